@@ -1,0 +1,221 @@
+"""Slow twins of what wis does fast, written to be compared with the thesis line by line.
+
+A graph is a number of vertices and a list of edges, pairs (u, v); nothing of wis is imported. Where
+several edges attain a maximum, the oracles return all of them: the thesis leaves ties open.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+Edge = tuple[int, int]
+Key = tuple[int, int]
+
+
+def canonical_edges(arcs: Iterable[Edge]) -> list[Edge]:
+    """Unordered pairs of different vertices, each once, u < v, sorted by (u, v)."""
+    return sorted({(min(u, v), max(u, v)) for u, v in arcs if u != v})
+
+
+# Definition 11 and Algorithm 1
+
+
+def neighbours(num_nodes: int, edges: Iterable[Edge]) -> list[set[int]]:
+    """N(i), which holds i itself: every vertex has exactly one self-loop (Section 5.2.1)."""
+    result = [{vertex} for vertex in range(num_nodes)]
+    for u, v in edges:
+        result[u].add(v)
+        result[v].add(u)
+    return result
+
+
+def boundary(adjacent: list[set[int]], subset: set[int]) -> set[int]:
+    """C_I: vertices with an edge crossing the partition (I, complement of I)."""
+    outside = set(range(len(adjacent))) - subset
+    inner = {i for i in subset if adjacent[i] & outside}
+    outer = {j for j in outside if adjacent[j] & subset}
+    return inner | outer
+
+
+def num_walks(adjacent: list[set[int]], length: int, sources: set[int], target: int) -> int:
+    """rho_l(C, {t}): the number of walks of a length from any vertex of C to t."""
+    ending_at = [int(vertex in sources) for vertex in range(len(adjacent))]
+    for _ in range(length):
+        ending_at = [sum(ending_at[i] for i in adjacent[j]) for j in range(len(adjacent))]
+    return ending_at[target]
+
+
+def walk_index_of_vertex(adjacent: list[set[int]], length: int, t: int) -> int:
+    """WI_{l, t}({t}) of Definition 11."""
+    return num_walks(adjacent, length, boundary(adjacent, {t}), t)
+
+
+def algorithm_1_argmax(num_nodes: int, edges: list[Edge], depth: int) -> list[Edge]:
+    """The edges that an iteration of Algorithm 1 may prune, `edges` being those that are left."""
+    tuples = {}
+    for e in edges:
+        adjacent = neighbours(num_nodes, [other for other in edges if other != e])
+        s = [walk_index_of_vertex(adjacent, depth - 1, t) for t in range(num_nodes)]
+        tuples[e] = sorted(s)
+    best = max(tuples.values())
+    return [e for e in edges if tuples[e] == best]
+
+
+# Algorithm 2
+
+
+def degrees(num_nodes: int, edges: Iterable[Edge]) -> list[int]:
+    """Number of neighbours of each vertex, itself not counted, which changes no comparison."""
+    result = [0] * num_nodes
+    for u, v in edges:
+        result[u] += 1
+        result[v] += 1
+    return result
+
+
+def key_of(degree: Sequence[int], edge: Edge) -> Key:
+    """(deg_min, deg_max) of Algorithm 2."""
+    return min(degree[i] for i in edge), max(degree[i] for i in edge)
+
+
+def algorithm_2_argmax(num_nodes: int, edges: list[Edge]) -> list[Edge]:
+    """The edges that an iteration of Algorithm 2 may prune, `edges` being those that are left."""
+    degree = degrees(num_nodes, edges)
+    best = max(key_of(degree, e) for e in edges)
+    return [e for e in edges if key_of(degree, e) == best]
+
+
+def algorithm_2(num_nodes: int, edges: list[Edge], num_removed: int) -> list[Edge]:
+    """The edges that Algorithm 2 prunes, in order; ties go to the first in the list."""
+    left, pruned = list(edges), []
+    for _ in range(num_removed):
+        e = algorithm_2_argmax(num_nodes, left)[0]
+        left.remove(e)
+        pruned.append(e)
+    return pruned
+
+
+def algorithm_2_in_batches(
+    num_nodes: int, edges: list[Edge], num_removed: int, batch_size: int
+) -> list[Edge]:
+    """The batches of Appendix D.6.2.2: in each iteration the best edges by the same degrees go.
+
+    Ties go to the first in the list.
+    """
+    left, pruned = list(edges), []
+    while left and len(pruned) < num_removed:
+        degree = degrees(num_nodes, left)
+        batch = sorted(left, key=lambda e: key_of(degree, e), reverse=True)[:batch_size]
+        left = [e for e in left if e not in batch]
+        pruned += batch
+    return pruned[:num_removed]
+
+
+# Certificates
+
+
+def first_violation(num_nodes: int, edges: list[Edge], order: Sequence[Edge]) -> int | None:
+    """The first step of an order, counted from 0, that Algorithm 2 would not take; naively."""
+    left = list(edges)
+    for step, e in enumerate(order):
+        if e not in algorithm_2_argmax(num_nodes, left):
+            return step
+        left.remove(e)
+    return None
+
+
+def first_violation_by_heap(num_nodes: int, edges: list[Edge], order: Sequence[Edge]) -> int | None:
+    """The same with a heap; keys only fall, so a key is brought up to date when it is on top."""
+    degree = degrees(num_nodes, edges)
+    heap = [(tuple(-part for part in key_of(degree, e)), e) for e in edges]
+    heapq.heapify(heap)
+    gone: set[Edge] = set()
+    for step, e in enumerate(order):
+        while True:
+            stale, top = heap[0]
+            now = tuple(-part for part in key_of(degree, top))
+            if top in gone:
+                heapq.heappop(heap)
+            elif now != stale:
+                heapq.heapreplace(heap, (now, top))
+            else:
+                break
+        if key_of(degree, e) != key_of(degree, top):
+            return step
+        gone.add(e)
+        for i in e:
+            degree[i] -= 1
+    return None
+
+
+def first_violation_by_halving(num_nodes: int, edges: np.ndarray, order: np.ndarray) -> int | None:
+    """The same for large graphs, by halving the interval of steps.
+
+    Keys only fall, so an edge whose key at the beginning of an interval of steps is at most the
+    smallest key that goes in it cannot beat any of its steps: only the others are looked at in the
+    halves.
+
+    Args:
+        num_nodes: Number of vertices.
+        edges: int array of shape [2, m].
+        order: int array of shape [count], positions in `edges`, first removed first.
+    """
+    return _Halving(num_nodes, edges, order).search()
+
+
+class _Halving:
+    def __init__(self, num_nodes: int, edges: np.ndarray, order: np.ndarray) -> None:
+        self.u, self.v = edges.astype(np.int64)
+        self.order = order
+        self.base = num_nodes + 1
+        self.degree = np.bincount(edges.reshape(-1), minlength=num_nodes)
+        self.gone_at = np.full(self.u.size, order.size)
+        self.gone_at[order] = np.arange(order.size)
+        self.key = self.keys_at_removal()
+
+    def keys_of(self, edges: np.ndarray) -> np.ndarray:
+        a, b = self.degree[self.u[edges]], self.degree[self.v[edges]]
+        return np.minimum(a, b) * self.base + np.maximum(a, b)
+
+    def keys_at_removal(self) -> np.ndarray:
+        degree, keys = self.degree.tolist(), []
+        ends = zip(self.u[self.order].tolist(), self.v[self.order].tolist(), strict=True)
+        for u, v in ends:
+            a, b = degree[u], degree[v]
+            keys.append(min(a, b) * self.base + max(a, b))
+            degree[u] -= 1
+            degree[v] -= 1
+        return np.array(keys, dtype=np.int64)
+
+    def search(self, width: int = 1024) -> int | None:
+        for first in range(0, self.order.size, width):
+            last = min(first + width, self.order.size)
+            left = np.flatnonzero(self.gone_at >= first)
+            found = self.inside(first, last, left)
+            if found is not None:
+                return found
+        return None
+
+    def inside(self, first: int, last: int, rivals: np.ndarray) -> int | None:
+        """The first violation among steps first ... last - 1; without one, moves the degrees on."""
+        rivals = rivals[self.gone_at[rivals] >= first]
+        rivals = rivals[self.keys_of(rivals) > self.key[first:last].min()]
+        if rivals.size and last - first == 1:
+            return first
+        if rivals.size == 0:
+            gone = self.order[first:last]
+            np.subtract.at(self.degree, self.u[gone], 1)
+            np.subtract.at(self.degree, self.v[gone], 1)
+            return None
+        middle = (first + last) // 2
+        found = self.inside(first, middle, rivals)
+        return self.inside(middle, last, rivals) if found is None else found
+
+
+def assert_greedy(num_nodes: int, edges: list[Edge], order: Sequence[Edge]) -> None:
+    """Every step of the order is one that Algorithm 2 may take."""
+    step = first_violation(num_nodes, edges, order)
+    assert step is None, f"step {step} removes {order[step]}, which is no argmax"

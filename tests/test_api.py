@@ -1,0 +1,119 @@
+"""Graph in, order or sparser graph out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from strategies import as_pairs
+
+import wis
+from wis.errors import GraphFormatError, OptionError, UnknownNameError, WisError
+from wis.graph import UndirectedGraph
+from wis.testing import assert_same_data, odd_graph
+
+
+@pytest.mark.parametrize("remove", [0, 5, 0.3, "50%", 1.0])
+@pytest.mark.parametrize("method", wis.available_methods())
+def test_sparsify_is_order_and_cut(remove, method):
+    data = odd_graph("random-dense")
+    cut = wis.removal_order(data, method, seed=3).apply(data, remove=remove)
+    assert_same_data(wis.sparsify(data, remove=remove, method=method, seed=3), cut)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25, 0.5, 1.0])
+def test_as_many_edges_go_as_are_asked_for(fraction):
+    data = odd_graph("power-law")
+    before = UndirectedGraph.from_any(data).num_edges
+    after = UndirectedGraph.from_any(wis.sparsify(data, remove=fraction)).num_edges
+    assert after == before - round(fraction * before)
+
+
+def test_keep_is_the_complement_of_remove():
+    data = odd_graph("power-law")
+    assert_same_data(wis.sparsify(data, keep="30%"), wis.sparsify(data, remove="70%"))
+
+
+def test_edge_index_in_edge_index_out():
+    data = odd_graph("parallel-arcs")
+    sparse = wis.sparsify(data.edge_index, remove=1, num_nodes=data.num_nodes)
+    assert isinstance(sparse, torch.Tensor)
+    assert torch.equal(sparse, wis.sparsify(data, remove=1).edge_index)
+
+
+def test_undirected_graph_in_undirected_graph_out():
+    graph = UndirectedGraph.from_any(odd_graph("random-dense"))
+    sparse = wis.sparsify(graph, remove="50%")
+    assert sparse.num_edges == graph.num_edges - round(graph.num_edges / 2)
+    assert sparse.num_nodes == graph.num_nodes
+
+
+def test_integer_dtype_of_an_edge_index_is_kept():
+    edge_index = odd_graph("clique").edge_index.to(torch.int32)
+    assert wis.sparsify(edge_index, remove=0.5).dtype == torch.int32
+
+
+def test_order_lists_edges_with_the_smaller_vertex_first():
+    order = wis.removal_order(odd_graph("random-dense"))
+    assert bool((order.edges[0] < order.edges[1]).all())
+
+
+def test_count_stops_early_and_the_order_says_so():
+    order = wis.removal_order(odd_graph("clique"), count=5)
+    assert len(order) == order.edges.size(1) == 5
+    assert order.num_edges == 36
+
+
+def test_device_does_not_change_the_result():
+    data = odd_graph("random-dense")
+    named = wis.removal_order(data, device="cpu")
+    assert torch.equal(named.edges, wis.removal_order(data).edges)
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta:x"])
+def test_device_that_is_not_there_is_refused(device):
+    with pytest.raises(OptionError, match="cannot be used here"):
+        wis.removal_order(odd_graph("path"), device=device)
+
+
+@pytest.mark.parametrize("count", [-1, 7, 1.0, "3", True])
+def test_impossible_count_is_refused(count):
+    with pytest.raises(OptionError, match="count"):
+        wis.removal_order(odd_graph("path"), count=count)
+
+
+@pytest.mark.parametrize("progress", [None, False, True])
+def test_progress_changes_nothing_on_stdout(progress, capsys):
+    wis.removal_order(odd_graph("path"), progress=progress)
+    assert capsys.readouterr().out == ""
+
+
+def test_order_of_named_tuple_options_is_recorded():
+    order = wis.removal_order(odd_graph("path"), "wis", walk_length=1)
+    assert order.provenance.method == "wis"
+    assert order.provenance.options["walk_length"] == 1
+    assert order.provenance.seed is None
+    assert order.provenance.versions.keys() >= {"wis", "torch", "numpy", "python"}
+
+
+def test_every_error_is_a_wis_error_and_the_builtin_one_expects():
+    with pytest.raises(ValueError, match="remove") as option:
+        wis.sparsify(odd_graph("path"), remove=9.5)
+    with pytest.raises(LookupError) as name:
+        wis.sparsify(odd_graph("path"), remove=1, method="nothing")
+    with pytest.raises(ValueError, match="ndarray") as graph:
+        wis.sparsify(np.zeros((2, 2)), remove=1)
+    kinds = [type(error.value) for error in (option, name, graph)]
+    assert kinds == [OptionError, UnknownNameError, GraphFormatError]
+    assert all(issubclass(kind, WisError) for kind in kinds)
+
+
+def test_removing_all_edges_leaves_the_loops():
+    data = odd_graph("self-loops")
+    sparse = wis.sparsify(data, remove="100%")
+    assert as_pairs(sparse.edge_index) == [(0, 0), (1, 1), (3, 3), (3, 3)]
+
+
+def test_unknown_name_of_the_menu_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'sparsity'"):
+        _ = wis.sparsity

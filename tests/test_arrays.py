@@ -1,0 +1,40 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wis.arrays import rank_in_run, searchsorted, sort_values, stable_argsort
+
+LISTS = st.lists(st.integers(0, 6), max_size=40)
+
+
+@given(LISTS)
+def test_stable_argsort_keeps_equal_keys_in_their_old_order(keys):
+    expected = sorted(range(len(keys)), key=keys.__getitem__)
+    assert stable_argsort(torch.tensor(keys, dtype=torch.int64)).tolist() == expected
+
+
+def test_stable_argsort_is_right_where_key_and_position_do_not_fit_into_one_integer():
+    keys = torch.tensor([2**62, 5, 2**62, 5, 2**63 - 1])
+    assert stable_argsort(keys).tolist() == [1, 3, 0, 2, 4]
+
+
+@given(LISTS)
+def test_rank_in_run_counts_from_zero_within_each_run(rows):
+    expected = []
+    for position, row in enumerate(rows):
+        runs_on = position > 0 and rows[position - 1] == row
+        expected.append(expected[-1] + 1 if runs_on else 0)
+    assert rank_in_run(torch.tensor(rows, dtype=torch.int64)).tolist() == expected
+
+
+@given(LISTS, LISTS)
+def test_searchsorted_finds_the_first_position_that_is_not_below(values, keys):
+    ordered = sort_values(torch.tensor(values, dtype=torch.int64))
+    found = searchsorted(ordered, torch.tensor(keys, dtype=torch.int64)).tolist()
+    assert found == [sum(value < key for value in values) for key in keys]
+
+
+def test_sort_values_leaves_its_argument_alone():
+    keys = torch.tensor([3, 1, 2])
+    assert sort_values(keys).tolist() == [1, 2, 3]
+    assert keys.tolist() == [3, 1, 2]

@@ -1,0 +1,62 @@
+"""wis: remove most edges of a graph and keep what a graph neural network needs.
+
+Walk Index Sparsification after Chapter 5 of a thesis on notions of rank in deep learning
+(Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494).
+
+The menu, loaded on first use so that ``import wis`` costs next to nothing:
+
+- `sparsify`: graph in, sparser graph out; `removal_order`: the order itself, cut it later;
+  `RemovalOrder`;
+- `verify_order`: is this a true greedy order?; `available_methods`: what there is to choose from;
+- `UndirectedGraph`: canonical edges; `WisError`: the base of every error raised on purpose.
+
+Transforms live in `wis.transforms`, file formats in `wis.io`, named graphs in `wis.datasets`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wis.api import removal_order, sparsify
+    from wis.errors import WisError
+    from wis.graph import UndirectedGraph
+    from wis.methods import available_methods
+    from wis.order import RemovalOrder
+    from wis.verify import verify_order
+
+__version__ = version("wis-sparsify")
+__all__ = [
+    "RemovalOrder",
+    "UndirectedGraph",
+    "WisError",
+    "available_methods",
+    "removal_order",
+    "sparsify",
+    "verify_order",
+]
+
+_HOME = {
+    "RemovalOrder": "wis.order",
+    "UndirectedGraph": "wis.graph",
+    "WisError": "wis.errors",
+    "available_methods": "wis.methods",
+    "removal_order": "wis.api",
+    "sparsify": "wis.api",
+    "verify_order": "wis.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the menu when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'wis' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,102 @@
+"""How much to remove: one number of edges from the ways in which people say it.
+
+`remove` is what to take away: an `int` counts edges, a `float` in [0, 1] is a fraction of the m
+edges, a `str` is either (``"50%"``, ``"0.5"``, ``"120"``). `keep` is its complement; never both. A
+fraction f gives round-half-even(f·m), reckoned on the decimal number that was written, so that 0.3,
+``"0.3"``, ``"30%"`` and ``keep=0.7`` agree on every graph.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from fractions import Fraction
+from typing import SupportsIndex
+
+from wis.errors import OptionError
+
+Amount = SupportsIndex | float | str
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def num_edges_to_remove(
+    num_edges: int, *, remove: Amount | None = None, keep: Amount | None = None
+) -> int:
+    """Turn `remove` or `keep` into a number of edges.
+
+    Args:
+        num_edges: Number m of undirected edges of the graph, without self-loops.
+        remove: What to take away: edges (`int`), a fraction in [0, 1] (`float`), or text.
+        keep: What to keep, in the same forms; the complement of `remove`.
+
+    Returns:
+        N in [0, m].
+
+    Raises:
+        OptionError: Both or neither are given, or the amount is not in range.
+    """
+    if (remove is None) == (keep is None):
+        found = "neither was" if remove is None else "both were"
+        raise OptionError(f"give exactly one of remove and keep; {found} given")
+    if remove is not None:
+        amount = _parse("remove", remove)
+        count = amount if isinstance(amount, int) else round(amount * num_edges)
+    else:
+        assert keep is not None
+        kept = _parse("keep", keep)
+        count = num_edges - kept if isinstance(kept, int) else round((1 - kept) * num_edges)
+    if not 0 <= count <= num_edges:
+        name, value = ("remove", remove) if remove is not None else ("keep", keep)
+        raise OptionError(
+            f"{name} is {value} edges, but the graph has {num_edges} edges "
+            f"(self-loops and repeats do not count); give 0 to {num_edges}, or a percentage"
+        )
+    return count
+
+
+def _parse(name: str, amount: Amount) -> int | Fraction:
+    """An int counts edges, a Fraction is a share of them."""
+    if isinstance(amount, str):
+        return _parse_text(name, amount.strip())
+    if isinstance(amount, bool):
+        raise OptionError(f"{name} is {amount}; expected a number of edges or a fraction")
+    try:
+        return _in_range(name, amount, operator.index(amount))  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    try:
+        text = repr(float(amount))
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"{name} is a {type(amount).__name__}; expected an int (edges), a float in [0, 1] "
+            f"or a text such as '50%'"
+        ) from None
+    if not _NUMBER.fullmatch(text):
+        raise OptionError(f"{name} is {text}; expected a fraction in [0, 1]")
+    return _in_range(name, amount, Fraction(text))
+
+
+def _parse_text(name: str, text: str) -> int | Fraction:
+    body = text.removesuffix("%").rstrip()
+    if not _NUMBER.fullmatch(body):
+        raise OptionError(
+            f"{name} is {text!r}; expected a number of edges ('120'), a fraction ('0.5') "
+            f"or a percentage ('50%')"
+        )
+    if text.endswith("%"):
+        return _in_range(name, text, Fraction(body) / 100)
+    if re.fullmatch(r"[+-]?\d+", body):
+        return _in_range(name, text, int(body))
+    return _in_range(name, text, Fraction(body))
+
+
+def _in_range(name: str, given: Amount, value: int | Fraction) -> int | Fraction:
+    if isinstance(value, int):
+        if value < 0:
+            raise OptionError(f"{name} is {given}; a number of edges cannot be negative")
+    elif not 0 <= value <= 1:
+        percent = isinstance(given, str) and given.endswith("%")
+        limits = "between 0% and 100%" if percent else "in [0, 1]; a number of edges is an integer"
+        raise OptionError(f"{name} is {given}; expected a fraction {limits}")
+    return value

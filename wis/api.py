@@ -1,0 +1,165 @@
+"""Graph in, order or sparser graph out: the calls that most users need."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from wis.amount import Amount, num_edges_to_remove
+from wis.errors import OptionError
+from wis.graph import UndirectedGraph
+from wis.methods import Method, get_method
+from wis.order import Provenance, RemovalOrder
+from wis.progress import progress_bar
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+DEFAULT_SEED = 0
+
+
+def removal_order(
+    data: Data | HeteroData | Tensor | UndirectedGraph,
+    method: str = "wis",
+    *,
+    num_nodes: int | None = None,
+    count: int | None = None,
+    seed: int | None = None,
+    device: torch.device | str | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> RemovalOrder:
+    """Order the edges of a graph for removal.
+
+    Args:
+        data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
+        method: A name of `wis.available_methods`.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+        count: Stop after so many edges, which is cheaper; all of them if not given.
+        seed: Seed of the method's randomness; 0 if not given.
+        device: Where to compute; the graph's own device if not given. It never changes the result.
+        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
+
+    Returns:
+        The order, on the CPU.
+
+    Raises:
+        GraphFormatError: `data` is not a graph.
+        UnknownNameError: There is no such method.
+        OptionError: An option does not exist or has an impossible value.
+    """
+    chosen = get_method(method)
+    graph = UndirectedGraph.from_any(data, num_nodes)
+    return _order(
+        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+    )
+
+
+def _order(
+    graph: UndirectedGraph,
+    method: Method,
+    *,
+    count: int | None,
+    seed: int | None,
+    device: torch.device | str | None,
+    progress: bool | None,
+    **given: Any,
+) -> RemovalOrder:
+    options = method.resolved_options(graph, given)
+    total = _checked_count(count, graph.num_edges)
+    seed = _checked_seed(seed)
+    there = graph if device is None else graph.to(_checked_device(device))
+    with progress_bar(f"{method.name} order", total, show=progress) as report:
+        ids = method.order(there, count=total, seed=seed, progress=report, **options)
+    provenance = Provenance(
+        method=method.name,
+        options=options,
+        seed=seed if method.uses_seed else None,
+        fingerprint=graph.fingerprint,
+    )
+    edges = graph.edges[:, ids.to(graph.device)].cpu()
+    return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
+
+
+def sparsify(
+    data: Data | HeteroData | Tensor,
+    *,
+    remove: Amount | None = None,
+    keep: Amount | None = None,
+    method: str = "wis",
+    num_nodes: int | None = None,
+    seed: int | None = None,
+    device: torch.device | str | None = None,
+    progress: bool | None = None,
+    edge_attrs: Iterable[str] = (),
+    **options: Any,
+) -> Any:
+    """Remove the edges of a graph that a method ranks first.
+
+    Args:
+        data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index`. It is not changed.
+        remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
+            text such as ``"50%"``. Self-loops are no edges and always stay.
+        keep: What to keep instead, in the same forms.
+        method: A name of `wis.available_methods`.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+        seed: Seed of the method's randomness; 0 if not given.
+        device: Where to compute; the graph's own device if not given. It never changes the result.
+        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        edge_attrs: Attributes that are edge-level whatever their length suggests; needed only where
+            the number of vertices equals the number of arcs and the name does not contain ``edge``.
+        **options: The method's own, such as `walk_length=1`.
+
+    Returns:
+        An object of the same type with fewer arcs; all vertex data, the edge attributes and the
+        order of the surviving arcs, dtypes and devices are kept.
+
+    Raises:
+        GraphFormatError: `data` is not a graph.
+        UnknownNameError: There is no such method.
+        OptionError: An option or amount is impossible.
+    """
+    chosen = get_method(method)
+    graph = UndirectedGraph.from_any(data, num_nodes)
+    count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep)
+    order = _order(
+        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+    )
+    return order.cut(data, graph, count, edge_attrs=edge_attrs)
+
+
+def _checked_count(count: int | None, num_edges: int) -> int:
+    if count is None:
+        return num_edges
+    return _checked_integer("count", count, num_edges, f"an integer from 0 to {num_edges}")
+
+
+def _checked_seed(seed: int | None) -> int:
+    if seed is None:
+        return DEFAULT_SEED
+    return _checked_integer("seed", seed, 2**63 - 1, "an integer from 0 to 2^63 - 1")
+
+
+def _checked_integer(name: str, value: int, largest: int, expected: str) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number <= largest:
+        raise OptionError(f"{name} is {value!r}; expected {expected}")
+    return number
+
+
+def _checked_device(device: torch.device | str) -> torch.device:
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OptionError(f"device {str(device)!r} cannot be used here: {reason}") from None
+    return chosen

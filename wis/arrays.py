@@ -1,0 +1,68 @@
+"""Small array operations that torch lacks or does slowly on a CPU.
+
+Sorting is most of what the vectorised methods do. numpy sorts int64 values with vector
+instructions, several times faster than torch on a CPU; on other devices torch's own sort is used.
+Both see distinct keys, so that the result is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Run torch's CPU operations of this thread on one core inside a `with` block.
+
+    Thousands of short memory-bound operations gain little from a second core, and where another
+    process wants that core each waits for it at a barrier: ten times slower on a busy machine.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def sort_values(keys: Tensor) -> Tensor:
+    """The values of an int64 tensor of shape [k] in ascending order, as a new tensor."""
+    if keys.device.type == "cpu":
+        return torch.from_numpy(np.sort(keys.numpy()))
+    return torch.sort(keys).values
+
+
+def stable_argsort(keys: Tensor) -> Tensor:
+    """Permutation that sorts non-negative int64 `keys` of shape [k], equal keys in their old order.
+
+    Key and position are packed into one int64 where they fit, which is nearly always: then only
+    values are sorted.
+    """
+    size = keys.numel()
+    if size < 2:
+        return torch.arange(size, device=keys.device)
+    shift = (size - 1).bit_length()
+    if int(keys.max()) >> (63 - shift):
+        return torch.argsort(keys, stable=True)
+    position = torch.arange(size, device=keys.device)
+    return sort_values((keys << shift) | position) & ((1 << shift) - 1)
+
+
+def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:
+    """First position in `sorted_keys` that is not below each of `keys`; int64 [k]."""
+    if keys.device.type == "cpu":
+        return torch.from_numpy(np.searchsorted(sorted_keys.numpy(), keys.numpy()))
+    return torch.searchsorted(sorted_keys, keys)
+
+
+def rank_in_run(rows: Tensor) -> Tensor:
+    """0, 1, 2, ... within each run of equal neighbours of `rows`; int64, shaped like `rows`."""
+    length: Tensor
+    _, length = torch.unique_consecutive(rows, return_counts=True)
+    start = length.cumsum(0) - length
+    return torch.arange(rows.numel(), device=rows.device).sub_(start.repeat_interleave(length))

@@ -1,0 +1,86 @@
+"""Everything that can be wrong with what a user hands to wis.
+
+Each error derives from `WisError` and from the builtin that a caller would expect, and its message
+is one line: what was wrong, what was found, what was expected and what to do. The command line
+prints that line and exits with `exit_code`; any other exception is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class WisError(Exception):
+    """Base of every error that wis raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        """The message itself (`KeyError` and friends would print its repr)."""
+        return str(self.args[0]) if self.args else ""
+
+
+class GraphFormatError(WisError, ValueError):
+    """A graph, in memory or in a file, is malformed."""
+
+
+class GraphFileError(WisError, OSError):
+    """A file cannot be found, read or written."""
+
+
+class UnsafePickleError(GraphFormatError):
+    """A `.pt` file holds more than tensors and PyG's storage classes."""
+
+
+class OutputExistsError(WisError, FileExistsError):
+    """A file would be overwritten."""
+
+
+class OptionError(WisError, ValueError):
+    """An option has an impossible value, or two options contradict each other."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownNameError(WisError, LookupError):
+    """A method, data set, format or engine is not known by that name."""
+
+    exit_code: ClassVar[int] = 2
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        """The error for `name`, listing what is known and the closest of it.
+
+        Args:
+            kind: What the name was meant to be, such as ``"method"``.
+            name: The name that was given.
+            known: The names that would have worked.
+        """
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return cls(f"unknown {kind} {name!r}; known: {', '.join(names)}.{hint}")
+
+
+class OrderMismatchError(WisError, ValueError):
+    """A removal order was made for another graph."""
+
+
+class NotGreedyError(WisError, ValueError):
+    """A removal order takes an edge that the greedy rule would not take.
+
+    Attributes:
+        step: Position in the order, counted from 0, of the first such edge.
+        edge: Its two endpoints.
+    """
+
+    def __init__(self, message: str, *, step: int, edge: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.step = step
+        self.edge = edge
+
+
+class MissingDependencyError(WisError, ImportError):
+    """An optional package is needed and not installed."""

@@ -1,0 +1,293 @@
+"""The undirected graph that every method works on.
+
+PyTorch Geometric stores arcs: columns of `edge_index`, in any order, perhaps one-way, repeated, or
+loops. The thesis sparsifies edges: unordered pairs of different vertices (Section 5.2.1, where
+every vertex is given exactly one self-loop that is never removed). `UndirectedGraph` is the bridge:
+the edges in one canonical order, so that nothing depends on the order of the arcs, and for each arc
+the edge it is part of, so that a removed edge takes all its arcs along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.arrays import searchsorted, sort_values
+from wis.errors import GraphFormatError, OptionError
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+EdgeType = tuple[str, str, str]
+MAX_NUM_NODES = 3_037_000_499  # u * n + v must fit in int64
+
+
+@dataclass(frozen=True, eq=False)
+class UndirectedGraph:
+    """The edges of a graph in canonical order, and the arcs that they came from.
+
+    Attributes:
+        num_nodes: Number n of vertices; ids run from 0 to n - 1. For a HeteroData, the vertices of
+            all types in the order of `node_types`.
+        edges: int64 tensor of shape [2, m], each column u < v, columns sorted by (u, v), no
+            repeats. The position of a column is its edge id.
+        arcs: int64 tensors of shape [2, num_arcs], one for each edge store, vertex ids as in
+            `edges`.
+    """
+
+    num_nodes: int
+    edges: Tensor
+    arcs: tuple[Tensor, ...] = ()
+
+    @property
+    def num_edges(self) -> int:
+        """Number m of edges."""
+        return self.edges.size(1)
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of columns of `edge_index`, over all edge types."""
+        return sum(arcs.size(1) for arcs in self.arcs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the edges live."""
+        return self.edges.device
+
+    @cached_property
+    def arc_to_edge(self) -> tuple[Tensor, ...]:
+        """For each edge store the edge id of each arc, int64 [num_arcs]; -1 for a loop."""
+        return tuple(self.edge_ids(arcs) for arcs in self.arcs)
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """int64 tensor of shape [n]: neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges.reshape(-1), minlength=self.num_nodes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of n and the canonical edges, the same on any machine."""
+        digest = hashlib.sha256(f"wis-graph-1 {self.num_nodes} {self.num_edges} ".encode())
+        for endpoint in self.edges.cpu():
+            digest.update(np.ascontiguousarray(endpoint.numpy(), dtype="<i8").data)
+        return digest.hexdigest()[:32]
+
+    def edge_ids(self, pairs: Tensor) -> Tensor:
+        """Look up edges by their endpoints.
+
+        Args:
+            pairs: int64 tensor of shape [2, k]; either endpoint may come first.
+
+        Returns:
+            int64 tensor of shape [k]: edge ids, -1 where the graph has no such edge (or u = v).
+            Costs O(k log m).
+        """
+        if self.num_edges == 0:
+            return torch.full((pairs.size(1),), -1, dtype=torch.int64, device=pairs.device)
+        keys = _keys(pairs, self.num_nodes)
+        position = searchsorted(self._sorted_keys, keys).clamp_(max=self.num_edges - 1)
+        return torch.where(self._sorted_keys[position] == keys, position, -1)
+
+    @cached_property
+    def _sorted_keys(self) -> Tensor:
+        return _keys(self.edges, self.num_nodes)
+
+    def to(self, device: torch.device | str) -> UndirectedGraph:
+        """The same graph on another device."""
+        return UndirectedGraph(
+            self.num_nodes, self.edges.to(device), tuple(arcs.to(device) for arcs in self.arcs)
+        )
+
+    @classmethod
+    def from_any(
+        cls, graph: Data | HeteroData | Tensor | UndirectedGraph, num_nodes: int | None = None
+    ) -> UndirectedGraph:
+        """Canonicalise a PyG object or an `edge_index`.
+
+        Args:
+            graph: A `Data`, a `HeteroData` (walk indices are those of the union of its edge types),
+                an integer tensor of shape [2, num_arcs], or an `UndirectedGraph`, which is returned
+                as it is.
+            num_nodes: Number of vertices, for a bare `edge_index` only; the largest id + 1 if not
+                given.
+
+        Raises:
+            GraphFormatError: The graph is not one: wrong shape or dtype, ids that are negative or
+                not below `num_nodes`.
+            OptionError: `num_nodes` is given for an object that knows its own.
+
+        Cost: one sort of the arcs.
+        """
+        if isinstance(graph, Tensor):
+            return cls.from_arcs([graph], num_nodes)
+        if num_nodes is not None:
+            raise OptionError("num_nodes is for a bare edge_index; this graph has its own")
+        if isinstance(graph, UndirectedGraph):
+            return graph
+        if not hasattr(graph, "edge_stores"):
+            raise GraphFormatError(
+                f"got a {type(graph).__name__}; expected a PyG Data or HeteroData, or an "
+                f"edge_index tensor of shape [2, num_arcs]"
+            )
+        stores = edge_stores(graph)
+        offset, total = _node_offsets(graph)
+        arcs = [_offset_arcs(store, offset) for store in stores]
+        return cls.from_arcs(arcs, total, names=[_store_name(store) for store in stores])
+
+    @classmethod
+    def from_arcs(
+        cls,
+        arcs: Iterable[Tensor],
+        num_nodes: int | None = None,
+        *,
+        names: Iterable[str] | None = None,
+    ) -> UndirectedGraph:
+        """Canonicalise lists of arcs over one set of vertices.
+
+        Args:
+            arcs: Integer tensors of shape [2, num_arcs] on one device.
+            num_nodes: Number of vertices; the largest id + 1 if not given.
+            names: What to call each tensor in an error; ``edge_index`` if not given.
+
+        Raises:
+            GraphFormatError: See `from_any`.
+        """
+        given = list(arcs)
+        labels = list(names) if names is not None else ["edge_index"] * len(given)
+        parts = tuple(
+            _checked_arcs(part, num_nodes, label) for part, label in zip(given, labels, strict=True)
+        )
+        if num_nodes is None:
+            num_nodes = max((int(part.max()) + 1 for part in parts if part.numel()), default=0)
+        if num_nodes > MAX_NUM_NODES:
+            raise GraphFormatError(f"{num_nodes} vertices; at most {MAX_NUM_NODES} are supported")
+        return cls(num_nodes, _canonical_edges(parts, num_nodes), parts)
+
+
+def edge_stores(data: Data | HeteroData) -> list[Any]:
+    """The edge stores of a PyG object that hold an `edge_index`, in PyG's order.
+
+    Raises:
+        GraphFormatError: There is none, for example because `ToSparseTensor` came first.
+    """
+    stores = [store for store in data.edge_stores if store.get("edge_index") is not None]
+    if stores:
+        return stores
+    if any("adj_t" in store or "adj" in store for store in data.edge_stores):
+        raise GraphFormatError(
+            "the graph holds a sparse adjacency and no edge_index; sparsify before ToSparseTensor"
+        )
+    if hasattr(data, "edge_types"):
+        return []
+    raise GraphFormatError("the graph has no edge_index; expected an integer tensor [2, num_arcs]")
+
+
+def _store_name(store: Any) -> str:
+    return "edge_index" if store._key is None else f"edge_index of {store._key}"
+
+
+def _node_offsets(data: Data | HeteroData) -> tuple[dict[str | None, int], int]:
+    """First vertex id of each node type, and the number of vertices."""
+    if not hasattr(data, "edge_types"):
+        _checked_arcs(data.edge_index, None, "edge_index")
+        return {None: 0}, _num_nodes(data)
+    offset: dict[str | None, int] = {}
+    total = 0
+    for node_type in _all_node_types(data):
+        offset[node_type] = total
+        size = _num_nodes(data[node_type])
+        total += _largest_id(data, node_type) + 1 if size is None else size
+    return offset, total
+
+
+def _num_nodes(store: Any) -> Any:
+    """PyG's own rule, without its warning where it infers: what it infers is what we want."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return store.num_nodes
+
+
+def _all_node_types(data: HeteroData) -> list[str]:
+    ends = [node_type for src, _, dst in data.edge_types for node_type in (src, dst)]
+    return list(dict.fromkeys([*data.node_types, *ends]))
+
+
+def _largest_id(data: HeteroData, node_type: str) -> int:
+    ids = [
+        store.edge_index[end]
+        for store in edge_stores(data)
+        for end, name in ((0, store._key[0]), (1, store._key[2]))
+        if name == node_type
+    ]
+    return max((int(part.max()) for part in ids if part.numel()), default=-1)
+
+
+def _offset_arcs(store: Any, offset: dict[str | None, int]) -> Tensor:
+    arcs: Tensor = store.edge_index
+    if store._key is None:
+        return arcs
+    src, _, dst = store._key
+    for end, node_type in ((0, src), (1, dst)):
+        size = _num_nodes(store._parent()[node_type])
+        _checked_arcs(
+            arcs[end : end + 1].expand(2, -1), size, f"{_store_name(store)} ({node_type})"
+        )
+    shift = torch.tensor([[offset[src]], [offset[dst]]], dtype=torch.int64, device=arcs.device)
+    return arcs.to(torch.int64) + shift
+
+
+def _checked_arcs(arcs: Tensor, num_nodes: int | None, name: str) -> Tensor:
+    """The arcs as int64, or the line that says what is wrong with them."""
+    if not isinstance(arcs, Tensor):
+        raise GraphFormatError(f"{name} is a {type(arcs).__name__}; expected an integer tensor")
+    if arcs.dim() != 2 or arcs.size(0) != 2:
+        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]")
+    if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
+        raise GraphFormatError(
+            f"{name} has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
+        )
+    if type(arcs) is not Tensor and hasattr(arcs, "as_tensor"):
+        arcs = arcs.as_tensor()  # PyG's EdgeIndex
+    arcs = arcs.detach().to(torch.int64)
+    if arcs.numel():
+        smallest, largest = (int(extreme) for extreme in torch.aminmax(arcs))
+        if smallest < 0:
+            raise GraphFormatError(
+                f"{name} holds vertex id {smallest}; ids run from 0 to num_nodes - 1"
+            )
+        if num_nodes is not None and largest >= num_nodes:
+            raise GraphFormatError(
+                f"{name} holds vertex id {largest}, but the graph has {num_nodes} vertices; "
+                f"ids run from 0 to {num_nodes - 1}: raise num_nodes or renumber"
+            )
+    if num_nodes is not None and num_nodes < 0:
+        raise GraphFormatError(f"num_nodes is {num_nodes}; it cannot be negative")
+    return arcs
+
+
+def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+    """One int64 per pair, equal for (u, v) and (v, u), in the order of the canonical list."""
+    return torch.minimum(pairs[0], pairs[1]).mul_(num_nodes).add_(torch.maximum(pairs[0], pairs[1]))
+
+
+def _canonical_edges(parts: tuple[Tensor, ...], num_nodes: int) -> Tensor:
+    device = parts[0].device if parts else torch.device("cpu")
+    proper = [_keys(part[:, part[0] != part[1]], num_nodes) for part in parts]
+    keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
+    keys = sort_values(keys)
+    first = torch.ones_like(keys, dtype=torch.bool)
+    first[1:] = keys[1:] != keys[:-1]
+    keys = keys[first]
+    edges = torch.empty((2, keys.numel()), dtype=torch.int64, device=device)
+    if keys.numel():
+        torch.div(keys, num_nodes, rounding_mode="floor", out=edges[0])
+        torch.remainder(keys, num_nodes, out=edges[1])
+    return edges

@@ -1,0 +1,246 @@
+"""A removal order: the edges of a graph in the order in which they go, and how it was made.
+
+Computing an order is the work; cutting it is not. One order cut at two levels gives nested graphs,
+so a study over many fractions computes it once, saves it, and cuts it many times.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.amount import Amount, num_edges_to_remove
+from wis.cut import drop_edges
+from wis.errors import GraphFileError, GraphFormatError, OptionError, OrderMismatchError
+from wis.graph import UndirectedGraph
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+FORMAT = "wis-order"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything needed to compute an order again.
+
+    Attributes:
+        method: Name in the table of methods.
+        options: Its options as they were resolved, such as the engine that ``"auto"`` stood for.
+        seed: The seed of its randomness, None for a method without any.
+        fingerprint: `UndirectedGraph.fingerprint` of the graph.
+        versions: Versions of wis, torch, numpy and Python.
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    seed: int | None
+    fingerprint: str
+    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "wis": version("wis-sparsify"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalOrder:
+    """Edges in the order of their removal.
+
+    Attributes:
+        edges: int64 tensor of shape [2, k], u < v in each column, first removed first; k is the
+            number of edges unless the order was stopped early.
+        num_nodes: Number of vertices of the graph it was made for.
+        num_edges: Number m of edges of that graph.
+        provenance: How it was made.
+    """
+
+    edges: Tensor
+    num_nodes: int
+    num_edges: int
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return self.edges.size(1)
+
+    def __repr__(self) -> str:
+        return (
+            f"RemovalOrder({len(self)} of {self.num_edges} edges, {self.num_nodes} vertices, "
+            f"method={self.provenance.method!r}, options={dict(self.provenance.options)})"
+        )
+
+    def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
+        """Number of edges that a cut takes away.
+
+        Raises:
+            OptionError: The amount is impossible, or more than this order covers.
+        """
+        count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep)
+        if count > len(self):
+            raise OptionError(
+                f"the cut needs {count} edges, but the order was stopped after {len(self)} of "
+                f"{self.num_edges}; compute it without count"
+            )
+        return count
+
+    def apply(
+        self,
+        data: Data | HeteroData | Tensor,
+        *,
+        remove: Amount | None = None,
+        keep: Amount | None = None,
+        num_nodes: int | None = None,
+        edge_attrs: Iterable[str] = (),
+    ) -> Any:
+        """Cut the graph: take away the first edges of this order, with all their arcs.
+
+        Args:
+            data: The graph that the order was made for; it is not changed.
+            remove: What to take away (see `wis.amount`), or give `keep`.
+            keep: What to keep.
+            num_nodes: Number of vertices, for a bare `edge_index` only.
+            edge_attrs: Attributes that are edge-level whatever their length suggests (see
+                `wis.cut`).
+
+        Returns:
+            An object of the same type. Vertex data, edge attributes of the surviving arcs, their
+            order, dtypes and devices are kept. A bare `edge_index` gives an `edge_index`.
+
+        Raises:
+            OrderMismatchError: `data` is another graph.
+            OptionError: The amount is impossible, or more than this order covers.
+        """
+        if isinstance(data, Tensor) and num_nodes is None:
+            num_nodes = self.num_nodes
+        graph = UndirectedGraph.from_any(data, num_nodes)
+        self.check_made_for(graph)
+        count = self.num_removed(remove=remove, keep=keep)
+        return self.cut(data, graph, count, edge_attrs=edge_attrs)
+
+    def cut(
+        self, data: Any, graph: UndirectedGraph, count: int, *, edge_attrs: Iterable[str] = ()
+    ) -> Any:
+        """`apply` for a graph that is known to match: drop the first `count` edges from `data`."""
+        removed = torch.zeros(graph.num_edges, dtype=torch.bool, device=graph.device)
+        removed[graph.edge_ids(self.edges[:, :count].to(graph.device))] = True
+        return drop_edges(data, graph, removed, edge_attrs=edge_attrs)
+
+    def check_made_for(self, graph: UndirectedGraph) -> None:
+        """Raise `OrderMismatchError` unless this order was made for `graph`."""
+        if (self.num_nodes, self.num_edges) != (graph.num_nodes, graph.num_edges):
+            raise OrderMismatchError(
+                f"the order was made for a graph of {self.num_nodes} vertices and {self.num_edges} "
+                f"edges; this one has {graph.num_nodes} and {graph.num_edges}: compute a new order"
+            )
+        if self.provenance.fingerprint != graph.fingerprint:
+            raise OrderMismatchError(
+                "the order was made for another graph with as many vertices and edges "
+                f"(fingerprint {self.provenance.fingerprint[:8]}, not {graph.fingerprint[:8]}): "
+                "compute a new order"
+            )
+
+    def save(self, path: str | Path, *, force: bool = True) -> Path:
+        """Write the order as `.npz`: a JSON header and the edges, no pickle, whole or not at all.
+
+        Args:
+            path: Where to; the ending ``.npz`` is added where it is missing.
+            force: Replace a file that is already there.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            OutputExistsError: The file exists and `force` is false.
+            GraphFileError: It cannot be written.
+        """
+        from wis.io.atomic import atomic_write
+
+        path = Path(path)
+        if path.suffix != ".npz":
+            path = path.with_name(path.name + ".npz")
+        header = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "num_nodes": self.num_nodes,
+            "num_edges": self.num_edges,
+            "provenance": asdict(self.provenance),
+        }
+        small = self.num_nodes <= np.iinfo(np.int32).max
+        edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
+        text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        with atomic_write(path, force=force) as file:
+            np.savez(file, header=text, edges=edges)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> RemovalOrder:
+        """Read what `save` wrote.
+
+        Raises:
+            GraphFileError: The file cannot be read.
+            GraphFormatError: It is not an order file, or is damaged.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                header = json.loads(archive["header"].tobytes())
+                edges = archive["edges"]
+        except FileNotFoundError:
+            raise GraphFileError(f"{path}: no such file") from None
+        except IsADirectoryError:
+            raise GraphFileError(f"{path}: is a folder; expected an order file (.npz)") from None
+        except PermissionError as error:
+            raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
+        except Exception as error:  # zip, JSON and array parsers fail in many ways on damaged bytes
+            raise GraphFormatError(
+                f"{path}: not an order file, or damaged ({type(error).__name__}); expected what "
+                f"`wis order` or RemovalOrder.save wrote"
+            ) from None
+        return cls._from_parts(path, header, edges)
+
+    @classmethod
+    def _from_parts(cls, path: Path, header: Any, edges: np.ndarray) -> RemovalOrder:
+        try:
+            if header["format"] != FORMAT or header["version"] > FORMAT_VERSION:
+                raise ValueError(f"format {header['format']} version {header['version']}")
+            n, m = int(header["num_nodes"]), int(header["num_edges"])
+            provenance = Provenance(**header["provenance"])
+            _check_edges(edges, n, m)
+        except (KeyError, TypeError, ValueError) as error:
+            raise GraphFormatError(
+                f"{path}: damaged order file, or one of a newer wis: {error}"
+            ) from None
+        return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RemovalOrder:
+        return RemovalOrder(
+            self.edges.clone(), self.num_nodes, self.num_edges, copy.deepcopy(self.provenance, memo)
+        )
+
+
+def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int) -> None:
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind != "i":
+        raise ValueError(f"edges have shape {edges.shape} and dtype {edges.dtype}")
+    if edges.shape[1] > num_edges:
+        raise ValueError(f"{edges.shape[1]} edges in the order, {num_edges} in the graph")
+    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes or (edges[0] >= edges[1]).any()):
+        raise ValueError(f"edges must be pairs u < v of ids from 0 to {num_nodes - 1}")
+    keys = np.sort(edges[0].astype(np.int64) * num_nodes + edges[1])
+    if (keys[1:] == keys[:-1]).any():
+        raise ValueError("an edge occurs twice")

@@ -1,0 +1,80 @@
+"""Progress of long computations: a bar for people, silence for everyone else.
+
+A method reports how many edges are done; what comes of it is the caller's choice. By default a bar
+appears on a terminal's stderr once a computation has lasted `PATIENCE_S` seconds, so that short
+ones leave no trace.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Progress = Callable[[int], None]
+"""Called with the number of edges done so far."""
+
+PATIENCE_S = 2.0
+
+
+def silent(done: int) -> None:
+    """Progress that nobody watches."""
+
+
+@contextmanager
+def progress_bar(title: str, total: int, *, show: bool | None = None) -> Iterator[Progress]:
+    """A bar on stderr for the duration of a `with` block.
+
+    Args:
+        title: What is being done.
+        total: The number at which it is finished.
+        show: Draw it from the start (true), never (false), or after `PATIENCE_S` seconds if stderr
+            is a terminal (None).
+    """
+    if show is False or (show is None and not sys.stderr.isatty()):
+        yield silent
+        return
+    bar = _Bar(title, total, time.monotonic() + (0 if show else PATIENCE_S))
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A rich progress bar that starts late and redraws at most ten times a second."""
+
+    def __init__(self, title: str, total: int, start_at: float) -> None:
+        self.title, self.total, self.next_update = title, total, start_at
+        self.bar: Any = None
+        self.task: Any = None
+
+    def update(self, done: int) -> None:
+        now = time.monotonic()
+        if now < self.next_update:
+            return
+        self.next_update = now + 0.1
+        if self.bar is None:
+            self._open()
+        self.bar.update(self.task, completed=done)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self.bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(self.title, total=self.total)
+        self.bar.start()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
