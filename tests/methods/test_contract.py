@@ -1,0 +1,138 @@
+"""What holds for every method: registering one enrols it here."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import edge_index_of, large_graphs, rearranged, small_graphs
+
+import wis
+from wis.errors import OptionError, UnknownNameError
+from wis.graph import UndirectedGraph
+from wis.methods import get_method, register
+from wis.testing import (
+    ODD_GRAPHS,
+    assert_is_permutation,
+    assert_nested,
+    assert_same_data,
+    odd_graph,
+)
+
+each_method = pytest.mark.parametrize("method", wis.available_methods())
+each_odd_graph = pytest.mark.parametrize("name", ODD_GRAPHS)
+
+
+@each_method
+@each_odd_graph
+def test_order_is_a_permutation_of_the_edges(method, name):
+    data = odd_graph(name)
+    graph = UndirectedGraph.from_any(data)
+    order = wis.removal_order(data, method)
+    assert order.edges.dtype == torch.int64
+    assert_is_permutation(graph.edge_ids(order.edges), graph.num_edges)
+
+
+@each_method
+@given(graph=small_graphs())
+@settings(max_examples=40)
+def test_order_of_a_small_graph_is_a_permutation_of_the_edges(method, graph):
+    num_nodes, arcs = graph
+    canonical = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes)
+    order = wis.removal_order(canonical, method)
+    assert_is_permutation(canonical.edge_ids(order.edges), canonical.num_edges)
+
+
+@each_method
+@each_odd_graph
+def test_same_seed_gives_the_same_order(method, name):
+    data = odd_graph(name)
+    first, second = (wis.removal_order(data, method, seed=7) for _ in range(2))
+    assert torch.equal(first.edges, second.edges)
+
+
+@each_method
+@each_odd_graph
+def test_cuts_of_one_order_are_nested(method, name):
+    data = odd_graph(name)
+    order = wis.removal_order(data, method)
+    cuts = [order.apply(data, remove=fraction) for fraction in (0.0, 0.2, 0.5, 0.9, 1.0)]
+    assert_nested([data, *cuts])
+
+
+@each_method
+@each_odd_graph
+def test_short_order_begins_the_whole_one(method, name):
+    data = odd_graph(name)
+    whole = wis.removal_order(data, method)
+    for count in {0, len(whole) // 3, max(len(whole) - 1, 0)}:
+        short = wis.removal_order(data, method, count=count)
+        assert torch.equal(short.edges, whole.edges[:, :count])
+
+
+@each_method
+@given(graph=large_graphs(), data=st.data())
+@settings(max_examples=8)
+def test_order_and_repeats_and_direction_of_arcs_do_not_matter(method, graph, data):
+    num_nodes, arcs = graph
+    other = data.draw(rearranged(arcs))
+    orders = [
+        wis.removal_order(edge_index_of(part), method, num_nodes=num_nodes)
+        for part in (arcs, other)
+    ]
+    assert torch.equal(orders[0].edges, orders[1].edges)
+
+
+@each_method
+@each_odd_graph
+def test_input_is_untouched(method, name):
+    data = odd_graph(name)
+    data.x = torch.arange(data.num_nodes)
+    before = copy.deepcopy(data)
+    wis.sparsify(data, remove=0.5, method=method)
+    assert_same_data(data, before)
+
+
+@each_method
+def test_progress_rises_to_at_most_the_count(method):
+    graph = UndirectedGraph.from_any(odd_graph("power-law"))
+    row, reports = get_method(method), []
+    options = row.resolved_options(graph, {})
+    row.order(graph, count=graph.num_edges, seed=0, progress=reports.append, **options)
+    assert reports == sorted(reports)
+    assert all(0 <= done <= graph.num_edges for done in reports)
+
+
+@each_method
+def test_method_has_a_summary_of_one_line_and_a_docstring(method):
+    summary = wis.available_methods()[method]
+    assert summary
+    assert "\n" not in summary
+    assert get_method(method).order.__doc__
+
+
+@each_method
+def test_name_may_be_written_with_capitals_and_underscores(method):
+    assert get_method(f" {method.upper().replace('-', '_')} ") is get_method(method)
+
+
+def test_unknown_method_is_answered_with_the_known_ones_and_the_closest():
+    with pytest.raises(UnknownNameError) as error:
+        wis.removal_order(odd_graph("path"), "randon")
+    assert all(name in str(error.value) for name in wis.available_methods())
+    assert "Did you mean 'random'?" in str(error.value)
+
+
+@each_method
+def test_unknown_option_is_answered_with_the_known_ones(method):
+    with pytest.raises(OptionError, match="no option 'speed'"):
+        wis.removal_order(odd_graph("path"), method, speed=3)
+
+
+@each_method
+def test_name_is_given_once(method):
+    with pytest.raises(ValueError, match="registered already"):
+        register(method.upper(), summary="")(get_method(method).order)

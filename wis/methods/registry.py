@@ -1,0 +1,119 @@
+"""Names, options and look-up of the methods; see `wis.methods` for the idea."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from wis.errors import OptionError, UnknownNameError
+from wis.graph import UndirectedGraph
+
+OrderMethod = Callable[..., Tensor]
+"""``method(graph, *, count, seed, progress, **options) -> edge_ids``.
+
+`graph` is an `UndirectedGraph` on the device where the method shall work if it can; `count` says
+how many edges to order, 0 to m; `seed` is for a method's randomness; `progress` is to be told how
+many edges are done (`wis.progress`); further keyword-only parameters are the method's own options.
+What comes back is an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
+removed first.
+"""
+
+Resolver = Callable[[UndirectedGraph, dict[str, Any]], dict[str, Any]]
+Certificate = Callable[..., None]
+SHARED = ("count", "seed", "progress")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    Attributes:
+        name: Its name, in lower case with hyphens.
+        summary: One line for `wis methods`.
+        order: The function.
+        uses_seed: Whether it is random.
+        options: Its own options and their defaults.
+        resolve: Checks the options for a graph and replaces choices such as ``engine="auto"`` by
+            what they stand for; the result is recorded in the provenance.
+        verify: The certificate behind `wis.verify_order`, None if the method has none.
+    """
+
+    name: str
+    summary: str
+    order: OrderMethod
+    uses_seed: bool
+    options: Mapping[str, Any]
+    resolve: Resolver
+    verify: Certificate | None
+
+    def resolved_options(self, graph: UndirectedGraph, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The defaults updated by `given`, checked.
+
+        Raises:
+            OptionError: The method has no such option, or its value is impossible.
+        """
+        for name in given:
+            if name not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise OptionError(
+                    f"method {self.name!r} has no option {name!r}; its options: {known}"
+                )
+        return self.resolve(graph, {**self.options, **given})
+
+
+_METHODS: dict[str, Method] = {}
+
+
+def register(
+    name: str,
+    *,
+    summary: str,
+    uses_seed: bool = False,
+    resolve: Resolver = lambda graph, options: options,
+    verify: Certificate | None = None,
+) -> Callable[[OrderMethod], OrderMethod]:
+    """Decorator that puts a function into the table of methods.
+
+    Raises:
+        ValueError: The name is taken.
+    """
+
+    def add(order: OrderMethod) -> OrderMethod:
+        key = _normalised(name)
+        if key in _METHODS:
+            raise ValueError(f"method {key!r} is registered already")
+        parameters = inspect.signature(order).parameters.values()
+        options = {
+            parameter.name: parameter.default
+            for parameter in parameters
+            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
+        }
+        _METHODS[key] = Method(key, summary, order, uses_seed, options, resolve, verify)
+        return order
+
+    return add
+
+
+def get_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises:
+        UnknownNameError: There is none of that name; the message lists those there are.
+    """
+    method = _METHODS.get(_normalised(name)) if isinstance(name, str) else None
+    if method is None:
+        raise UnknownNameError.among("method", str(name), _METHODS)
+    return method
+
+
+def available_methods() -> dict[str, str]:
+    """Names of all methods and one line about each, sorted by name."""
+    return {name: _METHODS[name].summary for name in sorted(_METHODS)}
+
+
+def _normalised(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
