@@ -1,0 +1,153 @@
+"""PyG transforms: `wis.sparsify` as a step of a data pipeline.
+
+`Sparsify` takes any method, `WalkIndexSparsification` is the one of the thesis. Place them after
+`RandomLinkSplit`, whose held-out edges they leave alone, and before `ToSparseTensor`. As
+`pre_transform` of a dataset they run once for each graph; each graph of a list is cut by itself,
+whereas a `Batch` is one disconnected graph whose edges compete with each other.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch_geometric.data.datapipes import functional_transform
+from torch_geometric.transforms import BaseTransform
+
+from wis.amount import Amount, num_edges_to_remove
+from wis.api import sparsify
+from wis.graph import UndirectedGraph
+from wis.methods import get_method
+
+
+@functional_transform("sparsify")
+class Sparsify(BaseTransform):  # type: ignore[misc]
+    """Remove the edges of a graph that a method ranks first (functional name: ``sparsify``).
+
+    Args:
+        remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
+            text such as ``"50%"``.
+        keep: What to keep instead, in the same forms.
+        method: A name of `wis.available_methods`.
+        seed: Seed of the method's randomness; 0 if not given. Every graph is cut with the same one.
+        device: Where to compute; the graph's own device if not given. It never changes the result.
+        edge_attrs: Attributes that are edge-level whatever their length suggests (see
+            `wis.sparsify`).
+        **options: The method's own, such as `walk_length=1`.
+
+    Raises:
+        UnknownNameError: There is no such method.
+        OptionError: The amount or an option is impossible for every graph.
+
+    A transform takes a `Data`, a `HeteroData` or a list of them and leaves it as it was; it raises
+    what `wis.sparsify` raises.
+    """
+
+    def __init__(
+        self,
+        remove: Amount | None = None,
+        *,
+        keep: Amount | None = None,
+        method: str = "wis",
+        seed: int | None = None,
+        device: torch.device | str | None = None,
+        edge_attrs: Iterable[str] = (),
+        **options: Any,
+    ) -> None:
+        num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
+        chosen = get_method(method)
+        chosen.resolved_options(UndirectedGraph(0, torch.empty((2, 0), dtype=torch.int64)), options)
+        self.remove = remove
+        self.keep = keep
+        self.method = chosen.name
+        self.seed = seed
+        self.device = device
+        self.edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
+        self.options = {name: options[name] for name in chosen.options if name in options}
+
+    def forward(self, data: Any) -> Any:
+        """The sparser graph, or a list of them for a list."""
+        if isinstance(data, (list, tuple)):
+            return [self(graph) for graph in data]
+        return sparsify(
+            data,
+            remove=self.remove,
+            keep=self.keep,
+            method=self.method,
+            seed=self.seed,
+            device=self.device,
+            progress=False,
+            edge_attrs=self.edge_attrs,
+            **self.options,
+        )
+
+    def __repr__(self) -> str:
+        """What differs from the defaults; the same for equal transforms, since PyG compares it."""
+        shown = {**self._amount(), "method": self.method, **self._extras()}
+        return f"{type(self).__name__}({_arguments(shown)})"
+
+    def _amount(self) -> dict[str, Any]:
+        return {"keep": self.keep} if self.remove is None else {"remove": self.remove}
+
+    def _extras(self) -> dict[str, Any]:
+        extras: dict[str, Any] = {}
+        if self.seed is not None:
+            extras["seed"] = self.seed
+        if self.device is not None:
+            extras["device"] = str(self.device)
+        if self.edge_attrs:
+            extras["edge_attrs"] = self.edge_attrs
+        defaults = get_method(self.method).options
+        extras.update((o, value) for o, value in self.options.items() if value != defaults[o])
+        return extras
+
+
+@functional_transform("walk_index_sparsification")
+class WalkIndexSparsification(Sparsify):
+    """Walk Index Sparsification (functional name: ``walk_index_sparsification``).
+
+    `Sparsify` with the method ``"wis"``: Algorithms 1 and 2 of the thesis.
+
+    Args:
+        remove: What to take away, as in `Sparsify`.
+        keep: What to keep instead.
+        walk_length: L - 1 for a GNN of depth L.
+        device: Where to compute; the graph's own device if not given. It never changes the result.
+        edge_attrs: Attributes that are edge-level whatever their length suggests.
+        **options: Further options of the method ``"wis"``, such as `batch_size`.
+
+    Raises:
+        OptionError: The amount or an option is impossible for every graph.
+    """
+
+    def __init__(
+        self,
+        remove: Amount | None = None,
+        *,
+        keep: Amount | None = None,
+        walk_length: int = 1,
+        device: torch.device | str | None = None,
+        edge_attrs: Iterable[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            remove,
+            keep=keep,
+            method="wis",
+            device=device,
+            edge_attrs=edge_attrs,
+            walk_length=walk_length,
+            **options,
+        )
+
+    def __repr__(self) -> str:
+        """What differs from the defaults, and the walk length."""
+        walk_length = self.options["walk_length"]
+        shown = {**self._amount(), "walk_length": walk_length, **self._extras()}
+        return f"{type(self).__name__}({_arguments(shown)})"
+
+
+def _arguments(shown: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in shown.items())
