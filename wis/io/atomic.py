@@ -1,0 +1,148 @@
+"""Write a file whole or not at all.
+
+The bytes go to a temporary file in the same folder, which then takes the place of the old one in a
+single step. Whatever happens on the way, a full disk or Ctrl-C included, the old file is untouched
+and no temporary file stays behind. A symbolic link is followed: the file it points to is replaced.
+What is no regular file (``/dev/stdout``, ``/dev/null``, a pipe) is written to directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from wis.errors import GraphFileError, OutputExistsError
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears under its name when the block ends without an error.
+
+    Args:
+        path: Where to write.
+        force: Replace a file that is already there.
+
+    Yields:
+        A binary file object, seekable.
+
+    Raises:
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: It cannot be written: no such folder, no permission, a full disk.
+    """
+    check_writable(path, force=force)
+    target = _resolved(path)
+    with _os_errors_in_one_line(path):
+        if _is_special(target):
+            buffer = io.BytesIO()
+            yield buffer
+            _write_directly(target, buffer)
+        else:
+            with _temporary_beside(target) as (file, temporary):
+                yield file
+                _finish(file)
+                check_writable(path, force=force)  # another program may have been faster
+                os.replace(temporary, target)
+
+
+def check_writable(path: str | Path, *, force: bool) -> None:
+    """Find out, before anything is computed, whether a file could be written.
+
+    Args:
+        path: Where to write; ``-`` is standard output, which always passes.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: Its folder does not exist or cannot be written to, or it is itself a folder.
+    """
+    if str(path) == "-":
+        return
+    with _os_errors_in_one_line(path):
+        _check_writable(Path(path), _resolved(path), force)
+
+
+def _check_writable(path: Path, target: Path, force: bool) -> None:
+    folder = target.parent
+    if not path.name or target.is_dir():
+        raise GraphFileError(f"{path}: is a folder; give the name of a file")
+    if not folder.exists():
+        raise GraphFileError(f"{path}: there is no folder {folder}; make it first")
+    if not folder.is_dir():
+        raise GraphFileError(f"{path}: {folder} is not a folder")
+    if _is_special(target):
+        if not os.access(target, os.W_OK):
+            raise GraphFileError(f"{path}: cannot be written: no permission")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise GraphFileError(f"{path}: cannot be written: no permission to write to {folder}")
+    elif target.exists() and not force:
+        raise OutputExistsError(f"{path} exists; pass --force to replace it")
+
+
+@contextlib.contextmanager
+def _os_errors_in_one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (GraphFileError, OutputExistsError):
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise GraphFileError(f"{path}: cannot be written: {reason}") from None
+
+
+@contextlib.contextmanager
+def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file in the folder of `target`, removed unless it was renamed."""
+    temporary = target.with_name(f".wis-{secrets.token_hex(8)}.tmp")
+    file = _create(temporary, target)
+    try:
+        yield file, temporary
+    finally:
+        with contextlib.suppress(OSError):  # what is still buffered may not fit on the disk
+            file.close()
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _create(temporary: Path, target: Path) -> BinaryIO:
+    """Open with the permissions that opening `target` would have led to."""
+    descriptor = os.open(
+        temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
+    with contextlib.suppress(OSError):
+        os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+    return os.fdopen(descriptor, "w+b")
+
+
+def _finish(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _write_directly(target: Path, buffer: io.BytesIO) -> None:
+    with open(target, "wb", buffering=0) as file:
+        rest = buffer.getbuffer()
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _resolved(path: str | Path) -> Path:
+    """The file behind a link; a name that no file can have is refused."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise GraphFileError(f"{str(path)!r}: not a possible file name: {error}") from None
+
+
+def _is_special(target: Path) -> bool:
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

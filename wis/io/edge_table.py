@@ -1,0 +1,174 @@
+"""A graph as a table with one row for each arc, and what does not fit into it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.cut import edge_attribute_names
+from wis.errors import GraphFormatError
+from wis.graph import edge_stores
+from wis.io.graph_file import NAMES, GraphFile, column_name, is_hetero, names_in, num_nodes_of
+
+_BREAKS = re.compile(r"[\r\n\0]")
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeTable:
+    """The arcs of a graph with their attributes.
+
+    Attributes:
+        arcs: int64 array of shape [2, num_arcs].
+        num_nodes: Number of vertices.
+        names: The name of each vertex, None if they have none.
+        attributes: For each column its entries, an array or a list of texts.
+    """
+
+    arcs: np.ndarray
+    num_nodes: int
+    names: list[str] | None
+    attributes: Mapping[str, Any]
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of rows."""
+        return int(self.arcs.shape[1])
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns beside the endpoints."""
+        return list(self.attributes)
+
+
+def edge_table(
+    file: GraphFile,
+    dropped: list[str],
+    *,
+    keeps_vertices: bool = False,
+    any_text: bool = False,
+) -> EdgeTable:
+    """Bring the arcs of a graph into a table.
+
+    Args:
+        file: The graph.
+        dropped: Gets a phrase for all that has no place in the table.
+        keeps_vertices: Whether the format states the number of vertices besides.
+        any_text: Whether a text may be longer than a line.
+
+    Raises:
+        GraphFormatError: The graph has several types of vertices.
+    """
+    require_one_type(file)
+    store = edge_stores(file.data)[0]
+    attributes: dict[str, Any] = {}
+    edge_level = edge_attribute_names(store)
+    for name in edge_level:
+        if name != "edge_index":
+            column = column_name(name, file.columns)
+            if not _add_columns(attributes, column, store[name], any_text):
+                dropped.append(column)
+    rest = [key for key in store.keys() if key not in edge_level]  # noqa: SIM118
+    names = vertex_names(file)
+    dropped.extend(key for key in rest if not (key == "num_nodes" or _is_names(key, file)))
+    dropped.extend(file.unread)
+    if names is not None and not usable_names(names, any_text):
+        dropped.append("the names of the vertices")
+        names = None
+    arcs = store.edge_index.detach().cpu().numpy().astype(np.int64, copy=False)
+    table = EdgeTable(np.asarray(arcs), num_nodes_of(file.data), names, attributes)
+    if not keeps_vertices:
+        dropped.extend(lost_vertices(file, named=names is not None))
+    return table
+
+
+def require_one_type(file: GraphFile) -> None:
+    """Raise `GraphFormatError` for a `HeteroData`, which only `.pt` can hold."""
+    if is_hetero(file.data):
+        raise GraphFormatError(
+            "a graph with several types of vertices or edges (HeteroData) can only be "
+            "written as .pt"
+        )
+
+
+def vertex_names(file: GraphFile) -> list[str] | None:
+    """The names of the vertices: those of the file, or those that the data bring along."""
+    return list(file.vertex_names) if file.vertex_names is not None else names_in(file.data)
+
+
+def _is_names(key: str, file: GraphFile) -> bool:
+    return key == NAMES and names_in(file.data) is not None
+
+
+def usable_names(names: Sequence[str], any_text: bool) -> bool:
+    """Whether names can be written down, and tell vertices apart."""
+    return len(set(names)) == len(names) and all(
+        name and (any_text or (name == name.strip() and not _BREAKS.search(name))) for name in names
+    )
+
+
+def lost_vertices(file: GraphFile, *, named: bool | None = None) -> list[str]:
+    """A phrase for the vertices that a list of edges does not show."""
+    named = file.vertex_names is not None if named is None else named
+    size = num_nodes_of(file.data)
+    edge_index = file.data.edge_index
+    if named:
+        lost = size - int(torch.unique(edge_index).numel())
+        return [f"{_vertices(lost)} without edges"] if lost else []
+    last = int(edge_index.max()) + 1 if edge_index.numel() else 0
+    if last >= size:
+        return []
+    return [f"{_vertices(size - last)} without edges at the end (read it with --num-nodes {size})"]
+
+
+def _vertices(count: int) -> str:
+    return f"{count} vertices" if count != 1 else "1 vertex"
+
+
+def _add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
+    """A column for an attribute with one entry for each arc, several for one with several."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
+        value = value.tolist()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        if not any_text and any(_BREAKS.search(item) for item in value):
+            return False
+        attributes[_free(name, attributes)] = value
+        return True
+    array = as_array(value)
+    if array is None or array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
+        return False
+    if array.ndim == 1:
+        attributes[_free(name, attributes)] = array
+        return True
+    for i in range(array.shape[1]):
+        attributes[_free(f"{name}_{i}", attributes)] = array[:, i]
+    return True
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return name if name not in taken else _free(f"{name}_", taken)
+
+
+def as_array(value: Any) -> np.ndarray | None:
+    """A tensor or a list of numbers as an array, None if numpy has no such type."""
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided:
+            return None
+        try:
+            return np.asarray(value.detach().cpu().numpy())
+        except (TypeError, RuntimeError):
+            return None
+    if isinstance(value, np.ndarray):
+        return value if value.dtype.kind != "O" else None
+    if isinstance(value, (list, tuple)) and len({type(item) for item in value}) == 1:
+        kinds = (bool, int, float)
+        try:
+            return np.array(value) if type(value[0]) in kinds else None
+        except OverflowError:
+            return None
+    return None

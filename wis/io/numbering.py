@@ -1,0 +1,112 @@
+"""From the ids in an edge list to vertices 0 to n - 1.
+
+Integers are what they say, and n is the largest of them + 1. Names, and integers that are to be
+relabelled, are numbered in their own order: integers by value, texts by code point. So the numbers
+do not depend on the order of the lines. The names are kept beside the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import GraphFormatError, OptionError
+from wis.graph import MAX_NUM_NODES
+from wis.io.source import ReadOptions
+
+_FREE_IDS = 1_000_000
+_IDS_PER_ARC = 10
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Arcs over vertices 0 to n - 1.
+
+    Attributes:
+        edge_index: int64 tensor of shape [2, num_arcs].
+        num_nodes: Number n of vertices.
+        names: What the file calls each of them, None if it calls them by these numbers.
+    """
+
+    edge_index: Tensor
+    num_nodes: int
+    names: list[str] | None = None
+
+
+def number_vertices(
+    ends: tuple[Any, Any], options: ReadOptions, where: str, place_of: Callable[[int], str]
+) -> Numbered:
+    """Number the vertices of an edge list.
+
+    Args:
+        ends: The endpoints of each arc: two int64 arrays, or two lists of names.
+        options: Whether to relabel, and the number of vertices if it was given.
+        where: The file, for errors.
+        place_of: The file and the line of an arc, for errors.
+
+    Raises:
+        GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
+        OptionError: `num_nodes` is given for names, and is not their number.
+    """
+    if not isinstance(ends[0], np.ndarray):
+        return _named(*_factorized(*ends), options, where)
+    arcs = np.stack(ends)
+    if options.relabel:
+        ids, positions = np.unique(arcs, return_inverse=True)
+        return _named([str(i) for i in ids.tolist()], positions.reshape(2, -1), options, where)
+    _check_ids(arcs, options.num_nodes, place_of)
+    largest = int(arcs.max(initial=-1))
+    size = largest + 1 if options.num_nodes is None else options.num_nodes
+    if size > MAX_NUM_NODES:
+        raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
+    return Numbered(torch.from_numpy(arcs), size)
+
+
+def _factorized(sources: Sequence[str], targets: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    names = sorted(set(sources) | set(targets))
+    position = {name: index for index, name in enumerate(names)}
+    arcs = [[position[name] for name in end] for end in (sources, targets)]
+    return names, np.array(arcs, dtype=np.int64).reshape(2, -1)
+
+
+def _named(names: list[str], arcs: np.ndarray, options: ReadOptions, where: str) -> Numbered:
+    if options.num_nodes not in (None, len(names)):
+        raise OptionError(
+            f"num_nodes is {options.num_nodes}, but {where} calls its vertices by "
+            f"{len(names)} names; leave it out"
+        )
+    return Numbered(torch.from_numpy(arcs.astype(np.int64, copy=False)), len(names), names)
+
+
+def _check_ids(arcs: np.ndarray, num_nodes: int | None, place_of: Callable[[int], str]) -> None:
+    if not arcs.size:
+        return
+    if arcs.min() < 0:
+        arc = _first_arc(arcs < 0)
+        raise GraphFormatError(
+            f"{place_of(arc)}: vertex id {arcs[:, arc].min()} is negative; ids run from 0 to "
+            f"num_nodes - 1. Renumber, or pass --relabel."
+        )
+    if num_nodes is not None:
+        if arcs.max() >= num_nodes:
+            arc = _first_arc(arcs >= num_nodes)
+            raise GraphFormatError(
+                f"{place_of(arc)}: vertex id {arcs[:, arc].max()}, but num_nodes is "
+                f"{num_nodes}; ids run from 0 to num_nodes - 1"
+            )
+    elif arcs.max() >= _FREE_IDS + _IDS_PER_ARC * arcs.shape[1]:
+        arc = _first_arc(arcs == arcs.max())
+        raise GraphFormatError(
+            f"{place_of(arc)}: vertex id {arcs.max()} is very large for {arcs.shape[1]} "
+            "edges, and every number up to it would be a vertex; pass --relabel, or "
+            "--num-nodes if that is meant"
+        )
+
+
+def _first_arc(wrong: np.ndarray) -> int:
+    return int(wrong.any(axis=0).argmax())
