@@ -1,0 +1,190 @@
+"""Embedded graphs and generators: what they are, that a seed repeats them, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+import torch
+
+from wis.datasets import available_datasets, is_known, load
+from wis.errors import OptionError, UnknownNameError, WisError
+from wis.generators import barabasi_albert, rmat, stochastic_block_model
+
+TOY = Path(__file__).parents[1] / "datasets" / "toy"
+SMALL = {
+    "rmat": "rmat:scale=8,edges=1000",
+    "barabasi-albert": "barabasi-albert:n=200,degree=3",
+    "sbm": "sbm:n=100,blocks=3,p_in=0.3,p_out=0.02",
+}
+
+
+def edge_set(data):
+    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
+
+
+@pytest.mark.parametrize("name", [dataset.name for dataset in available_datasets()])
+def test_every_graph_is_simple_and_holds_both_directions(name):
+    data = load(SMALL.get(name, name))
+    arcs = {tuple(arc) for arc in data.edge_index.t().tolist()}
+    assert len(arcs) == data.edge_index.size(1), "no repeats"
+    assert all((v, u) in arcs and u != v for u, v in arcs)
+    assert data.validate()
+
+
+@pytest.mark.parametrize("name", [dataset.name for dataset in available_datasets()])
+def test_loading_twice_gives_the_same_graph(name):
+    first, second = load(SMALL.get(name, name)), load(SMALL.get(name, name))
+    assert torch.equal(first.edge_index, second.edge_index)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_another_seed_gives_another_graph(name):
+    assert edge_set(load(SMALL[name])) != edge_set(load(SMALL[name] + ",seed=1"))
+
+
+def test_karate_is_the_graph_of_networkx_with_its_factions():
+    data, graph = load("karate"), nx.karate_club_graph()
+    assert edge_set(data) == {frozenset(edge) for edge in graph.edges}
+    assert data.y.tolist() == [int(graph.nodes[v]["club"] == "Officer") for v in graph]
+    weight = {
+        frozenset(arc): value
+        for arc, value in zip(data.edge_index.t().tolist(), data.edge_weight.tolist(), strict=True)
+    }
+    assert weight[frozenset((0, 1))] == graph.edges[0, 1]["weight"]
+
+
+def test_les_miserables_keeps_its_names():
+    data, graph = load("Les_Miserables"), nx.les_miserables_graph()
+    named = {frozenset(data.name[v] for v in edge) for edge in edge_set(data)}
+    assert named == {frozenset(edge) for edge in graph.edges}
+
+
+def test_digits_have_features_labels_and_masks_that_split_the_vertices():
+    data = load("digits")
+    assert data.x.shape == (1797, 64)
+    assert float(data.x.max()) == 1.0
+    masks = torch.stack([data.train_mask, data.val_mask, data.test_mask])
+    assert masks.sum(dim=0).eq(1).all()
+    assert masks.sum(dim=1).tolist() == [1437, 180, 180]
+    degree = torch.bincount(data.edge_index[0])
+    assert int(degree.min()) >= 8, "each image chooses eight neighbours"
+    same = data.y[data.edge_index[0]] == data.y[data.edge_index[1]]
+    assert float(same.float().mean()) > 0.9, "neighbours mostly show the same digit"
+
+
+def literal_rmat(scale, edges, seed):
+    """The definition, one long draw for each level."""
+    rng = np.random.default_rng(seed)
+    u = v = np.zeros(edges, dtype=np.int64)
+    for _ in range(scale):
+        r = rng.random(edges)
+        u = 2 * u + (r >= 0.76)
+        v = 2 * v + (((r >= 0.57) & (r < 0.76)) | (r >= 0.95))
+    p = rng.permutation(2**scale)
+    pairs = zip(p[u].tolist(), p[v].tolist(), strict=True)
+    return {frozenset(pair) for pair in pairs if pair[0] != pair[1]}
+
+
+@pytest.mark.parametrize(
+    ("scale", "edges", "seed"), [(10, 5000, 0), (6, 300, 3), (0, 5, 0), (3, 0, 1)]
+)
+def test_rmat_follows_its_definition(scale, edges, seed):
+    data = rmat(scale=scale, edges=edges, seed=seed)
+    assert data.num_nodes == 2**scale
+    assert edge_set(data) == literal_rmat(scale, edges, seed)
+
+
+def test_rmat_does_not_depend_on_how_its_draws_are_chunked(monkeypatch):
+    whole = rmat(scale=7, edges=1000)
+    monkeypatch.setattr("wis.generators.CHUNK", 64)
+    assert torch.equal(rmat(scale=7, edges=1000).edge_index, whole.edge_index)
+
+
+@pytest.mark.parametrize(("n", "degree"), [(2, 1), (9, 8), (50, 1), (300, 5)])
+def test_barabasi_albert_has_exactly_n_minus_degree_times_degree_edges(n, degree):
+    data = barabasi_albert(n=n, degree=degree)
+    assert len(edge_set(data)) == (n - degree) * degree
+    assert data.num_nodes == n
+
+
+def test_barabasi_albert_prefers_the_vertices_of_high_degree():
+    degree = torch.bincount(barabasi_albert(n=3000, degree=4).edge_index[0])
+    assert int(degree.max()) > 60, "a uniform choice stays below 40"
+    assert int(degree.min()) == 4
+
+
+def test_a_stochastic_block_model_has_the_expected_densities():
+    n, blocks, p_in, p_out = 600, 3, 0.1, 0.01
+    data = stochastic_block_model(n=n, blocks=blocks, p_in=p_in, p_out=p_out)
+    assert torch.bincount(data.y).tolist() == [200, 200, 200]
+    same = data.y[data.edge_index[0]] == data.y[data.edge_index[1]]
+    for pairs, p, found in (
+        (blocks * math.comb(200, 2), p_in, int(same.sum()) // 2),
+        (math.comb(blocks, 2) * 200**2, p_out, int((~same).sum()) // 2),
+    ):
+        assert abs(found - pairs * p) < 5 * math.sqrt(pairs * p)
+
+
+def test_a_stochastic_block_model_at_the_extremes_is_complete_or_empty():
+    complete = stochastic_block_model(n=11, blocks=3, p_in=1.0, p_out=1.0)
+    assert len(edge_set(complete)) == 55
+    assert stochastic_block_model(n=5, blocks=5, p_in=0.0, p_out=0.0).num_edges == 0
+    cliques = stochastic_block_model(n=6, blocks=2, p_in=1.0, p_out=0.0)
+    assert edge_set(cliques) == {
+        frozenset(pair) for b in (0, 3) for pair in ((b, b + 1), (b, b + 2), (b + 1, b + 2))
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "words"),
+    [
+        ("karat", UnknownNameError, "Did you mean 'karate'?"),
+        ("", UnknownNameError, "known: "),
+        ("rmat:scal=3", UnknownNameError, "parameter of rmat 'scal'"),
+        ("karate:seed=1", UnknownNameError, "parameter of karate 'seed'"),
+        ("rmat:scale", OptionError, "not of the form key=value, as in rmat:scale="),
+        ("rmat:scale=3.5", OptionError, "scale is '3.5'; expected an integer"),
+        ("rmat:scale=3,scale=4", OptionError, "scale is given twice"),
+        ("rmat:scale=40", OptionError, "scale is 40; expected a value from 0 to 31"),
+        ("rmat:edges=-1", OptionError, "edges is -1; expected at least 0"),
+        ("rmat:seed=-1", OptionError, "seed is -1"),
+        ("sbm:p_in=nan", OptionError, "p_in is nan; expected a value from 0 to 1"),
+        ("sbm:p_out=x", OptionError, "p_out is 'x'; expected a number"),
+        ("sbm:n=3,blocks=4", OptionError, "blocks is 4; expected a value from 1 to 3"),
+        ("barabasi-albert:n=8,degree=8", OptionError, "n is 8; expected at least 9"),
+        ("digits:neighbors=1797", OptionError, "expected 1 to 1796"),
+        ("digits:seed=-2", OptionError, "seed is -2"),
+    ],
+)
+def test_a_bad_spec_is_one_clear_line(spec, error, words):
+    with pytest.raises(error) as caught:
+        load(spec)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, WisError)
+    assert caught.value.exit_code == 2
+
+
+def test_a_name_is_known_with_and_without_parameters():
+    assert is_known("karate")
+    assert is_known("RMAT:scale=3")
+    assert not is_known("karate.pt")
+
+
+def test_every_spec_of_the_table_can_be_typed():
+    for dataset in available_datasets():
+        assert is_known(dataset.spec)
+        assert load(SMALL.get(dataset.name, dataset.spec)).num_nodes > 0
+
+
+def test_the_toy_graph_is_a_table_of_pairs_with_one_attribute():
+    with open(TOY / "friends.csv", newline="", encoding="utf-8") as file:
+        heading, *rows = csv.reader(file)
+    assert heading == ["source", "target", "hours"]
+    people = {name for row in rows for name in row[:2]}
+    assert (len(people), len(rows)) == (10, 14)

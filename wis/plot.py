@@ -1,0 +1,270 @@
+"""Pictures of a graph before and after its sparsification.
+
+A small graph is drawn twice in one layout, that of the graph before, with the edges that go in
+colour. Of a large one a drawing shows nothing, so its degree distributions are drawn instead, as
+the share of vertices of at least each degree, on logarithmic axes, beside a table of counts.
+matplotlib is imported when it is needed and only through its figure objects, so that no window
+opens and no global state changes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wis.errors import MissingDependencyError, UnknownNameError
+from wis.graph import UndirectedGraph
+from wis.layout import vertex_positions
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch import Tensor
+    from torch_geometric.data import Data, HeteroData
+
+FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+MAX_DRAWN_VERTICES = 300
+MAX_DRAWN_EDGES = 3_000
+MAX_COLOURED_CLASSES = 10
+
+INK = "#333333"
+KEPT = "#5f6b7a"
+REMOVED = "#e4572e"
+PLAIN = "#4c78a8"
+CLASS_COLOURS = (
+    "#4c78a8", "#f2b701", "#59a14f", "#b07aa1", "#76b7b2",
+    "#9c755f", "#ff9da7", "#79706e", "#2f4b7c", "#bab0ac",
+)  # fmt: skip
+
+
+def check_can_plot(path: str | Path) -> None:
+    """Find out, before anything is computed, whether a picture can be made.
+
+    Raises:
+        UnknownNameError: No picture format has that ending.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in FORMATS:
+        raise UnknownNameError.among("picture format", ending or str(path), FORMATS)
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError(
+            "a picture needs matplotlib: pip install 'wis-sparsify[plot]'"
+        ) from None
+
+
+def plot_sparsification(
+    before: Data | HeteroData | Tensor,
+    after: Data | HeteroData | Tensor,
+    path: str | Path,
+    *,
+    force: bool = False,
+    seed: int = 0,
+) -> Path:
+    """Draw a graph before and after its sparsification.
+
+    Args:
+        before: The graph. An integer `y` with up to ten classes, or the vertex types of a
+            `HeteroData`, give the colours.
+        after: The same vertices with fewer edges.
+        path: Where the picture goes: `.png`, `.svg` or `.pdf`.
+        force: Replace a file that is already there.
+        seed: Seed of the layout.
+
+    Returns:
+        The path.
+
+    Raises:
+        UnknownNameError: No picture format has that ending.
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: It cannot be written.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    from wis.io.atomic import atomic_write
+
+    path = Path(path)
+    check_can_plot(path)
+    graphs = UndirectedGraph.from_any(before), UndirectedGraph.from_any(after)
+    if graphs[0].num_nodes <= MAX_DRAWN_VERTICES and graphs[0].num_edges <= MAX_DRAWN_EDGES:
+        figure = _drawings(*graphs, vertex_classes(before, graphs[0].num_nodes), seed)
+    else:
+        figure = _distributions(*graphs)
+    with atomic_write(path, force=force) as file:
+        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150, facecolor="white")
+    return path
+
+
+def vertex_classes(data: Any, num_nodes: int) -> tuple[np.ndarray, list[str]] | None:
+    """The class of each vertex and the names of the classes, None if they cannot be told apart."""
+    import torch
+
+    if hasattr(data, "edge_types"):
+        sizes = [data[node_type].num_nodes or 0 for node_type in data.node_types]
+        if len(sizes) > MAX_COLOURED_CLASSES or sum(sizes) != num_nodes:
+            return None
+        return np.repeat(np.arange(len(sizes)), sizes), [str(name) for name in data.node_types]
+    y = getattr(data, "y", None)
+    if not isinstance(y, torch.Tensor) or y.is_floating_point() or y.shape != (num_nodes,):
+        return None
+    values, classes = np.unique(y.cpu().numpy(), return_inverse=True)
+    if not 2 <= values.size <= MAX_COLOURED_CLASSES:
+        return None
+    return classes, [f"class {value}" for value in values]
+
+
+def _drawings(
+    before: UndirectedGraph,
+    after: UndirectedGraph,
+    classes: tuple[np.ndarray, list[str]] | None,
+    seed: int,
+) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    position = vertex_positions(before, seed)
+    removed = after.edge_ids(before.edges).numpy() < 0
+    edges = before.edges.numpy()
+    _draw_edges(left, position, edges[:, ~removed], KEPT, 0.6)
+    _draw_edges(left, position, edges[:, removed], REMOVED, 0.6)
+    _draw_edges(right, position, edges[:, ~removed], KEPT, 0.9)
+    for axes, graph in ((left, before), (right, after)):
+        _draw_vertices(axes, position, graph.degree.numpy(), classes)
+    num_removed = int(removed.sum())
+    left.set_title(f"Before: {_edges(before.num_edges)}", color=INK)
+    right.set_title(f"After: {_edges(after.num_edges)}, {num_removed:,} removed", color=INK)
+    _add_legend(figure, classes, has_removed=num_removed > 0)
+    return figure
+
+
+def _edges(count: int) -> str:
+    return "1 edge" if count == 1 else f"{count:,} edges"
+
+
+def _draw_edges(
+    axes: Axes, position: np.ndarray, edges: np.ndarray, colour: str, opacity: float
+) -> None:
+    from matplotlib.collections import LineCollection
+
+    width = float(np.clip(12 / max(1, edges.shape[1]) ** 0.5, 0.4, 1.4))
+    segments = position[edges.T]  # [k, 2, 2]: edge, end, coordinate
+    axes.add_collection(
+        LineCollection(list(segments), colors=colour, linewidths=width, alpha=opacity, zorder=1)
+    )
+
+
+def _draw_vertices(
+    axes: Axes,
+    position: np.ndarray,
+    degree: np.ndarray,
+    classes: tuple[np.ndarray, list[str]] | None,
+) -> None:
+    colours: Any = PLAIN
+    if classes is not None:
+        colours = [CLASS_COLOURS[index] for index in classes[0]]
+    crowding = float(np.clip(40 / max(1, degree.size), 0.25, 1))
+    sizes = crowding * (25 + 18 * degree)
+    axes.scatter(
+        position[:, 0],
+        position[:, 1],
+        s=sizes,
+        c=colours,
+        edgecolors="white",
+        linewidths=0.8,
+        zorder=2,
+    )
+    axes.margins(0.06)
+    axes.set_axis_off()
+
+
+def _add_legend(
+    figure: Figure, classes: tuple[np.ndarray, list[str]] | None, *, has_removed: bool
+) -> None:
+    from matplotlib.lines import Line2D
+
+    marks = [Line2D([], [], color=KEPT, label="edge that stays")]
+    if has_removed:
+        marks.append(Line2D([], [], color=REMOVED, label="edge that goes"))
+    for colour, name in zip(CLASS_COLOURS, classes[1] if classes else [], strict=False):
+        marks.append(Line2D([], [], color=colour, marker="o", linestyle="", label=name))
+    figure.legend(
+        handles=marks,
+        loc="outside lower center",
+        ncols=min(6, len(marks)),
+        frameon=False,
+        labelcolor=INK,
+        title="Area of a vertex: its degree",
+        title_fontsize="small",
+    )
+
+
+def _distributions(before: UndirectedGraph, after: UndirectedGraph) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    for graph, colour, label in ((before, REMOVED, "before"), (after, PLAIN, "after")):
+        degree, share = degree_ccdf(graph.degree.cpu().numpy())
+        left.plot(degree, share, color=colour, marker="o", markersize=3, label=label)
+    if before.num_edges:
+        left.set(xscale="log", yscale="log")
+    left.set(xlabel="degree d", ylabel="share of vertices of degree at least d")
+    left.set_title("Degrees before and after", color=INK)
+    left.grid(alpha=0.25)
+    left.spines[["top", "right"]].set_visible(False)
+    left.legend(frameon=False)
+    _draw_table(right, before, after)
+    return figure
+
+
+def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distribution of degrees from 1 on, which is where a logarithmic axis begins.
+
+    Args:
+        degree: int array of shape [n].
+
+    Returns:
+        The degrees that occur, ascending, and for each the share in (0, 1] of vertices of at least
+        it.
+    """
+    values, counts = np.unique(degree, return_counts=True)
+    share = counts[::-1].cumsum()[::-1] / max(1, degree.size)
+    return values[values > 0], share[values > 0]
+
+
+def _draw_table(axes: Axes, before: UndirectedGraph, after: UndirectedGraph) -> None:
+    columns = [_counts(before), _counts(after)]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    axes.set_axis_off()
+    table = axes.table(
+        rows, colLabels=["", "before", "after"], colWidths=[0.45, 0.25, 0.25], loc="center",
+        cellLoc="right", edges="horizontal",
+    )  # fmt: skip
+    table.auto_set_font_size(False)
+    table.set_fontsize(10)
+    table.scale(1, 1.7)
+    for (_, column), cell in table.get_celld().items():
+        cell.set_edgecolor("#cccccc")
+        cell.get_text().set_color(INK)
+        if column == 0:
+            cell.get_text().set_horizontalalignment("left")
+
+
+def _counts(graph: UndirectedGraph) -> dict[str, str]:
+    from wis.facts import component_sizes
+
+    sizes = component_sizes(graph)
+    degree = graph.degree
+    return {
+        "vertices": f"{graph.num_nodes:,}",
+        "edges": f"{graph.num_edges:,}",
+        "mean degree": f"{2 * graph.num_edges / max(1, graph.num_nodes):.2f}",
+        "highest degree": f"{int(degree.max()) if degree.numel() else 0:,}",
+        "isolated vertices": f"{int((degree == 0).sum()):,}",
+        "components": f"{sizes.size:,}",
+        "largest component": f"{int(sizes.max(initial=0)):,}",
+    }
