@@ -1,0 +1,1 @@
+"""The wis command line."""

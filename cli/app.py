@@ -1,0 +1,89 @@
+"""The group of all commands, and the one place where errors become a line and an exit code.
+
+What a user can get wrong is one line on stderr; any other exception is a bug and keeps its
+traceback. Commands import the library inside their bodies, so that help and usage errors come at
+once.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+from click.shell_completion import shell_complete
+
+from wis.errors import WisError
+
+from .completion import completion
+from .framework import COMPLETE_VARIABLE, PROGRAM, Group
+from .inspect import inspect
+from .listings import datasets, methods
+from .output import discard_stdout, say, settle_stdout
+from .sparsify import order, sparsify
+from .verify import verify
+
+SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "show_default": True,
+    "max_content_width": 100,
+}
+
+
+@click.group(cls=Group, context_settings=SETTINGS, invoke_without_command=True)
+@click.version_option(
+    package_name="wis-sparsify", prog_name=PROGRAM, message="%(prog)s %(version)s"
+)
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Remove most edges of a graph and keep what a graph neural network needs.
+
+    GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .parquet, .mtx, .graphml, .gml, .gexf, .graph),
+    "-" for an edge list on standard input, or the name of a graph that `wis datasets` lists.
+    Results go to files or to standard output, everything else to standard error.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+for command in (sparsify, order, inspect, verify, methods, datasets, completion):
+    cli.add_command(command)
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command line without the name of the program; returns the exit code."""
+    try:
+        return _dispatch(arguments)
+    except click.ClickException as error:
+        say(_usage_line(error))
+        return error.exit_code
+    except BrokenPipeError:
+        discard_stdout()
+        return 1
+    except WisError as error:
+        settle_stdout()
+        say(f"Error: {_one_line(str(error))}")
+        return error.exit_code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    instruction = os.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        return shell_complete(cli, {}, PROGRAM, COMPLETE_VARIABLE, instruction)
+    try:
+        with cli.make_context(PROGRAM, arguments) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    return 0
+
+
+def _usage_line(error: click.ClickException) -> str:
+    line = f"Error: {_one_line(error.format_message())}"
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return line
+    return f"{line} Try '{context.command_path} --help'."
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

@@ -1,0 +1,66 @@
+"""`wis methods` and `wis datasets`: what there is to choose from."""
+
+from __future__ import annotations
+
+import click
+
+from .framework import Command
+from .options import describe_options
+from .output import emit_json, emit_table
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.command(cls=Command, examples=["wis methods", "wis methods --json"])
+@json_option
+def methods(as_json: bool) -> None:
+    """List the methods that rank edges.
+
+    Each with its options and their defaults; give them as --walk-length 1 or --option KEY=VALUE.
+    """
+    from wis.methods import available_methods, get_method
+
+    table = [get_method(name) for name in available_methods()]
+    if as_json:
+        rows = {
+            method.name: {
+                "summary": method.summary,
+                "options": dict(method.options),
+                "uses_seed": method.uses_seed,
+                "has_certificate": method.verify is not None,
+            }
+            for method in table
+        }
+        emit_json({"methods": rows})
+        return
+    heading = ("METHOD", "OPTIONS", "WHAT IT REMOVES FIRST")
+    emit_table(
+        [heading, *((row.name, describe_options(row.options) or "-", row.summary) for row in table)]
+    )
+
+
+@click.command(
+    cls=Command, examples=["wis datasets", "wis inspect rmat:scale=10,edges=8000,seed=1"]
+)
+@json_option
+def datasets(as_json: bool) -> None:
+    """List the graphs that go by a name.
+
+    Those with parameters are generated: any of them can be changed, the others keep their defaults.
+    """
+    from wis.datasets import available_datasets
+
+    table = available_datasets()
+    if as_json:
+        rows = {
+            dataset.name: {
+                "summary": dataset.summary,
+                "parameters": dict(dataset.parameters),
+                "spec": dataset.spec,
+            }
+            for dataset in table
+        }
+        emit_json({"datasets": rows})
+        return
+    heading = ("GRAPH, WITH ITS DEFAULTS", "WHAT IT IS")
+    emit_table([heading, *((dataset.spec, dataset.summary) for dataset in table)])

@@ -1,0 +1,175 @@
+"""The options of the methods: the named ones, and ``--option`` for those of methods yet to come."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from wis.methods import Method
+    from wis.order import RemovalOrder
+
+DEFAULT_METHOD = "wis"
+NAMED = ("walk_length", "batch_size", "engine")
+WORDS = {"true": True, "false": False, "none": None}
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method and its options as they were typed; None where they were not.
+
+    Attributes:
+        method: Name in the table of methods.
+        walk_length: L - 1 for GNNs of depth L.
+        batch_size: Edges that go at a time.
+        engine: How the order is computed.
+        option: Further options, each as ``KEY=VALUE``.
+        seed: Seed of the method's randomness.
+        device: Where to compute.
+    """
+
+    method: str | None
+    walk_length: int | None
+    batch_size: int | None
+    engine: str | None
+    option: tuple[str, ...]
+    seed: int | None
+    device: str | None
+
+    def given_flags(self) -> list[str]:
+        """The flags that were typed."""
+        flags = [name for name, value in vars(self).items() if value not in (None, ())]
+        return [f"--{name.replace('_', '-')}" for name in flags]
+
+    def checked(self) -> tuple[Method, dict[str, Any]]:
+        """The method and the options given for it.
+
+        Raises:
+            UnknownNameError: There is no such method.
+            click.UsageError: The method has no such option.
+        """
+        from wis.methods import get_method
+
+        method = get_method(self.method or DEFAULT_METHOD)
+        given = {name: getattr(self, name) for name in NAMED if getattr(self, name) is not None}
+        for name in given:
+            self._refuse_unknown(method, name, f"--{name.replace('_', '-')}")
+        for item in self.option:
+            name, value = self._parse_option(item)
+            self._refuse_unknown(method, name, f"--option {name}")
+            if name in given:
+                raise click.UsageError(f"{name} is given twice.")
+            given[name] = parse_value(value, method.options[name])
+        return method, given
+
+    def _parse_option(self, item: str) -> tuple[str, str]:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--option is {item!r}; expected KEY=VALUE.")
+        return name.strip().replace("-", "_"), value.strip()
+
+    def _refuse_unknown(self, method: Method, name: str, flag: str) -> None:
+        if name not in method.options:
+            known = ", ".join(method.options) or "none"
+            raise click.UsageError(
+                f"{flag} does not apply to the method {method.name!r}; its options: {known}."
+            )
+
+    def compute(self, graph: Any, *, count: int | None) -> RemovalOrder:
+        """The removal order of a graph, the first `count` edges of it or all."""
+        from wis.api import removal_order
+
+        method, options = self.checked()
+        return removal_order(
+            graph, method.name, count=count, seed=self.seed, device=self.device, **options
+        )
+
+
+def parse_value(text: str, default: Any) -> Any:
+    """The value that a text stands for, of the type of the option's default where that is known."""
+    if isinstance(default, str):
+        return text
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def describe_options(options: Mapping[str, Any]) -> str:
+    """Options on one line, such as ``walk_length=1, engine=auto``."""
+    return ", ".join(f"{name}={value}" for name, value in options.items())
+
+
+def complete_method(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Names of methods that begin so."""
+    from wis.methods import available_methods
+
+    return [name for name in available_methods() if name.startswith(incomplete)]
+
+
+def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the methods; the command gets them as one `choice`."""
+
+    @click.option(
+        "--method",
+        metavar="NAME",
+        show_default=DEFAULT_METHOD,
+        shell_complete=complete_method,
+        help="How to rank the edges; `wis methods` lists what there is.",
+    )
+    @click.option(
+        "--walk-length",
+        type=int,
+        metavar="K",
+        show_default="1 for wis",
+        help="Steps of the walks that wis counts: K = depth of the network - 1.",
+    )
+    @click.option(
+        "--batch-size",
+        type=int,
+        metavar="B",
+        show_default="1 for wis, which is exact",
+        help="Edges that go at a time before the rest is ranked anew.",
+    )
+    @click.option(
+        "--engine",
+        metavar="NAME",
+        show_default="auto",
+        help="How to compute the order; engines differ in speed, and in how they break ties.",
+    )
+    @click.option(
+        "--option",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Any other option of the method, as `wis methods` lists them; repeatable.",
+    )
+    @click.option(
+        "--seed",
+        type=int,
+        metavar="N",
+        show_default="0",
+        help="Seed of methods that draw random numbers, an integer from 0 on.",
+    )
+    @click.option(
+        "--device",
+        metavar="NAME",
+        show_default="cpu",
+        help="Where to compute, such as cpu or cuda:0; never changes the result.",
+    )
+    @functools.wraps(command)
+    def with_choice(*args: Any, **kwargs: Any) -> Any:
+        fields = MethodChoice.__dataclass_fields__
+        choice = MethodChoice(**{name: kwargs.pop(name) for name in fields})
+        return command(*args, choice=choice, **kwargs)
+
+    return with_choice

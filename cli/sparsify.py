@@ -1,0 +1,301 @@
+"""`wis sparsify` and `wis order`: rank the edges of a graph, and take the first of them away."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wis.amount import num_edges_to_remove
+from wis.errors import OptionError
+
+from .framework import Command
+from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
+from .listings import json_option
+from .options import MethodChoice, describe_options, method_options
+from .output import emit_json, say
+from .targets import (
+    check_different,
+    check_graph_target,
+    check_order_target,
+    check_plot_target,
+    force_option,
+    path_option,
+)
+
+if TYPE_CHECKING:
+    from wis.graph import UndirectedGraph
+    from wis.order import RemovalOrder
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much goes: one of the two as it was typed."""
+
+    remove: str | None
+    keep: str | None
+
+    def check(self) -> None:
+        """Raise if both or neither are given, or if the text cannot be an amount of any graph."""
+        if self.remove is None and self.keep is None:
+            raise click.UsageError("say how much goes, as in --remove 50%, or stays: --keep 50%.")
+        if self.remove is not None and self.keep is not None:
+            raise click.UsageError("--remove and --keep contradict each other; give one of them.")
+        self.count(sys.maxsize)
+
+    def count(self, num_edges: int) -> int:
+        """Number of edges that go, of so many."""
+        return num_edges_to_remove(num_edges, remove=self.remove, keep=self.keep)
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "wis sparsify karate --remove 50%",
+        "wis sparsify cora.pt --keep 0.3 -o cora-30.pt --plot cora-30.png",
+        "wis sparsify friends.csv --remove 2 --method random --seed 1 -o -",
+    ],
+)
+@click.option(
+    "--remove",
+    metavar="AMOUNT",
+    help="What goes: a percentage (50%), a fraction of the edges (0.5) or a number of edges (120).",
+)
+@click.option("--keep", metavar="AMOUNT", help="What stays instead, in the same forms.")
+@method_options
+@path_option(
+    "-o",
+    "--output",
+    show_default="STEM-sparse.EXT beside GRAPH",
+    help="Where the result goes, in the format of its ending; - is an edge list on stdout.",
+)
+@path_option("--order", "order_file", help="Cut this saved order instead of computing one.")
+@path_option("--save-order", help="Save the order of all edges here (.npz), to cut it again.")
+@path_option(
+    "--plot",
+    help="Draw the graph before and after, or its degrees if it is large (.png, .svg, .pdf).",
+)
+@click.option(
+    "--edge-attr",
+    "edge_attrs",
+    multiple=True,
+    metavar="NAME",
+    help="Treat this attribute as one entry per arc where its length cannot tell; repeatable.",
+)
+@graph_argument
+@force_option
+@json_option
+def sparsify(
+    source: GraphSource,
+    choice: MethodChoice,
+    remove: str | None,
+    keep: str | None,
+    output: Path | None,
+    order_file: Path | None,
+    save_order: Path | None,
+    plot: Path | None,
+    edge_attrs: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Remove the edges of GRAPH that matter least.
+
+    Those go first whose loss costs a graph neural network least of its ability to model how
+    vertices interact, or whatever else the method goes by. An edge is a pair of vertices; it goes
+    with all its arcs. Vertices, attributes, self-loops and the order of the remaining arcs are
+    kept.
+    """
+    amount = Amount(remove, keep)
+    amount.check()
+    output = output or source.default_output()
+    if order_file is not None:
+        _refuse_beside_order(choice, save_order)
+    if as_json and str(output) == STANDARD:
+        raise click.UsageError(
+            "--json and the graph cannot both go to standard output; give -o FILE."
+        )
+    source.check()
+    check_different(output, save_order, plot)
+    check_graph_target(output, force=force)
+    check_order_target(save_order, force=force)
+    check_plot_target(plot, force=force)
+    job = _Job(source, choice, amount, order_file, save_order is not None, edge_attrs)
+    result = job.run()
+    result.write(output, save_order, plot, force=force)
+    say(result.account(source.name, output))
+    if as_json:
+        emit_json(result.record(source.name, output))
+
+
+def _refuse_beside_order(choice: MethodChoice, save_order: Path | None) -> None:
+    flags = choice.given_flags() + (["--save-order"] if save_order is not None else [])
+    if flags:
+        raise click.UsageError(
+            f"--order cuts an order that was computed already; {flags[0]} does not go with it."
+        )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What `wis sparsify` was asked to do."""
+
+    source: GraphSource
+    choice: MethodChoice
+    amount: Amount
+    order_file: Path | None
+    whole_order: bool
+    edge_attrs: tuple[str, ...]
+
+    def run(self) -> _Result:
+        """Read, order and cut."""
+        from wis.graph import UndirectedGraph
+        from wis.order import RemovalOrder
+
+        saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
+        if saved is None:
+            self.choice.checked()
+        file = self.source.open()
+        check_edge_attrs(file.data, self.edge_attrs)
+        start = time.perf_counter()
+        graph = UndirectedGraph.from_any(file.data)
+        count = self.amount.count(graph.num_edges)
+        if saved is None:
+            order = self.choice.compute(graph, count=None if self.whole_order else count)
+        else:
+            saved.check_made_for(graph)
+            order = saved
+        order.num_removed(remove=count)
+        sparse = order.cut(file.data, graph, count, edge_attrs=self.edge_attrs)
+        return _Result(file, sparse, graph, order, count, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What came of it."""
+
+    file: Any
+    sparse: Any
+    graph: UndirectedGraph
+    order: RemovalOrder
+    num_removed: int
+    seconds: float
+
+    def write(
+        self, output: Path, save_order: Path | None, plot: Path | None, *, force: bool
+    ) -> None:
+        """Write all outputs, each of them whole or not at all."""
+        if save_order is not None:
+            self.order.save(save_order, force=force)
+        write_with_notes(self.file.with_data(self.sparse), output, force=force)
+        if plot is not None:
+            from wis.plot import plot_sparsification
+
+            plot_sparsification(self.file.data, self.sparse, plot, force=force)
+
+    def account(self, name: str, output: Path) -> str:
+        """The line for people."""
+        before = self.graph.num_edges
+        share = f" ({self.num_removed / before:.1%})" if before else ""
+        where = "standard output" if str(output) == STANDARD else output
+        provenance = self.order.provenance
+        options = describe_options(provenance.options)
+        method = f"{provenance.method} ({options})" if options else provenance.method
+        return (
+            f"{name}: removed {self.num_removed} of {before} edges{share} by {method} "
+            f"in {self.seconds:.2f} s -> {where}"
+        )
+
+    def record(self, name: str, output: Path) -> dict[str, Any]:
+        """The object for programs."""
+        provenance = self.order.provenance
+        return {
+            "input": name,
+            "output": str(output),
+            "num_nodes": self.graph.num_nodes,
+            "num_edges_before": self.graph.num_edges,
+            "num_edges_after": self.graph.num_edges - self.num_removed,
+            "num_removed": self.num_removed,
+            "method": provenance.method,
+            "options": dict(provenance.options),
+            "seed": provenance.seed,
+            "seconds": round(self.seconds, 6),
+        }
+
+
+def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
+    """Raise if a name is not that of an attribute with one entry for each arc."""
+    from wis.cut import edge_attribute_names
+    from wis.graph import edge_stores
+
+    stores = edge_stores(data) if names else []
+    for store in stores:
+        edge_attribute_names(store, frozenset(names))
+    for name in names:
+        if not any(name in store for store in stores):
+            raise OptionError(f"--edge-attr {name}: the graph has no edge attribute of that name")
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "wis order karate -o karate.order.npz",
+        "wis sparsify karate --order karate.order.npz --remove 80%",
+    ],
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    show_default="all",
+    help="Stop after N edges, which is cheaper.",
+)
+@method_options
+@path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
+@graph_argument
+@force_option
+@json_option
+def order(
+    source: GraphSource,
+    choice: MethodChoice,
+    count: int | None,
+    output: Path,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Rank the edges of GRAPH and save the order.
+
+    The order lists all edges, first removed first. Ranking is the work; cutting is not: the saved
+    order can be cut at any level with `wis sparsify GRAPH --order FILE --remove 50%`, and the
+    results are nested.
+    """
+    source.check()
+    check_order_target(output, force=force)
+    choice.checked()
+    data = source.open().data
+    start = time.perf_counter()
+    ranked = choice.compute(data, count=count)
+    seconds = time.perf_counter() - start
+    ranked.save(output, force=force)
+    provenance = ranked.provenance
+    say(
+        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} edges by {provenance.method} "
+        f"in {seconds:.2f} s -> {output}"
+    )
+    if as_json:
+        emit_json(
+            {
+                "input": source.name,
+                "output": str(output),
+                "num_nodes": ranked.num_nodes,
+                "num_edges": ranked.num_edges,
+                "num_ranked": len(ranked),
+                "method": provenance.method,
+                "options": dict(provenance.options),
+                "seed": provenance.seed,
+                "seconds": round(seconds, 6),
+            }
+        )

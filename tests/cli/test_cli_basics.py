@@ -1,0 +1,256 @@
+"""The command line as a whole: help, examples, exit codes, streams, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from wis_cli import sparsify as sparsify_module
+from wis_cli.app import cli
+from wis_cli.main import run
+
+COMMANDS = sorted(cli.commands)
+TOY = Path(__file__).parents[2] / "datasets" / "toy" / "friends.csv"
+SCRIPT = shutil.which("wis", path=sysconfig.get_path("scripts"))
+
+
+def wis(*args, cwd, **settings):
+    """The installed entry point, as a shell would start it."""
+    assert SCRIPT is not None, "the package is not installed"
+    settings.setdefault("capture_output", True)
+    return subprocess.run([SCRIPT, *args], cwd=cwd, text=True, timeout=60, check=False, **settings)
+
+
+def test_help_is_quick_and_imports_nothing_heavy():
+    code = (
+        "import sys; from wis_cli.main import run; run(['--help']); run(['sparsify', '--help']);"
+        "heavy = {'torch', 'torch_geometric', 'numpy', 'networkx', 'matplotlib', 'rich'};"
+        "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    import wis as package
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"wis {package.__version__}\n"
+
+
+def test_help_lists_every_command_untruncated(capsys):
+    assert run([]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in COMMANDS)
+    assert "..." not in text.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_one_sentence_with_an_example_and_options_that_explain_themselves(
+    name, capsys
+):
+    command = cli.commands[name]
+    first = (command.help or "").strip().splitlines()[0]
+    assert first.endswith(".")
+    assert all(example.split()[0] == "wis" or "wis " in example for example in command.examples)
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+    assert run([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(example in text for example in command.examples)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_every_command_run(name, tmp_path, monkeypatch, capsys):
+    from wis.datasets import load
+    from wis.io import write_graph
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TOY, tmp_path / "friends.csv")
+    write_graph(load("sbm:n=60,p_in=0.3"), tmp_path / "cora.pt")
+    examples = cli.commands[name].examples
+    assert examples
+    for example in examples:
+        words = shlex.split(example)
+        if words[0] == "wis" and "|" not in words:
+            assert run(words[1:]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_every_shell(shell, capsys):
+    assert run(["completion", shell]) == 0
+    assert "_WIS_COMPLETE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("wis spars", "plain,sparsify"),
+        ("wis inspect les", "plain,les-miserables"),
+        ("wis sparsify --method ra", "plain,random"),
+        ("wis sparsify karate --walk", "plain,--walk-length"),
+    ],
+)
+def test_completion_knows_commands_graphs_methods_and_options(words, expected, monkeypatch, capsys):
+    monkeypatch.setenv("_WIS_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert run([]) == 0
+    assert expected in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["sparsfy"], "No such command"),
+        (["sparsify"], "Missing argument 'GRAPH'"),
+        (["inspect", "karate", "--jsn"], "No such option"),
+        (["completion", "tcsh"], "'tcsh' is not one of"),
+        (["order", "karate", "-o", "o.npz", "--count", "1.5"], "'1.5' is not a valid integer"),
+        (["order", "karate", "-o", "o.npz", "--count", "-1"], "x>=0"),
+        (["order", "karate"], "Missing option '-o'"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(args, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_an_unexpected_exception_keeps_its_traceback(monkeypatch):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(sparsify_module.GraphSource, "check", broken)
+    with pytest.raises(ZeroDivisionError):
+        run(["sparsify", "karate", "--remove", "1"])
+
+
+def test_an_interrupt_while_computing_is_one_line_and_leaves_no_file(tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("wis.api.removal_order", interrupted)
+    assert run(["sparsify", "karate", "--remove", "50%"]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_that_an_import_turns_into_its_own_error_is_still_an_interrupt(
+    monkeypatch, capsys
+):
+    def mistranslated(*args):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(sparsify_module.GraphSource, "check", mistranslated)
+    assert run(["sparsify", "karate", "--remove", "50%"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_the_handler_of_interrupts_is_put_back():
+    before = signal.getsignal(signal.SIGINT)
+    run(["--version"])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+# From here on through the installed entry point.
+
+
+def test_the_installed_command_does_the_main_job(tmp_path):
+    done = wis("sparsify", "karate", "--remove", "50%", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["num_edges_before"], record["num_edges_after"]) == (78, 39)
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["karate-sparse.pt"]
+
+
+def test_the_installed_command_reports_bad_data_and_bad_usage(tmp_path):
+    missing = wis("inspect", "missing.csv", cwd=tmp_path)
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr.startswith("Error: missing.csv: no such file")
+    usage = wis("sparsify", "karate", cwd=tmp_path)
+    assert (usage.returncode, usage.stdout) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "wait_s"),
+    [("click", 0), ("torch.", 0), ("wis.graph", 2)],
+    ids=["while starting", "while importing", "while reading"],
+)
+def test_ctrl_c_ends_the_installed_command_with_130_and_no_file(tmp_path, module, wait_s):
+    assert SCRIPT is not None
+    process = subprocess.Popen(
+        [SCRIPT, "sparsify", "-", "--remove", "50%", "-o", "out.csv"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        for line in process.stderr:
+            if module in line.decode():
+                break
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in process.stderr if not line.startswith(b"import time:")]
+        assert process.stdout.read() == b""
+    assert (process.returncode, rest) == (130, [b"interrupted\n"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_standard_output_is_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = wis(
+            "datasets", cwd=tmp_path, capture_output=False, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_a_graph_on_standard_output_is_one_line(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = wis(
+            *("sparsify", str(TOY), "--remove", "1", "-o", "-"),
+            cwd=tmp_path,
+            capture_output=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: standard output: cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_went_away_is_no_error_message(tmp_path):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as nobody:
+        done = wis(
+            "datasets", cwd=tmp_path, capture_output=False, stdout=nobody, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (1, "")
