@@ -1,8 +1,8 @@
 """How long a whole 1-WIS order takes, how much memory, and how both grow.
 
-    python benchmarks/bench_order.py table --native ./native_one_wis [--graphs cora,rmat-17] [--json
-    rows.jsonl] python benchmarks/bench_order.py scaling --native ./native_one_wis -o
-    benchmarks/figures/scaling.png python benchmarks/bench_order.py large [--graph rmat-22]
+    python benchmarks/bench_order.py table --native ./native_one_wis
+    python benchmarks/bench_order.py scaling --native ./native_one_wis -o scaling.png
+    python benchmarks/bench_order.py large --graph rmat-22
 
 Ratios are to a sequential native program, run in the same session on the same graph; give its path
 with `--native`. Without it the column stays empty. Everything runs in this process on canonical

@@ -49,8 +49,14 @@ def stable_argsort(keys: Tensor) -> Tensor:
     shift = (size - 1).bit_length()
     if int(keys.max()) >> (63 - shift):
         return torch.argsort(keys, stable=True)
-    position = torch.arange(size, device=keys.device)
-    return sort_values((keys << shift) | position) & ((1 << shift) - 1)
+    packed = keys << shift
+    packed |= torch.arange(size, device=keys.device)
+    if packed.device.type == "cpu":
+        packed.numpy().sort()  # in place
+    else:
+        packed = torch.sort(packed).values
+    packed &= (1 << shift) - 1
+    return packed
 
 
 def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:

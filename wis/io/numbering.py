@@ -44,7 +44,8 @@ def number_vertices(
     """Number the vertices of an edge list.
 
     Args:
-        ends: The endpoints of each arc: two int64 arrays, or two lists of names.
+        ends: The endpoints of each arc: two int64 arrays, or two columns of names (lists, or
+            pyarrow's).
         options: Whether to relabel, and the number of vertices if it was given.
         where: The file, for errors.
         place_of: The file and the line of an arc, for errors.
@@ -67,7 +68,29 @@ def number_vertices(
     return Numbered(torch.from_numpy(arcs), size)
 
 
-def _factorized(sources: Sequence[str], targets: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
+    """All names in order, and the arcs as positions among them; pyarrow is ten times faster."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return _factorized_in_python(sources, targets)
+    from pyarrow import compute
+
+    chunks = []
+    for end in (sources, targets):
+        column = end if isinstance(end, pa.ChunkedArray) else pa.chunked_array([end], pa.string())
+        chunks += column.cast(pa.large_string()).chunks
+    codes = pa.chunked_array(chunks, pa.large_string()).combine_chunks().dictionary_encode()
+    by_name = compute.sort_indices(codes.dictionary).to_numpy()  # UTF-8 sorts by code point
+    rank = np.empty(by_name.size, dtype=np.int64)
+    rank[by_name] = np.arange(by_name.size)
+    names: list[str] = codes.dictionary.take(pa.array(by_name)).to_pylist()
+    return names, rank[codes.indices.to_numpy()].reshape(2, -1)
+
+
+def _factorized_in_python(
+    sources: Sequence[str], targets: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
     names = sorted(set(sources) | set(targets))
     position = {name: index for index, name in enumerate(names)}
     arcs = [[position[name] for name in end] for end in (sources, targets)]

@@ -53,7 +53,9 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     positions = named_endpoints(names) or (0, 1)
     ends = [_ids(table.column(end), names[end], path) for end in positions]
     if isinstance(ends[0], np.ndarray) != isinstance(ends[1], np.ndarray):
-        ends = [end if isinstance(end, list) else list(map(str, end.tolist())) for end in ends]
+        ends = [
+            list(map(str, end.tolist())) if isinstance(end, np.ndarray) else end for end in ends
+        ]
     stated = _stated_num_nodes(table)
     if stated is not None and isinstance(ends[0], np.ndarray) and not options.relabel:
         options = ReadOptions(num_nodes=options.resolved_num_nodes(stated, path))
@@ -74,7 +76,8 @@ def _stated_num_nodes(table: Any) -> int | None:
     return int(text) if text.isdigit() and len(text) < 19 else None
 
 
-def _ids(column: Any, name: str, path: Path) -> Column:
+def _ids(column: Any, name: str, path: Path) -> Any:
+    """An int64 array, or the column itself if it holds names."""
     pa, _ = _pyarrow()
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -85,7 +88,7 @@ def _ids(column: Any, name: str, path: Path) -> Column:
             "two endpoints"
         )
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return _texts(column)
+        return column
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         values = whole_numbers(column.to_numpy())
         if values is not None:

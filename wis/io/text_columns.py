@@ -36,12 +36,13 @@ class Columns:
     """What an edge list holds.
 
     Attributes:
-        ends: The two endpoints of each arc: two int64 arrays, or two lists of names.
+        ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
+            pyarrow's).
         attributes: The other columns: numbers or truth values in an array, texts in a list. An
             empty field is NaN in a column of numbers.
     """
 
-    ends: tuple[Column, Column]
+    ends: tuple[Any, Any]
     attributes: list[Column]
 
     @property
@@ -158,7 +159,7 @@ def _from_arrow(table: Any, layout: TextLayout, *, stripped: bool) -> Columns | 
     return Columns((ends[0], ends[1]), attributes)
 
 
-def _arrow_end(column: Any, stripped: bool) -> Column | None:
+def _arrow_end(column: Any, stripped: bool) -> Any:
     import pyarrow as pa
     from pyarrow import compute
 
@@ -166,7 +167,7 @@ def _arrow_end(column: Any, stripped: bool) -> Column | None:
         return None
     if column.type == pa.string():
         names = compute.utf8_trim_whitespace(column) if stripped else column
-        return None if compute.any(compute.equal(names, "")).as_py() else names.to_pylist()
+        return None if compute.any(compute.equal(names, "")).as_py() else names
     return whole_numbers(column.to_numpy())
 
 

@@ -136,9 +136,7 @@ class _Core:
     ) -> int:
         """The tallest heavy vertex takes one, until none can; returns what is still unspent."""
         rows, bit = self.rows, self.bit
-        tallest: list[
-            int
-        ] = []  # the heavy vertices that can still take one and have sunk to `height`
+        tallest: list[int] = []  # those that can still take one and have sunk to `height`
         height, waiting = heights[0], 0
         while height > k and unspent:
             while heights[waiting] == height:
@@ -154,8 +152,8 @@ class _Core:
                     rows[v] ^= w_bit
                     rows[w] ^= bit[v]
                     spent.append(w)
-                    taker.append(v)
                     sunk.append(v)
+            taker += sunk
             tallest = sunk
             height = height - 1 if sunk else heights[waiting]
         if height == k:

@@ -66,18 +66,24 @@ class Peeling:
 
     @classmethod
     def of(cls, graph: UndirectedGraph) -> Peeling:
-        """Lay a graph out. Costs two sorts; the layout takes 16 bytes for each edge."""
+        """Lay a graph out.
+
+        Costs two sorts; the layout takes 16 bytes for each edge, and as much again while it is
+        sorted.
+        """
         n = graph.num_nodes
         top = int(graph.degree.max()) if n else 0
         ids = torch.arange(n, device=graph.device)
         vertex = sort_values((top - graph.degree) * n + ids) % max(n, 1)
         original = graph.degree[vertex]
-        label = torch.empty_like(ids).scatter_(0, vertex, ids)
+        label = torch.empty(n, dtype=torch.int32, device=graph.device)
+        label[vertex] = ids.to(torch.int32)
         a, b = label[graph.edges[0]], label[graph.edges[1]]
         stronger, weaker = torch.minimum(a, b), torch.maximum(a, b)
         del a, b
-        edge_id = stable_argsort(weaker * n + stronger)
-        weaker, stronger = (end.to(torch.int32)[edge_id] for end in (weaker, stronger))
+        edge_id = stable_argsort(weaker.to(torch.int64).mul_(n).add_(stronger))
+        weaker = weaker[edge_id]
+        stronger = stronger[edge_id]
         vertices_at = _at_least(original, top)
         edges_at = _at_least(original[weaker], top)
         level = int(original[weaker[0]]) if graph.num_edges else 0
