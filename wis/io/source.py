@@ -140,7 +140,7 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
             f"{shown(path)}: does not fit into memory, or is damaged; expected {kind}"
         ) from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split()).split(". ")[0][:200] or type(error).__name__
         raise GraphFormatError(
             f"{shown(path)}: damaged, or not {kind}: {reason.rstrip('.')}"
         ) from None
