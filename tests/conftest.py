@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-with (
-    warnings.catch_warnings()
-):  # its import uses what torch calls deprecated, which would fail tests
+with warnings.catch_warnings():  # its import uses what torch calls deprecated
     warnings.simplefilter("ignore")
     import torch_geometric  # noqa: F401
 
@@ -20,3 +21,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("wis")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_arrive() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
