@@ -55,13 +55,41 @@ def walk_index_of_vertex(adjacent: list[set[int]], length: int, t: int) -> int:
 
 def algorithm_1_argmax(num_nodes: int, edges: list[Edge], depth: int) -> list[Edge]:
     """The edges that an iteration of Algorithm 1 may prune, `edges` being those that are left."""
+    tuples = algorithm_1_tuples(num_nodes, edges, depth)
+    best = max(tuples.values())
+    return [e for e in edges if tuples[e] == best]
+
+
+def algorithm_1_tuples(num_nodes: int, edges: list[Edge], depth: int) -> dict[Edge, list[int]]:
+    """s^(e) of Algorithm 1 for each edge e that is left, sorted ascending."""
     tuples = {}
     for e in edges:
         adjacent = neighbours(num_nodes, [other for other in edges if other != e])
         s = [walk_index_of_vertex(adjacent, depth - 1, t) for t in range(num_nodes)]
         tuples[e] = sorted(s)
-    best = max(tuples.values())
-    return [e for e in edges if tuples[e] == best]
+    return tuples
+
+
+def algorithm_1(
+    num_nodes: int, edges: list[Edge], num_removed: int, depth: int, batch_size: int = 1
+) -> list[Edge]:
+    """The edges that Algorithm 1 prunes, in order; ties go to the first in the list.
+
+    With a batch size, the batches of Appendix D.6.2.2: in each iteration the best edges by the same
+    walk indices go.
+    """
+    left, pruned = list(edges), []
+    while left and len(pruned) < num_removed:
+        batch: list[Edge] = []
+        others = list(left)
+        tuples = algorithm_1_tuples(num_nodes, left, depth)
+        for _ in range(min(batch_size, len(left))):
+            e = max(others, key=lambda edge: tuples[edge])  # the first of several
+            others.remove(e)
+            batch.append(e)
+        left = others
+        pruned += batch
+    return pruned[:num_removed]
 
 
 # Algorithm 2

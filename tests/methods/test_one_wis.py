@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -209,12 +210,15 @@ def test_batch_of_all_edges_sorts_once_by_the_original_degrees():
     assert order == sorted(as_pairs(graph.edges), key=lambda e: key_of(degree, e), reverse=True)
 
 
-def test_batched_order_is_not_greedy_and_its_provenance_says_so():
+def test_batched_order_is_verified_as_such_and_is_not_greedy_edge_by_edge():
     data = odd_graph("random-dense")
     order = wis.removal_order(data, batch_size=10)
     assert order.provenance.options["batch_size"] == 10
+    wis.verify_order(data, order)
+    one_by_one = {**order.provenance.options, "batch_size": 1}
+    claims = dataclasses.replace(order.provenance, options=one_by_one)
     with pytest.raises(NotGreedyError):
-        wis.verify_order(data, order)
+        wis.verify_order(data, dataclasses.replace(order, provenance=claims))
 
 
 # Options

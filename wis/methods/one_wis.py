@@ -10,85 +10,46 @@ deterministic, in its docstring, and recorded as the engine in the provenance.
 - ``rounds`` (`wis.methods.one_wis_rounds`): tensor operations alone, on the graph's device.
 - ``auto`` is ``bitset`` on every device, so that the result does not depend on the device.
 
+`wis.methods.walk_index` puts this into the table of methods, as ``wis`` with ``walk_length=1``.
+
 Source: Razin, Verbin, Cohen, "On the Ability of Graph Neural Networks to Model Interactions Between
 Vertices", NeurIPS 2023, arXiv:2211.16494, and the thesis' Section 5.5.1 and Appendix D.5.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from wis.arrays import single_threaded
-from wis.errors import OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.methods.one_wis_batched import batched_order
 from wis.methods.one_wis_bitset import peel_with_bitsets
-from wis.methods.one_wis_certificate import first_non_greedy_step
 from wis.methods.one_wis_levels import Peeling
 from wis.methods.one_wis_rounds import peel_in_rounds
-from wis.methods.registry import register
 from wis.progress import Progress
 
 ENGINES = ("auto", "bitset", "rounds")
 
 
-def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
-    walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
-    if walk_length != 1:
-        raise OptionError(
-            f"walk_length is {walk_length!r}; this version has walk_length=1 (1-WIS, by degrees)"
-        )
-    if engine not in ENGINES:
-        raise UnknownNameError.among("engine", str(engine), ENGINES)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise OptionError(f"batch_size is {batch_size!r}; expected a number of edges, 1 or more")
-    if batch_size > 1:
-        if engine != "auto":
-            raise OptionError(
-                f"engine {engine!r} is exact and batch_size={batch_size} is an approximation with "
-                f"an engine of its own; leave one of them out"
-            )
-        return {**options, "engine": "batched"}
-    return {**options, "engine": "bitset" if engine == "auto" else engine}
-
-
-@register(
-    "wis",
-    summary="Walk Index Sparsification: spare the edges whose loss costs walk indices most",
-    resolve=_resolve,
-    verify=first_non_greedy_step,
-)
-def wis_order(
-    graph: UndirectedGraph,
-    *,
-    count: int,
-    seed: int,
-    progress: Progress,
-    walk_length: int = 1,
-    engine: str = "auto",
-    batch_size: int = 1,
+def one_wis_order(
+    graph: UndirectedGraph, engine: str, batch_size: int, count: int, progress: Progress
 ) -> Tensor:
     """The removal order of 1-WIS.
 
     Args:
         graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Not used: the order is deterministic.
-        progress: Told the number of edges removed.
-        walk_length: L - 1 for a GNN of depth L.
-        engine: ``"auto"``, ``"bitset"`` or ``"rounds"``, all exact; they differ in ties and speed.
+        engine: ``"bitset"`` or ``"rounds"``, both exact; they differ in ties and speed.
         batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
             the B best edges by the degrees at the beginning of a round go at once.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        progress: Told the number of edges removed.
 
     Returns:
         int64 tensor of shape [count] on the graph's device.
 
     Cost: O(m log m) for the layout, then a few passes over the edges left inside A_k for each
     level k, where A_k are the vertices whose degree was at least k; 2m of these over all levels.
-    State: 16 bytes for each edge, about 90 at the peak, while the layout is sorted.
+    State: 16 bytes for each edge, about 100 at the peak.
     """
     with single_threaded():
         if batch_size > 1:

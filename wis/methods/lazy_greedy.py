@@ -1,0 +1,183 @@
+"""The exact order of (L-1)-WIS from upper bounds: most edges are left alone at most steps.
+
+A heap holds for each edge a signature (`wis.methods.signatures`) that its true one does not beat:
+whole or cut short, of now or of long ago. The first edge of the heap is looked at anew, as far as
+it takes to tell it from the second. If it still comes first, it goes; otherwise it sinks to its
+place.
+
+This is exact because of what one removal, of e, does to the signature of another edge f. Entries of
+the tuple of f that both edges change through the same closed walk may change by less from then on,
+and the signature may become *better*; those f are few, all near e, and `EdgeChanges.remove` names
+them. For all others each entry that f changes keeps the amount of the change and starts from a
+lower value, if anything: at the smallest value where the new signature differs from the old it has
+more entries, so it is worse, and the old one bounds it.
+
+For the f that are named, codes of values below some limit still hold. If that leaves none, the
+smallest value that f would create still does: it never rises while edges go one by one. (Suppose it
+was attained at vertex t, and f no longer changes t's entry once e is gone. Then every closed walk
+of length L at t through f runs through e as well, while one through e does not need f: go to
+whichever of the two a walk meets first, and back. So e took more from t than f would, to a value
+below the smallest of f, and was not the best edge.) In batches, where edges go that are not the
+best of the graph as it is then, this argument fails and the smallest value is computed anew.
+
+Ties go to the smallest edge id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Protocol
+
+from wis.methods.signatures import WHOLE, Scale, Signature
+from wis.progress import Progress
+
+STEP = 8
+WIDE = 64
+Entry = tuple[Signature, int]
+
+
+class EdgeChanges(Protocol):
+    """What the loss of an edge would do to the walk indices of a graph whose edges go.
+
+    Attributes:
+        scale: How signatures are packed.
+    """
+
+    scale: Scale
+
+    def smallest(self, edge: int) -> int:
+        """The smallest value that the loss of the edge would create."""
+
+    def signature(self, edge: int, limit: int) -> Signature:
+        """The signature of the edge, codes of values below `limit` only."""
+
+    def is_short(self, edge: int) -> bool:
+        """Whether the whole signature is about as cheap as a part of it."""
+
+    def remove(self, edge: int) -> Iterable[tuple[int, int]]:
+        """Remove the edge.
+
+        Returns:
+            The edges whose signatures may have become better, each with a limit: codes of smaller
+            values have not.
+        """
+
+
+def lazy_order(
+    changes: EdgeChanges, num_edges: int, count: int, batch_size: int, progress: Progress
+) -> list[int]:
+    """The first `count` edges of the greedy order.
+
+    Args:
+        changes: The graph and the effect of its edges, at the beginning; advanced in place.
+        num_edges: Number m of edges.
+        count: Length of the order.
+        batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
+        progress: Told the number of edges removed.
+
+    Returns:
+        Edge ids, first removed first.
+    """
+    heap = _Bounds(changes, num_edges)
+    order: list[int] = []
+    while len(order) < count:
+        batch = [heap.pop() for _ in range(min(batch_size, count - len(order)))]
+        for edge in batch:
+            heap.loosen(changes.remove(edge), keeps_smallest=batch_size == 1)
+        heap.tighten()
+        order += batch
+        progress(len(order))
+    return order
+
+
+class _Bounds:
+    """The heap.
+
+    Attributes:
+        current: For each edge the bound that counts; entries of the heap with another are stale.
+            None once the edge is gone.
+        limit: For each edge the value up to which its bound was computed.
+        unknown: Edges whose smallest value may have risen.
+    """
+
+    def __init__(self, changes: EdgeChanges, num_edges: int) -> None:
+        self.changes = changes
+        self.scale = changes.scale
+        self.limit = [changes.smallest(edge) for edge in range(num_edges)]
+        self.current: list[Signature | None] = [self.scale.at_least(v) for v in self.limit]
+        self.heap: list[Entry] = [
+            (bound, edge) for edge, bound in enumerate(self.current) if bound is not None
+        ]
+        self.unknown: set[int] = set()
+        heapify(self.heap)
+
+    def pop(self) -> int:
+        """Take the best edge out; the graph is not changed."""
+        heap, current = self.heap, self.current
+        while True:
+            bound, edge = heap[0]
+            if current[edge] is not bound:
+                heappop(heap)
+                continue
+            if len(heap) < 2:
+                break
+            second = heap[1] if len(heap) < 3 or heap[1] < heap[2] else heap[2]
+            signature, limit = self._told_apart(edge, bound, second)
+            if signature is None:
+                break
+            current[edge], self.limit[edge] = signature, limit
+            heapreplace(heap, (signature, edge))
+        heappop(heap)
+        current[edge] = None
+        return edge
+
+    def _told_apart(
+        self, edge: int, bound: Signature, second: Entry
+    ) -> tuple[Signature | None, int]:
+        """The edge's signature as far as it takes to see that it comes after `second`, or None."""
+        rival, rival_edge = second
+        smallest = self.scale.value(bound[0])
+        limit = WHOLE if self.changes.is_short(edge) else (smallest // STEP + 2) * STEP
+        while True:
+            signature = self.changes.signature(edge, limit)
+            if not signature:
+                smallest = self.changes.smallest(edge)
+                signature = self.scale.at_least(smallest)
+                if signature > rival:
+                    return signature, smallest
+                limit = (smallest // STEP + 2) * STEP
+                continue
+            if signature > rival or (signature == rival and limit == WHOLE and edge > rival_edge):
+                return signature, limit
+            if limit == WHOLE or rival[: len(signature)] != signature:
+                return None, limit
+            limit = limit + WIDE if limit < smallest + WIDE else WHOLE
+
+    def loosen(self, edges: Iterable[tuple[int, int]], *, keeps_smallest: bool) -> None:
+        """Cut bounds down to what still holds."""
+        for edge, limit in edges:
+            bound = self.current[edge]
+            if bound is None or self.limit[edge] <= limit:
+                continue
+            held = self.scale.below(bound, limit)
+            if not held:
+                if not keeps_smallest:
+                    self.unknown.add(edge)
+                    continue
+                smallest = self.scale.value(bound[0])
+                held = self.scale.at_least(smallest)
+                limit = smallest
+            if held != bound:
+                self.current[edge], self.limit[edge] = held, limit
+                heappush(self.heap, (held, edge))
+
+    def tighten(self) -> None:
+        """Compute the smallest values that may have risen."""
+        for edge in self.unknown:
+            if self.current[edge] is not None:
+                smallest = self.changes.smallest(edge)
+                bound = self.scale.at_least(smallest)
+                self.current[edge], self.limit[edge] = bound, smallest
+                heappush(self.heap, (bound, edge))
+        self.unknown.clear()

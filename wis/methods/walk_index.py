@@ -1,0 +1,162 @@
+"""The method ``wis``: Walk Index Sparsification for any depth.
+
+``walk_length`` is L - 1 for a network of depth L. Algorithm 1 removes, one by one, an edge whose
+loss leaves the lexicographically largest tuple of walk indices WI_{L-1, t}({t}), sorted ascending,
+t over all vertices. With ``walk_length=1`` that is Algorithm 2, by degrees, which has engines of
+its own (`wis.methods.one_wis`). For longer walks ties go to the smallest edge id, so that the
+engines give the same order:
+
+- ``local`` (`wis.methods.lazy_greedy`) looks at an edge only when an upper bound says that it could
+  be next, and counts walks in its neighbourhood, on the CPU; 2-WIS has a fast path
+  (`wis.methods.two_wis`), longer walks are counted in balls (`wis.methods.closed_walks`).
+- ``dense`` (`wis.methods.dense_walks`) keeps matrices of walk counts and looks at all edges in each
+  round, with tensor operations on the graph's device; for small dense graphs, long walks and large
+  batches.
+- ``auto`` takes the cheaper by an estimate. With d the mean degree of the end of an edge, the ball
+  around an edge has about k = min(n, 2·d^⌊(L-1)/2⌋) vertices, and ``local`` is put at
+  11·m·(10⁻⁴ + 4·10⁻⁹·L·k²) seconds, or 11·m·(2·10⁻⁵ + 10⁻⁷·d) for L = 3; ``dense`` at
+  m / batch_size · (10⁻³ + 3·10⁻⁹·m·n·L²), a hundredth of the second part on a GPU. ``dense`` is out
+  if it needs more than the memory limit.
+
+Source: Algorithms 1 and 2, Section 5.5.1 and Appendix D.5 of the thesis; arXiv:2211.16494.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wis.arrays import single_threaded
+from wis.errors import OptionError, UnknownNameError
+from wis.graph import UndirectedGraph
+from wis.methods import one_wis
+from wis.methods.closed_walks import ClosedWalkChanges
+from wis.methods.dense_walks import DensePlan, dense_order
+from wis.methods.lazy_greedy import lazy_order
+from wis.methods.registry import register
+from wis.methods.two_wis import TwoWisChanges
+from wis.methods.walk_index_certificate import first_non_greedy_step
+from wis.progress import Progress
+
+ENGINES = ("auto", "local", "dense")
+_LOG = logging.getLogger(__name__)
+
+
+def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+    """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
+    walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
+    for name, value, what in (
+        ("walk_length", walk_length, "number of steps, 1 or more"),
+        ("batch_size", batch_size, "number of edges, 1 or more"),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise OptionError(f"{name} is {value!r}; expected a {what}")
+    limit = options["memory_gib"]
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+        raise OptionError(f"memory_gib is {limit!r}; expected a positive number of GiB")
+    engines = one_wis.ENGINES if walk_length == 1 else ENGINES
+    if engine not in engines:
+        if engine in (*one_wis.ENGINES, *ENGINES, "batched"):
+            raise OptionError(
+                f"engine {engine!r} does not go with walk_length={walk_length}; "
+                f"expected one of {', '.join(engines)}"
+            )
+        raise UnknownNameError.among("engine", str(engine), engines)
+    if walk_length > 1:
+        return _resolve_longer(graph, options)
+    del options["memory_gib"]
+    if batch_size > 1:
+        if engine != "auto":
+            raise OptionError(
+                f"engine {engine!r} is exact and batch_size={batch_size} is an approximation with "
+                f"an engine of its own; leave one of them out"
+            )
+        return {**options, "engine": "batched"}
+    return {**options, "engine": "bitset" if engine == "auto" else engine}
+
+
+def _resolve_longer(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+    depth = options["walk_length"] + 1
+    limit = int(options["memory_gib"] * 2**30)
+    if options["engine"] == "auto":
+        cheaper = _cheaper_engine(graph, depth, options["batch_size"], limit)
+        options = {**options, "engine": cheaper}
+    if options["engine"] == "local":
+        return {name: value for name, value in options.items() if name != "memory_gib"}
+    DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+    return options
+
+
+def _cheaper_engine(graph: UndirectedGraph, depth: int, batch_size: int, limit: int) -> str:
+    """By the estimate in the module's docstring."""
+    n, m = graph.num_nodes, graph.num_edges
+    if not m:
+        return "local"
+    degree = float(graph.degree[graph.edges].double().mean())
+    near = min(float(n), 2 * degree ** ((depth - 1) // 2))
+    per_look = 2e-5 + 1e-7 * degree if depth == 3 else 1e-4 + 4e-9 * depth * near**2
+    local_s = 11 * m * per_look
+    speed = 1.0 if graph.device.type == "cpu" else 0.01
+    dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
+    try:
+        DensePlan.of(n, m, depth, limit)
+    except OptionError:
+        return "local"
+    return "dense" if dense_s < local_s else "local"
+
+
+@register(
+    "wis",
+    summary="Walk Index Sparsification: spare the edges whose loss costs walk indices most",
+    resolve=_resolve,
+    verify=first_non_greedy_step,
+)
+def wis_order(
+    graph: UndirectedGraph,
+    *,
+    count: int,
+    seed: int,
+    progress: Progress,
+    walk_length: int = 1,
+    engine: str = "auto",
+    batch_size: int = 1,
+    memory_gib: float = 4.0,
+) -> Tensor:
+    """The removal order of (L-1)-WIS.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Not used: the order is deterministic.
+        progress: Told the number of edges removed.
+        walk_length: L - 1 for a GNN of depth L.
+        engine: ``"auto"``; ``"bitset"`` or ``"rounds"`` for ``walk_length=1``; ``"local"`` or
+            ``"dense"`` for longer walks. All are exact.
+        batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
+            the B best edges of the graph at the beginning of a round go at once.
+        memory_gib: How many GiB the engine ``"dense"`` may use.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device.
+
+    Raises:
+        OptionError: ``"dense"`` needs more memory, or numbers of walks could pass 2^61.
+
+    Cost: see the modules of the engines.
+    """
+    if walk_length == 1:
+        return one_wis.one_wis_order(graph, engine, batch_size, count, progress)
+    depth = walk_length + 1
+    if engine == "dense":
+        limit = int(memory_gib * 2**30)
+        plan = DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+        _LOG.info("engine dense: will use up to %.2f GiB", plan.total_bytes / 2**30)
+        return dense_order(graph, depth, count, batch_size, limit, progress)
+    with single_threaded():
+        two_steps = walk_length == 2
+        changes = TwoWisChanges(graph) if two_steps else ClosedWalkChanges(graph, depth)
+        order = lazy_order(changes, graph.num_edges, count, batch_size, progress)
+    return torch.tensor(order, dtype=torch.int64, device=graph.device)
