@@ -21,6 +21,7 @@ from .listings import datasets, methods
 from .output import discard_stdout, say, settle_stdout
 from .sparsify import order, sparsify
 from .verify import verify
+from .walk_index import walk_index
 
 SETTINGS = {
     "help_option_names": ["-h", "--help"],
@@ -45,7 +46,16 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (sparsify, order, inspect, verify, methods, datasets, completion):
+for command in (
+    sparsify,
+    order,
+    inspect,
+    walk_index,
+    verify,
+    methods,
+    datasets,
+    completion,
+):
     cli.add_command(command)
 
 

@@ -92,6 +92,40 @@ def algorithm_1(
     return pruned[:num_removed]
 
 
+# Appendix D.2: directed graphs
+
+
+def arcs_with_loops(num_nodes: int, arcs: Iterable[Edge]) -> set[Edge]:
+    """The edges (i, j) of a directed graph, a set, in which all self-loops exist."""
+    return set(arcs) | {(i, i) for i in range(num_nodes)}
+
+
+def incoming_neighbours(num_nodes: int, edges: set[Edge]) -> list[set[int]]:
+    """N_in(i) = {j : (j, i) is an edge}."""
+    return [{j for j in range(num_nodes) if (j, i) in edges} for i in range(num_nodes)]
+
+
+def directed_boundary(num_nodes: int, edges: set[Edge], subset: set[int]) -> set[int]:
+    """C_I^->: vertices with an incoming edge from the other side of the partition."""
+    n_in = incoming_neighbours(num_nodes, edges)
+    outside = set(range(num_nodes)) - subset
+    return {i for i in subset if n_in[i] & outside} | {j for j in outside if n_in[j] & subset}
+
+
+def shared_outgoing_neighbours(num_nodes: int, edges: set[Edge], subset: set[int]) -> set[int]:
+    """The intersection of N_out(I) and N_out(complement of I), which the thesis says is C_I^->."""
+    outside = set(range(num_nodes)) - subset
+    return {j for i, j in edges if i in subset} & {j for i, j in edges if i in outside}
+
+
+def walks_one_by_one(edges: set[Edge], length: int, sources: set[int]) -> list[tuple[int, ...]]:
+    """All sequences i_0, ..., i_l that begin in a set and step along (i_{l'-1}, i_{l'})."""
+    walks = [(i,) for i in sorted(sources)]
+    for _ in range(length):
+        walks = [(*walk, j) for walk in walks for i, j in sorted(edges) if i == walk[-1]]
+    return walks
+
+
 # Algorithm 2
 
 

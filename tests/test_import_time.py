@@ -20,7 +20,9 @@ def test_import_wis_imports_nothing_heavy():
     assert modules_after("import wis").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("name", ["removal_order", "sparsify", "verify_order", "available_methods"])
+@pytest.mark.parametrize(
+    "name", ["removal_order", "sparsify", "verify_order", "available_methods", "walk_index"]
+)
 def test_core_functions_do_not_import_pyg_nor_what_draws(name):
     light = {"torch_geometric", "networkx", "pandas", "matplotlib", "click", "sklearn"}
     assert modules_after(f"import wis; wis.{name}").isdisjoint(light)

@@ -8,6 +8,7 @@ The menu, loaded on first use so that ``import wis`` costs next to nothing:
 - `sparsify`: graph in, sparser graph out; `removal_order`: the order itself, cut it later;
   `RemovalOrder`;
 - `verify_order`: is this a true greedy order?; `available_methods`: what there is to choose from;
+- `walk_index`: how many walks start on the boundary of a set of vertices;
 - `UndirectedGraph`: canonical edges; `WisError`: the base of every error raised on purpose.
 
 Transforms live in `wis.transforms`, file formats in `wis.io`, named graphs in `wis.datasets`.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from wis.methods import available_methods
     from wis.order import RemovalOrder
     from wis.verify import verify_order
+    from wis.walks import walk_index
 
 __version__ = version("wis-sparsify")
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "removal_order",
     "sparsify",
     "verify_order",
+    "walk_index",
 ]
 
 _HOME = {
@@ -46,6 +49,7 @@ _HOME = {
     "removal_order": "wis.api",
     "sparsify": "wis.api",
     "verify_order": "wis.verify",
+    "walk_index": "wis.walks",
 }
 
 
