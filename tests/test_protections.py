@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
+import pickle
 import random
 
 import numpy as np
@@ -10,16 +13,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import canonical_edges, protected_order
+from oracles import protected_order
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
-from wis.errors import OptionError, ProtectionError, WisError
+from wis.errors import GraphFormatError, NotGreedyError, OptionError, ProtectionError
 from wis.graph import UndirectedGraph
+from wis.order import Provenance, RemovalOrder
 from wis.protections import Protections, pairs_of
-from wis.testing import ODD_GRAPHS, assert_nested, odd_graph
+from wis.testing import ODD_GRAPHS, assert_nested, assert_same_data, odd_graph
+from wis.transforms import Sparsify, WalkIndexSparsification
 
 each_method = pytest.mark.parametrize("method", wis.available_methods())
 each_odd_graph = pytest.mark.parametrize("name", ODD_GRAPHS)
@@ -106,3 +111,362 @@ def test_pieces_follow_the_literal_rule(combination, graph, seed, ranking):
 @settings(max_examples=4, deadline=None)
 def test_large_graphs_follow_the_literal_rule(combination, graph, seed, ranking):
     assert_is_the_literal_order(graph, **combination, rng=random.Random(seed), ranking=ranking)
+
+
+# Every method
+
+
+def components(graph: UndirectedGraph) -> list[int]:
+    u, v = graph.edges.numpy()
+    matrix = coo_array((np.ones(u.size), (u, v)), shape=(graph.num_nodes, graph.num_nodes))
+    return connected_components(matrix, directed=False)[1].tolist() if graph.num_nodes else []
+
+
+PROTECTIONS = [
+    {"keep_connected": True},
+    {"min_degree": 1},
+    {"min_degree": 3},
+    {"protect": True},
+    {"keep_connected": True, "min_degree": 2},
+    {"keep_connected": True, "min_degree": 3, "protect": True},
+]
+
+
+def with_pairs(graph: UndirectedGraph, protections: dict) -> dict:
+    """The arguments, with every fourth edge in the place of ``protect=True``."""
+    if "protect" not in protections:
+        return protections
+    return {**protections, "protect": graph.edges[:, ::4].flip(0)}
+
+
+@each_method
+@each_odd_graph
+@pytest.mark.parametrize("protections", PROTECTIONS, ids=str)
+def test_every_protection_holds_at_every_cut_of_every_method(method, name, protections):
+    data = odd_graph(name)
+    graph = UndirectedGraph.from_any(data)
+    protections = with_pairs(graph, protections)
+    order = wis.removal_order(data, method, **protections)
+    assert order.num_edges == graph.num_edges
+    cuts = [order.apply(graph, remove=len(order) * i // 4) for i in range(5)]
+    assert_nested([graph, *cuts])
+    for cut in cuts:
+        if "keep_connected" in protections:
+            assert components(cut) == components(graph)
+        floor = graph.degree.clamp(max=protections.get("min_degree", 0))
+        assert bool((cut.degree >= floor).all())
+        assert int((cut.edge_ids(pairs_of(protections.get("protect"))) < 0).sum()) == 0
+
+
+@each_method
+@pytest.mark.parametrize("protections", PROTECTIONS, ids=str)
+def test_protected_order_is_the_methods_order_without_the_edges_passed_over(method, protections):
+    graph = UndirectedGraph.from_any(odd_graph("power-law"))
+    protections = with_pairs(graph, protections)
+    ranking = as_pairs(wis.removal_order(graph, method, seed=4).edges)
+    expected = protected_order(
+        graph.num_nodes,
+        ranking,
+        keep_connected=protections.get("keep_connected", False),
+        min_degree=protections.get("min_degree", 0),
+        protect=as_pairs(pairs_of(protections.get("protect"))),
+    )
+    found = wis.removal_order(graph, method, seed=4, **protections)
+    assert as_pairs(found.edges) == expected
+    short = wis.removal_order(graph, method, seed=4, count=len(expected) // 2, **protections)
+    assert as_pairs(short.edges) == expected[: len(expected) // 2]
+    assert short.provenance.num_removable == len(expected)
+
+
+@each_method
+def test_sparsify_and_the_transforms_cut_the_protected_order(method):
+    data = odd_graph("random-dense")
+    pairs = as_pairs(data.edge_index[:, :3])
+    protections = {"keep_connected": True, "min_degree": 2, "protect": pairs}
+    expected = wis.removal_order(data, method, seed=1, **protections).apply(data, remove="60%")
+    given = {"method": method, "seed": 1, **protections}
+    assert_same_data(wis.sparsify(data, remove="60%", **given), expected)
+    transform = Sparsify("60%", **given)
+    assert_same_data(transform(data), expected)
+    assert_same_data(pickle.loads(pickle.dumps(transform))(data), expected)
+
+
+def test_walk_index_sparsification_takes_protections():
+    data = odd_graph("random-dense")
+    transform = WalkIndexSparsification("60%", keep_connected=True, min_degree=2)
+    expected = wis.sparsify(data, remove="60%", keep_connected=True, min_degree=2)
+    assert_same_data(transform(data), expected)
+
+
+def test_repr_of_a_transform_shows_protections():
+    shown = repr(Sparsify(3, keep_connected=True, min_degree=2, protect=[(4, 1)]))
+    assert shown == (
+        "Sparsify(remove=3, method='wis', keep_connected=True, min_degree=2, protect=[(4, 1)])"
+    )
+    many, other = (Sparsify(3, protect=[(v, v + step) for v in range(99)]) for step in (1, 2))
+    assert "protect=<99 pairs, " in repr(many)
+    assert repr(many) != repr(other)
+
+
+def test_hetero_data_is_protected_as_the_union_of_its_types():
+    from torch_geometric.data import HeteroData
+
+    data = HeteroData()
+    data["a"].num_nodes, data["b"].num_nodes = 3, 2
+    data["a", "to", "b"].edge_index = torch.tensor([[0, 1, 2, 2], [0, 0, 0, 1]])
+    data["a", "by", "a"].edge_index = torch.tensor([[0], [1]])
+    sparse = wis.sparsify(data, remove=1, keep_connected=True, protect=[(3, 1), (0, 3)])
+    # by hand: b0 is vertex 3; the only cycle is a0 a1 b0, and its third edge is that from a0 to a1
+    assert sparse["a", "to", "b"].edge_index.tolist() == [[0, 1, 2, 2], [0, 0, 0, 1]]
+    assert sparse["a", "by", "a"].num_edges == 0
+
+
+# By hand
+
+
+def test_cycle_with_a_tail_loses_one_edge_of_the_cycle():
+    graph = edge_index_of([(0, 1), (1, 2), (0, 2), (2, 3)])
+    assert len(wis.removal_order(graph, keep_connected=True)) == 1
+    assert len(wis.removal_order(graph, min_degree=1)) == 2  # (0, 1) and (2, 3) stay, or like it
+    assert len(wis.removal_order(graph, min_degree=2)) == 0
+
+
+def test_vertex_that_starts_below_the_degree_loses_nothing():
+    star = edge_index_of([(0, leaf) for leaf in range(1, 6)])
+    assert len(wis.removal_order(star, min_degree=2)) == 0
+
+
+def test_edge_kept_for_a_degree_frees_one_that_was_needed_as_a_connection():
+    # 4-cycle 0-1-2-3 and its chord (0, 2): with keep_connected alone the first two of the ranking
+    # go; if the chord stays, vertex 2 is reached by it, and (1, 2) is needed for vertex 1 only
+    graph = UndirectedGraph.from_any(edge_index_of([(0, 1), (1, 2), (2, 3), (0, 3), (0, 2)]))
+    ranking = torch.tensor([1, 0, 3, 2, 4])  # (0, 2), (0, 1), (1, 2), (0, 3), (2, 3)
+    alone = Protections.of(graph, keep_connected=True).removable(graph, ranking)
+    both = Protections.of(graph, keep_connected=True, protect=[(2, 0)]).removable(graph, ranking)
+    assert alone.tolist() == [1, 0]
+    assert both.tolist() == [0, 2]
+
+
+def test_self_loops_count_for_no_degree_and_may_be_listed():
+    data = odd_graph("self-loops")
+    order = wis.removal_order(data, min_degree=1, protect=[(0, 0), (1, 0)])
+    assert len(order) == 0
+    assert order.provenance.protections.edge_ids == (0,)
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"keep_connected": True}, "only 28 of 36 edges can go with keep_connected; 30 were asked"),
+        ({"min_degree": 4}, "can go with min_degree=4; 30 were asked for: remove fewer, or"),
+        (
+            {"keep_connected": True, "protect": [(0, 1), (2, 0), (1, 0)]},
+            "only 28 of 36 edges can go with keep_connected, 2 protected edges; 30",
+        ),
+        ({"protect": [(v, 8) for v in range(8)]}, "only 28 of 36 edges can go with 8 protected"),
+    ],
+)
+def test_more_edges_than_can_go_are_refused_with_their_number(arguments, words):
+    data = odd_graph("clique")
+    asked = (
+        lambda: wis.sparsify(data, remove=30, **arguments),
+        lambda: wis.removal_order(data, count=30, **arguments),
+        lambda: wis.removal_order(data, **arguments).apply(data, remove=30),
+        lambda: wis.removal_order(data, count=3, **arguments).apply(data, remove=30),
+        lambda: Sparsify(30, **arguments)(data),
+    )
+    for ask in asked:
+        with pytest.raises(ProtectionError) as error:
+            ask()
+        assert words in str(error.value)
+        assert error.value.exit_code == 1
+
+
+def test_short_protected_order_is_told_from_one_that_is_protected():
+    data = odd_graph("clique")
+    with pytest.raises(OptionError, match="stopped after 3 of 36"):
+        wis.removal_order(data, count=3, keep_connected=True).apply(data, remove=20)
+
+
+@pytest.mark.parametrize("pair", [(0, 5), (9, 9), (-1, 0), (0, 99)])
+def test_protected_pair_that_is_no_edge_is_refused(pair):
+    with pytest.raises(ProtectionError, match="is no edge of the graph") as error:
+        wis.removal_order(odd_graph("path"), protect=[(0, 1), pair])
+    assert str(pair) in str(error.value)
+
+
+@pytest.mark.parametrize("protect", [[(0, 1)], [(-1, 0)], [(0, 0)]])
+def test_pair_of_a_graph_without_vertices_is_refused(protect):
+    with pytest.raises(ProtectionError, match="no edge"):
+        wis.removal_order(odd_graph("empty"), protect=protect)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"keep_connected": "yes"},
+        {"keep_connected": 1},
+        {"min_degree": -1},
+        {"min_degree": 1.5},
+        {"min_degree": True},
+        {"min_degree": None},
+        {"protect": [0, 1]},
+        {"protect": [(0, 1, 2)]},
+        {"protect": [(0, 1), (2,)]},
+        {"protect": [(0.5, 1)]},
+        {"protect": "ab"},
+        {"protect": 3},
+        {"protect": torch.zeros(2, 3)},
+        {"protect": torch.zeros(3, 2, dtype=torch.int64)},
+        {"protect": torch.ones(2, 3, dtype=torch.bool)},
+    ],
+)
+def test_protections_of_another_kind_are_refused_also_by_transforms(arguments):
+    for make in (
+        lambda: wis.sparsify(odd_graph("path"), remove=1, **arguments),
+        lambda: Sparsify(1, **arguments),
+    ):
+        with pytest.raises(OptionError, match=next(iter(arguments))):
+            make()
+
+
+@pytest.mark.parametrize(
+    "protect",
+    [
+        torch.tensor([[1, 3], [0, 2]]),
+        torch.tensor([[1, 3], [0, 2]], dtype=torch.int32),
+        np.array([[1, 3], [0, 2]]),
+        [(1, 0), (3, 2)],
+        [[1, 0], [3, 2]],
+        {(1, 0), (3, 2)},
+        iter([(1, 0), (3, 2)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_pairs_come_in_many_forms(protect):
+    order = wis.removal_order(odd_graph("path"), protect=protect)
+    assert order.provenance.protections == Protections(edge_ids=(0, 2))
+
+
+@pytest.mark.parametrize("nothing", [None, [], torch.empty(2, 0), np.empty((2, 0))])
+def test_no_protection_is_no_protection(nothing):
+    data = odd_graph("path")
+    order = wis.removal_order(data, keep_connected=False, min_degree=0, protect=nothing)
+    assert order.provenance == wis.removal_order(data).provenance
+    assert order.provenance.num_removable is None
+
+
+# Files
+
+
+@each_method
+def test_protections_are_saved_and_loaded(tmp_path, method):
+    data = odd_graph("power-law")
+    order = wis.removal_order(
+        data, method, keep_connected=True, min_degree=2, protect=data.edge_index[:, :9]
+    )
+    loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
+    assert loaded.provenance == order.provenance
+    assert torch.equal(loaded.edges, order.edges)
+    assert "keep_connected, min_degree=2, " in repr(loaded)
+    with pytest.raises(ProtectionError, match=f"only {len(order)} of {order.num_edges} edges"):
+        loaded.apply(data, remove="100%")
+
+
+def header_of(path):
+    with np.load(path) as archive:
+        return json.loads(archive["header"].tobytes()), archive["edges"]
+
+
+def test_file_of_an_unprotected_order_is_what_it_was_before_there_were_protections(tmp_path):
+    header, _ = header_of(wis.removal_order(odd_graph("path")).save(tmp_path / "order.npz"))
+    assert header["provenance"].keys() == {"method", "options", "seed", "fingerprint", "versions"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protections": None},
+        {"protections": {}},
+        {"protections": {"edge_ids": 3}},
+        {"protections": {"keep_connected": 2, "min_degree": 0, "edge_ids": []}},
+        {"protections": {"keep_connected": True, "min_degree": -1, "edge_ids": []}},
+        {"protections": {"keep_connected": True, "min_degree": 0, "edge_ids": [6]}},
+        {"protections": {"keep_connected": True, "min_degree": 0, "edge_ids": [], "new": 1}},
+        {"num_removable": None},
+        {"num_removable": 7},
+    ],
+)
+def test_damaged_protections_are_refused(tmp_path, changes):
+    path = wis.removal_order(odd_graph("path"), min_degree=1).save(tmp_path / "order.npz")
+    header, edges = header_of(path)
+    header["provenance"].update(changes)
+    np.savez(path, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), edges=edges)
+    with pytest.raises(GraphFormatError, match="damaged"):
+        RemovalOrder.load(path)
+
+
+# Certificates
+
+
+@each_method
+@pytest.mark.parametrize("count", [None, 20])
+def test_protected_order_is_verified_by_computing_it_again(tmp_path, method, count):
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, method, seed=3, count=count, keep_connected=True, min_degree=2)
+    assert wis.verify_order(data, order) == "recomputation"
+    loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
+    assert wis.verify_order(data, loaded) == "recomputation"
+
+
+def test_order_in_batches_is_verified_by_computing_it_again():
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, batch_size=7, min_degree=2)
+    assert wis.verify_order(data, order) == "recomputation"
+
+
+def test_unprotected_order_is_verified_by_its_certificate():
+    data = odd_graph("power-law")
+    assert wis.verify_order(data, wis.removal_order(data)) == "certificate"
+
+
+@each_method
+def test_first_step_that_differs_from_a_protected_order_is_named(method):
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, method, keep_connected=True)
+    edges = order.edges.clone()
+    edges[:, [30, 40]] = edges[:, [40, 30]]
+    with pytest.raises(NotGreedyError, match="step 31 of ") as error:
+        wis.verify_order(data, dataclasses.replace(order, edges=edges))
+    assert (error.value.step, error.value.edge) == (30, tuple(edges[:, 30].tolist()))
+    assert f"edge {tuple(edges[:, 40].tolist())} goes there" in str(error.value)
+
+
+def test_step_beyond_what_can_go_is_named():
+    data = odd_graph("cycle")
+    order = wis.removal_order(data, keep_connected=True)
+    whole = wis.removal_order(data).edges
+    left = whole[:, (whole != order.edges).any(dim=0)]
+    longer = dataclasses.replace(order, edges=torch.cat((order.edges, left[:, :1]), dim=1))
+    with pytest.raises(NotGreedyError, match=r"step 2 of 2 .* no edge can go any more"):
+        wis.verify_order(data, longer)
+
+
+@pytest.mark.parametrize("question", [{"method": "random"}, {"walk_length": 2}])
+def test_protected_order_is_checked_against_what_made_it_only(question):
+    data = odd_graph("clique")
+    order = wis.removal_order(data, keep_connected=True)
+    with pytest.raises(OptionError, match="checked against what made it"):
+        wis.verify_order(data, order, **question)
+
+
+def test_protected_order_with_an_option_that_is_gone_is_refused():
+    data = odd_graph("clique")
+    made = wis.removal_order(data, keep_connected=True)
+    options = {**made.provenance.options, "steam": 1}
+    provenance: Provenance = dataclasses.replace(made.provenance, options=options)
+    with pytest.raises(OptionError, match="no option 'steam'"):
+        wis.verify_order(data, dataclasses.replace(made, provenance=provenance))

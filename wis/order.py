@@ -51,7 +51,7 @@ class Provenance:
     seed: int | None
     fingerprint: str
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())
-    protections: Protections = Protections()
+    protections: Protections = field(default_factory=Protections)
     num_removable: int | None = None
 
     def as_header(self) -> dict[str, Any]:

@@ -198,16 +198,26 @@ def _array_of_pairs(protect: Iterable[tuple[int, int]]) -> NDArray[Any]:
     return array.T if array.size else array.reshape(2, 0)
 
 
-def _edge_ids(graph: UndirectedGraph, pairs: Tensor) -> Tensor:
-    last = graph.num_nodes - 1
+def first_non_edge(graph: UndirectedGraph, pairs: Tensor) -> tuple[int, int] | None:
+    """The first pair of different vertices that no edge joins, or of ids that are no vertices."""
     pairs = pairs.to(graph.device)
-    ids = graph.edge_ids(pairs.clamp(0, max(last, 0)))
-    known = ((pairs >= 0) & (pairs <= last)).all(dim=0)
+    known = ((pairs >= 0) & (pairs < graph.num_nodes)).all(dim=0)
+    ids = graph.edge_ids(torch.where(known, pairs, 0))
     wrong = (~known | ((ids < 0) & (pairs[0] != pairs[1]))).nonzero().view(-1)
-    if wrong.numel():
-        pair = tuple(pairs[:, int(wrong[0])].tolist())
-        more = f"; {wrong.numel() - 1} more are none" if wrong.numel() > 1 else ""
-        raise ProtectionError(f"protect holds {pair}, which is no edge of the graph{more}")
+    if wrong.numel() == 0:
+        return None
+    u, v = pairs[:, int(wrong[0])].tolist()
+    return u, v
+
+
+def _edge_ids(graph: UndirectedGraph, pairs: Tensor) -> Tensor:
+    wrong = first_non_edge(graph, pairs)
+    if wrong is not None:
+        raise ProtectionError(
+            f"protect holds {wrong}, which is no edge of the graph of {graph.num_nodes} vertices "
+            f"and {graph.num_edges} edges"
+        )
+    ids = graph.edge_ids(pairs.to(graph.device))
     return ids[ids >= 0]
 
 
