@@ -211,6 +211,8 @@ def first_non_edge(graph: UndirectedGraph, pairs: Tensor) -> tuple[int, int] | N
 
 
 def _edge_ids(graph: UndirectedGraph, pairs: Tensor) -> Tensor:
+    if pairs.numel() == 0:  # no look-up table for nothing
+        return torch.empty(0, dtype=torch.int64)
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         raise ProtectionError(
