@@ -134,9 +134,9 @@ class Protections:
             int64 tensor of shape [k] on the CPU.
 
         Cost: one spanning forest in compiled code for `keep_connected`, O(m log m); a loop in
-        Python over the edges for `min_degree`, about 0.3 s per million; both together moreover
-        O(log n) expected steps in Python for each of up to n forest edges and of the edges passed
-        over.
+        Python over the edges for `min_degree`; for both together moreover O(log n) expected steps
+        in Python for each edge of the forest and each edge passed over. Seconds per million edges:
+        0.2 to 0.4 for either of them, 0.6 to 4.5 for both (R-MAT the least, a grid the most).
         """
         order = order.cpu()
         ends = graph.edges.cpu()[:, order].numpy()  # [2, m], by turn
