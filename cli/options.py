@@ -79,13 +79,21 @@ class MethodChoice:
                 f"{flag} does not apply to the method {method.name!r}; its options: {known}."
             )
 
-    def compute(self, graph: Any, *, count: int | None) -> RemovalOrder:
+    def compute(
+        self, graph: Any, *, count: int | None, protections: Mapping[str, Any]
+    ) -> RemovalOrder:
         """The removal order of a graph, the first `count` edges of it or all."""
         from wis.api import removal_order
 
         method, options = self.checked()
         return removal_order(
-            graph, method.name, count=count, seed=self.seed, device=self.device, **options
+            graph,
+            method.name,
+            count=count,
+            seed=self.seed,
+            device=self.device,
+            **protections,
+            **options,
         )
 
 

@@ -18,6 +18,12 @@ from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
 from .listings import json_option
 from .options import MethodChoice, describe_options, method_options
 from .output import emit_json, say
+from .protections import (
+    ProtectionChoice,
+    describe_protections,
+    protection_options,
+    protections_record,
+)
 from .targets import (
     check_different,
     check_graph_target,
@@ -58,6 +64,7 @@ class Amount:
         "wis sparsify karate --remove 50%",
         "wis sparsify cora.pt --keep 0.3 -o cora-30.pt --plot cora-30.png",
         "wis sparsify friends.csv --remove 2 --method random --seed 1 -o -",
+        "wis sparsify les-miserables --remove 50% --keep-connected --min-degree 2",
     ],
 )
 @click.option(
@@ -67,6 +74,7 @@ class Amount:
 )
 @click.option("--keep", metavar="AMOUNT", help="What stays instead, in the same forms.")
 @method_options
+@protection_options
 @path_option(
     "-o",
     "--output",
@@ -92,6 +100,7 @@ class Amount:
 def sparsify(
     source: GraphSource,
     choice: MethodChoice,
+    protection: ProtectionChoice,
     remove: str | None,
     keep: str | None,
     output: Path | None,
@@ -113,7 +122,8 @@ def sparsify(
     amount.check()
     output = output or source.default_output()
     if order_file is not None:
-        _refuse_beside_order(choice, save_order)
+        _refuse_beside_order(choice, protection, save_order)
+    protection.check(source.name)
     if as_json and str(output) == STANDARD:
         raise click.UsageError(
             "--json and the graph cannot both go to standard output; give -o FILE."
@@ -123,7 +133,7 @@ def sparsify(
     check_graph_target(output, force=force)
     check_order_target(save_order, force=force)
     check_plot_target(plot, force=force)
-    job = _Job(source, choice, amount, order_file, save_order is not None, edge_attrs)
+    job = _Job(source, choice, protection, amount, order_file, save_order is not None, edge_attrs)
     result = job.run()
     result.write(output, save_order, plot, force=force)
     say(result.account(source.name, output))
@@ -131,8 +141,11 @@ def sparsify(
         emit_json(result.record(source.name, output))
 
 
-def _refuse_beside_order(choice: MethodChoice, save_order: Path | None) -> None:
-    flags = choice.given_flags() + (["--save-order"] if save_order is not None else [])
+def _refuse_beside_order(
+    choice: MethodChoice, protection: ProtectionChoice, save_order: Path | None
+) -> None:
+    saves = ["--save-order"] if save_order is not None else []
+    flags = choice.given_flags() + protection.given_flags() + saves
     if flags:
         raise click.UsageError(
             f"--order cuts an order that was computed already; {flags[0]} does not go with it."
@@ -145,6 +158,7 @@ class _Job:
 
     source: GraphSource
     choice: MethodChoice
+    protection: ProtectionChoice
     amount: Amount
     order_file: Path | None
     whole_order: bool
@@ -160,11 +174,13 @@ class _Job:
             self.choice.checked()
         file = self.source.open()
         check_edge_attrs(file.data, self.edge_attrs)
+        protections = self.protection.arguments(file)
         start = time.perf_counter()
         graph = UndirectedGraph.from_any(file.data)
         count = self.amount.count(graph.num_edges)
         if saved is None:
-            order = self.choice.compute(graph, count=None if self.whole_order else count)
+            wanted = None if self.whole_order else count
+            order = self.choice.compute(graph, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
@@ -205,8 +221,8 @@ class _Result:
         options = describe_options(provenance.options)
         method = f"{provenance.method} ({options})" if options else provenance.method
         return (
-            f"{name}: removed {self.num_removed} of {before} edges{share} by {method} "
-            f"in {self.seconds:.2f} s -> {where}"
+            f"{name}: removed {self.num_removed} of {before} edges{share} by {method}"
+            f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
         )
 
     def record(self, name: str, output: Path) -> dict[str, Any]:
@@ -222,6 +238,7 @@ class _Result:
             "method": provenance.method,
             "options": dict(provenance.options),
             "seed": provenance.seed,
+            "protections": protections_record(provenance),
             "seconds": round(self.seconds, 6),
         }
 
@@ -254,6 +271,7 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     help="Stop after N edges, which is cheaper.",
 )
 @method_options
+@protection_options
 @path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
 @graph_argument
 @force_option
@@ -261,6 +279,7 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
 def order(
     source: GraphSource,
     choice: MethodChoice,
+    protection: ProtectionChoice,
     count: int | None,
     output: Path,
     force: bool,
@@ -268,22 +287,24 @@ def order(
 ) -> None:
     """Rank the edges of GRAPH and save the order.
 
-    The order lists all edges, first removed first. Ranking is the work; cutting is not: the saved
-    order can be cut at any level with `wis sparsify GRAPH --order FILE --remove 50%`, and the
-    results are nested.
+    The order lists all edges, or all that can go, first removed first. Ranking is the work; cutting
+    is not: the saved order can be cut at any level with `wis sparsify GRAPH --order FILE --remove
+    50%`, and the results are nested.
     """
     source.check()
     check_order_target(output, force=force)
     choice.checked()
-    data = source.open().data
+    protection.check(source.name)
+    file = source.open()
+    protections = protection.arguments(file)
     start = time.perf_counter()
-    ranked = choice.compute(data, count=count)
+    ranked = choice.compute(file.data, count=count, protections=protections)
     seconds = time.perf_counter() - start
     ranked.save(output, force=force)
     provenance = ranked.provenance
     say(
-        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} edges by {provenance.method} "
-        f"in {seconds:.2f} s -> {output}"
+        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} edges by {provenance.method}"
+        f"{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
     )
     if as_json:
         emit_json(
@@ -296,6 +317,7 @@ def order(
                 "method": provenance.method,
                 "options": dict(provenance.options),
                 "seed": provenance.seed,
+                "protections": protections_record(provenance),
                 "seconds": round(seconds, 6),
             }
         )

@@ -26,8 +26,9 @@ from .output import emit_json, say
 def verify(source: GraphSource, order_file: Path, as_json: bool) -> None:
     """Check that a saved order is a greedy one.
 
-    At every step it must take an edge that its method ranks first among those that remain. Exit
-    code 0 if it does; 1 if it does not, with the first step that differs.
+    At every step it must take an edge that its method ranks first among those that remain. An order
+    with protections is computed again instead and must be the same. Exit code 0 if it is; 1 if it
+    is not, with the first step that differs.
     """
     source.check()
     from wis.order import RemovalOrder
@@ -38,14 +39,15 @@ def verify(source: GraphSource, order_file: Path, as_json: bool) -> None:
     start = time.perf_counter()
     failure: NotGreedyError | None = None
     try:
-        verify_order(data, order)
+        check: str | None = verify_order(data, order)
     except NotGreedyError as error:
-        failure = error
+        failure, check = error, None
     seconds = time.perf_counter() - start
     if as_json:
         emit_json(
             {
                 "greedy": failure is None,
+                "check": check,
                 "num_steps": len(order),
                 "num_edges": order.num_edges,
                 "method": order.provenance.method,
@@ -58,4 +60,8 @@ def verify(source: GraphSource, order_file: Path, as_json: bool) -> None:
     if failure is not None:
         raise failure
     method = f"{order.provenance.method} ({describe_options(order.provenance.options)})"
-    say(f"{order_file}: all {len(order)} steps are greedy for {method}; {seconds:.2f} s")
+    verdict = f"greedy for {method}"
+    if check == "recomputation":
+        protected = order.provenance.protections.describe()
+        verdict = f"those of {method} with {protected}, computed again"
+    say(f"{order_file}: all {len(order)} steps are {verdict}; {seconds:.2f} s")

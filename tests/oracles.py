@@ -281,3 +281,43 @@ def assert_greedy(num_nodes: int, edges: list[Edge], order: Sequence[Edge]) -> N
     """Every step of the order is one that Algorithm 2 may take."""
     step = first_violation(num_nodes, edges, order)
     assert step is None, f"step {step} removes {order[step]}, which is no argmax"
+
+
+# Protections
+
+
+def connects(start: int, goal: int, edges: Iterable[Edge]) -> bool:
+    """Whether a path leads from one vertex to another."""
+    adjacent: dict[int, list[int]] = {}
+    for u, v in edges:
+        adjacent.setdefault(u, []).append(v)
+        adjacent.setdefault(v, []).append(u)
+    seen, front = {start}, [start]
+    while front:
+        new = [v for v in adjacent.get(front.pop(), ()) if v not in seen]
+        seen.update(new)
+        front += new
+    return goal in seen
+
+
+def protected_order(
+    num_nodes: int,
+    ranking: Sequence[Edge],
+    *,
+    keep_connected: bool,
+    min_degree: int,
+    protect: Iterable[Edge],
+) -> list[Edge]:
+    """The edges that go, in order: at its turn an edge goes unless a protection forbids it."""
+    left, gone = set(ranking), []
+    never = set(canonical_edges(protect))
+    degree = degrees(num_nodes, ranking)
+    for e in ranking:
+        too_low = min_degree > 0 and min(degree[i] for i in e) <= min_degree
+        if e in never or too_low or (keep_connected and not connects(*e, left - {e})):
+            continue
+        left.remove(e)
+        gone.append(e)
+        for i in e:
+            degree[i] -= 1
+    return gone

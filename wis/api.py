@@ -15,6 +15,7 @@ from wis.graph import UndirectedGraph
 from wis.methods import Method, get_method
 from wis.order import Provenance, RemovalOrder
 from wis.progress import progress_bar
+from wis.protections import Pairs, Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -31,6 +32,9 @@ def removal_order(
     seed: int | None = None,
     device: torch.device | str | None = None,
     progress: bool | None = None,
+    keep_connected: bool = False,
+    min_degree: int = 0,
+    protect: Pairs | None = None,
     **options: Any,
 ) -> RemovalOrder:
     """Order the edges of a graph for removal.
@@ -39,10 +43,15 @@ def removal_order(
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
         method: A name of `wis.available_methods`.
         num_nodes: Number of vertices, for a bare `edge_index` only.
-        count: Stop after so many edges, which is cheaper; all of them if not given.
+        count: Stop after so many edges, which is cheaper unless some are protected; all that can go
+            if not given.
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
+            (see `wis.protections`, also for what these three mean together).
         **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
 
     Returns:
@@ -52,17 +61,29 @@ def removal_order(
         GraphFormatError: `data` is not a graph.
         UnknownNameError: There is no such method.
         OptionError: An option does not exist or has an impossible value.
+        ProtectionError: A protected pair is no edge, or fewer than `count` edges can go.
     """
     chosen = get_method(method)
     graph = UndirectedGraph.from_any(data, num_nodes)
+    protections = Protections.of(
+        graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
+    )
     return _order(
-        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+        graph,
+        chosen,
+        protections,
+        count=count,
+        seed=seed,
+        device=device,
+        progress=progress,
+        **options,
     )
 
 
 def _order(
     graph: UndirectedGraph,
     method: Method,
+    protections: Protections,
     *,
     count: int | None,
     seed: int | None,
@@ -74,15 +95,24 @@ def _order(
     total = _checked_count(count, graph.num_edges)
     seed = _checked_seed(seed)
     there = graph if device is None else graph.to(_checked_device(device))
-    with progress_bar(f"{method.name} order", total, show=progress) as report:
-        ids = method.order(there, count=total, seed=seed, progress=report, **options)
+    to_rank = graph.num_edges if protections else total  # some of them will be passed over
+    with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
+        ids = method.order(there, count=to_rank, seed=seed, progress=report, **options)
+    num_removable = None
+    if protections:
+        ids = protections.removable(graph, ids)
+        num_removable = ids.numel()
+        total = num_removable if count is None else total
+        protections.check_enough(total, num_removable, graph.num_edges)
     provenance = Provenance(
         method=method.name,
         options=options,
         seed=seed if method.uses_seed else None,
         fingerprint=graph.fingerprint,
+        protections=protections,
+        num_removable=num_removable,
     )
-    edges = graph.edges[:, ids.to(graph.device)].cpu()
+    edges = graph.edges[:, ids[:total].to(graph.device)].cpu()
     return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
 
 
@@ -97,6 +127,9 @@ def sparsify(
     device: torch.device | str | None = None,
     progress: bool | None = None,
     edge_attrs: Iterable[str] = (),
+    keep_connected: bool = False,
+    min_degree: int = 0,
+    protect: Pairs | None = None,
     **options: Any,
 ) -> Any:
     """Remove the edges of a graph that a method ranks first.
@@ -113,6 +146,10 @@ def sparsify(
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
         edge_attrs: Attributes that are edge-level whatever their length suggests; needed only where
             the number of vertices equals the number of arcs and the name does not contain ``edge``.
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
+            (see `wis.protections`, also for what these three mean together).
         **options: The method's own, such as `walk_length=1`.
 
     Returns:
@@ -123,12 +160,23 @@ def sparsify(
         GraphFormatError: `data` is not a graph.
         UnknownNameError: There is no such method.
         OptionError: An option or amount is impossible.
+        ProtectionError: A protected pair is no edge, or fewer edges can go than were asked for.
     """
     chosen = get_method(method)
     graph = UndirectedGraph.from_any(data, num_nodes)
     count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep)
+    protections = Protections.of(
+        graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
+    )
     order = _order(
-        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+        graph,
+        chosen,
+        protections,
+        count=count,
+        seed=seed,
+        device=device,
+        progress=progress,
+        **options,
     )
     return order.cut(data, graph, count, edge_attrs=edge_attrs)
 

@@ -68,6 +68,10 @@ class OrderMismatchError(WisError, ValueError):
     """A removal order was made for another graph."""
 
 
+class ProtectionError(WisError, ValueError):
+    """More edges are to go than the protections allow, or a protected pair is no edge."""
+
+
 class NotGreedyError(WisError, ValueError):
     """A removal order takes an edge that the greedy rule would not take.
 

@@ -23,6 +23,7 @@ from wis.amount import Amount, num_edges_to_remove
 from wis.cut import drop_edges
 from wis.errors import GraphFileError, GraphFormatError, OptionError, OrderMismatchError
 from wis.graph import UndirectedGraph
+from wis.protections import Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -41,6 +42,8 @@ class Provenance:
         seed: The seed of its randomness, None for a method without any.
         fingerprint: `UndirectedGraph.fingerprint` of the graph.
         versions: Versions of wis, torch, numpy and Python.
+        protections: What had to stay (see `wis.protections`).
+        num_removable: Number of edges that can go with these protections, None without any.
     """
 
     method: str
@@ -48,6 +51,32 @@ class Provenance:
     seed: int | None
     fingerprint: str
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+    protections: Protections = field(default_factory=Protections)
+    num_removable: int | None = None
+
+    def as_header(self) -> dict[str, Any]:
+        """What goes into the header of an order file; fields of protections only if there are."""
+        header = asdict(self)
+        if not self.protections:
+            del header["protections"], header["num_removable"]
+        return header
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any], num_edges: int) -> Provenance:
+        """Read what `as_header` wrote; files without protections lack their fields.
+
+        Raises:
+            TypeError: It is damaged.
+            ValueError: It contradicts the number of edges.
+        """
+        if "protections" not in header:
+            return cls(**header)
+        protections = Protections.from_header(header["protections"], num_edges)
+        made = cls(**{**header, "protections": protections})
+        number = made.num_removable
+        if not isinstance(number, int) or not 0 <= number <= num_edges:
+            raise ValueError(f"{number!r} of {num_edges} edges can go")
+        return made
 
 
 def _versions() -> dict[str, str]:
@@ -65,7 +94,7 @@ class RemovalOrder:
 
     Attributes:
         edges: int64 tensor of shape [2, k], u < v in each column, first removed first; k is the
-            number of edges unless the order was stopped early.
+            number of edges unless the order was stopped early or some edges are protected.
         num_nodes: Number of vertices of the graph it was made for.
         num_edges: Number m of edges of that graph.
         provenance: How it was made.
@@ -80,9 +109,12 @@ class RemovalOrder:
         return self.edges.size(1)
 
     def __repr__(self) -> str:
+        protections = self.provenance.protections
+        protected = f", protections={protections.describe()!r}" if protections else ""
         return (
             f"RemovalOrder({len(self)} of {self.num_edges} edges, {self.num_nodes} vertices, "
-            f"method={self.provenance.method!r}, options={dict(self.provenance.options)})"
+            f"method={self.provenance.method!r}, options={dict(self.provenance.options)}"
+            f"{protected})"
         )
 
     def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
@@ -90,8 +122,12 @@ class RemovalOrder:
 
         Raises:
             OptionError: The amount is impossible, or more than this order covers.
+            ProtectionError: It is more than the order's protections allow.
         """
         count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep)
+        removable = self.provenance.num_removable
+        if removable is not None:
+            self.provenance.protections.check_enough(count, removable, self.num_edges)
         if count > len(self):
             raise OptionError(
                 f"the cut needs {count} edges, but the order was stopped after {len(self)} of "
@@ -125,6 +161,7 @@ class RemovalOrder:
         Raises:
             OrderMismatchError: `data` is another graph.
             OptionError: The amount is impossible, or more than this order covers.
+            ProtectionError: It is more than the order's protections allow.
         """
         if isinstance(data, Tensor) and num_nodes is None:
             num_nodes = self.num_nodes
@@ -179,7 +216,7 @@ class RemovalOrder:
             "version": FORMAT_VERSION,
             "num_nodes": self.num_nodes,
             "num_edges": self.num_edges,
-            "provenance": asdict(self.provenance),
+            "provenance": self.provenance.as_header(),
         }
         small = self.num_nodes <= np.iinfo(np.int32).max
         edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
@@ -220,7 +257,7 @@ class RemovalOrder:
             if header["format"] != FORMAT or header["version"] > FORMAT_VERSION:
                 raise ValueError(f"format {header['format']} version {header['version']}")
             n, m = int(header["num_nodes"]), int(header["num_edges"])
-            provenance = Provenance(**header["provenance"])
+            provenance = Provenance.from_header(header["provenance"], m)
             _check_edges(edges, n, m)
         except (KeyError, TypeError, ValueError) as error:
             raise GraphFormatError(

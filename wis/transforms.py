@@ -8,11 +8,13 @@ whereas a `Batch` is one disconnected graph whose edges compete with each other.
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
@@ -20,6 +22,9 @@ from wis.amount import Amount, num_edges_to_remove
 from wis.api import sparsify
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
+from wis.protections import Pairs, check_limits, pairs_of
+
+MAX_PAIRS_SHOWN = 8
 
 
 @functional_transform("sparsify")
@@ -35,6 +40,9 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests (see
             `wis.sparsify`).
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay in every graph (see `wis.sparsify`).
         **options: The method's own, such as `walk_length=1`.
 
     Raises:
@@ -54,9 +62,13 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         seed: int | None = None,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
+        keep_connected: bool = False,
+        min_degree: int = 0,
+        protect: Pairs | None = None,
         **options: Any,
     ) -> None:
         num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
+        check_limits(keep_connected, min_degree)
         chosen = get_method(method)
         chosen.resolved_options(UndirectedGraph(0, torch.empty((2, 0), dtype=torch.int64)), options)
         self.remove = remove
@@ -65,6 +77,9 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         self.seed = seed
         self.device = device
         self.edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
+        self.keep_connected = keep_connected
+        self.min_degree = min_degree
+        self.protect = None if protect is None else pairs_of(protect)
         self.options = {name: options[name] for name in chosen.options if name in options}
 
     def forward(self, data: Any) -> Any:
@@ -80,6 +95,9 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             device=self.device,
             progress=False,
             edge_attrs=self.edge_attrs,
+            keep_connected=self.keep_connected,
+            min_degree=self.min_degree,
+            protect=self.protect,
             **self.options,
         )
 
@@ -99,6 +117,12 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             extras["device"] = str(self.device)
         if self.edge_attrs:
             extras["edge_attrs"] = self.edge_attrs
+        if self.keep_connected:
+            extras["keep_connected"] = True
+        if self.min_degree:
+            extras["min_degree"] = self.min_degree
+        if self.protect is not None and self.protect.numel():
+            extras["protect"] = self.protect
         defaults = get_method(self.method).options
         extras.update((o, value) for o, value in self.options.items() if value != defaults[o])
         return extras
@@ -116,6 +140,9 @@ class WalkIndexSparsification(Sparsify):
         walk_length: L - 1 for a GNN of depth L.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay in every graph.
         **options: Further options of the method ``"wis"``, such as `batch_size`.
 
     Raises:
@@ -130,6 +157,9 @@ class WalkIndexSparsification(Sparsify):
         walk_length: int = 1,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
+        keep_connected: bool = False,
+        min_degree: int = 0,
+        protect: Pairs | None = None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -138,6 +168,9 @@ class WalkIndexSparsification(Sparsify):
             method="wis",
             device=device,
             edge_attrs=edge_attrs,
+            keep_connected=keep_connected,
+            min_degree=min_degree,
+            protect=protect,
             walk_length=walk_length,
             **options,
         )
@@ -150,4 +183,15 @@ class WalkIndexSparsification(Sparsify):
 
 
 def _arguments(shown: dict[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in shown.items())
+    return ", ".join(f"{name}={_shown(value)}" for name, value in shown.items())
+
+
+def _shown(value: Any) -> str:
+    """The value itself; for many pairs their number and a digest that tells them from others."""
+    if not isinstance(value, Tensor):
+        return repr(value)
+    pairs = [tuple(pair) for pair in value.T.tolist()]
+    if len(pairs) <= MAX_PAIRS_SHOWN:
+        return repr(pairs)
+    digest = hashlib.sha256(repr(pairs).encode()).hexdigest()
+    return f"<{len(pairs)} pairs, {digest[:8]}>"

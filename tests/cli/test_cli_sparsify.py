@@ -68,6 +68,7 @@ def test_json_is_one_object_with_the_promised_keys(capsys):
         "method": "random",
         "options": {},
         "seed": 3,
+        "protections": None,
         "seconds": 0,
     }
     assert record["seconds"] > 0
@@ -246,6 +247,11 @@ def test_an_option_has_the_type_of_its_default(text, default, value):
         (["--remove", "1", "-o", "a.npz", "--save-order", "./a.npz"], "two different outputs"),
         (["--remove", "1", "--order", "o.npz", "--seed", "1"], "--seed does not go with it"),
         (["--remove", "1", "--order", "o.npz", "--method", "wis"], "--method does not go with it"),
+        (["--remove", "1", "--order", "o.npz", "--keep-connected"], "--keep-connected does not go"),
+        (["--remove", "1", "--order", "o.npz", "--min-degree", "0"], "--min-degree does not go"),
+        (["--remove", "1", "--order", "o.npz", "--protect", "p.csv"], "--protect does not go"),
+        (["--remove", "1", "--min-degree", "-1"], "x>=0"),
+        (["--remove", "1", "--protect", "p.docx"], ".docx"),
         (["--remove", "1", "--order", "o.npz", "--save-order", "p.npz"], "--save-order does not"),
     ],
 )
@@ -264,6 +270,7 @@ def test_bad_usage_is_one_line_with_exit_code_2(args, words, capsys):
         (["karate", "--plot", "a-file/p.png"], "a-file"),
         (["karate", "--order", "missing.npz"], "missing.npz: no such file"),
         (["karate", "--order", "a-file"], "not an order file"),
+        (["karate", "--protect", "missing.csv"], "missing.csv: no such file"),
         (["broken.pt"], "broken.pt"),
     ],
 )

@@ -6,6 +6,7 @@
     write_graph(file.with_data(wis.sparsify(file.data, remove="50%")), "friends-sparse.csv")
 
 - `read_graph`, `write_graph`, `GraphFile`, `DroppedDataWarning`;
+- `read_pairs`: edges of a graph listed in a file of their own;
 - `formats`: the endings that are known; `format_of_path`: what one of them stands for;
 - `atomic_write`, `check_writable`: a file appears whole or not at all.
 """
@@ -16,6 +17,7 @@ from wis.io.atomic import atomic_write, check_writable
 from wis.io.formats import format_of_path, formats
 from wis.io.graph_file import DroppedDataWarning, GraphFile
 from wis.io.graph_io import read_graph, write_graph
+from wis.io.pairs import read_pairs
 
 __all__ = [
     "DroppedDataWarning",
@@ -25,5 +27,6 @@ __all__ = [
     "format_of_path",
     "formats",
     "read_graph",
+    "read_pairs",
     "write_graph",
 ]

@@ -1,0 +1,130 @@
+"""Orders with protections: saved, loaded, and verified by computing them again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import wis
+from wis.errors import GraphFormatError, NotGreedyError, OptionError, ProtectionError
+from wis.order import Provenance, RemovalOrder
+from wis.testing import odd_graph
+
+each_method = pytest.mark.parametrize("method", wis.available_methods())
+
+
+# Files
+
+
+@each_method
+def test_protections_are_saved_and_loaded(tmp_path, method):
+    data = odd_graph("power-law")
+    order = wis.removal_order(
+        data, method, keep_connected=True, min_degree=2, protect=data.edge_index[:, :9]
+    )
+    loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
+    assert loaded.provenance == order.provenance
+    assert torch.equal(loaded.edges, order.edges)
+    assert "keep_connected, min_degree=2, " in repr(loaded)
+    with pytest.raises(ProtectionError, match=f"only {len(order)} of {order.num_edges} edges"):
+        loaded.apply(data, remove="100%")
+
+
+def header_of(path):
+    with np.load(path) as archive:
+        return json.loads(archive["header"].tobytes()), archive["edges"]
+
+
+def test_file_of_an_unprotected_order_is_what_it_was_before_there_were_protections(tmp_path):
+    header, _ = header_of(wis.removal_order(odd_graph("path")).save(tmp_path / "order.npz"))
+    assert header["provenance"].keys() == {"method", "options", "seed", "fingerprint", "versions"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protections": None},
+        {"protections": {}},
+        {"protections": {"edge_ids": 3}},
+        {"protections": {"keep_connected": 2, "min_degree": 0, "edge_ids": []}},
+        {"protections": {"keep_connected": True, "min_degree": -1, "edge_ids": []}},
+        {"protections": {"keep_connected": True, "min_degree": 0, "edge_ids": [6]}},
+        {"protections": {"keep_connected": True, "min_degree": 0, "edge_ids": [], "new": 1}},
+        {"num_removable": None},
+        {"num_removable": 7},
+    ],
+)
+def test_damaged_protections_are_refused(tmp_path, changes):
+    path = wis.removal_order(odd_graph("path"), min_degree=1).save(tmp_path / "order.npz")
+    header, edges = header_of(path)
+    header["provenance"].update(changes)
+    np.savez(path, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), edges=edges)
+    with pytest.raises(GraphFormatError, match="damaged"):
+        RemovalOrder.load(path)
+
+
+# Certificates
+
+
+@each_method
+@pytest.mark.parametrize("count", [None, 20])
+def test_protected_order_is_verified_by_computing_it_again(tmp_path, method, count):
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, method, seed=3, count=count, keep_connected=True, min_degree=2)
+    assert wis.verify_order(data, order) == "recomputation"
+    loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
+    assert wis.verify_order(data, loaded) == "recomputation"
+
+
+def test_order_in_batches_is_verified_by_computing_it_again():
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, batch_size=7, min_degree=2)
+    assert wis.verify_order(data, order) == "recomputation"
+
+
+def test_unprotected_order_is_verified_by_its_certificate():
+    data = odd_graph("power-law")
+    assert wis.verify_order(data, wis.removal_order(data)) == "certificate"
+
+
+@each_method
+def test_first_step_that_differs_from_a_protected_order_is_named(method):
+    data = odd_graph("power-law")
+    order = wis.removal_order(data, method, keep_connected=True)
+    edges = order.edges.clone()
+    edges[:, [30, 40]] = edges[:, [40, 30]]
+    with pytest.raises(NotGreedyError, match="step 31 of ") as error:
+        wis.verify_order(data, dataclasses.replace(order, edges=edges))
+    assert (error.value.step, error.value.edge) == (30, tuple(edges[:, 30].tolist()))
+    assert f"edge {tuple(edges[:, 40].tolist())} goes there" in str(error.value)
+
+
+def test_step_beyond_what_can_go_is_named():
+    data = odd_graph("cycle")
+    order = wis.removal_order(data, keep_connected=True)
+    whole = wis.removal_order(data).edges
+    left = whole[:, (whole != order.edges).any(dim=0)]
+    longer = dataclasses.replace(order, edges=torch.cat((order.edges, left[:, :1]), dim=1))
+    with pytest.raises(NotGreedyError, match=r"step 2 of 2 .* no edge can go any more"):
+        wis.verify_order(data, longer)
+
+
+@pytest.mark.parametrize("question", [{"method": "random"}, {"walk_length": 2}])
+def test_protected_order_is_checked_against_what_made_it_only(question):
+    data = odd_graph("clique")
+    order = wis.removal_order(data, keep_connected=True)
+    with pytest.raises(OptionError, match="checked against what made it"):
+        wis.verify_order(data, order, **question)
+
+
+def test_protected_order_with_an_option_that_is_gone_is_refused():
+    data = odd_graph("clique")
+    made = wis.removal_order(data, keep_connected=True)
+    options = {**made.provenance.options, "steam": 1}
+    provenance: Provenance = dataclasses.replace(made.provenance, options=options)
+    with pytest.raises(OptionError, match="no option 'steam'"):
+        wis.verify_order(data, dataclasses.replace(made, provenance=provenance))
