@@ -31,6 +31,7 @@ def removal_order(
     seed: int | None = None,
     device: torch.device | str | None = None,
     progress: bool | None = None,
+    vertex_data: Any = None,
     **options: Any,
 ) -> RemovalOrder:
     """Order the edges of a graph for removal.
@@ -43,6 +44,7 @@ def removal_order(
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
         **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
 
     Returns:
@@ -55,13 +57,15 @@ def removal_order(
     """
     chosen = get_method(method)
     graph = UndirectedGraph.from_any(data, num_nodes)
+    source = data if vertex_data is None else vertex_data
     return _order(
-        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+        graph, source, chosen, count=count, seed=seed, device=device, progress=progress, **options
     )
 
 
 def _order(
     graph: UndirectedGraph,
+    data: Any,
     method: Method,
     *,
     count: int | None,
@@ -74,11 +78,12 @@ def _order(
     total = _checked_count(count, graph.num_edges)
     seed = _checked_seed(seed)
     there = graph if device is None else graph.to(_checked_device(device))
+    arguments, record = method.prepare(graph, data, options, seed)
     with progress_bar(f"{method.name} order", total, show=progress) as report:
-        ids = method.order(there, count=total, seed=seed, progress=report, **options)
+        ids = method.order(there, count=total, seed=seed, progress=report, **arguments)
     provenance = Provenance(
         method=method.name,
-        options=options,
+        options=record,
         seed=seed if method.uses_seed else None,
         fingerprint=graph.fingerprint,
     )
@@ -128,7 +133,7 @@ def sparsify(
     graph = UndirectedGraph.from_any(data, num_nodes)
     count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep)
     order = _order(
-        graph, chosen, count=count, seed=seed, device=device, progress=progress, **options
+        graph, data, chosen, count=count, seed=seed, device=device, progress=progress, **options
     )
     return order.cut(data, graph, count, edge_attrs=edge_attrs)
 

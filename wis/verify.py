@@ -2,11 +2,13 @@
 
 The rule leaves ties open, so many orders are right; a certificate accepts all of them and names the
 first step of a wrong one. It looks at the order alone, not at the code that made it. An approximate
-order (``batch_size`` above 1) is not greedy and fails.
+order (``batch_size`` above 1) is not greedy and fails. Where checking every step of an order would
+take too long, a certificate may check a sample of them; `Verified` says so.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +24,29 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be greedy.
+
+    Attributes:
+        num_steps: Length of the order.
+        num_checked: Steps that were checked.
+    """
+
+    num_steps: int
+    num_checked: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every step was checked, not only a sample."""
+        return self.num_checked == self.num_steps
+
+    def __str__(self) -> str:
+        if self.is_complete:
+            return f"all {self.num_steps} steps are greedy"
+        return f"a sample of {self.num_checked} of {self.num_steps} steps is greedy"
+
+
 def verify_order(
     data: Data | HeteroData | Tensor | UndirectedGraph,
     order: RemovalOrder,
@@ -29,9 +54,12 @@ def verify_order(
     *,
     walk_length: int | None = None,
     num_nodes: int | None = None,
+    seed: int = 0,
     progress: bool | None = None,
-) -> None:
-    """Check every step of an order against the greedy rule, whatever way ties are broken.
+    vertex_data: Any = None,
+    **options: Any,
+) -> Verified:
+    """Check the steps of an order against the greedy rule, whatever way ties are broken.
 
     Args:
         data: The graph that the order was made for: a PyG `Data` or `HeteroData`, or an
@@ -40,14 +68,23 @@ def verify_order(
         method: The method whose rule is checked; the one that made the order if not given.
         walk_length: Length of the walks that the rule counts; the order's own if not given.
         num_nodes: Number of vertices, for a bare `edge_index` only; the order's own if not given.
+        seed: Seed of the sample of steps, where not all are checked.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
+        **options: Further options of the method that differ from the order's own, or that the order
+            cannot record, such as `partitions` that were given as a list.
+
+    Returns:
+        Whether all steps were checked or how many; only a certificate that would take very long
+        (that of ``gwis`` on large graphs) checks a sample.
 
     Raises:
         NotGreedyError: Some step takes an edge although a better one is left; it names the first
-            such step.
+            such step among those checked.
         OrderMismatchError: The order was made for another graph, or does not list edges of it, each
             once.
-        OptionError: The method, or it with this `walk_length`, has no certificate.
+        OptionError: The method, or it with this `walk_length`, has no certificate; or an option is
+            impossible, or stands for something else than when the order was made.
         UnknownNameError: There is no such method.
 
     Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis_certificate`.
@@ -57,26 +94,32 @@ def verify_order(
         raise OptionError(
             f"method {chosen.name!r} has no certificate; methods that have one: {_certified()}"
         )
-    options = _options(chosen, order, walk_length)
+    if walk_length is not None:
+        options["walk_length"] = walk_length
     if isinstance(data, Tensor) and num_nodes is None:
         num_nodes = order.num_nodes
     graph = UndirectedGraph.from_any(data, num_nodes)
     order.check_made_for(graph)
     ids = _edge_ids(graph, order)
+    source = data if vertex_data is None else vertex_data
+    arguments = _arguments(chosen, graph, source, order, options)
     with progress_bar(f"{chosen.name} certificate", len(order), show=progress) as report:
-        chosen.verify(graph, ids, progress=report, **options)
+        checked = chosen.verify(graph, ids, progress=report, seed=seed, **arguments)
+    return Verified(len(order), len(order) if checked is None else checked)
 
 
-def _options(method: Method, order: RemovalOrder, walk_length: int | None) -> dict[str, Any]:
+def _arguments(
+    method: Method, graph: UndirectedGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
+) -> dict[str, Any]:
     """The order's options where it was made by this method, its defaults otherwise."""
-    options = dict(method.options)
-    if order.provenance.method == method.name:
-        options.update(order.provenance.options)
-    if walk_length is not None:
-        if "walk_length" not in options:
-            raise OptionError(f"method {method.name!r} has no option 'walk_length'")
-        options["walk_length"] = walk_length
-    return options
+    made = order.provenance
+    for name in given:
+        if name not in method.options:
+            known = ", ".join(method.options) or "none"
+            raise OptionError(f"method {method.name!r} has no option {name!r}; its options: {known}")
+    recorded = dict(made.options) if made.method == method.name else {}
+    options = {**method.options, **recorded, **given}
+    return method.prepare(graph, data, options, made.seed or 0)[0]
 
 
 def _edge_ids(graph: UndirectedGraph, order: RemovalOrder) -> Tensor:
