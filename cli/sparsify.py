@@ -164,7 +164,8 @@ class _Job:
         graph = UndirectedGraph.from_any(file.data)
         count = self.amount.count(graph.num_edges)
         if saved is None:
-            order = self.choice.compute(graph, count=None if self.whole_order else count)
+            count_ordered = None if self.whole_order else count
+            order = self.choice.compute(graph, file.data, count=count_ordered)
         else:
             saved.check_made_for(graph)
             order = saved
@@ -277,7 +278,7 @@ def order(
     choice.checked()
     data = source.open().data
     start = time.perf_counter()
-    ranked = choice.compute(data, count=count)
+    ranked = choice.compute(data, data, count=count)
     seconds = time.perf_counter() - start
     ranked.save(output, force=force)
     provenance = ranked.provenance

@@ -74,7 +74,7 @@ class Partitions:
         for subset, target in zip(self.subsets, self.targets, strict=True):
             text.update(f" {subset.size} {target} ".encode())
             text.update(np.ascontiguousarray(subset, dtype="<i8").data)
-        return text.hexdigest()[:32]
+        return text.hexdigest()[:16]
 
     def membership(self, num_nodes: int) -> NDArray[np.bool_]:
         """bool array of shape [n, number of partitions]: which vertices each subset holds."""

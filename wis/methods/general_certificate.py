@@ -1,8 +1,9 @@
 """The certificate of General WIS: recompute the tuples of Algorithm 3 by plain matrix products.
 
 For each step that is checked, and each edge that is left there, the edge is taken out of a sparse
-matrix, the walks are counted by walking, and the edge that went must have a tuple that is a maximum.
-Nothing is kept from one edge or step to the next. Where checking all steps would take more than
+matrix, its boundaries are looked up and the walks counted by products with the matrix alone. The
+edge that went must have a tuple that is a maximum. No count is kept from one edge or step to the
+next. Where checking all steps would take more than
 `MAX_CANDIDATES` tuples, a seeded sample of steps is checked, the first one always among them.
 """
 
@@ -94,33 +95,38 @@ class _Tuples:
         self.ends = np.zeros((graph.num_nodes, len(different)), dtype=np.int64)
         for k, target in enumerate(different):
             self.ends[slice(None) if target is None else target, k] = 1
-        self.exact_in_int64 = self._fits()
+        self.inside_as_numbers = self.inside.astype(np.int64)
+        if not self._fits():
+            self.ends = self.ends.astype(object)
 
     def after_removal_of_each(self, left: NDArray[np.int64]) -> Any:
         """A row for each of the edges that are left: the walk indices without it."""
-        rows = [self._walk_indices(np.delete(left, k)) for k in range(left.size)]
-        return np.array(rows).reshape(left.size, len(self.column))
+        matrix = self._matrix(left)
+        rows = np.empty((left.size, len(self.column)), dtype=self.ends.dtype)
+        for k, (u, v) in enumerate(self.edges[:, left].T.tolist()):
+            matrix[u, v] = matrix[v, u] = 0
+            rows[k] = self._walk_indices(matrix)
+            matrix[u, v] = matrix[v, u] = 1
+        return rows
 
-    def _walk_indices(self, edges: NDArray[np.int64]) -> Any:
-        u, v = self.edges[:, edges]
-        across = self.inside[u] != self.inside[v]
-        boundary = np.zeros_like(self.inside)
-        for ends in (u, v):
-            np.logical_or.at(boundary, ends, across)
-        walks, matrix = self.ends, self._matrix(edges)
-        if not self.exact_in_int64:
-            walks, matrix = walks.astype(object), matrix.toarray().astype(object)
+    def _walk_indices(self, matrix: Any) -> Any:
+        num_inside = matrix @ self.inside_as_numbers
+        degree = matrix @ np.ones((self.num_nodes, 1), dtype=np.int64)
+        boundary = np.where(self.inside, num_inside < degree, num_inside > 0)
+        walks = self.ends
         for _ in range(self.walk_length):
             walks = matrix @ walks
-        return (boundary * walks[:, self.column]).sum(axis=0)
+        return np.where(boundary, walks[:, self.column], 0).sum(axis=0)
 
     def _matrix(self, edges: NDArray[np.int64]) -> Any:
+        """A with its self-loops; dense, of Python's integers, where int64 might not do."""
         from scipy.sparse import csr_array
 
         (u, v), every = self.edges[:, edges], np.arange(self.num_nodes)
         place = np.concatenate([u, v, every]), np.concatenate([v, u, every])
         ones = np.ones(place[0].size, dtype=np.int64)
-        return csr_array((ones, place), shape=(self.num_nodes, self.num_nodes))
+        sparse = csr_array((ones, place), shape=(self.num_nodes, self.num_nodes))
+        return sparse if self.ends.dtype == np.int64 else sparse.toarray().astype(object)
 
     def _fits(self) -> bool:
         """Whether the sum of all walk indices stays below 2^62, as it then does in every step."""
