@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -51,7 +52,7 @@ def verify(
     failure: NotGreedyError | None = None
     verified: Verified | None = None
     try:
-        options = {} if partitions is None else {"partitions": partitions}
+        options: dict[str, Any] = {} if partitions is None else {"partitions": partitions}
         verified = verify_order(data, order, seed=seed, **options)
     except NotGreedyError as error:
         failure = error

@@ -51,7 +51,7 @@ class VertexIds:
 
     @classmethod
     def of(cls, graph: UndirectedGraph, data: Any = None) -> VertexIds:
-        """Those of a graph, with the names in the attribute ``name`` of its `Data` if it has any."""
+        """Those of a graph, with the names that its `Data` may have in the attribute ``name``."""
         if data is None or isinstance(data, (Tensor, UndirectedGraph)):
             return cls(graph.num_nodes, {})
         from wis.io.graph_file import names_in

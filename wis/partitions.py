@@ -77,7 +77,7 @@ class Partitions:
         return text.hexdigest()[:16]
 
     def membership(self, num_nodes: int) -> NDArray[np.bool_]:
-        """bool array of shape [n, number of partitions]: which vertices each subset holds."""
+        """Which vertices each subset holds: bool array of shape [n, number of partitions]."""
         inside = np.zeros((num_nodes, len(self)), dtype=bool)
         for column, subset in enumerate(self.subsets):
             inside[subset, column] = True
@@ -266,9 +266,9 @@ def _number(spec: str, key: str, text: str, kind: type[int] | type[float]) -> in
     except ValueError:
         number = -1
     if not LEAST[key] <= number < 2**31:
+        expected = "an integer" if kind is int else "a number"
         raise OptionError(
-            f"partitions {spec!r}: {key} is {text}; expected {'an integer' if kind is int else 'a number'}"
-            f" from {LEAST[key]} on"
+            f"partitions {spec!r}: {key} is {text}; expected {expected} from {LEAST[key]} on"
         )
     return number
 
@@ -293,7 +293,9 @@ def _attribute(graph: UndirectedGraph, data: Any, name: str) -> Ints:
 
 
 def _is_array(value: Any) -> bool:
-    return isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.dtype.kind in "biuf")
+    return isinstance(value, Tensor) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    )
 
 
 def _is_inexact(values: Tensor) -> bool:

@@ -116,7 +116,9 @@ def _arguments(
     for name in given:
         if name not in method.options:
             known = ", ".join(method.options) or "none"
-            raise OptionError(f"method {method.name!r} has no option {name!r}; its options: {known}")
+            raise OptionError(
+                f"method {method.name!r} has no option {name!r}; its options: {known}"
+            )
     recorded = dict(made.options) if made.method == method.name else {}
     options = {**method.options, **recorded, **given}
     return method.prepare(graph, data, options, made.seed or 0)[0]

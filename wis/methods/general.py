@@ -1,11 +1,11 @@
 """General WIS: remove, one by one, the edge whose loss costs chosen walk indices least.
 
-Algorithm 3 (Appendix D.4) is the recipe that WIS is an instance of. It is given partitions, each for
-graph prediction or for a target vertex (`wis.partitions`), and an order of tuples, ARGMAX. In each
-step it computes for every edge the tuple of walk indices that its removal would leave, and removes
-an edge whose tuple is the greatest. With all singletons as partitions, each with itself as target,
-and lexicographically compared sorted tuples it is (L-1)-WIS (Algorithm 1); for that alone the method
-``wis`` is the faster one.
+Algorithm 3 (Appendix D.4) is the recipe that WIS is an instance of. It is given partitions, each
+for graph prediction or for a target vertex (`wis.partitions`), and an order of tuples, ARGMAX. In
+each step it computes for every edge the tuple of walk indices that its removal would leave, and
+removes an edge whose tuple is the greatest. With all singletons as partitions, each with itself as
+target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), which the method
+``wis`` is made for and does much faster.
 
 What each edge would cost is kept and brought up to date near the edges that go
 (`wis.methods.general_walks`); what is left is compared by `wis.methods.general_argmax`; the

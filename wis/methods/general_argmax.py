@@ -50,16 +50,14 @@ def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> 
         return _best_by(lambda positions, width: keys[positions, :width], keys.shape, size)
     if argmax == "lexicographic":
         return _best_by(lambda at, width: _smallest(rows, at, width, shape[1]), shape, size)
-    reduce = {"min": np.min, "max": np.max, "sum": np.sum}[argmax]
+    reduce: Any = {"min": np.min, "max": np.max, "sum": np.sum}[argmax]
     if shape[1] == 0:
         return np.arange(size)
     key = _in_chunks(rows, np.arange(shape[0]), lambda part: reduce(part, axis=1), shape[1])
     return _best_by(lambda positions, width: key[positions, None], (shape[0], 1), size)
 
 
-def _best_by(
-    columns: Callable[[Ints, int], Counts], shape: tuple[int, int], size: int
-) -> Ints:
+def _best_by(columns: Callable[[Ints, int], Counts], shape: tuple[int, int], size: int) -> Ints:
     """The first rows in the descending order of their columns, looked at only as far as needed.
 
     Args:
@@ -84,7 +82,7 @@ def _best_by(
         tied = tied[among]
         done, width = width, min(FIRST_WIDTH * width, shape[1])
     chosen.append(tied[:need])
-    found = np.sort(np.concatenate(chosen))
+    found: Ints = np.sort(np.concatenate(chosen))
     if size == 1:
         return found
     keys = columns(found, shape[1]).tolist()
@@ -120,7 +118,9 @@ def _checked_keys(keys: Any, num_rows: int) -> Counts:
     found = np.asarray(keys)
     expected = f"one key for each of the {num_rows} candidates"
     if found.ndim not in (1, 2) or found.shape[0] != num_rows:
-        raise OptionError(f"argmax returned an array of shape {list(found.shape)}; expected {expected}")
+        raise OptionError(
+            f"argmax returned an array of shape {list(found.shape)}; expected {expected}"
+        )
     if found.dtype.kind not in "biufO":
         raise OptionError(f"argmax returned keys of dtype {found.dtype}; expected numbers")
     if found.dtype.kind == "f" and np.isnan(found).any():

@@ -152,7 +152,7 @@ def _maxima(tuples: Any, argmax: Any) -> NDArray[np.int64]:
     elif argmax == "lexicographic":
         listed = [sorted(row) for row in tuples.tolist()]
     else:
-        pick = {"min": min, "max": max, "sum": sum}[argmax]
+        pick: Any = {"min": min, "max": max, "sum": sum}[argmax]
         listed = [pick(row) if row else 0 for row in tuples.tolist()]
     best = max(listed)
     return np.array([k for k, key in enumerate(listed) if key == best])

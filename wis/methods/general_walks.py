@@ -2,8 +2,8 @@
 
 Let A be the 0/1 adjacency with all self-loops, p = L - 1, and for a subset I let c be the 0/1
 vector of its boundary (Definition 11). With the end b, which is 1 for graph prediction and e_t for
-the target t, its walk index is c' A^p b. State: X_l = A^l c for l < p, a column for each subset, and
-Y_l = A^l b for l <= p, a column for each different end.
+the target t, its walk index is c' A^p b. The state: X_l = A^l c for l < p, a column for each
+subset, and Y_l = A^l b for l <= p, a column for each different end.
 
 Taking the edge {i, j} away gives B = A - E with E = e_i e_j' + e_j e_i', and
 
@@ -26,6 +26,7 @@ Walk counts never rise as edges go, so this is decided once.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -186,7 +187,7 @@ class WalkState:
         np.subtract.at(self.crossing, v, across)
         self.started[0][ends] = self.crossing[ends] > 0
         for counts in (self.started, self.ended):
-            for before, after in zip(counts, counts[1:], strict=False):
+            for before, after in itertools.pairwise(counts):
                 after[near] = self.adjacency.times(near, before)
         self.index += self._counted_at(near)
         touched = self.adjacency.edge[self.adjacency.arcs_of(near)[0]]
@@ -256,7 +257,7 @@ class WalkState:
 def _returns_by_products(
     adjacency: Adjacency, edges: Ints, longest: int
 ) -> list[tuple[Counts, Counts, Counts]]:
-    """The scalars for l = 2 ... longest, as products of rows of sparse powers up to half of that."""
+    """The scalars for l = 2 ... longest: products of rows of sparse powers up to half of that."""
     vertices, position = np.unique(edges, return_inverse=True)
     i, j = position.reshape(edges.shape)
     matrix = adjacency.matrix()
