@@ -58,7 +58,7 @@ def state_of(graph, partitions, walk_length):
 
 @each_argmax
 @given(problem=problems(), depth=st.integers(1, 6))
-@settings(max_examples=60)
+@settings(max_examples=150)
 def test_order_is_that_of_algorithm_3(argmax, problem, depth):
     num_nodes, edges, subsets, targeted = problem
     order = order_of(*problem, walk_length=depth - 1, argmax=argmax)
@@ -67,7 +67,7 @@ def test_order_is_that_of_algorithm_3(argmax, problem, depth):
 
 
 @given(problem=problems(), depth=st.integers(1, 5), seed=st.integers(0, 10**6))
-@settings(max_examples=80)
+@settings(max_examples=200)
 def test_tuples_stay_exact_while_edges_go_in_any_order(problem, depth, seed):
     num_nodes, edges, subsets, targeted = problem
     graph = UndirectedGraph.from_any(edge_index_of(edges), num_nodes)

@@ -68,18 +68,16 @@ def _best_by(columns: Callable[[Ints, int], Counts], shape: tuple[int, int], siz
     chosen: list[Ints] = []
     tied, need, done, width = np.arange(shape[0]), size, 0, 1
     while done < shape[1] and 0 < need < tied.size:
-        block = columns(tied, width)
-        among = np.arange(tied.size)
-        for column in range(done, width):
-            values = block[among, column]
-            least = values.max() if need == 1 else np.sort(values)[values.size - need]
-            above = values > least
-            chosen.append(tied[among[above]])
-            need -= int(above.sum())
-            among = among[values == least]
-            if need >= among.size:
+        block = columns(tied, width)[:, done:]
+        while need < tied.size:
+            differ = np.flatnonzero((block != block[0]).any(axis=0))
+            if differ.size == 0:
                 break
-        tied = tied[among]
+            values = block[:, differ[0]]
+            least = values.max() if need == 1 else np.sort(values)[values.size - need]
+            chosen.append(tied[values > least])
+            need -= chosen[-1].size
+            tied, block = tied[values == least], block[values == least]
         done, width = width, min(FIRST_WIDTH * width, shape[1])
     chosen.append(tied[:need])
     found: Ints = np.sort(np.concatenate(chosen))
@@ -95,7 +93,7 @@ def _smallest(rows: Rows, positions: Ints, width: int, num_columns: int) -> Coun
 
     def of_chunk(part: Counts) -> Counts:
         if width == 1:
-            return part.min(axis=1)
+            return np.asarray(part.min(axis=1))
         if width < num_columns:
             part = np.partition(part, width - 1, axis=1)[:, :width]
         return np.sort(part, axis=1)
