@@ -26,7 +26,7 @@ import wis
 from wis import datasets
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.methods import general_argmax, general_certificate, general_walks
+from wis.methods import general_argmax, general_certificate, general_signatures, general_walks
 from wis.methods.general_walks import WalkState
 from wis.partitions import Partitions, resolve_partitions
 from wis.testing import odd_graph
@@ -218,9 +218,9 @@ def test_order_beyond_int64_passes_the_certificate():
 )
 def test_memory_bound_does_not_change_the_order(module, name, monkeypatch):
     data, options = odd_graph("random-dense"), {"walk_length": 3, "partitions": "balls:k=1"}
-    expected = wis.removal_order(data, "gwis", count=40, **options)
-    monkeypatch.setattr(module, name, 500)
-    found = wis.removal_order(data, "gwis", count=40, **options)
+    expected = wis.removal_order(data, "gwis", count=8, **options)
+    monkeypatch.setattr(module, name, 2000)
+    found = wis.removal_order(data, "gwis", count=8, **options)
     assert torch.equal(found.edges, expected.edges)
 
 
@@ -405,3 +405,34 @@ def test_partitions_object_is_taken_as_it_is():
     beyond = Partitions("mine", (np.array([0, 40]),), (None,))
     with pytest.raises(OptionError, match="ids of this graph run from 0 to 33"):
         wis.removal_order(graph, "gwis", partitions=beyond)
+
+
+@pytest.mark.parametrize("walk_length", [1, 2, 4])
+@given(graph=small_graphs(max_num_nodes=10, max_num_arcs=30), batch_size=st.sampled_from([1, 1, 4]))
+@settings(max_examples=100)
+def test_signatures_give_the_order_of_sorted_tuples(walk_length, graph, batch_size):
+    orders = []
+    for share in (0, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(general_signatures, "MIN_PARTITIONS", 0)
+            patch.setattr(general_signatures, "MAX_SHARE", share)
+            canonical = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
+            options = {"walk_length": walk_length, "batch_size": batch_size}
+            orders.append(wis.removal_order(canonical, "gwis", **options).edges)
+    assert torch.equal(*orders)
+
+
+@pytest.mark.parametrize("partitions", ["singletons", "balls"])
+@given(graph=large_graphs())
+@settings(max_examples=5)
+def test_signatures_give_the_order_of_sorted_tuples_on_larger_graphs(partitions, graph):
+    canonical = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
+    orders = []
+    for share in (0, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(general_signatures, "MAX_SHARE", share)
+            order = wis.removal_order(
+                canonical, "gwis", partitions=partitions, walk_length=2, count=150
+            )
+            orders.append(order.edges)
+    assert torch.equal(*orders)

@@ -8,8 +8,9 @@ target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 
 ``wis`` is made for and does much faster.
 
 What each edge would cost is kept and brought up to date near the edges that go
-(`wis.methods.general_walks`); what is left is compared by `wis.methods.general_argmax`; the
-certificate in `wis.methods.general_certificate` shares no code with either.
+(`wis.methods.general_walks`). What is left is compared by `wis.methods.general_argmax`, or, where
+an edge touches few of many walk indices, by `wis.methods.general_signatures`. The certificate in
+`wis.methods.general_certificate` shares no code with any of them.
 
 Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appendix D.4.
 """
@@ -27,6 +28,7 @@ from wis.errors import OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.methods.general_argmax import NAMED, Argmax, best_rows
 from wis.methods.general_certificate import check_general_order
+from wis.methods.general_signatures import Signatures
 from wis.methods.general_walks import Counts, Ints, WalkState
 from wis.methods.registry import register
 from wis.partitions import GIVEN, check_partitions, resolve_partitions
@@ -137,24 +139,32 @@ def general_order(
         OptionError: An option is impossible, or the tables would take more than 16 GiB.
 
     Cost, with K partitions, T different targets and p = `walk_length`: tables of 8 K (m + p n) +
-    8 T (p + 1) n bytes. At the beginning O(p^2 m K). A round compares m K numbers, sorts those
-    that tie if `argmax` is lexicographic, and computes anew what is lost by edges within p steps of
-    those that went. From p = 3 on it needs the rows of the powers of A up to (p - 1) / 2, rounded
-    up, at these edges, sparse: their size is the memory that long walks take.
+    8 T (p + 1) n bytes. At the beginning O(p^2 m K). A round compares m K numbers, sorts those that
+    tie if `argmax` is lexicographic (only the numbers that an edge changes, where these are few),
+    and computes anew what is lost by edges within p steps of those that went. From p = 3 on it
+    needs the rows of the powers of A up to (p - 1) / 2, rounded up, at these edges, sparse: their
+    size is the memory that long walks take.
     """
     chosen = resolve_partitions(partitions, graph, seed=seed)
     state = WalkState.of(graph, chosen, walk_length)
+    sparse = argmax == "lexicographic" and Signatures.pay_off(state.loss)
+    signatures = Signatures(state.loss) if sparse else None
     left = np.arange(graph.num_edges)
     order = np.empty(count, dtype=np.int64)
     done = 0
     while done < count:
         size = min(batch_size, count - done)
-        best = _best(state, left, argmax, size)
+        if signatures is None:
+            best = _best(state, left, argmax, size)
+        else:
+            best = signatures.best(state.index, left, size)
         order[done : done + size] = left[best]
         done += size
         progress(done)
         if done < count:
-            state.remove(left[best])
+            stale = state.remove(left[best])
+            if signatures is not None:
+                signatures.update(state.loss, stale)
             left = np.delete(left, best)
     return torch.from_numpy(order).to(graph.device)
 

@@ -47,17 +47,19 @@ def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> 
     if not isinstance(argmax, str):
         every = np.arange(shape[0])
         keys = _checked_keys(argmax(rows(every)), shape[0])
-        return _best_by(lambda positions, width: keys[positions, :width], keys.shape, size)
+        return best_by_columns(lambda positions, width: keys[positions, :width], keys.shape, size)
     if argmax == "lexicographic":
-        return _best_by(lambda at, width: _smallest(rows, at, width, shape[1]), shape, size)
+        return best_by_columns(lambda at, width: _smallest(rows, at, width, shape[1]), shape, size)
     reduce: Any = {"min": np.min, "max": np.max, "sum": np.sum}[argmax]
     if shape[1] == 0:
         return np.arange(size)
     key = _in_chunks(rows, np.arange(shape[0]), lambda part: reduce(part, axis=1), shape[1])
-    return _best_by(lambda positions, width: key[positions, None], (shape[0], 1), size)
+    return best_by_columns(lambda positions, width: key[positions, None], (shape[0], 1), size)
 
 
-def _best_by(columns: Callable[[Ints, int], Counts], shape: tuple[int, int], size: int) -> Ints:
+def best_by_columns(
+    columns: Callable[[Ints, int], Counts], shape: tuple[int, int], size: int
+) -> Ints:
     """The first rows in the descending order of their columns, looked at only as far as needed.
 
     Args:

@@ -175,8 +175,12 @@ class WalkState:
         state._refresh(np.arange(edges.shape[1]))
         return state
 
-    def remove(self, gone: Ints) -> None:
-        """Take edges away and bring everything up to date that can have changed."""
+    def remove(self, gone: Ints) -> Ints:
+        """Take edges away and bring everything up to date that can have changed.
+
+        Returns:
+            Ids of the edges whose rows of `loss` were computed anew.
+        """
         ends = np.unique(self.edges[:, gone])
         near = self.adjacency.ball(ends, max(self.walk_length - 1, 0))
         self.index -= self._counted_at(near)
@@ -191,8 +195,9 @@ class WalkState:
                 after[near] = self.adjacency.times(near, before)
         self.index += self._counted_at(near)
         touched = self.adjacency.edge[self.adjacency.arcs_of(near)[0]]
-        stale = np.unique(touched)
-        self._refresh(stale[stale < self.edges.shape[1]])
+        stale = np.unique(touched[touched < self.edges.shape[1]])
+        self._refresh(stale)
+        return stale
 
     def _counted_at(self, rows: Ints) -> Counts:
         """Walks of length p that start at boundary vertices among `rows`, for each partition."""
