@@ -3,8 +3,9 @@
 For each step that is checked, and each edge that is left there, the edge is taken out of a sparse
 matrix, its boundaries are looked up and the walks counted by products with the matrix alone. The
 edge that went must have a tuple that is a maximum. No count is kept from one edge or step to the
-next. Where checking all steps would take more than
-`MAX_CANDIDATES` tuples, a seeded sample of steps is checked, the first one always among them.
+next. Where checking all steps would take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions,
+a seeded sample of steps is checked, the first one always among them: that one alone takes a tuple
+for each edge of the graph.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from wis.partitions import Partitions, resolve_partitions
 from wis.progress import Progress, silent
 
 MAX_CANDIDATES = 40_000
+MAX_WORK = 4 * 10**10
 MAX_DENSE = 1000
 SAFE = 2.0**62
 
@@ -61,7 +63,8 @@ def check_general_order(
     chosen = resolve_partitions(partitions, graph, seed=seed)
     tuples = _Tuples(graph, chosen, walk_length)
     ids = edge_ids.cpu().numpy()
-    steps = _steps(graph.num_edges, ids.size, seed)
+    most = min(MAX_CANDIDATES, MAX_WORK // tuples.work)
+    steps = _steps(graph.num_edges, ids.size, most, seed)
     for step in steps.tolist():
         left = np.setdiff1d(np.arange(graph.num_edges), ids[:step])
         after = tuples.after_removal_of_each(left)
@@ -72,14 +75,14 @@ def check_general_order(
     return int(steps.size)
 
 
-def _steps(num_edges: int, count: int, seed: int) -> NDArray[np.int64]:
-    """The steps to check, ascending: all of them, or as many as the number of tuples allows."""
+def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """The steps to check, ascending: all, or at least one and as many as take `most` tuples."""
     candidates = num_edges - np.arange(count)
-    if candidates.sum() <= MAX_CANDIDATES:
+    if candidates.sum() <= most:
         return np.arange(count)
     drawn = np.random.default_rng(seed).permutation(np.arange(1, count))
     drawn = np.concatenate([[0], drawn])
-    affordable = np.cumsum(candidates[drawn]) <= MAX_CANDIDATES
+    affordable = np.cumsum(candidates[drawn]) <= most
     return np.sort(drawn[: max(int(affordable.sum()), 1)])
 
 
@@ -98,6 +101,12 @@ class _Tuples:
         self.inside_as_numbers = self.inside.astype(np.int64)
         if not self._fits():
             self.ends = self.ends.astype(object)
+
+    @property
+    def work(self) -> int:
+        """Additions that a tuple takes, about."""
+        size = self.num_nodes + 2 * self.edges.shape[1]
+        return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
 
     def after_removal_of_each(self, left: NDArray[np.int64]) -> Any:
         """A row for each of the edges that are left: the walk indices without it."""

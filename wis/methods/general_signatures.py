@@ -48,7 +48,7 @@ class Signatures:
         if loss.dtype != np.int64 or loss.shape[1] < MIN_PARTITIONS or not loss.size:
             return False
         longest = int(np.count_nonzero(loss, axis=1).max())
-        return longest <= MAX_SHARE * loss.shape[1]
+        return bool(longest <= MAX_SHARE * loss.shape[1])
 
     def update(self, loss: Ints, ids: Ints) -> None:
         """Read the rows of some edges anew from the whole table, [m, K]."""
@@ -63,7 +63,9 @@ class Signatures:
         self.loss[ids[row], place] = rows[row, column]
 
     def _widen(self, width: int) -> None:
-        missing = max(width - self.column.shape[1], 0)
+        missing = width - self.column.shape[1]
+        if missing <= 0:
+            return
         self.column, self.loss = (
             np.pad(part, ((0, 0), (0, missing))) for part in (self.column, self.loss)
         )
