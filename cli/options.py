@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from wis.methods import Method
     from wis.order import RemovalOrder
 
 DEFAULT_METHOD = "wis"
-NAMED = ("walk_length", "batch_size", "engine")
+NAMED = ("walk_length", "partitions", "batch_size", "engine")
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -25,6 +26,7 @@ class MethodChoice:
     Attributes:
         method: Name in the table of methods.
         walk_length: L - 1 for GNNs of depth L.
+        partitions: Whose walk indices count: the name of a choice, or a file.
         batch_size: Edges that go at a time.
         engine: How the order is computed.
         option: Further options, each as ``KEY=VALUE``.
@@ -34,6 +36,7 @@ class MethodChoice:
 
     method: str | None
     walk_length: int | None
+    partitions: str | None
     batch_size: int | None
     engine: str | None
     option: tuple[str, ...]
@@ -80,9 +83,16 @@ class MethodChoice:
             )
 
     def compute(
-        self, graph: Any, *, count: int | None, protections: Mapping[str, Any]
+        self, graph: Any, data: Any, *, count: int | None, protections: Mapping[str, Any]
     ) -> RemovalOrder:
-        """The removal order of a graph, the first `count` edges of it or all."""
+        """The removal order of a graph, the first `count` edges of it or all.
+
+        Args:
+            graph: The graph, in any form.
+            data: The PyG object that it is or was made from.
+            count: Length of the order; None for all edges.
+            protections: Arguments of `wis.removal_order` that protect edges.
+        """
         from wis.api import removal_order
 
         method, options = self.checked()
@@ -92,6 +102,7 @@ class MethodChoice:
             count=count,
             seed=self.seed,
             device=self.device,
+            vertex_data=data,
             **protections,
             **options,
         )
@@ -125,6 +136,26 @@ def complete_method(
     return [name for name in available_methods() if name.startswith(incomplete)]
 
 
+def complete_partitions(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Choices of partitions that begin so, or else files."""
+    from wis.partitions import CHOICES
+
+    items = [CompletionItem(name) for name in CHOICES if incomplete and name.startswith(incomplete)]
+    return [CompletionItem(incomplete, type="file"), *items]
+
+
+partitions_option = click.option(
+    "--partitions",
+    metavar="CHOICE",
+    show_default="singletons for gwis",
+    shell_complete=complete_partitions,
+    help="Partitions of the vertices whose walk indices gwis spares: singletons, communities, "
+    "balls:k=2, attribute:y, cuts:number=8, or a .json or .csv file.",
+)
+
+
 def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the methods; the command gets them as one `choice`."""
 
@@ -139,14 +170,15 @@ def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--walk-length",
         type=int,
         metavar="K",
-        show_default="1 for wis",
-        help="Steps of the walks that wis counts: K = depth of the network - 1.",
+        show_default="1",
+        help="Steps of the walks that wis and gwis count: K = depth of the network - 1.",
     )
+    @partitions_option
     @click.option(
         "--batch-size",
         type=int,
         metavar="B",
-        show_default="1 for wis, which is exact",
+        show_default="1, which is exact",
         help="Edges that go at a time before the rest is ranked anew.",
     )
     @click.option(

@@ -180,7 +180,7 @@ class _Job:
         count = self.amount.count(graph.num_edges)
         if saved is None:
             wanted = None if self.whole_order else count
-            order = self.choice.compute(graph, count=wanted, protections=protections)
+            order = self.choice.compute(graph, file.data, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
@@ -298,7 +298,7 @@ def order(
     file = source.open()
     protections = protection.arguments(file)
     start = time.perf_counter()
-    ranked = choice.compute(file.data, count=count, protections=protections)
+    ranked = choice.compute(file.data, file.data, count=count, protections=protections)
     seconds = time.perf_counter() - start
     ranked.save(output, force=force)
     provenance = ranked.provenance

@@ -7,7 +7,8 @@ several edges attain a maximum, the oracles return all of them: the thesis leave
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +125,90 @@ def walks_one_by_one(edges: set[Edge], length: int, sources: set[int]) -> list[t
     for _ in range(length):
         walks = [(*walk, j) for walk in walks for i, j in sorted(edges) if i == walk[-1]]
     return walks
+
+
+# Algorithm 3
+
+Tuple = tuple[int, ...]
+Argmax = Callable[[dict[Edge, Tuple]], Edge]
+
+
+def walk_index(
+    adjacent: list[set[int]], length: int, subset: set[int], target: int | None = None
+) -> int:
+    """WI_l(I) of Definition 11, or WI_{l, t}(I) with a target t."""
+    sources = boundary(adjacent, subset)
+    ends = range(len(adjacent)) if target is None else [target]
+    return sum(num_walks(adjacent, length, sources, t) for t in ends)
+
+
+def algorithm_3_tuples(
+    num_nodes: int,
+    edges: list[Edge],
+    depth: int,
+    subsets: Sequence[set[int]],
+    targeted: Sequence[tuple[set[int], int]],
+) -> dict[Edge, Tuple]:
+    """s^(e) for every edge: the walk indices if it was removed, without targets first."""
+    tuples = {}
+    for e in edges:
+        adjacent = neighbours(num_nodes, [other for other in edges if other != e])
+        s = [walk_index(adjacent, depth - 1, subset) for subset in subsets]
+        s += [walk_index(adjacent, depth - 1, subset, t) for subset, t in targeted]
+        tuples[e] = tuple(s)
+    return tuples
+
+
+def argmax_by(key: Callable[[Tuple], Any]) -> Argmax:
+    """The ARGMAX for an order that a key of tuples defines; ties go to the first edge."""
+    return lambda tuples: max(tuples, key=lambda e: key(tuples[e]))
+
+
+ARGMAX = {
+    "lexicographic": argmax_by(sorted),
+    "min": argmax_by(lambda s: min(s, default=0)),
+    "sum": argmax_by(sum),
+    "max": argmax_by(lambda s: max(s, default=0)),
+}
+
+
+def algorithm_3(
+    num_nodes: int,
+    edges: list[Edge],
+    depth: int,
+    num_removed: int,
+    subsets: Sequence[set[int]],
+    targeted: Sequence[tuple[set[int], int]],
+    argmax: Argmax,
+) -> list[Edge]:
+    """The edges that Algorithm 3 prunes, in order."""
+    left, pruned = list(edges), []
+    for _ in range(num_removed):
+        e = argmax(algorithm_3_tuples(num_nodes, left, depth, subsets, targeted))
+        left.remove(e)
+        pruned.append(e)
+    return pruned
+
+
+def algorithm_3_in_batches(
+    num_nodes: int,
+    edges: list[Edge],
+    depth: int,
+    batch_size: int,
+    subsets: Sequence[set[int]],
+    targeted: Sequence[tuple[set[int], int]],
+    argmax: Argmax,
+) -> list[Edge]:
+    """The same in the batches of Appendix D.6.2.2: the best edges by the same tuples go at once."""
+    left, pruned = list(edges), []
+    while left:
+        tuples = algorithm_3_tuples(num_nodes, left, depth, subsets, targeted)
+        for _ in range(min(batch_size, len(left))):
+            e = argmax(tuples)
+            del tuples[e]
+            left.remove(e)
+            pruned.append(e)
+    return pruned
 
 
 # Algorithm 2

@@ -35,6 +35,7 @@ def removal_order(
     keep_connected: bool = False,
     min_degree: int = 0,
     protect: Pairs | None = None,
+    vertex_data: Any = None,
     **options: Any,
 ) -> RemovalOrder:
     """Order the edges of a graph for removal.
@@ -52,6 +53,7 @@ def removal_order(
         min_degree: Let no vertex fall below so many neighbours.
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.protections`, also for what these three mean together).
+        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
         **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
 
     Returns:
@@ -70,6 +72,7 @@ def removal_order(
     )
     return _order(
         graph,
+        data if vertex_data is None else vertex_data,
         chosen,
         protections,
         count=count,
@@ -82,6 +85,7 @@ def removal_order(
 
 def _order(
     graph: UndirectedGraph,
+    data: Any,
     method: Method,
     protections: Protections,
     *,
@@ -96,8 +100,9 @@ def _order(
     seed = _checked_seed(seed)
     there = graph if device is None else graph.to(_checked_device(device))
     to_rank = graph.num_edges if protections else total  # some of them will be passed over
+    arguments, record = method.prepare(graph, data, options, seed)
     with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
-        ids = method.order(there, count=to_rank, seed=seed, progress=report, **options)
+        ids = method.order(there, count=to_rank, seed=seed, progress=report, **arguments)
     num_removable = None
     if protections:
         ids = protections.removable(graph, ids)
@@ -106,7 +111,7 @@ def _order(
         protections.check_enough(total, num_removable, graph.num_edges)
     provenance = Provenance(
         method=method.name,
-        options=options,
+        options=record,
         seed=seed if method.uses_seed else None,
         fingerprint=graph.fingerprint,
         protections=protections,
@@ -170,6 +175,7 @@ def sparsify(
     )
     order = _order(
         graph,
+        data,
         chosen,
         protections,
         count=count,

@@ -2,7 +2,8 @@
 
 The rule leaves ties open, so many orders are right; a certificate accepts all of them and names the
 first step of a wrong one. It looks at the order alone, not at the code that made it. An approximate
-order (``batch_size`` above 1) is not greedy and fails.
+order (``batch_size`` above 1) is checked round by round. Where checking every step would take too
+long, a certificate checks a sample of them; `Verified` says so.
 
 A protected order (`wis.protections`) leaves out edges that the greedy rule would take, so that no
 certificate applies. It is computed again, with the method, options, seed and protections of its
@@ -11,6 +12,7 @@ provenance, and must be the same step by step; that goes for every method.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -28,6 +30,39 @@ if TYPE_CHECKING:
 Check = Literal["certificate", "recomputation"]
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be right.
+
+    Attributes:
+        num_steps: Length of the order.
+        num_checked: Steps that were checked.
+        recomputed: Whether the order was compared with the same one computed again, instead of
+            being checked against the greedy rule.
+    """
+
+    num_steps: int
+    num_checked: int
+    recomputed: bool = False
+
+    @property
+    def check(self) -> Check:
+        """``"certificate"``, or ``"recomputation"`` for a protected order."""
+        return "recomputation" if self.recomputed else "certificate"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every step was checked, not only a sample."""
+        return self.num_checked == self.num_steps
+
+    def __str__(self) -> str:
+        if self.recomputed:
+            return f"all {self.num_steps} steps are the same when computed again"
+        if self.is_complete:
+            return f"all {self.num_steps} steps are greedy"
+        return f"a sample of {self.num_checked} of {self.num_steps} steps is greedy"
+
+
 def verify_order(
     data: Data | HeteroData | Tensor | UndirectedGraph,
     order: RemovalOrder,
@@ -35,9 +70,12 @@ def verify_order(
     *,
     walk_length: int | None = None,
     num_nodes: int | None = None,
+    seed: int = 0,
     progress: bool | None = None,
-) -> Check:
-    """Check every step of an order against the greedy rule, whatever way ties are broken.
+    vertex_data: Any = None,
+    **options: Any,
+) -> Verified:
+    """Check the steps of an order against the greedy rule, whatever way ties are broken.
 
     A protected order is computed again instead and compared.
 
@@ -48,18 +86,24 @@ def verify_order(
         method: The method whose rule is checked; the one that made the order if not given.
         walk_length: Length of the walks that the rule counts; the order's own if not given.
         num_nodes: Number of vertices, for a bare `edge_index` only; the order's own if not given.
+        seed: Seed of the sample of steps, where not all are checked.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
+        **options: Further options of the method that differ from the order's own, or that the order
+            cannot record, such as `partitions` that were given as a list.
 
     Returns:
-        Which check the order passed: ``"certificate"``, or ``"recomputation"`` for a protected one.
+        How many steps were checked, and how. Only a certificate that would take very long (those
+        for longer walks and of ``gwis``, on large graphs) checks a sample.
 
     Raises:
         NotGreedyError: Some step takes an edge although a better one is left, or another one than
-            when computed again; it names the first such step.
+            when computed again; it names the first such step among those checked.
         OrderMismatchError: The order was made for another graph, or does not list edges of it, each
             once.
-        OptionError: The method, or it with this `walk_length`, has no certificate, or did not make
-            this protected order.
+        OptionError: The method, or it with this `walk_length`, has no certificate; an option is
+            impossible, or stands for something else than when the order was made; or it did not
+            make this protected order.
         UnknownNameError: There is no such method.
 
     Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis_certificate`; that of
@@ -71,31 +115,36 @@ def verify_order(
         raise OptionError(
             f"method {chosen.name!r} has no certificate; methods that have one: {_certified()}"
         )
-    options = _options(chosen, order, walk_length)
-    if protected:
-        _check_own(chosen, options, order)
+    if walk_length is not None:
+        options["walk_length"] = walk_length
     if isinstance(data, Tensor) and num_nodes is None:
         num_nodes = order.num_nodes
     graph = UndirectedGraph.from_any(data, num_nodes)
     order.check_made_for(graph)
     ids = _edge_ids(graph, order)
+    source = data if vertex_data is None else vertex_data
+    arguments, record = _arguments(chosen, graph, source, order, options)
     if protected:
-        _compare(graph, order, ids.cpu(), _made_again(graph, order, chosen, options, progress))
-        return "recomputation"
+        _check_own(chosen, arguments, record, order)
+        _compare(graph, order, ids.cpu(), _made_again(graph, order, chosen, arguments, progress))
+        return Verified(len(order), len(order), recomputed=True)
     assert chosen.verify is not None
     with progress_bar(f"{chosen.name} certificate", len(order), show=progress) as report:
-        chosen.verify(graph, ids, progress=report, **options)
-    return "certificate"
+        checked = chosen.verify(graph, ids, progress=report, seed=seed, **arguments)
+    return Verified(len(order), len(order) if checked is None else checked)
 
 
-def _check_own(method: Method, options: dict[str, Any], order: RemovalOrder) -> None:
+def _check_own(
+    method: Method, arguments: dict[str, Any], record: dict[str, Any], order: RemovalOrder
+) -> None:
     made_by = order.provenance.method, dict(order.provenance.options)
-    if (method.name, options) != made_by:
+    same = {name: record.get(name) for name in made_by[1]}  # what is not recorded does not matter
+    if (method.name, same) != made_by:
         raise OptionError(
             f"the order is protected ({order.provenance.protections.describe()}), so it can only "
             f"be checked against what made it: method {made_by[0]!r} with options {made_by[1]}"
         )
-    for name in options.keys() - method.options.keys():
+    for name in arguments.keys() - method.options.keys():
         raise OptionError(f"method {method.name!r} has no option {name!r}; was it of another wis?")
 
 
@@ -103,13 +152,13 @@ def _made_again(
     graph: UndirectedGraph,
     order: RemovalOrder,
     method: Method,
-    options: dict[str, Any],
+    arguments: dict[str, Any],
     progress: bool | None,
 ) -> Tensor:
     """The edge ids of the order as its provenance says; the options were resolved already."""
     seed = order.provenance.seed or 0
     with progress_bar(f"{method.name} order", graph.num_edges, show=progress) as report:
-        ids = method.order(graph, count=graph.num_edges, seed=seed, progress=report, **options)
+        ids = method.order(graph, count=graph.num_edges, seed=seed, progress=report, **arguments)
     return order.provenance.protections.removable(graph, ids)
 
 
@@ -133,16 +182,23 @@ def _compare(graph: UndirectedGraph, order: RemovalOrder, found: Tensor, again: 
     )
 
 
-def _options(method: Method, order: RemovalOrder, walk_length: int | None) -> dict[str, Any]:
-    """The order's options where it was made by this method, its defaults otherwise."""
-    options = dict(method.options)
-    if order.provenance.method == method.name:
-        options.update(order.provenance.options)
-    if walk_length is not None:
-        if "walk_length" not in options:
-            raise OptionError(f"method {method.name!r} has no option 'walk_length'")
-        options["walk_length"] = walk_length
-    return options
+def _arguments(
+    method: Method, graph: UndirectedGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the method takes, and what it records.
+
+    The order's options where it was made by this method, its defaults otherwise.
+    """
+    made = order.provenance
+    for name in given:
+        if name not in method.options:
+            known = ", ".join(method.options) or "none"
+            raise OptionError(
+                f"method {method.name!r} has no option {name!r}; its options: {known}"
+            )
+    recorded = dict(made.options) if made.method == method.name else {}
+    options = {**method.options, **recorded, **given}
+    return method.prepare(graph, data, options, made.seed or 0)
 
 
 def _edge_ids(graph: UndirectedGraph, order: RemovalOrder) -> Tensor:

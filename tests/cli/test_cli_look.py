@@ -85,7 +85,31 @@ def test_verify_reports_as_json(capsys):
     capsys.readouterr()
     record = output_json(capsys, "verify", "karate", "order.npz")
     assert (record["greedy"], record["num_steps"], record["num_edges"]) == (True, 9, 78)
+    assert record["num_checked"] == 9
     assert (record["method"], record["first_bad_step"]) == ("wis", None)
+
+
+def test_verify_finds_the_partitions_of_an_order_again(capsys):
+    args = ["--method", "gwis", "--partitions", "communities", "--walk-length", "2", "--seed", "4"]
+    run(["order", "karate", "-o", "order.npz", "--count", "20", *args, "--option", "argmax=sum"])
+    capsys.readouterr()
+    assert run(["verify", "karate", "order.npz"]) == 0
+    assert "all 20 steps are greedy for gwis (argmax=sum" in capsys.readouterr().err
+    assert run(["verify", "karate", "order.npz", "--partitions", "balls"]) == 2
+    assert "not those that the order was made for" in capsys.readouterr().err
+
+
+def test_verify_says_that_it_checked_a_sample(capsys, monkeypatch):
+    from wis.methods import general_certificate
+
+    monkeypatch.setattr(general_certificate, "MAX_CANDIDATES", 300)
+    run(["order", "karate", "-o", "order.npz", "--method", "gwis", "--partitions", "cuts"])
+    capsys.readouterr()
+    record = output_json(capsys, "verify", "karate", "order.npz", "--seed", "2")
+    assert record["greedy"]
+    assert 0 < record["num_checked"] < record["num_steps"] == 78
+    assert run(["verify", "karate", "order.npz"]) == 0
+    assert "order.npz: a sample of " in capsys.readouterr().err
 
 
 def test_verify_refuses_an_order_of_another_graph_and_a_method_without_certificate(capsys):

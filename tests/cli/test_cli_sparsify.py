@@ -53,6 +53,28 @@ def test_the_result_is_that_of_the_python_api(capsys):
     assert torch.equal(found.x, data.x)
 
 
+def test_partitions_may_be_an_attribute_of_the_graph(capsys):
+    args = ["--method", "gwis", "--partitions", "attribute:y", "--walk-length", "2"]
+    assert run(["sparsify", "karate", "--remove", "30%", *args, "--option", "argmax=min"]) == 0
+    options = {"partitions": "attribute:y", "walk_length": 2, "argmax": "min"}
+    expected = wis.sparsify(load("karate"), remove="30%", method="gwis", **options)
+    assert torch.equal(read_graph("karate-sparse.pt").data.edge_index, expected.edge_index)
+
+
+def test_partitions_may_be_a_file_that_holds_names_of_the_graph(capsys):
+    Path("parts.csv").write_text("partition,vertex,target\na,Valjean,Javert\na,Cosette,\n")
+    args = ["order", "les-miserables", "-o", "order.npz", "--method", "gwis", "--json"]
+    assert run([*args, "--partitions", "parts.csv", "--count", "5"]) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert (options["partitions"], options["num_partitions"]) == ("parts.csv", 1)
+    names = load("les-miserables").name
+    subset = [names.index("Valjean"), names.index("Cosette")]
+    expected = wis.removal_order(
+        load("les-miserables"), "gwis", partitions=[(subset, names.index("Javert"))], count=5
+    )
+    assert torch.equal(wis.RemovalOrder.load("order.npz").edges, expected.edges)
+
+
 def test_json_is_one_object_with_the_promised_keys(capsys):
     args = ["sparsify", "karate", "--remove", "20", "--method", "random", "--seed", "3", "--json"]
     assert run(args) == 0
@@ -232,6 +254,10 @@ def test_an_option_has_the_type_of_its_default(text, default, value):
         (["--remove", "1", "--option", "colour"], "expected KEY=VALUE"),
         (["--remove", "1", "--engine", "auto", "--option", "engine=auto"], "engine is given twice"),
         (["--remove", "1", "--walk-length", "0"], "walk_length"),
+        (["--remove", "1", "--partitions", "balls"], "--partitions does not apply to"),
+        (["--remove", "1", "--method", "gwis", "--partitions", "bals"], "Did you mean 'balls'?"),
+        (["--remove", "1", "--method", "gwis", "--partitions", "attribute:z"], "attribute 'z'"),
+        (["--remove", "1", "--method", "gwis", "--option", "argmax=mean"], "unknown argmax 'mean'"),
         (["--remove", "1", "--walk-length", "x"], "'x' is not a valid integer"),
         (["--remove", "1", "--engine", "steam"], "steam"),
         (["--remove", "1", "--batch-size", "0"], "batch_size"),

@@ -44,6 +44,7 @@ def first_non_greedy_step(
     edge_ids: Tensor,
     *,
     progress: Progress = silent,
+    seed: int = 0,
     walk_length: int = 1,
     **options: object,
 ) -> None:
@@ -53,6 +54,7 @@ def first_non_greedy_step(
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         progress: Told the number of steps that are checked.
+        seed: Not used: all steps are checked.
         walk_length: Must be 1.
         **options: Other options of the order; how it was computed does not matter.
 

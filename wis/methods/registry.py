@@ -23,7 +23,15 @@ removed first.
 """
 
 Resolver = Callable[[UndirectedGraph, dict[str, Any]], dict[str, Any]]
-Certificate = Callable[..., None]
+Preparer = Callable[
+    [UndirectedGraph, Any, dict[str, Any], int], tuple[dict[str, Any], dict[str, Any]]
+]
+Certificate = Callable[..., int | None]
+"""``check(graph, edge_ids, *, progress, seed, **options) -> num_checked``.
+
+It raises `NotGreedyError`, or returns how many steps it checked, None if that is all of them.
+"""
+
 SHARED = ("count", "seed", "progress")
 
 
@@ -39,6 +47,10 @@ class Method:
         options: Its own options and their defaults.
         resolve: Checks the options for a graph and replaces choices such as ``engine="auto"`` by
             what they stand for; the result is recorded in the provenance.
+        prepare: Turns options that name a part of the user's data, such as ``partitions``, into
+            what the function takes. It is given the graph, the object it was made from, the
+            resolved options and the seed, and returns the options for the function and those to
+            record.
         verify: The certificate behind `wis.verify_order`, None if the method has none.
     """
 
@@ -48,6 +60,7 @@ class Method:
     uses_seed: bool
     options: Mapping[str, Any]
     resolve: Resolver
+    prepare: Preparer
     verify: Certificate | None
 
     def resolved_options(self, graph: UndirectedGraph, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +87,7 @@ def register(
     summary: str,
     uses_seed: bool = False,
     resolve: Resolver = lambda graph, options: options,
+    prepare: Preparer = lambda graph, data, options, seed: (options, options),
     verify: Certificate | None = None,
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
@@ -92,7 +106,7 @@ def register(
             for parameter in parameters
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
-        _METHODS[key] = Method(key, summary, order, uses_seed, options, resolve, verify)
+        _METHODS[key] = Method(key, summary, order, uses_seed, options, resolve, prepare, verify)
         return order
 
     return add

@@ -1,0 +1,178 @@
+"""General WIS: remove, one by one, the edge whose loss costs chosen walk indices least.
+
+Algorithm 3 (Appendix D.4) is the recipe that WIS is an instance of. It is given partitions, each
+for graph prediction or for a target vertex (`wis.partitions`), and an order of tuples, ARGMAX. In
+each step it computes for every edge the tuple of walk indices that its removal would leave, and
+removes an edge whose tuple is the greatest. With all singletons as partitions, each with itself as
+target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), which the method
+``wis`` is made for and does much faster.
+
+What each edge would cost is kept and brought up to date near the edges that go
+(`wis.methods.general_walks`). What is left is compared by `wis.methods.general_argmax`, or, where
+an edge touches few of many walk indices, by `wis.methods.general_signatures`. The certificate in
+`wis.methods.general_certificate` shares no code with any of them.
+
+Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appendix D.4.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError, UnknownNameError
+from wis.graph import UndirectedGraph
+from wis.methods.general_argmax import NAMED, Argmax, best_rows
+from wis.methods.general_certificate import check_general_order
+from wis.methods.general_signatures import Signatures
+from wis.methods.general_walks import Counts, Ints, WalkState
+from wis.methods.registry import register
+from wis.partitions import GIVEN, check_partitions, resolve_partitions
+from wis.progress import Progress
+
+CALLABLE = "function "
+
+
+def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+    """Check the options of `general_order` as far as that needs no graph."""
+    options = dict(options)
+    for name, least in (("walk_length", 0), ("batch_size", 1)):
+        options[name] = _checked_integer(name, options[name], least)
+    argmax = options["argmax"]
+    if isinstance(argmax, str) and argmax not in NAMED:
+        if argmax.startswith(CALLABLE):
+            raise OptionError(f"the order was made with the {argmax}: give it again as argmax")
+        raise UnknownNameError.among("argmax", argmax, NAMED)
+    if not isinstance(argmax, str) and not callable(argmax):
+        raise OptionError(f"argmax is {argmax!r}; expected {', '.join(NAMED)}, or a function")
+    if options["partitions"] == GIVEN:
+        raise OptionError("the order was made for partitions from a list: give it again")
+    check_partitions(options["partitions"])
+    return options
+
+
+def _checked_integer(name: str, value: Any, least: int) -> int:
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = -1
+    if number < least:
+        raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
+    return number
+
+
+def _prepare(
+    graph: UndirectedGraph, data: Any, options: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Find the partitions; what is recorded are their choice, number and digest.
+
+    Options of a saved order come with these, and its partitions must be found again.
+    """
+    options = _resolve(graph, options)
+    digest = options.pop("partitions_digest", None)
+    options.pop("num_partitions", None)
+    partitions = resolve_partitions(options["partitions"], graph, data=data, seed=seed)
+    if digest not in (None, partitions.digest):
+        raise OptionError(
+            f"these partitions ({len(partitions)}, {partitions.choice}) are not those that the "
+            f"order was made for: digest {partitions.digest[:8]}, not {digest[:8]}"
+        )
+    argmax = options["argmax"]
+    if not isinstance(argmax, str):
+        argmax = CALLABLE + getattr(argmax, "__qualname__", type(argmax).__qualname__)
+    record = {
+        **options,
+        "partitions": partitions.choice,
+        "argmax": argmax,
+        "num_partitions": len(partitions),
+        "partitions_digest": partitions.digest,
+    }
+    return {**options, "partitions": partitions}, record
+
+
+@register(
+    "gwis",
+    summary="General WIS: spare the edges whose loss costs the walk indices of given partitions",
+    uses_seed=True,
+    resolve=_resolve,
+    prepare=_prepare,
+    verify=check_general_order,
+)
+def general_order(
+    graph: UndirectedGraph,
+    *,
+    count: int,
+    seed: int,
+    progress: Progress,
+    walk_length: int = 1,
+    partitions: Any = "singletons",
+    argmax: Argmax = "lexicographic",
+    batch_size: int = 1,
+) -> Tensor:
+    """The removal order of General Walk Index Sparsification; ties go to the smallest edge id.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of those choices of partitions that are random.
+        progress: Told the number of edges removed.
+        walk_length: L - 1 for a GNN of depth L, 0 or more.
+        partitions: A list of subsets and (subset, target) pairs, the name of a choice, or a file;
+            see `wis.partitions.resolve_partitions`.
+        argmax: The order of tuples, the greatest of which wins: ``"lexicographic"`` (entries sorted
+            ascending first), ``"min"``, ``"sum"``, ``"max"``, or a function. The function is given,
+            once a round, the walk indices that each candidate would leave, int64 [candidates,
+            partitions] by ascending edge id (object, with Python's integers, where counts might
+            pass 2^62), and returns a key for each candidate, [candidates], or several, [candidates,
+            k], compared from the first on.
+        batch_size: 1 is exact. B > 1 is an approximation: the B best edges by the walk indices at
+            the beginning of a round go at once.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device; the work is done on the CPU.
+
+    Raises:
+        OptionError: An option is impossible, or the tables would take more than 16 GiB.
+
+    Cost, with K partitions, T different targets and p = `walk_length`: tables of 8 K (m + p n) +
+    8 T (p + 1) n bytes. At the beginning O(p^2 m K). A round compares m K numbers, sorts those that
+    tie if `argmax` is lexicographic (only the numbers that an edge changes, where these are few),
+    and computes anew what is lost by edges within p steps of those that went. From p = 3 on it
+    needs the rows of the powers of A up to (p - 1) / 2, rounded up, at these edges, sparse: their
+    size is the memory that long walks take.
+    """
+    chosen = resolve_partitions(partitions, graph, seed=seed)
+    state = WalkState.of(graph, chosen, walk_length)
+    sparse = argmax == "lexicographic" and Signatures.pay_off(state.loss)
+    signatures = Signatures(state.loss) if sparse else None
+    left = np.arange(graph.num_edges)
+    order = np.empty(count, dtype=np.int64)
+    done = 0
+    while done < count:
+        size = min(batch_size, count - done)
+        if signatures is None:
+            best = _best(state, left, argmax, size)
+        else:
+            best = signatures.best(state.index, left, size)
+        order[done : done + size] = left[best]
+        done += size
+        progress(done)
+        if done < count:
+            stale = state.remove(left[best])
+            if signatures is not None:
+                signatures.update(state.loss, stale)
+            left = np.delete(left, best)
+    return torch.from_numpy(order).to(graph.device)
+
+
+def _best(state: WalkState, left: Ints, argmax: Argmax, size: int) -> Ints:
+    """Positions in `left` of the best edges, best first."""
+
+    def rows(positions: Ints) -> Counts:
+        return state.index - state.loss[left[positions]]
+
+    return best_rows(rows, (left.size, state.index.size), argmax, size)
