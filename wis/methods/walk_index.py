@@ -7,8 +7,9 @@ its own (`wis.methods.one_wis`). For longer walks ties go to the smallest edge i
 engines give the same order:
 
 - ``local`` (`wis.methods.lazy_greedy`) looks at an edge only when an upper bound says that it could
-  be next, and counts walks in its neighbourhood, on the CPU; 2-WIS has a fast path
-  (`wis.methods.two_wis`), longer walks are counted in balls (`wis.methods.closed_walks`).
+  be next, and counts walks in its neighbourhood, on the CPU; longer walks are counted in balls
+  (`wis.methods.closed_walks`). 2-WIS needs only common neighbours (`wis.methods.two_wis`); while
+  there are many, the edges that lead are kept in arrays (`wis.methods.two_wis_front`).
 - ``dense`` (`wis.methods.dense_walks`) keeps matrices of walk counts and looks at all edges in each
   round, with tensor operations on the graph's device; for small dense graphs, long walks and large
   batches.
@@ -26,6 +27,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,8 +40,10 @@ from wis.methods.dense_walks import DensePlan, dense_order
 from wis.methods.lazy_greedy import lazy_order
 from wis.methods.registry import register
 from wis.methods.two_wis import TwoWisChanges
+from wis.methods.two_wis_front import front_order
 from wis.methods.walk_index_certificate import first_non_greedy_step
 from wis.progress import Progress
+from wis.triangles import num_common_neighbours
 
 ENGINES = ("auto", "local", "dense")
 _LOG = logging.getLogger(__name__)
@@ -156,7 +160,27 @@ def wis_order(
         _LOG.info("engine dense: will use up to %.2g GiB", plan.total_bytes / 2**30)
         return dense_order(graph, depth, count, batch_size, limit, progress)
     with single_threaded():
-        two_steps = walk_length == 2
-        changes = TwoWisChanges(graph) if two_steps else ClosedWalkChanges(graph, depth)
-        order = lazy_order(changes, graph.num_edges, count, batch_size, progress)
+        if walk_length == 2:
+            order = two_wis_order(graph, count, batch_size, progress)
+        else:
+            changes = ClosedWalkChanges(graph, depth)
+            order = lazy_order(changes, graph.num_edges, count, batch_size, progress)
     return torch.tensor(order, dtype=torch.int64, device=graph.device)
+
+
+def two_wis_order(
+    graph: UndirectedGraph, count: int, batch_size: int, progress: Progress
+) -> list[int]:
+    """The local order of 2-WIS: by the front while the graph is dense, then by lazy bounds."""
+    num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
+    begun = front_order(graph, num_common, count, progress) if batch_size == 1 else []
+    left = np.delete(np.arange(graph.num_edges), begun)
+    rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
+    ended = lazy_order(
+        TwoWisChanges(rest, num_common[left]),
+        rest.num_edges,
+        count - len(begun),
+        batch_size,
+        lambda done: progress(len(begun) + done),
+    )
+    return [*begun, *left[ended].tolist()]
