@@ -1,0 +1,37 @@
+"""Where data sets lie, and where wis keeps what it made of them.
+
+Raw files lie below the data root, one folder for each kind of loader, as ``datasets/README.md``
+lists them. The data root may be read-only and shared: nothing but downloads is ever written to it.
+What is computed from raw files goes to the cache folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT_VARIABLE = "WIS_DATA_ROOT"
+OFFLINE_VARIABLE = "WIS_OFFLINE"
+
+
+def cache_folder() -> Path:
+    """The folder of wis in the user's cache: below ``$XDG_CACHE_HOME``, or else ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification wants a relative path to be ignored.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "wis"
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """The folder below which raw files are looked for and downloaded to.
+
+    Args:
+        root: A folder, which need not exist; if not given, ``$WIS_DATA_ROOT``, and without that
+            the folder ``data`` in the cache folder.
+    """
+    chosen = root or os.environ.get(ROOT_VARIABLE) or cache_folder() / "data"
+    return Path(chosen).expanduser().absolute()
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids downloads: ``WIS_OFFLINE`` is set, and not to 0."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
