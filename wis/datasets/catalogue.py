@@ -24,7 +24,7 @@ GEOM_GCN = (
     "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/"
     "f1fc0d14b3b019c562737240d06ec83b07d16a8f"
 )
-OGB = "http://snap.stanford.edu/ogb/data/nodeproppred"
+OGB = "https://snap.stanford.edu/ogb/data/nodeproppred"
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 MIT = "MIT, that of the repository"
 

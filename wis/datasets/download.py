@@ -67,7 +67,6 @@ def _download(name: str, files: RawFiles, root: Path) -> None:
     if is_offline():
         raise OSError(f"{OFFLINE_VARIABLE} is set")
     folder = root / files.folder
-    folder.mkdir(parents=True, exist_ok=True)
     size = "" if files.size_mb is None else f"about {files.size_mb:g} MB "
     _log.info("%s: downloading %sto %s", name, size, folder)
     if files.archive is not None:
@@ -75,12 +74,12 @@ def _download(name: str, files: RawFiles, root: Path) -> None:
         return
     for path, url in zip(files.paths(root), files.urls, strict=True):
         if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
             save(url, path)
 
 
 def _download_archive(url: str, top: str, folder: Path) -> None:
     """Unpack beside the folder, then move what it lacks into it, each file in one step."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wis-") as scratch:
         archive = Path(scratch) / "archive.zip"
         save(url, archive)
@@ -98,13 +97,14 @@ def save(url: str, path: Path) -> None:
 
     Args:
         url: Its address.
-        path: Where it goes; appears only when it is complete.
+        path: Where it goes, in a folder that is made if need be; appears when it is complete.
 
     Raises:
         OSError: The server does not answer or refuses, the connection breaks off, or the file
             cannot be written.
     """
     with _open(url) as response:
+        path.parent.mkdir(parents=True, exist_ok=True)
         total = int(response.headers.get("Content-Length") or 0)
         free = shutil.disk_usage(path.parent).free
         if total > free:
@@ -143,6 +143,7 @@ def _open(url: str) -> Any:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the answer, and with it the connection
         return f"{error.url} answered {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
         return f"no network: {getattr(error.reason, 'strerror', None) or error.reason}"

@@ -98,9 +98,7 @@ def _store(path: Path, content: Content) -> None:
         with atomic_write(path, force=True) as file:
             file.write(buffer.getbuffer())
     except OSError as error:
-        _log.warning(
-            "%s cannot be kept, so the raw files are read again next time: %s", path, error
-        )
+        _log.warning("the raw files will be read again each time, since %s", error)
 
 
 @contextlib.contextmanager

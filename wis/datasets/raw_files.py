@@ -38,13 +38,22 @@ class RawFiles:
         """Those of `paths` that are not there."""
         return [path for path in self.paths(root) if not path.is_file()]
 
+    @property
+    def origin(self) -> str:
+        """The addresses that the files come from: folders, or an archive."""
+        if self.archive is not None:
+            return f"{self.urls[0]}, folder {self.archive!r} in it"
+        return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
+
     def instruction(self, root: Path) -> str:
         """What to do by hand so that nothing is missing, in one sentence."""
-        folder = root / self.folder
-        if self.archive is not None:
-            return f"Unpack {self.urls[0]} and rename its folder {self.archive!r} to {folder}"
         missing = self.missing(root)
-        urls = dict(zip(self.paths(root), self.urls, strict=True))
-        sources = sorted({urls[path].rpartition("/")[0] for path in missing})
+        if self.archive is not None:
+            folder = root / self.folder
+            names = ", ".join(path.relative_to(folder).as_posix() for path in missing)
+            return (
+                f"Unpack {self.urls[0]} and rename its folder {self.archive!r} to {folder}, so "
+                f"that it holds {names}"
+            )
         names = ", ".join(path.name for path in missing)
-        return f"Put {names} from {' and '.join(sources)} into {missing[0].parent}"
+        return f"Put {names} from {self.origin} into {missing[0].parent}"

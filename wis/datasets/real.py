@@ -52,8 +52,6 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
         MissingDataError: Files are missing and cannot be downloaded.
         GraphFormatError: A raw file is damaged.
     """
-    from torch_geometric.data import Data
-
     from wis.datasets.download import ensure
 
     if split not in SPLITS:
@@ -67,10 +65,19 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
         _require(files.package, name)
     ensure(name, files, root)
     content = processed(name, files, root, lambda folder: _read(name, files, folder, read))
+    return _with_masks(dataset, content, root, split, seed)
+
+
+def _with_masks(
+    dataset: Dataset, content: dict[str, Any], root: Path, split: str, seed: int
+) -> Data:
+    from torch_geometric.data import Data
+
     public = {mask: content.pop(mask) for mask in MASKS if mask in content}
     data = Data.from_dict(content)
-    chosen = random_masks(data.num_nodes, seed=seed)
-    data.update(chosen if split == "random" else _public_masks(public, seed))
+    is_random = split == "random"
+    masks = random_masks(data.num_nodes, seed=seed) if is_random else _public_masks(public, seed)
+    data.update(masks)
     _compare_with_published(dataset, data, root)
     return data
 

@@ -11,14 +11,17 @@ import os
 from pathlib import Path
 
 ROOT_VARIABLE = "WIS_DATA_ROOT"
+CACHE_VARIABLE = "WIS_CACHE_DIR"
 OFFLINE_VARIABLE = "WIS_OFFLINE"
 
 
 def cache_folder() -> Path:
-    """The folder of wis in the user's cache: below ``$XDG_CACHE_HOME``, or else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
+    """``$WIS_CACHE_DIR``, or else ``wis`` in ``$XDG_CACHE_HOME``, or else ``~/.cache/wis``."""
+    own, shared = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
+    if own:
+        return Path(own).expanduser().absolute()
     # The XDG specification wants a relative path to be ignored.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "wis"
+    return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "wis"
 
 
 def data_root(root: str | Path | None = None) -> Path:
