@@ -72,7 +72,7 @@ def planetoid(name: str) -> Callable[[Path], Expected]:
             "ally": one_hot[:num_known],
             "tx": sp.csr_matrix(graph.x[test]),
             "ty": one_hot[test],
-            "graph": {u: [int(v) for w, v in graph.arcs if w == u] for u in range(graph.num_nodes)},
+            "graph": neighbours(graph),
         }
         for part, content in parts.items():
             with open(folder / f"ind.{name.lower()}.{part}", "wb") as file:

@@ -1,11 +1,10 @@
-"""Real data sets: every loader on a miniature in the true raw format, and the cache behind them."""
+"""Real data sets: every loader on a miniature in the true raw format."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,10 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw_datasets import MINIATURES
 
-from wis.datasets import available_datasets, find, load, open_graph, real
+from wis.datasets import available_datasets, find, load, open_graph
 from wis.datasets.counts import table_d1_edges
-from wis.datasets.roots import cache_folder, data_root
-from wis.errors import GraphFormatError, MissingDataError, MissingDependencyError, OptionError
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    MissingDataError,
+    MissingDependencyError,
+    OptionError,
+)
 from wis.splits import MASKS, random_masks
 
 TEN_SPLITS = ["chameleon", "squirrel", "tolokers", "roman-empire", "amazon-ratings"]
@@ -45,14 +49,6 @@ def cache(tmp_path, monkeypatch):
 
 def write(name, root):
     return MINIATURES[name](root)
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def edge_set(data):
@@ -140,110 +136,6 @@ def test_bad_parameters_are_refused_before_files_are_looked_for(spec, words, tmp
         load(spec, root=tmp_path)
 
 
-@pytest.mark.parametrize("name", MINIATURES)
-def test_nothing_is_written_below_the_data_root_nor_left_behind_in_the_cache(name, tmp_path, cache):
-    root = tmp_path / "data"
-    write(name, root)
-    folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
-    before = contents(root)
-    for folder in folders:
-        folder.chmod(0o555)
-    try:
-        load(name, root=root)
-    finally:
-        for folder in folders:
-            folder.chmod(0o755)
-    assert contents(root) == before
-    assert [path.name.rpartition("-")[0] for path in (cache / "processed").iterdir()] == [name]
-
-
-def test_raw_files_are_read_once_and_again_when_they_change(tmp_path, cache, monkeypatch):
-    write("dblp", tmp_path)
-    first = load("dblp", root=tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(real, "_read", lambda *args: pytest.fail("read again"))
-        assert torch.equal(load("dblp:seed=3", root=tmp_path).edge_index, first.edge_index)
-    path = tmp_path / EDGE_FILE["dblp"]
-    with np.load(path) as archive:
-        changed = {**archive, "labels": (archive["labels"] + 1) % 4}
-    np.savez(path, **changed)
-    assert torch.equal(load("dblp", root=tmp_path).y, (first.y + 1) % 4)
-    assert len(list((cache / "processed").iterdir())) == 1, "the old result is replaced"
-
-
-def test_a_graph_that_is_loaded_twice_can_be_changed_in_between(tmp_path):
-    write("tolokers", tmp_path)
-    first = load("tolokers:split=public", root=tmp_path)
-    expected = [first[mask].clone() for mask in MASKS]
-    first.x.zero_()
-    first.train_mask.fill_(True)
-    second = load("tolokers:split=public", root=tmp_path)
-    assert float(second.x.sum()) > 0
-    assert_masks(second, expected)
-
-
-def test_a_damaged_result_in_the_cache_is_made_anew(tmp_path, cache, caplog):
-    write("chameleon", tmp_path)
-    first = load("chameleon", root=tmp_path)
-    (path,) = (cache / "processed").iterdir()
-    for damage in (path.read_bytes()[:1000], b""):
-        path.write_bytes(damage)
-        assert torch.equal(load("chameleon", root=tmp_path).edge_index, first.edge_index)
-        assert "is damaged" in caplog.text
-        caplog.clear()
-
-
-def test_a_cache_that_cannot_be_written_to_costs_time_but_not_the_result(
-    tmp_path, monkeypatch, caplog
-):
-    expected = write("computers", tmp_path)
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("WIS_CACHE_DIR", str(tmp_path / "file"))
-    assert edge_set(load("computers", root=tmp_path)) == expected.edges
-    assert "read again each time" in caplog.text
-
-
-TWO_AT_ONCE = """
-import pathlib, sys, time
-import torch
-from wis.datasets import find
-from wis.datasets.processed import processed
-
-root, me = pathlib.Path(sys.argv[1]), sys.argv[2]
-
-def read(folder):
-    raw = (folder / "CitationFull/dblp/raw/dblp.npz").read_bytes()
-    return {"x": torch.frombuffer(bytearray(raw), dtype=torch.uint8)}
-
-(root / me).touch()
-while not all((root / name).exists() for name in "ab"):
-    time.sleep(0.002)
-for _ in range(30):
-    for path in (root / "cache/processed").glob("dblp*"):
-        path.unlink(missing_ok=True)
-    x = processed("dblp", find("dblp").files, root, read)["x"]
-    assert x.numel() > 1000
-print(int(x.sum()))
-"""
-
-
-def test_two_processes_at_once_read_the_same_and_leave_one_result(tmp_path, cache):
-    write("dblp", tmp_path)
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path), name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    answers = [run.communicate(timeout=120) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], answers
-    assert answers[0][0] == answers[1][0] != ""
-    assert len(list((cache / "processed").iterdir())) <= 1, "nothing half done stays"
-
-
 # numpy does not close a damaged archive
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -308,27 +200,6 @@ def test_only_the_files_that_are_missing_are_asked_for(tmp_path):
         load("cora", root=tmp_path)
 
 
-def test_a_data_root_is_the_argument_else_the_variable_else_in_the_cache(
-    tmp_path, monkeypatch, cache
-):
-    assert data_root() == cache / "data"
-    monkeypatch.setenv("WIS_DATA_ROOT", str(tmp_path / "variable"))
-    assert data_root() == tmp_path / "variable"
-    assert data_root(tmp_path) == tmp_path
-    assert data_root("~/data") == Path.home() / "data"
-    write("dblp", tmp_path / "variable")
-    assert load("dblp").num_nodes == 30
-
-
-@pytest.mark.parametrize(
-    ("xdg", "expected"), [("/xdg", "/xdg/wis"), ("relative", "~/.cache/wis"), ("", "~/.cache/wis")]
-)
-def test_the_cache_is_where_the_xdg_specification_wants_it(xdg, expected, monkeypatch):
-    monkeypatch.delenv("WIS_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", xdg)
-    assert cache_folder() == Path(expected).expanduser()
-
-
 def test_a_size_that_was_not_published_is_pointed_out_each_time(tmp_path, caplog):
     write("dblp", tmp_path)
     for _ in range(2):
@@ -375,6 +246,47 @@ def test_a_data_set_whose_package_is_missing_names_the_extra(tmp_path, monkeypat
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"needs ogb: pip install 'wis-sparsify\[ogb"):
         load("ogbn-arxiv", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "words"),
+    [
+        (
+            ModuleNotFoundError("No module named 'six'"),
+            MissingDependencyError,
+            "cannot be imported",
+        ),
+        (OSError(28, "No space left on device"), GraphFileError, "No space left on device"),
+        (MemoryError(), GraphFormatError, "does not fit into memory"),
+        (AssertionError(), GraphFormatError, "AssertionError"),
+    ],
+)
+def test_what_stops_a_loader_is_told_apart(failure, error, words, tmp_path, monkeypatch):
+    write("dblp", tmp_path)
+
+    def stop(path, to_undirected):
+        raise failure
+
+    monkeypatch.setattr("torch_geometric.datasets.citation_full.read_npz", stop)
+    with pytest.raises(error, match=words) as caught:
+        load("dblp", root=tmp_path)
+    assert type(caught.value) is error
+
+
+def test_the_notes_on_data_sets_agree_with_the_table():
+    notes = (Path(__file__).parents[1] / "datasets" / "README.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in notes.splitlines() if line.startswith("| `")}
+    for dataset in available_datasets():
+        if dataset.num_nodes is None:
+            assert dataset.spec in rows
+            continue
+        row = rows[dataset.name]
+        assert f"| {dataset.num_nodes:,} | {dataset.num_edges:,} |" in row
+        if dataset.files is not None:
+            assert f"`{dataset.files.folder}/" in row
+            assert dataset.files.licence.split(",")[0].split(" says")[0] in row.replace(
+                "not stated", "not stated by the source"
+            )
 
 
 def test_the_addresses_are_those_of_the_loaders():

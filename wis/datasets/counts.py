@@ -7,8 +7,9 @@ and counts one, a self-loop has one and counts a half. So it prints 31,396 for C
 
 For Amazon Computers the table prints 13,381 vertices and 245,861 edges, which are not of one graph.
 The data set has 13,752 vertices and 245,861 edges. Its largest component has 13,381 vertices, and
-245,778 edges, according to Shchur et al., *Pitfalls of Graph Neural Network Evaluation*, 2018. The
-loaders of PyG read the whole data set, and so does `wis`.
+245,778 edges, according to Shchur et al., *Pitfalls of Graph Neural Network Evaluation*, 2018. PyG
+reads the whole data set, and so does `wis`. (Taken from their documentation; not checked on the
+file.)
 """
 
 from __future__ import annotations

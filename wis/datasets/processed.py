@@ -68,7 +68,7 @@ def _fingerprint(files: RawFiles, root: Path) -> str:
     parts = [str(LAYOUT), version("torch_geometric")]
     for path in files.paths(root):
         status = path.stat()
-        parts += [str(path), str(status.st_size), str(status.st_mtime_ns)]
+        parts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 

@@ -22,7 +22,13 @@ from wis.datasets.processed import processed
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.registry import Dataset, find
 from wis.datasets.roots import data_root
-from wis.errors import GraphFormatError, MissingDependencyError, OptionError, WisError
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    MissingDependencyError,
+    OptionError,
+    WisError,
+)
 from wis.splits import MASKS, random_masks
 
 if TYPE_CHECKING:
@@ -111,8 +117,12 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
         raise
     except MemoryError:
         raise GraphFormatError(f"{name}: does not fit into memory, or a file is damaged") from None
+    except ImportError as error:
+        raise MissingDependencyError(f"{name}: its loader cannot be imported: {error}") from None
     except Exception as error:  # whatever a parser makes of a damaged file
         reason = " ".join(str(error).replace(str(folder), "").split())[:200]
+        if isinstance(error, OSError) and error.errno is not None:
+            raise GraphFileError(f"{name}: its files cannot be read: {reason}") from None
         raise GraphFormatError(
             f"{name}: a file below {files.folder} in the data root is damaged or not in the "
             f"expected format ({type(error).__name__}: {reason}). Delete the files there, "
