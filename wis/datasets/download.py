@@ -17,6 +17,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def ensure(name: str, files: RawFiles, root: Path) -> None:
         _download(name, files, root)
         missing = files.missing(root)
         reason = "the archive does not hold them"
-    except (OSError, http.client.HTTPException, zipfile.BadZipFile) as error:
+    except (OSError, http.client.HTTPException, zipfile.BadZipFile, zlib.error) as error:
         reason = _reason(error)
     if missing:
         raise MissingDataError(
