@@ -39,7 +39,7 @@ class GraphSource:
     trust_pickle: bool
     relabel: bool
     num_nodes: int | None
-    data_root: Path | None
+    data_root: Path | None = None
 
     @property
     def is_file(self) -> bool:
