@@ -88,3 +88,7 @@ class NotGreedyError(WisError, ValueError):
 
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
+
+
+class MissingDataError(WisError, FileNotFoundError):
+    """Files of a data set are missing and could not be downloaded."""
