@@ -17,10 +17,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
 
 from wis.graph import UndirectedGraph
 from wis.methods.signatures import WHOLE, Scale, Signature
+from wis.triangles import num_common_neighbours
 
 FEW = 8
 MOST_BITS = 1 << 15
@@ -43,7 +43,7 @@ class TwoWisChanges:
         self.num_nodes = n
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
         self.degree: list[int] = np.bincount(edges.reshape(-1), minlength=n).tolist()
-        self.num_common = _num_common(edges, n)
+        self.num_common: list[int] = num_common_neighbours(edges, n).tolist()
         self.edge_at = {u * n + v: edge for edge, (u, v) in enumerate(self.ends)}
         value = _closed_walks_of_length_3(edges, self.num_common, n)
         self.scale = Scale.for_values(int(value.max(initial=0)), n)
@@ -98,23 +98,6 @@ class TwoWisChanges:
             loosened.append((side_j, min(at_i, at_w) - 2))
         self.near.fell(fallen)
         return loosened
-
-
-def _num_common(edges: np.ndarray, n: int) -> list[int]:
-    """Number of common neighbours of the ends of each edge."""
-    if not edges.shape[1]:
-        return []
-    ones = np.ones(2 * edges.shape[1], dtype=np.int64)
-    arcs = np.concatenate([edges, edges[::-1]], axis=1)
-    adjacency = sparse.csr_array((ones, (arcs[0], arcs[1])), shape=(n, n))
-    counts: list[int] = []
-    for start in range(0, edges.shape[1], ROWS_AT_A_TIME):
-        u, v = edges[:, start : start + ROWS_AT_A_TIME]
-        counts += adjacency[u].multiply(adjacency[v]).sum(axis=1).tolist()
-    return counts
-
-
-ROWS_AT_A_TIME = 1 << 14
 
 
 def _closed_walks_of_length_3(edges: np.ndarray, num_common: list[int], n: int) -> np.ndarray:
