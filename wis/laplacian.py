@@ -129,7 +129,7 @@ def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floa
         weight: float64: conductances of the edges of these components.
 
     Returns:
-        float64, one for each of these edges. Costs O(c³) time and 24 c² bytes for each component of
+        float64, one for each of these edges. Costs O(c³) time and 32 c² bytes for each component of
         c vertices.
     """
     size, number = int(core.sizes[first]), stop - first
@@ -179,7 +179,7 @@ class Laplacian:
     @classmethod
     def of(cls, ends: Ints, weight: Floats, num_nodes: int) -> Laplacian:
         """Build the matrices."""
-        both = np.concatenate([ends, ends[::-1]], axis=1)
+        both = np.concatenate([ends, ends[::-1]], axis=1).astype(index_dtype(ends.size))
         there = (np.concatenate([weight, weight]), (both[0], both[1]))
         adjacency = sparse.csr_array(there, shape=(num_nodes, num_nodes))
         degree = np.bincount(both[0], there[0], num_nodes).astype(np.float64, copy=False)
@@ -198,15 +198,13 @@ class Laplacian:
             MissingDependencyError: PyAMG is not installed.
         """
         try:
-            import pyamg
+            from pyamg import ruge_stuben_solver
         except ImportError:
             raise MissingDependencyError(
                 "the solver 'pyamg' needs PyAMG: pip install 'wis-sparsify[spectral]'"
             ) from None
         matrix = sparse.csr_matrix(self.matrix)
-        for part in (matrix.indices, matrix.indptr):
-            assert part.dtype == np.int32, part.dtype
-        cycle = pyamg.ruge_stuben_solver(matrix, coarse_solver="pinv").aspreconditioner(cycle="V")
+        cycle = ruge_stuben_solver(matrix, coarse_solver="pinv").aspreconditioner(cycle="V")
 
         def apply(residual: Floats) -> Floats:
             return np.stack([cycle.matvec(column) for column in residual.T.copy()], axis=1)
@@ -249,6 +247,15 @@ class Laplacian:
             f"{MAX_ITERATIONS} iterations, not to tolerance={tolerance:g}: the graph is long and "
             f"thin; use solver='exact' or solver='pyamg', or a larger tolerance"
         )
+
+
+def index_dtype(num_entries: int) -> type[np.signedinteger[Any]]:
+    """The narrowest integers that a sparse matrix of so many entries can be indexed by.
+
+    scipy keeps int64 where it is given them; products with int32 are faster, and PyAMG takes no
+    other.
+    """
+    return np.int32 if num_entries < 2**31 else np.int64
 
 
 def _inner(a: Floats, b: Floats) -> Floats:

@@ -40,7 +40,13 @@ from scipy import sparse
 
 from wis.errors import NumericalError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.laplacian import Core, Laplacian, batches_of_equal_size, dense_resistances
+from wis.laplacian import (
+    Core,
+    Laplacian,
+    batches_of_equal_size,
+    dense_resistances,
+    index_dtype,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -105,7 +111,7 @@ class Solver:
         return Solver(name, limit, self.num_projections, self.tolerance, self.memory_gib)
 
     def _check_memory(self, size: int) -> None:
-        needed = 24 * size**2 / 2**30
+        needed = 32 * size**2 / 2**30
         if needed > self.memory_gib:
             raise OptionError(
                 f"dense inverses of a component of {size} vertices take {needed:.3g} GiB, more "
@@ -170,7 +176,7 @@ def effective_resistances(
             did not converge.
         MissingDependencyError: The solver is ``"pyamg"``, which is not installed.
 
-    Cost: exact, O(c³) time and 24 c² bytes for each component of c vertices without its pendant
+    Cost: exact, O(c³) time and 32 c² bytes for each component of c vertices without its pendant
     trees; by projection, k Laplacian systems of O(m) for each iteration, and about 400 bytes for
     each edge.
     """
@@ -279,7 +285,9 @@ def _estimates(laplacian: Laplacian, solver: Solver, seed: int, told: Told) -> F
     rng = np.random.default_rng(seed)
     ends, root = laplacian.ends, np.sqrt(laplacian.weight)
     edge = np.arange(root.size)
-    there = (np.concatenate([root, -root]), (ends.reshape(-1), np.concatenate([edge, edge])))
+    where = np.stack([ends.reshape(-1), np.concatenate([edge, edge])])
+    where = where.astype(index_dtype(ends.size))
+    there = (np.concatenate([root, -root]), (where[0], where[1]))
     incidence = sparse.csr_array(there, shape=(laplacian.degree.size, root.size))
     precondition = laplacian.multigrid() if solver.name == "pyamg" else laplacian.jacobi
     total = np.zeros(root.size)

@@ -24,9 +24,18 @@ from torch import Tensor
 
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
-from wis.methods.ranking import lowest_first, neighbour_lists, share_of, uniform_numbers
+from wis.methods.ranking import (
+    Ints,
+    Share,
+    lowest_first,
+    neighbour_lists,
+    share_of,
+    uniform_numbers,
+)
 from wis.methods.registry import register
 from wis.progress import Progress
+
+LISTED_AT_ONCE = 12
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -67,23 +76,37 @@ def forest_fire_order(
         burnt_ratio: New fires start until so many times m edges have burnt in all.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device, ties to the smallest edge id. Costs
-        O(m · burnt_ratio) if fires rarely return to where they were, about 2 µs for each edge that
-        burns.
+        int64 tensor of shape [count] on the graph's device, ties to the smallest edge id. Costs 5
+        to 10 µs for each edge that burns, about a minute for a million edges.
 
     References:
         Hamann et al., SNAM 2016, "Edge Forest Fire".
     """
-    burnt = np.zeros(graph.num_edges, dtype=np.int64)
-    if graph.num_edges:
-        told = share_of(progress, count)
-        total, wanted = 0, burnt_ratio * graph.num_edges
-        fires = _Fires(graph, seed, burn_probability)
-        while total < wanted:
-            total += fires.burn()
-            told(min(1.0, total / wanted))
-        burnt[:] = fires.times_burnt
+    told = share_of(progress, count)
+    burnt = times_burnt(graph, burn_probability, burnt_ratio, seed, told)
     return lowest_first(burnt.astype(np.float64), graph, count)
+
+
+def times_burnt(
+    graph: UndirectedGraph,
+    burn_probability: float,
+    burnt_ratio: float,
+    seed: int,
+    told: Share = lambda share: None,
+) -> Ints:
+    """How often fires spread along each edge, until that was `burnt_ratio` times m in all.
+
+    Returns:
+        int64 [m].
+    """
+    if not graph.num_edges:
+        return np.zeros(0, dtype=np.int64)
+    total, wanted = 0, burnt_ratio * graph.num_edges
+    fires = _Fires(graph, seed, burn_probability)
+    while total < wanted:
+        total += fires.burn()
+        told(min(1.0, total / wanted))
+    return np.array(fires.times_burnt, dtype=np.int64)
 
 
 class _Fires:
@@ -110,29 +133,41 @@ class _Fires:
         self.num_fires += 1
         start = self.burnable[int(next(self.numbers) * len(self.burnable))]
         self.last_fire[start] = self.num_fires
-        burning, num_burnt = [start], 0
+        burning = [start]
         for vertex in burning:  # grows as it spreads
-            for target, edge in self._spread(vertex):
-                self.times_burnt[edge] += 1
-                num_burnt += 1
-                burning.append(target)
-        return num_burnt
+            self._spread(vertex, burning)
+        return len(burning) - 1
 
-    def _spread(self, vertex: int) -> Iterator[tuple[int, int]]:
-        """Random neighbours that do not burn yet, each if the coin says so.
+    def _spread(self, vertex: int, burning: list[int]) -> None:
+        """Set random neighbours alight that do not burn yet, as many as the coin says.
 
-        The row is shuffled as far as it is looked at; its old order does not matter.
+        A neighbour that burns already is drawn again; after a few draws in vain the others are
+        listed, since hubs late in a fire have few of them.
         """
-        row, numbers, last_fire = self.around[vertex], self.numbers, self.last_fire
-        size = len(row)
-        heads = next(numbers) < self.probability
-        for position in range(size):
-            if not heads:
-                return
-            other = position + int(next(numbers) * (size - position))
-            row[position], row[other] = row[other], row[position]
-            target, edge = row[position]
-            if last_fire[target] != self.num_fires:
-                last_fire[target] = self.num_fires
-                yield target, edge
-                heads = next(numbers) < self.probability
+        row, numbers, last_fire, now = (
+            self.around[vertex],
+            self.numbers,
+            self.last_fire,
+            self.num_fires,
+        )
+        wanted = 0
+        while next(numbers) < self.probability and wanted < len(row):
+            wanted += 1
+        draws = 2 * wanted + 2 if len(row) > LISTED_AT_ONCE else 0
+        while wanted and draws:
+            draws -= 1
+            target, edge = row[int(next(numbers) * len(row))]
+            if last_fire[target] != now:
+                wanted -= 1
+                last_fire[target] = now
+                self.times_burnt[edge] += 1
+                burning.append(target)
+        left = [pair for pair in row if last_fire[pair[0]] != now] if wanted else []
+        while wanted and left:
+            at = int(next(numbers) * len(left))
+            left[at], left[-1] = left[-1], left[at]
+            target, edge = left.pop()
+            wanted -= 1
+            last_fire[target] = now
+            self.times_burnt[edge] += 1
+            burning.append(target)
