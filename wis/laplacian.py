@@ -165,6 +165,7 @@ class Laplacian:
     Attributes:
         ends: int64 [2, k]: its edges.
         weight: float64 [k]: their conductances.
+        first_vertex: int64 [components + 1]: where the vertices of each component begin.
         degree: float64 [n]: the diagonal of D.
         adjacency: A, sparse [n, n].
         matrix: D - A, sparse [n, n].
@@ -172,19 +173,21 @@ class Laplacian:
 
     ends: Ints
     weight: Floats
+    first_vertex: Ints
     degree: Floats
     adjacency: Any
     matrix: Any
 
     @classmethod
-    def of(cls, ends: Ints, weight: Floats, num_nodes: int) -> Laplacian:
+    def of(cls, ends: Ints, weight: Floats, first_vertex: Ints) -> Laplacian:
         """Build the matrices."""
+        num_nodes = int(first_vertex[-1])
         both = np.concatenate([ends, ends[::-1]], axis=1).astype(index_dtype(ends.size))
         there = (np.concatenate([weight, weight]), (both[0], both[1]))
         adjacency = sparse.csr_array(there, shape=(num_nodes, num_nodes))
         degree = np.bincount(both[0], there[0], num_nodes).astype(np.float64, copy=False)
         matrix = (sparse.diags_array(degree) - adjacency).tocsr()
-        return cls(ends, weight, degree, adjacency, matrix)
+        return cls(ends, weight, first_vertex, degree, adjacency, matrix)
 
     def jacobi(self, residual: Floats) -> Floats:
         """The inverse of the diagonal, as a preconditioner."""
@@ -192,7 +195,11 @@ class Laplacian:
         return preconditioned
 
     def multigrid(self) -> Preconditioner:
-        """Algebraic multigrid of PyAMG, one cycle for each column.
+        """Algebraic multigrid of PyAMG (Ruge and Stüben's), one cycle for each column.
+
+        A cycle drifts along the constant vectors, where the matrix is 0, until rounding swamps the
+        rest; so means are taken off. It needs few iterations on grids and other long and thin
+        graphs, but is slow to set up where degrees are heavy-tailed.
 
         Raises:
             MissingDependencyError: PyAMG is not installed.
@@ -206,8 +213,13 @@ class Laplacian:
         matrix = sparse.csr_matrix(self.matrix)
         cycle = ruge_stuben_solver(matrix, coarse_solver="pinv").aspreconditioner(cycle="V")
 
+        size = np.diff(self.first_vertex)
+
         def apply(residual: Floats) -> Floats:
-            return np.stack([cycle.matvec(column) for column in residual.T.copy()], axis=1)
+            result = np.stack([cycle.matvec(column) for column in residual.T.copy()], axis=1)
+            mean = np.add.reduceat(result, self.first_vertex[:-1]) / size[:, None]
+            centred: Floats = result - np.repeat(mean, size, axis=0)
+            return centred
 
         return apply
 

@@ -206,7 +206,7 @@ def _checked_weight(weight: Floats | None, num_edges: int) -> Floats:
     weight = np.asarray(weight, dtype=np.float64)
     if weight.shape != (num_edges,):
         raise OptionError(
-            f"weight has shape {weight.shape}; expected one for each edge: {num_edges}"
+            f"weight has shape {weight.shape}; expected ({num_edges},), one for each edge"
         )
     wrong = ~((weight > 0) & np.isfinite(weight))
     if wrong.any():
@@ -258,8 +258,8 @@ def _project(
     stop = core.sizes.size
     edges, ends = core.part(first, stop)
     conductance = weight[core.edge_ids[edges]]
-    size = int(core.first_vertex[stop] - core.first_vertex[first])
-    laplacian = Laplacian.of(ends, conductance, size)
+    first_vertex = core.first_vertex[first:] - core.first_vertex[first]
+    laplacian = Laplacian.of(ends, conductance, first_vertex)
     d_u, d_v = laplacian.degree[ends]
     known = conductance * (1 / d_u + 1 / d_v - 2 * conductance / (d_u * d_v))
     estimated = conductance * _estimates(laplacian, solver, seed, told)
