@@ -108,10 +108,7 @@ def test_ties_of_a_local_filter_go_to_the_smallest_edge_id():
 def test_local_degree_keeps_an_edge_of_every_vertex_to_a_neighbour_of_highest_degree():
     graph = UndirectedGraph.from_any(odd_graph("power-law"))
     degree = graph.degree
-    first_choices = np.full(graph.num_nodes, -1)
     order = wis.removal_order(graph, "local-degree")
-    for u, v in order.edges.T.tolist():  # the last one seen at a vertex is the one it holds on to
-        first_choices[u], first_choices[v] = v, u
     starts, neighbour, _ = neighbour_lists(graph)
     for vertex in range(graph.num_nodes):
         around = neighbour[starts[vertex] : starts[vertex + 1]]
