@@ -111,7 +111,7 @@ def spectral_order(
     tie, but could exchange two edges whose random numbers are as close.
 
     References:
-        Spielman and Srivastava 2011, Algorithm Sparsify and Theorem 2; Appendix D.6.2.2.
+        Spielman and Srivastava 2011, algorithm Sparsify; Appendix D.6.2.2 of the thesis.
     """
     how = Solver(solver, exact_up_to, num_projections, tolerance, memory_gib)
     found = effective_resistances(
@@ -166,7 +166,7 @@ def spectral_exact_order(
     Cost: as `spectral_order`.
 
     References:
-        Spielman and Srivastava 2011, Section 2.
+        Spielman and Srivastava 2011 for effective resistances.
     """
     how = Solver(solver, exact_up_to, num_projections, tolerance, memory_gib)
     found = effective_resistances(
