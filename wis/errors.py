@@ -86,6 +86,10 @@ class NotGreedyError(WisError, ValueError):
         self.edge = edge
 
 
+class NumericalError(WisError, ArithmeticError):
+    """A computation with floats did not reach the accuracy that it promises."""
+
+
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
 

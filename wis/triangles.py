@@ -36,13 +36,14 @@ def num_common_neighbours(
     counts = np.zeros(num_edges, dtype=np.int64)
     if not num_edges:
         return counts
-    tail, head = _from_low_to_high_degree(edges, num_nodes)
+    narrow = np.int32 if max(num_edges, num_nodes) < 2**31 - 1 else np.int64
+    tail, head = (end.astype(narrow) for end in _from_low_to_high_degree(edges, num_nodes))
     ids = np.arange(1, num_edges + 1, dtype=np.int64)  # 1, 2, ..., since a sparse 0 is no entry
     there, shape = (tail, head), (num_nodes, num_nodes)
     id_of = sparse.csr_array((ids, there), shape=shape)
     is_edge = sparse.csr_array((np.ones_like(ids), there), shape=shape)
     out_degree = np.bincount(tail, minlength=num_nodes)
-    work = np.cumsum(out_degree[tail] + out_degree[head] + 1)
+    work = np.cumsum(out_degree[tail] + out_degree[head] + 1, dtype=np.int64)
     cuts = np.arange(ENTRIES_AT_A_TIME, work[-1] + ENTRIES_AT_A_TIME, ENTRIES_AT_A_TIME)
     start = 0
     for stop in np.searchsorted(work, cuts, side="right").tolist():
