@@ -85,17 +85,14 @@ def _check(config: TrainConfig) -> None:
         _check_integer(config, name, low)
     for name, low in (("width", 1), ("depth", 1), ("num_neighbors", -1), ("num_parts", 1)):
         _check_integer(config, name, low)
-    for name, low, high in (
-        ("learning_rate", 0.0, float("inf")),
-        ("weight_decay", 0.0, float("inf")),
-        ("min_delta", 0.0, 1.0),
+    for name, fits, expected in (
+        ("learning_rate", 0 < config.learning_rate < float("inf"), "above 0"),
+        ("weight_decay", 0 <= config.weight_decay < float("inf"), "of at least 0"),
+        ("min_delta", 0 <= config.min_delta <= 1, "in [0, 1], a fraction"),
     ):
-        value = getattr(config, name)
-        if not low <= value <= high or value == float("inf"):
-            shown = f"in [{low:g}, {high:g}]" if high < float("inf") else f"at least {low:g}"
-            raise OptionError(f"{name} is {value!r}; expected a number {shown}")
-    if config.learning_rate == 0:
-        raise OptionError("learning_rate is 0; expected a number above 0")
+        if not fits:
+            value = getattr(config, name)
+            raise OptionError(f"{name} is {value!r}; expected a number {expected}")
     for name, known in (
         ("task", ("vertex", "graph")),
         ("dtype", tuple(DTYPES)),

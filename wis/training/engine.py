@@ -6,6 +6,7 @@ one after the other for any other model and for graph prediction, mini-batches o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -141,7 +142,7 @@ class StackedEngine:
         """One step on all training vertices of all runs."""
         hidden = self.network.first() if self.hidden is None else self.hidden
         losses = self.measure.losses(self.network.rest(hidden, training=True))
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.hidden = self.network.first()
@@ -236,7 +237,7 @@ class ModuleEngine:
         return loss.detach()
 
     def _step(self, position: int, loss: Tensor) -> None:
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizers[position].step()
         self.optimizers[position].zero_grad()
 
@@ -268,4 +269,4 @@ class ModuleEngine:
         for module, saved in zip(self.modules, state["modules"], strict=True):
             module.load_state_dict(saved)
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            optimizer.load_state_dict(copy.deepcopy(saved))

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from wis.models.network import weighted_softmax
-from wis.training.sparse import entries, transposed
+from wis.training.sparse import entries, sparse_product, transposed
 
 SAFE_EXPONENT = 40.0
 """exp of a number in [0, 40], times counts and values, is far from the limits of float32."""
@@ -23,7 +23,7 @@ SAFE_EXPONENT = 40.0
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A constant matrix and its transpose; one tensor if it is symmetric."""
+    """A constant sparse matrix and its transpose; one tensor if it is symmetric."""
 
     matrix: Tensor
     transpose: Tensor
@@ -38,8 +38,7 @@ class Operator:
 def _equal(a: Tensor, b: Tensor) -> bool:
     """Whether two matrices in compressed rows hold the same entries."""
     return (
-        a.layout == b.layout == torch.sparse_csr
-        and a.shape == b.shape
+        a.shape == b.shape
         and torch.equal(a.crow_indices(), b.crow_indices())
         and torch.equal(a.col_indices(), b.col_indices())
         and torch.equal(a.values(), b.values())
@@ -47,34 +46,22 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 def multiply(matrix: Tensor, h: Tensor) -> Tensor:
-    """Sparse [S·n, S·n] times [S, n, width]."""
-    return torch.mm(matrix, h.reshape(-1, h.size(2))).view_as(h)
+    """A sparse matrix with S·k columns times [S, k, width]."""
+    flat = h.reshape(-1, h.size(2))
+    return sparse_product(matrix, flat).view(h.size(0), -1, h.size(2))
 
 
-class _Project(Function):
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, features: tuple[Operator, ...]) -> Tensor:
-        ctx.features = features
-        rows = features[0].matrix.size(0)
-        out = weight.new_empty(weight.size(0), rows, weight.size(2))
-        for x, w, o in zip(features, weight, out, strict=True):
-            torch.mm(x.matrix, w, out=o)
-        return out
+def project(weight: Tensor, features: Operator | Tensor) -> Tensor:
+    """Features times weights [S, in, width].
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        gradient = gradient.contiguous()
-        first = ctx.features[0].transpose
-        out = gradient.new_empty(gradient.size(0), first.size(0), gradient.size(2))
-        for x, g, o in zip(ctx.features, gradient, out, strict=True):
-            torch.mm(x.transpose, g, out=o)
-        return out, None
-
-
-def project(weight: Tensor, features: tuple[Operator, ...]) -> Tensor:
-    """Constant features, one matrix [n, in] for each network, times weights [S, in, width]."""
-    out: Tensor = _Project.apply(weight, features)
-    return out
+    Args:
+        weight: Float tensor of shape [S, in, width].
+        features: A dense matrix [n, in] that all networks share, or the sparse ones of all along
+            a diagonal.
+    """
+    if isinstance(features, Operator):
+        return propagate(weight, features)
+    return torch.matmul(features, weight)
 
 
 class _Propagate(Function):
@@ -89,16 +76,16 @@ class _Propagate(Function):
 
 
 def propagate(h: Tensor, operator: Operator) -> Tensor:
-    """Send [S, n, width] along the arcs."""
-    out: Tensor = _Propagate.apply(h, operator)
+    """A sparse matrix with S·k columns times [S, k, width]."""
+    out: Tensor = _Propagate.apply(h, operator)  # type: ignore[no-untyped-call]
     return out
 
 
 class _PropagateBiasRelu(Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, bias: Tensor, operator: Operator | None) -> Tensor:
-        out = h.clone() if operator is None else multiply(operator.matrix, h)
-        out.add_(bias).relu_()
+        out = h + bias if operator is None else multiply(operator.matrix, h).add_(bias)
+        out.relu_()
         ctx.operator = operator
         ctx.save_for_backward(out)
         return out
@@ -115,7 +102,7 @@ class _PropagateBiasRelu(Function):
 
 def propagate_bias_relu(h: Tensor, bias: Tensor, operator: Operator | None) -> Tensor:
     """ReLU(M h + b) for h of shape [S, n, width] and b of shape [S, 1, width]; M may be missing."""
-    out: Tensor = _PropagateBiasRelu.apply(h, bias, operator)
+    out: Tensor = _PropagateBiasRelu.apply(h, bias, operator)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -165,7 +152,7 @@ def batch_norm_relu(
     Returns:
         The result, the means of x + bias, and the (biased) variances.
     """
-    out, mean, variance = _BatchNormRelu.apply(x, bias, scale, shift, eps)
+    out, mean, variance = _BatchNormRelu.apply(x, bias, scale, shift, eps)  # type: ignore[no-untyped-call]
     return out, mean, variance
 
 
@@ -195,7 +182,7 @@ class _SoftmaxAggregate(Function):
 def softmax_aggregate(
     z: Tensor, operator: Operator, temperature: float, eps: float = 1e-7
 ) -> Tensor:
-    """z plus the softmax-weighted mean of ReLU(z) + eps over the neighbours, for each coordinate.
+    """Add to z the softmax-weighted mean of ReLU(z) + eps over the neighbours, coordinate-wise.
 
     A message depends on its sender alone, so numerator and denominator of the mean are two sparse
     products. Where a value is so large that exponentials could overflow, each neighbourhood is
@@ -207,8 +194,8 @@ def softmax_aggregate(
         temperature: Factor before the exponential.
         eps: Added to each message.
     """
-    if temperature * float(z.detach().max()) <= SAFE_EXPONENT if z.numel() else True:
-        out: Tensor = _SoftmaxAggregate.apply(z, operator, temperature, eps)
+    if temperature * float(z.detach().max()) <= SAFE_EXPONENT:
+        out: Tensor = _SoftmaxAggregate.apply(z, operator, temperature, eps)  # type: ignore[no-untyped-call]
         return out
     return _softmax_aggregate_by_arcs(z, operator, temperature, eps)
 

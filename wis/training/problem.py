@@ -182,7 +182,7 @@ def _masks(data: Any, rows: int) -> Tensor:
 def _features(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Compressed rows where that wins, dense otherwise."""
     if x.layout != torch.strided:
-        x = x.to_sparse_coo().coalesce().to(dtype)
+        x = x.to_sparse(layout=torch.sparse_coo).coalesce().to(dtype)
         if x.values().numel() >= SPARSE_BELOW * x.size(0) * x.size(1):
             return x.to_dense()
         rows, columns = x.indices()

@@ -79,7 +79,9 @@ class RunRecord:
         row = {name: getattr(self, name) for name in self.__dataclass_fields__}
         row["config"] = self.config.as_dict()
         row["versions"] = dict(self.versions)
-        row["curve"] = None if self.curve is None else {k: list(v) for k, v in vars(self.curve).items()}
+        row["curve"] = (
+            None if self.curve is None else {k: list(v) for k, v in vars(self.curve).items()}
+        )
         return row
 
     @classmethod

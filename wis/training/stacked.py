@@ -39,7 +39,7 @@ from wis.training.operations import (
     softmax_aggregate,
 )
 from wis.training.problem import Problem
-from wis.training.sparse import block_diagonal, csr_matrix
+from wis.training.sparse import block_diagonal, csr_matrix, sparse_product
 
 Maker = Callable[[Tensor, Problem], Tensor]
 
@@ -76,7 +76,7 @@ class StackedNetwork(ABC):
 
     def prepare(self) -> None:
         """Compute what is constant during the run."""
-        self.features = (Operator.of(self.problem.x),) * len(self.problem.graphs)
+        self.features = _features(self.problem)
         self.operator = Operator.of(_blocks(self.problem, _arc_counts))
 
     @abstractmethod
@@ -108,25 +108,27 @@ class StackedNetwork(ABC):
     def _weights(self, name: str) -> tuple[Tensor, Tensor]:
         return self.parameters[f"{name}.weight"], self.parameters[f"{name}.bias"]
 
-    def _normalised_linear(self, h: Tensor, norm: str, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _normalised_linear(
+        self, h: Tensor, norm: str, weight: Tensor, bias: Tensor | None
+    ) -> Tensor:
         """LayerNorm(h) W + b, with the scale and shift of the normalisation moved into W and b."""
         scale, shift = self._weights(norm)
         offset = torch.bmm(shift, weight) if bias is None else torch.baddbmm(bias, shift, weight)
-        return torch.baddbmm(offset, layer_norm(h, h.shape[2:]), scale.transpose(1, 2) * weight)
+        return torch.baddbmm(offset, _standardised(h), scale.transpose(1, 2) * weight)
 
 
 class StackedGCN(StackedNetwork):
     """`wis.models.gcn.GCN`, stacked."""
 
     def prepare(self) -> None:
-        """Normalise the adjacency; multiply the features by it where that makes products cheaper."""
+        """Normalise the adjacency; multiply the features by it where that is cheaper."""
         problem = self.problem
         made = _each_once(problem, _gcn_matrix)
         self.operator = Operator.of(block_diagonal(made))
         self.first_operator: Operator | None = self.operator
         products = _smoothed_features(problem, made)
         if products is None:
-            self.features = (Operator.of(problem.x),) * len(problem.graphs)
+            self.features = _features(problem)
         else:
             self.features, self.first_operator = products, None
 
@@ -202,7 +204,7 @@ class StackedResGCN(StackedNetwork):
 
     def _norm_relu(self, layer: int, h: Tensor) -> Tensor:
         scale, shift = self._weights(f"layers.{layer}.norm")
-        return torch.addcmul(shift, layer_norm(h, h.shape[2:]), scale).relu()
+        return torch.addcmul(shift, _standardised(h), scale).relu()
 
 
 STACKED: dict[str, type[StackedNetwork]] = {
@@ -211,6 +213,12 @@ STACKED: dict[str, type[StackedNetwork]] = {
     "resgcn": StackedResGCN,
 }
 """Models that can be stacked, by their names in `wis.models`."""
+
+
+def _standardised(h: Tensor) -> Tensor:
+    """Layer normalisation without scale and shift (with both torch's kernel is twice as fast)."""
+    width = h.shape[2:]
+    return layer_norm(h, width, h.new_ones(width), h.new_zeros(width))
 
 
 def _to_stack(value: Tensor) -> Tensor:
@@ -249,22 +257,27 @@ def _gcn_matrix(edge_index: Tensor, problem: Problem) -> Tensor:
     return csr_matrix(arcs[1], arcs[0], values, (problem.num_nodes, problem.num_nodes))
 
 
-def _smoothed_features(problem: Problem, made: list[Tensor]) -> tuple[Operator, ...] | None:
+def _features(problem: Problem) -> Operator | Tensor:
+    """The features of all runs as `project` takes them."""
+    if problem.x.layout == torch.strided:
+        return problem.x
+    return Operator.of(block_diagonal([problem.x] * len(problem.graphs)))
+
+
+def _smoothed_features(problem: Problem, made: list[Tensor]) -> Operator | Tensor | None:
     """Adjacency times features for each run, or None where a first layer costs more with it.
 
     With dense features it never does, but every graph needs a dense matrix of its own: the runs
     must share theirs. With sparse features the product has to have fewer entries than both factors.
     """
     x = problem.x
-    products: dict[int, Operator] = {}
     if x.layout == torch.strided:
-        if len({id(matrix) for matrix in made}) > 1:
-            return None
-        return (Operator.of(torch.mm(made[0], x)),) * len(made)
+        return sparse_product(made[0], x) if len({id(matrix) for matrix in made}) == 1 else None
+    products: dict[int, Tensor] = {}
     for matrix in made:
         if id(matrix) not in products:
             product = torch.mm(matrix, x)
             if product.values().numel() > x.values().numel() + matrix.values().numel():
                 return None
-            products[id(matrix)] = Operator.of(product)
-    return tuple(products[id(matrix)] for matrix in made)
+            products[id(matrix)] = product
+    return Operator.of(block_diagonal([products[id(matrix)] for matrix in made]))
