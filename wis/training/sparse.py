@@ -65,7 +65,7 @@ def sparse_product(matrix: Tensor, dense: Tensor) -> Tensor:
         return torch.mm(matrix, dense)
     return embedding_bag(
         columns,
-        dense,
+        dense.detach(),
         matrix.crow_indices(),
         mode="sum",
         per_sample_weights=matrix.values(),
