@@ -160,7 +160,7 @@ def test_a_record_survives_json():
         assert set(record.versions) == {"wis", "torch", "torch-geometric", "python"}
 
 
-CASES = [("gcn", None), ("gin", None), ("gat", None), ("gcn", "random-parts")]
+CASES = [("gcn", None), ("gin", None), ("gat", "random-parts"), ("gcn", "neighbor")]
 
 
 def to_be_killed(model, sampler):

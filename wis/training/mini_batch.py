@@ -2,12 +2,12 @@
 
 Two ways to form them, both PyTorch Geometric's:
 
-- ``"neighbor"``: `NeighborLoader` draws `num_neighbors` neighbours for each vertex and layer around
-  `batch_size` training vertices. Its sampling is compiled code from ``pyg-lib`` or
-  ``torch-sparse``, one of which has to be installed;
+- ``"neighbor"``: `NodeLoader` draws `num_neighbors` neighbours for each vertex and layer around
+  `batch_size` training vertices (see `wis.training.neighbors`). Degrees, for a GCN, are those of
+  what was drawn;
 - ``"random-parts"``: `RandomNodeLoader` divides the vertices at random into `num_parts` parts in
-  each epoch and trains on the graphs that they induce; it needs nothing but torch, and drops the
-  edges between parts for that epoch.
+  each epoch and trains on the graphs that they induce; the edges between parts are missing for that
+  epoch.
 
 An epoch takes a step for each mini-batch. Accuracies are measured on the whole graph with all its
 edges, without gradients, so nothing is sampled there. What is sampled in an epoch depends on the
@@ -22,27 +22,21 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch_geometric import typing as installed
 from torch_geometric.data import Data
-from torch_geometric.loader import NeighborLoader, RandomNodeLoader
+from torch_geometric.loader import NodeLoader, RandomNodeLoader
 
-from wis.errors import MissingDependencyError
 from wis.training.config import TrainConfig
 from wis.training.engine import ModuleEngine
+from wis.training.neighbors import NeighborSampler
 from wis.training.problem import Problem
 
 
 class MiniBatchEngine(ModuleEngine):
-    """Mini-batches for each run, one run after the other.
-
-    Raises:
-        MissingDependencyError: The sampler needs a package that is not installed.
-    """
+    """Mini-batches for each run, one run after the other."""
 
     name = "mini-batch"
 
     def __init__(self, problem: Problem, configs: Sequence[TrainConfig]) -> None:
-        check_sampler(configs[0])
         super().__init__(problem, configs)
         self.loaders = [self._loader(position) for position in range(len(self.configs))]
 
@@ -82,30 +76,21 @@ class MiniBatchEngine(ModuleEngine):
             loader: Iterable[Any] = RandomNodeLoader(data, config.num_parts, shuffle=True)
             return loader
         assert config.depth is not None
-        neighbors = [config.num_neighbors] * config.depth
-        sampled: Iterable[Any] = NeighborLoader(
-            data, neighbors, input_nodes=mask, batch_size=config.batch_size, shuffle=True
+        sampler = NeighborSampler(
+            data.edge_index,
+            problem.num_nodes,
+            num_neighbors=config.num_neighbors,
+            depth=config.depth,
+        )
+        sampled: Iterable[Any] = NodeLoader(
+            data, sampler, input_nodes=mask, batch_size=config.batch_size, shuffle=True
         )
         return sampled
 
 
 def _trained_rows(batch: Any) -> Tensor:
     """Rows of a mini-batch that count for the loss."""
-    if "batch_size" in batch:  # a NeighborLoader puts the training vertices first
+    if "batch_size" in batch:  # a NodeLoader puts the training vertices first
         return torch.arange(batch.batch_size, device=batch.x.device)
     rows: Tensor = batch.train_mask.nonzero().view(-1)
     return rows
-
-
-def check_sampler(config: TrainConfig) -> None:
-    """Find out whether the sampler of a run can work here.
-
-    Raises:
-        MissingDependencyError: It needs a package that is not installed.
-    """
-    if config.sampler == "neighbor" and not (installed.WITH_PYG_LIB or installed.WITH_TORCH_SPARSE):
-        raise MissingDependencyError(
-            "sampler 'neighbor' needs pyg-lib or torch-sparse, neither of which is installed: "
-            "pip install --no-build-isolation torch-sparse torch-scatter (compiles for some "
-            "minutes), or use sampler='random-parts', which needs nothing"
-        )

@@ -62,7 +62,6 @@ def train(
         OptionError: The device does not exist.
         DivergedError: The loss or the predictions are no longer finite.
         CheckpointError: The checkpoint is damaged, or belongs to another run.
-        MissingDependencyError: The sampler needs a package that is not installed.
     """
     problem = make_problem([data], config)
     path = None if checkpoint is None else Path(checkpoint)
