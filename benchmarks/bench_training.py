@@ -117,7 +117,7 @@ def plain_network(data: Data, config: TrainConfig) -> nn.Module:
     if config.model == "gin":
         start = {gin_name(name): value for name, value in start.items()}
     network.load_state_dict(start)
-    return network
+    return network.to(data.x.dtype)
 
 
 def gin_name(name: str) -> str:
@@ -173,10 +173,12 @@ def block(epochs: Iterator[float], length: int) -> tuple[float, list[float]]:
 def speed(args: argparse.Namespace) -> None:
     """Print a row for each model and number of seeds."""
     data = split_vertices(load(args.data, args.data_root))
-    print(f"{torch.get_num_threads()} threads, {args.data}; CPU ms of an epoch of one seed")
+    data.x = data.x.to(getattr(torch, args.dtype))
+    threads = torch.get_num_threads()
+    print(f"{threads} threads, {args.data}, {args.dtype}; CPU ms of an epoch of one seed")
     print("model  seeds    plain (range)         wis (range)         ratio (range)    loss differs")
     for model in args.models.split(","):
-        config = TrainConfig(model=model, learning_rate=5e-4, weight_decay=1e-3)
+        config = TrainConfig(model=model, learning_rate=5e-4, weight_decay=1e-3, dtype=args.dtype)
         for num_seeds in map(int, args.seeds_per_run.split(",")):
             sides: list[Callable[[], Iterator[float]]] = [
                 lambda config=config: plain_epochs(data, config),
@@ -225,11 +227,11 @@ def accuracy(args: argparse.Namespace) -> None:
                 graph, config, seeds, seeds_per_run=args.group, checkpoint=args.checkpoint
             )
             tests = [100 * record.test_accuracy for record in records]
-            spread = statistics.stdev(tests) if len(tests) > 1 else float("nan")
+            spread = f" ± {statistics.stdev(tests):.1f}" if len(tests) > 1 else ""
             epochs = [record.num_epochs for record in records]
             seconds = sum(record.seconds for record in records)
             print(
-                f"{model:7} {label:10} test {statistics.mean(tests):.1f} ± {spread:.1f} % "
+                f"{model:7} {label:10} test {statistics.mean(tests):.1f}{spread} % "
                 f"({', '.join(f'{value:.1f}' for value in tests)}), best epochs "
                 f"{[record.best_epoch for record in records]} of {epochs}, {seconds:.0f} s",
                 flush=True,
@@ -265,6 +267,7 @@ def main() -> None:
     parser.add_argument("--data-root", default=os.environ.get("WIS_DATA_ROOT"))
     parser.add_argument("--models", default="gcn,gin,resgcn")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--seeds-per-run", default="1,4", help="speed: seeds that run as one")
     parser.add_argument("--blocks", type=int, default=7, help="speed: blocks of each side")
     parser.add_argument("--block", type=int, default=10, help="speed: epochs of a block")
