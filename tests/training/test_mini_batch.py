@@ -24,11 +24,11 @@ def parts(**changes):
 
 @pytest.mark.parametrize("model", ["gcn", "gin"])
 def test_random_parts_learn_a_planted_task(model):
-    config = parts(model=model, max_epochs=30, dtype="float32")
+    config = parts(model=model, max_epochs=20, dtype="float32")
     record = train(planted(num_nodes=240, sparse=False), config, progress=False)
     assert record.engine == "mini-batch"
     assert record.test_accuracy > 0.8
-    assert record.curve.loss[-1] < record.curve.loss[0] / 2
+    assert record.curve.loss[-1] < 0.7 * record.curve.loss[0]
 
 
 def test_the_same_call_gives_the_same_run_and_another_seed_another():
@@ -88,7 +88,7 @@ def neighbors(**changes):
 
 @pytest.mark.parametrize("model", ["gcn", "gin"])
 def test_neighbors_learn_a_planted_task(model):
-    config = neighbors(model=model, batch_size=40, num_neighbors=5, max_epochs=30, dtype="float32")
+    config = neighbors(model=model, batch_size=40, num_neighbors=5, max_epochs=20, dtype="float32")
     record = train(planted(num_nodes=240), config, progress=False)
     assert record.engine == "mini-batch"
     assert record.test_accuracy > 0.8

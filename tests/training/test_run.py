@@ -51,7 +51,7 @@ def what_counts(record: RunRecord) -> dict:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_learns_a_planted_task_and_needs_its_edges(model):
     data = planted(num_nodes=240)
-    config = quick(model, max_epochs=40, dtype="float32", keep_curve=False)
+    config = quick(model, learning_rate=0.02, max_epochs=25, dtype="float32", keep_curve=False)
     bare = data.clone()
     bare.edge_index = data.edge_index[:, :0]
     with_edges, without = train(data, config), train(bare, config)
@@ -101,7 +101,7 @@ def test_a_run_leaves_the_data_and_the_global_generator_alone():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_seeds_as_one_give_what_single_runs_give(model):
-    data, config = planted(), quick(model, max_epochs=40, patience=4)
+    data, config = planted(), quick(model, max_epochs=25, patience=4)
     together = train_many(data, config, [4, 0, 2], seeds_per_run=2)
     for record, seed in zip(together, [4, 0, 2], strict=True):
         alone = train(data, config.with_seed(seed))
