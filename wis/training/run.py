@@ -91,7 +91,7 @@ def train_many(
         config: The runs; its seed is not used.
         seeds: A seed for each run.
         seeds_per_run: How many runs at most are computed as one. On Cora and one core four as one
-            take 0.9 of the time of four by themselves; more would leave the cache.
+            took 0.87 of the time of four by themselves, eight 0.83.
         checkpoint: A folder for checkpoints, made if need be; see `train`.
         checkpoint_every_s: Seconds between two writes.
         progress: As for `train`.
