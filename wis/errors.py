@@ -90,6 +90,14 @@ class NumericalError(WisError, ArithmeticError):
     """A computation with floats did not reach the accuracy that it promises."""
 
 
+class DivergedError(WisError, ArithmeticError):
+    """A training run came to a loss or to predictions that are not finite."""
+
+
+class CheckpointError(WisError, ValueError):
+    """A checkpoint is damaged, or was written by another run."""
+
+
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
 

@@ -1,0 +1,107 @@
+"""State of a run in a file: written whole or not at all, and only read back by the same run.
+
+The file is torch's own format, read with `weights_only=True`. It holds an identity, the hash of the
+configuration and of the data, so that a run never goes on from the state of another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+
+from wis.errors import CheckpointError, GraphFileError
+from wis.io.atomic import atomic_write
+from wis.training.config import TrainConfig
+from wis.training.problem import Problem
+
+FORMAT = "wis-training-1"
+
+
+def identity(problem: Problem, configs: Sequence[TrainConfig]) -> str:
+    """Hash of everything that the result depends on, but for versions and threads."""
+    text = json.dumps([config.as_dict() for config in configs], sort_keys=True, default=str)
+    return hashlib.sha256(f"{FORMAT} {text} {problem.digest()}".encode()).hexdigest()
+
+
+def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
+    """Replace the file at `path` in a single step.
+
+    Raises:
+        GraphFileError: It cannot be written.
+    """
+    with atomic_write(path, force=True) as file:
+        torch.save({"format": FORMAT, "identity": identity, "state": state}, file)
+
+
+def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | None:
+    """The state at `path`, None if there is no such file.
+
+    Raises:
+        CheckpointError: It is damaged or belongs to another run.
+        GraphFileError: It cannot be read.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, weights_only=True, map_location=device)
+        found = (content["format"], content["identity"])
+        state: dict[str, Any] = content["state"]
+    except OSError as error:
+        raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError):
+        raise CheckpointError(
+            f"{path}: is no checkpoint of a training run, or damaged; delete it to start afresh"
+        ) from None
+    if found != (FORMAT, identity):
+        raise CheckpointError(
+            f"{path}: is the checkpoint of a run with another configuration or other data; delete "
+            "it, or give another file"
+        )
+    return state
+
+
+class DeferredInterrupt:
+    """Context manager: the first Ctrl-C sets a flag, so that an epoch can end; the second acts.
+
+    Signals can only be handled in the main thread; elsewhere, and where Ctrl-C is not Python's
+    `KeyboardInterrupt` anyway, nothing changes.
+    """
+
+    requested = False
+
+    def __init__(self, *, active: bool) -> None:
+        self.active = active and threading.current_thread() is threading.main_thread()
+        self.before: Any = None
+
+    def __enter__(self) -> DeferredInterrupt:
+        if self.active:
+            self.before = signal.getsignal(signal.SIGINT)
+            self.active = callable(self.before)
+        if self.active:
+            signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            self.before(number, frame)
+        self.requested = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.active:
+            signal.signal(signal.SIGINT, self.before)
+        if self.requested and kind is None:
+            self.before(signal.SIGINT, None)

@@ -1,0 +1,165 @@
+"""What one training run needs to know, and the hyperparameters of Table D.2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+
+from wis.errors import OptionError, UnknownNameError
+from wis.models import Task, get_model
+
+Sampler = Literal["neighbor", "random-parts"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run, apart from its data. The defaults are Appendix D.6.2.2's.
+
+    Attributes:
+        model: A name of `wis.models.available_models`.
+        depth: Number of layers; None stands for the thesis' (10 for ResGCN, else 3).
+        width: Size of the hidden embeddings.
+        model_options: The model's own options, such as ``{"heads": 4}``.
+        task: ``"vertex"``, or ``"graph"``, for which the data is a batch of graphs.
+        learning_rate: Of Adam, above 0.
+        weight_decay: Of Adam (an L2 penalty, as in `torch.optim.Adam`), at least 0.
+        max_epochs: The most epochs, at least 1.
+        patience: Number of consecutive epochs without improvement after which to stop.
+        min_delta: What counts as an improvement of the validation accuracy, a fraction in [0, 1]
+            (see `wis.training.stopping`).
+        seed: Of the initial parameters and, for mini-batches, of the sampling.
+        dtype: ``"float32"`` or ``"float64"``.
+        device: Where to train, such as ``"cpu"`` or ``"cuda"``.
+        sampler: None for full batches; how to form mini-batches otherwise (see
+            `wis.training.mini_batch`).
+        batch_size: Training vertices in a mini-batch of the sampler ``"neighbor"``.
+        num_neighbors: Neighbours that it draws for each vertex and layer; -1 takes all.
+        num_parts: Parts into which ``"random-parts"`` divides the vertices in each epoch.
+        keep_curve: Whether the record holds loss and accuracies of all epochs.
+    """
+
+    model: str = "gcn"
+    depth: int | None = None
+    width: int = 64
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    task: Task = "vertex"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    max_epochs: int = 10_000
+    patience: int = 1_000
+    min_delta: float = 0.01
+    seed: int = 0
+    dtype: str = "float32"
+    device: str = "cpu"
+    sampler: Sampler | None = None
+    batch_size: int = 1024
+    num_neighbors: int = 10
+    num_parts: int = 10
+    keep_curve: bool = False
+
+    def __post_init__(self) -> None:
+        architecture = get_model(self.model)
+        architecture.resolved_options(self.model_options)
+        object.__setattr__(self, "model", architecture.name)
+        if self.depth is None:
+            object.__setattr__(self, "depth", architecture.depth)
+        _check(self)
+
+    def with_seed(self, seed: int) -> TrainConfig:
+        """The same run with another seed."""
+        return replace(self, seed=seed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON."""
+        return {**asdict(self), "model_options": dict(self.model_options)}
+
+
+def _check(config: TrainConfig) -> None:
+    for name, low in (("max_epochs", 1), ("patience", 1), ("seed", 0), ("batch_size", 1)):
+        _check_integer(config, name, low)
+    for name, low in (("width", 1), ("depth", 1), ("num_neighbors", -1), ("num_parts", 1)):
+        _check_integer(config, name, low)
+    for name, fits, expected in (
+        ("learning_rate", 0 < config.learning_rate < float("inf"), "above 0"),
+        ("weight_decay", 0 <= config.weight_decay < float("inf"), "of at least 0"),
+        ("min_delta", 0 <= config.min_delta <= 1, "in [0, 1], a fraction"),
+    ):
+        if not fits:
+            value = getattr(config, name)
+            raise OptionError(f"{name} is {value!r}; expected a number {expected}")
+    for name, known in (
+        ("task", ("vertex", "graph")),
+        ("dtype", tuple(DTYPES)),
+        ("sampler", (None, "neighbor", "random-parts")),
+    ):
+        if getattr(config, name) not in known:
+            choices = ", ".join(map(repr, known))
+            raise OptionError(f"{name} is {getattr(config, name)!r}; expected one of {choices}")
+    if config.sampler is not None and config.task == "graph":
+        raise OptionError("mini-batches are for the task 'vertex'; leave sampler out")
+
+
+def _check_integer(config: TrainConfig, name: str, low: int) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, int) or value < low:
+        raise OptionError(f"{name} is {value!r}; expected an integer of at least {low}")
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """A row of Table D.2.
+
+    Attributes:
+        learning_rate: Of Adam.
+        weight_decay: Of Adam.
+        edge_mask_l1: Coefficient of UGS' ℓ1 regularisation of edge masks.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    edge_mask_l1: float
+
+
+TABLE_D2: Mapping[tuple[str, str], Hyperparameters] = MappingProxyType(
+    {
+        ("gcn", "cora"): Hyperparameters(5e-4, 1e-3, 1e-2),
+        ("gcn", "dblp"): Hyperparameters(1e-3, 1e-4, 1e-2),
+        ("gcn", "ogbn-arxiv"): Hyperparameters(1e-3, 0.0, 1e-2),
+        ("gcn", "chameleon"): Hyperparameters(1e-3, 1e-4, 1e-2),
+        ("gcn", "squirrel"): Hyperparameters(5e-4, 0.0, 1e-4),
+        ("gcn", "computers"): Hyperparameters(1e-3, 1e-4, 1e-2),
+        ("gin", "cora"): Hyperparameters(1e-3, 1e-3, 1e-2),
+        ("gin", "dblp"): Hyperparameters(1e-3, 1e-3, 1e-2),
+        ("gin", "ogbn-arxiv"): Hyperparameters(1e-4, 0.0, 1e-2),
+        ("resgcn", "cora"): Hyperparameters(5e-4, 1e-3, 1e-4),
+        ("resgcn", "dblp"): Hyperparameters(5e-4, 1e-4, 1e-4),
+        ("resgcn", "ogbn-arxiv"): Hyperparameters(1e-3, 0.0, 1e-2),
+    }
+)
+"""Table D.2: (model, data set) → hyperparameters of Figures 5.3 and D.5."""
+
+
+def thesis_config(model: str, dataset: str, **changes: Any) -> TrainConfig:
+    """The run of Figures 5.3 and D.5 for a model and a data set.
+
+    Args:
+        model: ``"gcn"``, ``"gin"`` or ``"resgcn"``.
+        dataset: A data set of Table D.1 by its name in wis, such as ``"cora"``.
+        **changes: Fields of `TrainConfig` that differ.
+
+    Raises:
+        UnknownNameError: Table D.2 has no such row.
+    """
+    key = (model.strip().lower(), dataset.strip().lower())
+    if key not in TABLE_D2:
+        known = (f"{row[0]} on {row[1]}" for row in TABLE_D2)
+        raise UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
+    row = TABLE_D2[key]
+    given = {"learning_rate": row.learning_rate, "weight_decay": row.weight_decay, **changes}
+    return TrainConfig(model=key[0], **given)

@@ -1,0 +1,83 @@
+"""Neighbour sampling for PyTorch Geometric's `NodeLoader`, with nothing but torch.
+
+`NeighborLoader` is `NodeLoader` with a sampler in compiled code, from ``pyg-lib`` (no wheel for
+current torch on the package index) or ``torch-sparse`` (has to be compiled). This sampler takes
+that place, so that runs give the same everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.sampler import BaseSampler, NodeSamplerInput, SamplerOutput
+
+
+class NeighborSampler(BaseSampler):  # type: ignore[misc]
+    """Draw neighbours without replacement, layer by layer, around some vertices.
+
+    For each vertex that a layer has reached for the first time, `num_neighbors` of the arcs that
+    end there are drawn, or all if there are fewer, with torch's global generator.
+
+    Args:
+        edge_index: int64 tensor of shape [2, num_arcs] on the CPU.
+        num_nodes: Number of vertices n.
+        num_neighbors: How many arcs to draw for each vertex, -1 for all.
+        depth: Number of layers.
+
+    A draw costs O(n) memory, and a sort of all arcs that end at the reached vertices.
+    """
+
+    def __init__(
+        self, edge_index: Tensor, num_nodes: int, *, num_neighbors: int, depth: int
+    ) -> None:
+        self.num_nodes, self.num_neighbors, self.depth = num_nodes, num_neighbors, depth
+        order = torch.argsort(edge_index[1], stable=True)
+        self.sources = edge_index[0, order]
+        self.starts = torch.zeros(num_nodes + 1, dtype=torch.int64)
+        self.starts[1:] = torch.bincount(edge_index[1], minlength=num_nodes).cumsum(0)
+
+    def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> SamplerOutput:
+        """The vertices around some, those first, and the arcs between them that were drawn."""
+        place = torch.full((self.num_nodes,), -1, dtype=torch.int64)
+        parts, rows, columns = [index.node], [], []
+        place[index.node] = torch.arange(index.node.numel())
+        reached = index.node.numel()
+        for _layer in range(self.depth):
+            ends, sources = self._draw(parts[-1])
+            new = torch.unique(sources[place[sources] < 0])
+            place[new] = torch.arange(reached, reached + new.numel())
+            reached += new.numel()
+            parts.append(new)
+            rows.append(place[sources])
+            columns.append(place[ends])
+        return SamplerOutput(
+            node=torch.cat(parts),
+            row=torch.cat(rows),
+            col=torch.cat(columns),
+            edge=None,
+            metadata=(index.input_id, index.time),
+        )
+
+    def sample_from_edges(self, index: Any, neg_sampling: Any = None) -> SamplerOutput:
+        """Not what this sampler is for."""
+        raise TypeError("NeighborSampler samples around vertices, not around edges")
+
+    def _draw(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends and sources of the drawn arcs that end at some vertices."""
+        degrees = self.starts[vertices + 1] - self.starts[vertices]
+        group = torch.repeat_interleave(torch.arange(vertices.numel()), degrees)
+        offsets = degrees.cumsum(0) - degrees
+        within = torch.arange(group.numel()) - offsets[group]
+        arcs = self.starts[vertices][group] + within
+        if self.num_neighbors >= 0:
+            keys = group + torch.rand(group.numel(), dtype=torch.float64)
+            chosen = torch.argsort(keys)[within < self.num_neighbors]  # `within` is the rank there
+            group, arcs = group[chosen], arcs[chosen]
+        return vertices[group], self.sources[arcs]
+
+    @property
+    def edge_permutation(self) -> None:
+        """Arcs are not told apart afterwards."""
+        return None

@@ -1,0 +1,120 @@
+"""What came of a training run."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Literal
+
+import torch
+
+from wis.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One number for each epoch.
+
+    Attributes:
+        loss: Cross-entropy on the training vertices before the step of the epoch.
+        val_accuracy: Validation accuracy after it.
+        test_accuracy: Test accuracy after it.
+    """
+
+    loss: tuple[float, ...]
+    val_accuracy: tuple[float, ...]
+    test_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Result of a training run, with everything needed to repeat it but the data.
+
+    Attributes:
+        config: The run; `config.seed` is its seed.
+        test_accuracy: At the best epoch, a fraction in [0, 1].
+        val_accuracy: The highest validation accuracy.
+        train_accuracy: At the best epoch.
+        best_epoch: First epoch with the highest validation accuracy, counted from 1.
+        num_epochs: Epochs that were run.
+        stopped_by: ``"patience"`` or ``"max_epochs"``.
+        last_loss: Cross-entropy on the training vertices before the last step.
+        seconds: Time that the epochs took; where several seeds ran as one, this seed's share.
+        num_edges: Undirected edges of the graph.
+        fingerprint: `wis.UndirectedGraph.fingerprint` of the graph.
+        engine: How it was computed: ``"stacked"``, ``"modules"`` or ``"mini-batch"``.
+        num_seeds: How many seeds ran as one.
+        peak_memory_bytes: Largest memory of the process so far (of the GPU, on one), or None.
+        versions: Of wis, torch, torch-geometric and Python.
+        curve: All epochs, if `config.keep_curve`.
+    """
+
+    config: TrainConfig
+    test_accuracy: float
+    val_accuracy: float
+    train_accuracy: float
+    best_epoch: int
+    num_epochs: int
+    stopped_by: Literal["patience", "max_epochs"]
+    last_loss: float
+    seconds: float
+    num_edges: int
+    fingerprint: str
+    engine: str
+    num_seeds: int
+    peak_memory_bytes: int | None
+    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+    curve: Curve | None = None
+
+    @property
+    def epochs_per_second(self) -> float:
+        """Epochs in a second of `seconds`."""
+        return self.num_epochs / self.seconds if self.seconds > 0 else float("inf")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON; `from_dict` is its inverse."""
+        row = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        row["config"] = self.config.as_dict()
+        row["versions"] = dict(self.versions)
+        row["curve"] = (
+            None if self.curve is None else {k: list(v) for k, v in vars(self.curve).items()}
+        )
+        return row
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> RunRecord:
+        """Read what `as_dict` gave.
+
+        Raises:
+            TypeError: Fields are missing or unknown.
+        """
+        curve = row["curve"]
+        parts = {
+            "config": TrainConfig(**row["config"]),
+            "curve": None if curve is None else Curve(**{k: tuple(v) for k, v in curve.items()}),
+        }
+        return cls(**{**row, **parts})
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "wis": version("wis-sparsify"),
+        "torch": torch.__version__,
+        "torch-geometric": version("torch-geometric"),
+        "python": platform.python_version(),
+    }
+
+
+def peak_memory_bytes(device: torch.device) -> int | None:
+    """Largest resident memory of this process so far, or largest allocation on a GPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(largest) * (1 if sys.platform == "darwin" else 1024)
