@@ -184,8 +184,8 @@ class _Job:
         else:
             saved.check_made_for(graph)
             order = saved
-        order.num_removed(remove=count)
-        sparse = order.cut(file.data, graph, count, edge_attrs=self.edge_attrs)
+        steps = order.steps_of_cut(file.data, graph, remove=count)
+        sparse = order.cut(file.data, graph, steps, edge_attrs=self.edge_attrs)
         return _Result(file, sparse, graph, order, count, time.perf_counter() - start)
 
 
