@@ -9,6 +9,9 @@ boundary to anywhere, for graph prediction, or to one target t, for vertex predi
   ``communities:number=10``, ``attribute:y``, ``cuts:number=8``,
 - or as a file of them, see `wis.partition_files`.
 
+In a directed graph the choices go by its arcs without their directions; what counts then are the
+directed boundary and the walks along arcs.
+
 A partition that no edge crosses has walk index 0 whatever goes. The choices leave those out, except
 for ``singletons``, which Algorithm 1 takes as they are: an entry that is 0 for good would leave the
 ARGMAX ``min`` nothing to compare.
