@@ -66,7 +66,7 @@ class Amount:
         "wis sparsify cora.pt --keep 0.3 -o cora-30.pt --plot cora-30.png",
         "wis sparsify friends.csv --remove 2 --method random --seed 1 -o -",
         "wis sparsify les-miserables --remove 50% --keep-connected --min-degree 2",
-        "wis sparsify citations.csv --directed --remove 30%",
+        "wis sparsify friends.csv --directed --remove 3 -o friends-arcs.csv",
         "wis sparsify knowledge.pt --per-type --remove 30%",
     ],
 )
@@ -308,7 +308,7 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     examples=[
         "wis order karate -o karate.order.npz",
         "wis sparsify karate --order karate.order.npz --remove 80%",
-        "wis order citations.csv --directed -o citations.order.npz",
+        "wis order friends.csv --directed -o friends-arcs.order.npz",
     ],
 )
 @click.option(
