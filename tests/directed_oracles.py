@@ -80,14 +80,14 @@ def directed_algorithm_1(
 
 
 def directed_algorithm_1_by_matrix_powers(
-    num_nodes: int, arcs: list[Edge], depth: int, batch_size: int = 1
+    num_nodes: int, arcs: list[Edge], depth: int, batch_size: int = 1, count: int = 10**9
 ) -> list[Edge]:
     """The same with dense matrix powers, for graphs that are too large for the other."""
     left, order = list(arcs), []
     matrix = np.eye(num_nodes, dtype=np.int64)
     for u, v in left:
         matrix[u, v] = 1
-    while left:
+    while left and len(order) < count:
         tuples = []
         for u, v in left:
             matrix[u, v] = 0
