@@ -282,8 +282,9 @@ def test_order_is_a_permutation_of_the_arcs_and_a_short_one_begins_it(method, na
     order = wis.removal_order(data, method, directed=True)
     assert order.provenance.directed
     assert_is_permutation(graph.edge_ids(order.edges), graph.num_edges)
-    short = wis.removal_order(data, method, directed=True, count=len(order) // 3)
-    assert torch.equal(short.edges, order.edges[:, : len(order) // 3])
+    count = min(len(order) // 3, 40)
+    short = wis.removal_order(data, method, directed=True, count=count)
+    assert torch.equal(short.edges, order.edges[:, :count])
 
 
 @each_method
