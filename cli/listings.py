@@ -17,6 +17,7 @@ def methods(as_json: bool) -> None:
     """List the methods that rank edges.
 
     Each with its options and their defaults; give them as --walk-length 1 or --option KEY=VALUE.
+    --json says moreover which take --directed.
     """
     from wis.methods import available_methods, get_method
 
@@ -28,6 +29,7 @@ def methods(as_json: bool) -> None:
                 "options": dict(method.options),
                 "uses_seed": method.uses_seed,
                 "has_certificate": method.verify is not None,
+                "supports_directed": method.supports_directed,
             }
             for method in table
         }
