@@ -25,10 +25,13 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.graph import DirectedGraph, UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.methods.dense_arc_walks import DenseArcWalks, walk_counts
 from wis.methods.dense_ranking import Ranked
 from wis.progress import Progress
+
+ENTRIES_ON_CPU = 1 << 17
+ENTRIES_ELSEWHERE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ class DensePlan:
     edges_at_a_time: int
 
     @classmethod
-    def of(cls, num_nodes: int, num_edges: int, depth: int, limit_bytes: int) -> DensePlan:
-        """Divide a memory limit up.
+    def of(cls, graph: CanonicalGraph, depth: int, limit_bytes: int) -> DensePlan:
+        """Divide a memory limit up; on a CPU no more edges at a time than its caches hold.
 
         Raises:
             OptionError: The matrices alone, or with one edge, do not fit.
         """
+        num_nodes, num_edges = graph.num_nodes, graph.num_edges
         matrix_bytes = 8 * num_nodes**2 * (depth + 1)
         edge_bytes = 8 * max(num_nodes, 1) * (4 * depth + 12)
         room = limit_bytes - matrix_bytes
@@ -62,8 +66,9 @@ class DensePlan:
                 f"{depth - 1}; memory_gib is {limit_bytes / 2**30:.2g}: raise it, or take "
                 f"engine='local'"
             )
-        at_a_time = max(1, min(num_edges, room // edge_bytes, (1 << 24) // max(num_nodes, 1) + 1))
-        return cls(matrix_bytes, edge_bytes, at_a_time)
+        entries = ENTRIES_ON_CPU if graph.device.type == "cpu" else ENTRIES_ELSEWHERE
+        fastest = entries // max(num_nodes, 1) + 1
+        return cls(matrix_bytes, edge_bytes, max(1, min(num_edges, room // edge_bytes, fastest)))
 
     @property
     def total_bytes(self) -> int:
@@ -97,7 +102,7 @@ def dense_order(
 
     Cost: count / batch_size rounds of O(m n L²) operations.
     """
-    plan = DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit_bytes)
+    plan = DensePlan.of(graph, depth, limit_bytes)
     state = _state_of(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     order: list[Tensor] = []

@@ -101,7 +101,7 @@ def _resolve_longer(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str,
         options = {**options, "engine": cheaper}
     if options["engine"] == "local":
         return {name: value for name, value in options.items() if name != "memory_gib"}
-    DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+    DensePlan.of(graph, depth, limit)
     return options
 
 
@@ -118,7 +118,7 @@ def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: i
     speed = 1.0 if graph.device.type == "cpu" else 0.01
     dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
     try:
-        DensePlan.of(n, m, depth, limit)
+        DensePlan.of(graph, depth, limit)
     except OptionError:
         return "local"
     return "dense" if dense_s < local_s else "local"
@@ -179,9 +179,10 @@ def wis_order(
     depth = walk_length + 1
     if engine == "dense":
         limit = int(memory_gib * 2**30)
-        plan = DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+        plan = DensePlan.of(graph, depth, limit)
         _LOG.info("engine dense: will use up to %.2g GiB", plan.total_bytes / 2**30)
-        return dense_order(graph, depth, count, batch_size, limit, progress)
+        with single_threaded():
+            return dense_order(graph, depth, count, batch_size, limit, progress)
     with single_threaded():
         order = _local_order(graph, depth, count, batch_size, progress)
     return torch.tensor(order, dtype=torch.int64, device=graph.device)
