@@ -117,6 +117,37 @@ def test_the_general_engine_does_1_wis_too(graph):
     assert as_pairs(whole.edges[:, torch.tensor(ids, dtype=torch.int64)]) == expected
 
 
+def _clique(*vertices: int) -> list[tuple[int, int]]:
+    return [(u, v) for u in vertices for v in vertices if u < v]
+
+
+SHAPES: dict[str, Graph] = {
+    "empty": (0, []),
+    "no edges": (3, [(1, 1)]),
+    "tree": (8, [(0, 1), (0, 2), (1, 3), (1, 4), (2, 5), (5, 6), (5, 7)]),
+    "star": (7, [(3, v) for v in range(7) if v != 3]),
+    "clique": (6, _clique(*range(6))),
+    "path": (7, [(v, v + 1) for v in range(6)]),
+    "two cliques joined by an edge": (8, [*_clique(0, 1, 2, 3), *_clique(4, 5, 6, 7), (1, 6)]),
+    "disconnected": (9, [*_clique(0, 2, 4, 6), (1, 3), (3, 5), (5, 1), (7, 8)]),
+    "isolated vertices": (9, [*_clique(2, 3, 5), (3, 7), (5, 7)]),
+}
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_order_of_a_graph_of_each_shape_is_that_of_algorithm_1(shape, depth):
+    graph = SHAPES[shape]
+    whole = canonical(graph)
+    edges = canonical_edges(graph[1])
+    expected = algorithm_1(graph[0], edges, len(edges), depth)
+    balls = ids_of(ClosedWalkChanges(whole, depth), whole)
+    assert as_pairs(whole.edges[:, torch.tensor(balls, dtype=torch.int64)]) == expected
+    if depth > 2:
+        for engine in ENGINES:
+            assert order_of(graph, walk_length=depth - 1, engine=engine) == expected, engine
+
+
 # By hand, in the order of the ties
 
 
