@@ -23,24 +23,18 @@ Source: Algorithm 1; the engine is exact, and ties go to the smallest edge id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from wis.graph import UndirectedGraph
-from wis.methods.two_wis import closed_walks_of_length_3
+from wis.methods.dense_neighbours import FAR, Bools, DenseNeighbours, Ints
 from wis.progress import Progress
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 MOST_VERTICES = 1 << 14
 MANY = 8
 WIDTH = 128
 ROWS = 1024
 HEIGHT = 64
-FAR = 1 << 40
-LOOK_AT_A_TIME = 512
 COLUMNS_AT_A_TIME = 8
 
 
@@ -62,7 +56,7 @@ def front_order(
         there are more than `MOST_VERTICES` vertices.
 
     Cost: of an edge, O(n + k r) with k common neighbours of low value and r rows in the front;
-    memory n² bytes, and some 500 for each row of the front.
+    memory 9/8 n² bytes, and some 500 for each row of the front.
     """
     order: list[int] = []
     if not num_common.size or num_common.mean() < MANY or graph.num_nodes > MOST_VERTICES:
@@ -74,90 +68,6 @@ def front_order(
         order.append(front.pop())
         progress(len(order))
     return order
-
-
-@dataclass(frozen=True)
-class _Fall:
-    """What the loss of an edge did.
-
-    Attributes:
-        ends: The two ends of the edge.
-        common: int64 [c], its common neighbours.
-        sides: Edge ids, int64 [c] each: from the first end to `common`, and from the second.
-        vertices: int64 [c + 2], `common` and both ends; `before` and `after` are their values.
-    """
-
-    ends: tuple[int, int]
-    common: Ints
-    sides: tuple[Ints, Ints]
-    vertices: Ints
-    before: Ints
-    after: Ints
-
-
-class _DenseGraph:
-    """A graph whose edges go.
-
-    Attributes:
-        ends: int64 [2, m].
-        adjacent: bool [n, n].
-        num_common: int64 [m], common neighbours of the ends of each edge.
-        value: int64 [n + 1], (A³)_tt, 0 if isolated; `FAR` for a vertex n that there is not.
-        degree: int64 [n].
-    """
-
-    def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
-        n, edges = graph.num_nodes, graph.edges.cpu().numpy()
-        self.num_nodes, self.ends, self.num_common = n, edges, num_common
-        self.value = np.append(closed_walks_of_length_3(edges, self.num_common, n), FAR)
-        self.degree = np.bincount(edges.reshape(-1), minlength=n)
-        self.adjacent = np.zeros((n, n), dtype=bool)
-        self.adjacent[edges[0], edges[1]] = self.adjacent[edges[1], edges[0]] = True
-        self.keys = edges[0] * n + edges[1]
-
-    def end_values(self, edges: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-        """Values that the ends of some edges would take, and those that they have; [k] each."""
-        drop = 3 + 2 * self.num_common[edges]
-        now = [self.value[end[edges]] for end in self.ends]
-        alone = [self.degree[end[edges]] == 1 for end in self.ends]
-        then = [np.where(gone, 0, value - drop) for gone, value in zip(alone, now, strict=True)]
-        return then[0], then[1], now[0], now[1]
-
-    def lowest_common(self, edges: Ints) -> Ints:
-        """For some edges the common neighbour of lowest value, n if there is none; int64 [k]."""
-        n = self.num_nodes
-        lowest = np.full(edges.size, n, dtype=np.int64)
-        for start in range(0, edges.size, LOOK_AT_A_TIME):
-            u, v = self.ends[:, edges[start : start + LOOK_AT_A_TIME]]
-            shared = self.adjacent[u]
-            shared &= self.adjacent[v]
-            row, vertex = np.divmod(np.flatnonzero(shared), n)
-            if row.size:
-                first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-                ranked = self.value[vertex] * n + vertex
-                lowest[start + row[first]] = np.minimum.reduceat(ranked, first) % n
-        return lowest
-
-    def remove(self, edge: int) -> _Fall:
-        """Take an edge out."""
-        i, j = self.ends[:, edge].tolist()
-        common = np.flatnonzero(self.adjacent[i] & self.adjacent[j])
-        self.adjacent[i, j] = self.adjacent[j, i] = False
-        sides = (self._edges_at(i, common), self._edges_at(j, common))
-        for side in sides:
-            self.num_common[side] -= 1
-        vertices = np.append(common, (i, j))
-        before = self.value[vertices]
-        after = before - 2
-        after[-2:] -= 1 + 2 * common.size
-        self.degree[[i, j]] -= 1
-        after[-2:][self.degree[[i, j]] == 0] = 0
-        self.value[vertices] = after
-        return _Fall((i, j), common, sides, vertices, before, after)
-
-    def _edges_at(self, vertex: int, others: Ints) -> Ints:
-        keys = np.minimum(others, vertex) * self.num_nodes + np.maximum(others, vertex)
-        return np.searchsorted(self.keys, keys)
 
 
 class Front:
@@ -180,7 +90,7 @@ class Front:
     """
 
     def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
-        self.graph = _DenseGraph(graph, num_common)
+        self.graph = DenseNeighbours(graph, num_common)
         self.bound = np.full(graph.num_edges, FAR, dtype=np.int64)
         self.witness = np.full(graph.num_edges, graph.num_nodes, dtype=np.int64)
         self.row_of = np.full(graph.num_edges, -1, dtype=np.int64)
