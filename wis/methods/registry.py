@@ -17,7 +17,8 @@ OrderMethod = Callable[..., Tensor]
 
 `graph` is an `UndirectedGraph` on the device where the method shall work if it can; `count` says
 how many edges to order, 0 to m; `seed` is for a method's randomness; `progress` is to be told how
-many edges are done (`wis.progress`); further keyword-only parameters are the method's own options.
+many edges are done (`wis.progress`); `data`, for a method that has such a parameter, is what its
+`prepare` made of the user's data; further keyword-only parameters are the method's own options.
 What comes back is an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
 removed first.
 """
@@ -32,7 +33,7 @@ Certificate = Callable[..., int | None]
 It raises `NotGreedyError`, or returns how many steps it checked, None if that is all of them.
 """
 
-SHARED = ("count", "seed", "progress")
+SHARED = ("count", "seed", "progress", "data")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Method:
             resolved options and the seed, and returns the options for the function and those to
             record.
         verify: The certificate behind `wis.verify_order`, None if the method has none.
+        needs: Attributes of vertices that the user's data must have, such as ``("x", "y")``;
+            `prepare` gets at them.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Method:
     resolve: Resolver
     prepare: Preparer
     verify: Certificate | None
+    needs: tuple[str, ...] = ()
 
     def resolved_options(self, graph: UndirectedGraph, given: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults updated by `given`, checked.
@@ -89,6 +93,7 @@ def register(
     resolve: Resolver = lambda graph, options: options,
     prepare: Preparer = lambda graph, data, options, seed: (options, options),
     verify: Certificate | None = None,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -106,7 +111,9 @@ def register(
             for parameter in parameters
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
-        _METHODS[key] = Method(key, summary, order, uses_seed, options, resolve, prepare, verify)
+        _METHODS[key] = Method(
+            key, summary, order, uses_seed, options, resolve, prepare, verify, needs=needs
+        )
         return order
 
     return add
