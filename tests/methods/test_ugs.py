@@ -1,4 +1,4 @@
-"""UGS: noise goes first, rounds are as the thesis says, runs repeat and resume, errors are clear."""
+"""UGS: noise goes first, rounds are the thesis', runs repeat and resume, errors are clear."""
 
 from __future__ import annotations
 
@@ -30,22 +30,28 @@ MODELS = ["gat", "gcn", "gin", "resgcn"]
 FAST = {"epochs_per_round": 3, "width": 8, "depth": 2, "round_fraction": 0.2}
 
 
-def planted(seed: int = 0, *, noise: int = 80) -> tuple[Data, torch.Tensor]:
-    """Four classes with weak features, edges inside them, and `noise` edges between them.
+def planted(seed: int = 0) -> tuple[Data, torch.Tensor]:
+    """Vertices that say their class, and vertices that say nothing and have to ask.
+
+    Each of the second half is joined to four of the first half with its own class, and to one with
+    another class: that edge is noise, and misleads.
 
     Returns the graph and for each edge whether it is noise.
     """
     generator = torch.Generator().manual_seed(seed)
-    num_nodes = 160
-    y = torch.arange(num_nodes) % 4
-    same = (y[:, None] == y[None, :]).triu(1)
-    inside = (same & (torch.rand(same.shape, generator=generator) < 0.12)).nonzero()
-    between = (y[:, None] != y[None, :]).triu(1).nonzero()
-    between = between[torch.randperm(len(between), generator=generator)[:noise]]
-    edges = torch.cat([inside, between]).T
-    x = torch.nn.functional.one_hot(y, 6) + torch.randn(num_nodes, 6, generator=generator)
+    half, num_classes = 80, 4
+    y = torch.arange(2 * half) % num_classes
+    x = 0.3 * torch.randn(2 * half, num_classes, generator=generator)
+    x[:half] += torch.nn.functional.one_hot(y[:half], num_classes)
+    pairs = []
+    for vertex in range(half, 2 * half):
+        is_same = y[:half] == y[vertex]
+        for pool, number in ((is_same.nonzero().view(-1), 4), ((~is_same).nonzero().view(-1), 1)):
+            chosen = pool[torch.randperm(len(pool), generator=generator)[:number]]
+            pairs += [(known, vertex) for known in chosen.tolist()]
+    edges = torch.tensor(pairs).T
     data = Data(x=x, y=y, edge_index=torch.cat([edges, edges.flip(0)], dim=1))
-    data.train_mask = torch.rand(num_nodes, generator=generator) < 0.8
+    data.train_mask = torch.rand(2 * half, generator=generator) < 0.8
     u, v = UndirectedGraph.from_any(data).edges
     return data, y[u] != y[v]
 
@@ -64,6 +70,7 @@ def small(**changes) -> Data:
         x=torch.eye(10),
         y=ring % 2,
         train_mask=ring < 8,
+        num_nodes=10,
     )
     for name, value in changes.items():
         data[name] = value
@@ -74,16 +81,19 @@ def small(**changes) -> Data:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_noise_between_classes_goes_first(model):
-    data, is_noise = planted()
-    share = float(is_noise.float().mean())
-    count = round_levels(len(is_noise), 0.05)[2]
-    given = {"epochs_per_round": 60, "learning_rate": 0.01, "l1": 1e-3, "width": 16, "depth": 2}
-    order = order_of(data, model=model, count=count, **given)
-    ids = UndirectedGraph.from_any(data).edge_ids(order.edges)
-    found = float(is_noise[ids].float().mean())
-    assert share < 0.25, "noise must be rare for the claim to mean something"
-    assert found > 2.5 * share, f"{found:.2f} of the first {count} edges, {share:.2f} of all"
+def test_noise_that_misleads_goes_first(model):
+    given = {"epochs_per_round": 60, "l1": 1e-5, "weight_decay": 0.0, "width": 16, "depth": 2}
+    rates = {"learning_rate": 0.002, "mask_learning_rate": 0.01}
+    found = []
+    for seed in (0, 1):
+        data, is_noise = planted(seed)
+        assert is_noise.sum() == 80
+        assert is_noise.numel() == 400
+        order = order_of(data, model=model, seed=seed, count=40, **given, **rates)
+        ids = UndirectedGraph.from_any(data).edge_ids(order.edges)
+        found.append(int(is_noise[ids].sum()))
+    # of 80 edges chosen at random 16 would be noise, 30 or more with a chance of 1 in 4,000
+    assert sum(found) >= 30, found
 
 
 def test_within_a_round_the_smallest_mask_goes_first_and_ties_to_the_smallest_id(monkeypatch):
@@ -369,7 +379,7 @@ def test_missing_data_is_named(name):
         ({"x": torch.full((10, 2), float("nan"))}, "x holds NaN"),
         ({"x": torch.full((10, 2), float("nan")).to_sparse()}, "x holds NaN"),
         ({"x": torch.ones(10)}, r"x is torch.float32 of shape \[10\]"),
-        ({"x": torch.ones(9, 2)}, r"shape \[9, 2\]; expected real numbers of shape \[10, "),
+        ({"x": torch.ones(12, 2)}, r"shape \[12, 2\]; expected real numbers of shape \[10, "),
         ({"x": torch.ones(10, 0)}, "at least one feature"),
         ({"x": [1.0] * 10}, "data.x, a tensor, not a list"),
         ({"y": torch.full((10,), float("nan"))}, "y is torch.float32"),
