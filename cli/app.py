@@ -18,9 +18,10 @@ from click.shell_completion import shell_complete
 from wis.errors import WisError
 
 from .completion import completion
+from .datasets import datasets
 from .framework import COMPLETE_VARIABLE, PROGRAM, Group
 from .inspect import inspect
-from .listings import datasets, methods
+from .listings import methods
 from .output import discard_stdout, say, settle_stdout
 from .sparsify import order, sparsify
 from .verify import verify

@@ -32,17 +32,30 @@ class GraphSource:
         trust_pickle: Let a `.pt` file run code.
         relabel: Take the ids of an edge list as names.
         num_nodes: Number of vertices of a file that does not say, None to infer it.
+        data_root: Folder below which data sets lie, None for the usual one.
     """
 
     name: str
     trust_pickle: bool
     relabel: bool
     num_nodes: int | None
+    data_root: Path | None = None
 
     @property
     def is_file(self) -> bool:
-        """Whether the argument is a file or standard input rather than the name of a graph."""
-        return self.name == STANDARD or Path(self.name).exists()
+        """Whether the argument is a file or standard input rather than the name of a graph.
+
+        A file goes before a name, a folder does not: one called `cora` may well hold the data set.
+        """
+        if self.name == STANDARD:
+            return True
+        path = Path(self.name)
+        return path.exists() and not (path.is_dir() and self._is_known())
+
+    def _is_known(self) -> bool:
+        from wis.datasets import is_known
+
+        return is_known(self.name)
 
     def open(self) -> GraphFile:
         """Read the file or make the named graph.
@@ -55,23 +68,22 @@ class GraphSource:
         from wis.io import GraphFile, read_graph
 
         if self.is_file:
+            self._refuse_data_root()
             return read_graph(
                 self.name,
                 trust_pickle=self.trust_pickle,
                 relabel=self.relabel,
                 num_nodes=self.num_nodes,
             )
-        if not datasets.is_known(self.name):
+        if not self._is_known():
             raise self._nothing_found()
         self._refuse_reading_options()
-        data = datasets.load(self.name)
+        data = datasets.load(self.name, root=self.data_root)
         return GraphFile(data, vertex_names=data.get("name"))
 
     def check(self) -> None:
         """Raise, before anything slow happens, if there is neither such a file nor such a name."""
-        from wis import datasets
-
-        if not self.is_file and not datasets.is_known(self.name):
+        if not self.is_file and not self._is_known():
             raise self._nothing_found()
 
     def default_output(self) -> Path:
@@ -92,7 +104,7 @@ class GraphSource:
         names = [dataset.name for dataset in available_datasets()]
         if Path(self.name).suffix or len(Path(self.name).parts) > 1:
             known = ", ".join(names)
-            return GraphFileError(f"{self.name}: no such file, nor an embedded graph ({known})")
+            return GraphFileError(f"{self.name}: no such file, nor a graph of that name ({known})")
         error = UnknownNameError.among("graph", self.name.partition(":")[0], names)
         return UnknownNameError(f"{self.name}: no such file; {error}")
 
@@ -104,7 +116,11 @@ class GraphSource:
         }
         for flag, is_given in given.items():
             if is_given:
-                raise click.UsageError(f"{flag} is for files; {self.name!r} is an embedded graph.")
+                raise click.UsageError(f"{flag} is for files; {self.name!r} is a named graph.")
+
+    def _refuse_data_root(self) -> None:
+        if self.data_root is not None:
+            raise click.UsageError(f"--data-root is for data sets; {self.name!r} is a file.")
 
 
 def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
@@ -122,11 +138,31 @@ def complete_graph(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Names that begin so, or else files."""
+    items = [
+        CompletionItem(name)
+        for name in complete_dataset(context, parameter, incomplete)
+        if incomplete
+    ]
+    return [CompletionItem(incomplete, type="file"), *items]
+
+
+def complete_dataset(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Names of graphs that begin so."""
     from wis.datasets import available_datasets
 
     names = [dataset.name for dataset in available_datasets()]
-    items = [CompletionItem(name) for name in names if incomplete and name.startswith(incomplete)]
-    return [CompletionItem(incomplete, type="file"), *items]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+data_root_option = click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    show_default="$WIS_DATA_ROOT, else ~/.cache/wis/data",
+    help="Folder below which data sets lie or are downloaded to.",
+)
 
 
 def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,6 +186,7 @@ def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default="the largest id + 1",
         help="Number of vertices, where the file does not say it.",
     )
+    @data_root_option
     @functools.wraps(command)
     def with_source(
         *args: Any,
@@ -157,9 +194,10 @@ def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         trust_pickle: bool,
         relabel: bool,
         num_nodes: int | None,
+        data_root: Path | None,
         **kwargs: Any,
     ) -> Any:
-        source = GraphSource(graph, trust_pickle, relabel, num_nodes)
+        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root)
         return command(*args, source=source, **kwargs)
 
     return with_source

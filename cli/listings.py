@@ -1,4 +1,4 @@
-"""`wis methods` and `wis datasets`: what there is to choose from."""
+"""`wis methods`: what there is to choose from."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def methods(as_json: bool) -> None:
     """List the methods that rank edges.
 
     Each with its options and their defaults; give them as --walk-length 1 or --option KEY=VALUE.
+    --json says moreover which take --directed.
     """
     from wis.methods import available_methods, get_method
 
@@ -28,6 +29,7 @@ def methods(as_json: bool) -> None:
                 "options": dict(method.options),
                 "uses_seed": method.uses_seed,
                 "has_certificate": method.verify is not None,
+                "supports_directed": method.supports_directed,
             }
             for method in table
         }
@@ -37,30 +39,3 @@ def methods(as_json: bool) -> None:
     emit_table(
         [heading, *((row.name, describe_options(row.options) or "-", row.summary) for row in table)]
     )
-
-
-@click.command(
-    cls=Command, examples=["wis datasets", "wis inspect rmat:scale=10,edges=8000,seed=1"]
-)
-@json_option
-def datasets(as_json: bool) -> None:
-    """List the graphs that go by a name.
-
-    Those with parameters are generated: any of them can be changed, the others keep their defaults.
-    """
-    from wis.datasets import available_datasets
-
-    table = available_datasets()
-    if as_json:
-        rows = {
-            dataset.name: {
-                "summary": dataset.summary,
-                "parameters": dict(dataset.parameters),
-                "spec": dataset.spec,
-            }
-            for dataset in table
-        }
-        emit_json({"datasets": rows})
-        return
-    heading = ("GRAPH, WITH ITS DEFAULTS", "WHAT IT IS")
-    emit_table([heading, *((dataset.spec, dataset.summary) for dataset in table)])

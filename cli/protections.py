@@ -45,7 +45,7 @@ class ProtectionChoice:
         if graph_name == STANDARD and str(self.protect) == STANDARD:
             raise click.UsageError("GRAPH and --protect cannot both be standard input.")
 
-    def arguments(self, file: GraphFile) -> dict[str, Any]:
+    def arguments(self, file: GraphFile, *, directed: bool) -> dict[str, Any]:
         """What `wis.removal_order` is given for them.
 
         Raises:
@@ -53,10 +53,11 @@ class ProtectionChoice:
         """
         from wis.io import read_pairs
 
+        pairs = self.protect
         return {
             "keep_connected": self.keep_connected,
             "min_degree": self.min_degree or 0,
-            "protect": None if self.protect is None else read_pairs(self.protect, file),
+            "protect": None if pairs is None else read_pairs(pairs, file, directed=directed),
         }
 
 
@@ -64,7 +65,8 @@ def describe_protections(provenance: Provenance) -> str:
     """A phrase such as `` with keep_connected (45 can go)``, empty without protections."""
     if not provenance.protections:
         return ""
-    return f" with {provenance.protections.describe()} ({provenance.num_removable} can go)"
+    described = provenance.protections.describe("arc" if provenance.directed else "edge")
+    return f" with {described} ({provenance.num_removable} can go)"
 
 
 def protections_record(provenance: Provenance) -> dict[str, Any] | None:
@@ -86,20 +88,20 @@ def protection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--keep-connected",
         is_flag=True,
-        help="Remove no edge whose loss would disconnect its component.",
+        help="Remove no edge whose loss would disconnect its component (directions aside).",
     )
     @click.option(
         "--min-degree",
         type=click.IntRange(min=0),
         metavar="D",
         show_default="no limit",
-        help="Let no vertex fall below D neighbours.",
+        help="Let no vertex fall below D neighbours (incoming ones with --directed).",
     )
     @click.option(
         "--protect",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Keep the edges that this edge list holds, ids or names as in GRAPH.",
+        help="Keep the edges (or arcs) that this edge list holds, ids or names as in GRAPH.",
     )
     @functools.wraps(command)
     def with_protection(*args: Any, **kwargs: Any) -> Any:

@@ -13,6 +13,7 @@ import click
 from wis.amount import num_edges_to_remove
 from wis.errors import OptionError
 
+from .directions import check_has_directions, directed_option
 from .framework import Command
 from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
 from .listings import json_option
@@ -34,7 +35,7 @@ from .targets import (
 )
 
 if TYPE_CHECKING:
-    from wis.graph import UndirectedGraph
+    from wis.graph import CanonicalGraph
     from wis.order import RemovalOrder
 
 
@@ -53,9 +54,9 @@ class Amount:
             raise click.UsageError("--remove and --keep contradict each other; give one of them.")
         self.count(sys.maxsize)
 
-    def count(self, num_edges: int) -> int:
+    def count(self, num_edges: int, noun: str = "edge") -> int:
         """Number of edges that go, of so many."""
-        return num_edges_to_remove(num_edges, remove=self.remove, keep=self.keep)
+        return num_edges_to_remove(num_edges, remove=self.remove, keep=self.keep, noun=noun)
 
 
 @click.command(
@@ -65,6 +66,8 @@ class Amount:
         "wis sparsify cora.pt --keep 0.3 -o cora-30.pt --plot cora-30.png",
         "wis sparsify friends.csv --remove 2 --method random --seed 1 -o -",
         "wis sparsify les-miserables --remove 50% --keep-connected --min-degree 2",
+        "wis sparsify friends.csv --directed --remove 3 -o friends-arcs.csv",
+        "wis sparsify knowledge.pt --per-type --remove 30%",
     ],
 )
 @click.option(
@@ -73,6 +76,13 @@ class Amount:
     help="What goes: a percentage (50%), a fraction of the edges (0.5) or a number of edges (120).",
 )
 @click.option("--keep", metavar="AMOUNT", help="What stays instead, in the same forms.")
+@directed_option
+@click.option(
+    "--per-type",
+    is_flag=True,
+    help="Remove the same fraction of the edges of each type: of a graph with several edge types, "
+    "or with an integer edge_type for each arc.",
+)
 @method_options
 @protection_options
 @path_option(
@@ -108,6 +118,8 @@ def sparsify(
     save_order: Path | None,
     plot: Path | None,
     edge_attrs: tuple[str, ...],
+    directed: bool,
+    per_type: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -115,14 +127,14 @@ def sparsify(
 
     Those go first whose loss costs a graph neural network least of its ability to model how
     vertices interact, or whatever else the method goes by. An edge is a pair of vertices; it goes
-    with all its arcs. Vertices, attributes, self-loops and the order of the remaining arcs are
-    kept.
+    with all its arcs. With --directed every arc is an edge of its own, and AMOUNT is about arcs.
+    Vertices, attributes, self-loops and the order of the remaining arcs are kept.
     """
     amount = Amount(remove, keep)
     amount.check()
     output = output or source.default_output()
     if order_file is not None:
-        _refuse_beside_order(choice, protection, save_order)
+        _refuse_beside_order(choice, protection, save_order, directed=directed)
     protection.check(source.name)
     if as_json and str(output) == STANDARD:
         raise click.UsageError(
@@ -133,7 +145,17 @@ def sparsify(
     check_graph_target(output, force=force)
     check_order_target(save_order, force=force)
     check_plot_target(plot, force=force)
-    job = _Job(source, choice, protection, amount, order_file, save_order is not None, edge_attrs)
+    job = _Job(
+        source,
+        choice,
+        protection,
+        amount,
+        order_file,
+        save_order is not None,
+        edge_attrs,
+        directed,
+        per_type,
+    )
     result = job.run()
     result.write(output, save_order, plot, force=force)
     say(result.account(source.name, output))
@@ -142,10 +164,15 @@ def sparsify(
 
 
 def _refuse_beside_order(
-    choice: MethodChoice, protection: ProtectionChoice, save_order: Path | None
+    choice: MethodChoice,
+    protection: ProtectionChoice,
+    save_order: Path | None,
+    *,
+    directed: bool,
 ) -> None:
     saves = ["--save-order"] if save_order is not None else []
-    flags = choice.given_flags() + protection.given_flags() + saves
+    flags = ["--directed"] if directed else []
+    flags += choice.given_flags() + protection.given_flags() + saves
     if flags:
         raise click.UsageError(
             f"--order cuts an order that was computed already; {flags[0]} does not go with it."
@@ -163,10 +190,13 @@ class _Job:
     order_file: Path | None
     whole_order: bool
     edge_attrs: tuple[str, ...]
+    directed: bool
+    per_type: bool
 
     def run(self) -> _Result:
         """Read, order and cut."""
-        from wis.graph import UndirectedGraph
+        from wis.edge_types import EdgeClasses
+        from wis.graph import canonical_graph
         from wis.order import RemovalOrder
 
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
@@ -174,19 +204,31 @@ class _Job:
             self.choice.checked()
         file = self.source.open()
         check_edge_attrs(file.data, self.edge_attrs)
-        protections = self.protection.arguments(file)
+        protections = self.protection.arguments(file, directed=self.directed)
         start = time.perf_counter()
-        graph = UndirectedGraph.from_any(file.data)
-        count = self.amount.count(graph.num_edges)
+        directed = self.directed if saved is None else saved.provenance.directed
+        if directed:
+            check_has_directions(file)
+        graph = canonical_graph(file.data, directed=directed)
+        count = self.amount.count(graph.num_edges, graph.noun)
+        if self.per_type:
+            EdgeClasses.of(file.data, graph)  # raises where there are no types, before the work
         if saved is None:
-            wanted = None if self.whole_order else count
+            wanted = None if self.whole_order or self.per_type else count
             order = self.choice.compute(graph, file.data, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
-        order.num_removed(remove=count)
-        sparse = order.cut(file.data, graph, count, edge_attrs=self.edge_attrs)
-        return _Result(file, sparse, graph, order, count, time.perf_counter() - start)
+        steps = order.steps_of_cut(
+            file.data,
+            graph,
+            remove=self.amount.remove,
+            keep=self.amount.keep,
+            per_type=self.per_type,
+        )
+        sparse = order.cut(file.data, graph, steps, edge_attrs=self.edge_attrs)
+        seconds = time.perf_counter() - start
+        return _Result(file, sparse, graph, order, steps.numel(), self.per_type, seconds)
 
 
 @dataclass(frozen=True)
@@ -195,9 +237,10 @@ class _Result:
 
     file: Any
     sparse: Any
-    graph: UndirectedGraph
+    graph: CanonicalGraph
     order: RemovalOrder
     num_removed: int
+    per_type: bool
     seconds: float
 
     def write(
@@ -210,7 +253,8 @@ class _Result:
         if plot is not None:
             from wis.plot import plot_sparsification
 
-            plot_sparsification(self.file.data, self.sparse, plot, force=force)
+            directed = self.graph.directed
+            plot_sparsification(self.file.data, self.sparse, plot, force=force, directed=directed)
 
     def account(self, name: str, output: Path) -> str:
         """The line for people."""
@@ -221,7 +265,8 @@ class _Result:
         options = describe_options(provenance.options)
         method = f"{provenance.method} ({options})" if options else provenance.method
         return (
-            f"{name}: removed {self.num_removed} of {before} edges{share} by {method}"
+            f"{name}: removed {self.num_removed} of {before} {self.graph.noun}s{share}"
+            f"{', alike of each type,' if self.per_type else ''} by {method}"
             f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
         )
 
@@ -239,6 +284,8 @@ class _Result:
             "options": dict(provenance.options),
             "seed": provenance.seed,
             "protections": protections_record(provenance),
+            "directed": provenance.directed,
+            "per_type": self.per_type,
             "seconds": round(self.seconds, 6),
         }
 
@@ -261,6 +308,7 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     examples=[
         "wis order karate -o karate.order.npz",
         "wis sparsify karate --order karate.order.npz --remove 80%",
+        "wis order friends.csv --directed -o friends-arcs.order.npz",
     ],
 )
 @click.option(
@@ -270,6 +318,7 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     show_default="all",
     help="Stop after N edges, which is cheaper.",
 )
+@directed_option
 @method_options
 @protection_options
 @path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
@@ -282,6 +331,7 @@ def order(
     protection: ProtectionChoice,
     count: int | None,
     output: Path,
+    directed: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -289,22 +339,27 @@ def order(
 
     The order lists all edges, or all that can go, first removed first. Ranking is the work; cutting
     is not: the saved order can be cut at any level with `wis sparsify GRAPH --order FILE --remove
-    50%`, and the results are nested.
+    50%`, and the results are nested. An order of arcs (--directed) cuts arcs.
     """
     source.check()
     check_order_target(output, force=force)
+    from wis.graph import canonical_graph
+
     choice.checked()
     protection.check(source.name)
     file = source.open()
-    protections = protection.arguments(file)
+    protections = protection.arguments(file, directed=directed)
     start = time.perf_counter()
-    ranked = choice.compute(file.data, file.data, count=count, protections=protections)
+    if directed:
+        check_has_directions(file)
+    graph = canonical_graph(file.data, directed=directed)
+    ranked = choice.compute(graph, file.data, count=count, protections=protections)
     seconds = time.perf_counter() - start
     ranked.save(output, force=force)
     provenance = ranked.provenance
     say(
-        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} edges by {provenance.method}"
-        f"{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
+        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} {ranked.noun}s "
+        f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
     )
     if as_json:
         emit_json(
@@ -318,6 +373,7 @@ def order(
                 "options": dict(provenance.options),
                 "seed": provenance.seed,
                 "protections": protections_record(provenance),
+                "directed": provenance.directed,
                 "seconds": round(seconds, 6),
             }
         )

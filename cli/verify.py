@@ -41,7 +41,7 @@ def verify(
     At every step it must take an edge that its method ranks first among those that remain; a long
     order by counts of longer walks is checked at a sample of its steps. An order with protections
     is computed again instead and must be the same. Exit code 0 if it is; 1 if it is not, with the
-    first step that differs.
+    first step that differs. Whether it is an order of edges or of arcs it says itself.
     """
     source.check()
     from wis.order import RemovalOrder
@@ -69,6 +69,7 @@ def verify(
                 "method": order.provenance.method,
                 "options": dict(order.provenance.options),
                 "first_bad_step": failure and failure.step,
+                "directed": order.provenance.directed,
                 "first_bad_edge": failure and failure.edge,
                 "seconds": round(seconds, 6),
             }
@@ -77,5 +78,7 @@ def verify(
         raise failure
     method = f"{order.provenance.method} ({describe_options(order.provenance.options)})"
     if verified is not None and verified.recomputed:
-        method += f" with {order.provenance.protections.describe()}"
+        method += f" with {order.provenance.protections.describe(order.noun)}"
+    if order.provenance.directed:
+        method += " of arcs"
     say(f"{order_file}: {verified} for {method}; {seconds:.2f} s")

@@ -1,4 +1,7 @@
-"""Embedded graphs and generators: what they are, that a seed repeats them, what is refused."""
+"""Embedded graphs and generators: what they are, that a seed repeats them, what is refused.
+
+The data sets that are read from files have tests of their own in `test_real_datasets`.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,31 @@ import numpy as np
 import pytest
 import torch
 
-from wis.datasets import available_datasets, is_known, load
+from wis.datasets import available_datasets, find, is_known, load
 from wis.errors import OptionError, UnknownNameError, WisError
-from wis.generators import barabasi_albert, rmat, stochastic_block_model
+from wis.generators import (
+    barabasi_albert,
+    contextual_block_model,
+    rmat,
+    stochastic_block_model,
+)
+from wis.splits import MASKS, random_masks
 
 TOY = Path(__file__).parents[1] / "datasets" / "toy"
 SMALL = {
     "rmat": "rmat:scale=8,edges=1000",
     "barabasi-albert": "barabasi-albert:n=200,degree=3",
     "sbm": "sbm:n=100,blocks=3,p_in=0.3,p_out=0.02",
+    "csbm": "csbm:n=100,features=7",
 }
+NAMES = [dataset.name for dataset in available_datasets() if dataset.files is None]
 
 
 def edge_set(data):
     return {frozenset(arc) for arc in data.edge_index.t().tolist()}
 
 
-@pytest.mark.parametrize("name", [dataset.name for dataset in available_datasets()])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_graph_is_simple_and_holds_both_directions(name):
     data = load(SMALL.get(name, name))
     arcs = {tuple(arc) for arc in data.edge_index.t().tolist()}
@@ -36,7 +47,7 @@ def test_every_graph_is_simple_and_holds_both_directions(name):
     assert data.validate()
 
 
-@pytest.mark.parametrize("name", [dataset.name for dataset in available_datasets()])
+@pytest.mark.parametrize("name", NAMES)
 def test_loading_twice_gives_the_same_graph(name):
     first, second = load(SMALL.get(name, name)), load(SMALL.get(name, name))
     assert torch.equal(first.edge_index, second.edge_index)
@@ -140,6 +151,48 @@ def test_a_stochastic_block_model_at_the_extremes_is_complete_or_empty():
     }
 
 
+def test_a_contextual_block_model_has_the_densities_and_features_of_its_definition():
+    n, p, d, graph_signal, mu = 3000, 50, 9.0, 2.0, 40.0
+    data = contextual_block_model(
+        n=n, features=p, degree=d, graph_signal=graph_signal, feature_signal=mu
+    )
+    sign = 2 * data.y.double() - 1
+    assert abs(float(sign.sum())) < 5 * math.sqrt(n)
+    plus = int((sign > 0).sum())
+    same = data.y[data.edge_index[0]] == data.y[data.edge_index[1]]
+    for pairs, rate, found in (
+        (math.comb(plus, 2) + math.comb(n - plus, 2), (d + 6) / n, int(same.sum()) // 2),
+        (plus * (n - plus), (d - 6) / n, int((~same).sum()) // 2),
+    ):
+        assert abs(found - pairs * rate) < 5 * math.sqrt(pairs * rate)
+    # x = sqrt(mu/n) v u' + z/sqrt(p): its projection on v is sqrt(mu n) u up to noise, |u| = 1
+    projection = sign @ data.x.double() / n
+    assert float(projection.norm()) == pytest.approx(math.sqrt(mu / n), rel=0.35)
+    rest = data.x.double() - sign[:, None] * projection
+    assert float(rest.var()) == pytest.approx(1 / p, rel=0.05)
+
+
+def test_a_contextual_block_model_can_be_heterophilous_and_carries_a_split():
+    data = contextual_block_model(n=1000, graph_signal=-3.0, seed=4)
+    same = data.y[data.edge_index[0]] == data.y[data.edge_index[1]]
+    assert float(same.float().mean()) < 0.1
+    assert [int(data[mask].sum()) for mask in MASKS] == [800, 100, 100]
+    assert data.x.dtype == torch.float32
+
+
+@pytest.mark.parametrize("num_nodes", [0, 1, 5, 10, 17, 1797])
+def test_a_random_split_puts_each_vertex_into_one_of_three_parts(num_nodes):
+    masks = random_masks(num_nodes, seed=3)
+    assert list(masks) == list(MASKS)
+    assert torch.stack(list(masks.values())).sum(dim=0).eq(1).all()
+    tenth = round(num_nodes / 10)
+    assert [int(mask.sum()) for mask in masks.values()] == [num_nodes - 2 * tenth, tenth, tenth]
+    again, other = random_masks(num_nodes, seed=3), random_masks(num_nodes, seed=4)
+    assert all(torch.equal(masks[name], again[name]) for name in MASKS)
+    if num_nodes > 10:
+        assert not torch.equal(masks["test_mask"], other["test_mask"])
+
+
 @pytest.mark.parametrize(
     ("spec", "error", "words"),
     [
@@ -159,6 +212,10 @@ def test_a_stochastic_block_model_at_the_extremes_is_complete_or_empty():
         ("barabasi-albert:n=8,degree=8", OptionError, "n is 8; expected at least 9"),
         ("digits:neighbors=1797", OptionError, "expected 1 to 1796"),
         ("digits:seed=-2", OptionError, "seed is -2"),
+        ("csbm:n=0", OptionError, "n is 0; expected at least 1"),
+        ("csbm:graph_signal=4", OptionError, "graph_signal is 4.0; expected a value from -3.16"),
+        ("csbm:n=10,degree=10,graph_signal=1", OptionError, "expected at most 1"),
+        ("csbm:feature_signal=inf", OptionError, "feature_signal is inf"),
     ],
 )
 def test_a_bad_spec_is_one_clear_line(spec, error, words):
@@ -179,7 +236,14 @@ def test_a_name_is_known_with_and_without_parameters():
 def test_every_spec_of_the_table_can_be_typed():
     for dataset in available_datasets():
         assert is_known(dataset.spec)
-        assert load(SMALL.get(dataset.name, dataset.spec)).num_nodes > 0
+    for name in NAMES:
+        assert load(SMALL.get(name, find(name).spec)).num_nodes > 0
+
+
+def test_the_table_states_the_size_of_graphs_that_have_one():
+    for name in ("karate", "les-miserables", "digits"):
+        data, dataset = load(name), find(name)
+        assert (data.num_nodes, len(edge_set(data))) == (dataset.num_nodes, dataset.num_edges)
 
 
 def test_the_toy_graph_is_a_table_of_pairs_with_one_attribute():

@@ -19,7 +19,7 @@ COMMANDS = [
 
 
 def test_the_readme_shows_code():
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 5
     assert len(COMMANDS) >= 6
 
 

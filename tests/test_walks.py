@@ -347,7 +347,7 @@ def test_impossible_graph_is_refused():
 def test_graph_of_edges_alone_has_no_directed_walks():
     graph = wis.UndirectedGraph(3, edge_index_of([(0, 1), (1, 2)]))
     assert wis.walk_index(graph, [0], 1) == 5  # by hand, path 0 - 1 - 2: from 0 two, from 1 three
-    with pytest.raises(OptionError, match="directed walks need arcs"):
+    with pytest.raises(OptionError, match="edges only and its arcs are needed"):
         wis.walk_index(graph, [0], 1, directed=True)
     assert walks.num_walks(wis.UndirectedGraph(3, graph.edges[:, :0]), 4, directed=True) == 3
 

@@ -9,7 +9,8 @@ The menu, loaded on first use so that ``import wis`` costs next to nothing:
   `RemovalOrder`;
 - `verify_order`: is this a true greedy order?; `available_methods`: what there is to choose from;
 - `walk_index`: how many walks start on the boundary of a set of vertices;
-- `UndirectedGraph`: canonical edges; `WisError`: the base of every error raised on purpose.
+- `UndirectedGraph`, `DirectedGraph`: canonical edges, or arcs; `WisError`: the base of every error
+  raised on purpose.
 
 Transforms live in `wis.transforms`, file formats in `wis.io`, named graphs in `wis.datasets`.
 """
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wis.api import removal_order, sparsify
     from wis.errors import WisError
-    from wis.graph import UndirectedGraph
+    from wis.graph import DirectedGraph, UndirectedGraph
     from wis.methods import available_methods
     from wis.order import RemovalOrder
     from wis.verify import verify_order
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __version__ = version("wis-sparsify")
 __all__ = [
+    "DirectedGraph",
     "RemovalOrder",
     "UndirectedGraph",
     "WisError",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "DirectedGraph": "wis.graph",
     "RemovalOrder": "wis.order",
     "UndirectedGraph": "wis.graph",
     "WisError": "wis.errors",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import SupportsIndex
 
@@ -21,7 +22,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def num_edges_to_remove(
-    num_edges: int, *, remove: Amount | None = None, keep: Amount | None = None
+    num_edges: int,
+    *,
+    remove: Amount | None = None,
+    keep: Amount | None = None,
+    noun: str = "edge",
 ) -> int:
     """Turn `remove` or `keep` into a number of edges.
 
@@ -29,6 +34,7 @@ def num_edges_to_remove(
         num_edges: Number m of undirected edges of the graph, without self-loops.
         remove: What to take away: edges (`int`), a fraction in [0, 1] (`float`), or text.
         keep: What to keep, in the same forms; the complement of `remove`.
+        noun: What an edge is called in a message: ``"arc"`` in a directed graph.
 
     Returns:
         N in [0, m].
@@ -49,10 +55,42 @@ def num_edges_to_remove(
     if not 0 <= count <= num_edges:
         name, value = ("remove", remove) if remove is not None else ("keep", keep)
         raise OptionError(
-            f"{name} is {value} edges, but the graph has {num_edges} edges "
+            f"{name} is {value} {noun}s, but the graph has {num_edges} {noun}s "
             f"(self-loops and repeats do not count); give 0 to {num_edges}, or a percentage"
         )
     return count
+
+
+def amounts_per_class(
+    sizes: Sequence[int], *, remove: Amount | None = None, keep: Amount | None = None
+) -> list[int]:
+    """Turn `remove` or `keep` into a number of edges of each class of edges.
+
+    Args:
+        sizes: Number of edges of each class.
+        remove: What to take away, as in `num_edges_to_remove`.
+        keep: What to keep.
+
+    Returns:
+        For a fraction f round-half-even(f·size) of each class. A number N of edges is apportioned
+        to the classes in proportion to their sizes: each gets the whole part of its share, and one
+        more while edges are left, the largest remainder first, ties to the first class.
+
+    Raises:
+        OptionError: Both or neither are given, or the amount is not in range.
+    """
+    total = sum(sizes)
+    count = num_edges_to_remove(total, remove=remove, keep=keep)
+    name, value = ("keep", keep) if remove is None else ("remove", remove)
+    assert value is not None
+    if not isinstance(_parse(name, value), int):
+        return [num_edges_to_remove(size, remove=remove, keep=keep) for size in sizes]
+    shares = [divmod(count * size, max(total, 1)) for size in sizes]
+    amounts = [whole for whole, _ in shares]
+    by_remainder = sorted(range(len(sizes)), key=lambda index: -shares[index][1])
+    for index in by_remainder[: count - sum(amounts)]:
+        amounts[index] += 1
+    return amounts
 
 
 def _parse(name: str, amount: Amount) -> int | Fraction:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
+from wis.edge_types import EdgeClasses
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, canonical_graph
 from wis.methods import Method, get_method
 from wis.order import Provenance, RemovalOrder
 from wis.progress import progress_bar
@@ -24,9 +25,10 @@ DEFAULT_SEED = 0
 
 
 def removal_order(
-    data: Data | HeteroData | Tensor | UndirectedGraph,
+    data: Data | HeteroData | Tensor | CanonicalGraph,
     method: str = "wis",
     *,
+    directed: bool = False,
     num_nodes: int | None = None,
     count: int | None = None,
     seed: int | None = None,
@@ -43,6 +45,9 @@ def removal_order(
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
         method: A name of `wis.available_methods`.
+        directed: Take each distinct arc (u, v), u != v, as an edge of its own, that is removed
+            without its reverse, and walk along arcs (Appendix D.2); for the methods that can. A
+            `DirectedGraph` is always taken so.
         num_nodes: Number of vertices, for a bare `edge_index` only.
         count: Stop after so many edges, which is cheaper unless some are protected; all that can go
             if not given.
@@ -50,7 +55,7 @@ def removal_order(
         device: Where to compute; the graph's own device if not given. It never changes the result.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.protections`, also for what these three mean together).
         vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
@@ -62,11 +67,12 @@ def removal_order(
     Raises:
         GraphFormatError: `data` is not a graph.
         UnknownNameError: There is no such method.
-        OptionError: An option does not exist or has an impossible value.
+        OptionError: An option does not exist or has an impossible value, or the method does not
+            take directed graphs.
         ProtectionError: A protected pair is no edge, or fewer than `count` edges can go.
     """
     chosen = get_method(method)
-    graph = UndirectedGraph.from_any(data, num_nodes)
+    graph = canonical_graph(data, num_nodes, directed=directed)
     protections = Protections.of(
         graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
     )
@@ -84,7 +90,7 @@ def removal_order(
 
 
 def _order(
-    graph: UndirectedGraph,
+    graph: CanonicalGraph,
     data: Any,
     method: Method,
     protections: Protections,
@@ -108,7 +114,7 @@ def _order(
         ids = protections.removable(graph, ids)
         num_removable = ids.numel()
         total = num_removable if count is None else total
-        protections.check_enough(total, num_removable, graph.num_edges)
+        protections.check_enough(total, num_removable, graph.num_edges, graph.noun)
     provenance = Provenance(
         method=method.name,
         options=record,
@@ -116,6 +122,7 @@ def _order(
         fingerprint=graph.fingerprint,
         protections=protections,
         num_removable=num_removable,
+        directed=graph.directed,
     )
     edges = graph.edges[:, ids[:total].to(graph.device)].cpu()
     return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
@@ -127,6 +134,8 @@ def sparsify(
     remove: Amount | None = None,
     keep: Amount | None = None,
     method: str = "wis",
+    directed: bool = False,
+    per_type: bool = False,
     num_nodes: int | None = None,
     seed: int | None = None,
     device: torch.device | str | None = None,
@@ -145,6 +154,10 @@ def sparsify(
             text such as ``"50%"``. Self-loops are no edges and always stay.
         keep: What to keep instead, in the same forms.
         method: A name of `wis.available_methods`.
+        directed: Take each distinct arc as an edge of its own, see `removal_order`; then `remove`
+            and `keep` are about arcs.
+        per_type: Remove the same fraction of the edges of each type, of a `HeteroData` or a `Data`
+            with an integer `edge_type` (see `wis.edge_types`). It takes the order of all edges.
         num_nodes: Number of vertices, for a bare `edge_index` only.
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.
@@ -152,7 +165,7 @@ def sparsify(
         edge_attrs: Attributes that are edge-level whatever their length suggests; needed only where
             the number of vertices equals the number of arcs and the name does not contain ``edge``.
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.protections`, also for what these three mean together).
         **options: The method's own, such as `walk_length=1`.
@@ -164,12 +177,15 @@ def sparsify(
     Raises:
         GraphFormatError: `data` is not a graph.
         UnknownNameError: There is no such method.
-        OptionError: An option or amount is impossible.
+        OptionError: An option or amount is impossible, the method does not take directed graphs, or
+            `per_type` is wanted of a graph without edge types.
         ProtectionError: A protected pair is no edge, or fewer edges can go than were asked for.
     """
     chosen = get_method(method)
-    graph = UndirectedGraph.from_any(data, num_nodes)
-    count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep)
+    graph = canonical_graph(data, num_nodes, directed=directed)
+    count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep, noun=graph.noun)
+    if per_type:
+        EdgeClasses.of(data, graph)  # raises where there are no types, before the work
     protections = Protections.of(
         graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
     )
@@ -178,13 +194,14 @@ def sparsify(
         data,
         chosen,
         protections,
-        count=count,
+        count=None if per_type else count,
         seed=seed,
         device=device,
         progress=progress,
         **options,
     )
-    return order.cut(data, graph, count, edge_attrs=edge_attrs)
+    steps = order.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
+    return order.cut(data, graph, steps, edge_attrs=edge_attrs)
 
 
 def _checked_count(count: int | None, num_edges: int) -> int:

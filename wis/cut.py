@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph, edge_stores
+from wis.graph import CanonicalGraph, edge_stores
 
 EDGE_NAMES = frozenset({"edge_index", "e_id"})
 
 
 def drop_edges(
-    data: Any, graph: UndirectedGraph, removed: Tensor, *, edge_attrs: Iterable[str] = ()
+    data: Any, graph: CanonicalGraph, removed: Tensor, *, edge_attrs: Iterable[str] = ()
 ) -> Any:
     """Take edges away, each with all its arcs; self-loops stay.
 
@@ -46,9 +46,11 @@ def drop_edges(
     kept = [_kept_arcs(removed, ids) for ids in graph.arc_to_edge]
     if isinstance(data, Tensor):
         return data[:, kept[0].to(data.device)]
-    if isinstance(data, UndirectedGraph):
+    if isinstance(data, CanonicalGraph):
         arcs = tuple(part[:, mask] for part, mask in zip(data.arcs, kept, strict=True))
-        return UndirectedGraph(data.num_nodes, data.edges[:, ~removed], arcs)
+        if type(data) is type(graph):
+            return type(data)(data.num_nodes, data.edges[:, ~removed], arcs)
+        return type(data).from_arcs(arcs, data.num_nodes)
     explicit = frozenset((edge_attrs,) if isinstance(edge_attrs, str) else edge_attrs)
     _check_known(data, explicit)
     names = [edge_attribute_names(store, explicit) for store in edge_stores(data)]
@@ -97,7 +99,7 @@ def _check_known(data: Any, explicit: frozenset[str]) -> None:
             raise OptionError(f"{name!r} is named as edge-level; no edge type has it")
 
 
-def _keep_num_nodes(result: Any, graph: UndirectedGraph) -> None:
+def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
     """Write the number of vertices down where PyG would infer a smaller one from fewer arcs."""
     if hasattr(result, "edge_types"):
         return

@@ -86,6 +86,10 @@ class NotGreedyError(WisError, ValueError):
         self.edge = edge
 
 
+class NumericalError(WisError, ArithmeticError):
+    """A computation with floats did not reach the accuracy that it promises."""
+
+
 class DivergedError(WisError, ArithmeticError):
     """A training run came to a loss or to predictions that are not finite."""
 
@@ -96,3 +100,7 @@ class CheckpointError(WisError, ValueError):
 
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
+
+
+class MissingDataError(WisError, FileNotFoundError):
+    """Files of a data set are missing and could not be downloaded."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from wis.cut import edge_attribute_names
-from wis.graph import UndirectedGraph, edge_stores
+from wis.graph import CanonicalGraph, UndirectedGraph, edge_stores
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -153,7 +153,7 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     )
 
 
-def component_sizes(graph: UndirectedGraph) -> np.ndarray:
+def component_sizes(graph: CanonicalGraph) -> np.ndarray:
     """int64 array with the number of vertices of each connected component, in any order."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

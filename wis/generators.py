@@ -11,6 +11,8 @@ sorted by (u, v)), then their reverses.
   it, yet several times faster than networkx and far smaller in memory.
 - `stochastic_block_model`: planted communities (Holland, Laskey, Leinhardt, Social Networks 5,
   1983), drawn by skipping from edge to edge, so that sparse graphs cost O(n + m) and not O(n²).
+- `contextual_block_model`: two communities that show both in the edges and in noisy features
+  (Deshpande, Sen, Montanari, Mossel, NeurIPS 2018), with the masks of a split.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wis.errors import OptionError
+from wis.splits import random_masks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -134,18 +137,90 @@ def stochastic_block_model(
     _check_range("blocks", blocks, 1, n)
     _check_range("p_in", p_in, 0, 1)
     _check_range("p_out", p_out, 0, 1)
-    rng = _generator(seed)
     first = [-(-block * n // blocks) for block in range(blocks + 1)]
-    parts = []
-    for a, b in itertools.combinations_with_replacement(range(blocks), 2):
-        height, width = first[a + 1] - first[a], first[b + 1] - first[b]
-        cells = _bernoulli_positions(rng, height * width, p_in if a == b else p_out)
-        heads, tails = first[a] + cells // width, first[b] + cells % width
-        parts.append(np.stack((heads, tails))[:, heads < tails])
-    heads, tails = np.concatenate(parts, axis=1)
+    members = [np.arange(first[block], first[block + 1]) for block in range(blocks)]
+    heads, tails = _planted_pairs(_generator(seed), members, p_in, p_out)
     data = undirected_data(heads, tails, n)
     data.y = torch.from_numpy(np.repeat(np.arange(blocks), np.diff(first)))
     return data
+
+
+def contextual_block_model(
+    *,
+    n: int = 1_000,
+    features: int = 100,
+    degree: float = 10.0,
+    graph_signal: float = 2.0,
+    feature_signal: float = 2.0,
+    seed: int = 0,
+) -> Data:
+    """Draw the contextual stochastic block model: edges and features each tell a part of a secret.
+
+    Every vertex i gets a hidden sign v_i, both signs equally likely. An edge joins two vertices of
+    the same sign with probability (d + λ√d)/n, two of different signs with (d - λ√d)/n. Features
+    are x_i = √(μ/n)·v_i·u + z_i/√p, with u drawn from N(0, I/p) once and z_i from N(0, I). For
+    large n the signs can be found again better than by chance if and only if λ² + μ²·p/n > 1.
+
+    Args:
+        n: Number of vertices.
+        features: Length p of a feature vector.
+        degree: Average degree d.
+        graph_signal: λ, from -√d to √d: what the edges tell; below 0 vertices of different signs
+            are joined more often (heterophily).
+        feature_signal: μ, from 0 to 10^9: what the features tell.
+        seed: Seed of the draw and of the split.
+
+    Returns:
+        A graph with float32 `x` of shape [n, p], `y` (1 where v_i = 1, otherwise 0) and the masks
+        of `wis.splits.random_masks`.
+
+    Raises:
+        OptionError: A parameter is out of range.
+
+    References:
+        Deshpande, Sen, Montanari, Mossel, Contextual Stochastic Block Models, NeurIPS 2018,
+        arXiv:1807.09596, Section 1.
+    """
+    import torch
+
+    _check_range("n", n, 1)
+    _check_range("features", features, 1)
+    _check_range("degree", degree, 0, n)
+    root = degree**0.5
+    _check_range("graph_signal", graph_signal, -root, root)
+    _check_range("feature_signal", feature_signal, 0, 1e9)
+    p_in, p_out = (degree + graph_signal * root) / n, (degree - graph_signal * root) / n
+    if max(p_in, p_out) > 1:
+        raise OptionError(
+            f"degree {degree} and graph_signal {graph_signal} make {max(p_in, p_out):.3g} the "
+            f"probability of an edge; expected at most 1"
+        )
+    rng = _generator(seed)
+    labels = rng.integers(0, 2, n)
+    members = [np.flatnonzero(labels == label) for label in (0, 1)]
+    data = undirected_data(*_planted_pairs(rng, members, p_in, p_out), n)
+    direction = rng.standard_normal(features) / features**0.5
+    x = rng.standard_normal((n, features)) / features**0.5
+    x += (feature_signal / n) ** 0.5 * np.outer(2 * labels - 1, direction)
+    data.x = torch.from_numpy(x).to(torch.float32)
+    data.y = torch.from_numpy(labels)
+    data.update(random_masks(n, seed=seed))
+    return data
+
+
+def _planted_pairs(
+    rng: np.random.Generator, members: list[Ints], p_in: float, p_out: float
+) -> tuple[Ints, Ints]:
+    """Both ends of every edge: one with `p_in` inside a block, with `p_out` between two."""
+    heads, tails = [], []
+    for a, b in itertools.combinations_with_replacement(range(len(members)), 2):
+        height, width = members[a].size, members[b].size
+        cells = _bernoulli_positions(rng, height * width, p_in if a == b else p_out)
+        rows, columns = np.divmod(cells, max(width, 1))
+        once = (rows < columns) if a == b else slice(None)
+        heads.append(members[a][rows[once]])
+        tails.append(members[b][columns[once]])
+    return np.concatenate(heads), np.concatenate(tails)
 
 
 def _bernoulli_positions(rng: np.random.Generator, size: int, p: float) -> NDArray[np.int64]:

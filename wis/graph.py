@@ -1,20 +1,24 @@
-"""The undirected graph that every method works on.
+"""The graphs that every method works on, undirected and directed.
 
 PyTorch Geometric stores arcs: columns of `edge_index`, in any order, perhaps one-way, repeated, or
 loops. The thesis sparsifies edges: unordered pairs of different vertices (Section 5.2.1, where
 every vertex is given exactly one self-loop that is never removed). `UndirectedGraph` is the bridge:
 the edges in one canonical order, so that nothing depends on the order of the arcs, and for each arc
 the edge it is part of, so that a removed edge takes all its arcs along.
+
+In `DirectedGraph` (Appendix D.2) the edges are the distinct arcs: (u, v) and (v, u) are two edges,
+each removed without the other. All else is the same, so what both can do is in `CanonicalGraph`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -31,14 +35,14 @@ MAX_NUM_NODES = 3_037_000_499  # u * n + v must fit in int64
 
 
 @dataclass(frozen=True, eq=False)
-class UndirectedGraph:
+class CanonicalGraph(ABC):
     """The edges of a graph in canonical order, and the arcs that they came from.
 
     Attributes:
         num_nodes: Number n of vertices; ids run from 0 to n - 1. For a HeteroData, the vertices of
             all types in the order of `node_types`.
-        edges: int64 tensor of shape [2, m], each column u < v, columns sorted by (u, v), no
-            repeats. The position of a column is its edge id.
+        edges: int64 tensor of shape [2, m], no repeats, columns sorted by (u, v). The position of a
+            column is its edge id.
         arcs: int64 tensors of shape [2, num_arcs], one for each edge store, vertex ids as in
             `edges`.
     """
@@ -46,6 +50,16 @@ class UndirectedGraph:
     num_nodes: int
     edges: Tensor
     arcs: tuple[Tensor, ...] = ()
+
+    directed: ClassVar[bool]
+    noun: ClassVar[str]
+    """What one of its edges is called in a message."""
+    _prefix: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        """One int64 per pair, the same for pairs that are one edge, in the order of the list."""
 
     @property
     def num_edges(self) -> int:
@@ -68,14 +82,9 @@ class UndirectedGraph:
         return tuple(self.edge_ids(arcs) for arcs in self.arcs)
 
     @cached_property
-    def degree(self) -> Tensor:
-        """int64 tensor of shape [n]: neighbours of each vertex, itself not counted."""
-        return torch.bincount(self.edges.reshape(-1), minlength=self.num_nodes)
-
-    @cached_property
     def fingerprint(self) -> str:
         """Hexadecimal digest of n and the canonical edges, the same on any machine."""
-        digest = hashlib.sha256(f"wis-graph-1 {self.num_nodes} {self.num_edges} ".encode())
+        digest = hashlib.sha256(f"{self._prefix} {self.num_nodes} {self.num_edges} ".encode())
         for endpoint in self.edges.cpu():
             digest.update(np.ascontiguousarray(endpoint.numpy(), dtype="<i8").data)
         return digest.hexdigest()[:32]
@@ -84,7 +93,8 @@ class UndirectedGraph:
         """Look up edges by their endpoints.
 
         Args:
-            pairs: int64 tensor of shape [2, k]; either endpoint may come first.
+            pairs: int64 tensor of shape [2, k]. Either endpoint may come first in an undirected
+                graph; in a directed one a pair is an arc from the first to the second.
 
         Returns:
             int64 tensor of shape [k]: edge ids, -1 where the graph has no such edge (or u = v).
@@ -92,37 +102,42 @@ class UndirectedGraph:
         """
         if self.num_edges == 0:
             return torch.full((pairs.size(1),), -1, dtype=torch.int64, device=pairs.device)
-        keys = _keys(pairs, self.num_nodes)
+        keys = self._keys(pairs, self.num_nodes)
         position = searchsorted(self._sorted_keys, keys).clamp_(max=self.num_edges - 1)
         return torch.where(self._sorted_keys[position] == keys, position, -1)
 
     @cached_property
     def _sorted_keys(self) -> Tensor:
-        return _keys(self.edges, self.num_nodes)
+        return self._keys(self.edges, self.num_nodes)
 
-    def to(self, device: torch.device | str) -> UndirectedGraph:
+    def to(self, device: torch.device | str) -> Self:
         """The same graph on another device."""
-        return UndirectedGraph(
-            self.num_nodes, self.edges.to(device), tuple(arcs.to(device) for arcs in self.arcs)
-        )
+        arcs = tuple(arcs.to(device) for arcs in self.arcs)
+        return type(self)(self.num_nodes, self.edges.to(device), arcs)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """The graph without vertices."""
+        return cls(0, torch.empty((2, 0), dtype=torch.int64))
 
     @classmethod
     def from_any(
-        cls, graph: Data | HeteroData | Tensor | UndirectedGraph, num_nodes: int | None = None
-    ) -> UndirectedGraph:
+        cls, graph: Data | HeteroData | Tensor | CanonicalGraph, num_nodes: int | None = None
+    ) -> Self:
         """Canonicalise a PyG object or an `edge_index`.
 
         Args:
             graph: A `Data`, a `HeteroData` (walk indices are those of the union of its edge types),
-                an integer tensor of shape [2, num_arcs], or an `UndirectedGraph`, which is returned
-                as it is.
+                an integer tensor of shape [2, num_arcs], or a canonical graph, which is returned as
+                it is if it is of this class.
             num_nodes: Number of vertices, for a bare `edge_index` only; the largest id + 1 if not
                 given.
 
         Raises:
             GraphFormatError: The graph is not one: wrong shape or dtype, ids that are negative or
                 not below `num_nodes`.
-            OptionError: `num_nodes` is given for an object that knows its own.
+            OptionError: `num_nodes` is given for an object that knows its own, or a canonical graph
+                of the other class has edges but no arcs.
 
         Cost: one sort of the arcs.
         """
@@ -130,8 +145,10 @@ class UndirectedGraph:
             return cls.from_arcs([graph], num_nodes)
         if num_nodes is not None:
             raise OptionError("num_nodes is for a bare edge_index; this graph has its own")
-        if isinstance(graph, UndirectedGraph):
+        if isinstance(graph, cls):
             return graph
+        if isinstance(graph, CanonicalGraph):
+            return cls._from_other(graph)
         if not hasattr(graph, "edge_stores"):
             raise GraphFormatError(
                 f"got a {type(graph).__name__}; expected a PyG Data or HeteroData, or an "
@@ -149,7 +166,7 @@ class UndirectedGraph:
         num_nodes: int | None = None,
         *,
         names: Iterable[str] | None = None,
-    ) -> UndirectedGraph:
+    ) -> Self:
         """Canonicalise lists of arcs over one set of vertices.
 
         Args:
@@ -169,7 +186,103 @@ class UndirectedGraph:
             num_nodes = max((int(part.max()) + 1 for part in parts if part.numel()), default=0)
         if num_nodes > MAX_NUM_NODES:
             raise GraphFormatError(f"{num_nodes} vertices; at most {MAX_NUM_NODES} are supported")
-        return cls(num_nodes, _canonical_edges(parts, num_nodes), parts)
+        return cls(num_nodes, cls._canonical_edges(parts, num_nodes), parts)
+
+    @classmethod
+    def _from_other(cls, graph: CanonicalGraph) -> Self:
+        if graph.num_edges and not graph.arcs:
+            raise OptionError(
+                f"this {type(graph).__name__} has edges only and its arcs are needed; make it with "
+                f"from_any, or pass the edge_index"
+            )
+        return cls.from_arcs(graph.arcs, graph.num_nodes)
+
+    @classmethod
+    def _canonical_edges(cls, parts: tuple[Tensor, ...], num_nodes: int) -> Tensor:
+        device = parts[0].device if parts else torch.device("cpu")
+        proper = [cls._keys(part[:, part[0] != part[1]], num_nodes) for part in parts]
+        keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
+        keys = sort_values(keys)
+        first = torch.ones_like(keys, dtype=torch.bool)
+        first[1:] = keys[1:] != keys[:-1]
+        keys = keys[first]
+        edges = torch.empty((2, keys.numel()), dtype=torch.int64, device=device)
+        if keys.numel():
+            torch.div(keys, num_nodes, rounding_mode="floor", out=edges[0])
+            torch.remainder(keys, num_nodes, out=edges[1])
+        return edges
+
+
+@dataclass(frozen=True, eq=False)
+class UndirectedGraph(CanonicalGraph):
+    """A graph whose edges are unordered pairs: each column of `edges` has u < v.
+
+    Both arcs of a pair, and all their repeats, are one edge. See `CanonicalGraph`.
+    """
+
+    directed: ClassVar[bool] = False
+    noun: ClassVar[str] = "edge"
+    _prefix: ClassVar[str] = "wis-graph-1"
+
+    @staticmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        low, high = torch.minimum(pairs[0], pairs[1]), torch.maximum(pairs[0], pairs[1])
+        return low.mul_(num_nodes).add_(high)
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """int64 tensor of shape [n]: neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges.reshape(-1), minlength=self.num_nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class DirectedGraph(CanonicalGraph):
+    """A graph whose edges are its distinct arcs from u to v, u != v (Appendix D.2).
+
+    Repeats of an arc are one edge; an arc and its reverse are two. See `CanonicalGraph`.
+    """
+
+    directed: ClassVar[bool] = True
+    noun: ClassVar[str] = "arc"
+    _prefix: ClassVar[str] = "wis-directed-graph-1"
+
+    @staticmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        return pairs[0].mul(num_nodes).add_(pairs[1])
+
+    @cached_property
+    def in_degree(self) -> Tensor:
+        """int64 tensor of shape [n]: incoming neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges[1], minlength=self.num_nodes)
+
+    @cached_property
+    def out_degree(self) -> Tensor:
+        """int64 tensor of shape [n]: outgoing neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges[0], minlength=self.num_nodes)
+
+
+def canonical_graph(
+    graph: Data | HeteroData | Tensor | CanonicalGraph,
+    num_nodes: int | None = None,
+    *,
+    directed: bool = False,
+) -> UndirectedGraph | DirectedGraph:
+    """The `DirectedGraph` of a graph if so wanted, or if it is one already; else the undirected.
+
+    Args:
+        graph: See `CanonicalGraph.from_any`.
+        num_nodes: See there.
+        directed: Whether each distinct arc is an edge of its own.
+
+    Raises:
+        GraphFormatError: See there.
+        OptionError: See there; or `directed` is no truth value.
+    """
+    if not isinstance(directed, (bool, np.bool_)):
+        raise OptionError(f"directed is {directed!r}; expected True or False")
+    if directed or isinstance(graph, DirectedGraph):
+        return DirectedGraph.from_any(graph, num_nodes)
+    return UndirectedGraph.from_any(graph, num_nodes)
 
 
 def edge_stores(data: Data | HeteroData) -> list[Any]:
@@ -271,23 +384,3 @@ def _checked_arcs(arcs: Tensor, num_nodes: int | None, name: str) -> Tensor:
     if num_nodes is not None and num_nodes < 0:
         raise GraphFormatError(f"num_nodes is {num_nodes}; it cannot be negative")
     return arcs
-
-
-def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
-    """One int64 per pair, equal for (u, v) and (v, u), in the order of the canonical list."""
-    return torch.minimum(pairs[0], pairs[1]).mul_(num_nodes).add_(torch.maximum(pairs[0], pairs[1]))
-
-
-def _canonical_edges(parts: tuple[Tensor, ...], num_nodes: int) -> Tensor:
-    device = parts[0].device if parts else torch.device("cpu")
-    proper = [_keys(part[:, part[0] != part[1]], num_nodes) for part in parts]
-    keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
-    keys = sort_values(keys)
-    first = torch.ones_like(keys, dtype=torch.bool)
-    first[1:] = keys[1:] != keys[:-1]
-    keys = keys[first]
-    edges = torch.empty((2, keys.numel()), dtype=torch.int64, device=device)
-    if keys.numel():
-        torch.div(keys, num_nodes, rounding_mode="floor", out=edges[0])
-        torch.remainder(keys, num_nodes, out=edges[1])
-    return edges

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 
 GAP = 0.4
 """Space around a component; a component of k vertices has the side √k."""
@@ -20,7 +20,7 @@ DOT = 0.1
 """Side of an isolated vertex, so that many of them stay a small field."""
 
 
-def vertex_positions(graph: UndirectedGraph, seed: int) -> np.ndarray:
+def vertex_positions(graph: CanonicalGraph, seed: int) -> np.ndarray:
     """Lay a graph out.
 
     Args:

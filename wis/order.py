@@ -21,8 +21,9 @@ from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.cut import drop_edges
+from wis.edge_types import edges_to_go
 from wis.errors import GraphFileError, GraphFormatError, OptionError, OrderMismatchError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.protections import Protections
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ class Provenance:
         method: Name in the table of methods.
         options: Its options as they were resolved, such as the engine that ``"auto"`` stood for.
         seed: The seed of its randomness, None for a method without any.
-        fingerprint: `UndirectedGraph.fingerprint` of the graph.
+        fingerprint: `CanonicalGraph.fingerprint` of the graph.
         versions: Versions of wis, torch, numpy and Python.
         protections: What had to stay (see `wis.protections`).
         num_removable: Number of edges that can go with these protections, None without any.
+        directed: Whether the edges are arcs (see `wis.DirectedGraph`).
     """
 
     method: str
@@ -53,10 +55,13 @@ class Provenance:
     versions: Mapping[str, str] = field(default_factory=lambda: _versions())
     protections: Protections = field(default_factory=Protections)
     num_removable: int | None = None
+    directed: bool = False
 
     def as_header(self) -> dict[str, Any]:
-        """What goes into the header of an order file; fields of protections only if there are."""
+        """What goes into the header of an order file; what is off by default only if it is on."""
         header = asdict(self)
+        if not self.directed:
+            del header["directed"]
         if not self.protections:
             del header["protections"], header["num_removable"]
         return header
@@ -69,6 +74,8 @@ class Provenance:
             TypeError: It is damaged.
             ValueError: It contradicts the number of edges.
         """
+        if "directed" in header and not isinstance(header["directed"], bool):
+            raise ValueError(f"directed is {header['directed']!r}")
         if "protections" not in header:
             return cls(**header)
         protections = Protections.from_header(header["protections"], num_edges)
@@ -110,12 +117,17 @@ class RemovalOrder:
 
     def __repr__(self) -> str:
         protections = self.provenance.protections
-        protected = f", protections={protections.describe()!r}" if protections else ""
+        protected = f", protections={protections.describe(self.noun)!r}" if protections else ""
         return (
-            f"RemovalOrder({len(self)} of {self.num_edges} edges, {self.num_nodes} vertices, "
-            f"method={self.provenance.method!r}, options={dict(self.provenance.options)}"
-            f"{protected})"
+            f"RemovalOrder({len(self)} of {self.num_edges} {self.noun}s, "
+            f"{self.num_nodes} vertices, method={self.provenance.method!r}, "
+            f"options={dict(self.provenance.options)}{protected})"
         )
+
+    @property
+    def noun(self) -> str:
+        """What one of its edges is called: ``"edge"``, or ``"arc"`` for a directed graph."""
+        return DirectedGraph.noun if self.provenance.directed else UndirectedGraph.noun
 
     def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
         """Number of edges that a cut takes away.
@@ -124,14 +136,15 @@ class RemovalOrder:
             OptionError: The amount is impossible, or more than this order covers.
             ProtectionError: It is more than the order's protections allow.
         """
-        count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep)
+        count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep, noun=self.noun)
         removable = self.provenance.num_removable
         if removable is not None:
-            self.provenance.protections.check_enough(count, removable, self.num_edges)
+            protections = self.provenance.protections
+            protections.check_enough(count, removable, self.num_edges, self.noun)
         if count > len(self):
             raise OptionError(
-                f"the cut needs {count} edges, but the order was stopped after {len(self)} of "
-                f"{self.num_edges}; compute it without count"
+                f"the cut needs {count} {self.noun}s, but the order was stopped after {len(self)} "
+                f"of {self.num_edges}; compute it without count"
             )
         return count
 
@@ -143,8 +156,11 @@ class RemovalOrder:
         keep: Amount | None = None,
         num_nodes: int | None = None,
         edge_attrs: Iterable[str] = (),
+        per_type: bool = False,
     ) -> Any:
         """Cut the graph: take away the first edges of this order, with all their arcs.
+
+        An order that was made with ``directed=True`` takes arcs, each without its reverse.
 
         Args:
             data: The graph that the order was made for; it is not changed.
@@ -153,6 +169,7 @@ class RemovalOrder:
             num_nodes: Number of vertices, for a bare `edge_index` only.
             edge_attrs: Attributes that are edge-level whatever their length suggests (see
                 `wis.cut`).
+            per_type: Take the same fraction of the edges of each type (see `wis.edge_types`).
 
         Returns:
             An object of the same type. Vertex data, edge attributes of the surviving arcs, their
@@ -160,30 +177,60 @@ class RemovalOrder:
 
         Raises:
             OrderMismatchError: `data` is another graph.
-            OptionError: The amount is impossible, or more than this order covers.
+            OptionError: The amount is impossible, or more than this order covers; or `per_type` is
+                wanted of a graph without edge types.
             ProtectionError: It is more than the order's protections allow.
         """
+        graph = self.graph_of(data, num_nodes)
+        self.check_made_for(graph)
+        steps = self.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
+        return self.cut(data, graph, steps, edge_attrs=edge_attrs)
+
+    def graph_of(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
+        """Canonical form of the graph that the order was made for: directed or not, as it is."""
         if isinstance(data, Tensor) and num_nodes is None:
             num_nodes = self.num_nodes
-        graph = UndirectedGraph.from_any(data, num_nodes)
-        self.check_made_for(graph)
-        count = self.num_removed(remove=remove, keep=keep)
-        return self.cut(data, graph, count, edge_attrs=edge_attrs)
+        kind = DirectedGraph if self.provenance.directed else UndirectedGraph
+        return kind.from_any(data, num_nodes)
+
+    def steps_of_cut(
+        self,
+        data: Any,
+        graph: CanonicalGraph,
+        *,
+        remove: Amount | None = None,
+        keep: Amount | None = None,
+        per_type: bool = False,
+    ) -> Tensor:
+        """Which steps of the order a cut takes: positions, ascending, int64 [N] on the CPU.
+
+        The first N, or with `per_type` the first of each class of edges. Raises as `apply` does.
+        """
+        if per_type:
+            return edges_to_go(self, data, graph, remove=remove, keep=keep)
+        return torch.arange(self.num_removed(remove=remove, keep=keep))
 
     def cut(
-        self, data: Any, graph: UndirectedGraph, count: int, *, edge_attrs: Iterable[str] = ()
+        self, data: Any, graph: CanonicalGraph, steps: Tensor, *, edge_attrs: Iterable[str] = ()
     ) -> Any:
-        """`apply` for a graph that is known to match: drop the first `count` edges from `data`."""
+        """`apply` for a graph that is known to match: drop the edges of these steps from `data`."""
         removed = torch.zeros(graph.num_edges, dtype=torch.bool, device=graph.device)
-        removed[graph.edge_ids(self.edges[:, :count].to(graph.device))] = True
+        removed[graph.edge_ids(self.edges[:, steps].to(graph.device))] = True
         return drop_edges(data, graph, removed, edge_attrs=edge_attrs)
 
-    def check_made_for(self, graph: UndirectedGraph) -> None:
+    def check_made_for(self, graph: CanonicalGraph) -> None:
         """Raise `OrderMismatchError` unless this order was made for `graph`."""
+        if self.provenance.directed != graph.directed:
+            kinds = ("a directed", "an undirected")
+            raise OrderMismatchError(
+                f"the order was made for {kinds[graph.directed]} graph and this is "
+                f"{kinds[not graph.directed]} one: compute a new order"
+            )
         if (self.num_nodes, self.num_edges) != (graph.num_nodes, graph.num_edges):
             raise OrderMismatchError(
                 f"the order was made for a graph of {self.num_nodes} vertices and {self.num_edges} "
-                f"edges; this one has {graph.num_nodes} and {graph.num_edges}: compute a new order"
+                f"{self.noun}s; this one has {graph.num_nodes} and {graph.num_edges}: "
+                "compute a new order"
             )
         if self.provenance.fingerprint != graph.fingerprint:
             raise OrderMismatchError(
@@ -258,7 +305,7 @@ class RemovalOrder:
                 raise ValueError(f"format {header['format']} version {header['version']}")
             n, m = int(header["num_nodes"]), int(header["num_edges"])
             provenance = Provenance.from_header(header["provenance"], m)
-            _check_edges(edges, n, m)
+            _check_edges(edges, n, m, directed=provenance.directed)
         except (KeyError, TypeError, ValueError) as error:
             raise GraphFormatError(
                 f"{path}: damaged order file, or one of a newer wis: {error}"
@@ -271,13 +318,15 @@ class RemovalOrder:
         )
 
 
-def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int) -> None:
+def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed: bool) -> None:
     if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind != "i":
         raise ValueError(f"edges have shape {edges.shape} and dtype {edges.dtype}")
     if edges.shape[1] > num_edges:
         raise ValueError(f"{edges.shape[1]} edges in the order, {num_edges} in the graph")
-    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes or (edges[0] >= edges[1]).any()):
-        raise ValueError(f"edges must be pairs u < v of ids from 0 to {num_nodes - 1}")
+    unlike = edges[0] == edges[1] if directed else edges[0] >= edges[1]
+    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes or unlike.any()):
+        pairs = "arcs between different ids" if directed else "pairs u < v of ids"
+        raise ValueError(f"edges must be {pairs} from 0 to {num_nodes - 1}")
     keys = np.sort(edges[0].astype(np.int64) * num_nodes + edges[1])
     if (keys[1:] == keys[:-1]).any():
         raise ValueError("an edge occurs twice")

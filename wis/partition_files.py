@@ -31,7 +31,7 @@ import numpy as np
 from torch import Tensor
 
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.partitions import Item
 
 COLUMNS = ["partition", "vertex", "target"]
@@ -50,9 +50,9 @@ class VertexIds:
     names: Mapping[str, int]
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, data: Any = None) -> VertexIds:
+    def of(cls, graph: CanonicalGraph, data: Any = None) -> VertexIds:
         """Those of a graph, with the names that its `Data` may have in the attribute ``name``."""
-        if data is None or isinstance(data, (Tensor, UndirectedGraph)):
+        if data is None or isinstance(data, (Tensor, CanonicalGraph)):
             return cls(graph.num_nodes, {})
         from wis.io.graph_file import names_in
 

@@ -9,6 +9,9 @@ boundary to anywhere, for graph prediction, or to one target t, for vertex predi
   ``communities:number=10``, ``attribute:y``, ``cuts:number=8``,
 - or as a file of them, see `wis.partition_files`.
 
+In a directed graph the choices go by its arcs without their directions; what counts then are the
+directed boundary and the walks along arcs.
+
 A partition that no edge crosses has walk index 0 whatever goes. The choices leave those out, except
 for ``singletons``, which Algorithm 1 takes as they are: an entry that is 0 for good would leave the
 ARGMAX ``min`` nothing to compare.
@@ -30,7 +33,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import OptionError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 
 Ints = NDArray[np.int64]
 Item = tuple[Ints, int | None]
@@ -83,7 +86,7 @@ class Partitions:
             inside[subset, column] = True
         return inside
 
-    def check_made_for(self, graph: UndirectedGraph) -> None:
+    def check_made_for(self, graph: CanonicalGraph) -> None:
         """Raise `OptionError` if a vertex is none of the graph's."""
         targets = np.array([t for t in self.targets if t is not None], dtype=np.int64)
         ids = np.concatenate([targets, *self.subsets])
@@ -95,7 +98,7 @@ class Partitions:
 
 
 def resolve_partitions(
-    partitions: Any, graph: UndirectedGraph, *, data: Any = None, seed: int = 0
+    partitions: Any, graph: CanonicalGraph, *, data: Any = None, seed: int = 0
 ) -> Partitions:
     """The partitions that a list, a name or a file stands for.
 
@@ -162,12 +165,12 @@ def canonical_choice(partitions: str) -> str:
     return f"{name}:{given}" if given else name
 
 
-def singletons(graph: UndirectedGraph, data: Any, seed: int) -> Iterator[Item]:
+def singletons(graph: CanonicalGraph, data: Any, seed: int) -> Iterator[Item]:
     """({t}, t) for every vertex t: the choice that makes General WIS (L-1)-WIS (Algorithm 1)."""
     return ((np.array([t]), t) for t in range(graph.num_nodes))
 
 
-def balls(graph: UndirectedGraph, data: Any, seed: int, *, k: int = 1) -> Iterator[Item]:
+def balls(graph: CanonicalGraph, data: Any, seed: int, *, k: int = 1) -> Iterator[Item]:
     """(B, t) for every vertex t, with B the vertices at most `k` steps from it; 0 is singletons."""
     from scipy.sparse import csr_array
 
@@ -184,7 +187,7 @@ def balls(graph: UndirectedGraph, data: Any, seed: int, *, k: int = 1) -> Iterat
 
 
 def communities(
-    graph: UndirectedGraph, data: Any, seed: int, *, number: int = 0, resolution: float = 1.0
+    graph: CanonicalGraph, data: Any, seed: int, *, number: int = 0, resolution: float = 1.0
 ) -> Iterator[Item]:
     """Communities by Louvain's method, largest first: the `number` largest, or all if that is 0."""
     import networkx as nx
@@ -196,13 +199,13 @@ def communities(
     return ((np.array(part), None) for part in subsets[: number or None])
 
 
-def attribute(graph: UndirectedGraph, data: Any, seed: int, *, name: str) -> Iterator[Item]:
+def attribute(graph: CanonicalGraph, data: Any, seed: int, *, name: str) -> Iterator[Item]:
     """The vertices of each value of a vertex attribute of integers, such as the labels ``y``."""
     values = _attribute(graph, data, name)
     return ((np.flatnonzero(values == value), None) for value in np.unique(values))
 
 
-def cuts(graph: UndirectedGraph, data: Any, seed: int, *, number: int = 8) -> Iterator[Item]:
+def cuts(graph: CanonicalGraph, data: Any, seed: int, *, number: int = 8) -> Iterator[Item]:
     """Half of the vertices, rounded down, drawn uniformly at random; `number` times."""
     rng, n = np.random.default_rng(seed), graph.num_nodes
     return ((np.sort(rng.permutation(n)[: n // 2]), None) for _ in range(number))
@@ -215,7 +218,7 @@ CHOICES: dict[str, Choice] = {
 LEAST = {"k": 0, "number": 0, "resolution": 0.0}
 
 
-def _choose(spec: str, graph: UndirectedGraph, data: Any, seed: int) -> Partitions:
+def _choose(spec: str, graph: CanonicalGraph, data: Any, seed: int) -> Partitions:
     name, parameters = _parse(spec)
     items: Iterable[Item] = CHOICES[name](graph, data, seed, **parameters)
     if name != "singletons":
@@ -227,7 +230,7 @@ def _choose(spec: str, graph: UndirectedGraph, data: Any, seed: int) -> Partitio
     return Partitions.of(canonical_choice(spec), items)
 
 
-def _crossed(graph: UndirectedGraph, partitions: Partitions) -> list[bool]:
+def _crossed(graph: CanonicalGraph, partitions: Partitions) -> list[bool]:
     """For each partition whether an edge crosses it."""
     u, v = graph.edges.cpu().numpy()
     inside, found = np.zeros(graph.num_nodes, dtype=bool), []
@@ -273,9 +276,9 @@ def _number(spec: str, key: str, text: str, kind: type[int] | type[float]) -> in
     return number
 
 
-def _attribute(graph: UndirectedGraph, data: Any, name: str) -> Ints:
+def _attribute(graph: CanonicalGraph, data: Any, name: str) -> Ints:
     """A vertex attribute as an array of integers, [n]."""
-    if data is None or isinstance(data, (Tensor, UndirectedGraph)):
+    if data is None or isinstance(data, (Tensor, CanonicalGraph)):
         raise OptionError(f"partitions 'attribute:{name}' need a PyG Data, which has attributes")
     if hasattr(data, "edge_types"):
         raise OptionError(f"partitions 'attribute:{name}' need a Data with one type of vertices")

@@ -2,9 +2,10 @@
 
 A small graph is drawn twice in one layout, that of the graph before, with the edges that go in
 colour. Of a large one a drawing shows nothing, so its degree distributions are drawn instead, as
-the share of vertices of at least each degree, on logarithmic axes, beside a table of counts.
-matplotlib is imported when it is needed and only through its figure objects, so that no window
-opens and no global state changes.
+the share of vertices of at least each degree, on logarithmic axes, beside a table of counts. Where
+arcs went (``directed``), arcs are drawn as arrows, bent so that an arc and its reverse lie side by
+side, and what is said about degrees is about incoming arcs. matplotlib is imported when it is
+needed and only through its figure objects, so that no window opens and no global state changes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.errors import MissingDependencyError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
 from wis.layout import vertex_positions
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def plot_sparsification(
     *,
     force: bool = False,
     seed: int = 0,
+    directed: bool = False,
 ) -> Path:
     """Draw a graph before and after its sparsification.
 
@@ -74,6 +76,7 @@ def plot_sparsification(
         path: Where the picture goes: `.png`, `.svg` or `.pdf`.
         force: Replace a file that is already there.
         seed: Seed of the layout.
+        directed: Whether arcs are drawn, each for itself, instead of edges.
 
     Returns:
         The path.
@@ -88,7 +91,10 @@ def plot_sparsification(
 
     path = Path(path)
     check_can_plot(path)
-    graphs = UndirectedGraph.from_any(before), UndirectedGraph.from_any(after)
+    graphs = (
+        canonical_graph(before, directed=directed),
+        canonical_graph(after, directed=directed),
+    )
     if graphs[0].num_nodes <= MAX_DRAWN_VERTICES and graphs[0].num_edges <= MAX_DRAWN_EDGES:
         figure = _drawings(*graphs, vertex_classes(before, graphs[0].num_nodes), seed)
     else:
@@ -117,8 +123,8 @@ def vertex_classes(data: Any, num_nodes: int) -> tuple[np.ndarray, list[str]] | 
 
 
 def _drawings(
-    before: UndirectedGraph,
-    after: UndirectedGraph,
+    before: CanonicalGraph,
+    after: CanonicalGraph,
     classes: tuple[np.ndarray, list[str]] | None,
     seed: int,
 ) -> Figure:
@@ -129,20 +135,31 @@ def _drawings(
     position = vertex_positions(before, seed)
     removed = after.edge_ids(before.edges).numpy() < 0
     edges = before.edges.numpy()
-    _draw_edges(left, position, edges[:, ~removed], KEPT, 0.6)
-    _draw_edges(left, position, edges[:, removed], REMOVED, 0.6)
-    _draw_edges(right, position, edges[:, ~removed], KEPT, 0.9)
+    draw = _draw_arcs if before.directed else _draw_edges
+    draw(left, position, edges[:, ~removed], KEPT, 0.6)
+    draw(left, position, edges[:, removed], REMOVED, 0.6)
+    draw(right, position, edges[:, ~removed], KEPT, 0.9)
     for axes, graph in ((left, before), (right, after)):
-        _draw_vertices(axes, position, graph.degree.numpy(), classes)
+        _draw_vertices(axes, position, _degree(graph), classes)
     num_removed = int(removed.sum())
-    left.set_title(f"Before: {_edges(before.num_edges)}", color=INK)
-    right.set_title(f"After: {_edges(after.num_edges)}, {num_removed:,} removed", color=INK)
-    _add_legend(figure, classes, has_removed=num_removed > 0)
+    left.set_title(f"Before: {_edges(before)}", color=INK)
+    right.set_title(f"After: {_edges(after)}, {num_removed:,} removed", color=INK)
+    _add_legend(figure, classes, before, has_removed=num_removed > 0)
     return figure
 
 
-def _edges(count: int) -> str:
-    return "1 edge" if count == 1 else f"{count:,} edges"
+def _edges(graph: CanonicalGraph) -> str:
+    count = graph.num_edges
+    return f"1 {graph.noun}" if count == 1 else f"{count:,} {graph.noun}s"
+
+
+def _degree(graph: CanonicalGraph) -> np.ndarray:
+    """Neighbours of each vertex; incoming ones of a directed graph."""
+    if isinstance(graph, DirectedGraph):
+        degree: np.ndarray = graph.in_degree.cpu().numpy()
+        return degree
+    assert isinstance(graph, UndirectedGraph)
+    return np.asarray(graph.degree.cpu().numpy())
 
 
 def _draw_edges(
@@ -155,6 +172,30 @@ def _draw_edges(
     axes.add_collection(
         LineCollection(list(segments), colors=colour, linewidths=width, alpha=opacity, zorder=1)
     )
+
+
+def _draw_arcs(
+    axes: Axes, position: np.ndarray, arcs: np.ndarray, colour: str, opacity: float
+) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    width = float(np.clip(12 / max(1, arcs.shape[1]) ** 0.5, 0.4, 1.4))
+    for tail, head in position[arcs.T].tolist():
+        axes.add_patch(
+            FancyArrowPatch(
+                tail,
+                head,
+                arrowstyle="-|>",
+                connectionstyle="arc3,rad=0.15",
+                mutation_scale=7,
+                shrinkA=2,
+                shrinkB=4,
+                linewidth=width,
+                color=colour,
+                alpha=opacity,
+                zorder=1,
+            )
+        )
 
 
 def _draw_vertices(
@@ -182,13 +223,17 @@ def _draw_vertices(
 
 
 def _add_legend(
-    figure: Figure, classes: tuple[np.ndarray, list[str]] | None, *, has_removed: bool
+    figure: Figure,
+    classes: tuple[np.ndarray, list[str]] | None,
+    graph: CanonicalGraph,
+    *,
+    has_removed: bool,
 ) -> None:
     from matplotlib.lines import Line2D
 
-    marks = [Line2D([], [], color=KEPT, label="edge that stays")]
+    marks = [Line2D([], [], color=KEPT, label=f"{graph.noun} that stays")]
     if has_removed:
-        marks.append(Line2D([], [], color=REMOVED, label="edge that goes"))
+        marks.append(Line2D([], [], color=REMOVED, label=f"{graph.noun} that goes"))
     for colour, name in zip(CLASS_COLOURS, classes[1] if classes else [], strict=False):
         marks.append(Line2D([], [], color=colour, marker="o", linestyle="", label=name))
     figure.legend(
@@ -197,22 +242,27 @@ def _add_legend(
         ncols=min(6, len(marks)),
         frameon=False,
         labelcolor=INK,
-        title="Area of a vertex: its degree",
+        title=f"Area of a vertex: its {_degree_name(graph)}",
         title_fontsize="small",
     )
 
 
-def _distributions(before: UndirectedGraph, after: UndirectedGraph) -> Figure:
+def _degree_name(graph: CanonicalGraph) -> str:
+    return "in-degree" if graph.directed else "degree"
+
+
+def _distributions(before: CanonicalGraph, after: CanonicalGraph) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     for graph, colour, label in ((before, REMOVED, "before"), (after, PLAIN, "after")):
-        degree, share = degree_ccdf(graph.degree.cpu().numpy())
+        degree, share = degree_ccdf(_degree(graph))
         left.plot(degree, share, color=colour, marker="o", markersize=3, label=label)
     if before.num_edges:
         left.set(xscale="log", yscale="log")
-    left.set(xlabel="degree d", ylabel="share of vertices of degree at least d")
+    name = _degree_name(before)
+    left.set(xlabel=f"{name} d", ylabel=f"share of vertices of {name} at least d")
     left.set_title("Degrees before and after", color=INK)
     left.grid(alpha=0.25)
     left.spines[["top", "right"]].set_visible(False)
@@ -236,7 +286,12 @@ def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[values > 0], share[values > 0]
 
 
-def _draw_table(axes: Axes, before: UndirectedGraph, after: UndirectedGraph) -> None:
+def _num_isolated(graph: CanonicalGraph) -> int:
+    """Vertices without a neighbour, in whatever direction."""
+    return graph.num_nodes - np.unique(graph.edges.cpu().numpy()).size
+
+
+def _draw_table(axes: Axes, before: CanonicalGraph, after: CanonicalGraph) -> None:
     columns = [_counts(before), _counts(after)]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
     axes.set_axis_off()
@@ -254,17 +309,19 @@ def _draw_table(axes: Axes, before: UndirectedGraph, after: UndirectedGraph) -> 
             cell.get_text().set_horizontalalignment("left")
 
 
-def _counts(graph: UndirectedGraph) -> dict[str, str]:
+def _counts(graph: CanonicalGraph) -> dict[str, str]:
     from wis.facts import component_sizes
 
     sizes = component_sizes(graph)
-    degree = graph.degree
+    degree = _degree(graph)
+    name = _degree_name(graph)
+    ends = 1 if graph.directed else 2
     return {
         "vertices": f"{graph.num_nodes:,}",
-        "edges": f"{graph.num_edges:,}",
-        "mean degree": f"{2 * graph.num_edges / max(1, graph.num_nodes):.2f}",
-        "highest degree": f"{int(degree.max()) if degree.numel() else 0:,}",
-        "isolated vertices": f"{int((degree == 0).sum()):,}",
+        f"{graph.noun}s": f"{graph.num_edges:,}",
+        f"mean {name}": f"{ends * graph.num_edges / max(1, graph.num_nodes):.2f}",
+        f"highest {name}": f"{int(degree.max(initial=0)):,}",
+        "isolated vertices": f"{_num_isolated(graph):,}",
         "components": f"{sizes.size:,}",
         "largest component": f"{int(sizes.max(initial=0)):,}",
     }

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 Progress = Callable[[int], None]
 """Called with the number of edges done so far."""
+
+Unit = Literal["items", "bytes"]
 
 PATIENCE_S = 2.0
 
@@ -24,19 +26,22 @@ def silent(done: int) -> None:
 
 
 @contextmanager
-def progress_bar(title: str, total: int, *, show: bool | None = None) -> Iterator[Progress]:
+def progress_bar(
+    title: str, total: int, *, show: bool | None = None, unit: Unit = "items"
+) -> Iterator[Progress]:
     """A bar on stderr for the duration of a `with` block.
 
     Args:
         title: What is being done.
-        total: The number at which it is finished.
+        total: The number at which it is finished; 0 if nobody knows.
         show: Draw it from the start (true), never (false), or after `PATIENCE_S` seconds if stderr
             is a terminal (None).
+        unit: What is counted; bytes are shown as kB, MB and so on.
     """
     if show is False or (show is None and not sys.stderr.isatty()):
         yield silent
         return
-    bar = _Bar(title, total, time.monotonic() + (0 if show else PATIENCE_S))
+    bar = _Bar(title, total, unit, time.monotonic() + (0 if show else PATIENCE_S))
     try:
         yield bar.update
     finally:
@@ -46,8 +51,8 @@ def progress_bar(title: str, total: int, *, show: bool | None = None) -> Iterato
 class _Bar:
     """A rich progress bar that starts late and redraws at most ten times a second."""
 
-    def __init__(self, title: str, total: int, start_at: float) -> None:
-        self.title, self.total, self.next_update = title, total, start_at
+    def __init__(self, title: str, total: int, unit: Unit, start_at: float) -> None:
+        self.title, self.total, self.unit, self.next_update = title, total, unit, start_at
         self.bar: Any = None
         self.task: Any = None
 
@@ -61,18 +66,17 @@ class _Bar:
         self.bar.update(self.task, completed=done)
 
     def _open(self) -> None:
+        from rich import progress as rich
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
 
         columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            rich.TextColumn("{task.description}"),
+            rich.BarColumn(),
+            rich.DownloadColumn() if self.unit == "bytes" else rich.MofNCompleteColumn(),
+            rich.TimeRemainingColumn(),
         )
-        self.bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task(self.title, total=self.total)
+        self.bar = rich.Progress(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task(self.title, total=self.total or None)
         self.bar.start()
 
     def close(self) -> None:

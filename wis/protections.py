@@ -12,6 +12,13 @@ holds k of the m edges, it does not depend on how many are asked for, and more t
 Self-loops are no edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
 ``keep_connected``, since the only edge of a vertex is a bridge.
 
+In a directed graph the edges are arcs. ``keep_connected`` keeps weak components: no arc goes whose
+loss would disconnect the graph in which arcs are taken without direction, so an arc whose reverse
+is still there is never a bridge. ``min_degree`` is about incoming arcs, from which a vertex of a
+graph neural network hears (Equation D.1): an arc stays if its head would fall below d of them. It
+does not look at the tail, so with ``keep_connected`` even ``min_degree=1`` is something to ask for:
+whoever is heard of need not hear. ``protect`` keeps arcs as given, not their reverses.
+
 How it is computed: an edge is a bridge at its turn exactly if it belongs to the maximum spanning
 forest of the graph at that turn, edges being as large as their turn and those that stay for good
 larger than all others; for then it is the smallest edge that may still go, and a cycle through it
@@ -38,7 +45,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import OptionError, ProtectionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
@@ -67,7 +74,7 @@ class Protections:
     @classmethod
     def of(
         cls,
-        graph: UndirectedGraph,
+        graph: CanonicalGraph,
         *,
         keep_connected: bool = False,
         min_degree: int = 0,
@@ -77,10 +84,12 @@ class Protections:
 
         Args:
             graph: The graph.
-            keep_connected: Never disconnect a component.
-            min_degree: Let no vertex fall below so many neighbours.
-            protect: Pairs of vertices, either one first, whose edges stay. In a `HeteroData` the
-                ids are those of `UndirectedGraph`; pairs of a vertex with itself are ignored.
+            keep_connected: Never disconnect a component; in a directed graph, a weak one.
+            min_degree: Let no vertex fall below so many neighbours; in a directed graph, so many
+                incoming ones.
+            protect: Pairs of vertices whose edges stay: either one first, but (u, v) is the arc
+                from u to v in a directed graph. In a `HeteroData` the ids are those of
+                `CanonicalGraph`; pairs of a vertex with itself are ignored.
 
         Raises:
             OptionError: A value is of another kind.
@@ -105,25 +114,27 @@ class Protections:
             raise ValueError(f"protected edge ids must run from 0 to {num_edges - 1}")
         return found
 
-    def describe(self) -> str:
+    def describe(self, noun: str = "edge") -> str:
         """What is protected, such as ``keep_connected, min_degree=2, 3 protected edges``."""
         number = len(self.edge_ids)
         parts = [
             "keep_connected" if self.keep_connected else "",
             f"min_degree={self.min_degree}" if self.min_degree else "",
-            f"{number} protected edge{'s' if number > 1 else ''}" if number else "",
+            f"{number} protected {noun}{'s' if number > 1 else ''}" if number else "",
         ]
         return ", ".join(filter(None, parts))
 
-    def check_enough(self, count: int, num_removable: int, num_edges: int) -> None:
+    def check_enough(
+        self, count: int, num_removable: int, num_edges: int, noun: str = "edge"
+    ) -> None:
         """Raise `ProtectionError` if more edges are to go than can."""
         if count > num_removable:
             raise ProtectionError(
-                f"only {num_removable} of {num_edges} edges can go with {self.describe()}; "
+                f"only {num_removable} of {num_edges} {noun}s can go with {self.describe(noun)}; "
                 f"{count} were asked for: remove fewer, or protect less"
             )
 
-    def removable(self, graph: UndirectedGraph, order: Tensor) -> Tensor:
+    def removable(self, graph: CanonicalGraph, order: Tensor) -> Tensor:
         """The edges of an order that can go, in that order.
 
         Args:
@@ -146,9 +157,9 @@ class Protections:
             keys = _forest_keys(graph, order.numpy(), stays)
             turns = keys % order.numel()
             stays[turns] = True
-            if self.min_degree > 1:
+            if self.min_degree > int(not graph.directed):
                 forest = _Forest.of(graph.num_nodes, ends[:, turns], keys)
-        if self.min_degree > int(self.keep_connected):
+        if self.min_degree > int(self.keep_connected and not graph.directed):
             stays = _with_min_degree(graph, ends, stays, self.min_degree, forest)
         return order[torch.from_numpy(~stays)]
 
@@ -198,8 +209,8 @@ def _array_of_pairs(protect: Iterable[tuple[int, int]]) -> NDArray[Any]:
     return array.T if array.size else array.reshape(2, 0)
 
 
-def first_non_edge(graph: UndirectedGraph, pairs: Tensor) -> tuple[int, int] | None:
-    """The first pair of different vertices that no edge joins, or of ids that are no vertices."""
+def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | None:
+    """The first pair of different vertices that is no edge, or of ids that are no vertices."""
     pairs = pairs.to(graph.device)
     known = ((pairs >= 0) & (pairs < graph.num_nodes)).all(dim=0)
     ids = graph.edge_ids(torch.where(known, pairs, 0))
@@ -210,21 +221,21 @@ def first_non_edge(graph: UndirectedGraph, pairs: Tensor) -> tuple[int, int] | N
     return u, v
 
 
-def _edge_ids(graph: UndirectedGraph, pairs: Tensor) -> Tensor:
+def _edge_ids(graph: CanonicalGraph, pairs: Tensor) -> Tensor:
     if pairs.numel() == 0:  # no look-up table for nothing
         return torch.empty(0, dtype=torch.int64)
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         raise ProtectionError(
-            f"protect holds {wrong}, which is no edge of the graph of {graph.num_nodes} vertices "
-            f"and {graph.num_edges} edges"
+            f"protect holds {wrong}, which is no {graph.noun} of the graph of {graph.num_nodes} "
+            f"vertices and {graph.num_edges} {graph.noun}s"
         )
     ids = graph.edge_ids(pairs.to(graph.device))
     return ids[ids >= 0]
 
 
 def _forest_keys(
-    graph: UndirectedGraph, order: NDArray[np.int64], stays: NDArray[np.bool_]
+    graph: CanonicalGraph, order: NDArray[np.int64], stays: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Keys of the edges of the maximum spanning forest, the largest first.
 
@@ -244,7 +255,7 @@ def _forest_keys(
 
 
 def _with_min_degree(
-    graph: UndirectedGraph,
+    graph: CanonicalGraph,
     ends: NDArray[np.int64],
     stays: NDArray[np.bool_],
     min_degree: int,
@@ -252,15 +263,16 @@ def _with_min_degree(
 ) -> NDArray[np.bool_]:
     """Walk through the order: which edges stay, by turn, beside those known to stay."""
     size = stays.size
-    degree = graph.degree.tolist()
+    degree, other = _counted_degrees(graph, ends)
     flags = bytearray(stays.tobytes())
     for start in range(0, size, _CHUNK):
-        pairs = zip(*ends[:, start : start + _CHUNK].tolist(), strict=True)
-        for turn, (u, v) in enumerate(pairs, start):
+        part = slice(start, start + _CHUNK)
+        rows = zip(*ends[:, part].tolist(), other[part].tolist(), strict=True)
+        for turn, (u, v, w) in enumerate(rows, start):
             if flags[turn]:
                 continue
-            if degree[u] > min_degree and degree[v] > min_degree:
-                degree[u] -= 1
+            if degree[w] > min_degree and degree[v] > min_degree:
+                degree[w] -= 1
                 degree[v] -= 1
                 continue
             flags[turn] = True
@@ -269,6 +281,21 @@ def _with_min_degree(
                 if left < size:  # an edge that is yet to come, and no bridge any more
                     flags[left] = False
     return np.frombuffer(flags, dtype=np.bool_)
+
+
+def _counted_degrees(
+    graph: CanonicalGraph, ends: NDArray[np.int64]
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Degrees that are limited, and whose besides the second end's counts; by turn.
+
+    In a directed graph nobody's: a counter behind the last vertex that never runs out.
+    """
+    if isinstance(graph, DirectedGraph):
+        never_low = [ends.shape[1] + graph.num_nodes + 1]
+        degree: list[int] = graph.in_degree.tolist()
+        return degree + never_low, np.full(ends.shape[1], graph.num_nodes)
+    assert isinstance(graph, UndirectedGraph)
+    return graph.degree.tolist(), ends[0]
 
 
 @dataclass

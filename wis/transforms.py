@@ -20,7 +20,7 @@ from torch_geometric.transforms import BaseTransform
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.api import sparsify
-from wis.graph import UndirectedGraph
+from wis.graph import DirectedGraph, UndirectedGraph
 from wis.methods import get_method
 from wis.protections import Pairs, check_limits, pairs_of
 
@@ -36,12 +36,14 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             text such as ``"50%"``.
         keep: What to keep instead, in the same forms.
         method: A name of `wis.available_methods`.
+        directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
+        per_type: Remove the same fraction of the edges of each type (see `wis.edge_types`).
         seed: Seed of the method's randomness; 0 if not given. Every graph is cut with the same one.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests (see
             `wis.sparsify`).
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay in every graph (see `wis.sparsify`).
         **options: The method's own, such as `walk_length=1`.
 
@@ -59,6 +61,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         *,
         keep: Amount | None = None,
         method: str = "wis",
+        directed: bool = False,
+        per_type: bool = False,
         seed: int | None = None,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
@@ -70,10 +74,12 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
         check_limits(keep_connected, min_degree)
         chosen = get_method(method)
-        chosen.resolved_options(UndirectedGraph(0, torch.empty((2, 0), dtype=torch.int64)), options)
+        chosen.resolved_options((DirectedGraph if directed else UndirectedGraph).empty(), options)
         self.remove = remove
         self.keep = keep
         self.method = chosen.name
+        self.directed = bool(directed)
+        self.per_type = bool(per_type)
         self.seed = seed
         self.device = device
         self.edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
@@ -91,6 +97,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             remove=self.remove,
             keep=self.keep,
             method=self.method,
+            directed=self.directed,
+            per_type=self.per_type,
             seed=self.seed,
             device=self.device,
             progress=False,
@@ -111,6 +119,10 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
 
     def _extras(self) -> dict[str, Any]:
         extras: dict[str, Any] = {}
+        if self.directed:
+            extras["directed"] = True
+        if self.per_type:
+            extras["per_type"] = True
         if self.seed is not None:
             extras["seed"] = self.seed
         if self.device is not None:
@@ -138,10 +150,12 @@ class WalkIndexSparsification(Sparsify):
         remove: What to take away, as in `Sparsify`.
         keep: What to keep instead.
         walk_length: L - 1 for a GNN of depth L.
+        directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
+        per_type: Remove the same fraction of the edges of each type (see `wis.edge_types`).
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay in every graph.
         **options: Further options of the method ``"wis"``, such as `batch_size`.
 
@@ -155,6 +169,8 @@ class WalkIndexSparsification(Sparsify):
         *,
         keep: Amount | None = None,
         walk_length: int = 1,
+        directed: bool = False,
+        per_type: bool = False,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
         keep_connected: bool = False,
@@ -166,6 +182,8 @@ class WalkIndexSparsification(Sparsify):
             remove,
             keep=keep,
             method="wis",
+            directed=directed,
+            per_type=per_type,
             device=device,
             edge_attrs=edge_attrs,
             keep_connected=keep_connected,

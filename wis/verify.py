@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.methods import Method, available_methods, get_method
 from wis.methods.registry import SHARED
 from wis.order import RemovalOrder
@@ -65,7 +65,7 @@ class Verified:
 
 
 def verify_order(
-    data: Data | HeteroData | Tensor | UndirectedGraph,
+    data: Data | HeteroData | Tensor | CanonicalGraph,
     order: RemovalOrder,
     method: str | None = None,
     *,
@@ -78,7 +78,8 @@ def verify_order(
 ) -> Verified:
     """Check the steps of an order against the greedy rule, whatever way ties are broken.
 
-    A protected order is computed again instead and compared.
+    A protected order is computed again instead and compared. An order of arcs (``directed=True``)
+    says so itself.
 
     Args:
         data: The graph that the order was made for: a PyG `Data` or `HeteroData`, or an
@@ -118,10 +119,9 @@ def verify_order(
         )
     if walk_length is not None:
         options["walk_length"] = walk_length
-    if isinstance(data, Tensor) and num_nodes is None:
-        num_nodes = order.num_nodes
-    graph = UndirectedGraph.from_any(data, num_nodes)
+    graph = order.graph_of(data, num_nodes)
     order.check_made_for(graph)
+    chosen.check_takes(graph)
     ids = _edge_ids(graph, order)
     source = data if vertex_data is None else vertex_data
     arguments, record = _arguments(chosen, graph, source, order, options)
@@ -142,15 +142,16 @@ def _check_own(
     same = {name: record.get(name) for name in made_by[1]}  # what is not recorded does not matter
     if (method.name, same) != made_by:
         raise OptionError(
-            f"the order is protected ({order.provenance.protections.describe()}), so it can only "
-            f"be checked against what made it: method {made_by[0]!r} with options {made_by[1]}"
+            f"the order is protected ({order.provenance.protections.describe(order.noun)}), so it "
+            f"can only be checked against what made it: method {made_by[0]!r} with options "
+            f"{made_by[1]}"
         )
     for name in arguments.keys() - method.options.keys() - set(SHARED):
         raise OptionError(f"method {method.name!r} has no option {name!r}; was it of another wis?")
 
 
 def _made_again(
-    graph: UndirectedGraph,
+    graph: CanonicalGraph,
     order: RemovalOrder,
     method: Method,
     arguments: dict[str, Any],
@@ -163,7 +164,7 @@ def _made_again(
     return order.provenance.protections.removable(graph, ids)
 
 
-def _compare(graph: UndirectedGraph, order: RemovalOrder, found: Tensor, again: Tensor) -> None:
+def _compare(graph: CanonicalGraph, order: RemovalOrder, found: Tensor, again: Tensor) -> None:
     """Raise `NotGreedyError` at the first step that differs."""
     shared = min(found.numel(), again.numel())
     differs = (found[:shared] != again[:shared]).nonzero().view(-1)
@@ -171,20 +172,20 @@ def _compare(graph: UndirectedGraph, order: RemovalOrder, found: Tensor, again: 
         return
     step = int(differs[0]) if differs.numel() else shared
     u, v = order.edges[:, step].tolist()
-    instead = "no edge can go any more"
+    instead = f"no {order.noun} can go any more"
     if step < again.numel():
-        instead = f"edge {tuple(graph.edges[:, int(again[step])].tolist())} goes"
+        instead = f"{order.noun} {tuple(graph.edges[:, int(again[step])].tolist())} goes"
     provenance = order.provenance
     raise NotGreedyError(
-        f"step {step + 1} of {len(order)} removes edge ({u}, {v}); computed again by "
-        f"{provenance.method} with {provenance.protections.describe()}, {instead} there",
+        f"step {step + 1} of {len(order)} removes {order.noun} ({u}, {v}); computed again by "
+        f"{provenance.method} with {provenance.protections.describe(order.noun)}, {instead} there",
         step=step,
         edge=(u, v),
     )
 
 
 def _arguments(
-    method: Method, graph: UndirectedGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
+    method: Method, graph: CanonicalGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the method takes, and what it records.
 
@@ -202,14 +203,16 @@ def _arguments(
     return method.prepare(graph, data, options, made.seed or 0)
 
 
-def _edge_ids(graph: UndirectedGraph, order: RemovalOrder) -> Tensor:
+def _edge_ids(graph: CanonicalGraph, order: RemovalOrder) -> Tensor:
     ids = graph.edge_ids(order.edges.to(graph.device))
     if ids.numel() and int(ids.min()) < 0:
         step = int((ids < 0).nonzero()[0])
         edge = tuple(order.edges[:, step].tolist())
-        raise OrderMismatchError(f"step {step + 1} removes {edge}, which is no edge of the graph")
+        raise OrderMismatchError(
+            f"step {step + 1} removes {edge}, which is no {order.noun} of the graph"
+        )
     if ids.numel() and int(torch.bincount(ids).max()) > 1:
-        raise OrderMismatchError("the order removes an edge twice; compute a new one")
+        raise OrderMismatchError(f"the order removes an {order.noun} twice; compute a new one")
     return ids
 
 

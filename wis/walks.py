@@ -24,9 +24,8 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from wis.arrays import sort_values
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, canonical_graph
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -37,7 +36,7 @@ DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
 def walk_index(
-    data: Data | HeteroData | Tensor | UndirectedGraph,
+    data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,
     length: int,
     *,
@@ -54,7 +53,8 @@ def walk_index(
             order; an integer tensor of shape [k] or any iterable of integers.
         length: Number of steps l of a walk, from 0 on; L - 1 for a network of depth L.
         target: Vertex id t: count only the walks that end there.
-        directed: Take the arcs as they point instead of merging both directions; see `boundary`.
+        directed: Take the arcs as they point instead of merging both directions, as is always done
+            for a `DirectedGraph`; see `boundary`.
             For directed graphs the bounds of Theorem 10 add up the counts of all lengths from 0 to
             L - 1; this is one of the summands.
         num_nodes: Number of vertices, for a bare `edge_index` only.
@@ -73,19 +73,19 @@ def walk_index(
     References:
         Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
     """
-    graph = UndirectedGraph.from_any(data, num_nodes)
+    graph = canonical_graph(data, num_nodes, directed=directed)
     members = _checked_vertices("subset", subset, graph.num_nodes)
     if not members.size:
         raise OptionError("subset is empty; expected at least one vertex id")
     steps = _checked_length(length)
     ends = None if target is None else np.array([_vertex("target", target, graph.num_nodes)])
-    arcs = _arcs(graph, directed)
-    starts = _boundary(graph.num_nodes, arcs, members, directed)
-    return _num_walks(graph.num_nodes, arcs, directed, steps, starts, ends)
+    arcs = graph.edges.cpu().numpy()
+    starts = _boundary(graph.num_nodes, arcs, members, graph.directed)
+    return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
 
 
 def boundary(
-    data: Data | HeteroData | Tensor | UndirectedGraph,
+    data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,
     *,
     directed: bool = False,
@@ -112,14 +112,14 @@ def boundary(
     References:
         C_I of Definition 11; C_I^-> of Appendix D.2.
     """
-    graph = UndirectedGraph.from_any(data, num_nodes)
+    graph = canonical_graph(data, num_nodes, directed=directed)
     members = _checked_vertices("subset", subset, graph.num_nodes)
-    found = _boundary(graph.num_nodes, _arcs(graph, directed), members, directed)
+    found = _boundary(graph.num_nodes, graph.edges.cpu().numpy(), members, graph.directed)
     return torch.from_numpy(found).to(graph.device)
 
 
 def num_walks(
-    data: Data | HeteroData | Tensor | UndirectedGraph,
+    data: Data | HeteroData | Tensor | CanonicalGraph,
     length: int,
     *,
     sources: Iterable[int] | Tensor | None = None,
@@ -152,31 +152,14 @@ def num_walks(
     References:
         Section 5.2.1 with its footnote 4; Appendix D.2.
     """
-    graph = UndirectedGraph.from_any(data, num_nodes)
+    graph = canonical_graph(data, num_nodes, directed=directed)
     steps = _checked_length(length)
     starts, ends = (
         None if given is None else _checked_vertices(name, given, graph.num_nodes)
         for name, given in (("sources", sources), ("targets", targets))
     )
-    arcs = _arcs(graph, directed)
-    return _num_walks(graph.num_nodes, arcs, directed, steps, starts, ends)
-
-
-def _arcs(graph: UndirectedGraph, directed: bool) -> np.ndarray:
-    """Edges, or the distinct arcs that are no loops: int64 [2, k], sorted by (first, second)."""
-    if not directed:
-        return graph.edges.cpu().numpy()
-    if graph.num_edges and not graph.arcs:
-        raise OptionError(
-            "directed walks need arcs, and this UndirectedGraph has edges only; "
-            "make it with UndirectedGraph.from_any or pass the edge_index"
-        )
-    proper = [arcs[:, arcs[0] != arcs[1]] for arcs in graph.arcs]
-    keys = [tails.cpu() * graph.num_nodes + heads.cpu() for tails, heads in proper]
-    if not keys:
-        return np.empty((2, 0), dtype=np.int64)
-    distinct = torch.unique_consecutive(sort_values(torch.cat(keys)))
-    return np.stack(np.divmod(distinct.numpy(), max(graph.num_nodes, 1)))
+    arcs = graph.edges.cpu().numpy()
+    return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
 
 
 def _boundary(num_nodes: int, arcs: np.ndarray, members: np.ndarray, directed: bool) -> np.ndarray:

@@ -91,6 +91,8 @@ def test_json_is_one_object_with_the_promised_keys(capsys):
         "options": {},
         "seed": 3,
         "protections": None,
+        "directed": False,
+        "per_type": False,
         "seconds": 0,
     }
     assert record["seconds"] > 0

@@ -16,13 +16,15 @@ from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graph
 import wis
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.methods import get_method, two_wis
+from wis.methods import get_method, two_wis, two_wis_front
 from wis.methods.closed_walks import ClosedWalkChanges, num_closed_walks
 from wis.methods.lazy_greedy import lazy_order
 from wis.methods.two_wis import TwoWisChanges
+from wis.methods.walk_index import two_wis_order
 from wis.methods.walk_index_certificate import MOST_STEPS
 from wis.progress import silent
 from wis.testing import odd_graph
+from wis.triangles import num_common_neighbours
 
 ENGINES = ("local", "dense")
 each_engine = pytest.mark.parametrize("engine", ENGINES)
@@ -40,6 +42,11 @@ def order_of(graph: Graph, **options: object) -> list[tuple[int, int]]:
 def ids_of(changes: object, graph: UndirectedGraph, batch_size: int = 1) -> list[int]:
     m = graph.num_edges
     return lazy_order(changes, m, m, batch_size, silent)
+
+
+def two_wis_changes(graph: UndirectedGraph) -> TwoWisChanges:
+    edges = graph.edges.numpy()
+    return TwoWisChanges(graph, num_common_neighbours(edges, graph.num_nodes))
 
 
 def by_matrix_powers(
@@ -142,8 +149,21 @@ def test_fast_path_of_2_wis_agrees_with_counting_in_balls(dense_from, few, graph
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_wis, "DENSE_FROM", dense_from)
         patch.setattr(two_wis, "FEW", few)
-        fast = ids_of(TwoWisChanges(whole), whole, batch_size)
+        fast = ids_of(two_wis_changes(whole), whole, batch_size)
     assert fast == ids_of(ClosedWalkChanges(whole, 3), whole, batch_size)
+
+
+@pytest.mark.parametrize("many", [0, 3], ids=["to the end", "while dense"])
+@pytest.mark.parametrize(("width", "height", "rows"), [(128, 64, 1024), (4, 2, 5)])
+@given(graph=st.one_of(small_graphs(), large_graphs()))
+@settings(max_examples=16)
+def test_the_front_of_2_wis_agrees_with_lazy_bounds(many, width, height, rows, graph):
+    whole = canonical(graph)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MANY": many, "WIDTH": width, "HEIGHT": height, "ROWS": rows}.items():
+            patch.setattr(two_wis_front, name, value)
+        fast = two_wis_order(whole, whole.num_edges, 1, silent)
+    assert fast == ids_of(two_wis_changes(whole), whole)
 
 
 @given(

@@ -46,6 +46,8 @@ class GraphFile:
         columns: For each edge attribute of `data` its name in the file, where that differs.
         unread: What the file holds beyond `data`. It is kept when writing to the same format.
         original: The data as they were read.
+        undirected: Whether the file says that its edges have no direction, although `data` holds
+            one arc for each.
     """
 
     data: Any
@@ -56,6 +58,7 @@ class GraphFile:
     columns: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     original: _Snapshot | None = field(default=None, repr=False)
+    undirected: bool = False
 
     def __post_init__(self) -> None:
         """Remember the data, so that a later cut can be told from other changes."""

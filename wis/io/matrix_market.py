@@ -7,6 +7,7 @@ count from 1 in the file. The format is that of math.nist.gov/MatrixMarket/forma
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import re
 from dataclasses import dataclass
@@ -75,7 +76,9 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     head = text[: text.rindex(b"\n", 0, max(start - 1, 1)) + 1]
     keep = MatrixMarketFile(head, num_nodes, body, layout)
     values = _values(columns.attributes, field, path)
-    return graph_file(path, "matrix-market", numbered, ["weight"] * len(values), values, keep)
+    file = graph_file(path, "matrix-market", numbered, ["weight"] * len(values), values, keep)
+    symmetry = text.partition(b"\n")[0].split()[-1].lower()
+    return dataclasses.replace(file, undirected=symmetry != b"general")
 
 
 def _field(text: bytes, path: Path) -> str:

@@ -100,7 +100,10 @@ def _graph_file(graph: Any, path: Path, ending: str) -> GraphFile:
     columns, unread = _add_edge_attributes(data, [row[-1] for row in rows])
     unread += _add_vertex_attributes(data, [graph.nodes[vertex] for vertex in vertices])
     layout = NetworkxLayout(graph, [row[:-1] for row in rows], ending)
-    return GraphFile(data, path, ending[1:], names, layout, columns, tuple(unread))
+    undirected = not graph.is_directed()
+    return GraphFile(
+        data, path, ending[1:], names, layout, columns, tuple(unread), undirected=undirected
+    )
 
 
 def _numbered(graph: Any) -> tuple[list[Any], list[str] | None]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import GraphFormatError, ProtectionError
-from wis.graph import UndirectedGraph
+from wis.graph import canonical_graph
 from wis.io.edge_table import require_one_type, vertex_names
 from wis.io.formats import format_of_path
 from wis.io.graph_file import GraphFile
@@ -21,12 +21,13 @@ from wis.io.graph_io import read_graph
 from wis.protections import first_non_edge
 
 
-def read_pairs(path: str | Path, file: GraphFile) -> Tensor:
+def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> Tensor:
     """Read pairs of vertices, each of which is an edge of a graph.
 
     Args:
         path: The file with the pairs; further columns are ignored.
         file: The graph.
+        directed: Whether a pair is an arc from the first vertex to the second.
 
     Returns:
         int64 tensor of shape [2, k] of vertex ids, as they come.
@@ -41,7 +42,7 @@ def read_pairs(path: str | Path, file: GraphFile) -> Tensor:
     """
     listed = read_graph(path, relabel=format_of_path(path).is_edge_table)
     require_one_type(listed)
-    graph = UndirectedGraph.from_any(file.data)
+    graph = canonical_graph(file.data, directed=directed)
     names = None if hasattr(file.data, "edge_types") else vertex_names(file)
     pairs: Tensor = listed.data.edge_index
     if listed.vertex_names is not None:
@@ -49,7 +50,8 @@ def read_pairs(path: str | Path, file: GraphFile) -> Tensor:
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         u, v = wrong if names is None else (dict(enumerate(names)).get(i, i) for i in wrong)
-        raise ProtectionError(f"{path}: {u} - {v} is no edge of the graph")
+        between = "->" if directed else "-"
+        raise ProtectionError(f"{path}: {u} {between} {v} is no {graph.noun} of the graph")
     return pairs
 
 

@@ -6,7 +6,17 @@ line, and to be enrolled in the contract tests. Its keyword-only parameters beyo
 signature are its options.
 """
 
-from wis.methods import general, ugs, uniform, walk_index  # noqa: F401  (for their registration)
+from wis.methods import (  # noqa: F401  (for their registration)
+    degree_scores,
+    edge_betweenness,
+    forest_fire,
+    general,
+    similarity_scores,
+    spectral,
+    ugs,
+    uniform,
+    walk_index,
+)
 from wis.methods.registry import Method, OrderMethod, available_methods, get_method, register
 
 __all__ = ["Method", "OrderMethod", "available_methods", "get_method", "register"]

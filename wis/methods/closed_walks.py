@@ -200,16 +200,17 @@ def _neighbours(edges: Ints, n: int) -> list[Ints]:
     return np.split(column[by_row], starts)[:n]
 
 
-def adjacency(edges: Ints, n: int) -> sparse.csr_array:
-    """The 0/1 adjacency matrix with all self-loops, int64."""
+def adjacency(edges: Ints, n: int, *, directed: bool = False) -> sparse.csr_array:
+    """The 0/1 adjacency matrix with all self-loops, int64; of arcs if `directed`."""
     loops = np.arange(n)
-    row = np.concatenate([edges[0], edges[1], loops])
-    column = np.concatenate([edges[1], edges[0], loops])
+    ends = [edges[0], loops] if directed else [edges[0], edges[1], loops]
+    other_ends = [edges[1], loops] if directed else [edges[1], edges[0], loops]
+    row, column = np.concatenate(ends), np.concatenate(other_ends)
     ones = np.ones(row.size, dtype=np.int64)
     return sparse.csr_array((ones, (row, column)), shape=(n, n))
 
 
-def most_walks(edges: Ints, n: int, depth: int) -> float:
+def most_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> float:
     """The largest number of walks of length `depth` from one vertex.
 
     Raises:
@@ -217,7 +218,7 @@ def most_walks(edges: Ints, n: int, depth: int) -> float:
     """
     if not n:
         return 0.0
-    matrix = adjacency(edges, n).astype(np.float64)
+    matrix = adjacency(edges, n, directed=directed).astype(np.float64)
     walks = np.ones(n)
     for _ in range(depth):
         walks = matrix @ walks
@@ -229,19 +230,21 @@ def most_walks(edges: Ints, n: int, depth: int) -> float:
     return float(walks.max())
 
 
-def num_closed_walks(edges: Ints, n: int, depth: int) -> Ints:
-    """(A^depth)_tt for each vertex t, 0 for an isolated one; int64 [n].
+def num_closed_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> Ints:
+    """(A^depth)_tt for each vertex t, 0 for an isolated one, or one that no arc enters; int64 [n].
 
     Cost: sparse products of a few thousand rows at a time, ⌈depth / 2⌉ of them.
     """
-    matrix = adjacency(edges, n)
+    matrix = adjacency(edges, n, directed=directed)
+    backward = matrix.T.tocsr() if directed else matrix
     counts = np.zeros(n, dtype=np.int64)
     for start in range(0, n, ROWS_AT_A_TIME):
         rows = sparse.eye_array(n, dtype=np.int64, format="csr")[start : start + ROWS_AT_A_TIME]
-        half = rows
+        half = back = rows
         for _ in range(depth // 2):
             half = half @ matrix
-        other = half @ matrix if depth % 2 else half
+            back = back @ backward if directed else half
+        other = back @ backward if depth % 2 else back
         counts[start : start + ROWS_AT_A_TIME] = half.multiply(other).sum(axis=1)
-    degree = np.bincount(edges.reshape(-1), minlength=n)
-    return np.where(degree > 0, counts, 0)
+    entered = np.bincount(edges[1] if directed else edges.reshape(-1), minlength=n)
+    return np.where(entered > 0, counts, 0)

@@ -10,9 +10,8 @@ and the closed walks of length L that each vertex t loses are Σ_q p'_q[t] r_{L-
 p_{L-1-q}[t] (see `wis.methods.closed_walks`). Once an edge goes, A^q loses the outer products
 Σ_{l<q} p'_l r_{q-1-l}ᵀ + r'_l p_{q-1-l}ᵀ.
 
-The best edges of a batch are found by their signatures (`wis.methods.signatures`), column by
-column: each column splits the candidates further, and those that cannot be among the best any more
-are left out. The best of one batch compete with the next batch.
+The best edges of a batch are found by their signatures (`wis.methods.dense_ranking`), and compete
+with those of the next batch. `wis.methods.dense_arc_walks` does the same for directed graphs.
 
 Everything is an integer below 2^53 in float64, or else int64, so the result is exact and the same
 on every device. For small dense graphs and long walks; each round looks at every edge.
@@ -26,9 +25,13 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph
-from wis.methods.closed_walks import FLOAT_EXACT, adjacency, most_walks, num_closed_walks
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.methods.dense_arc_walks import DenseArcWalks, walk_counts
+from wis.methods.dense_ranking import Ranked
 from wis.progress import Progress
+
+ENTRIES_ON_CPU = 1 << 17
+ENTRIES_ELSEWHERE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ class DensePlan:
     edges_at_a_time: int
 
     @classmethod
-    def of(cls, num_nodes: int, num_edges: int, depth: int, limit_bytes: int) -> DensePlan:
-        """Divide a memory limit up.
+    def of(cls, graph: CanonicalGraph, depth: int, limit_bytes: int) -> DensePlan:
+        """Divide a memory limit up; on a CPU no more edges at a time than its caches hold.
 
         Raises:
             OptionError: The matrices alone, or with one edge, do not fit.
         """
+        num_nodes, num_edges = graph.num_nodes, graph.num_edges
         matrix_bytes = 8 * num_nodes**2 * (depth + 1)
         edge_bytes = 8 * max(num_nodes, 1) * (4 * depth + 12)
         room = limit_bytes - matrix_bytes
@@ -62,8 +66,9 @@ class DensePlan:
                 f"{depth - 1}; memory_gib is {limit_bytes / 2**30:.2g}: raise it, or take "
                 f"engine='local'"
             )
-        at_a_time = max(1, min(num_edges, room // edge_bytes, (1 << 24) // max(num_nodes, 1) + 1))
-        return cls(matrix_bytes, edge_bytes, at_a_time)
+        entries = ENTRIES_ON_CPU if graph.device.type == "cpu" else ENTRIES_ELSEWHERE
+        fastest = entries // max(num_nodes, 1) + 1
+        return cls(matrix_bytes, edge_bytes, max(1, min(num_edges, room // edge_bytes, fastest)))
 
     @property
     def total_bytes(self) -> int:
@@ -72,7 +77,7 @@ class DensePlan:
 
 
 def dense_order(
-    graph: UndirectedGraph,
+    graph: UndirectedGraph | DirectedGraph,
     depth: int,
     count: int,
     batch_size: int,
@@ -82,7 +87,7 @@ def dense_order(
     """The first `count` edges of the greedy order; ties go to the smallest edge id.
 
     Args:
-        graph: The graph, on the device where to compute.
+        graph: The graph, undirected or directed, on the device where to compute.
         depth: L, 2 or more.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
@@ -97,14 +102,14 @@ def dense_order(
 
     Cost: count / batch_size rounds of O(m n L²) operations.
     """
-    plan = DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit_bytes)
-    state = _DenseWalks(graph, depth)
+    plan = DensePlan.of(graph, depth, limit_bytes)
+    state = _state_of(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     order: list[Tensor] = []
     done = 0
     while done < count:
         size = min(batch_size, count - done)
-        best = _Ranked.none(graph.device)
+        best = Ranked.none(graph.device)
         for chunk in torch.split(left, plan.edges_at_a_time):
             best = best.joined(state.changes(chunk)).first(size)
         state.remove(best.edge.tolist())
@@ -115,7 +120,13 @@ def dense_order(
     return torch.cat(order) if order else left[:0]
 
 
-class _DenseWalks:
+def _state_of(graph: UndirectedGraph | DirectedGraph, depth: int) -> DenseWalks | DenseArcWalks:
+    if isinstance(graph, DirectedGraph):
+        return DenseArcWalks(graph, depth)
+    return DenseWalks(graph, depth)
+
+
+class DenseWalks:
     """The walk-count matrices.
 
     Attributes:
@@ -124,21 +135,11 @@ class _DenseWalks:
     """
 
     def __init__(self, graph: UndirectedGraph, depth: int) -> None:
-        n = graph.num_nodes
-        edges = graph.edges.cpu().numpy()
-        kind = torch.float64 if most_walks(edges, n, depth) < FLOAT_EXACT else torch.int64
-        device = graph.device
-        matrix = adjacency(edges, n)
-        power = torch.eye(n, dtype=torch.int64).numpy()
-        self.powers = [torch.from_numpy(power).to(device, kind)]
-        for _ in range(1, depth):
-            power = matrix @ power
-            self.powers.append(torch.from_numpy(power).to(device, kind))
-        self.value = torch.from_numpy(num_closed_walks(edges, n, depth)).to(device, kind)
+        self.powers, self.value = walk_counts(graph, depth)
         self.degree = graph.degree.clone()
         self.edges, self.depth = graph.edges, depth
 
-    def changes(self, edge: Tensor) -> _Ranked:
+    def changes(self, edge: Tensor) -> Ranked:
         """What the loss of each of some edges, int64 [c], would do."""
         i, j = self.edges[:, edge]
         p, r, q_p, q_r = self._walks(i, j)
@@ -153,7 +154,7 @@ class _DenseWalks:
         row, vertex = loss.nonzero(as_tuple=True)
         old = self.value[vertex].long()
         new = old - loss[row, vertex].long()
-        return _Ranked.of_entries(edge, row, new, old)
+        return Ranked.of_entries(edge, row, new, old)
 
     def _walks(
         self, i: Tensor, j: Tensor
@@ -211,96 +212,3 @@ class _DenseWalks:
             self.degree[end] -= 1
             if not self.degree[end]:
                 self.value[end] = 0
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """Edges and their signatures, (value, change in the number of entries) by row and value.
-
-    Attributes:
-        edge: int64 [c].
-        row: int64 [k], position in `edge`, ascending.
-        value: int64 [k], ascending within a row.
-        change: int64 [k], not 0.
-    """
-
-    edge: Tensor
-    row: Tensor
-    value: Tensor
-    change: Tensor
-
-    @classmethod
-    def none(cls, device: torch.device) -> _Ranked:
-        """No edges."""
-        empty = torch.empty(0, dtype=torch.int64, device=device)
-        return cls(empty, empty, empty, empty)
-
-    @classmethod
-    def of_entries(cls, edge: Tensor, row: Tensor, new: Tensor, old: Tensor) -> _Ranked:
-        """Count entries that change from `old` to `new`, each in a row."""
-        rows, values = torch.cat([row, row]), torch.cat([new, old])
-        ones = torch.ones_like(row)
-        by_value = torch.argsort(values, stable=True)
-        order = by_value[torch.argsort(rows[by_value], stable=True)]
-        rows, values = rows[order], values[order]
-        starts = torch.ones_like(rows, dtype=torch.bool)
-        starts[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
-        group = starts.long().cumsum(0) - 1
-        change = torch.zeros(int(starts.sum()), dtype=torch.int64, device=edge.device)
-        change.scatter_add_(0, group, torch.cat([ones, -ones])[order])
-        held = change != 0
-        return cls(edge, rows[starts][held], values[starts][held], change[held])
-
-    def joined(self, other: _Ranked) -> _Ranked:
-        """Both together."""
-        return _Ranked(
-            torch.cat([self.edge, other.edge]),
-            torch.cat([self.row, other.row + self.edge.numel()]),
-            torch.cat([self.value, other.value]),
-            torch.cat([self.change, other.change]),
-        )
-
-    def first(self, size: int) -> _Ranked:
-        """The `size` best edges, best first; ties go to the smallest edge id."""
-        code = self._codes()
-        length = torch.bincount(self.row, minlength=self.edge.numel())
-        start = length.cumsum(0) - length
-        pick = torch.argsort(self.edge)
-        rank = torch.zeros_like(pick)
-        column = 0
-        while pick.numel() > 1 and bool((length[pick] >= column).any()):
-            here = torch.zeros_like(pick)
-            more = length[pick] > column
-            here[more] = code[start[pick[more]] + column]
-            order = torch.argsort(here, stable=True)
-            order = order[torch.argsort(rank[order], stable=True)]
-            pick, rank, here = pick[order], rank[order], here[order]
-            fresh = torch.zeros_like(rank)
-            fresh[1:] = (rank[1:] != rank[:-1]) | (here[1:] != here[:-1])
-            rank = fresh.cumsum(0)
-            if pick.numel() > size:
-                enough = rank <= rank[size - 1]
-                pick, rank = pick[enough], rank[enough]
-            if int(rank[-1]) == rank.numel() - 1:
-                break
-            column += 1
-        return self._only(pick[:size])
-
-    def _codes(self) -> Tensor:
-        """Codes that compare as in `wis.methods.signatures`, of values replaced by their ranks."""
-        if not self.value.numel():
-            return self.value
-        rank = torch.unique(self.value, return_inverse=True)[1]
-        unit = 2 * int(self.change.abs().max()) + 4
-        offset = (int(rank.max()) + 2) * unit
-        packed = offset - rank * unit
-        return torch.where(self.change > 0, packed + self.change, -packed + self.change)
-
-    def _only(self, pick: Tensor) -> _Ranked:
-        """Some of the edges, in a new order."""
-        position = torch.full_like(self.edge, -1)
-        position[pick] = torch.arange(pick.numel(), device=pick.device)
-        row = position[self.row]
-        held = (row >= 0).nonzero()[:, 0]
-        order = held[torch.argsort(row[held], stable=True)]
-        return _Ranked(self.edge[pick], row[order], self.value[order], self.change[order])

@@ -8,9 +8,10 @@ target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 
 ``wis`` is made for and does much faster.
 
 What each edge would cost is kept and brought up to date near the edges that go
-(`wis.methods.general_walks`). What is left is compared by `wis.methods.general_argmax`, or, where
-an edge touches few of many walk indices, by `wis.methods.general_signatures`. The certificate in
-`wis.methods.general_certificate` shares no code with any of them.
+(`wis.methods.general_walks`, and for the arcs of a directed graph, with the definitions of Appendix
+D.2, `wis.methods.general_arc_walks`). What is left is compared by `wis.methods.general_argmax`, or,
+where an edge touches few of many walk indices, by `wis.methods.general_signatures`. The certificate
+in `wis.methods.general_certificate` shares no code with any of them.
 
 Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appendix D.4.
 """
@@ -25,19 +26,20 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.methods.general_arc_walks import ArcWalkState
 from wis.methods.general_argmax import NAMED, Argmax, best_rows
 from wis.methods.general_certificate import check_general_order
 from wis.methods.general_signatures import Signatures
 from wis.methods.general_walks import Counts, Ints, WalkState
 from wis.methods.registry import register
-from wis.partitions import GIVEN, check_partitions, resolve_partitions
+from wis.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
 from wis.progress import Progress
 
 CALLABLE = "function "
 
 
-def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `general_order` as far as that needs no graph."""
     options = dict(options)
     for name, least in (("walk_length", 0), ("batch_size", 1)):
@@ -66,7 +68,7 @@ def _checked_integer(name: str, value: Any, least: int) -> int:
 
 
 def _prepare(
-    graph: UndirectedGraph, data: Any, options: dict[str, Any], seed: int
+    graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Find the partitions; what is recorded are their choice, number and digest.
 
@@ -101,9 +103,10 @@ def _prepare(
     resolve=_resolve,
     prepare=_prepare,
     verify=check_general_order,
+    supports_directed=True,
 )
 def general_order(
-    graph: UndirectedGraph,
+    graph: UndirectedGraph | DirectedGraph,
     *,
     count: int,
     seed: int,
@@ -116,7 +119,8 @@ def general_order(
     """The removal order of General Walk Index Sparsification; ties go to the smallest edge id.
 
     Args:
-        graph: The graph.
+        graph: The graph; in a directed one arcs go, and boundaries and walks are those of
+            Appendix D.2.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of those choices of partitions that are random.
         progress: Told the number of edges removed.
@@ -146,7 +150,7 @@ def general_order(
     size is the memory that long walks take.
     """
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    state = WalkState.of(graph, chosen, walk_length)
+    state = _state_of(graph, chosen, walk_length)
     sparse = argmax == "lexicographic" and Signatures.pay_off(state.loss)
     signatures = Signatures(state.loss) if sparse else None
     left = np.arange(graph.num_edges)
@@ -169,7 +173,15 @@ def general_order(
     return torch.from_numpy(order).to(graph.device)
 
 
-def _best(state: WalkState, left: Ints, argmax: Argmax, size: int) -> Ints:
+def _state_of(
+    graph: UndirectedGraph | DirectedGraph, partitions: Partitions, walk_length: int
+) -> WalkState | ArcWalkState:
+    if isinstance(graph, DirectedGraph):
+        return ArcWalkState.of(graph, partitions, walk_length)
+    return WalkState.of(graph, partitions, walk_length)
+
+
+def _best(state: WalkState | ArcWalkState, left: Ints, argmax: Argmax, size: int) -> Ints:
     """Positions in `left` of the best edges, best first."""
 
     def rows(positions: Ints) -> Counts:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import NotGreedyError, OptionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.partitions import Partitions, resolve_partitions
 from wis.progress import Progress, silent
 
@@ -28,7 +28,7 @@ SAFE = 2.0**62
 
 
 def check_general_order(
-    graph: UndirectedGraph,
+    graph: CanonicalGraph,
     edge_ids: Tensor,
     *,
     progress: Progress = silent,
@@ -89,8 +89,9 @@ def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64
 class _Tuples:
     """The tuples s^(e) of Algorithm 3."""
 
-    def __init__(self, graph: UndirectedGraph, partitions: Partitions, walk_length: int) -> None:
+    def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
         self.num_nodes, self.walk_length = graph.num_nodes, walk_length
+        self.directed = graph.directed
         self.edges = graph.edges.cpu().numpy()
         self.inside = partitions.membership(graph.num_nodes)
         different = list(dict.fromkeys(partitions.targets))
@@ -113,14 +114,20 @@ class _Tuples:
         matrix = self._matrix(left)
         rows = np.empty((left.size, len(self.column)), dtype=self.ends.dtype)
         for k, (u, v) in enumerate(self.edges[:, left].T.tolist()):
-            matrix[u, v] = matrix[v, u] = 0
+            self._put(matrix, u, v, 0)
             rows[k] = self._walk_indices(matrix)
-            matrix[u, v] = matrix[v, u] = 1
+            self._put(matrix, u, v, 1)
         return rows
 
+    def _put(self, matrix: Any, u: int, v: int, value: int) -> None:
+        matrix[u, v] = value
+        if not self.directed:
+            matrix[v, u] = value
+
     def _walk_indices(self, matrix: Any) -> Any:
-        num_inside = matrix @ self.inside_as_numbers
-        degree = matrix @ np.ones((self.num_nodes, 1), dtype=np.int64)
+        entering = matrix.T if self.directed else matrix
+        num_inside = entering @ self.inside_as_numbers
+        degree = entering @ np.ones((self.num_nodes, 1), dtype=np.int64)
         boundary = np.where(self.inside, num_inside < degree, num_inside > 0)
         walks = self.ends
         for _ in range(self.walk_length):
@@ -133,6 +140,8 @@ class _Tuples:
 
         (u, v), every = self.edges[:, edges], np.arange(self.num_nodes)
         place = np.concatenate([u, v, every]), np.concatenate([v, u, every])
+        if self.directed:
+            place = np.concatenate([u, every]), np.concatenate([v, every])
         ones = np.ones(place[0].size, dtype=np.int64)
         sparse = csr_array((ones, place), shape=(self.num_nodes, self.num_nodes))
         return sparse if self.ends.dtype == np.int64 else sparse.toarray().astype(object)
@@ -167,13 +176,11 @@ def _maxima(tuples: Any, argmax: Any) -> NDArray[np.int64]:
     return np.array([k for k, key in enumerate(listed) if key == best])
 
 
-def _error(
-    graph: UndirectedGraph, ids: NDArray[np.int64], step: int, better: int
-) -> NotGreedyError:
+def _error(graph: CanonicalGraph, ids: NDArray[np.int64], step: int, better: int) -> NotGreedyError:
     gone, best = (tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[step]), better))
     return NotGreedyError(
-        f"step {step + 1} of {ids.size} removes edge {gone}, although the removal of edge {best} "
-        f"leaves greater walk indices",
+        f"step {step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
+        f"{graph.noun} {best} leaves greater walk indices",
         step=step,
         edge=gone,
     )

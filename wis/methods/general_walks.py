@@ -50,23 +50,26 @@ SAFE = 2.0**62
 class Adjacency:
     """Arcs of a graph and the self-loop of every vertex, by source, from which edges can go.
 
+    An undirected edge is two arcs, an edge of a directed graph is one.
+
     Attributes:
         start: int64 [n + 1], where the arcs of each vertex begin.
-        head: int64 [2m + n], the other end of each arc, ascending for each vertex.
-        edge: int64 [2m + n], its edge id, m for a self-loop.
+        head: int64 [2m + n], or [m + n], the other end of each arc, ascending for each vertex.
+        edge: int64 like `head`, its edge id, m for a self-loop.
         left: bool [m + 1], whether the edge is left; true for self-loops.
     """
 
-    def __init__(self, num_nodes: int, edges: Ints) -> None:
+    def __init__(self, num_nodes: int, edges: Ints, *, directed: bool = False) -> None:
         u, v = edges
         every, ids = np.arange(num_nodes), np.arange(u.size)
-        source = np.concatenate([u, v, every])
-        head = np.concatenate([v, u, every])
+        source = np.concatenate([u, every] if directed else [u, v, every])
+        head = np.concatenate([v, every] if directed else [v, u, every])
         order = np.lexsort((head, source))
         degree = np.bincount(source, minlength=num_nodes)
         self.start = np.concatenate([[0], np.cumsum(degree)])
         self.head = head[order]
-        self.edge = np.concatenate([ids, ids, np.full(num_nodes, u.size)])[order]
+        loops = np.full(num_nodes, u.size)
+        self.edge = np.concatenate([ids, loops] if directed else [ids, ids, loops])[order]
         self.left = np.ones(u.size + 1, dtype=bool)
 
     @property
@@ -98,7 +101,7 @@ class Adjacency:
         """Rows of A times `vectors`, [n, k] -> [len(rows), k]."""
         result = np.empty((rows.size, vectors.shape[1]), dtype=vectors.dtype)
         width = int((self.start[1:] - self.start[:-1]).mean()) + 1 if rows.size else 1
-        for part in _chunks(rows.size, 8 * width * vectors.shape[1]):
+        for part in chunks(rows.size, 8 * width * vectors.shape[1]):
             arcs, first = self.arcs_of(rows[part])
             result[part] = np.add.reduceat(vectors[self.head[arcs]], first, axis=0)
         return result
@@ -149,22 +152,22 @@ class WalkState:
         """
         edges = graph.edges.cpu().numpy()
         n, num = graph.num_nodes, len(partitions)
-        column, ends = _ends(partitions)
-        _check_size(n, edges.shape[1], num, len(ends), walk_length)
+        column, ends = ends_of(partitions)
+        check_size(n, edges.shape[1], num, len(ends), walk_length)
         adjacency = Adjacency(n, edges)
         inside = partitions.membership(n)
         crossing = np.zeros((n, num), dtype=np.int32)
-        for part in _chunks(edges.shape[1], 3 * num):
+        for part in chunks(edges.shape[1], 3 * num):
             u, v = edges[:, part]
             across = inside[u] ^ inside[v]
             np.add.at(crossing, u, across)
             np.add.at(crossing, v, across)
         every = np.arange(n)
-        dtype: Any = np.int64 if _fit_in_int64(adjacency, crossing, walk_length) else object
+        dtype: Any = np.int64 if fit_in_int64(adjacency, crossing, walk_length) else object
         started = [(crossing > 0).astype(dtype)]
         for _ in range(walk_length - 1):
             started.append(adjacency.times(every, started[-1]))
-        ended = [_indicators(n, ends, dtype)]
+        ended = [indicators(n, ends, dtype)]
         for _ in range(walk_length):
             ended.append(adjacency.times(every, ended[-1]))
         index = np.zeros(num, dtype=dtype)
@@ -202,7 +205,7 @@ class WalkState:
     def _counted_at(self, rows: Ints) -> Counts:
         """Walks of length p that start at boundary vertices among `rows`, for each partition."""
         total = np.zeros_like(self.index)
-        for part in _chunks(rows.size, 16 * total.size):
+        for part in chunks(rows.size, 16 * total.size):
             ended = self._per_partition(self.ended[-1][rows[part]])
             total += (self.started[0][rows[part]] * ended).sum(axis=0)
         return total
@@ -219,7 +222,7 @@ class WalkState:
     def _refresh(self, ids: Ints) -> None:
         """Compute the rows of `loss` of these edges."""
         width = 8 * (self.index.size + self.ended[0].shape[1]) * (2 * self.walk_length + 4)
-        for part in _chunks(ids.size, width):
+        for part in chunks(ids.size, width):
             self.loss[ids[part]] = self._loss_of(ids[part])
 
     def _loss_of(self, ids: Ints) -> Counts:
@@ -273,7 +276,7 @@ def _returns_by_products(
     for length in range(2, longest + 1):
         a, b = powers[(length + 1) // 2], powers[length // 2]
         ij = np.empty(i.size, dtype=np.int64)
-        for part in _chunks(i.size, 16 * (a.nnz // max(vertices.size, 1) + 1)):
+        for part in chunks(i.size, 16 * (a.nnz // max(vertices.size, 1) + 1)):
             ij[part] = a[i[part]].multiply(b[j[part]]).sum(axis=1)
         closed = np.asarray(a.multiply(b).sum(axis=1))
         found.append((closed[i][:, None], ij[:, None], closed[j][:, None]))
@@ -287,7 +290,7 @@ def _returns_by_columns(
     vertices, position = np.unique(edges, return_inverse=True)
     i, j = position.reshape(edges.shape)
     every = np.arange(adjacency.num_nodes)
-    power = _indicators(every.size, vertices.tolist(), object)
+    power = indicators(every.size, vertices.tolist(), object)
     found = []
     for length in range(1, longest + 1):
         power = adjacency.times(every, power)
@@ -298,7 +301,7 @@ def _returns_by_columns(
     return found
 
 
-def _ends(partitions: Partitions) -> tuple[Ints, list[int | None]]:
+def ends_of(partitions: Partitions) -> tuple[Ints, list[int | None]]:
     """For each partition the position of its target among the different ones, and these."""
     ends = list(dict.fromkeys(partitions.targets))
     position = {end: column for column, end in enumerate(ends)}
@@ -306,7 +309,7 @@ def _ends(partitions: Partitions) -> tuple[Ints, list[int | None]]:
     return column, ends
 
 
-def _indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) -> Counts:
+def indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) -> Counts:
     """e_t for each target t, and the vector of ones for None; [n, T]."""
     result = np.zeros((num_nodes, len(ends)), dtype=dtype)
     for column, end in enumerate(ends):
@@ -314,7 +317,7 @@ def _indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) 
     return result
 
 
-def _fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
+def fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
     """Whether even the sum of all walk indices does: bounded by walks to anywhere, in float64."""
     every, walks = np.arange(adjacency.num_nodes), np.ones((adjacency.num_nodes, 1))
     with np.errstate(over="ignore"):
@@ -324,7 +327,8 @@ def _fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length
     return bound < SAFE
 
 
-def _check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> None:
+def check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> None:
+    """Raise `OptionError` if the tables of so many partitions would not fit."""
     rows = 8 * num * (m + n * max(walk_length, 1)) + 8 * n * num_ends * (walk_length + 1)
     needed = rows + 5 * n * num
     if needed > MAX_STATE_BYTES:
@@ -335,7 +339,7 @@ def _check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> No
         )
 
 
-def _chunks(size: int, bytes_per_row: int) -> Iterator[slice]:
+def chunks(size: int, bytes_per_row: int) -> Iterator[slice]:
     """Slices of 0 ... size - 1 that take about `CHUNK_BYTES` each."""
     step = max(CHUNK_BYTES // max(bytes_per_row, 1), 1)
     return (slice(first, min(first + step, size)) for first in range(0, size, step))

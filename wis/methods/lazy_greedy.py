@@ -20,6 +20,8 @@ whichever of the two a walk meets first, and back. So e took more from t than f 
 below the smallest of f, and was not the best edge.) In batches, where edges go that are not the
 best of the graph as it is then, this argument fails and the smallest value is computed anew.
 
+In directed graphs the argument fails even then (`wis.methods.closed_arc_walks`).
+
 Ties go to the smallest edge id.
 """
 
@@ -47,13 +49,13 @@ class EdgeChanges(Protocol):
     scale: Scale
 
     def smallest(self, edge: int) -> int:
-        """The smallest value that the loss of the edge would create."""
+        """The smallest value that the loss of the edge would create, `Scale.above` if none."""
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
 
     def is_short(self, edge: int) -> bool:
-        """Whether the whole signature is about as cheap as a part of it."""
+        """Whether the whole signature is about as cheap as a part of it; it is if it is empty."""
 
     def remove(self, edge: int) -> Iterable[tuple[int, int]]:
         """Remove the edge.
@@ -65,7 +67,13 @@ class EdgeChanges(Protocol):
 
 
 def lazy_order(
-    changes: EdgeChanges, num_edges: int, count: int, batch_size: int, progress: Progress
+    changes: EdgeChanges,
+    num_edges: int,
+    count: int,
+    batch_size: int,
+    progress: Progress,
+    *,
+    smallest_may_rise: bool = False,
 ) -> list[int]:
     """The first `count` edges of the greedy order.
 
@@ -75,16 +83,19 @@ def lazy_order(
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
         progress: Told the number of edges removed.
+        smallest_may_rise: Whether the smallest value that an edge would create can rise even while
+            edges go one by one, as in directed graphs.
 
     Returns:
         Edge ids, first removed first.
     """
+    keeps_smallest = batch_size == 1 and not smallest_may_rise
     heap = _Bounds(changes, num_edges)
     order: list[int] = []
     while len(order) < count:
         batch = [heap.pop() for _ in range(min(batch_size, count - len(order)))]
         for edge in batch:
-            heap.loosen(changes.remove(edge), keeps_smallest=batch_size == 1)
+            heap.loosen(changes.remove(edge), keeps_smallest=keeps_smallest)
         heap.tighten()
         order += batch
         progress(len(order))

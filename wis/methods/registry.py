@@ -10,23 +10,21 @@ from typing import Any
 from torch import Tensor
 
 from wis.errors import OptionError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 
 OrderMethod = Callable[..., Tensor]
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
 
-`graph` is an `UndirectedGraph` on the device where the method shall work if it can; `count` says
-how many edges to order, 0 to m; `seed` is for a method's randomness; `progress` is to be told how
-many edges are done (`wis.progress`); `data`, for a method that has such a parameter, is what its
-`prepare` made of the user's data; further keyword-only parameters are the method's own options.
-What comes back is an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
-removed first.
+`graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too, on
+the device where the method shall work if it can; `count` says how many edges to order, 0 to m;
+`seed` is for a method's randomness; `progress` is to be told how many edges are done
+(`wis.progress`); `data`, for a method that has such a parameter, is what its `prepare` made of the
+user's data; further keyword-only parameters are the method's own options. What comes back is an
+int64 tensor of shape [count] on the graph's device: distinct edge ids, first removed first.
 """
 
-Resolver = Callable[[UndirectedGraph, dict[str, Any]], dict[str, Any]]
-Preparer = Callable[
-    [UndirectedGraph, Any, dict[str, Any], int], tuple[dict[str, Any], dict[str, Any]]
-]
+Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
+Preparer = Callable[[Any, Any, dict[str, Any], int], tuple[dict[str, Any], dict[str, Any]]]
 Certificate = Callable[..., int | None]
 """``check(graph, edge_ids, *, progress, seed, **options) -> num_checked``.
 
@@ -53,6 +51,8 @@ class Method:
             resolved options and the seed, and returns the options for the function and those to
             record.
         verify: The certificate behind `wis.verify_order`, None if the method has none.
+        supports_directed: Whether the function, `resolve`, `prepare` and `verify` take a
+            `DirectedGraph` too, whose edges are arcs.
         needs: Attributes of vertices that the user's data must have, such as ``("x", "y")``;
             `prepare` gets at them.
     """
@@ -65,14 +65,17 @@ class Method:
     resolve: Resolver
     prepare: Preparer
     verify: Certificate | None
-    needs: tuple[str, ...] = ()
+    supports_directed: bool
+    needs: tuple[str, ...]
 
-    def resolved_options(self, graph: UndirectedGraph, given: Mapping[str, Any]) -> dict[str, Any]:
+    def resolved_options(self, graph: CanonicalGraph, given: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults updated by `given`, checked.
 
         Raises:
-            OptionError: The method has no such option, or its value is impossible.
+            OptionError: The method has no such option, or its value is impossible, or the graph is
+                directed and the method is for undirected ones.
         """
+        self.check_takes(graph)
         for name in given:
             if name not in self.options:
                 known = ", ".join(self.options) or "none"
@@ -80,6 +83,15 @@ class Method:
                     f"method {self.name!r} has no option {name!r}; its options: {known}"
                 )
         return self.resolve(graph, {**self.options, **given})
+
+    def check_takes(self, graph: CanonicalGraph) -> None:
+        """Raise `OptionError` if the graph is directed and the method is for undirected ones."""
+        if graph.directed and not self.supports_directed:
+            known = ", ".join(name for name in sorted(_METHODS) if _METHODS[name].supports_directed)
+            raise OptionError(
+                f"method {self.name!r} is for undirected graphs; methods that take directed ones: "
+                f"{known}"
+            )
 
 
 _METHODS: dict[str, Method] = {}
@@ -93,6 +105,7 @@ def register(
     resolve: Resolver = lambda graph, options: options,
     prepare: Preparer = lambda graph, data, options, seed: (options, options),
     verify: Certificate | None = None,
+    supports_directed: bool = False,
     needs: tuple[str, ...] = (),
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
@@ -112,7 +125,16 @@ def register(
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
         _METHODS[key] = Method(
-            key, summary, order, uses_seed, options, resolve, prepare, verify, needs=needs
+            key,
+            summary,
+            order,
+            uses_seed,
+            options,
+            resolve,
+            prepare,
+            verify,
+            supports_directed,
+            needs,
         )
         return order
 

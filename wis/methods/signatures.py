@@ -71,6 +71,11 @@ class Scale:
             codes.append(END)
         return tuple(codes)
 
+    @property
+    def above(self) -> int:
+        """A value above all: the smallest one that an edge without effect would create."""
+        return self.offset // self.unit
+
     def at_least(self, smallest: int) -> Signature:
         """An upper bound of all signatures whose smallest value is `smallest` or less."""
         return (self.offset - smallest * self.unit,)

@@ -17,11 +17,12 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
+from numpy.typing import NDArray
 
 from wis.graph import UndirectedGraph
 from wis.methods.signatures import WHOLE, Scale, Signature
 
+Ints = NDArray[np.int64]
 FEW = 8
 MOST_BITS = 1 << 15
 DENSE_FROM = 24
@@ -32,20 +33,21 @@ class TwoWisChanges:
 
     Args:
         graph: The graph; its edges go, the object does not change.
+        num_common: int64 [m], the number of common neighbours of the ends of each edge.
 
     Cost: time Σ over edges of the smaller degree to begin with; memory O(n + m), and n²/8 bytes
     for bit sets where those are used.
     """
 
-    def __init__(self, graph: UndirectedGraph) -> None:
+    def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
         n = graph.num_nodes
         edges = graph.edges.cpu().numpy()
         self.num_nodes = n
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
         self.degree: list[int] = np.bincount(edges.reshape(-1), minlength=n).tolist()
-        self.num_common = _num_common(edges, n)
+        self.num_common: list[int] = num_common.tolist()
         self.edge_at = {u * n + v: edge for edge, (u, v) in enumerate(self.ends)}
-        value = _closed_walks_of_length_3(edges, self.num_common, n)
+        value = closed_walks_of_length_3(edges, num_common, n)
         self.scale = Scale.for_values(int(value.max(initial=0)), n)
         self.near = _neighbours(self.ends, self.degree, value)
         self.value = self.near.value
@@ -100,28 +102,11 @@ class TwoWisChanges:
         return loosened
 
 
-def _num_common(edges: np.ndarray, n: int) -> list[int]:
-    """Number of common neighbours of the ends of each edge."""
-    if not edges.shape[1]:
-        return []
-    ones = np.ones(2 * edges.shape[1], dtype=np.int64)
-    arcs = np.concatenate([edges, edges[::-1]], axis=1)
-    adjacency = sparse.csr_array((ones, (arcs[0], arcs[1])), shape=(n, n))
-    counts: list[int] = []
-    for start in range(0, edges.shape[1], ROWS_AT_A_TIME):
-        u, v = edges[:, start : start + ROWS_AT_A_TIME]
-        counts += adjacency[u].multiply(adjacency[v]).sum(axis=1).tolist()
-    return counts
-
-
-ROWS_AT_A_TIME = 1 << 14
-
-
-def _closed_walks_of_length_3(edges: np.ndarray, num_common: list[int], n: int) -> np.ndarray:
+def closed_walks_of_length_3(edges: Ints, num_common: Ints, n: int) -> Ints:
     """(A³)_tt with all self-loops, 0 where isolated; int64 [n]."""
     counts = np.zeros(n, dtype=np.int64)
     for end in edges:
-        np.add.at(counts, end, np.array(num_common, dtype=np.int64) + 3)
+        np.add.at(counts, end, num_common + 3)
     return counts + (counts > 0)
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.methods.registry import register
 from wis.progress import Progress
 
 
-@register("random", summary="edges in uniformly random order (the baseline)", uses_seed=True)
-def random_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
+@register(
+    "random",
+    summary="edges in uniformly random order (the baseline)",
+    uses_seed=True,
+    supports_directed=True,
+)
+def random_order(graph: CanonicalGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
     """A uniformly random permutation of the edges, the same for a seed on every device.
 
     Args:
-        graph: The graph.
+        graph: The graph, undirected or directed.
         count: Length of the order.
         seed: Seed of the permutation.
         progress: Not needed: one call.

@@ -7,8 +7,9 @@ its own (`wis.methods.one_wis`). For longer walks ties go to the smallest edge i
 engines give the same order:
 
 - ``local`` (`wis.methods.lazy_greedy`) looks at an edge only when an upper bound says that it could
-  be next, and counts walks in its neighbourhood, on the CPU; 2-WIS has a fast path
-  (`wis.methods.two_wis`), longer walks are counted in balls (`wis.methods.closed_walks`).
+  be next, and counts walks in its neighbourhood, on the CPU; longer walks are counted in balls
+  (`wis.methods.closed_walks`). 2-WIS needs only common neighbours (`wis.methods.two_wis`); while
+  there are many, the edges that lead are kept in arrays (`wis.methods.two_wis_front`).
 - ``dense`` (`wis.methods.dense_walks`) keeps matrices of walk counts and looks at all edges in each
   round, with tensor operations on the graph's device; for small dense graphs, long walks and large
   batches.
@@ -18,7 +19,14 @@ engines give the same order:
   m / batch_size · (10⁻³ + 3·10⁻⁹·m·n·L²), a hundredth of the second part on a GPU. ``dense`` is out
   if it needs more than the memory limit.
 
-Source: Algorithms 1 and 2, Section 5.5.1 and Appendix D.5 of the thesis; arXiv:2211.16494.
+In a directed graph the edges are arcs, and the boundary and the walks are those of Appendix D.2:
+see `wis.methods.closed_arc_walks` for what the tuple's entries are, and are not. The same engines
+are there for walks of any length, 1 included, for which ``local`` is one of its own
+(`wis.methods.one_step_arcs`) and what ``auto`` stands for. For longer walks ``auto`` takes the same
+estimate, with d the mean of the degrees at which a circuit through an arc goes on. It is too high
+for ``local`` where most arcs are on no circuit, up to ten times: these are looked at about once.
+
+Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
 """
 
 from __future__ import annotations
@@ -26,26 +34,31 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wis.arrays import single_threaded
 from wis.errors import OptionError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.methods import one_wis
+from wis.methods.closed_arc_walks import ClosedArcWalkChanges
 from wis.methods.closed_walks import ClosedWalkChanges
 from wis.methods.dense_walks import DensePlan, dense_order
 from wis.methods.lazy_greedy import lazy_order
+from wis.methods.one_step_arcs import one_step_order
 from wis.methods.registry import register
 from wis.methods.two_wis import TwoWisChanges
+from wis.methods.two_wis_front import front_order
 from wis.methods.walk_index_certificate import first_non_greedy_step
 from wis.progress import Progress
+from wis.triangles import num_common_neighbours
 
 ENGINES = ("auto", "local", "dense")
 _LOG = logging.getLogger(__name__)
 
 
-def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
     walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
     for name, value, what in (
@@ -57,15 +70,17 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     limit = options["memory_gib"]
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
         raise OptionError(f"memory_gib is {limit!r}; expected a positive number of GiB")
-    engines = one_wis.ENGINES if walk_length == 1 else ENGINES
+    by_degrees = walk_length == 1 and not graph.directed
+    engines = one_wis.ENGINES if by_degrees else ENGINES
     if engine not in engines:
         if engine in (*one_wis.ENGINES, *ENGINES, "batched"):
             raise OptionError(
-                f"engine {engine!r} does not go with walk_length={walk_length}; "
+                f"engine {engine!r} does not go with walk_length={walk_length}"
+                f"{' of a directed graph' if graph.directed else ''}; "
                 f"expected one of {', '.join(engines)}"
             )
         raise UnknownNameError.among("engine", str(engine), engines)
-    if walk_length > 1:
+    if not by_degrees:
         return _resolve_longer(graph, options)
     del options["memory_gib"]
     if batch_size > 1:
@@ -78,7 +93,7 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "engine": "bitset" if engine == "auto" else engine}
 
 
-def _resolve_longer(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+def _resolve_longer(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     depth = options["walk_length"] + 1
     limit = int(options["memory_gib"] * 2**30)
     if options["engine"] == "auto":
@@ -86,26 +101,37 @@ def _resolve_longer(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str
         options = {**options, "engine": cheaper}
     if options["engine"] == "local":
         return {name: value for name, value in options.items() if name != "memory_gib"}
-    DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+    DensePlan.of(graph, depth, limit)
     return options
 
 
-def _cheaper_engine(graph: UndirectedGraph, depth: int, batch_size: int, limit: int) -> str:
+def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: int) -> str:
     """By the estimate in the module's docstring."""
     n, m = graph.num_nodes, graph.num_edges
-    if not m:
+    if not m or (graph.directed and depth == 2):
         return "local"
-    degree = float(graph.degree[graph.edges].double().mean())
+    degree = _mean_degree_of_ends(graph)
     near = min(float(n), 2 * degree ** ((depth - 1) // 2))
-    per_look = 2e-5 + 1e-7 * degree if depth == 3 else 1e-4 + 4e-9 * depth * near**2
+    fast_path = depth == 3 and not graph.directed
+    per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
     local_s = 11 * m * per_look
     speed = 1.0 if graph.device.type == "cpu" else 0.01
     dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
     try:
-        DensePlan.of(n, m, depth, limit)
+        DensePlan.of(graph, depth, limit)
     except OptionError:
         return "local"
     return "dense" if dense_s < local_s else "local"
+
+
+def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
+    """Mean degree of the end of an edge: of an arc, where its circuits go on at either end."""
+    if isinstance(graph, DirectedGraph):
+        tails, heads = graph.edges
+        both = graph.in_degree[tails].double().mean() + graph.out_degree[heads].double().mean()
+        return float(both) / 2
+    assert isinstance(graph, UndirectedGraph)
+    return float(graph.degree[graph.edges].double().mean())
 
 
 @register(
@@ -113,9 +139,10 @@ def _cheaper_engine(graph: UndirectedGraph, depth: int, batch_size: int, limit: 
     summary="Walk Index Sparsification: spare the edges whose loss costs walk indices most",
     resolve=_resolve,
     verify=first_non_greedy_step,
+    supports_directed=True,
 )
 def wis_order(
-    graph: UndirectedGraph,
+    graph: UndirectedGraph | DirectedGraph,
     *,
     count: int,
     seed: int,
@@ -128,13 +155,13 @@ def wis_order(
     """The removal order of (L-1)-WIS.
 
     Args:
-        graph: The graph.
+        graph: The graph; in a directed one arcs go, each without its reverse.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Not used: the order is deterministic.
         progress: Told the number of edges removed.
         walk_length: L - 1 for a GNN of depth L.
         engine: ``"auto"``; ``"bitset"`` or ``"rounds"`` for ``walk_length=1``; ``"local"`` or
-            ``"dense"`` for longer walks. All are exact.
+            ``"dense"`` for longer walks, and for all walks in directed graphs. All are exact.
         batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
             the B best edges of the graph at the beginning of a round go at once.
         memory_gib: How many GiB the engine ``"dense"`` may use.
@@ -147,16 +174,52 @@ def wis_order(
 
     Cost: see the modules of the engines.
     """
-    if walk_length == 1:
+    if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return one_wis.one_wis_order(graph, engine, batch_size, count, progress)
     depth = walk_length + 1
     if engine == "dense":
         limit = int(memory_gib * 2**30)
-        plan = DensePlan.of(graph.num_nodes, graph.num_edges, depth, limit)
+        plan = DensePlan.of(graph, depth, limit)
         _LOG.info("engine dense: will use up to %.2g GiB", plan.total_bytes / 2**30)
-        return dense_order(graph, depth, count, batch_size, limit, progress)
+        with single_threaded():
+            return dense_order(graph, depth, count, batch_size, limit, progress)
     with single_threaded():
-        two_steps = walk_length == 2
-        changes = TwoWisChanges(graph) if two_steps else ClosedWalkChanges(graph, depth)
-        order = lazy_order(changes, graph.num_edges, count, batch_size, progress)
+        order = _local_order(graph, depth, count, batch_size, progress)
     return torch.tensor(order, dtype=torch.int64, device=graph.device)
+
+
+def _local_order(
+    graph: UndirectedGraph | DirectedGraph,
+    depth: int,
+    count: int,
+    batch_size: int,
+    progress: Progress,
+) -> list[int]:
+    """Edge ids, by the engine ``local``."""
+    m = graph.num_edges
+    if isinstance(graph, DirectedGraph):
+        if depth == 2:
+            return one_step_order(graph, count, batch_size, progress)
+        changes = ClosedArcWalkChanges(graph, depth)
+        return lazy_order(changes, m, count, batch_size, progress, smallest_may_rise=True)
+    if depth == 3:
+        return two_wis_order(graph, count, batch_size, progress)
+    return lazy_order(ClosedWalkChanges(graph, depth), m, count, batch_size, progress)
+
+
+def two_wis_order(
+    graph: UndirectedGraph, count: int, batch_size: int, progress: Progress
+) -> list[int]:
+    """The local order of 2-WIS: by the front while the graph is dense, then by lazy bounds."""
+    num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
+    begun = front_order(graph, num_common, count, progress) if batch_size == 1 else []
+    left = np.delete(np.arange(graph.num_edges), begun)
+    rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
+    ended = lazy_order(
+        TwoWisChanges(rest, num_common[left]),
+        rest.num_edges,
+        count - len(begun),
+        batch_size,
+        lambda done: progress(len(begun) + done),
+    )
+    return [*begun, *left[ended].tolist()]

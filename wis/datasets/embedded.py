@@ -1,0 +1,129 @@
+"""Small graphs that come with the libraries wis is built on; nothing is read from the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wis.datasets.registry import register
+from wis.errors import MissingDependencyError, OptionError
+from wis.generators import undirected_data
+from wis.splits import random_masks
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+@register(
+    "karate",
+    summary="friendships in a karate club that split in two",
+    source="networkx",
+    num_nodes=34,
+    num_edges=78,
+)
+def karate() -> Data:
+    """Zachary's karate club: `y` is the faction, `edge_weight` the tie's strength, `x` one-hot."""
+    import networkx as nx
+    import torch
+
+    graph = nx.karate_club_graph()
+    data = _from_networkx(graph)
+    clubs = [graph.nodes[vertex]["club"] for vertex in graph]
+    data.y = torch.tensor([int(club == "Officer") for club in clubs])
+    data.x = torch.eye(len(clubs))
+    return data
+
+
+@register(
+    "les-miserables",
+    summary="characters of the novel who meet in a chapter",
+    source="networkx",
+    num_nodes=77,
+    num_edges=254,
+)
+def les_miserables() -> Data:
+    """Knuth's Les Misérables: `name` lists the characters, `edge_weight` counts common chapters."""
+    import networkx as nx
+
+    graph = nx.les_miserables_graph()
+    data = _from_networkx(graph)
+    data.name = list(graph)
+    return data
+
+
+def _from_networkx(graph: Any) -> Data:
+    """Both directions of every edge with its weight, sorted by (source, target)."""
+    import torch
+    from torch_geometric.data import Data
+
+    position = {vertex: index for index, vertex in enumerate(graph)}
+    arcs = sorted(
+        (position[u], position[v], float(weight))
+        for a, b, weight in graph.edges(data="weight")
+        for u, v in ((a, b), (b, a))
+    )
+    heads, tails, weights = zip(*arcs, strict=True)
+    return Data(
+        edge_index=torch.tensor([heads, tails]),
+        edge_weight=torch.tensor(weights),
+        num_nodes=len(position),
+    )
+
+
+@register(
+    "digits",
+    summary="handwritten digits joined to their nearest neighbours",
+    source="scikit-learn",
+    num_nodes=1_797,
+    num_edges=9_929,
+)
+def digits(*, neighbors: int = 8, seed: int = 0) -> Data:
+    """Scikit-learn's digits, each joined to the `neighbors` others with the most similar pixels.
+
+    Args:
+        neighbors: Neighbours that each image chooses; an edge needs one of the two to choose the
+            other.
+        seed: Seed of the split into 80 % training, 10 % validation and 10 % test vertices.
+
+    Returns:
+        A graph with the pixels in [0, 1] as `x`, the digit as `y`, and three masks.
+
+    Raises:
+        OptionError: A parameter is out of range.
+        MissingDependencyError: Scikit-learn is not installed.
+    """
+    import torch
+
+    pixels, labels = _digit_images()
+    if not 1 <= neighbors < len(pixels):
+        raise OptionError(f"neighbors is {neighbors}; expected 1 to {len(pixels) - 1}")
+    chosen = _nearest(pixels, neighbors)
+    sources = np.repeat(np.arange(len(pixels)), neighbors)
+    data = undirected_data(sources, chosen.reshape(-1), len(pixels))
+    data.x = torch.from_numpy(pixels).to(torch.float32) / 16
+    data.y = torch.from_numpy(labels).to(torch.int64)
+    data.update(random_masks(len(pixels), seed=seed))
+    return data
+
+
+def _digit_images() -> tuple[np.ndarray, np.ndarray]:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise MissingDependencyError(
+            "the graph 'digits' needs scikit-learn: pip install 'wis-sparsify[digits]'"
+        ) from None
+    pixels, labels = load_digits(return_X_y=True)
+    return pixels.astype(np.int64), labels
+
+
+def _nearest(points: np.ndarray, count: int) -> np.ndarray:
+    """Ids of the nearest other points, exactly: integer distances, ties to the smaller id."""
+    points = points.astype(np.float64)  # a fast product; all values stay far below 2^53
+    squares = (points**2).sum(axis=1)
+    distances = squares[:, None] + squares[None, :] - 2 * points @ points.T
+    np.fill_diagonal(distances, distances.max() + 1)
+    keys = distances * len(points) + np.arange(len(points))
+    nearest: np.ndarray = np.argpartition(keys, count - 1, axis=1)[:, :count]
+    return nearest

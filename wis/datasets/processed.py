@@ -1,0 +1,122 @@
+"""What came of the raw files of a data set, kept in the cache folder.
+
+A loader of PyG writes `processed/` beside `raw/`, which fails where the data root is read-only and
+mixes up files where two processes do it at once. So each process reads through a folder of its own,
+in which links stand for the raw files, and puts the result into the cache by renaming one file:
+there is never half a result, and whoever is last replaces a result by its equal. The result is
+tensors only, so that it is read without running code, and it is used again as long as the raw files
+have the same paths, sizes and times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wis.datasets.raw_files import RawFiles
+from wis.datasets.roots import cache_folder
+
+if TYPE_CHECKING:
+    Content = dict[str, Any]
+
+LAYOUT = 1
+"""Changes whenever the same raw files lead to another result."""
+
+_log = logging.getLogger(__name__)
+
+
+def processed(name: str, files: RawFiles, root: Path, read: Callable[[Path], Content]) -> Content:
+    """The result of reading raw files, from the cache if it is there.
+
+    Args:
+        name: The data set.
+        files: Its raw files, all of them present.
+        root: The data root.
+        read: Reads them; gets a folder that looks like the data root but can be written to, and
+            returns tensors and numbers by name.
+
+    Returns:
+        What `read` returned, now or earlier.
+    """
+    path, key = _cache_file(name, files, root), _fingerprint(files, root)
+    content = _load(path, key)
+    if content is None:
+        _log.info("%s: reading the raw files below %s for the first time", name, root)
+        with _scratch_folder() as scratch:
+            _mirror(files, root, scratch)
+            content = read(scratch)
+        _store(path, {"key": key, **content})
+    return content
+
+
+def _cache_file(name: str, files: RawFiles, root: Path) -> Path:
+    """One file for each data set in each data root, so that old results are replaced."""
+    where = hashlib.blake2b(os.fsencode((root / files.folder).resolve()), digest_size=6).hexdigest()
+    return cache_folder() / "processed" / f"{name}-{where}.pt"
+
+
+def _fingerprint(files: RawFiles, root: Path) -> str:
+    parts = [str(LAYOUT), version("torch_geometric")]
+    for path in files.paths(root):
+        status = path.stat()
+        parts += [str(path.resolve()), str(status.st_size), str(status.st_mtime_ns)]
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _load(path: Path, key: str) -> Content | None:
+    """A result, or None if there is none, or an outdated or damaged one."""
+    import torch
+
+    if not path.is_file():
+        return None
+    try:
+        content: Content = torch.load(path, map_location="cpu", weights_only=True)
+        return content if content.pop("key") == key else None
+    except Exception as error:  # whatever a damaged file makes torch raise
+        _log.warning("%s is damaged (%s) and made anew", path, type(error).__name__)
+        return None
+
+
+def _store(path: Path, content: Content) -> None:
+    import torch
+
+    from wis.io.atomic import atomic_write
+
+    buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
+    torch.save(content, buffer)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, force=True) as file:
+            file.write(buffer.getbuffer())
+    except OSError as error:
+        _log.warning("the raw files will be read again each time, since %s", error)
+
+
+@contextlib.contextmanager
+def _scratch_folder() -> Iterator[Path]:
+    """A folder of this process alone, in the cache if that can be written to: /tmp may be small."""
+    parent = cache_folder() / "processed"
+    with contextlib.suppress(OSError):
+        parent.mkdir(parents=True, exist_ok=True)
+    usable = os.access(parent, os.W_OK | os.X_OK)
+    with tempfile.TemporaryDirectory(dir=parent if usable else None, prefix=".wis-") as scratch:
+        yield Path(scratch)
+
+
+def _mirror(files: RawFiles, root: Path, scratch: Path) -> None:
+    """Links to the raw files, or copies where the file system has no links."""
+    for source, target in zip(files.paths(root), files.paths(scratch), strict=True):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.symlink_to(source.resolve())
+        except OSError:
+            shutil.copyfile(source, target)

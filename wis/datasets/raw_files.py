@@ -1,0 +1,59 @@
+"""The files that a data set is read from: where they belong, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """Raw files of one data set, in the layout that its loader expects.
+
+    Attributes:
+        folder: Folder of the data set below the data root, with forward slashes. Its first part is
+            the root that the loader takes.
+        names: Paths of the files below that folder.
+        urls: Where to download them: one address for each name, or that of a single archive.
+        archive: Name of the folder in the zip archive that takes the place of `folder`; None where
+            the files are downloaded one by one.
+        size_mb: Megabytes to download, roughly; None where nobody measured.
+        licence: Under which terms, as far as the source says.
+        package: Module that reads them and is not installed with wis; also the name of the extra.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    urls: tuple[str, ...]
+    archive: str | None = None
+    size_mb: float | None = None
+    licence: str = "not stated by the source"
+    package: str | None = None
+
+    def paths(self, root: Path) -> list[Path]:
+        """Where the files belong below a data root."""
+        return [root / self.folder / name for name in self.names]
+
+    def missing(self, root: Path) -> list[Path]:
+        """Those of `paths` that are not there."""
+        return [path for path in self.paths(root) if not path.is_file()]
+
+    @property
+    def origin(self) -> str:
+        """The addresses that the files come from: folders, or an archive."""
+        if self.archive is not None:
+            return f"{self.urls[0]}, folder {self.archive!r} in it"
+        return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
+
+    def instruction(self, root: Path) -> str:
+        """What to do by hand so that nothing is missing, in one sentence."""
+        missing = self.missing(root)
+        if self.archive is not None:
+            folder = root / self.folder
+            names = ", ".join(path.relative_to(folder).as_posix() for path in missing)
+            return (
+                f"Unpack {self.urls[0]} and rename its folder {self.archive!r} to {folder}, so "
+                f"that it holds {names}"
+            )
+        names = ", ".join(path.name for path in missing)
+        return f"Put {names} from {self.origin} into {missing[0].parent}"

@@ -1,0 +1,179 @@
+"""The real data sets of the thesis, and some more, each read by the loader of its library.
+
+All of them are made alike: undirected, each edge in both directions and once; self-loops removed;
+`x` in float32, `y` an int64 label for each vertex, three masks. The masks are the thesis' split,
+80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"); ``split=public`` takes the split that a
+data set is published with, of those that have ten the one whose number is the seed. The data sets
+of the Open Graph Benchmark have their own split unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wis.datasets.processed import processed
+from wis.datasets.raw_files import RawFiles
+from wis.datasets.registry import Dataset, find
+from wis.datasets.roots import data_root
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    MissingDependencyError,
+    OptionError,
+    WisError,
+)
+from wis.splits import MASKS, random_masks
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+Reader = Callable[[Path], Any]
+"""Calls a loader on a data root and returns its graph as it is."""
+
+SPLITS = ("random", "public")
+
+_log = logging.getLogger(__name__)
+
+
+def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: int) -> Data:
+    """Load a real data set with one of its splits.
+
+    Args:
+        name: Its name in the table.
+        root: The data root, see `wis.datasets.data_root`.
+        read: How to read its raw files.
+        split: ``"random"`` or ``"public"``.
+        seed: Seed of the random split from 0 on, or number of the public one.
+
+    Raises:
+        OptionError: The split or the seed is out of range.
+        MissingDependencyError: The package of its loader is not installed.
+        MissingDataError: Files are missing and cannot be downloaded.
+        GraphFormatError: A raw file is damaged.
+    """
+    from wis.datasets.download import ensure
+
+    if split not in SPLITS:
+        raise OptionError(f"split is {split!r}; expected {' or '.join(SPLITS)}")
+    if seed < 0:
+        raise OptionError(f"seed is {seed}; expected at least 0")
+    root, dataset = data_root(root), find(name)
+    files = dataset.files
+    assert files is not None
+    if files.package is not None:
+        _require(files.package, name)
+    ensure(name, files, root)
+    content = processed(name, files, root, lambda folder: _read(name, files, folder, read))
+    return _with_masks(dataset, content, root, split, seed)
+
+
+def _with_masks(
+    dataset: Dataset, content: dict[str, Any], root: Path, split: str, seed: int
+) -> Data:
+    from torch_geometric.data import Data
+
+    public = {mask: content.pop(mask) for mask in MASKS if mask in content}
+    data = Data.from_dict(content)
+    is_random = split == "random"
+    masks = random_masks(data.num_nodes, seed=seed) if is_random else _public_masks(public, seed)
+    data.update(masks)
+    _compare_with_published(dataset, data, root)
+    return data
+
+
+def _public_masks(public: dict[str, Any], seed: int) -> dict[str, Any]:
+    """One of the published splits; their masks are the columns of a tensor if there are several."""
+    columns = {name: mask.view(mask.size(0), -1) for name, mask in public.items()}
+    count = columns[MASKS[0]].size(1)
+    if seed >= count:
+        numbers = f"0 to {count - 1}" if count > 1 else "0, since there is only one"
+        raise OptionError(f"seed is {seed}; expected the number of a public split, {numbers}")
+    return {name: columns[name][:, seed].clone() for name in MASKS}
+
+
+def _require(package: str, name: str) -> None:
+    """Raise, before anything is downloaded, if what reads the files is not there."""
+    if importlib.util.find_spec(package) is None:
+        raise MissingDependencyError(
+            f"the data set {name!r} needs {package}: pip install 'wis-sparsify[{package}]'"
+        )
+
+
+def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:
+    """Read raw files, and make sure that a graph came of it."""
+    try:
+        with _in_silence():
+            content = _undirected(read(folder))
+        _check(content)
+        return content
+    except WisError:
+        raise
+    except MemoryError:
+        raise GraphFormatError(f"{name}: does not fit into memory, or a file is damaged") from None
+    except ImportError as error:
+        raise MissingDependencyError(f"{name}: its loader cannot be imported: {error}") from None
+    except Exception as error:  # whatever a parser makes of a damaged file
+        reason = " ".join(str(error).replace(str(folder), "").split())[:200]
+        if isinstance(error, OSError) and error.errno is not None:
+            raise GraphFileError(f"{name}: its files cannot be read: {reason}") from None
+        raise GraphFormatError(
+            f"{name}: a file below {files.folder} in the data root is damaged or not in the "
+            f"expected format ({type(error).__name__}: {reason}). Delete the files there, "
+            f"{', '.join(Path(path).name for path in files.names)}, and get them again"
+        ) from None
+
+
+@contextlib.contextmanager
+def _in_silence() -> Iterator[None]:
+    """Keep what a loader prints, and what it warns of on account of old pickles, to itself."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _undirected(data: Any) -> dict[str, Any]:
+    """What is kept of a graph: tensors by name, and the number of vertices."""
+    import torch
+    from torch_geometric.utils import remove_self_loops, to_undirected
+
+    content: dict[str, Any] = {
+        key: value for key, value in data.to_dict().items() if torch.is_tensor(value)
+    }
+    both = to_undirected(data.edge_index, num_nodes=data.num_nodes)
+    content["edge_index"] = remove_self_loops(both)[0].contiguous()
+    content["x"] = data.x.to(torch.float32)
+    content["y"] = data.y.to(torch.int64)
+    content["num_nodes"] = int(data.num_nodes)
+    return content
+
+
+def _check(content: dict[str, Any]) -> None:
+    size, arcs = content["num_nodes"], content["edge_index"]
+    for name in ("x", "y", *(mask for mask in MASKS if mask in content)):
+        if content[name].size(0) != size:
+            raise ValueError(f"{name} has {content[name].size(0)} rows for {size} vertices")
+    if content["y"].dim() != 1:
+        raise ValueError(f"y has shape {list(content['y'].shape)}; expected [num_nodes]")
+    if arcs.numel() and not 0 <= int(arcs.min()) <= int(arcs.max()) < size:
+        raise ValueError(f"edges name a vertex that is not among the {size}")
+
+
+def _compare_with_published(dataset: Dataset, data: Data, root: Path) -> None:
+    """Say so if the raw files are not those that were published: figures will differ."""
+    num_edges = data.num_edges // 2
+    if (data.num_nodes, num_edges) != (dataset.num_nodes, dataset.num_edges):
+        _log.warning(
+            "%s: has %d vertices and %d edges below %s; the published data set has %s and %s",
+            dataset.name, data.num_nodes, num_edges, root, dataset.num_nodes, dataset.num_edges,
+        )  # fmt: skip

@@ -1,0 +1,40 @@
+"""Where data sets lie, and where wis keeps what it made of them.
+
+Raw files lie below the data root, one folder for each kind of loader, as ``datasets/README.md``
+lists them. The data root may be read-only and shared: nothing but downloads is ever written to it.
+What is computed from raw files goes to the cache folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT_VARIABLE = "WIS_DATA_ROOT"
+CACHE_VARIABLE = "WIS_CACHE_DIR"
+OFFLINE_VARIABLE = "WIS_OFFLINE"
+
+
+def cache_folder() -> Path:
+    """``$WIS_CACHE_DIR``, or else ``wis`` in ``$XDG_CACHE_HOME``, or else ``~/.cache/wis``."""
+    own, shared = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
+    if own:
+        return Path(own).expanduser().absolute()
+    # The XDG specification wants a relative path to be ignored.
+    return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "wis"
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """The folder below which raw files are looked for and downloaded to.
+
+    Args:
+        root: A folder, which need not exist; if not given, ``$WIS_DATA_ROOT``, and without that
+            the folder ``data`` in the cache folder.
+    """
+    chosen = root or os.environ.get(ROOT_VARIABLE) or cache_folder() / "data"
+    return Path(chosen).expanduser().absolute()
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids downloads: ``WIS_OFFLINE`` is set, and not to 0."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
