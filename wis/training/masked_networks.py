@@ -26,12 +26,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.nn.functional import linear
 
 from wis.models import GraphNetwork
 from wis.models.gcn import GCN
 from wis.models.gin import GIN
 from wis.models.resgcn import ResGCN
-from wis.training.operations import SAFE_EXPONENT, Operator, project
+from wis.training.operations import SAFE_EXPONENT, Operator, propagate
 from wis.training.sparse import csr_matrix, sparse_product
 
 Features = Operator | Tensor
@@ -128,13 +129,15 @@ def plain_product(graph: SymmetricGraph, weights: Tensor, h: Tensor) -> Tensor:
     Returns:
         Float tensor of shape [n, width]. Costs O((n + k) width).
     """
-    out: Tensor = _SymmetricProduct.apply(weights[graph.plain_source], h, graph.plain)  # type: ignore[no-untyped-call]
+    out: Tensor = _SymmetricProduct.apply(
+        weights.index_select(0, graph.plain_source), h, graph.plain
+    )  # type: ignore[no-untyped-call]
     return out
 
 
 def looped_product(graph: SymmetricGraph, weights: Tensor, diagonal: Tensor, h: Tensor) -> Tensor:
     """`plain_product` plus d_i h_i, for a `diagonal` d of shape [n]."""
-    values = torch.cat([weights, diagonal])[graph.looped_source]
+    values = torch.cat([weights, diagonal]).index_select(0, graph.looped_source)
     out: Tensor = _SymmetricProduct.apply(values, h, graph.looped)  # type: ignore[no-untyped-call]
     return out
 
@@ -166,7 +169,9 @@ def _by_messages(network: Any, graph: SymmetricGraph, features: Features, mask: 
 
 def _linear(weight: Tensor, features: Features) -> Tensor:
     """Features times the transposed weight."""
-    return project(weight.t().contiguous().unsqueeze(0), features).squeeze(0)
+    if isinstance(features, Operator):
+        return propagate(weight.t().contiguous().unsqueeze(0), features).squeeze(0)
+    return linear(features, weight)
 
 
 def _gcn(network: Any, graph: SymmetricGraph, features: Features, mask: Tensor) -> Tensor:
@@ -179,7 +184,7 @@ def _gcn(network: Any, graph: SymmetricGraph, features: Features, mask: Tensor) 
     h: Features = features
     for layer, norm in zip(network.layers, network.norms, strict=True):
         h = looped_product(graph, weights, diagonal, _linear(layer.lin.weight, h))
-        h = norm((h + layer.bias).relu())
+        h = norm(h.add_(layer.bias).relu_())
     logits: Tensor = network.output(h)
     return logits
 
@@ -189,7 +194,7 @@ def _gin(network: Any, graph: SymmetricGraph, features: Features, mask: Tensor) 
     for layer, norm in zip(network.layers, network.norms, strict=True):
         diagonal = (1 + layer.eps).expand(graph.num_nodes)
         h = looped_product(graph, mask, diagonal, _linear(layer.lin.weight, h))
-        h = norm(layer.nn(h + layer.bias).relu())
+        h = norm(layer.nn(h.add_(layer.bias)).relu())
     logits: Tensor = network.output(h)
     return logits
 
