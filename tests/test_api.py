@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from method_cases import prepared, quick
 from strategies import as_pairs
 
 import wis
@@ -16,9 +17,10 @@ from wis.testing import assert_same_data, odd_graph
 @pytest.mark.parametrize("remove", [0, 5, 0.3, "50%", 1.0])
 @pytest.mark.parametrize("method", wis.available_methods())
 def test_sparsify_is_order_and_cut(remove, method):
-    data = odd_graph("random-dense")
-    cut = wis.removal_order(data, method, seed=3).apply(data, remove=remove)
-    assert_same_data(wis.sparsify(data, remove=remove, method=method, seed=3), cut)
+    data = prepared(method, odd_graph("random-dense"))
+    cut = wis.removal_order(data, method, seed=3, **quick(method)).apply(data, remove=remove)
+    sparse = wis.sparsify(data, remove=remove, method=method, seed=3, **quick(method))
+    assert_same_data(sparse, cut)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.25, 0.5, 1.0])

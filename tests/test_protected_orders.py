@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from method_cases import prepared, quick
 
 import wis
 from wis.errors import GraphFormatError, NotGreedyError, OptionError, ProtectionError
@@ -22,10 +23,9 @@ each_method = pytest.mark.parametrize("method", wis.available_methods())
 
 @each_method
 def test_protections_are_saved_and_loaded(tmp_path, method):
-    data = odd_graph("power-law")
-    order = wis.removal_order(
-        data, method, keep_connected=True, min_degree=2, protect=data.edge_index[:, :9]
-    )
+    data = prepared(method, odd_graph("power-law"))
+    protections = {"keep_connected": True, "min_degree": 2, "protect": data.edge_index[:, :9]}
+    order = wis.removal_order(data, method, **protections, **quick(method))
     loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
     assert loaded.provenance == order.provenance
     assert torch.equal(loaded.edges, order.edges)
@@ -73,8 +73,9 @@ def test_damaged_protections_are_refused(tmp_path, changes):
 @each_method
 @pytest.mark.parametrize("count", [None, 20])
 def test_protected_order_is_verified_by_computing_it_again(tmp_path, method, count):
-    data = odd_graph("power-law")
-    order = wis.removal_order(data, method, seed=3, count=count, keep_connected=True, min_degree=2)
+    data = prepared(method, odd_graph("power-law"))
+    protections = {"keep_connected": True, "min_degree": 2}
+    order = wis.removal_order(data, method, seed=3, count=count, **protections, **quick(method))
     assert wis.verify_order(data, order).check == "recomputation"
     loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
     assert wis.verify_order(data, loaded).check == "recomputation"
@@ -93,8 +94,8 @@ def test_unprotected_order_is_verified_by_its_certificate():
 
 @each_method
 def test_first_step_that_differs_from_a_protected_order_is_named(method):
-    data = odd_graph("power-law")
-    order = wis.removal_order(data, method, keep_connected=True)
+    data = prepared(method, odd_graph("power-law"))
+    order = wis.removal_order(data, method, keep_connected=True, **quick(method))
     edges = order.edges.clone()
     edges[:, [30, 40]] = edges[:, [40, 30]]
     with pytest.raises(NotGreedyError, match="step 31 of ") as error:

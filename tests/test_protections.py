@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from method_cases import prepared, quick, vertex_data
 from oracles import protected_order
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -140,10 +141,10 @@ def with_pairs(graph: UndirectedGraph, protections: dict) -> dict:
 @each_odd_graph
 @pytest.mark.parametrize("protections", PROTECTIONS, ids=str)
 def test_every_protection_holds_at_every_cut_of_every_method(method, name, protections):
-    data = odd_graph(name)
+    data = prepared(method, odd_graph(name))
     graph = UndirectedGraph.from_any(data)
     protections = with_pairs(graph, protections)
-    order = wis.removal_order(data, method, **protections)
+    order = wis.removal_order(data, method, **protections, **quick(method))
     assert order.num_edges == graph.num_edges
     cuts = [order.apply(graph, remove=len(order) * i // 4) for i in range(5)]
     assert_nested([graph, *cuts])
@@ -160,7 +161,8 @@ def test_every_protection_holds_at_every_cut_of_every_method(method, name, prote
 def test_protected_order_is_the_methods_order_without_the_edges_passed_over(method, protections):
     graph = UndirectedGraph.from_any(odd_graph("power-law"))
     protections = with_pairs(graph, protections)
-    ranking = as_pairs(wis.removal_order(graph, method, seed=4).edges)
+    given = {"vertex_data": vertex_data(method, graph.num_nodes), **quick(method)}
+    ranking = as_pairs(wis.removal_order(graph, method, seed=4, **given).edges)
     expected = protected_order(
         graph.num_nodes,
         ranking,
@@ -168,20 +170,21 @@ def test_protected_order_is_the_methods_order_without_the_edges_passed_over(meth
         min_degree=protections.get("min_degree", 0),
         protect=as_pairs(pairs_of(protections.get("protect"))),
     )
-    found = wis.removal_order(graph, method, seed=4, **protections)
+    found = wis.removal_order(graph, method, seed=4, **protections, **given)
     assert as_pairs(found.edges) == expected
-    short = wis.removal_order(graph, method, seed=4, count=len(expected) // 2, **protections)
-    assert as_pairs(short.edges) == expected[: len(expected) // 2]
+    half = len(expected) // 2
+    short = wis.removal_order(graph, method, seed=4, count=half, **protections, **given)
+    assert as_pairs(short.edges) == expected[:half]
     assert short.provenance.num_removable == len(expected)
 
 
 @each_method
 def test_sparsify_and_the_transforms_cut_the_protected_order(method):
-    data = odd_graph("random-dense")
+    data = prepared(method, odd_graph("random-dense"))
     pairs = as_pairs(data.edge_index[:, :3])
-    protections = {"keep_connected": True, "min_degree": 2, "protect": pairs}
-    expected = wis.removal_order(data, method, seed=1, **protections).apply(data, remove="60%")
-    given = {"method": method, "seed": 1, **protections}
+    given = {"seed": 1, "keep_connected": True, "min_degree": 2, "protect": pairs, **quick(method)}
+    expected = wis.removal_order(data, method, **given).apply(data, remove="60%")
+    given = {"method": method, **given}
     assert_same_data(wis.sparsify(data, remove="60%", **given), expected)
     transform = Sparsify("60%", **given)
     assert_same_data(transform(data), expected)

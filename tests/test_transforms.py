@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 import torch_geometric.transforms as T
+from method_cases import prepared, quick
 from torch.utils.data.datapipes.iter import IterableWrapper
 from torch_geometric import seed_everything
 from torch_geometric.data import Data, HeteroData, InMemoryDataset
@@ -52,9 +53,10 @@ def test_repr_does_not_depend_on_the_order_of_options():
 
 @pytest.mark.parametrize("method", wis.available_methods())
 def test_transform_is_sparsify(method):
-    data = odd_graph("power-law")
-    expected = wis.sparsify(data, remove=0.4, method=method, seed=2)
-    assert_same_data(Sparsify(0.4, method=method, seed=2)(data), expected)
+    data = prepared(method, odd_graph("power-law"))
+    given = {"method": method, "seed": 2, **quick(method)}
+    expected = wis.sparsify(data, remove=0.4, **given)
+    assert_same_data(Sparsify(0.4, **given)(data), expected)
 
 
 def test_walk_index_sparsification_is_the_method_wis():

@@ -21,6 +21,7 @@ from torch import Tensor
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
 from wis.graph import CanonicalGraph
 from wis.methods import Method, available_methods, get_method
+from wis.methods.registry import SHARED
 from wis.order import RemovalOrder
 from wis.progress import progress_bar
 
@@ -145,7 +146,7 @@ def _check_own(
             f"can only be checked against what made it: method {made_by[0]!r} with options "
             f"{made_by[1]}"
         )
-    for name in arguments.keys() - method.options.keys():
+    for name in arguments.keys() - method.options.keys() - set(SHARED):
         raise OptionError(f"method {method.name!r} has no option {name!r}; was it of another wis?")
 
 

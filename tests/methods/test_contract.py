@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from method_cases import prepared, quick, vertex_data
 from strategies import edge_index_of, large_graphs, rearranged, small_graphs
 
 import wis
@@ -29,9 +30,9 @@ each_odd_graph = pytest.mark.parametrize("name", ODD_GRAPHS)
 @each_method
 @each_odd_graph
 def test_order_is_a_permutation_of_the_edges(method, name):
-    data = odd_graph(name)
+    data = prepared(method, odd_graph(name))
     graph = UndirectedGraph.from_any(data)
-    order = wis.removal_order(data, method)
+    order = wis.removal_order(data, method, **quick(method))
     assert order.edges.dtype == torch.int64
     assert_is_permutation(graph.edge_ids(order.edges), graph.num_edges)
 
@@ -42,23 +43,24 @@ def test_order_is_a_permutation_of_the_edges(method, name):
 def test_order_of_a_small_graph_is_a_permutation_of_the_edges(method, graph):
     num_nodes, arcs = graph
     canonical = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes)
-    order = wis.removal_order(canonical, method)
+    options = {"vertex_data": vertex_data(method, num_nodes), **quick(method)}
+    order = wis.removal_order(canonical, method, **options)
     assert_is_permutation(canonical.edge_ids(order.edges), canonical.num_edges)
 
 
 @each_method
 @each_odd_graph
 def test_same_seed_gives_the_same_order(method, name):
-    data = odd_graph(name)
-    first, second = (wis.removal_order(data, method, seed=7) for _ in range(2))
+    data = prepared(method, odd_graph(name))
+    first, second = (wis.removal_order(data, method, seed=7, **quick(method)) for _ in range(2))
     assert torch.equal(first.edges, second.edges)
 
 
 @each_method
 @each_odd_graph
 def test_cuts_of_one_order_are_nested(method, name):
-    data = odd_graph(name)
-    order = wis.removal_order(data, method)
+    data = prepared(method, odd_graph(name))
+    order = wis.removal_order(data, method, **quick(method))
     cuts = [order.apply(data, remove=fraction) for fraction in (0.0, 0.2, 0.5, 0.9, 1.0)]
     assert_nested([data, *cuts])
 
@@ -66,10 +68,10 @@ def test_cuts_of_one_order_are_nested(method, name):
 @each_method
 @each_odd_graph
 def test_short_order_begins_the_whole_one(method, name):
-    data = odd_graph(name)
-    whole = wis.removal_order(data, method)
+    data = prepared(method, odd_graph(name))
+    whole = wis.removal_order(data, method, **quick(method))
     for count in {0, len(whole) // 3, max(len(whole) - 1, 0)}:
-        short = wis.removal_order(data, method, count=count)
+        short = wis.removal_order(data, method, count=count, **quick(method))
         assert torch.equal(short.edges, whole.edges[:, :count])
 
 
@@ -79,8 +81,9 @@ def test_short_order_begins_the_whole_one(method, name):
 def test_order_and_repeats_and_direction_of_arcs_do_not_matter(method, graph, data):
     num_nodes, arcs = graph
     other = data.draw(rearranged(arcs))
+    options = {"vertex_data": vertex_data(method, num_nodes), **quick(method)}
     orders = [
-        wis.removal_order(edge_index_of(part), method, num_nodes=num_nodes)
+        wis.removal_order(edge_index_of(part), method, num_nodes=num_nodes, **options)
         for part in (arcs, other)
     ]
     assert torch.equal(orders[0].edges, orders[1].edges)
@@ -89,19 +92,21 @@ def test_order_and_repeats_and_direction_of_arcs_do_not_matter(method, graph, da
 @each_method
 @each_odd_graph
 def test_input_is_untouched(method, name):
-    data = odd_graph(name)
-    data.x = torch.arange(data.num_nodes)
+    data = prepared(method, odd_graph(name))
+    data.tag = torch.arange(data.num_nodes)
     before = copy.deepcopy(data)
-    wis.sparsify(data, remove=0.5, method=method)
+    wis.sparsify(data, remove=0.5, method=method, **quick(method))
     assert_same_data(data, before)
 
 
 @each_method
 def test_progress_rises_to_at_most_the_count(method):
-    graph = UndirectedGraph.from_any(odd_graph("power-law"))
+    data = prepared(method, odd_graph("power-law"))
+    graph = UndirectedGraph.from_any(data)
     row, reports = get_method(method), []
-    options = row.resolved_options(graph, {})
-    row.order(graph, count=graph.num_edges, seed=0, progress=reports.append, **options)
+    options = row.resolved_options(graph, quick(method))
+    arguments, _ = row.prepare(graph, data, options, 0)
+    row.order(graph, count=graph.num_edges, seed=0, progress=reports.append, **arguments)
     assert reports == sorted(reports)
     assert all(0 <= done <= graph.num_edges for done in reports)
 

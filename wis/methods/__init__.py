@@ -13,6 +13,7 @@ from wis.methods import (  # noqa: F401  (for their registration)
     general,
     similarity_scores,
     spectral,
+    ugs,
     uniform,
     walk_index,
 )

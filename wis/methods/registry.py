@@ -18,8 +18,9 @@ OrderMethod = Callable[..., Tensor]
 `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too, on
 the device where the method shall work if it can; `count` says how many edges to order, 0 to m;
 `seed` is for a method's randomness; `progress` is to be told how many edges are done
-(`wis.progress`); further keyword-only parameters are the method's own options. What comes back is
-an int64 tensor of shape [count] on the graph's device: distinct edge ids, first removed first.
+(`wis.progress`); `data`, for a method that has such a parameter, is what its `prepare` made of the
+user's data; further keyword-only parameters are the method's own options. What comes back is an
+int64 tensor of shape [count] on the graph's device: distinct edge ids, first removed first.
 """
 
 Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
@@ -30,7 +31,7 @@ Certificate = Callable[..., int | None]
 It raises `NotGreedyError`, or returns how many steps it checked, None if that is all of them.
 """
 
-SHARED = ("count", "seed", "progress")
+SHARED = ("count", "seed", "progress", "data")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Method:
         verify: The certificate behind `wis.verify_order`, None if the method has none.
         supports_directed: Whether the function, `resolve`, `prepare` and `verify` take a
             `DirectedGraph` too, whose edges are arcs.
+        needs: Attributes of vertices that the user's data must have, such as ``("x", "y")``;
+            `prepare` gets at them.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Method:
     prepare: Preparer
     verify: Certificate | None
     supports_directed: bool
+    needs: tuple[str, ...]
 
     def resolved_options(self, graph: CanonicalGraph, given: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults updated by `given`, checked.
@@ -102,6 +106,7 @@ def register(
     prepare: Preparer = lambda graph, data, options, seed: (options, options),
     verify: Certificate | None = None,
     supports_directed: bool = False,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -120,7 +125,16 @@ def register(
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
         _METHODS[key] = Method(
-            key, summary, order, uses_seed, options, resolve, prepare, verify, supports_directed
+            key,
+            summary,
+            order,
+            uses_seed,
+            options,
+            resolve,
+            prepare,
+            verify,
+            supports_directed,
+            needs,
         )
         return order
 

@@ -10,6 +10,7 @@
 - `EarlyStopping`: the rule that ends a run; `split_vertices`: random splits.
 
 How it is made fast is told in `wis.training.stacked`, mini-batches in `wis.training.mini_batch`.
+Masks of edges, trained beside a network for the method ``ugs``, are in `wis.training.edge_rounds`.
 """
 
 from __future__ import annotations

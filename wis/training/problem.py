@@ -100,7 +100,7 @@ def make_problem(data: Sequence[Any], config: TrainConfig) -> Problem:
         _require(first, ("batch",))
         batch = first.batch.to(device)
     rows = first.num_nodes if batch is None else first.num_graphs
-    y = _labels(first.y, rows).to(device)
+    y = as_labels(first.y, rows).to(device)
     made: dict[int, tuple[Tensor, UndirectedGraph]] = {}
     for item in data:
         _check_same(first, item)
@@ -111,7 +111,7 @@ def make_problem(data: Sequence[Any], config: TrainConfig) -> Problem:
         raise GraphFormatError("a vertex of a mask has a negative label in y; take it out of it")
     graphs, sources = zip(*(made[id(item.edge_index)] for item in data), strict=True)
     num_classes = int(y.max()) + 1
-    x = _features(first.x, DTYPES[config.dtype]).to(device)
+    x = as_features(first.x, DTYPES[config.dtype]).to(device)
     return Problem(x, y, graphs, masks, num_classes, batch, sources)
 
 
@@ -131,7 +131,8 @@ def _device(config: TrainConfig) -> torch.device:
     return device
 
 
-def _labels(y: Tensor, rows: int) -> Tensor:
+def as_labels(y: Tensor, rows: int) -> Tensor:
+    """Labels as int64 [rows]; raises `GraphFormatError` if they are none."""
     if y.dim() == 2 and y.size(1) == 1:
         y = y.view(-1)
     if y.shape != (rows,) or y.is_floating_point():
@@ -179,7 +180,7 @@ def _masks(data: Any, rows: int) -> Tensor:
     return torch.stack(masks)
 
 
-def _features(x: Tensor, dtype: torch.dtype) -> Tensor:
+def as_features(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Compressed rows where that wins, dense otherwise."""
     if x.layout != torch.strided:
         x = x.to_sparse(layout=torch.sparse_coo).coalesce().to(dtype)

@@ -1,0 +1,50 @@
+"""What tests that run over the table of methods give to a method: the data it needs, few epochs.
+
+A method says itself what it needs (`Method.needs`), so that registering one is still all it takes
+to enrol it.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch_geometric.data import Data
+
+from wis.methods import get_method
+
+QUICK = {"epochs_per_round": 1, "round_fraction": 0.4, "width": 4, "depth": 2}
+"""Options under which a method that trains takes no time; a method gets those that it has."""
+
+
+def quick(method: str) -> dict[str, Any]:
+    """Options of a method for small graphs."""
+    return {name: value for name, value in QUICK.items() if name in get_method(method).options}
+
+
+def vertex_data(method: str, num_nodes: int) -> Data | None:
+    """An object with the vertex attributes that a method needs; None if it needs none."""
+    needs = get_method(method).needs
+    made = {name: _MAKERS[name](num_nodes) for name in needs}
+    return Data(num_nodes=num_nodes, **made) if needs else None
+
+
+def prepared(method: str, data: Data) -> Data:
+    """A graph with the vertex attributes that a method needs, in a copy of the object."""
+    result = copy.copy(data)
+    extra = vertex_data(method, data.num_nodes)
+    for name in get_method(method).needs:
+        result[name] = extra[name]
+    return result
+
+
+def _features(num_nodes: int) -> torch.Tensor:
+    return torch.randn(num_nodes, 3, generator=torch.Generator().manual_seed(num_nodes))
+
+
+_MAKERS = {
+    "x": _features,
+    "y": lambda num_nodes: torch.arange(num_nodes) % 2,
+    "train_mask": lambda num_nodes: torch.arange(num_nodes) % 4 != 3,
+}

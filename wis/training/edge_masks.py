@@ -1,0 +1,237 @@
+"""Training edge masks together with a network: what UGS does between two removals.
+
+The mask holds a number for each undirected edge, which multiplies both its arcs in the adjacency
+matrix before anything is normalised. It starts at one. Mask and weights are trained by one Adam on
+
+    cross-entropy on the training vertices + l1 · Σ_e |mask_e|
+
+for a fixed number of epochs; the mask of the last one counts. Weight decay acts on the mask as it
+does on the weights, as in the programs published with both papers, with which Table D.2 was tuned.
+After each step negative entries are set to zero, since a negative weight means nothing to a
+degree or a softmax; with the hyperparameters of Table D.2 and 200 epochs none comes near it.
+
+Source: Algorithm 1 of Chen, Sui, Chen, Zhang, Wang, *A Unified Lottery Ticket Hypothesis for Graph
+Neural Networks*, ICML 2021, arXiv:2102.06790, without masks of weights (Appendix D.6.2.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from wis.errors import DivergedError, GraphFormatError, OptionError
+from wis.graph import UndirectedGraph
+from wis.models import GraphNetwork
+from wis.training.masked_networks import Features, SymmetricGraph, masked_logits
+from wis.training.operations import Operator
+from wis.training.problem import as_features, as_labels
+
+NEEDS = ("x", "y", "train_mask")
+
+
+@dataclass(frozen=True)
+class MaskTraining:
+    """How masks are trained.
+
+    Attributes:
+        epochs: Number of steps, at least 1.
+        learning_rate: Of Adam for the weights, above 0.
+        mask_learning_rate: Of Adam for the mask, above 0.
+        weight_decay: Of Adam (an L2 penalty), at least 0.
+        l1: Coefficient of the sum of the mask's absolute values, at least 0.
+    """
+
+    epochs: int
+    learning_rate: float
+    mask_learning_rate: float
+    weight_decay: float
+    l1: float
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledVertices:
+    """What vertices are given and what is known about them; the graph is apart.
+
+    Attributes:
+        x: float32 [n, in_dim], dense or in compressed rows, whichever is faster.
+        y: int64 [n]; -1 or below where unknown.
+        train_mask: Boolean [n].
+        num_classes: The largest label + 1; at least 1.
+    """
+
+    x: Tensor
+    y: Tensor
+    train_mask: Tensor
+    num_classes: int
+
+    @classmethod
+    def of(cls, data: Any, graph: UndirectedGraph, purpose: str) -> LabelledVertices:
+        """Take features, labels and training vertices from a PyG object, and check them.
+
+        Args:
+            data: A `Data` with `x` [n, in_dim], a number for each entry, dense or sparse; integer
+                `y` [n]; boolean `train_mask` [n].
+            graph: The graph; on its device the tensors will be.
+            purpose: Who needs them, for the error messages.
+
+        Raises:
+            OptionError: `data` cannot have attributes of vertices of one type.
+            GraphFormatError: Something is missing or does not fit.
+        """
+        _check_kind(data, purpose)
+        for name in NEEDS:
+            if not isinstance(data.get(name), Tensor):
+                raise GraphFormatError(_missing(name, data.get(name), purpose))
+        n = graph.num_nodes
+        x = _checked_features(data.x, n)
+        y = as_labels(data.y, n)
+        mask = _checked_mask(data.train_mask, y, need_some=graph.num_edges > 0)
+        num_classes = int(y.max()) + 1 if y.numel() else 1
+        device = graph.device
+        return cls(x.to(device), y.to(device), mask.to(device), max(num_classes, 1))
+
+    def to(self, device: torch.device) -> LabelledVertices:
+        """The same on another device."""
+        x, y, mask = (part.to(device) for part in (self.x, self.y, self.train_mask))
+        return LabelledVertices(x, y, mask, self.num_classes)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digest of everything, the same on any machine."""
+        x = self.x.cpu()
+        sparse = x.layout == torch.sparse_csr
+        parts = (x.crow_indices(), x.col_indices(), x.values()) if sparse else (x,)
+        hashed = hashlib.sha256(f"wis-labelled-1 {tuple(x.shape)}".encode())
+        for part in (*parts, self.y.cpu(), self.train_mask.cpu()):
+            hashed.update(part.contiguous().numpy().tobytes())
+        return hashed.hexdigest()[:32]
+
+    @property
+    def features(self) -> Features:
+        """As `masked_logits` takes them."""
+        return self.x if self.x.layout == torch.strided else Operator.of(self.x)
+
+
+def _check_kind(data: Any, purpose: str) -> None:
+    needed = ", ".join(NEEDS)
+    if hasattr(data, "edge_types"):
+        raise OptionError(
+            f"{purpose} is for graphs with one type of vertices and edges, got a HeteroData; "
+            f"convert it with to_homogeneous() and give it {needed}"
+        )
+    if not hasattr(data, "edge_stores"):
+        raise OptionError(
+            f"{purpose} trains a network, so it needs a PyG Data with {needed}; got a "
+            f"{type(data).__name__}"
+        )
+
+
+def _missing(name: str, found: Any, purpose: str) -> str:
+    what = "which is missing" if found is None else f"a tensor, not a {type(found).__name__}"
+    help_ = {
+        "x": "a number for each vertex and feature, [num_nodes, num_features]",
+        "y": "an integer class for each vertex, [num_nodes]",
+        "train_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
+    }
+    return f"{purpose} trains a network, so it needs data.{name}, {what}: {help_[name]}"
+
+
+def _checked_features(x: Tensor, num_nodes: int) -> Tensor:
+    if x.dim() != 2 or x.size(0) != num_nodes or x.size(1) == 0 or x.is_complex():
+        raise GraphFormatError(
+            f"x is {x.dtype} of shape {list(x.shape)}; expected real numbers of shape "
+            f"[{num_nodes}, num_features] with at least one feature"
+        )
+    made = as_features(x, torch.float32)
+    values = made if made.layout == torch.strided else made.values()
+    if not bool(torch.isfinite(values).all()):
+        raise GraphFormatError(
+            "x holds NaN, infinite values, or some too large for float32; replace them"
+        )
+    return made
+
+
+def _checked_mask(mask: Tensor, y: Tensor, *, need_some: bool) -> Tensor:
+    if mask.dtype != torch.bool or mask.shape != y.shape:
+        raise GraphFormatError(
+            f"train_mask is {mask.dtype} of shape {list(mask.shape)}; expected torch.bool of "
+            f"shape [{y.numel()}]; wis.training.split_vertices makes one"
+        )
+    if need_some and not bool(mask.any()):
+        raise GraphFormatError("train_mask is false everywhere; there is nothing to train on")
+    if bool((mask & (y.to(mask.device) < 0)).any()):
+        raise GraphFormatError(
+            "a vertex of train_mask has a negative label in y; take it out of the mask"
+        )
+    return mask
+
+
+def train_edge_masks(
+    network: GraphNetwork,
+    initial: Mapping[str, Tensor],
+    vertices: LabelledVertices,
+    edges: Tensor,
+    config: MaskTraining,
+    report: Callable[[int], None],
+) -> Tensor:
+    """Train a mask of ones and a network from its initial state; the network is changed.
+
+    Args:
+        network: The network, for vertex prediction, on the device of the edges.
+        initial: Its initial parameters and buffers, to which it is rewound first.
+        vertices: Features, labels, training vertices.
+        edges: int64 tensor of shape [2, k], u < v, no repeats.
+        config: How to train.
+        report: Told the number of epochs done.
+
+    Returns:
+        float32 tensor of shape [k], the masks after the last epoch, at least 0.
+
+    Raises:
+        DivergedError: The loss or the masks are no longer finite.
+
+    Cost: a forward and a backward pass for each epoch; see `wis.training.masked_networks`.
+    """
+    network.load_state_dict(dict(initial))
+    network.train()
+    graph = SymmetricGraph.of(edges, vertices.y.numel())
+    mask = torch.ones(edges.size(1), device=edges.device, requires_grad=True)
+    groups: list[dict[str, Any]] = [
+        {"params": list(network.parameters())},
+        {"params": [mask], "lr": config.mask_learning_rate},
+    ]
+    optimizer = torch.optim.Adam(
+        groups,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    features, rows = vertices.features, vertices.train_mask.nonzero().view(-1)
+    labels = vertices.y[rows]
+    for epoch in range(1, config.epochs + 1):
+        optimizer.zero_grad()
+        logits = masked_logits(network, graph, features, mask)
+        loss = cross_entropy(logits[rows], labels) + config.l1 * mask.abs().sum()
+        _check_finite(loss, epoch, config)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        with torch.no_grad():
+            mask.clamp_(min=0)
+        report(epoch)
+    _check_finite(mask.detach().sum(), config.epochs, config)
+    return mask.detach()
+
+
+def _check_finite(value: Tensor, epoch: int, config: MaskTraining) -> None:
+    if not abs(float(value.detach())) < float("inf"):
+        raise DivergedError(
+            f"the loss or the masks of epoch {epoch} are not finite; expected numbers. Check the "
+            f"features x for huge values, or lower learning_rate (now {config.learning_rate:g}) "
+            f"and mask_learning_rate (now {config.mask_learning_rate:g})"
+        )
