@@ -366,7 +366,7 @@ def test_an_impossible_device_is_told():
 def test_defaults_are_those_of_the_thesis():
     config = TrainConfig()
     assert (config.depth, config.width) == (3, 64)
-    assert (config.max_epochs, config.patience, config.min_delta) == (10_000, 1_000, 0.01)
+    assert (config.max_epochs, config.patience, config.min_delta) == (10_000, 1_000, 0.0001)
     assert TrainConfig(model="ResGCN").depth == 10
 
 

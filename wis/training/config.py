@@ -53,7 +53,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     max_epochs: int = 10_000
     patience: int = 1_000
-    min_delta: float = 0.01
+    min_delta: float = 0.0001
     seed: int = 0
     dtype: str = "float32"
     device: str = "cpu"
