@@ -1,8 +1,8 @@
 """When a run ends, and which epoch counts: the rule of Appendix D.6.2.2.
 
-The thesis stops when the validation accuracy has not improved by at least 0.01 over 1000 consecutive
-epochs, or after 10,000 epochs, and reports the test accuracy of the epoch with the highest
-validation accuracy.
+The thesis stops when the validation accuracy has not improved by at least 0.01 over 1000
+consecutive epochs, or after 10,000 epochs, and reports the test accuracy of the epoch with the
+highest validation accuracy.
 
 An improvement of 0.01 is read in percentage points, which is 0.0001 as a fraction: so do the
 configurations published with the paper have it (`early_stop_min_delta` of 0.0001, for accuracies in
