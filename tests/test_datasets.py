@@ -193,6 +193,26 @@ def test_a_random_split_puts_each_vertex_into_one_of_three_parts(num_nodes):
         assert not torch.equal(masks["test_mask"], other["test_mask"])
 
 
+def test_a_random_split_of_a_seed_stays_what_it_was():
+    # as first released; another numpy or another code must not move a published split
+    masks = random_masks(20, seed=0)
+    assert masks["val_mask"].nonzero().view(-1).tolist() == [4, 19]
+    assert masks["test_mask"].nonzero().view(-1).tolist() == [2, 6]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": 1.5}, "seed is 1.5; expected an integer"),
+        ({"seed": 0, "test": float("nan")}, "test nan; expected fractions"),
+        ({"seed": 0, "validation": 0.7, "test": 0.4}, "validation is 0.7 and test 0.4"),
+    ],
+)
+def test_an_impossible_split_is_one_line(options, words):
+    with pytest.raises(OptionError, match=words):
+        random_masks(20, **options)
+
+
 @pytest.mark.parametrize(
     ("spec", "error", "words"),
     [
