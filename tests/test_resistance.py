@@ -259,11 +259,32 @@ def test_unknown_solver_is_answered_with_the_closest():
         Solver("exakt").resolved(grid(2, 2))
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf, 1e-101, 1e101])
 def test_weights_must_be_positive(wrong):
     weight = np.array([1.0, wrong, 1.0, 1.0])
-    with pytest.raises(OptionError, match=f"weight of edge 1 is {wrong}"):
+    with pytest.raises(OptionError, match=re.escape(f"weight of edge 1 is {wrong};")):
         effective_resistances(grid(2, 2), weight=weight)
+
+
+@pytest.mark.parametrize("solver", [EXACT, PROJECTION], ids=["exact", "projection"])
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_the_unit_of_the_weights_makes_no_difference(solver, unit):
+    weight = np.geomspace(1, 9, 7) ** math.copysign(1, -math.log(unit))  # stays in range
+    found = effective_resistances(grid(2, 3), weight=weight * unit, solver=solver)
+    expected = effective_resistances(grid(2, 3), weight=weight, solver=solver)
+    assert np.allclose(found.leverage, expected.leverage, rtol=1e-9)
+
+
+def test_weights_too_far_apart_for_an_inverse_are_an_error():
+    triangle = graph_of([(0, 1), (0, 2), (1, 2)])
+    with pytest.raises(NumericalError, match="of 3 vertices has no inverse in floats"):
+        effective_resistances(triangle, weight=np.array([1, 1, 1e20]), solver=EXACT)
+
+
+def test_sums_that_are_no_numbers_are_an_error(monkeypatch):
+    monkeypatch.setattr(Laplacian, "solve", lambda self, right, *args: right * math.nan)
+    with pytest.raises(NumericalError, match="sum to nan"):
+        effective_resistances(grid(3, 3), solver=PROJECTION)
 
 
 def test_one_weight_is_needed_for_each_edge():
