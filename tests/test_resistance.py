@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import score_oracles as oracle
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import canonical_edges
@@ -159,6 +160,35 @@ def test_projection_on_a_large_graph_is_right_on_average_and_its_sum_too():
     errors = [np.abs(found.leverage - exact.leverage).mean() for found in (coarse, fine)]
     assert errors[1] < errors[0] / 5  # the root of a hundred times more would be 10
     assert exact.sum_error < 1e-12
+
+
+def test_estimates_are_scaled_to_the_right_sum_of_each_component():
+    dense = UndirectedGraph.from_any(odd_graph("random-dense")).edges  # no w·R near 1 is cut off
+    graph = UndirectedGraph.from_any(torch.cat([dense, dense + dense.max() + 1], dim=1))
+    found = effective_resistances(graph, solver=Solver("projection", num_projections=8))
+    assert found.sum_error > 1e-4
+    assert found.leverage.max() < 1
+    degree = graph.degree.numpy()
+    halves = found.leverage.reshape(2, -1).sum(axis=1)
+    assert halves == pytest.approx((degree > 0).sum() / 2 - 1, rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", [EXACT, Solver("projection", num_projections=2)])
+def test_leverage_is_a_probability_even_where_few_projections_estimate_it(solver):
+    for weight in (np.ones(400), np.geomspace(1, 1e9, 400)):
+        cycle = graph_of([(v, (v + 1) % 400) for v in range(400)])
+        leverage = effective_resistances(cycle, solver=solver, weight=weight).leverage
+        assert leverage.min() > 0
+        assert leverage.max() <= 1
+
+
+def test_projection_with_weights_comes_near_the_exact_resistances():
+    graph = UndirectedGraph.from_any(odd_graph("power-law"))
+    weight = np.random.default_rng(0).uniform(0.1, 10, graph.num_edges)
+    fine = Solver("projection", num_projections=2000)
+    found = effective_resistances(graph, weight=weight, solver=fine)
+    exact = effective_resistances(graph, weight=weight, solver=EXACT)
+    assert np.allclose(found.leverage, exact.leverage, rtol=6 * math.sqrt(2 / 2000))
 
 
 def test_systems_are_solved_to_the_tolerance():

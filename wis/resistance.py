@@ -57,6 +57,7 @@ AUTO_EXACT_UP_TO = 6000
 COLUMNS_AT_A_TIME = 8
 EDGES_AT_A_TIME = 1 << 17
 EXACT_TOLERANCE = 1e-6
+SMALLEST = float(np.finfo(np.float64).tiny)
 WEIGHTS = (1e-100, 1e100)
 """Weights beyond could leave the range of floats in a square or an inverse."""
 
@@ -236,7 +237,7 @@ def _solve_exactly(core: Core, limit: int, weight: Floats, leverage: Floats, tol
                 f"exact effective resistances of a component of {core.sizes[first]} vertices sum "
                 f"to 1 {error:+.1e} times what they must; the weights differ too much in size"
             )
-        leverage[core.edge_ids[edges]] = np.clip(found, np.finfo(np.float64).tiny, 1)
+        leverage[core.edge_ids[edges]] = np.clip(found, SMALLEST, 1)
         worst, done = max(worst, float(error)), done + work
         told(done / sum(cost))
     return worst
@@ -280,7 +281,7 @@ def _project(
         )
     scale = np.divide(rest - deviation, rest, out=np.ones_like(rest), where=rest > 0).clip(0)
     estimated *= np.repeat(scale, np.diff(core.first_edge[first : stop + 1]))
-    leverage[core.edge_ids[edges]] = np.clip(known + estimated, 0, 1)
+    leverage[core.edge_ids[edges]] = np.clip(known + estimated, SMALLEST, 1)
     return float(np.abs(deviation / wanted).max())
 
 
