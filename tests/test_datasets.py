@@ -13,6 +13,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from raw_datasets import edge_set
 
 from wis.datasets import available_datasets, find, is_known, load, registry
 from wis.errors import OptionError, UnknownNameError, WisError
@@ -32,10 +33,6 @@ SMALL = {
     "csbm": "csbm:n=100,features=7",
 }
 NAMES = [dataset.name for dataset in available_datasets() if dataset.files is None]
-
-
-def edge_set(data):
-    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
 
 
 @pytest.mark.parametrize("name", NAMES)
