@@ -27,7 +27,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 import wis
 from wis.laplacian import Core, Laplacian
 from wis.methods import get_method
-from wis.methods.ranking import lowest_first
+from wis.methods.ranking import lowest_first, tie_classes
 from wis.progress import silent
 from wis.resistance import COLUMNS_AT_A_TIME, Solver, effective_resistances
 
@@ -100,14 +100,17 @@ def projection(args: argparse.Namespace) -> None:
             lambda g=graph: effective_resistances(g, solver=Solver("exact"))
         )
         half = graph.num_edges // 2
-        first = set(lowest_first(exact.resistance, graph, half).tolist())
+        first = set(lowest_first(tie_classes(exact.resistance), graph, half).tolist())
         for number in (16, 64, 200, 800):
             solver = Solver("projection", num_projections=number)
             found, _, seconds = clocked(
                 lambda g=graph, s=solver: effective_resistances(g, solver=s)
             )
             error = np.abs(found.leverage / exact.leverage - 1)
-            same = len(first & set(lowest_first(found.resistance, graph, half).tolist())) / half
+            same = (
+                len(first & set(lowest_first(tie_classes(found.resistance), graph, half).tolist()))
+                / half
+            )
             print(
                 f"{name:10} {number:5} {seconds:7.2f} {exact_s:7.2f} "
                 f"{np.sqrt((error**2).mean()):9.4f} {error.max():7.3f} {found.sum_error:10.1e} "

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import gzip
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from torch_geometric.data import Data
+
+from wis.splits import MASKS
 
 
 @dataclass
@@ -213,3 +217,21 @@ MINIATURES: dict[str, Callable[[Path], Expected]] = {
     "ogbn-arxiv": open_graph("ogbn_arxiv", "time", years=True),
     "ogbn-products": open_graph("ogbn_products", "sales_ranking", years=False),
 }
+
+
+def write(name: str, root: Path) -> Expected:
+    """Make the files of a data set below a data root."""
+    return MINIATURES[name](root)
+
+
+# What came of the files
+
+
+def edge_set(data: Data) -> set[frozenset[int]]:
+    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
+
+
+def assert_masks(data: Data, expected: Iterable[np.ndarray | torch.Tensor]) -> None:
+    """The three masks are these: training, validation, test."""
+    for name, mask in zip(MASKS, expected, strict=True):
+        assert torch.equal(data[name], torch.as_tensor(mask)), name

@@ -13,8 +13,9 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from raw_datasets import edge_set
 
-from wis.datasets import available_datasets, find, is_known, load
+from wis.datasets import available_datasets, find, is_known, load, registry
 from wis.errors import OptionError, UnknownNameError, WisError
 from wis.generators import (
     barabasi_albert,
@@ -32,10 +33,6 @@ SMALL = {
     "csbm": "csbm:n=100,features=7",
 }
 NAMES = [dataset.name for dataset in available_datasets() if dataset.files is None]
-
-
-def edge_set(data):
-    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,6 +190,26 @@ def test_a_random_split_puts_each_vertex_into_one_of_three_parts(num_nodes):
         assert not torch.equal(masks["test_mask"], other["test_mask"])
 
 
+def test_a_random_split_of_a_seed_stays_what_it_was():
+    # as first released; another numpy or another code must not move a published split
+    masks = random_masks(20, seed=0)
+    assert masks["val_mask"].nonzero().view(-1).tolist() == [4, 19]
+    assert masks["test_mask"].nonzero().view(-1).tolist() == [2, 6]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": 1.5}, "seed is 1.5; expected an integer"),
+        ({"seed": 0, "test": float("nan")}, "test nan; expected fractions"),
+        ({"seed": 0, "validation": 0.7, "test": 0.4}, "validation is 0.7 and test 0.4"),
+    ],
+)
+def test_an_impossible_split_is_one_line(options, words):
+    with pytest.raises(OptionError, match=words):
+        random_masks(20, **options)
+
+
 @pytest.mark.parametrize(
     ("spec", "error", "words"),
     [
@@ -209,13 +226,15 @@ def test_a_random_split_puts_each_vertex_into_one_of_three_parts(num_nodes):
         ("sbm:p_in=nan", OptionError, "p_in is nan; expected a value from 0 to 1"),
         ("sbm:p_out=x", OptionError, "p_out is 'x'; expected a number"),
         ("sbm:n=3,blocks=4", OptionError, "blocks is 4; expected a value from 1 to 3"),
-        ("barabasi-albert:n=8,degree=8", OptionError, "n is 8; expected at least 9"),
+        ("barabasi-albert:n=8,degree=8", OptionError, "n is 8; expected a value from 9 to"),
         ("digits:neighbors=1797", OptionError, "expected 1 to 1796"),
         ("digits:seed=-2", OptionError, "seed is -2"),
-        ("csbm:n=0", OptionError, "n is 0; expected at least 1"),
+        ("csbm:n=0", OptionError, "n is 0; expected a value from 1 to"),
         ("csbm:graph_signal=4", OptionError, "graph_signal is 4.0; expected a value from -3.16"),
         ("csbm:n=10,degree=10,graph_signal=1", OptionError, "expected at most 1"),
         ("csbm:feature_signal=inf", OptionError, "feature_signal is inf"),
+        ("csbm:features=100000000000000", OptionError, "the graph does not fit into memory"),
+        ("sbm:n=10000000000000000000", OptionError, "expected a value from 1 to 2147483648"),
     ],
 )
 def test_a_bad_spec_is_one_clear_line(spec, error, words):
@@ -225,6 +244,29 @@ def test_a_bad_spec_is_one_clear_line(spec, error, words):
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, WisError)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: rmat(scale=2.5), "scale is 2.5; expected an integer"),
+        (lambda: rmat(edges=True), "edges is True; expected an integer"),
+        (lambda: barabasi_albert(degree="3"), "degree is '3'; expected an integer"),
+        (lambda: stochastic_block_model(n=10.0), "n is 10.0; expected an integer"),
+        (lambda: contextual_block_model(seed=None), "seed is None; expected an integer"),
+    ],
+)
+def test_numbers_of_things_are_integers(make, words):
+    with pytest.raises(OptionError, match=words):
+        make()
+
+
+def test_a_registered_name_is_found_however_it_is_written(monkeypatch):
+    monkeypatch.setattr(registry, "_DATASETS", dict(registry._DATASETS))
+    registry.register("My_Graph", summary="")(lambda: None)
+    assert find("my-graph") is find("MY_GRAPH")
+    with pytest.raises(ValueError, match="'my-graph' is registered already"):
+        registry.register("my-graph", summary="")(lambda: None)
 
 
 def test_a_name_is_known_with_and_without_parameters():

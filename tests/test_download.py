@@ -148,6 +148,18 @@ def test_a_data_root_that_cannot_be_written_to_is_named(server, tmp_path):
         ensure("name", files(f"{server}/good/b"), tmp_path / "file")
 
 
+def test_a_download_that_fails_does_not_matter_if_the_files_came_another_way(tmp_path, monkeypatch):
+    def fail_while_others_succeed(url, path):
+        path.parent.mkdir(parents=True)
+        path.write_text("theirs")
+        raise OSError("broke off")
+
+    monkeypatch.delenv("WIS_OFFLINE")
+    monkeypatch.setattr(download, "save", fail_while_others_succeed)
+    ensure("name", files("http://nowhere.invalid/a"), tmp_path)
+    assert (tmp_path / "Kind/name/raw/a").read_text() == "theirs"
+
+
 def test_ctrl_c_leaves_no_half_file(server, tmp_path, monkeypatch):
     def interrupt(done: int) -> None:
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from raw_datasets import MINIATURES
+from raw_datasets import MINIATURES, assert_masks, edge_set, write
 
 from wis.datasets import load, real
 from wis.datasets.roots import cache_folder, data_root
@@ -23,25 +23,12 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def write(name, root):
-    return MINIATURES[name](root)
-
-
 def contents(folder):
     return {
         path.relative_to(folder): (path.stat().st_mtime_ns, path.read_bytes())
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def edge_set(data):
-    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
-
-
-def assert_masks(data, expected):
-    for name, mask in zip(MASKS, expected, strict=True):
-        assert torch.equal(data[name], torch.as_tensor(mask)), name
 
 
 @pytest.mark.parametrize("name", MINIATURES)

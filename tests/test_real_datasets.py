@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_datasets import MINIATURES
+from raw_datasets import MINIATURES, assert_masks, edge_set, write
 
 from wis.datasets import available_datasets, find, load, open_graph
 from wis.datasets.counts import table_d1_edges
@@ -24,7 +24,7 @@ from wis.errors import (
     MissingDependencyError,
     OptionError,
 )
-from wis.splits import MASKS, random_masks
+from wis.splits import random_masks
 
 TEN_SPLITS = ["chameleon", "squirrel", "tolokers", "roman-empire", "amazon-ratings"]
 ONE_SPLIT = ["cora", "citeseer", "pubmed", "ogbn-arxiv", "ogbn-products"]
@@ -45,19 +45,6 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("WIS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("WIS_DATA_ROOT", raising=False)
     return tmp_path / "cache"
-
-
-def write(name, root):
-    return MINIATURES[name](root)
-
-
-def edge_set(data):
-    return {frozenset(arc) for arc in data.edge_index.t().tolist()}
-
-
-def assert_masks(data, expected):
-    for name, mask in zip(MASKS, expected, strict=True):
-        assert torch.equal(data[name], torch.as_tensor(mask)), name
 
 
 def test_every_data_set_that_has_files_has_a_miniature():

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import score_oracles as oracle
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import canonical_edges
@@ -161,6 +162,35 @@ def test_projection_on_a_large_graph_is_right_on_average_and_its_sum_too():
     assert exact.sum_error < 1e-12
 
 
+def test_estimates_are_scaled_to_the_right_sum_of_each_component():
+    dense = UndirectedGraph.from_any(odd_graph("random-dense")).edges  # no w·R near 1 is cut off
+    graph = UndirectedGraph.from_any(torch.cat([dense, dense + dense.max() + 1], dim=1))
+    found = effective_resistances(graph, solver=Solver("projection", num_projections=8))
+    assert found.sum_error > 1e-4
+    assert found.leverage.max() < 1
+    degree = graph.degree.numpy()
+    halves = found.leverage.reshape(2, -1).sum(axis=1)
+    assert halves == pytest.approx((degree > 0).sum() / 2 - 1, rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", [EXACT, Solver("projection", num_projections=2)])
+def test_leverage_is_a_probability_even_where_few_projections_estimate_it(solver):
+    for weight in (np.ones(400), np.geomspace(1, 1e9, 400)):
+        cycle = graph_of([(v, (v + 1) % 400) for v in range(400)])
+        leverage = effective_resistances(cycle, solver=solver, weight=weight).leverage
+        assert leverage.min() > 0
+        assert leverage.max() <= 1
+
+
+def test_projection_with_weights_comes_near_the_exact_resistances():
+    graph = UndirectedGraph.from_any(odd_graph("power-law"))
+    weight = np.random.default_rng(0).uniform(0.1, 10, graph.num_edges)
+    fine = Solver("projection", num_projections=2000)
+    found = effective_resistances(graph, weight=weight, solver=fine)
+    exact = effective_resistances(graph, weight=weight, solver=EXACT)
+    assert np.allclose(found.leverage, exact.leverage, rtol=6 * math.sqrt(2 / 2000))
+
+
 def test_systems_are_solved_to_the_tolerance():
     graph = grid(7, 9)
     matrix = Laplacian.of(
@@ -199,9 +229,14 @@ def test_multigrid_solves_the_same_systems_where_plain_iterations_are_slow(monke
     pytest.importorskip("pyamg", reason="the extra [spectral] is missing")
     beside = [(u + 800, v + 800) for u, v in grid_pairs(2, 300)]
     graph = graph_of([*grid_pairs(2, 400), *beside])
-    plain = effective_resistances(graph, solver=Solver("projection", tolerance=1e-9), seed=3)
+    jacobi, multigrid = (
+        Solver(name, num_projections=12, tolerance=1e-9) for name in ("projection", "pyamg")
+    )
+    plain = effective_resistances(graph, solver=jacobi, seed=3)
     monkeypatch.setattr(laplacian, "MAX_ITERATIONS", 40)
-    found = effective_resistances(graph, solver=Solver("pyamg", tolerance=1e-9), seed=3)
+    with pytest.raises(NumericalError, match="in 40 iterations"):
+        effective_resistances(graph, solver=jacobi, seed=3)
+    found = effective_resistances(graph, solver=multigrid, seed=3)
     assert np.allclose(found.leverage, plain.leverage, atol=1e-6)
 
 
@@ -259,11 +294,32 @@ def test_unknown_solver_is_answered_with_the_closest():
         Solver("exakt").resolved(grid(2, 2))
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf, 1e-101, 1e101])
 def test_weights_must_be_positive(wrong):
     weight = np.array([1.0, wrong, 1.0, 1.0])
-    with pytest.raises(OptionError, match=f"weight of edge 1 is {wrong}"):
+    with pytest.raises(OptionError, match=re.escape(f"weight of edge 1 is {wrong};")):
         effective_resistances(grid(2, 2), weight=weight)
+
+
+@pytest.mark.parametrize("solver", [EXACT, PROJECTION], ids=["exact", "projection"])
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_the_unit_of_the_weights_makes_no_difference(solver, unit):
+    weight = np.geomspace(1, 9, 7) ** math.copysign(1, -math.log(unit))  # stays in range
+    found = effective_resistances(grid(2, 3), weight=weight * unit, solver=solver)
+    expected = effective_resistances(grid(2, 3), weight=weight, solver=solver)
+    assert np.allclose(found.leverage, expected.leverage, rtol=1e-9)
+
+
+def test_weights_too_far_apart_for_an_inverse_are_an_error():
+    triangle = graph_of([(0, 1), (0, 2), (1, 2)])
+    with pytest.raises(NumericalError, match="of 3 vertices has no inverse in floats"):
+        effective_resistances(triangle, weight=np.array([1, 1, 1e20]), solver=EXACT)
+
+
+def test_sums_that_are_no_numbers_are_an_error(monkeypatch):
+    monkeypatch.setattr(Laplacian, "solve", lambda self, right, *args: right * math.nan)
+    with pytest.raises(NumericalError, match="sum to nan"):
+        effective_resistances(grid(3, 3), solver=PROJECTION)
 
 
 def test_one_weight_is_needed_for_each_edge():

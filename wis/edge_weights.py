@@ -26,7 +26,7 @@ def edge_weights(graph: UndirectedGraph, data: Any, name: str) -> NDArray[np.flo
 
     Raises:
         OptionError: `data` has no such attribute.
-        GraphFormatError: It is not one number for each arc, or two arcs of an edge differ.
+        GraphFormatError: It is not one real number for each arc, or two arcs of an edge differ.
     """
     if not hasattr(data, "edge_stores"):
         raise OptionError(
@@ -37,6 +37,9 @@ def edge_weights(graph: UndirectedGraph, data: Any, name: str) -> NDArray[np.flo
         value = _one_number_per_arc(store, name, edge.numel())
         proper = edge.cpu().numpy() >= 0
         ids, given = edge.cpu().numpy()[proper], value[proper]
+        unknown = np.flatnonzero(proper & np.isnan(value))
+        if unknown.size:
+            raise GraphFormatError(f"{name} is nan at arc {unknown[0]}; expected a number")
         new = np.isnan(weight[ids])
         weight[ids[new]] = given[new]
         differs = np.flatnonzero(weight[ids] != given)
@@ -54,10 +57,15 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.floa
     if value is None:
         where = "" if store._key is None else f" of {store._key}"
         raise OptionError(f"the graph has no attribute {name!r}{where} to take edge weights from")
-    if not isinstance(value, Tensor) or value.numel() != num_arcs or value.size(0) != num_arcs:
-        shape = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise GraphFormatError(
-            f"{name} is {shape}; expected one number for each of {num_arcs} arcs"
-        )
+    if (
+        not isinstance(value, Tensor)
+        or value.is_complex()
+        or value.shape[:1] != (num_arcs,)
+        or value.numel() != num_arcs
+    ):
+        kind = type(value).__name__
+        if isinstance(value, Tensor):
+            kind = str(value.dtype) if value.is_complex() else str(list(value.shape))
+        raise GraphFormatError(f"{name} is {kind}; expected one number for each of {num_arcs} arcs")
     numbers: NDArray[np.float64] = value.detach().reshape(-1).to("cpu", torch.float64).numpy()
     return numbers

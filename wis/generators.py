@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Ints = NDArray[Any]  # int32 or int64
 
+MAX_NUM_NODES = 1 << 31
 CHUNK = 1 << 18
 """Random numbers drawn at a time: they stay in the cache; the stream is that of one draw."""
 
@@ -49,8 +50,8 @@ def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
 
     Cost: `scale` random numbers for each arc and one sort; at most about 75 bytes for each arc.
     """
-    _check_range("scale", scale, 0, 31)
-    _check_range("edges", edges, 0)
+    _check_count("scale", scale, 0, 31)
+    _check_count("edges", edges, 0)
     rng = _generator(seed)
     num_nodes = 1 << scale
     heads, tails = _descend(rng, scale, edges)
@@ -79,7 +80,7 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     """Grow a graph by preferential attachment, from a star on `degree` + 1 vertices.
 
     Args:
-        n: Number of vertices.
+        n: Number of vertices, up to 2^31.
         degree: Earlier vertices that each new vertex is joined to, chosen in proportion to their
             degrees.
         seed: Seed of the draw.
@@ -92,8 +93,8 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
 
     Cost: less than a microsecond for each edge.
     """
-    _check_range("degree", degree, 1)
-    _check_range("n", n, degree + 1)
+    _check_count("degree", degree, 1, MAX_NUM_NODES - 1)
+    _check_count("n", n, degree + 1, MAX_NUM_NODES)
     draws = _uniform_draws(_generator(seed))
     ends = [0] * degree + list(range(1, degree + 1))  # each vertex as often as it has edges
     targets = np.zeros((n - degree, degree), dtype=np.int64)
@@ -122,7 +123,7 @@ def stochastic_block_model(
     """Draw a graph with planted communities of equal size; `y` holds the block of each vertex.
 
     Args:
-        n: Number of vertices; block b holds those from ⌈b·n/blocks⌉ on.
+        n: Number of vertices, up to 2^31; block b holds those from ⌈b·n/blocks⌉ on.
         blocks: Number of communities.
         p_in: Probability in [0, 1] of an edge inside a block.
         p_out: Probability in [0, 1] of an edge between two blocks.
@@ -133,8 +134,8 @@ def stochastic_block_model(
     """
     import torch
 
-    _check_range("n", n, 1)
-    _check_range("blocks", blocks, 1, n)
+    _check_count("n", n, 1, MAX_NUM_NODES)
+    _check_count("blocks", blocks, 1, n)
     _check_range("p_in", p_in, 0, 1)
     _check_range("p_out", p_out, 0, 1)
     first = [-(-block * n // blocks) for block in range(blocks + 1)]
@@ -162,7 +163,7 @@ def contextual_block_model(
     large n the signs can be found again better than by chance if and only if λ² + μ²·p/n > 1.
 
     Args:
-        n: Number of vertices.
+        n: Number of vertices, up to 2^31.
         features: Length p of a feature vector.
         degree: Average degree d.
         graph_signal: λ, from -√d to √d: what the edges tell; below 0 vertices of different signs
@@ -183,8 +184,8 @@ def contextual_block_model(
     """
     import torch
 
-    _check_range("n", n, 1)
-    _check_range("features", features, 1)
+    _check_count("n", n, 1, MAX_NUM_NODES)
+    _check_count("features", features, 1)
     _check_range("degree", degree, 0, n)
     root = degree**0.5
     _check_range("graph_signal", graph_signal, -root, root)
@@ -267,8 +268,14 @@ def undirected_data(heads: Ints, tails: Ints, num_nodes: int) -> Data:
 
 
 def _generator(seed: int) -> np.random.Generator:
-    _check_range("seed", seed, 0)
+    _check_count("seed", seed, 0)
     return np.random.default_rng(seed)
+
+
+def _check_count(name: str, value: int, low: int, high: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise OptionError(f"{name} is {value!r}; expected an integer")
+    _check_range(name, value, low, high)
 
 
 def _check_range(name: str, value: float, low: float, high: float | None = None) -> None:

@@ -131,6 +131,9 @@ def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floa
     Returns:
         float64, one for each of these edges. Costs O(c³) time and 32 c² bytes for each component of
         c vertices.
+
+    Raises:
+        NumericalError: A matrix is singular to floats.
     """
     size, number = int(core.sizes[first]), stop - first
     _, ends = core.part(first, stop)
@@ -141,7 +144,13 @@ def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floa
     diagonal = np.arange(size)
     laplacian[:, diagonal, diagonal] = -laplacian.sum(axis=2)
     inverse = np.zeros((number, size, size))
-    inverse[:, 1:, 1:] = np.linalg.inv(laplacian[:, 1:, 1:])
+    try:
+        inverse[:, 1:, 1:] = np.linalg.inv(laplacian[:, 1:, 1:])
+    except np.linalg.LinAlgError:
+        raise NumericalError(
+            f"the Laplacian of a component of {size} vertices has no inverse in floats; the "
+            f"weights differ too much in size"
+        ) from None
     at_ends = inverse[component, u, u] + inverse[component, v, v]
     resistances: Floats = at_ends - inverse[component, u, v] - inverse[component, v, u]
     return resistances

@@ -57,6 +57,10 @@ AUTO_EXACT_UP_TO = 6000
 COLUMNS_AT_A_TIME = 8
 EDGES_AT_A_TIME = 1 << 17
 EXACT_TOLERANCE = 1e-6
+SMALLEST = float(np.finfo(np.float64).tiny)
+WEIGHTS = (1e-100, 1e100)
+"""Weights beyond could leave the range of floats in a square or an inverse."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -162,7 +166,7 @@ def effective_resistances(
 
     Args:
         graph: The graph.
-        weight: float64 [m]: positive conductances by edge id; all 1 if not given.
+        weight: float64 [m]: positive conductances by edge id, 1e-100 to 1e100; all 1 if not given.
         solver: How; ``Solver("auto")`` if not given.
         seed: Seed of the projections.
         told: Told the share of the work that is done.
@@ -171,7 +175,7 @@ def effective_resistances(
         The resistances. Those of pendant edges are exact; the others by the solver.
 
     Raises:
-        OptionError: See `Solver.resolved`; a weight is not positive and finite.
+        OptionError: See `Solver.resolved`; a weight is out of range.
         NumericalError: A sum deviates from c - 1 by more than the stated bound, or the iterations
             did not converge.
         MissingDependencyError: The solver is ``"pyamg"``, which is not installed.
@@ -208,11 +212,12 @@ def _checked_weight(weight: Floats | None, num_edges: int) -> Floats:
         raise OptionError(
             f"weight has shape {weight.shape}; expected ({num_edges},), one for each edge"
         )
-    wrong = ~((weight > 0) & np.isfinite(weight))
+    wrong = ~((weight >= WEIGHTS[0]) & (weight <= WEIGHTS[1]))
     if wrong.any():
         edge = int(np.flatnonzero(wrong)[0])
         raise OptionError(
-            f"the weight of edge {edge} is {weight[edge]}; effective resistances need positive ones"
+            f"the weight of edge {edge} is {weight[edge]}; effective resistances need positive "
+            f"ones, {WEIGHTS[0]:g} to {WEIGHTS[1]:g}"
         )
     return weight
 
@@ -232,7 +237,7 @@ def _solve_exactly(core: Core, limit: int, weight: Floats, leverage: Floats, tol
                 f"exact effective resistances of a component of {core.sizes[first]} vertices sum "
                 f"to 1 {error:+.1e} times what they must; the weights differ too much in size"
             )
-        leverage[core.edge_ids[edges]] = np.clip(found, np.finfo(np.float64).tiny, 1)
+        leverage[core.edge_ids[edges]] = np.clip(found, SMALLEST, 1)
         worst, done = max(worst, float(error)), done + work
         told(done / sum(cost))
     return worst
@@ -267,7 +272,7 @@ def _project(
     rest = _sums(core, first, stop, estimated)
     deviation = _sums(core, first, stop, known) + rest - wanted
     allowed = 6 * np.sqrt(2 * wanted / solver.num_projections) + 10 * solver.tolerance * wanted
-    if (np.abs(deviation) > allowed).any():
+    if not (np.abs(deviation) <= allowed).all():
         at = int((np.abs(deviation) / allowed).argmax())
         raise NumericalError(
             f"effective resistances of a component of {int(wanted[at]) + 1} vertices sum to "
@@ -276,7 +281,7 @@ def _project(
         )
     scale = np.divide(rest - deviation, rest, out=np.ones_like(rest), where=rest > 0).clip(0)
     estimated *= np.repeat(scale, np.diff(core.first_edge[first : stop + 1]))
-    leverage[core.edge_ids[edges]] = np.clip(known + estimated, 0, 1)
+    leverage[core.edge_ids[edges]] = np.clip(known + estimated, SMALLEST, 1)
     return float(np.abs(deviation / wanted).max())
 
 

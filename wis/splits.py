@@ -19,31 +19,39 @@ if TYPE_CHECKING:
 MASKS = ("train_mask", "val_mask", "test_mask")
 
 
-def random_masks(num_nodes: int, *, seed: int) -> dict[str, Tensor]:
-    """Split the vertices 80/10/10 by a seeded permutation.
+def random_masks(
+    num_nodes: int, *, seed: int, validation: float = 0.1, test: float = 0.1
+) -> dict[str, Tensor]:
+    """Split vertices by a seeded permutation, 80/10/10 unless told otherwise.
 
     Args:
         num_nodes: Number of vertices, all of which have a label.
         seed: Seed of the permutation, from 0 on.
+        validation: Fraction of the vertices to validate on.
+        test: Fraction to test on; the rest is for training.
 
     Returns:
         Three bool tensors of shape [num_nodes] under the names in `MASKS`, of which each vertex is
-        in exactly one. Validation and test get round(num_nodes / 10) vertices each, training the
-        rest.
+        in exactly one. Validation and test get the nearest whole number of vertices to their
+        fraction, training the rest.
 
     Raises:
-        OptionError: The seed is negative.
+        OptionError: The seed is negative or no integer, or the fractions are impossible.
 
     References:
         Appendix D.6.2.2, "Data".
     """
     import torch
 
-    if seed < 0:
-        raise OptionError(f"seed is {seed}; expected at least 0")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise OptionError(f"seed is {seed}; expected an integer, at least 0")
+    if not (validation >= 0 and test >= 0 and validation + test <= 1):
+        raise OptionError(
+            f"validation is {validation} and test {test}; expected fractions of at most 1 in all"
+        )
     shuffled = np.random.default_rng(seed).permutation(num_nodes)
-    tenth = round(num_nodes / 10)
-    parts = np.split(shuffled, [tenth, 2 * tenth])  # validation, test, training
+    num_validation, num_test = round(validation * num_nodes), round(test * num_nodes)
+    parts = np.split(shuffled, [num_validation, num_validation + num_test])
     masks = {}
     for name, part in zip(MASKS, (parts[2], parts[0], parts[1]), strict=True):
         masks[name] = torch.zeros(num_nodes, dtype=torch.bool)

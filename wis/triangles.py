@@ -55,7 +55,7 @@ def num_common_neighbours(
         from_b = is_edge[a].multiply(id_of[b]).tocsr()
         counts[start:stop] += np.diff(from_a.indptr)
         for found in (from_a, from_b):
-            counts += np.bincount(found.data - 1, minlength=num_edges)
+            np.add.at(counts, found.data - 1, 1)
         start = stop
         told(float(work[stop - 1] / work[-1]))
     return counts

@@ -9,7 +9,9 @@ import networkx as nx
 import numpy as np
 import pytest
 import score_oracles as oracle
+import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracles import canonical_edges
 from strategies import as_pairs, edge_index_of, large_graphs, small_graphs
 
@@ -62,6 +64,23 @@ def test_scores_that_differ_in_their_last_digits_are_ties_and_others_are_not():
     assert classes[4] == classes[5]
     assert classes[2] == classes[6] == 0
     assert (np.argsort(classes, kind="stable") == [2, 6, 4, 5, 0, 1, 3]).all()
+
+
+@given(exponent=st.floats(-60, 60))
+def test_scores_are_ties_wherever_they_lie(exponent):
+    middle = 2.0 ** ((round(exponent * 2**30) + 0.5) / 2**30)
+    for center in (2.0**exponent, middle):
+        around = center * (1 + np.arange(-3, 4) * 1e-13)
+        assert len(set(tie_classes(around).tolist())) == 1
+        assert tie_classes(center * np.array([1, 1 + 3e-9, 1 - 3e-9])).tolist() == [1, 2, 0]
+
+
+def test_fractions_that_are_known_exactly_are_no_ties_however_near_they_are():
+    hubs = (150_000, 150_001)  # 1 + 1/150,000 and 1 + 1/150,001 differ by 4e-11
+    heads = np.repeat([0, 1], hubs)
+    arcs = torch.from_numpy(np.stack([heads, 2 + np.arange(heads.size)]))
+    order = wis.removal_order(arcs, "dspar").edges
+    assert order[0].tolist() == [1] * hubs[1] + [0] * hubs[0]
 
 
 # Scores

@@ -168,6 +168,13 @@ def weighted(weight, **kwargs):
             GraphFormatError,
             r"w is \[2\]; expected one number for each of 3",
         ),
+        (weighted(torch.ones(3) * 1j), GraphFormatError, r"w is torch\.complex64; expected one"),
+        (weighted(torch.tensor([1.0, math.nan, 5])), GraphFormatError, "w is nan at arc 1"),
+        (
+            Data(edge_index=edge_index_of([(0, 1)]), num_nodes=2, w=torch.tensor(1.0)),
+            GraphFormatError,
+            r"w is \[\]; expected one number for each of 1",
+        ),
         (weighted(torch.tensor([1.0, 2, 5])), GraphFormatError, r"between the arcs of edge \(0, 1"),
         (weighted(torch.tensor([0.0, 0, 5])), OptionError, "weight of edge 0 is 0.0"),
     ],
@@ -175,6 +182,11 @@ def weighted(weight, **kwargs):
 def test_weights_that_cannot_be_are_refused(data, error, message):
     with pytest.raises(error, match=message):
         wis.removal_order(data, "spectral", edge_weight="w")
+
+
+def test_weights_of_self_loops_are_not_looked_at():
+    order = wis.removal_order(weighted(torch.tensor([1, 1, math.nan])), "spectral", edge_weight="w")
+    assert order.edges.tolist() == [[0], [1]]
 
 
 def test_name_of_the_weights_is_a_text():

@@ -24,6 +24,7 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.models import available_models
+from wis.splits import random_masks
 from wis.training import TABLE_D2, RunRecord, TrainConfig, split_vertices, thesis_config
 from wis.training import train as _train
 from wis.training import train_many as _train_many
@@ -392,6 +393,12 @@ def test_a_split_has_the_sizes_of_the_thesis_and_keeps_to_labelled_vertices():
     assert "train_mask" not in data
     assert torch.equal(split.val_mask, split_vertices(data, seed=4).val_mask)
     assert not torch.equal(split.val_mask, split_vertices(data, seed=5).val_mask)
+
+
+@pytest.mark.parametrize("size", [15, 35, 140])  # a tenth of 15 and 35 lies between two numbers
+def test_a_split_is_that_of_the_data_sets(size):
+    split = split_vertices(Data(y=torch.zeros(size, dtype=torch.int64)), seed=6)
+    assert all(torch.equal(split[name], mask) for name, mask in random_masks(size, seed=6).items())
 
 
 def test_impossible_splits_are_told():

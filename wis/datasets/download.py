@@ -47,18 +47,17 @@ def ensure(name: str, files: RawFiles, root: Path) -> None:
         MissingDataError: Files are missing and cannot be downloaded; it says which, and where to
             put them.
     """
-    missing = files.missing(root)
-    if not missing:
+    if not files.missing(root):
         return
     try:
         _download(name, files, root)
-        missing = files.missing(root)
         reason = "the archive does not hold them"
     except (OSError, http.client.HTTPException, zipfile.BadZipFile, zlib.error) as error:
         reason = _reason(error)
+    missing = files.missing(root)  # another process may have put them there meanwhile
     if missing:
         raise MissingDataError(
-            f"{name}: {len(files.missing(root))} of {len(files.names)} files are missing and "
+            f"{name}: {len(missing)} of {len(files.names)} files are missing and "
             f"cannot be downloaded ({reason}). {files.instruction(root)}; or choose the folder "
             "that data sets lie in by --data-root (root=, WIS_DATA_ROOT)"
         )

@@ -81,19 +81,21 @@ def register(
     """Decorator that puts a loader into the table.
 
     A loader takes keyword-only parameters that have defaults: integers, numbers or words. A loader
-    with the keyword `root` gets the data root as a `Path`. The arguments are those of `Dataset`.
+    with the keyword `root` gets the data root as a `Path`. Case and underscores of the name do not
+    matter. The arguments are those of `Dataset`.
 
     Raises:
         ValueError: The name is taken.
     """
 
     def add(load: Loader) -> Loader:
-        if name in _DATASETS:
-            raise ValueError(f"data set {name!r} is registered already")
+        key = _split(name)[0]
+        if key in _DATASETS:
+            raise ValueError(f"data set {key!r} is registered already")
         signature = inspect.signature(load).parameters
-        parameters = {key: value.default for key, value in signature.items() if key != ROOT}
-        _DATASETS[name] = Dataset(
-            name, summary, load, parameters, source, num_nodes, num_edges, files, table_d1
+        parameters = {word: value.default for word, value in signature.items() if word != ROOT}
+        _DATASETS[key] = Dataset(
+            key, summary, load, parameters, source, num_nodes, num_edges, files, table_d1
         )
         return load
 
@@ -136,7 +138,8 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
 
     Raises:
         UnknownNameError: There is no such name, or it has no such parameter.
-        OptionError: A parameter is malformed or out of range.
+        OptionError: A parameter is malformed or out of range, or asks for more than fits into
+            memory.
         MissingDependencyError: The graph needs an optional package.
         MissingDataError: Files are missing and cannot be downloaded.
         GraphFormatError: A file is damaged.
@@ -149,6 +152,8 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
         return dataset.load(**arguments)
     except OptionError as error:
         raise OptionError(f"{spec}: {error}") from None
+    except MemoryError:
+        raise OptionError(f"{spec}: the graph does not fit into memory") from None
 
 
 def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:

@@ -32,6 +32,7 @@ from wis.methods.ranking import (
     highest_first,
     lowest_first,
     neighbour_lists,
+    tie_classes,
 )
 from wis.methods.registry import register
 from wis.progress import Progress
@@ -111,7 +112,8 @@ def local_degree_order(
     degree = graph.degree.cpu().numpy()
     starts, neighbour, edge = neighbour_lists(graph)
     by_place = places(starts, -degree[neighbour], edge)
-    return highest_first(exponent(starts, edge, by_place, graph.num_edges), graph, count)
+    least = exponent(starts, edge, by_place, graph.num_edges)
+    return highest_first(tie_classes(least), graph, count)
 
 
 def places(starts: Ints, worse: Ints | Floats, edge: Ints) -> Ints:

@@ -31,6 +31,7 @@ from wis.methods.ranking import (
     lowest_first,
     neighbour_lists,
     share_of,
+    tie_classes,
 )
 from wis.methods.registry import register
 from wis.progress import Progress
@@ -78,7 +79,7 @@ def edge_betweenness_order(
         Brandes 2001 and 2008; Brandes and Pich 2007.
     """
     score = edge_betweenness(graph, num_samples, seed, share_of(progress, count))
-    return lowest_first(score, graph, count)
+    return lowest_first(tie_classes(score), graph, count)
 
 
 def edge_betweenness(

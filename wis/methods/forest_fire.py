@@ -84,7 +84,7 @@ def forest_fire_order(
     """
     told = share_of(progress, count)
     burnt = times_burnt(graph, burn_probability, burnt_ratio, seed, told)
-    return lowest_first(burnt.astype(np.float64), graph, count)
+    return lowest_first(burnt, graph, count)
 
 
 def times_burnt(

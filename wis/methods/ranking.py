@@ -1,9 +1,8 @@
-"""From scores to an order: lowest first, real ties to the smallest edge id.
+"""From scores to an order: lowest first, ties to the smallest edge id.
 
-A score is a float, and edges that are equal by symmetry come out of a computation with different
-last digits. So scores are compared on a logarithmic grid, steps of a factor 2^(2^-30), about
-1 + 6.5e-10: what differs by less is a tie, whatever the number of threads. Fractions such as 1/8
-lie on the grid, not between two of its points, where a last digit would decide.
+A score that is one rounding of an exact number is compared as it is. Others are sums, logarithms or
+inverses: edges that are equal by symmetry come out with different last digits, and with others on
+another number of threads. Those go through `tie_classes` first.
 """
 
 from __future__ import annotations
@@ -24,40 +23,39 @@ Ints = NDArray[np.int64]
 Share = Callable[[float], None]
 """Called with the share of the work that is done, from 0 to 1."""
 
-STEPS_PER_OCTAVE = 1 << 30
+TIE = 2.0**-30
+"""Relative distance, about 9e-10, up to which two neighbouring scores are a tie."""
+
 DRAWN_AT_ONCE = 1 << 14
 
 
 def tie_classes(score: Floats) -> Ints:
     """Integers in the order of the scores, equal where these are equal up to rounding.
 
+    Sorted scores are cut where one is more than `TIE` above the last. A fixed grid would not do:
+    wherever its lines are, some scores lie on one, and their last digits would decide.
+
     Args:
         score: float64 [m], finite, none negative.
 
     Returns:
-        int64 [m], 0 where the score is 0 and positive elsewhere.
+        int64 [m], from 0 on without gaps. Costs O(m log m).
     """
+    order = np.argsort(score)
+    ascending = score[order]
     classes = np.zeros(score.size, dtype=np.int64)
-    positive = score > 0
-    if positive.any():
-        steps = np.rint(np.log2(score[positive]) * STEPS_PER_OCTAVE).astype(np.int64)
-        classes[positive] = steps - steps.min() + 1
+    classes[order[1:]] = np.cumsum(ascending[1:] > ascending[:-1] * (1 + TIE))
     return classes
 
 
-def lowest_first(score: Floats, graph: UndirectedGraph, count: int) -> Tensor:
-    """The first `count` edges by ascending score; ties go to the smallest edge id. O(m log m)."""
-    return _first(tie_classes(score), graph, count)
+def lowest_first(score: Floats | Ints, graph: UndirectedGraph, count: int) -> Tensor:
+    """The first `count` edges by ascending score; equal ones by ascending edge id. O(m log m)."""
+    return torch.from_numpy(np.argsort(score, kind="stable")[:count]).to(graph.device)
 
 
-def highest_first(score: Floats, graph: UndirectedGraph, count: int) -> Tensor:
-    """The first `count` edges by descending score; ties go to the smallest edge id."""
-    classes = tie_classes(score)
-    return _first(classes.max(initial=0) - classes, graph, count)
-
-
-def _first(classes: Ints, graph: UndirectedGraph, count: int) -> Tensor:
-    return stable_argsort(torch.from_numpy(classes))[:count].to(graph.device)
+def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int) -> Tensor:
+    """The first `count` edges by descending score; equal ones by ascending edge id."""
+    return lowest_first(-score, graph, count)
 
 
 def drawn_last_first(weight: Floats, graph: UndirectedGraph, count: int, seed: int) -> Tensor:

@@ -22,6 +22,7 @@ from wis.methods.ranking import (
     lowest_first,
     neighbour_lists,
     share_of,
+    tie_classes,
 )
 from wis.methods.registry import register
 from wis.progress import Progress
@@ -101,4 +102,5 @@ def local_similarity_order(
     similarity = jaccard_similarity(graph, share_of(progress, count))
     starts, _, edge = neighbour_lists(graph)
     by_place = places(starts, -similarity[edge], edge)
-    return highest_first(exponent(starts, edge, by_place, graph.num_edges), graph, count)
+    least = exponent(starts, edge, by_place, graph.num_edges)
+    return highest_first(tie_classes(least), graph, count)

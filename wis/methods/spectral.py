@@ -25,7 +25,7 @@ from torch import Tensor
 from wis.edge_weights import edge_weights
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
-from wis.methods.ranking import drawn_last_first, lowest_first, share_of
+from wis.methods.ranking import drawn_last_first, lowest_first, share_of, tie_classes
 from wis.methods.registry import register
 from wis.progress import Progress
 from wis.resistance import Solver, effective_resistances
@@ -155,8 +155,8 @@ def spectral_exact_order(
         edge_weight: As in `spectral_order`.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device. Resistances that differ by less than a
-        factor of 1 + 6.5e-10 are ties, which go to the smallest edge id.
+        int64 tensor of shape [count] on the graph's device. Resistances that differ by no more than
+        a factor of 1 + 2^-30 are ties, which go to the smallest edge id.
 
     Raises:
         OptionError: ``"exact"`` takes more memory; a weight is not positive.
@@ -172,4 +172,4 @@ def spectral_exact_order(
     found = effective_resistances(
         graph, weight=edge_weight, solver=how, seed=seed, told=share_of(progress, count)
     )
-    return lowest_first(found.resistance, graph, count)
+    return lowest_first(tie_classes(found.resistance), graph, count)

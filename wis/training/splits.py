@@ -1,14 +1,14 @@
-"""Random splits of the labelled vertices, as in Appendix D.6.2.2: 80 % / 10 % / 10 %."""
+"""Random splits of the labelled vertices of a graph, those of `wis.splits`."""
 
 from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from wis.errors import GraphFormatError, OptionError
+from wis.splits import random_masks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -27,6 +27,8 @@ def split_vertices(
 
     Returns:
         A shallow copy with boolean `train_mask`, `val_mask` and `test_mask` of shape [num_nodes].
+        Where every vertex has a label, the masks for a seed are those that `wis.datasets` gives a
+        data set for it.
 
     Raises:
         OptionError: The fractions or the seed are impossible.
@@ -37,18 +39,14 @@ def split_vertices(
             f"train is {train!r} and validation {validation!r}; expected positive fractions that "
             "leave some vertices for testing"
         )
-    if seed < 0:
-        raise OptionError(f"seed is {seed}; expected at least 0")
     if getattr(data, "y", None) is None or data.y.dim() != 1:
         raise GraphFormatError("the graph has no labels y of shape [num_nodes]")
-    labelled = (data.y >= 0).nonzero().view(-1).cpu().numpy()
-    shuffled = labelled[np.random.default_rng(seed).permutation(len(labelled))]
-    num_validation = round(validation * len(labelled))
-    num_test = round((1 - train - validation) * len(labelled))
-    parts = np.split(shuffled, [num_validation, num_validation + num_test])
+    labelled = (data.y >= 0).nonzero().view(-1)
+    test = round(1 - train - validation, 12)  # 0.1, not the 0.0999... of the subtraction
+    masks = random_masks(len(labelled), seed=seed, validation=validation, test=test)
     result = copy.copy(data)
-    for name, part in zip(("val_mask", "test_mask", "train_mask"), parts, strict=True):
+    for name, part in masks.items():
         mask = torch.zeros(data.y.size(0), dtype=torch.bool, device=data.y.device)
-        mask[torch.from_numpy(part).to(mask.device)] = True
+        mask[labelled] = part.to(mask.device)
         result[name] = mask
     return result
