@@ -195,6 +195,17 @@ def test_weight_zero_removes_the_arc(name, share):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weight_zero_removes_the_arc_however_large_its_message(name, sign):
+    model = small(name, depth=1).to(torch.float32)
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3e3 * sign, 3e3 * sign]])
+    arcs, weights = torch.tensor([[1, 2], [0, 0]]), torch.tensor([1.0, 0.0])
+    if name == "gin":
+        model.eval()  # a batch normalisation sees all vertices
+    torch.testing.assert_close(model(x, arcs, weights)[0], model(x, arcs[:, :1])[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_of_weights_are_those_of_finite_differences(name):
     model = small(name, depth=2)
     edge_index = torch.tensor(ARCS).T
@@ -243,6 +254,22 @@ def test_no_arcs_at_all(name):
     logits = model(torch.from_numpy(X), torch.empty((2, 0), dtype=torch.int64))
     assert logits.shape == (3, 3)
     assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_single_vertex_can_be_trained_on(name):
+    model = small(name)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    logits = model(torch.from_numpy(X[:1]), torch.empty((2, 0), dtype=torch.int64))
+    assert logits.shape == (1, 3)
+    logits.sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+    if name == "gin":
+        p = numbers(model)
+        expected = layer_norm(relu(p["layers.2.nn.3.bias"])[None], p, "norms.2")
+        expected = expected @ p["output.weight"].T + p["output.bias"]
+        np.testing.assert_allclose(logits.detach().numpy(), expected, rtol=1e-9)
+        assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
 
 
 def test_gin_keeps_epsilon_at_zero_on_demand():
