@@ -314,6 +314,8 @@ def test_resgcn_has_ten_layers_unless_told_otherwise_and_the_others_three():
     [
         ({"depth": 0}, "depth is 0; expected an integer of at least 1"),
         ({"width": 2.5}, "width is 2.5; expected an integer"),
+        ({"seed": -1}, "seed is -1; expected an integer from 0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808; expected an integer from 0"),
         ({"task": "edge"}, "task is 'edge'; expected 'vertex' or 'graph'"),
         ({"heads": 3}, "heads is 3; expected a divisor of the width, which is 64"),
         ({"dtype": torch.int64}, "expected torch.float32 or torch.float64"),
@@ -325,9 +327,10 @@ def test_impossible_options_are_told(change, message):
         build_model("gat", 5, 3, **change)
 
 
-def test_negative_temperature_is_told():
-    with pytest.raises(OptionError, match="temperature is -1; expected at least 0"):
-        build_model("resgcn", 5, 3, temperature=-1)
+@pytest.mark.parametrize("temperature", [-1, float("inf"), float("nan"), "hot"])
+def test_an_impossible_temperature_is_told(temperature):
+    with pytest.raises(OptionError, match=r"temperature is .*; expected a number of at least 0"):
+        build_model("resgcn", 5, 3, temperature=temperature)
 
 
 def test_unknown_model_lists_those_there_are():
