@@ -200,7 +200,7 @@ CASES = [("gcn", None), ("gin", None), ("gat", "random-parts"), ("gcn", "neighbo
 
 
 def to_be_killed(model, sampler):
-    return quick(model, max_epochs=30, patience=9, dtype="float32", sampler=sampler, num_parts=3)
+    return quick(model, max_epochs=12, patience=4, dtype="float32", sampler=sampler, num_parts=3)
 
 
 def start_all(folder: str) -> None:
