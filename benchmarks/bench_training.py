@@ -41,7 +41,7 @@ from wis.training.problem import make_problem
 def load(name: str, data_root: str | None) -> Data:
     """A graph with features and labels by its name in wis, else Cora by PyG from a copy."""
     if wis.datasets.is_known(name):
-        return wis.datasets.load(name)
+        return wis.datasets.load(name, root=data_root)
     if name != "cora" or data_root is None:
         raise SystemExit(f"{name} needs --data-root or WIS_DATA_ROOT")
     from torch_geometric.datasets import Planetoid

@@ -7,11 +7,16 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 with warnings.catch_warnings():  # its import uses what torch calls deprecated
     warnings.simplefilter("ignore")
     import torch_geometric  # noqa: F401
+
+# The graphs of the tests are tiny. Threads that wait for each other by spinning make them several
+# times slower where other programs run beside them.
+torch.set_num_threads(1)
 
 settings.register_profile(
     "wis",

@@ -195,6 +195,17 @@ def test_weight_zero_removes_the_arc(name, share):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weight_zero_removes_the_arc_however_large_its_message(name, sign):
+    model = small(name, depth=1).to(torch.float32)
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [3e3 * sign, 3e3 * sign]])
+    arcs, weights = torch.tensor([[1, 2], [0, 0]]), torch.tensor([1.0, 0.0])
+    if name == "gin":
+        model.eval()  # a batch normalisation sees all vertices
+    torch.testing.assert_close(model(x, arcs, weights)[0], model(x, arcs[:, :1])[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_of_weights_are_those_of_finite_differences(name):
     model = small(name, depth=2)
     edge_index = torch.tensor(ARCS).T
@@ -245,6 +256,22 @@ def test_no_arcs_at_all(name):
     assert torch.isfinite(logits).all()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_single_vertex_can_be_trained_on(name):
+    model = small(name)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    logits = model(torch.from_numpy(X[:1]), torch.empty((2, 0), dtype=torch.int64))
+    assert logits.shape == (1, 3)
+    logits.sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
+    if name == "gin":
+        p = numbers(model)
+        expected = layer_norm(relu(p["layers.2.nn.3.bias"])[None], p, "norms.2")
+        expected = expected @ p["output.weight"].T + p["output.bias"]
+        np.testing.assert_allclose(logits.detach().numpy(), expected, rtol=1e-9)
+        assert all(torch.equal(model.state_dict()[name], before[name]) for name in before)
+
+
 def test_gin_keeps_epsilon_at_zero_on_demand():
     trained, fixed = build_model("gin", 2, 3), build_model("gin", 2, 3, train_eps=False)
     assert sum(name.endswith("eps") for name, _ in trained.named_parameters()) == 3
@@ -287,6 +314,8 @@ def test_resgcn_has_ten_layers_unless_told_otherwise_and_the_others_three():
     [
         ({"depth": 0}, "depth is 0; expected an integer of at least 1"),
         ({"width": 2.5}, "width is 2.5; expected an integer"),
+        ({"seed": -1}, "seed is -1; expected an integer from 0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808; expected an integer from 0"),
         ({"task": "edge"}, "task is 'edge'; expected 'vertex' or 'graph'"),
         ({"heads": 3}, "heads is 3; expected a divisor of the width, which is 64"),
         ({"dtype": torch.int64}, "expected torch.float32 or torch.float64"),
@@ -298,9 +327,10 @@ def test_impossible_options_are_told(change, message):
         build_model("gat", 5, 3, **change)
 
 
-def test_negative_temperature_is_told():
-    with pytest.raises(OptionError, match="temperature is -1; expected at least 0"):
-        build_model("resgcn", 5, 3, temperature=-1)
+@pytest.mark.parametrize("temperature", [-1, float("inf"), float("nan"), "hot"])
+def test_an_impossible_temperature_is_told(temperature):
+    with pytest.raises(OptionError, match=r"temperature is .*; expected a number of at least 0"):
+        build_model("resgcn", 5, 3, temperature=temperature)
 
 
 def test_unknown_model_lists_those_there_are():

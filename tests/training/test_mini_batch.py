@@ -82,6 +82,14 @@ def test_one_part_is_a_full_batch():
     )
 
 
+@pytest.mark.parametrize("sampler", ["random-parts", "neighbor"])
+def test_a_gin_trains_on_mini_batches_of_a_single_vertex(sampler):
+    data = planted(num_nodes=12)
+    data.edge_index = data.edge_index[:, :0]
+    config = quick("gin", sampler=sampler, num_parts=12, batch_size=1, max_epochs=2)
+    assert train(data, config, progress=False).num_epochs == 2
+
+
 def neighbors(**changes):
     return quick(sampler="neighbor", **changes)
 

@@ -23,7 +23,7 @@ from wis.errors import (
     OptionError,
     UnknownNameError,
 )
-from wis.models import available_models
+from wis.models import available_models, get_model
 from wis.splits import random_masks
 from wis.training import TABLE_D2, RunRecord, TrainConfig, split_vertices, thesis_config
 from wis.training import train as _train
@@ -62,6 +62,34 @@ def test_every_model_learns_a_planted_task_and_needs_its_edges(model):
     assert (with_edges.num_edges, without.num_edges) == (data.edge_index.size(1) // 2, 0)
 
 
+def graphs_of(*sizes):
+    """Graphs without edges in a batch, all of them for training, validation and testing."""
+    no_edges = torch.empty((2, 0), dtype=torch.int64)
+    graphs = [
+        Data(x=torch.ones(size, 2), edge_index=no_edges, y=torch.tensor([size % 2]))
+        for size in sizes
+    ]
+    batch = Batch.from_data_list(graphs)
+    for part in ("train_mask", "val_mask", "test_mask"):
+        batch[part] = torch.ones(len(sizes), dtype=torch.bool)
+    return batch
+
+
+def test_the_last_graph_of_a_batch_may_have_no_vertices():
+    record = train(graphs_of(3, 1, 0), quick("gcn", task="graph", max_epochs=2))
+    assert record.val_accuracy in (0, 1 / 3, 2 / 3, 1)
+
+
+def test_graphs_may_be_numbered_without_a_batch():
+    batch = graphs_of(3, 2, 4)
+    plain = Data(**batch.to_dict())
+    config = quick("gcn", task="graph", max_epochs=2)
+    assert what_counts(train(plain, config)) == what_counts(train(batch, config))
+    plain.batch = plain.batch[1:]
+    with pytest.raises(GraphFormatError, match=r"batch is torch.int64 of shape \(8,\)"):
+        train(plain, config)
+
+
 def test_graph_prediction_learns_which_graphs_are_dense():
     generator = torch.Generator().manual_seed(0)
     graphs = []
@@ -84,6 +112,11 @@ def test_graph_prediction_learns_which_graphs_are_dense():
 def test_the_same_call_gives_the_same_record(model):
     config = quick(model, dtype="float32")
     assert what_counts(train(planted(), config)) == what_counts(train(planted(), config))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_largest_seed_is_a_seed(model):
+    assert train(planted(), quick(model, seed=2**63 - 1, max_epochs=1)).num_epochs == 1
 
 
 def test_another_seed_gives_another_run():
@@ -155,6 +188,9 @@ def test_a_record_survives_json():
     for config in (quick(), quick("gat", model_options={"heads": 2}, keep_curve=False)):
         record = train(planted(), config)
         assert RunRecord.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+        assert record.config.model_options == get_model(config.model).resolved_options(
+            {"heads": 2} if config.model == "gat" else {}
+        )
         assert record.seconds > 0
         assert record.epochs_per_second == record.num_epochs / record.seconds
         assert record.peak_memory_bytes > 10**7
@@ -165,7 +201,7 @@ CASES = [("gcn", None), ("gin", None), ("gat", "random-parts"), ("gcn", "neighbo
 
 
 def to_be_killed(model, sampler):
-    return quick(model, max_epochs=30, patience=9, dtype="float32", sampler=sampler, num_parts=3)
+    return quick(model, max_epochs=12, patience=4, dtype="float32", sampler=sampler, num_parts=3)
 
 
 def start_all(folder: str) -> None:
@@ -241,7 +277,28 @@ def test_a_damaged_checkpoint_is_refused(content, tmp_path):
     assert path.read_bytes() == content
 
 
+def test_a_single_wrong_byte_in_a_checkpoint_is_noticed(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    train(planted(), quick(), checkpoint=path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"best_epoch")] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged; delete it to start afresh"):
+        train(planted(), quick(), checkpoint=path)
+
+
+@pytest.mark.parametrize("content", [torch.ones(3), [1], {"format": "wis-training-1"}, None])
+def test_another_file_of_torch_is_refused(content, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="is no checkpoint of a training run"):
+        train(planted(), quick(), checkpoint=path)
+
+
 def test_a_checkpoint_that_cannot_be_written_is_told_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(GraphFileError, match="file: cannot be the folder of checkpoints"):
+        train_many(planted(), quick(), [0], checkpoint=tmp_path / "file")
     with pytest.raises(GraphFileError, match="there is no folder"):
         train(planted(), quick(), checkpoint=tmp_path / "nowhere" / "run.checkpoint")
 
@@ -268,6 +325,26 @@ def test_ctrl_c_ends_after_the_epoch_and_loses_nothing(tmp_path, monkeypatch):
     )
 
 
+def test_ctrl_c_ends_a_run_even_if_the_handler_of_the_program_returns(tmp_path, monkeypatch):
+    from wis.training.engine import StackedEngine
+
+    path, seen, original = tmp_path / "run.checkpoint", [], StackedEngine.epoch
+
+    def interrupted(self, number):
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(self, number)
+
+    monkeypatch.setattr(StackedEngine, "epoch", interrupted)
+    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(planted(), quick(), checkpoint=path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [signal.SIGINT]
+    assert path.exists()
+
+
 def test_a_second_ctrl_c_acts_at_once():
     reached = []
 
@@ -287,15 +364,13 @@ def test_a_second_ctrl_c_acts_at_once():
 def test_a_loss_that_is_not_finite_is_told_with_epoch_and_seed(model):
     data = planted()
     data.x[3, 0] = float("nan")
-    with pytest.raises(DivergedError, match=r"seed 5: the loss of epoch 1 .* Check the features"):
+    with pytest.raises(DivergedError, match=r"seed 5, epoch 1: the loss is not finite. Check the"):
         train(data, quick(model, seed=5))
 
 
 def test_predictions_that_are_not_finite_are_told():
     config = quick(learning_rate=1e200, weight_decay=0.0, max_epochs=1)
-    with pytest.raises(
-        DivergedError, match=r"predictions of epoch 1 are not finite.*\(now 1e\+200"
-    ):
+    with pytest.raises(DivergedError, match=r"epoch 1: predictions are not finite.*\(now 1e\+200"):
         train(planted(), config)
 
 
@@ -311,7 +386,22 @@ def broken(**changes):
     [
         (broken(x=None), r"training needs data\.x, which is missing"),
         (broken(train_mask=None), r"training needs data\.train_mask, which is missing"),
-        (broken(x=torch.ones(120)), r"x has shape \(120,\); expected \[num_nodes, in_dim\]"),
+        (
+            broken(x=torch.ones(120)),
+            r"x is torch.float32 of shape \(120,\); expected real numbers of shape \[120, in_dim\]",
+        ),
+        (broken(x=torch.ones(120, 2) + 1j), "x is torch.complex64 .* expected real numbers"),
+        (broken(x=[[1.0]] * 120), r"data\.x is a list; expected a tensor"),
+        (
+            Data(
+                x=torch.ones(4, 2),
+                num_nodes=5,
+                y=torch.arange(5),
+                edge_index=torch.tensor([[0], [4]]),
+                **dict.fromkeys(("train_mask", "val_mask", "test_mask"), torch.ones(5) > 0),
+            ),
+            r"x is torch.float32 of shape \(4, 2\); expected real numbers of shape \[5, in_dim\]",
+        ),
         (broken(y=lambda d: d.y.float()), r"y is torch.float32 .* expected integer classes"),
         (
             broken(val_mask=torch.ones(120, 10, dtype=torch.bool)),
@@ -332,12 +422,20 @@ def test_graphs_that_cannot_run_as_one_are_told():
     other.x = other.x + 1
     with pytest.raises(GraphFormatError, match="different x cannot run as one"):
         train_many([planted(), other], quick(), [0, 1])
+    other = planted()
+    other.num_nodes = 130
+    with pytest.raises(GraphFormatError, match="120 and 130 vertices cannot run as one"):
+        train_many([planted(), other], quick(), [0, 1])
+    batches = [graphs_of(2, 4), graphs_of(4, 2)]
+    with pytest.raises(GraphFormatError, match="different batch cannot run as one"):
+        train_many(batches, quick(task="graph"), [0, 1])
     with pytest.raises(GraphFormatError, match="120 and 90 vertices cannot run as one"):
         train_many([planted(), planted(num_nodes=90)], quick(), [0, 1])
     with pytest.raises(OptionError, match="there are 1 graphs for 2 seeds"):
         train_many([planted()], quick(), [0, 1])
-    with pytest.raises(OptionError, match="seeds_per_run is 0"):
-        train_many(planted(), quick(), [0], seeds_per_run=0)
+    for number in (0, 1.5):
+        with pytest.raises(OptionError, match=f"seeds_per_run is {number}; expected an integer"):
+            train_many(planted(), quick(), [0], seeds_per_run=number)
 
 
 @pytest.mark.parametrize(
@@ -346,6 +444,9 @@ def test_graphs_that_cannot_run_as_one_are_told():
         ({"learning_rate": 0.0}, "learning_rate is 0.0; expected a number above 0"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0; expected a number of at least 0"),
         ({"min_delta": 2}, r"min_delta is 2; expected a number in \[0, 1\], a fraction"),
+        ({"learning_rate": "0.1"}, "learning_rate is '0.1'; expected a number"),
+        ({"seed": 2**63}, r"seed is 9223372036854775808; expected an integer below 2\^63"),
+        ({"model_options": [1]}, r"model_options is \[1\]; expected a dictionary"),
         ({"patience": 0}, "patience is 0; expected an integer of at least 1"),
         ({"max_epochs": 1.5}, "max_epochs is 1.5; expected an integer"),
         ({"dtype": "float16"}, "dtype is 'float16'; expected one of 'float32', 'float64'"),
@@ -359,9 +460,10 @@ def test_impossible_configurations_are_told(change, message):
         TrainConfig(**change)
 
 
-def test_an_impossible_device_is_told():
-    with pytest.raises(OptionError, match="device is 'nowhere', which cannot be used"):
-        train(planted(), quick(device="nowhere"))
+@pytest.mark.parametrize("device", ["nowhere", "meta", None])
+def test_an_impossible_device_is_told(device):
+    with pytest.raises(OptionError, match=f"device is {device!r}, which cannot be used"):
+        train(planted(), quick(device=device))
 
 
 def test_defaults_are_those_of_the_thesis():

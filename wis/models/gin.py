@@ -51,6 +51,19 @@ class GIN(GraphNetwork):
         return x
 
 
+class _BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation that takes a single vertex too: it is its own mean, and no statistics.
+
+    A mini-batch can be a single vertex, and torch refuses to train on one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.size(0) == 1:
+            return self.bias + 0 * self.weight * x  # with gradients of zero, as for the mean
+        normalised: Tensor = super().forward(x)
+        return normalised
+
+
 class _WeightedGINConv(GINConv):  # type: ignore[misc]
     """`GINConv` with weights of arcs, the first linear map of its MLP taken before the sum.
 
@@ -59,10 +72,10 @@ class _WeightedGINConv(GINConv):  # type: ignore[misc]
 
     def __init__(self, in_dim: int, width: int, train_eps: bool) -> None:
         rest = nn.Sequential(
-            nn.BatchNorm1d(width),
+            _BatchNorm(width),
             nn.ReLU(),
             nn.Linear(width, width),
-            nn.BatchNorm1d(width),
+            _BatchNorm(width),
             nn.ReLU(),
         )
         super().__init__(rest, train_eps=train_eps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Literal
 
@@ -13,6 +14,9 @@ from torch_geometric.utils import add_self_loops, remove_self_loops, scatter
 from wis.errors import GraphFormatError
 
 Task = Literal["vertex", "graph"]
+
+MAX_EXCESS = 30.0
+"""Only scores of weight zero can exceed the highest; by more than this their gradient is capped."""
 
 
 class GraphNetwork(nn.Module, ABC):
@@ -120,8 +124,11 @@ def weighted_softmax(scores: Tensor, weight: Tensor, index: Tensor, num_nodes: i
     Returns:
         Float tensor of shape [num_arcs, k]; zero for all arcs of a vertex whose weights are zero.
     """
-    highest = scatter(scores.detach(), index, dim=0, dim_size=num_nodes, reduce="max")
-    mass: Tensor = weight.unsqueeze(-1) * (scores - highest[index]).exp()
+    # the highest score that counts: a huge one of weight zero would make all others underflow
+    counted = scores.detach().masked_fill(weight.unsqueeze(-1) <= 0, -math.inf)
+    highest = scatter(counted, index, dim=0, dim_size=num_nodes, reduce="max")
+    excess = scores - highest.masked_fill(highest == -math.inf, 0)[index]
+    mass: Tensor = weight.unsqueeze(-1) * excess.clamp(max=MAX_EXCESS).exp()
     total = scatter(mass, index, dim=0, dim_size=num_nodes, reduce="sum")
     positive = torch.where(total > 0, total, torch.ones_like(total))
     return mass / positive[index]

@@ -12,6 +12,7 @@ import torch
 from wis.errors import OptionError, UnknownNameError
 from wis.models.network import GraphNetwork, Task
 
+MAX_SEED = 2**63 - 1
 SHARED = ("in_dim", "out_dim", "depth", "width", "task")
 
 
@@ -115,8 +116,8 @@ def build_model(
         depth: Number of layers L, at least 1; if not given, as in the thesis: ResGCN 10, others 3.
         width: Size of the hidden embeddings, at least 1.
         task: ``"vertex"``, or ``"graph"`` to average the last embeddings over each graph.
-        seed: Seed of the initial parameters; torch's global generator stays as it was. Without one
-            they come from the global generator.
+        seed: Seed of the initial parameters, from 0 to 2^63 - 1; torch's global generator stays as
+            it was. Without one they come from the global generator.
         dtype: Type of the parameters, float32 or float64; a seed gives the same values in both.
         **options: The model's own, such as `heads=4` of a GAT.
 
@@ -138,6 +139,8 @@ def build_model(
     ):
         if not isinstance(value, int) or value < 1:
             raise OptionError(f"{label} is {value!r}; expected an integer of at least 1")
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MAX_SEED):
+        raise OptionError(f"seed is {seed!r}; expected an integer from 0 to 2^63 - 1")
     if task not in ("vertex", "graph"):
         raise OptionError(f"task is {task!r}; expected 'vertex' or 'graph'")
     if dtype not in (torch.float32, torch.float64):

@@ -32,7 +32,7 @@ class ResGCN(GraphNetwork):
         temperature: t, at least 0; 0 is the mean over the neighbours.
 
     Raises:
-        OptionError: The temperature is negative.
+        OptionError: The temperature is negative or not finite.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class ResGCN(GraphNetwork):
         temperature: float = 1.0,
     ) -> None:
         super().__init__(in_dim, out_dim, width=width, task=task)
-        if not temperature >= 0:
-            raise OptionError(f"temperature is {temperature!r}; expected at least 0")
+        if not isinstance(temperature, (int, float)) or not 0 <= temperature < float("inf"):
+            raise OptionError(f"temperature is {temperature!r}; expected a number of at least 0")
         self.temperature = temperature
         self.encoder = SparseLinear(in_dim, width)
         self.layers = nn.ModuleList(

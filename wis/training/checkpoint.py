@@ -11,6 +11,8 @@ import json
 import pickle
 import signal
 import threading
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -24,6 +26,19 @@ from wis.training.config import TrainConfig
 from wis.training.problem import Problem
 
 FORMAT = "wis-training-1"
+
+DAMAGE = (
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a file that is no checkpoint can end in."""
 
 
 def identity(problem: Problem, configs: Sequence[TrainConfig]) -> str:
@@ -52,12 +67,15 @@ def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | 
     if not path.exists():
         return None
     try:
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         content = torch.load(path, weights_only=True, map_location=device)
         found = (content["format"], content["identity"])
         state: dict[str, Any] = content["state"]
     except OSError as error:
         raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError):
+    except DAMAGE:
         raise CheckpointError(
             f"{path}: is no checkpoint of a training run, or damaged; delete it to start afresh"
         ) from None

@@ -11,6 +11,7 @@ import torch
 
 from wis.errors import OptionError, UnknownNameError
 from wis.models import Task, get_model
+from wis.models.registry import MAX_SEED
 
 Sampler = Literal["neighbor", "random-parts"]
 
@@ -25,7 +26,8 @@ class TrainConfig:
         model: A name of `wis.models.available_models`.
         depth: Number of layers; None stands for the thesis' (10 for ResGCN, else 3).
         width: Size of the hidden embeddings.
-        model_options: The model's own options, such as ``{"heads": 4}``.
+        model_options: The model's own options, such as ``{"heads": 4}``; those that are not given
+            are filled in with their defaults.
         task: ``"vertex"``, or ``"graph"``, for which the data is a batch of graphs.
         learning_rate: Of Adam, above 0.
         weight_decay: Of Adam (an L2 penalty, as in `torch.optim.Adam`), at least 0.
@@ -65,8 +67,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         architecture = get_model(self.model)
-        architecture.resolved_options(self.model_options)
+        if not isinstance(self.model_options, Mapping):
+            raise OptionError(f"model_options is {self.model_options!r}; expected a dictionary")
+        options = architecture.resolved_options(self.model_options)
         object.__setattr__(self, "model", architecture.name)
+        object.__setattr__(self, "model_options", options)
         if self.depth is None:
             object.__setattr__(self, "depth", architecture.depth)
         _check(self)
@@ -85,6 +90,11 @@ def _check(config: TrainConfig) -> None:
         _check_integer(config, name, low)
     for name, low in (("width", 1), ("depth", 1), ("num_neighbors", -1), ("num_parts", 1)):
         _check_integer(config, name, low)
+    if config.seed > MAX_SEED:
+        raise OptionError(f"seed is {config.seed}; expected an integer below 2^63")
+    for name in ("learning_rate", "weight_decay", "min_delta"):
+        if not isinstance(getattr(config, name), (int, float)):
+            raise OptionError(f"{name} is {getattr(config, name)!r}; expected a number")
     for name, fits, expected in (
         ("learning_rate", 0 < config.learning_rate < float("inf"), "above 0"),
         ("weight_decay", 0 <= config.weight_decay < float("inf"), "of at least 0"),

@@ -148,7 +148,7 @@ def _checked_features(x: Tensor, num_nodes: int) -> Tensor:
             f"x is {x.dtype} of shape {list(x.shape)}; expected real numbers of shape "
             f"[{num_nodes}, num_features] with at least one feature"
         )
-    made = as_features(x, torch.float32)
+    made = as_features(x, num_nodes, torch.float32)
     values = made if made.layout == torch.strided else made.values()
     if not bool(torch.isfinite(values).all()):
         raise GraphFormatError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -221,16 +222,20 @@ class ModuleEngine:
         """One step of each run on all its training vertices."""
         losses, logits = [], []
         for position, config in enumerate(self.configs):
-            with torch.random.fork_rng():
-                torch.manual_seed(config.seed * 1_000_003 + number)
+            with self._generators():
+                torch.manual_seed((config.seed * 1_000_003 + number) % 2**63)
                 losses.append(self._train(position))
             logits.append(self._evaluate(position))
         return self.measure.result(torch.stack(losses), torch.stack(logits))
 
+    def _generators(self) -> AbstractContextManager[None]:
+        """Put the global generators back afterwards, that of a GPU too."""
+        device = self.problem.x.device
+        return torch.random.fork_rng([device] if device.type == "cuda" else [])
+
     def _train(self, position: int) -> Tensor:
         """A step; returns the loss before it."""
-        module = self.modules[position].train()
-        logits = module(self.problem.x, self.problem.graphs[position], batch=self.problem.batch)
+        logits = self._logits(self.modules[position].train(), position)
         each = cross_entropy(logits, self.measure.y, reduction="none")
         loss: Tensor = (each * self.measure.shares[position]).sum()
         self._step(position, loss)
@@ -244,9 +249,13 @@ class ModuleEngine:
     @torch.no_grad()
     def _evaluate(self, position: int) -> Tensor:
         """Logits of all rows."""
-        module = self.modules[position].eval()
+        return self._logits(self.modules[position].eval(), position)
+
+    def _logits(self, module: GraphNetwork, position: int) -> Tensor:
+        problem = self.problem
+        num_graphs = None if problem.batch is None else problem.y.numel()
         logits: Tensor = module(
-            self.problem.x, self.problem.graphs[position], batch=self.problem.batch
+            problem.x, problem.graphs[position], batch=problem.batch, num_graphs=num_graphs
         )
         return logits
 

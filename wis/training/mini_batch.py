@@ -38,6 +38,8 @@ class MiniBatchEngine(ModuleEngine):
 
     def __init__(self, problem: Problem, configs: Sequence[TrainConfig]) -> None:
         super().__init__(problem, configs)
+        x = problem.x
+        self.dense = (x if x.layout == torch.strided else x.to_dense()).cpu()
         self.loaders = [self._loader(position) for position in range(len(self.configs))]
 
     def keep(self, positions: Sequence[int]) -> None:
@@ -64,10 +66,9 @@ class MiniBatchEngine(ModuleEngine):
 
     def _loader(self, position: int) -> Iterable[Any]:
         config, problem = self.configs[position], self.problem
-        dense = problem.x if problem.x.layout == torch.strided else problem.x.to_dense()
         mask = problem.masks[position, 0].cpu()
         data = Data(
-            x=dense.cpu(),
+            x=self.dense,
             y=problem.y.cpu(),
             edge_index=problem.graphs[position].cpu(),
             train_mask=mask,

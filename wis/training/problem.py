@@ -95,11 +95,8 @@ def make_problem(data: Sequence[Any], config: TrainConfig) -> Problem:
     first = data[0]
     _require(first, ("x", "y", "edge_index"))
     device = _device(config)
-    batch = None
-    if config.task == "graph":
-        _require(first, ("batch",))
-        batch = first.batch.to(device)
-    rows = first.num_nodes if batch is None else first.num_graphs
+    batch = _batch(first).to(device) if config.task == "graph" else None
+    rows = first.num_nodes if batch is None else _num_graphs(first)
     y = as_labels(first.y, rows).to(device)
     made: dict[int, tuple[Tensor, UndirectedGraph]] = {}
     for item in data:
@@ -111,24 +108,46 @@ def make_problem(data: Sequence[Any], config: TrainConfig) -> Problem:
         raise GraphFormatError("a vertex of a mask has a negative label in y; take it out of it")
     graphs, sources = zip(*(made[id(item.edge_index)] for item in data), strict=True)
     num_classes = int(y.max()) + 1
-    x = as_features(first.x, DTYPES[config.dtype]).to(device)
+    x = as_features(first.x, first.num_nodes, DTYPES[config.dtype]).to(device)
     return Problem(x, y, graphs, masks, num_classes, batch, sources)
 
 
 def _require(data: Any, names: Sequence[str]) -> None:
     for name in names:
-        if getattr(data, name, None) is None:
+        value = getattr(data, name, None)
+        if value is None:
             raise GraphFormatError(f"training needs data.{name}, which is missing")
+        if not isinstance(value, Tensor):
+            raise GraphFormatError(f"data.{name} is a {type(value).__name__}; expected a tensor")
 
 
 def _device(config: TrainConfig) -> torch.device:
     try:
         device = torch.device(config.device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(f"device is {config.device!r}, which cannot be used: {reason}") from None
     return device
+
+
+def _batch(data: Any) -> Tensor:
+    _require(data, ("batch",))
+    batch: Tensor = data.batch
+    if batch.shape != (data.num_nodes,) or batch.dtype != torch.int64:
+        raise GraphFormatError(
+            f"batch is {batch.dtype} of shape {tuple(batch.shape)}; expected torch.int64 of shape "
+            f"[{data.num_nodes}], the graph of each vertex"
+        )
+    return batch
+
+
+def _num_graphs(data: Any) -> int:
+    """As a `Batch` tells, whose last graphs may have no vertices; else the highest number."""
+    told = getattr(data, "num_graphs", None)
+    if told is not None:
+        return int(told)
+    return int(data.batch.max()) + 1 if data.batch.numel() else 0
 
 
 def as_labels(y: Tensor, rows: int) -> Tensor:
@@ -149,15 +168,17 @@ def _graph(data: Any, device: torch.device) -> tuple[Tensor, UndirectedGraph]:
 
 def _check_same(first: Any, item: Any) -> None:
     _require(item, ("x", "y", "edge_index", *PARTS))
-    if item is first or (item.x is first.x and item.y is first.y):
+    if item is first:
         return
     if item.num_nodes != first.num_nodes:
         raise GraphFormatError(
             f"graphs with {first.num_nodes} and {item.num_nodes} vertices cannot run as one; "
             "train them one by one"
         )
-    for name in ("x", "y"):
-        a, b = getattr(first, name), getattr(item, name)
+    for name in ("x", "y", "batch"):
+        a, b = getattr(first, name, None), getattr(item, name, None)
+        if a is b or not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+            continue
         dense = [part.to_dense() if part.layout != torch.strided else part for part in (a, b)]
         if not torch.equal(*dense):
             raise GraphFormatError(
@@ -180,16 +201,19 @@ def _masks(data: Any, rows: int) -> Tensor:
     return torch.stack(masks)
 
 
-def as_features(x: Tensor, dtype: torch.dtype) -> Tensor:
+def as_features(x: Tensor, num_nodes: int, dtype: torch.dtype) -> Tensor:
     """Compressed rows where that wins, dense otherwise."""
+    if x.dim() != 2 or x.size(0) != num_nodes or x.is_complex():
+        raise GraphFormatError(
+            f"x is {x.dtype} of shape {tuple(x.shape)}; expected real numbers of shape "
+            f"[{num_nodes}, in_dim]"
+        )
     if x.layout != torch.strided:
         x = x.to_sparse(layout=torch.sparse_coo).coalesce().to(dtype)
         if x.values().numel() >= SPARSE_BELOW * x.size(0) * x.size(1):
             return x.to_dense()
         rows, columns = x.indices()
         return csr_matrix(rows, columns, x.values(), (x.size(0), x.size(1)))
-    if x.dim() != 2:
-        raise GraphFormatError(f"x has shape {tuple(x.shape)}; expected [num_nodes, in_dim]")
     x = x.to(dtype)
     is_sparse = int(torch.count_nonzero(x)) < SPARSE_BELOW * x.numel()
     return csr_of_dense(x) if is_sparse else x.contiguous()

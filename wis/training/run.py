@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wis.errors import DivergedError, OptionError
+from wis.errors import DivergedError, GraphFileError, OptionError
 from wis.io.atomic import check_writable
 from wis.progress import Progress, progress_bar, silent
 from wis.training.checkpoint import (
@@ -101,11 +101,12 @@ def train_many(
 
     Raises:
         OptionError: There are not as many graphs as seeds.
-        DivergedError: A run is no longer finite; the message names its seed.
+        DivergedError: A run is no longer finite; the message names its seed. Those beside it end
+            too.
         WisError: As for `train`.
     """
-    if seeds_per_run < 1:
-        raise OptionError(f"seeds_per_run is {seeds_per_run}; expected at least 1")
+    if not isinstance(seeds_per_run, int) or seeds_per_run < 1:
+        raise OptionError(f"seeds_per_run is {seeds_per_run!r}; expected an integer of at least 1")
     graphs = list(data) if isinstance(data, Sequence) else [data] * len(seeds)
     if len(graphs) != len(seeds):
         raise OptionError(f"there are {len(graphs)} graphs for {len(seeds)} seeds; give one each")
@@ -120,7 +121,12 @@ def train_many(
 
 
 def _file_in(folder: Path, problem: Problem, configs: Sequence[TrainConfig]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GraphFileError(
+            f"{folder}: cannot be the folder of checkpoints: {error.strerror}"
+        ) from None
     return folder / f"{identity(problem, configs)[:16]}.checkpoint"
 
 
@@ -179,6 +185,8 @@ class _Run:
             DeferredInterrupt(active=self.path is not None) as interrupt,
         ):
             self._loop(engine, report, interrupt)
+        if self.active:  # interrupted, and the program's own handler of Ctrl-C has returned
+            raise KeyboardInterrupt
         return [self._record(position, engine.name) for position in range(len(self.configs))]
 
     def _engine(self) -> Engine:
@@ -222,11 +230,11 @@ class _Run:
         rows = zip(self.active, result.losses, result.correct, result.finite, strict=True)
         for position, loss, correct, finite in rows:
             if not (abs(loss) < float("inf") and finite):
+                what = "predictions are" if abs(loss) < float("inf") else "the loss is"
                 raise DivergedError(
-                    f"seed {self.configs[position].seed}: "
-                    f"{'predictions' if abs(loss) < float('inf') else 'the loss'} of epoch "
-                    f"{self.epoch} are not finite; expected numbers. Check the features x for NaN "
-                    f"and huge values, or lower learning_rate (now {self.config.learning_rate:g})"
+                    f"seed {self.configs[position].seed}, epoch {self.epoch}: {what} not finite. "
+                    "Check the features x for NaN and huge values, or lower learning_rate (now "
+                    f"{self.config.learning_rate:g})"
                 )
             track = self.tracks[position]
             track.loss = loss

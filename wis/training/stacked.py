@@ -178,8 +178,9 @@ class StackedGIN(StackedNetwork):
             factor = scale * (variance + 1e-5).rsqrt()
             return torch.addcmul(shift + (bias - mean) * factor, x, factor).relu_()
         out, batch_mean, batch_variance = batch_norm_relu(x, bias, scale, shift)
-        mean.lerp_(batch_mean.detach(), 0.1)
-        variance.lerp_(batch_variance * (x.size(1) / max(x.size(1) - 1, 1)), 0.1)
+        if x.size(1) > 1:  # a single vertex says nothing about the variance
+            mean.lerp_(batch_mean.detach(), 0.1)
+            variance.lerp_(batch_variance * (x.size(1) / (x.size(1) - 1)), 0.1)
         return out
 
 
