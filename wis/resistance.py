@@ -19,8 +19,8 @@ those of the solutions after one step of averaging over neighbours.
 
 Stated bound: for a component of c vertices the estimates sum to c - 1 with a standard deviation of
 at most √(2 (c - 1) / k), that of Hutchinson's estimator of a trace whose matrix has eigenvalues in
-[0, 1]. A deviation above six times that, plus ten times the solver's tolerance, is an error. The
-estimated terms of each component are then scaled so that its sum is right.
+[0, 1]. A deviation above six times that, plus 10 (c - 1) times the solver's tolerance, is an error.
+The estimated terms of each component are then scaled so that its sum is right.
 
 Source: D. A. Spielman, N. Srivastava, "Graph Sparsification by Effective Resistances", SIAM Journal
 on Computing 40, 2011 (the thesis' [198]); D. Achlioptas, "Database-friendly Random Projections",
