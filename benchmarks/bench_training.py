@@ -2,6 +2,7 @@
 
     python benchmarks/bench_training.py speed
     python benchmarks/bench_training.py speed --models gcn --seeds-per-run 1,8 --threads 2
+    python benchmarks/bench_training.py speed --models gcn --compile
     python benchmarks/bench_training.py accuracy --models gcn,gin --seeds 0,1,2
     python benchmarks/bench_training.py mini-batch
 
@@ -26,6 +27,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -132,9 +134,11 @@ def gin_name(name: str) -> str:
     return ".".join(head) + rest
 
 
-def plain_epochs(data: Data, config: TrainConfig) -> Iterator[float]:
+def plain_epochs(data: Data, config: TrainConfig, compiled: bool) -> Iterator[float]:
     """The peer: yields the loss of each epoch after its training step and its evaluation."""
-    network = plain_network(data, config)
+    network: Any = plain_network(data, config)
+    if compiled:
+        network = torch.compile(network, dynamic=False)
     optimizer = torch.optim.Adam(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -181,7 +185,7 @@ def speed(args: argparse.Namespace) -> None:
         config = TrainConfig(model=model, learning_rate=5e-4, weight_decay=1e-3, dtype=args.dtype)
         for num_seeds in map(int, args.seeds_per_run.split(",")):
             sides: list[Callable[[], Iterator[float]]] = [
-                lambda config=config: plain_epochs(data, config),
+                lambda config=config: plain_epochs(data, config, args.compile),
                 lambda config=config, num=num_seeds: wis_epochs(data, config, num),
             ]
             plain, ours, differs = measure(sides, args.blocks, args.block)
@@ -269,6 +273,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--seeds-per-run", default="1,4", help="speed: seeds that run as one")
+    parser.add_argument("--compile", action="store_true", help="speed: torch.compile the peer")
     parser.add_argument("--blocks", type=int, default=7, help="speed: blocks of each side")
     parser.add_argument("--block", type=int, default=10, help="speed: epochs of a block")
     parser.add_argument("--seeds", default="0,1,2", help="accuracy: seeds")

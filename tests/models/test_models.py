@@ -216,6 +216,30 @@ def test_gradients_of_weights_are_those_of_finite_differences(name):
     assert (gradient != 0).all()
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("two_threads")
+def test_gradients_on_several_threads_are_the_same_every_time(name):
+    generator = torch.Generator().manual_seed(0)
+    arcs = torch.randint(200, (2, 60_000), generator=generator)
+    weights = torch.rand(60_000, generator=generator).requires_grad_()
+    x = torch.randn(200, 8, generator=generator)
+    model = build_model(name, 8, 3, depth=2, width=8, seed=0)
+    found = []
+    for _ in range(5):
+        loss = model(x, arcs, weights).square().sum()
+        found.append(torch.autograd.grad(loss, [weights, *model.parameters()]))
+    for gradients in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(gradients, found[0], strict=True))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_finite_at_weight_zero(name):
     model = small(name)

@@ -167,6 +167,21 @@ def test_softmax_aggregation_by_products_is_that_by_arcs(factor, monkeypatch):
         torch.testing.assert_close(found[0, i], z[0, i] + mean)
 
 
+def test_softmax_aggregation_by_arcs_on_two_threads_is_the_same_every_time():
+    operator = Operator.of(csr_of_dense((random(300, 300) > 0).to(torch.float32)))
+    z = (50 * random(1, 300, 8, seed=1)).to(torch.float32).requires_grad_()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = [
+            torch.autograd.grad(softmax_aggregate(z, operator, 1.0).sin().sum(), z)[0]
+            for _ in range(5)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, found[0]) for gradient in found[1:])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_sparse_products_are_dense_ones(dtype):
     dense = (random(6, 9) * (random(6, 9, seed=1) > 0.8)).to(dtype)

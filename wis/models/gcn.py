@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch_geometric.nn import GCNConv
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.utils import scatter
 
-from wis.models.network import GraphNetwork, SparseLinear, Task
+from wis.models.network import GraphNetwork, SparseLinear, Task, with_self_loops
 from wis.models.registry import register
 
 
@@ -32,7 +32,19 @@ class GCN(GraphNetwork):
 
     def embed(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
         """Hidden embeddings of the last layer."""
-        arcs, weights = gcn_norm(edge_index, edge_weight, x.size(0), dtype=x.dtype)
+        arcs, weights = _normalised(edge_index, edge_weight, x.size(0))
         for layer, norm in zip(self.layers, self.norms, strict=True):
             x = norm(layer(x, arcs, weights).relu())
         return x
+
+
+def _normalised(edge_index: Tensor, edge_weight: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
+    """The entries of D^(-1/2) (A + I) D^(-1/2).
+
+    PyG's `gcn_norm` does the same by indexing, whose gradient for the weights adds up in an order
+    that changes from call to call on several threads.
+    """
+    arcs, weights = with_self_loops(edge_index, edge_weight, num_nodes)
+    degrees = scatter(weights, arcs[1], dim=0, dim_size=num_nodes, reduce="sum")
+    inverse = degrees.pow(-0.5)
+    return arcs, inverse.index_select(0, arcs[0]) * weights * inverse.index_select(0, arcs[1])

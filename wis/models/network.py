@@ -115,6 +115,8 @@ def with_self_loops(
 def weighted_softmax(scores: Tensor, weight: Tensor, index: Tensor, num_nodes: int) -> Tensor:
     """Softmax over the arcs that end at a vertex, each exponential multiplied by its weight.
 
+    Rows are taken by `index_select`: the gradient of indexing is not the same from call to call.
+
     Args:
         scores: Float tensor of shape [num_arcs, k].
         weight: Float tensor of shape [num_arcs], at least 0.
@@ -127,8 +129,8 @@ def weighted_softmax(scores: Tensor, weight: Tensor, index: Tensor, num_nodes: i
     # the highest score that counts: a huge one of weight zero would make all others underflow
     counted = scores.detach().masked_fill(weight.unsqueeze(-1) <= 0, -math.inf)
     highest = scatter(counted, index, dim=0, dim_size=num_nodes, reduce="max")
-    excess = scores - highest.masked_fill(highest == -math.inf, 0)[index]
+    excess = scores - highest.masked_fill(highest == -math.inf, 0).index_select(0, index)
     mass: Tensor = weight.unsqueeze(-1) * excess.clamp(max=MAX_EXCESS).exp()
     total = scatter(mass, index, dim=0, dim_size=num_nodes, reduce="sum")
     positive = torch.where(total > 0, total, torch.ones_like(total))
-    return mass / positive[index]
+    return mass / positive.index_select(0, index)

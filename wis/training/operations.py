@@ -205,6 +205,6 @@ def _softmax_aggregate_by_arcs(
 ) -> Tensor:
     ends, sources, counts = entries(operator.matrix)
     flat = z.reshape(-1, z.size(2))
-    messages = (flat.relu() + eps)[sources]
+    messages = (flat.relu() + eps).index_select(0, sources)
     share = weighted_softmax(temperature * messages, counts, ends, flat.size(0))
     return flat.index_add(0, ends, share * messages).view_as(z)

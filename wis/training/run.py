@@ -46,7 +46,8 @@ def train(
     Args:
         data: A graph with float `x` [num_nodes, in_dim], dense or sparse, int64 `y` [num_nodes],
             and boolean `train_mask`, `val_mask`, `test_mask` [num_nodes] (see `split_vertices`).
-            For ``task="graph"`` a `Batch` whose labels and masks are of shape [num_graphs].
+            Arcs are taken as they are: a repeat counts again, a one-way arc carries messages one
+            way. For ``task="graph"`` a `Batch` whose labels and masks are of shape [num_graphs].
         config: The run.
         checkpoint: A file that keeps the state: if it exists, the run goes on from there and ends
             as if it had never been interrupted; a finished one gives its record at once. It stays
