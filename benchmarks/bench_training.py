@@ -19,14 +19,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,24 +30,11 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import DeepGCNLayer, GCNConv, GENConv, GINConv
 
-import wis.datasets
+import wis
+from wis import datasets
 from wis.training import TrainConfig, split_vertices, thesis_config, train, train_many
 from wis.training.engine import build, make_engine
 from wis.training.problem import make_problem
-
-
-def load(name: str, data_root: str | None) -> Data:
-    """A graph with features and labels by its name in wis, else Cora by PyG from a copy."""
-    if wis.datasets.is_known(name):
-        return wis.datasets.load(name, root=data_root)
-    if name != "cora" or data_root is None:
-        raise SystemExit(f"{name} needs --data-root or WIS_DATA_ROOT")
-    from torch_geometric.datasets import Planetoid
-
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        shutil.copytree(Path(data_root) / "Planetoid" / "Cora", Path(folder) / "Cora")
-        return Planetoid(folder, "Cora")[0]
 
 
 class PlainNetwork(nn.Module):
@@ -176,7 +159,7 @@ def block(epochs: Iterator[float], length: int) -> tuple[float, list[float]]:
 
 def speed(args: argparse.Namespace) -> None:
     """Print a row for each model and number of seeds."""
-    data = split_vertices(load(args.data, args.data_root))
+    data = split_vertices(datasets.load(args.data, root=args.data_root))
     data.x = data.x.to(getattr(torch, args.dtype))
     threads = torch.get_num_threads()
     print(f"{threads} threads, {args.data}, {args.dtype}; CPU ms of an epoch of one seed")
@@ -220,7 +203,7 @@ def shown(values: list[float], digits: int) -> str:
 
 def accuracy(args: argparse.Namespace) -> None:
     """Test accuracies with all edges and with none, and their gap."""
-    data = split_vertices(load(args.data, args.data_root), seed=args.split_seed)
+    data = split_vertices(datasets.load(args.data, root=args.data_root), seed=args.split_seed)
     bare = data.clone()
     bare.edge_index = data.edge_index[:, :0]
     seeds = list(map(int, args.seeds.split(",")))
@@ -244,7 +227,7 @@ def accuracy(args: argparse.Namespace) -> None:
 
 def mini_batch(args: argparse.Namespace) -> None:
     """Wall seconds of an epoch, evaluation included, and test accuracy after a few."""
-    data = split_vertices(load(args.data, args.data_root))
+    data = split_vertices(datasets.load(args.data, root=args.data_root))
     for sampler in ("neighbor", "random-parts", None):
         config = TrainConfig(
             sampler=sampler, batch_size=512, num_parts=4, max_epochs=args.max_epochs
