@@ -191,6 +191,7 @@ def test_fast_path_of_2_wis_agrees_with_counting_in_balls(dense_from, few, graph
 def test_the_front_of_2_wis_agrees_with_lazy_bounds(many, width, height, rows, graph):
     whole = canonical(graph)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(two_wis_front, "BREADTH", 10**9)
         for name, value in {"MANY": many, "WIDTH": width, "HEIGHT": height, "ROWS": rows}.items():
             patch.setattr(two_wis_front, name, value)
         fast = two_wis_order(whole, whole.num_edges, 1, silent)

@@ -32,6 +32,7 @@ from wis.progress import Progress
 
 MOST_VERTICES = 1 << 14
 MANY = 8
+BREADTH = 800
 WIDTH = 128
 ROWS = 1024
 HEIGHT = 64
@@ -52,14 +53,15 @@ def front_order(
 
     Returns:
         Edge ids, first removed first: at most `count`, fewer if the edges that are then left have
-        fewer than `MANY` common neighbours on average. None if that is so from the beginning, or if
-        there are more than `MOST_VERTICES` vertices.
+        fewer than `MANY` + n / `BREADTH` common neighbours on average, since rows of n entries cost
+        more than looking at few. None if that is so from the beginning, or if there are more than
+        `MOST_VERTICES` vertices.
 
     Cost: of an edge, O(n + k r) with k common neighbours of low value and r rows in the front;
     memory 9/8 n² bytes, and some 500 for each row of the front.
     """
     order: list[int] = []
-    if not num_common.size or num_common.mean() < MANY or graph.num_nodes > MOST_VERTICES:
+    if graph.num_nodes > MOST_VERTICES or not _overlap(num_common, graph.num_nodes):
         return order
     front = Front(graph, num_common)
     while len(order) < count:
@@ -68,6 +70,11 @@ def front_order(
         order.append(front.pop())
         progress(len(order))
     return order
+
+
+def _overlap(num_common: Ints, num_nodes: int) -> bool:
+    """Whether neighbourhoods overlap so much that the front is worth it."""
+    return num_common.size > 0 and bool(num_common.mean() >= MANY + num_nodes / BREADTH)
 
 
 class Front:
@@ -103,8 +110,7 @@ class Front:
 
     def renew(self) -> bool:
         """Form the front anew from the best of the edges that are left, unless they are sparse."""
-        left = self.bound >= 0
-        if not left.any() or self.graph.num_common[left].mean() < MANY:
+        if not _overlap(self.graph.num_common[self.bound >= 0], self.graph.num_nodes):
             return False
         chosen = np.empty(0, dtype=np.int64)
         while not chosen.size:
