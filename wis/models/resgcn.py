@@ -1,5 +1,8 @@
 """ResGCN: many residual layers with softmax aggregation, as in DeeperGCN.
 
+The thesis takes the implementation of another paper and does not give its options. Here they are
+softmax aggregation, layer normalisation, one linear layer for each convolution, and no dropout.
+
 Source: Appendix D.6.2.2; Li, Xiong, Thabet, Ghanem, DeeperGCN, arXiv:2006.07739.
 """
 
