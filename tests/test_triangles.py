@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from oracles import canonical_edges
+from hypothesis import strategies as st
+from oracles import canonical_edges, neighbours
 from score_oracles import common_neighbours
 from strategies import Graph, large_graphs, small_graphs
 
 from wis import triangles
-from wis.triangles import num_common_neighbours
+from wis.triangles import lowest_common_neighbours, num_common_neighbours
 
 
 def assert_counts_are_right(graph: Graph) -> None:
@@ -52,3 +53,18 @@ def test_share_of_the_work_rises_to_one(monkeypatch):
     assert len(shares) > 3
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+@given(graph=small_graphs(), data=st.data())
+def test_lowest_common_neighbour_is_that_of_sets_ties_to_the_smallest_vertex(graph, data):
+    num_nodes, arcs = graph
+    edges = canonical_edges(arcs)
+    value = data.draw(st.lists(st.integers(0, 3), min_size=num_nodes, max_size=num_nodes))
+    around = neighbours(num_nodes, edges)
+    expected = [
+        min((around[u] & around[v]) - {u, v}, key=lambda w: (value[w], w), default=num_nodes)
+        for u, v in edges
+    ]
+    array = np.array(edges, dtype=np.int64).reshape(-1, 2).T
+    found = lowest_common_neighbours(array, np.array(value, dtype=np.int64))
+    assert found.tolist() == expected

@@ -7,7 +7,8 @@ once, at its edge a → b, where the out-neighbours of a and b meet, and counts 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,16 @@ from scipy import sparse
 
 Ints = NDArray[np.int64]
 ENTRIES_AT_A_TIME = 1 << 22
+
+
+@dataclass(frozen=True)
+class _Triangles:
+    """Some triangles, [k] each: their sides as edge ids, and the corner opposite to each side."""
+
+    sides: tuple[Ints, Ints, Ints]
+    opposite: tuple[Ints, Ints, Ints]
+    share: float
+    """Of all work, what is done once these are found."""
 
 
 def num_common_neighbours(
@@ -32,10 +43,40 @@ def num_common_neighbours(
 
     Cost: O(Σ over edges of the out-degrees of its ends), at most O(m √m); memory O(m).
     """
+    counts = np.zeros(edges.shape[1], dtype=np.int64)
+    for found in _triangles(edges, num_nodes):
+        for side in found.sides:
+            counts += np.bincount(side, minlength=counts.size)
+        told(found.share)
+    return counts
+
+
+def lowest_common_neighbours(edges: Ints, value: Ints) -> Ints:
+    """The common neighbour of lowest value of the two ends of each edge.
+
+    Args:
+        edges: int64 [2, m], each column an edge of its own, no loops.
+        value: int64 [n], of each vertex, at most 2^62 / n; ties go to the smallest vertex.
+
+    Returns:
+        int64 [m], n where there is none.
+
+    Cost: as `num_common_neighbours`.
+    """
+    n = value.size
+    key = np.append(value * n + np.arange(n), np.iinfo(np.int64).max)
+    lowest = np.full(edges.shape[1], key[n])
+    for found in _triangles(edges, n):
+        for side, corner in zip(found.sides, found.opposite, strict=True):
+            np.minimum.at(lowest, side, key[corner])
+    return np.where(lowest == key[n], n, lowest % max(n, 1))
+
+
+def _triangles(edges: Ints, num_nodes: int) -> Iterator[_Triangles]:
+    """All triangles, some at a time."""
     num_edges = edges.shape[1]
-    counts = np.zeros(num_edges, dtype=np.int64)
     if not num_edges:
-        return counts
+        return
     narrow = np.int32 if max(num_edges, num_nodes) < 2**31 - 1 else np.int64
     tail, head = (end.astype(narrow) for end in _from_low_to_high_degree(edges, num_nodes))
     ids = np.arange(1, num_edges + 1, dtype=np.int64)  # 1, 2, ..., since a sparse 0 is no entry
@@ -53,12 +94,12 @@ def num_common_neighbours(
         a, b = tail[start:stop], head[start:stop]
         from_a = id_of[a].multiply(is_edge[b]).tocsr()
         from_b = is_edge[a].multiply(id_of[b]).tocsr()
-        counts[start:stop] += np.diff(from_a.indptr)
-        for found in (from_a, from_b):
-            np.add.at(counts, found.data - 1, 1)
+        first = np.repeat(np.arange(start, stop), np.diff(from_a.indptr))
+        sides = (first, from_a.data - 1, from_b.data - 1)
+        yield _Triangles(
+            sides, (from_a.indices, head[first], tail[first]), float(work[stop - 1] / work[-1])
+        )
         start = stop
-        told(float(work[stop - 1] / work[-1]))
-    return counts
 
 
 def _from_low_to_high_degree(edges: Ints, num_nodes: int) -> tuple[Ints, Ints]:

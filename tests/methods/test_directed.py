@@ -141,9 +141,8 @@ def test_fast_path_of_1_wis_agrees_with_counting_on_circuits(graph, both_ways, b
     backward = [(v, u) for u, v in arcs if (u + v) % 3] if both_ways else []
     whole = canonical((num_nodes, arcs + backward))
     m = whole.num_edges
-    slow = lazy_order(
-        ClosedArcWalkChanges(whole, 2), m, m, batch_size, silent, smallest_may_rise=True
-    )
+    m = whole.num_edges
+    slow = lazy_order(ClosedArcWalkChanges(whole, 2), m, batch_size, silent, smallest_may_rise=True)
     assert one_step_order(whole, m, batch_size, silent) == slow
 
 

@@ -40,8 +40,7 @@ def order_of(graph: Graph, **options: object) -> list[tuple[int, int]]:
 
 
 def ids_of(changes: object, graph: UndirectedGraph, batch_size: int = 1) -> list[int]:
-    m = graph.num_edges
-    return lazy_order(changes, m, m, batch_size, silent)
+    return lazy_order(changes, graph.num_edges, batch_size, silent)
 
 
 def two_wis_changes(graph: UndirectedGraph) -> TwoWisChanges:

@@ -82,12 +82,20 @@ class ClosedArcWalkChanges:
         """Whether the arc changes few vertices."""
         return self._losses(edge)[0].size <= SHORT
 
+    def first_bounds(self) -> list[int]:
+        """The smallest value that the loss of each edge would create, at the beginning."""
+        return [self.smallest(edge) for edge in range(len(self.ends))]
+
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the arc would create; of none, one above all."""
         vertices, loss = self._losses(edge)
         if not vertices.size:
             return self.scale.above
         return int((self.value[vertices] - loss).min())
+
+    def ceiling(self, edge: int) -> int:
+        """Nothing is known at the cost of a glance."""
+        return self.scale.above
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the arc, codes of values below `limit` only."""

@@ -68,10 +68,18 @@ class ClosedWalkChanges:
         """Whether the edge changes few vertices."""
         return self._losses(edge)[0].size <= SHORT
 
+    def first_bounds(self) -> list[int]:
+        """The smallest value that the loss of each edge would create, at the beginning."""
+        return [self.smallest(edge) for edge in range(len(self.ends))]
+
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create."""
         vertices, loss = self._losses(edge)
         return int((self.value[vertices] - loss).min())
+
+    def ceiling(self, edge: int) -> int:
+        """Nothing is known at the cost of a glance."""
+        return self.scale.above
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""

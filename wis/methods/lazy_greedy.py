@@ -28,7 +28,7 @@ Ties go to the smallest edge id.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 from wis.methods.signatures import WHOLE, Scale, Signature
@@ -36,6 +36,7 @@ from wis.progress import Progress
 
 STEP = 8
 WIDE = 64
+NOTHING: Signature = (WHOLE,)
 Entry = tuple[Signature, int]
 
 
@@ -48,8 +49,14 @@ class EdgeChanges(Protocol):
 
     scale: Scale
 
+    def first_bounds(self) -> list[int]:
+        """For each edge, before any has gone, a value that it creates or goes below."""
+
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create, `Scale.above` if none."""
+
+    def ceiling(self, edge: int) -> int:
+        """The edge creates this value or a smaller one: what is known at the cost of a glance."""
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
@@ -68,7 +75,6 @@ class EdgeChanges(Protocol):
 
 def lazy_order(
     changes: EdgeChanges,
-    num_edges: int,
     count: int,
     batch_size: int,
     progress: Progress,
@@ -79,7 +85,6 @@ def lazy_order(
 
     Args:
         changes: The graph and the effect of its edges, at the beginning; advanced in place.
-        num_edges: Number m of edges.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
         progress: Told the number of edges removed.
@@ -90,7 +95,7 @@ def lazy_order(
         Edge ids, first removed first.
     """
     keeps_smallest = batch_size == 1 and not smallest_may_rise
-    heap = _Bounds(changes, num_edges)
+    heap = _Bounds(changes)
     order: list[int] = []
     while len(order) < count:
         batch = [heap.pop() for _ in range(min(batch_size, count - len(order)))]
@@ -103,52 +108,99 @@ def lazy_order(
 
 
 class _Bounds:
-    """The heap.
+    """The edges by their bounds: levels by smallest value, of which only the highest is a heap.
+
+    Most bounds that are computed anew sink to a lower level, where they wait in no order.
 
     Attributes:
-        current: For each edge the bound that counts; entries of the heap with another are stale.
+        current: For each edge the bound that counts; entries elsewhere with another are stale.
             None once the edge is gone.
         limit: For each edge the value up to which its bound was computed.
         unknown: Edges whose smallest value may have risen.
+        level: The smallest value of all entries of `heap`.
+        waiting: The entries of other levels.
+        heights: A heap of their levels, negated.
     """
 
-    def __init__(self, changes: EdgeChanges, num_edges: int) -> None:
+    def __init__(self, changes: EdgeChanges) -> None:
         self.changes = changes
         self.scale = changes.scale
-        self.limit = [changes.smallest(edge) for edge in range(num_edges)]
-        self.current: list[Signature | None] = [self.scale.at_least(v) for v in self.limit]
-        self.heap: list[Entry] = [
-            (bound, edge) for edge, bound in enumerate(self.current) if bound is not None
-        ]
+        self.limit = changes.first_bounds()
+        self.current: list[Signature | None] = [None] * len(self.limit)
         self.unknown: set[int] = set()
-        heapify(self.heap)
+        self.heap: list[Entry] = []
+        self.level = -1
+        self.waiting: dict[int, list[Entry]] = {}
+        self.heights: list[int] = []
+        for edge, smallest in enumerate(self.limit):
+            self._sink(edge, self.scale.at_least(smallest), smallest)
 
     def pop(self) -> int:
         """Take the best edge out; the graph is not changed."""
-        heap, current = self.heap, self.current
         while True:
-            bound, edge = heap[0]
-            if current[edge] is not bound:
-                heappop(heap)
-                continue
-            if len(heap) < 2:
-                break
-            second = heap[1] if len(heap) < 3 or heap[1] < heap[2] else heap[2]
-            signature, limit = self._told_apart(edge, bound, second)
-            if signature is None:
-                break
-            current[edge], self.limit[edge] = signature, limit
-            heapreplace(heap, (signature, edge))
-        heappop(heap)
-        current[edge] = None
+            self._lead()
+            bound, edge = self.heap[0]
+            if self.current[edge] is bound:
+                signature, limit = self._told_apart(edge, bound, self._second())
+                if signature is None:
+                    break
+                self._sink(edge, signature, limit)
+            heappop(self.heap)
+        heappop(self.heap)
+        self.current[edge] = None
         return edge
+
+    def _sink(self, edge: int, bound: Signature, limit: int) -> None:
+        """Give the edge a new bound; an older entry becomes stale."""
+        self.current[edge], self.limit[edge] = bound, limit
+        level = self.scale.value(bound[0])
+        if level == self.level:
+            heappush(self.heap, (bound, edge))
+            return
+        if level not in self.waiting:
+            self.waiting[level] = []
+            heappush(self.heights, -level)
+        self.waiting[level].append((bound, edge))
+
+    def _lead(self) -> None:
+        """Let `heap` be the highest level that has entries."""
+        while not self.heap or (self.heights and -self.heights[0] > self.level):
+            if self.heap:
+                self.waiting[self.level] = self.heap
+                heappush(self.heights, -self.level)
+            self.level = -heappop(self.heights)
+            entries = self.waiting.pop(self.level)
+            self.heap = [entry for entry in entries if self._stays(*entry)]
+            heapify(self.heap)
+
+    def _stays(self, bound: Signature, edge: int) -> bool:
+        """Whether an entry of the level is not stale, and not seen to be so at a glance."""
+        if self.current[edge] is not bound:
+            return False
+        ceiling = self.changes.ceiling(edge)
+        if ceiling < self.level:
+            self._sink(edge, self.scale.at_least(ceiling), ceiling)
+            return False
+        return True
+
+    def _second(self) -> Entry:
+        """What follows the first entry, or a bound of it."""
+        heap = self.heap
+        if len(heap) > 2:
+            return min(heap[1], heap[2])
+        if len(heap) > 1:
+            return heap[1]
+        return (self.scale.at_least(-self.heights[0]) if self.heights else NOTHING), -1
 
     def _told_apart(
         self, edge: int, bound: Signature, second: Entry
     ) -> tuple[Signature | None, int]:
         """The edge's signature as far as it takes to see that it comes after `second`, or None."""
         rival, rival_edge = second
-        smallest = self.scale.value(bound[0])
+        smallest = min(self.level, self.changes.ceiling(edge))
+        sunk = self.scale.at_least(smallest)
+        if smallest < self.level and sunk > rival:
+            return sunk, smallest
         limit = WHOLE if self.changes.is_short(edge) else (smallest // STEP + 2) * STEP
         while True:
             signature = self.changes.signature(edge, limit)
@@ -180,15 +232,12 @@ class _Bounds:
                 held = self.scale.at_least(smallest)
                 limit = smallest
             if held != bound:
-                self.current[edge], self.limit[edge] = held, limit
-                heappush(self.heap, (held, edge))
+                self._sink(edge, held, limit)
 
     def tighten(self) -> None:
         """Compute the smallest values that may have risen."""
         for edge in self.unknown:
             if self.current[edge] is not None:
                 smallest = self.changes.smallest(edge)
-                bound = self.scale.at_least(smallest)
-                self.current[edge], self.limit[edge] = bound, smallest
-                heappush(self.heap, (bound, edge))
+                self._sink(edge, self.scale.at_least(smallest), smallest)
         self.unknown.clear()

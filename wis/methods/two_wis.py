@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from wis.graph import UndirectedGraph
 from wis.methods.signatures import WHOLE, Scale, Signature
+from wis.triangles import lowest_common_neighbours
 
 Ints = NDArray[np.int64]
 FEW = 8
@@ -51,28 +52,45 @@ class TwoWisChanges:
         self.scale = Scale.for_values(int(value.max(initial=0)), n)
         self.near = _neighbours(self.ends, self.degree, value)
         self.value = self.near.value
+        self.value.append(self.scale.above)  # of no vertex
+        self.witness: list[int] = lowest_common_neighbours(edges, value).tolist()
 
     def is_short(self, edge: int) -> bool:
         """Whether there are few common neighbours."""
         return self.num_common[edge] <= FEW
 
-    def smallest(self, edge: int) -> int:
-        """The smallest value that the loss of the edge would create."""
+    def ceiling(self, edge: int) -> int:
+        """What the edge would create now at its ends and where it created the smallest value."""
         i, j = self.ends[edge]
         drop = 3 + 2 * self.num_common[edge]
-        created = min(self._without(i, drop), self._without(j, drop))
-        if not self.num_common[edge]:
-            return created
-        return min(created, min(self.near.common_values(i, j, WHOLE)) - 2)
+        at_witness = self.value[self.witness[edge]] - 2
+        return min(self._without(i, drop), self._without(j, drop), at_witness)
+
+    def first_bounds(self) -> list[int]:
+        """The smallest value that the loss of each edge would create, at the beginning."""
+        return [self.ceiling(edge) for edge in range(len(self.ends))]
+
+    def smallest(self, edge: int) -> int:
+        """The smallest value that the loss of the edge would create."""
+        if self.num_common[edge]:
+            self._common_values(edge, WHOLE)
+        return self.ceiling(edge)
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
         i, j = self.ends[edge]
         drop = 3 + 2 * self.num_common[edge]
-        old = self.near.common_values(i, j, limit) if self.num_common[edge] else []
+        old = self._common_values(edge, limit) if self.num_common[edge] else []
         new = [value - 2 for value in old]
         new += (self._without(i, drop), self._without(j, drop))
         return self.scale.signature(new, [*old, self.value[i], self.value[j]], limit)
+
+    def _common_values(self, edge: int, limit: int) -> list[int]:
+        """Values of the common neighbours of the ends below `limit` + 2; notes the lowest."""
+        vertices, values = self.near.common_values(*self.ends[edge], limit)
+        if values:
+            self.witness[edge] = int(vertices[values.index(min(values))])
+        return values
 
     def _without(self, vertex: int, drop: int) -> int:
         return self.value[vertex] - drop if self.degree[vertex] > 1 else 0
@@ -89,6 +107,7 @@ class TwoWisChanges:
         self.degree[j] -= 1
         loosened = []
         n, edge_at, num_common = self.num_nodes, self.edge_at, self.num_common
+        witness = self.witness
         for w in common:
             at_w = self.value[w]
             fallen.append((w, at_w - 2))
@@ -96,6 +115,10 @@ class TwoWisChanges:
             side_j = edge_at[j * n + w if j < w else w * n + j]
             num_common[side_i] -= 1
             num_common[side_j] -= 1
+            if witness[side_i] == j:
+                witness[side_i] = n
+            if witness[side_j] == i:
+                witness[side_j] = n
             loosened.append((side_i, min(at_j, at_w) - 2))
             loosened.append((side_j, min(at_i, at_w) - 2))
         self.near.fell(fallen)
@@ -118,8 +141,8 @@ class _Neighbours(Protocol):
     def common(self, i: int, j: int) -> list[int]:
         """The common neighbours."""
 
-    def common_values(self, i: int, j: int, limit: int) -> list[int]:
-        """Values of common neighbours; those of `limit` + 2 or more may be missing."""
+    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int] | Ints, list[int]]:
+        """Common neighbours and their values; those of `limit` + 2 or more may be missing."""
 
     def disconnect(self, i: int, j: int) -> None:
         """Remove an edge."""
@@ -149,8 +172,9 @@ class _Sets:
     def common(self, i: int, j: int) -> list[int]:
         return list(self.around[i] & self.around[j])
 
-    def common_values(self, i: int, j: int, limit: int) -> list[int]:
-        return list(map(self.value.__getitem__, self.around[i] & self.around[j]))
+    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int], list[int]]:
+        vertices = list(self.around[i] & self.around[j])
+        return vertices, list(map(self.value.__getitem__, vertices))
 
     def disconnect(self, i: int, j: int) -> None:
         self.around[i].discard(j)
@@ -182,14 +206,16 @@ class _BitSets:
     def common(self, i: int, j: int) -> list[int]:
         return self._members(self.around[i] & self.around[j])
 
-    def common_values(self, i: int, j: int, limit: int) -> list[int]:
+    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int] | Ints, list[int]]:
         members = self.around[i] & self.around[j]
         if limit != WHOLE:
             members &= self._low(limit)
         if members.bit_count() >= 16:
-            values: list[int] = self.array[self._positions(members)].tolist()
-            return values
-        return [self.value[vertex] for vertex in self._members(members)]
+            positions = self._positions(members)
+            values: list[int] = self.array[positions].tolist()
+            return positions, values
+        vertices = self._members(members)
+        return vertices, list(map(self.value.__getitem__, vertices))
 
     def _low(self, limit: int) -> int:
         low = self.low.get(limit)
@@ -212,7 +238,7 @@ class _BitSets:
             found.append(vertex)
         return found
 
-    def _positions(self, members: int) -> np.ndarray:
+    def _positions(self, members: int) -> Ints:
         data = np.frombuffer(members.to_bytes(self.num_bytes, "little"), dtype=np.uint8)
         return np.flatnonzero(np.unpackbits(data, bitorder="little"))
 

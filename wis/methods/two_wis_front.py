@@ -32,7 +32,7 @@ from wis.progress import Progress
 
 MOST_VERTICES = 1 << 14
 MANY = 8
-BREADTH = 800
+BREADTH = 400
 WIDTH = 128
 ROWS = 1024
 HEIGHT = 64

@@ -196,15 +196,14 @@ def _local_order(
     progress: Progress,
 ) -> list[int]:
     """Edge ids, by the engine ``local``."""
-    m = graph.num_edges
     if isinstance(graph, DirectedGraph):
         if depth == 2:
             return one_step_order(graph, count, batch_size, progress)
         changes = ClosedArcWalkChanges(graph, depth)
-        return lazy_order(changes, m, count, batch_size, progress, smallest_may_rise=True)
+        return lazy_order(changes, count, batch_size, progress, smallest_may_rise=True)
     if depth == 3:
         return two_wis_order(graph, count, batch_size, progress)
-    return lazy_order(ClosedWalkChanges(graph, depth), m, count, batch_size, progress)
+    return lazy_order(ClosedWalkChanges(graph, depth), count, batch_size, progress)
 
 
 def two_wis_order(
@@ -217,7 +216,6 @@ def two_wis_order(
     rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
     ended = lazy_order(
         TwoWisChanges(rest, num_common[left]),
-        rest.num_edges,
         count - len(begun),
         batch_size,
         lambda done: progress(len(begun) + done),
