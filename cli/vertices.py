@@ -98,6 +98,7 @@ class VertexFinder:
         self.takes_ids = not any(_as_integer(name) is not None for name in names)
 
     def __call__(self, given: Given) -> int:
+        """The id of a vertex; raises the error that comes with it if there is no such vertex."""
         if given.text in self.id_of:
             return self.id_of[given.text]
         number = _as_integer(given.text) if self.takes_ids else None

@@ -241,7 +241,11 @@ def _checked_length(length: int) -> int:
 
 
 def checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> np.ndarray:
-    """Distinct vertex ids, int64 [k], in the order in which they are given."""
+    """Distinct vertex ids, int64 [k], in the order in which they are given.
+
+    Raises:
+        OptionError: One is no vertex id or is given twice; `name` says what they are.
+    """
     if isinstance(given, (Tensor, np.ndarray)):
         ids = _checked_array(name, given, num_nodes)
     elif isinstance(given, Iterable):
@@ -271,6 +275,7 @@ def _checked_array(name: str, given: Tensor | np.ndarray, num_nodes: int) -> np.
 
 
 def checked_vertex(name: str, value: Any, num_nodes: int) -> int:
+    """One vertex id; raises as `checked_vertices` does."""
     number = _as_integer(value)
     if number is None or not 0 <= number < num_nodes:
         known = f"ids run from 0 to {num_nodes - 1}" if num_nodes else "the graph has no vertices"

@@ -17,6 +17,7 @@ are in more general position than templates, and the matrix needs only to be lar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,11 @@ class GenericRank:
     rank: int
     side: int
     error_bound: float
+
+    @property
+    def log_rank(self) -> float:
+        """Natural logarithm of the rank, -inf of 0."""
+        return math.log(self.rank) if self.rank else -math.inf
 
     @property
     def is_saturated(self) -> bool:

@@ -5,7 +5,6 @@ matplotlib is imported where it is needed and only through figure objects; see `
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,7 +220,7 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 6), layout="constrained")
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
     graph = TypedGraph.from_any(two_cliques(size))
     position = _clique_positions(size)
     panels = figure.subplots(1, 2)
@@ -229,7 +228,8 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
         facts = [row for row in rows if row.name == name]
         _draw_partition(axes, graph, position, facts[0].subset)
         lines = [_facts_line(row, depth) for row in facts]
-        axes.set_title(f"${name[0]}_{name[1]}$, filled blue", color=INK)
+        axes.set_anchor("N")
+        axes.set_title(f"${name[0]}_{name[1]}$ in blue", color=INK)
         axes.text(
             0.5, -0.02, "\n\n".join(lines), transform=axes.transAxes, ha="center", va="top",
             color=INK, fontsize=9.5,
@@ -247,7 +247,7 @@ def _facts_line(row: PartitionFacts, depth: int) -> str:
     known = "at least " if measured.is_saturated else ""
     return (
         f"{task}: {depth - 1}-walk index {bounds.walk_index}\n"
-        f"log sep: {bounds.lower.log:.2f} (bound) ≤ {known}{math.log(measured.rank):.2f} "
+        f"log sep: {bounds.lower.log:.2f} (bound) ≤ {known}{measured.log_rank:.2f} "
         f"(measured, rank {known}{measured.rank})\n"
         f"≤ {bounds.cut.log_weight:.2f} (least cut) ≤ {bounds.upper.log:.2f} (walk index)"
     )

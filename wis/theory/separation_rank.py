@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ from wis.theory.typed_graph import check_members, check_size
 
 Function = Callable[[Tensor], Tensor]
 """From [batch, number of variables, dimension] to [batch]."""
+
+Kind = Literal["positive", "normal"]
 
 BATCH_SIZE = 4096
 MAX_POINTS = 20_000_000
@@ -227,24 +229,30 @@ def numerical_rank(matrix: Tensor, rtol: float | None = None) -> tuple[int, Tens
     return int((spectrum > tolerance).sum()), spectrum, tolerance
 
 
-def random_templates(
-    number: int, dim: int, *, seed: int = 0, low: float = 0.5, high: float = 1.5
-) -> Tensor:
-    """Template vectors in general position: independent and uniform.
+def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: int = 0) -> Tensor:
+    """Template vectors in general position.
 
     Args:
         number: Number M of vectors.
         dim: Their dimension D_x.
+        kind: ``"positive"``: entries uniform from 0.5 to 1.5, which keep products of many factors
+            in range; ``"normal"``: standard normal, on which units with ReLU are not all on or all
+            off.
         seed: Seed of the draw.
-        low: Smallest entry; positive ones of like size keep products of many factors in range.
-        high: Largest entry.
 
     Returns:
         float64 tensor of shape [M, dim].
+
+    Raises:
+        OptionError: A number or the kind is impossible.
     """
     draw = torch.Generator().manual_seed(seed)
     shape = check_size("number", number), check_size("dim", dim)
-    return low + (high - low) * torch.rand(shape, generator=draw, dtype=torch.float64)
+    if kind == "positive":
+        return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64)
+    if kind == "normal":
+        return torch.randn(shape, generator=draw, dtype=torch.float64)
+    raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -228,10 +229,9 @@ class TensorNetwork:
         """The network as a networkx graph.
 
         Returns:
-            An undirected `networkx.Graph` whose nodes are positions in `nodes` with the fields of
-            `Node` as attributes, and whose edges have ``weight`` and ``modes``, the mode of each
-            end by its node. networkx cannot store None in most file formats: such fields are
-            left out.
+            An undirected `networkx.Graph` whose nodes are positions in `nodes`, with the fields of
+            `Node` that are not None as attributes; its edges have ``weight`` and ``modes``, a text
+            with the mode of the leg at each end, such as ``4:1 9:2``.
         """
         import networkx as nx
 
@@ -241,9 +241,24 @@ class TensorNetwork:
             network.add_node(position, **known)
         for leg in self.legs:
             (one, mode), (other, other_mode) = leg.ends
-            modes = {one: mode, other: other_mode}
+            modes = f"{one}:{mode} {other}:{other_mode}"
             network.add_edge(one, other, weight=leg.weight, modes=modes)
         return network
+
+    def write_graphml(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write `to_networkx` as GraphML, whole or not at all.
+
+        Raises:
+            OutputExistsError: The file exists and `force` is false.
+            GraphFileError: It cannot be written.
+        """
+        import networkx as nx
+
+        from wis.io.atomic import atomic_write
+
+        with atomic_write(path, force=force) as file:
+            nx.write_graphml(self.to_networkx(), file)
+        return Path(path)
 
     def _check(self, gnn: ProductGNN, x: Tensor) -> None:
         expected = (self.graph.num_nodes, gnn.in_dim)
