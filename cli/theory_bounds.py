@@ -26,7 +26,7 @@ NUMERICAL = ("product-float64", "gcn", "gin")
     examples=[
         "wis theory bounds karate --subset 0,1,2,3 --depth 3 --width 16",
         "wis theory bounds les-miserables --subset Valjean,Javert --depth 2 --target Cosette",
-        "wis theory bounds friends.csv --subset ann,ben --depth 2 --plot bounds.png --json",
+        "wis theory bounds friends.csv --subset Ada,Bela --depth 2 --plot bounds.png --json",
     ],
 )
 @network_options(needs_subset=True)
@@ -74,7 +74,7 @@ def bounds(
     cls=Command,
     examples=[
         "wis theory separation-rank karate --subset 0,1,2,3 --depth 2 --width 2 --target 9",
-        "wis theory separation-rank friends.csv --subset ann --depth 1 --width 3 --json",
+        "wis theory separation-rank friends.csv --subset Ada --depth 1 --width 3 --json",
         "wis theory separation-rank karate --subset 0,1 --depth 2 --target 0 --model gin "
         "--max-side 128 --plot spectrum.png",
     ],
@@ -248,19 +248,17 @@ def _numerical_rank(
     from wis.models import build_model
     from wis.theory.functions import of_network, of_product_gnn
     from wis.theory.product_gnn import ProductGNN, Task
-    from wis.theory.separation_rank import random_templates, separation_rank
+    from wis.theory.separation_rank import Kind, random_templates, separation_rank
 
     assert problem.subset is not None
     graph, target = problem.graph, problem.target
     task: Task = "graph" if target is None else "vertex"
-    sizes: dict[str, Any] = {
-        "depth": problem.depth,
-        "width": problem.width,
-        "task": task,
-        "seed": seed,
-    }
-    vectors = random_templates(templates, problem.in_dim, seed=seed)
-    if model == NUMERICAL[0]:
+    sizes: dict[str, Any] = {"depth": problem.depth, "width": problem.width}
+    sizes |= {"task": task, "seed": seed}
+    product = model == NUMERICAL[0]
+    kind: Kind = "positive" if product else "normal"
+    vectors = random_templates(templates, problem.in_dim, kind=kind, seed=seed)
+    if product:
         gnn = ProductGNN(problem.in_dim, out_dim=1, num_types=graph.num_types, **sizes)
         sample = vectors[torch.arange(graph.num_nodes) % templates]
         function = of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)

@@ -1,4 +1,4 @@
-"""`wis theory tensor-network`: the tensor network of a product network, counted, drawn, contracted."""
+"""`wis theory tensor-network`: count, draw or contract the network of a product network."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def tensor_network(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Count, draw or contract the tensor network of a product network.
+    """Count, draw or contract a tensor network.
 
-    Its nodes are copies of features, weight matrices and delta-tensors, as many as there are walks
+    That of a product network: its nodes are copies of features, weight matrices and delta-tensors, as many as there are walks
     (Equations (D.6) and (D.7)); its size is predicted before anything is built. With --subset, the
     least cut that separates the leaves of the subset from the others (Lemma 51).
     """

@@ -59,6 +59,7 @@ class Problem:
         graph: The graph.
         subset: Ids of the vertices on one side, None if not given.
         target: Id of the vertex to predict over, None for graph prediction.
+        target_name: The same as it was typed.
         depth: Number of layers.
         width: Size of the hidden embeddings.
         in_dim: Features of a vertex.
@@ -68,6 +69,7 @@ class Problem:
     graph: TypedGraph
     subset: list[int] | None
     target: int | None
+    target_name: str | None
     depth: int
     width: int
     in_dim: int
@@ -75,7 +77,7 @@ class Problem:
     @property
     def task(self) -> str:
         """What the network predicts, for people."""
-        return "graph prediction" if self.target is None else f"prediction over {self.target}"
+        return "graph prediction" if self.target is None else f"prediction over {self.target_name}"
 
     def as_record(self) -> dict[str, Any]:
         """What was asked for, for JSON."""
@@ -139,7 +141,7 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
             members = None if given is None else sorted(find.distinct(given))
             end = None if target is None else find(Given(target.strip(), "--target", OptionError))
             sizes = depth, width, width if in_dim is None else in_dim
-            problem = Problem(source.name, graph, members, end, *sizes)
+            problem = Problem(source.name, graph, members, end, target, *sizes)
             return command(*args, problem=problem, plot=plot, force=force, **kwargs)
 
         return with_problem

@@ -185,7 +185,7 @@ def preserved(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Show what of walk indices and bounds removal orders preserve.
+    """Show what removal orders preserve.
 
     For every tenth of the edges removed: the walk index for walks of length depth - 1, the
     logarithm of the least cut of the tensor network (an upper bound of the separation rank) and the
