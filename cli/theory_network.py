@@ -53,9 +53,10 @@ def tensor_network(
 ) -> None:
     """Count, draw or contract a tensor network.
 
-    That of a product network: its nodes are copies of features, weight matrices and delta-tensors, as many as there are walks
-    (Equations (D.6) and (D.7)); its size is predicted before anything is built. With --subset, the
-    least cut that separates the leaves of the subset from the others (Lemma 51).
+    That of a product network: its nodes are copies of features, weight matrices and delta-tensors,
+    as many as there are walks (Equations (D.6) and (D.7)); its size is predicted before anything is
+    built. With --subset, the least cut that separates the leaves of the subset from the others
+    (Lemma 51).
     """
     _check_export(output, force)
     record = _network_facts(problem)

@@ -43,7 +43,7 @@ class CutWeight:
     """A modified multiplicative cut weight D_x^a · D_h^b.
 
     Attributes:
-        log_weight: Its natural logarithm, inf beyond the range of floats.
+        log_weight: Its natural logarithm.
         num_feature_legs: a, legs of dimension D_x in the cut.
         num_hidden_legs: b, legs of dimension D_h.
     """
@@ -79,7 +79,8 @@ def min_cut(
         weights. Exact counts; sides are chosen by logarithms in float64.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible, or the graph has no vertices.
+        OptionError: A size, the subset or the target is impossible, the graph has no vertices, or
+            its walks are more than 10^308.
 
     Cost: O(depth · (n + m)) additions of Python integers.
 
@@ -128,10 +129,17 @@ class _Best:
 
 
 def _as_float(counts: Legs) -> NDArray[np.float64]:
-    """Python integers as floats, inf where they are too large."""
-    limit = 1 << 1023
-    flat = [float(count) if count < limit else math.inf for count in counts.ravel()]
-    return np.array(flat).reshape(counts.shape)
+    """Python integers as floats.
+
+    Raises:
+        OptionError: One is too large, so that sides cannot be compared.
+    """
+    try:
+        return counts.astype(np.float64)
+    except OverflowError:
+        raise OptionError(
+            "the tensor network has more legs than 10^308, too many to weigh; take a smaller depth"
+        ) from None
 
 
 def _leaves(num_nodes: int, members: list[int]) -> Legs:
