@@ -25,6 +25,7 @@ changes no rank, and products of many factors otherwise differ by orders of magn
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -116,19 +117,23 @@ def separation_rank(
     members = check_members("subset", subset, check_size("num_variables", num_variables))
     _check_templates(templates)
     check_size("max_side", max_side)
+    check_size("batch_size", batch_size)
     rest = sorted(set(range(num_variables)) - set(members))
     draw = np.random.default_rng(seed)
     rows, columns = (
         _grid_side(templates.size(0), len(side), max_side, draw) for side in (members, rest)
     )
-    choice = np.empty((rows.shape[0], columns.shape[0], num_variables), dtype=np.int64)
-    choice[:, :, members] = rows[:, None]
-    choice[:, :, rest] = columns[None]
-    points = torch.from_numpy(choice.reshape(-1, num_variables))
-    matrix = _evaluate(function, templates, points, batch_size).reshape(choice.shape[:2])
-    rank, spectrum, tolerance = numerical_rank(matrix, rtol)
-    whole = rows.shape[0] * columns.shape[0] == templates.size(0) ** num_variables
-    return SeparationRank(rank, spectrum, tolerance, *choice.shape[:2], is_full_grid=whole)
+    sides = rows.shape[0], columns.shape[0]
+    values = []
+    for some in np.array_split(rows, math.ceil(sides[0] * sides[1] / batch_size)):
+        points = np.empty((some.shape[0], sides[1], num_variables), dtype=np.int64)
+        points[:, :, members] = some[:, None]
+        points[:, :, rest] = columns
+        flat = torch.from_numpy(points.reshape(-1, num_variables))
+        values.append(_evaluate(function, templates, flat, batch_size))
+    rank, spectrum, tolerance = numerical_rank(torch.cat(values).reshape(sides), rtol)
+    whole = sides[0] * sides[1] == templates.size(0) ** num_variables
+    return SeparationRank(rank, spectrum, tolerance, *sides, is_full_grid=whole)
 
 
 def grid_tensor(
@@ -161,6 +166,7 @@ def grid_tensor(
         Appendix D.7.3.
     """
     _check_templates(templates)
+    check_size("batch_size", batch_size)
     num_variables = check_size("num_variables", num_variables)
     number = templates.size(0)
     if number**num_variables > max_points:
@@ -258,8 +264,8 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:
     """Choices of a template for each variable of one side: all, or `most` different ones."""
     if number**num_variables <= most:
-        axes = np.indices((number,) * num_variables).reshape(num_variables, -1).T
-        return np.ascontiguousarray(axes, dtype=np.int64)
+        axes = list(itertools.product(range(number), repeat=num_variables))
+        return np.array(axes, dtype=np.int64).reshape(len(axes), num_variables)
     chosen = np.empty((0, num_variables), dtype=np.int64)
     while chosen.shape[0] < most:
         more = draw.integers(number, size=(most, num_variables))
@@ -273,7 +279,7 @@ def _evaluate(function: Function, templates: Tensor, points: Tensor, batch_size:
     """Values at points given as positions among the templates, [k, N]."""
     parts = []
     with torch.no_grad():
-        for chunk in torch.split(points, check_size("batch_size", batch_size)):
+        for chunk in torch.split(points, batch_size):
             values = function(templates[chunk])
             if values.shape != chunk.shape[:1]:
                 raise NumericalError(
