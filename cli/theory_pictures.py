@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .directions import check_has_directions
 from .framework import Command
 from .graphs import GraphSource, graph_argument
 from .listings import json_option
@@ -25,6 +26,7 @@ from .theory_options import (
 )
 
 if TYPE_CHECKING:
+    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.order import RemovalOrder
     from wis.partitions import Partitions
@@ -195,8 +197,10 @@ def preserved(
     source.check()
     check_plot_target(plot, force=force)
     file = source.open()
-    by_name = _orders(file, orders, directed, seed)
-    chosen = _partitions(file, by_name, partitions, max_partitions, seed)
+    saved = _saved_orders(orders, directed)
+    graph = _graph(file, saved, directed)
+    chosen = _partitions(file, graph, partitions, max_partitions, seed)
+    by_name = saved or _computed_orders(file, directed, seed)
     from wis.theory.preserved import preserved as compute
 
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
@@ -225,20 +229,32 @@ def _preserved_row(row: Any) -> tuple[str, ...]:
     )
 
 
-def _orders(
-    file: GraphFile, paths: tuple[Path, ...], directed: bool, seed: int
-) -> dict[str, RemovalOrder]:
-    """Orders by name: the files, or those of the methods to compare."""
-    import wis
+def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalOrder]:
+    from wis.order import RemovalOrder
 
-    from .directions import check_has_directions
+    if paths and directed:
+        raise click.UsageError("--directed is for orders to compute; a saved one knows it.")
+    found = {path.name.removesuffix(".npz"): RemovalOrder.load(path) for path in paths}
+    if len(found) < len(paths):
+        raise click.UsageError("two orders have files of the same name.")
+    return found
 
-    if paths:
-        if directed:
-            raise click.UsageError("--directed is for orders to compute; a saved one knows it.")
-        return {path.name.removesuffix(".npz"): wis.RemovalOrder.load(path) for path in paths}
+
+def _graph(file: GraphFile, saved: dict[str, RemovalOrder], directed: bool) -> CanonicalGraph:
+    """The graph as the orders see it; raises if one of them was made for another."""
+    from wis.graph import canonical_graph
+
     if directed:
         check_has_directions(file)
+    for order in saved.values():
+        order.check_made_for(order.graph_of(file.data))
+        directed = order.provenance.directed
+    return canonical_graph(file.data, directed=directed)
+
+
+def _computed_orders(file: GraphFile, directed: bool, seed: int) -> dict[str, RemovalOrder]:
+    import wis
+
     found = {}
     for name, (method, options) in METHODS.items():
         if directed and not _takes_directed(method):
@@ -255,14 +271,13 @@ def _takes_directed(method: str) -> bool:
 
 
 def _partitions(
-    file: GraphFile, orders: dict[str, RemovalOrder], choice: str, most: int, seed: int
+    file: GraphFile, graph: CanonicalGraph, choice: str, most: int, seed: int
 ) -> Partitions:
     """The partitions, or so many of them, drawn with the seed."""
     import numpy as np
 
     from wis.partitions import Partitions, resolve_partitions
 
-    graph = next(iter(orders.values())).graph_of(file.data)
     found = resolve_partitions(choice, graph, data=file.data, seed=seed)
     if len(found) <= most:
         return found

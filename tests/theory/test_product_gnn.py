@@ -180,7 +180,7 @@ def test_network_learns_a_product_over_neighbourhoods_and_generalises(safe):
     """Vertex prediction end to end: the product of the first of three features over N(t)."""
     graph = TypedGraph.from_any(torch.tensor([[0, 1, 2, 2, 3], [1, 2, 0, 3, 4]]))
     x = 1 + 0.3 * features(5, 3, batch=(60,))
-    rows = [graph.in_neighbours(vertex) for vertex in range(5)]
+    rows = [graph.in_neighbours[vertex] for vertex in range(5)]
     truth = torch.stack([x[:, row, 0].prod(dim=1) for row in rows], dim=1)
     seen, unseen = slice(0, 40), slice(40, 60)
     gnn = ProductGNN(3, 3, 1, task="vertex", safe=safe, seed=1)

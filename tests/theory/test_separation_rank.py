@@ -341,3 +341,20 @@ def test_networks_with_relu_are_measured_as_they_are(name, target):
 def test_impossible_arguments_are_one_clear_line(call, error, message):
     with pytest.raises(error, match=message):
         call(random_sum_of_products(1, 3, 1, 0))
+
+
+def test_part_of_a_grid_is_drawn_without_repetition_and_by_the_seed():
+    seen = []
+
+    def function(x):
+        seen.append(x)
+        return random_sum_of_products(3, 6, 2, 1)(x)
+
+    templates = random_templates(3, 2)
+    found = separation_rank(function, [0, 1, 2], templates, 6, max_side=20, seed=4, rtol=1e-9)
+    points = torch.cat(seen).reshape(400, -1)
+    assert len(torch.unique(points, dim=0)) == 400
+    assert (found.rank, found.num_rows, found.num_columns) == (3, 20, 20)
+    assert not found.is_full_grid
+    again = separation_rank(function, [0, 1, 2], templates, 6, max_side=20, seed=4, rtol=1e-9)
+    assert torch.equal(found.spectrum, again.spectrum)

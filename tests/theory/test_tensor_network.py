@@ -134,7 +134,7 @@ def test_legs_fill_the_modes_of_their_nodes_and_weigh_their_dimensions(case: Cas
     for node, found in zip(network.nodes, modes, strict=True):
         order = {"x": 1, "W": 2, "W_out": 1}.get(node.kind)
         if node.kind == "delta":
-            order = len(case.graph.in_neighbours(node.vertex)) + 1
+            order = len(case.graph.in_neighbours[node.vertex]) + 1
         if node.kind == "delta_out":
             order = case.graph.num_nodes + 1
         # W^(o) is a row: its only leg is that of mode 2

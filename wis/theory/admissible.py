@@ -101,7 +101,7 @@ def has_no_repeating_shared_neighbours(
     """
     first, second = set(one), set(other)
     for vertex in range(graph.num_nodes):
-        near = set(graph.in_neighbours(vertex).tolist())
+        near = set(graph.in_neighbours[vertex])
         counts = len(near & first), len(near & second)
         if min(counts) and counts != (1, 1):
             return False
@@ -115,11 +115,7 @@ class _Problem:
         self.graph = graph
         self.weights = weights
         self.inside = np.array([i in members for i in range(graph.num_nodes)], dtype=bool)
-        self.into = [graph.in_neighbours(i).tolist() for i in range(graph.num_nodes)]
-        self.out: list[list[int]] = [[] for _ in self.into]
-        for head, tails in enumerate(self.into):
-            for tail in tails:
-                self.out[tail].append(head)
+        self.into, self.out = graph.in_neighbours, graph.out_neighbours
 
     def sides(self, vertex: int) -> tuple[list[int], list[int]]:
         """Incoming neighbours of a vertex in I, and the others."""
@@ -135,12 +131,10 @@ class _Problem:
 
     def crossing(self) -> list[Pair]:
         """Arcs that cross the partition as pairs (i, j) with i in I, heaviest first, then by id."""
-        tails, heads = self.graph.arcs.tolist()
-        pairs = {
-            (tail, head) if self.inside[tail] else (head, tail)
-            for tail, head in zip(tails, heads, strict=True)
-            if self.inside[tail] != self.inside[head]
-        }
+        arcs = self.graph.arcs.numpy()
+        cut = arcs[:, self.inside[arcs[0]] != self.inside[arcs[1]]]
+        turned = np.where(self.inside[cut[0]], cut, cut[::-1])
+        pairs = {(i, j) for i, j in turned.T.tolist()}
         return sorted(pairs, key=lambda pair: (-self.weight(self.shared(pair)), pair))
 
     def found(

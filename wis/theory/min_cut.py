@@ -80,7 +80,7 @@ def min_cut(
 
     Raises:
         OptionError: A size, the subset or the target is impossible, the graph has no vertices, or
-            its walks are more than 10^308.
+            its walks are more than 10^300.
 
     Cost: O(depth · (n + m)) additions of Python integers.
 
@@ -109,6 +109,9 @@ def min_cut(
     return CutWeight(float(best.weight(total)), int(total[0]), int(total[1]))
 
 
+MOST_LEGS = 10**300
+
+
 class _Best:
     """Compares numbers of legs by the logarithm of their weight."""
 
@@ -134,12 +137,11 @@ def _as_float(counts: Legs) -> NDArray[np.float64]:
     Raises:
         OptionError: One is too large, so that sides cannot be compared.
     """
-    try:
-        return counts.astype(np.float64)
-    except OverflowError:
+    if counts.size and counts.max() > MOST_LEGS:
         raise OptionError(
-            "the tensor network has more legs than 10^308, too many to weigh; take a smaller depth"
-        ) from None
+            "the tensor network has more legs than 10^300, too many to weigh; take a smaller depth"
+        )
+    return counts.astype(np.float64)
 
 
 def _leaves(num_nodes: int, members: list[int]) -> Legs:

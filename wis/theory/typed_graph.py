@@ -15,6 +15,7 @@ reverse. What the data leave open is settled here:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,10 +73,19 @@ class TypedGraph:
         """The arcs without self-loops, int64 [2, k - n], for functions that take a PyG graph."""
         return self.arcs[:, self.arcs[0] != self.arcs[1]]
 
-    def in_neighbours(self, vertex: int) -> Ints:
-        """N_in(i), ascending, i itself among them; N(i) of an undirected graph."""
-        start, stop = self.first_arc[vertex : vertex + 2]
-        return np.asarray(self.arcs[0, start:stop].numpy())
+    @cached_property
+    def in_neighbours(self) -> list[list[int]]:
+        """N_in(i) of each vertex, ascending, i among them; N(i) of an undirected graph."""
+        tails, first = self.arcs[0].tolist(), self.first_arc.tolist()
+        return [tails[start:stop] for start, stop in itertools.pairwise(first)]
+
+    @cached_property
+    def out_neighbours(self) -> list[list[int]]:
+        """N_out(i) of each vertex, ascending, i among them."""
+        found: list[list[int]] = [[] for _ in range(self.num_nodes)]
+        for tail, head in self.arcs.t().tolist():
+            found[tail].append(head)
+        return found
 
     def walks_to(self, length: int, target: int | None) -> list[int]:
         """Walks from each vertex to anywhere, or to a target: rho_l({i}, V) or rho_l({i}, {t}).
