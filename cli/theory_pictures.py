@@ -135,7 +135,7 @@ def _facts_record(row: PartitionFacts) -> dict[str, Any]:
 @click.command(
     cls=Command,
     examples=[
-        "wis theory preserved karate --plot preserved.png",
+        "wis theory preserved karate --max-partitions 10 --plot preserved.png",
         "wis theory preserved karate --partitions attribute:y --depth 2 --json",
         "wis theory preserved friends.csv --depth 2 --width 8",
     ],

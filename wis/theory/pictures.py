@@ -186,7 +186,7 @@ def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str)
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, color=INK)
+    figure.suptitle(title, color=INK, fontsize=10)
     return figure
 
 
@@ -200,10 +200,12 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
     places = np.arange(1, values.size + 1)
     above = places <= result.rank
     for chosen, colour, label in ((above, PLAIN, "counted"), (~above, KEPT, "taken as zero")):
+        if not chosen.any():
+            continue
         axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
     axes.axhline(result.rtol, color=REMOVED, linewidth=1, label=f"tolerance {result.rtol:.1e}")
     axes.set(yscale="log", xlabel="singular value", ylabel="relative to the largest")
-    axes.set_title(title, color=INK)
+    figure.suptitle(title, color=INK, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
