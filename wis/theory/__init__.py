@@ -11,7 +11,8 @@ The chapters, in the order in which they build on each other:
   that of a product network for almost all weights, exactly;
 - `figure5_2`, `preserved`: the picture of the thesis, and what sparsification leaves of all this.
 
-The menu is loaded on first use. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin,
+The menu is loaded on first use; the functions `min_cut` and `separation_rank` stand in the modules
+of their names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin,
 Cohen, NeurIPS 2023, arXiv:2211.16494.
 """
 
@@ -27,10 +28,8 @@ _HOME = {
     "generic_separation_rank": "generic_rank",
     "grid_tensor": "separation_rank",
     "lower_bound": "bounds",
-    "min_cut": "min_cut",
     "network_size": "tensor_network",
     "separation_bounds": "bounds",
-    "separation_rank": "separation_rank",
     "upper_bound": "bounds",
 }
 

@@ -132,8 +132,9 @@ class ProductGNN(nn.Module):
             return sign * log_magnitude.exp()
         self._check(x, graph, target, batch)
         hidden = x
+        heads = graph.arcs[1].to(x.device)
         for weight in self.weights:
-            hidden = _product(_messages(hidden, graph, weight), graph.arcs[1], graph.num_nodes)
+            hidden = _product(_messages(hidden, graph, weight), heads, graph.num_nodes)
         if self.task == "graph":
             hidden = _product(hidden, *_graph_of(batch, num_graphs, x))
             hidden = hidden if batch is not None else hidden.squeeze(-2)
@@ -168,7 +169,7 @@ class ProductGNN(nn.Module):
         """
         self._check(x, graph, target, batch)
         hidden, scale = x, x.new_zeros(*x.shape[:-1], 1)  # the embedding is hidden · exp(scale)
-        tails, heads = graph.arcs
+        tails, heads = graph.arcs.to(x.device)
         for weight in self.weights:
             factors = _messages(hidden, graph, weight)
             shift = scale.index_select(-2, tails)
@@ -205,7 +206,7 @@ class ProductGNN(nn.Module):
                 level = _geometric_mean(factors[..., graph.types == kind, :])
                 weight[kind] /= level
                 factors[..., graph.types == kind, :] /= level
-            hidden = _product(factors, graph.arcs[1], graph.num_nodes)
+            hidden = _product(factors, graph.arcs[1].to(x.device), graph.num_nodes)
         self.output.div_(_geometric_mean(hidden @ self.output.t()))
         return self
 
@@ -254,7 +255,8 @@ def _messages(hidden: Tensor, graph: TypedGraph, weight: Tensor) -> Tensor:
     """W^(l, tau(j,i)) h^(l-1, j) for each arc (j, i): [..., k, width]."""
     mapped = torch.einsum("...nd,qhd->...nqh", hidden, weight)
     rows = mapped.flatten(-3, -2)  # [..., n · num_types, width]
-    return rows.index_select(-2, graph.arcs[0] * weight.size(0) + graph.types)
+    row_of_arc = graph.arcs[0] * weight.size(0) + graph.types
+    return rows.index_select(-2, row_of_arc.to(rows.device))
 
 
 def _product(factors: Tensor, index: Tensor, size: int) -> Tensor:
