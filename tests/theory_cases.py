@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +62,10 @@ def cases(
     max_depth: int = 3,
     max_width: int = 3,
 ) -> Case:
+    """Half of them small and odd; half with many arcs and layers, which hypothesis hardly draws."""
+    if draw(st.booleans()):
+        rng = random.Random(draw(st.integers(0, 10**6)))
+        return rich_case(rng, max_num_nodes, max_num_arcs, max_depth, max_width)
     graph = draw(typed_graphs(max_num_nodes=max_num_nodes, max_num_arcs=max_num_arcs))
     vertex = st.integers(0, graph.num_nodes - 1)
     subset = draw(st.sets(vertex))
@@ -69,3 +74,20 @@ def cases(
     return Case(
         graph, sorted(subset), target, draw(st.integers(1, max_depth)), draw(size), draw(size)
     )
+
+
+def rich_case(
+    rng: random.Random, num_nodes: int, max_num_arcs: int, max_depth: int, max_width: int
+) -> Case:
+    vertices = range(num_nodes)
+    num_arcs = rng.randint(max_num_arcs // 2, max_num_arcs)
+    arcs = [(rng.choice(vertices), rng.choice(vertices)) for _ in range(num_arcs)]
+    data = Data(edge_index=edge_index_of(arcs), num_nodes=num_nodes)
+    if rng.random() < 0.5:
+        kinds = {arc: rng.randrange(2) for arc in arcs}
+        data.edge_type = torch.tensor([kinds[arc] for arc in arcs], dtype=torch.int64)
+    graph = TypedGraph.from_any(data, directed=rng.random() < 0.5)
+    subset = sorted(rng.sample(vertices, rng.randint(1, num_nodes - 1)))
+    target = rng.choice([None, *vertices])
+    sizes = (rng.randint(min(2, most), most) for most in (max_depth, max_width, max_width))
+    return Case(graph, subset, target, *sizes)
