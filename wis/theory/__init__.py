@@ -12,8 +12,8 @@ The chapters, in the order in which they build on each other:
 - `figure5_2`, `preserved`: the picture of the thesis, and what sparsification leaves of all this.
 
 The menu is loaded on first use; the functions `min_cut` and `separation_rank` stand in the modules
-of their names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin,
-Cohen, NeurIPS 2023, arXiv:2211.16494.
+of their names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin, Cohen, NeurIPS 2023,
+arXiv:2211.16494.
 """
 
 from __future__ import annotations

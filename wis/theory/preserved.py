@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FRACTIONS = tuple(step / 10 for step in range(11))
 MAX_WORK = 300_000_000
-"""Partitions times cuts times arcs times layers: some ten minutes."""
+"""Partitions times cuts times arcs times layers: some three minutes of one core."""
 
 
 @dataclass(frozen=True)
