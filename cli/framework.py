@@ -35,3 +35,7 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+
+class ExampleGroup(Group, Command):
+    """A group inside the group of all commands, with examples of its own."""

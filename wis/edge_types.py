@@ -75,7 +75,7 @@ class EdgeClasses:
 
         Cost: one sort of the arcs, and one of the edges for each type that an edge can have.
         """
-        types, names = _type_of_arcs(data, graph)
+        types, names = types_of_arcs(data, graph)
         edge = torch.cat([ids.cpu() for ids in graph.arc_to_edge]) if graph.arcs else types
         proper = edge >= 0
         width = len(names) + 1
@@ -164,8 +164,20 @@ def _too_few(
     )
 
 
-def _type_of_arcs(data: Any, graph: CanonicalGraph) -> tuple[Tensor, list[str]]:
-    """The type of each arc as a position among the types, int64 [num_arcs], and their names."""
+def types_of_arcs(data: Any, graph: CanonicalGraph) -> tuple[Tensor, list[str]]:
+    """The type of each arc, in the order of `graph.arcs`, and the names of the types.
+
+    Args:
+        data: A `HeteroData`, or a `Data` with an integer `edge_type` for each arc.
+        graph: Its canonical form.
+
+    Returns:
+        int64 tensor of shape [num_arcs] on the CPU, positions in the list of names; and that list.
+
+    Raises:
+        OptionError: The graph has no edge types.
+        GraphFormatError: `edge_type` is not one integer for each arc.
+    """
     if hasattr(data, "edge_types"):
         stores = edge_stores(data)
         sizes = torch.tensor([arcs.size(1) for arcs in graph.arcs], dtype=torch.int64)

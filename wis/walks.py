@@ -74,11 +74,11 @@ def walk_index(
         Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
-    members = _checked_vertices("subset", subset, graph.num_nodes)
+    members = checked_vertices("subset", subset, graph.num_nodes)
     if not members.size:
         raise OptionError("subset is empty; expected at least one vertex id")
     steps = _checked_length(length)
-    ends = None if target is None else np.array([_vertex("target", target, graph.num_nodes)])
+    ends = None if target is None else np.array([checked_vertex("target", target, graph.num_nodes)])
     arcs = graph.edges.cpu().numpy()
     starts = _boundary(graph.num_nodes, arcs, members, graph.directed)
     return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
@@ -113,7 +113,7 @@ def boundary(
         C_I of Definition 11; C_I^-> of Appendix D.2.
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
-    members = _checked_vertices("subset", subset, graph.num_nodes)
+    members = checked_vertices("subset", subset, graph.num_nodes)
     found = _boundary(graph.num_nodes, graph.edges.cpu().numpy(), members, graph.directed)
     return torch.from_numpy(found).to(graph.device)
 
@@ -155,7 +155,7 @@ def num_walks(
     graph = canonical_graph(data, num_nodes, directed=directed)
     steps = _checked_length(length)
     starts, ends = (
-        None if given is None else _checked_vertices(name, given, graph.num_nodes)
+        None if given is None else checked_vertices(name, given, graph.num_nodes)
         for name, given in (("sources", sources), ("targets", targets))
     )
     arcs = graph.edges.cpu().numpy()
@@ -240,12 +240,16 @@ def _checked_length(length: int) -> int:
     return number
 
 
-def _checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> np.ndarray:
-    """Distinct vertex ids, int64 [k], in the order in which they are given."""
+def checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> np.ndarray:
+    """Distinct vertex ids, int64 [k], in the order in which they are given.
+
+    Raises:
+        OptionError: One is no vertex id or is given twice; `name` says what they are.
+    """
     if isinstance(given, (Tensor, np.ndarray)):
         ids = _checked_array(name, given, num_nodes)
     elif isinstance(given, Iterable):
-        ids = np.array([_vertex(name, value, num_nodes) for value in given], dtype=np.int64)
+        ids = np.array([checked_vertex(name, value, num_nodes) for value in given], dtype=np.int64)
     else:
         raise OptionError(f"{name} is {_shown(given)}; expected a list of vertex ids")
     ascending = np.sort(ids)
@@ -266,11 +270,12 @@ def _checked_array(name: str, given: Tensor | np.ndarray, num_nodes: int) -> np.
     ids = given.cpu().numpy() if isinstance(given, Tensor) else given
     wrong = np.flatnonzero((ids < 0) | (ids >= num_nodes))
     if wrong.size:
-        _vertex(name, int(ids[wrong[0]]), num_nodes)
+        checked_vertex(name, int(ids[wrong[0]]), num_nodes)
     return ids.astype(np.int64)
 
 
-def _vertex(name: str, value: Any, num_nodes: int) -> int:
+def checked_vertex(name: str, value: Any, num_nodes: int) -> int:
+    """One vertex id; raises as `checked_vertices` does."""
     number = _as_integer(value)
     if number is None or not 0 <= number < num_nodes:
         known = f"ids run from 0 to {num_nodes - 1}" if num_nodes else "the graph has no vertices"

@@ -1,0 +1,241 @@
+"""`wis theory`: examples, numbers against the library, pictures, refusals."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import networkx as nx
+import pytest
+
+import wis
+from wis.datasets import load
+from wis.theory.bounds import separation_bounds
+from wis.theory.figure5_2 import figure5_2
+from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.typed_graph import TypedGraph
+from wis_cli.main import run
+from wis_cli.theory import theory
+
+TOY = Path(__file__).parents[2] / "datasets" / "toy" / "friends.csv"
+OWN = ("bounds", "separation-rank", "tensor-network", "figure5_2", "preserved")
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TOY, tmp_path / "friends.csv")
+
+
+def output_json(capsys, *args):
+    assert run(["theory", *args, "--json"]) == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def error_line(capsys, *args, exit_code=2):
+    assert run(["theory", *args]) == exit_code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_theory_alone_prints_its_help(capsys):
+    assert run(["theory"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert all(f"  {name} " in out for name in OWN)
+    assert "..." not in out.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_command_explains_itself(name, capsys):
+    command = theory.commands[name]
+    assert command.help.strip().splitlines()[0].endswith(".")
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+    assert run(["theory", name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(example in text for example in command.examples)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_examples_run_as_they_stand(name, capsys):
+    for example in theory.commands[name].examples:
+        assert run(shlex.split(example)[1:]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--target", "9"], ["--directed"]])
+def test_bounds_are_those_of_the_library(options, capsys):
+    args = [
+        "bounds",
+        "karate",
+        "--subset",
+        "3,0,1",
+        "--depth",
+        "3",
+        "--width",
+        "5",
+        "--in-dim",
+        "2",
+    ]
+    record = output_json(capsys, *args, *options)
+    graph = TypedGraph.from_any(load("karate"), directed="--directed" in options)
+    target = 9 if "--target" in options else None
+    expected = separation_bounds(graph, [0, 1, 3], 3, 5, in_dim=2, target=target)
+    assert record["subset"] == [0, 1, 3]
+    assert record["directed"] == graph.directed
+    assert record["upper"]["exponent"] == expected.upper.exponent
+    assert record["cut"]["num_hidden_legs"] == expected.cut.num_hidden_legs
+    assert math.isclose(record["lower"]["log"], expected.lower.log)
+    assert run(["theory", *args, *options]) == 0
+    out, err = capsys.readouterr()
+    assert f"exponent {expected.upper.exponent}, walk index {expected.walk_index}" in out
+    assert f"{expected.num_boundary} vertices on the boundary" in err
+
+
+def test_bounds_beyond_floats_are_no_number_in_json_but_exact_exponents(capsys):
+    line = error_line(capsys, "bounds", "karate", "--subset", "0", "--depth", "900")
+    assert "too many to weigh; take a smaller depth" in line
+
+
+def test_separation_rank_is_that_of_the_library(capsys):
+    args = ["separation-rank", "friends.csv", "--subset", "Ada", "--depth", "2", "--width", "2"]
+    record = output_json(capsys, *args, "--target", "Bela", "--seed", "3")
+    graph = TypedGraph.from_any(wis.UndirectedGraph.from_any(read_friends()))
+    expected = generic_separation_rank(graph, [0], 2, 2, in_dim=2, target=1, seed=3)
+    assert record["rank"] == expected.rank
+    assert record["is_lower_bound_only"] is False
+    assert record["lower_bound"] <= record["log_rank"] <= record["cut_bound"] + 1e-9
+    assert run(["theory", *args, "--max-side", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "3\n"
+    assert "at least 3, as high as --max-side allows" in err
+
+
+def read_friends():
+    from wis.io import read_graph
+
+    return read_graph("friends.csv").data
+
+
+@pytest.mark.parametrize("model", ["product-float64", "gcn", "gin"])
+def test_models_in_float64_give_a_spectrum_and_say_what_it_is(model, capsys):
+    args = [
+        "separation-rank",
+        "friends.csv",
+        "--subset",
+        "Ada,Bela",
+        "--depth",
+        "1",
+        "--width",
+        "3",
+    ]
+    args += ["--model", model, "--max-side", "16", "--templates", "3", "--plot", "s.png"]
+    record = output_json(capsys, *args)
+    spectrum = record["spectrum"]
+    assert record["num_rows"] == 9
+    assert record["rank"] == sum(value > record["rtol"] for value in spectrum)
+    assert Path("s.png").stat().st_size > 5000
+    assert run(["theory", *args, "--force"]) == 0
+    kind = "a numerical rank" if model == "product-float64" else "an empirical estimate (ReLU)"
+    assert kind in capsys.readouterr().err
+
+
+def test_tensor_network_is_counted_contracted_drawn_and_written(capsys):
+    args = ["tensor-network", "friends.csv", "--depth", "2", "--target", "Ada", "--width", "2"]
+    args += ["--subset", "Ada,Bela", "--contract", "--plot", "n.svg", "-o", "n.graphml"]
+    record = output_json(capsys, *args)
+    assert math.isclose(record["contraction"], record["output_of_network"], rel_tol=1e-9)
+    assert nx.read_graphml("n.graphml").number_of_nodes() == record["nodes"]
+    assert record["legs"] == record["nodes"] - 1
+    assert Path("n.svg").exists()
+    graph = TypedGraph.from_any(read_friends())
+    cut = separation_bounds(graph, [0, 1], 2, 2, target=0).cut
+    assert math.isclose(record["log_of_least_cut"], cut.log_weight)
+
+
+def test_figure_5_2_prints_both_partitions_for_both_tasks(capsys):
+    assert run(["theory", "figure5_2", "--clique", "2", "--plot", "f.png"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    rows = figure5_2(2, 2, 2)
+    assert [line[0] for line in lines] == ["I1", "I2", "I1", "I2"]
+    assert lines[0][2:4] == [str(rows[0].bounds.walk_index), str(rows[0].measured.rank)]
+    assert Path("f.png").stat().st_size > 10_000
+    record = output_json(capsys, "figure5_2", "--clique", "2", "--max-side", "5")
+    assert record["partitions"][1]["measured"]["is_lower_bound_only"] is True
+
+
+def test_preserved_compares_saved_orders_or_the_four_methods(capsys):
+    wis.removal_order(load("karate"), walk_length=2).save("mine.order.npz")
+    args = ["preserved", "karate", "--partitions", "attribute:y", "--depth", "2"]
+    record = output_json(capsys, *args, "--order", "mine.order.npz", "--plot", "p.png")
+    assert {row["method"] for row in record["rows"]} == {"mine.order"}
+    assert len(record["rows"]) == 11
+    assert record["num_partitions"] == 2
+    assert Path("p.png").stat().st_size > 10_000
+    rows = output_json(capsys, *args)["rows"]
+    assert {row["method"] for row in rows} == {"1-WIS", "2-WIS", "random", "spectral"}
+    twice = [row for row in rows if row["method"] == "2-WIS"]
+    assert [row["cut"] for row in twice] == [row["cut"] for row in record["rows"]]
+
+
+def test_preserved_draws_partitions_by_the_seed_and_leaves_out_what_takes_no_arcs(capsys):
+    args = ["preserved", "karate", "--depth", "2", "--directed", "--max-partitions", "3"]
+    assert run(["theory", *args, "--json"]) == 0
+    out, err = capsys.readouterr()
+    record = json.loads(out)
+    assert record["partitions"] == "3 of singletons"
+    assert {row["method"] for row in record["rows"]} == {"1-WIS", "2-WIS", "random"}
+    assert "Note: 3 of 34 partitions are drawn" in err
+    assert "Note: spectral is left out, it takes no directed graphs" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["bounds", "karate", "--subset", "0,99", "--depth", "2"], "no vertex '99'"),
+        (["bounds", "karate", "--subset", "0,0", "--depth", "2"], "given twice"),
+        (["bounds", "karate", "--subset", "0", "--depth", "0"], "0 is not in the range x>=1"),
+        (["bounds", "karate", "--subset", "0", "--depth", "2", "--target", "x"], "--target: no"),
+        (["bounds", "karate", "--depth", "2"], "Missing option '--subset'"),
+        (["bounds", "-", "--subset", "@-", "--depth", "2"], "cannot both be standard input"),
+        (["bounds", "karatee", "--subset", "0", "--depth", "2"], "Did you mean 'karate'?"),
+        (
+            ["bounds", "karate", "--subset", "0", "--depth", "2", "--admissible", "chain"],
+            "the graph is no chain",
+        ),
+        (
+            ["bounds", "karate", "--subset", "0", "--depth", "2", "--plot", "x.gif"],
+            "unknown picture format '.gif'",
+        ),
+        (
+            ["separation-rank", "karate", "--subset", "0", "--depth", "2", "--model", "gat"],
+            "'gat' is not one of",
+        ),
+        (
+            ["tensor-network", "karate", "--depth", "4", "--contract"],
+            "would have 204968 nodes, more than max_nodes = 20000",
+        ),
+        (["tensor-network", "karate", "--depth", "1", "-o", "x.txt"], "is saved as .graphml"),
+        (["figure5_2", "--clique", "1"], "1 is not in the range x>=2"),
+        (["figure5_2", "--target", "6"], "target is 6, which is no vertex id"),
+        (["preserved", "karate", "--partitions", "nothing"], "unknown"),
+        (["preserved", "karate", "--order", "x.npz", "--directed"], "is for orders to compute"),
+    ],
+)
+def test_bad_usage_is_one_line(args, message, capsys):
+    assert message in error_line(capsys, *args)
+
+
+def test_nothing_is_overwritten_and_missing_orders_are_named(capsys):
+    Path("x.png").write_text("mine")
+    args = ["bounds", "karate", "--subset", "0", "--depth", "2", "--plot", "x.png"]
+    assert "--force" in error_line(capsys, *args, exit_code=1)
+    assert Path("x.png").read_text() == "mine"
+    line = error_line(capsys, "preserved", "karate", "--order", "gone.npz", exit_code=1)
+    assert "gone.npz: no such file" in line

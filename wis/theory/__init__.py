@@ -1,0 +1,59 @@
+"""The theory of Chapter 5 as code: what a graph neural network can model across a partition.
+
+The chapters, in the order in which they build on each other:
+
+- `typed_graph`: graphs as the theory sees them, every vertex with a self-loop, every arc of a type;
+- `product_gnn`: networks with product aggregation, Equations (5.2) to (5.5) and (D.1);
+- `tensor_network`: the tree tensor networks of Equations (D.6) and (D.7);
+- `min_cut`: the least modified multiplicative cut weight in them, Definition 19 and Lemma 51;
+- `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: what the proof of Theorem 8 builds;
+- `separation_rank`: the separation rank of any function, measured on a grid, and `generic_rank`,
+  that of a product network for almost all weights, exactly;
+- `figure5_2`, `preserved`: the picture of the thesis, and what sparsification leaves of all this.
+
+The menu is loaded on first use; the functions `min_cut` and `separation_rank` stand in the modules
+of their names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin, Cohen, NeurIPS 2023,
+arXiv:2211.16494.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "ProductGNN": "product_gnn",
+    "TypedGraph": "typed_graph",
+    "build_tensor_network": "tensor_network",
+    "generic_separation_rank": "generic_rank",
+    "grid_tensor": "separation_rank",
+    "lower_bound": "bounds",
+    "network_size": "tensor_network",
+    "separation_bounds": "bounds",
+    "upper_bound": "bounds",
+}
+
+__all__ = [
+    "ProductGNN",
+    "TypedGraph",
+    "build_tensor_network",
+    "generic_separation_rank",
+    "grid_tensor",
+    "lower_bound",
+    "network_size",
+    "separation_bounds",
+    "upper_bound",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the menu when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'wis.theory' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"wis.theory.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

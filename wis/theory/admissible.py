@@ -1,0 +1,308 @@
+"""Admissible subsets of a boundary: what the lower bounds of Theorems 8 and 11 count walks from.
+
+A set C of boundary vertices is admissible if it holds exactly the shared neighbours of some I'
+inside I and J' outside, and each of them has only one neighbour in I' and one in J' (Definitions 12
+and 13; 16 and 17 with outgoing neighbours). The lower bounds grow with the number of walks from C,
+which is a sum over its vertices, so the best C is the heaviest.
+
+Finding it is a small integer programme, handed to scipy's solver. On large graphs, and where the
+solver gives up, the constructions of Appendix D.1 are tried: one pair of vertices (enough for
+complete graphs), every third edge of a chain, pairs without common neighbours, and pairs that keep
+Definition 12, heaviest first, which generalises the two before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from wis.errors import OptionError, UnknownNameError
+from wis.theory.typed_graph import TypedGraph, check_members
+
+Method = Literal["auto", "exact", "single-pair", "chain", "disjoint-pairs", "greedy"]
+Pair = tuple[int, int]
+
+MAX_EXACT_ENTRIES = 20_000
+MAX_SOLVER_NODES = 2_000
+
+
+@dataclass(frozen=True)
+class AdmissibleSubset:
+    """An admissible subset with the sets that witness it.
+
+    Attributes:
+        vertices: C, ascending.
+        inner: I', within I.
+        outer: J', outside.
+        method: How it was found.
+        is_optimal: Whether no admissible subset is heavier, to the solver's tolerance of 1e-6 of
+            the heaviest vertex.
+    """
+
+    vertices: tuple[int, ...]
+    inner: tuple[int, ...]
+    outer: tuple[int, ...]
+    method: str
+    is_optimal: bool
+
+
+def admissible_subset(
+    graph: TypedGraph,
+    subset: Iterable[int],
+    weights: Sequence[int],
+    method: Method = "auto",
+) -> AdmissibleSubset:
+    """An admissible subset of the boundary of I, as heavy as the method finds.
+
+    Args:
+        graph: The graph; outgoing neighbours count if it is directed.
+        subset: The set I, ids in 0 ... n - 1.
+        weights: A number from 0 on for each vertex, such as its walks of length L - 1.
+        method: ``"exact"``, one of the constructions ``"single-pair"``, ``"chain"``,
+            ``"disjoint-pairs"`` and ``"greedy"``, or ``"auto"``: exact where the programme has at
+            most 20,000 entries, else the best construction.
+
+    Returns:
+        The subset, empty if no edge crosses the partition.
+
+    Raises:
+        OptionError: The subset is impossible; or the graph is no chain, for ``"chain"``; or it is
+            too large, or the solver stopped early, for ``"exact"``.
+        UnknownNameError: There is no such method.
+
+    Cost: exact: exponential in the worst case, at most 2,000 nodes of branch and bound.
+    Constructions: O(sum of squared degrees).
+
+    References:
+        Definitions 12, 13, 16, 17; Appendix D.1.
+    """
+    members = set(check_members("subset", subset, graph.num_nodes))
+    problem = _Problem(graph, members, weights)
+    if method == "auto":
+        return _best_of_all(problem)
+    if method == "exact":
+        return _exact_or_raise(problem)
+    if method not in CONSTRUCTIONS:
+        known = ["auto", "exact", *CONSTRUCTIONS]
+        raise UnknownNameError.among("construction of admissible subsets", str(method), known)
+    return problem.found(CONSTRUCTIONS[method](problem), method)
+
+
+def has_no_repeating_shared_neighbours(
+    graph: TypedGraph, one: Iterable[int], other: Iterable[int]
+) -> bool:
+    """Whether every shared outgoing neighbour of two sets has a single neighbour in each.
+
+    References:
+        Definition 12, and Definition 16 for directed graphs.
+    """
+    first, second = set(one), set(other)
+    for vertex in range(graph.num_nodes):
+        near = set(graph.in_neighbours[vertex])
+        counts = len(near & first), len(near & second)
+        if min(counts) and counts != (1, 1):
+            return False
+    return True
+
+
+class _Problem:
+    """A partition of a graph with weights on the vertices."""
+
+    def __init__(self, graph: TypedGraph, members: set[int], weights: Sequence[int]) -> None:
+        self.graph = graph
+        self.weights = weights
+        self.inside = np.array([i in members for i in range(graph.num_nodes)], dtype=bool)
+        self.into, self.out = graph.in_neighbours, graph.out_neighbours
+
+    def sides(self, vertex: int) -> tuple[list[int], list[int]]:
+        """Incoming neighbours of a vertex in I, and the others."""
+        inner = [tail for tail in self.into[vertex] if self.inside[tail]]
+        return inner, [tail for tail in self.into[vertex] if not self.inside[tail]]
+
+    def shared(self, pair: Pair) -> list[int]:
+        """Shared outgoing neighbours of two vertices."""
+        return sorted(set(self.out[pair[0]]) & set(self.out[pair[1]]))
+
+    def weight(self, vertices: Iterable[int]) -> int:
+        return sum(self.weights[vertex] for vertex in vertices)
+
+    def crossing(self) -> list[Pair]:
+        """Arcs that cross the partition as pairs (i, j) with i in I, heaviest first, then by id."""
+        arcs = self.graph.arcs.numpy()
+        cut = arcs[:, self.inside[arcs[0]] != self.inside[arcs[1]]]
+        turned = np.where(self.inside[cut[0]], cut, cut[::-1])
+        pairs = {(i, j) for i, j in turned.T.tolist()}
+        return sorted(pairs, key=lambda pair: (-self.weight(self.shared(pair)), pair))
+
+    def found(
+        self, pairs: Iterable[Pair], method: str, *, is_optimal: bool = False
+    ) -> AdmissibleSubset:
+        """The admissible subset of I' and J' that hold these pairs."""
+        chosen = list(pairs)
+        inner, outer = ({pair[side] for pair in chosen} for side in (0, 1))
+        return self.of_sets(inner, outer, method, is_optimal=is_optimal)
+
+    def of_sets(
+        self, inner: set[int], outer: set[int], method: str, *, is_optimal: bool
+    ) -> AdmissibleSubset:
+        reached = [{head for tail in side for head in self.out[tail]} for side in (inner, outer)]
+        shared = sorted(reached[0] & reached[1])
+        witness = tuple(sorted(inner)), tuple(sorted(outer))
+        return AdmissibleSubset(tuple(shared), *witness, method, is_optimal)
+
+
+def single_pair(problem: _Problem) -> Iterator[Pair]:
+    """The crossing edge with the heaviest shared neighbours; they all are, in a complete graph."""
+    yield from problem.crossing()[:1]
+
+
+def disjoint_pairs(problem: _Problem) -> Iterator[Pair]:
+    """Crossing edges, heaviest first, of which no two have a common neighbour ("general graph")."""
+    taken: set[int] = set()
+    for pair in problem.crossing():
+        near = set(problem.out[pair[0]]) | set(problem.out[pair[1]])
+        if not near & taken:
+            taken |= near
+            yield pair
+
+
+def greedy_pairs(problem: _Problem) -> Iterator[Pair]:
+    """Crossing edges, heaviest first, as long as Definition 12 holds."""
+    count = np.zeros((2, problem.graph.num_nodes), dtype=np.int64)
+    chosen: tuple[set[int], set[int]] = (set(), set())
+    for pair in problem.crossing():
+        new = [(side, pair[side]) for side in (0, 1) if pair[side] not in chosen[side]]
+        for side, vertex in new:
+            count[side, problem.out[vertex]] += 1
+        near = count[:, [head for _, vertex in new for head in problem.out[vertex]]]
+        if ((near.min(axis=0) >= 1) & (near.max(axis=0) >= 2)).any():
+            for side, vertex in new:
+                count[side, problem.out[vertex]] -= 1
+            continue
+        for side, vertex in new:
+            chosen[side].add(vertex)
+        yield pair
+
+
+def chain_pairs(problem: _Problem) -> Iterator[Pair]:
+    """Edges of a chain that cross the partition, the two vertices after each being passed over."""
+    chain = _chain(problem)
+    position = 0
+    while position + 1 < len(chain):
+        one, other = chain[position], chain[position + 1]
+        if problem.inside[one] != problem.inside[other]:
+            yield (one, other) if problem.inside[one] else (other, one)
+            position += 3
+        else:
+            position += 1
+
+
+CONSTRUCTIONS: dict[str, Callable[[_Problem], Iterator[Pair]]] = {
+    "single-pair": single_pair,
+    "chain": chain_pairs,
+    "disjoint-pairs": disjoint_pairs,
+    "greedy": greedy_pairs,
+}
+
+
+def _chain(problem: _Problem) -> list[int]:
+    """The vertices of a chain graph in a row, from the end with the smaller id."""
+    near = [sorted(set(out) - {vertex}) for vertex, out in enumerate(problem.out)]
+    ends = [vertex for vertex, others in enumerate(near) if len(others) == 1]
+    if problem.graph.directed or len(ends) != 2 or any(len(others) > 2 for others in near):
+        raise OptionError("the graph is no chain; expected an undirected path, or take 'greedy'")
+    row, before = [ends[0]], -1
+    while len(row) == 1 or len(near[row[-1]]) == 2:
+        before, row = row[-1], [*row, next(v for v in near[row[-1]] if v != before)]
+    if len(row) != len(near):
+        raise OptionError("the graph is no chain: it is not connected; take 'greedy'")
+    return row
+
+
+def _best_of_all(problem: _Problem) -> AdmissibleSubset:
+    found = [problem.found(greedy_pairs(problem), "greedy")]
+    found.append(problem.found(single_pair(problem), "single-pair"))
+    if _num_entries(problem) <= MAX_EXACT_ENTRIES and (best := _solve(problem)) is not None:
+        found.append(best)
+    return max(found, key=lambda one: (problem.weight(one.vertices), one.is_optimal))
+
+
+def _exact_or_raise(problem: _Problem) -> AdmissibleSubset:
+    entries = _num_entries(problem)
+    if entries > MAX_EXACT_ENTRIES:
+        raise OptionError(
+            f"the integer programme would have {entries} entries, more than {MAX_EXACT_ENTRIES}; "
+            f"take method='auto' or a construction"
+        )
+    best = _solve(problem)
+    if best is None or not best.is_optimal:
+        raise OptionError(
+            f"no proof of optimality within {MAX_SOLVER_NODES} nodes; take method='auto'"
+        )
+    return best
+
+
+def _num_entries(problem: _Problem) -> int:
+    """About the non-zeros of the programme's constraints."""
+    total = 0
+    for vertex in range(problem.graph.num_nodes):
+        inner, outer = problem.sides(vertex)
+        if inner and outer:
+            total += 2 * len(inner) * len(outer) + 2 * (len(inner) + len(outer))
+    return total
+
+
+def _solve(problem: _Problem) -> AdmissibleSubset | None:
+    """The heaviest admissible subset: x_v says whether v is in I' or J', c_k whether k is in C.
+
+    For each k with neighbours on both sides: c_k is at most the number of its neighbours in I', and
+    of those in J'; and each neighbour in J' allows at most one in I', and the other way round.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import coo_array
+
+    n = problem.graph.num_nodes
+    rows: list[int] = []
+    columns: list[int] = []
+    values: list[float] = []
+    limits: list[float] = []
+
+    def add(entries: list[tuple[int, float]], limit: float) -> None:
+        rows.extend([len(limits)] * len(entries))
+        columns.extend(column for column, _ in entries)
+        values.extend(value for _, value in entries)
+        limits.append(limit)
+
+    top = max([1, *problem.weights])
+    gain = np.zeros(2 * n)
+    upper = np.concatenate([np.ones(n), np.zeros(n)])
+    for vertex in range(n):
+        sides = problem.sides(vertex)
+        if not all(sides):
+            continue
+        gain[n + vertex], upper[n + vertex] = problem.weights[vertex] / top, 1
+        for here, there in (sides, sides[::-1]):
+            add([(n + vertex, 1), *((tail, -1) for tail in here)], 0)
+            if len(here) > 1:
+                for tail in there:
+                    add([*((other, 1) for other in here), (tail, len(here) - 1)], len(here))
+    if not limits:
+        return problem.of_sets(set(), set(), "exact", is_optimal=True)
+    matrix = coo_array((values, (rows, columns)), shape=(len(limits), 2 * n)).tocsr()
+    result = milp(
+        -gain,
+        integrality=np.concatenate([np.ones(n), np.zeros(n)]),
+        bounds=Bounds(0, upper),
+        constraints=LinearConstraint(matrix, -np.inf, np.array(limits)),
+        options={"mip_rel_gap": 0, "node_limit": MAX_SOLVER_NODES},
+    )
+    if result.x is None:
+        return None
+    chosen = set(np.flatnonzero(np.round(result.x[:n])).tolist())
+    inner = {vertex for vertex in chosen if problem.inside[vertex]}
+    if not has_no_repeating_shared_neighbours(problem.graph, inner, chosen - inner):
+        return None
+    return problem.of_sets(inner, chosen - inner, "exact", is_optimal=result.status == 0)

@@ -1,0 +1,267 @@
+"""Bounds of the separation rank of product networks, from the graph alone.
+
+Upper bounds hold for all weights: Theorem 7 by the walk index, Theorem 10 for directed graphs by
+walks of all lengths below the depth, and Lemma 51 by the least cut of the tensor network, which the
+two others bound in turn. Lower bounds hold for almost all weights: Theorems 8 and 11, by walks from
+an admissible subset of the boundary. Edge types change none of them (Appendix D.2).
+
+In numbers, for every subset I of the vertices, and with E the exponent of an upper bound,
+
+    lower <= multiset <= log sep(f; I) <= merged cut <= cut <= log(D_h) · summed walks <= upper
+
+where `summed walks` is the exponent before the last step of the proof of Theorem 7, and equals that
+of Theorem 10. Logarithms are natural, exponents and numbers of walks exact integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from wis.theory.admissible import AdmissibleSubset, Method, admissible_subset
+from wis.theory.min_cut import CutWeight, min_cut
+from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+
+MAX_EXACT_FLOAT = 1 << 1000
+
+
+@dataclass(frozen=True)
+class UpperBound:
+    """log sep(f; I) <= log(D_h) · exponent.
+
+    Attributes:
+        log: The bound.
+        exponent: An exact integer.
+    """
+
+    log: float
+    exponent: int
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """log sep(f; I) >= log, for almost all weights.
+
+    Attributes:
+        log: The bound of the theorem.
+        multiset_log: What its proof shows before the last estimate: the logarithm of a multiset
+            coefficient, at least as high.
+        num_walks: rho_{L-1}(C, V) or rho_{L-1}(C, {t}).
+        admissible: The admissible subset C, the best one if its `is_optimal` says so.
+    """
+
+    log: float
+    multiset_log: float
+    num_walks: int
+    admissible: AdmissibleSubset
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """All bounds for one subset of the vertices.
+
+    Attributes:
+        walk_index: WI_{L-1}(I) or WI_{L-1,t}(I); for directed graphs rho_{L-1} from the directed
+            boundary.
+        num_boundary: Number of boundary vertices.
+        upper: Of Theorem 7, or 10.
+        summed: Of Theorem 10, which undirected graphs satisfy as well.
+        cut: The least cut of the tensor network (Lemma 51).
+        merged_cut: The same with one delta-tensor in the output layer.
+        lower: Of Theorem 8, or 11.
+    """
+
+    walk_index: int
+    num_boundary: int
+    upper: UpperBound
+    summed: UpperBound
+    cut: CutWeight
+    merged_cut: CutWeight
+    lower: LowerBound
+
+    def as_record(self) -> dict[str, Any]:
+        """The same as nested dictionaries and lists, for JSON."""
+        return asdict(self)
+
+
+def boundary_of(graph: TypedGraph, subset: Iterable[int] | Tensor) -> list[int]:
+    """C_I, or C_I^-> of a directed graph: the vertices that an arc enters from the other side.
+
+    References:
+        Definition 11; Appendix D.2.
+    """
+    inside = np.zeros(graph.num_nodes, dtype=bool)
+    inside[check_members("subset", subset, graph.num_nodes)] = True
+    tails, heads = graph.arcs.numpy()
+    return [int(head) for head in np.unique(heads[inside[tails] != inside[heads]])]
+
+
+def upper_bound(
+    graph: TypedGraph,
+    subset: Iterable[int] | Tensor,
+    depth: int,
+    width: int,
+    *,
+    target: int | None = None,
+    summed: bool = False,
+) -> UpperBound:
+    """Upper bound of the separation rank of a product network, whatever its weights.
+
+    Args:
+        graph: The graph.
+        subset: The set I of vertices, ids in 0 ... n - 1.
+        depth: Number L of layers.
+        width: Width D_h.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        summed: Take the sum over walks of lengths 0 ... L - 1, as for directed graphs, which is a
+            bound for undirected ones too and never above the other.
+
+    Returns:
+        The bound: with WI the walk index, 4 · WI + 1 for graph and 4 · WI for vertex prediction
+        over undirected graphs; else the sum of walks, plus 1 for graph prediction.
+
+    Raises:
+        OptionError: A size, the subset or the target is impossible.
+
+    Cost: O(depth · m) additions of Python integers.
+
+    References:
+        Theorem 7, Equations (5.6) and (5.7); Theorem 10, Equations (D.2) and (D.3).
+    """
+    check_target(target, graph.num_nodes)
+    depth, width = check_size("depth", depth), check_size("width", width)
+    starts = boundary_of(graph, subset)
+    if summed or graph.directed:
+        exponent = sum(_walks(graph, starts, length, target) for length in range(depth))
+    else:
+        exponent = 4 * _walks(graph, starts, depth - 1, target)
+    exponent += target is None
+    return UpperBound(_times(exponent, math.log(width)), exponent)
+
+
+def lower_bound(
+    graph: TypedGraph,
+    subset: Iterable[int] | Tensor,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int,
+    target: int | None = None,
+    method: Method = "auto",
+) -> LowerBound:
+    """Lower bound of the separation rank of a product network, for almost all weights.
+
+    Args:
+        graph: The graph.
+        subset: The set I of vertices, ids in 0 ... n - 1.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features; D is the smaller of the two.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        method: How to look for admissible subsets, see `wis.theory.admissible`. What it finds gives
+            a bound whether or not it is the best.
+
+    Returns:
+        The bound, 0 where no walk leads from an admissible subset to the target.
+
+    Raises:
+        OptionError: A size, the subset or the target is impossible; or the method cannot be used.
+
+    Cost: that of `admissible_subset`.
+
+    References:
+        Theorem 8, Equations (5.8) and (5.9); Theorem 11, Equations (D.4) and (D.5); for the
+        multiset coefficient Appendices D.7.3.1 and D.7.3.2, before Lemma 58.
+    """
+    check_target(target, graph.num_nodes)
+    depth, width = check_size("depth", depth), check_size("width", width)
+    dim = min(width, check_size("in_dim", in_dim))
+    weights = graph.walks_to(depth - 1, target)
+    members = check_members("subset", subset, graph.num_nodes)
+    best = admissible_subset(graph, members, weights, method)
+    walks = sum(weights[vertex] for vertex in best.vertices)
+    if not walks:
+        return LowerBound(0.0, 0.0, 0, best)
+    if depth == 1:
+        return LowerBound(math.log(dim), math.log(dim), walks, best)
+    return LowerBound(_log_alpha(dim, walks), log_multiset(dim, walks), walks, best)
+
+
+def separation_bounds(
+    graph: TypedGraph,
+    subset: Iterable[int] | Tensor,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int | None = None,
+    target: int | None = None,
+    method: Method = "auto",
+) -> Bounds:
+    """Every bound of the separation rank of a product network with respect to a subset.
+
+    Args:
+        graph: The graph.
+        subset: The set I of vertices, ids in 0 ... n - 1.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features; the width if not given.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        method: See `lower_bound`.
+
+    Raises:
+        OptionError: See `upper_bound` and `lower_bound`, or the graph has no vertices.
+
+    Cost: that of `lower_bound`, and O(depth · m) for the others.
+
+    References:
+        Theorems 7, 8, 10 and 11; Lemma 51.
+    """
+    members = check_members("subset", subset, graph.num_nodes)
+    dim = width if in_dim is None else in_dim
+    starts = boundary_of(graph, members)
+    cuts = [
+        min_cut(graph, members, depth, width, in_dim=dim, target=target, merge_output=merge)
+        for merge in (False, True)
+    ]
+    return Bounds(
+        walk_index=_walks(graph, starts, depth - 1, target),
+        num_boundary=len(starts),
+        upper=upper_bound(graph, members, depth, width, target=target),
+        summed=upper_bound(graph, members, depth, width, target=target, summed=True),
+        cut=cuts[0],
+        merged_cut=cuts[1],
+        lower=lower_bound(graph, members, depth, width, in_dim=dim, target=target, method=method),
+    )
+
+
+def log_multiset(dim: int, power: int) -> float:
+    """Logarithm of the multiset coefficient C(D + P - 1, P).
+
+    References:
+        Appendix D.7.3.1: the rank that the proof of Theorem 8 attains.
+    """
+    return math.fsum(math.log(power + k) - math.log(k) for k in range(1, dim))
+
+
+def _log_alpha(dim: int, walks: int) -> float:
+    """log(alpha_C) · rho for L >= 2: rho · log((D - 1) / rho + 1), which tends to D - 1."""
+    if walks > MAX_EXACT_FLOAT:
+        return float(dim - 1)
+    return walks * math.log1p((dim - 1) / walks)
+
+
+def _walks(graph: TypedGraph, starts: Iterable[int], length: int, target: int | None) -> int:
+    """rho_l(C, V) or rho_l(C, {t})."""
+    from_each = graph.walks_to(length, target)
+    return sum(from_each[start] for start in starts)
+
+
+def _times(exponent: int, log: float) -> float:
+    if not log:
+        return 0.0
+    return exponent * log if exponent < MAX_EXACT_FLOAT else math.inf

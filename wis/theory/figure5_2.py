@@ -1,0 +1,111 @@
+"""Figure 5.2: two cliques joined by an edge, cut between the cliques or through both.
+
+The first partition has two boundary vertices, the second makes a boundary vertex of every vertex,
+so its walk index is higher by the order of the number of vertices, and stronger interaction can be
+modelled across it. Here with the bounds, and with the separation ranks that almost all product
+networks have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.theory.bounds import Bounds, separation_bounds
+from wis.theory.generic_rank import MAX_SIDE, GenericRank, generic_separation_rank
+from wis.theory.typed_graph import TypedGraph
+
+
+@dataclass(frozen=True)
+class PartitionFacts:
+    """What is known about one partition and one task.
+
+    Attributes:
+        name: ``"I1"`` or ``"I2"``.
+        subset: The set I.
+        target: Vertex t, None for graph prediction.
+        bounds: All bounds.
+        measured: The separation rank for almost all weights.
+    """
+
+    name: str
+    subset: tuple[int, ...]
+    target: int | None
+    bounds: Bounds
+    measured: GenericRank
+
+
+def two_cliques(size: int) -> Tensor:
+    """Two cliques joined by an edge, as an `edge_index` with each edge in one direction.
+
+    Args:
+        size: Vertices of each clique, at least 2: ids 0 ... size - 1 and size ... 2 size - 1.
+
+    Returns:
+        int64 tensor of shape [2, size · (size - 1) + 1]; the last edge joins the cliques.
+
+    Raises:
+        OptionError: The size is impossible.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 2:
+        raise OptionError(f"size is {size!r}; expected an integer of at least 2")
+    one = torch.combinations(torch.arange(size)).t()
+    return torch.cat([one, one + size, torch.tensor([[size - 1], [size]])], dim=1)
+
+
+def partitions(size: int) -> dict[str, tuple[int, ...]]:
+    """The two partitions: one clique against the other, and half of each against the rest.
+
+    Args:
+        size: Vertices of each clique; of an odd number the first clique gives the larger half.
+    """
+    halves = [*range((size + 1) // 2), *range(size, size + size // 2)]
+    return {"I1": tuple(range(size)), "I2": tuple(halves)}
+
+
+def figure5_2(
+    size: int,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int | None = None,
+    target: int = 0,
+    seed: int = 0,
+    max_side: int = MAX_SIDE,
+) -> list[PartitionFacts]:
+    """Walk indices, bounds and measured separation ranks of both partitions.
+
+    Args:
+        size: Vertices of each clique, at least 2.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features; the width if not given.
+        target: Vertex t of vertex prediction.
+        seed: Seed of the measurement.
+        max_side: Largest matrix of the measurement; a rank as high as that is only a lower bound.
+
+    Returns:
+        Four rows: both partitions for graph prediction, then both for vertex prediction.
+
+    Raises:
+        OptionError: A size or the target is impossible.
+
+    Cost: that of `generic_separation_rank`, four times.
+
+    References:
+        Figure 5.2; Theorems 7 and 8.
+    """
+    graph = TypedGraph.from_any(two_cliques(size))
+    dim = width if in_dim is None else in_dim
+    rows = []
+    for t in (None, target):
+        for name, subset in partitions(size).items():
+            bounds = separation_bounds(graph, subset, depth, width, in_dim=dim, target=t)
+            measured = generic_separation_rank(
+                graph, subset, depth, width, in_dim=dim, target=t, seed=seed, max_side=max_side
+            )
+            rows.append(PartitionFacts(name, subset, t, bounds, measured))
+    return rows

@@ -1,0 +1,237 @@
+"""The separation rank of product networks for almost all weights, without rounding.
+
+A product network with integer weights, evaluated at integers, gives integers, and ranks of integer
+matrices can be had exactly: here modulo the prime 2^31 - 1. Weights, rows and columns are drawn at
+random from all residues. Then
+
+- the rank found is never above the separation rank for almost all weights, since the rank modulo a
+  prime is never above the rank of the integers, and no weights exceed what almost all attain (the
+  argument of Lemma 59);
+- it is equal to it unless the determinant of a part of the matrix, a polynomial that is not zero,
+  happens to vanish at the numbers drawn; unless its coefficients are all multiples of the prime,
+  that has probability at most its degree over the prime (Schwartz and Zippel), which is returned.
+
+Rows are random points of the variables in I and columns of the others, not a grid: random numbers
+are in more general position than templates, and the matrix needs only to be larger than the rank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+
+Ints = NDArray[np.int64]
+
+PRIME = (1 << 31) - 1
+FIRST_SIDE = 32
+MAX_SIDE = 512
+BATCH_ENTRIES = 1 << 22
+"""Residues of hidden embeddings held at a time."""
+
+
+@dataclass(frozen=True)
+class GenericRank:
+    """A separation rank found modulo a prime.
+
+    Attributes:
+        rank: The rank of the matrix.
+        side: Rows, and columns, of the matrix.
+        error_bound: Bound of the probability that the separation rank for almost all weights is
+            higher, meaningful unless the rank is saturated.
+    """
+
+    rank: int
+    side: int
+    error_bound: float
+
+    @property
+    def log_rank(self) -> float:
+        """Natural logarithm of the rank, -inf of 0."""
+        return math.log(self.rank) if self.rank else -math.inf
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether the rank is the side of the matrix: then it is only a lower bound."""
+        return self.rank == self.side
+
+
+def generic_separation_rank(
+    graph: TypedGraph,
+    subset: Iterable[int] | Tensor,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int,
+    target: int | None = None,
+    seed: int = 0,
+    max_side: int = MAX_SIDE,
+) -> GenericRank:
+    """Separation rank that a product network has for almost all weights.
+
+    Args:
+        graph: The graph, with directions and edge types if it has them.
+        subset: The set I of vertices, ids in 0 ... n - 1; may be empty.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        seed: Seed of weights and features.
+        max_side: The most rows and columns; the matrix is doubled from 32 on while its rank is
+            full.
+
+    Returns:
+        The rank, and whether it is that of the matrix, which means that the separation rank may be
+        higher.
+
+    Raises:
+        OptionError: A size, the subset or the target is impossible.
+
+    Cost: about max_side² evaluations of the network and max_side³ operations, less where the rank
+    is small.
+
+    References:
+        Definition 10; Lemmas 53 and 59; Theorems 8 and 11 are about this number.
+    """
+    members = check_members("subset", subset, graph.num_nodes)
+    check_target(target, graph.num_nodes)
+    check_size("max_side", max_side)
+    if not graph.num_nodes:
+        raise OptionError("the graph has no vertices; expected at least one")
+    draw = np.random.default_rng(seed)
+    weights, output = random_weights(graph, depth, width, in_dim, draw)
+    inside = np.zeros(graph.num_nodes, dtype=bool)
+    inside[members] = True
+    points = draw.integers(PRIME, size=(2, max_side, graph.num_nodes, in_dim))
+    side = min(FIRST_SIDE, max_side)
+    while True:
+        matrix = _values(graph, weights, output, points[:, :side], inside, target)
+        rank = rank_modulo(matrix)
+        if rank < side or side == max_side:
+            break
+        side = min(2 * side, max_side)
+    degree = _degree(graph, depth, target)
+    return GenericRank(rank, side, min(1.0, rank * degree / PRIME))
+
+
+def random_weights(
+    graph: TypedGraph, depth: int, width: int, in_dim: int, draw: Any
+) -> tuple[list[Ints], Ints]:
+    """Weight matrices [num_types, width, fan-in] of each layer, and W^(o), [width], at random."""
+    fan_in = [check_size("in_dim", in_dim)] + [width] * (check_size("depth", depth) - 1)
+    check_size("width", width)
+    weights = [draw.integers(PRIME, size=(graph.num_types, width, size)) for size in fan_in]
+    return weights, draw.integers(PRIME, size=width)
+
+
+def evaluate_modulo(
+    graph: TypedGraph, weights: Sequence[Ints], output: Ints, x: Ints, target: int | None
+) -> Ints:
+    """Output of a product network modulo 2^31 - 1.
+
+    Args:
+        graph: The graph.
+        weights: Residues, for each layer of shape [num_types, width, fan-in].
+        output: W^(o), of shape [width].
+        x: Residues of shape [batch, n, in_dim].
+        target: Vertex t, or None for graph prediction.
+
+    Returns:
+        Residues of shape [batch].
+
+    References:
+        Equations (5.3), (5.4) and (D.1).
+    """
+    hidden = x
+    tails, types = graph.arcs[0].numpy(), graph.types.numpy()
+    for weight in weights:
+        mapped = _linear(hidden[:, :, None, :], weight)  # [batch, n, types, width]
+        hidden = _products(mapped[:, tails, types], graph.first_arc)
+    if target is None:
+        hidden = _products(hidden, np.array([0, graph.num_nodes]))[:, 0]
+    else:
+        hidden = hidden[:, target]
+    values: Ints = _linear(hidden, output[None])[:, 0]
+    return values
+
+
+def rank_modulo(matrix: Ints) -> int:
+    """Rank of a matrix of residues modulo 2^31 - 1, by elimination.
+
+    Args:
+        matrix: int64 array of shape [rows, columns], values in 0 ... 2^31 - 2.
+
+    Cost: O(rows · columns · rank).
+    """
+    left = matrix.copy()
+    rank = 0
+    for column in range(left.shape[1]):
+        pivots = np.flatnonzero(left[rank:, column])
+        if not pivots.size:
+            continue
+        pivot = rank + int(pivots[0])
+        left[[rank, pivot]] = left[[pivot, rank]]
+        inverse = pow(int(left[rank, column]), -1, PRIME)
+        row = left[rank, column:] * inverse % PRIME
+        below = left[rank + 1 :, column:]
+        below -= below[:, :1].copy() * row % PRIME
+        below %= PRIME
+        rank += 1
+        if rank == left.shape[0]:
+            break
+    return rank
+
+
+def _values(
+    graph: TypedGraph,
+    weights: Sequence[Ints],
+    output: Ints,
+    points: Ints,
+    inside: NDArray[np.bool_],
+    target: int | None,
+) -> Ints:
+    """Matrix of the function's values, [side, side], rows for the points of I."""
+    side, width = points.shape[1], output.shape[0]
+    arcs = graph.arcs.size(1)
+    at_a_time = max(1, BATCH_ENTRIES // max(1, side * arcs * max(width, points.shape[-1])))
+    parts = []
+    for start in range(0, side, at_a_time):
+        rows = points[0, start : start + at_a_time, None]
+        x = np.where(inside[:, None], rows, points[1][None])
+        flat = x.reshape(-1, *x.shape[2:])
+        parts.append(evaluate_modulo(graph, weights, output, flat, target).reshape(-1, side))
+    return np.concatenate(parts)
+
+
+def _linear(hidden: Ints, weight: Ints) -> Ints:
+    """Sums of products of residues: hidden [..., fan-in] by weight [..., width, fan-in]."""
+    total = np.zeros(1, dtype=np.int64)
+    for position in range(weight.shape[-1]):
+        total = total + hidden[..., position, None] * weight[..., position] % PRIME
+    return total % PRIME
+
+
+def _products(factors: Ints, first: Ints) -> Ints:
+    """Products over the arcs into each vertex: [batch, k, width] to [batch, n, width]."""
+    count = np.diff(first)
+    product = factors[:, first[:-1]]
+    for position in range(1, int(count.max(initial=0))):
+        longer = np.flatnonzero(count > position)
+        product[:, longer] = product[:, longer] * factors[:, first[longer] + position] % PRIME
+    return product
+
+
+def _degree(graph: TypedGraph, depth: int, target: int | None) -> int:
+    """Degree of the output in weights and features together: one for each such node of (D.6)."""
+    from wis.theory.tensor_network import network_size
+
+    size = network_size(graph, depth, target=target)
+    return size.num_features + size.num_weights

@@ -1,0 +1,186 @@
+"""The least modified multiplicative cut weight of the tensor network of a product network.
+
+Lemma 51 bounds the separation rank by the least weight of a cut of the tree tensor network that
+puts the leaves of the vertices in I on one side and the other leaves on the other. Legs cut weigh
+their dimension, and several legs of one delta-tensor weigh as one (Definition 19).
+
+The network unrolls the computation, so it is exponentially large in the depth; but all copies of a
+subtree are alike, so the best cuts of one copy serve for all. A table over (layer, vertex) replaces
+the tree: O(depth · (n + m)) operations, whatever the number of walks. For the node of W^(l)
+associated with vertex j it holds the least weight of its subtree for both sides of the node:
+
+- W^(1): nothing on the side of its leaf, one leg of dimension D_x on the other;
+- delta^(l,i) and what is below: all its legs on the side of its parent, or one leg of dimension D_h
+  and the better side for each child. The parent, W^(l+1), goes where the delta-tensor wants it.
+
+Where legs join two delta-tensors, which happens only in the output layer for graph prediction,
+Definition 19 leaves open which legs stand for which delta-tensor. Every choice that leaves no cut
+leg unaccounted for is a bound; the one with the fewest legs is taken. Contracting these
+delta-tensors with each other gives another network of the same function, in which the layer has
+one delta-tensor; `merge_output` takes that one, and its cuts weigh less still.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+
+Legs = NDArray[Any]
+"""Python integers of shape [..., 2]: cut legs of dimension D_x, and of dimension D_h."""
+
+
+@dataclass(frozen=True)
+class CutWeight:
+    """A modified multiplicative cut weight D_x^a · D_h^b.
+
+    Attributes:
+        log_weight: Its natural logarithm.
+        num_feature_legs: a, legs of dimension D_x in the cut.
+        num_hidden_legs: b, legs of dimension D_h.
+    """
+
+    log_weight: float
+    num_feature_legs: int
+    num_hidden_legs: int
+
+
+def min_cut(
+    graph: TypedGraph,
+    subset: Iterable[int] | Tensor,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int,
+    target: int | None = None,
+    merge_output: bool = False,
+) -> CutWeight:
+    """Least modified multiplicative cut weight that separates the leaves of a subset of vertices.
+
+    Args:
+        graph: The graph; directed and typed ones as in Appendix D.7.4 (types do not matter).
+        subset: The set I of vertices, ids in 0 ... n - 1.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        merge_output: Treat the delta-tensors of the output layer as one, see the module.
+
+    Returns:
+        The weight, whose logarithm is an upper bound of log sep(f; I) for every assignment of
+        weights. Exact counts; sides are chosen by logarithms in float64.
+
+    Raises:
+        OptionError: A size, the subset or the target is impossible, the graph has no vertices, or
+            its walks are more than 10^300.
+
+    Cost: O(depth · (n + m)) additions of Python integers.
+
+    References:
+        Definition 19; Lemma 51, Equations (D.8) and (D.9); Appendix D.7.4 for directed graphs.
+    """
+    members = check_members("subset", subset, graph.num_nodes)
+    check_target(target, graph.num_nodes)
+    depth, width = check_size("depth", depth), check_size("width", width)
+    logs = (math.log(check_size("in_dim", in_dim)), math.log(width))
+    if not graph.num_nodes:
+        raise OptionError("the graph has no vertices; expected at least one")
+    best = _Best(logs)
+    children = _leaves(graph.num_nodes, members)
+    for _ in range(depth - 1):
+        pure, mixed = _delta(graph, children, best)
+        children = best.of(pure, mixed[:, None])
+    if target is None and merge_output:
+        total = _merged_output(graph, children, best)
+    else:
+        pure, mixed = _delta(graph, children, best)
+        if target is None:
+            total = _output(pure, mixed, best)
+        else:
+            total = best.of(best.of(pure[target, 0], pure[target, 1]), mixed[target])
+    return CutWeight(float(best.weight(total)), int(total[0]), int(total[1]))
+
+
+MOST_LEGS = 10**300
+
+
+class _Best:
+    """Compares numbers of legs by the logarithm of their weight."""
+
+    def __init__(self, logs: tuple[float, float]) -> None:
+        self.logs = logs
+
+    def weight(self, legs: Legs) -> NDArray[np.float64]:
+        """Logarithm of D_x^a · D_h^b, of the shape of `legs` without the last dimension."""
+        parts = [
+            _as_float(legs[..., kind]) * log if log else np.zeros(legs.shape[:-1])
+            for kind, log in enumerate(self.logs)
+        ]
+        return np.asarray(parts[0] + parts[1])
+
+    def of(self, one: Legs, other: Legs) -> Legs:
+        """The lighter of two, entry by entry; the first where they weigh the same."""
+        return np.where((self.weight(other) < self.weight(one))[..., None], other, one)
+
+
+def _as_float(counts: Legs) -> NDArray[np.float64]:
+    """Python integers as floats.
+
+    Raises:
+        OptionError: One is too large, so that sides cannot be compared.
+    """
+    if counts.size and counts.max() > MOST_LEGS:
+        raise OptionError(
+            "the tensor network has more legs than 10^300, too many to weigh; take a smaller depth"
+        )
+    return counts.astype(np.float64)
+
+
+def _leaves(num_nodes: int, members: list[int]) -> Legs:
+    """Weights of the subtrees of W^(1): [n, 2, 2], vertex by side (0 with I) by kind of leg."""
+    legs = np.zeros((num_nodes, 2, 2), dtype=object)
+    outside = np.ones(num_nodes, dtype=np.int64)
+    outside[members] = 0
+    legs[np.arange(num_nodes), 1 - outside, 0] = 1
+    return legs
+
+
+def _delta(graph: TypedGraph, children: Legs, best: _Best) -> tuple[Legs, Legs]:
+    """delta^(l,i): all children on a side, [n, 2, 2]; and with a leg of its own cut, [n, 2]."""
+    pure = graph.sum_over_in_neighbours(children)
+    mixed = graph.sum_over_in_neighbours(best.of(children[:, 0], children[:, 1]))
+    mixed[:, 1] += 1
+    return pure, mixed
+
+
+def _output(pure: Legs, mixed: Legs, best: _Best) -> Legs:
+    """Output layer of Equation (D.6): delta-tensors of layer L joined by another.
+
+    Either no delta-tensor has its children wholly on the side away from the output's, or some have;
+    then a leg into the output delta-tensor is cut, and one delta-tensor of layer L with a cut leg
+    of its own stands for that as well. There is always one: to cut a leg of a vertex's delta-tensor
+    never weighs more than to cut the leg between the two.
+    """
+    on_one_side = [best.of(pure[:, side], mixed).sum(axis=0) for side in (0, 1)]
+    free = best.of(best.of(pure[:, 0], pure[:, 1]), mixed)
+    extra = best.weight(mixed) - best.weight(free)
+    cut = int(np.argmin(extra))
+    on_both = free.sum(axis=0) - free[cut] + mixed[cut]
+    return best.of(best.of(on_one_side[0], on_one_side[1]), on_both)
+
+
+def _merged_output(graph: TypedGraph, children: Legs, best: _Best) -> Legs:
+    """The output layer as one delta-tensor, of order 1 + the number of arcs, loops included."""
+    times = np.bincount(graph.arcs[0].numpy(), minlength=graph.num_nodes).astype(object)
+    pure = (children * times[:, None, None]).sum(axis=0)
+    mixed = (best.of(children[:, 0], children[:, 1]) * times[:, None]).sum(axis=0)
+    mixed[1] += 1
+    return best.of(best.of(pure[0], pure[1]), mixed)

@@ -1,0 +1,305 @@
+"""The separation rank of any function of several vectors, measured on a grid.
+
+The separation rank of f with respect to a subset I of its variables is the least number of products
+g(X_I) · h(rest) that add up to f (Definition 10). It is not something that can be read off a
+function, but evaluations bound it from below: of a table of values, with a row for each choice of
+the variables in I and a column for each choice of the others, the rank is at most the separation
+rank (Lemma 53). So
+
+1. choose template vectors, M for all variables together;
+2. evaluate f where every variable is one of them: the grid tensor, M^N values;
+3. arrange it as a matrix, rows for I, and count the singular values that are not zero.
+
+What the result means. The rank in exact arithmetic is a lower bound of the separation rank of
+whatever function. For a product network it is equal to it if the grid is rich enough: its outputs
+are homogeneous polynomials in each variable, so as many templates in general position as there are
+monomials determine it (`num_templates_for_exact_rank`). In float64 singular values below a relative
+tolerance count as zero, which makes the number an estimate, and from below only as far as rounding
+is small; the spectrum is returned, so look for the gap. For networks with ReLU the separation rank
+may well be infinite, and the number is an empirical estimate that grows with the grid. For the
+separation rank of product networks without rounding see `wis.theory.generic_rank`.
+
+Rows and columns are scaled to a largest magnitude of 1 before the singular values are taken. That
+changes no rank, and products of many factors otherwise differ by orders of magnitude.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import NumericalError, OptionError
+from wis.theory.typed_graph import check_members, check_size
+
+Function = Callable[[Tensor], Tensor]
+"""From [batch, number of variables, dimension] to [batch]."""
+
+Kind = Literal["positive", "normal"]
+
+BATCH_SIZE = 4096
+MAX_POINTS = 20_000_000
+MAX_SIDE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class SeparationRank:
+    """A rank measured on a grid.
+
+    Attributes:
+        rank: Singular values above the tolerance.
+        spectrum: float64 tensor, all singular values of the scaled matrix, descending, divided by
+            the largest.
+        rtol: The relative tolerance.
+        num_rows: Rows of the matrix.
+        num_columns: Columns of the matrix.
+        is_full_grid: Whether they are all of the grid, rather than some drawn from it.
+    """
+
+    rank: int
+    spectrum: Tensor
+    rtol: float
+    num_rows: int
+    num_columns: int
+    is_full_grid: bool
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether the rank is as high as such a matrix can have: a larger one may have more."""
+        return self.rank == min(self.num_rows, self.num_columns)
+
+
+def separation_rank(
+    function: Function,
+    subset: Iterable[int] | Tensor,
+    templates: Tensor,
+    num_variables: int,
+    *,
+    max_side: int = MAX_SIDE,
+    rtol: float | None = None,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+) -> SeparationRank:
+    """Measure the separation rank of a function on a grid of template vectors.
+
+    Args:
+        function: From tensors of shape [batch, num_variables, D] to [batch], such as
+            `of_product_gnn` or `of_network` make.
+        subset: Which variables are on one side, ids in 0 ... num_variables - 1; may be empty.
+        templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`
+            and `wis.theory.witness.witness_templates`.
+        num_variables: Number N of variables.
+        max_side: The most rows, and the most columns. Where the grid has more, that many are drawn
+            from it without repetition: the rank of a part of the grid is a lower bound too.
+        rtol: Singular values below so many times the largest count as zero; if not given, the
+            larger side of the matrix times the machine epsilon, as `torch.linalg.matrix_rank`.
+        seed: Seed of the choice of rows and columns.
+        batch_size: Points to evaluate at a time.
+
+    Returns:
+        The rank, the spectrum, and what they were measured on.
+
+    Raises:
+        OptionError: The subset, a size or the templates are impossible.
+        NumericalError: A value is not finite, or the function does not give one for each point.
+
+    Cost: at most max_side² evaluations and a singular value decomposition.
+
+    References:
+        Definition 10; Lemma 53; the proof of Theorem 8.
+    """
+    members = check_members("subset", subset, check_size("num_variables", num_variables))
+    _check_templates(templates)
+    check_size("max_side", max_side)
+    check_size("batch_size", batch_size)
+    rest = sorted(set(range(num_variables)) - set(members))
+    draw = np.random.default_rng(seed)
+    rows, columns = (
+        _grid_side(templates.size(0), len(side), max_side, draw) for side in (members, rest)
+    )
+    sides = rows.shape[0], columns.shape[0]
+    values = []
+    for some in np.array_split(rows, math.ceil(sides[0] * sides[1] / batch_size)):
+        points = np.empty((some.shape[0], sides[1], num_variables), dtype=np.int64)
+        points[:, :, members] = some[:, None]
+        points[:, :, rest] = columns
+        flat = torch.from_numpy(points.reshape(-1, num_variables))
+        values.append(_evaluate(function, templates, flat, batch_size))
+    rank, spectrum, tolerance = numerical_rank(torch.cat(values).reshape(sides), rtol)
+    whole = sides[0] * sides[1] == templates.size(0) ** num_variables
+    return SeparationRank(rank, spectrum, tolerance, *sides, is_full_grid=whole)
+
+
+def grid_tensor(
+    function: Function,
+    templates: Tensor,
+    num_variables: int,
+    *,
+    batch_size: int = BATCH_SIZE,
+    max_points: int = MAX_POINTS,
+) -> Tensor:
+    """Values of a function at all points whose variables are template vectors.
+
+    Args:
+        function: See `separation_rank`.
+        templates: Float tensor of shape [M, D].
+        num_variables: Number N of variables.
+        batch_size: Points to evaluate at a time.
+        max_points: The most values to compute.
+
+    Returns:
+        B(f): tensor with N modes of dimension M.
+
+    Raises:
+        OptionError: It would have more than `max_points` entries, or a size is impossible.
+        NumericalError: See `separation_rank`.
+
+    Cost: M^N evaluations.
+
+    References:
+        Appendix D.7.3.
+    """
+    _check_templates(templates)
+    check_size("batch_size", batch_size)
+    num_variables = check_size("num_variables", num_variables)
+    number = templates.size(0)
+    if number**num_variables > max_points:
+        raise OptionError(
+            f"the grid of {number} templates for {num_variables} variables has "
+            f"{number**num_variables} points, more than max_points = {max_points}; take fewer "
+            f"templates, or separation_rank, which draws from the grid"
+        )
+    axes = [torch.arange(number)] * num_variables
+    points = torch.cartesian_prod(*axes).reshape(-1, num_variables)
+    values = _evaluate(function, templates, points, batch_size)
+    return values.reshape((number,) * num_variables)
+
+
+def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:
+    """Arrange a tensor as a matrix: rows for the modes in a subset, columns for the others.
+
+    Args:
+        tensor: Of any order.
+        subset: Which modes, counted from 0; taken in ascending order, as the others.
+
+    Returns:
+        Matrix of shape [product of the modes in the subset, product of the others].
+
+    Raises:
+        OptionError: A mode does not exist or is given twice.
+
+    References:
+        Appendix D.3.1.
+    """
+    modes = check_members("subset", subset, tensor.dim())
+    rest = [mode for mode in range(tensor.dim()) if mode not in modes]
+    rows = math.prod(tensor.size(mode) for mode in modes)
+    return tensor.permute(*modes, *rest).reshape(rows, -1)
+
+
+def numerical_rank(matrix: Tensor, rtol: float | None = None) -> tuple[int, Tensor, float]:
+    """Rank of a matrix of floats.
+
+    Args:
+        matrix: Of shape [rows, columns].
+        rtol: See `separation_rank`.
+
+    Returns:
+        The rank; the singular values of the scaled matrix relative to the largest, descending; and
+        the tolerance.
+
+    Raises:
+        NumericalError: An entry is not finite.
+        OptionError: The tolerance is not in [0, 1).
+
+    Cost: O(rows · columns · the smaller of them).
+    """
+    if not bool(torch.isfinite(matrix).all()):
+        raise NumericalError(
+            "a value is not finite; scale the features, or use ProductGNN(safe=True).log_forward"
+        )
+    eps = torch.finfo(torch.float64).eps
+    tolerance = max(matrix.shape, default=1) * eps if rtol is None else float(rtol)
+    if not 0 <= tolerance < 1:
+        raise OptionError(f"rtol is {rtol!r}; expected a number from 0 to below 1")
+    values = torch.linalg.svdvals(_balanced(matrix.detach().to(torch.float64)))
+    if not values.numel() or values[0] == 0:
+        return 0, values, tolerance
+    spectrum = values / values[0]
+    return int((spectrum > tolerance).sum()), spectrum, tolerance
+
+
+def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: int = 0) -> Tensor:
+    """Template vectors in general position.
+
+    Args:
+        number: Number M of vectors.
+        dim: Their dimension D_x.
+        kind: ``"positive"``: entries uniform from 0.5 to 1.5, which keep products of many factors
+            in range; ``"normal"``: standard normal, on which units with ReLU are not all on or all
+            off.
+        seed: Seed of the draw.
+
+    Returns:
+        float64 tensor of shape [M, dim].
+
+    Raises:
+        OptionError: A number or the kind is impossible.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    shape = check_size("number", number), check_size("dim", dim)
+    if kind == "positive":
+        return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64)
+    if kind == "normal":
+        return torch.randn(shape, generator=draw, dtype=torch.float64)
+    raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
+
+
+def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:
+    """Choices of a template for each variable of one side: all, or `most` different ones."""
+    if number**num_variables <= most:
+        axes = list(itertools.product(range(number), repeat=num_variables))
+        return np.array(axes, dtype=np.int64).reshape(len(axes), num_variables)
+    chosen = np.empty((0, num_variables), dtype=np.int64)
+    while chosen.shape[0] < most:
+        more = draw.integers(number, size=(most, num_variables))
+        chosen = np.concatenate([chosen, more])
+        _, first = np.unique(chosen, axis=0, return_index=True)
+        chosen = chosen[np.sort(first)][:most]
+    return chosen
+
+
+def _evaluate(function: Function, templates: Tensor, points: Tensor, batch_size: int) -> Tensor:
+    """Values at points given as positions among the templates, [k, N]."""
+    parts = []
+    with torch.no_grad():
+        for chunk in torch.split(points, batch_size):
+            values = function(templates[chunk])
+            if values.shape != chunk.shape[:1]:
+                raise NumericalError(
+                    f"the function gave shape {list(values.shape)} for a batch of {len(chunk)} "
+                    f"points; expected one number for each"
+                )
+            parts.append(values)
+    return torch.cat(parts)
+
+
+def _balanced(matrix: Tensor) -> Tensor:
+    """Scale rows, then columns, to a largest magnitude of 1, those of zeros apart."""
+    for dim in (1, 0):
+        top = matrix.abs().amax(dim=dim, keepdim=True) if matrix.numel() else matrix
+        matrix = matrix / torch.where(top == 0, torch.ones_like(top), top)
+    return matrix
+
+
+def _check_templates(templates: Tensor) -> None:
+    if templates.dim() != 2 or not templates.size(0):
+        raise OptionError(
+            f"templates have shape {list(templates.shape)}; expected [M, D] with M of at least 1"
+        )

@@ -1,0 +1,399 @@
+"""The tree tensor networks that product networks are (Appendix D.3).
+
+Contracting such a network gives the output of the product network (Proposition 10). Its leaves are
+copies of the feature vectors, above them weight matrices and delta-tensors, which have ones on
+their hyper-diagonal, layer by layer. As a tree it cannot reuse a hidden embedding: each is there
+once for every walk by which it takes part, so numbers of copies are numbers of walks, and networks
+are large. `network_size` predicts the size; `build_tensor_network` refuses what is over a limit.
+
+Node and leg names follow Equations (D.6) and (D.7), with vertices counted from 0 as everywhere in
+wis and copies from 1 as in the thesis. For directed graphs and edge types the neighbours are the
+incoming ones and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i)) (Appendix D.7.4).
+
+Contraction is left to opt_einsum. By default a delta-tensor becomes what it stands for, one index
+shared by all its legs; as an array it would have D_h^order entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import GraphFormatError, MissingDependencyError, OptionError
+from wis.theory.typed_graph import TypedGraph, check_size, check_target
+
+if TYPE_CHECKING:
+    from wis.theory.product_gnn import ProductGNN
+
+Kind = Literal["x", "W", "delta", "delta_out", "W_out"]
+
+MAX_NODES = 20_000
+MAX_DELTA_ENTRIES = 1 << 22
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """Numbers of nodes of a tensor network, exact.
+
+    Attributes:
+        num_features: Copies of feature vectors, the leaves: rho_L(V, V), or rho_L(V, {t}).
+        num_weights: Copies of weight matrices with W^(o): the sum of rho_l over l = 1 ... L, plus
+            1.
+        num_deltas: delta-tensors: the sum of rho_l over l = 0 ... L - 1, plus 1 for graph
+            prediction.
+    """
+
+    num_features: int
+    num_weights: int
+    num_deltas: int
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of all nodes."""
+        return self.num_features + self.num_weights + self.num_deltas
+
+    @property
+    def num_legs(self) -> int:
+        """Number of legs: it is a tree."""
+        return self.num_nodes - 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a tensor network.
+
+    Attributes:
+        kind: Feature vector, weight matrix, delta-tensor, or one of the two of the output layer.
+        layer: l, None for feature vectors and the output layer.
+        vertex: i, None for the output layer.
+        copy: gamma, from 1 on.
+        edge_type: Which W^(l,q) a weight matrix is a copy of.
+    """
+
+    kind: Kind
+    layer: int | None = None
+    vertex: int | None = None
+    copy: int = 1
+    edge_type: int = 0
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A leg between two nodes.
+
+    Attributes:
+        ends: The positions of its nodes in the list of nodes, and the mode at each, from 1 on.
+        weight: Its dimension, D_x or D_h.
+    """
+
+    ends: tuple[tuple[int, int], tuple[int, int]]
+    weight: int
+
+
+def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) -> NetworkSize:
+    """Size of the tensor network of a product network, without building it.
+
+    Args:
+        graph: The graph.
+        depth: Number L of layers.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+
+    Raises:
+        OptionError: The depth or the target is impossible.
+
+    Cost: O(depth · m) additions of Python integers.
+
+    References:
+        Appendix D.3.3.1: rho_L({i}, V) copies of x^(i), rho_{L-l+1}(V, V) of W^(l), and
+        rho_{L-l}({i}, V) delta-tensors for each vertex i and layer l; with {t} for vertex
+        prediction.
+    """
+    check_target(target, graph.num_nodes)
+    lengths = range(check_size("depth", depth) + 1)
+    walks = [sum(graph.walks_to(length, target)) for length in lengths]
+    return NetworkSize(walks[-1], sum(walks[1:]) + 1, sum(walks[:-1]) + (target is None))
+
+
+def build_tensor_network(
+    graph: TypedGraph,
+    depth: int,
+    *,
+    width: int,
+    in_dim: int,
+    target: int | None = None,
+    max_nodes: int = MAX_NODES,
+) -> TensorNetwork:
+    """The tensor network T(X) of graph prediction, or T^(t)(X) of prediction over a vertex.
+
+    Args:
+        graph: The graph.
+        depth: Number L of layers.
+        width: Width D_h, the weight of all legs that do not end at a feature vector.
+        in_dim: Number D_x of features, the weight of the others.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        max_nodes: The most nodes to build.
+
+    Returns:
+        The network; the arrays on its nodes come in with `TensorNetwork.contract`.
+
+    Raises:
+        OptionError: It would have more nodes than `max_nodes`, the graph has no vertices, or a size
+            or the target is impossible.
+
+    Cost: O(nodes), which is O(walks of length L).
+
+    References:
+        Equations (D.6) and (D.7), Appendix D.7.4.
+    """
+    if not graph.num_nodes:
+        raise OptionError("the graph has no vertices; expected at least one")
+    size = network_size(graph, depth, target=target)
+    if size.num_nodes > max_nodes:
+        raise OptionError(
+            f"the tensor network would have {size.num_nodes} nodes, more than max_nodes = "
+            f"{max_nodes}; take a smaller depth or graph, a target, or raise max_nodes"
+        )
+    build = _Builder(graph, depth, target, check_size("width", width), check_size("in_dim", in_dim))
+    return TensorNetwork(graph, depth, target, tuple(build.nodes), tuple(build.legs()))
+
+
+@dataclass(frozen=True, eq=False)
+class TensorNetwork:
+    """A tree tensor network as `build_tensor_network` makes it.
+
+    Attributes:
+        graph: The graph it was made for.
+        depth: Number L of layers.
+        target: Vertex t, None for graph prediction.
+        nodes: Its nodes, level by level from the leaves up.
+        legs: Its legs, whose ends are positions in `nodes`.
+    """
+
+    graph: TypedGraph
+    depth: int
+    target: int | None
+    nodes: tuple[Node, ...]
+    legs: tuple[Leg, ...]
+
+    @cached_property
+    def legs_of(self) -> list[list[int]]:
+        """For each node its legs in the order of their modes, as positions in `legs`."""
+        found: list[dict[int, int]] = [{} for _ in self.nodes]
+        for position, leg in enumerate(self.legs):
+            for node, mode in leg.ends:
+                found[node][mode] = position
+        return [[legs[mode] for mode in sorted(legs)] for legs in found]
+
+    def contract(
+        self, gnn: ProductGNN, x: Tensor, *, output: int = 0, explicit_deltas: bool = False
+    ) -> Tensor:
+        """Contract the network with the weights of a product network and features on its leaves.
+
+        Args:
+            gnn: The product network, of the same depth.
+            x: Float tensor of shape [n, in_dim].
+            output: Which row of W^(o).
+            explicit_deltas: Make each delta-tensor an array; refused beyond 2^22 entries.
+
+        Returns:
+            The output, a scalar tensor, to rounding that of `gnn` (Proposition 10).
+
+        Raises:
+            GraphFormatError: The network and `gnn` or `x` do not fit.
+            OptionError: A delta-tensor would have too many entries.
+            MissingDependencyError: opt_einsum is not installed.
+
+        References:
+            Proposition 10; Lemma 61 for what contraction with a delta-tensor does.
+        """
+        einsum = _opt_einsum()
+        self._check(gnn, x)
+        index = range(len(self.legs)) if explicit_deltas else self._merged_legs()
+        operands: list[Any] = []
+        for node, legs in zip(self.nodes, self.legs_of, strict=True):
+            if node.kind in ("delta", "delta_out") and not explicit_deltas:
+                continue
+            array = self._array(node, len(legs), gnn, x, output)
+            operands += [array, tuple(index[leg] for leg in legs)]
+        result: Tensor = einsum.contract(*operands, (), optimize="greedy")
+        return result
+
+    def to_networkx(self) -> Any:
+        """The network as a networkx graph.
+
+        Returns:
+            An undirected `networkx.Graph` whose nodes are positions in `nodes`, with the fields of
+            `Node` that are not None as attributes; its edges have ``weight`` and ``modes``, a text
+            with the mode of the leg at each end, such as ``4:1 9:2``.
+        """
+        import networkx as nx
+
+        network = nx.Graph(depth=self.depth)
+        for position, node in enumerate(self.nodes):
+            known = {name: value for name, value in vars(node).items() if value is not None}
+            network.add_node(position, **known)
+        for leg in self.legs:
+            (one, mode), (other, other_mode) = leg.ends
+            modes = f"{one}:{mode} {other}:{other_mode}"
+            network.add_edge(one, other, weight=leg.weight, modes=modes)
+        return network
+
+    def write_graphml(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write `to_networkx` as GraphML, whole or not at all.
+
+        Raises:
+            OutputExistsError: The file exists and `force` is false.
+            GraphFileError: It cannot be written.
+        """
+        import networkx as nx
+
+        from wis.io.atomic import atomic_write
+
+        with atomic_write(path, force=force) as file:
+            nx.write_graphml(self.to_networkx(), file)
+        return Path(path)
+
+    def _check(self, gnn: ProductGNN, x: Tensor) -> None:
+        expected = (self.graph.num_nodes, gnn.in_dim)
+        if x.shape != expected:
+            raise GraphFormatError(f"x has shape {list(x.shape)}; expected {list(expected)}")
+        weights = {leg.weight for leg in self.legs}
+        if gnn.depth != self.depth or weights != {gnn.in_dim, gnn.width}:
+            raise GraphFormatError(
+                f"the tensor network has depth {self.depth} and dimensions {sorted(weights)}; the "
+                f"product network has depth {gnn.depth}, in_dim {gnn.in_dim}, width {gnn.width}"
+            )
+        if self.graph.num_types > gnn.num_types:
+            raise GraphFormatError(
+                f"the graph has {self.graph.num_types} edge types; the product network was made "
+                f"for {gnn.num_types}"
+            )
+
+    def _merged_legs(self) -> list[int]:
+        """For each leg the index that it shares with the other legs of its delta-tensors."""
+        index = list(range(len(self.legs)))
+        # from the root down: a delta-tensor passes the index of its leg upwards on to the others
+        for position in reversed(range(len(self.nodes))):
+            if self.nodes[position].kind in ("delta", "delta_out"):
+                *below, above = self.legs_of[position]
+                for leg in below:
+                    index[leg] = index[above]
+        return index
+
+    def _array(self, node: Node, order: int, gnn: ProductGNN, x: Tensor, output: int) -> Tensor:
+        if node.kind == "x":
+            return x[node.vertex]
+        if node.kind == "W":
+            assert node.layer is not None
+            weight: Tensor = gnn.weights[node.layer - 1][node.edge_type]
+            return weight
+        if node.kind == "W_out":
+            return gnn.output[output]
+        if gnn.width**order > MAX_DELTA_ENTRIES:
+            raise OptionError(
+                f"a delta-tensor of order {order} and dimension {gnn.width} would have more than "
+                f"{MAX_DELTA_ENTRIES} entries; leave explicit_deltas out"
+            )
+        delta = torch.zeros((gnn.width,) * order, dtype=x.dtype)
+        delta[(torch.arange(gnn.width),) * order] = 1
+        return delta
+
+
+class _Builder:
+    """Nodes and legs of Equations (D.6) and (D.7)."""
+
+    def __init__(
+        self, graph: TypedGraph, depth: int, target: int | None, width: int, in_dim: int
+    ) -> None:
+        self.graph, self.depth, self.target = graph, depth, target
+        self.width, self.in_dim = width, in_dim
+        self.num_copies = [graph.walks_to(length, target) for length in range(depth + 1)]
+        self.nodes: list[Node] = []
+        self.position: dict[tuple[Kind, int, int, int], int] = {}
+        types = self._edge_types()
+        self._add_level("x", 0, depth)
+        for layer in range(1, depth + 1):
+            self._add_level("W", layer, depth - layer + 1, types)
+            self._add_level("delta", layer, depth - layer)
+        if target is None:
+            self.nodes.append(Node("delta_out"))
+        self.nodes.append(Node("W_out"))
+
+    def _add_level(
+        self,
+        kind: Kind,
+        layer: int,
+        length: int,
+        types: dict[tuple[int, int, int], int] | None = None,
+    ) -> None:
+        for vertex, number in enumerate(self.num_copies[length]):
+            for copy in range(1, number + 1):
+                self.position[kind, layer, vertex, copy] = len(self.nodes)
+                edge_type = types[layer, vertex, copy] if types else 0
+                self.nodes.append(Node(kind, layer or None, vertex, copy, edge_type))
+
+    def _edge_types(self) -> dict[tuple[int, int, int], int]:
+        """Type of each W^(l, j, gamma): that of the arc to the delta-tensor above it."""
+        return {(layer, j, copy): kind for layer, _, _, j, copy, _, kind in self._below_deltas()}
+
+    def _below_deltas(self) -> Iterator[tuple[int, int, int, int, int, int, int]]:
+        """(l, i, gamma, N(i)_j, phi_{l,i,j}(gamma), j, type) for each leg from delta to W.
+
+        phi_{l,i,j}(gamma) is gamma plus the copies of delta-tensors of smaller vertices that have
+        N(i)_j below them too.
+        """
+        n = self.graph.num_nodes
+        tails, heads = self.graph.arcs.tolist()
+        types = self.graph.types.tolist()
+        for layer in range(1, self.depth + 1):
+            copies = self.num_copies[self.depth - layer]
+            taken = [0] * n
+            for arc, (tail, head) in enumerate(zip(tails, heads, strict=True)):
+                mode = arc - int(self.graph.first_arc[head]) + 1
+                for copy in range(1, copies[head] + 1):
+                    yield layer, head, copy, tail, taken[tail] + copy, mode, types[arc]
+                taken[tail] += copies[head]
+
+    def legs(self) -> Iterator[Leg]:
+        at, degree = self.position, np.diff(self.graph.first_arc).tolist()
+        for vertex, number in enumerate(self.num_copies[self.depth]):
+            for copy in range(1, number + 1):
+                ends = (at["x", 0, vertex, copy], 1), (at["W", 1, vertex, copy], 2)
+                yield Leg(ends, self.in_dim)
+        for layer, i, copy, j, phi, mode, _ in self._below_deltas():
+            ends = (at["delta", layer, i, copy], mode), (at["W", layer, j, phi], 1)
+            yield Leg(ends, self.width)
+        for layer in range(1, self.depth):
+            for vertex, number in enumerate(self.num_copies[self.depth - layer]):
+                for copy in range(1, number + 1):
+                    below = at["delta", layer, vertex, copy], degree[vertex] + 1
+                    yield Leg((below, (at["W", layer + 1, vertex, copy], 2)), self.width)
+        yield from self._output_legs(degree)
+
+    def _output_legs(self, degree: list[int]) -> Iterator[Leg]:
+        top, n = len(self.nodes) - 1, self.graph.num_nodes
+        if self.target is not None:
+            below = self.position["delta", self.depth, self.target, 1], degree[self.target] + 1
+            yield Leg((below, (top, 2)), self.width)
+            return
+        for vertex in range(n):
+            below = self.position["delta", self.depth, vertex, 1], degree[vertex] + 1
+            yield Leg(((top - 1, vertex + 1), below), self.width)
+        yield Leg(((top - 1, n + 1), (top, 2)), self.width)
+
+
+def _opt_einsum() -> Any:
+    try:
+        import opt_einsum
+    except ImportError:
+        raise MissingDependencyError(
+            "contracting a tensor network needs opt_einsum: pip install 'wis-sparsify[theory]'"
+        ) from None
+    return opt_einsum

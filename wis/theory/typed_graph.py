@@ -1,0 +1,225 @@
+"""Graphs as the theory sees them: every vertex with a self-loop, every arc of one type.
+
+Appendix D.2 describes a graph by its arcs (j, i), along which messages go from j to i, and a map
+from arcs to types. An undirected graph (Section 5.2.1) is the case in which every arc has its
+reverse. What the data leave open is settled here:
+
+- Undirected is the default, as everywhere in wis: an arc without its reverse is given one, of the
+  same type; where both are there, each keeps its own type.
+- A self-loop keeps the type that the data give it. One that is missing has the only type of a graph
+  without edge types (Equation (5.2) treats it like any neighbour), and a type of its own in a graph
+  with them, which Section 5.3 calls distinguishing self-loops from other edges.
+- Repeats of an arc are one arc. Two arcs from j to i of different types are refused: the thesis'
+  map gives each arc one type.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.edge_types import EDGE_TYPE, types_of_arcs
+from wis.errors import GraphFormatError, OptionError
+from wis.graph import CanonicalGraph, canonical_graph
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+Ints = NDArray[np.int64]
+LOOP = "self-loop"
+ONLY = "edge"
+
+
+@dataclass(frozen=True, eq=False)
+class TypedGraph:
+    """Vertices, arcs with all self-loops, and the type of each arc.
+
+    Attributes:
+        num_nodes: Number n of vertices.
+        arcs: int64 tensor of shape [2, k], tails above heads, distinct, sorted by (head, tail): the
+            arcs into a vertex stand together, its neighbours N_in(i) ascending.
+        types: int64 tensor of shape [k], values in 0 ... num_types - 1.
+        type_names: What the types are called.
+        directed: Whether it was read as a directed graph; if not, every arc has its reverse.
+    """
+
+    num_nodes: int
+    arcs: Tensor
+    types: Tensor
+    type_names: tuple[str, ...]
+    directed: bool
+
+    @property
+    def num_types(self) -> int:
+        """Number Q of edge types, at least 1."""
+        return len(self.type_names)
+
+    @cached_property
+    def first_arc(self) -> Ints:
+        """int64 [n + 1]: the arcs into vertex i are those from first_arc[i] to first_arc[i + 1]."""
+        counts = np.bincount(self.arcs[1].numpy(), minlength=self.num_nodes)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @cached_property
+    def edge_index(self) -> Tensor:
+        """The arcs without self-loops, int64 [2, k - n], for functions that take a PyG graph."""
+        return self.arcs[:, self.arcs[0] != self.arcs[1]]
+
+    @cached_property
+    def in_neighbours(self) -> list[list[int]]:
+        """N_in(i) of each vertex, ascending, i among them; N(i) of an undirected graph."""
+        tails, first = self.arcs[0].tolist(), self.first_arc.tolist()
+        return [tails[start:stop] for start, stop in itertools.pairwise(first)]
+
+    @cached_property
+    def out_neighbours(self) -> list[list[int]]:
+        """N_out(i) of each vertex, ascending, i among them."""
+        found: list[list[int]] = [[] for _ in range(self.num_nodes)]
+        for tail, head in self.arcs.t().tolist():
+            found[tail].append(head)
+        return found
+
+    def walks_to(self, length: int, target: int | None) -> list[int]:
+        """Walks from each vertex to anywhere, or to a target: rho_l({i}, V) or rho_l({i}, {t}).
+
+        Args:
+            length: Number of steps, from 0 on.
+            target: Vertex t, None for all of V.
+
+        Returns:
+            n exact Python integers. Costs O(length · k) additions of Python integers.
+        """
+        counts = np.array([int(target in (None, i)) for i in range(self.num_nodes)], dtype=object)
+        if not self.num_nodes:
+            return []
+        by_tail = np.lexsort((self.arcs[1].numpy(), self.arcs[0].numpy()))
+        tails, heads = self.arcs.numpy()[:, by_tail]
+        first = np.searchsorted(tails, np.arange(self.num_nodes))
+        for _ in range(length):
+            counts = np.add.reduceat(counts[heads], first)
+        return [int(count) for count in counts]
+
+    def sum_over_in_neighbours(self, values: NDArray[Any]) -> NDArray[Any]:
+        """For each vertex the sum of a value of shape [n, ...] over its incoming neighbours."""
+        return np.add.reduceat(values[self.arcs[0].numpy()], self.first_arc[:-1], axis=0)
+
+    @classmethod
+    def from_any(
+        cls,
+        data: Data | HeteroData | Tensor | CanonicalGraph | TypedGraph,
+        num_nodes: int | None = None,
+        *,
+        directed: bool = False,
+    ) -> TypedGraph:
+        """Read a graph.
+
+        Args:
+            data: A PyG `Data` (types from an integer `edge_type`, if it has one), a `HeteroData`
+                (types are its edge types), an `edge_index`, a canonical graph, or a `TypedGraph`,
+                which comes back as it is.
+            num_nodes: Number of vertices, for a bare `edge_index` only.
+            directed: Take the arcs as they point.
+
+        Raises:
+            GraphFormatError: It is no graph, or an arc has two types.
+            OptionError: See `wis.graph.canonical_graph`; or `directed` contradicts a `TypedGraph`.
+
+        Cost: one sort of the arcs.
+        """
+        if isinstance(data, TypedGraph):
+            if directed and not data.directed:
+                raise OptionError("directed is for data; this TypedGraph was read as undirected")
+            return data
+        graph = canonical_graph(data, num_nodes, directed=directed)
+        if hasattr(data, "edge_types") or _has_edge_type(data):
+            types, names = types_of_arcs(data, graph)
+            arcs = torch.cat([part.cpu() for part in graph.arcs], dim=1) if graph.arcs else None
+            return cls._of_types(graph, arcs, types, names)
+        return cls._of_types(graph, graph.edges.cpu(), None, [ONLY])
+
+    @classmethod
+    def _of_types(
+        cls, graph: CanonicalGraph, arcs: Tensor | None, types: Tensor | None, names: list[str]
+    ) -> TypedGraph:
+        n = graph.num_nodes
+        given = torch.empty((2, 0), dtype=torch.int64) if arcs is None else arcs
+        kinds = torch.zeros(given.size(1), dtype=torch.int64) if types is None else types
+        keys, kind = _distinct(given[1].numpy() * n + given[0].numpy(), kinds.numpy(), n, names)
+        if not graph.directed:
+            keys, kind = _with(keys, kind, keys % max(n, 1) * n + keys // max(n, 1), kind)
+        loops = np.arange(n, dtype=np.int64) * (n + 1)
+        loop_type, known = 0, list(names)
+        if types is not None and not np.isin(loops, keys).all():
+            loop_type, known = len(names), [*names, LOOP]
+        keys, kind = _with(keys, kind, loops, np.full(n, loop_type, dtype=np.int64))
+        pairs = np.stack([keys % max(n, 1), keys // max(n, 1)])
+        return cls(n, torch.from_numpy(pairs), torch.from_numpy(kind), tuple(known), graph.directed)
+
+
+def check_members(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> list[int]:
+    """Ids of distinct vertices, ascending.
+
+    Raises:
+        OptionError: They are none, or one is given twice.
+    """
+    from wis.walks import checked_vertices
+
+    return sorted(checked_vertices(name, given, num_nodes).tolist())
+
+
+def check_target(target: int | None, num_nodes: int) -> int | None:
+    """A vertex id, or None for graph prediction.
+
+    Raises:
+        OptionError: It is no vertex.
+    """
+    from wis.walks import checked_vertex
+
+    return None if target is None else checked_vertex("target", target, num_nodes)
+
+
+def check_size(name: str, value: Any) -> int:
+    """A depth, width or dimension: an integer of at least 1.
+
+    Raises:
+        OptionError: It is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise OptionError(f"{name} is {value!r}; expected an integer of at least 1")
+    return int(value)
+
+
+def _has_edge_type(data: Any) -> bool:
+    return hasattr(data, "edge_stores") and data.get(EDGE_TYPE) is not None
+
+
+def _distinct(keys: Ints, kinds: Ints, n: int, names: list[str]) -> tuple[Ints, Ints]:
+    """Each arc once, sorted, with its type."""
+    order = np.lexsort((kinds, keys))
+    keys, kinds = keys[order], kinds[order]
+    again = keys[1:] == keys[:-1]
+    torn = np.flatnonzero(again & (kinds[1:] != kinds[:-1]))
+    if torn.size:
+        at = torn[0]
+        raise GraphFormatError(
+            f"the arc from {keys[at] % n} to {keys[at] // n} has the types {names[kinds[at]]} and "
+            f"{names[kinds[at + 1]]}; Appendix D.2 gives each arc one type: merge or drop one"
+        )
+    first = np.concatenate([[True], ~again]) if keys.size else np.zeros(0, dtype=bool)
+    return keys[first], kinds[first]
+
+
+def _with(keys: Ints, kinds: Ints, more: Ints, more_kinds: Ints) -> tuple[Ints, Ints]:
+    """Add the arcs that are not there yet; sorted."""
+    new = ~np.isin(more, keys)
+    keys, kinds = np.concatenate([keys, more[new]]), np.concatenate([kinds, more_kinds[new]])
+    order = np.argsort(keys)
+    return keys[order], kinds[order]

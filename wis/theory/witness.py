@@ -1,0 +1,181 @@
+"""Weights and template vectors with which the proof of Theorem 8 attains its lower bound.
+
+For an admissible subset C of the boundary with P walks from it, and D the smaller of width and
+number of features, the proof makes the network compute a power of an inner product: with the
+variables of I' set to one vector, those of J' to another and all others to ones, the output is
+<z, z'>^P times a positive function of z and one of z'. For z from a set of C(D + P - 1, P) vectors
+the table of these values has full rank (Lemmas 54, 55 and 57). Polynomials that do not vanish
+somewhere vanish almost nowhere (Lemma 59), so almost all weights do as well.
+
+Everything here is a matter of integers, so ranks are exact; entries are powers of a number gamma,
+and are taken modulo a prime, of which gamma = 7 is a primitive root.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.theory.admissible import AdmissibleSubset
+from wis.theory.generic_rank import PRIME, Ints, evaluate_modulo
+from wis.theory.product_gnn import ProductGNN
+from wis.theory.typed_graph import TypedGraph, check_size
+
+GAMMA = 7
+MAX_TEMPLATES = 1000
+
+
+def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
+    """The matrix Z of Lemma 57: a row gamma^q for every way to write P as a sum q of D terms.
+
+    Args:
+        dim: D, the smaller of width and number of features.
+        power: P, the number of walks from the admissible subset.
+        gamma: The base.
+
+    Returns:
+        Residues modulo 2^31 - 1, of shape [C(D + P - 1, P), D].
+
+    Raises:
+        OptionError: There would be more than 1,000 rows.
+
+    References:
+        Lemma 57.
+    """
+    number = math.comb(dim + power - 1, power)
+    if number > MAX_TEMPLATES:
+        raise OptionError(
+            f"Lemma 57 takes {number} template vectors for D = {dim} and P = {power}, more than "
+            f"{MAX_TEMPLATES}; take a smaller width, in_dim or depth"
+        )
+    rows = [[pow(gamma, q, PRIME) for q in parts] for parts in compositions(power, dim)]
+    return np.array(rows, dtype=np.int64)
+
+
+def compositions(total: int, num_parts: int) -> Iterator[tuple[int, ...]]:
+    """All ways to write a number as an ordered sum of so many terms from 0 on."""
+    for bars in itertools.combinations(range(total + num_parts - 1), num_parts - 1):
+        marks = (-1, *bars, total + num_parts - 1)
+        yield tuple(later - one - 1 for one, later in itertools.pairwise(marks))
+
+
+def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], Ints]:
+    """The weights of the proof of Theorem 8, the same for all edge types.
+
+    Args:
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features.
+
+    Returns:
+        For each layer an integer matrix, and W^(o): a padded identity, then for L >= 2 a first row
+        of ones, then only a one in the corner; and the sum of all entries for L = 1, the first
+        entry else.
+
+    References:
+        Appendix D.7.3.1, Lemma 54.
+    """
+    check_size("depth", depth)
+    first = np.eye(check_size("width", width), check_size("in_dim", in_dim), dtype=np.int64)
+    weights = [first]
+    for layer in range(2, depth + 1):
+        weight = np.zeros((width, width), dtype=np.int64)
+        weight[0, : width if layer == 2 else 1] = 1
+        weights.append(weight)
+    output = np.ones(width, dtype=np.int64)
+    output[1:] = int(depth == 1)
+    return weights, output
+
+
+def set_witness_weights(gnn: ProductGNN) -> ProductGNN:
+    """Give a product network the weights of the proof of Theorem 8.
+
+    Args:
+        gnn: The network; every output and edge type gets the same.
+
+    Returns:
+        The network itself.
+
+    References:
+        Appendix D.7.3.1; Appendix D.7.5 for edge types.
+    """
+    weights, output = witness_weights(gnn.depth, gnn.width, gnn.in_dim)
+    with torch.no_grad():
+        for parameter, weight in zip(gnn.weights, weights, strict=True):
+            parameter.copy_(torch.from_numpy(weight))
+        gnn.output.copy_(torch.from_numpy(output))
+    return gnn
+
+
+def witness_matrix(
+    graph: TypedGraph,
+    admissible: AdmissibleSubset,
+    depth: int,
+    width: int,
+    *,
+    in_dim: int,
+    power: int,
+    target: int | None = None,
+) -> Ints:
+    """The part U of the matricized grid tensor whose rank proves Theorem 8 for L >= 2.
+
+    Args:
+        graph: The graph.
+        admissible: The admissible subset C with its I' and J'.
+        depth: Number L of layers, at least 2.
+        width: Width D_h.
+        in_dim: Number D_x of features.
+        power: Number of walks from C, as in `LowerBound.num_walks`.
+        target: Vertex t for vertex prediction.
+
+    Returns:
+        Residues modulo 2^31 - 1 of shape [M, M], M = C(D + P - 1, P). Its rank is M unless the
+        prime happens to divide a determinant.
+
+    Raises:
+        OptionError: The depth is 1, or M is more than 1,000.
+
+    Cost: M² evaluations of the network.
+
+    References:
+        Lemmas 54 and 55; Appendix D.7.5 for directed graphs and edge types.
+    """
+    if check_size("depth", depth) < 2:
+        raise OptionError("depth is 1; this matrix belongs to depths from 2 on")
+    dim = min(width, in_dim)
+    templates = np.zeros((math.comb(dim + power - 1, power), in_dim), dtype=np.int64)
+    templates[:, :dim] = witness_templates(dim, power)
+    weights, output = witness_weights(depth, width, in_dim)
+    typed = [np.broadcast_to(weight, (graph.num_types, *weight.shape)) for weight in weights]
+    number = len(templates)
+    rows = []
+    for row in range(number):
+        x = np.ones((number, graph.num_nodes, in_dim), dtype=np.int64)
+        x[:, list(admissible.inner)] = templates[row]
+        x[:, list(admissible.outer)] = templates[:, None]
+        rows.append(evaluate_modulo(graph, typed, output, x, target))
+    return np.stack(rows)
+
+
+def templates_as_tensor(templates: Ints, in_dim: int) -> Tensor:
+    """Template vectors for a grid: those of Lemma 57, padded with zeros, and the all-ones vector.
+
+    Args:
+        templates: Of shape [M, D], small enough to be exact in float64.
+        in_dim: Number D_x of features, at least D.
+
+    Returns:
+        float64 tensor of shape [M + 1, in_dim].
+
+    References:
+        Lemma 54.
+    """
+    padded = torch.zeros(len(templates), in_dim, dtype=torch.float64)
+    padded[:, : templates.shape[1]] = torch.from_numpy(templates)
+    return torch.cat([padded, torch.ones(1, in_dim, dtype=torch.float64)])
