@@ -19,7 +19,7 @@ COMMANDS = [
 
 
 def test_the_readme_shows_code():
-    assert len(PYTHON) == 5
+    assert len(PYTHON) == 6
     assert len(COMMANDS) >= 6
 
 
