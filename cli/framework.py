@@ -24,9 +24,7 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""
-        with formatter.section("Examples" if len(self.examples) > 1 else "Example"):
-            for example in self.examples:
-                formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        _write_examples(self.examples, formatter)
 
 
 class Group(click.Group):
@@ -35,3 +33,21 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+
+class CommandGroup(Group):
+    """A command that has commands of its own; `examples` as for `Command`."""
+
+    def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the commands."""
+        _write_examples(self.examples, formatter)
+
+
+def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
+    with formatter.section("Examples" if len(examples) > 1 else "Example"):
+        for example in examples:
+            formatter.write(f"{'':{formatter.current_indent}}{example}\n")

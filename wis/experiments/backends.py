@@ -1,0 +1,229 @@
+"""Where jobs run: in this process, in processes of this machine, or on a cluster that is there.
+
+joblib carries the jobs to processes (its back end loky), to Dask and to Ray; submitit carries them
+to Slurm. Each is imported when it is asked for. Nothing here schedules anything.
+
+A worker process that dies takes its job along. On this machine joblib then gives all up, so what it
+had begun is tried again, each job in a process of its own, and one that dies again is reported as
+failed. Dask and Ray give the jobs of a lost worker to others; Slurm requeues by its own rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from wis.errors import MissingDependencyError, OptionError
+from wis.experiments.jobs import Job, Worker, do_job, failed
+
+Outcomes = tuple[Job, list[Any]]
+Name = Literal["local", "dask", "ray", "slurm"]
+NAMES: tuple[str, ...] = get_args(Name)
+EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where to run jobs.
+
+    Attributes:
+        name: ``"local"``, ``"dask"``, ``"ray"`` or ``"slurm"``.
+        jobs: How many at a time: processes of this machine, or as many as Slurm may run at once;
+            Dask and Ray use what the cluster has, and this many jobs are handed over at a time.
+        address: Of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head; for Slurm
+            ``local`` makes submitit run its jobs on this machine.
+        threads: Threads of each job.
+        folder: Where submitit keeps its files; shared by all machines.
+    """
+
+    name: str = "local"
+    jobs: int = 1
+    address: str | None = None
+    threads: int = 1
+    folder: Path = Path("wis-slurm")
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise OptionError(f"backend is {self.name!r}; expected one of {', '.join(NAMES)}")
+        for what, value in (("jobs", self.jobs), ("threads", self.threads)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise OptionError(f"{what} is {value!r}; expected an integer of at least 1")
+
+    def stream(self, jobs: Iterable[Job], work: Worker = do_job) -> Iterator[Outcomes]:
+        """Do all jobs; each comes back when it is done, in any order.
+
+        Args:
+            jobs: The jobs, taken one by one as there is room for them, perhaps by another thread.
+            work: What to do with each; anything else than `do_job` is for tests.
+
+        Raises:
+            MissingDependencyError: A package for this back end is not installed.
+            OptionError: The cluster cannot be reached.
+        """
+        streams: dict[str, Callable[[Backend, Iterable[Job], Worker], Iterator[Outcomes]]] = {
+            "local": _local,
+            "dask": _dask,
+            "ray": _ray,
+            "slurm": _slurm,
+        }
+        return streams[self.name](self, jobs, work)
+
+    def check(self) -> None:
+        """Find out, before anything is computed, whether the packages are installed.
+
+        Raises:
+            MissingDependencyError: One is not.
+        """
+        needs = {"dask": ["joblib", "distributed"], "ray": ["joblib", "ray"], "slurm": ["submitit"]}
+        for module in needs.get(self.name, ["joblib"] if self.jobs > 1 else []):
+            _imported(module)
+
+
+def _imported(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        extra = EXTRAS[module]
+        raise MissingDependencyError(
+            f"this needs the package {module}: pip install 'wis-sparsify[{extra}]'"
+        ) from None
+
+
+def _call(work: Worker, job: Job) -> Outcomes:
+    return job, work(job)
+
+
+def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    if backend.jobs == 1:
+        for job in jobs:
+            yield _call(work, job)
+        return
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    remaining = iter(jobs)
+    while True:
+        begun: dict[int, Job] = {}
+        try:
+            for job, outcomes in _processes(backend, _noted(remaining, begun), work):
+                _forget(begun, job)
+                yield job, outcomes
+            return
+        except TerminatedWorkerError:
+            for job in begun.values():
+                yield _alone(backend, job, work)
+
+
+def _noted(jobs: Iterator[Job], begun: dict[int, Job]) -> Iterator[Job]:
+    for number, job in enumerate(jobs):
+        begun[number] = job
+        yield job
+
+
+def _forget(begun: dict[int, Job], job: Job) -> None:
+    for number, other in list(begun.items()):
+        if other.keys == job.keys:
+            del begun[number]
+            return
+
+
+def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    joblib = _imported("joblib")
+    with joblib.parallel_config("loky", inner_max_num_threads=backend.threads):
+        parallel = joblib.Parallel(
+            n_jobs=backend.jobs,
+            return_as="generator_unordered",
+            batch_size=1,
+            pre_dispatch="n_jobs",
+        )
+        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+
+
+def _alone(backend: Backend, job: Job, work: Worker) -> Outcomes:
+    """A job that may have killed its process, in a process that nothing else depends on."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(max_workers=1) as pool:
+        try:
+            return job, pool.submit(work, job).result()
+        except BrokenProcessPool:
+            return job, failed(job, "the process died twice, perhaps for lack of memory")
+
+
+def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    joblib, distributed = _imported("joblib"), _imported("distributed")
+    if backend.address is None:
+        raise OptionError("the back end dask needs --scheduler-address, such as tcp://HOST:8786")
+    try:
+        client = distributed.Client(backend.address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            f"Dask's scheduler at {backend.address} cannot be reached: {error}; start one with "
+            "`dask scheduler`, and workers with `dask worker ADDRESS`"
+        ) from None
+    with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
+        yield from _through_joblib(joblib, backend, jobs, work)
+
+
+def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    joblib, ray = _imported("joblib"), _imported("ray")
+    register = importlib.import_module("ray.util.joblib").register_ray
+    started_here = not ray.is_initialized()
+    if started_here:
+        try:
+            ray.init(address=backend.address or "auto", logging_level="warning")
+        except ConnectionError as error:
+            raise OptionError(
+                f"no Ray cluster at {backend.address or 'auto'}: {str(error).splitlines()[0]}; "
+                "start one with `ray start --head`"
+            ) from None
+    try:
+        register()
+        with joblib.parallel_config("ray"):
+            yield from _through_joblib(joblib, backend, jobs, work)
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _through_joblib(
+    joblib: Any, backend: Backend, jobs: Iterable[Job], work: Worker
+) -> Iterator[Outcomes]:
+    parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
+    yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+
+
+def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    submitit = _imported("submitit")
+    cluster = "local" if backend.address == "local" else "slurm"
+    try:
+        executor = submitit.AutoExecutor(folder=str(backend.folder), cluster=cluster)
+    except RuntimeError as error:
+        raise OptionError(f"Slurm cannot be used here: {error}") from None
+    executor.update_parameters(name="wis", cpus_per_task=backend.threads, timeout_min=24 * 60)
+    waiting: dict[Any, Job] = {}
+    source = iter(jobs)
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: [task.cancel() for task in waiting])
+        while True:
+            for job in source:
+                waiting[executor.submit(work, job)] = job
+                if len(waiting) >= backend.jobs:
+                    break
+            if not waiting:
+                return
+            task = next(iter(submitit.helpers.as_completed(list(waiting), poll_frequency=0.5)))
+            job = waiting.pop(task)
+            yield job, _result(task, job)
+
+
+def _result(task: Any, job: Job) -> list[Any]:
+    try:
+        return list(task.result())
+    except Exception as error:  # submitit's own errors, for a job that was killed or ran too long
+        return failed(job, f"Slurm: {type(error).__name__}: {str(error).splitlines()[0]}")
