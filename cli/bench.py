@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .bench_results import export, plot, report, table
 from .framework import Command, CommandGroup
 from .graphs import complete_dataset, data_root_option
 from .listings import json_option
@@ -23,7 +24,11 @@ DEFAULT_RESULTS = "runs.jsonl"
 
 @click.group(
     cls=CommandGroup,
-    examples=["wis bench list", "wis bench run smoke_accuracy"],
+    examples=[
+        "wis bench list",
+        "wis bench run smoke_accuracy --results smoke.jsonl",
+        "wis bench table smoke.jsonl",
+    ],
 )
 def bench() -> None:
     """Compare methods by the accuracy that networks reach on what they leave.
@@ -310,3 +315,7 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+for command in (table, plot, report, export):
+    bench.add_command(command)

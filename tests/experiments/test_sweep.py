@@ -286,12 +286,12 @@ def test_a_graph_without_masks_gets_a_split_and_one_without_labels_a_clear_line(
 def test_devices_are_given_to_jobs_in_turn_and_are_no_part_of_a_row_s_key(toy_file, tmp_path):
     seen = []
 
-    def watch(self, jobs, work=None):
-        for job in jobs:
+    def watch(self, handed_over, work=None):
+        for job in handed_over:
             seen.append(job.device)
             yield job, jobs.do_job(replace(job, device="cpu"))
 
-        recipe = toy_recipe(toy_file, methods="random", seeds="1", remove="20,40,60")
+    recipe = toy_recipe(toy_file, methods="random", seeds="1", remove="20,40,60")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Backend, "stream", watch)

@@ -113,8 +113,7 @@ def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
                 yield job, outcomes
             return
         except TerminatedWorkerError:
-            for job in begun.values():
-                yield _alone(backend, job, work)
+            yield from _one_by_one(list(begun.values()), work)
 
 
 def _noted(jobs: Iterator[Job], begun: dict[int, Job]) -> Iterator[Job]:
@@ -142,17 +141,22 @@ def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[
         yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
 
 
-def _alone(backend: Backend, job: Job, work: Worker) -> Outcomes:
-    """A job that may have killed its process, in a process that nothing else depends on."""
+def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
+    """Jobs one of which has killed its process: each with a process to itself while it lasts."""
     from concurrent.futures.process import BrokenProcessPool
 
     from joblib.externals.loky import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(max_workers=1) as pool:
+    pool = None
+    for job in jobs:
+        pool = pool or ProcessPoolExecutor(max_workers=1)
         try:
-            return job, pool.submit(work, job).result()
+            yield job, pool.submit(work, job).result()
         except BrokenProcessPool:
-            return job, failed(job, "the process died twice, perhaps for lack of memory")
+            pool = None
+            yield job, failed(job, "its process died twice, perhaps for lack of memory")
+    if pool is not None:
+        pool.shutdown()
 
 
 def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
