@@ -31,7 +31,7 @@ DEFAULT_RESULTS = "runs.jsonl"
     ],
 )
 def bench() -> None:
-    """Compare methods by the accuracy that networks reach on what they leave.
+    """Compare methods by the accuracy of networks.
 
     A sweep writes one row for each finished run to a file, which the other commands turn into
     tables, figures and a report.
@@ -67,7 +67,7 @@ def list_recipes(as_json: bool) -> None:
 @bench.command(
     cls=Command,
     examples=[
-        "wis bench run smoke_accuracy --jobs 2 --results smoke.jsonl",
+        "wis bench run smoke_accuracy --results smoke.jsonl",
         "wis bench run --dataset digits --models gcn --methods wis,random --remove 0:100:50 "
         "--epochs 3",
     ],

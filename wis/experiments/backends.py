@@ -1,7 +1,9 @@
 """Where jobs run: in this process, in processes of this machine, or on a cluster that is there.
 
-joblib carries the jobs to processes (its back end loky), to Dask and to Ray; submitit carries them
-to Slurm. Each is imported when it is asked for. Nothing here schedules anything.
+joblib carries the jobs to processes (its back end loky) and to Dask, submitit to Slurm. For Ray
+there is a back end of joblib too, but it hands nothing back before all is done, and every run is to
+be saved when it is finished; so Ray gets the jobs as tasks of its own. Each package is imported
+when it is asked for. Nothing here schedules anything.
 
 A worker process that dies takes its job along. On this machine joblib then gives all up, so what it
 had begun is tried again, each job in a process of its own, and one that dies again is reported as
@@ -10,10 +12,10 @@ failed. Dask and Ray give the jobs of a lost worker to others; Slurm requeues by
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,6 +25,8 @@ from wis.experiments.jobs import Job, Worker, do_job, failed
 Outcomes = tuple[Job, list[Any]]
 Name = Literal["local", "dask", "ray", "slurm"]
 NAMES: tuple[str, ...] = get_args(Name)
+CONNECT_S = 15.0
+POLL_S = 0.5
 EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
 
 
@@ -32,8 +36,8 @@ class Backend:
 
     Attributes:
         name: ``"local"``, ``"dask"``, ``"ray"`` or ``"slurm"``.
-        jobs: How many at a time: processes of this machine, or as many as Slurm may run at once;
-            Dask and Ray use what the cluster has, and this many jobs are handed over at a time.
+        jobs: How many at a time: processes of this machine, or jobs in Slurm's queue. Dask and Ray
+            take as many as the cluster has room for.
         address: Of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head; for Slurm
             ``local`` makes submitit run its jobs on this machine.
         threads: Threads of each job.
@@ -78,7 +82,7 @@ class Backend:
         Raises:
             MissingDependencyError: One is not.
         """
-        needs = {"dask": ["joblib", "distributed"], "ray": ["joblib", "ray"], "slurm": ["submitit"]}
+        needs = {"dask": ["joblib", "distributed"], "ray": ["ray"], "slurm": ["submitit"]}
         for module in needs.get(self.name, ["joblib"] if self.jobs > 1 else []):
             _imported(module)
 
@@ -164,19 +168,19 @@ def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outco
     if backend.address is None:
         raise OptionError("the back end dask needs --scheduler-address, such as tcp://HOST:8786")
     try:
-        client = distributed.Client(backend.address, timeout="10s", set_as_default=False)
+        client = distributed.Client(backend.address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise OptionError(
             f"Dask's scheduler at {backend.address} cannot be reached: {error}; start one with "
             "`dask scheduler`, and workers with `dask worker ADDRESS`"
         ) from None
     with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
-        yield from _through_joblib(joblib, backend, jobs, work)
+        parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
+        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
 
 
 def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
-    joblib, ray = _imported("joblib"), _imported("ray")
-    register = importlib.import_module("ray.util.joblib").register_ray
+    ray = _imported("ray")
     started_here = not ray.is_initialized()
     if started_here:
         try:
@@ -187,19 +191,40 @@ def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcom
                 "start one with `ray start --head`"
             ) from None
     try:
-        register()
-        with joblib.parallel_config("ray"):
-            yield from _through_joblib(joblib, backend, jobs, work)
+        task = ray.remote(num_cpus=backend.threads, max_retries=2)(work)
+        at_a_time = max(backend.jobs, 2 * int(ray.cluster_resources().get("CPU", 1)))
+        submit = _Submitter(task.remote, lambda tasks: ray.wait(tasks)[0][0], at_a_time)
+        for future, job in submit.stream(jobs):
+            try:
+                yield job, ray.get(future)
+            except ray.exceptions.RayError as error:
+                yield job, failed(job, f"Ray: {' '.join(str(error).split())}")
     finally:
         if started_here:
             ray.shutdown()
 
 
-def _through_joblib(
-    joblib: Any, backend: Backend, jobs: Iterable[Job], work: Worker
-) -> Iterator[Outcomes]:
-    parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
-    yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+@dataclass(frozen=True)
+class _Submitter:
+    """Jobs for a cluster that gives back futures: so many at a time, each back when it is done."""
+
+    submit: Callable[[Job], Any]
+    wait_for_one: Callable[[list[Any]], Any]
+    at_a_time: int
+
+    def stream(self, jobs: Iterable[Job]) -> Iterator[tuple[Any, Job]]:
+        """Futures that are done, with their jobs."""
+        waiting: dict[Any, Job] = {}
+        for job in jobs:
+            waiting[self.submit(job)] = job
+            if len(waiting) >= self.at_a_time:
+                yield self._next(waiting)
+        while waiting:
+            yield self._next(waiting)
+
+    def _next(self, waiting: dict[Any, Job]) -> tuple[Any, Job]:
+        future = self.wait_for_one(list(waiting))
+        return future, waiting.pop(future)
 
 
 def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
@@ -210,20 +235,13 @@ def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
     except RuntimeError as error:
         raise OptionError(f"Slurm cannot be used here: {error}") from None
     executor.update_parameters(name="wis", cpus_per_task=backend.threads, timeout_min=24 * 60)
-    waiting: dict[Any, Job] = {}
-    source = iter(jobs)
-    with contextlib.ExitStack() as stack:
-        stack.callback(lambda: [task.cancel() for task in waiting])
-        while True:
-            for job in source:
-                waiting[executor.submit(work, job)] = job
-                if len(waiting) >= backend.jobs:
-                    break
-            if not waiting:
-                return
-            task = next(iter(submitit.helpers.as_completed(list(waiting), poll_frequency=0.5)))
-            job = waiting.pop(task)
-            yield job, _result(task, job)
+
+    def wait_for_one(tasks: list[Any]) -> Any:
+        return next(iter(submitit.helpers.as_completed(tasks, poll_frequency=POLL_S)))
+
+    submit = _Submitter(partial(executor.submit, work), wait_for_one, backend.jobs)
+    for task, job in submit.stream(jobs):
+        yield job, _result(task, job)
 
 
 def _result(task: Any, job: Job) -> list[Any]:

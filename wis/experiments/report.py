@@ -35,7 +35,8 @@ h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top:
 p.about { color: #555; margin-top: .2rem; }
 img { max-width: 100%; height: auto; }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; margin-bottom: 1.2rem; font-variant-numeric: tabular-nums; font-size: .9rem; }
+table { border-collapse: collapse; margin-bottom: 1.2rem;
+        font-variant-numeric: tabular-nums; font-size: .9rem; }
 caption { text-align: left; color: #555; padding-bottom: .4rem; }
 th, td { padding: .15rem .7rem; text-align: right; white-space: nowrap; }
 thead th { border-bottom: 2px solid #999; } tbody tr:nth-child(even) { background: #f4f5f7; }

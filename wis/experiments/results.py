@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wis.errors import GraphFileError, ResultsError
+from wis.io.atomic import check_writable
 
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
@@ -106,6 +107,7 @@ class ResultsFile:
     def _write(self, choose: Callable[[], list[Row]]) -> list[Row]:
         from filelock import FileLock
 
+        check_writable(self.path, force=True)
         try:
             with FileLock(f"{self.path}.lock"), self.path.open("a+b") as file:
                 self._read(file)
@@ -113,9 +115,9 @@ class ResultsFile:
                 chosen = choose()
                 if chosen:
                     self._append(file, _as_one(chosen))
+        except GraphFileError:
+            raise
         except OSError as error:
-            if isinstance(error, GraphFileError):
-                raise
             raise GraphFileError(f"{self.path}: cannot be written: {error.strerror}") from None
         return chosen
 
