@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 
 import pytest
@@ -49,6 +50,7 @@ def test_every_smoke_recipe_dry_runs(name, tmp_path):
 
 
 @pytest.mark.data
+@pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
 @pytest.mark.parametrize("name", [n for n in THESIS if "cora" in n or "chameleon" in n])
 def test_recipes_of_the_thesis_dry_run(name, tmp_path):
     recipe = read_recipe(RECIPES[name])

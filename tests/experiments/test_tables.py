@@ -120,6 +120,13 @@ def test_two_rows_for_one_place_are_refused():
         panels_of(rows)
 
 
+def test_a_method_that_was_called_otherwise_before_keeps_one_line():
+    later = made_row("WIS of old", 75.0, 0, 0.6, method="1-WIS")
+    (panel,) = panels_of([*two_methods(), later])
+    assert panel.labels == ["1-WIS", "random"]
+    assert panel.accuracies("1-WIS", 75) == {0: pytest.approx(60)}
+
+
 def test_results_without_a_finished_row_say_so():
     with pytest.raises(ResultsError, match="none of 1 rows is finished"):
         panels_of([made_row("1-WIS", 0.0, 0, None)])

@@ -187,14 +187,17 @@ def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
 
 
 def _by_place(rows: Sequence[Row]) -> dict[str, dict[float, dict[int, Row]]]:
+    """By label, percentage and seed; a method has the label of the first row with its options."""
+    labels: dict[str, str] = {}
     placed: dict[str, dict[float, dict[int, Row]]] = {}
     for row in rows:
-        cell = placed.setdefault(row["label"], {}).setdefault(row["percent_removed"], {})
+        label = labels.setdefault(content_hash([row["method"], row["options"]]), row["label"])
+        cell = placed.setdefault(label, {}).setdefault(row["percent_removed"], {})
         if row["seed"] in cell:
             raise ResultsError(
-                f"two rows are {row['label']!r} at {row['percent_removed']:g} % with seed "
-                f"{row['seed']} on {row['dataset']}, with different options; choose by --recipe, "
-                "or give the methods different labels"
+                f"two rows are {label!r} at {row['percent_removed']:g} % with seed {row['seed']} "
+                f"on {row['dataset']}, with different options; choose by --recipe, or give the "
+                "methods different labels"
             )
         cell[row["seed"]] = row
     return placed
