@@ -166,3 +166,28 @@ def test_a_cluster_that_is_not_there_is_one_clear_line(
 def test_an_impossible_back_end_says_what_is_possible(settings, words):
     with pytest.raises(OptionError, match=words):
         Backend(**settings)
+
+
+ORPHAN = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", '''
+import os, sys, time
+from wis.experiments.backends import _end_with
+_end_with(os.getppid())
+print("watching", flush=True)
+time.sleep(600)
+'''], stdout=sys.stdout)
+time.sleep(600)
+"""
+
+
+def test_a_worker_ends_soon_after_the_process_that_started_it_was_killed():
+    parent = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "watching\n"
+    parent.send_signal(signal.SIGKILL)
+    start = time.monotonic()
+    assert parent.stdout.read() == ""  # comes back when the child, which holds the pipe too, ends
+    assert time.monotonic() - start < 60
+    parent.stdout.close()
+    parent.wait()

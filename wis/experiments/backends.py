@@ -12,7 +12,11 @@ failed. Dask and Ray give the jobs of a lost worker to others; Slurm requeues by
 
 from __future__ import annotations
 
+import functools
 import importlib
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -97,8 +101,23 @@ def _imported(module: str) -> Any:
         ) from None
 
 
-def _call(work: Worker, job: Job) -> Outcomes:
+def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:
+    if parent is not None:
+        _end_with(parent)
     return job, work(job)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """Let this worker end within seconds of the process that started it, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True, name="wis-end-with-parent").start()
 
 
 def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
@@ -142,7 +161,7 @@ def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[
             batch_size=1,
             pre_dispatch="n_jobs",
         )
-        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+        yield from parallel(joblib.delayed(_call)(work, job, os.getpid()) for job in jobs)
 
 
 def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
