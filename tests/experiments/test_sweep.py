@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from backend_cases import die
 from sweep_cases import COSTS, same_rows, toy_graph, toy_recipe
 
 import wis
 from wis.errors import GraphFormatError, OptionError, UnknownNameError
 from wis.experiments import Backend, RunOptions, jobs, read_results, run_sweep
+from wis.experiments.orders import OrderSpec
 from wis.experiments.source import Source, _loaded
 from wis.training import TrainConfig, train_many
 
@@ -187,23 +188,11 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
     assert (status.done, status.failed, status.new) == (6, 0, 2)
 
 
-def die(job):
-    """A worker that is killed by a certain job, as by a lack of memory."""
-    if isinstance(job, jobs.TrainJob) and job.runs[0].num_removed == 7:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return jobs.do_job(job)
-
-
-def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done(toy_file, tmp_path):
-    source = Source(str(toy_file))
-    config = TrainConfig(max_epochs=2, width=4)
-    order = wis.removal_order(source.load())
-    work = [
-        jobs.TrainJob(source, source.digest(), config, (jobs.Run(str(k), 0, k, order),))
-        for k in range(5, 11)
-    ]
+def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done():
+    specs = [OrderSpec("random", {}, None, str(k)) for k in range(5, 11)]
+    work = [jobs.OrderJob(Source("karate"), "", spec, {}) for spec in specs]
     done = list(Backend(jobs=2).stream(iter(work), die))
-    outcomes: dict[str, jobs.Outcome] = {part.key: part for _, parts in done for part in parts}
+    outcomes = {part.key: part for _, parts in done for part in parts}
     assert sorted(outcomes, key=int) == ["5", "6", "7", "8", "9", "10"]
     assert [key for key, part in outcomes.items() if part.error] == ["7"]
     assert "died twice" in outcomes["7"].error
