@@ -17,6 +17,7 @@ from click.shell_completion import shell_complete
 
 from wis.errors import WisError
 
+from .bench import bench
 from .completion import completion
 from .datasets import datasets
 from .framework import COMPLETE_VARIABLE, PROGRAM, Group
@@ -59,6 +60,7 @@ for command in (
     verify,
     methods,
     datasets,
+    bench,
     theory,
     completion,
 ):

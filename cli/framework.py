@@ -37,5 +37,5 @@ class Group(click.Group):
         return list(self.commands)
 
 
-class ExampleGroup(Group, Command):
-    """A group inside the group of all commands, with examples of its own."""
+class CommandGroup(Group, Command):
+    """A command that has commands of its own, and examples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .framework import ExampleGroup
+from .framework import CommandGroup
 from .theory_bounds import bounds, separation_rank
 from .theory_network import tensor_network
 from .theory_pictures import figure5_2, preserved
@@ -19,7 +19,7 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 @click.group(
-    cls=ExampleGroup,
+    cls=CommandGroup,
     invoke_without_command=True,
     examples=[
         "wis theory bounds karate --subset 0,1,2 --depth 2",

@@ -98,6 +98,14 @@ class CheckpointError(WisError, ValueError):
     """A checkpoint is damaged, or was written by another run."""
 
 
+class RecipeError(WisError, ValueError):
+    """A recipe of an experiment is malformed."""
+
+
+class ResultsError(WisError, ValueError):
+    """A file of results is damaged, or lacks what was asked of it."""
+
+
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
 

@@ -1,0 +1,321 @@
+"""`wis bench run` and `wis bench list`: sweeps over methods, percentages, models and seeds."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .bench_results import export, plot, report, table
+from .framework import Command, CommandGroup
+from .graphs import complete_dataset, data_root_option
+from .listings import json_option
+from .output import emit_json, emit_table, say
+
+if TYPE_CHECKING:
+    from wis.experiments import Status
+
+LINE_EVERY_S = 30.0
+DEFAULT_METHODS = "wis,random"
+DEFAULT_RESULTS = "runs.jsonl"
+
+
+@click.group(
+    cls=CommandGroup,
+    examples=[
+        "wis bench list",
+        "wis bench run smoke_accuracy --results smoke.jsonl",
+        "wis bench table smoke.jsonl",
+    ],
+)
+def bench() -> None:
+    """Compare methods by the accuracy of networks.
+
+    A sweep writes one row for each finished run to a file, which the other commands turn into
+    tables, figures and a report.
+    """
+
+
+@bench.command(name="list", cls=Command, examples=["wis bench list", "wis bench list --json"])
+@json_option
+def list_recipes(as_json: bool) -> None:
+    """List the recipes that `wis bench run` knows by name."""
+    from wis.experiments.kinds import available_recipes, find_recipe, kind_of
+
+    rows = []
+    for name in available_recipes():
+        _, settings = find_recipe(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": settings["kind"],
+                "title": settings.get("title", ""),
+                "source": settings.get("source", ""),
+                "num_runs": kind_of(settings).num_runs(name, settings),
+            }
+        )
+    if as_json:
+        emit_json({"recipes": rows})
+        return
+    heading = ("RECIPE", "RUNS", "SOURCE", "WHAT IT IS")
+    keys = ("name", "num_runs", "source", "title")
+    emit_table([heading, *(tuple(str(row[key]) or "-" for key in keys) for row in rows)])
+
+
+@bench.command(
+    cls=Command,
+    examples=[
+        "wis bench run smoke_accuracy --results smoke.jsonl",
+        "wis bench run --dataset digits --models gcn --methods wis,random --remove 0:100:50 "
+        "--epochs 3",
+    ],
+)
+@click.argument("recipe", required=False, shell_complete=lambda *given: _complete_recipe(*given))
+@click.option(
+    "--dataset",
+    metavar="GRAPH",
+    shell_complete=complete_dataset,
+    help="Graph to train on: a name of `wis datasets`, or a file with x and y.",
+)
+@click.option("--models", metavar="NAMES", help="Networks, such as gcn,gin; gcn without a recipe.")
+@click.option(
+    "--methods",
+    metavar="NAMES",
+    help="Methods with their options, such as wis:walk_length=2,random; "
+    f"{DEFAULT_METHODS} without a recipe.",
+)
+@click.option(
+    "--walk-length", type=int, metavar="K", help="Steps of the walks, for methods that count them."
+)
+@click.option(
+    "--remove",
+    metavar="PERCENT",
+    help="Percentages of the edges to remove: 0:100:10 or 0,25,50; 0:100:10 without a recipe.",
+)
+@click.option(
+    "--seeds", metavar="N", help="Number of seeds, or a list such as 0,1,5; 1 without a recipe."
+)
+@click.option("--split-seed", type=int, metavar="N", help="Seed of a new 80/10/10 split.")
+@click.option(
+    "--seeds-per-run", type=int, metavar="N", help="Seeds that are trained as one network, at most."
+)
+@click.option("--epochs", type=int, metavar="N", help="The most epochs of a run.")
+@click.option(
+    "--patience", type=int, metavar="N", help="Epochs without improvement that end a run."
+)
+@click.option("--learning-rate", type=float, metavar="X", help="Of Adam, for all networks.")
+@click.option("--weight-decay", type=float, metavar="X", help="Of Adam, for all networks.")
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    default=DEFAULT_RESULTS,
+    help="File that finished runs are appended to; what it has is not run again.",
+)
+@click.option("--jobs", type=int, metavar="N", default=1, help="Processes, or runs handed over.")
+@click.option("--threads", type=int, metavar="N", default=1, help="Threads of each process.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    default="local",
+    help="Where to run: local, dask, ray or slurm.",
+)
+@click.option(
+    "--scheduler-address",
+    metavar="ADDRESS",
+    help="Of a Dask scheduler (tcp://HOST:8786) or Ray head that is there.",
+)
+@click.option(
+    "--devices", metavar="NAMES", default="cpu", help="Devices in turn, such as cuda:0,cuda:1."
+)
+@click.option(
+    "--orders",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    show_default="in wis' cache",
+    help="Folder that keeps removal orders for the next time.",
+)
+@click.option("--retry-failed", is_flag=True, help="Run again what failed before.")
+@click.option(
+    "--trust-pickle", is_flag=True, help="Read a .pt file that needs more than PyG's classes."
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and count the runs, then stop.")
+@data_root_option
+@json_option
+def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
+    """Run a recipe, or a sweep that the options describe.
+
+    RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
+    the same command goes on where it was.
+    """
+    from wis.experiments.kinds import kind_of, runner_of
+
+    overrides = {name: given[name] for name in _OVERRIDES}
+    overrides["max_epochs"] = given["epochs"]
+    name, settings = _settings(recipe, overrides)
+    kind = kind_of(settings)
+    started = time.monotonic()
+    watch = _Watch()
+    options = _options(given, overrides if recipe else {}, watch)
+    if dry_run:
+        _dry_run(name, settings, options, as_json)
+        return
+    with watch:
+        status = runner_of(kind)(name, settings, options)
+    _account(status, options.results, time.monotonic() - started, as_json)
+
+
+_OVERRIDES = (
+    "dataset",
+    "models",
+    "methods",
+    "walk_length",
+    "remove",
+    "seeds",
+    "split_seed",
+    "seeds_per_run",
+    "patience",
+    "learning_rate",
+    "weight_decay",
+)
+
+
+def _complete_recipe(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    from wis.experiments.kinds import available_recipes
+
+    return [name for name in available_recipes() if name.startswith(incomplete)]
+
+
+def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    from wis.experiments.kinds import find_recipe
+    from wis.experiments.overrides import recipe_of
+
+    if recipe is not None:
+        return find_recipe(recipe)
+    if overrides["dataset"] is None:
+        raise click.UsageError("Give a RECIPE (`wis bench list`) or --dataset.")
+    defaults = {"models": "gcn", "methods": DEFAULT_METHODS}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    made = recipe_of(**{**defaults, **given})
+    return made.name, made.as_dict()
+
+
+def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) -> Any:
+    from wis.experiments import Backend, RunOptions
+
+    root = given["data_root"]
+    return RunOptions(
+        results=given["results"],
+        backend=Backend(
+            given["backend"],
+            given["jobs"],
+            given["scheduler_address"],
+            given["threads"],
+            folder=given["results"].with_suffix(".slurm"),
+        ),
+        devices=tuple(device.strip() for device in given["devices"].split(",")),
+        data_root=None if root is None else str(root),
+        orders=given["orders"],
+        trust_pickle=given["trust_pickle"],
+        retry_failed=given["retry_failed"],
+        report=watch.take,
+        overrides=overrides,
+    )
+
+
+def _dry_run(name: str, settings: dict[str, Any], options: Any, as_json: bool) -> None:
+    from wis.experiments.overrides import apply_overrides
+    from wis.experiments.recipe import KIND, Recipe
+    from wis.experiments.sweep import preview
+
+    if settings["kind"] != KIND:
+        say(f"{name}: the recipe is in order; --dry-run knows no more about its kind")
+        return
+    recipe = apply_overrides(Recipe.from_settings(name, settings), **options.overrides)
+    facts = preview(recipe, options)
+    if as_json:
+        emit_json(facts)
+    else:
+        emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
+
+
+def _account(status: Status, results: Path, seconds: float, as_json: bool) -> None:
+    if as_json:
+        record = {**vars(status), "results": str(results), "seconds": seconds}
+        del record["doing"]
+        emit_json(record)
+    failed = f", {status.failed} failed (their rows say why)" if status.failed else ""
+    say(
+        f"{results}: {status.done} of {status.total} runs, {status.new} of them new{failed}, "
+        f"{_duration(seconds)}"
+    )
+
+
+class _Watch:
+    """Shows a sweep's progress: a bar on a terminal, else a line every half minute."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.start = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def take(self, status: Status) -> None:
+        """Note how far it is."""
+        import sys
+
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self.start = status.done, now
+        if sys.stderr.isatty():
+            self._draw(status, now)
+        elif now - self.last >= LINE_EVERY_S:
+            self.last = now
+            say(self._line(status, now))
+
+    def _line(self, status: Status, now: float) -> str:
+        failed = f", {status.failed} failed" if status.failed else ""
+        return (
+            f"{status.doing}: {status.done} of {status.total} runs{failed}{self._left(status, now)}"
+        )
+
+    def _left(self, status: Status, now: float) -> str:
+        """Time left, if the rest goes as fast as what this process has seen."""
+        done = status.done - (self.first or 0)
+        if done <= 0:
+            return ""
+        seconds = (now - self.start) / done * (status.total - status.done)
+        return f", about {_duration(seconds)} left"
+
+    def _draw(self, status: Status, now: float) -> None:
+        from rich import progress as rich
+        from rich.console import Console
+
+        if self.bar is None:
+            columns = (rich.TextColumn("{task.description}"), rich.BarColumn())
+            console = Console(stderr=True)
+            self.bar = rich.Progress(*columns, console=console, transient=True)
+            self.task = self.bar.add_task("", total=status.total)
+            self.bar.start()
+        self.bar.update(self.task, completed=status.done, description=self._line(status, now))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+for command in (table, plot, report, export):
+    bench.add_command(command)

@@ -1,0 +1,144 @@
+"""`wis bench table`, `plot`, `report` and `export`: what a file of results says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .framework import Command
+from .output import emit, say
+
+RESULTS = "smoke.jsonl"
+
+
+def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add RESULTS, one file or several, and the choice of a recipe."""
+    command = click.option(
+        "--recipe", metavar="NAME", help="Only rows of this recipe, by its name or hash."
+    )(command)
+    return click.argument(
+        "results",
+        nargs=-1,
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    )(command)
+
+
+def output_option(help_text: str, *, required: bool = True) -> Callable[..., Any]:
+    """Add -o."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=required,
+        metavar="FILE",
+        help=help_text,
+    )
+
+
+baseline_option = click.option(
+    "--baseline", metavar="LABEL", default="random", help="Method that the others are compared to."
+)
+force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
+
+
+@click.command(
+    cls=Command,
+    examples=[f"wis bench table {RESULTS}", f"wis bench table {RESULTS} --format markdown"],
+)
+@results_argument
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "markdown", "csv", "latex"]),
+    default="text",
+    help="How to print it; csv has all digits.",
+)
+@baseline_option
+def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: str) -> None:
+    """Print mean accuracies, areas under the curves and differences to a baseline.
+
+    Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
+    confidence intervals.
+    """
+    from wis.experiments.results import read_results
+    from wis.experiments.summary import panels_of
+    from wis.experiments.table import format_tables
+
+    rows, _ = read_results(results)
+    emit(format_tables(panels_of(rows, recipe=recipe), style, baseline=baseline).rstrip("\n"))
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        f"wis bench plot {RESULTS} -o smoke.png",
+        f"wis bench plot {RESULTS} --costs -o costs.svg",
+    ],
+)
+@results_argument
+@output_option("Where the picture goes: .png, .svg or .pdf.")
+@click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy.")
+@force_option
+def plot(
+    results: tuple[Path, ...], recipe: str | None, output: Path, costs: bool, force: bool
+) -> None:
+    """Draw test accuracy against the percentage of removed edges.
+
+    One panel for each data set and model, a line for each method, bars of one standard deviation.
+    """
+    from wis.experiments.plots import plot_accuracy, plot_costs
+    from wis.experiments.results import read_results
+    from wis.experiments.summary import panels_of
+
+    rows, _ = read_results(results)
+    draw = plot_costs if costs else plot_accuracy
+    draw(panels_of(rows, recipe=recipe), output, force=force)
+    say(f"{output}: drawn from {len(rows)} rows")
+
+
+@click.command(cls=Command, examples=[f"wis bench report {RESULTS} -o report.html"])
+@results_argument
+@output_option("Where the page goes.")
+@baseline_option
+@force_option
+def report(
+    results: tuple[Path, ...], recipe: str | None, output: Path, baseline: str, force: bool
+) -> None:
+    """Write a page with figures, tables, recipe and environment.
+
+    It is one file that needs nothing else, not even a network.
+    """
+    from wis.experiments.report import write_report
+    from wis.experiments.results import read_results
+
+    rows, recipes = read_results(results)
+    write_report(rows, recipes, output, recipe=recipe, baseline=baseline, force=force)
+    say(f"{output}: written from {len(rows)} rows")
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        f"wis bench export {RESULTS} -o rows.csv",
+        f"wis bench export {RESULTS} -o rows.parquet",
+    ],
+)
+@results_argument
+@output_option("Where the rows go: .csv or .parquet.")
+@force_option
+def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: bool) -> None:
+    """Write all rows as a flat table, with a column for each field.
+
+    Fields within fields, such as the configuration, become columns like config.width.
+    """
+    from wis.experiments.export import export_rows
+    from wis.experiments.results import read_results
+
+    rows, _ = read_results(results)
+    chosen = [row for row in rows if recipe in (None, row["recipe"], row["recipe_hash"])]
+    export_rows(chosen, output, force=force)
+    say(f"{output}: {len(chosen)} rows")

@@ -1,0 +1,130 @@
+"""`wis bench`: sweeps, tables, figures and reports from the command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import click
+import pytest
+import torch
+
+from wis.datasets import load
+from wis.experiments.results import read_results
+from wis_cli import bench as bench_module
+from wis_cli.app import cli
+from wis_cli.main import run
+
+BENCH = cli.commands["bench"]
+NAMES = sorted(BENCH.commands)
+QUICK = ["--dataset", "digits", "--remove", "0,50", "--epochs", "2", "--methods", "wis,random"]
+
+
+def wis_bench(*args):
+    return run(["bench", *map(str, args)])
+
+
+def test_every_command_explains_itself_and_has_an_example(capsys):
+    assert NAMES == ["export", "list", "plot", "report", "run", "table"]
+    for name in NAMES:
+        assert wis_bench(name, "--help") == 0
+        text = capsys.readouterr().out
+        assert all(example in text for example in BENCH.commands[name].examples), name
+        for option in BENCH.commands[name].params:
+            assert isinstance(option, click.Argument) or option.help, (name, option.name)
+
+
+def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("list", "run", "table", "plot", "export", "report"):
+        for example in BENCH.commands[name].examples:
+            assert run(shlex.split(example)[1:]) == 0, capsys.readouterr().err
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"smoke.jsonl", "smoke.png", "costs.svg", "rows.csv", "rows.parquet"} <= made
+    assert (tmp_path / "report.html").read_text().count("<table") >= 3
+
+
+def test_a_sweep_says_what_it_did_and_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK, "--json") == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert (told["done"], told["total"], told["new"], told["failed"]) == (4, 4, 4, 0)
+    assert err.startswith("runs.jsonl: 4 of 4 runs, 4 of them new, ")
+    assert err.count("\n") == 1
+    assert wis_bench("run", *QUICK, "--seeds", "2") == 0
+    assert "8 of 8 runs, 4 of them new" in capsys.readouterr().err
+    rows, _ = read_results(["runs.jsonl"])
+    assert {row["config"]["max_epochs"] for row in rows} == {2}
+
+
+def test_a_user_s_own_graph_goes_in_place_of_a_name(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    graph = load("digits")
+    torch.save(graph, "graph.pt")
+    options = ["--remove", "100", "--epochs", "1", "--methods", "random"]
+    assert wis_bench("run", "--dataset", "graph.pt", *options) == 0
+    (row,) = read_results(["runs.jsonl"])[0]
+    assert (row["dataset"], row["num_edges"]) == ("graph.pt", 0)
+
+
+def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK, "--dry-run", "--json", "--orders", "orders") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["num_rows"], facts["num_trainings"], facts["num_orders"]) == (4, 3, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_is_counted_in_the_account(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK, "--devices", "cuda:9") == 0
+    assert "4 failed (their rows say why)" in capsys.readouterr().err
+    assert wis_bench("run", *QUICK, "--retry-failed") == 0
+    assert "4 of 4 runs, 4 of them new, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "words", "code"),
+    [
+        ([], "Give a RECIPE (`wis bench list`) or --dataset", 2),
+        (["smoke_acuracy"], "Did you mean 'smoke_accuracy'", 2),
+        (["nowhere.toml"], "nowhere.toml: cannot be read", 1),
+        ([*QUICK, "--seeds", "x"], "seeds is 'x'", 2),
+        ([*QUICK, "--remove", "120"], "expected percentages in [0, 100]", 2),
+        ([*QUICK, "--jobs", "0"], "jobs is 0", 2),
+        ([*QUICK, "--backend", "mpi"], "expected one of local, dask, ray, slurm", 2),
+        ([*QUICK, "--results", "nowhere/r.jsonl"], "there is no folder", 1),
+        (["--dataset", "no.pt"], "no.pt: no such file", 2),
+        (["--dataset", "rmat:scale=4,edges=20"], "has no x", 1),
+    ],
+)
+def test_what_a_user_can_get_wrong_is_one_line(args, words, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *args) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_progress_on_a_pipe_is_a_line_now_and_then_with_the_time_left(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench_module, "LINE_EVERY_S", 0.0)
+    assert wis_bench("run", *QUICK) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "starting: 0 of 4 runs"
+    assert any("of 4 runs, about 0 s left" in line for line in lines)
+
+
+def test_tables_take_several_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK, "--results", "a") == 0
+    assert wis_bench("run", *QUICK, "--seeds", "1,2", "--results", "b") == 0
+    capsys.readouterr()
+    assert wis_bench("table", "a", "b", "--format", "markdown") == 0
+    assert "over 3 seeds" in capsys.readouterr().out
+    assert wis_bench("table", "a", "--baseline", "ugs") == 2
+    assert "unknown method of these results 'ugs'" in capsys.readouterr().err

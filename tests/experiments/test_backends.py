@@ -1,0 +1,193 @@
+"""The same jobs on a real Dask cluster, on Ray and through submitit: the same rows."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from sweep_cases import same_rows, toy_recipe
+
+from wis.errors import MissingDependencyError, OptionError
+from wis.experiments import Backend, RunOptions, read_results, run_sweep
+from wis.experiments import backends as backends_module
+
+quiet = pytest.mark.filterwarnings("ignore")  # what clusters warn about is theirs
+
+
+@contextlib.contextmanager
+def dask_cluster(folder):
+    """A scheduler and two workers, each a process of its own, as a user would start them."""
+    file = folder / "scheduler.json"
+    command = [sys.executable, "-W", "ignore", "-m", "dask"]
+    setting = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quiet_output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": setting}
+    scheduler = [*command, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    worker = [*command, "worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
+    worker += ["--local-directory", str(folder), "--no-nanny", "--scheduler-file", str(file)]
+    processes = [
+        subprocess.Popen([*scheduler, "--scheduler-file", str(file)], cwd=folder, **quiet_output)
+    ]
+    try:
+        processes += [subprocess.Popen(worker, cwd=folder, **quiet_output) for _ in range(2)]
+        yield _address(file), processes[1:]
+    finally:
+        for process in processes[::-1]:
+            process.kill()
+            process.wait()
+
+
+def _address(file):
+    import json
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(file.read_text())["address"]
+        time.sleep(0.1)
+    raise AssertionError("no scheduler within a minute")
+
+
+def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_loses_none(
+    toy_file, tmp_path
+):
+    recipe = toy_recipe(toy_file, seeds="2", remove="0:100:20", max_epochs=20)
+    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    run_sweep(recipe, alone)
+    killed = []
+    with dask_cluster(tmp_path) as (address, workers):
+
+        def kill_one(status):
+            if status.new >= 4 and not killed:
+                killed.append(status.new)
+                workers[0].send_signal(signal.SIGKILL)
+
+        cluster = RunOptions(
+            tmp_path / "cluster.jsonl",
+            Backend("dask", address=address),
+            orders=tmp_path / "b",
+            report=kill_one,
+        )
+        status = run_sweep(recipe, cluster)
+        assert workers[0].wait(timeout=10) == -signal.SIGKILL
+    assert killed
+    assert killed[0] < recipe.num_runs
+    assert (status.done, status.failed) == (recipe.num_runs, 0)
+    rows = [read_results([options.results])[0] for options in (alone, cluster)]
+    assert same_rows(rows[0]) == same_rows(rows[1])
+
+
+@quiet
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+def test_a_ray_of_one_node_gives_the_rows_of_one_process(toy_file, tmp_path, monkeypatch):
+    import ray
+
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    recipe = toy_recipe(toy_file)
+    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    run_sweep(recipe, alone)
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
+    try:
+        there = RunOptions(tmp_path / "ray.jsonl", Backend("ray"), orders=tmp_path / "b")
+        status = run_sweep(recipe, there)
+        assert ray.is_initialized()  # a Ray that was there before stays
+    finally:
+        ray.shutdown()
+    assert (status.done, status.failed) == (recipe.num_runs, 0)
+    rows = [read_results([options.results])[0] for options in (alone, there)]
+    assert same_rows(rows[0]) == same_rows(rows[1])
+
+
+@quiet
+def test_submitit_gives_the_rows_of_one_process(toy_file, tmp_path, monkeypatch):
+    recipe = toy_recipe(toy_file, remove="0", seeds="1")  # two rows, one process
+    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    run_sweep(recipe, alone)
+    monkeypatch.setattr(backends_module, "POLL_S", 0.05)
+    backend = Backend("slurm", jobs=2, address="local", folder=tmp_path / "slurm")
+    there = RunOptions(tmp_path / "slurm.jsonl", backend, orders=tmp_path / "b")
+    status = run_sweep(recipe, there)
+    assert (status.done, status.failed) == (2, 0)
+    rows = [read_results([options.results])[0] for options in (alone, there)]
+    assert same_rows(rows[0]) == same_rows(rows[1])
+
+
+@pytest.mark.parametrize(
+    ("backend", "module", "extra"),
+    [
+        (Backend("dask", address="tcp://127.0.0.1:1"), "distributed", "dask"),
+        (Backend("ray"), "ray", "ray"),
+        (Backend("slurm"), "submitit", "slurm"),
+        (Backend(jobs=2), "joblib", "bench"),
+    ],
+)
+def test_a_back_end_whose_package_is_missing_names_the_extra(
+    backend, module, extra, toy_file, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependencyError, match=rf"{module}: .*wis-sparsify\[{extra}\]"):
+        run_sweep(toy_recipe(toy_file), RunOptions(tmp_path / "runs.jsonl", backend))
+    assert not (tmp_path / "runs.jsonl").exists()
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        (Backend("dask"), "needs --scheduler-address"),
+        (Backend("dask", address="tcp://127.0.0.1:1"), "cannot be reached.*dask scheduler"),
+        (Backend("slurm"), "Slurm cannot be used here"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_one_clear_line(
+    backend, words, toy_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(backends_module, "CONNECT_S", 0.5)
+    backend = replace(backend, folder=tmp_path / "slurm")
+    with pytest.raises(OptionError, match=words) as error:
+        run_sweep(toy_recipe(toy_file), RunOptions(tmp_path / "r", backend, orders=tmp_path / "o"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": "mpi"}, "expected one of local, dask, ray, slurm"),
+        ({"jobs": 0}, "jobs is 0; expected an integer of at least 1"),
+        ({"threads": True}, "threads is True"),
+    ],
+)
+def test_an_impossible_back_end_says_what_is_possible(settings, words):
+    with pytest.raises(OptionError, match=words):
+        Backend(**settings)
+
+
+ORPHAN = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", '''
+import os, sys, time
+from wis.experiments.backends import _end_with
+_end_with(os.getppid())
+print("watching", flush=True)
+time.sleep(600)
+'''], stdout=sys.stdout)
+time.sleep(600)
+"""
+
+
+def test_a_worker_ends_soon_after_the_process_that_started_it_was_killed():
+    parent = subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == "watching\n"
+    parent.send_signal(signal.SIGKILL)
+    start = time.monotonic()
+    assert parent.stdout.read() == ""  # comes back when the child, which holds the pipe too, ends
+    assert time.monotonic() - start < 60
+    parent.stdout.close()
+    parent.wait()

@@ -1,0 +1,235 @@
+"""Recipes: all that wis brings parse and say what the thesis says; bad ones get one line."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+
+import pytest
+
+from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError
+from wis.experiments import RunOptions, read_recipe
+from wis.experiments import kinds as kinds_module
+from wis.experiments.amounts import parse_percentages, parse_seeds
+from wis.experiments.kinds import available_recipes, find_recipe, kind_of
+from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
+from wis.experiments.recipe import Recipe
+from wis.experiments.report import recipe_toml
+from wis.experiments.sweep import preview
+from wis.training import TABLE_D2
+
+RECIPES = available_recipes()
+ACCURACY = [name for name in RECIPES if find_recipe(name)[1]["kind"] == "accuracy"]
+THESIS = [name for name in ACCURACY if name.startswith("thesis_")]
+SMOKE = """
+kind = "accuracy"
+dataset = "digits"
+remove = [0, 50]
+seeds = 2
+[[models]]
+name = "gcn"
+[[methods]]
+name = "random"
+"""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_parses_and_has_runs(name):
+    found, settings = find_recipe(name)
+    assert found == name
+    assert kind_of(settings).num_runs(name, settings) > 0
+    assert settings["title"]
+
+
+@pytest.mark.parametrize("name", [n for n in ACCURACY if n.startswith("smoke_")])
+def test_every_smoke_recipe_dry_runs(name, tmp_path):
+    recipe = read_recipe(RECIPES[name])
+    facts = preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+    assert facts["num_rows"] == facts["num_rows_missing"] == recipe.num_runs
+    assert 0 < facts["num_jobs"] <= facts["num_trainings"] <= recipe.num_runs
+
+
+@pytest.mark.data
+@pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
+@pytest.mark.parametrize("name", [n for n in THESIS if "cora" in n or "chameleon" in n])
+def test_recipes_of_the_thesis_dry_run(name, tmp_path):
+    recipe = read_recipe(RECIPES[name])
+    facts = preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+    assert facts["num_rows_missing"] == recipe.num_runs
+    chosen = len(recipe.methods) * 19 + 2  # nothing and all removed are the same for all methods
+    assert facts["num_trainings"] == chosen * len(recipe.seeds)
+
+
+def test_there_is_a_recipe_for_each_row_of_table_d2():
+    found = {(r.models[0].name, r.dataset) for r in map(read_recipe, map(RECIPES.get, THESIS))}
+    assert found == set(TABLE_D2)
+    assert len(THESIS) == len(TABLE_D2)
+
+
+@pytest.mark.parametrize("name", THESIS)
+def test_a_recipe_of_the_thesis_follows_appendix_d(name):
+    recipe = read_recipe(RECIPES[name])
+    (model,) = recipe.models
+    row = TABLE_D2[model.name, recipe.dataset]
+    config = model.config()
+    assert (config.learning_rate, config.weight_decay) == (row.learning_rate, row.weight_decay)
+    assert (config.max_epochs, config.patience, config.min_delta) == (10_000, 1_000, 0.0001)
+    assert (config.width, config.depth) == (64, 10 if model.name == "resgcn" else 3)
+    assert recipe.percentages == tuple(range(0, 101, 5))
+    assert len(recipe.seeds) == (5 if model.name == "resgcn" else 10)
+    methods = {method.label: method for method in recipe.methods}
+    expected = {"1-WIS", "random", "spectral", "UGS"}
+    assert set(methods) == (expected | {"2-WIS"} if recipe.dataset == "cora" else expected)
+    ugs = methods["UGS"].options
+    assert ugs["l1"] == row.edge_mask_l1
+    assert (ugs["learning_rate"], ugs["weight_decay"]) == (row.learning_rate, row.weight_decay)
+    if "2-WIS" in methods:
+        assert methods["2-WIS"].options == {"walk_length": 2, "batch_size": 100}
+
+
+@pytest.mark.parametrize("name", ACCURACY)
+def test_a_recipe_written_as_toml_is_the_same_recipe(name):
+    recipe = read_recipe(RECIPES[name])
+    again = Recipe.from_settings(name, tomllib.loads(recipe_toml(recipe.as_dict())))
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+def test_the_hash_is_of_what_decides_the_rows():
+    recipe = recipe_of("digits", models="gcn", methods="random")
+    assert recipe.hash == recipe.changed(title="other", source="other", name="other").hash
+    for changes in ({"seeds": (0, 1)}, {"percentages": (5.0,)}, {"dataset": "karate"}):
+        assert recipe.changed(**changes).hash != recipe.hash
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("seeds = 2", ""), "the key 'seeds' is missing"),
+        (("seeds = 2", "seeds = 'two'"), "seeds is 'two'; expected an integer or a list"),
+        (("seeds = 2", "seeds = [0, 0]"), "seeds must differ; 0 is there twice"),
+        (("seeds = 2", "seeds = 0"), "seeds is 0; expected a number of seeds"),
+        (("remove = [0, 50]", "remove = '0:200:5'"), "expected percentages in"),
+        (("remove = [0, 50]", "remove = []"), "expected percentages in"),
+        (('name = "gcn"', 'name = "gnc"'), r"unknown model 'gnc'; known: gat, gcn"),
+        (('name = "gcn"', 'name = "gcn"\nwidht = 3'), "model 'gcn' has no setting 'widht'"),
+        (('name = "gcn"', 'name = "gcn"\nwidth = -3'), "width is -3"),
+        (('name = "gcn"', 'name = "gcn"\nseed = 3'), "has no setting 'seed'"),
+        (('name = "random"', 'name = "randm"'), "unknown method 'randm'"),
+        (
+            ('name = "random"', 'name = "random"\nwalk = 3'),
+            "has no option 'walk'; its options: none",
+        ),
+        (('name = "random"', 'nam = "random"'), r"a table \[\[methods\]\] needs a name"),
+        (('kind = "accuracy"', 'kind = "accuracy"\nepochs = 3'), "unknown key 'epochs'"),
+    ],
+)
+def test_a_bad_recipe_is_one_line_that_names_the_file_and_what_is_wrong(change, words, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(SMOKE.replace(*change))
+    with pytest.raises(RecipeError, match=words) as error:
+        read_recipe(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    with pytest.raises(RecipeError, match=words):
+        find_recipe(str(path))
+
+
+def test_a_file_that_is_no_recipe_says_so(tmp_path):
+    path = tmp_path / "mine.toml"
+    with pytest.raises(GraphFileError, match="cannot be read"):
+        read_recipe(path)
+    path.write_text("kind = ")
+    with pytest.raises(RecipeError, match="not TOML"):
+        read_recipe(path)
+    path.write_text("seeds = 3")
+    with pytest.raises(RecipeError, match="the key kind is missing"):
+        read_recipe(path)
+    path.write_text('kind = "magic"')
+    with pytest.raises(UnknownNameError, match="unknown kind of recipe 'magic'"):
+        find_recipe(str(path))
+    with pytest.raises(UnknownNameError, match=r"unknown recipe 'smok_accuracy'.*Did you mean"):
+        find_recipe("smok_accuracy")
+
+
+def test_a_kind_of_its_own_is_run_by_its_own_functions(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(kinds_module, "_function", lambda address: lambda *a: seen.append(a) or 7)
+    monkeypatch.setitem(kinds_module.KINDS, "mine", kinds_module.Kind("mine", "a:check", "a:run"))
+    path = tmp_path / "own.toml"
+    path.write_text('kind = "mine"\nspeed = 3')
+    name, settings = find_recipe(str(path))
+    assert (name, settings) == ("own", {"kind": "mine", "speed": 3})
+    assert kinds_module.runner_of(kind_of(settings))(name, settings, None) == 7
+    assert seen == [("own", settings), ("own", settings, None)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("0:100:25", (0, 25, 50, 75, 100)),
+        ("0:10:2.5", (0, 2.5, 5, 7.5, 10)),
+        ("50%,0", (0, 50)),
+        ("0:1:0.1", tuple(round(k / 10, 9) for k in range(11))),
+        ("30", (30,)),
+        ([5, 2.5], (2.5, 5)),
+    ],
+)
+def test_percentages_can_be_ranges_and_lists(given, expected):
+    assert parse_percentages(given) == expected
+
+
+@pytest.mark.parametrize("given", ["", "0:100", "100:0:5", "0:100:0", "-5", "101", "a:b:c", [None]])
+def test_impossible_percentages_are_refused(given):
+    with pytest.raises(OptionError, match="expected percentages"):
+        parse_percentages(given)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(3, (0, 1, 2)), ("2", (0, 1)), ("0,7", (0, 7))])
+def test_seeds_can_be_a_number_and_a_list(given, expected):
+    assert parse_seeds(given) == expected
+
+
+@pytest.mark.parametrize("given", ["", "x", "1,x", 0, [], [-1], [True]])
+def test_impossible_seeds_are_refused(given):
+    with pytest.raises(OptionError, match="seeds"):
+        parse_seeds(given)
+
+
+def test_methods_take_options_as_text():
+    methods = parse_methods("wis:walk_length=2,batch_size=100, random,wis", walk_length=3)
+    assert [(m.name, m.options, m.label) for m in methods] == [
+        ("wis", {"walk_length": 2, "batch_size": 100}, "2-WIS (batch_size=100)"),
+        ("random", {}, "random"),
+        ("wis", {"walk_length": 3}, "3-WIS"),
+    ]
+    with pytest.raises(OptionError, match="'walk_length' is not of the form key=value"):
+        parse_methods("wis:walk_length")
+
+
+def test_the_command_line_changes_a_recipe():
+    recipe = read_recipe(RECIPES["thesis_fig5_3_cora_gcn"])
+    changed = apply_overrides(
+        recipe, seeds="3", remove="0:100:50", max_epochs=5, models="gcn,gin", methods=None
+    )
+    assert changed.seeds == (0, 1, 2)
+    assert changed.percentages == (0, 50, 100)
+    assert changed.methods == recipe.methods
+    gcn, gin = (model.config() for model in changed.models)
+    assert (gcn.max_epochs, gcn.learning_rate, gcn.weight_decay) == (5, 5e-4, 1e-3)
+    assert (gin.model, gin.learning_rate) == ("gin", TABLE_D2["gin", "cora"].learning_rate)
+    one = apply_overrides(recipe, walk_length=1, methods="wis")
+    assert one.methods[0].options == {"walk_length": 1}
+    with pytest.raises(OptionError, match="speed"):
+        apply_overrides(recipe, speed=3)
+
+
+def test_a_method_that_trains_a_network_trains_one_like_that_which_is_evaluated():
+    from wis.experiments.orders import network_options
+
+    recipe = recipe_of("digits", models="gin", methods="ugs,random,ugs:model=gat", width=16)
+    (model,) = recipe.models
+    ugs, random, gat = (network_options(method, model) for method in recipe.methods)
+    assert ugs == {"model": "gin", "depth": 3, "width": 16}
+    assert random == {}
+    assert gat["model"] == "gat"
