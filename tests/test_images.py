@@ -48,7 +48,7 @@ def test_digits_are_split_once_and_for_all():
 
 
 def test_missing_files_are_named(tmp_path):
-    with pytest.raises(MissingDataError, match="train-images-idx3-ubyte.gz"):
+    with pytest.raises(MissingDataError, match=r"train-images-idx3-ubyte\.gz"):
         load_images("mnist", root=tmp_path)
 
 
