@@ -5,7 +5,7 @@
 One epoch is a step of Adam on all graphs: forward, backward, update. Three ways to do it, with the
 same networks and the same result (the tests compare logits, gradients and whole runs):
 
-- loader: PyG's `DataLoader` makes a batch of all graphs in every epoch, as the thesis' program does;
+- loader: PyG's `DataLoader` makes a batch of all graphs in every epoch, as the thesis' does;
 - batch: PyG's networks on a batch that is made once;
 - shared: `wis.training.shared_run.SharedTrainer`.
 
@@ -65,12 +65,14 @@ def steps(model: str, graphs: GraphSet) -> dict[str, Callable[[], None]]:
 
 
 def cpu_seconds(action: Callable[[], None]) -> float:
+    """Processor time of one call."""
     start = time.process_time()
     action()
     return time.process_time() - start
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--graphs", type=int, default=10_000, help="number of training graphs")
     parser.add_argument("--epochs", type=int, default=3, help="measured epochs, after one more")

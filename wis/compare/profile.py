@@ -102,7 +102,7 @@ def graph_profile(
         GraphFormatError: It is no graph.
         OptionError: Walks of a length are too many to count.
 
-    Cost: on a graph of a million edges some ten seconds, most of them for triangles.
+    Cost: on a graph of a million edges some seconds, most of them for triangles.
     """
     settings = settings or Settings()
     graph = canonical_graph(data, directed=directed)
