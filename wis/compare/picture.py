@@ -128,7 +128,7 @@ def _draw_shares(axes: Axes, comparison: Comparison) -> None:
             spread.high + 0.02, row, f"{spread.low:.2f} to {spread.high:.2f}", va="center",
             fontsize=9, color=INK,
         )  # fmt: skip
-    axes.axvline(1, color=INK, linewidth=0.8)
+    axes.axvline(1, color=INK, linewidth=0.8, alpha=0.4, zorder=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.25, 1.15 * max(shares.values(), default=1)))
