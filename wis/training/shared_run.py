@@ -3,10 +3,12 @@
 Adam on the binary cross-entropy, every step on all training graphs, until the *training* accuracy
 has not improved for a number of epochs; what counts as an improvement is read as in
 `wis.training.stopping`. Each epoch counts the correct predictions of the forward pass that its step
-is made from, so no pass is spent on it. What is reported are the accuracies of the network at the
-end, in its mode of evaluation, as the program published with the paper does; those at the epoch of
-the highest training accuracy are kept as well, since single steps of Adam on a whole data set can
-throw a network back.
+is made from, so no pass is spent on it. As in the program published with the paper, the training
+accuracy that is reported is that of the last epoch, in the mode of training, and the test accuracy
+is that of the network at the end, in its mode of evaluation. With batch normalisation the two modes
+can differ by a lot while the parameters still move fast; so the training accuracy at the end in the
+mode of evaluation is kept as well, and what was found at the epoch of the highest training
+accuracy, since single steps of Adam on a whole data set can throw a network back.
 """
 
 from __future__ import annotations
@@ -47,8 +49,9 @@ class SharedRecord:
     """What came of a run; accuracies are fractions in [0, 1].
 
     Attributes:
-        train_accuracy: Of the network at the end.
+        train_accuracy: That the step of the last epoch was made from, in the mode of training.
         test_accuracy: Of the network at the end.
+        train_accuracy_evaluated: Of the network at the end, in the mode of evaluation.
         best_train_accuracy: The highest that an epoch's step was made from.
         test_accuracy_at_best: At that epoch, before its step.
         best_epoch: That epoch, counted from 1.
@@ -61,6 +64,7 @@ class SharedRecord:
 
     train_accuracy: float
     test_accuracy: float
+    train_accuracy_evaluated: float
     best_train_accuracy: float
     test_accuracy_at_best: float
     best_epoch: int
@@ -143,7 +147,7 @@ def train_shared(
     trainer = SharedTrainer(network, train, config)
     prepared_test = network.prepare(test.x)
     rule = EarlyStopping(len(train.y), config.patience, config.min_delta)
-    at_best, loss, stopped = 0.0, 0.0, False
+    at_best, loss, correct, stopped = 0.0, 0.0, 0, False
     start, start_cpu = time.perf_counter(), time.process_time()
     title = f"{config.model}, seed {config.seed}"
     with progress_bar(title, config.max_epochs, show=progress) as report:
@@ -160,8 +164,9 @@ def train_shared(
             trainer.step()
             report(rule.epoch)
     return SharedRecord(
-        train_accuracy=accuracy(network, network.prepare(train.x), train.y),
+        train_accuracy=correct / len(train.y),
         test_accuracy=accuracy(network, prepared_test, test.y),
+        train_accuracy_evaluated=accuracy(network, network.prepare(train.x), train.y),
         best_train_accuracy=rule.best / len(train.y),
         test_accuracy_at_best=at_best,
         best_epoch=rule.best_epoch,
