@@ -18,6 +18,7 @@ from click.shell_completion import shell_complete
 from wis.errors import WisError
 
 from .bench import bench
+from .compare import compare
 from .completion import completion
 from .datasets import datasets
 from .framework import COMPLETE_VARIABLE, PROGRAM, Group
@@ -58,6 +59,7 @@ for command in (
     inspect,
     walk_index,
     verify,
+    compare,
     methods,
     datasets,
     bench,

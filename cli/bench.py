@@ -12,7 +12,7 @@ from .bench_results import export, plot, report, table
 from .framework import Command, CommandGroup
 from .graphs import complete_dataset, data_root_option
 from .listings import json_option
-from .output import emit_json, emit_table, say
+from .output import emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:
     from wis.experiments import Status
@@ -150,7 +150,8 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
     the same command goes on where it was.
     """
-    from wis.experiments.kinds import kind_of, runner_of
+    from wis.experiments.kinds import KINDS, kind_of, runner_of
+    from wis.experiments.table5_1_recipe import text_of
 
     overrides = {name: given[name] for name in _OVERRIDES}
     overrides["max_epochs"] = given["epochs"]
@@ -165,6 +166,8 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     with watch:
         status = runner_of(kind)(name, settings, options)
     _account(status, options.results, time.monotonic() - started, as_json)
+    if kind is KINDS["table5_1"] and not as_json:
+        emit(text_of(options.results) or "")
 
 
 _OVERRIDES = (

@@ -62,12 +62,16 @@ def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: s
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
     Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
-    confidence intervals.
+    confidence intervals. Results of Table 5.1 are printed beside the thesis'.
     """
     from wis.experiments.results import read_results
     from wis.experiments.summary import panels_of
     from wis.experiments.table import format_tables
+    from wis.experiments.table5_1_recipe import text_of
 
+    if len(results) == 1 and style == "text" and (text := text_of(results[0])) is not None:
+        emit(text)
+        return
     rows, _ = read_results(results)
     emit(format_tables(panels_of(rows, recipe=recipe), style, baseline=baseline).rstrip("\n"))
 

@@ -68,6 +68,10 @@ class OrderMismatchError(WisError, ValueError):
     """A removal order was made for another graph."""
 
 
+class NotASubgraphError(WisError, ValueError):
+    """Two graphs are compared, and the second is no part of the first."""
+
+
 class ProtectionError(WisError, ValueError):
     """More edges are to go than the protections allow, or a protected pair is no edge."""
 

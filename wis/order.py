@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,8 @@ from wis.protections import Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
+
+    from wis.compare import Comparison, Settings
 
 FORMAT = "wis-order"
 FORMAT_VERSION = 1
@@ -185,6 +187,30 @@ class RemovalOrder:
         self.check_made_for(graph)
         steps = self.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
         return self.cut(data, graph, steps, edge_attrs=edge_attrs)
+
+    def compare(
+        self,
+        data: Data | HeteroData | Tensor,
+        removes: Sequence[Amount],
+        *,
+        settings: Settings | None = None,
+    ) -> list[Comparison]:
+        """What cuts of this order do to the structure of the graph; see `wis.compare`.
+
+        Args:
+            data: The graph that the order was made for.
+            removes: What to take away (see `wis.amount`), each from the whole graph.
+            settings: How to measure (`wis.compare.Settings`).
+
+        Returns:
+            A comparison for each amount, in their order.
+
+        Raises:
+            WisError: As for `apply` and `wis.compare.compare`.
+        """
+        from wis.compare import compare_cuts
+
+        return compare_cuts(self, data, removes, settings=settings)
 
     def graph_of(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
         """Canonical form of the graph that the order was made for: directed or not, as it is."""

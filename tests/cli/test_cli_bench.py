@@ -128,3 +128,31 @@ def test_tables_take_several_files(tmp_path, monkeypatch, capsys):
     assert "over 3 seeds" in capsys.readouterr().out
     assert wis_bench("table", "a", "--baseline", "ugs") == 2
     assert "unknown method of these results 'ugs'" in capsys.readouterr().err
+
+
+def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_path, capsys):
+    results = tmp_path / "t51.jsonl"
+    command = ["run", "smoke_table5_1", "--seeds", 1, "--models", "gcn", "--epochs", 2]
+    assert wis_bench(*command, "--results", results) == 0
+    ran = capsys.readouterr()
+    assert "WI_2 = 548" in ran.out
+    assert "81.4 ± 2.0" in ran.out
+    assert "2 of 2 runs, 2 of them new" in ran.err
+    assert wis_bench("table", results) == 0
+    assert capsys.readouterr().out == ran.out
+    assert wis_bench(*command, "--results", results) == 0
+    assert "0 of them new" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--jobs", "2"], "runs in one process"),
+        (["--remove", "50"], "--remove is nothing for Table 5.1"),
+        (["--devices", "cpu,cpu"], "runs on one device"),
+    ],
+)
+def test_what_table_5_1_has_no_use_for_is_refused(tmp_path, capsys, more, said):
+    results = tmp_path / "t.jsonl"
+    assert wis_bench("run", "smoke_table5_1", *more, "--results", results) == 2
+    assert said in capsys.readouterr().err

@@ -95,7 +95,7 @@ def digits(*, neighbors: int = 8, seed: int = 0) -> Data:
     """
     import torch
 
-    pixels, labels = _digit_images()
+    pixels, labels = digit_images()
     if not 1 <= neighbors < len(pixels):
         raise OptionError(f"neighbors is {neighbors}; expected 1 to {len(pixels) - 1}")
     chosen = _nearest(pixels, neighbors)
@@ -107,7 +107,8 @@ def digits(*, neighbors: int = 8, seed: int = 0) -> Data:
     return data
 
 
-def _digit_images() -> tuple[np.ndarray, np.ndarray]:
+def digit_images() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels, int64 [1797, 64] from 0 to 16, and digits, int64 [1797]."""
     try:
         from sklearn.datasets import load_digits
     except ImportError:

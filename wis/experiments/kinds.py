@@ -44,6 +44,11 @@ KINDS = {
         "wis.experiments.sweep:num_runs_of",
         "wis.experiments.sweep:run_settings",
     ),
+    "table5_1": Kind(
+        "how well networks fit tasks of a low and a high walk index",
+        "wis.experiments.table5_1_recipe:num_runs",
+        "wis.experiments.table5_1_recipe:run",
+    ),
 }
 
 

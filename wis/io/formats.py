@@ -86,6 +86,11 @@ def format_of_path(path: str | Path) -> Format:
     raise UnknownNameError.among("ending", path.suffix or path.name, known_endings())
 
 
+def is_edge_table(name: str) -> bool:
+    """Whether a format knows vertices from the edges alone, so that isolated ones are missing."""
+    return any(row.name == name and row.is_edge_table for row in _FORMATS)
+
+
 def known_endings() -> list[str]:
     """All endings, those that may be compressed also with ``.gz``."""
     plain = [ending for row in _FORMATS for ending in row.endings]

@@ -238,16 +238,30 @@ def most_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> fl
     return float(walks.max())
 
 
-def num_closed_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> Ints:
-    """(A^depth)_tt for each vertex t, 0 for an isolated one, or one that no arc enters; int64 [n].
+def num_closed_walks(
+    edges: Ints, n: int, depth: int, *, directed: bool = False, vertices: Ints | None = None
+) -> Ints:
+    """(A^depth)_tt for each vertex t, 0 for an isolated one, or one that no arc enters.
+
+    Args:
+        edges: int64 [2, m].
+        n: Number of vertices.
+        depth: Length of the walks.
+        directed: Whether edges are arcs.
+        vertices: int64 [k], for which vertices; all if not given.
+
+    Returns:
+        int64 [n], or [k].
 
     Cost: sparse products of a few thousand rows at a time, ⌈depth / 2⌉ of them.
     """
     matrix = adjacency(edges, n, directed=directed)
     backward = matrix.T.tocsr() if directed else matrix
-    counts = np.zeros(n, dtype=np.int64)
-    for start in range(0, n, ROWS_AT_A_TIME):
-        rows = sparse.eye_array(n, dtype=np.int64, format="csr")[start : start + ROWS_AT_A_TIME]
+    chosen = np.arange(n) if vertices is None else vertices
+    counts = np.zeros(chosen.size, dtype=np.int64)
+    identity = sparse.eye_array(n, dtype=np.int64, format="csr")
+    for start in range(0, chosen.size, ROWS_AT_A_TIME):
+        rows = identity[chosen[start : start + ROWS_AT_A_TIME]]
         half = back = rows
         for _ in range(depth // 2):
             half = half @ matrix
@@ -255,4 +269,4 @@ def num_closed_walks(edges: Ints, n: int, depth: int, *, directed: bool = False)
         other = back @ backward if depth % 2 else back
         counts[start : start + ROWS_AT_A_TIME] = half.multiply(other).sum(axis=1)
     entered = np.bincount(edges[1] if directed else edges.reshape(-1), minlength=n)
-    return np.where(entered > 0, counts, 0)
+    return np.where(entered[chosen] > 0, counts, 0)

@@ -94,7 +94,7 @@ def make_problem(data: Sequence[Any], config: TrainConfig) -> Problem:
     """
     first = data[0]
     _require(first, ("x", "y", "edge_index"))
-    device = _device(config)
+    device = checked_device(config)
     batch = _batch(first).to(device) if config.task == "graph" else None
     rows = first.num_nodes if batch is None else _num_graphs(first)
     y = as_labels(first.y, rows).to(device)
@@ -121,7 +121,8 @@ def _require(data: Any, names: Sequence[str]) -> None:
             raise GraphFormatError(f"data.{name} is a {type(value).__name__}; expected a tensor")
 
 
-def _device(config: TrainConfig) -> torch.device:
+def checked_device(config: TrainConfig) -> torch.device:
+    """The device that a run asks for; raises `OptionError` if it cannot be used."""
     try:
         device = torch.device(config.device)
         torch.zeros(1, device=device).item()

@@ -66,7 +66,7 @@ class RunRecord:
     engine: str
     num_seeds: int
     peak_memory_bytes: int | None
-    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+    versions: Mapping[str, str] = field(default_factory=lambda: record_versions())
     curve: Curve | None = None
 
     @property
@@ -99,7 +99,8 @@ class RunRecord:
         return cls(**{**row, **parts})
 
 
-def _versions() -> dict[str, str]:
+def record_versions() -> dict[str, str]:
+    """Versions of wis, torch, torch-geometric and Python."""
     return {
         "wis": version("wis-sparsify"),
         "torch": torch.__version__,

@@ -1,0 +1,179 @@
+"""`wis compare`: what a cut did to the structure of a graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wis.errors import NotASubgraphError
+
+from .framework import Command
+from .graphs import GraphSource, complete_graph, graph_argument
+from .listings import json_option
+from .output import emit, emit_json, say
+
+if TYPE_CHECKING:
+    from wis.io import GraphFile
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "wis sparsify karate --remove 50% -o karate-half.pt",
+        "wis compare karate karate-half.pt --plot karate-half.png",
+        "wis compare karate karate-half.pt --walk-lengths 1,2,3 --widths 34,64,2 --json",
+    ],
+)
+@graph_argument
+@click.argument("after", metavar="AFTER", shell_complete=complete_graph)
+@click.option("--directed", is_flag=True, help="Take every arc as an edge of its own.")
+@click.option(
+    "--walk-lengths",
+    default="1,2",
+    metavar="K,K,...",
+    show_default=True,
+    help="Lengths of the walk indices of single vertices: depth of the network - 1.",
+)
+@click.option(
+    "--widths",
+    default="64,64",
+    metavar="W,W,...",
+    show_default=True,
+    help="Sizes of the embeddings before and after each layer, for its multiply-adds.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=10),
+    default=1_000,
+    metavar="N",
+    show_default=True,
+    help="Vertices to draw where counting over all of them would take too long.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    metavar="N",
+    show_default=True,
+    help="Seed of everything that is drawn.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw degrees and what is left: .png, .svg or .pdf.",
+)
+@click.option("--force", is_flag=True, help="Replace the picture if it exists.")
+@json_option
+def compare(
+    source: GraphSource,
+    after: str,
+    directed: bool,
+    walk_lengths: str,
+    widths: str,
+    sample: int,
+    seed: int,
+    plot: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Compare GRAPH with AFTER, what is left of it.
+
+    Degrees, components, clustering, diameter, eigenvalues, cuts, homophily (where vertices have
+    labels y), walk indices and the cost of passing messages. What is sampled or bounded has a "~".
+    Vertices with names are matched by them; AFTER has to be a part of GRAPH.
+    """
+    import wis.compare as library
+
+    settings = library.Settings(
+        seed=seed,
+        sample=sample,
+        walk_lengths=_integers("--walk-lengths", walk_lengths),
+        widths=_integers("--widths", widths),
+    )
+    source.check()
+    second = dataclasses.replace(source, name=after, num_nodes=None)
+    second.check()
+    if plot is not None:
+        _check_picture(plot, force)
+    start = time.perf_counter()
+    before_file = source.open()
+    after_data = _aligned(before_file, _opened(second), source.name, after)
+    comparison = library.compare(before_file.data, after_data, directed=directed, settings=settings)
+    seconds = time.perf_counter() - start
+    if plot is not None:
+        comparison.plot(plot, force=force)
+    if as_json:
+        record = {"before_graph": source.name, "after_graph": after, **comparison.to_dict()}
+        emit_json({**record, "plot": plot and str(plot), "seconds": round(seconds, 6)})
+    else:
+        emit(comparison.to_text(width=_width()))
+    say(f"{source.name} and {after}: compared in {seconds:.2f} s{_drawn(plot)}")
+
+
+def _drawn(plot: Path | None) -> str:
+    return "" if plot is None else f"; {plot}"
+
+
+def _width() -> int:
+    import shutil
+
+    return max(80, shutil.get_terminal_size((110, 24)).columns)
+
+
+def _integers(flag: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"{flag} is {text!r}; expected integers with commas.") from None
+
+
+def _check_picture(plot: Path, force: bool) -> None:
+    from wis.io.atomic import check_writable
+    from wis.plot import check_can_plot
+
+    check_can_plot(plot)
+    check_writable(plot, force=force)
+
+
+def _opened(source: GraphSource) -> GraphFile:
+    """AFTER; --data-root is for whichever of the two is a data set."""
+    if source.is_file:
+        source = dataclasses.replace(source, data_root=None)
+    return source.open()
+
+
+def _aligned(before: GraphFile, after: GraphFile, name: str, after_name: str) -> Any:
+    """The graph after over the vertices of the one before.
+
+    A list of edges knows neither isolated vertices nor, with names, their numbers.
+    """
+    from wis.io.formats import is_edge_table
+
+    if after.vertex_names is not None and before.vertex_names is not None:
+        return _by_names(before, after, name, after_name)
+    if not is_edge_table(after.format) or after.data.num_nodes >= before.data.num_nodes:
+        return after.data
+    padded = after.data.clone()
+    padded.num_nodes = before.data.num_nodes
+    return padded
+
+
+def _by_names(before: GraphFile, after: GraphFile, name: str, after_name: str) -> Any:
+    import torch
+    from torch_geometric.data import Data
+
+    position = {vertex: index for index, vertex in enumerate(before.vertex_names or ())}
+    names = list(after.vertex_names or ())
+    unknown = [vertex for vertex in names if vertex not in position]
+    if unknown:
+        raise NotASubgraphError(
+            f"{after_name} has a vertex {unknown[0]!r} that {name} lacks ({len(unknown)} of them "
+            f"in all); expected a part of {name}"
+        )
+    to_before = torch.tensor([position[vertex] for vertex in names], dtype=torch.int64)
+    return Data(edge_index=to_before[after.data.edge_index], num_nodes=len(position))

@@ -1,0 +1,178 @@
+"""Table 5.1: recipes, rows, resumption and the printed table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import wis.experiments.table5_1 as table5_1
+from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError
+from wis.experiments.row_file import append_row, read_rows
+from wis.experiments.table5_1 import LEARNING_RATES, Table51, format_table, run_table
+
+RECIPES = Path(__file__).parents[2] / "benchmarks" / "recipes"
+TINY = Table51(
+    images="digits", models=("gcn", "gin"), seeds=(0, 1), num_train=40, num_test=20, max_epochs=2
+)
+
+
+def test_the_recipe_of_the_thesis_is_what_the_defaults_are():
+    assert Table51.from_recipe(RECIPES / "thesis_table5_1.toml") == Table51()
+
+
+def test_the_defaults_are_those_of_appendix_d_6_2_1():
+    table = Table51()
+    assert (table.num_train, table.num_test, len(table.seeds)) == (10_000, 2_000, 5)
+    runs = {model: table.train_config(model, 3) for model in table.models}
+    assert set(runs) == {"gcn", "gat", "gin"}
+    for model, config in runs.items():
+        assert (config.depth, config.width, config.task, config.seed) == (3, 16, "graph", 3)
+        assert (config.max_epochs, config.patience, config.weight_decay) == (10_000, 1_000, 0)
+        assert config.learning_rate == LEARNING_RATES[model]
+    assert runs["gat"].model_options == {"heads": 4}
+    assert runs["gin"].model_options == {"train_eps": False}
+
+
+def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
+    recipe = replace(Table51.from_recipe(RECIPES / "smoke_table5_1.toml"), max_epochs=1)
+    rows = list(run_table(recipe, results=tmp_path / "rows.jsonl"))
+    assert len(rows) == len({row["key"] for row in rows}) == 12
+    assert {row["walk_index"] for row in rows if row["partition"] == "low"} == {548}
+    assert {row["walk_index"] for row in rows if row["partition"] == "high"} == {8258}
+    assert read_rows(tmp_path / "rows.jsonl") == json.loads(json.dumps(rows))
+
+
+def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    rows = list(run_table(TINY, results=path))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:5]) + lines[5][:40])  # killed while writing the sixth
+    trained = []
+    train = table5_1.train_shared
+    monkeypatch.setattr(
+        table5_1,
+        "train_shared",
+        lambda *args, **kwargs: trained.append(args[3]) or train(*args, **kwargs),
+    )
+    again = list(run_table(TINY, results=path))
+    assert len(trained) == 3
+    assert [row["key"] for row in again] == [row["key"] for row in rows]
+    assert format_table(again) == format_table(rows)
+    trained.clear()
+    assert len(list(run_table(TINY, results=path))) == 8
+    assert not trained
+
+
+def test_rows_are_on_the_disk_as_soon_as_they_are_yielded(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    running = run_table(TINY, results=path)
+    for number in (1, 2):
+        row = next(running)
+        assert len(read_rows(path)) == number
+        assert read_rows(path)[-1]["key"] == row["key"]
+
+
+def test_another_configuration_is_another_row(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    small = replace(TINY, models=("gcn",), seeds=(0,))
+    for table in (small, replace(small, max_epochs=3), replace(small, data_seed=1)):
+        list(run_table(table, results=path))
+    assert len(read_rows(path)) == 6
+
+
+def row(model, partition, seed, train, test, **changes):
+    return {
+        "kind": "table5_1", "model": model, "partition": partition, "seed": seed,
+        "images": "digits", "num_train": 4, "num_test": 2, "data_seed": 0, "walk_index": 7,
+        "train_accuracy": train, "test_accuracy": test, "best_train_accuracy": 1.0,
+        "test_accuracy_at_best": 0.25, "num_epochs": 10 + seed,
+        "config": {"depth": 3, "width": 16, "seed": seed}, **changes,
+    }  # fmt: skip
+
+
+def test_the_table_gives_means_and_deviations_beside_the_thesis():
+    rows = [
+        row("gcn", "low", 0, 0.70, 0.50),
+        row("gcn", "low", 1, 0.72, 0.54),
+        row("gcn", "high", 0, 0.80, 0.60),
+    ]
+    # deviations of a sample of two: |a - b| / sqrt(2)
+    assert format_table(rows).splitlines() == [
+        "                     low walk index  high walk index",
+        "                     WI_2 = 7        WI_2 = 7",
+        "GCN  train acc. (%)  71.0 ± 1.4      80.0",
+        "       thesis        70.4 ± 1.7      81.4 ± 2.0",
+        "     test acc. (%)   52.0 ± 2.8      60.0",
+        "       thesis        52.7 ± 1.9      66.2 ± 1.1",
+        "     epochs          gcn 10-11       gcn 10",
+    ]
+    assert "100.0 ± 0.0" in format_table(rows, best=True)
+    assert "25.0 ± 0.0" in format_table(rows, best=True)
+
+
+def test_rows_that_do_not_belong_together_make_no_table():
+    one = row("gcn", "low", 0, 0.7, 0.5)
+    with pytest.raises(OptionError, match="different experiments"):
+        format_table([one, {**one, "num_train": 5}])
+    with pytest.raises(OptionError, match="no rows"):
+        format_table([])
+    with pytest.raises(OptionError, match="kind 'sweep'"):
+        format_table([{**one, "kind": "sweep"}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"partitions": ("low", "middle")}, "'low' or 'high'"),
+        ({"seeds": ()}, "seeds is"),
+        ({"seeds": (1, 1)}, "stands twice"),
+        ({"seeds": (-1,)}, "seed is -1"),
+        ({"models": "gcn"}, "models is 'gcn'"),
+        ({"max_epochs": 0}, "max_epochs is 0"),
+        ({"max_epochs": {"gcn": 5}}, "a number for each of"),
+        ({"data_seed": -2}, "data_seed is -2"),
+        ({"width": 18}, "divisor of the width"),
+    ],
+)
+def test_impossible_values_are_refused_before_anything_runs(changes, message):
+    with pytest.raises(OptionError, match=message):
+        Table51(**changes)
+
+
+def test_a_model_without_a_shared_form_is_refused():
+    with pytest.raises(UnknownNameError, match="gat, gcn, gin"):
+        Table51(models=("resgcn",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('kind = "sweep"', "expected 'table5_1'"),
+        ('kind = "table5_1"\nepochs = 3', "unknown entry 'epochs'; known: images"),
+        ("kind = ", "is not TOML"),
+        ('kind = "table5_1"\nnum_train = 0', "num_train is 0"),
+    ],
+)
+def test_a_bad_recipe_is_one_line_with_its_path(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(OptionError, match=message) as caught:
+        Table51.from_recipe(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_missing_recipe_is_one_line(tmp_path):
+    with pytest.raises(GraphFileError, match=r"none\.toml"):
+        Table51.from_recipe(tmp_path / "none.toml")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello\n")
+    with pytest.raises(GraphFormatError, match="line 1"):
+        read_rows(path)
+    with pytest.raises(GraphFileError, match="cannot be written"):
+        append_row(tmp_path, {})
