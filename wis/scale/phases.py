@@ -163,8 +163,8 @@ class Edges:
 
 def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
     """`wis.methods.relaxed.edge_hash` of numpy arrays."""
-    ends = (torch.from_numpy(end.astype(np.int64)) for end in (u, v))
-    return edge_hash(*ends, seed).numpy()
+    ends = [torch.from_numpy(end.astype(np.int64)) for end in (u, v)]
+    return np.asarray(edge_hash(ends[0], ends[1], seed).numpy())
 
 
 def classes_of(degree: Ints) -> NDArray[np.uint8]:

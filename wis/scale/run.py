@@ -134,7 +134,7 @@ def sparsify_files(
         raise OptionError(
             f"engine 'stream' needs a work folder on this machine, not {folder.url}; give one"
         )
-    job = _Job(files, target, folder, epsilon, seed, block, progress, relabel, num_nodes)
+    job = Job(files, target, folder, epsilon, seed, block, progress, relabel, num_nodes)
     try:
         if engine == "dask":
             from wis.scale.cluster import run_on_cluster
@@ -154,7 +154,7 @@ Numbers = tuple[int, int, int, int, int, int, int]
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """What was asked for, checked."""
 
     files: EdgeFiles

@@ -9,7 +9,7 @@ an edge's position is its priority within a class (see `wis.methods.relaxed`).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -86,7 +86,9 @@ def _proper_rows(
             yield edges.u[proper].astype(Vertex), edges.v[proper].astype(Vertex), len(a)
 
 
-def _distribute(u: NDArray[Vertex], v: NDArray[Vertex], seed: int, buckets: list[BinaryIO]) -> None:
+def _distribute(
+    u: NDArray[Vertex], v: NDArray[Vertex], seed: int, buckets: Sequence[BinaryIO]
+) -> None:
     bits = len(buckets).bit_length() - 1
     rows = np.stack([u, v], axis=1)
     if bits == 0:

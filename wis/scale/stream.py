@@ -22,15 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wis.errors import OptionError
-from wis.methods.relaxed import match
 from wis.progress import Progress
 from wis.scale.files import writing
-from wis.scale.phases import LAST, Phase, classes_of, hashes_of, num_phases
+from wis.scale.phases import Phase, hashes_of, num_phases
 from wis.scale.scan import SOURCES, TARGETS, Vertex
+from wis.scale.taking import Taking
 from wis.scale.thresholds import Levels
 
 Ints = NDArray[np.int64]
@@ -116,7 +115,7 @@ class Stream:
 
     def _phase(self, number: int, t: int, most: int) -> Phase:
         """Run a phase, but take no more than `most` edges."""
-        taking = _Taking.begin(self.degree, t)
+        taking = Taking.begin(self.degree, t)
         limit = None
         for positions, kinds in self._by_priority(t, taking.kind):
             u, v = self.u[positions].astype(np.int64), self.v[positions].astype(np.int64)
@@ -187,48 +186,6 @@ class Stream:
 
 
 @dataclass
-class _Taking:
-    """A phase on its way: budgets and cuts of all vertices."""
-
-    degree: Ints
-    vertices: Ints
-    kind: NDArray[np.uint8]
-    before: Ints
-    budget: torch.Tensor
-    cut_kind: NDArray[np.uint8]
-    cut_hash: Ints
-
-    @classmethod
-    def begin(cls, degree: Ints, t: int) -> _Taking:
-        vertices = np.flatnonzero(degree >= t)
-        kind = np.zeros(degree.size, np.uint8)
-        kind[vertices] = classes_of(degree[vertices])
-        before = np.maximum(degree - (t - 1), 0)
-        budget = torch.from_numpy(before.copy())
-        cut_kind, cut_hash = np.zeros(degree.size, np.uint8), np.zeros(degree.size, np.int64)
-        return cls(degree, vertices, kind, before, budget, cut_kind, cut_hash)
-
-    def match(self, u: Ints, v: Ints) -> NDArray[np.bool_]:
-        return match(torch.from_numpy(u), torch.from_numpy(v), self.budget).numpy()
-
-    def note_cuts(self, u: Ints, v: Ints, kinds: NDArray[np.uint8], places: Ints) -> None:
-        """The last edge that each vertex lost so far; edges come by priority, so the last wins."""
-        ends = np.stack([u, v], axis=1).reshape(-1)
-        self.cut_kind[ends] = np.repeat(kinds, 2)
-        self.cut_hash[ends] = np.repeat(places, 2)
-
-    def degree_after(self) -> Ints:
-        return self.degree - (self.before - self.budget.numpy())
-
-    def phase(self, number: int, t: int, removed: int, limit: tuple[int, int] | None) -> Phase:
-        spent = self.budget.numpy()[self.vertices] == 0
-        cut_kind = np.where(spent, self.cut_kind[self.vertices], 0).astype(np.uint8)
-        cut_hash = np.where(spent, self.cut_hash[self.vertices], LAST)
-        kind = self.kind[self.vertices]
-        return Phase(number, t, removed, limit, self.vertices, kind, cut_kind, cut_hash)
-
-
-@dataclass
 class _Window:
     """The edges left between vertices of degree `lowest` or more, in memory."""
 
@@ -240,7 +197,8 @@ class _Window:
     def at(self, degree: Ints, t: int) -> Ints:
         """Positions of those that take part at threshold t."""
         inside = degree >= t
-        return self.positions[inside[self.u] & inside[self.v]]
+        positions: Ints = self.positions[inside[self.u] & inside[self.v]]
+        return positions
 
     def forget_removed(self, gone_in: NDArray[Any]) -> None:
         left = np.flatnonzero(gone_in[self.positions] == 0)

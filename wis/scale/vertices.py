@@ -57,13 +57,13 @@ class Vertices:
 
 
 def look_at_ids(
-    files: EdgeFiles, folder: Path, *, relabel: bool, num_nodes: int | None
+    files: EdgeFiles, folder: Path | None, *, relabel: bool, num_nodes: int | None
 ) -> tuple[Vertices, int]:
     """Find out what the ids of a folder mean, in one pass (two that read ids, for names).
 
     Args:
         files: The edge files.
-        folder: Where the sorted ids go, for names.
+        folder: Where the sorted ids go, for names; None if names cannot be had.
         relabel: Take integers as names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
 
@@ -72,7 +72,7 @@ def look_at_ids(
 
     Raises:
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
-        OptionError: `num_nodes` is given for names.
+        OptionError: `num_nodes` is given for names, or there are names and no folder.
     """
     runs = _Runs(folder)
     largest, rows = -1, 0
@@ -146,7 +146,7 @@ def _as_column(ids: Any, *, text: bool) -> Any:
 class _Runs:
     """Sorted runs of distinct ids on disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.kind: Any = None
         self.paths: list[str] = []
@@ -155,6 +155,11 @@ class _Runs:
         self.size = 0
 
     def add(self, columns: Sequence[Any], path: str) -> None:
+        if self.folder is None:
+            raise OptionError(
+                f"{path}: ids that are names are numbered in the work folder, which has to be on a "
+                "file system of this machine; give one"
+            )
         for column in columns:
             if self.kind is not None and column.type != self.kind:
                 raise _mixed(path)
@@ -166,6 +171,7 @@ class _Runs:
             self._flush()
 
     def _flush(self) -> None:
+        assert self.folder is not None
         run = _sorted_union(self.waiting)
         path = str(self.folder / f"ids-run-{len(self.paths):05d}.arrow")
         with _Writer(path, self.kind) as writer:
@@ -181,6 +187,7 @@ class _Runs:
         runs = [_mapped(path)[0] for path in self.paths]
         step = max(1, IDS_IN_MEMORY // (SAMPLE * max(len(runs), 1)))
         splitters = sorted(set(self.sample))[::step][1:]
+        assert self.folder is not None
         path = str(self.folder / "ids.arrow")
         total = 0
         with _Writer(path, self.kind) as writer:
@@ -271,7 +278,8 @@ class _Names:
         found = np.concatenate([*self._found(ordered), np.empty(0, np.int64)])
         position = np.empty(len(wanted), np.int64)
         position[by_id.to_numpy()] = found
-        return position[codes.indices.to_numpy()]
+        numbers: Ints = position[codes.indices.to_numpy()]
+        return numbers
 
     def _found(self, ordered: Any) -> Iterator[Ints]:
         """Places of sorted ids, range by range."""
