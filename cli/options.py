@@ -194,8 +194,8 @@ def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=float,
         metavar="E",
         show_default="0, which is exact",
-        help="Let wis take edges whose ends have at least 1/(1+E) of the degree that the exact rule "
-        "asks of them: many at once, a little less is kept. For walk length 1.",
+        help="Let wis take edges whose ends have at least 1/(1+E) of the degree that the exact "
+        "rule asks of them: many at once, a little less is kept. For walk length 1.",
     )
     @click.option(
         "--option",

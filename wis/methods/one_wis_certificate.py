@@ -114,6 +114,7 @@ class Steps:
 
     @classmethod
     def of(cls, graph: UndirectedGraph, edge_ids: Tensor) -> Steps:
+        """Read them off an order."""
         degree = graph.degree.cpu()
         vertex = stable_argsort(int(degree.max()) - degree)
         label = torch.empty_like(vertex)
@@ -166,6 +167,7 @@ class LiveEdges:
 
     @classmethod
     def of(cls, graph: UndirectedGraph, edge_ids: Tensor, label: Ints) -> LiveEdges:
+        """All edges, none admitted."""
         ends = label[graph.edges.cpu().numpy()]
         step = np.full(graph.num_edges, NEVER)
         step[edge_ids.cpu().numpy()] = np.arange(edge_ids.numel())

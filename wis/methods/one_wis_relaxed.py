@@ -95,8 +95,8 @@ class _Layout:
         weaker: int32 [m], the larger one.
         edge_id: int64 [m], edge ids by rising hash.
         entering: int64 [m], edges (positions in the arrays above) in the order of their entry.
-        num_vertices: int64 [top + 2], for each threshold t the size of A_t, the vertices of original
-            degree t or more.
+        num_vertices: int64 [top + 2], for each threshold t the size of A_t, the vertices of
+            original degree t or more.
         num_edges: int64 [top + 2], for each t the number of edges inside A_t, which are the first
             ones of `entering`.
     """

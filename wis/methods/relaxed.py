@@ -1,12 +1,12 @@
-"""Relaxed 1-WIS: what it takes and in which order; the kernel that all places to run it share.
+"""Relaxed 1-WIS: what it takes and in which order; the kernel of all places to run it.
 
-The rule, for ``epsilon`` >= 0: with k the largest smaller degree of the endpoints of an edge that is
-left, an edge may go if both its endpoints have degree k / (1 + epsilon) or more. Many edges may go
-at once, so the order is made in *phases*:
+The rule, for ``epsilon`` >= 0: with k the largest smaller degree of the endpoints of an edge that
+is left, an edge may go if both its endpoints have degree k / (1 + epsilon) or more. Many edges may
+go at once, so the order is made in *phases*:
 
 1. k is the largest smaller degree now, and the *threshold* is t = ceil(k / (1 + epsilon)).
-2. A vertex of degree d >= t may lose d - t + 1 edges, its *budget*: whatever the order among them,
-   each is taken from a vertex of degree t or more. Since k only falls, every step keeps to the rule.
+2. A vertex of degree d >= t may lose d - t + 1 edges, its *budget*: in whatever order, each is
+   taken from a vertex of degree t or more. Since k only falls, every step keeps to the rule.
 3. The edges between such vertices are gone through by *priority*, and each goes unless the budget
    of an end is spent. Those that went, by priority, are the next part of the order.
 4. No edge with both degrees at t or more is left then: k is t - 1 or less.
@@ -57,7 +57,7 @@ def checked_epsilon(epsilon: float) -> Fraction:
 
 
 def threshold(k: int, factor: Fraction) -> int:
-    """t = ceil(k / (1 + epsilon)); at least 1 for k >= 1."""
+    """The least degree that is enough, ceil(k / (1 + epsilon)); at least 1 for k >= 1."""
     return math.ceil(k / factor)
 
 

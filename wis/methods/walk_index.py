@@ -56,6 +56,8 @@ from wis.progress import Progress
 from wis.triangles import num_common_neighbours
 
 ENGINES = ("auto", "local", "dense")
+FOLDER_ENGINES = ("stream", "dask")
+"""Those of `wis.scale`, which work on files and not on a graph in memory."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -83,6 +85,11 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
                 f"engine {engine!r} does not go with walk_length={walk_length}"
                 f"{' of a directed graph' if graph.directed else ''}; "
                 f"expected one of {', '.join(engines)}"
+            )
+        if engine in FOLDER_ENGINES:
+            raise OptionError(
+                f"engine {engine!r} is for folders of edge files: `wis sparsify FOLDER --engine "
+                f"{engine}`, or wis.scale.sparsify_files"
             )
         raise UnknownNameError.among("engine", str(engine), engines)
     if not by_degrees:

@@ -1,13 +1,14 @@
 """The certificate of ``wis``: no edge that was left was better than the one that went.
 
 For walks of length 1 in undirected graphs, edge by edge, it is `wis.methods.one_wis_certificate`,
-near-linear and complete, as is `wis.methods.relaxed_certificate` for the relaxed rule. Else a step is checked by computing the walk indices that each remaining
-edge would leave, by sparse products with the adjacency matrix of the graph as it is then (for
-several thousand edges at a time), and comparing each edge's sorted tuple with that of the edge that
-went: of the values in which two sorted tuples differ as multisets the smallest one decides. Nothing
-of that is shared with the engines. A whole look at the graph for each step is too much for long
-orders, of which a seeded sample of steps is checked. In batches an edge is compared, in the graph
-at the beginning of its round, with those that are left after the round.
+or `wis.methods.relaxed_certificate` for the relaxed rule; both are near-linear and complete. Else a
+step is checked by computing the walk indices that each remaining edge would leave, by sparse
+products with the adjacency matrix of the graph as it is then (for several thousand edges at a
+time), and comparing each edge's sorted tuple with that of the edge that went: of the values in
+which two sorted tuples differ as multisets the smallest one decides. Nothing of that is shared with
+the engines. A whole look at the graph for each step is too much for long orders, of which a seeded
+sample of steps is checked. In batches an edge is compared, in the graph at the beginning of its
+round, with those that are left after the round.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ from wis.progress import progress_bar
 from wis.scale import rounds
 from wis.scale.files import EdgeFiles, OutputFolder, is_local, save_array
 from wis.scale.output import kept_rows, write_kept
-from wis.scale.phases import Phase, edges_of_rows, hashes_of, num_phases, saved_phases
+from wis.scale.phases import Phase, hashes_of, num_phases, saved_phases
 from wis.scale.rounds import Reaches, Shard
+from wis.scale.shards import write_shards
 from wis.scale.taking import Taking
 from wis.scale.thresholds import Levels
 from wis.scale.vertices import Vertices, look_at_ids
@@ -39,7 +40,6 @@ Ints = NDArray[np.int64]
 FAN_IN = 8
 PATIENCE = 16
 """Rounds without any edge settled after which the rest is settled by the driver, be it large."""
-SHARD_EDGES = 1 << 22
 
 
 def distributed() -> Any:
@@ -49,12 +49,13 @@ def distributed() -> Any:
         MissingDependencyError: It or dask is not installed.
     """
     try:
-        import dask.dataframe
         import distributed
+        from dask import dataframe
     except ImportError:
         raise MissingDependencyError(
             "engine 'dask' needs dask and distributed: pip install 'wis-sparsify[dask]'"
         ) from None
+    del dataframe  # only to know
     return distributed
 
 
@@ -120,7 +121,7 @@ def _prepare(client: Any, job: Job, remove: Amount | None, keep: Amount | None) 
     """Write the shards; returns what is to be noted."""
     names = Path(job.folder.path) if is_local(job.folder.url) else None
     vertices, rows = look_at_ids(job.files, names, relabel=job.relabel, num_nodes=job.num_nodes)
-    sizes = _write_shards(client, job, vertices, rows)
+    sizes = write_shards(client, job, vertices, rows)
     num_edges = sum(sizes)
     count = num_edges_to_remove(num_edges, remove=remove, keep=keep)
     return {
@@ -131,49 +132,6 @@ def _prepare(client: Any, job: Job, remove: Amount | None, keep: Amount | None) 
         "names": vertices.names,
         "shards": len(sizes),
     }
-
-
-def _write_shards(client: Any, job: Job, vertices: Vertices, rows: int) -> list[int]:
-    import dask
-    import dask.dataframe as dd
-    import pandas as pd
-
-    meta = pd.DataFrame({"u": np.zeros(0, np.uint32), "v": np.zeros(0, np.uint32)})
-    workers = len(client.scheduler_info()["workers"]) or 1
-    num_shards = max(1, min(-(-rows // SHARD_EDGES), 4096), min(4 * workers, rows // 1000))
-    frame = dd.from_map(
-        _edges_of_file,
-        range(len(job.files.paths)),
-        files=job.files,
-        num_nodes=vertices.num_nodes,
-        names=vertices.names,
-        meta=meta,
-    )
-    if len(job.files.paths) > 1 or num_shards > 1:
-        frame = frame.drop_duplicates(split_out=num_shards)
-    write = dask.delayed(_write_shard)
-    parts = [write(part, job.folder.url, number) for number, part in enumerate(frame.to_delayed())]
-    sizes: list[int] = client.gather(client.compute(parts))
-    return sizes
-
-
-def _edges_of_file(index: int, *, files: EdgeFiles, num_nodes: int, names: str | None) -> Any:
-    """The edges of one file, each once, as a dataframe."""
-    import pandas as pd
-
-    vertices = Vertices(num_nodes, names)
-    parts = [np.zeros((2, 0), np.uint32)]
-    for a, b in files.pairs(index):
-        edges, proper = edges_of_rows(vertices.number(a), vertices.number(b), 0)
-        parts.append(np.stack([edges.u[proper], edges.v[proper]]).astype(np.uint32))
-    u, v = np.concatenate(parts, axis=1)
-    return pd.DataFrame({"u": u, "v": v}).drop_duplicates()
-
-
-def _write_shard(part: Any, folder: str, number: int) -> int:
-    edges = part[["u", "v"]].to_numpy(np.uint32).T
-    save_array(f"{folder}/edges-{number:05d}.npy", np.ascontiguousarray(edges))
-    return int(edges.shape[1])
 
 
 # Phases
@@ -360,16 +318,14 @@ def _tensor(array: Ints) -> Any:
 
 def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
     """Classes from the highest down, as many together as have no more than `most` edges."""
-    highest, total = None, 0
+    group: list[int] = []
     for number in reversed(np.flatnonzero(sizes).tolist()):
-        if highest is not None and total + sizes[number] > most:
-            yield lowest, highest
-            highest, total = None, 0
-        if highest is None:
-            highest = number
-        lowest, total = number, total + int(sizes[number])
-    if highest is not None:
-        yield lowest, highest
+        if group and int(sizes[[*group, number]].sum()) > most:
+            yield group[-1], group[0]
+            group = []
+        group.append(number)
+    if group:
+        yield group[-1], group[0]
 
 
 # Output

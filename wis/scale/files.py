@@ -38,7 +38,7 @@ def pyarrow() -> Any:
         import pyarrow as pa
         import pyarrow.compute
         import pyarrow.csv
-        import pyarrow.parquet  # noqa: F401
+        import pyarrow.parquet
     except ImportError:
         raise MissingDependencyError(
             "folders of edge files need pyarrow: pip install 'wis-sparsify[tables]'"

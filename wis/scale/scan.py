@@ -65,14 +65,17 @@ def scan_edges(
             done += rows
             progress(done)
     num_edges = 0
-    with writing(str(folder)):
-        with (folder / SOURCES).open("wb") as us, (folder / TARGETS).open("wb") as vs:
-            for path in paths:
-                u, v = _distinct(np.fromfile(path, Vertex).reshape(-1, 2), seed)
-                u.tofile(us)
-                v.tofile(vs)
-                num_edges += u.size
-                path.unlink()
+    with (
+        writing(str(folder)),
+        (folder / SOURCES).open("wb") as us,
+        (folder / TARGETS).open("wb") as vs,
+    ):
+        for path in paths:
+            u, v = _distinct(np.fromfile(path, Vertex).reshape(-1, 2), seed)
+            us.write(u.data)
+            vs.write(v.data)
+            num_edges += u.size
+            path.unlink()
     return num_edges
 
 
@@ -92,7 +95,7 @@ def _distribute(
     bits = len(buckets).bit_length() - 1
     rows = np.stack([u, v], axis=1)
     if bits == 0:
-        rows.tofile(buckets[0])
+        buckets[0].write(rows.data)
         return
     number = (hashes_of(u, v, seed) >> (64 - bits)) + (len(buckets) >> 1)
     by_bucket = np.argsort(number.astype(np.uint16), kind="stable")
