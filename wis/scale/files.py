@@ -91,7 +91,7 @@ class EdgeFiles:
         root: The folder, or the one file, as it was given.
         paths: Path of each file on its file system.
         names: Its name below the folder.
-        sizes: Its bytes.
+        stamps: Its bytes, and when it was last changed as far as the file system tells.
         ends: Names of the two columns of endpoints.
         num_rows: Rows of all files as far as they say (Parquet), else None.
     """
@@ -99,7 +99,7 @@ class EdgeFiles:
     root: str
     paths: tuple[str, ...]
     names: tuple[str, ...]
-    sizes: tuple[int, ...]
+    stamps: tuple[tuple[int, str], ...]
     ends: tuple[str, str]
     num_rows: int | None
 
@@ -133,7 +133,7 @@ class EdgeFiles:
             root,
             tuple(found),
             tuple(_relative(name, path) for name in found),
-            tuple(int(details[name]["size"]) for name in found),
+            tuple(_stamp(details[name]) for name in found),
             (heads[0].columns[first], heads[0].columns[second]),
             None if None in rows else sum(row for row in rows if row is not None),
         )
@@ -141,7 +141,7 @@ class EdgeFiles:
     @property
     def rows_at_most(self) -> int:
         """An upper bound of the number of rows."""
-        return sum(self.sizes) // 4 + 1 if self.num_rows is None else self.num_rows
+        return sum(size for size, _ in self.stamps) // 4 + 1 if self.num_rows is None else self.num_rows
 
     def batches(self, index: int, *, ends_only: bool = False) -> Iterator[Any]:
         """The record batches of a file, in order.
@@ -252,6 +252,11 @@ def _ids(column: Any, name: str, path: str, first_row: int) -> Any:
     raise GraphFormatError(
         f"{path}: column {name!r} holds {column.type}; expected integer or text ids"
     )
+
+
+def _stamp(details: Any) -> tuple[int, str]:
+    changed = (details.get(name) for name in ("mtime", "ETag", "LastModified", "last_modified"))
+    return int(details["size"]), str(next((value for value in changed if value), ""))
 
 
 def _ending(path: str) -> str:

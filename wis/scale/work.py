@@ -13,6 +13,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
+from wis.errors import OutputExistsError
 from wis.scale.files import writing
 
 MANIFEST = "manifest.json"
@@ -37,13 +38,19 @@ class WorkFolder:
         return str(url_to_fs(self.url)[1])
 
     def open(self) -> dict[str, Any] | None:
-        """Make it, or come back to it; returns what was noted, None in a new one."""
+        """Make it, or come back to it; returns what was noted, None in a new one.
+
+        Raises:
+            OutputExistsError: There is a folder of that name with something else in it.
+        """
         fs, path = url_to_fs(self.url)
         found = self._manifest()
         if found is not None and found["request"] == self._known():
             noted: dict[str, Any] | None = found["noted"]
             return noted
         self.remove()
+        if fs.exists(path):
+            raise OutputExistsError(f"{self.url} exists and is no work folder; give another one")
         with writing(self.url):
             fs.makedirs(path, exist_ok=True)
             self._save({"request": self._known(), "noted": None})
