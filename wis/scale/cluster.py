@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 FAN_IN = 8
+PATIENCE_S = 20.0
+"""How long a scheduler is waited for."""
 PATIENCE = 16
 """Rounds without any edge settled after which the rest is settled by the driver, be it large."""
 
@@ -88,7 +90,7 @@ def _client(address: str | None, num_workers: int | None) -> Iterator[Any]:
                           "has its own")  # fmt: skip
     if address is not None:
         try:
-            client = module.Client(address, timeout=20)
+            client = module.Client(address, timeout=PATIENCE_S)
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
