@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ def sparsify_folder(
     _check(choice, source, refused)
     from wis.scale import sparsify_files
 
-    place = str(output) if output is not None else f"{source.name.rstrip('/')}-sparse"
+    place = _as_url(output) if output is not None else f"{source.name.rstrip('/')}-sparse"
     epsilon = 0.1 if choice.epsilon is None else choice.epsilon
     settings: dict[str, Any] = {} if folders.block_edges is None else {"block": folders.block_edges}
     result = sparsify_files(
@@ -155,6 +156,11 @@ def sparsify_folder(
                 "seconds": round(result.seconds, 6),
             }
         )
+
+
+def _as_url(path: Path) -> str:
+    """The text that was typed: a `Path` leaves out one of the slashes of ``s3://bucket``."""
+    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", str(path))
 
 
 def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -> None:

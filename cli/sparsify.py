@@ -162,6 +162,7 @@ def sparsify(
         )
         return
     folders.refuse()
+    source.refuse_folder()
     output = output or source.default_output()
     if order_file is not None:
         _refuse_beside_order(choice, protection, save_order, directed=directed)

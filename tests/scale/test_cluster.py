@@ -49,7 +49,7 @@ def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path
             output,
             engine="dask",
             scheduler_address=cluster.scheduler_address,
-            block=60,
+            block=700,
             progress=False,
             **options,
         )
@@ -87,9 +87,7 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch):
     address = "tcp://127.0.0.1:9"
     monkeypatch.setattr("wis.scale.cluster.PATIENCE_S", 0.5)
     with pytest.raises(ClusterError, match="no Dask scheduler answers") as caught:
-        sparsify_files(
-            source, tmp_path / "out", remove=1, engine="dask", scheduler_address=address
-        )
+        sparsify_files(source, tmp_path / "out", remove=1, engine="dask", scheduler_address=address)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 

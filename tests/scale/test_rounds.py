@@ -104,9 +104,7 @@ def test_small_blocks_are_settled_by_sums(tmp_path, monkeypatch):
     source = write_folder(tmp_path / "in", ARCS)
     options = {"remove": "50%", "epsilon": 0.5}
     with cluster_of(1):
-        sparsify_files(
-            source, tmp_path / "out", engine="dask", block=20, progress=False, **options
-        )
+        sparsify_files(source, tmp_path / "out", engine="dask", block=20, progress=False, **options)
     assert len(calls) > 50
     assert notes_left(tmp_path / "out") == notes_expected(200, ARCS, 3, **options)
 

@@ -10,6 +10,7 @@ settle. The numbering of names is made by the driver (`wis.scale.vertices`).
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -99,7 +100,10 @@ def _client(address: str | None, num_workers: int | None) -> Iterator[Any]:
         return
     with (
         module.LocalCluster(
-            n_workers=num_workers, threads_per_worker=1, dashboard_address=None
+            n_workers=num_workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
         ) as cluster,
         module.Client(cluster) as client,
     ):

@@ -141,7 +141,11 @@ class EdgeFiles:
     @property
     def rows_at_most(self) -> int:
         """An upper bound of the number of rows."""
-        return sum(size for size, _ in self.stamps) // 4 + 1 if self.num_rows is None else self.num_rows
+        return (
+            sum(size for size, _ in self.stamps) // 4 + 1
+            if self.num_rows is None
+            else self.num_rows
+        )
 
     def batches(self, index: int, *, ends_only: bool = False) -> Iterator[Any]:
         """The record batches of a file, in order.

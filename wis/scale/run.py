@@ -121,7 +121,9 @@ def sparsify_files(
     folder = WorkFolder(
         f"{str(output).rstrip('/')}.wis-work" if work is None else str(work),
         {
-            "files": [[name, *stamp] for name, stamp in zip(files.names, files.stamps, strict=True)],
+            "files": [
+                [name, *stamp] for name, stamp in zip(files.names, files.stamps, strict=True)
+            ],
             "epsilon": repr(epsilon),
             "seed": seed,
             "relabel": relabel,
