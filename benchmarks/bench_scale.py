@@ -29,6 +29,7 @@ import torch
 from common import PeakMemory, load_graph
 
 import wis
+from wis.amount import num_edges_to_remove
 from wis.methods import get_method
 from wis.progress import silent
 
@@ -77,7 +78,7 @@ def memory(args: argparse.Namespace) -> None:
         graph = load_graph(name, args.data_root)
         print(f"{name}: {graph.num_nodes} vertices, {graph.num_edges} edges", flush=True)
         for amount in args.amounts.split(","):
-            count = wis.amount.num_edges_to_remove(graph.num_edges, remove=amount)
+            count = num_edges_to_remove(graph.num_edges, remove=amount)
             epsilons = [float(text) for text in args.epsilons.split(",")]
             costs: dict[float, list[Cost]] = {epsilon: [] for epsilon in epsilons}
             for _ in range(1 if args.once else args.repeats):
