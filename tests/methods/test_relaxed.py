@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from strategies import as_pairs, edge_index_of, large_graphs, rearranged, small_
 import wis
 from wis.errors import NotGreedyError, OptionError
 from wis.generators import rmat
-from wis.methods.one_wis_relaxed import relaxed_thresholds
 from wis.methods.relaxed import (
     checked_epsilon,
     degree_class,
@@ -210,12 +208,6 @@ def test_the_threshold_is_the_least_degree_that_is_enough(k, epsilon):
     factor = checked_epsilon(float(epsilon))
     t = threshold(k, factor)
     assert t * factor >= k > (t - 1) * factor
-
-
-def test_there_are_logarithmically_many_thresholds():
-    assert relaxed_thresholds(10, 0) == list(range(10, 0, -1))
-    assert relaxed_thresholds(7, 1.0) == [4, 2, 1]  # 7/2, 3/2, 1/2
-    assert len(relaxed_thresholds(10**6, 0.1)) < 2 * np.log(10**6) / np.log(1.1)
 
 
 def test_the_hash_is_the_published_one_and_tells_all_edges_apart():

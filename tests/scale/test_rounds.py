@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 
 import dask
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 from strategies import large_graphs, small_graphs
 
+from wis.errors import MissingDependencyError
 from wis.scale import cluster, rounds, sparsify_files
 from wis.scale.phases import Phase
 from wis.scale.rounds import Reaches
@@ -160,3 +162,11 @@ def test_a_reach_goes_as_far_as_the_budget_is_sure_to_go():
     reaches.learn(np.array([0, 0, 1, 5]), np.array([3, 4, 0, 4]), np.array([0, 1, 1, 9]))
     assert reaches.bound[3] == guess[3]  # five are taken: what is beyond is dead
     assert reaches.bound[1] == rounds.HIGHEST
+
+
+def test_without_dask_one_line_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    source = write_folder(tmp_path / "in", ARCS)
+    with pytest.raises(MissingDependencyError, match=r"wis-sparsify\[dask\]"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="dask", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -74,16 +74,6 @@ def relaxed_order(
     return layout.edge_id[positions]
 
 
-def relaxed_thresholds(top: int, epsilon: float) -> list[int]:
-    """The thresholds of the phases from k = `top` on, if every degree below occurs."""
-    factor = checked_epsilon(epsilon)
-    found = []
-    while top > 0:
-        found.append(threshold(top, factor))
-        top = found[-1] - 1
-    return found
-
-
 @dataclass
 class _Layout:
     """A graph laid out for the phases.

@@ -93,7 +93,6 @@ class EdgeFiles:
         names: Its name below the folder.
         stamps: Its bytes, and when it was last changed as far as the file system tells.
         ends: Names of the two columns of endpoints.
-        num_rows: Rows of all files as far as they say (Parquet), else None.
     """
 
     root: str
@@ -101,7 +100,6 @@ class EdgeFiles:
     names: tuple[str, ...]
     stamps: tuple[tuple[int, str], ...]
     ends: tuple[str, str]
-    num_rows: int | None
 
     @classmethod
     def of(cls, root: str) -> EdgeFiles:
@@ -128,23 +126,12 @@ class EdgeFiles:
                     f"{', '.join(heads[0].columns)}; expected the same in all files"
                 )
         first, second = named_endpoints(heads[0].columns) or (0, 1)
-        rows = [head.num_rows for head in heads]
         return cls(
             root,
             tuple(found),
             tuple(_relative(name, path) for name in found),
             tuple(_stamp(details[name]) for name in found),
             (heads[0].columns[first], heads[0].columns[second]),
-            None if None in rows else sum(row for row in rows if row is not None),
-        )
-
-    @property
-    def rows_at_most(self) -> int:
-        """An upper bound of the number of rows."""
-        return (
-            sum(size for size, _ in self.stamps) // 4 + 1
-            if self.num_rows is None
-            else self.num_rows
         )
 
     def batches(self, index: int, *, ends_only: bool = False) -> Iterator[Any]:
@@ -189,7 +176,6 @@ class _Head:
     """What the beginning of a file, or the end of a Parquet file, says."""
 
     columns: tuple[str, ...]
-    num_rows: int | None
 
     @classmethod
     def of(cls, fs: Any, path: str) -> _Head:
@@ -197,14 +183,13 @@ class _Head:
             if _ending(path) == ".parquet":
                 table = pyarrow().parquet.ParquetFile(file)
                 columns = tuple(table.schema_arrow.names)
-                rows: int | None = table.metadata.num_rows
             else:
-                columns, rows = tuple(_csv_columns(file, path)[0]), None
+                columns = tuple(_csv_columns(file, path)[0])
         if len(columns) < 2:
             raise GraphFormatError(
                 f"{path}: {len(columns)} columns; expected two with the endpoints"
             )
-        return cls(columns, rows)
+        return cls(columns)
 
 
 def _csv_columns(file: Any, path: str) -> tuple[list[str], bool]:
