@@ -24,8 +24,9 @@ from .datasets import datasets
 from .framework import COMPLETE_VARIABLE, PROGRAM, Group
 from .inspect import inspect
 from .listings import methods
+from .order import order
 from .output import discard_stdout, say, settle_stdout
-from .sparsify import order, sparsify
+from .sparsify import sparsify
 from .theory import theory
 from .verify import verify
 from .walk_index import walk_index

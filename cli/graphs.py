@@ -86,6 +86,14 @@ class GraphSource:
         if not self.is_file and not self._is_known():
             raise self._nothing_found()
 
+    def refuse_folder(self) -> None:
+        """Raise `GraphFileError` for a folder, with the engines that take one."""
+        if self.name != STANDARD and self.is_file and Path(self.name).is_dir():
+            raise GraphFileError(
+                f"{self.name}: is a folder; expected a graph file, or --engine stream (or dask) "
+                "for a folder of edge files"
+            )
+
     def default_output(self) -> Path:
         """Where a sparsified graph goes: beside the file, or into the current folder."""
         if self.name == STANDARD:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wis.order import RemovalOrder
 
 DEFAULT_METHOD = "wis"
-NAMED = ("walk_length", "partitions", "batch_size", "engine")
+NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon")
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -29,6 +29,7 @@ class MethodChoice:
         partitions: Whose walk indices count: the name of a choice, or a file.
         batch_size: Edges that go at a time.
         engine: How the order is computed.
+        epsilon: How far below the best an edge may be.
         option: Further options, each as ``KEY=VALUE``.
         seed: Seed of the method's randomness.
         device: Where to compute.
@@ -39,6 +40,7 @@ class MethodChoice:
     partitions: str | None
     batch_size: int | None
     engine: str | None
+    epsilon: float | None
     option: tuple[str, ...]
     seed: int | None
     device: str | None
@@ -186,6 +188,14 @@ def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="NAME",
         show_default="auto",
         help="How to compute the order; engines differ in speed, and in how they break ties.",
+    )
+    @click.option(
+        "--epsilon",
+        type=float,
+        metavar="E",
+        show_default="0, which is exact",
+        help="Let wis take edges whose ends have at least 1/(1+E) of the degree that the exact "
+        "rule asks of them: many at once, a little less is kept. For walk length 1.",
     )
     @click.option(
         "--option",

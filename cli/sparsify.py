@@ -1,4 +1,4 @@
-"""`wis sparsify` and `wis order`: rank the edges of a graph, and take the first of them away."""
+"""`wis sparsify`: rank the edges of a graph, and take the first of them away."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from wis.amount import num_edges_to_remove
 from wis.errors import OptionError
 
 from .directions import check_has_directions, directed_option
+from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
 from .framework import Command
 from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
 from .listings import json_option
@@ -68,6 +69,7 @@ class Amount:
         "wis sparsify les-miserables --remove 50% --keep-connected --min-degree 2",
         "wis sparsify friends.csv --directed --remove 3 -o friends-arcs.csv",
         "wis sparsify knowledge.pt --per-type --remove 30%",
+        "wis sparsify edges/ --engine stream --epsilon 0.1 --remove 50% -o edges-sparse/",
     ],
 )
 @click.option(
@@ -84,6 +86,7 @@ class Amount:
     "or with an integer edge_type for each arc.",
 )
 @method_options
+@folder_options
 @protection_options
 @path_option(
     "-o",
@@ -110,6 +113,7 @@ class Amount:
 def sparsify(
     source: GraphSource,
     choice: MethodChoice,
+    folders: FolderOptions,
     protection: ProtectionChoice,
     remove: str | None,
     keep: str | None,
@@ -129,9 +133,36 @@ def sparsify(
     vertices interact, or whatever else the method goes by. An edge is a pair of vertices; it goes
     with all its arcs. With --directed every arc is an edge of its own, and AMOUNT is about arcs.
     Vertices, attributes, self-loops and the order of the remaining arcs are kept.
+
+    With --engine stream or dask GRAPH is a folder of .parquet or .csv files of any size, and OUTPUT
+    a folder of .parquet files. Killed, the same command goes on where it was.
     """
     amount = Amount(remove, keep)
     amount.check()
+    if choice.engine in ENGINES:
+        refused: dict[str, Any] = dict.fromkeys(protection.given_flags(), True)
+        refused |= {
+            "--order": order_file,
+            "--save-order": save_order,
+            "--plot": plot,
+            "--edge-attr": edge_attrs,
+            "--directed": directed,
+            "--per-type": per_type,
+        }
+        sparsify_folder(
+            source,
+            choice,
+            folders,
+            remove=remove,
+            keep=keep,
+            output=output,
+            refused=refused,
+            force=force,
+            as_json=as_json,
+        )
+        return
+    folders.refuse()
+    source.refuse_folder()
     output = output or source.default_output()
     if order_file is not None:
         _refuse_beside_order(choice, protection, save_order, directed=directed)
@@ -301,79 +332,3 @@ def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     for name in names:
         if not any(name in store for store in stores):
             raise OptionError(f"--edge-attr {name}: the graph has no edge attribute of that name")
-
-
-@click.command(
-    cls=Command,
-    examples=[
-        "wis order karate -o karate.order.npz",
-        "wis sparsify karate --order karate.order.npz --remove 80%",
-        "wis order friends.csv --directed -o friends-arcs.order.npz",
-    ],
-)
-@click.option(
-    "--count",
-    type=click.IntRange(min=0),
-    metavar="N",
-    show_default="all",
-    help="Stop after N edges, which is cheaper.",
-)
-@directed_option
-@method_options
-@protection_options
-@path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
-@graph_argument
-@force_option
-@json_option
-def order(
-    source: GraphSource,
-    choice: MethodChoice,
-    protection: ProtectionChoice,
-    count: int | None,
-    output: Path,
-    directed: bool,
-    force: bool,
-    as_json: bool,
-) -> None:
-    """Rank the edges of GRAPH and save the order.
-
-    The order lists all edges, or all that can go, first removed first. Ranking is the work; cutting
-    is not: the saved order can be cut at any level with `wis sparsify GRAPH --order FILE --remove
-    50%`, and the results are nested. An order of arcs (--directed) cuts arcs.
-    """
-    source.check()
-    check_order_target(output, force=force)
-    from wis.graph import canonical_graph
-
-    choice.checked()
-    protection.check(source.name)
-    file = source.open()
-    protections = protection.arguments(file, directed=directed)
-    start = time.perf_counter()
-    if directed:
-        check_has_directions(file)
-    graph = canonical_graph(file.data, directed=directed)
-    ranked = choice.compute(graph, file.data, count=count, protections=protections)
-    seconds = time.perf_counter() - start
-    ranked.save(output, force=force)
-    provenance = ranked.provenance
-    say(
-        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} {ranked.noun}s "
-        f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
-    )
-    if as_json:
-        emit_json(
-            {
-                "input": source.name,
-                "output": str(output),
-                "num_nodes": ranked.num_nodes,
-                "num_edges": ranked.num_edges,
-                "num_ranked": len(ranked),
-                "method": provenance.method,
-                "options": dict(provenance.options),
-                "seed": provenance.seed,
-                "protections": protections_record(provenance),
-                "directed": provenance.directed,
-                "seconds": round(seconds, 6),
-            }
-        )

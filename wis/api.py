@@ -118,7 +118,7 @@ def _order(
     provenance = Provenance(
         method=method.name,
         options=record,
-        seed=seed if method.uses_seed else None,
+        seed=seed if method.is_seeded(record) else None,
         fingerprint=graph.fingerprint,
         protections=protections,
         num_removable=num_removable,

@@ -116,3 +116,7 @@ class MissingDependencyError(WisError, ImportError):
 
 class MissingDataError(WisError, FileNotFoundError):
     """Files of a data set are missing and could not be downloaded."""
+
+
+class ClusterError(WisError, RuntimeError):
+    """A cluster cannot be reached, or lost too many of its workers."""

@@ -79,6 +79,8 @@ def test_the_examples_of_every_command_run(name, tmp_path, monkeypatch, capsys):
 
     monkeypatch.chdir(tmp_path)
     shutil.copy(TOY, tmp_path / "friends.csv")
+    (tmp_path / "edges").mkdir()
+    shutil.copy(TOY, tmp_path / "edges" / "part-0.csv")
     graph = load("sbm:n=60,p_in=0.3")
     write_graph(graph, tmp_path / "cora.pt")
     graph.edge_type = (graph.edge_index[0] + graph.edge_index[1]) % 3

@@ -237,5 +237,5 @@ def test_impossible_walk_length_is_refused(walk_length):
 
 
 def test_unknown_engine_is_answered_with_those_there_are():
-    with pytest.raises(UnknownNameError, match="auto, bitset, rounds"):
+    with pytest.raises(UnknownNameError, match="auto, bitset, relaxed, rounds"):
         wis.removal_order(odd_graph("path"), engine="bitsets")

@@ -8,7 +8,10 @@ deterministic, in its docstring, and recorded as the engine in the provenance.
 
 - ``bitset`` (`wis.methods.one_wis_bitset`): the fastest on a CPU, where it always runs.
 - ``rounds`` (`wis.methods.one_wis_rounds`): tensor operations alone, on the graph's device.
-- ``auto`` is ``bitset`` on every device, so that the result does not depend on the device.
+- ``relaxed`` (`wis.methods.one_wis_relaxed`): for ``epsilon`` above 0, many edges at once, each at
+  most by that factor below the best (`wis.methods.relaxed`); on the graph's device.
+- ``auto`` is ``bitset`` on every device, so that the result does not depend on the device, and
+  ``relaxed`` if there is an ``epsilon``.
 
 `wis.methods.walk_index` puts this into the table of methods, as ``wis`` with ``walk_length=1``.
 
@@ -25,24 +28,36 @@ from wis.graph import UndirectedGraph
 from wis.methods.one_wis_batched import batched_order
 from wis.methods.one_wis_bitset import peel_with_bitsets
 from wis.methods.one_wis_levels import Peeling
+from wis.methods.one_wis_relaxed import relaxed_order
 from wis.methods.one_wis_rounds import peel_in_rounds
 from wis.progress import Progress
 
-ENGINES = ("auto", "bitset", "rounds")
+EXACT_ENGINES = ("auto", "bitset", "rounds")
+ENGINES = (*EXACT_ENGINES, "relaxed")
 
 
 def one_wis_order(
-    graph: UndirectedGraph, engine: str, batch_size: int, count: int, progress: Progress
+    graph: UndirectedGraph,
+    engine: str,
+    batch_size: int,
+    count: int,
+    progress: Progress,
+    *,
+    epsilon: float = 0.0,
+    seed: int = 0,
 ) -> Tensor:
     """The removal order of 1-WIS.
 
     Args:
         graph: The graph.
-        engine: ``"bitset"`` or ``"rounds"``, both exact; they differ in ties and speed.
+        engine: ``"bitset"`` or ``"rounds"``, both exact; they differ in ties and speed. Or
+            ``"relaxed"``.
         batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
             the B best edges by the degrees at the beginning of a round go at once.
         count: Length of the order; a shorter one is the beginning of the whole one.
         progress: Told the number of edges removed.
+        epsilon: How far below the best an edge may be, for ``"relaxed"``.
+        seed: Seed of the priorities of ``"relaxed"``.
 
     Returns:
         int64 tensor of shape [count] on the graph's device.
@@ -54,6 +69,8 @@ def one_wis_order(
     with single_threaded():
         if batch_size > 1:
             return batched_order(graph, batch_size, count, progress)
+        if engine == "relaxed":
+            return relaxed_order(graph, epsilon, count, seed, progress)
         if engine == "rounds":
             state = Peeling.of(graph)
             peel_in_rounds(state, count, progress)

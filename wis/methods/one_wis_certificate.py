@@ -79,8 +79,8 @@ def _first_violation(
     """The first step, counted from 0, that is not greedy."""
     if edge_ids.numel() == 0:
         return None
-    steps = _Steps.of(graph, edge_ids).while_keys_fall()
-    live = _LiveEdges.of(graph, edge_ids, steps.label)
+    steps = Steps.of(graph, edge_ids).while_keys_fall()
+    live = LiveEdges.of(graph, edge_ids, steps.label)
     degree = np.sort(graph.degree.cpu().numpy())[::-1].copy()
     falling = -degree
     for first, last in steps.levels():
@@ -95,7 +95,7 @@ def _first_violation(
 
 
 @dataclass(frozen=True)
-class _Steps:
+class Steps:
     """What each step of the order does; vertices are labelled by falling original degree.
 
     Attributes:
@@ -113,7 +113,8 @@ class _Steps:
     larger: Ints
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, edge_ids: Tensor) -> _Steps:
+    def of(cls, graph: UndirectedGraph, edge_ids: Tensor) -> Steps:
+        """Read them off an order."""
         degree = graph.degree.cpu()
         vertex = stable_argsort(int(degree.max()) - degree)
         label = torch.empty_like(vertex)
@@ -127,13 +128,13 @@ class _Steps:
         smaller, larger = both.amin(dim=1), both.amax(dim=1)
         return cls(*(part.numpy() for part in (label, ends, both, smaller, larger)))
 
-    def while_keys_fall(self) -> _Steps:
+    def while_keys_fall(self) -> Steps:
         """The steps up to and with the first one after which the key rises."""
         smaller, larger = np.diff(self.smaller), np.diff(self.larger)
         rises = np.flatnonzero((smaller > 0) | ((smaller == 0) & (larger > 0)))
         end = int(rises[0]) + 1 if rises.size else len(self.ends)
         cut = (part[:end] for part in (self.ends, self.before, self.smaller, self.larger))
-        return _Steps(self.label, *cut)
+        return Steps(self.label, *cut)
 
     def levels(self) -> list[tuple[int, int]]:
         """First step of each level and the one after its last."""
@@ -142,7 +143,7 @@ class _Steps:
 
 
 @dataclass
-class _LiveEdges:
+class LiveEdges:
     """The edges between the first so many labels, most of those that are gone left out.
 
     The arrays hold all edges, sorted by their larger label; those that are admitted move to the
@@ -165,7 +166,8 @@ class _LiveEdges:
     seen: int = 0
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, edge_ids: Tensor, label: Ints) -> _LiveEdges:
+    def of(cls, graph: UndirectedGraph, edge_ids: Tensor, label: Ints) -> LiveEdges:
+        """All edges, none admitted."""
         ends = label[graph.edges.cpu().numpy()]
         step = np.full(graph.num_edges, NEVER)
         step[edge_ids.cpu().numpy()] = np.arange(edge_ids.numel())
@@ -188,7 +190,7 @@ class _LiveEdges:
 
 
 def _violation_in_level(
-    steps: _Steps, live: _LiveEdges, degree: Ints, first: int, last: int
+    steps: Steps, live: LiveEdges, degree: Ints, first: int, last: int
 ) -> int | None:
     """The first wrong step of a level; `degree` is brought from its beginning to its end."""
     a, b, step = (part[: live.size] for part in (live.a, live.b, live.step))
@@ -209,7 +211,7 @@ def _violation_in_level(
     return first + int(np.count_nonzero(steps.larger[first:last] >= passed_over.max()))
 
 
-def _floor(steps: _Steps, degree: Ints, first: int, last: int) -> Ints:
+def _floor(steps: Steps, degree: Ints, first: int, last: int) -> Ints:
     """By label: the least larger degree that goes up to the step at which the vertex loses an edge.
 
     `NEVER` for a vertex that does not begin the level with degree k.

@@ -84,8 +84,8 @@ class Peeling:
         edge_id = stable_argsort(weaker.to(torch.int64).mul_(n).add_(stronger))
         weaker = weaker[edge_id]
         stronger = stronger[edge_id]
-        vertices_at = _at_least(original, top)
-        edges_at = _at_least(original[weaker], top)
+        vertices_at = at_least(original, top)
+        edges_at = at_least(original[weaker], top)
         level = int(original[weaker[0]]) if graph.num_edges else 0
         return cls(
             original, original.clone(), stronger, weaker, edge_id, level, vertices_at, edges_at
@@ -107,7 +107,7 @@ class Peeling:
         return self.edge_id[torch.cat(self.removed)[:count]]
 
 
-def _at_least(values: Tensor, top: int) -> np.ndarray:
+def at_least(values: Tensor, top: int) -> np.ndarray:
     """How many of `values` are at least k, for k = 0 ... top + 1."""
     counts = torch.bincount(values, minlength=top + 2)
     return counts.flip(0).cumsum(0).flip(0).cpu().numpy()

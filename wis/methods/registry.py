@@ -43,6 +43,7 @@ class Method:
         summary: One line for `wis methods`.
         order: The function.
         uses_seed: Whether it is random.
+        seeded_by: Options that make a method random that is not otherwise, where they are given.
         options: Its own options and their defaults.
         resolve: Checks the options for a graph and replaces choices such as ``engine="auto"`` by
             what they stand for; the result is recorded in the provenance.
@@ -67,6 +68,11 @@ class Method:
     verify: Certificate | None
     supports_directed: bool
     needs: tuple[str, ...]
+    seeded_by: tuple[str, ...] = ()
+
+    def is_seeded(self, options: Mapping[str, Any]) -> bool:
+        """Whether the seed matters to an order with these resolved options."""
+        return self.uses_seed or any(options.get(name) for name in self.seeded_by)
 
     def resolved_options(self, graph: CanonicalGraph, given: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults updated by `given`, checked.
@@ -107,6 +113,7 @@ def register(
     verify: Certificate | None = None,
     supports_directed: bool = False,
     needs: tuple[str, ...] = (),
+    seeded_by: tuple[str, ...] = (),
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -135,6 +142,7 @@ def register(
             verify,
             supports_directed,
             needs,
+            seeded_by,
         )
         return order
 

@@ -48,6 +48,7 @@ from wis.methods.dense_walks import DensePlan, dense_order
 from wis.methods.lazy_greedy import lazy_order
 from wis.methods.one_step_arcs import one_step_order
 from wis.methods.registry import register
+from wis.methods.relaxed import checked_epsilon
 from wis.methods.two_wis import TwoWisChanges
 from wis.methods.two_wis_front import front_order
 from wis.methods.walk_index_certificate import first_non_greedy_step
@@ -55,6 +56,8 @@ from wis.progress import Progress
 from wis.triangles import num_common_neighbours
 
 ENGINES = ("auto", "local", "dense")
+FOLDER_ENGINES = ("stream", "dask")
+"""Those of `wis.scale`, which work on files and not on a graph in memory."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,6 +74,10 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
         raise OptionError(f"memory_gib is {limit!r}; expected a positive number of GiB")
     by_degrees = walk_length == 1 and not graph.directed
+    if _check_relaxed(options, by_degrees):
+        del options["memory_gib"]
+        return {**options, "engine": "relaxed"}
+    del options["epsilon"]
     engines = one_wis.ENGINES if by_degrees else ENGINES
     if engine not in engines:
         if engine in (*one_wis.ENGINES, *ENGINES, "batched"):
@@ -78,6 +85,11 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
                 f"engine {engine!r} does not go with walk_length={walk_length}"
                 f"{' of a directed graph' if graph.directed else ''}; "
                 f"expected one of {', '.join(engines)}"
+            )
+        if engine in FOLDER_ENGINES:
+            raise OptionError(
+                f"engine {engine!r} is for folders of edge files: `wis sparsify FOLDER --engine "
+                f"{engine}`, or wis.scale.sparsify_files"
             )
         raise UnknownNameError.among("engine", str(engine), engines)
     if not by_degrees:
@@ -91,6 +103,25 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
             )
         return {**options, "engine": "batched"}
     return {**options, "engine": "bitset" if engine == "auto" else engine}
+
+
+def _check_relaxed(options: dict[str, Any], by_degrees: bool) -> bool:
+    """Whether the relaxed rule is wanted; raises `OptionError` where it cannot be had."""
+    epsilon, engine = options["epsilon"], options["engine"]
+    if checked_epsilon(epsilon) == 1:
+        if engine == "relaxed":
+            raise OptionError(
+                "engine 'relaxed' is for epsilon above 0, such as 0.1; epsilon=0 is the exact rule"
+            )
+        return False
+    for right, what in (
+        (by_degrees, "walk_length=1 in undirected graphs"),
+        (engine in ("auto", "relaxed"), "engine 'relaxed'"),
+        (options["batch_size"] == 1, "batch_size=1"),
+    ):
+        if not right:
+            raise OptionError(f"epsilon is {epsilon!r}; the relaxed rule is for {what} only")
+    return True
 
 
 def _resolve_longer(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +169,7 @@ def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
     "wis",
     summary="Walk Index Sparsification: spare the edges whose loss costs walk indices most",
     resolve=_resolve,
+    seeded_by=("epsilon",),
     verify=first_non_greedy_step,
     supports_directed=True,
 )
@@ -151,20 +183,25 @@ def wis_order(
     engine: str = "auto",
     batch_size: int = 1,
     memory_gib: float = 4.0,
+    epsilon: float = 0.0,
 ) -> Tensor:
     """The removal order of (L-1)-WIS.
 
     Args:
         graph: The graph; in a directed one arcs go, each without its reverse.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Not used: the order is deterministic.
+        seed: Seed of the priorities with `epsilon`; the exact order is deterministic.
         progress: Told the number of edges removed.
         walk_length: L - 1 for a GNN of depth L.
         engine: ``"auto"``; ``"bitset"`` or ``"rounds"`` for ``walk_length=1``; ``"local"`` or
-            ``"dense"`` for longer walks, and for all walks in directed graphs. All are exact.
+            ``"dense"`` for longer walks, and for all walks in directed graphs. All are exact. With
+            `epsilon` it is ``"relaxed"``.
         batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
             the B best edges of the graph at the beginning of a round go at once.
         memory_gib: How many GiB the engine ``"dense"`` may use.
+        epsilon: 0 is exact. With more, for ``walk_length=1``, an edge may go if both its ends have
+            at least 1 / (1 + epsilon) of the degree that the exact rule would ask of them, so that
+            many edges go at once (`wis.methods.relaxed`).
 
     Returns:
         int64 tensor of shape [count] on the graph's device.
@@ -175,7 +212,9 @@ def wis_order(
     Cost: see the modules of the engines.
     """
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
-        return one_wis.one_wis_order(graph, engine, batch_size, count, progress)
+        return one_wis.one_wis_order(
+            graph, engine, batch_size, count, progress, epsilon=epsilon, seed=seed
+        )
     depth = walk_length + 1
     if engine == "dense":
         limit = int(memory_gib * 2**30)

@@ -1,13 +1,14 @@
 """The certificate of ``wis``: no edge that was left was better than the one that went.
 
 For walks of length 1 in undirected graphs, edge by edge, it is `wis.methods.one_wis_certificate`,
-near-linear and complete. Else a step is checked by computing the walk indices that each remaining
-edge would leave, by sparse products with the adjacency matrix of the graph as it is then (for
-several thousand edges at a time), and comparing each edge's sorted tuple with that of the edge that
-went: of the values in which two sorted tuples differ as multisets the smallest one decides. Nothing
-of that is shared with the engines. A whole look at the graph for each step is too much for long
-orders, of which a seeded sample of steps is checked. In batches an edge is compared, in the graph
-at the beginning of its round, with those that are left after the round.
+or `wis.methods.relaxed_certificate` for the relaxed rule; both are near-linear and complete. Else a
+step is checked by computing the walk indices that each remaining edge would leave, by sparse
+products with the adjacency matrix of the graph as it is then (for several thousand edges at a
+time), and comparing each edge's sorted tuple with that of the edge that went: of the values in
+which two sorted tuples differ as multisets the smallest one decides. Nothing of that is shared with
+the engines. A whole look at the graph for each step is too much for long orders, of which a seeded
+sample of steps is checked. In batches an edge is compared, in the graph at the beginning of its
+round, with those that are left after the round.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.methods import one_wis_certificate
 from wis.methods.certificate_walks import EDGES_AT_A_TIME, WalksByProducts
+from wis.methods.relaxed import checked_epsilon
+from wis.methods.relaxed_certificate import check_relaxed_steps
 from wis.progress import Progress, silent
 
 Ints = NDArray[np.int64]
@@ -36,6 +39,7 @@ def first_non_greedy_step(
     seed: int = 0,
     walk_length: int = 1,
     batch_size: int = 1,
+    epsilon: float = 0.0,
     **options: object,
 ) -> int | None:
     """Check that the steps of an order, or the beginning of one, are greedy.
@@ -47,20 +51,27 @@ def first_non_greedy_step(
         seed: Seed of the sample of steps.
         walk_length: L - 1 for a GNN of depth L.
         batch_size: How many edges went at a time.
+        epsilon: How far below the best an edge may be (`wis.methods.relaxed`).
         **options: Other options of the order; how it was computed does not matter.
 
     Returns:
         The number of steps checked: all of at most 256, else a sample of 32, the first and the last
-        among them. None where all were checked by the certificate of 1-WIS.
+        among them. None where all were checked by a certificate of 1-WIS.
 
     Raises:
         NotGreedyError: Some step is not; it names the first one of those checked.
-        OptionError: `walk_length` is impossible.
+        OptionError: `walk_length` or `epsilon` is impossible.
 
     Cost: of a step, 4·walk_length sparse products of m rows; see the module.
     """
     if isinstance(walk_length, bool) or not isinstance(walk_length, int) or walk_length < 1:
         raise OptionError(f"walk_length is {walk_length!r}; expected a number of steps, 1 or more")
+    factor = checked_epsilon(epsilon)
+    if factor > 1:
+        if walk_length != 1 or not isinstance(graph, UndirectedGraph):
+            raise OptionError("epsilon is for walk_length=1 in undirected graphs; leave it out")
+        check_relaxed_steps(graph, edge_ids, factor, progress)
+        return None
     if walk_length == 1 and batch_size == 1 and isinstance(graph, UndirectedGraph):
         one_wis_certificate.first_non_greedy_step(graph, edge_ids, progress=progress)
         return None

@@ -1,0 +1,183 @@
+"""`wis sparsify FOLDER --engine stream|dask`: edge files that need not fit into memory."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .graphs import GraphSource
+from .options import DEFAULT_METHOD, MethodChoice
+from .output import emit_json, say
+
+ENGINES = ("stream", "dask")
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """The options of these engines; None where they were not typed.
+
+    Attributes:
+        scheduler_address: The scheduler of a Dask cluster.
+        workers: Processes of a Dask cluster on this machine.
+        block_edges: Edges to hold in memory at a time.
+        work_dir: Folder for intermediate results.
+    """
+
+    scheduler_address: str | None
+    workers: int | None
+    block_edges: int | None
+    work_dir: str | None
+
+    def given_flags(self) -> list[str]:
+        """The flags that were typed."""
+        return [f"--{k.replace('_', '-')}" for k, value in vars(self).items() if value is not None]
+
+    def refuse(self) -> None:
+        """Raise `click.UsageError` if any was typed: the engine is another one."""
+        for flag in self.given_flags():
+            raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(ENGINES)}.")
+
+
+def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the engines for folders; the command gets them as one `folders`."""
+
+    @click.option(
+        "--block-edges",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="8388608",
+        help="Engines stream and dask: edges held in memory at a time, about 100 bytes each.",
+    )
+    @click.option(
+        "--work-dir",
+        metavar="DIR",
+        show_default="OUTPUT.wis-work",
+        help="Engines stream and dask: folder for intermediate results, from which a killed run "
+        "goes on.",
+    )
+    @click.option(
+        "--scheduler-address",
+        metavar="ADDRESS",
+        show_default="a cluster on this machine",
+        help="Engine dask: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
+    )
+    @click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="one for each core",
+        help="Engine dask: processes of the cluster on this machine.",
+    )
+    @functools.wraps(command)
+    def with_folders(*args: Any, **kwargs: Any) -> Any:
+        fields = FolderOptions.__dataclass_fields__
+        folders = FolderOptions(**{name: kwargs.pop(name) for name in fields})
+        return command(*args, folders=folders, **kwargs)
+
+    return with_folders
+
+
+def sparsify_folder(
+    source: GraphSource,
+    choice: MethodChoice,
+    folders: FolderOptions,
+    *,
+    remove: str | None,
+    keep: str | None,
+    output: Path | None,
+    refused: dict[str, Any],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Do what `wis sparsify` was asked to do, with one of the engines for folders.
+
+    Args:
+        source: GRAPH.
+        choice: The method and its options.
+        folders: The options of these engines.
+        remove: How much goes.
+        keep: How much stays.
+        output: The folder to write.
+        refused: Flags that were typed and do not go with these engines, by whether they were.
+        force: Replace an output that exists.
+        as_json: Print one JSON object.
+    """
+    _check(choice, source, refused)
+    from wis.scale import sparsify_files
+
+    place = _as_url(output) if output is not None else f"{source.name.rstrip('/')}-sparse"
+    epsilon = 0.1 if choice.epsilon is None else choice.epsilon
+    settings: dict[str, Any] = {} if folders.block_edges is None else {"block": folders.block_edges}
+    result = sparsify_files(
+        source.name,
+        place,
+        remove=remove,
+        keep=keep,
+        epsilon=epsilon,
+        seed=choice.seed or 0,
+        engine="dask" if choice.engine == "dask" else "stream",
+        relabel=source.relabel,
+        num_nodes=source.num_nodes,
+        work=folders.work_dir,
+        force=force,
+        scheduler_address=folders.scheduler_address,
+        num_workers=folders.workers,
+        **settings,
+    )
+    share = f" ({result.num_removed / result.num_edges:.1%})" if result.num_edges else ""
+    resumed = f", {result.num_phases_resumed} resumed" if result.num_phases_resumed else ""
+    say(
+        f"{source.name}: removed {result.num_removed} of {result.num_edges} edges{share} by wis "
+        f"(walk_length=1, engine={choice.engine}, epsilon={epsilon}) in {result.num_phases} phases"
+        f"{resumed} in {result.seconds:.2f} s -> {place}"
+    )
+    if as_json:
+        emit_json(
+            {
+                "input": source.name,
+                "output": place,
+                "num_nodes": result.num_nodes,
+                "num_edges_before": result.num_edges,
+                "num_edges_after": result.num_edges - result.num_removed,
+                "num_removed": result.num_removed,
+                "num_rows_before": result.num_rows,
+                "num_rows_after": result.num_rows_kept,
+                "num_phases": result.num_phases,
+                "num_phases_resumed": result.num_phases_resumed,
+                "method": DEFAULT_METHOD,
+                "options": {"walk_length": 1, "engine": choice.engine, "epsilon": epsilon},
+                "seed": choice.seed or 0,
+                "seconds": round(result.seconds, 6),
+            }
+        )
+
+
+def _as_url(path: Path) -> str:
+    """The text that was typed: a `Path` leaves out one of the slashes of ``s3://bucket``."""
+    return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", str(path))
+
+
+def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -> None:
+    """Raise `click.UsageError` for what these engines cannot do."""
+    if (choice.method or DEFAULT_METHOD) != DEFAULT_METHOD or choice.walk_length not in (None, 1):
+        raise click.UsageError(
+            f"--engine {choice.engine} is for the method wis with --walk-length 1."
+        )
+    typed = {
+        "--partitions": choice.partitions,
+        "--batch-size": choice.batch_size,
+        "--option": choice.option,
+        "--device": choice.device,
+        "--trust-pickle": source.trust_pickle,
+        "--data-root": source.data_root,
+        **refused,
+    }
+    for flag, value in typed.items():
+        if value not in (None, (), False):
+            raise click.UsageError(f"{flag} does not go with --engine {choice.engine}.")

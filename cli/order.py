@@ -1,0 +1,98 @@
+"""`wis order`: rank the edges of a graph, and save the order."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from .directions import check_has_directions, directed_option
+from .framework import Command
+from .graphs import GraphSource, graph_argument
+from .listings import json_option
+from .options import MethodChoice, method_options
+from .output import emit_json, say
+from .protections import (
+    ProtectionChoice,
+    describe_protections,
+    protection_options,
+    protections_record,
+)
+from .targets import check_order_target, force_option, path_option
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "wis order karate -o karate.order.npz",
+        "wis sparsify karate --order karate.order.npz --remove 80%",
+        "wis order friends.csv --directed -o friends-arcs.order.npz",
+    ],
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=0),
+    metavar="N",
+    show_default="all",
+    help="Stop after N edges, which is cheaper.",
+)
+@directed_option
+@method_options
+@protection_options
+@path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
+@graph_argument
+@force_option
+@json_option
+def order(
+    source: GraphSource,
+    choice: MethodChoice,
+    protection: ProtectionChoice,
+    count: int | None,
+    output: Path,
+    directed: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Rank the edges of GRAPH and save the order.
+
+    The order lists all edges, or all that can go, first removed first. Ranking is the work; cutting
+    is not: the saved order can be cut at any level with `wis sparsify GRAPH --order FILE --remove
+    50%`, and the results are nested. An order of arcs (--directed) cuts arcs.
+    """
+    source.check()
+    check_order_target(output, force=force)
+    from wis.graph import canonical_graph
+
+    choice.checked()
+    protection.check(source.name)
+    file = source.open()
+    protections = protection.arguments(file, directed=directed)
+    start = time.perf_counter()
+    if directed:
+        check_has_directions(file)
+    graph = canonical_graph(file.data, directed=directed)
+    ranked = choice.compute(graph, file.data, count=count, protections=protections)
+    seconds = time.perf_counter() - start
+    ranked.save(output, force=force)
+    provenance = ranked.provenance
+    say(
+        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} {ranked.noun}s "
+        f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
+    )
+    if as_json:
+        emit_json(
+            {
+                "input": source.name,
+                "output": str(output),
+                "num_nodes": ranked.num_nodes,
+                "num_edges": ranked.num_edges,
+                "num_ranked": len(ranked),
+                "method": provenance.method,
+                "options": dict(provenance.options),
+                "seed": provenance.seed,
+                "protections": protections_record(provenance),
+                "directed": provenance.directed,
+                "seconds": round(seconds, 6),
+            }
+        )

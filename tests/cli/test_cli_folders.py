@@ -1,0 +1,86 @@
+"""`wis sparsify FOLDER --engine stream`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
+
+from wis_cli.app import run_command
+from wis_cli.edge_folders import _as_url
+
+ARCS = power_law_arcs(60, 400)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_folder(tmp_path / "in", ARCS)
+
+
+def test_a_folder_is_streamed_and_accounted_for(folder, tmp_path, capsys):
+    arguments = ["--engine", "stream", "--remove", "50%", "--epsilon", "0.2", "--seed", "3"]
+    assert run_command(["sparsify", str(folder), *arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    output = tmp_path / "in-sparse"
+    expected = notes_expected(60, ARCS, 3, remove="50%", epsilon=0.2, seed=3)
+    assert notes_left(output) == expected
+    record = json.loads(captured.out)
+    assert record["output"] == str(output)
+    assert record["num_removed"] == record["num_edges_before"] - record["num_edges_after"]
+    assert record["num_rows_after"] == sum(map(len, expected))
+    assert record["options"] == {"walk_length": 1, "engine": "stream", "epsilon": 0.2}
+    assert captured.err.count("\n") == 1
+    assert f"engine=stream, epsilon=0.2) in {record['num_phases']} phases" in captured.err
+
+
+def test_the_default_epsilon_is_said(folder, tmp_path, capsys):
+    output = tmp_path / "out"
+    arguments = ["--engine", "stream", "--keep", "40%", "-o", str(output), "--block-edges", "50"]
+    assert run_command(["sparsify", str(folder), *arguments]) == 0
+    assert "epsilon=0.1" in capsys.readouterr().err
+    assert notes_left(output) == notes_expected(60, ARCS, 3, keep="40%", epsilon=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--engine", "stream", "--method", "random"], "is for the method wis"),
+        (["--engine", "stream", "--walk-length", "2"], "is for the method wis"),
+        (["--engine", "stream", "--directed"], "--directed does not go with --engine stream"),
+        (["--engine", "stream", "--min-degree", "1"], "--min-degree does not go with"),
+        (["--engine", "dask", "--plot", "x.png"], "--plot does not go with --engine dask"),
+        (["--engine", "stream", "--epsilon", "0"], "epsilon above 0"),
+        (["--workers", "2"], "--workers is for --engine stream and --engine dask"),
+        (["--block-edges", "2", "--engine", "bitset"], "--block-edges is for"),
+    ],
+)
+def test_options_that_do_not_go_together_are_bad_usage(folder, capsys, arguments, line):
+    assert run_command(["sparsify", str(folder), "--remove", "1", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert line in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_a_folder_without_an_engine_for_folders_says_which_there_are(folder, capsys):
+    assert run_command(["sparsify", str(folder), "--remove", "1", "-o", "x.csv"]) == 1
+    assert "--engine stream" in capsys.readouterr().err
+
+
+def test_a_folder_may_be_on_another_file_system_and_so_may_the_output():
+    assert _as_url(Path("s3://bucket/edges")) == "s3://bucket/edges"
+    assert _as_url(Path("out/s3:/x")) == "out/s3:/x"
+    assert _as_url(Path("/tmp/out")) == "/tmp/out"
+
+
+def test_engines_for_folders_do_not_order_a_graph(capsys):
+    assert run_command(["order", "karate", "--engine", "stream", "-o", "x.npz"]) == 2
+    assert "wis sparsify FOLDER --engine stream" in capsys.readouterr().err
+
+
+def test_epsilon_is_an_option_of_its_own_for_graphs_in_memory(tmp_path, capsys):
+    order = tmp_path / "karate.order.npz"
+    assert run_command(["order", "karate", "--epsilon", "0.5", "-o", str(order)]) == 0
+    assert run_command(["verify", "karate", str(order)]) == 0
+    assert "78 steps are greedy" in "".join(capsys.readouterr())

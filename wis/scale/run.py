@@ -1,0 +1,252 @@
+"""From a folder of edge files to one with fewer edges: `sparsify_files`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from fsspec.core import url_to_fs
+
+from wis.amount import Amount, num_edges_to_remove
+from wis.errors import OptionError, UnknownNameError
+from wis.methods.relaxed import checked_epsilon
+from wis.progress import progress_bar
+from wis.scale.files import EdgeFiles, OutputFolder, is_local, pyarrow
+from wis.scale.output import kept_rows, write_kept
+from wis.scale.phases import saved_phases
+from wis.scale.scan import scan_edges
+from wis.scale.stream import Stream
+from wis.scale.vertices import Vertices, look_at_ids
+from wis.scale.work import WorkFolder
+
+Engine = Literal["stream", "dask"]
+ENGINES = ("stream", "dask")
+EPSILON = 0.1
+BLOCK = 1 << 23
+
+
+@dataclass(frozen=True)
+class FilesResult:
+    """What was done to a folder of edge files.
+
+    Attributes:
+        num_nodes: Number n of vertices.
+        num_edges: Number m of edges of the input.
+        num_removed: Edges removed.
+        num_rows: Rows of the input.
+        num_rows_kept: Rows of the output.
+        num_phases: Phases of the relaxed rule.
+        num_phases_resumed: Those of them that an earlier run had finished.
+        seconds: Time of this run.
+    """
+
+    num_nodes: int
+    num_edges: int
+    num_removed: int
+    num_rows: int
+    num_rows_kept: int
+    num_phases: int
+    num_phases_resumed: int
+    seconds: float
+
+
+def sparsify_files(
+    source: str | Path,
+    output: str | Path,
+    *,
+    remove: Amount | None = None,
+    keep: Amount | None = None,
+    epsilon: float = EPSILON,
+    seed: int = 0,
+    engine: Engine = "stream",
+    relabel: bool = False,
+    num_nodes: int | None = None,
+    block: int = BLOCK,
+    work: str | Path | None = None,
+    force: bool = False,
+    progress: bool | None = None,
+    scheduler_address: str | None = None,
+    num_workers: int | None = None,
+) -> FilesResult:
+    """Sparsify a folder of edge files that need not fit into memory, by relaxed 1-WIS.
+
+    The edges that go are those that ``wis.sparsify(..., epsilon=epsilon, seed=seed)`` would remove,
+    whatever the engine, the division into files, the size of blocks and the number of workers.
+
+    Args:
+        source: A folder of ``.parquet`` or ``.csv`` files (or one file), a row for each arc, two
+            columns of ids and perhaps more; for ``"dask"`` on any file system that fsspec knows.
+        output: The folder to write: a Parquet file for each file of `source`, with the rows that
+            are left in their old order and all columns. It appears when it is complete.
+        remove: What to take away (see `wis.amount`), or give `keep`.
+        keep: What to keep.
+        epsilon: How far below the best an edge may be, more than 0 (`wis.methods.relaxed`).
+        seed: Seed of the priorities, 0 to 2^63 - 1.
+        engine: ``"stream"``, on this machine with O(n) memory and a block; or ``"dask"``.
+        relabel: Take integer ids as names: they may be any, with gaps. Texts always are.
+        num_nodes: Number of vertices; the largest id + 1 if not given.
+        block: Edges to hold in memory at a time, some 100 bytes each; it never changes the result.
+        work: Folder for intermediate results, ``OUTPUT.wis-work`` if not given; some 20 bytes for
+            each row. A run that was killed is taken up from there by the same call.
+        force: Replace an output that is there.
+        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        scheduler_address: Dask: the scheduler of a cluster; one on this machine if not given.
+        num_workers: Dask: processes of the cluster on this machine; the number of cores if not
+            given.
+
+    Returns:
+        The numbers of it.
+
+    Raises:
+        GraphFileError: A file cannot be read or written.
+        GraphFormatError: A file is damaged or not made of edges.
+        OutputExistsError: The output is there and `force` is false.
+        OptionError: An option or amount is impossible.
+        MissingDependencyError: pyarrow, or for ``"dask"`` dask or distributed, is not installed.
+
+    Cost: the input is read three times (more for names), 10 bytes for each edge once or twice in
+        each phase whose edges do not fit into a block; see `benchmarks/README.md`.
+    """
+    start = time.perf_counter()
+    _check_options(engine, epsilon, seed, block)
+    num_edges_to_remove(2**62, remove=remove, keep=keep)  # raises unless it is an amount
+    target = OutputFolder(str(output), force)
+    target.check()
+    pyarrow()
+    files = EdgeFiles.of(str(source))
+    _check_apart(files.root, target.root)
+    folder = WorkFolder(
+        f"{str(output).rstrip('/')}.wis-work" if work is None else str(work),
+        {
+            "files": [
+                [name, *stamp] for name, stamp in zip(files.names, files.stamps, strict=True)
+            ],
+            "epsilon": repr(epsilon),
+            "seed": seed,
+            "relabel": relabel,
+            "num_nodes": num_nodes,
+            "amount": [repr(remove), repr(keep)],
+            "engine": engine,
+        },
+    )
+    if engine == "stream" and not is_local(folder.url):
+        raise OptionError(
+            f"engine 'stream' needs a work folder on this machine, not {folder.url}; give one"
+        )
+    job = Job(files, target, folder, epsilon, seed, block, progress, relabel, num_nodes)
+    try:
+        if engine == "dask":
+            from wis.scale.cluster import run_on_cluster
+
+            numbers = run_on_cluster(job, remove, keep, scheduler_address, num_workers)
+        else:
+            numbers = job.stream(remove, keep)
+    except Exception:
+        target.discard()
+        folder.remove()
+        raise
+    folder.remove()
+    return FilesResult(*numbers, time.perf_counter() - start)
+
+
+Numbers = tuple[int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was asked for, checked."""
+
+    files: EdgeFiles
+    target: OutputFolder
+    folder: WorkFolder
+    epsilon: float
+    seed: int
+    block: int
+    progress: bool | None
+    relabel: bool
+    num_nodes: int | None
+
+    def stream(self, remove: Amount | None, keep: Amount | None) -> Numbers:
+        """All of it on this machine."""
+        folder = Path(self.folder.path)
+        noted = self.folder.open()
+        if noted is None:
+            vertices, rows = look_at_ids(
+                self.files, folder, relabel=self.relabel, num_nodes=self.num_nodes
+            )
+            with progress_bar("read edges", rows, show=self.progress) as report:
+                num_edges = scan_edges(
+                    self.files,
+                    vertices,
+                    folder,
+                    seed=self.seed,
+                    num_rows=rows,
+                    block=self.block,
+                    progress=report,
+                )
+            count = num_edges_to_remove(num_edges, remove=remove, keep=keep)
+            noted = {"n": vertices.num_nodes, "m": num_edges, "rows": rows, "N": count}
+            self.folder.note(**noted, names=vertices.names)
+            noted["names"] = vertices.names
+        vertices = Vertices(noted["n"], noted["names"])
+        state = Stream.open(
+            folder,
+            noted["n"],
+            noted["m"],
+            seed=self.seed,
+            factor=checked_epsilon(self.epsilon),
+            block=self.block,
+        )
+        resumed = state.num_finished
+        with progress_bar("remove edges", noted["N"], show=self.progress) as report:
+            phases = state.peel(noted["N"], report)
+        del state
+        kept = self.write(vertices, phases, noted["rows"])
+        return noted["n"], noted["m"], noted["N"], noted["rows"], kept, phases, resumed
+
+    def write(self, vertices: Vertices, phases: int, rows: int) -> int:
+        """Write the output from this machine; returns the number of rows kept."""
+        self.target.begin()
+        kept = done = 0
+        with progress_bar("write edges", rows, show=self.progress) as report:
+            for index in range(len(self.files.paths)):
+                mask = kept_rows(
+                    self.files,
+                    index,
+                    vertices,
+                    lambda: saved_phases(self.folder.url, phases),
+                    seed=self.seed,
+                    block=self.block,
+                )
+                write_kept(self.files, index, mask, self.target)
+                kept += int(np.count_nonzero(mask))
+                done += mask.size
+                report(done)
+        self.target.finish()
+        return kept
+
+
+def _check_options(engine: str, epsilon: float, seed: int, block: int) -> None:
+    if engine not in ENGINES:
+        raise UnknownNameError.among("engine", str(engine), ENGINES)
+    if checked_epsilon(epsilon) == 1:
+        raise OptionError(
+            f"engine {engine!r} is for epsilon above 0, such as 0.1; epsilon=0 is the exact rule, "
+            "one long chain of decisions: use engine 'bitset' on a graph in memory"
+        )
+    for name, value, least in (("seed", seed, 0), ("block", block, 1)):
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+            raise OptionError(f"{name} is {value!r}; expected an integer from {least} on")
+
+
+def _check_apart(source: str, output: str) -> None:
+    (fs, inside), (other, outside) = url_to_fs(source), url_to_fs(output)
+    inside, outside = inside.rstrip("/"), outside.rstrip("/")
+    same = type(fs) is type(other) and (
+        f"{outside}/".startswith(f"{inside}/") or f"{inside}/".startswith(f"{outside}/")
+    )
+    if same:
+        raise OptionError(f"output {output} and source {source} lie in each other; keep them apart")

@@ -1,0 +1,293 @@
+"""From the ids in edge files to vertices 0 to n - 1, out of core.
+
+Integers are what they say. Names, and integers that are to be relabelled, are numbered in their own
+order, as `wis.io.numbering` numbers them, so that a folder gives the graph that the same edges give
+in memory. The numbering is a sorted list of ids on disk, made by an external sort: sorted runs of
+distinct ids, cut at common splitters, merged range by range. A block of edges looks its ids up in
+one range after the other.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wis.errors import GraphFormatError, OptionError
+from wis.graph import MAX_NUM_NODES
+from wis.scale.files import EdgeFiles, pyarrow, writing
+
+Ints = NDArray[np.int64]
+FREE_IDS = 1_000_000
+IDS_PER_ROW = 10
+IDS_IN_MEMORY = 1 << 22
+"""Ids of a run, and about as many in a range."""
+SAMPLE = 256
+"""A run gives its every so many-th id as a possible splitter."""
+
+
+@dataclass(frozen=True)
+class Vertices:
+    """What ids mean.
+
+    Attributes:
+        num_nodes: Number n of vertices.
+        names: File of the sorted ids, None if ids are vertices.
+    """
+
+    num_nodes: int
+    names: str | None = None
+
+    def number(self, ids: Any) -> Ints:
+        """Vertices of a column of ids: int64 array or pyarrow's texts -> int64 [k]."""
+        if self.names is None:
+            return np.asarray(ids)
+        return self._names.positions(ids)
+
+    @cached_property
+    def _names(self) -> _Names:
+        assert self.names is not None
+        return _Names(self.names)
+
+
+def look_at_ids(
+    files: EdgeFiles, folder: Path | None, *, relabel: bool, num_nodes: int | None
+) -> tuple[Vertices, int]:
+    """Find out what the ids of a folder mean, in one pass (two that read ids, for names).
+
+    Args:
+        files: The edge files.
+        folder: Where the sorted ids go, for names; None if names cannot be had.
+        relabel: Take integers as names.
+        num_nodes: Number of vertices; the largest id + 1 if not given.
+
+    Returns:
+        The meaning of the ids, and the number of rows.
+
+    Raises:
+        GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
+        OptionError: `num_nodes` is given for names, or there are names and no folder.
+    """
+    runs = _Runs(folder)
+    largest, rows = -1, 0
+    for index, path in enumerate(files.paths):
+        for ends in files.pairs(index):
+            rows += len(ends[0])
+            texts = [not isinstance(end, np.ndarray) for end in ends]
+            if relabel or any(texts):
+                runs.add([_as_column(end, text=any(texts)) for end in ends], path)
+                continue
+            if runs.kind is not None:
+                raise _mixed(path)
+            if len(ends[0]):
+                _check(ends, num_nodes, path)
+                largest = max(largest, *(int(end.max()) for end in ends))
+    if runs.kind is not None:
+        if largest >= 0:
+            raise _mixed(files.root)
+        return _named(runs, num_nodes, files.root), rows
+    if relabel:
+        return Vertices(0), rows
+    size = largest + 1 if num_nodes is None else num_nodes
+    if num_nodes is None and largest >= FREE_IDS + IDS_PER_ROW * rows:
+        raise GraphFormatError(
+            f"{files.root}: vertex id {largest} is very large for {rows} edges, and every number "
+            "up to it would be a vertex; pass --relabel, or --num-nodes if that is meant"
+        )
+    if size > MAX_NUM_NODES:
+        raise GraphFormatError(
+            f"{files.root}: {size} vertices; at most {MAX_NUM_NODES} are supported; pass --relabel"
+        )
+    return Vertices(size), rows
+
+
+def _named(runs: _Runs, num_nodes: int | None, root: str) -> Vertices:
+    path, size = runs.merge()
+    if num_nodes not in (None, size):
+        raise OptionError(
+            f"num_nodes is {num_nodes}, but {root} calls its vertices by {size} names; leave it out"
+        )
+    return Vertices(size, path)
+
+
+def _check(ends: tuple[Ints, Ints], num_nodes: int | None, path: str) -> None:
+    for end in ends:
+        if end.min() < 0:
+            raise GraphFormatError(
+                f"{path}: vertex id {end.min()} is negative; ids run from 0 to num_nodes - 1. "
+                f"Renumber, or pass --relabel."
+            )
+        if num_nodes is not None and end.max() >= num_nodes:
+            raise GraphFormatError(
+                f"{path}: vertex id {end.max()}, but num_nodes is {num_nodes}; ids run from 0 to "
+                f"{num_nodes - 1}"
+            )
+
+
+def _mixed(path: str) -> GraphFormatError:
+    return GraphFormatError(
+        f"{path}: ids are text in some places and numbers in others; expected one kind"
+    )
+
+
+def _as_column(ids: Any, *, text: bool) -> Any:
+    pa = pyarrow()
+    if isinstance(ids, np.ndarray):
+        ids = pa.array(ids)
+    return ids.cast(pa.large_string()) if text else ids
+
+
+class _Runs:
+    """Sorted runs of distinct ids on disk."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.kind: Any = None
+        self.paths: list[str] = []
+        self.sample: list[Any] = []
+        self.waiting: list[Any] = []
+        self.size = 0
+
+    def add(self, columns: Sequence[Any], path: str) -> None:
+        if self.folder is None:
+            raise OptionError(
+                f"{path}: ids that are names are numbered in the work folder, which has to be on a "
+                "file system of this machine; give one"
+            )
+        for column in columns:
+            if self.kind is not None and column.type != self.kind:
+                raise _mixed(path)
+            self.kind = column.type
+            distinct = column.unique()
+            self.waiting.append(distinct)
+            self.size += len(distinct)
+        if self.size >= IDS_IN_MEMORY:
+            self._flush()
+
+    def _flush(self) -> None:
+        assert self.folder is not None
+        run = _sorted_union(self.waiting)
+        path = str(self.folder / f"ids-run-{len(self.paths):05d}.arrow")
+        with _Writer(path, self.kind) as writer:
+            writer.write(run)
+        self.sample += run[::SAMPLE].to_pylist()
+        self.paths.append(path)
+        self.waiting, self.size = [], 0
+
+    def merge(self) -> tuple[str, int]:
+        """All ids in one sorted file; its path and their number. The runs are gone then."""
+        if self.waiting:
+            self._flush()
+        runs = [_mapped(path)[0] for path in self.paths]
+        step = max(1, IDS_IN_MEMORY // (SAMPLE * max(len(runs), 1)))
+        splitters = sorted(set(self.sample))[::step][1:]
+        assert self.folder is not None
+        path = str(self.folder / "ids.arrow")
+        total = 0
+        with _Writer(path, self.kind) as writer:
+            begins = [0] * len(runs)
+            for splitter in [*splitters, None]:
+                ends = [
+                    len(run) if splitter is None else bisect.bisect_left(_Items(run), splitter)
+                    for run in runs
+                ]
+                parts = [
+                    run.slice(begin, end - begin)
+                    for run, begin, end in zip(runs, begins, ends, strict=True)
+                ]
+                merged = _sorted_union(parts)
+                total += len(merged)
+                writer.write(merged)
+                begins = ends
+        for run_path in self.paths:
+            Path(run_path).unlink()
+        return path, total
+
+
+class _Items(Sequence[Any]):
+    """A pyarrow array whose items are Python's."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.array[index].as_py()
+
+
+class _Writer:
+    """An Arrow file of one column."""
+
+    def __init__(self, path: str, kind: Any) -> None:
+        pa = pyarrow()
+        self.path = path
+        self.schema = pa.schema([("id", kind)])
+        with writing(path):
+            self.file = pa.ipc.new_file(path, self.schema)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with writing(self.path):
+            self.file.close()
+
+    def write(self, column: Any) -> None:
+        with writing(self.path):
+            self.file.write(pyarrow().record_batch([column], schema=self.schema))
+
+
+def _sorted_union(columns: Sequence[Any]) -> Any:
+    pa = pyarrow()
+    together = pa.chunked_array(columns).combine_chunks() if columns else pa.array([])
+    if isinstance(together, pa.ChunkedArray):  # of other than one chunk
+        together = pa.concat_arrays(together.chunks)
+    distinct = together.unique()
+    return distinct.take(pa.compute.sort_indices(distinct))
+
+
+def _mapped(path: str) -> list[Any]:
+    """The columns of the batches of an Arrow file, memory-mapped."""
+    pa = pyarrow()
+    file = pa.ipc.open_file(pa.memory_map(path))
+    return [file.get_batch(i).column(0) for i in range(file.num_record_batches)]
+
+
+class _Names:
+    """The sorted ids on disk."""
+
+    def __init__(self, path: str) -> None:
+        self.ranges = _mapped(path)
+
+    def positions(self, ids: Any) -> Ints:
+        """The place of each id among the sorted ones."""
+        pa = pyarrow()
+        column = _as_column(ids, text=self.ranges[0].type != pa.int64())
+        codes = column.dictionary_encode()
+        wanted = codes.dictionary
+        by_id = pa.compute.sort_indices(wanted)
+        ordered = wanted.take(by_id)
+        found = np.concatenate([*self._found(ordered), np.empty(0, np.int64)])
+        position = np.empty(len(wanted), np.int64)
+        position[by_id.to_numpy()] = found
+        numbers: Ints = position[codes.indices.to_numpy()]
+        return numbers
+
+    def _found(self, ordered: Any) -> Iterator[Ints]:
+        """Places of sorted ids, range by range."""
+        begin = offset = 0
+        for ids in self.ranges:
+            last = ids[len(ids) - 1].as_py() if len(ids) else None
+            end = begin if last is None else bisect.bisect_right(_Items(ordered), last)
+            part = ordered.slice(begin, end - begin)
+            places = pyarrow().compute.index_in(part, value_set=ids)
+            yield offset + places.to_numpy(zero_copy_only=False).astype(np.int64)
+            begin, offset = end, offset + len(ids)
