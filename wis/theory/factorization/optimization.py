@@ -101,6 +101,7 @@ def train(
     per_decade: int = 100,
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 60.0,
+    keep_checkpoint: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Run gradient descent from the given weights.
@@ -116,6 +117,7 @@ def train(
         checkpoint: A file to go on from, written at most every `checkpoint_every_s` seconds and on
             Ctrl-C, and deleted at the end.
         checkpoint_every_s: See there.
+        keep_checkpoint: Write it at the end instead, so that the same call finds the result.
         progress: Called with the number of steps done.
 
     Raises:
@@ -131,7 +133,7 @@ def train(
     if checkpoint is None:
         descent.run(progress, lambda state: None, lambda: False)
         return descent.result()
-    return _with_checkpoint(descent, checkpoint, checkpoint_every_s, progress)
+    return _with_checkpoint(descent, checkpoint, checkpoint_every_s, keep_checkpoint, progress)
 
 
 def _check(
@@ -294,7 +296,9 @@ class _Descent:
         )
 
 
-def _with_checkpoint(descent: _Descent, path: Path, every_s: float, progress: Progress) -> Run:
+def _with_checkpoint(
+    descent: _Descent, path: Path, every_s: float, keep: bool, progress: Progress
+) -> Run:
     from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
 
     identity = descent.identity()
@@ -311,9 +315,10 @@ def _with_checkpoint(descent: _Descent, path: Path, every_s: float, progress: Pr
 
     with DeferredInterrupt(active=True) as interrupt:
         descent.run(progress, save, lambda: interrupt.requested)
-        if interrupt.requested and len(descent.ids):
+        if keep or (interrupt.requested and len(descent.ids)):
             write_checkpoint(path, identity, descent.state())
     if len(descent.ids):
         raise KeyboardInterrupt
-    path.unlink(missing_ok=True)
+    if not keep:
+        path.unlink(missing_ok=True)
     return descent.result()

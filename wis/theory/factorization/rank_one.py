@@ -125,18 +125,7 @@ def _distance(
     max_steps: int,
     scale: float,
 ) -> RankOneDistance:
-    time = 0.0
-    for _ in range(max_steps):
-        if float(model.forward(weights)[0].norm()) >= radius:
-            break
-        # Escaping takes a time that grows like scale^(2 - N); longer steps while little moves.
-        length = step / float(weights[0][:, :, leading].norm()) ** (model.order - 2)
-        weights = _euler(model, task, weights, length)
-        time += length
-    else:
-        raise NumericalError(
-            f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
-        )
+    weights, time = _on_sphere(model, task, weights, leading, radius, step, max_steps, scale)
     norms = model.component_norms(weights)[0]
     others = torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)])
     alone = TensorFactorization(model.shape, 1)
@@ -149,6 +138,36 @@ def _distance(
         largest = max(largest, float(difference.norm()))
         weights, single = _euler(model, task, weights, step), _euler(alone, task, single, step)
     return RankOneDistance(scale, time, largest, float(others.max()))
+
+
+def _on_sphere(
+    model: TensorFactorization,
+    task: Completion,
+    weights: Weights,
+    leading: int,
+    radius: float,
+    step: float,
+    max_steps: int,
+    scale: float,
+) -> tuple[Weights, float]:
+    """Follow the flow until the end tensor's norm is the radius; the last step is cut to fit."""
+    time = 0.0
+    for _ in range(max_steps):
+        # Escaping takes a time that grows like scale^(2 - N); longer steps while little moves.
+        length = step / float(weights[0][:, :, leading].norm()) ** (model.order - 2)
+        onward = _euler(model, task, weights, length)
+        if float(model.forward(onward)[0].norm()) >= radius:
+            short, long = 0.0, length
+            for _ in range(50):
+                middle = (short + long) / 2
+                onward = _euler(model, task, weights, middle)
+                inside = float(model.forward(onward)[0].norm()) < radius
+                short, long = (middle, long) if inside else (short, middle)
+            return onward, time + long
+        weights, time = onward, time + length
+    raise NumericalError(
+        f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
+    )
 
 
 def _euler(
