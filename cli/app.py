@@ -24,6 +24,7 @@ from .inspect import inspect
 from .listings import methods
 from .output import discard_stdout, say, settle_stdout
 from .sparsify import order, sparsify
+from .theory import theory
 from .verify import verify
 from .walk_index import walk_index
 
@@ -58,6 +59,7 @@ for command in (
     verify,
     methods,
     datasets,
+    theory,
     completion,
 ):
     cli.add_command(command)

@@ -22,9 +22,7 @@ def outer(vectors: list[Tensor]) -> Tensor:
 
 def cp_end(weights: list[Tensor]) -> Tensor:
     """Equation (2.3), component by component."""
-    return sum(
-        outer([weight[:, r] for weight in weights]) for r in range(weights[0].shape[1])
-    )
+    return sum(outer([weight[:, r] for weight in weights]) for r in range(weights[0].shape[1]))
 
 
 def hierarchical_end(
@@ -59,9 +57,7 @@ def loss_of(end: Tensor, entries: dict[tuple[int, ...], float], kind: str, delta
         z = end[index] - value
         if kind == "square":
             total = total + z**2
-        elif kind == "half_square":
-            total = total + z**2 / 2
-        elif abs(float(z)) < delta:
+        elif kind == "half_square" or abs(float(z)) < delta:
             total = total + z**2 / 2
         else:
             total = total + delta * (abs(z) - delta / 2)

@@ -44,9 +44,7 @@ MODELS = [
     TensorFactorization((2, 3, 2), 5),
     TensorFactorization((2, 1, 3, 2, 2), 3),
     HierarchicalFactorization((2, 3, 2, 2), perfect_tree(4), 3),
-    HierarchicalFactorization(
-        (2, 3, 2, 2), ODD_TREE, {(0, 3): 2, (0, 1, 3): 4, (0, 1, 2, 3): 3}
-    ),
+    HierarchicalFactorization((2, 3, 2, 2), ODD_TREE, {(0, 3): 2, (0, 1, 3): 4, (0, 1, 2, 3): 3}),
     HierarchicalFactorization((2, 2, 3), shallow_tree(3), 2),
     HierarchicalFactorization((2,) * 9, perfect_tree(9, 3), 2),
 ]
@@ -76,7 +74,9 @@ def test_closed_form_gradients_are_those_of_autograd(model, loss):
         torch.testing.assert_close(gradient, weight.grad, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if isinstance(m, MatrixFactorization)], ids=str)
+@pytest.mark.parametrize(
+    "model", [m for m in MODELS if isinstance(m, MatrixFactorization)], ids=str
+)
 def test_the_end_matrix_is_the_product_of_the_layers_and_the_linear_network_computes_it(model):
     weights = drawn(model, batch=1)
     product = torch.linalg.multi_dot([weight[0] for weight in weights][::-1])
@@ -103,9 +103,7 @@ def test_the_end_tensor_is_the_sum_of_its_components_and_the_shallow_network_com
         torch.testing.assert_close(ends[element], oracles.cp_end(own))
         network = ShallowConvolutionalNetwork(model, own)
         torch.testing.assert_close(tensor_of_network(network, shape), ends[element])
-        norms = [
-            oracles.outer([each[:, r] for each in own]).norm() for r in range(num_components)
-        ]
+        norms = [oracles.outer([each[:, r] for each in own]).norm() for r in range(num_components)]
         torch.testing.assert_close(model.component_norms(weights)[element], torch.stack(norms))
 
 

@@ -158,9 +158,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path):
 
     path = tmp_path / "run.ckpt"
     with pytest.raises(RuntimeError, match="killed"):
-        train(
-            model, task, start, checkpoint=path, checkpoint_every_s=0, progress=killed, **options
-        )
+        train(model, task, start, checkpoint=path, checkpoint_every_s=0, progress=killed, **options)
     assert path.exists()
     with pytest.raises(CheckpointError, match="another configuration"):
         train(model, task, [2 * weight for weight in start], checkpoint=path, **options)

@@ -82,9 +82,7 @@ def test_the_bounds_of_theorem_1_exclude_the_solution_of_least_norm(p):
 @pytest.mark.parametrize("unobserved", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved):
     adjacent, opposite = (1.5, -0.7), 0.1
-    problem = norm_divergence_problem(
-        unobserved=unobserved, adjacent=adjacent, opposite=opposite
-    )
+    problem = norm_divergence_problem(unobserved=unobserved, adjacent=adjacent, opposite=opposite)
     same = 1 if unobserved[0] == unobserved[1] else -1
     sign = same * int(math.copysign(1, adjacent[0] * adjacent[1]))
     model = MatrixFactorization.unconstrained(2, 2, 2)
@@ -183,8 +181,8 @@ def test_theorem_4_refuses_what_its_assumptions_exclude():
     uneven = [start[0] * 2, *start[1:]]
     with pytest.raises(OptionError, match="Assumption 2"):
         rank_one_distances(model, task, uneven, leading=leading, **options)
+    square = Completion(task.observed, task.values)
     with pytest.raises(OptionError, match="Assumption 1"):
-        square = Completion(task.observed, task.values)
         rank_one_distances(model, square, start, leading=leading, **options)
 
 

@@ -84,7 +84,7 @@ def _fits(tensor: np.ndarray, rank: int, threshold: float, restarts: int, seed: 
             n_iter_max=ITERATIONS,
             init="svd" if attempt == 0 and rank <= min(tensor.shape) else "random",
             tol=1e-9,
-            random_state=np.random.RandomState(seed + attempt),  # noqa: NPY002
+            random_state=np.random.RandomState(seed + attempt),
             l2_reg=1e-12,
         )
         error = np.mean((tensorly.cp_to_tensor(fitted) - tensor) ** 2)

@@ -4,10 +4,10 @@ For a component with weight vectors w_1, ..., w_L and direction C, gradient flow
 
     d/dt sigma = <-grad L, C> * sum over n of the product over n' != n of |w_n'|^2,
 
-which is sigma^(2 - 2 / L) L <-grad L, C> when the component is balanced, and lies between two bounds
-when it is not. A step of gradient descent of length eta moves it by eta times that and a term of
-order eta^2; taking the step at eta and eta / 2 measures that term. The end tensor is linear in every
-weight vector, so <grad L, C> sigma is the inner product of a weight vector with its own gradient.
+which is sigma^(2 - 2 / L) L <-grad L, C> when the component is balanced, and lies between two
+bounds when it is not. A step of gradient descent of length eta moves it by eta times that and a
+term of order eta^2; taking the step at eta and eta / 2 measures that term. The end tensor is linear
+in each weight vector, so <grad L, C> sigma is the inner product of such a vector with its gradient.
 Source: Theorems 3, 5 and 9, Corollary 2, Equation (3.1).
 """
 
@@ -51,6 +51,20 @@ class Speeds:
         slack = relative * (self.upper.abs() + self.lower.abs()) + 1e-300
         return (self.lower - slack <= self.formula) & (self.formula <= self.upper + slack)
 
+    def summary(self) -> dict[str, Tensor]:
+        """For a trajectory: errors relative to the fastest component, and whether the bounds hold.
+
+        Returns:
+            ``"speed_error"`` and ``"speed_discretization"``, float64 [B], and ``"within_bounds"``,
+            bool [B].
+        """
+        scale = self.formula.abs().amax(dim=1).clamp_min(1e-300)
+        return {
+            "speed_error": (self.measured - self.formula).abs().amax(dim=1) / scale,
+            "speed_discretization": self.discretization.amax(dim=1) / scale,
+            "within_bounds": self.holds().all(dim=1),
+        }
+
 
 def component_speeds(
     model: TensorFactorization,
@@ -78,9 +92,7 @@ def component_speeds(
     squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
     pull = -(weights[0] * gradients[0]).sum(dim=1)
     epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
-    halves = [
-        model.component_norms(_stepped(weights, gradients, step / part)) for part in (1, 2)
-    ]
+    halves = [model.component_norms(_stepped(weights, gradients, step / part)) for part in (1, 2)]
     return _speeds(squares, pull, epsilon, halves, step)
 
 

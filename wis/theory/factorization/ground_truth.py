@@ -7,12 +7,17 @@ from torch import Tensor
 
 from wis.errors import NumericalError
 from wis.theory.factorization.hierarchical import HierarchicalFactorization
-from wis.theory.factorization.measures import hierarchical_rank, matrix_rank, matricization
+from wis.theory.factorization.measures import (
+    RANK_TOLERANCE,
+    hierarchical_rank,
+    matricization,
+    matrix_rank,
+)
 from wis.theory.factorization.mode_tree import ModeTree
 from wis.theory.factorization.model import Factorization, end_tensor
 from wis.theory.factorization.tensor import TensorFactorization
 
-ATTEMPTS = 100
+ATTEMPTS = 1000
 
 
 def low_rank_matrix(
@@ -54,11 +59,18 @@ def low_rank_tensor(
 
 
 def low_hierarchical_rank_tensor(
-    shape: tuple[int, ...], tree: ModeTree, rank: int, norm: float, generator: torch.Generator
+    shape: tuple[int, ...],
+    tree: ModeTree,
+    rank: int,
+    norm: float,
+    generator: torch.Generator,
+    *,
+    tolerance: float = RANK_TOLERANCE,
 ) -> Tensor:
     """A hierarchical factorization with Gaussian weights, scaled to a Frobenius norm.
 
-    Drawn again until every entry of the hierarchical tensor rank is `rank`.
+    Drawn again until every entry of the hierarchical tensor rank is `rank`, counting singular
+    values above `tolerance` times the largest.
 
     Raises:
         NumericalError: No draw had that rank.
@@ -69,7 +81,7 @@ def low_hierarchical_rank_tensor(
     model = HierarchicalFactorization(shape, tree, rank)
     for _ in range(ATTEMPTS):
         truth = _drawn(model, norm, generator)
-        if set(hierarchical_rank(truth, tree).values()) == {rank}:
+        if set(hierarchical_rank(truth, tree, tolerance).values()) == {rank}:
             return truth
     raise NumericalError(
         f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn; ask for a "
@@ -83,4 +95,4 @@ def _drawn(model: Factorization, norm: float, generator: torch.Generator) -> Ten
         for shape in model.weight_shapes
     ]
     truth = end_tensor(model, weights)[0]
-    return truth * (norm / truth.norm())
+    return truth * (norm / float(truth.norm()))

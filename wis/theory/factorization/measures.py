@@ -6,6 +6,7 @@ footnote 5 of Chapter 1, Appendix A.2.2.2.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -19,6 +20,12 @@ RANK_TOLERANCE = 1e-10
 """Singular values below this part of the largest count as zero."""
 
 
+def singular_values(matrix: Tensor) -> Tensor:
+    """In descending order, float64 [..., min(D, D')]."""
+    values: Tensor = torch.linalg.svdvals(matrix)
+    return values
+
+
 def effective_rank(matrix: Tensor) -> Tensor:
     """The exponential of the entropy of the normalized singular values; NaN for a zero matrix.
 
@@ -28,9 +35,10 @@ def effective_rank(matrix: Tensor) -> Tensor:
     References:
         Definition 1.
     """
-    values = torch.linalg.svdvals(matrix)
+    values = singular_values(matrix)
     shares = values / values.sum(dim=-1, keepdim=True)
-    return torch.special.entr(shares).sum(dim=-1).exp()
+    entropy: Tensor = torch.special.entr(shares).sum(dim=-1)
+    return entropy.exp()
 
 
 def schatten_norm(matrix: Tensor, p: float) -> Tensor:
@@ -45,7 +53,7 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
     """
     if not p > 0:
         raise OptionError(f"Schatten norm: p is {p}; it must be positive, infinity included")
-    values = torch.linalg.svdvals(matrix)
+    values = singular_values(matrix)
     if math.isinf(p):
         return values.amax(dim=-1)
     return values.pow(p).sum(dim=-1).pow(1 / p)
@@ -57,12 +65,12 @@ def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
     The distance from the infimal rank of a solution set (Definition 2) is that for its infimal
     rank, which is 1 for all problems of Section 1.3 and D - 1 for D-by-D ones (Appendix A.1).
     """
-    return torch.linalg.svdvals(matrix)[..., rank:].square().sum(dim=-1).sqrt()
+    return singular_values(matrix)[..., rank:].square().sum(dim=-1).sqrt()
 
 
 def matrix_rank(matrix: Tensor, tolerance: float = RANK_TOLERANCE) -> Tensor:
     """How many singular values exceed `tolerance` times the largest, int64 [...]."""
-    values = torch.linalg.svdvals(matrix)
+    values = singular_values(matrix)
     return (values > tolerance * values[..., :1]).sum(dim=-1)
 
 
@@ -110,14 +118,15 @@ def reconstruction_error(end: Tensor, truth: Tensor, *, normalized: bool) -> Ten
     References:
         Figure 1.2 (not normalized), Appendix C.4.2.1 (normalized).
     """
-    distance = (end - truth).flatten(1).norm(dim=1)
-    return distance / truth.norm() if normalized else distance
+    distance: Tensor = torch.linalg.vector_norm((end - truth).flatten(1), dim=1)
+    return distance / torch.linalg.vector_norm(truth) if normalized else distance
 
 
 def largest(values: Tensor, count: int) -> Tensor:
     """The `count` largest entries of each row in descending order, padded with zeros."""
     top = values.topk(min(count, values.shape[-1]), dim=-1).values
-    return torch.nn.functional.pad(top, (0, count - top.shape[-1]))
+    padded: Tensor = torch.nn.functional.pad(top, (0, count - top.shape[-1]))
+    return padded
 
 
 def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
@@ -128,6 +137,6 @@ def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
     """
     gaps = [
         (lower @ lower.mT - upper.mT @ upper).flatten(1).norm(dim=1)
-        for lower, upper in zip(weights, weights[1:], strict=False)
+        for lower, upper in itertools.pairwise(weights)
     ]
     return torch.stack(gaps).amax(dim=0)

@@ -92,7 +92,7 @@ def khatri_rao_gradients(matrices: Sequence[Tensor], gradient: Tensor) -> Weight
         return [gradient]
     first, rest = matrices[0], matrices[1:]
     other = khatri_rao_all(rest)
-    gradient = gradient.unflatten(1, (first.shape[1], other.shape[1]))
+    gradient = gradient.reshape(len(gradient), first.shape[1], other.shape[1], -1)
     # Multiplying and summing is several times faster here than einsum, which permutes for a bmm.
     of_first = (gradient * other.unsqueeze(1)).sum(dim=2)
     of_rest = (gradient * first.unsqueeze(2)).sum(dim=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from wis.errors import OptionError
 from wis.theory.factorization.hierarchical import HierarchicalFactorization
 from wis.theory.factorization.matrix import MatrixFactorization
+from wis.theory.factorization.mode_tree import Node
 from wis.theory.factorization.model import Weights
 from wis.theory.factorization.tensor import TensorFactorization
 
@@ -31,7 +33,8 @@ class LinearNetwork(nn.Module):
             for rows, columns in model.weight_shapes
         )
         for layer, weight in zip(self.layers, weights, strict=True):
-            layer.weight.data.copy_(weight)
+            with torch.no_grad():
+                cast(nn.Linear, layer).weight.copy_(weight)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """float64 [n, D'] to [n, D]."""
@@ -50,9 +53,7 @@ class ShallowConvolutionalNetwork(nn.Module):
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """One float64 [n, D_n] for each position to [n]."""
-        hidden = [
-            position @ weight for position, weight in zip(inputs, self.filters, strict=True)
-        ]
+        hidden = [position @ weight for position, weight in zip(inputs, self.filters, strict=True)]
         return torch.stack(hidden).prod(dim=0).sum(dim=1)
 
 
@@ -71,7 +72,7 @@ class DeepConvolutionalNetwork(nn.Module):
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """One float64 [n, D_n] for each position to [n]."""
         children = self.model.tree.children
-        hidden = {(mode,): position for mode, position in enumerate(inputs)}
+        hidden: dict[Node, Tensor] = {(mode,): position for mode, position in enumerate(inputs)}
         for node, weight in zip(self.model.nodes, self.weights, strict=True):
             if node in children:  # pool what the windows below have computed
                 pooled = torch.stack([hidden[child] for child in children[node]]).prod(dim=0)
@@ -107,8 +108,8 @@ def separation_rank_of_network(
 ) -> int:
     """Separation rank of the network's function with respect to some of its inputs.
 
-    The function is multilinear, so by Proposition 9 it is the rank of a matricization of its tensor,
-    which is measured here from the network's outputs alone.
+    The function is multilinear, so by Proposition 9 it is the rank of a matricization of its
+    tensor, which is measured here from the network's outputs alone.
 
     References:
         Definition 9, Proposition 9.

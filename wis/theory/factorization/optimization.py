@@ -194,11 +194,11 @@ class _Descent:
 
     def identity(self) -> str:
         """Hash of all that the result depends on."""
-        digest = hashlib.sha256(
-            repr((self.model, self.rate, self.stop, self.per_decade)).encode()
-        )
+        digest = hashlib.sha256(repr((self.model, self.rate, self.stop, self.per_decade)).encode())
         for tensor in (*self.final_weights, *self.whole_task.tensors()):
-            digest.update(repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes())
+            digest.update(
+                repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes()
+            )
         digest.update(repr([getattr(self.whole_task, name) for name in ("loss", "mean")]).encode())
         return digest.hexdigest()
 
@@ -267,8 +267,9 @@ class _Descent:
         self._follow_batch()
 
     STATE = (
-        "step seconds ids weights calm average final_weights final_loss final_steps converged"
-    ).split()
+        *("step", "seconds", "ids", "weights", "calm", "average"),
+        *("final_weights", "final_loss", "final_steps", "converged"),
+    )
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""

@@ -41,9 +41,7 @@ class Pruning:
     allowed: dict[Node, int]
 
 
-def prune(
-    model: HierarchicalFactorization, weights: Weights, kept: dict[Node, int]
-) -> Pruning:
+def prune(model: HierarchicalFactorization, weights: Weights, kept: dict[Node, int]) -> Pruning:
     """Keep the largest local components at every interior node and drop the others.
 
     Args:

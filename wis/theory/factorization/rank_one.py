@@ -103,8 +103,8 @@ def rank_one_distances(
     smallest = float(task.values[task.observed].abs().min()) - task.loss.transition
     if model.order < 3 or not 0 < radius < smallest or step <= 0:
         raise OptionError(
-            f"order {model.order}, radius {radius}, step {step}; expected order 3 or more, a radius "
-            f"between 0 and {smallest:g}, a positive step"
+            f"order {model.order}, radius {radius}, step {step}; expected order 3 or more, a "
+            f"radius between 0 and {smallest:g}, a positive step"
         )
     check_assumptions(model, task, start, leading)
     return [

@@ -237,8 +237,10 @@ def norm_divergence_problem(
     """
     row, column = unobserved
     square = num_rows == num_columns == 2
-    if min(num_rows, num_columns) < 2 or {row, column} - {0, 1} or not (
-        square or (row, column) == (0, 0)
+    if (
+        min(num_rows, num_columns) < 2
+        or {row, column} - {0, 1}
+        or not (square or (row, column) == (0, 0))
     ):
         raise OptionError(
             f"a {num_rows}-by-{num_columns} matrix with {unobserved} unobserved; expected at least "

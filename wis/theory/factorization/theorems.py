@@ -1,4 +1,4 @@
-"""Theorems 1 and 2 along a run: norms must grow and ranks fall as the loss of 2-by-2 completion does.
+"""Theorems 1 and 2 along a run: norms must grow and ranks fall with the loss of 2-by-2 completion.
 
 Each bound comes with its margin: by how much the measured side is on the side where the theorem
 wants it. The theorems speak of gradient flow from a balanced start; along gradient descent the
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from wis.errors import OptionError
@@ -125,5 +124,5 @@ def _check(ends: Tensor, losses: Tensor) -> None:
 
 
 def _weakened_triangle(p: float) -> float:
-    """c with |A + B| <= c (|A| + |B|) for the Schatten-p (quasi-)norm."""
+    """The constant c with |A + B| <= c (|A| + |B|) for the Schatten-p (quasi-)norm."""
     return 1.0 if p >= 1 else 2 ** (1 / p - 1)

@@ -6,6 +6,7 @@ the one made here is in the sizes below. Source: Sections 1.4.1, A.1 and A.2.2.1
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +112,9 @@ def fig_a_2(size: ProblemSize, request: Request) -> Outcome:
         )
         seeds = [request.seed] * len(tasks)
         start = unbalanced_matrices(model, [size.scale] * len(tasks), seeds, determinant_sign=-1)
-        name = f"unobserved {unobserved[0] + 1}{unobserved[1] + 1}, z {adjacent[0]:g} {adjacent[1]:g}"
+        name = (
+            f"unobserved {unobserved[0] + 1}{unobserved[1] + 1}, z {adjacent[0]:g} {adjacent[1]:g}"
+        )
         label = name.replace(" ", "_").replace(",", "")
         run = _descend(label, model, problem, start, (size.rate,), size, request)
         panel = {}
@@ -121,7 +124,8 @@ def fig_a_2(size: ProblemSize, request: Request) -> Outcome:
                 "adjacent": list(adjacent),
                 "opposite": opposite,
             }
-            row = _row(run, element, about, start, *adjacent, opposite, unobserved=unobserved)
+            first, second = adjacent
+            row = _row(run, element, about, start, first, second, opposite, unobserved)
             rows.append(row)
             panel[f"opposite {opposite:g}"] = _curve(run, element, unobserved)
         panels.append((name, panel))
@@ -286,7 +290,7 @@ def _recedes(rows: list[Row]) -> str:
     for group in groups.values():
         ordered = sorted(group, key=lambda row: abs(row["opposite"]))
         entries = [row["entry"] for row in ordered]
-        falling.append(all(a > b for a, b in zip(entries, entries[1:], strict=False)))
+        falling.append(all(a > b for a, b in itertools.pairwise(entries)))
     return (
         " The larger the opposite observation, the smaller the unobserved entry, in "
         f"{share(falling)} settings."

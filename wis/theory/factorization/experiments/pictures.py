@@ -94,24 +94,28 @@ def quartiles_against_observations(
 
 
 def errors_against_rank(
-    figure: Any, panels: Sequence[tuple[str, Mapping[str, tuple[np.ndarray, ...]]]]
+    figure: Any,
+    panels: Sequence[tuple[str, Mapping[str, tuple[np.ndarray, ...]]]],
+    *,
+    label: str = "tensor rank",
 ) -> None:
     """Mean and standard deviation of errors for each tensor rank (Figure 2.3).
 
     Args:
         figure: To draw on.
         panels: Title; for each curve ranks [K], means [K] and deviations [K].
+        label: Of the horizontal axis.
     """
     figure.set_size_inches(5.2 * len(panels), 3.8)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, curves) in zip(axes, panels, strict=True):
-        for position, (label, (ranks, means, deviations)) in enumerate(curves.items()):
-            style = "--" if "test" in label else "-"
+        for position, (name, (ranks, means, deviations)) in enumerate(curves.items()):
+            style = "--" if "test" in name else "-"
             axis.errorbar(
                 ranks, means, yerr=deviations, marker="o", markersize=3, capsize=2,
-                linestyle=style, color=f"C{position // 2}", label=label,
+                linestyle=style, color=f"C{position // 2}", label=name,
             )  # fmt: skip
-        axis.set(xlabel="tensor rank", ylabel="mean squared error", title=title)
+        axis.set(xlabel=label, ylabel="mean squared error", title=title)
         axis.legend(fontsize=7)
 
 

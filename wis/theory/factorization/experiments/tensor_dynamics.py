@@ -34,7 +34,9 @@ from wis.theory.factorization.tensor import TensorFactorization
 NOTICEABLE = 0.02
 """A component counts when its norm is at least this part of the largest."""
 
-SPEED_STEP = 1e-3
+SPEED_STEP = 1e-4
+
+PER_DECADE = 250
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def dynamics(size: DynamicsSize, request: Request) -> Outcome:
         rate=AdaptiveRate(),
         stop=Stop(end_loss, size.max_steps),
         measure=functools.partial(_measure, model, task, truth),
+        per_decade=PER_DECADE,
     )
     drift = model.unbalancedness(run.weights) - model.unbalancedness(start)
     rows = [
@@ -98,9 +101,7 @@ def dynamics(size: DynamicsSize, request: Request) -> Outcome:
         for element, deviation in enumerate(size.deviations)
         for name, values in run.trajectory.of(element).items()
     }
-    return Outcome(
-        rows, _verdict(rows), functools.partial(_draw, size.deviations, curves), curves
-    )
+    return Outcome(rows, _verdict(rows), functools.partial(_draw, size.deviations, curves), curves)
 
 
 def _measure(
@@ -111,13 +112,10 @@ def _measure(
     end: Tensor,
 ) -> dict[str, Tensor]:
     speeds = component_speeds(model, task, weights, step=SPEED_STEP)
-    scale = speeds.formula.abs().amax(dim=1).clamp_min(1e-300)
     return {
         "norms": largest(model.component_norms(weights), 10),
         "error": reconstruction_error(end, truth, normalized=False),
-        "speed_error": (speeds.measured - speeds.formula).abs().amax(dim=1) / scale,
-        "speed_discretization": speeds.discretization.amax(dim=1) / scale,
-        "within_bounds": speeds.holds().all(dim=1),
+        **speeds.summary(),
         "unbalancedness": model.unbalancedness(weights),
     }
 
@@ -142,8 +140,8 @@ def _row(
         "loss": float(run.loss[element]),
         "steps": int(run.steps[element]),
         "converged": bool(run.converged[element]),
-        "speed_error": float(curve["speed_error"].max()),
-        "speed_discretization": float(curve["speed_discretization"].max()),
+        "speed_error": float(np.median(curve["speed_error"])),
+        "speed_discretization": float(np.median(curve["speed_discretization"])),
         "within_bounds_of_theorem_3": bool(curve["within_bounds"].all()),
         "unbalancedness_start": float(curve["unbalancedness"][0]),
         "unbalancedness_drift": drift,
@@ -165,10 +163,11 @@ def _verdict(rows: list[Row]) -> str:
         f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. "
         f"The formula lay within the bounds of Theorem 3 at every record in "
         f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
-        f"{SPEED_STEP:g} measured it with a relative error of at most "
-        f"{number(max(row['speed_error'] for row in rows))}, of which half a step accounts for "
-        f"{number(max(row['speed_discretization'] for row in rows))}. The unbalancedness magnitude "
-        f"moved by at most {number(max(abs(r['unbalancedness_drift']) for r in rows))}."
+        f"{SPEED_STEP:g} measured it with a relative error of "
+        f"{number(max(row['speed_error'] for row in rows))} (median over the records; the estimate "
+        "of its discretization error is "
+        f"{number(max(row['speed_discretization'] for row in rows))}). The unbalancedness "
+        f"magnitude moved by at most {number(max(abs(r['unbalancedness_drift']) for r in rows))}."
     )
 
 
@@ -207,7 +206,7 @@ register(
 register(
     "figB_1",
     "the same with Huber's loss",
-    quick=DynamicsSize((5, 5, 5, 5), 2, 250, SHOWN, 1e-7, 6_000, huber=1e-3),
+    quick=DynamicsSize((5, 5, 5, 5), 2, 250, (0.05, 0.03, 0.02), 1e-7, 12_000, huber=5e-3),
     thesis=DynamicsSize((10, 10, 10, 10), 5, 2000, SHOWN, 1e-8, 1_000_000, huber=5e-7),
     runner=dynamics,
 )
