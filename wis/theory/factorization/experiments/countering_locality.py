@@ -213,7 +213,7 @@ def _draw(rows: list[Row], figure: object) -> None:
 def _quick(settings: tuple[Setting, ...]) -> LocalitySize:
     tasks = (
         Images("same class", (0, 16), settings, (8, 32), 500, 500),
-        Images("pathfinder", (3, 6), settings, (64, 64), 200, 200, distractors=1),
+        Images("pathfinder", (2, 4), settings, (64, 64), 200, 200, distractors=1),
     )
     return LocalitySize("small", tasks, 1, FitConfig(max_epochs=6, patience=3, learning_rate=0.05))
 

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
 
-ATTEMPTS = 2000
+LAYOUTS = 60
+ATTEMPTS = 60
 Point = tuple[float, float]
 Dash = tuple[Point, Point]
 
@@ -92,10 +93,7 @@ def pathfinder_image(
     Raises:
         NumericalError: The paths do not fit: the image is too small for them.
     """
-    paths: list[list[Dash]] = []
-    lengths = [config.path_length] * 2 + [config.distractor_length] * config.num_distractors
-    for length in lengths:
-        paths.append(_placed_path(config, length, paths, generator))
+    paths = _layout(config, generator)
     first, second = paths[0], paths[1]
     far = second if not label else first
     circles = (_end(first, config, start=True), _end(far, config, start=False))
@@ -116,18 +114,34 @@ def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> tu
     return torch.from_numpy(np.stack(images)[:, None]), torch.from_numpy(labels.astype(np.float32))
 
 
+def _layout(config: PathfinderConfig, generator: np.random.Generator) -> list[list[Dash]]:
+    """Paths that keep their distance; drawn anew from the first one on when one does not fit."""
+    lengths = [config.path_length] * 2 + [config.distractor_length] * config.num_distractors
+    for _ in range(LAYOUTS):
+        paths: list[list[Dash]] = []
+        for length in lengths:
+            path = _placed_path(config, length, paths, generator)
+            if path is None:
+                break
+            paths.append(path)
+        else:
+            return paths
+    raise NumericalError(
+        f"no room for two paths of {config.path_length} dashes and {config.num_distractors} others "
+        f"in {config.size} by {config.size} pixels; enlarge the image, or ask for fewer or shorter "
+        "paths"
+    )
+
+
 def _placed_path(
     config: PathfinderConfig, length: int, others: list[list[Dash]], generator: np.random.Generator
-) -> list[Dash]:
+) -> list[Dash] | None:
     taken = _points([dash for path in others for dash in path])
     for _ in range(ATTEMPTS):
         path = _grown_path(config, length, generator)
         if path is not None and _is_clear(path, taken, config.clearance):
             return path
-    raise NumericalError(
-        f"no room for a path of {length} dashes in {config.size} by {config.size} pixels; enlarge "
-        "the image, or ask for fewer or shorter paths"
-    )
+    return None
 
 
 def _grown_path(
