@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,11 +42,18 @@ def list_experiments(as_json: bool) -> None:
     cls=Command,
     examples=[
         "wis theory run tableB_1 --quick",
-        "wis theory run figB_2 --quick --seed 1 -o figB_2-seed1",
+        "wis theory run figB_2 --quick --set deviations=[0.02,0.01] --seed 1 -o figB_2-seed1",
     ],
 )
 @click.argument("name")
 @click.option("--quick", is_flag=True, help="A small size that takes under a minute.")
+@click.option(
+    "--set",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another value for a setting that `wis theory list --json` shows, as JSON.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of data and initializations.")
 @click.option(
     "-o",
@@ -61,6 +70,7 @@ def list_experiments(as_json: bool) -> None:
 def run_experiment(
     name: str,
     quick: bool,
+    changes: tuple[str, ...],
     seed: int,
     output: Path | None,
     force: bool,
@@ -75,16 +85,20 @@ def run_experiment(
     """
     from wis.io.atomic import check_writable
     from wis.progress import progress_bar
-    from wis.theory.factorization.experiments import Request, get_experiment
+    from wis.theory.factorization.experiments import Request, get_experiment, resized
     from wis.theory.factorization.experiments import run_experiment as run
 
-    name = get_experiment(name).name
+    experiment = get_experiment(name)
+    name = experiment.name
+    size = experiment.quick if quick else experiment.thesis
+    if changes:
+        size = resized(size, dict(parse_change(change) for change in changes))
     folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
     make_folder(folder)
     for file in ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png"):
         check_writable(folder / file, force=force)
     request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=data_root)
-    outcome = run(name, quick=quick, request=request)
+    outcome = run(name, size=size, request=request)
     paths = outcome.write(folder, force=force)
     if as_json:
         record = {"experiment": name, "verdict": outcome.verdict, "rows": outcome.rows}
@@ -92,6 +106,24 @@ def run_experiment(
     else:
         emit(outcome.verdict)
     say(f"{name}: {len(outcome.rows)} rows and a figure in {folder}")
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """Split KEY=VALUE.
+
+    Raises:
+        click.UsageError: It is none, or the value is no JSON.
+    """
+    key, equals, value = text.partition("=")
+    try:
+        if equals and key:
+            return key.strip().replace("-", "_"), json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    raise click.UsageError(
+        f"--set is {text!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "
+        "deviations=[0.05,0.01]"
+    )
 
 
 def make_folder(folder: Path) -> None:

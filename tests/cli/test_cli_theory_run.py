@@ -47,3 +47,23 @@ def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path
     error = capsys.readouterr().err
     assert "is missing" in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp_path, capsys):
+    command = ["theory", "run", "figB_2", "--quick", "--json", "-o", str(tmp_path)]
+    changes = ["--set", "max_steps=30", "--set", "deviations=[0.1]", "--set", "shape=[3,3,3]",
+               "--set", "num_observations=20"]  # fmt: skip
+    assert run([*command, *changes]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["size"] == "own"
+    assert row["steps"] == 30
+    assert row["settings"]["deviations"] == [0.1]
+    for change, message in (
+        ("steps=3", "what can be set: shape"),
+        ("max_steps=[3]", "expected something like 6000"),
+        ("max_steps", "expected KEY=VALUE"),
+        ("max_steps=x", "expected KEY=VALUE"),
+        ("sensing=1", "expected something like False"),
+    ):
+        assert run([*command, "--force", "--set", change]) == 2
+        assert message in capsys.readouterr().err

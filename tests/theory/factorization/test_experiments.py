@@ -35,6 +35,10 @@ NAMES = [
 ]
 
 
+# one for every form of figure; drawing takes longer than the tiny runs
+DRAWN = ("fig1_1", "fig1_2", "fig2_2", "fig2_3", "tableB_1", "fig3_1", "figC_2", "fig3_6")
+
+
 def tiny(name):
     """The quick size, made smaller where it takes more than a second."""
     quick = get_experiment(name).quick
@@ -56,7 +60,8 @@ def tiny(name):
     if name == "tableB_1":
         return quick
     tasks = tuple(
-        replace(task, ranges=task.ranges[:1], num_train=24, num_test=16) for task in quick.tasks
+        replace(task, ranges=task.ranges[:1], settings=task.settings[:2], num_train=16, num_test=8)
+        for task in quick.tasks
     )
     return replace(quick, tasks=tasks, config=FitConfig(max_epochs=1))
 
@@ -72,18 +77,21 @@ def test_the_table_names_every_experiment_in_the_order_of_the_thesis():
 def test_an_experiment_gives_rows_a_verdict_and_a_figure(name, tmp_path):
     request = Request(seed=1, folder=tmp_path)
     outcome = run_experiment(name, size=tiny(name), request=request)
+    assert len(outcome.rows) > 1 or name in ("figC_2", "figC_3", "figC_4")
+    assert len(outcome.verdict) > 80
+    assert not list(tmp_path.glob("*.ckpt"))
+    if name not in DRAWN:
+        return
     paths = outcome.write(tmp_path, force=False)
     assert [path.name for path in paths] == [
         "rows.jsonl", "verdict.txt", "curves.npz", "figure.png",
     ]  # fmt: skip
     rows = [json.loads(line) for line in paths[0].read_text().splitlines()]
-    assert len(rows) == len(outcome.rows) > 1 or name in ("figC_2", "figC_3", "figC_4")
+    assert len(rows) == len(outcome.rows)
     assert all(row["experiment"] == name and row["seed"] == 1 for row in rows)
-    assert len(outcome.verdict) > 80
     assert paths[3].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     with np.load(paths[2]) as curves:
         assert all(np.isfinite(curves[key]).all() for key in curves.files)
-    assert not list(tmp_path.glob("*.ckpt"))
     with pytest.raises(OutputExistsError, match="--force"):
         outcome.write(tmp_path, force=False)
 

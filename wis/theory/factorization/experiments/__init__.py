@@ -10,6 +10,7 @@ from wis.theory.factorization.experiments.registry import (
     Experiment,
     available_experiments,
     get_experiment,
+    resized,
     run_experiment,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "Request",
     "available_experiments",
     "get_experiment",
+    "resized",
     "run_experiment",
 ]

@@ -304,6 +304,7 @@ register(
             SMALL,
         ),
         4_500,
+        loss=2e-4,
     ),
     thesis=IncrementalSize((MATRIX, TENSOR, TREE), 1_000_000),
     runner=incremental,
@@ -311,7 +312,7 @@ register(
 register(
     "figC_2",
     "hierarchical tensor factorization: nodes of the tree, and matricizations in and outside it",
-    quick=IncrementalSize((SMALL,), 4_500),
+    quick=IncrementalSize((SMALL,), 4_500, loss=2e-4),
     thesis=IncrementalSize((TREE,), 1_000_000),
     runner=incremental,
 )
@@ -319,7 +320,9 @@ register(
     "figC_3",
     "the same for tensor sensing with rank one measurements",
     quick=IncrementalSize(
-        (Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, sensing=True, smallest=0.2),), 4_500
+        (Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, sensing=True, smallest=0.2),),
+        4_500,
+        loss=2e-4,
     ),
     thesis=IncrementalSize((SENSED,), 1_000_000),
     runner=incremental,

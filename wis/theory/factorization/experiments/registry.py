@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
 
-from wis.errors import UnknownNameError
+from wis.errors import OptionError, UnknownNameError
 from wis.theory.factorization.experiments.outcome import Outcome, Request
 
 Runner = Callable[[Any, Request], Outcome]
@@ -83,6 +83,53 @@ def get_experiment(name: str) -> Experiment:
     return known[plain[key]]
 
 
+def resized(size: Any, changes: Mapping[str, Any]) -> Any:
+    """A size with other values for some of its fields.
+
+    Args:
+        size: The quick or the thesis size of an experiment.
+        changes: Values under the names of fields; lists stand for tuples. Fields that hold settings
+            of their own cannot be changed this way.
+
+    Raises:
+        OptionError: There is no such field, or the value is of another kind.
+    """
+    plain = {
+        each.name: getattr(size, each.name)
+        for each in fields(size)
+        if not _is_nested(getattr(size, each.name))
+    }
+    for name, value in changes.items():
+        if name not in plain:
+            raise OptionError(f"no setting {name!r}; what can be set: {', '.join(plain)}")
+        if not _same_kind(plain[name], _as_tuple(value)):
+            raise OptionError(f"{name} is {value!r}; expected something like {plain[name]!r}")
+    return replace(size, **{name: _as_tuple(value) for name, value in changes.items()})
+
+
+def _is_nested(value: Any) -> bool:
+    inner = value[0] if isinstance(value, tuple) and value else value
+    return is_dataclass(inner)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(each) for each in value) if isinstance(value, list) else value
+
+
+def _same_kind(old: Any, new: Any) -> bool:
+    if isinstance(old, tuple):
+        return isinstance(new, tuple) and all(
+            _same_kind(before, after) for before in old[:1] for after in new
+        )
+    if isinstance(old, bool) or isinstance(new, bool):
+        return isinstance(old, bool) and isinstance(new, bool)
+    if isinstance(old, float):
+        return isinstance(new, int | float)
+    if old is None or new is None:
+        return new is None or isinstance(new, int | float)
+    return isinstance(new, type(old))
+
+
 def run_experiment(
     name: str, *, quick: bool = False, size: Any = None, request: Request | None = None
 ) -> Outcome:
@@ -91,7 +138,7 @@ def run_experiment(
     Args:
         name: See `available_experiments`.
         quick: At the quick size rather than at the thesis'.
-        size: Another size, made from one of these with `dataclasses.replace`.
+        size: Another size, made from one of these with `resized` or `dataclasses.replace`.
         request: Seed, folder and progress.
 
     Returns:

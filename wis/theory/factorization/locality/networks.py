@@ -19,6 +19,8 @@ SMALL = "small"
 class SmallResidualNetwork(nn.Module):
     """A residual network that trains on two cores: three stages, global average pooling, a logit.
 
+    The first convolution halves the image, and each stage that widens does so again.
+
     Args:
         channels: Of the images.
         width: Of the first stage; it doubles with each.
@@ -28,7 +30,7 @@ class SmallResidualNetwork(nn.Module):
     def __init__(self, channels: int, width: int = 8, dropout: float = 0.0) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width]
-        self.stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         self.stages = nn.ModuleList(
             _Block(before, after, stride=1 if before == after else 2)
             for before, after in zip([width, *widths], widths, strict=False)
