@@ -196,7 +196,7 @@ def _hierarchical(
         found = [torch.linalg.svdvals(matricization(each, modes))[:10] for each in end]
         values[f"singular_{key}"] = largest(torch.stack(found), 10)
     speeds = local_component_speeds(model, task, weights, low, step=SPEED_STEP)
-    return {**values, **speeds.summary()}
+    return {**values, **speeds.summary(), "unbalancedness": model.unbalancedness(weights)}
 
 
 def _outside(tree: ModeTree) -> tuple[int, ...]:
@@ -256,6 +256,8 @@ def _row(
         row["true_rank_outside"] = int(matrix_rank(matricization(truth, _outside(tree))))
         row["speed_error"] = float(np.median(curve["speed_error"]))
         row["speed_discretization"] = float(np.median(curve["speed_discretization"]))
+        start, end = curve["unbalancedness"][[0, -1]]
+        row["unbalancedness_start"], row["unbalancedness_drift"] = float(start), float(end - start)
         row["within_bounds_of_theorem_9"] = bool(curve["within_bounds"].all())
     return row
 
@@ -283,7 +285,9 @@ def _verdict(part: Part, row: Row) -> str:
         f"{'every record' if row['within_bounds_of_theorem_9'] else 'some records only'}; a step "
         f"of {SPEED_STEP:g} measured it with a relative error of {number(row['speed_error'])} "
         f"(median; the estimate of its discretization error is "
-        f"{number(row['speed_discretization'])})."
+        f"{number(row['speed_discretization'])}). The unbalancedness magnitude, "
+        f"{number(row['unbalancedness_start'])} at the start, moved by "
+        f"{number(abs(row['unbalancedness_drift']))}."
     )
 
 
