@@ -22,7 +22,7 @@ from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
 
-LAYOUTS = 60
+LAYOUTS = 300
 ATTEMPTS = 60
 Point = tuple[float, float]
 Dash = tuple[Point, Point]
