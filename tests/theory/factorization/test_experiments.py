@@ -116,6 +116,7 @@ def test_the_verdict_on_dynamics_follows_from_the_rows():
     assert small["deviation"] < large["deviation"]
     # Section 2.5.1: from the smallest start as many components as the rank, at a low error
     assert small["noticeable_components"] == small["true_rank"] == experiment.quick.rank
+    assert small["tensor_rank"] == small["true_rank"] < large["tensor_rank"]
     assert small["error"] < 0.05 < large["error"]
     assert f"{small['noticeable_components']} of {small['components']}" in outcome.verdict
     assert all(row["within_bounds_of_theorem_3"] for row in outcome.rows)

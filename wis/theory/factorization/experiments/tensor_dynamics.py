@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.theory.factorization.cp_rank import cp_rank
 from wis.theory.factorization.dynamics import component_speeds
 from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
 from wis.theory.factorization.experiments.pictures import norms_over_time
@@ -135,6 +136,7 @@ def _row(
         "true_rank": size.rank,
         "components": model.num_components,
         "noticeable_components": int((norms >= NOTICEABLE * norms.max()).sum()),
+        "tensor_rank": cp_rank(run.end[element], max_rank=2 * size.rank + 1, restarts=0),
         "largest_norms": largest(norms[None], 10)[0].tolist(),
         "error": float(curve["error"][-1]),
         "loss": float(run.loss[element]),
@@ -154,10 +156,12 @@ def _verdict(rows: list[Row]) -> str:
     text = (
         f"From the smallest initialization ({few['deviation']:g}), "
         f"{few['noticeable_components']} of {few['components']} components ended with a norm of at "
-        f"least {NOTICEABLE:.0%} of the largest (the ground truth has rank {few['true_rank']}), at "
-        f"a reconstruction error of {number(few['error'])}; from the largest "
-        f"({many['deviation']:g}) it was {many['noticeable_components']}, at an error of "
-        f"{number(many['error'])}. "
+        f"least {NOTICEABLE:.0%} of the largest, and the end tensor with rank {few['tensor_rank']} "
+        f"(the ground truth has rank {few['true_rank']}), at a reconstruction error of "
+        f"{number(few['error'])}; from the largest ({many['deviation']:g}) it was "
+        f"{many['noticeable_components']} and rank {many['tensor_rank']}, at an error of "
+        f"{number(many['error'])}. Ranks are estimated by alternating least squares, up to twice "
+        "the true one and one more. "
     )
     return text + (
         f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. "
