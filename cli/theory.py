@@ -8,6 +8,7 @@ from .framework import CommandGroup
 from .theory_bounds import bounds, separation_rank
 from .theory_network import tensor_network
 from .theory_pictures import figure5_2, preserved
+from .theory_run import list_experiments, run_experiment
 
 COMMANDS: tuple[click.Command, ...] = (
     bounds,
@@ -15,6 +16,8 @@ COMMANDS: tuple[click.Command, ...] = (
     tensor_network,
     figure5_2,
     preserved,
+    list_experiments,
+    run_experiment,
 )
 
 

@@ -1,0 +1,140 @@
+"""`wis theory list` and `wis theory run`: the thesis' factorization experiments by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .framework import Command
+from .graphs import data_root_option
+from .listings import json_option
+from .output import emit, emit_json, emit_table, say
+
+
+@click.command("list", cls=Command, examples=["wis theory list", "wis theory list --json"])
+@json_option
+def list_experiments(as_json: bool) -> None:
+    """List the experiments, each under the name of its figure or table in the thesis."""
+    from dataclasses import asdict
+
+    from wis.theory.factorization.experiments import available_experiments
+
+    table = available_experiments().values()
+    if as_json:
+        rows = {
+            each.name: {
+                "summary": each.summary,
+                "quick": asdict(each.quick),
+                "thesis": asdict(each.thesis),
+            }
+            for each in table
+        }
+        emit_json({"experiments": rows})
+        return
+    emit_table([("NAME", "WHAT IT SHOWS"), *((each.name, each.summary) for each in table)])
+
+
+@click.command(
+    "run",
+    cls=Command,
+    examples=[
+        "wis theory run tableB_1 --quick",
+        "wis theory run figB_2 --quick --set deviations=[0.02,0.01] --seed 1 -o figB_2-seed1",
+    ],
+)
+@click.argument("name")
+@click.option("--quick", is_flag=True, help="A small size that takes under a minute.")
+@click.option(
+    "--set",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another value for a setting that `wis theory list --json` shows, as JSON.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of data and initializations.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where rows.jsonl, curves.npz, figure.png and verdict.txt go.  [default: wis-NAME, or "
+    "wis-NAME-quick]",
+    show_default=False,
+)
+@click.option("--force", is_flag=True, help="Replace results that are there.")
+@data_root_option
+@json_option
+def run_experiment(
+    name: str,
+    quick: bool,
+    changes: tuple[str, ...],
+    seed: int,
+    output: Path | None,
+    force: bool,
+    data_root: Path | None,
+    as_json: bool,
+) -> None:
+    """Run an experiment and print its verdict.
+
+    NAME is one that `wis theory list` shows. Without --quick it runs at the thesis' size, which can
+    take hours; a run that was interrupted goes on from its checkpoints when it is started again
+    with the same folder.
+    """
+    from wis.io.atomic import check_writable
+    from wis.progress import progress_bar
+    from wis.theory.factorization.experiments import Request, get_experiment, resized
+    from wis.theory.factorization.experiments import run_experiment as run
+
+    experiment = get_experiment(name)
+    name = experiment.name
+    size = experiment.quick if quick else experiment.thesis
+    if changes:
+        size = resized(size, dict(parse_change(change) for change in changes))
+    folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
+    make_folder(folder)
+    for file in ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png"):
+        check_writable(folder / file, force=force)
+    request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=data_root)
+    outcome = run(name, size=size, request=request)
+    paths = outcome.write(folder, force=force)
+    if as_json:
+        record = {"experiment": name, "verdict": outcome.verdict, "rows": outcome.rows}
+        emit_json({**record, "output": [str(path) for path in paths]})
+    else:
+        emit(outcome.verdict)
+    say(f"{name}: {len(outcome.rows)} rows and a figure in {folder}")
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """Split KEY=VALUE.
+
+    Raises:
+        click.UsageError: It is none, or the value is no JSON.
+    """
+    key, equals, value = text.partition("=")
+    try:
+        if equals and key:
+            return key.strip().replace("-", "_"), json.loads(value)
+    except json.JSONDecodeError:
+        pass
+    raise click.UsageError(
+        f"--set is {text!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "
+        "deviations=[0.05,0.01]"
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results.
+
+    Raises:
+        GraphFileError: It cannot be made.
+    """
+    from wis.errors import GraphFileError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GraphFileError(f"{folder}: cannot be made: {error.strerror}") from None

@@ -1,0 +1,69 @@
+"""`wis theory list` and `wis theory run`."""
+
+from __future__ import annotations
+
+import json
+
+from wis_cli.main import run
+
+
+def test_theory_list_names_experiments_and_their_settings(capsys):
+    assert run(["theory", "list", "--json"]) == 0
+    experiments = json.loads(capsys.readouterr().out)["experiments"]
+    assert experiments["fig1_1"]["thesis"]["max_steps"] == 5_000_000
+    assert experiments["figB_2"]["thesis"]["num_observations"] == 300
+    assert run(["theory", "list"]) == 0
+    assert all(name in capsys.readouterr().out for name in ("fig3_6",))
+
+
+def test_theory_run_writes_results_once_and_prints_the_verdict(tmp_path, capsys):
+    arguments = [
+        "theory",
+        "run",
+        "tableb_1",
+        "--quick",
+        "--json",
+        "-o",
+        str(tmp_path / "new" / "b"),
+    ]
+    assert run(arguments) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["experiment"] == "tableB_1"
+    assert {row["variant"] for row in record["rows"]} == {
+        "original", "random images", "random labels",
+    }  # fmt: skip
+    verdict = (tmp_path / "new" / "b" / "verdict.txt").read_text().strip()
+    assert record["verdict"] == verdict
+    assert run(arguments) == 1
+    assert "--force" in capsys.readouterr().err
+    assert run([*arguments, "--force"]) == 0
+
+
+def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path, capsys):
+    assert run(["theory", "run", "fig9_9"]) == 2
+    assert "unknown experiment 'fig9_9'" in capsys.readouterr().err
+    folder = ["-o", str(tmp_path / "out"), "--data-root", str(tmp_path)]
+    assert run(["theory", "run", "tableB_1", *folder]) == 1
+    error = capsys.readouterr().err
+    assert "is missing" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp_path, capsys):
+    command = ["theory", "run", "figB_2", "--quick", "--json", "-o", str(tmp_path)]
+    changes = ["--set", "max_steps=30", "--set", "deviations=[0.1]", "--set", "shape=[3,3,3]",
+               "--set", "num_observations=20"]  # fmt: skip
+    assert run([*command, *changes]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["size"] == "own"
+    assert row["steps"] == 30
+    assert row["settings"]["deviations"] == [0.1]
+    for change, message in (
+        ("steps=3", "what can be set: shape"),
+        ("max_steps=[3]", "expected something like 6000"),
+        ("max_steps", "expected KEY=VALUE"),
+        ("max_steps=x", "expected KEY=VALUE"),
+        ("sensing=1", "expected something like False"),
+    ):
+        assert run([*command, "--force", "--set", change]) == 2
+        assert message in capsys.readouterr().err

@@ -1,0 +1,166 @@
+"""Every experiment from one end to the other, at sizes of a few seconds in all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from wis.errors import CheckpointError, OutputExistsError, UnknownNameError
+from wis.theory.factorization.binary_predictors import (
+    PredictorConfig,
+    fit_predictors,
+    predict,
+    product_gradients,
+    products,
+)
+from wis.theory.factorization.experiments import (
+    Request,
+    available_experiments,
+    get_experiment,
+    run_experiment,
+)
+from wis.theory.factorization.experiments.countering_locality import Setting
+from wis.theory.factorization.experiments.incremental_ranks import Part
+from wis.theory.factorization.locality.fitting import FitConfig
+
+NAMES = [
+    *("fig1_1", "figA_1", "figA_2", "fig1_2", "figA_3"),
+    *("fig2_2", "figB_1", "figB_2", "figB_3", "fig2_3", "tableB_1"),
+    *("fig3_1", "figC_2", "figC_3", "figC_4"),
+    *("fig3_6", "figC_5", "figC_6", "figC_7"),
+]
+
+
+# one for every form of figure; drawing takes longer than the tiny runs
+DRAWN = ("fig1_1", "fig1_2", "fig2_2", "fig2_3", "tableB_1", "fig3_1", "figC_2", "fig3_6")
+
+
+def tiny(name):
+    """The quick size, made smaller where it takes more than a second."""
+    quick = get_experiment(name).quick
+    if name == "fig1_1":
+        return replace(quick, depths=tuple((d, r[:1], s[:1]) for d, r, s in quick.depths),
+                       max_steps=700)  # fmt: skip
+    if name in ("figA_1", "figA_2"):
+        return replace(quick, problems=quick.problems[:2], max_steps=700)
+    if name in ("fig1_2", "figA_3"):
+        shape, counts = quick.tensors[0]
+        return replace(quick, tensors=((shape, counts[:2]),), trials=1, max_steps=400, max_rank=5)
+    if name in ("fig2_2", "figB_1", "figB_2", "figB_3"):
+        return replace(quick, shape=(4,) * len(quick.shape), num_observations=60, max_steps=400)
+    if name == "fig2_3":
+        return replace(quick, ranks=(1, 2), num_train=150, num_test=50,
+                       config=PredictorConfig(learning_rate=1e-2, max_steps=40))  # fmt: skip
+    if name in ("fig3_1", "figC_2", "figC_3", "figC_4"):
+        return replace(quick, max_steps=250)
+    if name == "tableB_1":
+        return quick
+    tasks = tuple(
+        replace(task, ranges=task.ranges[:1], settings=task.settings[:2], num_train=16, num_test=8)
+        for task in quick.tasks
+    )
+    return replace(quick, tasks=tasks, config=FitConfig(max_epochs=1))
+
+
+def test_the_table_names_every_experiment_in_the_order_of_the_thesis():
+    assert list(available_experiments()) == NAMES
+    assert get_experiment("Fig1.1").name == "fig1_1"
+    with pytest.raises(UnknownNameError, match="fig1_1"):
+        get_experiment("fig1_3")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_experiment_gives_rows_a_verdict_and_a_figure(name, tmp_path):
+    request = Request(seed=1, folder=tmp_path)
+    outcome = run_experiment(name, size=tiny(name), request=request)
+    assert len(outcome.rows) > 1 or name in ("figC_2", "figC_3", "figC_4")
+    assert len(outcome.verdict) > 80
+    assert not list(tmp_path.glob("*.ckpt"))
+    if name not in DRAWN:
+        return
+    paths = outcome.write(tmp_path, force=False)
+    assert [path.name for path in paths] == [
+        "rows.jsonl", "verdict.txt", "curves.npz", "figure.png",
+    ]  # fmt: skip
+    rows = [json.loads(line) for line in paths[0].read_text().splitlines()]
+    assert len(rows) == len(outcome.rows)
+    assert all(row["experiment"] == name and row["seed"] == 1 for row in rows)
+    assert paths[3].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    with np.load(paths[2]) as curves:
+        assert all(np.isfinite(curves[key]).all() for key in curves.files)
+    with pytest.raises(OutputExistsError, match="--force"):
+        outcome.write(tmp_path, force=False)
+
+
+def test_an_interrupted_experiment_goes_on_from_the_folder(tmp_path):
+    size = tiny("figB_2")
+    whole = run_experiment("figB_2", size=size, request=Request())
+    request = Request(folder=tmp_path)
+    request.forget = lambda: None  # as if it had been killed before the end
+    run_experiment("figB_2", size=size, request=request)
+    assert list(tmp_path.glob("*.ckpt"))
+    with pytest.raises(CheckpointError):
+        run_experiment("figB_2", size=size, request=Request(seed=5, folder=tmp_path))
+    resumed = run_experiment("figB_2", size=size, request=Request(folder=tmp_path))
+    assert [row["error"] for row in resumed.rows] == [row["error"] for row in whole.rows]
+
+
+def test_the_verdict_on_dynamics_follows_from_the_rows():
+    experiment = get_experiment("figB_2")
+    outcome = run_experiment("figB_2", quick=True)
+    small, large = outcome.rows[-1], outcome.rows[0]
+    assert small["deviation"] < large["deviation"]
+    # Section 2.5.1: from the smallest start as many components as the rank, at a low error
+    assert small["noticeable_components"] == small["true_rank"] == experiment.quick.rank
+    assert small["tensor_rank"] == small["true_rank"] < large["tensor_rank"]
+    assert small["error"] < 0.05 < large["error"]
+    assert f"{small['noticeable_components']} of {small['components']}" in outcome.verdict
+    assert all(row["within_bounds_of_theorem_3"] for row in outcome.rows)
+    assert all(row["speed_error"] < 1e-3 for row in outcome.rows)
+
+
+def test_smaller_starts_let_the_unobserved_entry_grow_further():
+    size = replace(get_experiment("fig1_1").quick, depths=((2, (0.06, 0.06), (1e-1, 1e-3)),))
+    rows = run_experiment("fig1_1", size=size).rows
+    balanced = [row for row in rows if row["balanced"]]
+    assert balanced[1]["entry"] > balanced[0]["entry"] > 1
+    assert all(row["bounds_held_while_sign_was_kept"] for row in balanced)
+    assert all(row["unbalancedness_start"] < 1e-14 for row in balanced)
+
+
+def test_settings_and_parts_say_what_they_are():
+    assert Setting(1, 0.001).label == "reg 1, weight decay 0.001"
+    size = replace(get_experiment("figC_2").quick, parts=(Part("cube", (2, 2), 1, 3, 2, 0.1),))
+    with pytest.raises(ValueError, match="expected matrix, tensor or hierarchical"):
+        run_experiment("figC_2", size=size)
+
+
+def test_products_over_pixels_and_their_gradients_are_those_of_autograd():
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(2, 6, 5, dtype=torch.float64, generator=generator, requires_grad=True)
+    pixels = torch.randint(2, (7, 6), generator=generator).double()
+    chosen = torch.where(pixels[:, :, None] == 1, weights[1], weights[0])  # [7, 6, 5]
+    expected = chosen.prod(dim=1)
+    slopes = torch.randn(7, 5, dtype=torch.float64, generator=generator)
+    (expected * slopes).sum().backward()
+    found = products(weights.detach(), pixels)
+    torch.testing.assert_close(found, expected.detach())
+    torch.testing.assert_close(
+        product_gradients(weights.detach(), pixels, found, slopes), weights.grad
+    )
+
+
+def test_a_rank_one_predictor_learns_the_parity_of_a_pixel_and_fits_side_by_side_agree():
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(2, (64, 5), generator=generator).double()
+    labels = torch.stack([pixels[:, 0], 1 - pixels[:, 3] * pixels[:, 1]], dim=1)
+    config = PredictorConfig(learning_rate=2e-2, max_steps=500, batch_size=64)
+    one, two = fit_predictors(pixels, labels, [1, 2], config, seed=0)
+    errors = [(predict(each, pixels, config) - labels).square().mean(dim=0) for each in (one, two)]
+    assert float(errors[0][0]) < 1e-3  # one product does for a single pixel ...
+    assert float(errors[0][1]) > 1e-2  # ... but not for one minus a product of two
+    assert float(errors[1][1]) < 1e-3

@@ -1,0 +1,303 @@
+"""Countering locality: the regularizer, IsSameClass, Pathfinder, networks, image files."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import math
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage, stats
+from torch import nn
+
+from wis.errors import (
+    GraphFileError,
+    MissingDataError,
+    MissingDependencyError,
+    NumericalError,
+    OptionError,
+    UnknownNameError,
+)
+from wis.theory.factorization.images import load_images
+from wis.theory.factorization.locality.fitting import FitConfig, fit_network
+from wis.theory.factorization.locality.networks import image_network
+from wis.theory.factorization.locality.pathfinder import (
+    PathfinderConfig,
+    pathfinder_image,
+    pathfinder_samples,
+    turn,
+)
+from wis.theory.factorization.locality.regularizer import (
+    Region,
+    derangement,
+    long_range_regularizer,
+    random_patches,
+)
+from wis.theory.factorization.locality.same_class import image_regions, is_same_class
+
+LEFT, RIGHT = Region(0, 0, 2, 2), Region(0, 2, 2, 2)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+class Product(nn.Module):
+    """Separation rank one between left and right: a product of two functions."""
+
+    def forward(self, images):
+        weight = torch.arange(1.0, 5.0)
+        left = (LEFT.of(images).flatten(1) ** 2 * weight).sum(dim=1)
+        right = (RIGHT.of(images).flatten(1) * weight).sum(dim=1)
+        return left * right
+
+
+class Interacting(nn.Module):
+    """The gradient with respect to the left is the right half: an angle per pair of images."""
+
+    def forward(self, images):
+        return (LEFT.of(images) * RIGHT.of(images)).flatten(1).sum(dim=1, keepdim=True)
+
+
+def test_the_regularizer_is_one_exactly_when_the_model_separates_the_regions():
+    images = torch.randn(16, 1, 2, 4, generator=seeded())
+    separate = long_range_regularizer(Product(), images, LEFT, RIGHT, seeded(1))
+    assert float(separate.detach()) == pytest.approx(1, abs=1e-5)
+    order = derangement(16, seeded(1))
+    right = RIGHT.of(images).flatten(1)
+    cosines = nn.functional.cosine_similarity(right, right[order]).abs()
+    found = long_range_regularizer(Interacting(), images, LEFT, RIGHT, seeded(1))
+    found = found.detach()
+    assert float(found) == pytest.approx(float(cosines.mean()), abs=1e-6)
+    assert float(found) < 0.9
+
+
+def test_descent_on_the_regularizer_lowers_it_and_vanishing_gradients_do_no_harm():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+    images = torch.randn(32, 1, 2, 4, generator=seeded())
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    values = []
+    for _ in range(40):
+        term = long_range_regularizer(network, images, LEFT, RIGHT, seeded(0))
+        optimizer.zero_grad()
+        term.backward()
+        optimizer.step()
+        values.append(float(term.detach()))
+    assert values[-1] < 0.7 * values[0]
+    nn.init.zeros_(network[3].weight)
+    optimizer.zero_grad()
+    term = long_range_regularizer(network, images, LEFT, RIGHT, seeded(0))
+    term.backward()
+    assert float(term.detach()) == 0
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    assert gradients
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_the_images_that_were_passed_in_stay_as_they_are():
+    images = torch.randn(4, 1, 2, 4, generator=seeded())
+    before = images.clone()
+    long_range_regularizer(Interacting(), images, LEFT, RIGHT, seeded())
+    assert torch.equal(images, before)
+    assert not images.requires_grad
+
+
+def test_impossible_regions_and_models_are_refused():
+    images = torch.randn(4, 1, 2, 4)
+    with pytest.raises(OptionError, match="disjoint"):
+        long_range_regularizer(Product(), images, LEFT, Region(0, 1, 2, 2), seeded())
+    with pytest.raises(OptionError, match="not inside"):
+        long_range_regularizer(Product(), images, LEFT, Region(0, 3, 2, 2), seeded())
+    with pytest.raises(OptionError, match="one number"):
+        long_range_regularizer(nn.Identity(), images, LEFT, RIGHT, seeded())
+
+
+def test_derangements_have_no_fixed_point_and_are_uniform():
+    generator = seeded()
+    counts = {}
+    for _ in range(1800):
+        order = tuple(derangement(4, generator).tolist())
+        counts[order] = counts.get(order, 0) + 1
+    everything = {
+        order for order in itertools.permutations(range(4))
+        if all(at != to for at, to in enumerate(order))
+    }  # fmt: skip
+    assert set(counts) == everything
+    assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+    with pytest.raises(OptionError, match="2 or more"):
+        derangement(1, generator)
+
+
+def test_random_patches_never_overlap_and_reach_every_corner():
+    generator = seeded()
+    seen = set()
+    for _ in range(300):
+        first, second = random_patches(4, 4, 2, generator)
+        assert not first.overlaps(second)
+        seen.add((first.top, first.left))
+    assert {(0, 0), (0, 2), (2, 0), (2, 2)} <= seen
+    with pytest.raises(OptionError, match="do not fit"):
+        random_patches(3, 3, 2, generator)
+
+
+def test_is_same_class_labels_what_the_images_show():
+    # every image is its class as a constant, so that samples can be read back
+    classes = np.repeat(np.arange(5), 7)
+    images = np.broadcast_to((classes + 1.0)[:, None, None], (35, 3, 3)).astype(np.float32)
+    samples, labels = is_same_class(images, classes, count=400, distance=4, size=(5, 12), seed=3)
+    left, right = image_regions((3, 3), distance=4, size=(5, 12))
+    assert (left.left, right.left, left.top) == (1, 8, 1)
+    shown = [region.of(samples)[:, 0, 0, 0] for region in (left, right)]
+    assert torch.equal((shown[0] == shown[1]).float(), labels)
+    assert 0.4 < float(labels.mean()) < 0.6
+    outside = samples.clone()
+    for region in (left, right):
+        assert (region.of(outside) > 0).all()
+        region.of(outside).zero_()
+    assert not outside.any()
+    with pytest.raises(OptionError, match="do not fit"):
+        is_same_class(images, classes, count=1, distance=7, size=(5, 12), seed=0)
+
+
+@pytest.mark.parametrize("label", [False, True])
+@pytest.mark.parametrize("length", [2, 5])
+def test_tracing_the_dashes_of_a_pathfinder_image_gives_its_label(label, length):
+    config = PathfinderConfig(path_length=length, size=112, num_distractors=2)
+    generator = np.random.default_rng(length)
+    for _ in range(4):
+        image = pathfinder_image(config, label, generator)
+        assert traced(image, config) == label
+
+
+def traced(image, config):
+    """Whether a walk from dash to dash, over gaps of a path's size only, joins the circles."""
+    pixels = image.pixels.copy()
+    # close the gaps between dashes of one path, which are smaller than those between paths
+    reach = config.inner_margin + 1
+    disk = np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= reach
+    pieces, _ = ndimage.label(ndimage.binary_dilation(pixels > 0, disk), np.ones((3, 3)))
+    ends = [pieces[round(row), round(column)] for row, column in image.circles]
+    assert min(ends) > 0
+    return ends[0] == ends[1]
+
+
+def test_pathfinder_images_hold_the_dashes_and_circles_of_the_protocol():
+    config = PathfinderConfig(path_length=4, size=112, num_distractors=3)
+    image = pathfinder_image(config, True, np.random.default_rng(0))
+    assert [len(path) for path in image.paths] == [4, 4, 2, 2, 2]
+    for path in image.paths:
+        for (start, end), (onward, _) in itertools.pairwise(path):
+            assert math.dist(start, end) == pytest.approx(5)
+            assert math.dist(end, onward) == pytest.approx(6)
+    row, column = (round(value) for value in image.circles[0])
+    assert image.pixels[row - 2 : row + 3, column].all()
+    assert set(np.unique(image.pixels)) == {0, 1}
+    # dashes lie apart from each other: as many pieces as dashes, two of them joined by circles
+    _, pieces = ndimage.label(image.pixels, np.ones((3, 3)))
+    assert pieces == 4 + 4 + 6
+
+
+def test_turns_follow_the_density_of_the_continuity():
+    generator = np.random.default_rng(0)
+    angles = np.array([turn(1.8, generator) for _ in range(2000)])
+    limit = math.pi / 3.6
+    assert abs(angles).max() <= limit
+    # the distribution function of cos(c x)^2 on [-pi/2c, pi/2c]
+    distribution = lambda x: 0.5 + 1.8 * x / math.pi + np.sin(3.6 * x) / (2 * math.pi)  # noqa: E731
+    assert stats.kstest(angles, distribution).pvalue > 1e-3
+
+
+def test_pathfinder_samples_repeat_and_crowded_images_are_refused():
+    config = PathfinderConfig(path_length=2, size=64, num_distractors=0)
+    images, labels = pathfinder_samples(config, count=6, seed=1)
+    again, _ = pathfinder_samples(config, count=6, seed=1)
+    assert torch.equal(images, again)
+    assert images.shape == (6, 1, 64, 64)
+    assert set(labels.tolist()) == {0, 1}
+    with pytest.raises(NumericalError, match="no room"):
+        pathfinder_samples(PathfinderConfig(path_length=9, size=48), count=1, seed=0)
+
+
+def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
+    images = torch.randn(2, 3, 16, 24)
+    assert image_network("small", 3, dropout=0.5)(images).shape == (2, 1)
+    same = [image_network("small", 1, seed=4).head.weight for _ in range(2)]
+    assert torch.equal(*same)
+    with pytest.raises(UnknownNameError, match="resnet18"):
+        image_network("resnet", 3)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(MissingDependencyError, match=r"wis-sparsify\[vision\]"):
+        image_network("resnet18", 3)
+
+
+def test_resnets_take_grey_images_and_have_dropout_before_the_layers_that_widen():
+    pytest.importorskip("torchvision")
+    network = image_network("resnet18", 1, dropout=0.3)
+    assert network(torch.randn(2, 1, 32, 32)).shape == (2, 1)
+    for layer, widened in (("layer1", False), ("layer2", True), ("layer4", True)):
+        first = getattr(network.network, layer)[0]
+        assert isinstance(first, nn.Dropout) == widened
+
+
+def test_fitting_learns_a_task_and_stops_after_perfect_epochs():
+    generator = seeded()
+    images = torch.randn(60, 1, 4, 8, generator=generator)
+    labels = (images.mean(dim=(1, 2, 3)) > 0).float()
+    images += labels.reshape(-1, 1, 1, 1)
+    pair = (Region(0, 0, 4, 4), Region(0, 4, 4, 4))
+    config = FitConfig(
+        coefficient=0.1, learning_rate=0.05, batch_size=20, max_epochs=60, patience=2
+    )
+    data = (images, labels)
+    fit = fit_network(image_network("small", 1), data, data, lambda generator: pair, config, seed=0)
+    assert fit.epochs < 60
+    assert 0 < fit.regularizer < 1
+    assert fit.test_accuracy > 0.8
+
+
+def test_mnist_and_cifar_10_are_read_from_files_of_the_publishers_format(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    header = bytes((0, 0, 8, 3)) + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pixels.tobytes()))
+    label_bytes = bytes((0, 0, 8, 1)) + (2).to_bytes(4, "big") + bytes((7, 3))
+    (raw / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(label_bytes))
+    images, classes = load_images("mnist", train=True, root=tmp_path)
+    np.testing.assert_allclose(images, pixels / 255, rtol=1e-6)
+    assert classes.tolist() == [7, 3]
+    with pytest.raises(MissingDataError, match="t10k"):
+        load_images("mnist", train=False, root=tmp_path)
+    (raw / "train-labels-idx1-ubyte.gz").write_bytes(b"not gzip")
+    with pytest.raises(GraphFileError, match="cannot be read"):
+        load_images("mnist", train=True, root=tmp_path)
+
+    batches = tmp_path / "CIFAR10" / "cifar-10-batches-bin"
+    batches.mkdir(parents=True)
+    record = bytes([9]) + bytes([255] * 1024 + [0] * 2048)
+    (batches / "test_batch.bin").write_bytes(record * 2)
+    images, classes = load_images("cifar10", train=False, root=tmp_path)
+    assert images.shape == (2, 3, 32, 32)
+    assert images[0].mean(axis=(1, 2)).tolist() == [1, 0, 0]
+    assert classes.tolist() == [9, 9]
+    with pytest.raises(UnknownNameError, match="cifar10"):
+        load_images("cifar", train=True)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
+def test_the_real_mnist_has_the_published_size():
+    images, classes = load_images("mnist", train=False)
+    assert images.shape == (10000, 28, 28)
+    assert np.bincount(classes)[:2].tolist() == [980, 1135]
+
+
+def test_digits_are_split_into_training_and_test_images():
+    train, test = (load_images("digits", train=part) for part in (True, False))
+    assert (len(train[0]), len(test[0])) == (1437, 360)
+    assert 0 <= train[0].min() < train[0].max() == 1

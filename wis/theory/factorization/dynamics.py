@@ -1,0 +1,178 @@
+"""How fast component norms move: the theorems' formulas beside one measured gradient step.
+
+For a component with weight vectors w_1, ..., w_L and direction C, gradient flow moves its norm by
+
+    d/dt sigma = <-grad L, C> * sum over n of the product over n' != n of |w_n'|^2,
+
+which is sigma^(2 - 2 / L) L <-grad L, C> when the component is balanced, and lies between two
+bounds when it is not. A step of gradient descent of length eta moves it by eta times that and a
+term of order eta^2; taking the step at eta and eta / 2 measures that term. The end tensor is linear
+in each weight vector, so <grad L, C> sigma is the inner product of such a vector with its gradient.
+Source: Theorems 3, 5 and 9, Corollary 2, Equation (3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wis.theory.factorization.hierarchical import HierarchicalFactorization
+from wis.theory.factorization.matrix import MatrixFactorization
+from wis.theory.factorization.mode_tree import Node
+from wis.theory.factorization.model import Weights
+from wis.theory.factorization.tasks import Task
+from wis.theory.factorization.tensor import TensorFactorization
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Derivatives of component norms, float64 [B, R] each.
+
+    Attributes:
+        measured: By a step of gradient descent, divided by its length.
+        formula: The exact derivative along gradient flow.
+        balanced: L sigma^(2 - 2/L) <-grad L, C>, which is `formula` at unbalancedness 0.
+        lower: Bound of Theorem 3 or 9.
+        upper: Bound of Theorem 3 or 9.
+        discretization: Estimated error of `measured`, from steps of full and half length.
+    """
+
+    measured: Tensor
+    formula: Tensor
+    balanced: Tensor
+    lower: Tensor
+    upper: Tensor
+    discretization: Tensor
+
+    def holds(self, *, relative: float = 1e-9) -> Tensor:
+        """Whether the formula is within the bounds, up to rounding, bool [B, R]."""
+        slack = relative * (self.upper.abs() + self.lower.abs()) + 1e-300
+        return (self.lower - slack <= self.formula) & (self.formula <= self.upper + slack)
+
+    def summary(self) -> dict[str, Tensor]:
+        """For a trajectory: errors relative to the fastest component, and whether the bounds hold.
+
+        Returns:
+            ``"speed_error"`` and ``"speed_discretization"``, float64 [B], and ``"within_bounds"``,
+            bool [B].
+        """
+        scale = self.formula.abs().amax(dim=1).clamp_min(1e-300)
+        return {
+            "speed_error": (self.measured - self.formula).abs().amax(dim=1) / scale,
+            "speed_discretization": self.discretization.amax(dim=1) / scale,
+            "within_bounds": self.holds().all(dim=1),
+        }
+
+
+def component_speeds(
+    model: TensorFactorization,
+    task: Task,
+    weights: Weights,
+    *,
+    step: float,
+    unbalancedness: Tensor | None = None,
+) -> Speeds:
+    """Speeds of the component norms of a tensor factorization.
+
+    Args:
+        model: The factorization.
+        task: The loss.
+        weights: float64 [B, D_n, R] each.
+        step: eta, the length of the measured step; positive.
+        unbalancedness: Epsilon of the theorem, [B]; that of the weights if not given.
+
+    Cost: three gradients.
+
+    References:
+        Theorem 3, Corollary 2.
+    """
+    gradients = _gradients(model, task, weights)
+    squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
+    pull = -(weights[0] * gradients[0]).sum(dim=1)
+    epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
+    halves = [model.component_norms(_stepped(weights, gradients, step / part)) for part in (1, 2)]
+    return _speeds(squares, pull, epsilon, halves, step)
+
+
+def local_component_speeds(
+    model: HierarchicalFactorization,
+    task: Task,
+    weights: Weights,
+    node: Node,
+    *,
+    step: float,
+    unbalancedness: Tensor | None = None,
+) -> Speeds:
+    """Speeds of the local component norms at an interior node; arguments as above.
+
+    References:
+        Theorems 5 and 9.
+    """
+    gradients = _gradients(model, task, weights)
+    at = model.nodes.index(node)
+    squares = model.squared_norms(weights, node)
+    pull = -(weights[at] * gradients[at]).sum(dim=2)
+    epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
+    halves = [
+        model.component_norms(_stepped(weights, gradients, step / part), node) for part in (1, 2)
+    ]
+    return _speeds(squares, pull, epsilon, halves, step)
+
+
+def singular_value_speeds(
+    model: MatrixFactorization, task: Task, weights: Weights, *, step: float
+) -> tuple[Tensor, Tensor]:
+    """Measured and predicted speeds of the end matrix' singular values, float64 [B, min(D, D')].
+
+    The prediction is that for unbalancedness 0; singular values must be distinct.
+
+    References:
+        Equation (3.1).
+    """
+    end, saved = model.forward(weights)
+    gradient = task.loss_and_gradient(end)[1]
+    left, values, right = torch.linalg.svd(end, full_matrices=False)
+    pull = -torch.einsum("bir,bij,brj->br", left, gradient, right)
+    predicted = values.pow(2 - 2 / model.depth) * model.depth * pull
+    moved = _stepped(weights, model.backward(saved, gradient), step)
+    return (torch.linalg.svdvals(model.forward(moved)[0]) - values) / step, predicted
+
+
+def _gradients(
+    model: TensorFactorization | HierarchicalFactorization, task: Task, weights: Weights
+) -> Weights:
+    if isinstance(model, TensorFactorization):
+        end, halves = model.forward(weights)
+        return model.backward(halves, task.loss_and_gradient(end)[1])
+    end, saved = model.forward(weights)
+    return model.backward(saved, task.loss_and_gradient(end)[1])
+
+
+def _stepped(weights: Weights, gradients: Weights, step: float) -> Weights:
+    return [weight - step * slope for weight, slope in zip(weights, gradients, strict=True)]
+
+
+def _speeds(
+    squares: Tensor, pull: Tensor, epsilon: Tensor, moved: list[Tensor], step: float
+) -> Speeds:
+    """From squared norms [L, B, R] and sigma <-grad L, C>, [B, R]."""
+    parts = len(squares)
+    norms = squares.prod(dim=0).sqrt()
+    projection = torch.where(norms > 0, pull / norms.clamp_min(1e-300), 0.0)
+    others = torch.stack(
+        [torch.cat([squares[:n], squares[n + 1 :]]).prod(dim=0) for n in range(parts)]
+    ).sum(dim=0)
+    fast = parts * projection * (norms.pow(2 / parts) + epsilon[:, None]).pow(parts - 1)
+    floor = (norms.pow(2 / parts) + epsilon[:, None]).clamp_min(1e-300)
+    slow = parts * projection * norms.square() / floor
+    full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
+    return Speeds(
+        measured=full,
+        formula=projection * others,
+        balanced=parts * projection * norms.pow(2 - 2 / parts),
+        lower=torch.where(projection >= 0, slow, fast),
+        upper=torch.where(projection >= 0, fast, slow),
+        discretization=2 * (full - half).abs(),
+    )

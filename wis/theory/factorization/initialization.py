@@ -1,0 +1,190 @@
+"""Random starting points near zero, one for every seed of a batch.
+
+Every element has a generator of its own, so that it is the same alone and in any batch. Source:
+Appendices A.2.2.1, A.2.2.2, B.2.2.1 and C.4.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from wis.errors import NumericalError, OptionError
+from wis.theory.factorization.matrix import MatrixFactorization
+from wis.theory.factorization.model import Factorization, Weights, end_tensor
+
+ATTEMPTS = 200
+
+Sample = Callable[[torch.Generator], Weights]
+
+
+def gaussian_weights(
+    model: Factorization, deviations: Sequence[float], seeds: Sequence[int]
+) -> Weights:
+    """Independent Gaussian weights with mean zero.
+
+    Args:
+        model: Whose weights.
+        deviations: Standard deviation of the weights of each element, [B].
+        seeds: Of each element, [B].
+
+    Returns:
+        float64 [B, *weight shape] for each weight.
+
+    References:
+        Appendices A.2.2.2, B.2.2.1 and C.4.2.1.
+    """
+
+    def sample(generator: torch.Generator, deviation: float) -> Weights:
+        return [deviation * _normal(shape, generator) for shape in model.weight_shapes]
+
+    return _batched(sample, deviations, seeds)
+
+
+def unbalanced_matrices(
+    model: MatrixFactorization,
+    deviations: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    determinant_sign: int = 0,
+) -> Weights:
+    """Layers that are independent Gaussian, scaled for the end matrix' entries.
+
+    Args:
+        model: Of equal hidden dimensions.
+        deviations: alpha, the standard deviation of the entries of the end matrix, [B].
+        seeds: Of each element, [B].
+        determinant_sign: 1 or -1: draw again until the end matrix, or its square top left part,
+            has a determinant of that sign; 0 takes the first draw. Excess rows or columns are
+            cleared in either case.
+
+    Returns:
+        float64 [B, *weight shape] for each weight.
+
+    References:
+        Appendix A.2.2.1 (i).
+    """
+    hidden = set(model.dimensions[1:-1])
+    if len(hidden) != 1:
+        raise OptionError(
+            f"hidden dimensions {model.dimensions[1:-1]}; the calibration needs them to be equal"
+        )
+    depth, width = model.depth, hidden.pop()
+
+    def sample(generator: torch.Generator, alpha: float) -> Weights:
+        deviation = (alpha**2 / width ** (depth - 1)) ** (1 / (2 * depth))
+        weights = [deviation * _normal(shape, generator) for shape in model.weight_shapes]
+        rows, columns = model.shape
+        weights[-1][columns:] = 0
+        weights[0][:, rows:] = 0
+        return weights
+
+    return _batched(_with_sign(model, sample, determinant_sign), deviations, seeds)
+
+
+def balanced_matrices(
+    model: MatrixFactorization,
+    deviations: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    determinant_sign: int = 0,
+) -> Weights:
+    """Layers that fulfil Equation (1.5), whose product is a Gaussian matrix.
+
+    With U S V^T the singular value decomposition of the Gaussian matrix, W_L is U S^(1/L), W_1 is
+    S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros.
+
+    Args and Returns: as for `unbalanced_matrices`; hidden dimensions may differ, but none may be
+    smaller than the end matrix' smaller dimension.
+
+    References:
+        Equation (1.5); Appendix A.2.2.1 (ii): Procedure 1 of Arora, Cohen, Golowich, Hu, ICLR 2019.
+    """
+    rows, columns = model.shape
+    rank = min(rows, columns)
+    if min(model.dimensions) < rank:
+        raise OptionError(
+            f"dimensions {model.dimensions}; balanced initialization needs none below {rank}"
+        )
+
+    def sample(generator: torch.Generator, alpha: float) -> Weights:
+        target = alpha * _normal((rows, columns), generator)
+        target[columns:] = 0
+        target[:, rows:] = 0
+        left, values, right = torch.linalg.svd(target, full_matrices=False)
+        root = values.pow(1 / model.depth)
+        middle = [torch.diag(root)] * (model.depth - 2)
+        layers = [root[:, None] * right, *middle, left * root]
+        return [
+            torch.nn.functional.pad(
+                layer, (0, shape[1] - layer.shape[1], 0, shape[0] - layer.shape[0])
+            )
+            for layer, shape in zip(layers, model.weight_shapes, strict=True)
+        ]
+
+    return _batched(_with_sign(model, sample, determinant_sign), deviations, seeds)
+
+
+def balanced_components(
+    model: Factorization, norms: Sequence[float], seeds: Sequence[int]
+) -> Weights:
+    """Columns in random directions, all of one norm: a tensor factorization of unbalancedness 0.
+
+    Args:
+        model: A tensor factorization.
+        norms: Norm of every weight vector of each element, [B].
+        seeds: Of each element, [B].
+
+    References:
+        Assumption 2.
+    """
+
+    def sample(generator: torch.Generator, norm: float) -> Weights:
+        drawn = [_normal(shape, generator) for shape in model.weight_shapes]
+        return [norm * weight / weight.norm(dim=0, keepdim=True) for weight in drawn]
+
+    return _batched(sample, norms, seeds)
+
+
+def _with_sign(
+    model: MatrixFactorization, sample: Callable[[torch.Generator, float], Weights], sign: int
+) -> Callable[[torch.Generator, float], Weights]:
+    """Draws again until the determinant has the sign (two attempts on average)."""
+    size = min(model.shape)
+
+    def signed(generator: torch.Generator, alpha: float) -> Weights:
+        for _ in range(ATTEMPTS):
+            weights = sample(generator, alpha)
+            end = end_tensor(model, [weight[None] for weight in weights])[0, :size, :size]
+            # The sign is that of the logarithmic form, which cannot underflow.
+            if sign == 0 or float(torch.linalg.slogdet(end)[0]) == sign:
+                return weights
+        raise NumericalError(
+            f"no initialization with a determinant of sign {sign} in {ATTEMPTS} draws; hidden "
+            "dimensions below the matrix' own make every determinant zero"
+        )
+
+    return signed
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=generator)
+
+
+def _batched(
+    sample: Callable[[torch.Generator, float], Weights],
+    scales: Sequence[float],
+    seeds: Sequence[int],
+) -> Weights:
+    if len(scales) != len(seeds) or not scales or min(scales) <= 0:
+        raise OptionError(
+            f"{len(scales)} scales for {len(seeds)} seeds; expected as many, at least one, and "
+            "positive scales"
+        )
+    drawn = [
+        sample(torch.Generator().manual_seed(seed), scale)
+        for scale, seed in zip(scales, seeds, strict=True)
+    ]
+    return [torch.stack(column) for column in zip(*drawn, strict=True)]

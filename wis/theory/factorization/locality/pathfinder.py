@@ -1,0 +1,221 @@
+"""Pathfinder images: two circles, dashed paths, and the question whether a path joins the circles.
+
+Each image holds two paths of the same number of dashes and some shorter distractors. A circle lies
+at one end of a path; the other one at its other end (label 1) or at an end of the second path
+(label 0). A path grows dash by dash: the next dash starts after a gap of two inner margins and
+turns by an angle d with a density proportional to cos(min(c |d|, pi / 2))^2, where c is the
+continuity, so that for c = 1.8 no turn exceeds 50 degrees. Paths keep their distance from each
+other and from themselves; those that would not are drawn again. The generator follows the published
+protocol's parameters, not its program: positions and distractors are drawn differently.
+
+Source: Appendix C.4.2.2; Linsley, Kim, Veerabadran, Windolf, Serre, NeurIPS 2018.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import NumericalError, OptionError
+
+LAYOUTS = 300
+ATTEMPTS = 60
+Point = tuple[float, float]
+Dash = tuple[Point, Point]
+
+
+@dataclass(frozen=True)
+class PathfinderConfig:
+    """Parameters of the images; the defaults are the thesis'.
+
+    Attributes:
+        path_length: Dashes of a path, 2 or more.
+        size: Pixels along a side.
+        circle_radius: In pixels.
+        paddle_length: Length of a dash.
+        paddle_thickness: Of a dash.
+        inner_margin: Half the gap between dashes of a path.
+        continuity: How straight paths are; 1 allows turns of up to 90 degrees.
+        num_distractors: Short paths besides the two.
+        distractor_length: Dashes of each.
+    """
+
+    path_length: int = 6
+    size: int = 224
+    circle_radius: int = 3
+    paddle_length: int = 5
+    paddle_thickness: int = 2
+    inner_margin: int = 3
+    continuity: float = 1.8
+    num_distractors: int = 6
+    distractor_length: int = 2
+
+    def __post_init__(self) -> None:
+        counts = (self.size, self.circle_radius, self.paddle_length, self.paddle_thickness)
+        if min(counts) < 1 or self.path_length < 2 or self.continuity < 1:
+            raise OptionError(
+                f"{self}: sizes must be positive, paths have at least 2 dashes, continuity is at "
+                "least 1"
+            )
+
+    @property
+    def clearance(self) -> float:
+        """Distance between the middle lines of dashes of different paths."""
+        return 2 * self.inner_margin + self.paddle_thickness + 2 * self.circle_radius
+
+
+@dataclass(frozen=True)
+class PathfinderImage:
+    """An image and how it came about.
+
+    Attributes:
+        pixels: float32 [size, size], 0 or 1.
+        label: Whether a path joins the circles.
+        paths: Dashes, path after path, as pairs of points (row, column); distractors last.
+        circles: Centres of the two circles.
+    """
+
+    pixels: np.ndarray
+    label: bool
+    paths: list[list[Dash]]
+    circles: tuple[Point, Point]
+
+
+def pathfinder_image(
+    config: PathfinderConfig, label: bool, generator: np.random.Generator
+) -> PathfinderImage:
+    """Draw one image.
+
+    Raises:
+        NumericalError: The paths do not fit: the image is too small for them.
+    """
+    paths = _layout(config, generator)
+    first, second = paths[0], paths[1]
+    far = second if not label else first
+    circles = (_end(first, config, start=True), _end(far, config, start=False))
+    pixels = np.zeros((config.size, config.size), dtype=np.float32)
+    for path in paths:
+        for dash in path:
+            _mark(pixels, dash, config.paddle_thickness / 2)
+    for centre in circles:
+        _mark(pixels, (centre, centre), config.circle_radius)
+    return PathfinderImage(pixels, label, paths, circles)
+
+
+def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Images with random labels, float32 [count, 1, size, size], and labels, float32 [count]."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, count)
+    images = [pathfinder_image(config, bool(label), generator).pixels for label in labels]
+    return torch.from_numpy(np.stack(images)[:, None]), torch.from_numpy(labels.astype(np.float32))
+
+
+def _layout(config: PathfinderConfig, generator: np.random.Generator) -> list[list[Dash]]:
+    """Paths that keep their distance; drawn anew from the first one on when one does not fit."""
+    lengths = [config.path_length] * 2 + [config.distractor_length] * config.num_distractors
+    for _ in range(LAYOUTS):
+        paths: list[list[Dash]] = []
+        for length in lengths:
+            path = _placed_path(config, length, paths, generator)
+            if path is None:
+                break
+            paths.append(path)
+        else:
+            return paths
+    raise NumericalError(
+        f"no room for two paths of {config.path_length} dashes and {config.num_distractors} others "
+        f"in {config.size} by {config.size} pixels; enlarge the image, or ask for fewer or shorter "
+        "paths"
+    )
+
+
+def _placed_path(
+    config: PathfinderConfig, length: int, others: list[list[Dash]], generator: np.random.Generator
+) -> list[Dash] | None:
+    taken = _points([dash for path in others for dash in path])
+    for _ in range(ATTEMPTS):
+        path = _grown_path(config, length, generator)
+        if path is not None and _is_clear(path, taken, config.clearance):
+            return path
+    return None
+
+
+def _grown_path(
+    config: PathfinderConfig, length: int, generator: np.random.Generator
+) -> list[Dash] | None:
+    """A path from a random point and direction; None if it leaves the image or meets itself."""
+    border = config.circle_radius + config.paddle_thickness + config.inner_margin
+    at = generator.uniform(border, config.size - 1 - border, 2)
+    heading = generator.uniform(-math.pi, math.pi)
+    path: list[Dash] = []
+    for _ in range(length):
+        direction = np.array([math.sin(heading), math.cos(heading)])
+        end = at + config.paddle_length * direction
+        if min(end) < border or max(end) > config.size - 1 - border:
+            return None
+        dash = ((float(at[0]), float(at[1])), (float(end[0]), float(end[1])))
+        earlier = _points(path[:-1])
+        if not _is_clear([dash], earlier, config.inner_margin + config.paddle_thickness):
+            return None
+        path.append(dash)
+        heading += turn(config.continuity, generator)
+        direction = np.array([math.sin(heading), math.cos(heading)])
+        at = end + 2 * config.inner_margin * direction
+    return path
+
+
+def turn(continuity: float, generator: np.random.Generator) -> float:
+    """An angle with a density of cos(continuity * angle)^2, up to where that first vanishes."""
+    limit = math.pi / (2 * continuity)
+    while True:
+        angle = generator.uniform(-limit, limit)
+        if generator.uniform() < math.cos(continuity * angle) ** 2:
+            return float(angle)
+
+
+def _points(dashes: list[Dash]) -> np.ndarray:
+    """Points along the middle lines, a pixel apart or less, float64 [n, 2]."""
+    if not dashes:
+        return np.empty((0, 2))
+    ends = np.array(dashes)
+    parts = np.linspace(0, 1, 1 + math.ceil(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1).max()))
+    along = (ends[:, 1] - ends[:, 0])[:, None]
+    points: np.ndarray = ends[:, None, 0] + parts[None, :, None] * along
+    return points.reshape(-1, 2)
+
+
+def _is_clear(path: list[Dash], taken: np.ndarray, clearance: float) -> bool:
+    if not len(taken):
+        return True
+    gaps = _points(path)[:, None] - taken[None]
+    return bool((gaps**2).sum(axis=2).min() >= clearance**2)
+
+
+def _end(path: list[Dash], config: PathfinderConfig, *, start: bool) -> Point:
+    """The first or last point of a path, where a circle goes."""
+    return path[0][0] if start else path[-1][1]
+
+
+def _mark(pixels: np.ndarray, dash: Dash, radius: float) -> None:
+    """Set the pixels within `radius` of a line."""
+    (row, column), (last_row, last_column) = dash
+    top, bottom = sorted((row, last_row))
+    left, right = sorted((column, last_column))
+    rows = np.arange(
+        max(0, math.floor(top - radius)), min(len(pixels), math.ceil(bottom + radius) + 1)
+    )
+    columns = np.arange(
+        max(0, math.floor(left - radius)), min(len(pixels), math.ceil(right + radius) + 1)
+    )
+    grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).astype(float)
+    start, along = np.array([row, column]), np.array([last_row - row, last_column - column])
+    length = float(along @ along)
+    share = np.clip(((grid - start) @ along) / length, 0, 1) if length else np.zeros(grid.shape[:2])
+    nearest = start + share[..., None] * along
+    inside = ((grid - nearest) ** 2).sum(axis=-1) <= radius**2
+    block = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    block[inside] = 1.0

@@ -1,0 +1,119 @@
+"""The neural networks that the factorizations are.
+
+A matrix factorization is a linear network, a tensor factorization a locally connected convolutional
+network with one hidden layer and global product pooling, a hierarchical one its deep relative. The
+networks are written layer by layer here and share nothing with the factorizations but the weights,
+so that the equivalences can be tested. Source: Figures 1.3 and 3.2, Appendix C.1, Proposition 8.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from wis.errors import OptionError
+from wis.theory.factorization.hierarchical import HierarchicalFactorization
+from wis.theory.factorization.matrix import MatrixFactorization
+from wis.theory.factorization.mode_tree import Node
+from wis.theory.factorization.model import Weights
+from wis.theory.factorization.tensor import TensorFactorization
+
+
+class LinearNetwork(nn.Module):
+    """x to W_L ... W_1 x (Section 1.2)."""
+
+    def __init__(self, model: MatrixFactorization, weights: Weights) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(columns, rows, bias=False, dtype=torch.float64)
+            for rows, columns in model.weight_shapes
+        )
+        for layer, weight in zip(self.layers, weights, strict=True):
+            with torch.no_grad():
+                cast(nn.Linear, layer).weight.copy_(weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """float64 [n, D'] to [n, D]."""
+        for layer in self.layers:
+            inputs = layer(inputs)
+        return inputs
+
+
+class ShallowConvolutionalNetwork(nn.Module):
+    """One locally connected layer of width R, global product pooling, a sum (Figure 1.3)."""
+
+    def __init__(self, model: TensorFactorization, weights: Weights) -> None:
+        super().__init__()
+        self.shape = model.shape
+        self.filters = nn.ParameterList(nn.Parameter(weight.clone()) for weight in weights)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """One float64 [n, D_n] for each position to [n]."""
+        hidden = [position @ weight for position, weight in zip(inputs, self.filters, strict=True)]
+        return torch.stack(hidden).prod(dim=0).sum(dim=1)
+
+
+class DeepConvolutionalNetwork(nn.Module):
+    """Locally connected layers with product pooling over the children of each tree node.
+
+    With a perfect P-ary tree this is the network of Appendix C.1: windows of size P, log_P N hidden
+    layers, then a linear one. Other trees give windows of their own shape at each position.
+    """
+
+    def __init__(self, model: HierarchicalFactorization, weights: Weights) -> None:
+        super().__init__()
+        self.model = model
+        self.weights = nn.ParameterList(nn.Parameter(weight.clone()) for weight in weights)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """One float64 [n, D_n] for each position to [n]."""
+        children = self.model.tree.children
+        hidden: dict[Node, Tensor] = {(mode,): position for mode, position in enumerate(inputs)}
+        for node, weight in zip(self.model.nodes, self.weights, strict=True):
+            if node in children:  # pool what the windows below have computed
+                pooled = torch.stack([hidden[child] for child in children[node]]).prod(dim=0)
+                hidden[node] = pooled
+            hidden[node] = hidden[node] @ weight
+        return hidden[self.model.tree.root].squeeze(1)
+
+
+def tensor_of_network(network: nn.Module, shape: Sequence[int]) -> Tensor:
+    """The outputs for all tuples of one-hot inputs: the tensor that the network realizes.
+
+    Args:
+        network: Takes one [n, D_n] for each position.
+        shape: D_1, ..., D_N; the product of them inputs are evaluated.
+
+    References:
+        Section 2.2.1; with Proposition 8, the end tensor.
+    """
+    if len(shape) < 1 or min(shape) < 1:
+        raise OptionError(f"dimensions {tuple(shape)}; expected at least one, all positive")
+    index = torch.tensor(list(itertools.product(*(range(dimension) for dimension in shape))))
+    inputs = [
+        nn.functional.one_hot(index[:, mode], dimension).to(torch.float64)
+        for mode, dimension in enumerate(shape)
+    ]
+    with torch.no_grad():
+        outputs: Tensor = network(inputs)
+    return outputs.reshape(*shape)
+
+
+def separation_rank_of_network(
+    network: nn.Module, shape: Sequence[int], modes: Sequence[int]
+) -> int:
+    """Separation rank of the network's function with respect to some of its inputs.
+
+    The function is multilinear, so by Proposition 9 it is the rank of a matricization of its
+    tensor, which is measured here from the network's outputs alone.
+
+    References:
+        Definition 9, Proposition 9.
+    """
+    from wis.theory.factorization.measures import matricization, matrix_rank
+
+    return int(matrix_rank(matricization(tensor_of_network(network, shape), modes)))

@@ -1,0 +1,325 @@
+"""Gradient descent on a batch of factorizations, each with its own rate and its own end.
+
+Elements never mix: each has its learning rate (fixed, or the adaptive one of Appendix A.2.2.2) and
+leaves the batch when its stopping rule is met, so that the slow ones run on alone. A run can be
+interrupted and goes on from its checkpoint to the same result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wis.errors import DivergedError, OptionError
+from wis.progress import Progress, silent
+from wis.theory.factorization.model import Factorization, Weights, check_weights
+from wis.theory.factorization.tasks import Task
+from wis.theory.factorization.trajectory import Trajectory, is_recorded
+
+Measure = Callable[[Weights, Tensor], dict[str, Tensor]]
+"""From weights and end tensors to quantities with the batch in front."""
+
+
+@dataclass(frozen=True)
+class FixedRate:
+    """One learning rate for each element, or one for all."""
+
+    rates: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AdaptiveRate:
+    """The base rate over the root of a moving average of squared gradient norms.
+
+    Only the length of a step changes, never its direction.
+
+    References:
+        Appendix A.2.2.2.
+    """
+
+    base: float = 1e-2
+    decay: float = 0.99
+    floor: float = 1e-6
+
+
+Rate = FixedRate | AdaptiveRate
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When an element is finished.
+
+    Args:
+        loss: Below this it has converged ...
+        patience: ... if it was there for so many steps in a row.
+        max_steps: After so many steps it ends anyway.
+    """
+
+    loss: float
+    max_steps: int
+    patience: int = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a batch ended.
+
+    Attributes:
+        weights: float64 [B, *weight shape] each.
+        end: float64 [B, *shape].
+        loss: float64 [B].
+        steps: int64 [B], gradient steps taken.
+        converged: bool [B], by the loss rather than by the number of steps.
+        trajectory: What was measured on the way; ``"loss"`` is always there.
+        seconds: Wall time, that before an interruption included.
+    """
+
+    weights: Weights
+    end: Tensor
+    loss: Tensor
+    steps: Tensor
+    converged: Tensor
+    trajectory: Trajectory
+    seconds: float
+
+
+def train(
+    model: Factorization,
+    task: Task,
+    weights: Sequence[Tensor],
+    *,
+    rate: Rate,
+    stop: Stop,
+    measure: Measure | None = None,
+    per_decade: int = 100,
+    checkpoint: Path | None = None,
+    checkpoint_every_s: float = 60.0,
+    keep_checkpoint: bool = False,
+    progress: Progress = silent,
+) -> Run:
+    """Run gradient descent from the given weights.
+
+    Args:
+        model: The factorization.
+        task: The loss.
+        weights: Starting point, float64 [B, *weight shape] each; not changed.
+        rate: Learning rate.
+        stop: Stopping rule.
+        measure: What to record besides the loss.
+        per_decade: Records for every power of ten of steps; the first and last always.
+        checkpoint: A file to go on from, written at most every `checkpoint_every_s` seconds and on
+            Ctrl-C, and deleted at the end.
+        checkpoint_every_s: See there.
+        keep_checkpoint: Write it at the end instead, so that the same call finds the result.
+        progress: Called with the number of steps done.
+
+    Raises:
+        DivergedError: A loss is not finite: the learning rate is too large.
+        CheckpointError: The file belongs to another run.
+        OptionError: Shapes or numbers that do not fit.
+
+    Cost: one `forward` and one `backward` of the model and one loss of the task for each step.
+    """
+    check_weights(model, list(weights))
+    _check(model, task, weights, rate, stop, per_decade)
+    descent = _Descent(model, task, list(weights), rate, stop, measure, per_decade)
+    if checkpoint is None:
+        descent.run(progress, lambda state: None, lambda: False)
+        return descent.result()
+    return _with_checkpoint(descent, checkpoint, checkpoint_every_s, keep_checkpoint, progress)
+
+
+def _check(
+    model: Factorization,
+    task: Task,
+    weights: Sequence[Tensor],
+    rate: Rate,
+    stop: Stop,
+    per_decade: int,
+) -> None:
+    if task.shape != model.shape:
+        raise OptionError(f"the task is of {task.shape}, the factorization of {model.shape}")
+    if stop.max_steps < 0 or stop.patience < 1 or per_decade < 1:
+        raise OptionError(f"{stop} with {per_decade} records per decade: numbers below their least")
+    if isinstance(rate, FixedRate):
+        if len(rate.rates) not in (1, len(weights[0])) or min(rate.rates) <= 0:
+            raise OptionError(
+                f"learning rates {rate.rates}; expected 1 or {len(weights[0])} positive numbers"
+            )
+    elif not (rate.base > 0 and 0 <= rate.decay < 1 and rate.floor >= 0):
+        raise OptionError(f"{rate}: base must be positive, decay in [0, 1), floor not negative")
+
+
+class _Descent:
+    """The state of a run and the loop that moves it."""
+
+    def __init__(
+        self,
+        model: Factorization,
+        task: Task,
+        weights: Weights,
+        rate: Rate,
+        stop: Stop,
+        measure: Measure | None,
+        per_decade: int,
+    ) -> None:
+        self.model, self.whole_task, self.rate, self.stop = model, task, rate, stop
+        self.measure, self.per_decade = measure, per_decade
+        batch = len(weights[0])
+        self.step, self.seconds = 0, 0.0
+        self.ids = torch.arange(batch)
+        self.weights = [weight.clone() for weight in weights]
+        self.calm = torch.zeros(batch, dtype=torch.int64)
+        self.average = torch.zeros(batch, dtype=torch.float64)
+        self.final_weights = [weight.clone() for weight in weights]
+        self.final_loss = torch.full((batch,), torch.nan, dtype=torch.float64)
+        self.final_steps = torch.zeros(batch, dtype=torch.int64)
+        self.converged = torch.zeros(batch, dtype=torch.bool)
+        self.trajectory = Trajectory()
+        self._follow_batch()
+
+    def _follow_batch(self) -> None:
+        """Task and rates of the elements that still run."""
+        self.task = self.whole_task.select(self.ids)
+        if isinstance(self.rate, FixedRate):
+            rates = torch.tensor(self.rate.rates, dtype=torch.float64)
+            self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
+
+    def identity(self) -> str:
+        """Hash of all that the result depends on."""
+        digest = hashlib.sha256(repr((self.model, self.rate, self.stop, self.per_decade)).encode())
+        for tensor in (*self.final_weights, *self.whole_task.tensors()):
+            digest.update(
+                repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes()
+            )
+        digest.update(repr([getattr(self.whole_task, name) for name in ("loss", "mean")]).encode())
+        return digest.hexdigest()
+
+    def run(
+        self,
+        progress: Progress,
+        save: Callable[[dict[str, Any]], None],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        """Step until every element has finished."""
+        started, before = time.monotonic(), self.seconds
+        while len(self.ids):
+            end, saved = self.model.forward(self.weights)
+            loss, gradient = self.task.loss_and_gradient(end)
+            self.calm = torch.where(loss < self.stop.loss, self.calm + 1, 0)
+            done = self.calm >= self.stop.patience
+            last = self.step >= self.stop.max_steps
+            if last or bool(done.any()) or is_recorded(self.step, self.per_decade):
+                self._record(end, loss)
+                if last or bool(done.any()):
+                    self._retire(done, loss, everyone=last)
+                    continue
+            self._move(self.model.backward(saved, gradient))
+            self.step += 1
+            if self.step % 256 == 0:
+                progress(self.step)
+                self.seconds = before + time.monotonic() - started
+                if interrupted():
+                    return
+                save(self.state())
+        self.seconds = before + time.monotonic() - started
+
+    def _move(self, gradients: Weights) -> None:
+        if isinstance(self.rate, AdaptiveRate):
+            squares = torch.stack([each.square().sum(dim=(1, 2)) for each in gradients]).sum(dim=0)
+            decay = self.rate.decay
+            self.average = decay * self.average + (1 - decay) * squares
+            root = (self.average / (1 - decay ** (self.step + 1))).sqrt()
+            self.rates = (-self.rate.base / (root + self.rate.floor)).reshape(-1, 1, 1)
+        for weight, gradient in zip(self.weights, gradients, strict=True):
+            weight.addcmul_(gradient, self.rates)
+
+    def _record(self, end: Tensor, loss: Tensor) -> None:
+        if not bool(torch.isfinite(loss).all()):
+            element = int(self.ids[~torch.isfinite(loss)][0])
+            raise DivergedError(
+                f"element {element} of the batch diverged before step {self.step}: its loss is not "
+                "finite; lower the learning rate"
+            )
+        values = self.measure(self.weights, end) if self.measure else {}
+        self.trajectory.append(self.step, self.ids, {"loss": loss, **values})
+
+    def _retire(self, done: Tensor, loss: Tensor, *, everyone: bool) -> None:
+        """Take finished elements out of the batch."""
+        gone = torch.ones_like(done) if everyone else done
+        ids = self.ids[gone]
+        for final, weight in zip(self.final_weights, self.weights, strict=True):
+            final[ids] = weight[gone]
+        self.final_loss[ids] = loss[gone]
+        self.final_steps[ids] = self.step
+        self.converged[ids] = done[gone]
+        self.weights = [weight[~gone] for weight in self.weights]
+        self.ids, self.calm, self.average = (
+            each[~gone] for each in (self.ids, self.calm, self.average)
+        )
+        self._follow_batch()
+
+    STATE = (
+        *("step", "seconds", "ids", "weights", "calm", "average"),
+        *("final_weights", "final_loss", "final_steps", "converged"),
+    )
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        state = {name: getattr(self, name) for name in self.STATE}
+        return {**state, "trajectory": self.trajectory.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        for name in self.STATE:
+            setattr(self, name, state[name])
+        self.trajectory = Trajectory(**state["trajectory"])
+        self._follow_batch()
+
+    def result(self) -> Run:
+        """The outcome, once nothing runs any more."""
+        end, _ = self.model.forward(self.final_weights)
+        return Run(
+            self.final_weights,
+            end,
+            self.final_loss,
+            self.final_steps,
+            self.converged,
+            self.trajectory,
+            self.seconds,
+        )
+
+
+def _with_checkpoint(
+    descent: _Descent, path: Path, every_s: float, keep: bool, progress: Progress
+) -> Run:
+    from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
+
+    identity = descent.identity()
+    state = read_checkpoint(path, identity, "cpu")
+    if state is not None:
+        descent.restore(state)
+    written = time.monotonic()
+
+    def save(state: dict[str, Any]) -> None:
+        nonlocal written
+        if time.monotonic() - written >= every_s:
+            write_checkpoint(path, identity, state)
+            written = time.monotonic()
+
+    with DeferredInterrupt(active=True) as interrupt:
+        descent.run(progress, save, lambda: interrupt.requested)
+        if keep or (interrupt.requested and len(descent.ids)):
+            write_checkpoint(path, identity, descent.state())
+    if len(descent.ids):
+        raise KeyboardInterrupt
+    if not keep:
+        path.unlink(missing_ok=True)
+    return descent.result()

@@ -1,0 +1,254 @@
+"""What a factorization is asked for: to agree with some entries, or with linear measurements.
+
+Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1, B.1 and C.4.2.1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of one observation as a function of the residual z.
+
+    Args:
+        kind: ``"square"`` is z^2, ``"half_square"`` z^2 / 2, ``"huber"`` Equation (2.8).
+        transition: Where Huber's loss turns linear; positive.
+    """
+
+    kind: Literal["square", "half_square", "huber"] = "square"
+    transition: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("square", "half_square", "huber") or not self.transition > 0:
+            raise OptionError(
+                f"{self}: the kind must be square, half_square or huber, the transition positive"
+            )
+
+    def value(self, residual: Tensor) -> Tensor:
+        """The loss, entry by entry."""
+        if self.kind == "huber":
+            size = residual.abs()
+            delta = self.transition
+            return torch.where(size < delta, 0.5 * size.square(), delta * (size - 0.5 * delta))
+        return residual.square() * (1.0 if self.kind == "square" else 0.5)
+
+    def slope(self, residual: Tensor) -> Tensor:
+        """Its derivative, entry by entry."""
+        if self.kind == "huber":
+            return residual.clamp(-self.transition, self.transition)
+        return 2 * residual if self.kind == "square" else residual
+
+
+class Task(Protocol):
+    """A loss of end tensors; one task for the whole batch, or one for each of its elements."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of the end tensors."""
+
+    def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
+        """The losses, [B], and their gradients with respect to the end tensors, [B, *shape]."""
+
+    def select(self, ids: Tensor) -> Task:
+        """The task of some elements of the batch."""
+
+    def tensors(self) -> list[Tensor]:
+        """What the task consists of."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Some entries are observed.
+
+    Args:
+        observed: bool [T, *shape]: where; T is 1 or the size of the batch.
+        values: float64 [T, *shape]: what, arbitrary elsewhere.
+        loss: Of one entry.
+        mean: Average over the observed entries (2.1) rather than sum (1.1).
+    """
+
+    observed: Tensor
+    values: Tensor
+    loss: Loss = Loss()
+    mean: bool = True
+
+    def __post_init__(self) -> None:
+        if self.observed.shape != self.values.shape or self.observed.dtype != torch.bool:
+            raise OptionError(
+                f"observed is {self.observed.dtype} {tuple(self.observed.shape)}, values has the "
+                f"dimensions {tuple(self.values.shape)}; expected bool and the same dimensions"
+            )
+        if not self.observed.flatten(1).any(dim=1).all():
+            raise OptionError("a completion task without observed entries; observe at least one")
+        mask = self.observed.to(self.values.dtype)
+        axes = (-1,) + (1,) * (self.observed.dim() - 1)
+        count = mask.flatten(1).sum(dim=1)
+        weight = mask / (count if self.mean else torch.ones_like(count)).reshape(axes)
+        object.__setattr__(self, "_weight", weight)
+        object.__setattr__(self, "_values", torch.where(self.observed, self.values, 0.0))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of the end tensors."""
+        return tuple(self.observed.shape[1:])
+
+    def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses [B] and gradients [B, *shape]. Cost: linear in the entries."""
+        weight: Tensor = self._weight  # type: ignore[attr-defined]
+        residual = end - self._values  # type: ignore[attr-defined]
+        losses = (self.loss.value(residual) * weight).flatten(1).sum(dim=1)
+        return losses, self.loss.slope(residual) * weight
+
+    def select(self, ids: Tensor) -> Completion:
+        """The task of some elements of the batch."""
+        if len(self.observed) == 1:
+            return self
+        return replace(self, observed=self.observed[ids], values=self.values[ids])
+
+    def tensors(self) -> list[Tensor]:
+        """Where and what."""
+        return [self.observed, self.values]
+
+
+@dataclass(frozen=True)
+class Sensing:
+    """Inner products with measurement tensors are known.
+
+    Args:
+        measurements: float64 [M, *shape].
+        values: float64 [M].
+        loss: Of one measurement.
+        mean: Average over measurements rather than sum.
+
+    References:
+        Appendix B.1; Figure C.3 sums.
+    """
+
+    measurements: Tensor
+    values: Tensor
+    loss: Loss = Loss()
+    mean: bool = True
+
+    def __post_init__(self) -> None:
+        if self.values.dim() != 1 or len(self.values) != len(self.measurements) < 1:
+            raise OptionError(
+                f"{len(self.measurements)} measurements with values of the dimensions "
+                f"{tuple(self.values.shape)}; expected one value for each, and at least one"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of the end tensors."""
+        return tuple(self.measurements.shape[1:])
+
+    def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses [B] and gradients [B, *shape]. Cost: two matrix products with all measurements."""
+        matrix = self.measurements.flatten(1)
+        residual = end.reshape(len(end), -1) @ matrix.T - self.values
+        scale = 1 / len(self.values) if self.mean else 1.0
+        gradient = (self.loss.slope(residual) * scale) @ matrix
+        return self.loss.value(residual).sum(dim=1) * scale, gradient.reshape(end.shape)
+
+    def select(self, ids: Tensor) -> Sensing:
+        """The same: all elements of the batch share the measurements."""
+        return self
+
+    def tensors(self) -> list[Tensor]:
+        """Measurements and values."""
+        return [self.measurements, self.values]
+
+
+def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generator) -> Tensor:
+    """A mask with `count` entries chosen uniformly without repetition, bool [*shape].
+
+    Raises:
+        OptionError: There are not that many entries.
+    """
+    total = math.prod(shape)
+    if not 1 <= count <= total:
+        raise OptionError(f"{count} observed entries; a tensor of {shape} has 1 to {total}")
+    mask = torch.zeros(total, dtype=torch.bool)
+    mask[torch.randperm(total, generator=generator)[:count]] = True
+    return mask.reshape(shape)
+
+
+def gaussian_sensing(
+    truth: Tensor, count: int, generator: torch.Generator, *, loss: Loss | None = None
+) -> Sensing:
+    """Measurement tensors with independent Gaussian entries, of expected squared norm 1.
+
+    References:
+        Figure B.3, Appendix B.2.2.1.
+    """
+    noise = torch.randn(count, *truth.shape, dtype=torch.float64, generator=generator)
+    noise /= math.sqrt(truth.numel())
+    return Sensing(noise, noise.flatten(1) @ truth.flatten(), loss or Loss())
+
+
+def rank_one_sensing(
+    truth: Tensor, count: int, generator: torch.Generator, *, loss: Loss | None = None
+) -> Sensing:
+    """Outer products of Gaussian vectors, of expected squared norm 1, the losses summed.
+
+    References:
+        Figure C.3, Appendix C.4.2.1.
+    """
+    deviation = truth.numel() ** (-0.5 / truth.dim())
+    product = torch.ones(count, 1, dtype=torch.float64)
+    for dimension in truth.shape:
+        vectors = torch.randn(count, dimension, dtype=torch.float64, generator=generator)
+        product = (product.unsqueeze(2) * (deviation * vectors).unsqueeze(1)).flatten(1)
+    values = product @ truth.flatten()
+    return Sensing(product.reshape(count, *truth.shape), values, loss or Loss(), mean=False)
+
+
+def norm_divergence_problem(
+    num_rows: int = 2,
+    num_columns: int = 2,
+    *,
+    unobserved: tuple[int, int] = (0, 0),
+    adjacent: tuple[float, float] = (1.0, 1.0),
+    opposite: float = 0.0,
+) -> Completion:
+    """The completion problem on which minimizing norms and minimizing rank contradict each other.
+
+    Args:
+        num_rows: D, at least 2.
+        num_columns: D', at least 2.
+        unobserved: Position of the unobserved entry, from 0; within the top left 2-by-2 block, and
+            (0, 0) unless the matrix is 2-by-2.
+        adjacent: z, the observation in the row of the unobserved entry, and z', that in its column.
+        opposite: The observation diagonally opposite.
+
+    Raises:
+        OptionError: A matrix that is too small, or a position outside the block.
+
+    References:
+        Equations (1.6) and (1.11), Theorem 2, Equation (A.1).
+    """
+    row, column = unobserved
+    square = num_rows == num_columns == 2
+    if (
+        min(num_rows, num_columns) < 2
+        or {row, column} - {0, 1}
+        or not (square or (row, column) == (0, 0))
+    ):
+        raise OptionError(
+            f"a {num_rows}-by-{num_columns} matrix with {unobserved} unobserved; expected at least "
+            "2-by-2, positions 0 or 1, and (0, 0) where it is larger"
+        )
+    values = torch.eye(num_rows, num_columns, dtype=torch.float64)
+    values[row, 1 - column], values[1 - row, column] = adjacent
+    values[1 - row, 1 - column], values[row, column] = opposite, 0.0
+    observed = torch.ones(num_rows, num_columns, dtype=torch.bool)
+    observed[row, column] = False
+    return Completion(observed[None], values[None], Loss("half_square"), mean=False)
