@@ -1,6 +1,7 @@
 """The theory as code: what a graph neural network can model across a partition.
 
-`factorization` has Chapters 1 to 3. The modules of Chapter 5, in the order in which they build on each other:
+`factorization` has Chapters 1 to 3. The modules of Chapter 5, in the order in which they build on
+each other:
 
 - `typed_graph`: graphs as the theory sees them, every vertex with a self-loop, every arc of a type;
 - `product_gnn`: networks with product aggregation, Equations (5.2) to (5.5) and (D.1);
