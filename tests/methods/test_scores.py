@@ -286,6 +286,7 @@ def test_local_filters_agree_with_networkit_where_no_neighbours_tie(method):
         ("edge-betweenness", {"num_samples": 0}, "num_samples is 0; expected a number of vertices"),
         ("edge-betweenness", {"num_samples": 1.5}, "num_samples is 1.5"),
         ("forest-fire", {"burn_probability": 1.0}, "burn_probability is 1.0; expected a number"),
+        ("forest-fire", {"burn_probability": 1e-4}, "expected a number from 0.01 on, below 1"),
         ("forest-fire", {"burn_probability": "hot"}, "burn_probability is 'hot'"),
         ("forest-fire", {"burnt_ratio": -1}, "burnt_ratio is -1; expected a positive number"),
         ("forest-fire", {"burnt_ratio": float("inf")}, "burnt_ratio is inf"),

@@ -36,15 +36,18 @@ from wis.methods.registry import register
 from wis.progress import Progress
 
 LISTED_AT_ONCE = 12
+LEAST_PROBABILITY = 0.01
+"""Below this nearly all fires go out at once, and the order would practically never be there."""
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     for name, low, high, expected in (
-        ("burn_probability", 0.0, 1.0, "a number between 0 and 1, both excluded"),
-        ("burnt_ratio", 0.0, math.inf, "a positive number"),
+        ("burn_probability", LEAST_PROBABILITY, 1.0, "a number from 0.01 on, below 1"),
+        ("burnt_ratio", math.ulp(0.0), math.inf, "a positive number"),
     ):
         value = options[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value < high:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not low <= value < high:
             raise OptionError(f"{name} is {value!r}; expected {expected}")
     return options
 
@@ -71,7 +74,7 @@ def forest_fire_order(
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the fires.
         progress: Told as fires burn.
-        burn_probability: p, between 0 and 1: a burning vertex sets p / (1 - p) neighbours alight on
+        burn_probability: p, at least 0.01 and below 1: a burning vertex sets p / (1 - p) neighbours alight on
             average, if so many do not burn yet.
         burnt_ratio: New fires start until so many times m edges have burnt in all.
 
