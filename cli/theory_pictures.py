@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from .theory_options import (
     plot_option,
     positive,
     seed_option,
+    typed_graph,
     width_option,
 )
 
@@ -191,8 +193,10 @@ def preserved(
 
     For every tenth of the edges removed: the walk index for walks of length depth - 1, the
     logarithm of the least cut of the tensor network (an upper bound of the separation rank) and the
-    lower bound, each relative to the whole graph and averaged over the partitions. singletons, the
-    default, are what WIS itself looks at: each vertex against the rest, prediction over it.
+    lower bound, each relative to the whole graph and averaged over the partitions ("-" where there
+    is nothing to lose). singletons, the default, are what WIS itself looks at: each vertex against
+    the rest, prediction over it; their least cut has a leg for each walk, so that it falls with the
+    walk index.
     """
     source.check()
     check_plot_target(plot, force=force)
@@ -200,9 +204,13 @@ def preserved(
     saved = _saved_orders(orders, directed)
     graph = _graph(file, saved, directed)
     chosen = _partitions(file, graph, partitions, max_partitions, seed)
-    by_name = saved or _computed_orders(file, directed, seed)
+    from wis.theory.preserved import FRACTIONS, check_work
     from wis.theory.preserved import preserved as compute
 
+    methods = _methods(directed)
+    number = len(chosen) * len(saved or methods) * len(FRACTIONS)
+    check_work(number, typed_graph(file, directed=graph.directed), depth)
+    by_name = saved or _computed_orders(file, methods, directed, seed)
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
     title = f"{source.name}: {len(chosen)} partitions ({chosen.choice}), depth {depth}"
     if plot is not None:
@@ -212,7 +220,7 @@ def preserved(
     if as_json:
         facts = {"input": source.name, "depth": depth, "width": width, "in_dim": in_dim or width}
         facts |= {"partitions": chosen.choice, "num_partitions": len(chosen)}
-        emit_json({**facts, "rows": [asdict(row) for row in rows]})
+        emit_json({**facts, "rows": finite([asdict(row) for row in rows])})
     else:
         heading = ("ORDER", "REMOVED", "EDGES", "WALK INDEX", "LEAST", "CUT", "LOWER")
         emit_table([heading, *(_preserved_row(row) for row in rows)])
@@ -225,7 +233,7 @@ def _preserved_row(row: Any) -> tuple[str, ...]:
         row.method,
         f"{row.fraction:.0%}",
         str(row.num_removed),
-        *(f"{share:.3f}" for share in shares),
+        *("-" if math.isnan(share) else f"{share:.3f}" for share in shares),
     )
 
 
@@ -249,25 +257,34 @@ def _graph(file: GraphFile, saved: dict[str, RemovalOrder], directed: bool) -> C
     for order in saved.values():
         order.check_made_for(order.graph_of(file.data))
         directed = order.provenance.directed
+    if any(order.provenance.directed != directed for order in saved.values()):
+        raise click.UsageError("some of the orders are of directed graphs, some are not.")
     return canonical_graph(file.data, directed=directed)
 
 
-def _computed_orders(file: GraphFile, directed: bool, seed: int) -> dict[str, RemovalOrder]:
-    import wis
-
-    found = {}
-    for name, (method, options) in METHODS.items():
-        if directed and not _takes_directed(method):
-            say(f"Note: {name} is left out, it takes no directed graphs")
-            continue
-        found[name] = wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
-    return found
-
-
-def _takes_directed(method: str) -> bool:
+def _methods(directed: bool) -> list[str]:
+    """Those of `METHODS` that take such graphs."""
     from wis.methods import get_method
 
-    return get_method(method).supports_directed
+    return [
+        name
+        for name, (method, _) in METHODS.items()
+        if not directed or get_method(method).supports_directed
+    ]
+
+
+def _computed_orders(
+    file: GraphFile, methods: list[str], directed: bool, seed: int
+) -> dict[str, RemovalOrder]:
+    import wis
+
+    for name in [name for name in METHODS if name not in methods]:
+        say(f"Note: {name} is left out, it takes no directed graphs")
+    found = {}
+    for name in methods:
+        method, options = METHODS[name]
+        found[name] = wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
+    return found
 
 
 def _partitions(

@@ -17,7 +17,7 @@ from .output import emit, emit_json, emit_table, say
 @click.command("list", cls=Command, examples=["wis theory list", "wis theory list --json"])
 @json_option
 def list_experiments(as_json: bool) -> None:
-    """List the experiments, each under the name of its figure or table in the thesis."""
+    """List the experiments by figure or table of the thesis."""
     from dataclasses import asdict
 
     from wis.theory.factorization.experiments import available_experiments

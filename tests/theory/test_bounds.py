@@ -54,7 +54,6 @@ def chain(n):
     return TypedGraph.from_any(torch.stack([torch.arange(n - 1), torch.arange(1, n)]), n)
 
 
-@settings(max_examples=100)
 @given(case=cases())
 def test_sandwich_of_lower_bounds_measured_rank_cuts_and_walk_index(case: Case):
     bounds = separation_bounds(
@@ -111,11 +110,10 @@ def test_walk_index_is_that_of_the_library(directed, target):
     assert found.walk_index == wis.walk_index(data, [0, 1, 5], 2, target=target, directed=directed)
 
 
-@settings(max_examples=80)
 @given(case=cases(max_num_nodes=3, max_num_arcs=4, max_depth=2))
 def test_least_cut_is_the_least_over_all_cuts(case: Case):
     legs, leaves = tree(case.graph.num_nodes, case.arcs, case.depth, case.target)
-    if len({end for leg in legs for end in leg}) - len(leaves) > 13:
+    if len({end for leg in legs for end in leg}) - len(leaves) > 12:
         return
     expected = least_cut(legs, leaves, set(case.subset), case.width, case.in_dim)
     found = min_cut(case.graph, case.subset, *case.sizes, **case.options)
@@ -183,6 +181,7 @@ def test_lower_bound_is_the_best_of_all_admissible_subsets(case: Case):
     assert math.isclose(found.log, max(values), abs_tol=ROUNDING)
 
 
+@settings(max_examples=40)
 @given(case=cases(max_num_nodes=6, max_num_arcs=12), data=st.data())
 def test_every_construction_gives_an_admissible_subset_and_none_beats_the_exact_one(case, data):
     n, arcs, inside = case.graph.num_nodes, case.arcs, set(case.subset)
@@ -226,12 +225,19 @@ def test_chains_have_half_of_their_boundary_covered(inside):
 
 
 def test_large_graphs_are_bounded_by_constructions():
-    edges = torch.randint(1500, (2, 10000), generator=torch.Generator().manual_seed(0))
-    graph = TypedGraph.from_any(edges, 1500)
-    subset = list(range(0, 1500, 2))
+    edges = torch.randint(400, (2, 2700), generator=torch.Generator().manual_seed(0))
+    graph = TypedGraph.from_any(edges, 400)
+    subset = list(range(0, 400, 2))
     bounds = separation_bounds(graph, subset, 3, 8)
     assert 0 < bounds.lower.log < bounds.cut.log_weight < bounds.upper.log
     assert not bounds.lower.admissible.is_optimal
+    weights = graph.walks_to(2, None)
+    found = {
+        method: sum(weights[k] for k in admissible_subset(graph, subset, weights, method).vertices)
+        for method in CONSTRUCTIONS
+        if method != "chain"
+    }
+    assert bounds.lower.num_walks == max(found.values())
 
 
 @settings(max_examples=40)
@@ -262,12 +268,35 @@ def test_templates_of_lemma_57_make_the_hadamard_power_full_rank(dim, power):
     assert math.isclose(log_multiset(dim, power), math.log(len(rows)), abs_tol=ROUNDING)
 
 
+@pytest.mark.parametrize(
+    ("dim", "power"), [(10**6 + 1, 12), (7, 10**40), (20_001, 20_000), (10**4 + 2, 10**6)]
+)
+def test_multiset_coefficients_of_large_numbers_are_right(dim, power):
+    if power < 10**7:
+        expected = math.log(math.comb(dim + power - 1, power))
+    else:
+        expected = math.fsum(math.log(power + k) - math.log(k) for k in range(1, dim))
+    assert math.isclose(log_multiset(dim, power), expected, rel_tol=1e-10)
+
+
+def test_multiset_coefficients_beyond_floats_go_on_from_those_within():
+    below, above = (log_multiset(20_001, power) for power in (1 << 999, 1 << 1000))
+    assert math.isclose(above - below, 20_000 * math.log(2), rel_tol=1e-9)
+
+
+@given(graph=typed_graphs(), length=st.integers(0, 4))
+def test_walks_of_all_lengths_at_once_are_those_of_each(graph, length):
+    for target in (None, 0):
+        each = [graph.walks_to(steps, target) for steps in range(length + 1)]
+        assert list(graph.walks_up_to(length, target)) == each
+
+
 @pytest.mark.parametrize(("depth", "directed"), [(1, False), (2, False), (3, False), (3, True)])
 def test_least_cut_around_a_vertex_is_its_walk_index(depth, directed):
     """What (L-1)-WIS preserves: the legs at the copies of t, one for each walk from N(t) to t."""
     graph = TypedGraph.from_any(load("karate"), directed=directed)
     for t in range(graph.num_nodes):
-        found = separation_bounds(graph, [t], depth, 4, target=t)
+        found = separation_bounds(graph, [t], depth, 4, target=t, method="single-pair")
         assert found.cut.num_feature_legs + found.cut.num_hidden_legs == found.walk_index
 
 

@@ -33,6 +33,11 @@ def singletons():
     return resolve_partitions("singletons", UndirectedGraph.from_any(KARATE))
 
 
+def few():
+    choice = [([t], t) for t in (0, 3, 11, 33)]
+    return resolve_partitions(choice, UndirectedGraph.from_any(KARATE))
+
+
 @pytest.mark.parametrize("size", [2, 3, 6])
 def test_walk_indices_of_figure_5_2_are_those_of_the_caption(size):
     rows = figure5_2(size, 3, 2, max_side=8)
@@ -99,7 +104,7 @@ def test_wis_preserves_more_of_its_own_walk_indices_than_chance():
 
 def test_walk_index_and_cut_only_fall_as_edges_go():
     orders = {"random": wis.removal_order(KARATE, "random", seed=3)}
-    rows = preserved(KARATE, orders, singletons(), depth=2, width=3)
+    rows = preserved(KARATE, orders, few(), depth=2, width=3)
     for field in ("walk_index", "least_walk_index", "cut"):
         values = [getattr(row, field) for row in rows]
         assert values == sorted(values, reverse=True)
@@ -107,7 +112,7 @@ def test_walk_index_and_cut_only_fall_as_edges_go():
 
 def test_protected_orders_are_followed_as_far_as_they_go():
     order = wis.removal_order(KARATE, keep_connected=True)
-    rows = preserved(KARATE, {"kept": order}, singletons(), depth=2, width=3)
+    rows = preserved(KARATE, {"kept": order}, few(), depth=2, width=3)
     assert [row.fraction for row in rows] == [0, 0.1, 0.2, 0.3, 0.4, 0.5]  # 45 of 78 can go
 
 
@@ -126,12 +131,22 @@ def test_directed_orders_are_measured_along_arcs():
     assert math.isclose(rows[0].walk_index, sum(ratios) / 2)
 
 
+def test_a_share_of_nothing_is_no_number():
+    order = wis.removal_order(KARATE)
+    rows = preserved(KARATE, {"a": order}, few(), depth=2, width=1, fractions=[0, 0.5])
+    assert all(math.isnan(row.cut) and math.isnan(row.lower) for row in rows)
+    assert rows[0].walk_index == rows[0].least_walk_index == 1
+
+
 def test_other_graphs_and_endless_work_are_refused():
     order = wis.removal_order(KARATE)
     other = KARATE.clone()
     other.edge_index = other.edge_index[:, (other.edge_index < 33).all(dim=0)]
     with pytest.raises(OrderMismatchError):
         preserved(other, {"a": order}, singletons(), depth=2, width=3)
+    mixed = {"a": order, "b": wis.removal_order(KARATE, directed=True)}
+    with pytest.raises(OptionError, match="expected all of them or none"):
+        preserved(KARATE, mixed, singletons(), depth=2, width=3)
     with pytest.raises(OptionError, match="times the longest allowed; take fewer partitions"):
         preserved(KARATE, {"a": order}, singletons(), depth=10**7, width=3)
 
@@ -151,7 +166,7 @@ def test_pictures_show_what_was_computed(tmp_path):
     lines = draw_spectrum(result, "title").axes[0].lines
     assert (len(lines[0].get_xdata()), len(lines[1].get_xdata())) == (2, 2)
     order = wis.removal_order(KARATE)
-    shares = preserved(KARATE, {"WIS": order}, singletons(), depth=2, width=3)
+    shares = preserved(KARATE, {"WIS": order}, few(), depth=2, width=3, fractions=[0, 0.4, 1])
     panels = draw_preserved(shares, 2, "title").axes
     assert panels[0].lines[0].get_ydata().tolist() == [row.walk_index for row in shares]
     assert panels[1].lines[0].get_ydata().tolist() == [row.cut for row in shares]

@@ -102,7 +102,7 @@ def test_zero_factors_give_zero_and_a_finite_gradient():
     assert (float(log_magnitude), float(sign)) == (-math.inf, 0)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(case=cases(max_num_nodes=4, max_depth=2, max_width=2), safe=st.booleans())
 def test_gradients_are_those_of_finite_differences(case: Case, safe):
     gnn = network(case, safe=safe)
@@ -264,9 +264,25 @@ def test_edge_types_of_a_hetero_graph_are_types():
             "batch is for graph prediction",
         ),
         (
-            lambda: ProductGNN(2, 1, 1)(torch.ones(3, 2), PATH, batch=torch.zeros(2).long()),
+            lambda: ProductGNN(2, 1, 1, dtype=torch.float32)(
+                torch.ones(3, 2), PATH, batch=torch.zeros(2).long()
+            ),
             OptionError,
             r"batch has shape \[2\]",
+        ),
+        (
+            lambda: ProductGNN(2, 1, 1, dtype=torch.float32)(
+                torch.ones(3, 2), PATH, batch=torch.zeros(3)
+            ),
+            OptionError,
+            r"dtype torch.float32; expected the graph of each vertex, \[3\], torch.int64",
+        ),
+        (
+            lambda: ProductGNN(2, 1, 1, dtype=torch.float32)(
+                torch.ones(3, 2), PATH, batch=torch.tensor([0, 0, 5]), num_graphs=2
+            ),
+            OptionError,
+            "batch holds numbers from 0 to 5; expected 0 to 1",
         ),
         (
             lambda: ProductGNN(2, 1, 1)(

@@ -105,9 +105,8 @@ def test_matrix_of_a_full_grid_is_the_matricized_grid_tensor(subset, number, bat
     function = random_sum_of_products(2, 3, 2, 0)
     templates = random_templates(number, 2)
     tensor = grid_tensor(function, templates, 3, batch_size=batch_size)
-    for index in np.ndindex(*tensor.shape):
-        point = templates[list(index)]
-        torch.testing.assert_close(tensor[index], function(point[None])[0])
+    points = torch.stack([templates[list(index)] for index in np.ndindex(*tensor.shape)])
+    torch.testing.assert_close(tensor.flatten(), function(points))
     matrix = matricize(tensor, subset)
     found = separation_rank(function, subset, templates, 3, batch_size=batch_size, rtol=1e-9)
     rank, spectrum, _ = numerical_rank(matrix, 1e-9)
@@ -227,6 +226,27 @@ def test_generic_rank_depends_on_no_seed_and_grows_with_its_matrix_only_while_sa
     assert small.is_saturated == (first.rank >= 5)
 
 
+def test_error_bound_is_that_of_a_determinant_one_row_larger_than_the_rank():
+    # one edge, depth 1: the rank is 2; of (D.6) 4 features, 4 weight matrices and the output layer
+    found = generic_separation_rank(EDGE, [0], 1, 2, in_dim=2)
+    assert found.rank == 2
+    assert found.error_bound == 3 * (4 + 4 + 1) / PRIME
+    deep = generic_separation_rank(EDGE, [0], 1100, 2, in_dim=2, max_side=1)
+    assert deep.error_bound == 1
+
+
+def test_functions_are_never_asked_about_no_points():
+    sizes = []
+
+    def function(x):
+        sizes.append(len(x))
+        return x.amax(dim=(1, 2))
+
+    separation_rank(function, [], random_templates(5, 2), 3, batch_size=7)
+    assert sum(sizes) == 125
+    assert min(sizes) > 0
+
+
 def test_symmetric_partitions_of_a_symmetric_graph_have_the_same_rank():
     ring = TypedGraph.from_any(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
     ranks = {
@@ -335,6 +355,11 @@ def test_networks_with_relu_are_measured_as_they_are(name, target):
             ),
             OptionError,
             "has no vertices",
+        ),
+        (
+            lambda f: generic_separation_rank(PATH, [0], 1, 10**6, in_dim=2),
+            OptionError,
+            "take arrays of 1000000000000 numbers, more than 134217728; take a smaller width",
         ),
     ],
 )

@@ -152,11 +152,12 @@ def test_size_is_predicted_where_nothing_could_be_built():
 
 def test_network_of_the_karate_club_contracts_to_the_output():
     graph = TypedGraph.from_any(load("karate"))
-    network = build_tensor_network(graph, 2, width=3, in_dim=2)
+    network = build_tensor_network(graph, 2, width=3, in_dim=2, target=33)
     x = torch.rand(34, 2, dtype=torch.float64) + 0.5
-    gnn = ProductGNN(2, 3, 2).calibrate_(x, graph)
+    gnn = ProductGNN(2, 3, 2, task="vertex").calibrate_(x, graph)
     with torch.no_grad():
-        torch.testing.assert_close(network.contract(gnn, x), gnn(x, graph)[0], rtol=1e-9, atol=0)
+        expected = gnn(x, graph, target=33)[0]
+        torch.testing.assert_close(network.contract(gnn, x), expected, rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("target", [None, 0])
@@ -197,8 +198,14 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     x = torch.ones(4, 2, dtype=torch.float64)
     with pytest.raises(GraphFormatError, match=r"x has shape \[4, 3\]; expected \[4, 2\]"):
         network.contract(ProductGNN(2, 3, 2), torch.ones(4, 3))
-    with pytest.raises(GraphFormatError, match=r"depth 2 and dimensions .* has depth 1"):
+    with pytest.raises(GraphFormatError, match=r"has depth 2, in_dim 2, width 3; .* has depth 1"):
         network.contract(ProductGNN(2, 3, 1), x)
+    with pytest.raises(GraphFormatError, match="has depth 2, in_dim 3, width 2"):
+        build_tensor_network(TRIANGLE_WITH_TAIL, 2, width=2, in_dim=3).contract(
+            ProductGNN(2, 3, 2), x
+        )
+    with pytest.raises(OptionError, match="output is 1; expected one of the product network's 1"):
+        network.contract(ProductGNN(2, 3, 2), x, output=1)
     star = TypedGraph.from_any(torch.tensor([[0] * 30, list(range(1, 31))]))
     with pytest.raises(OptionError, match="order 32 and dimension 3 would have more than 4194304"):
         build_tensor_network(star, 1, width=3, in_dim=2).contract(

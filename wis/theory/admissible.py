@@ -13,8 +13,10 @@ Definition 12, heaviest first, which generalises the two before.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -129,6 +131,7 @@ class _Problem:
     def weight(self, vertices: Iterable[int]) -> int:
         return sum(self.weights[vertex] for vertex in vertices)
 
+    @cached_property
     def crossing(self) -> list[Pair]:
         """Arcs that cross the partition as pairs (i, j) with i in I, heaviest first, then by id."""
         arcs = self.graph.arcs.numpy()
@@ -156,13 +159,13 @@ class _Problem:
 
 def single_pair(problem: _Problem) -> Iterator[Pair]:
     """The crossing edge with the heaviest shared neighbours; they all are, in a complete graph."""
-    yield from problem.crossing()[:1]
+    yield from problem.crossing[:1]
 
 
 def disjoint_pairs(problem: _Problem) -> Iterator[Pair]:
     """Crossing edges, heaviest first, of which no two have a common neighbour ("general graph")."""
     taken: set[int] = set()
-    for pair in problem.crossing():
+    for pair in problem.crossing:
         near = set(problem.out[pair[0]]) | set(problem.out[pair[1]])
         if not near & taken:
             taken |= near
@@ -173,7 +176,7 @@ def greedy_pairs(problem: _Problem) -> Iterator[Pair]:
     """Crossing edges, heaviest first, as long as Definition 12 holds."""
     count = np.zeros((2, problem.graph.num_nodes), dtype=np.int64)
     chosen: tuple[set[int], set[int]] = (set(), set())
-    for pair in problem.crossing():
+    for pair in problem.crossing:
         new = [(side, pair[side]) for side in (0, 1) if pair[side] not in chosen[side]]
         for side, vertex in new:
             count[side, problem.out[vertex]] += 1
@@ -223,8 +226,10 @@ def _chain(problem: _Problem) -> list[int]:
 
 
 def _best_of_all(problem: _Problem) -> AdmissibleSubset:
-    found = [problem.found(greedy_pairs(problem), "greedy")]
-    found.append(problem.found(single_pair(problem), "single-pair"))
+    found = []
+    for name, construction in CONSTRUCTIONS.items():
+        with contextlib.suppress(OptionError):  # one of them is for chains only
+            found.append(problem.found(construction(problem), name))
     if _num_entries(problem) <= MAX_EXACT_ENTRIES and (best := _solve(problem)) is not None:
         found.append(best)
     return max(found, key=lambda one: (problem.weight(one.vertices), one.is_optimal))

@@ -28,6 +28,7 @@ from wis.theory.min_cut import CutWeight, min_cut
 from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
 
 MAX_EXACT_FLOAT = 1 << 1000
+MAX_LOG_TERMS = 10_000
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def upper_bound(
     depth, width = check_size("depth", depth), check_size("width", width)
     starts = boundary_of(graph, subset)
     if summed or graph.directed:
-        exponent = sum(_walks(graph, starts, length, target) for length in range(depth))
+        lengths = graph.walks_up_to(depth - 1, target)
+        exponent = sum(counts[start] for counts in lengths for start in starts)
     else:
         exponent = 4 * _walks(graph, starts, depth - 1, target)
     exponent += target is None
@@ -245,7 +247,14 @@ def log_multiset(dim: int, power: int) -> float:
     References:
         Appendix D.7.3.1: the rank that the proof of Theorem 8 attains.
     """
-    return math.fsum(math.log(power + k) - math.log(k) for k in range(1, dim))
+    fewer, more = sorted((dim - 1, power))
+    if fewer <= MAX_LOG_TERMS:
+        return math.fsum(math.log(more + k) - math.log(k) for k in range(1, fewer + 1))
+    if more >= MAX_EXACT_FLOAT:  # (more + k) / more is 1 for every k, to rounding
+        return fewer * math.log(more) - math.lgamma(fewer + 1)
+    from scipy.special import betaln
+
+    return -math.log(fewer + more + 1) - float(betaln(fewer + 1, more + 1))
 
 
 def _log_alpha(dim: int, walks: int) -> float:

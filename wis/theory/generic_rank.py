@@ -36,6 +36,8 @@ FIRST_SIDE = 32
 MAX_SIDE = 512
 BATCH_ENTRIES = 1 << 22
 """Residues of hidden embeddings held at a time."""
+MAX_ENTRIES = 1 << 27
+"""Residues in an array, a gibibyte: weights of a layer, or messages for a row of the matrix."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def generic_separation_rank(
         higher.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible.
+        OptionError: A size, the subset or the target is impossible; or the weights of a layer, or
+            the messages for a row of the matrix, would take more than a gibibyte.
 
     Cost: about max_side² evaluations of the network and max_side³ operations, less where the rank
     is small.
@@ -107,6 +110,7 @@ def generic_separation_rank(
     if not graph.num_nodes:
         raise OptionError("the graph has no vertices; expected at least one")
     draw = np.random.default_rng(seed)
+    _check_memory(graph, width, in_dim, min(FIRST_SIDE, max_side))
     weights, output = random_weights(graph, depth, width, in_dim, draw)
     inside = np.zeros(graph.num_nodes, dtype=bool)
     inside[members] = True
@@ -118,8 +122,11 @@ def generic_separation_rank(
         if rank < side or side == max_side:
             break
         side = min(2 * side, max_side)
+        _check_memory(graph, width, in_dim, side)
     degree = _degree(graph, depth, target)
-    return GenericRank(rank, side, min(1.0, rank * degree / PRIME))
+    # were it higher, a determinant of rank + 1 rows would have vanished
+    top = (rank + 1) * degree
+    return GenericRank(rank, side, 1.0 if top >= PRIME else top / PRIME)
 
 
 def random_weights(
@@ -188,6 +195,16 @@ def rank_modulo(matrix: Ints) -> int:
         if rank == left.shape[0]:
             break
     return rank
+
+
+def _check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
+    widest = max(check_size("width", width), check_size("in_dim", in_dim))
+    entries = max(graph.num_types * width * widest, side * graph.arcs.size(1) * widest)
+    if entries > MAX_ENTRIES:
+        raise OptionError(
+            f"width {width}, in_dim {in_dim} and a matrix of {side} rows take arrays of {entries} "
+            f"numbers, more than {MAX_ENTRIES}; take a smaller width, in_dim or max_side"
+        )
 
 
 def _values(

@@ -12,6 +12,7 @@ of Appendix D.1, which are quick, not by the exact search.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,8 @@ class PreservedRow:
         method: Name of the order.
         fraction: Share of the edges that are removed.
         num_removed: Number of edges that are removed.
-        walk_index: Mean over the partitions of the walk index after by before.
+        walk_index: Mean over the partitions of the walk index after by before; as the others, not
+            a number where it is zero before for every partition.
         least_walk_index: The smallest of these ratios.
         cut: Mean ratio of the logarithm of the least cut weight (Lemma 51).
         lower: Mean ratio of the lower bound of Theorem 8 or 11; may exceed 1.
@@ -83,7 +85,8 @@ def preserved(
 
     Raises:
         OrderMismatchError: An order was made for another graph.
-        OptionError: The work would take too long; or a size or fraction is impossible.
+        OptionError: The work would take too long; only some of the orders are of directed graphs;
+            or a size or fraction is impossible.
 
     Cost: for each row and partition O(depth · m) additions of Python integers and the sum of the
     squared degrees.
@@ -94,10 +97,12 @@ def preserved(
     steps = list(fractions)
     dim = width if in_dim is None else in_dim
     rows: list[PreservedRow] = []
+    if len({order.provenance.directed for order in orders.values()}) > 1:
+        raise OptionError("some of the orders are of directed graphs; expected all of them or none")
     for name, order in orders.items():
         whole = TypedGraph.from_any(data, directed=order.provenance.directed)
         order.check_made_for(order.graph_of(data))
-        _check_work(len(partitions) * len(orders) * len(steps), whole, depth)
+        check_work(len(partitions) * len(orders) * len(steps), whole, depth)
         before = _values(whole, partitions, depth, width, dim)
         for fraction in steps:
             count = num_edges_to_remove(order.num_edges, remove=float(fraction), noun=order.noun)
@@ -130,21 +135,31 @@ def _values(
 
 def _ratios(after: np.ndarray, before: np.ndarray) -> tuple[list[float], float]:
     """Means of after by before for each kind of value, and the least for the walk index."""
-    means, least = [], 1.0
+    means, least = [], math.nan
     for kind, (new, old) in enumerate(zip(after, before, strict=True)):
         counted = old > 0
         ratios = new[counted] / old[counted]
-        means.append(float(ratios.mean()) if ratios.size else 1.0)
+        means.append(float(ratios.mean()) if ratios.size else math.nan)
         if kind == 0 and ratios.size:
             least = float(ratios.min())
     return means, least
 
 
-def _check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
+def check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
+    """Refuse what would take many minutes.
+
+    Args:
+        cuts: Number of partitions times that of cuts of all orders.
+        graph: The graph.
+        depth: Number L of layers.
+
+    Raises:
+        OptionError: It is more than `MAX_WORK`.
+    """
     work = cuts * depth * graph.arcs.size(1)
     if work > MAX_WORK:
         raise OptionError(
             f"{cuts} partitions and cuts of a graph with {graph.arcs.size(1)} arcs would take "
-            f"{work / MAX_WORK:.0f} times the longest allowed; take fewer partitions, such as "
+            f"{work / MAX_WORK:.1f} times the longest allowed; take fewer partitions, such as "
             f"communities:number=10 or cuts:number=8"
         )

@@ -227,11 +227,6 @@ class ProductGNN(nn.Module):
         check_target(target, graph.num_nodes)
         if batch is not None and self.task == "vertex":
             raise OptionError("batch is for graph prediction; this network has task='vertex'")
-        if batch is not None and batch.shape != (graph.num_nodes,):
-            raise OptionError(
-                f"batch has shape {list(batch.shape)}; expected the graph of each vertex, "
-                f"[{graph.num_nodes}]"
-            )
 
 
 def _drawn(
@@ -244,10 +239,22 @@ def _drawn(
 
 def _graph_of(batch: Tensor | None, num_graphs: int | None, x: Tensor) -> tuple[Tensor, int]:
     """The graph of each vertex and the number of graphs; one if there is no batch."""
+    num_nodes = x.size(-2)
     if batch is None:
-        return torch.zeros(x.size(-2), dtype=torch.int64, device=x.device), 1
+        return torch.zeros(num_nodes, dtype=torch.int64, device=x.device), 1
+    if batch.shape != (num_nodes,) or batch.dtype != torch.int64:
+        raise OptionError(
+            f"batch has shape {list(batch.shape)} and dtype {batch.dtype}; expected the graph of "
+            f"each vertex, [{num_nodes}], torch.int64"
+        )
+    least, most = (int(value) for value in batch.aminmax()) if num_nodes else (0, -1)
     if num_graphs is None:
-        num_graphs = int(batch.max()) + 1 if batch.numel() else 0
+        num_graphs = most + 1
+    if least < 0 or most >= num_graphs:
+        raise OptionError(
+            f"batch holds numbers from {least} to {most}; expected 0 to {num_graphs - 1}, the "
+            f"graph of each vertex"
+        )
     return batch, num_graphs
 
 

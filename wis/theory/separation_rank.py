@@ -125,7 +125,8 @@ def separation_rank(
     )
     sides = rows.shape[0], columns.shape[0]
     values = []
-    for some in np.array_split(rows, math.ceil(sides[0] * sides[1] / batch_size)):
+    parts = math.ceil(sides[0] * sides[1] / batch_size)
+    for some in np.array_split(rows, min(parts, sides[0])):  # none of them empty
         points = np.empty((some.shape[0], sides[1], num_variables), dtype=np.int64)
         points[:, :, members] = some[:, None]
         points[:, :, rest] = columns

@@ -116,8 +116,7 @@ def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) ->
         prediction.
     """
     check_target(target, graph.num_nodes)
-    lengths = range(check_size("depth", depth) + 1)
-    walks = [sum(graph.walks_to(length, target)) for length in lengths]
+    walks = [sum(counts) for counts in graph.walks_up_to(check_size("depth", depth), target)]
     return NetworkSize(walks[-1], sum(walks[1:]) + 1, sum(walks[:-1]) + (target is None))
 
 
@@ -207,14 +206,14 @@ class TensorNetwork:
 
         Raises:
             GraphFormatError: The network and `gnn` or `x` do not fit.
-            OptionError: A delta-tensor would have too many entries.
+            OptionError: There is no such output, or a delta-tensor would have too many entries.
             MissingDependencyError: opt_einsum is not installed.
 
         References:
             Proposition 10; Lemma 61 for what contraction with a delta-tensor does.
         """
         einsum = _opt_einsum()
-        self._check(gnn, x)
+        self._check(gnn, x, output)
         index = range(len(self.legs)) if explicit_deltas else self._merged_legs()
         operands: list[Any] = []
         for node, legs in zip(self.nodes, self.legs_of, strict=True):
@@ -260,15 +259,20 @@ class TensorNetwork:
             nx.write_graphml(self.to_networkx(), file)
         return Path(path)
 
-    def _check(self, gnn: ProductGNN, x: Tensor) -> None:
+    def _check(self, gnn: ProductGNN, x: Tensor, output: int) -> None:
         expected = (self.graph.num_nodes, gnn.in_dim)
         if x.shape != expected:
             raise GraphFormatError(f"x has shape {list(x.shape)}; expected {list(expected)}")
-        weights = {leg.weight for leg in self.legs}
-        if gnn.depth != self.depth or weights != {gnn.in_dim, gnn.width}:
+        in_dim, width = self.legs[0].weight, self.legs[-1].weight  # at a leaf, at W^(o)
+        if (gnn.depth, gnn.in_dim, gnn.width) != (self.depth, in_dim, width):
             raise GraphFormatError(
-                f"the tensor network has depth {self.depth} and dimensions {sorted(weights)}; the "
+                f"the tensor network has depth {self.depth}, in_dim {in_dim}, width {width}; the "
                 f"product network has depth {gnn.depth}, in_dim {gnn.in_dim}, width {gnn.width}"
+            )
+        if not 0 <= output < gnn.output.size(0):
+            raise OptionError(
+                f"output is {output}; expected one of the product network's {gnn.output.size(0)}, "
+                f"counted from 0"
             )
         if self.graph.num_types > gnn.num_types:
             raise GraphFormatError(
@@ -314,7 +318,7 @@ class _Builder:
     ) -> None:
         self.graph, self.depth, self.target = graph, depth, target
         self.width, self.in_dim = width, in_dim
-        self.num_copies = [graph.walks_to(length, target) for length in range(depth + 1)]
+        self.num_copies = list(graph.walks_up_to(depth, target))
         self.nodes: list[Node] = []
         self.position: dict[tuple[Kind, int, int, int], int] = {}
         types = self._edge_types()

@@ -16,7 +16,7 @@ reverse. What the data leave open is settled here:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -97,15 +97,19 @@ class TypedGraph:
         Returns:
             n exact Python integers. Costs O(length · k) additions of Python integers.
         """
+        *_, last = self.walks_up_to(length, target)
+        return last
+
+    def walks_up_to(self, length: int, target: int | None) -> Iterator[list[int]]:
+        """`walks_to` of every length from 0 to this one, at the cost of the last."""
         counts = np.array([int(target in (None, i)) for i in range(self.num_nodes)], dtype=object)
-        if not self.num_nodes:
-            return []
         by_tail = np.lexsort((self.arcs[1].numpy(), self.arcs[0].numpy()))
         tails, heads = self.arcs.numpy()[:, by_tail]
         first = np.searchsorted(tails, np.arange(self.num_nodes))
+        yield [int(count) for count in counts]
         for _ in range(length):
-            counts = np.add.reduceat(counts[heads], first)
-        return [int(count) for count in counts]
+            counts = np.add.reduceat(counts[heads], first) if self.num_nodes else counts
+            yield [int(count) for count in counts]
 
     def sum_over_in_neighbours(self, values: NDArray[Any]) -> NDArray[Any]:
         """For each vertex the sum of a value of shape [n, ...] over its incoming neighbours."""
