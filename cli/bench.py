@@ -150,8 +150,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
     the same command goes on where it was.
     """
-    from wis.experiments.kinds import KINDS, kind_of, runner_of
-    from wis.experiments.table5_1_recipe import text_of
+    from wis.experiments.kinds import kind_of, runner_of
 
     overrides = {name: given[name] for name in _OVERRIDES}
     overrides["max_epochs"] = given["epochs"]
@@ -161,13 +160,17 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     watch = _Watch()
     options = _options(given, overrides if recipe else {}, watch)
     if dry_run:
-        _dry_run(name, settings, options, as_json)
+        facts = runner_of(kind, dry=True)(name, settings, options)
+        if as_json:
+            emit_json(facts)
+        else:
+            emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
         return
     with watch:
         status = runner_of(kind)(name, settings, options)
     _account(status, options.results, time.monotonic() - started, as_json)
-    if kind is KINDS["table5_1"] and not as_json:
-        emit(text_of(options.results) or "")
+    if status.table is not None and not as_json:
+        emit(status.table)
 
 
 _OVERRIDES = (
@@ -230,26 +233,10 @@ def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) ->
     )
 
 
-def _dry_run(name: str, settings: dict[str, Any], options: Any, as_json: bool) -> None:
-    from wis.experiments.overrides import apply_overrides
-    from wis.experiments.recipe import KIND, Recipe
-    from wis.experiments.sweep import preview
-
-    if settings["kind"] != KIND:
-        say(f"{name}: the recipe is in order; --dry-run knows no more about its kind")
-        return
-    recipe = apply_overrides(Recipe.from_settings(name, settings), **options.overrides)
-    facts = preview(recipe, options)
-    if as_json:
-        emit_json(facts)
-    else:
-        emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
-
-
 def _account(status: Status, results: Path, seconds: float, as_json: bool) -> None:
     if as_json:
         record = {**vars(status), "results": str(results), "seconds": seconds}
-        del record["doing"]
+        del record["doing"], record["table"]
         emit_json(record)
     failed = f", {status.failed} failed (their rows say why)" if status.failed else ""
     say(

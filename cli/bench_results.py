@@ -17,7 +17,9 @@ RESULTS = "smoke.jsonl"
 def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add RESULTS, one file or several, and the choice of a recipe."""
     command = click.option(
-        "--recipe", metavar="NAME", help="Only rows of this recipe, by its name or hash."
+        "--recipe",
+        metavar="NAME",
+        help="Only rows of this recipe, by its name or how its hash begins.",
     )(command)
     return click.argument(
         "results",
@@ -62,17 +64,18 @@ def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: s
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
     Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
-    confidence intervals. Results of Table 5.1 are printed beside the thesis'.
+    confidence intervals. Results of Table 5.1 are printed beside the thesis', as text only.
     """
-    from wis.experiments.results import read_results
+    from wis.experiments.results import TABLE5_1, kind_of_row, read_results, rows_of_recipe
     from wis.experiments.summary import panels_of
     from wis.experiments.table import format_tables
-    from wis.experiments.table5_1_recipe import text_of
+    from wis.experiments.table5_1_text import format_table
 
-    if len(results) == 1 and style == "text" and (text := text_of(results[0])) is not None:
-        emit(text)
-        return
     rows, _ = read_results(results)
+    chosen = rows_of_recipe(rows, recipe)
+    if style == "text" and all(kind_of_row(row) == TABLE5_1 for row in chosen):
+        emit(format_table(chosen))
+        return
     emit(format_tables(panels_of(rows, recipe=recipe), style, baseline=baseline).rstrip("\n"))
 
 
@@ -140,9 +143,9 @@ def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: b
     Fields within fields, such as the configuration, become columns like config.width.
     """
     from wis.experiments.export import export_rows
-    from wis.experiments.results import read_results
+    from wis.experiments.results import read_results, rows_of_recipe
 
     rows, _ = read_results(results)
-    chosen = [row for row in rows if recipe in (None, row["recipe"], row["recipe_hash"])]
+    chosen = rows_of_recipe(rows, recipe)
     export_rows(chosen, output, force=force)
     say(f"{output}: {len(chosen)} rows")

@@ -140,8 +140,29 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
     assert "2 of 2 runs, 2 of them new" in ran.err
     assert wis_bench("table", results) == 0
     assert capsys.readouterr().out == ran.out
+    assert wis_bench(*command, "--results", results, "--dry-run", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["num_rows"], facts["num_rows_missing"]) == (2, 0)
     assert wis_bench(*command, "--results", results) == 0
     assert "0 of them new" in capsys.readouterr().err
+    assert wis_bench("export", results, "-o", tmp_path / "rows.csv") == 0
+    assert (tmp_path / "rows.csv").read_text().count("\n") == 3
+    capsys.readouterr()
+    for more in (
+        ["report", results, "-o", tmp_path / "page.html"],
+        ["plot", results, "-o", tmp_path / "page.png"],
+        ["table", results, "--format", "latex"],
+    ):
+        assert wis_bench(*more) == 1
+        err = capsys.readouterr().err
+        assert "rows of Table 5.1" in err
+        assert err.count("\n") == 1
+    assert wis_bench(*command[:-1], 1, "--results", results) == 0  # other epochs: a table of these
+    assert "gcn 1" in capsys.readouterr().out
+    assert wis_bench("table", results) == 2
+    assert "select those of one by --recipe" in capsys.readouterr().err
+    assert wis_bench("run", *QUICK, "--results", results) == 1
+    assert "give another file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -150,6 +171,8 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
         (["--jobs", "2"], "runs in one process"),
         (["--remove", "50"], "--remove is nothing for Table 5.1"),
         (["--devices", "cpu,cpu"], "runs on one device"),
+        (["--models", "gcn,foo"], "unknown model of Table 5.1 'foo'"),
+        (["--models", "foo", "--dry-run"], "unknown model of Table 5.1 'foo'"),
     ],
 )
 def test_what_table_5_1_has_no_use_for_is_refused(tmp_path, capsys, more, said):

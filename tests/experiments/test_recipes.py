@@ -155,7 +155,9 @@ def test_a_file_that_is_no_recipe_says_so(tmp_path):
 def test_a_kind_of_its_own_is_run_by_its_own_functions(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(kinds_module, "_function", lambda address: lambda *a: seen.append(a) or 7)
-    monkeypatch.setitem(kinds_module.KINDS, "mine", kinds_module.Kind("mine", "a:check", "a:run"))
+    monkeypatch.setitem(
+        kinds_module.KINDS, "mine", kinds_module.Kind("mine", "a:check", "a:run", "a:dry")
+    )
     path = tmp_path / "own.toml"
     path.write_text('kind = "mine"\nspeed = 3')
     name, settings = find_recipe(str(path))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wis.errors import GraphFileError, ResultsError
-from wis.experiments.results import ResultsFile, read_results
+from wis.errors import GraphFileError, ResultsError, UnknownNameError
+from wis.experiments.results import ResultsFile, read_results, rows_of_recipe
 
 
 def row(key, status="done", **more):
@@ -92,7 +92,11 @@ def test_processes_that_write_at_the_same_time_leave_each_row_whole_and_once(tmp
     assert sorted(keys) == sorted([str(k) for k in range(40)] + [f"{k}+" for k in range(40)])
 
 
-@pytest.mark.parametrize("line", ["garbage", "[]", '{"type": "run"}', '{"no": "type"}', "3"])
+BAD_LINES = ["garbage", "[]", '{"type": "run"}', '{"no": "type"}', "3", "null"]
+BAD_LINES += [json.dumps(row(2, written=written)) for written in ([5, 2], [0], "x", [-1, 1])]
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
 def test_a_line_that_is_no_row_is_named(line, tmp_path):
     path = tmp_path / "r.jsonl"
     ResultsFile(path).append([row(1)])
@@ -103,6 +107,32 @@ def test_a_line_that_is_no_row_is_named(line, tmp_path):
     with pytest.raises(ResultsError, match="line 2"):
         ResultsFile(path).append([row(2)])
     assert path.read_text().endswith(line + "\n")
+
+
+@pytest.mark.parametrize("content", [b'{"my": "notes"}', b"hello", b"\x89PNG\r", b"PK\x03\x04"])
+def test_a_file_of_something_else_is_left_as_it_is(content, tmp_path):
+    path = tmp_path / "notes"
+    path.write_bytes(content)
+    with pytest.raises(ResultsError, match="is no file of results; it is left as it is"):
+        ResultsFile(path).append([row(1)])
+    assert path.read_bytes() == content
+
+
+def test_a_file_has_rows_of_one_kind_of_experiment(tmp_path):
+    results = ResultsFile(tmp_path / "r.jsonl")
+    results.append([row(1)])
+    results.check_kind("accuracy")
+    with pytest.raises(ResultsError, match=r"kind 'accuracy' .* kind 'table5_1'; give another"):
+        results.check_kind("table5_1")
+
+
+def test_rows_of_a_recipe_are_found_by_its_name_and_by_how_its_hash_begins():
+    rows = [row(1, recipe="a", recipe_hash="01ab"), row(2, recipe="b", recipe_hash="02cd")]
+    assert rows_of_recipe(rows, None) == rows
+    assert rows_of_recipe(rows, "a") == rows_of_recipe(rows, "01") == rows[:1]
+    for unknown in ("c", ""):
+        with pytest.raises(UnknownNameError, match="known: a, b"):
+            rows_of_recipe(rows, unknown)
 
 
 def test_files_that_are_not_there_or_empty_say_so(tmp_path):

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,52 +198,64 @@ def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done():
 
 
 SCRIPT = """
-import sys
+import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from sweep_cases import toy_recipe
 from wis.experiments import RunOptions, run_sweep
-folder = Path({folder!r})
-recipe = toy_recipe({graph!r}, seeds="4", remove="0:100:10", max_epochs=40)
-run_sweep(recipe, RunOptions(folder / "killed", orders=folder / "orders"))
+folder, processes, last = Path({folder!r}), {processes}, {last}
+
+def report(status):
+    if status.new >= last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+recipe = toy_recipe({graph!r}, **{settings})
+(folder / f"ready-{{os.getpid()}}").touch()
+while len(list(folder.glob("ready-*"))) < processes:  # start together, whatever imports take
+    time.sleep(0.01)
+options = RunOptions(folder / "shared", orders=folder / "orders", report=report)
+run_sweep(recipe, options)
 """
+SETTINGS = {"seeds": "2", "remove": "0:100:20", "max_epochs": 10}
+
+
+def started(folder, graph, processes, last):
+    """Processes that run one sweep into one file at the same time, each until it added `last`."""
+    code = SCRIPT.format(
+        tests=str(Path(__file__).parent),
+        folder=str(folder),
+        graph=str(graph),
+        settings=SETTINGS,
+        processes=processes,
+        last=last,
+    )
+    return [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
 
 
 def test_a_sweep_that_is_killed_goes_on_and_ends_with_the_same_rows(toy_file, tmp_path):
-    code = SCRIPT.format(
-        tests=str(Path(__file__).parent), folder=str(tmp_path), graph=str(toy_file)
-    )
-    results = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if results.exists() and results.read_bytes().count(b"\n") > 12:
-            break
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    (process,) = started(tmp_path, toy_file, processes=1, last=8)
+    assert process.wait(timeout=120) == -signal.SIGKILL
+    results = tmp_path / "shared"
     at_kill = results.read_bytes().count(b"\n") - 1
-    recipe = toy_recipe(toy_file, seeds="4", remove="0:100:10", max_epochs=40)
-    assert 0 < at_kill < recipe.num_runs
+    recipe = toy_recipe(toy_file, **SETTINGS)
+    assert 8 <= at_kill < recipe.num_runs
     with results.open("ab") as file:
         file.write(b'{"type": "run", "key": "torn')
-    status = run_sweep(recipe, options_in(tmp_path, "killed"))
+    status = run_sweep(recipe, options_in(tmp_path, "shared"))
     assert status.done == status.total == recipe.num_runs
+    assert status.new == recipe.num_runs - at_kill
     run_sweep(recipe, options_in(tmp_path, "whole"))
-    assert same_rows(rows_of(options_in(tmp_path, "killed"))) == same_rows(
+    assert same_rows(rows_of(options_in(tmp_path, "shared"))) == same_rows(
         rows_of(options_in(tmp_path, "whole"))
     )
 
 
 def test_two_processes_on_one_file_leave_each_row_once(toy_file, tmp_path):
-    code = SCRIPT.format(
-        tests=str(Path(__file__).parent), folder=str(tmp_path), graph=str(toy_file)
-    )
-    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    processes = started(tmp_path, toy_file, processes=2, last=1_000)
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    lines = [json.loads(line) for line in (tmp_path / "killed").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "shared").read_text().splitlines()]
     keys = [line["key"] for line in lines if line["type"] == "run"]
-    assert len(keys) == len(set(keys)) == 2 * 11 * 4
+    assert len(keys) == len(set(keys)) == toy_recipe(toy_file, **SETTINGS).num_runs
     assert sum(line["type"] == "recipe" for line in lines) == 1
 
 

@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 import wis.experiments.table5_1 as table5_1
-from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError
-from wis.experiments.row_file import append_row, read_rows
-from wis.experiments.table5_1 import LEARNING_RATES, Table51, format_table, run_table
+from wis.errors import DivergedError, GraphFileError, OptionError, ResultsError, UnknownNameError
+from wis.experiments.results import ResultsFile, read_results
+from wis.experiments.table5_1 import LEARNING_RATES, Table51, run_table
+from wis.experiments.table5_1_text import format_table
 
 RECIPES = Path(__file__).parents[2] / "benchmarks" / "recipes"
 TINY = Table51(
     images="digits", models=("gcn", "gin"), seeds=(0, 1), num_train=40, num_test=20, max_epochs=2
 )
+
+
+def rows_in(path):
+    return read_results([path])[0]
 
 
 def test_the_recipe_of_the_thesis_is_what_the_defaults_are():
@@ -37,19 +42,23 @@ def test_the_defaults_are_those_of_appendix_d_6_2_1():
 
 
 def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
-    recipe = replace(Table51.from_recipe(RECIPES / "smoke_table5_1.toml"), max_epochs=1)
+    recipe = Table51.from_recipe(RECIPES / "smoke_table5_1.toml")
+    recipe = replace(recipe, max_epochs=1, num_train=20, num_test=10)
     rows = list(run_table(recipe, results=tmp_path / "rows.jsonl"))
     assert len(rows) == len({row["key"] for row in rows}) == 12
     assert {row["walk_index"] for row in rows if row["partition"] == "low"} == {548}
     assert {row["walk_index"] for row in rows if row["partition"] == "high"} == {8258}
-    assert read_rows(tmp_path / "rows.jsonl") == json.loads(json.dumps(rows))
+    assert rows_in(tmp_path / "rows.jsonl") == json.loads(json.dumps(rows))
+    for row in rows:
+        for name in ("recipe_hash", "versions", "config", "device", "threads", "finished_at"):
+            assert row[name], name
 
 
 def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
     rows = list(run_table(TINY, results=path))
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:5]) + lines[5][:40])  # killed while writing the sixth
+    path.write_bytes(b"".join(lines[:6]) + lines[6][:40])  # killed while writing the sixth row
     trained = []
     train = table5_1.train_shared
     monkeypatch.setattr(
@@ -71,8 +80,51 @@ def test_rows_are_on_the_disk_as_soon_as_they_are_yielded(tmp_path):
     running = run_table(TINY, results=path)
     for number in (1, 2):
         row = next(running)
-        assert len(read_rows(path)) == number
-        assert read_rows(path)[-1]["key"] == row["key"]
+        assert len(rows_in(path)) == number
+        assert rows_in(path)[-1]["key"] == row["key"]
+
+
+def test_two_that_run_at_the_same_time_share_the_work(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    one, other = run_table(TINY, results=path), run_table(TINY, results=path)
+    rows = [next(running) for _ in range(4) for running in (one, other)]
+    assert [row["key"] for row in rows[::2]] == [row["key"] for row in rows[1::2]]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["recipe", *["run"] * 4]
+
+
+def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    small = replace(TINY, seeds=(0,))
+    train = table5_1.train_shared
+
+    def bad(structure, training, test, config, **kwargs):
+        if config.model == "gin":
+            raise DivergedError("the loss is not finite")
+        return train(structure, training, test, config, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table5_1, "train_shared", bad)
+        rows = list(run_table(small, results=path))
+    assert [row["status"] for row in rows] == ["done", "failed", "done", "failed"]
+    assert {row["error"] for row in rows} == {None, "DivergedError: the loss is not finite"}
+    assert format_table(rows).splitlines()[-1].split() == ["failed", "2"]
+    assert list(run_table(small, results=path)) == rows_in(path)
+    again = list(run_table(small, results=path, retry_failed=True))
+    assert {row["status"] for row in again} == {"done"}
+
+
+def test_a_device_that_is_not_there_stops_before_anything_runs(tmp_path):
+    with pytest.raises(OptionError, match="cuda:7"):
+        next(run_table(replace(TINY, device="cuda:7"), results=tmp_path / "rows.jsonl"))
+    assert not (tmp_path / "rows.jsonl").exists()
+
+
+def test_a_file_of_sweeps_is_no_place_for_its_rows(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ResultsFile(path).append([{"type": "run", "key": "1", "status": "done"}])
+    with pytest.raises(ResultsError, match=r"of the kind 'accuracy' .* give another file"):
+        next(run_table(TINY, results=path))
 
 
 def test_another_configuration_is_another_row(tmp_path):
@@ -80,12 +132,13 @@ def test_another_configuration_is_another_row(tmp_path):
     small = replace(TINY, models=("gcn",), seeds=(0,))
     for table in (small, replace(small, max_epochs=3), replace(small, data_seed=1)):
         list(run_table(table, results=path))
-    assert len(read_rows(path)) == 6
+    assert len(rows_in(path)) == 6
 
 
 def row(model, partition, seed, train, test, **changes):
     return {
-        "kind": "table5_1", "model": model, "partition": partition, "seed": seed,
+        "kind": "table5_1", "status": "done", "recipe": "mine", "recipe_hash": "0123456789",
+        "model": model, "partition": partition, "seed": seed,
         "images": "digits", "num_train": 4, "num_test": 2, "data_seed": 0, "walk_index": 7,
         "train_accuracy": train, "test_accuracy": test, "best_train_accuracy": 1.0,
         "test_accuracy_at_best": 0.25, "num_epochs": 10 + seed,
@@ -115,9 +168,11 @@ def test_the_table_gives_means_and_deviations_beside_the_thesis():
 
 def test_rows_that_do_not_belong_together_make_no_table():
     one = row("gcn", "low", 0, 0.7, 0.5)
-    with pytest.raises(OptionError, match="different experiments"):
-        format_table([one, {**one, "num_train": 5}])
-    with pytest.raises(OptionError, match="no rows"):
+    with pytest.raises(OptionError, match=r"by --recipe, .*: mine \(01234567\)"):
+        format_table([one, {**one, "seed": 1, "num_train": 5}])
+    with pytest.raises(OptionError, match="different experiments"):  # one seed twice
+        format_table([one, {**one, "config": {**one["config"], "max_epochs": 5}}])
+    with pytest.raises(OptionError, match="no finished rows"):
         format_table([])
     with pytest.raises(OptionError, match="kind 'sweep'"):
         format_table([{**one, "kind": "sweep"}])
@@ -133,7 +188,10 @@ def test_rows_that_do_not_belong_together_make_no_table():
         ({"models": "gcn"}, "models is 'gcn'"),
         ({"max_epochs": 0}, "max_epochs is 0"),
         ({"max_epochs": {"gcn": 5}}, "a number for each of"),
-        ({"data_seed": -2}, "data_seed is -2"),
+        ({"data_seed": -2}, "data_seed: -2; expected integers of at least 0"),
+        ({"num_train": True}, "num_train: True"),
+        ({"seeds": ([0],)}, "seed is"),
+        ({"images": 3}, "images is 3"),
         ({"width": 18}, "divisor of the width"),
     ],
 )
@@ -142,9 +200,10 @@ def test_impossible_values_are_refused_before_anything_runs(changes, message):
         Table51(**changes)
 
 
-def test_a_model_without_a_shared_form_is_refused():
+@pytest.mark.parametrize("model", ["resgcn", ["gcn"]])
+def test_a_model_without_a_shared_form_is_refused(model):
     with pytest.raises(UnknownNameError, match="gat, gcn, gin"):
-        Table51(models=("resgcn",))
+        Table51(models=(model,))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +212,7 @@ def test_a_model_without_a_shared_form_is_refused():
         ('kind = "sweep"', "expected 'table5_1'"),
         ('kind = "table5_1"\nepochs = 3', "unknown entry 'epochs'; known: images"),
         ("kind = ", "is not TOML"),
-        ('kind = "table5_1"\nnum_train = 0', "num_train is 0"),
+        ('kind = "table5_1"\nnum_train = 0', "num_train: 0"),
     ],
 )
 def test_a_bad_recipe_is_one_line_with_its_path(tmp_path, text, message):
@@ -167,12 +226,3 @@ def test_a_bad_recipe_is_one_line_with_its_path(tmp_path, text, message):
 def test_a_missing_recipe_is_one_line(tmp_path):
     with pytest.raises(GraphFileError, match=r"none\.toml"):
         Table51.from_recipe(tmp_path / "none.toml")
-
-
-def test_a_file_of_something_else_is_refused(tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_text("hello\n")
-    with pytest.raises(GraphFormatError, match="line 1"):
-        read_rows(path)
-    with pytest.raises(GraphFileError, match="cannot be written"):
-        append_row(tmp_path, {})

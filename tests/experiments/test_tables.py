@@ -193,17 +193,19 @@ def test_exported_rows_have_a_column_for_each_field(ending, tmp_path):
         export_rows(two_methods(), tmp_path / "rows.xls")
 
 
-def report_in(folder, rows=None):
+@pytest.fixture(scope="module")
+def made_report(tmp_path_factory):
+    """The page of twelve runs and one that failed, and the file of results that it is made of."""
+    folder = tmp_path_factory.mktemp("report")
     results = ResultsFile(folder / "made.jsonl")
     results.append_recipe("0123456789abcdef", "made", {"kind": "accuracy", "title": "<b>&"})
-    for row in two_methods() if rows is None else rows:
+    for row in [*two_methods(), made_row("random", 50.0, 2, None)]:
         results.append([row])
-    return write_report(*read_results([results.path]), folder / "report.html")
+    return write_report(*read_results([results.path]), folder / "report.html"), results.path
 
 
-def test_the_report_needs_nothing_but_itself(tmp_path):
-    failing = made_row("random", 50.0, 2, None)
-    text = report_in(tmp_path, [*two_methods(), failing]).read_text()
+def test_the_report_needs_nothing_but_itself(made_report):
+    text = made_report[0].read_text()
     assert not re.search(r"""(src|href)=["'](?!data:)""", text)
     assert "<script" not in text
     assert "url(" not in text.replace("url(#", "")
@@ -213,13 +215,13 @@ def test_the_report_needs_nothing_but_itself(tmp_path):
     assert "title = &quot;&lt;b&gt;&amp;&quot;" in text
 
 
-def test_a_report_is_html_and_replaces_nothing_unasked(tmp_path):
-    report_in(tmp_path)
-    rows, recipes = read_results([tmp_path / "made.jsonl"])
+def test_a_report_is_html_and_replaces_nothing_unasked(made_report):
+    page, results = made_report
+    rows, recipes = read_results([results])
     with pytest.raises(OutputExistsError):
-        write_report(rows, recipes, tmp_path / "report.html")
+        write_report(rows, recipes, page)
     with pytest.raises(OptionError, match=r"ends in .html"):
-        write_report(rows, recipes, tmp_path / "report.pdf")
+        write_report(rows, recipes, page.with_suffix(".pdf"))
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -227,8 +229,8 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.mark.skipif(BROWSER is None, reason=f"none of the browsers {', '.join(BROWSERS)} is here")
-def test_the_report_opens_in_a_browser_with_its_figures_and_tables(tmp_path):
-    page = report_in(tmp_path)
+def test_the_report_opens_in_a_browser_with_its_figures_and_tables(made_report, tmp_path):
+    page, _ = made_report
     probe = tmp_path / "probe.html"
     script = """<script>
     addEventListener("load", () => {

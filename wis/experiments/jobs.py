@@ -126,7 +126,7 @@ Job = OrderJob | TrainJob
 
 def do_job(job: Job) -> list[Any]:
     """Outcomes of a job, one for each of its keys."""
-    with _threads(job.threads):
+    with torch_threads(job.threads):
         if isinstance(job, OrderJob):
             return [_order(job)]
         return _train(job)
@@ -140,7 +140,7 @@ def failed(job: Job, error: str) -> list[Any]:
 
 
 @contextlib.contextmanager
-def _threads(number: int) -> Iterator[None]:
+def torch_threads(number: int) -> Iterator[None]:
     """Results are the same bit for bit only with the same number of threads."""
     import torch
 
@@ -164,7 +164,7 @@ def _order(job: OrderJob) -> OrderOutcome:
         _check_digest(job.source, job.digest)
         known = compute_order(job.source, job.spec, job.given, job.device)
     except Exception as error:
-        return OrderOutcome(job.spec.key, None, _told(error))
+        return OrderOutcome(job.spec.key, None, told(error))
     return OrderOutcome(job.spec.key, known, None)
 
 
@@ -175,7 +175,7 @@ def _train(job: TrainJob) -> list[Outcome]:
         return _train_as_one(job)
     except Exception as error:
         if len(job.runs) == 1:
-            return failed(job, _told(error))
+            return failed(job, told(error))
     return [outcome for run in job.runs for outcome in _train(replace(job, runs=(run,)))]
 
 
@@ -220,7 +220,7 @@ def _cut(data: Data, run: Run) -> Data:
     return run.order.apply(data, remove=run.num_removed)
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """One line for what wis raises on purpose, and for a bug the place where it was raised."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, WisError):

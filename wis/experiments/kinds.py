@@ -26,12 +26,15 @@ class Kind:
         check: ``module:function`` of ``check(name, settings)``, which raises `WisError` for a bad
             recipe and returns the number of its runs.
         run: ``module:function`` of ``run(name, settings, options)`` with `options` of the command
-            line (see `wis.experiments.sweep.RunOptions`), which returns how many runs failed.
+            line (see `wis.experiments.sweep.RunOptions`), which returns how it ended.
+        preview: ``module:function`` of the same arguments, which checks everything that can be
+            before the work and returns what there is to do, by name.
     """
 
     summary: str
     check: str
     run: str
+    preview: str
 
     def num_runs(self, name: str, settings: Mapping[str, Any]) -> int:
         """Number of runs of a recipe, which is checked."""
@@ -43,11 +46,13 @@ KINDS = {
         "accuracy after a part of the edges is removed",
         "wis.experiments.sweep:num_runs_of",
         "wis.experiments.sweep:run_settings",
+        "wis.experiments.sweep:preview_settings",
     ),
     "table5_1": Kind(
         "how well networks fit tasks of a low and a high walk index",
         "wis.experiments.table5_1_recipe:num_runs",
         "wis.experiments.table5_1_recipe:run",
+        "wis.experiments.table5_1_recipe:preview",
     ),
 }
 
@@ -57,9 +62,9 @@ def _function(address: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def runner_of(kind: Kind) -> Any:
-    """The function that runs recipes of a kind."""
-    return _function(kind.run)
+def runner_of(kind: Kind, *, dry: bool = False) -> Any:
+    """The function that runs recipes of a kind, or with `dry` says what there would be to do."""
+    return _function(kind.preview if dry else kind.run)
 
 
 def kind_of(settings: Mapping[str, Any]) -> Kind:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.errors import OptionError
 from wis.experiments.plots import accuracy_figure, cost_figure, svg_of
-from wis.experiments.results import DONE, FAILED, Row
+from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
 from wis.experiments.summary import Panel, panels_of
 from wis.experiments.table import BASELINE, Grid, grids
 from wis.io.atomic import atomic_write, check_writable
@@ -77,15 +77,10 @@ def write_report(
     check_can_plot("report.svg")
     check_writable(path, force=force)
     panels = panels_of(rows, recipe=recipe)
-    chosen = [r for r in rows if recipe is None or _is_of(r, recipe)]
-    text = page(chosen, recipes, panels, baseline)
+    text = page(rows_of_recipe(rows, recipe), recipes, panels, baseline)
     with atomic_write(path, force=force) as file:
         file.write(text.encode("utf-8"))
     return path
-
-
-def _is_of(row: Row, recipe: str) -> bool:
-    return bool(row["recipe"] == recipe or row["recipe_hash"].startswith(recipe))
 
 
 def page(

@@ -1,10 +1,12 @@
 """The file of results: JSON lines, appended to under a lock, each row at most once.
 
-A line is an object with a ``type``: ``run`` for a row, ``recipe`` for the recipe of rows (once for
-each hash). Rows of runs that were trained as one are written by one call and synced before they
-count. A process that is killed while it writes leaves a torn end: the next one to append cuts it
-off, together with the rows that were to be written by the same call, which are then run again as
-one. So what a resumed sweep ends with does not depend on when it was killed.
+A line is an object with a ``type``, which comes first: ``run`` for a row, ``recipe`` for the recipe
+of rows (once for each hash). Rows of runs that were trained as one are written by one call and
+synced before they count. A process that is killed while it writes leaves a torn end: the next one
+to append cuts it off, together with the rows that were to be written by the same call, which are
+then run again as one. So what a resumed sweep ends with does not depend on when it was killed. An
+end that no whole line precedes, and that does not begin as ours do, is somebody else's file, which
+is left alone.
 
 Several processes may append to one file: each reads, under the lock ``FILE.lock``, what the others
 have written since, and leaves out rows that are there already.
@@ -18,11 +20,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wis.errors import GraphFileError, ResultsError
+from wis.errors import GraphFileError, ResultsError, UnknownNameError
 from wis.io.atomic import check_writable
 
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
+ACCURACY, TABLE5_1 = "accuracy", "table5_1"
+"""Kinds of rows; one that does not say its `kind` is of the first."""
+START = b'{"type": "'
 
 
 class ResultsFile:
@@ -81,6 +86,19 @@ class ResultsFile:
         elif row["type"] == "run":
             self.rows[row["key"]] = row
 
+    def check_kind(self, kind: str) -> None:
+        """Make sure that the rows read so far are of one kind, so that no file mixes two.
+
+        Raises:
+            ResultsError: One is of another.
+        """
+        others = {kind_of_row(row) for row in self.rows.values()} - {kind}
+        if others:
+            raise ResultsError(
+                f"{self.path}: has rows of the kind {min(others)!r} and this experiment is of the "
+                f"kind {kind!r}; give another file (--results)"
+            )
+
     def append(self, rows: Sequence[Row]) -> list[Row]:
         """Add rows that were made together; those that are there already are left out.
 
@@ -111,6 +129,7 @@ class ResultsFile:
         try:
             with FileLock(f"{self.path}.lock"), self.path.open("a+b") as file:
                 self._read(file)
+                self._check_is_ours(file)
                 file.truncate(self._read_to)  # nobody else is writing: what is left is torn
                 chosen = choose()
                 if chosen:
@@ -121,8 +140,17 @@ class ResultsFile:
             raise GraphFileError(f"{self.path}: cannot be written: {error.strerror}") from None
         return chosen
 
+    def _check_is_ours(self, file: BinaryIO) -> None:
+        """What is about to be cut off follows a row of ours, or begins like one."""
+        file.seek(self._read_to)
+        begin = file.read(len(START))
+        if self._read_to == 0 and not START.startswith(begin):
+            raise ResultsError(
+                f"{self.path}: is no file of results; it is left as it is. Give another file"
+            )
+
     def _append(self, file: BinaryIO, rows: Sequence[Row]) -> None:
-        text = b"".join(json.dumps(row, sort_keys=True).encode() + b"\n" for row in rows)
+        text = b"".join(_as_line(row) for row in rows)
         file.seek(0, os.SEEK_END)
         file.write(text)
         file.flush()
@@ -135,16 +163,45 @@ def _as_one(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "written": [index, len(rows)]} for index, row in enumerate(rows)]
 
 
+def _as_line(row: Row) -> bytes:
+    """The fields of a row, by name, but the type before all others."""
+    ordered = {"type": row["type"], **dict(sorted(row.items()))}
+    return json.dumps(ordered).encode() + b"\n"
+
+
+def kind_of_row(row: Row) -> str:
+    """Kind of experiment that a row is of."""
+    return str(row.get("kind", ACCURACY))
+
+
+def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
+    """Rows of one recipe.
+
+    Args:
+        rows: Rows of results.
+        recipe: Its name, or how its hash begins; None takes all rows.
+
+    Raises:
+        UnknownNameError: No row is of that recipe.
+    """
+    given = list(rows)
+    if recipe is None:
+        return given
+    chosen = [r for r in given if r["recipe"] == recipe or r["recipe_hash"].startswith(recipe)]
+    if not recipe or not chosen:
+        known = {row["recipe"] for row in given}
+        raise UnknownNameError.among("recipe of these results", recipe, known)
+    return chosen
+
+
 def _parse(line: bytes, where: str) -> Row:
     try:
         row = json.loads(line)
-        if row["type"] == "run":
-            row["key"], row["status"]
-            index, number = row.get("written", (0, 1))
-            _ = 0 <= index < number
-        elif row["type"] == "recipe":
-            row["recipe_hash"]
-    except (ValueError, TypeError, KeyError):
+        needed = {"run": ("key", "status"), "recipe": ("recipe_hash",)}.get(row["type"], ())
+        index, number = row.get("written", (0, 1))
+        if not (all(name in row for name in needed) and 0 <= index < number):
+            raise ValueError
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ResultsError(
             f"{where}: not a row of results; expected what `wis bench run` writes. Take the line "
             "out, or give another file"

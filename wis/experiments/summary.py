@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wis.errors import ResultsError, UnknownNameError
+from wis.errors import ResultsError
 from wis.experiments.recipe import content_hash
-from wis.experiments.results import DONE, Row
+from wis.experiments.results import ACCURACY, DONE, Row, kind_of_row, rows_of_recipe
 
 CONFIDENCE = 0.95
 Values = dict[int, float]
@@ -144,14 +144,15 @@ def panels_of(rows: Iterable[Row], *, recipe: str | None = None) -> list[Panel]:
 
     Raises:
         UnknownNameError: No row is of that recipe.
-        ResultsError: No row is finished, or two rows have the same place.
+        ResultsError: No row is finished, two rows have the same place, or the rows are of Table
+            5.1, where nothing is removed.
     """
-    rows = list(rows)
-    if recipe is not None:
-        known = {row["recipe"] for row in rows}
-        rows = [r for r in rows if r["recipe"] == recipe or r["recipe_hash"].startswith(recipe)]
-        if not rows:
-            raise UnknownNameError.among("recipe of these results", recipe, known)
+    rows = rows_of_recipe(rows, recipe)
+    if any(kind_of_row(row) != ACCURACY for row in rows):
+        raise ResultsError(
+            "there are rows of Table 5.1, in which no edges are removed: `wis bench table FILE` "
+            "prints them as text, `wis bench export` gives them as csv or parquet"
+        )
     groups: dict[str, list[Row]] = defaultdict(list)
     failures: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:

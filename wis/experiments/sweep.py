@@ -19,7 +19,7 @@ from wis.experiments.jobs import Job, OrderJob, OrderOutcome, Outcome, Run, Trai
 from wis.experiments.orders import KnownOrder, OrderCache, network_options
 from wis.experiments.plan import PlannedRow, group_runs, orders_needed, plan_rows
 from wis.experiments.recipe import Recipe
-from wis.experiments.results import DONE, FAILED, ResultsFile, Row
+from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
 from wis.experiments.source import Source
 from wis.methods import get_method
 
@@ -34,6 +34,7 @@ class Status:
         failed: How many of those that are there failed.
         new: Rows that this sweep added.
         doing: What is going on.
+        table: What there is to print at the end, if anything.
     """
 
     done: int
@@ -41,6 +42,7 @@ class Status:
     failed: int
     new: int
     doing: str
+    table: str | None = None
 
 
 def unwatched(status: Status) -> None:
@@ -106,6 +108,7 @@ class _Sweep:
 
     def run(self) -> Status:
         self.store.refresh()
+        self.store.check_kind(ACCURACY)
         self.store.append_recipe(self.recipe.hash, self.recipe.name, self.recipe.as_dict())
         pending = [row for row in self.planned if self._is_missing(row)]
         self.by_run: dict[str, list[PlannedRow]] = defaultdict(list)
@@ -272,11 +275,18 @@ def num_runs_of(name: str, settings: Mapping[str, Any]) -> int:
 
 def run_settings(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
     """Run a recipe file of this kind; see `run_sweep`."""
+    return run_sweep(_changed(name, settings, options), options)
+
+
+def preview_settings(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
+    """What `run_settings` would do; see `preview`."""
+    return preview(_changed(name, settings, options), options)
+
+
+def _changed(name: str, settings: Mapping[str, Any], options: RunOptions) -> Recipe:
     from wis.experiments.overrides import apply_overrides
 
-    return run_sweep(
-        apply_overrides(Recipe.from_settings(name, settings), **options.overrides), options
-    )
+    return apply_overrides(Recipe.from_settings(name, settings), **options.overrides)
 
 
 def preview(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
@@ -288,6 +298,7 @@ def preview(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     options.backend.check()
     sweep = _Sweep(recipe, options)
     sweep.store.refresh()
+    sweep.store.check_kind(ACCURACY)
     pending = [row for row in sweep.planned if sweep._is_missing(row)]
     orders = orders_needed(pending)
     cached = sum(sweep.cache.get(row.order) is not None for row in orders.values())

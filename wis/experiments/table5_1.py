@@ -1,11 +1,11 @@
 """Table 5.1: networks fit a task better if the partition that it is about has a high walk index.
 
-    for row in run_table(Table51(), results="table5_1.jsonl"):
-        print(row["model"], row["partition"], row["seed"], row["train_accuracy"])
-    print(format_table(read_rows("table5_1.jsonl")))
+    rows = list(run_table(Table51(), results="table5_1.jsonl"))
+    print(format_table(rows))  # of wis.experiments.table5_1_text
 
-One row for each model, essential partition and seed, appended to the results file as soon as it is
-there; rows that the file holds already, made from the same configuration, are not computed again.
+One row for each model, essential partition and seed, appended to the results file (see
+`wis.experiments.results`) as soon as it is there; rows that the file holds already, made from the
+same configuration, are not computed again. A run that fails becomes a row that says why.
 The pairs of images are drawn once, from a seed of their own, and are the same for all runs, as in
 the program published with the paper: the five runs of the thesis differ in their initialisation.
 
@@ -16,17 +16,20 @@ Source: Section 5.4.3, Table 5.1, Appendix D.6.2.1.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import time
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from statistics import mean, stdev
 from types import MappingProxyType
 from typing import Any
 
+import torch
+
 from wis.errors import GraphFileError, OptionError, UnknownNameError
+from wis.experiments.amounts import check_integers
+from wis.experiments.jobs import told
+from wis.experiments.measure import PeakMemory, environment
 from wis.experiments.patch_graphs import (
     NUM_SEGMENTS,
     NUM_TEST,
@@ -38,27 +41,16 @@ from wis.experiments.patch_graphs import (
     essential_walk_index,
     two_cliques,
 )
-from wis.experiments.row_file import append_row, read_rows
+from wis.experiments.recipe import content_hash
+from wis.experiments.results import DONE, FAILED, TABLE5_1, ResultsFile, Row
 from wis.training.config import TrainConfig
-from wis.training.record import record_versions
+from wis.training.problem import checked_device
 from wis.training.shared_run import GraphSet, build_module, train_shared
 from wis.training.shared_structure import SHARED, SharedStructure
 
-KIND = "table5_1"
+KIND = TABLE5_1
 LEARNING_RATES: Mapping[str, float] = MappingProxyType({"gcn": 5e-3, "gat": 5e-3, "gin": 1e-2})
 """Appendix D.6.2.1, Optimization."""
-
-THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
-    {
-        ("gcn", "low"): ("70.4 ± 1.7", "52.7 ± 1.9"),
-        ("gcn", "high"): ("81.4 ± 2.0", "66.2 ± 1.1"),
-        ("gat", "low"): ("82.8 ± 2.6", "69.6 ± 0.6"),
-        ("gat", "high"): ("88.5 ± 1.1", "72.1 ± 1.2"),
-        ("gin", "low"): ("83.2 ± 0.8", "53.7 ± 1.8"),
-        ("gin", "high"): ("94.2 ± 0.8", "64.8 ± 1.4"),
-    }
-)
-"""Table 5.1: (model, partition) → train and test accuracy in percent, as printed."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +92,20 @@ class Table51:
             value = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Sequence) or not value:
                 raise OptionError(f"{name} is {value!r}; expected a list of at least one entry")
-            if len(set(value)) != len(value):
+            if any(value.count(entry) > 1 for entry in value):
                 raise OptionError(f"{name} is {list(value)!r}, where one entry stands twice")
             object.__setattr__(self, name, tuple(value))
         for model in self.models:
-            if model not in SHARED:
+            if not isinstance(model, str) or model not in SHARED:
                 raise UnknownNameError.among("model of Table 5.1", str(model), SHARED)
         for partition in self.partitions:
             if partition not in PARTITIONS:
                 raise OptionError(f"partitions holds {partition!r}; expected 'low' or 'high'")
-        if not isinstance(self.data_seed, int) or self.data_seed < 0:
-            raise OptionError(f"data_seed is {self.data_seed!r}; expected an integer from 0 on")
+        if not isinstance(self.images, str):
+            raise OptionError(f"images is {self.images!r}; expected the name of a set of images")
         self._check_max_epochs()
-        for name in ("num_train", "num_test"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise OptionError(f"{name} is {value!r}; expected an integer of at least 1")
+        for name, low in (("data_seed", 0), ("num_train", 1), ("num_test", 1)):
+            check_integers(name, [getattr(self, name)], low)
         for model in self.models:
             for seed in self.seeds:
                 config = self.train_config(model, seed)
@@ -151,6 +141,37 @@ class Table51:
             seed=seed,
             device=self.device,
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in a recipe, with everything spelled out."""
+        content = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        del content["device"]
+        if isinstance(self.max_epochs, Mapping):
+            content["max_epochs"] = dict(self.max_epochs)
+        lists = {name: list(content[name]) for name in ("models", "partitions", "seeds")}
+        return {"kind": KIND, **content, **lists}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of all that decides the rows but of the seeds, of which there may be more."""
+        return content_hash({k: v for k, v in self.as_dict().items() if k != "seeds"})
+
+    def missing(self, store: ResultsFile, *, retry_failed: bool = False) -> list[str]:
+        """Keys of the rows that `run_table` would compute.
+
+        Args:
+            store: The results, read.
+            retry_failed: Whether it is to run again what failed.
+        """
+        keys = [_describe(self, *run)["key"] for run in self.runs()]
+        return [key for key in keys if _known(store, key, retry_failed) is None]
+
+    def runs(self) -> Iterator[tuple[Partition, TrainConfig]]:
+        """All runs, in the order seed, partition, model."""
+        for seed in self.seeds:
+            for partition in self.partitions:
+                for model in self.models:
+                    yield partition, self.train_config(model, seed)
 
     @classmethod
     def from_recipe(cls, path: str | Path) -> Table51:
@@ -196,44 +217,86 @@ def run_table(
     *,
     results: str | Path | None = None,
     root: str | Path | None = None,
+    name: str = KIND,
+    retry_failed: bool = False,
     progress: bool | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Train what is missing and yield all rows, in the order seed, partition, model.
 
     Args:
         table: What to run.
-        results: File of rows (JSON lines): finished ones are taken from it, new ones appended at
-            once. Without it nothing is kept.
+        results: File of results: finished rows are taken from it, new ones appended at once.
+            Without it nothing is kept.
         root: The data root.
+        name: What the recipe is called.
+        retry_failed: Run again what failed.
         progress: As for `wis.training.shared_run.train_shared`.
 
     Yields:
-        For each run a dictionary: the configuration, ``walk_index`` of the essential partition, and
-        the attributes of `wis.training.shared_run.SharedRecord`.
+        For each run a dictionary: its `status`, ``done`` or ``failed``, and `error`; the
+        configuration; ``walk_index`` of the essential partition; the machine and program; and, if
+        it is done, the attributes of `wis.training.shared_run.SharedRecord`.
 
     Raises:
-        WisError: As for `draw_pairs` and `train_shared`; or the file cannot be read or written.
+        ResultsError: The file is damaged, or has rows of another kind of experiment.
+        OptionError: The device does not exist.
+        WisError: As for `draw_pairs`; or the file cannot be read or written.
 
     References:
         Table 5.1; Appendix D.6.2.1.
     """
-    finished = {} if results is None else {row.get("key"): row for row in read_rows(results)}
+    checked_device(TrainConfig(device=table.device))
+    store = None if results is None else ResultsFile(results)
+    if store is not None:
+        store.refresh()
+        store.check_kind(KIND)
+        store.append_recipe(table.hash, name, table.as_dict())
     structure = SharedStructure.of(two_cliques(), 2 * NUM_SEGMENTS)
     pairs: tuple[ImagePairs, ImagePairs] | None = None
-    for seed in table.seeds:
-        for partition in table.partitions:
-            for model in table.models:
-                config = table.train_config(model, seed)
-                described = _describe(table, partition, config)
-                row = finished.get(described["key"])
-                if row is None:
-                    pairs = pairs or _pairs(table, root)
-                    train, test = (GraphSet(part.features(partition), part.same) for part in pairs)
-                    record = train_shared(structure, train, test, config, progress=progress)
-                    row = {**described, **asdict(record), "versions": record_versions()}
-                    if results is not None:
-                        append_row(results, row)
-                yield row
+    for partition, config in table.runs():
+        described = _describe(table, partition, config)
+        row = _known(store, described["key"], retry_failed)
+        if row is None:
+            pairs = pairs or _pairs(table, root)
+            row = {
+                **described,
+                "recipe": name,
+                "recipe_hash": table.hash,
+                "device": config.device,
+                **_trained(structure, pairs, partition, config, progress),
+                "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                **environment(),
+            }
+            if store is not None:
+                store.append([row])
+                row = store.rows[row["key"]]  # that of another process, if it was first
+        yield row
+
+
+def _known(store: ResultsFile | None, key: str, retry_failed: bool) -> Row | None:
+    if store is None:
+        return None
+    store.refresh()  # others may be at work on the same file
+    row = store.rows.get(key)
+    return None if row is not None and row["status"] == FAILED and retry_failed else row
+
+
+def _trained(
+    structure: SharedStructure,
+    pairs: tuple[ImagePairs, ImagePairs],
+    partition: Partition,
+    config: TrainConfig,
+    progress: bool | None,
+) -> dict[str, Any]:
+    """What a run found, or why it failed."""
+    train, test = (GraphSet(part.features(partition), part.same) for part in pairs)
+    try:
+        with PeakMemory(config.device) as memory:
+            record = train_shared(structure, train, test, config, progress=progress)
+    except Exception as error:
+        return {"status": FAILED, "error": told(error)}
+    facts = {"peak_memory_bytes": memory.bytes, "threads": torch.get_num_threads()}
+    return {"status": DONE, "error": None, **asdict(record), **facts}
 
 
 def _pairs(table: Table51, root: str | Path | None) -> tuple[ImagePairs, ImagePairs]:
@@ -261,93 +324,5 @@ def _describe(table: Table51, partition: Partition, config: TrainConfig) -> dict
         "data_seed": table.data_seed,
         "config": run,
     }
-    key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
     index = essential_walk_index(partition, depth=table.depth)
-    return {"key": key, **said, "walk_index": index}
-
-
-def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> str:
-    """The rows as Table 5.1, each figure above that of the thesis.
-
-    Args:
-        rows: What `run_table` yields; all of one configuration but for model, partition and seed.
-        best: Give the accuracies at the epoch of the highest training accuracy, not at the end.
-
-    Returns:
-        Text of several lines. Means and standard deviations (of a sample, n - 1) over the seeds, in
-        percent; a single seed has no deviation.
-
-    Raises:
-        OptionError: There are no rows, or they are of different experiments.
-    """
-    given = list(rows)
-    _check_alike(given)
-    found = [part for part in PARTITIONS if any(row["partition"] == part for row in given)]
-    models = list(dict.fromkeys(row["model"] for row in given))
-    header = ["", "", *(f"{part} walk index" for part in found)]
-    lines = [header, ["", "", *(_index_line(given, part) for part in found)]]
-    names = ("best_train_accuracy", "test_accuracy_at_best")
-    for model in models:
-        for position, label in enumerate(("train", "test")):
-            name = names[position] if best else f"{label}_accuracy"
-            ours = [_mean_std(_values(given, model, part, name)) for part in found]
-            lines.append([model.upper() if not position else "", f"{label} acc. (%)", *ours])
-            thesis = [THESIS[model, part][position] for part in found]
-            lines.append(["", "  thesis", *thesis])
-    lines.append(["", "epochs", *(_epochs(given, part) for part in found)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-    return "\n".join(text)
-
-
-def _check_alike(rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        raise OptionError("there are no rows of Table 5.1; run it first")
-    varying = ("model", "learning_rate", "model_options", "max_epochs", "seed")
-    kinds = set()
-    for row in rows:
-        if row.get("kind") != KIND:
-            raise OptionError(f"a row is of kind {row.get('kind')!r}; expected {KIND!r}")
-        config = {name: value for name, value in row["config"].items() if name not in varying}
-        said = [row[name] for name in ("images", "num_train", "num_test", "data_seed")]
-        kinds.add(json.dumps([said, config], sort_keys=True))
-    if len(kinds) > 1:
-        raise OptionError("the rows are of different experiments; select those of one")
-
-
-def _index_line(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
-    (index,) = {row["walk_index"] for row in rows if row["partition"] == partition}
-    (depth,) = {row["config"]["depth"] for row in rows}
-    return f"WI_{depth - 1} = {index:,}"
-
-
-def _values(
-    rows: Sequence[Mapping[str, Any]], model: str, partition: str, name: str
-) -> list[float]:
-    chosen = (row for row in rows if (row["model"], row["partition"]) == (model, partition))
-    return [100 * row[name] for row in chosen]
-
-
-def _mean_std(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    deviation = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{mean(values):.1f}{deviation}"
-
-
-def _epochs(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
-    """Epochs that were run: for each model, the range over its seeds."""
-    parts = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        numbers = [
-            row["num_epochs"]
-            for row in rows
-            if (row["model"], row["partition"]) == (model, partition)
-        ]
-        if numbers:
-            low, high = min(numbers), max(numbers)
-            parts.append(f"{model} {low}" if low == high else f"{model} {low}-{high}")
-    return ", ".join(parts)
+    return {"type": "run", "key": content_hash(said), **said, "walk_index": index}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from wis.errors import OptionError, RecipeError, ResultsError, WisError
+from wis.errors import OptionError, RecipeError
 from wis.experiments.amounts import parse_seeds
-from wis.experiments.row_file import read_rows
+from wis.experiments.jobs import torch_threads
+from wis.experiments.results import FAILED, ResultsFile
 from wis.experiments.sweep import RunOptions, Status
-from wis.experiments.table5_1 import KIND, Table51, format_table, run_table
+from wis.experiments.table5_1 import KIND, Table51, run_table
+from wis.experiments.table5_1_text import format_table
 
 _PARSED: Mapping[str, Callable[[Any], Any]] = {
     "seeds": parse_seeds,
@@ -37,35 +38,54 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
     Args:
         name: Name of the recipe.
         settings: Its content.
-        options: Results, data root, device (one) and overrides: `seeds`, `models`, `max_epochs` and
-            `patience`.
+        options: Results, data root, device (one), threads, whether to run again what failed, and
+            overrides: `seeds`, `models`, `max_epochs` and `patience`.
 
     Returns:
-        How it ended.
+        How it ended, with the table of its rows.
 
     Raises:
         OptionError: An option is nothing for this kind of recipe.
         ResultsError: The file holds rows of something else.
         WisError: See `wis.experiments.table5_1.run_table`.
     """
-    table = _changed(_table(settings), options)
-    known = read_rows(options.results)
-    if any(row.get("kind") != KIND for row in known):
-        raise ResultsError(
-            f"{options.results}: has rows that are not of Table 5.1; give another file (--results)"
+    table, store = _opened(settings, options)
+    new = len(table.missing(store, retry_failed=options.retry_failed))
+    with torch_threads(options.backend.threads):
+        running = run_table(
+            table,
+            results=options.results,
+            root=options.data_root,
+            name=name,
+            retry_failed=options.retry_failed,
         )
-    rows = list(run_table(table, results=options.results, root=options.data_root))
-    new = len(read_rows(options.results)) - len(known)
-    return Status(done=len(rows), total=len(rows), failed=0, new=new, doing="done")
+        rows = list(running)
+    failed = sum(row["status"] == FAILED for row in rows)
+    text = format_table(rows) if failed < len(rows) else None
+    return Status(len(rows), len(rows), failed, new, "done", text)
 
 
-def text_of(path: str | os.PathLike[str]) -> str | None:
-    """The table of a file of rows; None if it holds none of Table 5.1."""
-    try:
-        rows = read_rows(os.fspath(path))
-    except WisError:
-        return None
-    return format_table(rows) if rows and all(row.get("kind") == KIND for row in rows) else None
+def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
+    """What there would be to run, after all checks that need no training.
+
+    Raises:
+        WisError: As `run`.
+    """
+    table, store = _opened(settings, options)
+    return {
+        "recipe": name,
+        "recipe_hash": table.hash,
+        "num_rows": len(list(table.runs())),
+        "num_rows_missing": len(table.missing(store, retry_failed=options.retry_failed)),
+    }
+
+
+def _opened(settings: Mapping[str, Any], options: RunOptions) -> tuple[Table51, ResultsFile]:
+    table = _changed(_table(settings), options)
+    store = ResultsFile(options.results)
+    store.refresh()
+    store.check_kind(KIND)
+    return table, store
 
 
 def _table(settings: Mapping[str, Any]) -> Table51:
@@ -89,7 +109,7 @@ def _changed(table: Table51, options: RunOptions) -> Table51:
     if len(options.devices) != 1:
         raise OptionError("Table 5.1 runs on one device; give one to --devices")
     changes = {key: _PARSED[key](value) for key, value in given.items()}
-    if "models" in changes and isinstance(table.max_epochs, Mapping):
-        kept = {name: table.max_epochs[name] for name in changes["models"]}
-        changes.setdefault("max_epochs", kept)
+    limits = table.max_epochs
+    if "models" in changes and "max_epochs" not in changes and isinstance(limits, Mapping):
+        changes["max_epochs"] = {n: limits[n] for n in changes["models"] if n in limits}
     return replace(table, **changes, device=options.devices[0])
