@@ -120,6 +120,8 @@ def test_the_verdict_on_dynamics_follows_from_the_rows():
     assert small["error"] < 0.05 < large["error"]
     assert f"{small['noticeable_components']} of {small['components']}" in outcome.verdict
     assert all(row["within_bounds_of_theorem_3"] for row in outcome.rows)
+    assert all(0 < row["least_unbalancedness"] <= row["unbalancedness_start"]
+               for row in outcome.rows)  # fmt: skip
     assert all(row["speed_error"] < 1e-3 for row in outcome.rows)
 
 

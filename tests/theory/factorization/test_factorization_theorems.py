@@ -6,6 +6,7 @@ import itertools
 import math
 
 import factorization_oracles as oracles
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -28,6 +29,7 @@ from wis.theory.factorization.dynamics import (
     component_speeds,
     local_component_speeds,
     singular_value_speeds,
+    within_bounds,
 )
 from wis.theory.factorization.initialization import (
     balanced_components,
@@ -123,6 +125,26 @@ def test_components_move_at_the_speed_of_theorem_3_and_corollary_2():
     torch.testing.assert_close(balanced.upper, balanced.lower)
 
 
+@given(seed=st.integers(0, 200))
+@settings(max_examples=10, deadline=None)
+def test_the_bounds_of_theorem_3_hold_from_the_least_unbalancedness_on_and_not_below(seed):
+    task, weights = task_for(TENSOR), gaussian_weights(TENSOR, [0.7], [seed])
+    least = component_speeds(TENSOR, task, weights, step=1e-6).least_unbalancedness
+    assert (least <= TENSOR.unbalancedness(weights)).all()
+    for factor, expected in ((1.001, True), (0.999, False)):
+        for r in range(TENSOR.num_components):
+            own = component_speeds(
+                TENSOR, task, weights, step=1e-6, unbalancedness=factor * least[:, r]
+            )
+            assert bool(own.holds()[0, r]) == expected
+
+
+def test_bounds_along_a_run_are_those_for_the_unbalancedness_of_its_start():
+    unbalancedness = np.array([0.2, 0.5])
+    assert within_bounds(np.array([0.1, 0.2]), unbalancedness)
+    assert not within_bounds(np.array([0.1, 0.3]), unbalancedness)
+
+
 def test_the_measured_speed_errs_in_proportion_to_the_step():
     task, start = task_for(TENSOR), gaussian_weights(TENSOR, [0.9], [2])
     errors = [
@@ -181,6 +203,8 @@ def test_theorem_4_refuses_what_its_assumptions_exclude():
     uneven = [start[0] * 2, *start[1:]]
     with pytest.raises(OptionError, match="Assumption 2"):
         rank_one_distances(model, task, uneven, leading=leading, **options)
+    with pytest.raises(OptionError, match="not inside the reference sphere"):
+        rank_one_distances(model, task, start, leading=leading, **{**options, "scales": [2.0]})
     square = Completion(task.observed, task.values)
     with pytest.raises(OptionError, match="Assumption 1"):
         rank_one_distances(model, square, start, leading=leading, **options)
