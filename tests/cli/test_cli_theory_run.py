@@ -52,7 +52,7 @@ def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path
 def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp_path, capsys):
     command = ["theory", "run", "figB_2", "--quick", "--json", "-o", str(tmp_path)]
     changes = ["--set", "max_steps=30", "--set", "deviations=[0.1]", "--set", "shape=[3,3,3]",
-               "--set", "num_observations=20"]  # fmt: skip
+               "--set", "num_observations=20", "--set", "rank=1"]  # fmt: skip
     assert run([*command, *changes]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["size"] == "own"

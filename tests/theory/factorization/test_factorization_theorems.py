@@ -56,7 +56,7 @@ def task_for(model, seed=0):
 @pytest.mark.parametrize("depth", [2, 3])
 def test_theorem_1_holds_at_every_recorded_step_of_a_balanced_run(depth):
     model = MatrixFactorization.unconstrained(2, 2, depth)
-    start = balanced_matrices(model, [1e-2], [0], determinant_sign=1)
+    start = balanced_matrices(model, [0.1], [0], determinant_sign=1)
     run = train(
         model,
         norm_divergence_problem(),
@@ -83,7 +83,7 @@ def test_the_bounds_of_theorem_1_exclude_the_solution_of_least_norm(p):
 
 @pytest.mark.parametrize("unobserved", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved):
-    adjacent, opposite = (1.5, -0.7), 0.1
+    adjacent, opposite = (1.5, -0.7), 0.05
     problem = norm_divergence_problem(unobserved=unobserved, adjacent=adjacent, opposite=opposite)
     same = 1 if unobserved[0] == unobserved[1] else -1
     sign = same * int(math.copysign(1, adjacent[0] * adjacent[1]))
@@ -91,7 +91,7 @@ def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved)
     run = train(
         model,
         problem,
-        balanced_matrices(model, [1e-2], [1], determinant_sign=sign),
+        balanced_matrices(model, [0.1], [1], determinant_sign=sign),
         rate=FixedRate((2e-2,)),
         stop=Stop(1e-4, 20000),
         measure=lambda weights, end: {"end": end},
@@ -101,6 +101,7 @@ def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved)
     ends, losses = torch.from_numpy(curve["end"]), torch.from_numpy(curve["loss"])
     bounds = theorem_2_bounds(ends, losses, adjacent=adjacent, opposite=opposite)
     assert bool(run.converged[0])
+    assert float(bounds["norm"].bound[-1]) > 2  # by which time the bound says something
     for name, bound in bounds.items():
         assert float(bound.margin.min()) > -1e-9, name
 
@@ -126,7 +127,7 @@ def test_components_move_at_the_speed_of_theorem_3_and_corollary_2():
 
 
 @given(seed=st.integers(0, 200))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_the_bounds_of_theorem_3_hold_from_the_least_unbalancedness_on_and_not_below(seed):
     task, weights = task_for(TENSOR), gaussian_weights(TENSOR, [0.7], [seed])
     least = component_speeds(TENSOR, task, weights, step=1e-6).least_unbalancedness
@@ -186,7 +187,7 @@ def test_singular_values_move_at_the_speed_of_equation_3_1():
 def test_theorem_4_smaller_starts_stay_closer_to_a_rank_one_trajectory():
     model, task, start, leading = small_problem()
     results = rank_one_distances(
-        model, task, start, leading=leading, radius=0.3, duration=60.0,
+        model, task, start, leading=leading, radius=0.3, duration=30.0,
         scales=[0.4, 0.1, 0.025], step=0.2,
     )  # fmt: skip
     distances = [result.largest for result in results]

@@ -219,7 +219,7 @@ def test_pathfinder_samples_repeat_and_crowded_images_are_refused():
     assert images.shape == (6, 1, 64, 64)
     assert set(labels.tolist()) == {0, 1}
     with pytest.raises(NumericalError, match="no room"):
-        pathfinder_samples(PathfinderConfig(path_length=9, size=48), count=1, seed=0)
+        pathfinder_samples(PathfinderConfig(path_length=9, size=24), count=1, seed=0)
 
 
 def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
