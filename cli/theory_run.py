@@ -54,7 +54,13 @@ def list_experiments(as_json: bool) -> None:
     multiple=True,
     help="Another value for a setting that `wis theory list --json` shows, as JSON.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of data and initializations.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    metavar="N",
+    help="Of data and initializations.",
+)
 @click.option(
     "-o",
     "--output",
@@ -84,6 +90,7 @@ def run_experiment(
     with the same folder.
     """
     from wis.io.atomic import check_writable
+    from wis.plot import check_can_plot
     from wis.progress import progress_bar
     from wis.theory.factorization.experiments import Request, get_experiment, resized
     from wis.theory.factorization.experiments import run_experiment as run
@@ -93,6 +100,7 @@ def run_experiment(
     size = experiment.quick if quick else experiment.thesis
     if changes:
         size = resized(size, dict(parse_change(change) for change in changes))
+    check_can_plot("figure.png")
     folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
     make_folder(folder)
     for file in ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png"):

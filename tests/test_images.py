@@ -37,6 +37,7 @@ def test_idx_files_are_read_row_by_row(root):
     assert np.array_equal(train.pixels, expected.reshape(6, 784))
     assert train.labels.tolist() == [0, 1, 0, 1, 0, 1]
     assert test.pixels.shape == (4, 784)
+    assert (train.size, train.brightest) == ((28, 28), 255)
 
 
 def test_digits_are_split_once_and_for_all():

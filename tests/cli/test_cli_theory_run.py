@@ -45,14 +45,14 @@ def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path
     folder = ["-o", str(tmp_path / "out"), "--data-root", str(tmp_path)]
     assert run(["theory", "run", "tableB_1", *folder]) == 1
     error = capsys.readouterr().err
-    assert "is missing" in error
+    assert "mnist: 4 of 4 files are missing" in error
     assert len(error.strip().splitlines()) == 1
 
 
 def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp_path, capsys):
     command = ["theory", "run", "figB_2", "--quick", "--json", "-o", str(tmp_path)]
     changes = ["--set", "max_steps=30", "--set", "deviations=[0.1]", "--set", "shape=[3,3,3]",
-               "--set", "num_observations=20"]  # fmt: skip
+               "--set", "num_observations=20", "--set", "rank=1"]  # fmt: skip
     assert run([*command, *changes]) == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["size"] == "own"
@@ -64,6 +64,37 @@ def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp
         ("max_steps", "expected KEY=VALUE"),
         ("max_steps=x", "expected KEY=VALUE"),
         ("sensing=1", "expected something like False"),
+        ("deviations=[]", "expected something like (0.05"),
+        ("loss=NaN", "expected something like 1e-07"),
+        ("rank=true", "expected something like 2"),
     ):
         assert run([*command, "--force", "--set", change]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_nested_settings_are_checked_against_their_types(tmp_path, capsys):
+    command = ["theory", "run", "fig1_1", "--quick", "--json", "--set", "max_steps=20"]
+    depths = "depths=[[2,[0.06],[0.01]],[3,[0.03],[0.01]]]"
+    assert run([*command, "-o", str(tmp_path / "a"), "--set", depths]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["depth"] for row in rows] == [2, 2, 3, 3]  # balanced and not
+    for name, change in (("fig1_1", "depths=[[2,[0.06]]]"), ("figA_1", "problems=[[2]]")):
+        command = ["theory", "run", name, "--quick", "-o", str(tmp_path / "b")]
+        assert run([*command, "--set", change]) == 2
+        assert "expected something like (" in capsys.readouterr().err
+
+
+def test_impossible_numbers_are_one_line(tmp_path, capsys):
+    for name, change, message in (
+        ("fig2_3", "ranks=[0]", "one rank or more"),
+        ("tableB_1", "num_test=0", "0 test images of digits; expected 1 to 360"),
+        ("tableB_1", "num_train=-1", "expected 1 to 1437"),
+        ("fig3_6", "seeds=0", "0 seeds"),
+        ("fig1_2", "max_rank=-1", "highest rank -1"),
+    ):
+        arguments = ["theory", "run", name, "--quick", "-o", str(tmp_path), "--set", change]
+        assert run([*arguments, *(("--set", "max_steps=2") if name == "fig1_2" else ())]) == 2
+        error = capsys.readouterr().err.strip().splitlines()
+        assert message in error[-1]
+    assert run(["theory", "run", "fig2_2", "--seed", str(2**40)]) == 2
+    assert "4294967295" in capsys.readouterr().err

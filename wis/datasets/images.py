@@ -60,12 +60,16 @@ class Images:
     """Grey images, flattened row by row, and the class of each.
 
     Attributes:
-        pixels: uint8 [k, number of pixels].
+        pixels: uint8 [k, height * width].
         labels: int64 [k].
+        size: Height and width of an image.
+        brightest: The largest value that a pixel can have.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
+    size: tuple[int, int]
+    brightest: int
 
 
 def load_images(name: str, *, root: str | Path | None = None) -> tuple[Images, Images]:
@@ -97,7 +101,10 @@ def _digits() -> tuple[Images, Images]:
     shuffled = np.random.default_rng(DIGITS_SPLIT_SEED).permutation(len(labels))
     train, test = shuffled[:NUM_DIGITS_TRAIN], shuffled[NUM_DIGITS_TRAIN:]
     as_bytes, classes = pixels.astype(np.uint8), labels.astype(np.int64)
-    return Images(as_bytes[train], classes[train]), Images(as_bytes[test], classes[test])
+    return (
+        Images(as_bytes[train], classes[train], (8, 8), 16),
+        Images(as_bytes[test], classes[test], (8, 8), 16),
+    )
 
 
 def _paired(name: str, pixels: np.ndarray, labels: np.ndarray) -> Images:
@@ -106,7 +113,8 @@ def _paired(name: str, pixels: np.ndarray, labels: np.ndarray) -> Images:
             f"{name}: images of shape {list(pixels.shape)} and labels of shape "
             f"{list(labels.shape)} do not belong together; download the files again"
         )
-    return Images(pixels.reshape(len(pixels), -1), labels.astype(np.int64))
+    flat = pixels.reshape(len(pixels), -1)
+    return Images(flat, labels.astype(np.int64), (pixels.shape[1], pixels.shape[2]), 255)
 
 
 def _read_idx(path: Path) -> np.ndarray:

@@ -44,19 +44,20 @@ def tiny(name):
     quick = get_experiment(name).quick
     if name == "fig1_1":
         return replace(quick, depths=tuple((d, r[:1], s[:1]) for d, r, s in quick.depths),
-                       max_steps=700)  # fmt: skip
+                       max_steps=150)  # fmt: skip
     if name in ("figA_1", "figA_2"):
-        return replace(quick, problems=quick.problems[:2], max_steps=700)
+        return replace(quick, problems=quick.problems[:2], max_steps=150)
     if name in ("fig1_2", "figA_3"):
         shape, counts = quick.tensors[0]
-        return replace(quick, tensors=((shape, counts[:2]),), trials=1, max_steps=400, max_rank=5)
+        return replace(quick, tensors=((shape, counts[:2]),), trials=1, max_steps=150, max_rank=3)
     if name in ("fig2_2", "figB_1", "figB_2", "figB_3"):
-        return replace(quick, shape=(4,) * len(quick.shape), num_observations=60, max_steps=400)
+        return replace(quick, shape=(3,) * len(quick.shape), rank=1, num_observations=20,
+                       deviations=quick.deviations[:2], max_steps=80)  # fmt: skip
     if name == "fig2_3":
         return replace(quick, ranks=(1, 2), num_train=150, num_test=50,
-                       config=PredictorConfig(learning_rate=1e-2, max_steps=40))  # fmt: skip
+                       config=PredictorConfig(learning_rate=1e-2, max_steps=20))  # fmt: skip
     if name in ("fig3_1", "figC_2", "figC_3", "figC_4"):
-        return replace(quick, max_steps=250)
+        return replace(quick, max_steps=50)
     if name == "tableB_1":
         return quick
     tasks = tuple(
@@ -111,7 +112,8 @@ def test_an_interrupted_experiment_goes_on_from_the_folder(tmp_path):
 
 def test_the_verdict_on_dynamics_follows_from_the_rows():
     experiment = get_experiment("figB_2")
-    outcome = run_experiment("figB_2", quick=True)
+    size = replace(experiment.quick, deviations=(0.05, 0.005))
+    outcome = run_experiment("figB_2", size=size)
     small, large = outcome.rows[-1], outcome.rows[0]
     assert small["deviation"] < large["deviation"]
     # Section 2.5.1: from the smallest start as many components as the rank, at a low error
@@ -120,6 +122,8 @@ def test_the_verdict_on_dynamics_follows_from_the_rows():
     assert small["error"] < 0.05 < large["error"]
     assert f"{small['noticeable_components']} of {small['components']}" in outcome.verdict
     assert all(row["within_bounds_of_theorem_3"] for row in outcome.rows)
+    assert all(0 < row["least_unbalancedness"] <= row["unbalancedness_start"]
+               for row in outcome.rows)  # fmt: skip
     assert all(row["speed_error"] < 1e-3 for row in outcome.rows)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization import perfect_tree
+from wis.theory.factorization import ground_truth, perfect_tree
 from wis.theory.factorization.cp_rank import cp_rank
 from wis.theory.factorization.ground_truth import (
     low_hierarchical_rank_tensor,
@@ -66,13 +66,14 @@ def test_matricizations_have_the_singular_values_of_footnote_5():
         matricization(tensor, [0, 1, 2, 3])
 
 
-def test_ground_truths_have_the_rank_and_norm_that_was_asked_for():
+def test_ground_truths_have_the_rank_and_norm_that_was_asked_for(monkeypatch):
     matrix = low_rank_matrix(9, 7, 3, 64.0, seeded())
     assert int(matrix_rank(matrix)) == 3
     assert float(matrix.norm()) == pytest.approx(64)
     tree = perfect_tree(4)
     tensor = low_hierarchical_rank_tensor((4, 4, 4, 4), tree, 2, 1.0, seeded())
     assert set(hierarchical_rank(tensor, tree).values()) == {2}
+    monkeypatch.setattr(ground_truth, "ATTEMPTS", 20)
     with pytest.raises(NumericalError, match="smaller rank"):
         low_rank_tensor((2, 2, 2), 3, 1.0, seeded())
 
@@ -87,8 +88,12 @@ def test_tensor_rank_can_exceed_every_matricization_and_the_zero_tensor_has_rank
     # Multiplication of complex numbers: real rank 3 (Gauss' three products), matricizations of 2.
     product = torch.tensor([[[1, 0], [0, -1]], [[0, 1], [1, 0]]], dtype=torch.float64)
     assert [int(matrix_rank(matricization(product, [mode]))) for mode in range(3)] == [2, 2, 2]
-    assert cp_rank(product, max_rank=4) == 3
+    assert cp_rank(product, max_rank=4, restarts=0) == 3
     assert cp_rank(torch.zeros(3, 3, 3).double()) == 0
+    with pytest.raises(OptionError, match="not finite"):
+        cp_rank(product * math.nan)
+    with pytest.raises(OptionError, match="must be positive"):
+        cp_rank(product, max_rank=0)
 
 
 def test_largest_sorts_and_pads():

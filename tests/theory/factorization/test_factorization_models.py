@@ -91,7 +91,7 @@ def test_the_end_matrix_is_the_product_of_the_layers_and_the_linear_network_comp
     num_components=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_end_tensor_is_the_sum_of_its_components_and_the_shallow_network_computes_it(
     shape, num_components, seed
 ):

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import factorization_oracles as oracles
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -28,6 +29,7 @@ from wis.theory.factorization.dynamics import (
     component_speeds,
     local_component_speeds,
     singular_value_speeds,
+    within_bounds,
 )
 from wis.theory.factorization.initialization import (
     balanced_components,
@@ -54,7 +56,7 @@ def task_for(model, seed=0):
 @pytest.mark.parametrize("depth", [2, 3])
 def test_theorem_1_holds_at_every_recorded_step_of_a_balanced_run(depth):
     model = MatrixFactorization.unconstrained(2, 2, depth)
-    start = balanced_matrices(model, [1e-2], [0], determinant_sign=1)
+    start = balanced_matrices(model, [0.1], [0], determinant_sign=1)
     run = train(
         model,
         norm_divergence_problem(),
@@ -81,7 +83,7 @@ def test_the_bounds_of_theorem_1_exclude_the_solution_of_least_norm(p):
 
 @pytest.mark.parametrize("unobserved", [(0, 0), (0, 1), (1, 0), (1, 1)])
 def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved):
-    adjacent, opposite = (1.5, -0.7), 0.1
+    adjacent, opposite = (1.5, -0.7), 0.05
     problem = norm_divergence_problem(unobserved=unobserved, adjacent=adjacent, opposite=opposite)
     same = 1 if unobserved[0] == unobserved[1] else -1
     sign = same * int(math.copysign(1, adjacent[0] * adjacent[1]))
@@ -89,7 +91,7 @@ def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved)
     run = train(
         model,
         problem,
-        balanced_matrices(model, [1e-2], [1], determinant_sign=sign),
+        balanced_matrices(model, [0.1], [1], determinant_sign=sign),
         rate=FixedRate((2e-2,)),
         stop=Stop(1e-4, 20000),
         measure=lambda weights, end: {"end": end},
@@ -99,6 +101,7 @@ def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved)
     ends, losses = torch.from_numpy(curve["end"]), torch.from_numpy(curve["loss"])
     bounds = theorem_2_bounds(ends, losses, adjacent=adjacent, opposite=opposite)
     assert bool(run.converged[0])
+    assert float(bounds["norm"].bound[-1]) > 2  # by which time the bound says something
     for name, bound in bounds.items():
         assert float(bound.margin.min()) > -1e-9, name
 
@@ -121,6 +124,26 @@ def test_components_move_at_the_speed_of_theorem_3_and_corollary_2():
     balanced = component_speeds(TENSOR, task, balanced_components(TENSOR, [0.8], [1]), step=1e-6)
     torch.testing.assert_close(balanced.formula, balanced.balanced)
     torch.testing.assert_close(balanced.upper, balanced.lower)
+
+
+@given(seed=st.integers(0, 200))
+@settings(max_examples=4, deadline=None)
+def test_the_bounds_of_theorem_3_hold_from_the_least_unbalancedness_on_and_not_below(seed):
+    task, weights = task_for(TENSOR), gaussian_weights(TENSOR, [0.7], [seed])
+    least = component_speeds(TENSOR, task, weights, step=1e-6).least_unbalancedness
+    assert (least <= TENSOR.unbalancedness(weights)).all()
+    for factor, expected in ((1.001, True), (0.999, False)):
+        for r in range(TENSOR.num_components):
+            own = component_speeds(
+                TENSOR, task, weights, step=1e-6, unbalancedness=factor * least[:, r]
+            )
+            assert bool(own.holds()[0, r]) == expected
+
+
+def test_bounds_along_a_run_are_those_for_the_unbalancedness_of_its_start():
+    unbalancedness = np.array([0.2, 0.5])
+    assert within_bounds(np.array([0.1, 0.2]), unbalancedness)
+    assert not within_bounds(np.array([0.1, 0.3]), unbalancedness)
 
 
 def test_the_measured_speed_errs_in_proportion_to_the_step():
@@ -164,7 +187,7 @@ def test_singular_values_move_at_the_speed_of_equation_3_1():
 def test_theorem_4_smaller_starts_stay_closer_to_a_rank_one_trajectory():
     model, task, start, leading = small_problem()
     results = rank_one_distances(
-        model, task, start, leading=leading, radius=0.3, duration=60.0,
+        model, task, start, leading=leading, radius=0.3, duration=30.0,
         scales=[0.4, 0.1, 0.025], step=0.2,
     )  # fmt: skip
     distances = [result.largest for result in results]
@@ -181,6 +204,8 @@ def test_theorem_4_refuses_what_its_assumptions_exclude():
     uneven = [start[0] * 2, *start[1:]]
     with pytest.raises(OptionError, match="Assumption 2"):
         rank_one_distances(model, task, uneven, leading=leading, **options)
+    with pytest.raises(OptionError, match="not inside the reference sphere"):
+        rank_one_distances(model, task, start, leading=leading, **{**options, "scales": [2.0]})
     square = Completion(task.observed, task.values)
     with pytest.raises(OptionError, match="Assumption 1"):
         rank_one_distances(model, square, start, leading=leading, **options)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import math
-import os
 import sys
 
 import numpy as np
@@ -14,6 +12,7 @@ import torch
 from scipy import ndimage, stats
 from torch import nn
 
+from wis.datasets import images as data_sets
 from wis.errors import (
     GraphFileError,
     MissingDataError,
@@ -220,7 +219,7 @@ def test_pathfinder_samples_repeat_and_crowded_images_are_refused():
     assert images.shape == (6, 1, 64, 64)
     assert set(labels.tolist()) == {0, 1}
     with pytest.raises(NumericalError, match="no room"):
-        pathfinder_samples(PathfinderConfig(path_length=9, size=48), count=1, seed=0)
+        pathfinder_samples(PathfinderConfig(path_length=9, size=24), count=1, seed=0)
 
 
 def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
@@ -260,23 +259,7 @@ def test_fitting_learns_a_task_and_stops_after_perfect_epochs():
     assert fit.test_accuracy > 0.8
 
 
-def test_mnist_and_cifar_10_are_read_from_files_of_the_publishers_format(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    pixels = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    header = bytes((0, 0, 8, 3)) + b"".join(n.to_bytes(4, "big") for n in pixels.shape)
-    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + pixels.tobytes()))
-    label_bytes = bytes((0, 0, 8, 1)) + (2).to_bytes(4, "big") + bytes((7, 3))
-    (raw / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(label_bytes))
-    images, classes = load_images("mnist", train=True, root=tmp_path)
-    np.testing.assert_allclose(images, pixels / 255, rtol=1e-6)
-    assert classes.tolist() == [7, 3]
-    with pytest.raises(MissingDataError, match="t10k"):
-        load_images("mnist", train=False, root=tmp_path)
-    (raw / "train-labels-idx1-ubyte.gz").write_bytes(b"not gzip")
-    with pytest.raises(GraphFileError, match="cannot be read"):
-        load_images("mnist", train=True, root=tmp_path)
-
+def test_cifar_10_is_read_from_files_of_the_publishers_format(tmp_path):
     batches = tmp_path / "CIFAR10" / "cifar-10-batches-bin"
     batches.mkdir(parents=True)
     record = bytes([9]) + bytes([255] * 1024 + [0] * 2048)
@@ -285,19 +268,29 @@ def test_mnist_and_cifar_10_are_read_from_files_of_the_publishers_format(tmp_pat
     assert images.shape == (2, 3, 32, 32)
     assert images[0].mean(axis=(1, 2)).tolist() == [1, 0, 0]
     assert classes.tolist() == [9, 9]
+    with pytest.raises(MissingDataError, match="data_batch_1"):
+        load_images("cifar10", train=True, root=tmp_path)
+    (batches / "test_batch.bin").write_bytes(record[:-1])
+    with pytest.raises(GraphFileError, match="records of 3073"):
+        load_images("cifar10", train=False, root=tmp_path)
     with pytest.raises(UnknownNameError, match="cifar10"):
         load_images("cifar", train=True)
 
 
-@pytest.mark.data
-@pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
-def test_the_real_mnist_has_the_published_size():
-    images, classes = load_images("mnist", train=False)
-    assert images.shape == (10000, 28, 28)
-    assert np.bincount(classes)[:2].tolist() == [980, 1135]
+def test_grey_images_are_those_of_the_data_sets_between_zero_and_one():
+    for part, grey in zip((True, False), data_sets.load_images("digits"), strict=True):
+        images, classes = load_images("digits", train=part)
+        np.testing.assert_allclose(images.reshape(len(images), 64) * 16, grey.pixels)
+        assert np.array_equal(classes, grey.labels)
+        assert images.min() == 0
+        assert images.max() == 1
 
 
-def test_digits_are_split_into_training_and_test_images():
-    train, test = (load_images("digits", train=part) for part in (True, False))
-    assert (len(train[0]), len(test[0])) == (1437, 360)
-    assert 0 <= train[0].min() < train[0].max() == 1
+def test_images_keep_their_rows_and_columns(monkeypatch):
+    grey = data_sets.Images(
+        np.arange(24, dtype=np.uint8).reshape(2, 12), np.array([7, 3]), (3, 4), 255
+    )
+    monkeypatch.setattr(data_sets, "load_images", lambda name, root: (grey, grey))
+    images, classes = load_images("mnist", train=True)
+    np.testing.assert_allclose(images, np.arange(24).reshape(2, 3, 4) / 255, rtol=1e-6)
+    assert classes.tolist() == [7, 3]

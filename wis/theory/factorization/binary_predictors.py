@@ -61,7 +61,7 @@ def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: T
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """How predictors are fitted; the defaults are the thesis'.
+    """How predictors are fitted; the defaults are the thesis', but for `symmetric`.
 
     Attributes:
         learning_rate: Of Adam.
@@ -119,11 +119,19 @@ def fit_predictors(
     Returns:
         Weights, float64 [2, N, T, k] for each rank k.
 
+    Raises:
+        OptionError: Pixels, labels, ranks or the batch size are impossible.
+
     Cost: for each step, four products of a batch with a matrix of N rows and T * (sum of ranks)
     columns.
     """
-    if not bool(((pixels == 0) | (pixels == 1)).all()) or len(labels) != len(pixels) or not ranks:
-        raise OptionError("expected pixels of zeros and ones, a label for each image, and a rank")
+    if not bool(((pixels == 0) | (pixels == 1)).all()) or len(labels) != len(pixels):
+        raise OptionError("expected pixels of zeros and ones, and labels for each image")
+    if not ranks or min(ranks) < 1 or config.batch_size < 1:
+        raise OptionError(
+            f"ranks {ranks} in batches of {config.batch_size} images; expected one rank or more, "
+            "and positive numbers"
+        )
     num_images, num_pixels = pixels.shape
     num_tasks = labels.shape[1]
     generator = torch.Generator().manual_seed(seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wis.errors import MissingDependencyError, OptionError
@@ -46,18 +47,21 @@ def cp_rank(
 
     Raises:
         MissingDependencyError: tensorly is not installed.
+        OptionError: A number is impossible, or an entry is not finite.
 
     Cost: for each number tried, up to 500 sweeps, each linear in its product with the entries.
 
     References:
         Appendix A.2.2.2, with its threshold of 1e-6.
     """
-    if not threshold > 0 or restarts < 0:
+    if not threshold > 0 or restarts < 0 or (max_rank is not None and max_rank < 1):
         raise OptionError(
-            f"threshold {threshold} and {restarts} restarts; the threshold must be positive, the "
-            "restarts not negative"
+            f"threshold {threshold}, {restarts} restarts and highest rank {max_rank}; the "
+            "threshold and the rank must be positive, the restarts not negative"
         )
-    last = max_rank or tensor.numel() // max(tensor.shape)
+    if not bool(torch.isfinite(tensor).all()):
+        raise OptionError("tensor rank: the tensor has entries that are not finite")
+    last = tensor.numel() // max(tensor.shape) if max_rank is None else max_rank
     start = _lower_bound(tensor, threshold * tensor.numel())
     for rank in range(start, last):
         if rank == 0 or _fits(tensor.numpy(), rank, threshold, restarts, seed):

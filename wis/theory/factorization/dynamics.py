@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,16 @@ from wis.theory.factorization.mode_tree import Node
 from wis.theory.factorization.model import Weights
 from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tensor import TensorFactorization
+
+
+def within_bounds(least: np.ndarray, unbalancedness: np.ndarray) -> bool:
+    """Whether Theorem 3 or 9 held along a run with the unbalancedness of its initialization.
+
+    Args:
+        least: `Speeds.least_unbalancedness` of all components, float64 [T].
+        unbalancedness: Of the weights, float64 [T]; the first entry counts.
+    """
+    return bool((least <= unbalancedness[0] * (1 + 1e-9)).all())
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,9 @@ class Speeds:
         lower: Bound of Theorem 3 or 9.
         upper: Bound of Theorem 3 or 9.
         discretization: Estimated error of `measured`, from steps of full and half length.
+        least_unbalancedness: The smallest epsilon for which `formula` is within the bounds. It is
+            never above the unbalancedness of the weights themselves, but the theorems put that of
+            the initialization in its place, which holds as long as that is conserved.
     """
 
     measured: Tensor
@@ -45,6 +59,7 @@ class Speeds:
     lower: Tensor
     upper: Tensor
     discretization: Tensor
+    least_unbalancedness: Tensor
 
     def holds(self, *, relative: float = 1e-9) -> Tensor:
         """Whether the formula is within the bounds, up to rounding, bool [B, R]."""
@@ -52,17 +67,17 @@ class Speeds:
         return (self.lower - slack <= self.formula) & (self.formula <= self.upper + slack)
 
     def summary(self) -> dict[str, Tensor]:
-        """For a trajectory: errors relative to the fastest component, and whether the bounds hold.
+        """For a trajectory: errors relative to the fastest component, and what the bounds need.
 
         Returns:
-            ``"speed_error"`` and ``"speed_discretization"``, float64 [B], and ``"within_bounds"``,
-            bool [B].
+            ``"speed_error"``, ``"speed_discretization"`` and ``"least_unbalancedness"`` (of all
+            components), float64 [B].
         """
         scale = self.formula.abs().amax(dim=1).clamp_min(1e-300)
         return {
             "speed_error": (self.measured - self.formula).abs().amax(dim=1) / scale,
             "speed_discretization": self.discretization.amax(dim=1) / scale,
-            "within_bounds": self.holds().all(dim=1),
+            "least_unbalancedness": self.least_unbalancedness.amax(dim=1),
         }
 
 
@@ -166,6 +181,11 @@ def _speeds(
     ).sum(dim=0)
     fast = parts * projection * (norms.pow(2 / parts) + epsilon[:, None]).pow(parts - 1)
     floor = (norms.pow(2 / parts) + epsilon[:, None]).clamp_min(1e-300)
+    # fast >= formula and slow <= formula, solved for epsilon
+    needed = torch.maximum(
+        (others / parts).pow(1 / (parts - 1)),
+        parts * norms.square() / others.clamp_min(1e-300),
+    )
     slow = parts * projection * norms.square() / floor
     full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
     return Speeds(
@@ -175,4 +195,5 @@ def _speeds(
         lower=torch.where(projection >= 0, slow, fast),
         upper=torch.where(projection >= 0, fast, slow),
         discretization=2 * (full - half).abs(),
+        least_unbalancedness=(needed - norms.pow(2 / parts)).clamp_min(0.0),
     )

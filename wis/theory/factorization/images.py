@@ -1,30 +1,26 @@
-"""Images for the experiments: MNIST, Fashion-MNIST, CIFAR-10 from files, digits from scikit-learn.
+"""Images for the experiments: those of `wis.datasets.images` as numbers in [0, 1], and CIFAR-10.
 
-The files lie below the data root, as their publishers offer them: the idx files of the MNISTs in
-``MNIST/raw`` and ``FashionMNIST/raw``, the binary version of CIFAR-10 (records of one class byte
-and 3072 pixels) in ``CIFAR10/cifar-10-batches-bin``.
+CIFAR-10 is read in its publisher's binary version (records of one class byte and 3072 pixels) from
+``CIFAR10/cifar-10-batches-bin`` below the data root.
 """
 
 from __future__ import annotations
 
-import gzip
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from wis.datasets import images as grey
 from wis.datasets.roots import data_root
-from wis.errors import GraphFileError, MissingDataError, MissingDependencyError, UnknownNameError
+from wis.errors import GraphFileError, MissingDataError, UnknownNameError
 
-FOLDERS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
-DIGITS_TEST = 360
+CIFAR = "cifar10"
 CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
 def image_sets() -> list[str]:
     """Names of the image sets."""
-    return ["digits", *FOLDERS, "cifar10"]
+    return [*grey.IMAGE_SETS, CIFAR]
 
 
 def load_images(
@@ -35,8 +31,8 @@ def load_images(
     Args:
         name: ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"`` or ``"digits"`` (8-by-8, from
             scikit-learn).
-        train: The training set or the test set; of digits, the last 360 images are the latter.
-        root: The data root; ``$WIS_DATA_ROOT`` if not given.
+        train: The training set or the test set.
+        root: The data root, see `wis.datasets.data_root`.
 
     Returns:
         float32 [n, height, width], of CIFAR-10 [n, 3, 32, 32], with values in [0, 1], and
@@ -44,35 +40,19 @@ def load_images(
 
     Raises:
         UnknownNameError: There is no such set.
-        MissingDataError: Its files are not there.
-        GraphFileError: They cannot be read.
+        MissingDataError: Its files are not there; those of CIFAR-10 are not downloaded.
+        GraphFormatError: A file of the MNISTs is damaged.
+        GraphFileError: A file of CIFAR-10 is damaged or cannot be read.
         MissingDependencyError: scikit-learn is not installed.
     """
-    if name == "digits":
-        return _digits(train)
-    if name == "cifar10":
+    if name == CIFAR:
         return _cifar(data_root(root) / "CIFAR10" / "cifar-10-batches-bin", train)
-    if name not in FOLDERS:
+    if name not in grey.IMAGE_SETS:
         raise UnknownNameError.among("image set", name, image_sets())
-    folder = data_root(root) / FOLDERS[name] / "raw"
-    part = "train" if train else "t10k"
-    images = _read_idx(folder / f"{part}-images-idx3-ubyte.gz", 3)
-    labels = _read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1)
-    if len(images) != len(labels):
-        raise GraphFileError(f"{folder}: {len(images)} images, but {len(labels)} labels")
-    return images.astype(np.float32) / 255, labels.astype(np.int64)
-
-
-def _digits(train: bool) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingDependencyError(
-            "digits need scikit-learn: pip install 'wis-sparsify[digits]'"
-        ) from error
-    bunch = load_digits()
-    part = slice(None, -DIGITS_TEST) if train else slice(-DIGITS_TEST, None)
-    return (bunch.images[part] / 16).astype(np.float32), bunch.target[part].astype(np.int64)
+    images = grey.load_images(name, root=root)[0 if train else 1]
+    return images.pixels.reshape(-1, *images.size).astype(
+        np.float32
+    ) / images.brightest, images.labels
 
 
 def _cifar(folder: Path, train: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -93,24 +73,11 @@ def _cifar(folder: Path, train: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        return path.read_bytes()
     except FileNotFoundError:
         raise MissingDataError(
-            f"{path} is missing; put the publisher's file there, or set WIS_DATA_ROOT to the "
-            "folder that holds MNIST, FashionMNIST or CIFAR10"
+            f"{path} is missing; put the publisher's file there, or give the folder that holds "
+            "CIFAR10 as --data-root or WIS_DATA_ROOT"
         ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise GraphFileError(f"{path}: cannot be read: {error}") from None
-
-
-def _read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """An idx file of unsigned bytes: magic number 0, 0, 8, d; d big-endian sizes; the bytes."""
-    content = _bytes(path)
-    start = 4 + 4 * dimensions
-    if len(content) < start or content[:4] != bytes((0, 0, 8, dimensions)):
-        raise GraphFileError(f"{path}: is no idx file of bytes with {dimensions} dimensions")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != int(np.prod(shape)):
-        raise GraphFileError(f"{path}: holds {len(content) - start} bytes, not those of {shape}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    except OSError as error:
+        raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None

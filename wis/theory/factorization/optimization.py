@@ -8,6 +8,7 @@ interrupted and goes on from its checkpoint to the same result.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -146,8 +147,11 @@ def _check(
 ) -> None:
     if task.shape != model.shape:
         raise OptionError(f"the task is of {task.shape}, the factorization of {model.shape}")
-    if stop.max_steps < 0 or stop.patience < 1 or per_decade < 1:
-        raise OptionError(f"{stop} with {per_decade} records per decade: numbers below their least")
+    if stop.max_steps < 0 or stop.patience < 1 or per_decade < 1 or math.isnan(stop.loss):
+        raise OptionError(
+            f"{stop} with {per_decade} records per decade; expected a number as loss, steps from "
+            "0, patience and records from 1"
+        )
     if isinstance(rate, FixedRate):
         if len(rate.rates) not in (1, len(weights[0])) or min(rate.rates) <= 0:
             raise OptionError(

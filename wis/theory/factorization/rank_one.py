@@ -84,7 +84,7 @@ def rank_one_distances(
         leading: The component that Assumption 3 is about.
         radius: rho, of the reference sphere; below the smallest observation less the transition.
         duration: T, how long to compare after the sphere is reached.
-        scales: Values of alpha.
+        scales: Values of alpha, positive.
         step: Of the explicit Euler method, in units of time.
         max_steps: Before the sphere is reached.
 
@@ -92,7 +92,7 @@ def rank_one_distances(
         One result for each scale.
 
     Raises:
-        OptionError: An assumption is violated.
+        OptionError: An assumption is violated, or a start is not inside the sphere.
         NumericalError: The sphere was not reached.
 
     Cost: two gradients for each step.
@@ -151,6 +151,11 @@ def _on_sphere(
     scale: float,
 ) -> tuple[Weights, float]:
     """Follow the flow until the end tensor's norm is the radius; the last step is cut to fit."""
+    if float(model.forward(weights)[0].norm()) >= radius:
+        raise OptionError(
+            f"from scale {scale:g} the start is not inside the reference sphere of radius "
+            f"{radius:g}; choose smaller scales"
+        )
     time = 0.0
     for _ in range(max_steps):
         # Escaping takes a time that grows like scale^(2 - N); longer steps while little moves.

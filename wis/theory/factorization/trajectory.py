@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +18,8 @@ def is_recorded(step: int, per_decade: int) -> bool:
     """
     if step == 0:
         return True
-    return int(np.log10(step + 0.5) * per_decade) != int(np.log10(step - 0.5) * per_decade) or (
-        step < per_decade / np.log(10)
+    return step < per_decade / math.log(10) or (
+        int(math.log10(step + 0.5) * per_decade) != int(math.log10(step - 0.5) * per_decade)
     )
 
 

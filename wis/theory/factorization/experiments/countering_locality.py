@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.errors import OptionError
 from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
 from wis.theory.factorization.experiments.pictures import accuracies_against_range
 from wis.theory.factorization.experiments.registry import register
@@ -91,7 +92,13 @@ class LocalitySize:
 
 
 def countering_locality(size: LocalitySize, request: Request) -> Outcome:
-    """Train every setting on every data set."""
+    """Train every setting on every data set.
+
+    Raises:
+        OptionError: There is to be no seed.
+    """
+    if size.seeds < 1:
+        raise OptionError(f"{size.seeds} seeds; expected at least 1")
     rows: list[Row] = []
     for images in size.tasks:
         for distance in images.ranges:

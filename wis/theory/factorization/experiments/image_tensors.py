@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import MissingDependencyError
+from wis.errors import MissingDependencyError, OptionError
 from wis.theory.factorization.binary_predictors import PredictorConfig, fit_predictors, predict
 from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
 from wis.theory.factorization.experiments.pictures import errors_against_rank
@@ -65,6 +65,9 @@ class BinaryData:
 def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> BinaryData:
     """The images of a variant, rounded to black and white.
 
+    Raises:
+        OptionError: There are not as many images as asked for.
+
     References:
         Appendix B.2.2.2.
     """
@@ -72,6 +75,11 @@ def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> B
     parts = []
     for train, count in ((True, size.num_train), (False, size.num_test)):
         images, classes = load_images(name, train=train, root=request.data_root)
+        if count is not None and not 1 <= count <= len(images):
+            raise OptionError(
+                f"{count} {'training' if train else 'test'} images of {name}; expected 1 to "
+                f"{len(images)}"
+            )
         pixels = np.rint(images[:count].reshape(len(images[:count]), -1)).astype(np.float64)
         classes = classes[:count]
         if variant == "random images":

@@ -45,10 +45,21 @@ class DepthSize:
 
 
 @dataclass(frozen=True)
-class ProblemSize:
-    """Of Figures A.1 and A.2: problems and the one learning rate and scale for all of them."""
+class DimensionSize:
+    """Of Figure A.1: rows and columns, and the learning rate and scale for all of them."""
 
-    problems: tuple[Any, ...]
+    problems: tuple[tuple[int, int], ...]
+    rate: float
+    scale: float
+    loss: float
+    max_steps: int
+
+
+@dataclass(frozen=True)
+class PerturbationSize:
+    """Of Figure A.2: unobserved position, adjacent and several opposite observations; the rest."""
+
+    problems: tuple[tuple[tuple[int, int], tuple[float, float], tuple[float, ...]], ...]
     rate: float
     scale: float
     loss: float
@@ -80,7 +91,7 @@ def fig1_1(size: DepthSize, request: Request) -> Outcome:
     return _outcome(rows, panels, "unobserved entry |W₁₁|")
 
 
-def fig_a_1(size: ProblemSize, request: Request) -> Outcome:
+def fig_a_1(size: DimensionSize, request: Request) -> Outcome:
     """Matrices of other dimensions."""
     rows, panel = [], {}
     for num_rows, num_columns in size.problems:
@@ -95,7 +106,7 @@ def fig_a_1(size: ProblemSize, request: Request) -> Outcome:
     return _outcome(rows, [("depth 3", panel)], "unobserved entry |W₁₁|")
 
 
-def fig_a_2(size: ProblemSize, request: Request) -> Outcome:
+def fig_a_2(size: PerturbationSize, request: Request) -> Outcome:
     """Observations perturbed and repositioned, the determinant negative."""
     rows, panels = [], []
     model = MatrixFactorization.unconstrained(2, 2, 3)
@@ -139,7 +150,7 @@ def _descend(
     problem: Completion,
     start: Weights,
     rates: tuple[float, ...],
-    size: DepthSize | ProblemSize,
+    size: DepthSize | DimensionSize | PerturbationSize,
     request: Request,
 ) -> Run:
     return request.train(
@@ -333,8 +344,8 @@ register(
 register(
     "figA_1",
     "the same for matrices of other dimensions, depth 3",
-    quick=ProblemSize(((2, 2), (3, 3), (5, 5), (2, 4)), 3e-2, 1e-3, 1e-4, 20_000),
-    thesis=ProblemSize(
+    quick=DimensionSize(((2, 2), (3, 3), (5, 5), (2, 4)), 3e-2, 1e-3, 1e-4, 20_000),
+    thesis=DimensionSize(
         ((2, 2), (3, 3), (5, 5), (10, 10), (2, 4), (5, 3)), 9e-4, 1e-7, 1e-4, 5_000_000
     ),
     runner=fig_a_1,
@@ -342,7 +353,7 @@ register(
 register(
     "figA_2",
     "the same with perturbed and repositioned observations, depth 3",
-    quick=ProblemSize(QUICK_PROBLEMS, 2e-2, 1e-3, 1e-4, 20_000),
-    thesis=ProblemSize(THESIS_PROBLEMS, 9e-4, 1e-7, 1e-4, 5_000_000),
+    quick=PerturbationSize(QUICK_PROBLEMS, 2e-2, 1e-3, 1e-4, 20_000),
+    thesis=PerturbationSize(THESIS_PROBLEMS, 9e-4, 1e-7, 1e-4, 5_000_000),
     runner=fig_a_2,
 )

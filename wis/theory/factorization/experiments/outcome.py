@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from wis.errors import MissingDependencyError
 from wis.io.atomic import atomic_write
+from wis.plot import check_can_plot
 from wis.progress import Progress, silent
 from wis.theory.factorization.model import Factorization
 from wis.theory.factorization.optimization import Measure, Rate, Run, Stop, train
@@ -108,16 +108,16 @@ class Outcome:
             MissingDependencyError: matplotlib is not installed.
         """
         contents = {
-            "rows.jsonl": "".join(json.dumps(row) + "\n" for row in self.rows).encode(),
-            "verdict.txt": (self.verdict + "\n").encode(),
-            "curves.npz": self._curves(),
-            "figure.png": self._picture(),
+            "rows.jsonl": lambda: "".join(json.dumps(row) + "\n" for row in self.rows).encode(),
+            "verdict.txt": lambda: (self.verdict + "\n").encode(),
+            "curves.npz": self._curves,
+            "figure.png": self._picture,
         }
         paths = []
-        for name, content in contents.items():
+        for name, content in contents.items():  # a figure that fails leaves the rows written
             paths.append(folder / name)
             with atomic_write(paths[-1], force=force) as file:
-                file.write(content)
+                file.write(content())
         return paths
 
     def _curves(self) -> bytes:
@@ -126,13 +126,10 @@ class Outcome:
         return buffer.getvalue()
 
     def _picture(self) -> bytes:
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise MissingDependencyError(
-                "figures need matplotlib: pip install 'wis-sparsify[plot]'"
-            ) from error
+        check_can_plot("figure.png")
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         self.draw(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ def entry_against_loss(figure: Any, panels: Sequence[Panel], title: str) -> None
         axis.set_yscale("symlog", linthresh=1e-1)
         axis.set_ylim(0, 1.5 * max(float(curve[:, 2].max()) for curve in panel.values()))
         axis.invert_xaxis()
-        axis.legend(fontsize=6, title="end of run", title_fontsize=6)
+        axis.legend(fontsize=7, title="end of run", title_fontsize=7)
     axes[0].set_ylabel(title)
     figure.colorbar(drawn, ax=list(axes), label="iteration")
 
@@ -54,8 +55,13 @@ def norms_over_time(
         error_title: Label of the errors' vertical axis.
     """
     count = len(panels) + bool(errors)
-    figure.set_size_inches(3.5 * count, 3.3)
-    axes = figure.subplots(1, count, squeeze=False)[0]
+    num_rows = 1 if count <= 4 else 2  # more than four side by side are too small to read
+    num_columns = math.ceil(count / num_rows)
+    figure.set_size_inches(3.5 * num_columns, 3.3 * num_rows)
+    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
+    axes = grid[:count]
+    for axis in grid[count:]:
+        axis.set_axis_off()
     for axis, (title, label, steps, values) in zip(axes, panels, strict=False):
         for position in range(values.shape[1]):
             axis.plot(steps, values[:, position], linewidth=1.5)
@@ -65,7 +71,8 @@ def norms_over_time(
         for label, (steps, values) in errors.items():
             axes[-1].plot(np.maximum(steps, 1), values, label=label)
         axes[-1].set(xscale="log", yscale="log", xlabel="iteration", ylabel=error_title)
-        axes[-1].legend(fontsize=7)
+        if len(errors) > 1:
+            axes[-1].legend(fontsize=7)
 
 
 def quartiles_against_observations(
@@ -80,14 +87,17 @@ def quartiles_against_observations(
     figure.set_size_inches(4.2 * len(panels), 3.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (title, methods) in zip(axes, panels, strict=True):
-        for label, values in methods.items():
+        for position, (label, values) in enumerate(methods.items()):
             counts = sorted(values)
+            # Later curves are dashed, their marks hollow: earlier ones that coincide show through.
+            style = ("-", "--", "-.", ":", (0, (1, 4)))[position % 5]
             low, middle, high = np.array(
                 [np.percentile(values[count], (25, 50, 75)) for count in counts]
             ).T
             axis.errorbar(
-                counts, middle, yerr=(middle - low, high - middle), marker="o", markersize=4,
-                capsize=3, label=label,
+                counts, middle, yerr=(middle - low, high - middle), marker="osD^v"[position % 5],
+                markersize=4 + 2 * position, markerfacecolor="none" if position else None,
+                linestyle=style, capsize=3, label=label,
             )  # fmt: skip
         axis.set(xlabel="number of observations", ylabel=title)
         axis.legend(fontsize=7)

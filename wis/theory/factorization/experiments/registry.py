@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -92,8 +93,10 @@ def resized(size: Any, changes: Mapping[str, Any]) -> Any:
             of their own cannot be changed this way.
 
     Raises:
-        OptionError: There is no such field, or the value is of another kind.
+        OptionError: There is no such field, or the value is of another type than the field's, such
+            as an empty list or a number that is not finite.
     """
+    kinds = get_type_hints(type(size))
     plain = {
         each.name: getattr(size, each.name)
         for each in fields(size)
@@ -102,7 +105,7 @@ def resized(size: Any, changes: Mapping[str, Any]) -> Any:
     for name, value in changes.items():
         if name not in plain:
             raise OptionError(f"no setting {name!r}; what can be set: {', '.join(plain)}")
-        if not _same_kind(plain[name], _as_tuple(value)):
+        if not _fits(kinds[name], _as_tuple(value)):
             raise OptionError(f"{name} is {value!r}; expected something like {plain[name]!r}")
     return replace(size, **{name: _as_tuple(value) for name, value in changes.items()})
 
@@ -116,18 +119,20 @@ def _as_tuple(value: Any) -> Any:
     return tuple(_as_tuple(each) for each in value) if isinstance(value, list) else value
 
 
-def _same_kind(old: Any, new: Any) -> bool:
-    if isinstance(old, tuple):
-        return isinstance(new, tuple) and all(
-            _same_kind(before, after) for before in old[:1] for after in new
-        )
-    if isinstance(old, bool) or isinstance(new, bool):
-        return isinstance(old, bool) and isinstance(new, bool)
-    if isinstance(old, float):
-        return isinstance(new, int | float)
-    if old is None or new is None:
-        return new is None or isinstance(new, int | float)
-    return isinstance(new, type(old))
+def _fits(kind: Any, value: Any) -> bool:
+    """Whether a value is of an annotated type; tuples must not be empty, numbers finite."""
+    inner = get_args(kind)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple) or not value:
+            return False
+        kinds = inner[:1] * len(value) if inner[-1] is ... else inner
+        return len(kinds) == len(value) and all(map(_fits, kinds, value))
+    if inner:  # a union
+        return any(_fits(each, value) for each in inner)
+    if kind is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    return type(value) is kind
 
 
 def run_experiment(

@@ -8,6 +8,7 @@ ranks is by far the slowest part; the sizes cap the rank that is searched for. S
 from __future__ import annotations
 
 import functools
+import statistics
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +56,7 @@ def completion(size: CompletionSize, request: Request) -> Outcome:
     rows: list[Row] = []
     for shape, counts in size.tensors:
         rows += _of_shape(shape, counts, size, request)
-    return Outcome(rows, _verdict(rows, size.rank), functools.partial(_draw, rows))
+    return Outcome(rows, _verdict(rows, size), functools.partial(_draw, rows, size.max_rank))
 
 
 def _of_shape(
@@ -116,10 +117,11 @@ def _rank(tensor: Tensor, size: CompletionSize) -> int:
     return cp_rank(tensor, max_rank=size.max_rank, restarts=size.restarts)
 
 
-def _draw(rows: list[Row], figure: object) -> None:
+def _draw(rows: list[Row], max_rank: int | None, figure: object) -> None:
     panels = []
     for order in sorted({row["order"] for row in rows}):
-        for quantity, title in (("error", "reconstruction error"), ("rank", "tensor rank")):
+        cap = f" (sought up to {max_rank})" if max_rank else ""
+        for quantity, title in (("error", "reconstruction error"), ("rank", f"tensor rank{cap}")):
             methods: dict[str, dict[int, list[float]]] = {}
             for row in rows:
                 if row["order"] == order:
@@ -129,8 +131,8 @@ def _draw(rows: list[Row], figure: object) -> None:
     quartiles_against_observations(figure, panels)
 
 
-def _verdict(rows: list[Row], rank: int) -> str:
-    text = []
+def _verdict(rows: list[Row], size: CompletionSize) -> str:
+    rank, text = size.rank, []
     for order in sorted({row["order"] for row in rows}):
         ours = [row for row in rows if row["order"] == order and row["method"] != "linear"]
         smallest = min(row["deviation"] for row in ours)
@@ -141,15 +143,17 @@ def _verdict(rows: list[Row], rank: int) -> str:
         }  # fmt: skip
         low = sum(row["rank"] <= rank for row in best)
         better = sum(row["error"] < 0.5 * trivial[row["observations"]]["error"] for row in best)
-        errors = sorted(row["error"] for row in best)
+        errors = [row["error"] for row in best]
+        zeros = trivial[min(trivial)]
+        capped = " or more" if zeros["rank"] == size.max_rank else ""
         few = [row["error"] for row in best if row["observations"] == min(trivial)]
         text.append(
             f"Order {order}, ground truth of rank {rank}: from the smallest initialization "
             f"({smallest:g}), {low} of {len(best)} solutions had a tensor rank of at most {rank}, "
             f"and {better} of {len(best)} less than half the error of completing with zeros; the "
-            f"median error was {number(errors[len(errors) // 2])}, with the fewest observations "
-            f"{number(sorted(few)[len(few) // 2])} (zeros: "
-            f"{number(trivial[min(trivial)]['error'])}, rank {trivial[min(trivial)]['rank']})."
+            f"median error was {number(statistics.median(errors))}, with the fewest observations "
+            f"{number(statistics.median(few))} (zeros: {number(zeros['error'])}, rank "
+            f"{zeros['rank']}{capped})."
         )
     return " ".join(text)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from wis.theory.factorization.cp_rank import cp_rank
-from wis.theory.factorization.dynamics import component_speeds
+from wis.theory.factorization.dynamics import component_speeds, within_bounds
 from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
 from wis.theory.factorization.experiments.pictures import norms_over_time
 from wis.theory.factorization.experiments.registry import register
@@ -144,7 +144,10 @@ def _row(
         "converged": bool(run.converged[element]),
         "speed_error": float(np.median(curve["speed_error"])),
         "speed_discretization": float(np.median(curve["speed_discretization"])),
-        "within_bounds_of_theorem_3": bool(curve["within_bounds"].all()),
+        "within_bounds_of_theorem_3": within_bounds(
+            curve["least_unbalancedness"], curve["unbalancedness"]
+        ),
+        "least_unbalancedness": float(curve["least_unbalancedness"].max()),
         "unbalancedness_start": float(curve["unbalancedness"][0]),
         "unbalancedness_drift": drift,
         "seconds": run.seconds,
@@ -165,9 +168,9 @@ def _verdict(rows: list[Row]) -> str:
     )
     return text + (
         f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. "
-        f"The formula lay within the bounds of Theorem 3 at every record in "
+        f"With the unbalancedness of the start, the bounds of Theorem 3 held at every record in "
         f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
-        f"{SPEED_STEP:g} measured it with a relative error of "
+        f"{SPEED_STEP:g} measured the formula with a relative error of "
         f"{number(max(row['speed_error'] for row in rows))} (median over the records; the estimate "
         "of its discretization error is "
         f"{number(max(row['speed_discretization'] for row in rows))}). The unbalancedness "

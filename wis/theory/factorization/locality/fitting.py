@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wis.errors import DivergedError
+from wis.errors import DivergedError, OptionError
 from wis.progress import Progress, silent
 from wis.theory.factorization.locality.regularizer import Region, long_range_regularizer
 
@@ -27,7 +27,7 @@ class FitConfig:
         learning_rate: Of stochastic gradient descent.
         momentum: Of it.
         weight_decay: Of it.
-        batch_size: Images in a step.
+        batch_size: Images in a step, 2 or more; a last batch of a single image is left out.
         max_epochs: Epochs.
         patience: Epochs in a row with perfect training accuracy after which training ends.
     """
@@ -74,9 +74,14 @@ def fit_network(
 
     Raises:
         DivergedError: The loss is not finite.
+        OptionError: Batches or the training set have fewer than two images.
 
     Cost: a step with the regularizer takes about six passes instead of two.
     """
+    if min(config.batch_size, len(train[0])) < 2:
+        raise OptionError(
+            f"batches of {config.batch_size} from {len(train[0])} images; expected 2 or more"
+        )
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -106,7 +111,7 @@ def _epoch(
     """Training accuracy while training, and the mean of the regularizer."""
     network.train()
     images, labels = train
-    right, terms = 0, []
+    right, seen, terms = 0, 0, []
     for batch in torch.split(torch.randperm(len(images), generator=generator), config.batch_size):
         if len(batch) < 2:  # batch normalization and the exchange need two
             continue
@@ -125,7 +130,8 @@ def _epoch(
         torch.autograd.backward(loss)
         optimizer.step()
         right += int(((logits > 0) == (labels[batch] > 0.5)).sum())
-    return right / len(images), sum(terms) / len(terms) if terms else 0.0
+        seen += len(batch)
+    return right / seen, sum(terms) / len(terms) if terms else 0.0
 
 
 def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
