@@ -11,11 +11,14 @@ from typing import Any
 
 import click
 
-from .graphs import GraphSource
+from .framework import SectionOption
+from .graphs import STANDARD, GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
 from .output import emit_json, say
 
 ENGINES = ("stream", "dask")
+CLUSTER_FLAGS = ("--scheduler-address", "--workers")
+SECTION = "Options for folders of edge files (--engine stream or dask)"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,14 @@ class FolderOptions:
     def refuse(self) -> None:
         """Raise `click.UsageError` if any was typed: the engine is another one."""
         for flag in self.given_flags():
-            raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(ENGINES)}.")
+            engines = ENGINES if flag not in CLUSTER_FLAGS else ("dask",)
+            raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")
+
+    def refuse_cluster(self) -> None:
+        """Raise `click.UsageError` if an option of a cluster was typed: the engine has none."""
+        for flag in self.given_flags():
+            if flag in CLUSTER_FLAGS:
+                raise click.UsageError(f"{flag} is for --engine dask.")
 
 
 def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,30 +59,37 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option(
         "--block-edges",
+        cls=SectionOption,
+        section=SECTION,
         type=click.IntRange(min=1),
         metavar="N",
         show_default="8388608",
-        help="Engines stream and dask: edges held in memory at a time, about 100 bytes each.",
+        help="Edges held in memory at a time, about 100 bytes each.",
     )
     @click.option(
         "--work-dir",
+        cls=SectionOption,
+        section=SECTION,
         metavar="DIR",
         show_default="OUTPUT.wis-work",
-        help="Engines stream and dask: folder for intermediate results, from which a killed run "
-        "goes on.",
+        help="Folder for intermediate results, from which a killed run goes on.",
     )
     @click.option(
         "--scheduler-address",
+        cls=SectionOption,
+        section=SECTION,
         metavar="ADDRESS",
         show_default="a cluster on this machine",
-        help="Engine dask: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
+        help="Only dask: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
     )
     @click.option(
         "--workers",
+        cls=SectionOption,
+        section=SECTION,
         type=click.IntRange(min=1),
         metavar="N",
         show_default="one for each core",
-        help="Engine dask: processes of the cluster on this machine.",
+        help="Only dask: processes of the cluster on this machine.",
     )
     @functools.wraps(command)
     def with_folders(*args: Any, **kwargs: Any) -> Any:
@@ -109,6 +126,12 @@ def sparsify_folder(
         as_json: Print one JSON object.
     """
     _check(choice, source, refused)
+    if choice.engine != "dask":
+        folders.refuse_cluster()
+    if output is not None and str(output) == STANDARD:
+        raise click.UsageError(
+            f"--output is a folder with --engine {choice.engine}, not standard output."
+        )
     from wis.scale import sparsify_files
 
     place = _as_url(output) if output is not None else f"{source.name.rstrip('/')}-sparse"

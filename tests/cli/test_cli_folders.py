@@ -52,7 +52,11 @@ def test_the_default_epsilon_is_said(folder, tmp_path, capsys):
         (["--engine", "stream", "--min-degree", "1"], "--min-degree does not go with"),
         (["--engine", "dask", "--plot", "x.png"], "--plot does not go with --engine dask"),
         (["--engine", "stream", "--epsilon", "0"], "epsilon above 0"),
-        (["--workers", "2"], "--workers is for --engine stream and --engine dask"),
+        (["--engine", "stream", "-o", "-"], "--output is a folder with --engine stream"),
+        (["--engine", "stream", "--workers", "2"], "--workers is for --engine dask."),
+        (["--engine", "stream", "--scheduler-address", "x:1"], "--scheduler-address is for"),
+        (["--workers", "2"], "--workers is for --engine dask."),
+        (["--work-dir", "w"], "--work-dir is for --engine stream and --engine dask."),
         (["--block-edges", "2", "--engine", "bitset"], "--block-edges is for"),
     ],
 )
@@ -61,6 +65,17 @@ def test_options_that_do_not_go_together_are_bad_usage(folder, capsys, arguments
     captured = capsys.readouterr()
     assert line in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_the_help_lists_the_options_for_folders_under_their_own_heading(capsys):
+    assert run_command(["sparsify", "--help"]) == 0
+    options, heading, rest = capsys.readouterr().out.partition("Options for folders of edge files")
+    assert heading
+    for flag in ("--block-edges", "--work-dir", "--scheduler-address", "--workers"):
+        assert f"  {flag}" in rest
+        assert f"  {flag}" not in options
+    assert "--epsilon" in options
+    assert "Examples:" in rest
 
 
 def test_a_folder_without_an_engine_for_folders_says_which_there_are(folder, capsys):

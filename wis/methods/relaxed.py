@@ -28,6 +28,7 @@ place find it in its own way:
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 
 import torch
@@ -51,9 +52,9 @@ def checked_epsilon(epsilon: float) -> Fraction:
         OptionError: It is negative or no finite number.
     """
     number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
-    if not number or not math.isfinite(epsilon) or epsilon < 0:
+    if not number or not 0 <= epsilon <= sys.float_info.max:
         raise OptionError(f"epsilon is {epsilon!r}; expected a number from 0 on, such as 0.1")
-    return 1 + Fraction(repr(epsilon))
+    return 1 + Fraction(repr(float(epsilon)))  # numpy's float is a float of another `repr`
 
 
 def threshold(k: int, factor: Fraction) -> int:
