@@ -6,6 +6,7 @@ processes is in `test_rounds`.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -17,7 +18,7 @@ import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
 from wis.errors import ClusterError, OptionError
-from wis.scale import sparsify_files
+from wis.scale import cluster, sparsify_files
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -33,12 +34,12 @@ def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path
     killed = []
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
+    ) as running:
 
         def kill_in_the_middle():
             while not (tmp_path / "out.wis-work" / "phase-00002.npz").exists():
                 time.sleep(0.02)
-            pid = next(iter(cluster.workers.values())).pid
+            pid = next(iter(running.workers.values())).pid
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
@@ -48,7 +49,7 @@ def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path
             source,
             output,
             engine="dask",
-            scheduler_address=cluster.scheduler_address,
+            scheduler_address=running.scheduler_address,
             block=700,
             progress=False,
             **options,
@@ -67,12 +68,12 @@ def test_folders_may_be_on_another_file_system(tmp_path):
     options = {"remove": "50%", "epsilon": 0.1}
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
+    ) as running:
         sparsify_files(
             "memory://edges",
             "memory://sparse",
             engine="dask",
-            scheduler_address=cluster.scheduler_address,
+            scheduler_address=running.scheduler_address,
             block=500,
             progress=False,
             **options,
@@ -90,6 +91,15 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, monkeypatch):
         sparsify_files(source, tmp_path / "out", remove=1, engine="dask", scheduler_address=address)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_that_a_scheduler_has_no_workers_is_said(caplog):
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as none,
+        caplog.at_level(logging.INFO, "wis"),
+        cluster._client(none.scheduler_address, None),
+    ):
+        assert f"{none.scheduler_address} has no workers yet" in caplog.text
 
 
 def test_workers_are_counted_only_for_a_cluster_of_this_machine(tmp_path):

@@ -25,7 +25,6 @@ from wis.errors import (
     OptionError,
     OutputExistsError,
     UnknownNameError,
-    WisError,
 )
 from wis.io import read_graph
 from wis.methods.relaxed import checked_epsilon
@@ -296,9 +295,10 @@ def test_a_disk_that_is_full_at_a_late_phase_leaves_nothing_behind(
     refused(GraphFileError, source, tmp_path / "out", "phase-00004.*cannot be written", block=block)
 
 
-def columns(folder, number, **values):
+def columns(folder, number, values):
     folder.mkdir(exist_ok=True)
-    pq.write_table(pa.table(values), folder / f"{number}.parquet")
+    names, lists = zip(*(values.items() if isinstance(values, dict) else values), strict=True)
+    pq.write_table(pa.table(list(map(pa.array, lists)), list(names)), folder / f"{number}.parquet")
 
 
 @pytest.mark.parametrize(
@@ -310,10 +310,11 @@ def columns(folder, number, **values):
         ({"u": [0.5, 1], "v": [1, 2]}, "expected integer or text ids"),
         ({"u": ["a", "b"], "v": [1, 2]}, None),
         ({"u": [0, 1]}, "1 columns; expected two"),
+        ([("u", [0, 1]), ("u", [1, 2])], "two columns are called 'u'"),
     ],
 )
 def test_ids_that_are_none_are_refused(tmp_path, values, match):
-    columns(tmp_path / "in", 0, **values)
+    columns(tmp_path / "in", 0, values)
     if match is None:  # a text and a number in one row: numbers are read as texts there
         assert streamed(tmp_path / "in", tmp_path / "out", remove=1).num_nodes == 4
         return
@@ -321,10 +322,10 @@ def test_ids_that_are_none_are_refused(tmp_path, values, match):
 
 
 def test_files_that_disagree_are_refused(tmp_path):
-    columns(tmp_path / "in", 0, u=[0, 1], v=[1, 2])
-    columns(tmp_path / "in", 1, u=["a"], v=["b"])
+    columns(tmp_path / "in", 0, {"u": [0, 1], "v": [1, 2]})
+    columns(tmp_path / "in", 1, {"u": ["a"], "v": ["b"]})
     refused(GraphFormatError, tmp_path / "in", tmp_path / "out", "text in some places")
-    columns(tmp_path / "in", 1, u=[1], v=[2], w=[3])
+    columns(tmp_path / "in", 1, {"u": [1], "v": [2], "w": [3]})
     refused(GraphFormatError, tmp_path / "in", tmp_path / "out", "expected the same in all files")
 
 
@@ -335,7 +336,14 @@ def test_what_cannot_be_asked_for_is_refused(tmp_path):
     refused(OptionError, source, output, "block is 0", block=0)
     refused(OptionError, source, output, "work folder on this machine", work="memory://work")
     refused(UnknownNameError, source, output, "stream", engine="steam")
-    refused(OptionError, source, source / "out", "lie in each other")
+    refused(OptionError, source, source / "out", "output .* and source .* lie in each other")
+    refused(OptionError, source, output, "output .* and work .* lie", work=output / "work")
+    refused(OptionError, source, output, "source .* and work .* lie", work=source / "work")
+    refused(OptionError, source, output, "num_workers is for engine 'dask'", num_workers=2)
+    refused(OptionError, source, output, "scheduler_address is for", scheduler_address="tcp://x:1")
+    refused(OptionError, source, output, "num_workers is 0", engine="dask", num_workers=0)
+    refused(OptionError, source, output, r"seed is .*2\^63 - 1", seed=2**63)
+    refused(GraphFileError, source, "s3x://bucket/out", "Protocol not known")
     refused(OptionError, source, output, "remove is 99999", remove=99999)
     refused(GraphFormatError, source, output, "but num_nodes is 5", num_nodes=5)
     refused(GraphFileError, source, tmp_path / "no" / "out", "no folder")
@@ -353,15 +361,34 @@ def test_an_output_that_exists_is_replaced_only_by_force(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
-def test_a_work_folder_with_something_else_in_it_is_let_alone(tmp_path):
+@pytest.mark.parametrize("name", ["thesis.tex", "wis-work.json", "manifest.json"])
+def test_a_work_folder_with_something_else_in_it_is_let_alone(tmp_path, name):
     source = write_folder(tmp_path / "in", ARCS)
     work = tmp_path / "work"
     work.mkdir()
-    (work / "thesis.tex").touch()
-    with pytest.raises(WisError, match=r"work"):
-        sparsify_files(source, tmp_path / "out", remove=1, work=work, progress=False)
-    assert [path.name for path in work.iterdir()] == ["thesis.tex"]
-    assert not (tmp_path / "out").exists()
+    (work / name).write_text('{"thesis": 1}')
+    refused(OutputExistsError, source, tmp_path / "out", "is no work folder", work=work)
+
+
+def test_force_takes_no_folder_away_that_holds_something_else(tmp_path):
+    source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
+    streamed(source, output, remove="50%")
+    (output / "_SUCCESS").touch()
+    sparsify_files(source, output, remove="10%", force=True, progress=False)
+    assert not (output / "_SUCCESS").exists()
+    (output / "deep").mkdir()
+    (output / "deep" / "thesis.tex").touch()
+    match = "holds deep/thesis.tex, which is no Parquet file"
+    refused(OutputExistsError, source, output, match, force=True)
+
+
+def test_a_damaged_phase_of_a_killed_run_is_one_line_and_then_begun_anew(killed_folder):
+    source, output = killed_folder / "in", killed_folder / "out"
+    (killed_folder / "out.wis-work" / "phase-00002.npz").write_bytes(b"PK")
+    options = {"remove": "60%", "epsilon": 0.1, "progress": False}
+    with pytest.raises(GraphFormatError, match=r"phase-00002.npz: damaged"):
+        sparsify_files(source, output, **options)
+    assert {path.name for path in killed_folder.iterdir()} == {"in"}
 
 
 def test_levels_tell_how_many_edges_take_part_and_what_k_is_next():

@@ -37,6 +37,8 @@ from wis.scale.vertices import Vertices, look_at_ids
 if TYPE_CHECKING:
     from wis.scale.run import Job, Numbers
 
+_log = logging.getLogger(__name__)
+
 Ints = NDArray[np.int64]
 FAN_IN = 8
 PATIENCE_S = 20.0
@@ -96,6 +98,8 @@ def _client(address: str | None, num_workers: int | None) -> Iterator[Any]:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
         with client:
+            if not client.scheduler_info()["workers"]:  # it may start some once there is work
+                _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
             yield client
         return
     with (

@@ -16,7 +16,12 @@ import numpy as np
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.errors import GraphFileError, GraphFormatError, MissingDependencyError
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    MissingDependencyError,
+    OutputExistsError,
+)
 from wis.io.source import parsing
 from wis.io.text_columns import whole_numbers
 from wis.io.text_layout import is_header, named_endpoints
@@ -26,6 +31,8 @@ CSV_BLOCK_BYTES = 1 << 24
 ENDINGS = {".parquet": ",", ".csv": ",", ".tsv": "\t"}
 KINDS = ", ".join(ENDINGS)
 HEAD_BYTES = 1 << 16
+REPLACEABLE = (".parquet", ".crc")
+"""Endings of what a folder may hold to be replaced."""
 
 
 def pyarrow() -> Any:
@@ -113,7 +120,7 @@ class EdgeFiles:
         with reading(root):
             fs, path = url_to_fs(root)
             if not fs.exists(path):
-                raise GraphFileError(f"{root}: no such folder")
+                raise GraphFileError(f"{root}: no such folder; expected one with edge files")
             details = fs.find(path, detail=True)
         found = sorted(name for name in details if _is_edge_file(name, path))
         if not found:
@@ -189,6 +196,9 @@ class _Head:
             raise GraphFormatError(
                 f"{path}: {len(columns)} columns; expected two with the endpoints"
             )
+        for place, name in enumerate(columns):
+            if name in columns[:place]:
+                raise GraphFormatError(f"{path}: two columns are called {name!r}; rename one")
         return cls(columns)
 
 
@@ -283,14 +293,20 @@ class OutputFolder:
         """Raise, before anything is computed, if it cannot be written.
 
         Raises:
-            OutputExistsError: It is there and `force` is false.
+            OutputExistsError: It is there and `force` is false, or it holds something else than
+                Parquet files, which `force` would take away.
             GraphFileError: The folder above it is missing.
         """
-        from wis.errors import OutputExistsError
-
         fs, path = url_to_fs(self.root)
         if fs.exists(path) and not self.force:
             raise OutputExistsError(f"{self.root} exists; pass --force to replace it")
+        for found in fs.find(path) if fs.isdir(path) else ():
+            name = PurePosixPath(found).name
+            if _ending(name) not in REPLACEABLE and not name.startswith("_"):
+                raise OutputExistsError(
+                    f"{self.root} holds {_relative(found, path)}, which is no Parquet file; "
+                    "--force replaces folders of Parquet files only, so give another one"
+                )
         parent = path.rstrip("/").rpartition("/")[0]
         if is_local(self.root) and parent and not fs.isdir(parent):
             raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
@@ -334,6 +350,21 @@ class OutputFolder:
             fs.rm(self._partial, recursive=True)
 
 
+def check_file_system(url: str) -> None:
+    """Raise if there is no way to the file system of a path.
+
+    Raises:
+        GraphFileError: fsspec knows no such kind, or cannot make it.
+        MissingDependencyError: A package for it is not installed.
+    """
+    try:
+        url_to_fs(url)
+    except ImportError as error:
+        raise MissingDependencyError(f"{url}: {error}") from None
+    except ValueError as error:
+        raise GraphFileError(f"{url}: {error}") from None
+
+
 def is_local(url: str) -> bool:
     """Whether a path is one of this machine's file system."""
     return isinstance(url_to_fs(url)[0], fsspec.get_filesystem_class("file"))
@@ -351,8 +382,9 @@ def save_array(url: str, array: NDArray[Any]) -> None:
 
 def load_array(url: str) -> NDArray[Any]:
     """Read what `save_array` wrote: memory-mapped on a local file system."""
-    if is_local(url):
-        return np.asarray(np.load(url_to_fs(url)[1], mmap_mode="r"))
     fs, path = url_to_fs(url)
-    with fs.open(path, "rb") as file:
-        return np.asarray(np.load(file))
+    with reading(url):
+        if is_local(url):
+            return np.asarray(np.load(path, mmap_mode="r"))
+        with fs.open(path, "rb") as file:
+            return np.asarray(np.load(file))

@@ -22,7 +22,7 @@ from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from wis.methods.relaxed import degree_class, edge_hash
-from wis.scale.files import load_array, writing
+from wis.scale.files import load_array, reading, writing
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -73,7 +73,7 @@ class Phase:
     def load(cls, folder: str, number: int) -> Phase:
         """Read what `save` wrote."""
         fs, path = url_to_fs(phase_path(folder, number))
-        with fs.open(path, "rb") as file, np.load(file) as archive:
+        with reading(path), fs.open(path, "rb") as file, np.load(file) as archive:
             head = json.loads(archive["head"].tobytes())
             limit = None if head["limit"] is None else (head["limit"][0], head["limit"][1])
             return cls(

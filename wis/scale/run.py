@@ -14,7 +14,7 @@ from wis.amount import Amount, num_edges_to_remove
 from wis.errors import OptionError, UnknownNameError
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
-from wis.scale.files import EdgeFiles, OutputFolder, is_local, pyarrow
+from wis.scale.files import EdgeFiles, OutputFolder, check_file_system, is_local, pyarrow
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import saved_phases
 from wis.scale.scan import scan_edges
@@ -103,23 +103,32 @@ def sparsify_files(
     Raises:
         GraphFileError: A file cannot be read or written.
         GraphFormatError: A file is damaged or not made of edges.
-        OutputExistsError: The output is there and `force` is false.
+        OutputExistsError: The output is there and `force` is false, or holds something else than
+            Parquet files; or there is another folder in place of the work folder.
         OptionError: An option or amount is impossible.
-        MissingDependencyError: pyarrow, or for ``"dask"`` dask or distributed, is not installed.
+        MissingDependencyError: pyarrow, or for ``"dask"`` dask or distributed, or what fsspec needs
+            for a file system is not installed.
+        ClusterError: The cluster does not answer, or gave up.
 
     Cost: the input is read three times (more for names), 10 bytes for each edge once or twice in
         each phase whose edges do not fit into a block; see `benchmarks/README.md`.
     """
     start = time.perf_counter()
     _check_options(engine, epsilon, seed, block)
+    _check_cluster(engine, scheduler_address, num_workers)
     num_edges_to_remove(2**62, remove=remove, keep=keep)  # raises unless it is an amount
+    place = f"{str(output).rstrip('/')}.wis-work" if work is None else str(work)
+    for url in (str(source), str(output), place):
+        check_file_system(url)
     target = OutputFolder(str(output), force)
     target.check()
     pyarrow()
     files = EdgeFiles.of(str(source))
-    _check_apart(files.root, target.root)
+    _check_apart(output=target.root, source=files.root)
+    _check_apart(output=target.root, work=place)
+    _check_apart(source=files.root, work=place)
     folder = WorkFolder(
-        f"{str(output).rstrip('/')}.wis-work" if work is None else str(work),
+        place,
         {
             "files": [
                 [name, *stamp] for name, stamp in zip(files.names, files.stamps, strict=True)
@@ -239,14 +248,26 @@ def _check_options(engine: str, epsilon: float, seed: int, block: int) -> None:
         )
     for name, value, least in (("seed", seed, 0), ("block", block, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-            raise OptionError(f"{name} is {value!r}; expected an integer from {least} on")
+            raise OptionError(f"{name} is {value!r}; expected an integer from {least} to 2^63 - 1")
 
 
-def _check_apart(source: str, output: str) -> None:
-    (fs, inside), (other, outside) = url_to_fs(source), url_to_fs(output)
+def _check_cluster(engine: str, scheduler_address: str | None, num_workers: int | None) -> None:
+    given = {"scheduler_address": scheduler_address, "num_workers": num_workers}
+    for name, value in given.items():
+        if value is not None and engine != "dask":
+            raise OptionError(f"{name} is for engine 'dask'; leave it out with {engine!r}")
+    whole = isinstance(num_workers, int) and not isinstance(num_workers, bool)
+    if num_workers is not None and not (whole and num_workers >= 1):
+        raise OptionError(f"num_workers is {num_workers!r}; expected an integer from 1 on")
+
+
+def _check_apart(**places: str) -> None:
+    """Raise if one of two folders lies in the other, as far as their paths tell."""
+    (first, one), (second, two) = places.items()
+    (fs, inside), (other, outside) = url_to_fs(one), url_to_fs(two)
     inside, outside = inside.rstrip("/"), outside.rstrip("/")
     same = type(fs) is type(other) and (
         f"{outside}/".startswith(f"{inside}/") or f"{inside}/".startswith(f"{outside}/")
     )
     if same:
-        raise OptionError(f"output {output} and source {source} lie in each other; keep them apart")
+        raise OptionError(f"{first} {one} and {second} {two} lie in each other; keep them apart")

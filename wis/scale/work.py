@@ -16,7 +16,7 @@ from fsspec.core import url_to_fs
 from wis.errors import OutputExistsError
 from wis.scale.files import writing
 
-MANIFEST = "manifest.json"
+MANIFEST = "wis-work.json"
 FORMAT = 1
 
 
@@ -63,7 +63,7 @@ class WorkFolder:
     def remove(self) -> None:
         """Take it away with all that is in it; a folder that is no work folder is let alone."""
         fs, path = url_to_fs(self.url)
-        if fs.exists(f"{path}/{MANIFEST}") or (fs.isdir(path) and not fs.ls(path)):
+        if self._manifest() is not None or (fs.isdir(path) and not fs.ls(path)):
             fs.rm(path, recursive=True)
 
     def _known(self) -> Any:
