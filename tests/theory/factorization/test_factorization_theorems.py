@@ -91,7 +91,7 @@ def test_theorem_2_holds_for_perturbed_and_repositioned_observations(unobserved)
     run = train(
         model,
         problem,
-        balanced_matrices(model, [0.1], [1], determinant_sign=sign),
+        balanced_matrices(model, [1e-2], [1], determinant_sign=sign),
         rate=FixedRate((2e-2,)),
         stop=Stop(1e-4, 20000),
         measure=lambda weights, end: {"end": end},
