@@ -48,7 +48,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     cls=Command,
     examples=[
         "wis theory figure5_2 --plot figure5_2.png",
-        "wis theory figure5_2 --clique 4 --depth 3 --max-side 128 --json",
+        "wis theory figure5_2 --clique 4 --depth 3 --max-side 64 --json",
     ],
 )
 @click.option(

@@ -60,7 +60,7 @@ def test_sandwich_of_lower_bounds_measured_rank_cuts_and_walk_index(case: Case):
         case.graph, case.subset, *case.sizes, in_dim=case.in_dim, target=case.target
     )
     measured = generic_separation_rank(
-        case.graph, case.subset, *case.sizes, **case.options, max_side=96
+        case.graph, case.subset, *case.sizes, **case.options, max_side=64
     )
     assert bounds.lower.log <= bounds.lower.multiset_log + ROUNDING
     if not measured.is_saturated:

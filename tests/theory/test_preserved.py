@@ -152,8 +152,8 @@ def test_other_graphs_and_endless_work_are_refused():
 
 
 def test_pictures_show_what_was_computed(tmp_path):
-    rows = figure5_2(3, 2, 2)
-    figure = draw_figure5_2(rows, 3, 2, 2)
+    rows = figure5_2(2, 2, 2)
+    figure = draw_figure5_2(rows, 2, 2, 2)
     text = " ".join(part.get_text() for axes in figure.axes for part in axes.texts)
     assert f"rank {rows[1].measured.rank}" in text
     assert f"1-walk index {rows[0].bounds.walk_index}" in text
