@@ -87,7 +87,8 @@ def test_every_command_is_one_sentence_with_an_example_and_options_that_explain_
     assert all(example in text for example in command.examples)
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES))
+# Those of `wis bench` run one after the other, on each other's files: tests/cli/test_cli_bench.py.
+@pytest.mark.parametrize("name", sorted(name for name in LEAVES if not name.startswith("bench ")))
 def test_the_examples_of_every_command_run(name, tmp_path, monkeypatch, capsys):
     from wis.datasets import load
     from wis.io import write_graph

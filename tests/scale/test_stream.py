@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -264,35 +265,46 @@ def test_damage_in_a_column_that_rides_along_leaves_nothing_behind(tmp_path):
     refused(GraphFormatError, source, tmp_path / "out", "part-1.parquet: damaged")
 
 
-@pytest.fixture
-def limited():
-    """Lets no file grow beyond so many bytes, as a full disk does."""
+@contextmanager
+def full_disk(limit=None):
+    """Lets no file grow beyond so many bytes, as a full disk does; from the beginning if given.
+
+    Only in here, since a report of pytest itself may go to a file.
+    """
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+
+    def fill(limit):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+
+    if limit is not None:
+        fill(limit)
+    try:
+        yield fill
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 
 
 @pytest.mark.parametrize(("limit", "what"), [(3_000, "wis-work"), (20_000, "wis-partial")])
-def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, limited, limit, what):
+def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, limit, what):
     source = write_folder(tmp_path / "in", ARCS * 2, num_files=1)
-    limited(limit)
-    refused(GraphFileError, source, tmp_path / "out", f"{what}.*cannot be written", block=500)
+    with full_disk(limit):
+        refused(GraphFileError, source, tmp_path / "out", f"{what}.*cannot be written", block=500)
 
 
 @pytest.mark.parametrize("block", [100, 100_000])
-def test_a_disk_that_is_full_at_a_late_phase_leaves_nothing_behind(
-    tmp_path, monkeypatch, limited, block
-):
+def test_a_disk_that_is_full_at_a_late_phase_leaves_nothing_behind(tmp_path, monkeypatch, block):
     save = Phase.save
-
-    def save_on_a_full_disk(self, folder):
-        if self.number == 4:
-            limited(100)
-        save(self, folder)
-
-    monkeypatch.setattr(Phase, "save", save_on_a_full_disk)
     source = write_folder(tmp_path / "in", ARCS)
-    refused(GraphFileError, source, tmp_path / "out", "phase-00004.*cannot be written", block=block)
+    words = "phase-00004.*cannot be written"
+    with full_disk() as fill:
+
+        def save_on_a_full_disk(self, folder):
+            if self.number == 4:
+                fill(100)
+            save(self, folder)
+
+        monkeypatch.setattr(Phase, "save", save_on_a_full_disk)
+        refused(GraphFileError, source, tmp_path / "out", words, block=block)
 
 
 def columns(folder, number, values):
