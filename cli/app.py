@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import click
 from click.shell_completion import shell_complete
 
-from wis.errors import WisError
+from wis.errors import OptionError, WisError
 
 from .bench import bench
 from .compare import compare
@@ -85,6 +85,18 @@ def run_command(arguments: list[str]) -> int:
         settle_stdout()
         say(f"Error: {_one_line(str(error))}")
         return error.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if not _is_lack_of_memory(error):
+            raise
+        settle_stdout()
+        say("Error: there is not enough memory for this; take a smaller graph or smaller numbers")
+        return OptionError.exit_code
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    """Whether Python, numpy or torch (which raises a `RuntimeError`) could not get memory."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text
 
 
 class _Notice(logging.Handler):

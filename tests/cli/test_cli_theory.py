@@ -263,3 +263,10 @@ def test_nothing_is_overwritten_and_missing_orders_are_named(capsys):
     assert Path("x.png").read_text() == "mine"
     line = error_line(capsys, "preserved", "karate", "--order", "gone.npz", exit_code=1)
     assert "gone.npz: no such file" in line
+
+
+def test_numbers_that_no_memory_holds_are_one_line_and_exit_code_2(capsys):
+    command = "theory separation-rank karate --subset 0,1 --depth 2 --width 10000000 --model gcn"
+    assert run(command.split()) == 2
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert line.startswith("Error: there is not enough memory")
