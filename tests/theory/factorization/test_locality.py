@@ -206,8 +206,10 @@ def test_turns_follow_the_density_of_the_continuity():
     angles = np.array([turn(1.8, generator) for _ in range(2000)])
     limit = math.pi / 3.6
     assert abs(angles).max() <= limit
-    # the distribution function of cos(c x)^2 on [-pi/2c, pi/2c]
-    distribution = lambda x: 0.5 + 1.8 * x / math.pi + np.sin(3.6 * x) / (2 * math.pi)  # noqa: E731
+
+    def distribution(x):  # of cos(c x)^2 on [-pi/2c, pi/2c]
+        return 0.5 + 1.8 * x / math.pi + np.sin(3.6 * x) / (2 * math.pi)
+
     assert stats.kstest(angles, distribution).pvalue > 1e-3
 
 
