@@ -229,6 +229,14 @@ def test_what_cannot_be_pickled_is_one_line_and_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_pickled_names_the_file_it_came_from(tmp_path):
+    (tmp_path / "a.csv").write_text("0,1\n1,2\n")
+    file = read_graph(tmp_path / "a.csv")
+    file.data.f = lambda: 0
+    with pytest.raises(WisError, match=r"b\.pt: the graph of .*a\.csv cannot be pickled"):
+        write_graph(file, tmp_path / "b.pt")
+
+
 def test_names_of_an_edge_list_go_along(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\ny,z\n")
     file = read_graph(write_graph(read_graph(tmp_path / "a.csv"), tmp_path / "a.pt"))

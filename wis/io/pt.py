@@ -192,7 +192,8 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise GraphFormatError(f"{path}: the graph cannot be pickled: {reason}") from None
+        origin = f" of {file.path}" if file.path is not None else ""
+        raise GraphFormatError(f"{path}: the graph{origin} cannot be pickled: {reason}") from None
     stream.write(buffer.getbuffer())
 
 
