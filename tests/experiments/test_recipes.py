@@ -209,6 +209,15 @@ def test_methods_take_options_as_text():
         parse_methods("wis:walk_length")
 
 
+def test_a_walk_length_that_would_do_nothing_is_refused():
+    recipe = read_recipe(RECIPES["thesis_fig5_3_cora_gcn"])
+    with pytest.raises(OptionError, match="walk_length is nothing for random, spectral"):
+        parse_methods("random, spectral", walk_length=2)
+    baselines = recipe.changed(methods=parse_methods("random,spectral"))
+    with pytest.raises(OptionError, match="walk_length is nothing for random, spectral"):
+        apply_overrides(baselines, walk_length=2)
+
+
 def test_the_command_line_changes_a_recipe():
     recipe = read_recipe(RECIPES["thesis_fig5_3_cora_gcn"])
     changed = apply_overrides(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import wis.experiments.table5_1 as table5_1
+from wis.experiments import RunOptions, table5_1_recipe
 from wis.errors import DivergedError, GraphFileError, OptionError, ResultsError, UnknownNameError
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.table5_1 import LEARNING_RATES, Table51, run_table
@@ -73,6 +74,20 @@ def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, 
     trained.clear()
     assert len(list(run_table(TINY, results=path))) == 8
     assert not trained
+
+
+def test_progress_tells_how_many_rows_are_there(tmp_path):
+    seen = []
+    options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
+    once = table5_1_recipe.run("tiny", replace(TINY, seeds=(0,)).as_dict(), options)
+    assert [(status.done, status.total, status.new) for status in seen] == [
+        (count, 4, count) for count in range(5)
+    ]
+    assert (once.done, once.total, once.new, once.failed) == (4, 4, 4, 0)
+    seen.clear()
+    table5_1_recipe.run("tiny", replace(TINY, seeds=(0, 1)).as_dict(), options)
+    done = [status.done for status in seen]
+    assert (done[0], done[-1]) == (4, 8)
 
 
 def test_rows_are_on_the_disk_as_soon_as_they_are_yielded(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -57,7 +58,17 @@ def _with_walk_length(recipe: Recipe, walk_length: int) -> tuple[MethodSpec, ...
             options = {**method.options, "walk_length": walk_length}
             method = MethodSpec.of(method.name, options)
         methods.append(method)
+    _check_takes_walk_length([method.name for method in methods])
     return tuple(methods)
+
+
+def _check_takes_walk_length(names: Iterable[str]) -> None:
+    """Raise unless one of the methods has this option, which would do nothing otherwise."""
+    from wis.methods import get_method
+
+    names = list(names)
+    if not any("walk_length" in get_method(name).options for name in names):
+        raise OptionError(f"walk_length is nothing for {', '.join(names)}; leave it out")
 
 
 def _models(recipe: Recipe, text: str, dataset: str | None) -> tuple[ModelSpec, ...]:
@@ -111,7 +122,8 @@ def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodS
 
     Raises:
         UnknownNameError: There is no such method.
-        OptionError: It has no such option, or one is malformed.
+        OptionError: It has no such option, or one is malformed; or none has `walk_length`, which
+            was given.
     """
     from wis.methods import get_method
 
@@ -128,6 +140,7 @@ def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodS
                 raise OptionError(f"methods: {option!r} is not of the form key=value")
             rows[-1][1][key] = _plain(value)
     if walk_length is not None:
+        _check_takes_walk_length(name for name, _ in rows)
         for name, options in rows:
             if "walk_length" in get_method(name).options:
                 options.setdefault("walk_length", walk_length)

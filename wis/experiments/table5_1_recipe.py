@@ -9,7 +9,7 @@ from typing import Any
 from wis.errors import OptionError, RecipeError
 from wis.experiments.amounts import parse_seeds
 from wis.experiments.jobs import torch_threads
-from wis.experiments.results import FAILED, ResultsFile
+from wis.experiments.results import FAILED, ResultsFile, Row
 from wis.experiments.sweep import RunOptions, Status
 from wis.experiments.table5_1 import KIND, Table51, run_table
 from wis.experiments.table5_1_text import format_table
@@ -50,19 +50,34 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
         WisError: See `wis.experiments.table5_1.run_table`.
     """
     table, store = _opened(settings, options)
-    new = len(table.missing(store, retry_failed=options.retry_failed))
+    missing = set(table.missing(store, retry_failed=options.retry_failed))
+    total = num_runs(name, table.as_dict())
+    status = Status(total - len(missing), total, 0, 0, "training")
+    options.report(status)
+    rows = []
     with torch_threads(options.backend.threads):
-        running = run_table(
+        for row in run_table(
             table,
             results=options.results,
             root=options.data_root,
             name=name,
             retry_failed=options.retry_failed,
-        )
-        rows = list(running)
-    failed = sum(row["status"] == FAILED for row in rows)
-    text = format_table(rows) if failed < len(rows) else None
-    return Status(len(rows), len(rows), failed, new, "done", text)
+        ):
+            rows.append(row)
+            status = _counted(status, row, is_new=row["key"] in missing)
+            options.report(status)
+    text = format_table(rows) if status.failed < total else None
+    return replace(status, doing="done", table=text)
+
+
+def _counted(status: Status, row: Row, *, is_new: bool) -> Status:
+    """How far the work is with one more row."""
+    return replace(
+        status,
+        done=status.done + is_new,
+        new=status.new + is_new,
+        failed=status.failed + (row["status"] == FAILED),
+    )
 
 
 def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
