@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import wis.experiments.table5_1 as table5_1
-from wis.experiments import RunOptions, table5_1_recipe
 from wis.errors import DivergedError, GraphFileError, OptionError, ResultsError, UnknownNameError
+from wis.experiments import RunOptions, table5_1_recipe
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.table5_1 import LEARNING_RATES, Table51, run_table
 from wis.experiments.table5_1_text import format_table
