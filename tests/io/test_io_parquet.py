@@ -91,7 +91,8 @@ def test_relabel_takes_integers_as_names(put):
         ({"u": [0, -1], "v": [1, 2]}, "row 2: vertex id -1 is negative"),
         ({"u": [0.5, 1], "v": [1, 2]}, "column 'u' holds numbers that are no integers"),
         ({"u": [float("nan"), 1], "v": [1, 2]}, "column 'u' holds numbers that are no integers"),
-        ({"u": [True], "v": [1]}, "column 'u' holds bool; expected integer or text ids"),
+        ({"u": [True], "v": [1]}, "column 'u' holds bool; expected text, or integers below 2^63"),
+        ({"u": pa.array([2**63], pa.uint64()), "v": [1]}, "integers below 2^63"),
         ({"u": [0], "v": [10**12]}, "row 1: vertex id 1000000000000 is very large"),
     ],
 )

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
@@ -319,7 +320,8 @@ def columns(folder, number, values):
         ({"u": [0, -1], "v": [1, 2]}, "vertex id -1 is negative"),
         ({"u": [0, 10**12], "v": [1, 2]}, "very large for 2 edges"),
         ({"u": [0, None], "v": [1, 2]}, r"row 2: vertex id in column 'u' is missing"),
-        ({"u": [0.5, 1], "v": [1, 2]}, "expected integer or text ids"),
+        ({"u": [0.5, 1], "v": [1, 2]}, r"expected text, or integers below 2\^63"),
+        ({"u": pa.array([0, 2**63], pa.uint64()), "v": [1, 2]}, r"integers below 2\^63"),
         ({"u": ["a", "b"], "v": [1, 2]}, None),
         ({"u": [0, 1]}, "1 columns; expected two"),
         ([("u", [0, 1]), ("u", [1, 2])], "two columns are called 'u'"),
@@ -371,6 +373,26 @@ def test_an_output_that_exists_is_replaced_only_by_force(tmp_path):
     sparsify_files(source, output, remove="10%", epsilon=0.1, force=True, progress=False)
     assert notes_left(output) == notes_expected(200, ARCS, 3, remove="10%", epsilon=0.1)
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
+def test_what_force_was_to_replace_is_put_back_if_nothing_comes_in_its_place(
+    tmp_path, monkeypatch
+):
+    source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
+    streamed(source, output, remove="50%", epsilon=0.1)
+    before = notes_left(output)
+    move = LocalFileSystem.mv
+
+    def mv(self, path1, path2, **kwargs):
+        if path1.endswith(".wis-partial"):
+            raise PermissionError(13, "Permission denied", path2)
+        move(self, path1, path2, **kwargs)
+
+    monkeypatch.setattr(LocalFileSystem, "mv", mv)
+    with pytest.raises(GraphFileError, match="Permission denied"):
+        sparsify_files(source, output, remove="10%", epsilon=0.1, force=True, progress=False)
+    assert notes_left(output) == before
+    assert not list(tmp_path.glob("*.wis-replaced"))
 
 
 @pytest.mark.parametrize("name", ["thesis.tex", "wis-work.json", "manifest.json"])

@@ -94,7 +94,9 @@ def _ids(column: Any, name: str, path: Path) -> Any:
         if values is not None:
             return values
     found = "numbers that are no integers" if pa.types.is_floating(column.type) else column.type
-    raise GraphFormatError(f"{path}: column {name!r} holds {found}; expected integer or text ids")
+    raise GraphFormatError(
+        f"{path}: column {name!r} holds {found}; expected text, or integers below 2^63"
+    )
 
 
 def _texts(column: Any) -> list[str]:

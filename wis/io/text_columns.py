@@ -183,7 +183,9 @@ def _arrow_attribute(column: Any) -> Column:
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Integers from integers, or from floats that are all whole; None if they are not."""
+    """int64 from integers below 2^63, or from floats that are all whole; None if they are not."""
+    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
+        return None
     if values.dtype.kind in "iu":
         return values.astype(np.int64, copy=False)
     if values.dtype.kind != "f" or not (np.abs(values) < _EXACT).all():

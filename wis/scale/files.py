@@ -249,7 +249,7 @@ def _ids(column: Any, name: str, path: str, first_row: int) -> Any:
         if values is not None:
             return values
     raise GraphFormatError(
-        f"{path}: column {name!r} holds {column.type}; expected integer or text ids"
+        f"{path}: column {name!r} holds {column.type}; expected text, or integers below 2^63"
     )
 
 
@@ -339,8 +339,13 @@ class OutputFolder:
             replaced = f"{path.rstrip('/')}.wis-replaced"
             if fs.exists(path):
                 fs.mv(path, replaced, recursive=True)
-            fs.mv(self._partial, path, recursive=True)
-            if fs.exists(replaced):
+            try:
+                fs.mv(self._partial, path, recursive=True)
+            except BaseException:
+                if fs.exists(replaced):
+                    fs.mv(replaced, path, recursive=True)
+                raise
+            if fs.exists(replaced):  # also that of a process that was killed right here
                 fs.rm(replaced, recursive=True)
 
     def discard(self) -> None:
