@@ -375,9 +375,7 @@ def test_an_output_that_exists_is_replaced_only_by_force(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 
 
-def test_what_force_was_to_replace_is_put_back_if_nothing_comes_in_its_place(
-    tmp_path, monkeypatch
-):
+def test_what_force_was_to_replace_is_put_back_if_nothing_comes_in_its_place(tmp_path, monkeypatch):
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
     streamed(source, output, remove="50%", epsilon=0.1)
     before = notes_left(output)
