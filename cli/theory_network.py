@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from .targets import path_option
 from .theory_options import Problem, finite, network_options, positive, seed_option
 
 EXPORT_ENDING = ".graphml"
+LONGEST = 24
 
 
 @click.command(
@@ -66,8 +68,15 @@ def tensor_network(
         if as_json:
             emit_json({**problem.as_record(), **finite(record)})
         else:
-            emit_table([(name.replace("_", " "), str(value)) for name, value in record.items()])
+            emit_table([(name.replace("_", " "), _shown(value)) for name, value in record.items()])
     say(f"{problem.name}: {problem.task}, depth {problem.depth}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a table: integers of more than `LONGEST` digits are rounded."""
+    if isinstance(value, int) and value >= 10**LONGEST:
+        return f"~{Decimal(value):.3e}"
+    return str(value)
 
 
 def _check_export(path: Path | None, force: bool) -> None:

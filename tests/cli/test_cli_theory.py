@@ -161,6 +161,16 @@ def test_tensor_network_is_counted_contracted_drawn_and_written(capsys):
     assert math.isclose(record["log_of_least_cut"], cut.log_weight)
 
 
+def test_counts_of_very_many_digits_are_rounded_in_the_table_only(capsys):
+    args = ["tensor-network", "friends.csv", "--depth", "60"]
+    exact = output_json(capsys, *args)["nodes"]
+    assert exact > 10**24
+    assert run(["theory", *args]) == 0
+    shown = capsys.readouterr().out.splitlines()[0].split()
+    assert shown[1].startswith("~")
+    assert math.isclose(float(shown[1][1:]), exact, rel_tol=1e-3)
+
+
 def test_figure_5_2_prints_both_partitions_for_both_tasks(capsys):
     assert run(["theory", "figure5_2", "--clique", "2", "--plot", "f.png"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
