@@ -1,9 +1,8 @@
-"""Relaxed 1-WIS: how fast, how large, on how many workers, and what the relaxation costs.
+"""Relaxed 1-WIS: how fast, how large, and what the relaxation costs.
 
     python benchmarks/bench_scale.py memory
     python benchmarks/bench_scale.py memory --graphs rmat-22 --epsilons 0.1 --amounts 50% --once
     python benchmarks/bench_scale.py stream --graph rmat-22 --folder /tmp/wis-scale
-    python benchmarks/bench_scale.py cluster --folder /tmp/wis-scale --workers 1,2,4
     python benchmarks/bench_scale.py accuracy -o benchmarks/figures/relaxed.png
     python benchmarks/bench_scale.py training
 
@@ -144,31 +143,6 @@ def stream(args: argparse.Namespace) -> None:
     shutil.rmtree(output)
 
 
-def cluster(args: argparse.Namespace) -> None:
-    """A folder on 1, 2 and 4 workers of this machine."""
-    from wis.scale import sparsify_files
-
-    source = Path(args.source or write_folder(args.graph, args.folder, args.data_root))
-    output = args.folder / "output"
-    for workers in args.workers.split(","):
-        results = []
-        cost = cost_of(
-            lambda: results.append(  # noqa: B023
-                sparsify_files(
-                    source,
-                    output,
-                    remove="50%",
-                    epsilon=0.1,
-                    engine="dask",
-                    block=args.block,
-                    num_workers=int(workers),  # noqa: B023
-                )
-            )
-        )
-        print(f"{source}, {workers} workers: {results[0]}\n  {cost}", flush=True)
-        shutil.rmtree(output)
-
-
 def accuracy(args: argparse.Namespace) -> None:
     """Shares of common removed edges and mean log walk indices, as a table and a picture."""
     rows = []
@@ -267,20 +241,18 @@ def main() -> None:
     jobs = {
         "memory": memory,
         "stream": stream,
-        "cluster": cluster,
         "accuracy": accuracy,
         "training": training,
     }
     parser.add_argument("what", choices=jobs)
     parser.add_argument("--graphs", help="names or generator specs, separated by commas")
-    parser.add_argument("--graph", default="rmat-22", help="stream, cluster: which graph")
-    parser.add_argument("--source", help="stream, cluster: a folder of edge files instead")
+    parser.add_argument("--graph", default="rmat-22", help="stream: which graph")
+    parser.add_argument("--source", help="stream: a folder of edge files instead")
     parser.add_argument("--epsilons", default=None)
     parser.add_argument("--amounts", default="50%,100%")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--block", type=int, default=1 << 23)
-    parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("wis-scale"))
     parser.add_argument("--only-write", action="store_true", help="stream: write the folder only")

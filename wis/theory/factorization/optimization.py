@@ -22,7 +22,14 @@ from wis.errors import DivergedError, OptionError
 from wis.progress import Progress, silent
 from wis.theory.factorization.model import Factorization, Weights, check_weights
 from wis.theory.factorization.tasks import Task
+from wis.theory.factorization.tiny_steps import TinySteps
 from wis.theory.factorization.trajectory import Trajectory, is_recorded
+
+TELL_EVERY = 256
+"""Steps between two reports of progress, looks for Ctrl-C and perhaps checkpoints."""
+
+HURRY = 4096
+"""`TinySteps` stop at multiples of so many steps, so that reports do not wait for them."""
 
 Measure = Callable[[Weights, Tensor], dict[str, Tensor]]
 """From weights and end tensors to quantities with the batch in front."""
@@ -192,9 +199,11 @@ class _Descent:
     def _follow_batch(self) -> None:
         """Task and rates of the elements that still run."""
         self.task = self.whole_task.select(self.ids)
+        self.tiny: TinySteps | None = None
         if isinstance(self.rate, FixedRate):
             rates = torch.tensor(self.rate.rates, dtype=torch.float64)
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
+            self.tiny = TinySteps.of(self.model, self.task, self.rates)
 
     def identity(self) -> str:
         """Hash of all that the result depends on."""
@@ -214,7 +223,9 @@ class _Descent:
     ) -> None:
         """Step until every element has finished."""
         started, before = time.monotonic(), self.seconds
+        told = self.step // TELL_EVERY
         while len(self.ids):
+            self._hurry()
             end, saved = self.model.forward(self.weights)
             loss, gradient = self.task.loss_and_gradient(end)
             self.calm = torch.where(loss < self.stop.loss, self.calm + 1, 0)
@@ -227,13 +238,28 @@ class _Descent:
                     continue
             self._move(self.model.backward(saved, gradient))
             self.step += 1
-            if self.step % 256 == 0:
+            if self.step // TELL_EVERY > told:
+                told = self.step // TELL_EVERY
                 progress(self.step)
                 self.seconds = before + time.monotonic() - started
                 if interrupted():
                     return
                 save(self.state())
         self.seconds = before + time.monotonic() - started
+
+    def _hurry(self) -> None:
+        """Take the steps before the next one that needs attention, if that can be done faster."""
+        if self.tiny is None:
+            return
+        last = min((self.step // HURRY + 1) * HURRY, self.stop.max_steps)
+        self.step = self.tiny.run(
+            self.weights,
+            self.calm,
+            range(self.step, last),
+            loss=self.stop.loss,
+            patience=self.stop.patience,
+            needs_attention=lambda step: is_recorded(step, self.per_decade),
+        )
 
     def _move(self, gradients: Weights) -> None:
         if isinstance(self.rate, AdaptiveRate):

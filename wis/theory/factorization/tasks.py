@@ -101,10 +101,14 @@ class Completion:
         """Dimensions of the end tensors."""
         return tuple(self.observed.shape[1:])
 
+    def weighted(self) -> tuple[Tensor, Tensor]:
+        """Weight and value of every entry, float64 [T, *shape]; 0 where it is not observed."""
+        return self._weight, self._values  # type: ignore[attr-defined]
+
     def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
         """Losses [B] and gradients [B, *shape]. Cost: linear in the entries."""
-        weight: Tensor = self._weight  # type: ignore[attr-defined]
-        residual = end - self._values  # type: ignore[attr-defined]
+        weight, values = self.weighted()
+        residual = end - values
         losses = (self.loss.value(residual) * weight).flatten(1).sum(dim=1)
         return losses, self.loss.slope(residual) * weight
 

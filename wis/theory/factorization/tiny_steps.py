@@ -1,0 +1,109 @@
+"""Gradient steps of matrix factorizations so small that calls cost more than arithmetic.
+
+NumPy's calls cost a tenth of torch's for a handful of 2-by-2 matrices, and the runs of Figures 1.1,
+A.1 and A.2 have up to five million steps. The steps that need no attention are taken here, those at
+which something is recorded or finished by `wis.theory.factorization.optimization`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.theory.factorization.matrix import MatrixFactorization
+from wis.theory.factorization.model import Factorization, Weights
+from wis.theory.factorization.tasks import Completion, Task
+
+LARGEST = 12
+"""The most rows and columns of a weight; larger ones gain nothing."""
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TinySteps:
+    """Steps of fixed length on a square loss of observed entries.
+
+    Attributes:
+        slope: float64 [T, D_L, D_0], derivative of the loss of each entry over its residual.
+        values: float64 [T, D_L, D_0], what is observed.
+        rates: float64 [T, 1, 1], learning rates, negative.
+    """
+
+    slope: Doubles
+    values: Doubles
+    rates: Doubles
+
+    @classmethod
+    def of(cls, model: Factorization, task: Task, rates: Tensor) -> TinySteps | None:
+        """For a model and a task of this kind; None for others."""
+        if not isinstance(model, MatrixFactorization) or max(model.dimensions) > LARGEST:
+            return None
+        if not isinstance(task, Completion) or task.loss.kind == "huber":
+            return None
+        weight, values = (entries.numpy() for entries in task.weighted())
+        slope = weight * (2.0 if task.loss.kind == "square" else 1.0)
+        return cls(slope, values, rates.numpy())
+
+    def run(
+        self,
+        weights: Weights,
+        calm: Tensor,
+        steps: range,
+        *,
+        loss: float,
+        patience: int,
+        needs_attention: Callable[[int], bool],
+    ) -> int:
+        """Step on until something needs attention; weights and `calm` are changed in place.
+
+        Args:
+            weights: float64 [B, *weight shape] each.
+            calm: int64 [B], steps in a row with a loss below `loss`.
+            steps: From the number of steps taken so far to where to stop at the latest.
+            loss: Below this an element is about to finish ...
+            patience: ... after so many steps in a row.
+            needs_attention: Whether to stop before a step.
+
+        Returns:
+            The number of steps taken, those before included.
+
+        Cost: 3 (L - 1) products of stacks of matrices for each step.
+        """
+        matrices = [weight.numpy() for weight in weights]
+        quiet: Any = calm.numpy()
+        with np.errstate(all="ignore"):  # what is not finite is found when it is recorded
+            for step in steps:
+                if needs_attention(step):
+                    return step
+                losses, gradients = self._gradients(matrices)
+                below = losses < loss
+                if below.any():
+                    longer = np.where(below, quiet + 1, 0)
+                    if (longer >= patience).any():
+                        return step
+                    quiet[:] = longer
+                else:
+                    quiet[:] = 0
+                for matrix, gradient in zip(matrices, gradients, strict=True):
+                    matrix += self.rates * gradient
+        return steps.stop
+
+    def _gradients(self, matrices: list[Doubles]) -> tuple[Doubles, list[Doubles]]:
+        """Losses, and gradients as in `MatrixFactorization.backward`."""
+        products = [matrices[0]]
+        for matrix in matrices[1:]:
+            products.append(matrix @ products[-1])
+        residual = products[-1] - self.values
+        gradient = self.slope * residual
+        losses = 0.5 * (gradient * residual).sum(axis=(1, 2))
+        gradients = []
+        for level in range(len(matrices) - 1, 0, -1):
+            gradients.append(gradient @ products[level - 1].transpose(0, 2, 1))
+            gradient = matrices[level].transpose(0, 2, 1) @ gradient
+        return losses, [gradient, *reversed(gradients)]
