@@ -8,7 +8,8 @@ to Parquet files, on processes of this machine; `block` is a sixteenth of the ed
 largest phases are settled in rounds by the workers, as they would be on a larger graph. Each run is
 appended to the results with what it sent and what its processes held. *fit*: seconds as a
 combination, with coefficients that are not negative, of what a run has to do (see `terms`), by
-least squares of the relative error; then what it predicts for graphs that do not fit here.
+least squares of the relative error; then what it predicts for graphs that do not fit here, to which
+is added what a network of a given speed takes for the sums of rounds, which was not measured.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import resource
 import shutil
@@ -33,10 +35,12 @@ from bench_scale import write_folder
 from common import PeakMemory
 from scipy.optimize import nnls
 
+from wis.scale.cluster import FAN_IN
+
 GRAPHS = "rmat-17,rmat:scale=21;edges=12000000;seed=0,rmat-22"
 BLOCKS = 16
-NAMES = ("edge, from files to files", "edge left, a sum", "vertex, a sum", "task")
-BYTES = {"count_degrees": (4, 0), "count_classes": (0, 1), "tally": (12, 25), "live_edges": (0, 25)}
+NAMES = ("edge", "vertex and sum", "task")
+BYTES = {"count_degrees": (4, 0), "count_classes": (0, 1), "tally": (12, 25), "live_edges": (0, 1)}
 """For each task, bytes for each vertex that a shard sends, and that it reads of what it is sent."""
 
 
@@ -61,13 +65,13 @@ class Work:
     def terms(self) -> np.ndarray:
         """What each coefficient of the model is a price of, in the order of `NAMES`.
 
-        Half of the edges are gone in the end, so three quarters are left on average. The vertices
-        of a sum are gone through once by each shard and some four times by the driver.
+        Edges go from files to files, shared by the processes. The vertices of a sum are gone
+        through once by each shard and some four times by the driver. Tasks are handed out one
+        after the other. (A price for each edge left and sum came out as 0.)
         """
         return np.array(
             [
                 self.num_edges / self.at_once,
-                0.75 * self.sums * self.num_edges / self.at_once,
                 self.sums * self.num_nodes * (self.shards / self.at_once + 4),
                 self.sums * self.shards,
             ]
@@ -128,11 +132,8 @@ def measure(source: Path, folder: Path, workers: int, block: int) -> dict[str, A
         used = client.run(_used)
     shutil.rmtree(folder / "output")
     shards = calls.pop("shards")
-    n = result.num_nodes
-    sent = sum(count * shards * BYTES.get(name, (0, 0))[0] * n for name, count in calls.items())
-    read = sum(count * shards * BYTES.get(name, (0, 0))[1] * n for name, count in calls.items())
     return {
-        "num_nodes": n,
+        "num_nodes": result.num_nodes,
         "num_edges": result.num_edges,
         "workers": workers,
         "cores": os.cpu_count(),
@@ -145,8 +146,6 @@ def measure(source: Path, folder: Path, workers: int, block: int) -> dict[str, A
         "cpu_s": sum(cpu for cpu, _ in used.values()),
         "driver_peak_bytes": driver.bytes,
         "worker_peak_bytes": max(peak for _, peak in used.values()),
-        "bytes_sent": sent,
-        "bytes_read": read,
     }
 
 
@@ -184,6 +183,13 @@ def _work(row: dict[str, Any]) -> Work:
 
 def _line(row: dict[str, Any]) -> str:
     gib = 2**30
+    sent, read = (
+        sum(count * BYTES.get(name, (0, 0))[way] for name, count in row["tasks"].items())
+        * row["shards"]
+        * row["num_nodes"]
+        / gib
+        for way in (0, 1)
+    )
     return (
         f"{row['graph']}: m = {row['num_edges']:,}, {row['workers']} workers, {row['shards']} "
         f"shards, {row['phases']} phases, {row['tasks'].get('tally', 0)} rounds, "
@@ -191,7 +197,7 @@ def _line(row: dict[str, Any]) -> str:
         f"(+ {row['seconds_to_start']:.1f} s to start), {row['cpu_s']:.1f} CPU s of workers; "
         f"peak {row['worker_peak_bytes'] / gib:.2f} GiB a worker, "
         f"{row['driver_peak_bytes'] / gib:.2f} GiB driver; "
-        f"{row['bytes_sent'] / gib:.2f} GiB sent, {row['bytes_read'] / gib:.2f} GiB read"
+        f"{sent:.2f} GiB sent, {read:.2f} GiB read"
     )
 
 
@@ -206,10 +212,15 @@ def fit(args: argparse.Namespace) -> None:
     for row, predicted in zip(rows, terms @ prices, strict=True):
         print(f"{_line(row)}; the model {predicted:.1f} s, {predicted / row['seconds']:.2f} x")
     for text in args.predict:
-        n, m, at_once, shards, sums = (int(float(part)) for part in text.split(","))
+        n, m, at_once, shards, sums, tallies = (int(float(part)) for part in text.split(","))
         parts = Work(n, m, shards, at_once, sums).terms() * prices
+        levels = math.ceil(math.log(shards, FAN_IN))
+        network = tallies * levels * FAN_IN * BYTES["tally"][0] * n / (args.gbit * 1e9 / 8)
         share = ", ".join(f"{part:.0f} s {name}" for name, part in zip(NAMES, parts, strict=True))
-        print(f"n = {n:,}, m = {m:,}, {at_once} processes: {parts.sum():.0f} s ({share})")
+        print(
+            f"n = {n:,}, m = {m:,}, {at_once} processes, {shards} shards, {sums} sums of which "
+            f"{tallies} of rounds: {parts.sum() + network:.0f} s ({share}, {network:.0f} s network)"
+        )
 
 
 def main() -> None:
@@ -226,9 +237,10 @@ def main() -> None:
     parser.add_argument(
         "--predict",
         nargs="*",
-        metavar="N,M,PROCESSES,SHARDS,SUMS",
-        default=["1.11e8,1.6e9,256,512,400", "1e9,1e11,1024,4096,1000"],
+        metavar="N,M,PROCESSES,SHARDS,SUMS,ROUNDS",
+        default=["1.11e8,1.6e9,256,381,110,10", "1e9,1e11,1024,4096,900,800"],
     )
+    parser.add_argument("--gbit", type=float, default=10.0, help="of each machine's network, a s")
     args = parser.parse_args()
     {"run": run, "fit": fit}[args.what](args)
 

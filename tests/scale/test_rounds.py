@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from collections import Counter
 
 import dask
 import numpy as np
@@ -16,6 +17,7 @@ from strategies import large_graphs, small_graphs
 
 from wis.errors import MissingDependencyError
 from wis.scale import cluster, rounds, sparsify_files
+from wis.scale.homes import assigned
 from wis.scale.phases import Phase
 from wis.scale.rounds import Reaches
 
@@ -41,7 +43,8 @@ class HereAndNow:
     def __init__(self, num_workers):
         self.num_workers = num_workers
 
-    def submit(self, task, *arguments, pure):
+    def submit(self, task, *arguments, pure, workers=None, allow_other_workers=False):
+        assert workers is None or (workers in self.nthreads() and allow_other_workers)
         rounds._REMEMBERED.clear()  # whatever worker it is, it remembers nothing
         return Done(task(*map(_value, arguments)))
 
@@ -53,6 +56,9 @@ class HereAndNow:
 
     def scheduler_info(self):
         return {"workers": dict.fromkeys(range(self.num_workers))}
+
+    def nthreads(self):
+        return {f"worker {number}": 1 for number in range(self.num_workers)}
 
 
 def _value(argument):
@@ -170,3 +176,25 @@ def test_without_dask_one_line_says_how_to_get_it(tmp_path, monkeypatch):
     with pytest.raises(MissingDependencyError, match=r"wis-sparsify\[dask\]"):
         sparsify_files(source, tmp_path / "out", remove=1, engine="dask", progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@given(st.integers(0, 20), st.lists(st.sets(st.sampled_from("abcdef")), min_size=1, max_size=6))
+def test_shards_stay_with_their_workers_and_are_shared_evenly(num_shards, turns):
+    homes, before = {}, set()
+    for workers in turns:
+        found = assigned(homes, workers, num_shards)
+        if not workers:
+            assert found == {}
+            continue
+        assert sorted(found) == list(range(num_shards))
+        held = Counter(dict.fromkeys(workers, 0))
+        held.update(found.values())
+        assert set(held) == workers
+        assert max(held.values()) - min(held.values()) <= 1
+        if workers == before:
+            assert found == homes
+        most = -(-num_shards // len(workers))
+        moved = [s for s, home in homes.items() if home in workers and found[s] != home]
+        had = Counter(homes.values())
+        assert len(moved) <= sum(max(had[worker] - most + 1, 0) for worker in workers)
+        homes, before = found, workers

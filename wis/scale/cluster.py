@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
 from wis.scale import rounds
 from wis.scale.files import EdgeFiles, OutputFolder, is_local, save_array
+from wis.scale.homes import assigned
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import Phase, hashes_of, num_phases, saved_phases
 from wis.scale.rounds import Reaches, Shard
@@ -162,6 +163,7 @@ class _Peeling:
         phases: Phases finished.
         num_removed: Edges removed so far.
         last: The threshold of the last phase.
+        homes: The worker of each shard.
     """
 
     client: Any
@@ -174,6 +176,7 @@ class _Peeling:
     phases: int
     num_removed: int
     last: int | None
+    homes: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, client: Any, job: Job, noted: dict[str, Any]) -> _Peeling:
@@ -307,9 +310,19 @@ class _Peeling:
         return (number, first - 2**63), most
 
     def _map(self, task: Any, *arguments: Any) -> list[Any]:
-        """A task for each shard, with the phases that are finished now."""
-        shards = [Shard(s.folder, s.number, s.seed, s.num_nodes, self.phases) for s in self.shards]
-        return [self.client.submit(task, shard, *arguments, pure=False) for shard in shards]
+        """A task for each shard, with the phases that are finished now, where it is remembered."""
+        self.homes = assigned(self.homes, self.client.nthreads(), len(self.shards))
+        return [
+            self.client.submit(
+                task,
+                replace(shard, phases=self.phases),
+                *arguments,
+                pure=False,
+                workers=self.homes.get(shard.number),
+                allow_other_workers=bool(self.homes),
+            )
+            for shard in self.shards
+        ]
 
     def _sum(self, task: Any, *arguments: Any) -> Any:
         """The sum of a task's arrays over all shards, added up in a tree."""
