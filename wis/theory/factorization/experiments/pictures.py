@@ -40,6 +40,10 @@ def entry_against_loss(figure: Any, panels: Sequence[Panel], title: str) -> None
     figure.colorbar(drawn, ax=list(axes), label="iteration")
 
 
+LONG = 50_000
+"""Iterations from which on their axis is logarithmic: what happens, happens early."""
+
+
 def norms_over_time(
     figure: Any,
     panels: Sequence[tuple[str, str, np.ndarray, np.ndarray]],
@@ -67,6 +71,8 @@ def norms_over_time(
             axis.plot(steps, values[:, position], linewidth=1.5)
         axis.set(title=title, xlabel="iteration", ylabel=label)
         axis.title.set_fontsize(9)
+        if steps[-1] > LONG:
+            axis.set_xscale("symlog", linthresh=100)
     if errors:
         for label, (steps, values) in errors.items():
             axes[-1].plot(np.maximum(steps, 1), values, label=label)

@@ -139,6 +139,8 @@ def _row(
         "tensor_rank": cp_rank(run.end[element], max_rank=2 * size.rank + 1, restarts=0),
         "largest_norms": largest(norms[None], 10)[0].tolist(),
         "error": float(curve["error"][-1]),
+        "lowest_error": float(curve["error"].min()),
+        "step_of_lowest_error": int(curve["step"][curve["error"].argmin()]),
         "loss": float(run.loss[element]),
         "steps": int(run.steps[element]),
         "converged": bool(run.converged[element]),
@@ -161,7 +163,8 @@ def _verdict(rows: list[Row]) -> str:
         f"{few['noticeable_components']} of {few['components']} components ended with a norm of at "
         f"least {NOTICEABLE:.0%} of the largest, and the end tensor with rank {few['tensor_rank']} "
         f"(the ground truth has rank {few['true_rank']}), at a reconstruction error of "
-        f"{number(few['error'])}; from the largest ({many['deviation']:g}) it was "
+        f"{number(few['error'])} (lowest {number(few['lowest_error'])}, at step "
+        f"{few['step_of_lowest_error']}); from the largest ({many['deviation']:g}) it was "
         f"{many['noticeable_components']} and rank {many['tensor_rank']}, at an error of "
         f"{number(many['error'])}. Ranks are estimated by alternating least squares, up to twice "
         "the true one and one more. "
