@@ -64,17 +64,27 @@ def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: s
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
     Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
-    confidence intervals. Results of Table 5.1 are printed beside the thesis', as text only.
+    confidence intervals. Results of Table 5.1 are printed beside the thesis', and those of
+    factorization experiments as their verdicts, both as text only.
     """
-    from wis.experiments.results import TABLE5_1, kind_of_row, read_results, rows_of_recipe
+    from wis.experiments.factorization_recipe import format_verdicts
+    from wis.experiments.results import (
+        FACTORIZATION,
+        TABLE5_1,
+        kind_of_row,
+        read_results,
+        rows_of_recipe,
+    )
     from wis.experiments.summary import panels_of
     from wis.experiments.table import format_tables
     from wis.experiments.table5_1_text import format_table
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
-    if style == "text" and all(kind_of_row(row) == TABLE5_1 for row in chosen):
-        emit(format_table(chosen))
+    formats = {TABLE5_1: format_table, FACTORIZATION: format_verdicts}
+    kinds = {kind_of_row(row) for row in chosen}
+    if style == "text" and len(kinds) == 1 and kinds <= set(formats):
+        emit(formats[kinds.pop()](chosen))
         return
     emit(format_tables(panels_of(rows, recipe=recipe), style, baseline=baseline).rstrip("\n"))
 

@@ -54,6 +54,12 @@ KINDS = {
         "wis.experiments.table5_1_recipe:run",
         "wis.experiments.table5_1_recipe:preview",
     ),
+    "factorization": Kind(
+        "an experiment on the implicit regularization of factorizations",
+        "wis.experiments.factorization_recipe:num_runs",
+        "wis.experiments.factorization_recipe:run",
+        "wis.experiments.factorization_recipe:preview",
+    ),
 }
 
 

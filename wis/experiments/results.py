@@ -25,7 +25,7 @@ from wis.io.atomic import check_writable
 
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
-ACCURACY, TABLE5_1 = "accuracy", "table5_1"
+ACCURACY, TABLE5_1, FACTORIZATION = "accuracy", "table5_1", "factorization"
 """Kinds of rows; one that does not say its `kind` is of the first."""
 START = b'{"type": "'
 

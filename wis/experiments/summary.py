@@ -21,7 +21,15 @@ import numpy as np
 
 from wis.errors import ResultsError
 from wis.experiments.recipe import content_hash
-from wis.experiments.results import ACCURACY, DONE, Row, kind_of_row, rows_of_recipe
+from wis.experiments.results import (
+    ACCURACY,
+    DONE,
+    FACTORIZATION,
+    TABLE5_1,
+    Row,
+    kind_of_row,
+    rows_of_recipe,
+)
 
 CONFIDENCE = 0.95
 Values = dict[int, float]
@@ -144,14 +152,17 @@ def panels_of(rows: Iterable[Row], *, recipe: str | None = None) -> list[Panel]:
 
     Raises:
         UnknownNameError: No row is of that recipe.
-        ResultsError: No row is finished, two rows have the same place, or the rows are of Table
-            5.1, where nothing is removed.
+        ResultsError: No row is finished, two rows have the same place, or there are rows of another
+            kind of experiment, where nothing is removed.
     """
     rows = rows_of_recipe(rows, recipe)
-    if any(kind_of_row(row) != ACCURACY for row in rows):
+    others = {kind_of_row(row) for row in rows} - {ACCURACY}
+    if others:
+        what = {TABLE5_1: "Table 5.1", FACTORIZATION: "a factorization experiment"}
         raise ResultsError(
-            "there are rows of Table 5.1, in which no edges are removed: `wis bench table FILE` "
-            "prints them as text, `wis bench export` gives them as csv or parquet"
+            f"there are rows of {what.get(min(others), min(others))}, in which no edges are "
+            "removed: `wis bench table FILE` prints them as text, `wis bench export` gives them as "
+            "csv or parquet"
         )
     groups: dict[str, list[Row]] = defaultdict(list)
     failures: dict[tuple[str, str], int] = defaultdict(int)

@@ -1,0 +1,125 @@
+"""Factorization experiments as recipes: what is refused, resumed and written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from wis.errors import MissingDependencyError, OptionError, RecipeError, ResultsError
+from wis.experiments import Backend, RunOptions
+from wis.experiments import factorization_recipe as recipes
+from wis.experiments.factorization_recipe import FactorizationRecipe
+from wis.experiments.kinds import available_recipes, find_recipe
+from wis.experiments.results import ResultsFile, read_results
+from wis.theory.factorization.experiments import available_experiments
+
+TINY = {
+    "kind": "factorization",
+    "experiment": "figB_2",
+    "size": "quick",
+    "seeds": [0, 1],
+    "settings": {"shape": [4, 4, 4], "num_observations": 30, "max_steps": 40},
+}
+
+
+def test_every_experiment_has_a_recipe_at_the_size_of_the_thesis():
+    found = {}
+    for name in available_recipes():
+        settings = find_recipe(name)[1]
+        if settings["kind"] == "factorization" and name.startswith("thesis_"):
+            found[name.removeprefix("thesis_")] = FactorizationRecipe.of(settings)
+    experiments = available_experiments()
+    assert set(found) == set(experiments)
+    for name, recipe in found.items():
+        assert recipe.experiment == name
+        assert recipe.resized() is experiments[name].thesis
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"experiment": "fig9_9"}, "unknown experiment 'fig9_9'"),
+        ({"experiment": 3}, "experiment is missing"),
+        ({"size": "huge"}, "size is 'huge'; expected 'thesis' or 'quick'"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"seeds": []}, "seeds"),
+        ({"epochs": 3}, "unknown key 'epochs'; known: experiment, size, seeds, settings"),
+        ({"settings": 3}, "settings has to be a table"),
+        ({"settings": {"speed": 3}}, "no setting 'speed'"),
+        ({"settings": {"max_steps": "many"}}, "max_steps is 'many'"),
+    ],
+)
+def test_a_bad_recipe_is_one_line(change, match):
+    with pytest.raises(RecipeError, match=match) as caught:
+        FactorizationRecipe.of({**TINY, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkeypatch):
+    seen = []
+    options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
+    first = recipes.run("tiny", {**TINY, "seeds": [0]}, options)
+    assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
+    assert first.table.startswith("figB_2, seed 0: From the smallest initialization")
+    folder = tmp_path / "rows" / "figB_2-seed0"
+    written = {path.name for path in folder.iterdir()}
+    assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}
+    seen.clear()
+    both = recipes.run("tiny", TINY, options)
+    assert [status.done for status in seen] == [1, 2]
+    assert (both.new, len(both.table.splitlines())) == (1, 2)
+    rows, hashes = read_results([options.results])
+    assert len(rows) == 2 * 3  # a row for each initialization
+    assert len({row["key"] for row in rows}) == 6
+    assert {row["seed"] for row in rows} == {0, 1}
+    assert set(hashes) == {FactorizationRecipe.of(TINY).hash}
+    assert recipes.preview("tiny", TINY, options)["num_runs_missing"] == 0
+    monkeypatch.setattr(recipes, "_rows", lambda *given: pytest.fail("computed again"))
+    again = recipes.run("tiny", TINY, options)
+    assert (again.new, again.table) == (0, both.table)
+
+
+def test_other_settings_are_other_runs_and_other_seeds_are_not_another_recipe():
+    recipe = FactorizationRecipe.of(TINY)
+    assert recipe.hash == replace(recipe, seeds=(5,)).hash
+    longer = {**TINY, "settings": {**TINY["settings"], "max_steps": 41}}
+    assert recipe.hash != FactorizationRecipe.of(longer).hash
+
+
+def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, monkeypatch):
+    from wis.theory.factorization import experiments
+
+    run = experiments.run_experiment
+
+    def bad(name, *, size, request):
+        if request.seed == 0:
+            raise MissingDependencyError("no such package")
+        return run(name, size=size, request=request)
+
+    options = RunOptions(results=tmp_path / "rows.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "run_experiment", bad)
+        status = recipes.run("tiny", TINY, options)
+    assert (status.done, status.failed) == (2, 1)
+    assert "seed 0: failed: MissingDependencyError: no such package" in status.table
+    assert recipes.run("tiny", TINY, options).failed == 1
+    mended = recipes.run("tiny", TINY, replace(options, retry_failed=True))
+    assert (mended.failed, mended.new) == (0, 1)
+
+
+def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
+    options = RunOptions(results=tmp_path / "rows.jsonl")
+    for change, match in (
+        ({"overrides": {"max_epochs": 3}}, "--epochs is nothing for a factorization experiment"),
+        ({"overrides": {"walk_length": 3}}, "--walk-length is nothing"),
+        ({"backend": Backend("local", 2)}, "runs in one process"),
+        ({"devices": ("cuda:0",)}, "run on the CPU"),
+    ):
+        with pytest.raises(OptionError, match=match):
+            recipes.preview("tiny", TINY, replace(options, **change))
+    seeds = replace(options, overrides={"seeds": "3"})
+    assert recipes.preview("tiny", TINY, seeds)["num_runs"] == 3
+    ResultsFile(options.results).append([{"type": "run", "key": "1", "status": "done"}])
+    with pytest.raises(ResultsError, match="rows of the kind 'accuracy'"):
+        recipes.run("tiny", TINY, options)
