@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from bench_scale import write_folder
@@ -91,11 +92,8 @@ def counted() -> Iterator[Counter[str]]:
         calls["shards"] = len(self.shards)
         return inner(self, task, *arguments)
 
-    _Peeling._map = outer  # type: ignore[method-assign]
-    try:
+    with mock.patch.object(_Peeling, "_map", outer):
         yield calls
-    finally:
-        _Peeling._map = inner  # type: ignore[method-assign]
 
 
 def measure(source: Path, folder: Path, workers: int, block: int) -> dict[str, Any]:

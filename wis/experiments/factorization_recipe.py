@@ -140,7 +140,8 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
                 for position, row in enumerate(rows)
             ]
         )
-        status = replace(status, done=status.done + 1, new=status.new + 1)
+        failed = status.failed + (rows[0]["status"] == FAILED)
+        status = replace(status, done=status.done + 1, new=status.new + 1, failed=failed)
         options.report(status)
     firsts = [store.rows[recipe.key(seed, 0)] for seed in recipe.seeds]
     failed = sum(row["status"] == FAILED for row in firsts)

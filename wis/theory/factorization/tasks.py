@@ -6,7 +6,7 @@ Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import torch
@@ -80,6 +80,8 @@ class Completion:
     values: Tensor
     loss: Loss = Loss()
     mean: bool = True
+    _weight: Tensor = field(init=False, repr=False, compare=False)
+    _values: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.observed.shape != self.values.shape or self.observed.dtype != torch.bool:
@@ -103,7 +105,7 @@ class Completion:
 
     def weighted(self) -> tuple[Tensor, Tensor]:
         """Weight and value of every entry, float64 [T, *shape]; 0 where it is not observed."""
-        return self._weight, self._values  # type: ignore[attr-defined]
+        return self._weight, self._values
 
     def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
         """Losses [B] and gradients [B, *shape]. Cost: linear in the entries."""
