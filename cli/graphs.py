@@ -69,12 +69,15 @@ class GraphSource:
 
         if self.is_file:
             self._refuse_data_root()
-            return read_graph(
+            file = read_graph(
                 self.name,
                 trust_pickle=self.trust_pickle,
                 relabel=self.relabel,
                 num_nodes=self.num_nodes,
             )
+            for note in file.notes:
+                say(f"Note: {note}")
+            return file
         if not self._is_known():
             raise self._nothing_found()
         self._refuse_reading_options()

@@ -12,6 +12,24 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 
+LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
+
+
+def echo(token: object, limit: int = LONGEST_ECHO) -> str:
+    """A piece of somebody's input as an error line shows it: on one line, and never long.
+
+    Args:
+        token: What was read; a text is shown without quotes, anything else as its `repr`.
+        limit: Characters that are shown; what is cut is counted.
+    """
+    text = token if isinstance(token, str) else repr(token)
+    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
+    if len(text) <= limit and len(printable) <= limit:
+        return printable
+    shown = printable[: limit - 24]
+    return f"{shown}... ({len(text)} characters)"
+
+
 class WisError(Exception):
     """Base of every error that wis raises on purpose."""
 

@@ -48,6 +48,8 @@ class GraphFile:
         original: The data as they were read.
         undirected: Whether the file says that its edges have no direction, although `data` holds
             one arc for each.
+        notes: What the reader guessed or has to tell, a line each; the command line prints them on
+            standard error.
     """
 
     data: Any
@@ -59,6 +61,7 @@ class GraphFile:
     unread: tuple[str, ...] = ()
     original: _Snapshot | None = field(default=None, repr=False)
     undirected: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Remember the data, so that a later cut can be told from other changes."""
