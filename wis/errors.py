@@ -11,7 +11,6 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
-
 LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
 
 

@@ -1,0 +1,119 @@
+"""Which texts are integer ids: those that are their own canonical spelling, and no others.
+
+Python's `int` and `float`, numpy and pyarrow each take more texts for numbers than a person does:
+``1_0``, ``007``, ``+5``, ``1e3``, ``0x1F``, ``-0``, a number between blanks, digits of other
+scripts. Two ids that differ only so are two vertices, and an id keeps its spelling. So all readers
+ask here:
+
+- an integer is ``0``, or digits that begin with another one, perhaps with a minus before them;
+- ``3.0`` is 3: programs write integers so when their column once held a gap. That holds for
+  exactly one zero behind the point, and below 2^53, where floats are exact;
+- if any id of a file is spelt otherwise, then all its ids are texts, or the file is refused.
+
+Blanks around a field of a text file are no part of the field; whoever splits lines leaves them out
+first. In a column of a table (Parquet) they are part of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_INTEGER = r"(?:0|-?[1-9][0-9]*)(?:\.0)?"
+_PATTERN = re.compile(_INTEGER, flags=re.ASCII)
+_LONGEST = 20  # characters of an integer of 64 bits
+_EXACT = 2**53
+_INT64 = range(-(2**63), 2**63)
+
+
+def is_integer_id(text: str) -> bool:
+    """Whether a text is an integer in its canonical spelling, of any size.
+
+    >>> [text for text in ("7", "-7", "7.0", "007", "+7", "7e0", " 7") if is_integer_id(text)]
+    ['7', '-7', '7.0']
+    """
+    return _PATTERN.fullmatch(text) is not None
+
+
+def integer_id(text: str) -> int | None:
+    """The integer that a text is, if it is one and fits into 64 bits; None otherwise.
+
+    >>> integer_id("12.0"), integer_id("012"), integer_id("9" * 30)
+    (12, None, None)
+    """
+    if _PATTERN.fullmatch(text) is None:
+        return None
+    digits = text.removesuffix(".0")
+    if len(digits) > _LONGEST:
+        return None
+    value = int(digits)
+    if value not in _INT64 or (len(digits) < len(text) and abs(value) >= _EXACT):
+        return None
+    return value
+
+
+def integer_ids(texts: Any) -> NDArray[np.int64] | None:
+    """The integers that a column of texts holds.
+
+    Args:
+        texts: Strings as a pyarrow array, chunked or not, a numpy array or a sequence.
+
+    Returns:
+        int64 array; None if any text is no integer id, does not fit, or is missing.
+
+    Cost: one regular expression over the column, in pyarrow where the column is of pyarrow.
+    """
+    if hasattr(texts, "null_count"):
+        return _integers_of_arrow(texts)
+    values = [integer_id(text) if isinstance(text, str) else None for text in _listed(texts)]
+    return None if None in values else np.array(values, dtype=np.int64)
+
+
+def first_text_id(texts: Any) -> int | None:
+    """Position of the first text that is no integer id of 64 bits, None if all are.
+
+    Args:
+        texts: As for `integer_ids`. A missing text is no integer id.
+    """
+    for position, text in enumerate(_listed(texts)):
+        if not isinstance(text, str) or integer_id(text) is None:
+            return position
+    return None
+
+
+def _listed(texts: Any) -> Iterable[Any]:
+    if hasattr(texts, "to_pylist"):
+        listed: list[Any] = texts.to_pylist()
+        return listed
+    return texts.tolist() if isinstance(texts, np.ndarray) else texts
+
+
+def _integers_of_arrow(texts: Any) -> NDArray[np.int64] | None:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if texts.null_count:
+        return None
+    if pa.types.is_dictionary(texts.type):
+        texts = texts.cast(texts.type.value_type)
+    if not len(texts):
+        return np.zeros(0, dtype=np.int64)
+    if not compute.all(compute.match_substring_regex(texts, rf"\A{_INTEGER}\z")).as_py():
+        return None
+    whole = compute.ends_with(texts, ".0")
+    any_floats = compute.any(whole).as_py()
+    if any_floats:
+        texts = compute.replace_substring_regex(texts, r"\.0\z", "")
+    try:
+        values: NDArray[np.int64] = np.asarray(texts.cast(pa.int64()))
+    except pa.ArrowInvalid:  # one has more than 64 bits
+        return None
+    if any_floats:
+        in_range = (values < _EXACT) & (values > -_EXACT)
+        if not (in_range | ~np.asarray(whole)).all():
+            return None
+    return values
