@@ -50,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         GraphFormatError: It is malformed.
     """
     where = shown(path)
-    text, line_end = read_text(path)
+    text, line_end = read_text(path, options)
     unread: tuple[str, ...] = ()
     if holds_dictionaries(text):
         layout = TextLayout(ending_of(path), " ")

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from torch import Tensor
 
-from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError
+from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
+from wis.graph import MAX_NUM_NODES
 from wis.io.atomic import atomic_write, check_writable
 from wis.io.formats import Format, format_of_path, known_endings
-from wis.io.graph_file import DroppedDataWarning, GraphFile, checked_arcs, names_in
+from wis.io.graph_file import (
+    DroppedDataWarning,
+    GraphFile,
+    checked_arcs,
+    is_hetero,
+    names_in,
+    num_nodes_of,
+)
+from wis.io.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
 from wis.io.pt import PlainTensor
 from wis.io.source import STANDARD, ReadOptions
 
@@ -25,6 +34,7 @@ def read_graph(
     trust_pickle: bool = False,
     relabel: bool = False,
     num_nodes: int | None = None,
+    max_memory: int | str | None = None,
 ) -> GraphFile:
     """Read a graph; its format is that of the ending.
 
@@ -35,6 +45,8 @@ def read_graph(
         relabel: Take the ids of an edge list as names and number the vertices in the order of
             these: integers by value, texts by code point. Texts are always taken so.
         num_nodes: Number of vertices where the file does not say; the largest id + 1 if not given.
+        max_memory: What reading may take: bytes, or a text such as ``"4GiB"``; half of the
+            machine's memory if not given. See `wis.io.limits`.
 
     Returns:
         The graph, and what is needed to write it back. In text and tables a line is an arc; in
@@ -42,7 +54,8 @@ def read_graph(
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is damaged, no graph, or has an unknown ending.
+        GraphFormatError: It is damaged, no graph, has an unknown ending, or needs more memory
+            than reading may take.
         UnsafePickleError: It could run code.
         MissingDependencyError: The format needs an optional package.
         OptionError: An option does not go with the file.
@@ -50,12 +63,29 @@ def read_graph(
     path = Path(path)
     if num_nodes is not None and (isinstance(num_nodes, bool) or num_nodes < 0):
         raise OptionError(f"num_nodes is {num_nodes}; expected at least 0")
+    limit = None if max_memory is None else parse_size(max_memory)
+    options = ReadOptions(trust_pickle, relabel, num_nodes, limit)
+    _check_num_nodes(num_nodes, options)
     row = _readable(path)
     if relabel and not row.is_edge_table:
         raise OptionError(f"relabel is for edge lists; {path} already numbers its vertices from 0")
     with warnings.catch_warnings():  # those of parsers, about what their own formats will become
         warnings.simplefilter("ignore")
-        return row.read(path, ReadOptions(trust_pickle, relabel, num_nodes))
+        file = row.read(path, options)
+    if not is_hetero(file.data):
+        options.check_num_nodes(path, num_nodes_of(file.data))
+    return file
+
+
+def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
+    needed = (num_nodes or 0) * BYTES_PER_VERTEX
+    if num_nodes is not None and num_nodes > MAX_NUM_NODES:
+        return  # readers refuse that, however much memory there is
+    if needed > max(options.limit, SMALL * BYTES_PER_VERTEX):
+        raise OptionError(
+            f"num_nodes is {echo(num_nodes)}: as many vertices take {shown_size(needed)} of "
+            f"memory, and reading may take {shown_size(options.limit)}; {remedy(needed)}"
+        )
 
 
 def _readable(path: Path) -> Format:

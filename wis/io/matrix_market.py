@@ -58,7 +58,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     Raises:
         GraphFormatError: It is malformed, dense, or not square.
     """
-    text = read_text(path)[0]
+    text = read_text(path, options)[0]
     field = _field(text, path)
     layout = TextLayout(".mtx", " ", width=2 + _NUM_VALUES.get(field, 1))
     place, num_nodes, num_entries, start = _sizes(text, layout, path)

@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """
     from torch_geometric.data import Data
 
-    text = read_text(path)[0].decode()
+    text = read_text(path, options)[0].decode()
     lines = [
         (number, line)
         for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1)

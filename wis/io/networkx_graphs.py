@@ -47,7 +47,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         GraphFormatError: It is malformed.
     """
     ending = ending_of(path)
-    raw = read_bytes(path)
+    raw = read_bytes(path, options)
     with parsing(path, f"a {ending[1:].upper()} file"):
         graph = _READERS[ending](raw)
         graph.number_of_edges()

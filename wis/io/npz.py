@@ -58,7 +58,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         UnsafePickleError: They hold Python objects, and the file is not trusted.
         GraphFormatError: They are damaged, or no graph.
     """
-    with open_input(path) as file:
+    with open_input(path, options) as file:
         compressed = _is_compressed(file, path)
         arrays = _arrays(file, path, options.trust_pickle)
         if arrays.keys() >= _SPARSE_KEYS and "edge_index" not in arrays:

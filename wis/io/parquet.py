@@ -6,6 +6,7 @@ vertices is kept in the metadata of the schema, where it is looked for too. pyar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         GraphFormatError: The table is malformed.
     """
     _, parquet = _pyarrow()
-    with open_input(path) as file, parsing(path, "a Parquet table"):
+    with open_input(path, options) as file, parsing(path, "a Parquet table"):
         table = parquet.read_table(file)
         table.validate(full=True)
     if table.num_columns < 2:
@@ -58,7 +59,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         ]
     stated = _stated_num_nodes(table)
     if stated is not None and isinstance(ends[0], np.ndarray) and not options.relabel:
-        options = ReadOptions(num_nodes=options.resolved_num_nodes(stated, path))
+        options = replace(options, num_nodes=options.resolved_num_nodes(stated, path))
     numbered = number_vertices(
         (ends[0], ends[1]), options, str(path), lambda arc: f"{path} row {arc + 1}"
     )

@@ -38,7 +38,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         UnsafePickleError: The file needs more than the allowed classes, and is not trusted.
         GraphFormatError: It is damaged, or holds something else.
     """
-    with open_input(path) as file, parsing(path, "a file of torch.save"):
+    with open_input(path, options) as file, parsing(path, "a file of torch.save"):
         content = _load(file, path, options.trust_pickle)
     if isinstance(content, Tensor):
         return _from_tensor(content, path, options)

@@ -7,21 +7,27 @@ else.
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import contextlib
 import gzip
 import io
+import lzma
+import os
+import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError
+from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
+from wis.io import limits
 
 STANDARD = "-"
 COMPRESSED = ".gz"
+CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,42 @@ class ReadOptions:
         trust_pickle: Let a file run code.
         relabel: Take the ids of an edge list as names.
         num_nodes: Number of vertices of a graph whose file does not say.
+        max_memory: Bytes that reading may take; None for the default of `wis.io.limits`.
     """
 
     trust_pickle: bool = False
     relabel: bool = False
     num_nodes: int | None = None
+    max_memory: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """Bytes that reading may take."""
+        return limits.default_max_memory() if self.max_memory is None else self.max_memory
+
+    def check_size(self, path: Path | str, num_bytes: float, what: str) -> None:
+        """Raise `GraphFormatError` if building a part of a file would take too much memory.
+
+        Args:
+            path: The file.
+            num_bytes: What it would take, by what the file says; asked before it is built.
+            what: The part, in the singular, such as ``"the array 'x'"``.
+        """
+        limits.check_size(shown(Path(path)), num_bytes, what, self.limit)
+
+    def check_num_nodes(self, path: Path | str, num_nodes: int) -> None:
+        """`check_size` for a number of vertices that the file only claims."""
+        if num_nodes > limits.SMALL:
+            what = f"a graph of {num_nodes} vertices"
+            self.check_size(path, num_nodes * limits.BYTES_PER_VERTEX, what)
+
+    def check_table(self, path: Path | str, num_rows: int, num_columns: int) -> None:
+        """`check_size` for columns made of Python values, such as one for each attribute's name.
+
+        Rows of which each has a name of its own become a square.
+        """
+        what = f"a table of {num_rows} rows and {num_columns} columns"
+        self.check_size(path, num_rows * num_columns * limits.BYTES_PER_CELL, what)
 
     def resolved_num_nodes(self, stated: int, path: Path) -> int:
         """The number of vertices that the file states, unless the caller contradicts it.
@@ -57,15 +94,19 @@ def shown(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def open_input(path: Path) -> Iterator[BinaryIO]:
+def open_input(path: Path, options: ReadOptions | None = None) -> Iterator[BinaryIO]:
     """Open a file for reading, or standard input; it is not empty.
+
+    Args:
+        path: The file.
+        options: Says how much may be read into memory from what is no regular file.
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: It is empty.
+        GraphFormatError: It is empty, or too long.
     """
     try:
-        with _opened(path) as file:
+        with _opened(path, options or ReadOptions()) as file:
             if not file.read(1):
                 raise GraphFormatError(f"{shown(path)}: is empty; expected a graph")
             file.seek(0)
@@ -80,35 +121,67 @@ def open_input(path: Path) -> Iterator[BinaryIO]:
         raise GraphFileError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path, options: ReadOptions) -> BinaryIO:
     if str(path) == STANDARD:
-        return io.BytesIO(sys.stdin.buffer.read())
+        return _bounded(sys.stdin.buffer, path, options, "the text")
     try:
         file = path.open("rb")
     except ValueError as error:
-        raise GraphFileError(f"{str(path)!r}: not a possible file name: {error}") from None
-    if file.seekable():
+        raise GraphFileError(f"{echo(str(path))}: not a possible file name: {error}") from None
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     with file:
-        return io.BytesIO(file.read())
+        return _bounded(file, path, options, "the content")
 
 
-def read_bytes(path: Path) -> bytes:
-    """All of a file, decompressed if its name ends in ``.gz``.
+def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> io.BytesIO:
+    """All bytes of a stream whose length nobody knows, unless they are too many."""
+    content = io.BytesIO()
+    while chunk := stream.read(CHUNK_BYTES):
+        options.check_size(path, content.tell() + len(chunk), what)
+        content.write(chunk)
+    content.seek(0)
+    return content
+
+
+def read_bytes(path: Path, options: ReadOptions | None = None) -> bytes:
+    """All of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, or not gzip.
+        GraphFormatError: It is empty, damaged, too long, or not gzip though its name says so.
     """
-    with open_input(path) as file:
+    options = options or ReadOptions()
+    with open_input(path, options) as file:
+        options.check_size(path, file.seek(0, io.SEEK_END), "the content")
+        file.seek(0)
         raw = _all_of(file)
-    if path.suffix.lower() != COMPRESSED:
+    kind = next((kind for mark, kind in _MAGIC.items() if raw.startswith(mark)), None)
+    if kind is None:
+        if path.suffix.lower() == COMPRESSED:
+            raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
         return raw
     try:
-        return gzip.decompress(raw)
-    except (EOFError, OSError, zlib.error) as error:
+        with _DECOMPRESSORS[kind](io.BytesIO(raw)) as unpacked:
+            content = _bounded(unpacked, path, options, "the unpacked text")
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, WisError):
+            raise
         reason = "it ends too early" if isinstance(error, EOFError) else str(error)
-        raise GraphFormatError(f"{path}: not a gzip file, or damaged: {reason}") from None
+        raise GraphFormatError(f"{shown(path)}: not {kind}, or damaged: {reason}") from None
+    return content.getvalue()
+
+
+_MAGIC = {
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bz2 file",
+    b"\xfd7zXZ\0": "an xz file",
+}
+_DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
+    "a gzip file": lambda raw: gzip.GzipFile(fileobj=raw),
+    "a bz2 file": bz2.BZ2File,
+    "an xz file": lzma.LZMAFile,
+}
 
 
 def _all_of(file: BinaryIO) -> bytes:
@@ -140,13 +213,13 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
             f"{shown(path)}: does not fit into memory, or is damaged; expected {kind}"
         ) from None
     except Exception as error:
-        reason = " ".join(str(error).split()).split(". ")[0][:200] or type(error).__name__
+        reason = " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
         raise GraphFormatError(
-            f"{shown(path)}: damaged, or not {kind}: {reason.rstrip('.')}"
+            f"{shown(path)}: damaged, or not {kind}: {echo(reason, 200)}"
         ) from None
 
 
-def read_text(path: Path) -> tuple[bytes, bytes]:
+def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
     r"""A text in UTF-8, decompressed.
 
     Returns:
@@ -156,7 +229,7 @@ def read_text(path: Path) -> tuple[bytes, bytes]:
         GraphFileError: It cannot be read.
         GraphFormatError: It is empty, or no text in UTF-8; the line is named.
     """
-    raw = read_bytes(path).removeprefix(codecs.BOM_UTF8)
+    raw = read_bytes(path, options).removeprefix(codecs.BOM_UTF8)
     _check_utf8(raw, path)
     if b"\0" in raw:
         raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")

@@ -1,0 +1,165 @@
+"""How much memory reading a graph may take, checked before anything is built.
+
+A file of a megabyte can claim a gigabyte: compressed bytes, an array's header, a number of rows, a
+key of its own for every edge. Each reader adds up what a file says of itself, or what its text will
+become, and asks here first. The limit is `max_memory` (``--max-memory``), else
+``$WIS_MAX_MEMORY``, else half of what the machine, the control group and ``ulimit -v`` leave to
+this process. It is about reading: what a method needs besides is said by the method.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from wis.errors import GraphFormatError, OptionError, echo
+
+VARIABLE = "WIS_MAX_MEMORY"
+BYTES_PER_VERTEX = 16  # a degree and a pointer: less than any command keeps of a vertex
+SMALL = 1_000_000  # as many vertices need no check
+BYTES_PER_CELL = 48  # a Python object, a pointer to it, and the entry of a column made of it
+
+_UNKNOWN_MACHINE = 8 << 30
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kmgtp]?)(i?)b?", re.I | re.A)
+_UNITS = "kmgtp"
+_GROUPS = Path("/sys/fs/cgroup")
+
+
+def parse_size(size: str | int) -> int:
+    """Bytes from an integer, or from a text such as ``4GiB``, ``500MB`` or ``1.5G``.
+
+    Args:
+        size: kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
+
+    Raises:
+        OptionError: It is neither, or not positive.
+
+    >>> parse_size("500MB"), parse_size("4GiB")
+    (500000000, 4294967296)
+    """
+    found = _SIZE.fullmatch(size.strip()) if isinstance(size, str) else None
+    number = 0.0
+    if found is not None:
+        base = 1024 if found[3] else 1000
+        number = float(found[1]) * base ** (_UNITS.find(found[2].lower() or "-") + 1)
+    elif isinstance(size, int) and not isinstance(size, bool):
+        number = size
+    if number < 1:
+        raise OptionError(
+            f"max_memory is {echo(repr(size))}; expected a number of bytes, or a size such as "
+            "4GiB or 500MB"
+        )
+    return int(number)
+
+
+def shown_size(num_bytes: float) -> str:
+    """Bytes as a person reads them, such as ``2.6 GiB``; it can be typed without the space.
+
+    >>> shown_size(2_800_000_000)
+    '2.6 GiB'
+    """
+    value = float(num_bytes)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB" if value < 1e6 else f"{value:.1e} TiB"
+
+
+def default_max_memory() -> int:
+    """``$WIS_MAX_MEMORY``, else half of the memory that this process can have, in bytes."""
+    stated = os.environ.get(VARIABLE)
+    return parse_size(stated) if stated else available_memory() // 2
+
+
+def available_memory() -> int:
+    """Bytes that this process can have: of the machine, its control group and ``ulimit -v``."""
+    return min([_machine_memory(), *_group_limits(), *_address_space()])
+
+
+@functools.cache
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return _UNKNOWN_MACHINE
+
+
+def _address_space() -> list[int]:
+    try:
+        import resource
+    except ImportError:
+        return []
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return [] if soft == resource.RLIM_INFINITY else [soft]
+
+
+@functools.cache
+def _group_limits() -> tuple[int, ...]:
+    """Limits of the control groups, version 1 or 2, that the process is in."""
+    return tuple(
+        int(text) for text in map(_content, _limit_files()) if re.fullmatch("[0-9]{1,30}", text)
+    )
+
+
+def _limit_files() -> Iterator[Path]:
+    for line in _content(Path("/proc/self/cgroup")).splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        is_second = number == "0" and not controllers
+        if not is_second and "memory" not in controllers.split(","):
+            continue
+        top = _GROUPS if is_second else _GROUPS / "memory"
+        name = "memory.max" if is_second else "memory.limit_in_bytes"
+        folder = top / group.lstrip("/")
+        yield from (
+            parent / name
+            for parent in (folder, *folder.parents)
+            if top in (parent, *parent.parents)
+        )
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def check_size(where: str | Path, num_bytes: float, what: str, limit: int) -> None:
+    """Raise unless that many bytes are within the limit.
+
+    Args:
+        where: The file, for the error.
+        num_bytes: What building it will take, as far as the file says.
+        what: What it is, such as ``"the array 'x'"``; the verb is singular.
+        limit: Bytes that reading may take.
+
+    Raises:
+        GraphFormatError: They are more.
+    """
+    if num_bytes <= limit:
+        return
+    raise GraphFormatError(
+        f"{where}: {what} takes {shown_size(num_bytes)} of memory, and reading may take "
+        f"{shown_size(limit)}; {remedy(num_bytes)}"
+    )
+
+
+def remedy(num_bytes: float) -> str:
+    """What to do about a file that takes so much, in the words of an error."""
+    if num_bytes > available_memory():
+        had = shown_size(available_memory())
+        return f"this machine has {had} (--max-memory, max_memory=, sets what reading may take)"
+    advised = shown_size(_rounded_up(num_bytes)).replace(" ", "").replace(".0", "")
+    return f"if it is what it should be, pass --max-memory {advised} (max_memory=)"
+
+
+def _rounded_up(num_bytes: float) -> float:
+    """A quarter more, in whole units."""
+    unit = 1024 ** max(0, int(math.log(max(num_bytes, 1), 1024)))
+    return float(math.ceil(num_bytes * 1.25 / unit) * unit)
