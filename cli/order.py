@@ -19,7 +19,7 @@ from .protections import (
     protection_options,
     protections_record,
 )
-from .targets import check_order_target, force_option, path_option
+from .targets import force_option, order_target, path_option
 
 
 @click.command(
@@ -40,7 +40,12 @@ from .targets import check_order_target, force_option, path_option
 @directed_option
 @method_options
 @protection_options
-@path_option("-o", "--output", required=True, help="Where the order goes (.npz).")
+@path_option(
+    "-o",
+    "--output",
+    required=True,
+    help="Where the order goes (.npz, which is added where it is missing).",
+)
 @graph_argument
 @force_option
 @json_option
@@ -61,7 +66,7 @@ def order(
     50%`, and the results are nested. An order of arcs (--directed) cuts arcs.
     """
     source.check()
-    check_order_target(output, force=force)
+    target = order_target(output, force=force) or output
     from wis.graph import canonical_graph
 
     choice.checked()
@@ -74,17 +79,17 @@ def order(
     graph = canonical_graph(file.data, directed=directed)
     ranked = choice.compute(graph, file.data, count=count, protections=protections)
     seconds = time.perf_counter() - start
-    ranked.save(output, force=force)
+    written = ranked.save(target, force=force)
     provenance = ranked.provenance
     say(
         f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} {ranked.noun}s "
-        f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {output}"
+        f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {written}"
     )
     if as_json:
         emit_json(
             {
                 "input": source.name,
-                "output": str(output),
+                "output": str(written),
                 "num_nodes": ranked.num_nodes,
                 "num_edges": ranked.num_edges,
                 "num_ranked": len(ranked),

@@ -29,9 +29,9 @@ from .protections import (
 from .targets import (
     check_different,
     check_graph_target,
-    check_order_target,
     check_plot_target,
     force_option,
+    order_target,
     path_option,
 )
 
@@ -173,9 +173,9 @@ def sparsify(
             "--json and the graph cannot both go to standard output; give -o FILE."
         )
     source.check()
+    save_order = order_target(save_order, force=force)
     check_different(output, save_order, plot)
     check_graph_target(output, force=force)
-    check_order_target(save_order, force=force)
     check_plot_target(plot, force=force)
     job = _Job(
         source,

@@ -38,15 +38,23 @@ def check_graph_target(path: Path, *, force: bool) -> None:
     check_writable(path, force=force)
 
 
-def check_order_target(path: Path | None, *, force: bool) -> None:
-    """Raise unless an order can be written there; see `check_graph_target`."""
-    if path is None:
-        return
-    if path.suffix != ORDER_ENDING:
-        raise click.UsageError(f"an order is saved as {ORDER_ENDING}; got {path.name!r}.")
-    from wis.io import check_writable
+def order_target(path: Path | None, *, force: bool) -> Path | None:
+    """Where an order will be written: the ending ``.npz`` is added where it is missing.
 
+    Raises:
+        click.UsageError: The ending is that of a format of graphs, which an order is not.
+        WisError: The file cannot be written; see `check_graph_target`.
+    """
+    if path is None:
+        return None
+    from wis.io import check_writable, formats
+
+    if path.suffix.lower() in formats() and path.suffix != ORDER_ENDING:
+        raise click.UsageError(f"an order is saved as {ORDER_ENDING}; got {path.name!r}.")
+    if path.suffix != ORDER_ENDING:
+        path = path.with_name(path.name + ORDER_ENDING)
     check_writable(path, force=force)
+    return path
 
 
 def check_plot_target(path: Path | None, *, force: bool) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
+
+import wis
 
 HEAVY = ["torch", "torch_geometric", "networkx", "pandas", "matplotlib", "click", "numpy", "rich"]
 
@@ -31,3 +34,27 @@ def test_core_functions_do_not_import_pyg_nor_what_draws(name):
 def test_menu_is_listed_before_it_is_loaded():
     listed = modules_after("import wis; assert {'sparsify', 'RemovalOrder'} <= set(dir(wis))")
     assert "torch" not in listed
+
+
+MODULES = sorted(module.name for module in pkgutil.iter_modules(wis.__path__))
+
+
+def test_modules_are_listed_before_they_are_loaded():
+    assert set(MODULES) <= set(dir(wis))
+    assert modules_after("import wis; dir(wis)").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["datasets", "io", "order", "transforms"])
+def test_module_is_loaded_when_it_is_first_asked_for(module):
+    before = f"import wis; assert 'wis.{module}' not in sys.modules; wis.{module}"
+    assert f"wis.{module}" in modules_after(before)
+
+
+def test_every_module_is_an_attribute_without_an_import_of_its_own():
+    asked = "; ".join(f"assert wis.{module}.__name__ == 'wis.{module}'" for module in MODULES)
+    assert f"wis.{MODULES[-1]}" in modules_after(f"import wis; {asked}")
+
+
+def test_first_lines_of_a_newcomer_work():
+    code = "import wis; graph = wis.datasets.load('karate'); wis.transforms.Sparsify('50%')(graph)"
+    assert "wis.datasets" in modules_after(code)

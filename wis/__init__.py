@@ -12,16 +12,34 @@ The menu, loaded on first use so that ``import wis`` costs next to nothing:
 - `UndirectedGraph`, `DirectedGraph`: canonical edges, or arcs; `WisError`: the base of every error
   raised on purpose.
 
-Transforms live in `wis.transforms`, file formats in `wis.io`, named graphs in `wis.datasets`.
+Every module is there as an attribute too, loaded on first use: transforms live in `wis.transforms`,
+file formats in `wis.io`, named graphs in `wis.datasets`.
+
+    >>> import wis
+    >>> wis.datasets.load("karate").num_nodes
+    34
 """
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wis import (  # noqa: F401  (for type checkers: `wis.io` after `import wis`)
+        compare,
+        datasets,
+        experiments,
+        io,
+        methods,
+        models,
+        scale,
+        theory,
+        training,
+        transforms,
+    )
     from wis.api import removal_order, sparsify
     from wis.errors import WisError
     from wis.graph import DirectedGraph, UndirectedGraph
@@ -57,13 +75,21 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of the menu when it is first asked for."""
-    if name not in _HOME:
+    """Import a name of the menu, or a module of wis, when it is first asked for."""
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _modules():
+        value = importlib.import_module(f"wis.{name}")
+    else:
         raise AttributeError(f"module 'wis' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, *_modules()})
+
+
+def _modules() -> list[str]:
+    """The modules and packages in the folder of wis, found without importing them."""
+    return [module.name for module in pkgutil.iter_modules(__path__)]

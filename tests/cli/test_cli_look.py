@@ -56,6 +56,25 @@ def test_num_nodes_is_handed_to_the_reader(capsys):
     assert output_json(capsys, "inspect", "two.csv", "--num-nodes", "5")["num_isolated"] == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "written"), [("x", "x.npz"), ("x.order", "x.order.npz"), ("x.npz", "x.npz")]
+)
+def test_ending_of_an_order_is_added_where_it_is_missing(given, written, capsys):
+    assert run(["order", "karate", "-o", given, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.endswith(f"-> {written}\n")
+    assert json.loads(out)["output"] == written
+    assert [path.name for path in Path().iterdir()] == [written]
+    assert run(["order", "karate", "-o", given]) == 1  # it exists, under that name
+    assert run(["sparsify", "karate", "--remove", "1", "--save-order", "y", "-o", "z.pt"]) == 0
+    assert Path("y.npz").exists()
+
+
+def test_order_is_not_saved_as_a_graph(capsys):
+    assert run(["order", "karate", "-o", "x.csv"]) == 2
+    assert "an order is saved as .npz; got 'x.csv'" in capsys.readouterr().err
+
+
 def test_verify_accepts_what_order_made(capsys):
     run(["order", "karate", "-o", "order.npz"])
     capsys.readouterr()
