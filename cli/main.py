@@ -1,7 +1,8 @@
 """The entry point: whatever happens, an exit code, and no traceback but that of a bug.
 
-Exit codes: 0 done, 1 bad data, 2 bad usage, 130 interrupted. Next to nothing is imported here, so
-that Ctrl-C is answered with one line from the first moment on.
+Exit codes: 0 done, 1 bad data, 2 bad usage, 130 interrupted, 143 terminated. SIGTERM ends a command
+as Ctrl-C does: temporary files are removed, finished work stays. Next to nothing is imported here,
+so that both are answered with one line from the first moment on.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
-class _Interrupt:
-    """Whether Ctrl-C was pressed."""
+class _Stop:
+    """Whether the process was asked to stop, and the exit code for that."""
 
-    seen = False
+    code: int | None = None
+
+
+class _Terminated(SystemExit):
+    """SIGTERM arrived."""
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -30,43 +36,50 @@ def run(args: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    with _watch_for_interrupt() as interrupt:
+    with _watch_for_signals() as stop:
         try:
             from .app import run_command
 
             return run_command(list(sys.argv[1:] if args is None else args))
-        except KeyboardInterrupt:
-            return _report_interrupt()
+        except (KeyboardInterrupt, _Terminated) as request:
+            return _report(TERMINATED if isinstance(request, _Terminated) else INTERRUPTED)
         except Exception:
             # An import that is interrupted may fail with an error of its own.
-            if interrupt.seen:
-                return _report_interrupt()
+            if stop.code is not None:
+                return _report(stop.code)
             raise
 
 
 @contextmanager
-def _watch_for_interrupt() -> Iterator[_Interrupt]:
-    """Note that Ctrl-C was pressed, besides raising `KeyboardInterrupt` as usual."""
-    interrupt = _Interrupt()
+def _watch_for_signals() -> Iterator[_Stop]:
+    """Note Ctrl-C and SIGTERM, besides raising `KeyboardInterrupt` and `_Terminated`."""
+    stop = _Stop()
 
-    def note(signum: int, frame: FrameType | None) -> None:
-        interrupt.seen = True
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        stop.code = INTERRUPTED
         signal.default_int_handler(signum, frame)
 
-    usual = signal.getsignal(signal.SIGINT)
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        if stop.code != TERMINATED:  # one that comes again does not disturb the tidying up
+            stop.code = TERMINATED
+            raise _Terminated(TERMINATED)
+
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
+    replaced = [number for number in ours if signal.getsignal(number) == usual[number]]
     try:
-        if usual is signal.default_int_handler:
-            signal.signal(signal.SIGINT, note)
+        for number in replaced:
+            signal.signal(number, ours[number])
     except ValueError:  # only the main thread may do that
-        usual = None
+        replaced = []
     try:
-        yield interrupt
+        yield stop
     finally:
-        if usual is signal.default_int_handler:
-            signal.signal(signal.SIGINT, usual)
+        for number in replaced:
+            signal.signal(number, usual[number])
 
 
-def _report_interrupt() -> int:
+def _report(code: int) -> int:
     start = "\n" if sys.stderr.isatty() else ""  # after the ^C that the terminal shows
-    sys.stderr.write(f"{start}interrupted\n")
-    return INTERRUPTED
+    sys.stderr.write(f"{start}{'terminated' if code == TERMINATED else 'interrupted'}\n")
+    return code

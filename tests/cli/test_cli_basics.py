@@ -163,37 +163,78 @@ def test_an_unexpected_exception_keeps_its_traceback(monkeypatch):
         run(["sparsify", "karate", "--remove", "1"])
 
 
-def test_an_interrupt_while_computing_is_one_line_and_leaves_no_file(tmp_path, monkeypatch, capsys):
+SIGNALS = [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "terminated\n")]
+
+
+@pytest.mark.parametrize(("number", "code", "line"), SIGNALS)
+def test_a_signal_while_computing_is_one_line_and_leaves_no_file(
+    tmp_path, monkeypatch, capsys, number, code, line
+):
     def interrupted(*args, **kwargs):
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         time.sleep(5)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("wis.api.removal_order", interrupted)
-    assert run(["sparsify", "karate", "--remove", "50%"]) == 130
-    assert capsys.readouterr() == ("", "interrupted\n")
+    assert run(["sparsify", "karate", "--remove", "50%"]) == code
+    assert capsys.readouterr() == ("", line)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_that_an_import_turns_into_its_own_error_is_still_an_interrupt(
-    monkeypatch, capsys
+@pytest.mark.parametrize(("number", "code", "line"), SIGNALS)
+def test_a_signal_while_a_file_is_written_leaves_no_file(
+    tmp_path, monkeypatch, capsys, number, code, line
+):
+    def interrupted(descriptor):
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", interrupted)
+    assert run(["sparsify", "karate", "--remove", "50%"]) == code
+    assert capsys.readouterr() == ("", line)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code", "line"), SIGNALS)
+def test_a_signal_that_an_import_turns_into_its_own_error_is_still_that_signal(
+    monkeypatch, capsys, number, code, line
 ):
     def mistranslated(*args):
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             time.sleep(5)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             raise ImportError("initialization failed") from None
 
     monkeypatch.setattr(sparsify_module.GraphSource, "check", mistranslated)
-    assert run(["sparsify", "karate", "--remove", "50%"]) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert run(["sparsify", "karate", "--remove", "50%"]) == code
+    assert capsys.readouterr().err == line
 
 
-def test_the_handler_of_interrupts_is_put_back():
-    before = signal.getsignal(signal.SIGINT)
+def test_a_second_request_to_end_does_not_disturb_the_tidying_up(monkeypatch, capsys):
+    tidied = []
+
+    def terminated(*args):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            tidied.append(True)
+
+    monkeypatch.setattr(sparsify_module.GraphSource, "check", terminated)
+    assert run(["sparsify", "karate", "--remove", "50%"]) == 143
+    assert tidied
+    assert capsys.readouterr().err == "terminated\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_handlers_of_signals_are_put_back(number):
+    before = signal.getsignal(number)
     run(["--version"])
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 # From here on through the installed entry point.
@@ -217,11 +258,18 @@ def test_the_installed_command_reports_bad_data_and_bad_usage(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "wait_s"),
-    [("click", 0), ("torch.", 0), ("wis.graph", 2)],
-    ids=["while starting", "while importing", "while reading"],
+    ("module", "wait_s", "number", "code", "line"),
+    [
+        ("click", 0, *SIGNALS[0]),
+        ("torch.", 0, *SIGNALS[0]),
+        ("wis.graph", 2, *SIGNALS[0]),
+        ("torch.", 0, *SIGNALS[1]),
+    ],
+    ids=["while starting", "while importing", "while reading", "terminated while importing"],
 )
-def test_ctrl_c_ends_the_installed_command_with_130_and_no_file(tmp_path, module, wait_s):
+def test_a_signal_ends_the_installed_command_with_its_code_and_no_file(
+    tmp_path, module, wait_s, number, code, line
+):
     assert SCRIPT is not None
     process = subprocess.Popen(
         [SCRIPT, "sparsify", "-", "--remove", "50%", "-o", "out.csv"],
@@ -232,14 +280,14 @@ def test_ctrl_c_ends_the_installed_command_with_130_and_no_file(tmp_path, module
         stderr=subprocess.PIPE,
     )
     with process:
-        for line in process.stderr:
-            if module in line.decode():
+        for imported in process.stderr:
+            if module in imported.decode():
                 break
         time.sleep(wait_s)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = [line for line in process.stderr if not line.startswith(b"import time:")]
         assert process.stdout.read() == b""
-    assert (process.returncode, rest) == (130, [b"interrupted\n"])
+    assert (process.returncode, rest) == (code, [line.encode()])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,13 +1,17 @@
 """A file appears whole or not at all."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from wis.errors import GraphFileError, OutputExistsError
 from wis.io import atomic_write, check_writable
+from wis.io.processes import Process
 
 
 def names(folder: Path) -> list[str]:
@@ -145,3 +149,88 @@ def test_an_unwritable_folder_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
     with pytest.raises(GraphFileError, match="cannot be written: no permission to write to"):
         check_writable(tmp_path / "a", force=False)
+
+
+# What processes that were killed have left
+
+WRITES = """
+import sys, time
+from wis.io import atomic_write
+with atomic_write("a", force=True) as file:
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def write_in_another_process(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITES], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"writing\n"
+    return process
+
+
+def test_the_file_of_a_killed_process_goes_with_the_next_one_and_that_of_a_living_one_stays(
+    tmp_path,
+):
+    with (
+        write_in_another_process(tmp_path) as alive,
+        write_in_another_process(tmp_path) as killed,
+    ):
+        assert len(names(tmp_path)) == 2
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        with atomic_write(tmp_path / "b", force=False) as file:
+            file.write(b"x")
+        left = names(tmp_path)
+        assert len(left) == 2
+        assert left[1] == "b"
+        assert f"-{alive.pid}-" in left[0]
+        alive.stdin.close()
+        alive.wait()
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a").read_bytes() == b"half"
+
+
+def gone():
+    """A process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return Process(Process.current().host, process.pid, "1")
+
+
+def test_files_of_other_machines_and_other_names_stay(tmp_path):
+    me, dead = Process.current(), gone()
+    stays = [
+        f".wis-elsewhere-{dead.pid}-1-0123abcd.tmp",
+        f".wis-{me.host}-{me.pid}-{me.started}-0123abcd.tmp",
+        f".wis-{dead.host}-{dead.pid}-1-0123abcd.tmp.bak",
+        f"wis-{dead.host}-{dead.pid}-1-0123abcd.tmp",
+        ".wis-0123456789abcdef.tmp",
+        "notes.tmp",
+    ]
+    goes = [
+        f".wis-{dead.host}-{dead.pid}-1-0123abcd.tmp",
+        f".wis-{me.host}-{me.pid}-1-0123abcd.tmp",  # its number was given to this process
+    ]
+    for name in [*stays, *goes]:
+        (tmp_path / name).write_bytes(b"")
+    folder = tmp_path / f".wis-{dead.host}-{dead.pid}-1-00000000.tmp"
+    folder.mkdir()
+    with atomic_write(tmp_path / "a", force=False) as file:
+        file.write(b"x")
+    assert names(tmp_path) == sorted([*stays, folder.name, "a"])
+
+
+def test_a_process_is_known_by_its_number_and_its_beginning():
+    me = Process.current()
+    assert not me.is_gone()
+    assert gone().is_gone()
+    assert Process(me.host, me.pid, "1").is_gone() == bool(me.started)
+    assert not Process("elsewhere", gone().pid, "1").is_gone()
+    assert Process(me.host, 10**30, "1").is_gone()
+    with subprocess.Popen([sys.executable, "-c", ""]) as zombie:
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+        assert Process(me.host, zombie.pid, "").is_gone() == bool(me.started)

@@ -1,9 +1,11 @@
 """Write a file whole or not at all.
 
 The bytes go to a temporary file in the same folder, which then takes the place of the old one in a
-single step. Whatever happens on the way, a full disk or Ctrl-C included, the old file is untouched
-and no temporary file stays behind. A symbolic link is followed: the file it points to is replaced.
-What is no regular file (``/dev/stdout``, ``/dev/null``, a pipe) is written to directly.
+single step. Whatever happens on the way, a full disk, Ctrl-C or SIGTERM included, the old file is
+untouched and no temporary file stays behind. Only SIGKILL leaves one; its name says which process
+made it, and the next file that is written into the folder takes it away. A symbolic link is
+followed: the file it points to is replaced. What is no regular file (``/dev/stdout``,
+``/dev/null``, a pipe) is written to directly.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -18,6 +21,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wis.errors import GraphFileError, OutputExistsError
+from wis.io.processes import Process
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
@@ -98,15 +109,45 @@ def _os_errors_in_one_line(path: str | Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """A new file in the folder of `target`, removed unless it was renamed."""
-    temporary = target.with_name(f".wis-{secrets.token_hex(8)}.tmp")
-    file = _create(temporary, target)
+    remove_left_files(target.parent)
+    temporary = target.with_name(_temporary_name())
+    file: BinaryIO | None = None
     try:
+        file = _create(temporary, target)
         yield file, temporary
     finally:
         with contextlib.suppress(OSError):  # what is still buffered may not fit on the disk
-            file.close()
-        with contextlib.suppress(FileNotFoundError):
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _temporary_name() -> str:
+    me = Process.current()
+    return f".wis-{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}.tmp"
+
+
+def remove_left_files(folder: Path) -> None:
+    """Remove the temporary files in a folder whose processes were killed.
+
+    Those of other machines and of processes that run stay, as does any file of another name.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found is None or not entry.is_file(follow_symlinks=False):
+                continue
+            if Process(found[1], int(found[2]), found[3]).is_gone():
+                _remove_unless_locked(entry.path)
+
+
+def _remove_unless_locked(path: str) -> None:
+    """Remove a file; its writer holds a lock, be it a process that cannot be seen from here."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(path)
 
 
 def _create(temporary: Path, target: Path) -> BinaryIO:
@@ -114,6 +155,9 @@ def _create(temporary: Path, target: Path) -> BinaryIO:
     descriptor = os.open(
         temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
     )
+    with contextlib.suppress(OSError):
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with contextlib.suppress(OSError):
         os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
     return os.fdopen(descriptor, "w+b")

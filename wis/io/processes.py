@@ -1,0 +1,74 @@
+"""Which process made a file, and whether it still runs.
+
+A number alone does not say it: numbers of processes are used again, and another machine may write
+into the same folder. So a process is known by its host, its number and the moment at which it
+began, as far as the system tells (``/proc`` of Linux).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_LONGEST_HOST = 40
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this or of another machine.
+
+    Attributes:
+        host: The machine, in letters that a file name may hold.
+        pid: Its number there.
+        started: When it began, in ticks since the machine did; empty where that cannot be known.
+    """
+
+    host: str
+    pid: int
+    started: str
+
+    @classmethod
+    def current(cls) -> Process:
+        """The process that asks."""
+        return cls(_host(), os.getpid(), _state_and_start(os.getpid())[1])
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is or was one of this machine."""
+        return self.host == _host()
+
+    def is_gone(self) -> bool:
+        """Whether it surely runs no more; false for another machine's, of which nothing is known.
+
+        >>> Process.current().is_gone()
+        False
+        """
+        if not self.is_here:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except OSError:  # it is another user's
+            pass
+        state, started = _state_and_start(self.pid)
+        return state in ("Z", "X") or bool(started and self.started and started != self.started)
+
+
+@cache
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:_LONGEST_HOST] or "unknown"
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """State and start of a process of this machine; empty where there is no ``/proc``."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return "", ""
+    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    return (fields[0], fields[19]) if len(fields) > 19 else ("", "")
