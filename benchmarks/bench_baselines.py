@@ -100,17 +100,15 @@ def projection(args: argparse.Namespace) -> None:
             lambda g=graph: effective_resistances(g, solver=Solver("exact"))
         )
         half = graph.num_edges // 2
-        first = set(lowest_first(tie_classes(exact.resistance), graph, half).tolist())
+        first = set(lowest_first(tie_classes(exact.resistance), graph, half, 0).tolist())
         for number in (16, 64, 200, 800):
             solver = Solver("projection", num_projections=number)
             found, _, seconds = clocked(
                 lambda g=graph, s=solver: effective_resistances(g, solver=s)
             )
             error = np.abs(found.leverage / exact.leverage - 1)
-            same = (
-                len(first & set(lowest_first(tie_classes(found.resistance), graph, half).tolist()))
-                / half
-            )
+            estimated = lowest_first(tie_classes(found.resistance), graph, half, 0)
+            same = len(first & set(estimated.tolist())) / half
             print(
                 f"{name:10} {number:5} {seconds:7.2f} {exact_s:7.2f} "
                 f"{np.sqrt((error**2).mean()):9.4f} {error.max():7.3f} {found.sum_error:10.1e} "

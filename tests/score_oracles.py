@@ -24,9 +24,9 @@ def around(num_nodes: int, edges: Sequence[Edge]) -> list[set[int]]:
     return result
 
 
-def by_score(scores: Sequence[Fraction | float]) -> list[int]:
-    """Edge ids by ascending score, ties to the smallest id."""
-    return sorted(range(len(scores)), key=lambda e: (scores[e], e))
+def by_score(scores: Sequence[Fraction | float], rank: Sequence[int]) -> list[int]:
+    """Edge ids by ascending score, ties to the smallest rank."""
+    return sorted(range(len(scores)), key=lambda e: (scores[e], rank[e]))
 
 
 def common_neighbours(num_nodes: int, edges: Sequence[Edge]) -> list[int]:
@@ -49,17 +49,22 @@ def dspar(num_nodes: int, edges: Sequence[Edge]) -> list[Fraction]:
 
 
 def sequences(
-    num_nodes: int, edges: Sequence[Edge], value: dict[tuple[int, int], Fraction | int]
+    num_nodes: int,
+    edges: Sequence[Edge],
+    value: dict[tuple[int, int], Fraction | int],
+    rank: Sequence[int],
 ) -> list[list[int]]:
     """For each vertex its edges, best first; value[edge, vertex] is high for good ones.
 
-    Among equals the edge of the larger id is better, since the smaller one shall go first.
+    Among equals the edge of the larger rank is better, since the smaller one shall go first.
     """
     at: list[list[int]] = [[] for _ in range(num_nodes)]
     for e, edge in enumerate(edges):
         for vertex in edge:
             at[vertex].append(e)
-    return [sorted(at[v], key=lambda e: (value[e, v], e), reverse=True) for v in range(num_nodes)]
+    return [
+        sorted(at[v], key=lambda e: (value[e, v], rank[e]), reverse=True) for v in range(num_nodes)
+    ]
 
 
 def degree_values(num_nodes: int, edges: Sequence[Edge]) -> dict[tuple[int, int], int]:

@@ -33,6 +33,7 @@ from wis.methods.ranking import (
     lowest_first,
     neighbour_lists,
     tie_classes,
+    tie_ranks,
 )
 from wis.methods.registry import register
 from wis.progress import Progress
@@ -61,11 +62,12 @@ def dspar_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the draws if `sample`.
+        seed: Seed of the draws if `sample`, else of the shuffle that settles ties
+            (`wis.methods.ranking`).
         progress: Not needed: one sort.
         sample: Draw edges without replacement with a probability proportional to the score, as
-            DSpar does (there with replacement), and remove first what was drawn last. Otherwise the
-            order is deterministic, ties to the smallest edge id.
+            DSpar does (there with replacement), and remove first what was drawn last. Otherwise
+            only edges of the same score go in random order.
 
     Returns:
         int64 tensor of shape [count] on the graph's device. Costs O(m log m).
@@ -78,12 +80,13 @@ def dspar_order(
     score = (degree[u] + degree[v]) / (degree[u] * degree[v])  # one rounding: equal where equal
     if sample:
         return drawn_last_first(score, graph, count, seed)
-    return lowest_first(score, graph, count)
+    return lowest_first(score, graph, count, seed)
 
 
 @register(
     "local-degree",
     summary="edges that lead to no hub: neither end has the other among its strongest neighbours",
+    uses_seed=True,
 )
 def local_degree_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
@@ -99,40 +102,41 @@ def local_degree_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Not used: the order is deterministic.
+        seed: Seed of the shuffle that settles ties (`wis.methods.ranking`).
         progress: Not needed: two sorts.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device; ties, also those among the neighbours
-        of a vertex, are settled against the smallest edge id. Costs O(m log m).
+        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
+        neighbours of the same degree, and of two edges that go at the same a, the one whose edge
+        comes first in it goes first. Costs O(m log m).
 
     References:
         Hamann et al., SNAM 2016, "Local Degree".
     """
     degree = graph.degree.cpu().numpy()
     starts, neighbour, edge = neighbour_lists(graph)
-    by_place = places(starts, -degree[neighbour], edge)
+    by_place = places(starts, -degree[neighbour], tie_ranks(graph.num_edges, seed)[edge])
     least = exponent(starts, edge, by_place, graph.num_edges)
-    return highest_first(tie_classes(least), graph, count)
+    return highest_first(tie_classes(least), graph, count, seed)
 
 
-def places(starts: Ints, worse: Ints | Floats, edge: Ints) -> Ints:
+def places(starts: Ints, worse: Ints | Floats, rank: Ints) -> Ints:
     """The place of each neighbour in its row, 1 for the best.
 
     Args:
         starts: int64 [n + 1]: where rows begin.
         worse: [2m]: ranks neighbours within a row, the smallest is the best.
-        edge: int64 [2m]: ids of the edges, settling ties: the larger is the better one, since the
-            smaller one shall go first.
+        rank: int64 [2m]: ranks of the edges (`wis.methods.ranking.tie_ranks`), settling ties: the
+            larger is the better one, since the smaller one shall go first.
 
     Returns:
         int64 [2m]. Costs O(m log m).
     """
     length = np.diff(starts)
     row = np.repeat(np.arange(length.size), length)
-    sequence = np.lexsort((-edge, worse, row))
-    place = np.empty(edge.size, dtype=np.int64)
-    place[sequence] = np.arange(edge.size) - np.repeat(starts[:-1], length) + 1
+    sequence = np.lexsort((-rank, worse, row))
+    place = np.empty(rank.size, dtype=np.int64)
+    place[sequence] = np.arange(rank.size) - np.repeat(starts[:-1], length) + 1
     return place
 
 
@@ -159,9 +163,8 @@ def k_neighbor_order(
 
     Every vertex puts its edges into a random sequence. For a number k the first k of each are kept,
     and an edge stays if either end keeps it, all of a vertex of degree k or less. So those edges go
-    first whose better place at the two ends is the furthest back. Among edges of equal place the
-    next one is random, not the one of the smallest id: there are nearly as many of these as
-    vertices.
+    first whose better place at the two ends is the furthest back. Edges of equal place, nearly as
+    many as there are vertices, go in random order too.
 
     Args:
         graph: The graph.
@@ -177,7 +180,7 @@ def k_neighbor_order(
     """
     rng = np.random.default_rng(seed)
     starts, _, edge = neighbour_lists(graph)
-    place = places(starts, rng.random(edge.size), edge)
+    place = places(starts, rng.random(edge.size), tie_ranks(graph.num_edges, seed)[edge])
     better = np.full(graph.num_edges, edge.size, dtype=np.int64)
     np.minimum.at(better, edge, place)
     order = np.lexsort((rng.random(graph.num_edges), -better))[:count]

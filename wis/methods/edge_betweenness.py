@@ -65,13 +65,15 @@ def edge_betweenness_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the sample of sources.
+        seed: Seed of the sample of sources, and of the shuffle that settles ties
+            (`wis.methods.ranking`).
         progress: Told as sources are done.
         num_samples: Number of sources, drawn without replacement; all n vertices, and then the
             betweenness is exact, if there are no more.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device, ties to the smallest edge id.
+        int64 tensor of shape [count] on the graph's device; edges of the same betweenness, up to
+        rounding, go in random order.
 
     Cost: O(m · num_samples); memory O(m), a few hundred MiB at most beyond that.
 
@@ -79,7 +81,7 @@ def edge_betweenness_order(
         Brandes 2001 and 2008; Brandes and Pich 2007.
     """
     score = edge_betweenness(graph, num_samples, seed, share_of(progress, count))
-    return lowest_first(tie_classes(score), graph, count)
+    return lowest_first(tie_classes(score), graph, count, seed)
 
 
 def edge_betweenness(

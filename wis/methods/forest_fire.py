@@ -72,22 +72,23 @@ def forest_fire_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the fires.
+        seed: Seed of the fires, and of the shuffle that settles ties (`wis.methods.ranking`).
         progress: Told as fires burn.
         burn_probability: p, at least 0.01 and below 1: a burning vertex sets p / (1 - p) neighbours
             alight on average, if so many do not burn yet.
         burnt_ratio: New fires start until so many times m edges have burnt in all.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device, ties to the smallest edge id. Costs 5
-        to 10 µs for each edge that burns, about a minute for a million edges.
+        int64 tensor of shape [count] on the graph's device; edges that burnt equally often, such as
+        never, go in random order. Costs 5 to 10 µs for each edge that burns, about a minute for a
+        million edges.
 
     References:
         Hamann et al., SNAM 2016, "Edge Forest Fire".
     """
     told = share_of(progress, count)
     burnt = times_burnt(graph, burn_probability, burnt_ratio, seed, told)
-    return lowest_first(burnt, graph, count)
+    return lowest_first(burnt, graph, count, seed)
 
 
 def times_burnt(

@@ -1,4 +1,9 @@
-"""From scores to an order: lowest first, ties to the smallest edge id.
+"""From scores to an order: lowest first, ties by chance.
+
+Scores tie in masses: 46 % of the edges of Cora have a Jaccard coefficient of 0. If the edge id, and
+so the numbers of the vertices, settled that, the vertices that the file lists first would lose all
+their edges. A method by scores settles ties by a shuffle of the edges that its seed draws: other
+numbers of the vertices come to the same as another seed.
 
 A score that is one rounding of an exact number is compared as it is. Others are sums, logarithms or
 inverses: edges that are equal by symmetry come out with different last digits, and with others on
@@ -27,6 +32,8 @@ TIE = 2.0**-30
 """Relative distance, about 9e-10, up to which two neighbouring scores are a tie."""
 
 DRAWN_AT_ONCE = 1 << 14
+TIES = 0x71E5
+"""Makes the stream of random numbers that settles ties another one than those of the scores."""
 
 
 def tie_classes(score: Floats) -> Ints:
@@ -48,14 +55,31 @@ def tie_classes(score: Floats) -> Ints:
     return classes
 
 
-def lowest_first(score: Floats | Ints, graph: UndirectedGraph, count: int) -> Tensor:
-    """The first `count` edges by ascending score; equal ones by ascending edge id. O(m log m)."""
-    return torch.from_numpy(np.argsort(score, kind="stable")[:count]).to(graph.device)
+def shuffled(num_edges: int, seed: int) -> Ints:
+    """All edge ids in the random sequence in which edges of equal score go; int64 [m].
+
+    The draws are apart from all others that a method makes with the same seed.
+    """
+    return np.random.default_rng([seed, TIES]).permutation(num_edges)
 
 
-def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int) -> Tensor:
-    """The first `count` edges by descending score; equal ones by ascending edge id."""
-    return lowest_first(-score, graph, count)
+def tie_ranks(num_edges: int, seed: int) -> Ints:
+    """The place of each edge in the sequence of `shuffled`, from 0 on; int64 [m]."""
+    rank = np.empty(num_edges, dtype=np.int64)
+    rank[shuffled(num_edges, seed)] = np.arange(num_edges)
+    return rank
+
+
+def lowest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
+    """The first `count` edges by ascending score; equal ones as `shuffled`. O(m log m)."""
+    sequence = shuffled(graph.num_edges, seed)
+    ranked = sequence[np.argsort(score[sequence], kind="stable")]
+    return torch.from_numpy(ranked[:count]).to(graph.device)
+
+
+def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
+    """The first `count` edges by descending score; equal ones as `shuffled`."""
+    return lowest_first(-score, graph, count, seed)
 
 
 def drawn_last_first(weight: Floats, graph: UndirectedGraph, count: int, seed: int) -> Tensor:

@@ -23,6 +23,7 @@ from wis.methods.ranking import (
     neighbour_lists,
     share_of,
     tie_classes,
+    tie_ranks,
 )
 from wis.methods.registry import register
 from wis.progress import Progress
@@ -49,7 +50,11 @@ def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None)
     return similarity
 
 
-@register("jaccard", summary="edges whose ends have the least similar neighbours (G-Spar)")
+@register(
+    "jaccard",
+    summary="edges whose ends have the least similar neighbours (G-Spar)",
+    uses_seed=True,
+)
 def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
     """Edges by the Jaccard coefficient of their ends' neighbours, the least similar first.
 
@@ -58,22 +63,23 @@ def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Pr
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Not used: the order is deterministic.
+        seed: Seed of the shuffle that settles ties (`wis.methods.ranking`).
         progress: Told as common neighbours are counted.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device, ties to the smallest edge id. Costs
-        O(m √m) at most.
+        int64 tensor of shape [count] on the graph's device; edges of the same coefficient go in
+        random order. Costs O(m √m) at most.
 
     References:
         Satuluri et al., SIGMOD 2011, G-Spar.
     """
-    return lowest_first(jaccard_similarity(graph, share_of(progress, count)), graph, count)
+    return lowest_first(jaccard_similarity(graph, share_of(progress, count)), graph, count, seed)
 
 
 @register(
     "local-similarity",
     summary="edges that are not among the most similar ones of either end (L-Spar)",
+    uses_seed=True,
 )
 def local_similarity_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
@@ -89,18 +95,19 @@ def local_similarity_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Not used: the order is deterministic.
+        seed: Seed of the shuffle that settles ties (`wis.methods.ranking`).
         progress: Told as common neighbours are counted.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device; ties, also those among the edges of a
-        vertex, are settled against the smallest edge id. Costs O(m √m) at most.
+        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
+        edges that are equally similar at a vertex, and of two that go at the same a, the one that
+        comes first in it goes first. Costs O(m √m) at most.
 
     References:
         Satuluri et al., SIGMOD 2011, L-Spar; Hamann et al., SNAM 2016, "Local Similarity".
     """
     similarity = jaccard_similarity(graph, share_of(progress, count))
     starts, _, edge = neighbour_lists(graph)
-    by_place = places(starts, -similarity[edge], edge)
+    by_place = places(starts, -similarity[edge], tie_ranks(graph.num_edges, seed)[edge])
     least = exponent(starts, edge, by_place, graph.num_edges)
-    return highest_first(tie_classes(least), graph, count)
+    return highest_first(tie_classes(least), graph, count, seed)

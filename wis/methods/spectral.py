@@ -145,7 +145,8 @@ def spectral_exact_order(
     Args:
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the projections; not used where the solver is exact.
+        seed: Seed of the projections, and of the shuffle that settles ties
+            (`wis.methods.ranking`).
         progress: Told as resistances are computed.
         solver: As in `spectral_order`. By a projection the order is only approximately that of R_e.
         exact_up_to: As in `spectral_order`.
@@ -156,7 +157,7 @@ def spectral_exact_order(
 
     Returns:
         int64 tensor of shape [count] on the graph's device. Resistances that differ by no more than
-        a factor of 1 + 2^-30 are ties, which go to the smallest edge id.
+        a factor of 1 + 2^-30 are ties, which go in random order: so do all bridges, at the end.
 
     Raises:
         OptionError: ``"exact"`` takes more memory; a weight is not positive.
@@ -172,4 +173,4 @@ def spectral_exact_order(
     found = effective_resistances(
         graph, weight=edge_weight, solver=how, seed=seed, told=share_of(progress, count)
     )
-    return lowest_first(tie_classes(found.resistance), graph, count)
+    return lowest_first(tie_classes(found.resistance), graph, count, seed)
