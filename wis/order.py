@@ -22,7 +22,7 @@ from torch import Tensor
 from wis.amount import Amount, num_edges_to_remove
 from wis.cut import drop_edges
 from wis.edge_types import edges_to_go
-from wis.errors import GraphFileError, GraphFormatError, OptionError, OrderMismatchError
+from wis.errors import OptionError, OrderMismatchError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.protections import Protections
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
     from wis.compare import Comparison, Settings
-
-FORMAT = "wis-order"
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -76,15 +73,13 @@ class Provenance:
             TypeError: It is damaged.
             ValueError: It contradicts the number of edges.
         """
-        if "directed" in header and not isinstance(header["directed"], bool):
-            raise ValueError(f"directed is {header['directed']!r}")
         if "protections" not in header:
             return cls(**header)
         protections = Protections.from_header(header["protections"], num_edges)
         made = cls(**{**header, "protections": protections})
         number = made.num_removable
-        if not isinstance(number, int) or not 0 <= number <= num_edges:
-            raise ValueError(f"{number!r} of {num_edges} edges can go")
+        if type(number) is not int or not 0 <= number <= num_edges:
+            raise ValueError(f"{echo(number)} of {num_edges} edges can go")
         return made
 
 
@@ -279,14 +274,15 @@ class RemovalOrder:
             OutputExistsError: The file exists and `force` is false.
             GraphFileError: It cannot be written.
         """
+        from wis import order_file
         from wis.io.atomic import atomic_write
 
         path = Path(path)
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         header = {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
+            "format": order_file.FORMAT,
+            "version": order_file.FORMAT_VERSION,
             "num_nodes": self.num_nodes,
             "num_edges": self.num_edges,
             "provenance": self.provenance.as_header(),
@@ -299,43 +295,24 @@ class RemovalOrder:
         return path
 
     @classmethod
-    def load(cls, path: str | Path) -> RemovalOrder:
+    def load(cls, path: str | Path, *, max_memory: int | str | None = None) -> RemovalOrder:
         """Read what `save` wrote.
+
+        Args:
+            path: The file.
+            max_memory: What reading may take, see `wis.io.read_graph`.
 
         Raises:
             GraphFileError: The file cannot be read.
-            GraphFormatError: It is not an order file, or is damaged.
+            GraphFormatError: It is not an order file, is damaged, or needs more memory than
+                reading may take.
         """
-        path = Path(path)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                header = json.loads(archive["header"].tobytes())
-                edges = archive["edges"]
-        except FileNotFoundError:
-            raise GraphFileError(f"{path}: no such file") from None
-        except IsADirectoryError:
-            raise GraphFileError(f"{path}: is a folder; expected an order file (.npz)") from None
-        except PermissionError as error:
-            raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-        except Exception as error:  # zip, JSON and array parsers fail in many ways on damaged bytes
-            raise GraphFormatError(
-                f"{path}: not an order file, or damaged ({type(error).__name__}); expected what "
-                f"`wis order` or RemovalOrder.save wrote"
-            ) from None
-        return cls._from_parts(path, header, edges)
+        from wis.order_file import order_file
 
-    @classmethod
-    def _from_parts(cls, path: Path, header: Any, edges: np.ndarray) -> RemovalOrder:
-        try:
-            if header["format"] != FORMAT or header["version"] > FORMAT_VERSION:
-                raise ValueError(f"format {header['format']} version {header['version']}")
-            n, m = int(header["num_nodes"]), int(header["num_edges"])
-            provenance = Provenance.from_header(header["provenance"], m)
+        with order_file(Path(path), max_memory) as (header, edges):
+            provenance = Provenance.from_header(header["provenance"], header["num_edges"])
+            n, m = header["num_nodes"], header["num_edges"]
             _check_edges(edges, n, m, directed=provenance.directed)
-        except (KeyError, TypeError, ValueError) as error:
-            raise GraphFormatError(
-                f"{path}: damaged order file, or one of a newer wis: {error}"
-            ) from None
         return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RemovalOrder:
@@ -346,7 +323,7 @@ class RemovalOrder:
 
 def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed: bool) -> None:
     if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind != "i":
-        raise ValueError(f"edges have shape {edges.shape} and dtype {edges.dtype}")
+        raise ValueError(f"edges have shape {edges.shape} and dtype {echo(str(edges.dtype))}")
     if edges.shape[1] > num_edges:
         raise ValueError(f"{edges.shape[1]} edges in the order, {num_edges} in the graph")
     unlike = edges[0] == edges[1] if directed else edges[0] >= edges[1]

@@ -7,7 +7,6 @@ a numpy array. The entries of a sparse matrix become arcs with an `edge_weight`.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, UnsafePickleError
+from wis.errors import GraphFormatError, echo
+from wis.io.archive import read_archive, total_bytes
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, names_in, num_nodes_of
 from wis.io.source import ReadOptions, open_input, parsing
@@ -27,6 +27,9 @@ _TENSOR_KINDS = frozenset(
     for name in ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")
 )
 _SPARSE_KEYS = {"format", "shape", "data"}
+_SPARSE_IDS = ("row", "col", "indices", "indptr", "offsets", "coords")
+_BYTES_PER_NAME = 160  # a Python text, and its places in a list and in a set
+_COPIES = 3  # of a sparse matrix: scipy's, its coordinates, and the arcs
 
 
 @dataclass(frozen=True)
@@ -59,47 +62,15 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         GraphFormatError: They are damaged, or no graph.
     """
     with open_input(path, options) as file:
-        compressed = _is_compressed(file, path)
-        arrays = _arrays(file, path, options.trust_pickle)
+        arrays, compressed = read_archive(file, path, options)
         if arrays.keys() >= _SPARSE_KEYS and "edge_index" not in arrays:
             return _from_sparse(file, arrays, compressed, path, options)
     if "edge_index" not in arrays:
         raise GraphFormatError(
-            f"{path}: holds {', '.join(sorted(arrays)) or 'nothing'}; expected the key "
+            f"{path}: holds {echo(', '.join(sorted(arrays)) or 'nothing')}; expected the key "
             f"edge_index, or a sparse matrix of scipy.sparse.save_npz"
         )
     return _from_arrays(arrays, compressed, path, options)
-
-
-def _is_compressed(file: BinaryIO, path: Path) -> bool:
-    with parsing(path, "an .npz archive"):
-        if not zipfile.is_zipfile(file):
-            raise ValueError("not a zip archive")
-        file.seek(0)
-        with zipfile.ZipFile(file) as archive:
-            compressed = any(
-                item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()
-            )
-        file.seek(0)
-    return compressed
-
-
-def _arrays(file: BinaryIO, path: Path, trusted: bool) -> dict[str, np.ndarray]:
-    with parsing(path, "an .npz archive"), np.load(file, allow_pickle=trusted) as archive:
-        arrays = {}
-        for key in archive.files:
-            try:
-                arrays[key] = archive[key]
-            except ValueError as error:
-                if "allow_pickle" not in str(error):
-                    raise
-                raise UnsafePickleError(
-                    f"{path}: {key!r} holds Python objects, which could run code; pass "
-                    f"--trust-pickle (trust_pickle=True) if you trust where the file came from"
-                ) from None
-            if not isinstance(arrays[key], np.ndarray):
-                raise GraphFormatError(f"{path}: {key!r} is no numpy array")
-        return arrays
 
 
 def _from_arrays(
@@ -109,6 +80,7 @@ def _from_arrays(
 
     edge_index = _edge_index(arrays["edge_index"], path)
     stated = _num_nodes(arrays, path)
+    _check_names(arrays, path, options)
     others = {key: array for key, array in arrays.items() if key not in ("edge_index", "num_nodes")}
     data = Data()
     for key, array in others.items():
@@ -124,6 +96,13 @@ def _from_arrays(
         data[NAMES] = names
     layout = Archive(compressed, arrays["edge_index"].dtype.str)
     return GraphFile(data, path, "npz", names, layout)
+
+
+def _check_names(arrays: Mapping[str, np.ndarray], path: Path, options: ReadOptions) -> None:
+    names = arrays.get(NAMES)
+    if names is not None and names.dtype.kind == "U" and names.ndim == 1:
+        needed = total_bytes(arrays) + names.size * _BYTES_PER_NAME
+        options.check_size(path, needed, f"a list of {names.size} names")
 
 
 def _edge_index(array: np.ndarray, path: Path) -> Tensor:
@@ -178,6 +157,12 @@ def _from_sparse(
     from scipy import sparse
     from torch_geometric.data import Data
 
+    options.check_size(path, _COPIES * total_bytes(arrays), "a sparse matrix of that size")
+    for key in arrays.keys() & set(_SPARSE_IDS):
+        if arrays[key].dtype.kind not in "iu":
+            raise GraphFormatError(
+                f"{path}: {key!r} has dtype {arrays[key].dtype}; rows and columns are integers"
+            )
     file.seek(0)
     with parsing(path, "a sparse matrix of scipy.sparse.save_npz"):
         matrix = sparse.load_npz(file)
