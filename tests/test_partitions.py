@@ -246,6 +246,15 @@ def test_json_file_is_a_list_of_subsets_and_objects(tmp_path):
         ("[0, 1]", "partition 0: 0 is no subset"),
         ("[]", "holds no partition"),
         ("[" * 100_000, "parts.json.*no JSON"),
+        ("[" * 400 + "]" * 400, r"partition 0: \[\[\["),
+        (f"[[{'7' * 5000}]]", "holds an integer of too many digits"),
+        (f"[[{'7' * 4000}]]", r"vertex 7777.* \(4000 characters\) is not in the graph"),
+        ("[[1e30]]", r"partition 0: 1e\+30 is no vertex"),
+        ("[[NaN, Infinity]]", "partition 0: nan is no vertex"),
+        ("[[true]]", "partition 0: True is no vertex"),
+        ('[{"subset": [0], "subset": [1]}]', "an object holds 'subset' twice"),
+        (f'[{{"{"x" * 9999}": 1}}]', r"partition 0: has 'xxxx.* \(9999 characters\)'"),
+        (r'[["\ud800"]]', r"vertex '.*ud800': the graph has no vertex names"),
     ],
 )
 def test_malformed_json_file_is_one_line_that_names_the_item(text, message, tmp_path):
@@ -254,6 +263,7 @@ def test_malformed_json_file_is_one_line_that_names_the_item(text, message, tmp_
     with pytest.raises(GraphFormatError, match=message) as error:
         resolved(path)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300 + len(str(path))
 
 
 @pytest.mark.parametrize("header", ["", "partition,vertex,target\n", "Partition, Vertex, Target\n"])
@@ -278,7 +288,15 @@ def test_csv_file_may_hold_names(tmp_path):
         ("a,0,1,2\n", "line 1: 4 entries"),
         ("a,0,1\na,1,2\n", "line 2: partition 'a' has another target, '2', than above"),
         ("partition,vertex\n", "holds no partition"),
-        ("", "holds no partition"),
+        (f"a,0\nb,{'1' * 200_000}\n", "line 2: field larger than field limit"),
+        (f"a,{'1' * 5000}\n", r"line 1: vertex '1111.* \(5000 characters\)'"),
+        ("a,1_0\n", "line 1: vertex '1_0': the graph has no vertex names"),
+        ("a,007\n", "line 1: vertex '007'"),
+        ("a,٣\n", "line 1: vertex '٣'"),
+        ('a,0\n"b,1\nc,2\n', "line 3: unexpected end of data"),
+        ("a,0\n\0,1\n", "parts.csv: holds zero bytes"),
+        ("a,\x1b[31m\n", r"line 1: vertex '.*x1b\[31m'"),
+        ("", "is empty; expected a file of partitions"),
     ],
 )
 def test_malformed_csv_file_is_one_line_that_names_the_line(text, message, tmp_path):
@@ -293,7 +311,7 @@ def test_file_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(GraphFileError, match="no such file"):
         resolved(tmp_path / "none.csv")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(GraphFileError, match="cannot be read"):
+    with pytest.raises(GraphFileError, match="is a folder; expected a file of partitions"):
         resolved(tmp_path / "folder.json")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(GraphFormatError, match="no text in UTF-8"):

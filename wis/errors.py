@@ -21,12 +21,19 @@ def echo(token: object, limit: int = LONGEST_ECHO) -> str:
         token: What was read; a text is shown without quotes, anything else as its `repr`.
         limit: Characters that are shown; what is cut is counted.
     """
-    text = token if isinstance(token, str) else repr(token)
+    text = token if isinstance(token, str) else _repr(token)
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
     if len(text) <= limit and len(printable) <= limit:
         return printable
     shown = printable[: limit - 24]
     return f"{shown}... ({len(text)} characters)"
+
+
+def _repr(token: object) -> str:
+    try:
+        return repr(token)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a deep nesting
+        return f"a {type(token).__name__} that is too large to show"
 
 
 class WisError(Exception):

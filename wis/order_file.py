@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wis.errors import GraphFormatError, UnsafePickleError, WisError, echo
+from wis.errors import GraphFormatError, UnsafePickleError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.io.archive import read_archive
 from wis.io.limits import parse_size
@@ -58,8 +58,6 @@ def order_file(
     text, edges = _arrays(path, max_memory)
     try:
         yield _parsed_header(text), edges
-    except WisError:
-        raise
     except KeyError as error:
         raise GraphFormatError(f"{path}: damaged order file: lacks {error}") from None
     except (TypeError, ValueError) as error:
@@ -73,7 +71,7 @@ def _arrays(path: Path, max_memory: int | str | None) -> tuple[np.ndarray, np.nd
     options = ReadOptions(max_memory=limit)
     made_by = "expected what `wis order` or RemovalOrder.save wrote"
     try:
-        with open_input(path, options) as file:
+        with open_input(path, options, "an order file") as file:
             arrays, _ = read_archive(file, path, options, "an order file")
     except UnsafePickleError:
         raise GraphFormatError(
@@ -90,6 +88,7 @@ def _parsed_header(text: np.ndarray) -> dict[str, Any]:
         raise ValueError(f"the header has shape {list(text.shape)} and dtype {text.dtype}")
     try:
         header = json.loads(text.tobytes().decode(), parse_constant=_no_number)
+        json.dumps(header, ensure_ascii=False).encode()  # fails for texts that are none
     except RecursionError:
         raise ValueError("the header is nested too deeply") from None
     if not isinstance(header, dict):

@@ -28,6 +28,7 @@ from wis.io import limits
 STANDARD = "-"
 COMPRESSED = ".gz"
 CHUNK_BYTES = 1 << 20
+LONGEST_NAME = 255  # characters of a path that an error repeats: no file has a longer name
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,19 @@ class ReadOptions:
 
 def shown(path: Path) -> str:
     """The path as an error names it."""
-    return "standard input" if str(path) == STANDARD else str(path)
+    return "standard input" if str(path) == STANDARD else echo(str(path), LONGEST_NAME)
 
 
 @contextlib.contextmanager
-def open_input(path: Path, options: ReadOptions | None = None) -> Iterator[BinaryIO]:
+def open_input(
+    path: Path, options: ReadOptions | None = None, kind: str = "a graph file"
+) -> Iterator[BinaryIO]:
     """Open a file for reading, or standard input; it is not empty.
 
     Args:
         path: The file.
         options: Says how much may be read into memory from what is no regular file.
+        kind: What was expected, for errors.
 
     Raises:
         GraphFileError: It cannot be read.
@@ -108,15 +112,17 @@ def open_input(path: Path, options: ReadOptions | None = None) -> Iterator[Binar
     try:
         with _opened(path, options or ReadOptions()) as file:
             if not file.read(1):
-                raise GraphFormatError(f"{shown(path)}: is empty; expected a graph")
+                raise GraphFormatError(f"{shown(path)}: is empty; expected {kind}")
             file.seek(0)
             yield file
     except WisError:
         raise
     except FileNotFoundError:
-        raise GraphFileError(f"{path}: no such file") from None
+        raise GraphFileError(f"{shown(path)}: no such file") from None
     except IsADirectoryError:
-        raise GraphFileError(f"{path}: is a folder; expected a graph file") from None
+        raise GraphFileError(
+            f"{path}: is a folder; expected {kind.removesuffix(' file')} file"
+        ) from None
     except OSError as error:
         raise GraphFileError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
 
@@ -144,7 +150,7 @@ def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> i
     return content
 
 
-def read_bytes(path: Path, options: ReadOptions | None = None) -> bytes:
+def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a graph file") -> bytes:
     """All of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
 
     Raises:
@@ -152,23 +158,23 @@ def read_bytes(path: Path, options: ReadOptions | None = None) -> bytes:
         GraphFormatError: It is empty, damaged, too long, or not gzip though its name says so.
     """
     options = options or ReadOptions()
-    with open_input(path, options) as file:
+    with open_input(path, options, kind) as file:
         options.check_size(path, file.seek(0, io.SEEK_END), "the content")
         file.seek(0)
         raw = _all_of(file)
-    kind = next((kind for mark, kind in _MAGIC.items() if raw.startswith(mark)), None)
-    if kind is None:
+    packed = next((name for mark, name in _MAGIC.items() if raw.startswith(mark)), None)
+    if packed is None:
         if path.suffix.lower() == COMPRESSED:
             raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
         return raw
     try:
-        with _DECOMPRESSORS[kind](io.BytesIO(raw)) as unpacked:
+        with _DECOMPRESSORS[packed](io.BytesIO(raw)) as unpacked:
             content = _bounded(unpacked, path, options, "the unpacked text")
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, WisError):
             raise
         reason = "it ends too early" if isinstance(error, EOFError) else str(error)
-        raise GraphFormatError(f"{shown(path)}: not {kind}, or damaged: {reason}") from None
+        raise GraphFormatError(f"{shown(path)}: not {packed}, or damaged: {reason}") from None
     return content.getvalue()
 
 
