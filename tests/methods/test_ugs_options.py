@@ -44,9 +44,9 @@ def resolved(data, **given) -> dict:
     return get_method("ugs").resolved_options(UndirectedGraph.from_any(data), given)
 
 
-def test_a_graph_of_the_size_of_cora_gets_the_row_of_table_d2():
+def test_a_named_data_set_gets_its_row_of_table_d2():
     for model in ("gcn", "gin", "resgcn"):
-        row, found = TABLE_D2[model, "cora"], resolved(cora_sized(), model=model)
+        row, found = TABLE_D2[model, "cora"], resolved(small(), model=model, dataset="cora")
         assert found["dataset"] == "cora"
         assert (found["learning_rate"], found["weight_decay"], found["l1"]) == (
             row.learning_rate,
@@ -56,11 +56,13 @@ def test_a_graph_of_the_size_of_cora_gets_the_row_of_table_d2():
         assert found["mask_learning_rate"] == found["learning_rate"]
 
 
-def test_a_graph_or_a_model_that_table_d2_lacks_gets_its_commonest_values():
-    for found in (resolved(small()), resolved(cora_sized(), model="gat")):
+def test_no_data_set_is_guessed_from_the_size_of_a_graph():
+    for found in (resolved(small()), resolved(cora_sized()), resolved(cora_sized(), model="gat")):
         assert found["dataset"] == "none"
         assert (found["learning_rate"], found["weight_decay"], found["l1"]) == (1e-3, 1e-4, 1e-2)
     assert resolved(small(), model="resgcn")["depth"] == 10
+    with pytest.raises(UnknownNameError, match=r"gcn on auto.*Leave dataset out for"):
+        resolved(cora_sized(), dataset="auto")
 
 
 def test_a_named_data_set_and_given_values_come_first():

@@ -13,8 +13,8 @@ exactly round-half-even(r · 5 % · m) edges are gone, which is where a cut at t
 
 The thesis does not say for how many epochs masks are trained. The default is the 200 of the paper's
 citation graphs; the programs published with the thesis train each mask until their stopping rule
-ends it, at most 10,000 epochs. Learning rate, weight decay and l1 are those of Table D.2 where the
-graph is one of its data sets.
+ends it, at most 10,000 epochs. Learning rate, weight decay and l1 are those of a row of Table D.2
+where the option `dataset` names it.
 
 What a network learns depends on features, labels and training vertices, and so does the order. It
 is a matter of floats: the same call gives the same order on a CPU, with any number of threads;
@@ -42,23 +42,13 @@ if TYPE_CHECKING:
     from wis.training.edge_masks import LabelledVertices
 
 NEEDS = ("x", "y", "train_mask")
-AUTO, NONE = "auto", "none"
+NONE = "none"
 GENERAL = {"learning_rate": 1e-3, "weight_decay": 1e-4, "l1": 1e-2}
-"""The commonest values of Table D.2, for graphs and models that it does not list."""
-
-TABLE_D1 = {
-    (2_708, 5_278): "cora",
-    (17_716, 52_867): "dblp",
-    (169_343, 1_157_799): "ogbn-arxiv",
-    (2_277, 31_371): "chameleon",
-    (5_201, 198_353): "squirrel",
-    (13_752, 245_861): "computers",
-}
-"""The data sets by numbers of vertices and edges; self-loops, which Table D.1 counts, are none."""
+"""The commonest values of Table D.2, for all graphs whose data set is not named."""
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    """Check the options of `ugs_order`, and put values in the place of None and ``"auto"``."""
+    """Check the options of `ugs_order`, and put values in the place of None."""
     from wis.models import get_model
 
     options = dict(options)
@@ -68,7 +58,7 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
         options["depth"] = architecture.depth
     for name in ("depth", "width", "epochs_per_round"):
         _check_integer(name, options[name])
-    options.update(_hyperparameters(graph, options))
+    options.update(_hyperparameters(options))
     if options["mask_learning_rate"] is None:
         options["mask_learning_rate"] = options["learning_rate"]
     for name, is_right, expected in (
@@ -82,20 +72,18 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _hyperparameters(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    """Those of Table D.2 for the data set that is named or recognised, where none are given."""
+def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of Table D.2 for the data set that is named, where none are given."""
     from wis.errors import UnknownNameError
     from wis.training.config import TABLE_D2
 
     model, dataset = options["model"], str(options["dataset"]).strip().lower()
-    if dataset == AUTO:
-        found = TABLE_D1.get((graph.num_nodes, graph.num_edges), NONE)
-        dataset = found if (model, found) in TABLE_D2 else NONE
     values = GENERAL
     if dataset != NONE:
         if (model, dataset) not in TABLE_D2:
             known = (f"{row[0]} on {row[1]}" for row in TABLE_D2)
-            raise UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
+            error = UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
+            raise UnknownNameError(f"{error} Leave dataset out for {GENERAL}")
         row = TABLE_D2[model, dataset]
         values = {
             "learning_rate": row.learning_rate,
@@ -168,7 +156,7 @@ def ugs_order(
     mask_learning_rate: float | None = None,
     weight_decay: float | None = None,
     l1: float | None = None,
-    dataset: str = AUTO,
+    dataset: str = NONE,
     checkpoint: str | Path | None = None,
 ) -> Tensor:
     """The removal order of UGS.
@@ -190,10 +178,9 @@ def ugs_order(
         mask_learning_rate: Of Adam for the masks; `learning_rate` if not given.
         weight_decay: Of Adam, for weights and masks, at least 0.
         l1: Coefficient of the sum of the masks' absolute values, at least 0.
-        dataset: The row of Table D.2 whose learning rate, weight decay and l1 are taken where these
-            are not given: the name of a data set; ``"none"`` for 0.001, 0.0001 and 0.01; ``"auto"``
-            for the data set with these numbers of vertices and edges, if the table lists it for the
-            model, and ``"none"`` otherwise.
+        dataset: The data set whose row of Table D.2 gives learning rate, weight decay and l1 where
+            these are not given, such as ``"cora"``. Without it they are 0.001, 0.0001 and 0.01;
+            no graph is recognised by its size.
         checkpoint: A file that keeps the rounds that are done. If it exists, the order goes on from
             there and ends as if it had never been interrupted. It stays when the order is done;
             delete it when the order is safe.
