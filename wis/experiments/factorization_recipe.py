@@ -90,7 +90,9 @@ class FactorizationRecipe:
         return [
             seed
             for seed, row in firsts.items()
-            if row is None or (retry_failed and row["status"] == FAILED)
+            if row is None
+            or self.key(seed, 0) in store.incomplete
+            or (retry_failed and row["status"] == FAILED)
         ]
 
 
@@ -127,6 +129,7 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
     store.append_recipe(recipe.hash, name, dict(settings))
     missing = recipe.missing(store, retry_failed=options.retry_failed)
     total = len(recipe.seeds)
+    store.warn()
     status = Status(total - len(missing), total, 0, 0, recipe.experiment)
     options.report(status)
     for seed in missing:

@@ -109,6 +109,7 @@ class _Sweep:
     def run(self) -> Status:
         self.store.refresh()
         self.store.check_kind(ACCURACY)
+        self.store.warn()
         self.store.append_recipe(self.recipe.hash, self.recipe.name, self.recipe.as_dict())
         pending = [row for row in self.planned if self._is_missing(row)]
         self.by_run: dict[str, list[PlannedRow]] = defaultdict(list)
@@ -128,11 +129,17 @@ class _Sweep:
 
     def _is_missing(self, row: PlannedRow) -> bool:
         known = self.store.rows.get(row.key)
-        return known is None or (known["status"] == FAILED and self.options.retry_failed)
+        if known is None or row.key in self.store.incomplete:
+            return True
+        return known["status"] == FAILED and self.options.retry_failed
 
     def _copy_known_runs(self) -> None:
         """Rows whose run another row of the file has told of already."""
-        told = {row["run_key"]: row for row in self.store.rows.values() if row["status"] == DONE}
+        told = {
+            row.get("run_key"): row
+            for key, row in self.store.rows.items()
+            if row["status"] == DONE and key not in self.store.incomplete and _can_be_copied(row)
+        }
         copies = []
         for run_key in [key for key in self.by_run if key in told]:
             measured = {name: told[run_key][name] for name in told[run_key]["measured"]}
@@ -251,6 +258,12 @@ class _Sweep:
 
     def _report(self, doing: str) -> None:
         self.options.report(self._status(doing))
+
+
+def _can_be_copied(row: Row) -> bool:
+    """Whether a row says which of its fields its run decided, as rows of today do."""
+    names = row.get("measured")
+    return isinstance(names, list) and all(isinstance(n, str) and n in row for n in names)
 
 
 def measured_of(outcome: Outcome) -> dict[str, Any]:
