@@ -68,7 +68,7 @@ def list_recipes(as_json: bool) -> None:
     cls=Command,
     examples=[
         "wis bench run smoke_accuracy --results smoke.jsonl",
-        "wis bench run --dataset digits --models gcn --methods wis,random --remove 0:100:50 "
+        "wis bench run --dataset digits --models gcn --methods wis,random --remove 0%:100%:50% "
         "--epochs 3",
     ],
 )
@@ -91,11 +91,19 @@ def list_recipes(as_json: bool) -> None:
 )
 @click.option(
     "--remove",
-    metavar="PERCENT",
-    help="Percentages of the edges to remove: 0:100:10 or 0,25,50; 0:100:10 without a recipe.",
+    metavar="AMOUNTS",
+    help="How much to remove: 0%:100%:10% or 0%,25%,50% of the edges, 0.5 (a fraction), 50 "
+    "(edges); 0%:100%:10% without a recipe.",
 )
 @click.option(
     "--seeds", metavar="N", help="Number of seeds, or a list such as 0,1,5; 1 without a recipe."
+)
+@click.option(
+    "--split",
+    type=click.IntRange(min=0),
+    metavar="N",
+    show_default="seed s takes split s mod k",
+    help="Which of the k splits that a graph comes with.",
 )
 @click.option("--split-seed", type=int, metavar="N", help="Seed of a new 80/10/10 split.")
 @click.option(
@@ -148,7 +156,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     """Run a recipe, or a sweep that the options describe.
 
     RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
-    the same command goes on where it was.
+    the same command goes on where it was. If a run failed, the exit code is 1.
     """
     from wis.experiments.kinds import kind_of, runner_of
 
@@ -166,11 +174,14 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
         else:
             emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
         return
+    _say_what_counts_edges(given["remove"])
     with watch:
         status = runner_of(kind)(name, settings, options)
     _account(status, options.results, time.monotonic() - started, as_json)
     if status.table is not None and not as_json:
         emit(status.table)
+    if status.failed:
+        click.get_current_context().exit(1)
 
 
 _OVERRIDES = (
@@ -180,12 +191,24 @@ _OVERRIDES = (
     "walk_length",
     "remove",
     "seeds",
+    "split",
     "split_seed",
     "seeds_per_run",
     "patience",
     "learning_rate",
     "weight_decay",
 )
+
+
+def _say_what_counts_edges(remove: str | None) -> None:
+    """Bare numbers used to be percentages here."""
+    from wis.experiments.amounts import parse_amounts, spelt
+
+    if remove is None or "edge" in remove:
+        return
+    counted = [text for text in spelt(parse_amounts(remove, bare_edges=True)) if "edges" in text]
+    if counted:
+        say(f"Note: --remove {remove} is {', '.join(counted)}; a percentage is written as 50%")
 
 
 def _complete_recipe(
@@ -238,11 +261,15 @@ def _account(status: Status, results: Path, seconds: float, as_json: bool) -> No
         record = {**vars(status), "results": str(results), "seconds": seconds}
         del record["doing"], record["table"]
         emit_json(record)
-    failed = f", {status.failed} failed (their rows say why)" if status.failed else ""
+    failed = f", {status.failed} failed" if status.failed else ""
     say(
         f"{results}: {status.done} of {status.total} runs, {status.new} of them new{failed}, "
         f"{_duration(seconds)}"
     )
+    for reason in status.failures:
+        say(f"failed: {reason}")
+    if status.failed:
+        say("the same command with --retry-failed runs again what failed")
 
 
 class _Watch:

@@ -3,18 +3,23 @@
 The thesis splits the labels of every data set but ogbn-arxiv at random into 80 % for training, 10 %
 for validation and 10 % for testing (Appendix D.6.2.2, "Data"). Here a seed fixes the permutation,
 the same on every machine.
+
+Some graphs come with several splits: PyTorch Geometric keeps them as masks of shape [n, k], with a
+column for each (Chameleon, Tolokers); a mask of shape [n] beside them is that of all (WikiCS).
 """
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wis.errors import OptionError
+from wis.errors import GraphFormatError, OptionError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch_geometric.data import Data
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 
@@ -57,3 +62,86 @@ def random_masks(
         masks[name] = torch.zeros(num_nodes, dtype=torch.bool)
         masks[name][part] = True
     return masks
+
+
+def num_splits(data: Data) -> int | None:
+    """How many splits a graph comes with, None where its masks are of one.
+
+    Args:
+        data: A graph, perhaps with masks.
+
+    Raises:
+        GraphFormatError: Masks have different numbers of columns, or none.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> num_splits(Data(train_mask=torch.ones(3, 10, dtype=torch.bool), num_nodes=3))
+        10
+    """
+    masks = {name: getattr(data, name, None) for name in MASKS}
+    numbers = {
+        name: int(mask.size(1))
+        for name, mask in masks.items()
+        if mask is not None and hasattr(mask, "dim") and mask.dim() == 2
+    }
+    if not numbers:
+        return None
+    if len(set(numbers.values())) > 1 or 0 in numbers.values():
+        told = ", ".join(f"{name} has {number}" for name, number in numbers.items())
+        raise GraphFormatError(f"masks have a column for each split, but {told}")
+    return next(iter(numbers.values()))
+
+
+def take_split(data: Data, split: int | None) -> Data:
+    """One of the splits that a graph comes with.
+
+    Args:
+        data: A graph whose masks are of shape [num_nodes, k].
+        split: Which, in 0, ..., k - 1; None leaves the graph as it is.
+
+    Returns:
+        A shallow copy with masks of shape [num_nodes].
+
+    Raises:
+        OptionError: There is no such split.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.data import Data
+        >>> data = Data(train_mask=torch.eye(3, dtype=torch.bool), num_nodes=3)
+        >>> take_split(data, 1).train_mask.tolist()
+        [False, True, False]
+    """
+    if split is None:
+        return data
+    number = num_splits(data)
+    if number is None:
+        raise OptionError(
+            f"split is {split}, but the masks of the graph are of one split; leave it out"
+        )
+    if isinstance(split, bool) or not isinstance(split, int) or not 0 <= split < number:
+        raise OptionError(f"split is {split!r}; expected 0 to {number - 1}, a split of the graph")
+    result = copy.copy(data)
+    for name in MASKS:
+        mask = getattr(data, name, None)
+        if mask is not None and mask.dim() == 2:
+            result[name] = mask[:, split].clone()
+    return result
+
+
+def split_of_seed(data: Data, seed: int, split: int | None = None) -> int | None:
+    """The split that a run with a seed takes: the one that is named, else seed mod k of k.
+
+    Args:
+        data: A graph, perhaps with several splits.
+        seed: Seed of the run.
+        split: The split for all seeds, if there is to be one.
+
+    Returns:
+        Its number; None where the graph has no more than one and none is named.
+    """
+    number = num_splits(data)
+    if split is not None or number is None:
+        return split
+    return seed % number

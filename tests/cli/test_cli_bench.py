@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import click
 import pytest
 import torch
 
+from wis.amount import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments.results import read_results
 from wis_cli import bench as bench_module
@@ -17,7 +19,7 @@ from wis_cli.main import run
 
 BENCH = cli.commands["bench"]
 NAMES = sorted(BENCH.commands)
-QUICK = ["--dataset", "digits", "--remove", "0,50", "--epochs", "2", "--methods", "wis,random"]
+QUICK = ["--dataset", "digits", "--remove", "0%,50%", "--epochs", "2", "--methods", "wis,random"]
 
 
 def wis_bench(*args):
@@ -62,10 +64,27 @@ def test_a_user_s_own_graph_goes_in_place_of_a_name(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     graph = load("digits")
     torch.save(graph, "graph.pt")
-    options = ["--remove", "100", "--epochs", "1", "--methods", "random"]
+    options = ["--remove", "100%", "--epochs", "1", "--methods", "random"]
     assert wis_bench("run", "--dataset", "graph.pt", *options) == 0
     (row,) = read_results(["runs.jsonl"])[0]
     assert (row["dataset"], row["num_edges"]) == ("graph.pt", 0)
+
+
+def test_a_bare_number_is_one_of_edges_as_for_sparsify_and_a_line_says_so(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    options = ["--dataset", "digits", "--methods", "random", "--epochs", "1"]
+    assert wis_bench("run", *options, "--remove", "50, 0.25") == 0
+    assert "Note: --remove 50, 0.25 is 50 edges; a percentage is written as 50%" in (
+        capsys.readouterr().err
+    )
+    removed = {row["remove"]: row for row in read_results(["runs.jsonl"])[0]}
+    assert removed.keys() == {"50 edges", "25%"}
+    assert removed["50 edges"]["num_removed"] == 50
+    m = removed["25%"]["num_edges_before"]
+    assert removed["25%"]["num_removed"] == num_edges_to_remove(m, remove=0.25)
+    assert wis_bench("table", "runs.jsonl") == 0
 
 
 def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
@@ -76,10 +95,18 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_run_is_counted_in_the_account(tmp_path, monkeypatch, capsys):
+def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
-    assert wis_bench("run", *QUICK, "--devices", "cuda:9") == 0
-    assert "4 failed (their rows say why)" in capsys.readouterr().err
+    assert wis_bench("run", *QUICK, "--devices", "cuda:9", "--json") == 1
+    out, err = capsys.readouterr()
+    reason = r"1-WIS, 0%, gcn, seed 0 \(and \d more\): OptionError: device is 'cuda:9', which"
+    assert "4 failed" in err
+    assert re.search(f"^failed: {reason}", err, re.M)
+    assert "--retry-failed runs again what failed" in err
+    assert any(re.match(reason, told) for told in json.loads(out)["failures"])
+    assert wis_bench("run", *QUICK) == 1  # they are still there
     assert wis_bench("run", *QUICK, "--retry-failed") == 0
     assert "4 of 4 runs, 4 of them new, " in capsys.readouterr().err
 
@@ -91,7 +118,10 @@ def test_a_failed_run_is_counted_in_the_account(tmp_path, monkeypatch, capsys):
         (["smoke_acuracy"], "Did you mean 'smoke_accuracy'", 2),
         (["nowhere.toml"], "nowhere.toml: cannot be read", 1),
         ([*QUICK, "--seeds", "x"], "seeds is 'x'", 2),
-        ([*QUICK, "--remove", "120"], "expected percentages in [0, 100]", 2),
+        ([*QUICK, "--remove", "120%"], "expected amounts such as", 2),
+        ([*QUICK, "--remove", "0:100:10"], "write '0%:100%:10%' for percentages", 2),
+        ([*QUICK, "--split", "3"], "split is 3, but the masks of the graph are of one split", 2),
+        ([*QUICK, "--split", "1", "--split-seed", "1"], "split and split_seed are both given", 2),
         ([*QUICK, "--jobs", "0"], "jobs is 0", 2),
         ([*QUICK, "--backend", "mpi"], "expected one of local, dask, ray, slurm", 2),
         ([*QUICK, "--results", "nowhere/r.jsonl"], "there is no folder", 1),
@@ -169,7 +199,7 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
     ("more", "said"),
     [
         (["--jobs", "2"], "runs in one process"),
-        (["--remove", "50"], "--remove is nothing for Table 5.1"),
+        (["--remove", "50%"], "--remove is nothing for Table 5.1"),
         (["--devices", "cpu,cpu"], "runs on one device"),
         (["--models", "gcn,foo"], "unknown model of Table 5.1 'foo'"),
         (["--models", "foo", "--dry-run"], "unknown model of Table 5.1 'foo'"),

@@ -38,7 +38,7 @@ def toy_recipe(path, **changes):
     settings = {
         "models": "gcn",
         "methods": "wis,random",
-        "remove": "0,50,100",
+        "remove": "0%,50%,100%",
         "seeds": "2",
         "max_epochs": 4,
         "width": 8,

@@ -57,7 +57,7 @@ def _address(file):
 def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_loses_none(
     toy_file, tmp_path
 ):
-    recipe = toy_recipe(toy_file, seeds="2", remove="0:100:20", max_epochs=20)
+    recipe = toy_recipe(toy_file, seeds="2", remove="0%:100%:20%", max_epochs=20)
     alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
     run_sweep(recipe, alone)
     killed = []

@@ -7,10 +7,11 @@ import tomllib
 
 import pytest
 
-from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError
+from wis.amount import num_edges_to_remove
+from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
 from wis.experiments import RunOptions, read_recipe
 from wis.experiments import kinds as kinds_module
-from wis.experiments.amounts import parse_percentages, parse_seeds
+from wis.experiments.amounts import Amounts, parse_amounts, parse_seeds, spelt
 from wis.experiments.kinds import available_recipes, find_recipe, kind_of
 from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
 from wis.experiments.recipe import Recipe
@@ -24,7 +25,7 @@ THESIS = [name for name in ACCURACY if name.startswith("thesis_")]
 SMOKE = """
 kind = "accuracy"
 dataset = "digits"
-remove = [0, 50]
+remove = ["0%", "50%"]
 seeds = 2
 [[models]]
 name = "gcn"
@@ -109,8 +110,12 @@ def test_the_hash_is_of_what_decides_the_rows():
         (("seeds = 2", "seeds = 'two'"), "seeds is 'two'; expected an integer or a list"),
         (("seeds = 2", "seeds = [0, 0]"), "seeds must differ; 0 is there twice"),
         (("seeds = 2", "seeds = 0"), "seeds is 0; expected a number of seeds"),
-        (("remove = [0, 50]", "remove = '0:200:5'"), "expected percentages in"),
-        (("remove = [0, 50]", "remove = []"), "expected percentages in"),
+        (("remove = [", "remove = '0%:200%:5%' #"), "expected amounts such as"),
+        (("remove = [", "remove = [] #"), "expected amounts such as"),
+        (("remove = [", "remove = '0:100:5' #"), "write '0%:100%:5%' for percentages"),
+        (("remove = [", "remove = [0, 50] #"), "write '50%' for .* or '50 edges' for a number"),
+        (("remove = [", "remove = [2.5] #"), "write '2.5%' for a percentage"),
+        (("remove = [", "remove = '0,50' #"), "bare number 50; write '50%'"),
         (('name = "gcn"', 'name = "gnc"'), r"unknown model 'gnc'; known: gat, gcn"),
         (('name = "gcn"', 'name = "gcn"\nwidht = 3'), "model 'gcn' has no setting 'widht'"),
         (('name = "gcn"', 'name = "gcn"\nwidth = -3'), "width is -3"),
@@ -167,24 +172,110 @@ def test_a_kind_of_its_own_is_run_by_its_own_functions(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("given", "percentages", "edges"),
     [
-        ("0:100:25", (0, 25, 50, 75, 100)),
-        ("0:10:2.5", (0, 2.5, 5, 7.5, 10)),
-        ("50%,0", (0, 50)),
-        ("0:1:0.1", tuple(round(k / 10, 9) for k in range(11))),
-        ("30", (30,)),
-        ([5, 2.5], (2.5, 5)),
+        ("0%:100%:25%", (0, 25, 50, 75, 100), ()),
+        ("0:100:25%", (0, 25, 50, 75, 100), ()),
+        ("0%:10%:2.5%", (0, 2.5, 5, 7.5, 10), ()),
+        ("50%,0", (0, 50), ()),
+        ("0:1:0.1", tuple(range(0, 101, 10)), ()),
+        ("0.3, 30.5 %", (30, 30.5), ()),
+        ("30%", (30,), ()),
+        ("1.0", (100,), ()),
+        (["5%", 0.025, 0], (0, 2.5, 5), ()),
+        (["7 edges", "1 edge", "50%", "0 edges"], (0, 50), (1, 7)),
     ],
 )
-def test_percentages_can_be_ranges_and_lists(given, expected):
-    assert parse_percentages(given) == expected
+def test_amounts_can_be_ranges_and_lists_of_percentages_fractions_and_edges(
+    given, percentages, edges
+):
+    assert parse_amounts(given) == Amounts(percentages, edges)
+    assert parse_amounts(spelt(parse_amounts(given))) == Amounts(percentages, edges)
 
 
-@pytest.mark.parametrize("given", ["", "0:100", "100:0:5", "0:100:0", "-5", "101", "a:b:c", [None]])
-def test_impossible_percentages_are_refused(given):
-    with pytest.raises(OptionError, match="expected percentages"):
-        parse_percentages(given)
+@pytest.mark.parametrize("text", ["50", "0", "1", "7, 3", "0.5", "50%", "12 edges"])
+def test_an_amount_on_the_command_line_means_what_it_means_to_sparsify(text):
+    amounts = parse_amounts(text, bare_edges=True)
+    counts = [num_edges_to_remove(80, remove=f"{p!r}%") for p in amounts.percentages]
+    alike = text.replace("edges", "").split(",")
+    assert sorted([*counts, *amounts.edges]) == sorted(
+        num_edges_to_remove(80, remove=item.strip()) for item in alike
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", "0%:100%", "100%:0:5%", "0:100:0%", "-5%", "101%", "a:b:c", [None], "٣%", "1_0%"),
+        *("0%:100%:0.001%", "1e400%", [True], [[]], [{}], "+5%", "5 %%", "1:2", "inf", "x edges"),
+        *("%", "nan%"),
+    ],
+)
+def test_impossible_amounts_are_refused(given):
+    with pytest.raises(OptionError, match="expected amounts") as error:
+        parse_amounts(given)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["50", "1", [50], [1], [2.5], "0,50", "0:100:10", "3:5:1", [1e300]]
+)
+def test_bare_numbers_of_older_recipes_are_refused_with_both_spellings(given):
+    with pytest.raises(OptionError, match=r"write '.*%' for"):
+        parse_amounts(given)
+
+
+def test_amounts_that_are_the_same_on_a_graph_are_refused(tmp_path):
+    recipe = recipe_of("karate", models="gcn", methods="random", remove="50%,39 edges")
+    assert (recipe.percentages, recipe.edges, recipe.num_runs) == ((50.0,), (39,), 2)
+    with pytest.raises(OptionError, match="50% and 39 edges are the same on this graph"):
+        preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+
+
+def test_a_recipe_s_hash_and_rows_are_those_of_the_time_of_bare_percentages(tmp_path):
+    recipe = recipe_of("digits", models="gcn", methods="random", remove="0%,50%")
+    assert recipe.hash == "39f029fbd1159fc7922320c3d9adab9c6f1acb3a36775de07a73f044a1f4660c"
+    from wis.experiments.plan import plan_rows
+    from wis.experiments.source import Source
+
+    rows = {row.percentage: row.key for row in plan_rows(recipe, Source("digits"))}
+    assert rows == {
+        0.0: "0fb3e16010a0a488d344d664a6059b9972decd5723e60870a410a32f283e2dd8",
+        50.0: "5896bfe2acad9bab5be82548d90a7d3ac8939be582dc8a03f665fc91760e4764",
+    }
+
+
+ODD_VALUES = [
+    "1979-05-27T07:32:00Z", "1979-05-27", "07:32:00", str(2**63), str(-(10**30)), "9" * 5_000,
+    "[" * 200 + "]" * 200, "[" * 100_000, "{a=" * 200 + "1" + "}" * 200, "inf", "nan", "-inf",
+    "true", "[[1]]",
+    "{a = 1}", "''", "-1", "1e400", '"\\u0000"', "[1, 'a', 2.5]", "0x7fffffffffffffff",
+]  # fmt: skip
+RECIPE_FILES = ("smoke_accuracy", "smoke_table5_1", "smoke_factorization")
+
+
+def said_of(path):
+    """The error of a recipe file, if it has one that is raised on purpose."""
+    try:
+        find_recipe(str(path))
+    except WisError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: value[:20])
+@pytest.mark.parametrize("name", RECIPE_FILES)
+def test_odd_values_at_any_key_are_one_line_or_a_recipe(name, value, tmp_path):
+    lines = RECIPES[name].read_text().splitlines()
+    for index, line in enumerate(lines):
+        if "=" not in line or line.startswith("#"):
+            continue
+        path = tmp_path / f"{index}.toml"
+        changed = f"{line.split('=')[0]}= {value}"
+        path.write_text("\n".join([*lines[:index], changed, *lines[index + 1 :]]))
+        told = said_of(path)
+        assert "\n" not in told
+        assert len(told) < 1_000
 
 
 @pytest.mark.parametrize(("given", "expected"), [(3, (0, 1, 2)), ("2", (0, 1)), ("0,7", (0, 7))])
@@ -221,7 +312,7 @@ def test_a_walk_length_that_would_do_nothing_is_refused():
 def test_the_command_line_changes_a_recipe():
     recipe = read_recipe(RECIPES["thesis_fig5_3_cora_gcn"])
     changed = apply_overrides(
-        recipe, seeds="3", remove="0:100:50", max_epochs=5, models="gcn,gin", methods=None
+        recipe, seeds="3", remove="0%:100%:50%", max_epochs=5, models="gcn,gin", methods=None
     )
     assert changed.seeds == (0, 1, 2)
     assert changed.percentages == (0, 50, 100)

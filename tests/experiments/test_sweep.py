@@ -31,7 +31,7 @@ def rows_of(options):
 
 
 def test_a_sweep_has_one_row_for_each_method_percentage_model_and_seed(toy_file, tmp_path):
-    recipe = toy_recipe(toy_file, models="gcn,gin", remove="0,30,60,100")
+    recipe = toy_recipe(toy_file, models="gcn,gin", remove="0%,30%,60%,100%")
     status = run_sweep(recipe, options_in(tmp_path))
     assert (status.done, status.total, status.new, status.failed) == (32, 32, 32, 0)
     rows = rows_of(options_in(tmp_path))
@@ -141,14 +141,14 @@ def test_an_order_is_computed_once_and_a_damaged_one_again(toy_file, tmp_path, m
         return real(source, spec, *rest)
 
     monkeypatch.setattr(jobs, "compute_order", counted)
-    first = toy_recipe(toy_file, remove="20,40")
+    first = toy_recipe(toy_file, remove="20%,40%")
     run_sweep(first, options_in(tmp_path))
     assert sorted(computed) == ["random", "random", "wis"]
-    run_sweep(toy_recipe(toy_file, remove="20,60"), options_in(tmp_path))
+    run_sweep(toy_recipe(toy_file, remove="20%,60%"), options_in(tmp_path))
     assert len(computed) == 3
     for path in (tmp_path / "orders").glob("*.npz"):
         path.write_bytes(path.read_bytes()[:100])
-    run_sweep(toy_recipe(toy_file, remove="80"), options_in(tmp_path))
+    run_sweep(toy_recipe(toy_file, remove="80%"), options_in(tmp_path))
     assert len(computed) == 6
 
 
@@ -177,7 +177,7 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "_train_as_one", bad)
-        recipe = toy_recipe(tmp_path / "graph.pt", seeds="3", remove="50")
+        recipe = toy_recipe(tmp_path / "graph.pt", seeds="3", remove="50%")
         status = run_sweep(recipe, options_in(tmp_path))
     assert (status.done, status.failed) == (6, 2)
     failed = [row for row in rows_of(options_in(tmp_path)) if row["status"] == "failed"]
@@ -216,7 +216,7 @@ while len(list(folder.glob("ready-*"))) < processes:  # start together, whatever
 options = RunOptions(folder / "shared", orders=folder / "orders", report=report)
 run_sweep(recipe, options)
 """
-SETTINGS = {"seeds": "2", "remove": "0:100:20", "max_epochs": 10}
+SETTINGS = {"seeds": "2", "remove": "0%:100%:20%", "max_epochs": 10}
 
 
 def started(folder, graph, processes, last):
@@ -291,7 +291,7 @@ def test_devices_are_given_to_jobs_in_turn_and_are_no_part_of_a_row_s_key(toy_fi
             seen.append(job.device)
             yield job, jobs.do_job(replace(job, device="cpu"))
 
-    recipe = toy_recipe(toy_file, methods="random", seeds="1", remove="20,40,60")
+    recipe = toy_recipe(toy_file, methods="random", seeds="1", remove="20%,40%,60%")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Backend, "stream", watch)

@@ -404,9 +404,9 @@ def broken(**changes):
         ),
         (broken(y=lambda d: d.y.float()), r"y is torch.float32 .* expected integer classes"),
         (
-            broken(val_mask=torch.ones(120, 10, dtype=torch.bool)),
-            r"val_mask is torch.bool of shape \(120, 10\); expected torch.bool of shape \[120\]; "
-            r"wis.training.split_vertices makes masks",
+            broken(val_mask=torch.ones(120, 10, 1, dtype=torch.bool)),
+            r"val_mask is torch.bool of shape \(120, 10, 1\); expected torch.bool of shape "
+            r"\[120\]; wis.training.split_vertices makes masks",
         ),
         (broken(test_mask=torch.zeros(120, dtype=torch.bool)), "test_mask is false everywhere"),
         (broken(y=lambda d: d.y - 1), "a vertex of a mask has a negative label"),

@@ -3,8 +3,9 @@
 All of them are made alike: undirected, each edge in both directions and once; self-loops removed;
 `x` in float32, `y` an int64 label for each vertex, three masks. The masks are the thesis' split,
 80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"); ``split=public`` takes the split that a
-data set is published with, of those that have ten the one whose number is the seed. The data sets
-of the Open Graph Benchmark have their own split unless told otherwise.
+data set is published with, of those that have ten the one whose number is the seed, and
+``split=all`` keeps all of them, as columns of the masks (see `wis.splits`). The data sets of the
+Open Graph Benchmark have their own split unless told otherwise.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Reader = Callable[[Path], Any]
 """Calls a loader on a data root and returns its graph as it is."""
 
-SPLITS = ("random", "public")
+SPLITS = ("random", "public", "all")
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
         name: Its name in the table.
         root: The data root, see `wis.datasets.data_root`.
         read: How to read its raw files.
-        split: ``"random"`` or ``"public"``.
-        seed: Seed of the random split from 0 on, or number of the public one.
+        split: ``"random"``, ``"public"`` or ``"all"``.
+        seed: Seed of the random split from 0 on, or number of the public one; of no use for all.
 
     Raises:
         OptionError: The split or the seed is out of range.
@@ -61,7 +62,7 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
     from wis.datasets.download import ensure
 
     if split not in SPLITS:
-        raise OptionError(f"split is {split!r}; expected {' or '.join(SPLITS)}")
+        raise OptionError(f"split is {split!r}; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected at least 0")
     root, dataset = data_root(root), find(name)
@@ -81,8 +82,12 @@ def _with_masks(
 
     public = {mask: content.pop(mask) for mask in MASKS if mask in content}
     data = Data.from_dict(content)
-    is_random = split == "random"
-    masks = random_masks(data.num_nodes, seed=seed) if is_random else _public_masks(public, seed)
+    if split == "random":
+        masks = random_masks(data.num_nodes, seed=seed)
+    elif split == "public":
+        masks = _public_masks(public, seed)
+    else:
+        masks = {name: mask.view(mask.size(0), -1) for name, mask in public.items()}
     data.update(masks)
     _compare_with_published(dataset, data, root)
     return data

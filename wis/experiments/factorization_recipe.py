@@ -19,6 +19,7 @@ from wis.experiments.jobs import told, torch_threads
 from wis.experiments.measure import environment
 from wis.experiments.recipe import content_hash
 from wis.experiments.results import DONE, FACTORIZATION, FAILED, ResultsFile, Row
+from wis.experiments.rows import reasons
 from wis.experiments.sweep import RunOptions, Status
 from wis.progress import progress_bar
 
@@ -148,7 +149,8 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
         options.report(status)
     firsts = [store.rows[recipe.key(seed, 0)] for seed in recipe.seeds]
     failed = sum(row["status"] == FAILED for row in firsts)
-    return replace(status, failed=failed, doing="done", table=format_verdicts(firsts))
+    verdicts = format_verdicts(firsts)
+    return replace(status, failed=failed, doing="done", table=verdicts, failures=reasons(firsts))
 
 
 def _rows(recipe: FactorizationRecipe, seed: int, options: RunOptions) -> list[Row]:

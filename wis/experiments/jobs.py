@@ -18,6 +18,7 @@ from wis.errors import GraphFormatError, WisError
 from wis.experiments.measure import PeakMemory, environment
 from wis.experiments.orders import KnownOrder, OrderSpec, compute_order
 from wis.experiments.source import Source
+from wis.splits import take_split
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -70,12 +71,14 @@ class Run:
         seed: Its seed.
         num_removed: How many edges go.
         order: The order to cut; None where no edge goes, or all.
+        split: Which of several splits of the graph it takes.
     """
 
     key: str
     seed: int
     num_removed: int
     order: RemovalOrder | None
+    split: int | None = None
 
 
 @dataclass(frozen=True)
@@ -201,13 +204,13 @@ def _train_as_one(job: TrainJob) -> list[Outcome]:
 
 
 def _graphs(job: TrainJob) -> list[Data]:
-    """The graph of each run; one object for all that share an order."""
+    """The graph of each run; the same arcs for all that share an order."""
     data = job.source.load()
     made: dict[int, Data] = {}
     for run in job.runs:
         if id(run.order) not in made:
             made[id(run.order)] = _cut(data, run)
-    return [made[id(run.order)] for run in job.runs]
+    return [take_split(made[id(run.order)], run.split) for run in job.runs]
 
 
 def _cut(data: Data, run: Run) -> Data:

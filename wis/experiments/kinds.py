@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wis.errors import RecipeError, UnknownNameError
-from wis.experiments.recipe import read_settings
+from wis.experiments.recipe_file import read_settings
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from wis.experiments.source import Source
 from wis.io.atomic import atomic_write
 from wis.methods import get_method
 from wis.order import RemovalOrder
+from wis.splits import take_split
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
@@ -40,12 +41,14 @@ class OrderSpec:
         options: Its options, resolved for the graph.
         seed: Of its randomness; None for a method without any.
         key: Hash of these and of the graph.
+        split: Which of several splits its training vertices are of, if it looks at them.
     """
 
     method: str
     options: Mapping[str, Any]
     seed: int | None
     key: str
+    split: int | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,16 @@ def order_specs(
     data_digest: str,
     method: MethodSpec,
     model: ModelSpec,
-    seeds: Iterable[int],
+    splits: Mapping[int, int | None],
 ) -> list[tuple[int, OrderSpec]]:
     """Seeds, and which order a method gives for each: one for all if it is not random.
+
+    Args:
+        graph: The graph.
+        data_digest: Of all data of the graph.
+        method: The method.
+        model: The network that is evaluated.
+        splits: Which of several splits of the graph a seed takes, by seed.
 
     Raises:
         OptionError: An option has an impossible value.
@@ -108,10 +118,14 @@ def order_specs(
     }
     plain = json.loads(json.dumps(content, default=str))
     specs = {}
-    for seed in seeds:
-        order_seed = seed if chosen.uses_seed else None
-        key = content_hash({**plain, "seed": order_seed})
-        specs[seed] = OrderSpec(chosen.name, plain["options"], order_seed, key)
+    for seed, split in splits.items():
+        said: dict[str, Any] = {"seed": seed if chosen.uses_seed else None}
+        if "train_mask" not in chosen.needs:
+            split = None
+        if split is not None:
+            said["split"] = split
+        key = content_hash({**plain, **said})
+        specs[seed] = OrderSpec(chosen.name, plain["options"], said["seed"], key, split)
     return list(specs.items())
 
 
@@ -126,7 +140,7 @@ def compute_order(
         given: Options as they were given, before they were resolved.
         device: Where to compute.
     """
-    data = source.load()
+    data = take_split(source.load(), spec.split)
     start, cpu_start = time.perf_counter(), time.process_time()
     with PeakMemory(device) as memory:
         order = removal_order(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from wis.errors import OptionError
-from wis.experiments.amounts import parse_percentages, parse_seeds
+from wis.experiments.amounts import parse_amounts, parse_seeds
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe
 
+INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 TRAINING = ("learning_rate", "weight_decay", "max_epochs", "patience", "width", "depth")
 
 
@@ -18,9 +20,10 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
 
     Args:
         recipe: The recipe.
-        **overrides: What differs; None changes nothing. `dataset`, `split_seed`, `seeds_per_run` as
-            in a recipe; `remove`, `seeds`, `models`, `methods` as text; `walk_length` for all
-            methods that have one, unless `methods` says it; the names in `TRAINING` for all models.
+        **overrides: What differs; None changes nothing. `dataset`, `split`, `split_seed`,
+            `seeds_per_run` as in a recipe; `remove` (where ``50`` is 50 edges), `seeds`, `models`,
+            `methods` as text; `walk_length` for all methods that have one, unless `methods` says
+            it; the names in `TRAINING` for all models.
 
     Raises:
         WisError: A value is impossible.
@@ -32,6 +35,9 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
     for name, (attribute, parse) in _PARSED.items():
         if name in given:
             changes[attribute] = parse(given.pop(name))
+    if "remove" in given:
+        amounts = parse_amounts(given.pop("remove"), bare_edges=True)
+        changes |= {"percentages": amounts.percentages, "edges": amounts.edges}
     if "methods" in given:
         changes["methods"] = parse_methods(given.pop("methods"), walk_length=walk_length)
     elif walk_length is not None:
@@ -45,8 +51,8 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
     return recipe.changed(models=models)
 
 
-_AS_THEY_ARE = ("dataset", "split_seed", "seeds_per_run")
-_PARSED = {"remove": ("percentages", parse_percentages), "seeds": ("seeds", parse_seeds)}
+_AS_THEY_ARE = ("dataset", "split", "split_seed", "seeds_per_run")
+_PARSED = {"seeds": ("seeds", parse_seeds)}
 
 
 def _with_walk_length(recipe: Recipe, walk_length: int) -> tuple[MethodSpec, ...]:
@@ -107,7 +113,7 @@ def recipe_of(dataset: str, *, models: str, methods: str, **overrides: Any) -> R
         split_seed=None,
         models=tuple(table_d2_model(name.strip().lower(), dataset) for name in models.split(",")),
         methods=parse_methods(methods, walk_length=walk_length),
-        percentages=parse_percentages("0:100:10"),
+        percentages=parse_amounts("0%:100%:10%").percentages,
         seeds=(0,),
     )
     return apply_overrides(recipe, **overrides)
@@ -151,9 +157,9 @@ def _plain(text: str) -> Any:
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        return float(text) if text.isascii() and "_" not in text else text
+    except ValueError:
+        return text

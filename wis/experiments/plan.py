@@ -12,11 +12,13 @@ not by how many processes there are, so the rows are the same bit for bit howeve
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from wis.amount import num_edges_to_remove
+from wis.errors import OptionError
+from wis.experiments.amounts import Amounts, spelt
 from wis.experiments.orders import OrderSpec, order_specs
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, content_hash
 from wis.graph import UndirectedGraph
@@ -38,9 +40,11 @@ class PlannedRow:
         method: Its method.
         model: Its model.
         percentage: Of the edges to remove.
+        remove: The same as the recipe says it: ``50%``, or ``50 edges``.
         num_removed: The number of edges that this is.
         num_edges: Edges of the whole graph.
         seed: Its seed.
+        split: Which of several splits of the graph it takes; None if there is one.
         order: The order that is cut.
         group: Runs of the same group can be trained as one.
     """
@@ -50,9 +54,11 @@ class PlannedRow:
     method: MethodSpec
     model: ModelSpec
     percentage: float
+    remove: str
     num_removed: int
     num_edges: int
     seed: int
+    split: int | None
     order: OrderSpec
     group: tuple[Any, ...]
 
@@ -74,14 +80,45 @@ def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
     data = source.load()
     graph = UndirectedGraph.from_any(data)
     digest = source.digest()
+    cuts = _cuts(recipe, graph.num_edges)
     chunks = {seed: place // recipe.seeds_per_run for place, seed in enumerate(recipe.seeds)}
+    splits = {seed: source.split_of(seed) for seed in recipe.seeds}
     rows = [
-        _row(digest, model, method, order, (percentage, graph.num_edges, chunks[seed]), seed)
+        _row(digest, model, method, order, cut, (seed, splits[seed], chunks[seed]))
         for model, method in itertools.product(recipe.models, recipe.methods)
-        for seed, order in order_specs(graph, digest, method, model, recipe.seeds)
-        for percentage in recipe.percentages
+        for seed, order in order_specs(graph, digest, method, model, splits)
+        for cut in cuts
     ]
     return sorted(rows, key=lambda row: (chunks[row.seed], row.percentage))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """An amount on a certain graph; `key` is what stands for it in the keys of rows."""
+
+    key: Mapping[str, float | int]
+    percentage: float
+    remove: str
+    num_removed: int
+    num_edges: int
+
+
+def _cuts(recipe: Recipe, num_edges: int) -> list[_Cut]:
+    """All amounts of a recipe; raises `OptionError` where one is impossible or comes twice."""
+    cuts = [
+        _Cut({"percentage": p}, p, text, num_edges_to_remove(num_edges, remove=text), num_edges)
+        for p in recipe.percentages
+        for text in spelt(Amounts((p,)))
+    ]
+    for count in recipe.edges:
+        removed = num_edges_to_remove(num_edges, remove=count)
+        share = 100 * removed / num_edges
+        cuts.append(_Cut({"edges": count}, share, f"{count} edges", removed, num_edges))
+    for index, cut in enumerate(cuts):
+        for other in cuts[:index]:
+            if cut.percentage == other.percentage:
+                raise OptionError(f"{other.remove} and {cut.remove} are the same on this graph")
+    return cuts
 
 
 def _row(
@@ -89,27 +126,30 @@ def _row(
     model: ModelSpec,
     method: MethodSpec,
     order: OrderSpec,
-    cell: tuple[float, int, int],
-    seed: int,
+    cut: _Cut,
+    place: tuple[int, int | None, int],
 ) -> PlannedRow:
-    percentage, num_edges, chunk = cell
-    count = num_edges_to_remove(num_edges, remove=f"{percentage!r}%")
+    seed, split, chunk = place
     config = training_key(model)
-    extreme = {0: "full", num_edges: "empty"}.get(count)
-    graph_key = extreme or [order.key, count]
+    extreme = {0: "full", cut.num_edges: "empty"}.get(cut.num_removed)
+    graph_key = extreme or [order.key, cut.num_removed]
     run = {"format": FORMAT, "data": digest, "graph": graph_key, "training": config, "seed": seed}
-    row = {**run, "method": order.method, "options": order.options, "percentage": percentage}
-    row["graph"] = count
-    family = extreme or (order.method, content_hash(order.options), count)
+    if split is not None:
+        run["split"] = split
+    row = {**run, "method": order.method, "options": order.options, **cut.key}
+    row["graph"] = cut.num_removed
+    family = extreme or (order.method, content_hash(order.options), cut.num_removed)
     return PlannedRow(
         key=content_hash(row),
         run_key=content_hash(run),
         method=method,
         model=model,
-        percentage=percentage,
-        num_removed=count,
-        num_edges=num_edges,
+        percentage=cut.percentage,
+        remove=cut.remove,
+        num_removed=cut.num_removed,
+        num_edges=cut.num_edges,
         seed=seed,
+        split=split,
         order=order,
         group=(content_hash(config), family, chunk),
     )

@@ -5,7 +5,7 @@ A recipe is a TOML file, named by its source (``thesis_fig5_3_cora_gcn.toml``)::
     kind = "accuracy"
     title = "Figure 5.3, left: a GCN on Cora"
     dataset = "cora"                    # a name of `wis datasets`, or a file with x and y
-    remove = "0:100:5"                  # percentages of the edges: from, to, step; or a list
+    remove = "0%:100%:5%"               # of the edges: from, to, step; or a list, as ["50%"]
     seeds = 10                          # 0, 1, ..., 9; or a list
 
     [[models]]
@@ -25,14 +25,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.errors import GraphFileError, OptionError, RecipeError, WisError
-from wis.experiments.amounts import check_integers, parse_percentages, parse_seeds
+from wis.errors import OptionError, RecipeError, WisError, echo
+from wis.experiments.amounts import Amounts, check_integers, parse_amounts, parse_seeds, spelt
+from wis.experiments.recipe_file import check_plain, read_settings
 
 if TYPE_CHECKING:
     from wis.training import TrainConfig
@@ -137,6 +137,9 @@ class Recipe:
         percentages: How much to remove, in percent of the edges, ascending.
         seeds: Seeds of initial parameters and of random methods.
         seeds_per_run: How many seeds of a cell are trained as one (see `wis.training.train_many`).
+        edges: How much to remove besides, in numbers of edges, ascending.
+        split: Which of several splits that the graph comes with all seeds take. None lets seed s
+            take split s mod k of k.
     """
 
     name: str
@@ -149,30 +152,47 @@ class Recipe:
     percentages: tuple[float, ...]
     seeds: tuple[int, ...]
     seeds_per_run: int = 4
+    edges: tuple[int, ...] = ()
+    split: int | None = None
 
     def __post_init__(self) -> None:
+        self._check_names()
+        self._check_numbers()
+
+    def _check_names(self) -> None:
+        """Nothing is there twice, and every model can be made."""
         for what, values in (
             ("labels of methods", [method.label for method in self.methods]),
-            ("models", [json.dumps(model.as_dict(), sort_keys=True) for model in self.models]),
-            ("percentages", self.percentages),
+            ("models", [model.as_dict() for model in self.models]),
+            ("amounts to remove", spelt(Amounts(self.percentages, self.edges))),
             ("seeds", self.seeds),
         ):
             if not values:
                 raise OptionError(f"there are no {what}; give at least one")
             twice = [value for index, value in enumerate(values) if value in values[:index]]
             if twice:
-                raise OptionError(f"{what} must differ; {twice[0]!r} is there twice")
+                raise OptionError(f"{what} must differ; {echo(repr(twice[0]))} is there twice")
         for model in self.models:
             model.config()
+
+    def _check_numbers(self) -> None:
+        if not all(0 <= percentage <= 100 for percentage in self.percentages):
+            raise OptionError(f"percentages is {self.percentages}; expected numbers in [0, 100]")
+        check_integers("edges", self.edges, 1)
         check_integers("seeds", self.seeds, 0)
         check_integers("seeds_per_run", [self.seeds_per_run], 1)
         if self.split_seed is not None:
             check_integers("split_seed", [self.split_seed], 0)
+        if self.split is not None:
+            check_integers("split", [self.split], 0)
+            if self.split_seed is not None:
+                raise OptionError("split and split_seed are both given; one makes a new split")
 
     @property
     def num_runs(self) -> int:
         """Rows of the whole sweep."""
-        cells = len(self.models) * len(self.methods) * len(self.percentages)
+        cells = len(self.models) * len(self.methods)
+        cells *= len(self.percentages) + len(self.edges)
         return cells * len(self.seeds)
 
     def as_dict(self) -> dict[str, Any]:
@@ -183,7 +203,8 @@ class Recipe:
             "source": self.source,
             "dataset": self.dataset,
             **({} if self.split_seed is None else {"split_seed": self.split_seed}),
-            "remove": list(self.percentages),
+            **({} if self.split is None else {"split": self.split}),
+            "remove": spelt(Amounts(self.percentages, self.edges)),
             "seeds": list(self.seeds),
             "seeds_per_run": self.seeds_per_run,
             "models": [model.as_dict() for model in self.models],
@@ -192,9 +213,10 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that decides the rows."""
+        """SHA-256 of all that decides the rows, with percentages as numbers, as ever."""
         content = {k: v for k, v in self.as_dict().items() if k not in ("title", "source")}
-        return content_hash(content)
+        edges = [f"{count} edges" for count in self.edges]
+        return content_hash({**content, "remove": [*self.percentages, *edges]})
 
     def changed(self, **changes: Any) -> Recipe:
         """The same recipe with some attributes replaced; None leaves one as it is."""
@@ -208,18 +230,22 @@ class Recipe:
             RecipeError: A key is missing, unknown or of the wrong type.
             WisError: A name or an option does not exist.
         """
+        check_plain(settings)
         rest = dict(settings)
         rest.pop("kind", None)
         try:
+            amounts = parse_amounts(_take(rest, "remove", (str, list)))
             recipe = cls(
                 name=name,
                 title=_take(rest, "title", str, ""),
                 source=_take(rest, "source", str, ""),
                 dataset=_take(rest, "dataset", str),
                 split_seed=_take(rest, "split_seed", int, None),
+                split=_take(rest, "split", int, None),
                 models=tuple(_model(row) for row in _take(rest, "models", list)),
                 methods=tuple(_method(row) for row in _take(rest, "methods", list)),
-                percentages=parse_percentages(_take(rest, "remove", (str, list))),
+                percentages=amounts.percentages,
+                edges=amounts.edges,
                 seeds=parse_seeds(_take(rest, "seeds", (int, list))),
                 seeds_per_run=_take(rest, "seeds_per_run", int, 4),
             )
@@ -229,7 +255,7 @@ class Recipe:
             raise RecipeError(str(error)) from None
         if rest:
             known = ", ".join(recipe.as_dict())
-            raise RecipeError(f"unknown key {next(iter(rest))!r}; known: {known}")
+            raise RecipeError(f"unknown key {echo(repr(next(iter(rest))))}; known: {known}")
         return recipe
 
 
@@ -252,13 +278,13 @@ def _take(rest: dict[str, Any], key: str, kind: Any, default: Any = _REQUIRED) -
         expected = " or ".join(
             {"str": "text", "int": "an integer"}.get(k.__name__, "a list") for k in kinds
         )
-        raise RecipeError(f"{key} is {value!r}; expected {expected}")
+        raise RecipeError(f"{key} is {echo(repr(value))}; expected {expected}")
     return value
 
 
 def _table(kind: str, row: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(row, Mapping) or not isinstance(row.get("name"), str):
-        raise RecipeError(f"a table [[{kind}]] needs a name; found {row!r}")
+        raise RecipeError(f"a table [[{kind}]] needs a name; found {echo(repr(row))}")
     return row["name"], {key: value for key, value in row.items() if key != "name"}
 
 
@@ -270,32 +296,8 @@ def _method(row: Any) -> MethodSpec:
     name, options = _table("methods", row)
     label = options.pop("label", None)
     if not isinstance(label, (str, type(None))):
-        raise RecipeError(f"the label of method {name!r} is {label!r}; expected text")
+        raise RecipeError(f"the label of method {name!r} is {echo(repr(label))}; expected text")
     return MethodSpec.of(name, options, label)
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """The content of a recipe file of any kind.
-
-    Raises:
-        GraphFileError: It cannot be read.
-        RecipeError: It is not TOML, or has no kind.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path}: is not text; expected a recipe in TOML") from None
-    try:
-        settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not TOML: {error}") from None
-    if not isinstance(settings.get("kind"), str):
-        raise RecipeError(
-            f'{path}: the key kind is missing; expected text such as kind = "accuracy"'
-        )
-    return settings
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wis.errors import ResultsError, echo
@@ -154,3 +154,30 @@ def texts_of(rows: Sequence[Row], *names: str) -> list[str]:
             value = value.get(name) if isinstance(value, dict) else None
         found.append("unknown" if value is None else echo(str(value)))
     return found
+
+
+def reasons(rows: Iterable[Row], most: int = 3) -> tuple[str, ...]:
+    """Why rows failed: for each of the first different errors, a row that has it and how many do.
+
+    Args:
+        rows: Rows of any kind of experiment.
+        most: How many errors are told.
+    """
+    by_error: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get("status") == FAILED:
+            by_error.setdefault(str(row.get("error")), []).append(row)
+    told = []
+    for error, some in list(by_error.items())[:most]:
+        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
+        told.append(f"{_place_of(some[0])}{more}: {echo(error, 400)}")
+    if len(by_error) > most:
+        told.append(f"and {len(by_error) - most} other reasons, in the rows' `error`")
+    return tuple(told)
+
+
+def _place_of(row: Row) -> str:
+    """Where a row stands in its experiment, as far as it says so."""
+    names = ("experiment", "label", "remove", "model", "partition")
+    parts = [echo(str(row[name]), 60) for name in names if row.get(name) is not None]
+    return ", ".join([*parts, f"seed {row.get('seed')}"])

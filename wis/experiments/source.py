@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.errors import GraphFormatError, UnknownNameError
-from wis.splits import MASKS
+from wis.splits import MASKS, split_of_seed, take_split
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch_geometric.data import Data
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Source:
         root: The data root, see `wis.datasets.load`.
         split_seed: See `wis.experiments.Recipe`.
         trust_pickle: Let a `.pt` file run code.
+        split: See `wis.experiments.Recipe`.
     """
 
     dataset: str
     root: str | None = None
     split_seed: int | None = None
     trust_pickle: bool = False
+    split: int | None = None
 
     def load(self) -> Data:
         """The graph with features, labels and masks; not to be changed.
@@ -48,6 +53,17 @@ class Source:
         """Hash of vertices, arcs, features, labels and masks."""
         return _loaded(self)[1]
 
+    def split_of(self, seed: int) -> int | None:
+        """Which of several splits of the graph a run with this seed takes; None if there is one.
+
+        Raises:
+            OptionError: The split that is asked for does not exist.
+        """
+        data = self.load()
+        chosen = split_of_seed(data, seed, self.split)
+        take_split(data, chosen)
+        return chosen
+
 
 @functools.lru_cache(maxsize=2)
 def _loaded(source: Source) -> tuple[Data, str]:
@@ -60,9 +76,15 @@ def _loaded(source: Source) -> tuple[Data, str]:
                 f"{source.dataset}: has no {name}; a network is trained on features x, labels y "
                 "and masks of vertices"
             )
-    has_masks = all(getattr(data, name, None) is not None for name in MASKS)
-    if source.split_seed is not None or not has_masks:
+    lacking = [name for name in MASKS if getattr(data, name, None) is None]
+    if source.split_seed is not None or lacking:
         data = split_vertices(data, seed=source.split_seed or 0)
+        if source.split_seed is None and len(lacking) < len(MASKS):
+            _log.warning(
+                "%s: has no %s; its vertices are split anew, 80/10/10 with seed 0",
+                source.dataset,
+                " and no ".join(lacking),
+            )
     return data, data_digest(data)
 
 
@@ -79,12 +101,23 @@ def _read(source: Source) -> Any:
             raise UnknownNameError(f"{source.dataset}: no such file; {error}")
         data = read_graph(path, trust_pickle=source.trust_pickle).data
     else:
-        data = datasets.load(source.dataset, root=source.root)
+        data = datasets.load(_with_all_splits(source), root=source.root)
     if hasattr(data, "edge_types"):
         raise GraphFormatError(
             f"{source.dataset}: has several types of edges; a sweep takes graphs of one type"
         )
     return data
+
+
+def _with_all_splits(source: Source) -> str:
+    """The spec of a data set, of which a split is asked for by its number."""
+    from wis import datasets
+
+    if source.split is None or "split" not in datasets.find(source.dataset).parameters:
+        return source.dataset
+    if "split=" in source.dataset:
+        return source.dataset
+    return source.dataset + ("," if ":" in source.dataset else ":") + "split=all"
 
 
 def data_digest(data: Data) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from wis.experiments.orders import KnownOrder, OrderCache, network_options
 from wis.experiments.plan import PlannedRow, group_runs, orders_needed, plan_rows
 from wis.experiments.recipe import Recipe
 from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
+from wis.experiments.rows import reasons
 from wis.experiments.source import Source
 from wis.methods import get_method
 
@@ -35,6 +36,7 @@ class Status:
         new: Rows that this sweep added.
         doing: What is going on.
         table: What there is to print at the end, if anything.
+        failures: Why the first of those failed, a line for each reason.
     """
 
     done: int
@@ -43,6 +45,7 @@ class Status:
     new: int
     doing: str
     table: str | None = None
+    failures: tuple[str, ...] = ()
 
 
 def unwatched(status: Status) -> None:
@@ -97,7 +100,11 @@ class _Sweep:
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         self.recipe, self.options = recipe, options
         self.source = Source(
-            recipe.dataset, options.data_root, recipe.split_seed, options.trust_pickle
+            recipe.dataset,
+            options.data_root,
+            recipe.split_seed,
+            options.trust_pickle,
+            recipe.split,
         )
         self.store = ResultsFile(options.results)
         self.cache = OrderCache(options.orders) if options.orders else OrderCache.usual()
@@ -125,7 +132,11 @@ class _Sweep:
         self._do([*self._order_jobs(missing), *self._train_jobs(first)], "orders")
         rest = [group for group in groups if not group[0].extreme]
         self._do(self._train_jobs(rest), "training")
-        return self._status("done")
+        failures = reasons(self.store.rows[row.key] for row in self._there())
+        return replace(self._status("done"), failures=failures)
+
+    def _there(self) -> list[PlannedRow]:
+        return [row for row in self.planned if row.key in self.store.rows]
 
     def _is_missing(self, row: PlannedRow) -> bool:
         known = self.store.rows.get(row.key)
@@ -173,6 +184,7 @@ class _Sweep:
                     row.seed,
                     row.num_removed,
                     None if row.extreme else self.known[row.order.key].order,
+                    row.split,
                 )
                 for row in group
                 if (row.extreme or row.order.key in self.known) and self._is_wanted(row.run_key)
@@ -242,17 +254,20 @@ class _Sweep:
             "order_seconds": known.seconds if known else None,
             "order_cpu_seconds": known.cpu_seconds if known else None,
             "order_peak_memory_bytes": known.peak_memory_bytes if known else None,
+            "remove": row.remove,
             "percent_removed": row.percentage,
             "num_edges_before": row.num_edges,
             "num_removed": row.num_removed,
             "model": row.model.name,
             "seed": row.seed,
+            "split": row.split,
+            "split_seed": self.recipe.split_seed,
             **measured,
             "measured": sorted(measured),
         }
 
     def _status(self, doing: str) -> Status:
-        there = [self.store.rows[row.key] for row in self.planned if row.key in self.store.rows]
+        there = [self.store.rows[row.key] for row in self._there()]
         num_failed = sum(row["status"] == FAILED for row in there)
         return Status(len(there), len(self.planned), num_failed, self.new, doing)
 
@@ -276,7 +291,7 @@ def measured_of(outcome: Outcome) -> dict[str, Any]:
         }
     record = outcome.record.as_dict()
     config = record.pop("config")
-    for name in ("curve", "versions", "peak_memory_bytes"):
+    for name in ("curve", "versions", "peak_memory_bytes", "split"):
         del record[name]
     return {"status": DONE, "error": None, "config": config, **record, **outcome.facts}
 

@@ -17,7 +17,6 @@ Source: Section 5.4.3, Table 5.1, Appendix D.6.2.1.
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any
 
 import torch
 
-from wis.errors import GraphFileError, OptionError, UnknownNameError
+from wis.errors import OptionError, RecipeError, UnknownNameError
 from wis.experiments.amounts import check_integers
 from wis.experiments.jobs import told
 from wis.experiments.measure import PeakMemory, environment
@@ -42,6 +41,7 @@ from wis.experiments.patch_graphs import (
     two_cliques,
 )
 from wis.experiments.recipe import content_hash
+from wis.experiments.recipe_file import read_settings
 from wis.experiments.results import DONE, FAILED, TABLE5_1, ResultsFile, Row
 from wis.training.config import TrainConfig
 from wis.training.problem import checked_device
@@ -182,11 +182,9 @@ class Table51:
             OptionError: It is no such recipe, or a value is impossible.
         """
         try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-        except ValueError as error:  # bad TOML, or bad UTF-8
-            raise OptionError(f"{path}: is not TOML: {error}") from None
+            content = read_settings(Path(path))
+        except RecipeError as error:
+            raise OptionError(str(error)) from None
         try:
             return cls.from_mapping(content)
         except OptionError as error:

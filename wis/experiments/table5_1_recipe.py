@@ -10,6 +10,7 @@ from wis.errors import OptionError, RecipeError
 from wis.experiments.amounts import parse_seeds
 from wis.experiments.jobs import torch_threads
 from wis.experiments.results import FAILED, ResultsFile, Row
+from wis.experiments.rows import reasons
 from wis.experiments.sweep import RunOptions, Status
 from wis.experiments.table5_1 import KIND, Table51, run_table
 from wis.experiments.table5_1_text import format_table
@@ -67,7 +68,7 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
             status = _counted(status, row, is_new=row["key"] in missing)
             options.report(status)
     text = format_table(rows) if status.failed < total else None
-    return replace(status, doing="done", table=text)
+    return replace(status, doing="done", table=text, failures=reasons(rows))
 
 
 def _counted(status: Status, row: Row, *, is_new: bool) -> Status:

@@ -16,9 +16,10 @@ citation graphs; the programs published with the thesis train each mask until th
 ends it, at most 10,000 epochs. Learning rate, weight decay and l1 are those of a row of Table D.2
 where the option `dataset` names it.
 
-What a network learns depends on features, labels and training vertices, and so does the order. It
-is a matter of floats: the same call gives the same order on a CPU, with any number of threads;
-another device or build of torch rounds otherwise, and nearly equal masks may change places.
+What a network learns depends on features, labels and training vertices, and so does the order; of
+several splits (masks of shape [n, k]) seed s takes split s mod k. It is a matter of floats: the
+same call gives the same order on a CPU, with any number of threads; another device or build of
+torch rounds otherwise, and nearly equal masks may change places.
 
 Source: Chen, Sui, Chen, Zhang, Wang, ICML 2021, arXiv:2102.06790; Appendix D.6.2.2 of the thesis.
 """
@@ -121,7 +122,7 @@ def _prepare(
     options = dict(options)
     digest = options.pop("data_digest", None)
     options = _resolve(graph, options)
-    vertices = LabelledVertices.of(data, graph, "method 'ugs'")
+    vertices = LabelledVertices.of(data, graph, "method 'ugs'", seed=seed)
     if digest not in (None, vertices.digest):
         raise OptionError(
             f"features, labels or training vertices are not those that the order was made for: "

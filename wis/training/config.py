@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import OptionError, UnknownNameError, echo
 from wis.models import Task, get_model
 from wis.models.registry import MAX_SEED
 
@@ -68,7 +68,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         architecture = get_model(self.model)
         if not isinstance(self.model_options, Mapping):
-            raise OptionError(f"model_options is {self.model_options!r}; expected a dictionary")
+            found = echo(repr(self.model_options))
+            raise OptionError(f"model_options is {found}; expected a dictionary")
         options = architecture.resolved_options(self.model_options)
         object.__setattr__(self, "model", architecture.name)
         object.__setattr__(self, "model_options", options)
@@ -90,11 +91,10 @@ def _check(config: TrainConfig) -> None:
         _check_integer(config, name, low)
     for name, low in (("width", 1), ("depth", 1), ("num_neighbors", -1), ("num_parts", 1)):
         _check_integer(config, name, low)
-    if config.seed > MAX_SEED:
-        raise OptionError(f"seed is {config.seed}; expected an integer below 2^63")
     for name in ("learning_rate", "weight_decay", "min_delta"):
-        if not isinstance(getattr(config, name), (int, float)):
-            raise OptionError(f"{name} is {getattr(config, name)!r}; expected a number")
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise OptionError(f"{name} is {echo(repr(value))}; expected a number")
     for name, fits, expected in (
         ("learning_rate", 0 < config.learning_rate < float("inf"), "above 0"),
         ("weight_decay", 0 <= config.weight_decay < float("inf"), "of at least 0"),
@@ -110,15 +110,18 @@ def _check(config: TrainConfig) -> None:
     ):
         if getattr(config, name) not in known:
             choices = ", ".join(map(repr, known))
-            raise OptionError(f"{name} is {getattr(config, name)!r}; expected one of {choices}")
+            found = echo(repr(getattr(config, name)))
+            raise OptionError(f"{name} is {found}; expected one of {choices}")
     if config.sampler is not None and config.task == "graph":
         raise OptionError("mini-batches are for the task 'vertex'; leave sampler out")
 
 
 def _check_integer(config: TrainConfig, name: str, low: int) -> None:
     value = getattr(config, name)
-    if not isinstance(value, int) or value < low:
-        raise OptionError(f"{name} is {value!r}; expected an integer of at least {low}")
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= MAX_SEED:
+        too_large = isinstance(value, int) and value > MAX_SEED
+        expected = "below 2^63" if too_large else f"of at least {low}"
+        raise OptionError(f"{name} is {echo(repr(value))}; expected an integer {expected}")
 
 
 @dataclass(frozen=True)

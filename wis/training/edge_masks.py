@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy
 from wis.errors import DivergedError, GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
 from wis.models import GraphNetwork
+from wis.splits import split_of_seed, take_split
 from wis.training.masked_networks import Features, SymmetricGraph, masked_logits
 from wis.training.operations import Operator
 from wis.training.problem import as_features, as_labels
@@ -71,14 +72,17 @@ class LabelledVertices:
     num_classes: int
 
     @classmethod
-    def of(cls, data: Any, graph: UndirectedGraph, purpose: str) -> LabelledVertices:
+    def of(
+        cls, data: Any, graph: UndirectedGraph, purpose: str, *, seed: int = 0
+    ) -> LabelledVertices:
         """Take features, labels and training vertices from a PyG object, and check them.
 
         Args:
             data: A `Data` with `x` [n, in_dim], a number for each entry, dense or sparse; integer
-                `y` [n]; boolean `train_mask` [n].
+                `y` [n]; boolean `train_mask` [n], or [n, k] of k splits.
             graph: The graph; on its device the tensors will be.
             purpose: Who needs them, for the error messages.
+            seed: Of several splits, seed s takes split s mod k, as training does.
 
         Raises:
             OptionError: `data` cannot have attributes of vertices of one type.
@@ -88,6 +92,7 @@ class LabelledVertices:
         for name in NEEDS:
             if not isinstance(data.get(name), Tensor):
                 raise GraphFormatError(_missing(name, data.get(name), purpose))
+        data = take_split(data, split_of_seed(data, seed))
         n = graph.num_nodes
         x = _checked_features(data.x, n)
         y = as_labels(data.y, n)

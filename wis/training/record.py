@@ -50,6 +50,7 @@ class RunRecord:
         peak_memory_bytes: Largest memory of the process so far (of the GPU, on one), or None.
         versions: Of wis, torch, torch-geometric and Python.
         curve: All epochs, if `config.keep_curve`.
+        split: Which of several splits of the graph it took; None where there was one.
     """
 
     config: TrainConfig
@@ -68,6 +69,7 @@ class RunRecord:
     peak_memory_bytes: int | None
     versions: Mapping[str, str] = field(default_factory=lambda: record_versions())
     curve: Curve | None = None
+    split: int | None = None
 
     @property
     def epochs_per_second(self) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wis.errors import DivergedError, GraphFileError, OptionError
 from wis.io.atomic import check_writable
 from wis.progress import Progress, progress_bar, silent
+from wis.splits import split_of_seed, take_split
 from wis.training.checkpoint import (
     DeferredInterrupt,
     identity,
@@ -33,6 +34,7 @@ def train(
     data: Data,
     config: TrainConfig,
     *,
+    split: int | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     progress: bool | None = None,
@@ -45,10 +47,12 @@ def train(
 
     Args:
         data: A graph with float `x` [num_nodes, in_dim], dense or sparse, int64 `y` [num_nodes],
-            and boolean `train_mask`, `val_mask`, `test_mask` [num_nodes] (see `split_vertices`).
+            and boolean `train_mask`, `val_mask`, `test_mask` [num_nodes] (see `split_vertices`);
+            or masks [num_nodes, k] of k splits, of which seed s takes split s mod k.
             Arcs are taken as they are: a repeat counts again, a one-way arc carries messages one
             way. For ``task="graph"`` a `Batch` whose labels and masks are of shape [num_graphs].
         config: The run.
+        split: Which of k splits to take instead.
         checkpoint: A file that keeps the state: if it exists, the run goes on from there and ends
             as if it had never been interrupted; a finished one gives its record at once. It stays
             when the run is done; delete it when the record is safe.
@@ -60,14 +64,15 @@ def train(
 
     Raises:
         GraphFormatError: The data lacks something, or its parts do not fit together.
-        OptionError: The device does not exist.
+        OptionError: The device or the split does not exist.
         DivergedError: The loss or the predictions are no longer finite.
         CheckpointError: The checkpoint is damaged, or belongs to another run.
     """
-    problem = make_problem([data], config)
+    graphs, splits = _in_splits([data], [config.seed], split)
+    problem = make_problem(graphs, config)
     path = None if checkpoint is None else Path(checkpoint)
     (record,) = _Run(problem, [config], path, checkpoint_every_s).finish(progress)
-    return record
+    return replace(record, split=splits[0])
 
 
 def train_many(
@@ -75,6 +80,7 @@ def train_many(
     config: TrainConfig,
     seeds: Sequence[int],
     *,
+    split: int | None = None,
     seeds_per_run: int = 4,
     checkpoint: str | Path | None = None,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
@@ -91,6 +97,7 @@ def train_many(
         data: The graph of all runs, or one for each seed, all with the same `x` and `y`.
         config: The runs; its seed is not used.
         seeds: A seed for each run.
+        split: As for `train`.
         seeds_per_run: How many runs at most are computed as one. On Cora and one core four as one
             took 0.87 of the time of four by themselves, eight 0.83.
         checkpoint: A folder for checkpoints, made if need be; see `train`.
@@ -111,6 +118,7 @@ def train_many(
     graphs = list(data) if isinstance(data, Sequence) else [data] * len(seeds)
     if len(graphs) != len(seeds):
         raise OptionError(f"there are {len(graphs)} graphs for {len(seeds)} seeds; give one each")
+    graphs, splits = _in_splits(graphs, seeds, split)
     records = []
     for start in range(0, len(seeds), seeds_per_run):
         part = slice(start, start + seeds_per_run)
@@ -118,7 +126,16 @@ def train_many(
         configs = [config.with_seed(seed) for seed in seeds[part]]
         path = None if checkpoint is None else _file_in(Path(checkpoint), problem, configs)
         records += _Run(problem, configs, path, checkpoint_every_s).finish(progress)
-    return records
+    pairs = zip(records, splits, strict=True)
+    return [replace(record, split=number) for record, number in pairs]
+
+
+def _in_splits(
+    graphs: Sequence[Any], seeds: Sequence[int], split: int | None
+) -> tuple[list[Any], list[int | None]]:
+    """The graph of each seed with one split, and which one that is."""
+    splits = [split_of_seed(graph, seed, split) for graph, seed in zip(graphs, seeds, strict=True)]
+    return [take_split(graph, k) for graph, k in zip(graphs, splits, strict=True)], splits
 
 
 def _file_in(folder: Path, problem: Problem, configs: Sequence[TrainConfig]) -> Path:
