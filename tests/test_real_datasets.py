@@ -113,7 +113,7 @@ def test_the_years_of_ogbn_arxiv_are_kept(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("cora:split=geom", "split is 'geom'; expected random or public"),
+        ("cora:split=geom", "split is 'geom'; expected random, public or all"),
         ("cora:seed=-1", "seed is -1; expected at least 0"),
         ("dblp:seed=x", "seed is 'x'; expected an integer"),
     ],
