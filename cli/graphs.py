@@ -33,7 +33,6 @@ class GraphSource:
         relabel: Take the ids of an edge list as names.
         num_nodes: Number of vertices of a file that does not say, None to infer it.
         data_root: Folder below which data sets lie, None for the usual one.
-        max_memory: What reading may take, as it was typed; None for half of the machine's.
     """
 
     name: str
@@ -41,7 +40,6 @@ class GraphSource:
     relabel: bool
     num_nodes: int | None
     data_root: Path | None = None
-    max_memory: str | None = None
 
     @property
     def is_file(self) -> bool:
@@ -76,7 +74,6 @@ class GraphSource:
                 trust_pickle=self.trust_pickle,
                 relabel=self.relabel,
                 num_nodes=self.num_nodes,
-                max_memory=self.max_memory,
             )
             for note in file.notes:
                 say(f"Note: {note}")
@@ -127,7 +124,6 @@ class GraphSource:
             "--trust-pickle": self.trust_pickle,
             "--relabel": self.relabel,
             "--num-nodes": self.num_nodes is not None,
-            "--max-memory": self.max_memory is not None,
         }
         for flag, is_given in given.items():
             if is_given:
@@ -205,7 +201,7 @@ def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         "--max-memory",
         metavar="SIZE",
         show_default="half of the machine's",
-        help="What reading a file may take, such as 4GiB or 500MB.",
+        help="What reading files may take, such as 4GiB or 500MB.",
     )
     @data_root_option
     @functools.wraps(command)
@@ -219,7 +215,10 @@ def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         data_root: Path | None,
         **kwargs: Any,
     ) -> Any:
-        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root, max_memory)
+        from wis.io.limits import limited_to
+
+        click.get_current_context().with_resource(limited_to(max_memory))
+        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root)
         return command(*args, source=source, **kwargs)
 
     return with_source

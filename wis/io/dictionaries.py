@@ -18,6 +18,7 @@ from wis.io.source import ReadOptions, parsing
 from wis.io.text_columns import Columns, checked_id, int64
 from wis.io.text_layout import TextLayout, data_lines, is_number
 
+_BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
 _NO_LITERALS = (math.inf, -math.inf)
 _LINE = re.compile(r"(\S+)\s+(\S+)\s+(\{.*\})\s*")
 
@@ -36,6 +37,7 @@ def read_dictionaries(
     Raises:
         GraphFormatError: A line is malformed.
     """
+    options.check_size(where, len(text) * _BYTES_PER_CHARACTER, "the dictionaries in the text")
     lines = list(data_lines(text, layout))
     rows = [_row(line, f"{where} line {number}") for number, line in lines]
     as_names = options.relabel or not all(map(is_number, rows[0][:2]))
@@ -43,7 +45,7 @@ def read_dictionaries(
     for (number, _), row in zip(lines, rows, strict=True):
         for end, text_id in zip(ends, row[:2], strict=True):
             end.append(checked_id(text_id, f"{where} line {number}", as_names=as_names))
-    values = column_values([row[2] for row in rows])
+    values = column_values([row[2] for row in rows], where, options)
     columns = [(str(key), as_column(column)) for key, column in values.items()]
     held = [(key, column) for key, column in columns if column is not None]
     unread = tuple(f"edge attribute {key!r}" for key, column in columns if column is None)

@@ -21,9 +21,11 @@ import torch
 from wis.errors import GraphFormatError
 from wis.io.edge_table import as_array, edge_table
 from wis.io.graph_file import GraphFile
+from wis.io.limits import text_bytes
 from wis.io.source import ReadOptions, read_text
 from wis.io.text_columns import whole_numbers
 
+_COPIES = 3  # each number is a Python text for a while
 _WEIGHTS = ("node_size", "node_weight", "edge_weight")
 
 
@@ -51,7 +53,9 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """
     from torch_geometric.data import Data
 
-    text = read_text(path, options)[0].decode()
+    raw = read_text(path, options)[0]
+    options.check_size(path, _COPIES * text_bytes(raw), "the lists that the text holds")
+    text = raw.decode()
     lines = [
         (number, line)
         for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1)

@@ -52,7 +52,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         graph = _READERS[ending](raw)
         graph.number_of_edges()
     options.resolved_num_nodes(graph.number_of_nodes(), path)
-    return _graph_file(graph, path, ending)
+    return _graph_file(graph, path, ending, options)
 
 
 def _read_graphml(raw: bytes) -> Any:
@@ -85,7 +85,7 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-def _graph_file(graph: Any, path: Path, ending: str) -> GraphFile:
+def _graph_file(graph: Any, path: Path, ending: str, options: ReadOptions) -> GraphFile:
     from torch_geometric.data import Data
 
     vertices, names = _numbered(graph)
@@ -97,8 +97,10 @@ def _graph_file(graph: Any, path: Path, ending: str) -> GraphFile:
     data = Data(
         edge_index=torch.tensor(arcs, dtype=torch.int64).reshape(2, -1), num_nodes=len(vertices)
     )
-    columns, unread = _add_edge_attributes(data, [row[-1] for row in rows])
-    unread += _add_vertex_attributes(data, [graph.nodes[vertex] for vertex in vertices])
+    edge_values = column_values([row[-1] for row in rows], path, options)
+    columns, unread = _add_edge_attributes(data, edge_values)
+    vertex_values = column_values([graph.nodes[vertex] for vertex in vertices], path, options)
+    unread += _add_vertex_attributes(data, vertex_values)
     layout = NetworkxLayout(graph, [row[:-1] for row in rows], ending)
     undirected = not graph.is_directed()
     return GraphFile(
@@ -115,10 +117,12 @@ def _numbered(graph: Any) -> tuple[list[Any], list[str] | None]:
     return vertices, names
 
 
-def _add_edge_attributes(data: Any, rows: list[dict[str, Any]]) -> tuple[dict[str, str], list[str]]:
+def _add_edge_attributes(
+    data: Any, values_of: dict[str, list[Any]]
+) -> tuple[dict[str, str], list[str]]:
     columns: dict[str, str] = {}
     unread = []
-    for key, values in column_values(rows).items():
+    for key, values in values_of.items():
         column = as_column(values)
         if column is None:
             unread.append(f"edge attribute {key!r}")
@@ -129,11 +133,11 @@ def _add_edge_attributes(data: Any, rows: list[dict[str, Any]]) -> tuple[dict[st
     return columns, unread
 
 
-def _add_vertex_attributes(data: Any, rows: list[dict[str, Any]]) -> list[str]:
+def _add_vertex_attributes(data: Any, values_of: dict[str, list[Any]]) -> list[str]:
     from torch_geometric.data import Data
 
     unread = []
-    for key, values in column_values(rows).items():
+    for key, values in values_of.items():
         column = as_column(values)
         taken = key in data or "edge" in key or key == NAMES or not key.isidentifier()
         own = key in ("x", "y", "pos") or not hasattr(Data, key)

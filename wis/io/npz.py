@@ -20,6 +20,7 @@ from wis.errors import GraphFormatError, echo
 from wis.io.archive import read_archive, total_bytes
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, names_in, num_nodes_of
+from wis.io.limits import BYTES_PER_NAME
 from wis.io.source import ReadOptions, open_input, parsing
 
 _TENSOR_KINDS = frozenset(
@@ -28,7 +29,6 @@ _TENSOR_KINDS = frozenset(
 )
 _SPARSE_KEYS = {"format", "shape", "data"}
 _SPARSE_IDS = ("row", "col", "indices", "indptr", "offsets", "coords")
-_BYTES_PER_NAME = 160  # a Python text, and its places in a list and in a set
 _COPIES = 3  # of a sparse matrix: scipy's, its coordinates, and the arcs
 
 
@@ -101,7 +101,7 @@ def _from_arrays(
 def _check_names(arrays: Mapping[str, np.ndarray], path: Path, options: ReadOptions) -> None:
     names = arrays.get(NAMES)
     if names is not None and names.dtype.kind == "U" and names.ndim == 1:
-        needed = total_bytes(arrays) + names.size * _BYTES_PER_NAME
+        needed = total_bytes(arrays) + names.size * BYTES_PER_NAME
         options.check_size(path, needed, f"a list of {names.size} names")
 
 

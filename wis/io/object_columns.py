@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wis.io.source import ReadOptions
 
-def column_values(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """For each key that occurs its value in each row, None where it has none."""
+
+def column_values(
+    rows: Sequence[Mapping[str, Any]], path: Path | str, options: ReadOptions
+) -> dict[str, list[Any]]:
+    """For each key that occurs its value in each row, None where it has none.
+
+    Raises:
+        GraphFormatError: There would be more places than reading may take memory for.
+    """
     keys = dict.fromkeys(key for row in rows for key in row)
+    options.check_table(path, len(rows), len(keys), sum(map(len, rows)))
     return {key: [row.get(key) for row in rows] for key in keys}
 
 

@@ -68,13 +68,25 @@ class ReadOptions:
             what = f"a graph of {num_nodes} vertices"
             self.check_size(path, num_nodes * limits.BYTES_PER_VERTEX, what)
 
-    def check_table(self, path: Path | str, num_rows: int, num_columns: int) -> None:
+    def check_table(
+        self, path: Path | str, num_rows: int, num_columns: int, num_values: int | None = None
+    ) -> None:
         """`check_size` for columns made of Python values, such as one for each attribute's name.
 
-        Rows of which each has a name of its own become a square.
+        Args:
+            path: The file.
+            num_rows: Rows of the table.
+            num_columns: Its columns.
+            num_values: How many places hold a value. A table of hardly any takes what
+                `wis.io.limits.table_limit` says, unless a limit was stated.
         """
+        limit = self.limit
+        stated = self.max_memory is not None or limits.stated_max_memory() is not None
+        if num_values is not None and not stated:
+            limit = limits.table_limit(num_values, limit)
         what = f"a table of {num_rows} rows and {num_columns} columns"
-        self.check_size(path, num_rows * num_columns * limits.BYTES_PER_CELL, what)
+        num_bytes = num_rows * num_columns * limits.BYTES_PER_CELL
+        limits.check_size(shown(Path(path)), num_bytes, what, limit)
 
     def resolved_num_nodes(self, stated: int, path: Path) -> int:
         """The number of vertices that the file states, unless the caller contradicts it.
@@ -233,9 +245,11 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, by
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, or no text in UTF-8; the line is named.
+        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
     """
+    options = options or ReadOptions()
     raw = read_bytes(path, options).removeprefix(codecs.BOM_UTF8)
+    options.check_size(path, limits.text_bytes(raw), "the table that the text holds")
     _check_utf8(raw, path)
     if b"\0" in raw:
         raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")
