@@ -156,7 +156,9 @@ def _content(path: Path) -> str:
         return ""
 
 
-def check_size(where: str | Path, num_bytes: float, what: str, limit: int) -> None:
+def check_size(
+    where: str | Path, num_bytes: float, what: str, limit: int, *, so_far: bool = False
+) -> None:
     """Raise unless that many bytes are within the limit.
 
     Args:
@@ -164,12 +166,18 @@ def check_size(where: str | Path, num_bytes: float, what: str, limit: int) -> No
         num_bytes: What building it will take, as far as the file says.
         what: What it is, such as ``"the array 'x'"``; the verb is singular.
         limit: Bytes that reading may take.
+        so_far: Whether it is a part of the whole, and nobody knows how much is to come.
 
     Raises:
         GraphFormatError: They are more.
     """
     if num_bytes <= limit:
         return
+    if so_far:
+        raise GraphFormatError(
+            f"{where}: {what} takes more than the {shown_size(limit)} of memory that reading may "
+            f"take; if it is what it should be, pass a larger --max-memory (max_memory=)"
+        )
     raise GraphFormatError(
         f"{where}: {what} takes {shown_size(num_bytes)} of memory, and reading may take "
         f"{shown_size(limit)}; {remedy(num_bytes)}"

@@ -17,6 +17,7 @@ from wis.io.edge_list import graph_file
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
 from wis.io.graph_file import GraphFile, num_nodes_of
 from wis.io.numbering import number_vertices
+from wis.io.parquet_limits import check_table_size
 from wis.io.source import ReadOptions, open_input, parsing
 from wis.io.text_columns import Column, whole_numbers
 from wis.io.text_layout import named_endpoints
@@ -44,6 +45,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """
     _, parquet = _pyarrow()
     with open_input(path, options) as file, parsing(path, "a Parquet table"):
+        check_table_size(file, path, options)
+        file.seek(0)
         table = parquet.read_table(file)
         table.validate(full=True)
     if table.num_columns < 2:

@@ -52,15 +52,18 @@ class ReadOptions:
         """Bytes that reading may take."""
         return limits.default_max_memory() if self.max_memory is None else self.max_memory
 
-    def check_size(self, path: Path | str, num_bytes: float, what: str) -> None:
+    def check_size(
+        self, path: Path | str, num_bytes: float, what: str, *, so_far: bool = False
+    ) -> None:
         """Raise `GraphFormatError` if building a part of a file would take too much memory.
 
         Args:
             path: The file.
             num_bytes: What it would take, by what the file says; asked before it is built.
             what: The part, in the singular, such as ``"the array 'x'"``.
+            so_far: Whether more of it is to come, and nobody knows how much.
         """
-        limits.check_size(shown(Path(path)), num_bytes, what, self.limit)
+        limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
 
     def check_num_nodes(self, path: Path | str, num_nodes: int) -> None:
         """`check_size` for a number of vertices that the file only claims."""
@@ -156,7 +159,7 @@ def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> i
     """All bytes of a stream whose length nobody knows, unless they are too many."""
     content = io.BytesIO()
     while chunk := stream.read(CHUNK_BYTES):
-        options.check_size(path, content.tell() + len(chunk), what)
+        options.check_size(path, content.tell() + len(chunk), what, so_far=True)
         content.write(chunk)
     content.seek(0)
     return content
