@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import cache_folder
+from wis.errors import GraphFormatError
 
 if TYPE_CHECKING:
     Content = dict[str, Any]
@@ -74,16 +75,20 @@ def _fingerprint(files: RawFiles, root: Path) -> str:
 
 def _load(path: Path, key: str) -> Content | None:
     """A result, or None if there is none, or an outdated or damaged one."""
-    import torch
+    from wis.io import unpickle
+    from wis.io.limits import available_memory
 
     if not path.is_file():
         return None
     try:
-        content: Content = torch.load(path, map_location="cpu", weights_only=True)
-        return content if content.pop("key") == key else None
-    except Exception as error:  # whatever a damaged file makes torch raise
+        with path.open("rb") as file:
+            content = unpickle.load(file, limit=available_memory(), graphs=False)
+    except (GraphFormatError, OSError) as error:
         _log.warning("%s is damaged (%s) and made anew", path, type(error).__name__)
         return None
+    if not isinstance(content, dict) or content.pop("key", None) != key:
+        return None
+    return content
 
 
 def _store(path: Path, content: Content) -> None:

@@ -1,8 +1,8 @@
 """`.pt`: what `torch.save` made of a PyG `Data`, a `HeteroData` or a plain `edge_index`.
 
-Such a file is a pickle, and a pickle can run code. It is read by torch's restricted unpickler,
-which builds tensors, PyG's storage classes and numpy arrays and calls nothing else. A file that
-needs more is refused unless the caller trusts it.
+Such a file is a pickle, and a pickle can run code. It is read by `wis.io.unpickle`, which makes
+tensors, numpy arrays, plain containers and the data objects of PyG, and calls nothing that the file
+names. A file that needs more is refused unless the caller trusts it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-import re
-import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError
 from wis.graph import edge_stores
+from wis.io import unpickle
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, is_hetero, names_in
 from wis.io.source import ReadOptions, open_input, parsing
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"
+_HINTS = {
+    "TemporalData": "make a graph of its events: Data(edge_index=torch.stack([events.src, "
+    "events.dst]), edge_time=events.t, edge_attr=events.msg)",
+    "dict": f"expected {_EXPECTED}, such as Data.from_dict makes of a dict",
+    "list": f"expected {_EXPECTED}; save one of the list, or Batch.from_data_list of it",
+}
 
 
 class PlainTensor:
@@ -39,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         GraphFormatError: It is damaged, or holds something else.
     """
     with open_input(path, options) as file, parsing(path, "a file of torch.save"):
-        content = _load(file, path, options.trust_pickle)
+        content = _load(file, path, options)
     if isinstance(content, Tensor):
         return _from_tensor(content, path, options)
     with parsing(path, "a PyG graph"):  # a class may have been given any state
@@ -48,57 +52,18 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         return GraphFile(data, path, "pt", names_in(data))
 
 
-def _load(file: BinaryIO, path: Path, trusted: bool) -> Any:
-    known = torch.serialization.get_safe_globals()  # PyG's own must survive the block
-    missing = [allowed for allowed in _allowed_classes() if allowed not in known]
-    with torch.serialization.safe_globals(missing):
+def _load(file: BinaryIO, path: Path, options: ReadOptions) -> Any:
+    if not options.trust_pickle:
         try:
-            return torch.load(file, map_location="cpu", weights_only=not trusted)
-        except pickle.UnpicklingError as error:
-            file.seek(0)
-            wanted = _wanted(str(error), is_whole=zipfile.is_zipfile(file))
-            if trusted or wanted is None:
-                raise GraphFormatError(f"{path}: damaged, or not a file of torch.save") from None
-            raise UnsafePickleError(
-                f"{path}: needs {wanted}, which is neither a tensor nor a storage class of "
-                "PyG and could run code; pass --trust-pickle (trust_pickle=True) if you "
-                "trust where the file came from"
-            ) from None
-
-
-def _wanted(message: str, *, is_whole: bool) -> str | None:
-    """What a pickle asked for, from the words of torch; None if it is only damaged."""
-    found = re.search(r"(?:GLOBAL|class|type|function|import|global)\s+`?([\w.]+\.[\w.]+)", message)
-    if found is not None:
-        return found[1].removesuffix(".")
-    return "Python objects of its own" if is_whole or "Trying to" in message else None
-
-
-def _allowed_classes() -> list[Any]:
-    """Classes that hold graphs, and the functions that pickles of numpy arrays call."""
-    import torch_geometric.data as pyg
-    from torch_geometric.data import data as plain
-    from torch_geometric.data import feature_store, graph_store, storage
-
-    named = [
-        (storage, ("BaseStorage", "NodeStorage", "EdgeStorage", "GlobalStorage")),
-        (plain, ("DataEdgeAttr", "DataTensorAttr")),
-        (feature_store, ("TensorAttr", "_FieldStatus")),
-        (graph_store, ("EdgeAttr", "EdgeLayout")),
-    ]
-    classes = [
-        getattr(module, name) for module, names in named for name in names if hasattr(module, name)
-    ]
-    return [pyg.Data, pyg.HeteroData, *classes, *_numpy_classes()]
-
-
-def _numpy_classes() -> list[Any]:
-    numbers = (np.bool_, np.integer, np.floating, np.complexfloating, np.str_)
-    kinds = {type(np.dtype(kind)) for kind in np.sctypeDict.values() if issubclass(kind, numbers)}
-    internal: Any = np._core.multiarray  # type: ignore[attr-defined]
-    functions = [internal._reconstruct, internal.scalar]
-    old_names = [(function, f"numpy.core.multiarray.{function.__name__}") for function in functions]
-    return [np.ndarray, np.dtype, *kinds, *functions, *old_names]
+            return unpickle.load(file, limit=options.limit)
+        except UnsafePickleError as error:
+            raise UnsafePickleError(f"{path}: {error}") from None
+        except GraphFormatError as error:
+            raise GraphFormatError(f"{path}: {error}") from None
+    try:
+        return torch.load(file, map_location="cpu", weights_only=False)
+    except pickle.UnpicklingError:
+        raise GraphFormatError(f"{path}: damaged, or not a file of torch.save") from None
 
 
 def _from_tensor(edge_index: Tensor, path: Path, options: ReadOptions) -> GraphFile:
@@ -110,12 +75,18 @@ def _from_tensor(edge_index: Tensor, path: Path, options: ReadOptions) -> GraphF
 
 def _unwrapped(content: Any, path: Path) -> Any:
     """The graph, also out of what a PyG data set of one graph keeps below ``processed/``."""
-    from torch_geometric.data import Data, HeteroData
+    from torch_geometric.data import Data, HeteroData, HyperGraphData
 
     if isinstance(content, tuple) and len(content) >= 2:
         content = _only_graph(content, path)
     if not isinstance(content, (Data, HeteroData)):
-        raise GraphFormatError(f"{path}: holds a {type(content).__name__}; expected {_EXPECTED}")
+        hint = _HINTS.get(type(content).__name__, f"expected {_EXPECTED}")
+        raise GraphFormatError(f"{path}: holds a {type(content).__name__}; {hint}")
+    if isinstance(content, HyperGraphData):
+        raise GraphFormatError(
+            f"{path}: holds a HyperGraphData, whose edge_index says which vertex is in which "
+            "hyperedge; expected a graph. Join the vertices of each hyperedge first"
+        )
     return content
 
 

@@ -1,18 +1,18 @@
 """State of a run in a file: written whole or not at all, and only read back by the same run.
 
-The file is torch's own format, read with `weights_only=True`. It holds an identity, the hash of the
-configuration and of the data, so that a run never goes on from the state of another one.
+The file is torch's own format, read by `wis.io.unpickle`, which runs nothing in it. It holds an
+identity, the hash of the configuration and of the data, so that a run never goes on from the state
+of another one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import pickle
 import signal
 import threading
-import zipfile
-import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -20,25 +20,14 @@ from typing import Any
 
 import torch
 
-from wis.errors import CheckpointError, GraphFileError
+from wis.errors import CheckpointError, GraphFileError, GraphFormatError
+from wis.io import unpickle
 from wis.io.atomic import atomic_write
+from wis.io.limits import available_memory
 from wis.training.config import TrainConfig
 from wis.training.problem import Problem
 
 FORMAT = "wis-training-1"
-
-DAMAGE = (
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a file that is no checkpoint can end in."""
 
 
 def identity(problem: Problem, configs: Sequence[TrainConfig]) -> str:
@@ -53,8 +42,10 @@ def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
     Raises:
         GraphFileError: It cannot be written.
     """
+    buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
+    torch.save({"format": FORMAT, "identity": identity, "state": state}, buffer)
     with atomic_write(path, force=True) as file:
-        torch.save({"format": FORMAT, "identity": identity, "state": state}, file)
+        file.write(buffer.getbuffer())
 
 
 def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | None:
@@ -67,24 +58,39 @@ def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | 
     if not path.exists():
         return None
     try:
-        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile
-        content = torch.load(path, weights_only=True, map_location=device)
-        found = (content["format"], content["identity"])
-        state: dict[str, Any] = content["state"]
+        with path.open("rb") as file:
+            content = unpickle.load(file, limit=available_memory(), graphs=False)
     except OSError as error:
         raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except DAMAGE:
-        raise CheckpointError(
-            f"{path}: is no checkpoint of a training run, or damaged; delete it to start afresh"
-        ) from None
-    if found != (FORMAT, identity):
+    except GraphFormatError:
+        content = None
+    match content:
+        case {"format": str() as form, "identity": str() as found, "state": dict() as state}:
+            pass
+        case _:
+            raise CheckpointError(
+                f"{path}: is no checkpoint of a training run, or damaged; delete it to start afresh"
+            )
+    if (form, found) != (FORMAT, identity):
         raise CheckpointError(
             f"{path}: is the checkpoint of a run with another configuration or other data; delete "
             "it, or give another file"
         )
-    return state
+    moved: dict[str, Any] = _on(state, torch.device(device))
+    return moved
+
+
+def _on(value: Any, device: torch.device) -> Any:
+    """The same with its tensors on a device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if type(value) in (dict, OrderedDict):
+        for key, part in value.items():
+            value[key] = _on(part, device)
+        return value
+    if type(value) in (list, tuple):
+        return type(value)(_on(part, device) for part in value)
+    return value
 
 
 class DeferredInterrupt:

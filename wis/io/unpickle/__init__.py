@@ -1,0 +1,67 @@
+"""Files of `torch.save`, read without running anything that they name.
+
+`load` is for what may come from anybody. It gives what `torch.load` gives, for tensors, numpy
+arrays, plain containers and the data objects of PyG, and raises for the rest:
+
+- `machine` turns the pickle into nodes and calls nothing;
+- `archive` finds the pickle and the bytes of the tensors in the file;
+- `values` makes values of the nodes, by the makers in `tensors`, `arrays`, `graphs` and
+  `containers`, each of which checks what it uses.
+
+Neither the allow-list of torch nor PyG's additions to it are consulted.
+"""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+from wis.io.limits import default_max_memory
+from wis.io.unpickle import arrays, containers, graphs, tensors
+from wis.io.unpickle.archive import open_archive
+from wis.io.unpickle.graphs import DATA, data_class
+from wis.io.unpickle.nodes import Name
+from wis.io.unpickle.values import Budget, Builder
+
+_PLAIN_MAKERS = {**containers.MAKERS, **arrays.MAKERS, **tensors.MAKERS}
+_PLAIN_NAMES = containers.ONLY_NAMED | arrays.ONLY_NAMED | tensors.ONLY_NAMED
+
+MAKERS = {**_PLAIN_MAKERS, **graphs.MAKERS}
+"""For each name that a file may call the function of ours that stands in for it."""
+
+PLAIN = frozenset({*_PLAIN_MAKERS, *_PLAIN_NAMES, *tensors.DTYPES, *tensors.STORAGE_TYPES})
+"""Every name that may occur in a file without graphs."""
+
+KNOWN = PLAIN | graphs.MAKERS.keys() | graphs.ONLY_NAMED
+"""Every name that may occur in a file."""
+
+
+def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> Any:
+    """What was saved, with every tensor on the CPU.
+
+    Args:
+        file: Open for reading, seekable.
+        limit: Bytes of memory that it may take; by default those of `wis.io.limits`.
+        graphs: Whether it may hold data objects of PyG.
+
+    Raises:
+        UnsafePickleError: The file names what is none of the above.
+        GraphFormatError: It is damaged, or too large.
+
+    >>> import io, torch
+    >>> file = io.BytesIO()
+    >>> torch.save({"edge_index": torch.tensor([[0, 1], [1, 2]])}, file)
+    >>> load(file)["edge_index"].tolist()
+    [[0, 1], [1, 2]]
+    """
+    limit = default_max_memory() if limit is None else limit
+    archive = open_archive(file, KNOWN if graphs else PLAIN, tensors.STORAGE_TYPES, limit)
+    builder = Builder(archive, MAKERS, tensors.DTYPES, Budget(archive.num_bytes, limit))
+    if isinstance(archive.root, tuple):  # a data set of PyG's ends in the class of its graphs
+        return tuple(_part(builder, node) for node in archive.root)
+    return builder.value(archive.root)
+
+
+def _part(builder: Builder, node: Any) -> Any:
+    if isinstance(node, Name) and node.pair in DATA:
+        return data_class(node)
+    return builder.value(node)

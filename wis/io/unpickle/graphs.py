@@ -1,0 +1,282 @@
+"""PyG's objects: each made empty by PyG, then filled with attributes that our code has checked.
+
+Pickles of a `Data` hold the dictionaries of its stores. What PyG only remembers, such as which
+attributes it took for attributes of edges, is left out: it is found again when it is needed, and in
+a file it may be stale or made up.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wis.errors import GraphFormatError
+from wis.io.unpickle.nodes import Made, Name, Pairs, damaged
+from wis.io.unpickle.values import Builder, plain
+
+_PLACE = "torch_geometric."
+_DATA = (
+    "data.data.Data",
+    "data.hetero_data.HeteroData",
+    "data.temporal.TemporalData",
+    "data.hypergraph_data.HyperGraphData",
+    "explain.explanation.Explanation",
+    "explain.explanation.HeteroExplanation",
+    "transforms.rooted_subgraph.RootedSubgraphData",
+    "datasets.particle.TrackingData",
+    "datasets.snap_dataset.EgoData",
+)
+_STORES = ("BaseStorage", "GlobalStorage", "NodeStorage", "EdgeStorage")
+_ENUMS = (
+    "data.storage.AttrType",
+    "data.graph_store.EdgeLayout",
+    "data.feature_store._FieldStatus",
+    "edge_index.SortOrder",
+    "explain.config.ExplanationType",
+    "explain.config.MaskType",
+    "explain.config.ModelMode",
+    "explain.config.ModelReturnType",
+    "explain.config.ModelTaskLevel",
+    "explain.config.ThresholdType",
+    "explain.algorithm.captum.MaskLevelType",
+    "sampler.base.DataType",
+    "sampler.base.NegativeSamplingMode",
+    "sampler.base.SubgraphType",
+    "distributed.dist_context.DistRole",
+    "llm.models.sentence_transformer.PoolingStrategy",
+    "llm.utils.backend_utils.RemoteDataType",
+)
+_ATTRIBUTES = (  # the descriptions of attributes, with their fields
+    ("data.feature_store.TensorAttr", ("group_name", "attr_name", "index")),
+    ("data.data.DataTensorAttr", ("group_name", "attr_name", "index")),
+    ("data.graph_store.EdgeAttr", ("edge_type", "layout", "is_sorted", "size")),
+    ("data.data.DataEdgeAttr", ("edge_type", "layout", "is_sorted", "size")),
+)
+_TUPLES = (
+    ("index.CatMetadata", 3),
+    ("edge_index.CatMetadata", 4),
+)
+_REMEMBERED = frozenset({"_mapping", "_parent", "_key", "_cached_attr"})
+
+
+def _pair(path: str) -> tuple[str, str]:
+    module, _, name = (_PLACE + path).rpartition(".")
+    return module, name
+
+
+def _class(pair: tuple[str, str]) -> Any:
+    """A class of PyG from our own tables."""
+    try:
+        return getattr(importlib.import_module(pair[0]), pair[1])
+    except (ImportError, AttributeError):
+        raise GraphFormatError(
+            f"holds a {pair[1]}, which this version of PyG cannot make; expected "
+            f"{'.'.join(pair)}. Convert the file where it was written"
+        ) from None
+
+
+def data_class(name: Name) -> Any:
+    """A class of graphs, by a name that is in `DATA`."""
+    return _class(name.pair)
+
+
+def _state(builder: Builder, node: Made) -> dict[str, Any]:
+    if not isinstance(node.state, Pairs):
+        raise damaged(f"a {node.maker} has no state, or an unknown one")
+    return builder.texts(node.state.pairs)
+
+
+def _data(builder: Builder, node: Made) -> Any:
+    if plain(node, state=True) != () or not isinstance(node.maker, Name):
+        raise damaged("a graph is made of arguments")
+    return _filled(builder, _class(node.maker.pair)(), node)
+
+
+def _batch(builder: Builder, node: Made) -> Any:
+    """Stands in for `DynamicInheritanceGetter()(Batch, Data)`, which makes a class of the two."""
+    if not isinstance(node.maker, Made):
+        raise damaged("it holds half a batch of graphs")
+    plain(node.maker)
+    match plain(node, state=True):
+        case (Name(name="Batch"), Name() as base) if base.pair in DATA:
+            return _filled(builder, _class(_BATCH)(_base_cls=_class(base.pair)), node)
+    raise damaged("a batch is made of no graphs")
+
+
+def _filled(builder: Builder, data: Any, node: Made) -> Any:
+    state = _state(builder, node)
+    for key in ("_edge_attr_cls", "_tensor_attr_cls"):  # the same for all data of a class
+        state.pop(key, None)
+    stores = {"_global_store", "_node_store_dict", "_edge_store_dict"}
+    wanted = stores if hasattr(data, "_node_store_dict") else {"_store"}
+    if "_store" not in state and "_global_store" not in state:
+        raise GraphFormatError(
+            "holds a graph of PyG 1.x, which today's PyG cannot read; make a Data of its "
+            "attributes and save that"
+        )
+    if state.keys() != wanted:
+        raise damaged(f"a {type(data).__name__} has parts that are not known")
+    if "_store" in state:
+        _fill(builder, data._store, state["_store"], "GlobalStorage")
+        return data
+    _fill(builder, data._global_store, state["_global_store"], "BaseStorage")
+    _fill_types(builder, data, state)
+    return data
+
+
+def _fill_types(builder: Builder, data: Any, state: dict[str, Any]) -> None:
+    from torch_geometric.data.storage import EdgeStorage, NodeStorage
+
+    for key, store in _typed(builder, state["_node_store_dict"]):
+        if not isinstance(key, str):
+            raise damaged("a type of vertices is no text")
+        data._node_store_dict[key] = NodeStorage(_parent=data, _key=key)
+        _fill(builder, data._node_store_dict[key], store, "NodeStorage")
+    for key, store in _typed(builder, state["_edge_store_dict"]):
+        if not isinstance(key, tuple) or list(map(type, key)) != [str, str, str]:
+            raise damaged("a type of edges is not three texts")
+        data._edge_store_dict[key] = EdgeStorage(_parent=data, _key=key)
+        _fill(builder, data._edge_store_dict[key], store, "EdgeStorage")
+
+
+def _typed(builder: Builder, node: Any) -> Iterable[tuple[Any, Any]]:
+    if not isinstance(node, Pairs):
+        raise damaged("the types of a graph are no dictionary")
+    return ((builder.key(key), store) for key, store in node.pairs or ())
+
+
+def _fill(builder: Builder, store: Any, node: Any, kind: str) -> None:
+    """Put the attributes of a store in their place, without the methods of the store."""
+    if not isinstance(node, Made) or str(node.maker) != f"{_PLACE}data.storage.{kind}":
+        raise damaged("an attribute stands where a store of attributes belongs")
+    if plain(node, state=True):
+        raise damaged("a store of attributes is made of arguments")
+    state = _state(builder, node)
+    mapping = state.get("_mapping")
+    if not isinstance(mapping, Pairs):
+        raise damaged("a store has no attributes")
+    for key, value in builder.texts(mapping.pairs).items():
+        if key.startswith("_"):
+            raise damaged(f"an attribute has the name {key[:40]!r}")
+        store._mapping[key] = builder.value(value)
+    for key in state.keys() - _REMEMBERED:
+        if key[:1] != "_" or key[:2] == "__" or hasattr(type(store), key):
+            raise damaged(f"a store has a part {key[:40]!r}")
+    for key in state:
+        if key not in _REMEMBERED:
+            store.__dict__[key] = builder.value(state[key])
+
+
+def _alone(builder: Builder, node: Made) -> Any:
+    raise GraphFormatError("holds the attributes of a graph without the graph; save the graph")
+
+
+def _enum(builder: Builder, node: Made) -> Any:
+    match plain(node):
+        case (None | int() | str() as value,) if isinstance(node.maker, Name):
+            kind = _class(node.maker.pair)
+            for member in kind:
+                if type(member.value) is type(value) and member.value == value:
+                    return member
+    raise damaged(f"{node.maker} has no such member")
+
+
+def _attribute(builder: Builder, node: Made) -> Any:
+    """A description of an attribute, as its class would have made it."""
+    if plain(node, state=True) or not isinstance(node.maker, Name):
+        raise damaged("a description of an attribute is made of arguments")
+    fields = dict(_ATTRIBUTES)[".".join(node.maker.pair).removeprefix(_PLACE)]
+    state = _state(builder, node)
+    if not state.keys() <= set(fields):
+        raise damaged(f"a {node.maker} has parts that are not known")
+    made = object.__new__(_class(node.maker.pair))
+    for key, value in state.items():
+        made.__dict__[key] = builder.value(value)
+    return made
+
+
+def _tuple(builder: Builder, node: Made) -> Any:
+    assert isinstance(node.maker, Name)
+    count = dict(_TUPLES)[".".join(node.maker.pair).removeprefix(_PLACE)]
+    if len(plain(node)) != count:
+        raise damaged(f"a {node.maker} has too many or too few parts")
+    return _class(node.maker.pair)(*map(builder.value, node.arguments))
+
+
+def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
+    """An `EdgeIndex` of its arcs and of what it says of them, which is checked."""
+    from torch_geometric import EdgeIndex
+    from torch_geometric.edge_index import SortOrder
+
+    data, order = builder.value(parts["_data"]), builder.value(parts.get("_sort_order"))
+    undirected = parts.get("_is_undirected", False)
+    match builder.value(parts.get("_sparse_size", (None, None))):
+        case (None | int(), None | int()) as size if all(n is None or n >= 0 for n in size):
+            pass
+        case _:
+            raise damaged("an EdgeIndex has no size")
+    if type(undirected) is not bool or not (order is None or isinstance(order, SortOrder)):
+        raise damaged("an EdgeIndex says no truth about its order")
+    _check_ids(data, 2)
+    return _valid(EdgeIndex(data, sparse_size=size, sort_order=order, is_undirected=undirected))
+
+
+def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
+    """An `Index` of its numbers and of what it says of them, which is checked."""
+    from torch_geometric import Index
+
+    data, size = builder.value(parts["_data"]), parts.get("_dim_size")
+    is_sorted = parts.get("_is_sorted", False)
+    if type(is_sorted) is not bool or not (size is None or (type(size) is int and size >= 0)):
+        raise damaged("an Index has no size or no order")
+    _check_ids(data, 1)
+    return _valid(Index(data, dim_size=size, is_sorted=is_sorted))
+
+
+def _check_ids(data: Any, dim: int) -> None:
+    if type(data) is not Tensor or data.layout != torch.strided or data.dim() != dim:
+        raise damaged("an index is no tensor of ids")
+    if data.dtype not in (torch.int32, torch.int64) or (dim == 2 and data.size(0) != 2):
+        raise damaged("an index is no tensor of ids")
+
+
+def _valid(made: Any) -> Tensor:
+    try:
+        checked: Tensor = made.validate()
+    except ValueError as error:
+        raise GraphFormatError(f"holds an index that contradicts itself: {error}") from None
+    return checked
+
+
+def _edge_type(builder: Builder, node: Made) -> Any:
+    """A type of edges as a text, which PyG uses for keys of modules."""
+    match plain(node):
+        case ((str(), str(), str()) as parts,) | (str() as parts,):
+            return _class(_pair("typing.EdgeTypeStr"))(parts)
+    raise damaged("a type of edges is not three texts")
+
+
+_BATCH = _pair("data.batch.Batch")
+DATA = frozenset(map(_pair, _DATA))
+"""The classes of graphs."""
+
+MAKERS = {
+    **dict.fromkeys(DATA, _data),
+    **{_pair(f"data.storage.{name}"): _alone for name in _STORES},
+    **{_pair(path): _enum for path in _ENUMS},
+    **{_pair(path): _attribute for path, _ in _ATTRIBUTES},
+    **{_pair(path): _tuple for path, _ in _TUPLES},
+    _pair("data.batch.DynamicInheritanceGetter"): _batch,
+    _pair("typing.EdgeTypeStr"): _edge_type,
+}
+"""What may be made of PyG."""
+
+ONLY_NAMED = frozenset({_BATCH, _pair("edge_index.EdgeIndex"), _pair("index.Index")})
+"""What is named by others, and cannot be called."""
+
+SUBCLASSES = {_pair("edge_index.EdgeIndex"): edge_index, _pair("index.Index"): index}
+"""Tensors with a state of their own."""
