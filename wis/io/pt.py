@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError
+from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
 from wis.io import unpickle
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, is_hetero, names_in
@@ -75,7 +75,8 @@ def _from_tensor(edge_index: Tensor, path: Path, options: ReadOptions) -> GraphF
 
 def _unwrapped(content: Any, path: Path) -> Any:
     """The graph, also out of what a PyG data set of one graph keeps below ``processed/``."""
-    from torch_geometric.data import Data, HeteroData, HyperGraphData
+    from torch_geometric.data import Data, HeteroData
+    from torch_geometric.data.hypergraph_data import HyperGraphData
 
     if isinstance(content, tuple) and len(content) >= 2:
         content = _only_graph(content, path)
@@ -98,8 +99,20 @@ def _only_graph(content: tuple[Any, ...], path: Path) -> Any:
         raise GraphFormatError(f"{path}: holds a data set of several graphs; save one of them")
     if not isinstance(graph, dict):
         return graph
-    kind = content[2] if len(content) > 2 and content[2] is HeteroData else Data
-    return kind.from_dict(graph)
+    if len(content) > 2 and content[2] is HeteroData:
+        for attributes in graph.values():
+            _check_names(attributes, path)
+        return HeteroData.from_dict(graph)
+    _check_names(graph, path)
+    return Data.from_dict(graph)
+
+
+def _check_names(attributes: Any, path: Path) -> None:
+    """What begins with an underscore would take the place of PyG's own parts."""
+    names = attributes if isinstance(attributes, dict) else [None]
+    odd = [name for name in names if not isinstance(name, str) or name[:1] == "_"]
+    if set(odd) - {"_num_nodes"}:
+        raise GraphFormatError(f"{path}: holds a data set with an attribute {echo(odd[0])}")
 
 
 def _check(data: Any, path: Path, options: ReadOptions) -> None:
