@@ -100,11 +100,17 @@ def _only_graph(content: tuple[Any, ...], path: Path) -> Any:
     if not isinstance(graph, dict):
         return graph
     if len(content) > 2 and content[2] is HeteroData:
-        for attributes in graph.values():
+        for key, attributes in graph.items():
             _check_names(attributes, path)
+            if not isinstance(key, str) and [type(part) for part in _parts(key)] != 3 * [str]:
+                raise GraphFormatError(f"{path}: holds a data set with a type {echo(key)}")
         return HeteroData.from_dict(graph)
     _check_names(graph, path)
     return Data.from_dict(graph)
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else ()
 
 
 def _check_names(attributes: Any, path: Path) -> None:
