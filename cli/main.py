@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -64,7 +65,10 @@ def _watch_for_signals() -> Iterator[_Stop]:
             stop.code = TERMINATED
             raise _Terminated(TERMINATED)
 
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    usual: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
     ours = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
     replaced = [number for number in ours if signal.getsignal(number) == usual[number]]
     try:

@@ -62,6 +62,10 @@ class OutputExistsError(WisError, FileExistsError):
     """A file would be overwritten."""
 
 
+class BusyError(WisError, RuntimeError):
+    """Another run is at work on the same output or in the same work folder."""
+
+
 class OptionError(WisError, ValueError):
     """An option has an impossible value, or two options contradict each other."""
 

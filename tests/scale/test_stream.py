@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
@@ -196,7 +195,7 @@ def after_a_kill(tmp_path_factory):
     """A folder whose sparsification was killed at the end of its fourth phase, not yet written."""
     folder = tmp_path_factory.mktemp("killed")
     source = write_folder(folder / "in", ARCS)
-    half_written = "(Path(folder) / 'phase.npz.tmp').write_bytes(b'half')"
+    half_written = "(Path(folder) / 'phase-00003.npz.tmp').write_bytes(b'half')"
     killed(source, folder / "out", at=3, block=100, before=half_written)
     assert {path.name for path in folder.iterdir()} == {"in", "out.wis-work"}
     return folder
@@ -285,27 +284,78 @@ def full_disk(limit=None):
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
 
 
-@pytest.mark.parametrize(("limit", "what"), [(3_000, "wis-work"), (20_000, "wis-partial")])
-def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, limit, what):
+def fails_and_goes_on(source, output, match, **options):
+    """The call fails with one line that says where the work is; the same call goes on from it."""
+    before = set(source.parent.iterdir())
+    with pytest.raises(GraphFileError, match=match) as caught:
+        sparsify_files(source, output, progress=False, **options)
+    assert "\n" not in str(caught.value)
+    assert f"the work is kept in {output}.wis-work" in str(caught.value)
+    assert set(source.parent.iterdir()) == before | {output.with_name("out.wis-work")}
+    left = [path.name for path in output.with_name("out.wis-work").rglob("*")]
+    assert not {"wis-lock", "wis-run.json"} & set(left)
+    yield
+    yield sparsify_files(source, output, progress=False, **options)
+    assert set(source.parent.iterdir()) == before | {output}
+
+
+def test_a_disk_that_is_full_before_anything_is_done_is_one_line_and_leaves_nothing(tmp_path):
     source = write_folder(tmp_path / "in", ARCS * 2, num_files=1)
-    with full_disk(limit):
-        refused(GraphFileError, source, tmp_path / "out", f"{what}.*cannot be written", block=500)
+    with full_disk(3_000):
+        refused(GraphFileError, source, tmp_path / "out", "wis-work.*cannot be written", block=500)
+
+
+def test_a_disk_that_is_full_when_the_output_is_written_costs_no_work(tmp_path):
+    source = write_folder(tmp_path / "in", ARCS * 2, num_files=1)
+    options = {"remove": "50%", "epsilon": 0.1, "block": 500}
+    with full_disk(20_000):
+        run = fails_and_goes_on(source, tmp_path / "out", "wis-partial.*cannot be", **options)
+        next(run)
+    result = next(run)
+    assert result.num_phases_resumed == result.num_phases > 0
+    expected = notes_expected(200, ARCS * 2, 1, remove="50%", epsilon=0.1)
+    assert notes_left(tmp_path / "out") == expected
 
 
 @pytest.mark.parametrize("block", [100, 100_000])
-def test_a_disk_that_is_full_at_a_late_phase_leaves_nothing_behind(tmp_path, monkeypatch, block):
+def test_a_disk_that_is_full_at_a_late_phase_costs_no_finished_phase(tmp_path, monkeypatch, block):
     save = Phase.save
     source = write_folder(tmp_path / "in", ARCS)
     words = "phase-00004.*cannot be written"
-    with full_disk() as fill:
+    options = {"remove": "60%", "epsilon": 0.1, "block": block}
+    with full_disk() as fill, monkeypatch.context() as patch:
 
         def save_on_a_full_disk(self, folder):
             if self.number == 4:
                 fill(100)
             save(self, folder)
 
-        monkeypatch.setattr(Phase, "save", save_on_a_full_disk)
-        refused(GraphFileError, source, tmp_path / "out", words, block=block)
+        patch.setattr(Phase, "save", save_on_a_full_disk)
+        run = fails_and_goes_on(source, tmp_path / "out", words, **options)
+        next(run)
+    assert next(run).num_phases_resumed == 4
+    assert notes_left(tmp_path / "out") == notes_expected(200, ARCS, 3, remove="60%", epsilon=0.1)
+
+
+@pytest.mark.parametrize("lost", ["work", "source"])
+def test_a_folder_that_is_lost_is_one_line(tmp_path, monkeypatch, lost):
+    save = Phase.save
+    source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
+    options = {"remove": "60%", "epsilon": 0.1, "progress": False}
+
+    def save_and_lose(self, folder):
+        if self.number == 4:
+            shutil.rmtree(source if lost == "source" else tmp_path / "out.wis-work")
+        save(self, folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Phase, "save", save_and_lose)
+        with pytest.raises(GraphFileError, match=r"[Nn]o such") as caught:
+            sparsify_files(source, output, **options)
+    assert "\n" not in str(caught.value)
+    assert ("the work is kept" in str(caught.value)) == (lost == "source")
+    assert not output.exists()
+    assert not list(tmp_path.glob("*partial*"))
 
 
 def columns(folder, number, values):
@@ -379,27 +429,18 @@ def test_what_force_was_to_replace_is_put_back_if_nothing_comes_in_its_place(tmp
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
     streamed(source, output, remove="50%", epsilon=0.1)
     before = notes_left(output)
-    move = LocalFileSystem.mv
+    rename = os.rename
 
-    def mv(self, path1, path2, **kwargs):
-        if path1.endswith(".wis-partial"):
-            raise PermissionError(13, "Permission denied", path2)
-        move(self, path1, path2, **kwargs)
+    def denied(old, new):
+        if ".wis-partial" in old:
+            raise PermissionError(13, "Permission denied", new)
+        rename(old, new)
 
-    monkeypatch.setattr(LocalFileSystem, "mv", mv)
+    monkeypatch.setattr(os, "rename", denied)
     with pytest.raises(GraphFileError, match="Permission denied"):
         sparsify_files(source, output, remove="10%", epsilon=0.1, force=True, progress=False)
     assert notes_left(output) == before
-    assert not list(tmp_path.glob("*.wis-replaced"))
-
-
-@pytest.mark.parametrize("name", ["thesis.tex", "wis-work.json", "manifest.json"])
-def test_a_work_folder_with_something_else_in_it_is_let_alone(tmp_path, name):
-    source = write_folder(tmp_path / "in", ARCS)
-    work = tmp_path / "work"
-    work.mkdir()
-    (work / name).write_text('{"thesis": 1}')
-    refused(OutputExistsError, source, tmp_path / "out", "is no work folder", work=work)
+    assert not list(tmp_path.glob("*.wis-replaced*"))
 
 
 def test_force_takes_no_folder_away_that_holds_something_else(tmp_path):
@@ -416,7 +457,8 @@ def test_force_takes_no_folder_away_that_holds_something_else(tmp_path):
 
 def test_a_damaged_phase_of_a_killed_run_is_one_line_and_then_begun_anew(killed_folder):
     source, output = killed_folder / "in", killed_folder / "out"
-    (killed_folder / "out.wis-work" / "phase-00002.npz").write_bytes(b"PK")
+    (damaged,) = killed_folder.glob("out.wis-work/wis-run-*/phase-00002.npz")
+    damaged.write_bytes(b"PK")
     options = {"remove": "60%", "epsilon": 0.1, "progress": False}
     with pytest.raises(GraphFormatError, match=r"phase-00002.npz: damaged"):
         sparsify_files(source, output, **options)

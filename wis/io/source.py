@@ -177,7 +177,7 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
         options.check_size(path, file.seek(0, io.SEEK_END), "the content")
         file.seek(0)
         raw = _all_of(file)
-    packed = next((name for mark, name in _MAGIC.items() if raw.startswith(mark)), None)
+    packed = _kind_of_packing(raw)
     if packed is None:
         if path.suffix.lower() == COMPRESSED:
             raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
@@ -203,6 +203,26 @@ _DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "a bz2 file": bz2.BZ2File,
     "an xz file": lzma.LZMAFile,
 }
+
+
+def _kind_of_packing(head: bytes) -> str | None:
+    return next((name for mark, name in _MAGIC.items() if head.startswith(mark)), None)
+
+
+def unpacked(file: BinaryIO, path: str) -> BinaryIO:
+    """A file as a stream of what is packed in it, by its first bytes; itself if nothing is.
+
+    Raises:
+        GraphFormatError: It is not gzip though its name says so.
+    """
+    packed = _kind_of_packing(file.read(max(map(len, _MAGIC))))
+    file.seek(0)
+    if packed is not None:
+        stream: BinaryIO = _DECOMPRESSORS[packed](file)
+        return stream
+    if path.lower().endswith(COMPRESSED):
+        raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
+    return file
 
 
 def _all_of(file: BinaryIO) -> bytes:

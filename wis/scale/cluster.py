@@ -25,13 +25,15 @@ from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
 from wis.scale import rounds
-from wis.scale.files import EdgeFiles, OutputFolder, is_local, save_array
+from wis.scale.files import EdgeFiles
 from wis.scale.homes import assigned
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import Phase, hashes_of, num_phases, saved_phases
 from wis.scale.rounds import Reaches, Shard
 from wis.scale.shards import write_shards
+from wis.scale.storage import is_local, save_array
 from wis.scale.taking import Taking
+from wis.scale.target import OutputFolder
 from wis.scale.thresholds import Levels
 from wis.scale.vertices import Vertices, look_at_ids
 
@@ -133,6 +135,7 @@ def _prepare(client: Any, job: Job, remove: Amount | None, keep: Amount | None) 
     names = Path(job.folder.path) if is_local(job.folder.url) else None
     vertices, rows = look_at_ids(job.files, names, relabel=job.relabel, num_nodes=job.num_nodes)
     sizes = write_shards(client, job, vertices, rows)
+    job.files.check_unchanged()
     num_edges = sum(sizes)
     count = num_edges_to_remove(num_edges, remove=remove, keep=keep)
     return {
@@ -356,6 +359,7 @@ def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
 
 def _write(client: Any, job: Job, vertices: Vertices, phases: int) -> int:
     """Write the output, a task for each file; returns the number of rows kept."""
+    job.files.check_unchanged()
     job.target.begin()
     kept = [
         client.submit(
@@ -373,7 +377,7 @@ def _write(client: Any, job: Job, vertices: Vertices, phases: int) -> int:
         for index in range(len(job.files.paths))
     ]
     total = sum(client.gather(kept))
-    job.target.finish()
+    job.finish()
     return int(total)
 
 
@@ -387,13 +391,14 @@ def _write_file(
     block: int,
     target: OutputFolder,
 ) -> int:
+    vertices = Vertices(*meaning)
     mask = kept_rows(
         files,
         index,
-        Vertices(*meaning),
+        vertices,
         lambda: saved_phases(folder, phases),
         seed=seed,
         block=block,
     )
-    write_kept(files, index, mask, target)
+    write_kept(files, index, mask, target, as_names=vertices.texts)
     return int(np.count_nonzero(mask))

@@ -1,93 +1,36 @@
-"""Folders of edge files, one row for each arc: read batch by batch, and written in the same parts.
+"""Folders of edge files, one row for each arc: read batch by batch.
 
-Parquet and csv, on any file system that fsspec knows. pyarrow does the reading and writing.
+Parquet, and text with or without compression, on any file system that fsspec knows. Every file of a
+folder counts: what is no edge file is named and refused, except what other programs leave beside
+their data, which begins with ``_`` or ``.`` or ends in ``.crc``.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
+import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-import fsspec
-import numpy as np
 from fsspec.core import url_to_fs
-from numpy.typing import NDArray
+from fsspec.implementations.local import LocalFileSystem
 
-from wis.errors import (
-    GraphFileError,
-    GraphFormatError,
-    MissingDependencyError,
-    OutputExistsError,
-)
-from wis.io.source import parsing
+from wis.errors import GraphFileError, GraphFormatError, echo
 from wis.io.text_columns import whole_numbers
-from wis.io.text_layout import is_header, named_endpoints
+from wis.io.text_layout import TextLayout, named_endpoints
+from wis.scale import texts
+from wis.scale.storage import pyarrow, reading
 
 ROWS_AT_A_TIME = 1 << 20
-CSV_BLOCK_BYTES = 1 << 24
-ENDINGS = {".parquet": ",", ".csv": ",", ".tsv": "\t"}
-KINDS = ", ".join(ENDINGS)
-HEAD_BYTES = 1 << 16
-REPLACEABLE = (".parquet", ".crc")
-"""Endings of what a folder may hold to be replaced."""
-
-
-def pyarrow() -> Any:
-    """The package, or the line that says how to get it.
-
-    Raises:
-        MissingDependencyError: It is not installed.
-    """
-    try:
-        import pyarrow as pa
-        import pyarrow.compute
-        import pyarrow.csv
-        import pyarrow.parquet
-    except ImportError:
-        raise MissingDependencyError(
-            "folders of edge files need pyarrow: pip install 'wis-sparsify[tables]'"
-        ) from None
-    return pa
-
-
-@contextlib.contextmanager
-def reading(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into one line that names it.
-
-    Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: It is damaged.
-    """
-    try:
-        with parsing(Path(path), "an edge file of the kind that its ending says"):
-            try:
-                yield
-            except FileNotFoundError:
-                raise GraphFileError(f"{path}: no such file") from None
-            except PermissionError as error:
-                raise GraphFileError(f"{path}: cannot be read: {error.strerror}") from None
-    except GraphFormatError as error:
-        text = str(error)
-        raise GraphFormatError(text if path in text else f"{path}: {text}") from None
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a file is written, a full disk for one, into one line.
-
-    Raises:
-        GraphFileError: It cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, GraphFileError):
-            raise
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-        raise GraphFileError(f"{path}: cannot be written: {reason}") from None
+PARQUET = ".parquet"
+COMPRESSED = (".gz", ".bz2", ".xz")
+KINDS = f"{PARQUET}, {', '.join(texts.ENDINGS)}, the latter also with {', '.join(COMPRESSED)}"
+END_BYTES = 1 << 16
+LOGS = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,15 +41,18 @@ class EdgeFiles:
         root: The folder, or the one file, as it was given.
         paths: Path of each file on its file system.
         names: Its name below the folder.
-        stamps: Its bytes, and when it was last changed as far as the file system tells.
+        stamps: For each file its bytes, when it was last changed as far as the file system tells,
+            and a digest of its end, which holds the row counts and statistics of Parquet.
         ends: Names of the two columns of endpoints.
+        layouts: How each text is written down, None for Parquet.
     """
 
     root: str
     paths: tuple[str, ...]
     names: tuple[str, ...]
-    stamps: tuple[tuple[int, str], ...]
+    stamps: tuple[tuple[int, str, str], ...]
     ends: tuple[str, str]
+    layouts: tuple[TextLayout | None, ...]
 
     @classmethod
     def of(cls, root: str) -> EdgeFiles:
@@ -114,122 +60,219 @@ class EdgeFiles:
 
         Raises:
             GraphFileError: There is no such folder, or no edge file in it.
-            GraphFormatError: A file is damaged, or its columns are not those of the others.
+            GraphFormatError: A file is damaged or no edge file, or its columns are not those of
+                the others.
         """
         pyarrow()
-        with reading(root):
-            fs, path = url_to_fs(root)
-            if not fs.exists(path):
-                raise GraphFileError(f"{root}: no such folder; expected one with edge files")
-            details = fs.find(path, detail=True)
-        found = sorted(name for name in details if _is_edge_file(name, path))
-        if not found:
-            raise GraphFileError(f"{root}: holds no edge files; expected files that end in {KINDS}")
+        fs, path = url_to_fs(root)
+        found = _found(root)
         heads = [_Head.of(fs, name) for name in found]
         for name, head in zip(found, heads, strict=True):
             if head.columns != heads[0].columns:
                 raise GraphFormatError(
-                    f"{name}: has columns {', '.join(head.columns)}, but {found[0]} has "
-                    f"{', '.join(heads[0].columns)}; expected the same in all files"
+                    f"{name}: has columns {_listed(head.columns)}, but {next(iter(found))} has "
+                    f"{_listed(heads[0].columns)}; expected the same in all files"
                 )
-        first, second = named_endpoints(heads[0].columns) or (0, 1)
+        names = tuple(_relative(name, path) for name in found)
+        _check_names(root, names, heads[0].columns)
         return cls(
             root,
             tuple(found),
-            tuple(_relative(name, path) for name in found),
-            tuple(_stamp(details[name]) for name in found),
-            (heads[0].columns[first], heads[0].columns[second]),
+            names,
+            tuple(_stamp(fs, name, details) for name, details in found.items()),
+            heads[0].ends,
+            tuple(head.layout for head in heads),
         )
 
-    def batches(self, index: int, *, ends_only: bool = False) -> Iterator[Any]:
-        """The record batches of a file, in order.
+    def check_unchanged(self) -> None:
+        """Look at the files again.
+
+        Raises:
+            GraphFormatError: One has changed, or come, or gone.
+        """
+        fs, path = url_to_fs(self.root)
+        found = _found(self.root)
+        now = {_relative(name, path): _stamp(fs, name, found[name]) for name in found}
+        before = dict(zip(self.names, self.stamps, strict=True))
+        changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if changed:
+            raise GraphFormatError(
+                f"{self.root}: {changed[0]} has changed while it was read; nothing was written. "
+                "Run it again when the folder is at rest"
+            )
+
+    def pairs(self, index: int, *, as_names: bool = False) -> Iterator[tuple[Any, Any]]:
+        """The two columns of ids of a file, batch by batch: int64 arrays, or pyarrow's texts.
 
         Args:
             index: Which file.
-            ends_only: Leave all columns but the endpoints out.
+            as_names: Take integers of text files as they are spelt.
         """
         fs, _ = url_to_fs(self.root)
-        path = self.paths[index]
-        columns = list(self.ends) if ends_only else None
+        path, layout = self.paths[index], self.layouts[index]
         with reading(path), fs.open(path, "rb") as file:
-            if _ending(path) == ".parquet":
-                table = pyarrow().parquet.ParquetFile(file)
-                yield from table.iter_batches(ROWS_AT_A_TIME, columns=columns, use_threads=False)
-            else:
-                yield from _csv(file, path, columns)
+            if layout is not None:
+                named = as_names or not layout.numbered
+                for found, _, _ in texts.columns(file, path, layout, as_names=named):
+                    yield texts.arrow_ids(found.ends[0]), texts.arrow_ids(found.ends[1])
+                return
+            row = 0
+            for batch in _parquet_batches(file, list(self.ends)):
+                first, second = (batch.column(end) for end in self.ends)
+                yield (
+                    _ids(first, self.ends[0], path, row),
+                    _ids(second, self.ends[1], path, row),
+                )
+                row += batch.num_rows
 
-    def schema(self, index: int) -> Any:
+    def batches(self, index: int, schema: Any, *, as_names: bool = False) -> Iterator[Any]:
+        """The record batches of a file, in order, of the schema that `schema` gave."""
+        fs, _ = url_to_fs(self.root)
+        path, layout = self.paths[index], self.layouts[index]
+        with reading(path), fs.open(path, "rb") as file:
+            if layout is None:
+                yield from _parquet_batches(file, None)
+            else:
+                named = as_names or not layout.numbered
+                yield from texts.batches(file, path, layout, schema, as_names=named)
+
+    def schema(self, index: int, *, as_names: bool = False) -> Any:
         """The columns of a file and their types."""
         fs, _ = url_to_fs(self.root)
-        path = self.paths[index]
+        path, layout = self.paths[index], self.layouts[index]
         with reading(path), fs.open(path, "rb") as file:
-            if _ending(path) == ".parquet":
+            if layout is None:
                 return pyarrow().parquet.ParquetFile(file).schema_arrow
-            return _csv(file, path, None).schema
+            named = as_names or not layout.numbered
+            return texts.schema_of(file, path, layout, as_names=named)
 
-    def pairs(self, index: int) -> Iterator[tuple[Any, Any]]:
-        """The two columns of ids of a file, batch by batch: int64 arrays, or pyarrow's texts."""
-        row = 0
-        for batch in self.batches(index, ends_only=True):
-            yield (
-                _ids(batch.column(self.ends[0]), self.ends[0], self.paths[index], row),
-                _ids(batch.column(self.ends[1]), self.ends[1], self.paths[index], row),
-            )
-            row += batch.num_rows
+
+def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
+    table = pyarrow().parquet.ParquetFile(file)
+    yield from table.iter_batches(ROWS_AT_A_TIME, columns=columns, use_threads=False)
 
 
 @dataclass(frozen=True)
 class _Head:
-    """What the beginning of a file, or the end of a Parquet file, says."""
+    """What the beginning of a text, or the end of a Parquet file, says."""
 
     columns: tuple[str, ...]
+    ends: tuple[str, str]
+    layout: TextLayout | None
 
     @classmethod
     def of(cls, fs: Any, path: str) -> _Head:
+        layout = None
         with reading(path), fs.open(path, "rb") as file:
-            if _ending(path) == ".parquet":
-                table = pyarrow().parquet.ParquetFile(file)
-                columns = tuple(table.schema_arrow.names)
+            if _ending(path) == PARQUET:
+                columns = tuple(pyarrow().parquet.ParquetFile(file).schema_arrow.names)
             else:
-                columns = tuple(_csv_columns(file, path)[0])
+                layout = texts.layout_of(file, path)
+                columns = tuple(texts.column_names(layout))
         if len(columns) < 2:
             raise GraphFormatError(
                 f"{path}: {len(columns)} columns; expected two with the endpoints"
             )
         for place, name in enumerate(columns):
             if name in columns[:place]:
-                raise GraphFormatError(f"{path}: two columns are called {name!r}; rename one")
-        return cls(columns)
+                raise GraphFormatError(
+                    f"{path}: two columns are called {echo(repr(name))}; rename one"
+                )
+        places = named_endpoints(columns) or (0, 1) if layout is None else layout.endpoints
+        return cls(columns, (columns[places[0]], columns[places[1]]), layout)
 
 
-def _csv_columns(file: Any, path: str) -> tuple[list[str], bool]:
-    """Names of the columns, and whether the first line holds them."""
-    head = file.read(HEAD_BYTES).decode("utf-8-sig", errors="replace").splitlines()
-    file.seek(0)
-    if not head:
-        raise GraphFormatError(f"{path}: is empty; expected edges")
-    rows = [line.split(ENDINGS[_ending(path)]) for line in head[:2]]
-    fields = [[field.strip().strip('"') for field in row] for row in rows]
-    if is_header(fields[0], fields[1] if len(fields) > 1 else None):
-        return fields[0], True
-    extra = [f"column_{i}" for i in range(2, len(fields[0]))]
-    return ["source", "target", *extra][: len(fields[0])], False
+# Which files there are
 
 
-def _csv(file: Any, path: str, columns: list[str] | None) -> Any:
-    csv = pyarrow().csv
-    names, has_header = _csv_columns(file, path)
-    return csv.open_csv(
-        file,
-        read_options=csv.ReadOptions(
-            block_size=CSV_BLOCK_BYTES,
-            column_names=names,
-            skip_rows=int(has_header),
-            use_threads=False,
-        ),
-        parse_options=csv.ParseOptions(delimiter=ENDINGS[_ending(path)]),
-        convert_options=csv.ConvertOptions(include_columns=columns),
-    )
+def _found(root: str) -> dict[str, Any]:
+    """The edge files of a folder in order, each with what the file system says of it."""
+    with reading(root):
+        fs, path = url_to_fs(root)
+        fs.invalidate_cache()
+        if not fs.exists(path):
+            raise GraphFileError(f"{root}: no such folder; expected one with edge files")
+        details = fs.find(path, detail=True)
+    found, left_out = {}, []
+    for name in sorted(details):
+        parts = PurePosixPath(_relative(name, path)).parts
+        for part in parts:
+            if part in LOGS:
+                raise GraphFormatError(
+                    f"{root}: is {LOGS[part]}, whose log says which files count; write it out as "
+                    "plain Parquet first"
+                )
+        if any(part.startswith((".", "_")) for part in parts) or name.endswith(".crc"):
+            left_out += [_relative(name, path)] if _is_edge_file(name) else []
+        elif _is_edge_file(name):
+            found[name] = details[name]
+        else:
+            raise GraphFormatError(
+                f"{root}: holds {echo(_relative(name, path))}, which is no edge file; expected "
+                f"files that end in {KINDS}. Move it away, or let its name begin with _"
+            )
+    if not found:
+        raise GraphFileError(f"{root}: holds no edge files; expected files that end in {KINDS}")
+    if left_out:
+        _log.info(
+            "%s: left out %s, as names with _ or . at the beginning are no data",
+            root,
+            echo(", ".join(left_out)),
+        )
+    return found
+
+
+def _is_edge_file(path: str) -> bool:
+    return _ending(path) == PARQUET or texts.ending(path) in texts.ENDINGS
+
+
+def _ending(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
+
+
+def _relative(path: str, root: str) -> str:
+    if path.rstrip("/") == root.rstrip("/"):
+        return PurePosixPath(path).name
+    return path[len(root.rstrip("/")) + 1 :]
+
+
+def _check_names(root: str, names: tuple[str, ...], columns: tuple[str, ...]) -> None:
+    """Raise if two files would be written to one, or a folder's name holds an endpoint."""
+    for name in names:
+        if f"{name}{PARQUET}" in names and _ending(name) != PARQUET:
+            raise GraphFormatError(
+                f"{root}: {echo(name)} and {echo(name + PARQUET)} would be written to one file; "
+                "rename one"
+            )
+        keys = [part.partition("=")[0] for part in PurePosixPath(name).parts[:-1] if "=" in part]
+        ends = named_endpoints([*columns, *keys])
+        if ends is not None and max(ends) >= len(columns):
+            raise GraphFormatError(
+                f"{root}: the folders say the column {echo(([*columns, *keys])[max(ends)])} of "
+                f"{echo(name)}; expected both endpoints inside the files"
+            )
+
+
+def _listed(columns: tuple[str, ...]) -> str:
+    return echo(", ".join(columns))
+
+
+def _stamp(fs: Any, path: str, details: Any) -> tuple[int, str, str]:
+    size = int(details["size"])
+    with reading(path), fs.open(path, "rb") as file:
+        file.seek(max(0, size - END_BYTES))
+        digest = hashlib.sha256(file.read(END_BYTES)).hexdigest()[:16]
+    return size, _changed(fs, path, details), digest
+
+
+def _changed(fs: Any, path: str, details: Any) -> str:
+    """When a file was last changed, as exactly as its file system tells."""
+    if isinstance(fs, LocalFileSystem):
+        with reading(path):
+            return str(os.stat(path).st_mtime_ns)
+    keys = ("ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "updated",
+            "created")  # fmt: skip
+    return str(next((details[key] for key in keys if details.get(key)), ""))
 
 
 def _ids(column: Any, name: str, path: str, first_row: int) -> Any:
@@ -239,8 +282,8 @@ def _ids(column: Any, name: str, path: str, first_row: int) -> Any:
     if column.null_count:
         row = first_row + column.is_null().to_pylist().index(True) + 1
         raise GraphFormatError(
-            f"{path} row {row}: vertex id in column {name!r} is missing; every edge needs two "
-            "endpoints"
+            f"{path} row {row}: vertex id in column {echo(repr(name))} is missing; every edge "
+            "needs two endpoints"
         )
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return column.cast(pa.large_string())
@@ -249,147 +292,6 @@ def _ids(column: Any, name: str, path: str, first_row: int) -> Any:
         if values is not None:
             return values
     raise GraphFormatError(
-        f"{path}: column {name!r} holds {column.type}; expected text, or integers below 2^63"
+        f"{path}: column {echo(repr(name))} holds {column.type}; expected text, or integers below "
+        "2^63"
     )
-
-
-def _stamp(details: Any) -> tuple[int, str]:
-    changed = (details.get(name) for name in ("mtime", "ETag", "LastModified", "last_modified"))
-    return int(details["size"]), str(next((value for value in changed if value), ""))
-
-
-def _ending(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()
-
-
-def _is_edge_file(path: str, root: str) -> bool:
-    parts = PurePosixPath(_relative(path, root)).parts
-    return _ending(path) in ENDINGS and not any(part.startswith((".", "_")) for part in parts)
-
-
-def _relative(path: str, root: str) -> str:
-    if path.rstrip("/") == root.rstrip("/"):
-        return PurePosixPath(path).name
-    return path[len(root.rstrip("/")) + 1 :]
-
-
-@dataclass(frozen=True)
-class OutputFolder:
-    """A folder of Parquet files that appears under its name when all of them are there.
-
-    Attributes:
-        root: Where it shall be.
-        force: Whether it may take the place of one that is there.
-    """
-
-    root: str
-    force: bool
-
-    @property
-    def _partial(self) -> str:
-        return f"{url_to_fs(self.root)[1].rstrip('/')}.wis-partial"
-
-    def check(self) -> None:
-        """Raise, before anything is computed, if it cannot be written.
-
-        Raises:
-            OutputExistsError: It is there and `force` is false, or it holds something else than
-                Parquet files, which `force` would take away.
-            GraphFileError: The folder above it is missing.
-        """
-        fs, path = url_to_fs(self.root)
-        if fs.exists(path) and not self.force:
-            raise OutputExistsError(f"{self.root} exists; pass --force to replace it")
-        for found in fs.find(path) if fs.isdir(path) else ():
-            name = PurePosixPath(found).name
-            if _ending(name) not in REPLACEABLE and not name.startswith("_"):
-                raise OutputExistsError(
-                    f"{self.root} holds {_relative(found, path)}, which is no Parquet file; "
-                    "--force replaces folders of Parquet files only, so give another one"
-                )
-        parent = path.rstrip("/").rpartition("/")[0]
-        if is_local(self.root) and parent and not fs.isdir(parent):
-            raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
-
-    def begin(self) -> None:
-        """Make the folder that is renamed in the end, without what an earlier run left in it."""
-        fs, _ = url_to_fs(self.root)
-        self.discard()
-        with writing(self.root):
-            fs.makedirs(self._partial, exist_ok=True)
-
-    def write(self, name: str, batches: Iterator[Any], schema: Any) -> None:
-        """Write one file, of record batches of one schema; `name` is that of the file read."""
-        fs, _ = url_to_fs(self.root)
-        suffix = "" if _ending(name) == ".parquet" else ".parquet"
-        path = f"{self._partial}/{name}{suffix}"
-        with writing(path):
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            with (
-                fs.open(path, "wb") as file,
-                pyarrow().parquet.ParquetWriter(file, schema) as writer,
-            ):
-                for batch in batches:
-                    writer.write_batch(batch)
-
-    def finish(self) -> None:
-        """Let it appear."""
-        fs, path = url_to_fs(self.root)
-        with writing(self.root):
-            replaced = f"{path.rstrip('/')}.wis-replaced"
-            if fs.exists(path):
-                fs.mv(path, replaced, recursive=True)
-            try:
-                fs.mv(self._partial, path, recursive=True)
-            except BaseException:
-                if fs.exists(replaced):
-                    fs.mv(replaced, path, recursive=True)
-                raise
-            if fs.exists(replaced):  # also that of a process that was killed right here
-                fs.rm(replaced, recursive=True)
-
-    def discard(self) -> None:
-        """Take away what is not finished."""
-        fs, _ = url_to_fs(self.root)
-        with contextlib.suppress(FileNotFoundError):
-            fs.rm(self._partial, recursive=True)
-
-
-def check_file_system(url: str) -> None:
-    """Raise if there is no way to the file system of a path.
-
-    Raises:
-        GraphFileError: fsspec knows no such kind, or cannot make it.
-        MissingDependencyError: A package for it is not installed.
-    """
-    try:
-        url_to_fs(url)
-    except ImportError as error:
-        raise MissingDependencyError(f"{url}: {error}") from None
-    except ValueError as error:
-        raise GraphFileError(f"{url}: {error}") from None
-
-
-def is_local(url: str) -> bool:
-    """Whether a path is one of this machine's file system."""
-    return isinstance(url_to_fs(url)[0], fsspec.get_filesystem_class("file"))
-
-
-def save_array(url: str, array: NDArray[Any]) -> None:
-    """Write an array, whole or not at all."""
-    fs, path = url_to_fs(url)
-    temporary = f"{path}.tmp"
-    with writing(url):
-        with fs.open(temporary, "wb") as file:
-            np.save(file, array)
-        fs.mv(temporary, path)
-
-
-def load_array(url: str) -> NDArray[Any]:
-    """Read what `save_array` wrote: memory-mapped on a local file system."""
-    fs, path = url_to_fs(url)
-    with reading(url):
-        if is_local(url):
-            return np.asarray(np.load(path, mmap_mode="r"))
-        with fs.open(path, "rb") as file:
-            return np.asarray(np.load(file))

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.scale.files import EdgeFiles, OutputFolder, pyarrow
+from wis.errors import GraphFormatError
+from wis.scale.files import EdgeFiles
 from wis.scale.phases import Phase, edges_of_rows, left_after
+from wis.scale.storage import pyarrow
+from wis.scale.target import OutputFolder
 from wis.scale.vertices import Vertices
 
 Bools = NDArray[np.bool_]
@@ -40,7 +43,7 @@ def kept_rows(
     masks = [np.zeros(0, np.bool_)]
     waiting: list[tuple[Any, Any]] = []
     size = 0
-    for a, b in files.pairs(index):
+    for a, b in files.pairs(index, as_names=vertices.texts):
         waiting.append((vertices.number(a), vertices.number(b)))
         size += len(a)
         if size >= block:
@@ -59,18 +62,24 @@ def _kept(
     return ~proper | left_after(phases, edges, vertices.num_nodes)
 
 
-def write_kept(files: EdgeFiles, index: int, mask: Bools, target: OutputFolder) -> None:
+def write_kept(
+    files: EdgeFiles, index: int, mask: Bools, target: OutputFolder, *, as_names: bool
+) -> None:
     """Write the rows of a file that stay."""
-    batches = files.batches(index)
-    first = next(batches, None)
-    schema = files.schema(index) if first is None else first.schema
-    target.write(files.names[index], _selected(first, batches, mask), schema)
+    schema = files.schema(index, as_names=as_names)
+    batches = files.batches(index, schema, as_names=as_names)
+    target.write(files.names[index], _selected(batches, mask, files.paths[index]), schema)
 
 
-def _selected(first: Any, batches: Iterator[Any], mask: Bools) -> Iterator[Any]:
-    row, batch = 0, first
-    while batch is not None:
+def _selected(batches: Iterator[Any], mask: Bools, path: str) -> Iterator[Any]:
+    row = 0
+    for batch in batches:
         part = mask[row : row + batch.num_rows]
+        if part.size < batch.num_rows:
+            break
         yield batch.filter(pyarrow().array(part))
         row += batch.num_rows
-        batch = next(batches, None)
+    else:
+        if row == mask.size:
+            return
+    raise GraphFormatError(f"{path}: its rows have become others while it was read; run it again")

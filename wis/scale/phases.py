@@ -22,7 +22,7 @@ from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from wis.methods.relaxed import degree_class, edge_hash
-from wis.scale.files import load_array, reading, writing
+from wis.scale.storage import load_array, reading, writing
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

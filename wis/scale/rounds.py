@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.scale.files import load_array
 from wis.scale.phases import Cuts, Edges, Phase, load_edges
+from wis.scale.storage import load_array
 
 Ints = NDArray[np.int64]
 LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from fsspec.core import url_to_fs
 
 from wis.amount import Amount, num_edges_to_remove
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import (
+    GraphFormatError,
+    OptionError,
+    OutputExistsError,
+    UnknownNameError,
+    WisError,
+)
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
-from wis.scale.files import EdgeFiles, OutputFolder, check_file_system, is_local, pyarrow
+from wis.scale.files import EdgeFiles
+from wis.scale.locks import locked
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import saved_phases
 from wis.scale.scan import scan_edges
+from wis.scale.storage import check_file_system, is_local, pyarrow
 from wis.scale.stream import Stream
+from wis.scale.target import OutputFolder
 from wis.scale.vertices import Vertices, look_at_ids
 from wis.scale.work import WorkFolder
 
@@ -117,22 +129,12 @@ def sparsify_files(
     _check_options(engine, epsilon, seed, block)
     _check_cluster(engine, scheduler_address, num_workers)
     num_edges_to_remove(2**62, remove=remove, keep=keep)  # raises unless it is an amount
-    place = f"{str(output).rstrip('/')}.wis-work" if work is None else str(work)
-    for url in (str(source), str(output), place):
-        check_file_system(url)
-    target = OutputFolder(str(output), force)
-    target.check()
-    pyarrow()
-    files = EdgeFiles.of(str(source))
-    _check_apart(output=target.root, source=files.root)
-    _check_apart(output=target.root, work=place)
-    _check_apart(source=files.root, work=place)
-    folder = WorkFolder(
-        place,
+    target, folder, files = _places(
+        str(source),
+        str(output),
+        None if work is None else str(work),
+        force,
         {
-            "files": [
-                [name, *stamp] for name, stamp in zip(files.names, files.stamps, strict=True)
-            ],
             "epsilon": repr(epsilon),
             "seed": seed,
             "relabel": relabel,
@@ -143,22 +145,90 @@ def sparsify_files(
     )
     if engine == "stream" and not is_local(folder.url):
         raise OptionError(
-            f"engine 'stream' needs a work folder on this machine, not {folder.url}; give one"
+            f"engine 'stream' needs a work folder on this machine, not {folder.place}; give one"
         )
     job = Job(files, target, folder, epsilon, seed, block, progress, relabel, num_nodes)
-    try:
+    with _alone(target, folder) as still_alone, _kept_on_failure(target, folder):
+        job = replace(job, still_alone=still_alone)
         if engine == "dask":
             from wis.scale.cluster import run_on_cluster
 
             numbers = run_on_cluster(job, remove, keep, scheduler_address, num_workers)
         else:
             numbers = job.stream(remove, keep)
-    except Exception:
-        target.discard()
-        folder.remove()
-        raise
-    folder.remove()
     return FilesResult(*numbers, time.perf_counter() - start)
+
+
+def _places(
+    source: str, output: str, work: str | None, force: bool, options: dict[str, Any]
+) -> tuple[OutputFolder, WorkFolder, EdgeFiles]:
+    """Where everything is, looked at as far as possible before anything is computed."""
+    for url in (source, output, *([] if work is None else [work])):
+        check_file_system(url)
+    root = _resolved(output)
+    place = f"{root}.wis-work" if work is None else _resolved(work)
+    OutputFolder(root, force).check()
+    pyarrow()
+    files = EdgeFiles.of(source)
+    _check_apart(output=root, source=_resolved(source))
+    _check_apart(output=root, work=place)
+    _check_apart(source=_resolved(source), work=place)
+    request = {"files": list(files.names), **options}
+    fs, path = url_to_fs(place)
+    if fs.isfile(path):
+        raise OutputExistsError(f"{place} is a file; the work folder is a folder, give another one")
+    both = is_local(root) and is_local(place)
+    name = os.path.relpath(root, place) if both else root  # so that all may move together
+    folder = WorkFolder(place, name, request, files.stamps, is_new=not fs.isdir(path))
+    return OutputFolder(root, force, folder.key), folder, files
+
+
+def _resolved(url: str) -> str:
+    """The one name of a local path, behind all links; another URL as it is."""
+    path = str(url_to_fs(url)[1])
+    return os.path.realpath(path) if is_local(url) else url.rstrip("/")
+
+
+@contextlib.contextmanager
+def _alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], None]]:
+    """Hold the output and the work folder; what is yielded raises if they were taken over."""
+    purpose, beside = target.root, f"{target.root}.wis-work"
+    with contextlib.ExitStack() as stack:
+        locks = [stack.enter_context(locked(beside, purpose))]
+        if folder.place != beside:
+            locks.append(stack.enter_context(locked(folder.url, folder.place)))
+        target.check()  # a run that ended just now may have written it
+        target.tidy()
+
+        def still_alone() -> None:
+            for lock in locks:
+                lock.check()
+
+        yield still_alone
+        made_place = folder.made_place()
+        folder.remove()
+    if made_place and folder.place != beside:
+        fs, path = url_to_fs(folder.place)
+        with contextlib.suppress(OSError):  # others have put something there
+            fs.rmdir(path)
+
+
+@contextlib.contextmanager
+def _kept_on_failure(target: OutputFolder, folder: WorkFolder) -> Iterator[None]:
+    """Keep what is done so far, unless the input or the request is to blame."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(WisError):
+            target.discard()
+        if isinstance(error, GraphFormatError | OptionError) or not folder.has_progress:
+            with contextlib.suppress(WisError):
+                folder.remove()
+        elif isinstance(error, WisError):
+            error.args = (
+                f"{error}; the work is kept in {folder.place}, and the same call goes on from it",
+            )
+        raise
 
 
 Numbers = tuple[int, int, int, int, int, int, int]
@@ -177,6 +247,26 @@ class Job:
     progress: bool | None
     relabel: bool
     num_nodes: int | None
+    still_alone: Callable[[], None] = field(default=lambda: None)
+
+    def check_rows(self, now: int, before: int) -> None:
+        """Raise unless the files have as many rows as at the beginning."""
+        if now != before:
+            raise GraphFormatError(
+                f"{self.files.root}: has {now} rows now and had {before}; it has changed while it "
+                "was read. Run it again when the folder is at rest"
+            )
+
+    def finish(self) -> None:
+        """Let the output appear, unless the input has changed or another run took over.
+
+        Raises:
+            GraphFormatError: The input has changed.
+            BusyError: Another run is at work.
+        """
+        self.files.check_unchanged()
+        self.still_alone()
+        self.target.finish()
 
     def stream(self, remove: Amount | None, keep: Amount | None) -> Numbers:
         """All of it on this machine."""
@@ -196,6 +286,7 @@ class Job:
                     block=self.block,
                     progress=report,
                 )
+            self.files.check_unchanged()
             count = num_edges_to_remove(num_edges, remove=remove, keep=keep)
             noted = {"n": vertices.num_nodes, "m": num_edges, "rows": rows, "N": count}
             self.folder.note(**noted, names=vertices.names)
@@ -218,6 +309,7 @@ class Job:
 
     def write(self, vertices: Vertices, phases: int, rows: int) -> int:
         """Write the output from this machine; returns the number of rows kept."""
+        self.files.check_unchanged()
         self.target.begin()
         kept = done = 0
         with progress_bar("write edges", rows, show=self.progress) as report:
@@ -230,11 +322,12 @@ class Job:
                     seed=self.seed,
                     block=self.block,
                 )
-                write_kept(self.files, index, mask, self.target)
+                write_kept(self.files, index, mask, self.target, as_names=vertices.texts)
                 kept += int(np.count_nonzero(mask))
                 done += mask.size
                 report(done)
-        self.target.finish()
+        self.check_rows(done, rows)
+        self.finish()
         return kept
 
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from wis.methods.relaxed import hash_order
 from wis.progress import Progress
-from wis.scale.files import EdgeFiles, writing
+from wis.scale.files import EdgeFiles
 from wis.scale.phases import edges_of_rows, hashes_of
+from wis.scale.storage import writing
 from wis.scale.vertices import Vertices
 
 Vertex = np.uint32
@@ -84,7 +85,7 @@ def _proper_rows(
 ) -> Iterator[tuple[NDArray[Vertex], NDArray[Vertex], int]]:
     """Smaller and larger end of each row that is no loop, batch by batch; and rows in all."""
     for index in range(len(files.paths)):
-        for a, b in files.pairs(index):
+        for a, b in files.pairs(index, as_names=vertices.texts):
             edges, proper = edges_of_rows(vertices.number(a), vertices.number(b), 0)
             yield edges.u[proper].astype(Vertex), edges.v[proper].astype(Vertex), len(a)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.scale.files import EdgeFiles, save_array
+from wis.scale.files import EdgeFiles
 from wis.scale.phases import edges_of_rows
+from wis.scale.storage import save_array
 from wis.scale.vertices import Vertices
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _edges_of_file(index: int, *, files: EdgeFiles, num_nodes: int, names: str |
 
     vertices = Vertices(num_nodes, names)
     parts = [np.zeros((2, 0), np.uint32)]
-    for a, b in files.pairs(index):
+    for a, b in files.pairs(index, as_names=vertices.texts):
         edges, proper = edges_of_rows(vertices.number(a), vertices.number(b), 0)
         parts.append(np.stack([edges.u[proper], edges.v[proper]]).astype(np.uint32))
     u, v = np.concatenate(parts, axis=1)

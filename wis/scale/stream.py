@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from wis.errors import OptionError
 from wis.progress import Progress
-from wis.scale.files import writing
 from wis.scale.phases import Phase, hashes_of, num_phases
 from wis.scale.scan import SOURCES, TARGETS, Vertex
+from wis.scale.storage import writing
 from wis.scale.taking import Taking
 from wis.scale.thresholds import Levels
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
-from wis.scale.files import EdgeFiles, pyarrow, writing
+from wis.scale.files import EdgeFiles
+from wis.scale.storage import pyarrow, writing
 
 Ints = NDArray[np.int64]
 FREE_IDS = 1_000_000
@@ -50,6 +51,11 @@ class Vertices:
             return np.asarray(ids)
         return self._names.positions(ids)
 
+    @property
+    def texts(self) -> bool:
+        """Whether the names are texts, so that integers have to be taken as they are spelt."""
+        return self.names is not None and self._names.holds_texts
+
     @cached_property
     def _names(self) -> _Names:
         assert self.names is not None
@@ -74,20 +80,39 @@ def look_at_ids(
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
         OptionError: `num_nodes` is given for names, or there are names and no folder.
     """
+    if not relabel:
+        return _look(files, folder, False, num_nodes, as_names=False)
+    try:
+        return _look(files, folder, True, num_nodes, as_names=False)
+    except (GraphFormatError, _Texts):
+        # One id is no integer: then all are as they are spelt.
+        return _look(files, folder, True, num_nodes, as_names=True)
+
+
+class _Texts(Exception):
+    """There are texts among the ids."""
+
+
+def _look(
+    files: EdgeFiles, folder: Path | None, relabel: bool, num_nodes: int | None, *, as_names: bool
+) -> tuple[Vertices, int]:
     runs = _Runs(folder)
     largest, rows = -1, 0
     for index, path in enumerate(files.paths):
-        for ends in files.pairs(index):
+        for ends in files.pairs(index, as_names=as_names):
+            if not len(ends[0]):
+                continue
             rows += len(ends[0])
             texts = [not isinstance(end, np.ndarray) for end in ends]
+            if relabel and any(texts) and not as_names:
+                raise _Texts
             if relabel or any(texts):
-                runs.add([_as_column(end, text=any(texts)) for end in ends], path)
+                runs.add([_as_column(end, text=as_names or any(texts)) for end in ends], path)
                 continue
             if runs.kind is not None:
                 raise _mixed(path)
-            if len(ends[0]):
-                _check(ends, num_nodes, path)
-                largest = max(largest, *(int(end.max()) for end in ends))
+            _check(ends, num_nodes, path)
+            largest = max(largest, *(int(end.max()) for end in ends))
     if runs.kind is not None:
         if largest >= 0:
             raise _mixed(files.root)
@@ -266,11 +291,12 @@ class _Names:
 
     def __init__(self, path: str) -> None:
         self.ranges = _mapped(path)
+        self.holds_texts = bool(self.ranges) and self.ranges[0].type != pyarrow().int64()
 
     def positions(self, ids: Any) -> Ints:
         """The place of each id among the sorted ones."""
         pa = pyarrow()
-        column = _as_column(ids, text=self.ranges[0].type != pa.int64())
+        column = _as_column(ids, text=self.holds_texts)
         codes = column.dictionary_encode()
         wanted = codes.dictionary
         by_id = pa.compute.sort_indices(wanted)

@@ -1,0 +1,281 @@
+"""One run at a time on a folder, and a record of the run that is at work there.
+
+On this machine's file systems the lock is `flock`, by filelock: the kernel lets go of it when the
+process ends, however it ends, so that what a killed run leaves is harmless. It reaches across
+machines on NFS where the server's locks are switched on. They need not be, and object stores have
+none. So whoever holds a lock also writes down who he is, and lets a count beside it go up every few
+seconds. Who finds such a record looks whether its process lives: in the table of processes if it is
+one of this machine, else by waiting for the count. A record whose count stands still is void.
+
+What that cannot do: on a store without locks, two runs that begin in the same moment see each other
+only where the store can make a file on the condition that there is none (S3 and memory can; others
+are asked again after a moment, which is likely and not sure to do).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from wis.errors import BusyError
+from wis.io.processes import Process
+from wis.scale.storage import is_local, writing
+
+_log = logging.getLogger(__name__)
+
+LOCK, RECORD = "wis-lock", "wis-run.json"
+BEAT_S = 4.0
+"""Seconds between two counts."""
+PATIENCE_BEATS = 4
+"""Counts that may fail to come before a run on another machine is taken for dead."""
+SETTLE_S = 0.2
+"""After so long the record on a store without conditions is read again."""
+_ATTEMPTS = 20
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock.
+
+    Attributes:
+        process: The process.
+        since: When it began to hold it, for people.
+        token: Tells one holding from another.
+        beat: The count.
+    """
+
+    process: Process
+    since: str
+    token: str
+    beat: int = 0
+
+    @classmethod
+    def new(cls) -> Owner:
+        """This process, from now on."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+        return cls(Process.current(), since, secrets.token_hex(8))
+
+    def to_json(self, beat: int) -> bytes:
+        """As it is written down."""
+        return json.dumps(
+            {
+                "host": self.process.host,
+                "pid": self.process.pid,
+                "process_started": self.process.started,
+                "since": self.since,
+                "token": self.token,
+                "beat": beat,
+            }
+        ).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Owner | None:
+        """Read what `to_json` made; None if it is something else."""
+        try:
+            found = json.loads(text)
+            process = Process(str(found["host"]), int(found["pid"]), found["process_started"])
+            return cls(process, str(found["since"]), str(found["token"]), int(found["beat"]))
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    def __str__(self) -> str:
+        return f"process {self.process.pid} on {self.process.host}, since {self.since}"
+
+
+@contextlib.contextmanager
+def locked(folder: str, purpose: str) -> Iterator[Lock]:
+    """Hold a folder for the duration of a block; it is made if need be, and goes if it is empty.
+
+    Args:
+        folder: Where the lock lies.
+        purpose: What is held, for the error, such as ``"out/"``.
+
+    Raises:
+        BusyError: Another run holds it.
+        GraphFileError: Nothing can be written there.
+    """
+    lock = Lock(folder, purpose)
+    lock.take()
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+@dataclass
+class Lock:
+    """A lock on a folder; use `locked`."""
+
+    folder: str
+    purpose: str
+    me: Owner = field(default_factory=Owner.new)
+    _flock: Any = None
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _beats: threading.Thread | None = None
+
+    def take(self) -> None:
+        """Take it, or raise `BusyError`."""
+        with writing(self.folder):
+            if is_local(self.folder):
+                self._take_flock()
+            try:
+                self._take_record()
+            except BaseException:
+                self._let_go()
+                raise
+        self._beats = threading.Thread(target=self._count, daemon=True)
+        self._beats.start()
+
+    def check(self) -> None:
+        """Raise `BusyError` if another run took it over, because this one seemed to be dead."""
+        owner = self._owner()
+        if owner is not None and owner.token != self.me.token:
+            raise self._busy(owner)
+
+    def release(self) -> None:
+        """Give it back, and take the files of the lock away."""
+        self._ended.set()
+        if self._beats is not None:
+            self._beats.join()
+        with contextlib.suppress(OSError):
+            owner = self._owner()
+            if owner is not None and owner.token == self.me.token:
+                fs, path = self._place(RECORD)
+                fs.rm(path)
+        self._let_go()
+
+    def _take_flock(self) -> None:
+        from filelock import FileLock, Timeout
+
+        path = self._place(LOCK)[1]
+        for _ in range(_ATTEMPTS):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                owner = self._owner()
+                if owner is not None:
+                    raise self._busy(owner) from None
+            except FileNotFoundError:  # the run before took the folder away just now
+                pass
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                return
+            else:
+                if _is_at(lock, path):
+                    self._flock = lock
+                    return
+                lock.release()
+            time.sleep(0.02)
+        raise self._busy(None)
+
+    def _take_record(self) -> None:
+        owner = self._owner()
+        if owner is not None and self._lives(owner):
+            raise self._busy(owner)
+        if self._flock is not None:
+            self._write(0)
+            return
+        fs, path = self._place(RECORD)
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        if owner is not None:
+            self._write(0)
+        else:
+            self._create(fs, path)
+        time.sleep(SETTLE_S)
+        self.check()
+
+    def _create(self, fs: Any, path: str) -> None:
+        """Write the record on the condition that there is none, where the store knows that."""
+        content = self.me.to_json(0)
+        try:
+            fs.pipe_file(path, content, mode="create")
+        except FileExistsError:
+            raise self._busy(self._owner()) from None
+        except (NotImplementedError, TypeError, ValueError):
+            fs.pipe_file(path, content)
+
+    def _lives(self, owner: Owner) -> bool:
+        if owner.process.is_here:
+            # Where there are locks, the kernel has said already that nobody holds this one.
+            return self._flock is None and not owner.process.is_gone()
+        _log.info("%s: waiting whether a run that was there still lives (%s)", self.purpose, owner)
+        for _ in range(PATIENCE_BEATS):
+            time.sleep(BEAT_S)
+            now = self._owner()
+            if now is None or now != owner:
+                return now is not None
+        return False
+
+    def _count(self) -> None:
+        beat = 0
+        while not self._ended.wait(BEAT_S):
+            beat += 1
+            with contextlib.suppress(OSError):  # a run does not end for want of a count
+                owner = self._owner()
+                if owner is not None and owner.token == self.me.token:
+                    self._write(beat)
+
+    def _write(self, beat: int) -> None:
+        fs, path = self._place(RECORD)
+        content = self.me.to_json(beat)
+        if not is_local(self.folder):
+            fs.pipe_file(path, content)
+            return
+        with open(f"{path}.tmp", "wb") as file:
+            file.write(content)
+        os.replace(f"{path}.tmp", path)
+
+    def _owner(self) -> Owner | None:
+        fs, path = self._place(RECORD)
+        fs.invalidate_cache()
+        try:
+            return Owner.from_json(fs.cat_file(path))
+        except OSError:
+            return None
+
+    def _let_go(self) -> None:
+        fs, folder = url_to_fs(self.folder)
+        if self._flock is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._place(LOCK)[1])
+            self._flock.release()
+            self._flock = None
+        with contextlib.suppress(OSError):
+            fs.rmdir(folder)
+
+    def _place(self, name: str) -> tuple[Any, str]:
+        fs, folder = url_to_fs(self.folder)
+        return fs, f"{folder.rstrip('/')}/{name}"
+
+    def _busy(self, owner: Owner | None) -> BusyError:
+        who = "it has not said which" if owner is None else owner
+        return BusyError(
+            f"{self.purpose}: another run is at work on it ({who}); wait until it ends, or stop "
+            "it, or give another output"
+        )
+
+
+def _is_at(lock: Any, path: str) -> bool:
+    """Whether a lock is on the file that has the name now, and not on one that was removed."""
+    descriptor = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
+    if descriptor is None:
+        return True
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False

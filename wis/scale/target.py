@@ -1,0 +1,180 @@
+"""The folder that is written: it appears under its name when all its files are there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from wis.errors import GraphFileError, OutputExistsError
+from wis.scale.storage import is_local, pyarrow, remove_files, writing
+
+REPLACEABLE = (".parquet", ".crc")
+"""Endings of what a folder may hold to be replaced."""
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder of Parquet files that appears under its name when all of them are there.
+
+    What is not finished lies beside it, in a folder with the key of the run in its name, and so
+    does for a moment what is to be replaced. A run that holds the lock on the output takes away
+    what killed runs left of both, or puts it back.
+
+    Attributes:
+        root: Where it shall be.
+        force: Whether it may take the place of one that is there.
+        key: Of this run: 12 hexadecimal digits.
+    """
+
+    root: str
+    force: bool
+    key: str = "0" * 12
+
+    @property
+    def _path(self) -> str:
+        return str(url_to_fs(self.root)[1]).rstrip("/")
+
+    def _beside(self, kind: str, key: str | None = None) -> str:
+        return f"{self._path}.wis-{kind}-{key or self.key}"
+
+    def check(self) -> None:
+        """Raise, before anything is computed, if it cannot be written.
+
+        Raises:
+            OutputExistsError: It is there and `force` is false, or it holds something else than
+                Parquet files, which `force` would take away.
+            GraphFileError: The folder above it is missing.
+        """
+        fs, path = url_to_fs(self.root)
+        fs.invalidate_cache()
+        if fs.exists(path) and not self.force:
+            raise OutputExistsError(f"{self.root} exists; pass --force to replace it")
+        if fs.isfile(path):
+            raise OutputExistsError(
+                f"{self.root} is a file; the output is a folder, which does not replace it"
+            )
+        for name in self._found(path):
+            if not _is_replaceable(name):
+                raise OutputExistsError(
+                    f"{self.root} holds {name}, which is no Parquet file; "
+                    "--force replaces folders of Parquet files only, so give another one"
+                )
+        parent = path.rstrip("/").rpartition("/")[0]
+        if is_local(self.root) and parent and not fs.isdir(parent):
+            raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
+
+    def tidy(self) -> None:
+        """Take away or put back what killed runs left beside it; the lock has to be held.
+
+        Raises:
+            OutputExistsError: Somebody stored files there.
+        """
+        fs, path = url_to_fs(self.root)
+        for key in self._left("partial"):
+            self._remove(self._beside("partial", key), _is_parquet)
+        for key in self._left("replaced"):
+            replaced = self._beside("replaced", key)
+            if fs.exists(path):
+                self._remove(replaced, _is_replaceable)
+            else:  # killed between the two steps of `finish`
+                with writing(self.root):
+                    self._rename(replaced, path)
+
+    def _left(self, kind: str) -> list[str]:
+        """Keys of the folders of a kind that lie beside it."""
+        fs, _ = url_to_fs(self.root)
+        parent, _, name = self._path.rpartition("/")
+        pattern = re.compile(re.escape(f"{name}.wis-{kind}-") + "([0-9a-f]{12})")
+        fs.invalidate_cache()
+        try:
+            entries = fs.ls(parent or "/", detail=False)
+        except OSError:
+            return []
+        found = (pattern.fullmatch(PurePosixPath(entry).name) for entry in entries)
+        return [match[1] for match in found if match]
+
+    def begin(self) -> None:
+        """Make the folder that is renamed in the end."""
+        fs, _ = url_to_fs(self.root)
+        self.tidy()
+        with writing(self.root):
+            fs.makedirs(self._beside("partial"), exist_ok=False)
+
+    def path_of(self, name: str) -> str:
+        """Where the file goes that is made of an input file of that name."""
+        suffix = "" if PurePosixPath(name).suffix.lower() == ".parquet" else ".parquet"
+        return f"{self._beside('partial')}/{name}{suffix}"
+
+    def write(self, name: str, batches: Iterator[Any], schema: Any) -> None:
+        """Write one file, of record batches of one schema; `name` is that of the file read."""
+        fs, _ = url_to_fs(self.root)
+        path = self.path_of(name)
+        with writing(path):
+            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            with (
+                fs.open(path, "wb") as file,
+                pyarrow().parquet.ParquetWriter(file, schema) as writer,
+            ):
+                for batch in batches:
+                    writer.write_batch(batch)
+
+    def finish(self) -> None:
+        """Let it appear.
+
+        Raises:
+            OutputExistsError: Something that it may not replace has come there in the meantime.
+        """
+        fs, path = url_to_fs(self.root)
+        self.check()
+        with writing(self.root):
+            replaced = self._beside("replaced")
+            if fs.exists(path):
+                self._rename(path, replaced)
+            try:
+                self._rename(self._beside("partial"), path)
+            except BaseException:
+                if fs.exists(replaced):
+                    self._rename(replaced, path)
+                raise
+        self._remove(replaced, _is_replaceable)
+
+    def discard(self) -> None:
+        """Take away what is not finished."""
+        remove_files(self._as_url(self._beside("partial")), _is_parquet)
+
+    def _remove(self, path: str, is_ours: Callable[[str], bool]) -> None:
+        stays = remove_files(self._as_url(path), is_ours)
+        if stays:
+            raise OutputExistsError(
+                f"{path} holds {stays[0]}, which wis did not make; move it away"
+            )
+
+    def _rename(self, old: str, new: str) -> None:
+        if is_local(self.root):
+            os.rename(old, new)
+        else:
+            url_to_fs(self.root)[0].mv(old, new, recursive=True)
+
+    def _as_url(self, path: str) -> str:
+        return path if is_local(self.root) else str(url_to_fs(self.root)[0].unstrip_protocol(path))
+
+    def _found(self, path: str) -> list[str]:
+        """Paths of its files, as from the folder itself."""
+        fs, _ = url_to_fs(self.root)
+        start = len(path.rstrip("/")) + 1
+        return [name[start:] for name in (fs.find(path) if fs.isdir(path) else ())]
+
+
+def _is_parquet(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() == ".parquet"
+
+
+def _is_replaceable(name: str) -> bool:
+    last = PurePosixPath(name).name
+    return PurePosixPath(last).suffix.lower() in REPLACEABLE or last.startswith("_")
