@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
 from wis.datasets import available_datasets, data_root, fetch
+from wis.datasets.roots import TRUST_VARIABLE
 from wis.errors import WisError
 
 
@@ -26,7 +28,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets to fetch")
     parser.add_argument("--all", action="store_true", help="fetch all of them (about 2 GB)")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="default: $WIS_DATA_ROOT")
+    parser.add_argument(
+        "--trust-download",
+        action="store_true",
+        help="also take files whose checksum is not known (dblp, computers, ogbn-products)",
+    )
     arguments = parser.parse_args()
+    if arguments.trust_download:
+        os.environ[TRUST_VARIABLE] = "1"
     real = [dataset.name for dataset in available_datasets() if dataset.files is not None]
     names = real if arguments.all else arguments.names
     if not names:

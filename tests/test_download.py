@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import socket
 import threading
 import urllib.error
@@ -11,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from wis.datasets import download, fetch, registry
+from wis.datasets import available_datasets, download, fetch, registry
+from wis.datasets.checksums import SHA256
 from wis.datasets.download import ensure
+from wis.datasets.images import IDX_FILES
 from wis.datasets.raw_files import RawFiles
 from wis.errors import MissingDataError
 
@@ -29,6 +33,11 @@ def archive(*names: str) -> bytes:
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith("/moved?"):
+            self.send_response(302)
+            self.send_header("Location", self.path.partition("?")[2])
+            self.end_headers()
+            return
         if self.path not in FILES:
             self.send_error(404)
             return
@@ -46,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.delenv("WIS_OFFLINE")
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(download, "SCHEMES", ("http",))  # no certificates here
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
@@ -56,7 +66,9 @@ def server(monkeypatch):
 
 def files(*urls: str, archive: str | None = None, names: tuple[str, ...] | None = None) -> RawFiles:
     names = names or tuple(f"raw/{url.rpartition('/')[2]}" for url in urls)
-    return RawFiles("Kind/name", names, urls, archive=archive, size_mb=3)
+    contents = [FILES.get("/" + url.partition("://")[2].partition("/")[2], b"") for url in urls]
+    sums = tuple(hashlib.sha256(content).hexdigest() for content in contents)
+    return RawFiles("Kind/name", names, urls, archive=archive, size_mb=3, sha256=sums)
 
 
 def tree(root):
@@ -149,7 +161,7 @@ def test_a_data_root_that_cannot_be_written_to_is_named(server, tmp_path):
 
 
 def test_a_download_that_fails_does_not_matter_if_the_files_came_another_way(tmp_path, monkeypatch):
-    def fail_while_others_succeed(url, path):
+    def fail_while_others_succeed(url, path, sha256):
         path.parent.mkdir(parents=True)
         path.write_text("theirs")
         raise OSError("broke off")
@@ -182,10 +194,10 @@ def test_ctrl_c_leaves_no_half_file(server, tmp_path, monkeypatch):
 def test_whatever_the_network_does_is_one_line(error, words, tmp_path, monkeypatch):
     monkeypatch.delenv("WIS_OFFLINE")
 
-    def refuse(url, timeout):
+    def refuse(url):
         raise error
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr(download, "_urlopen", refuse)
     with pytest.raises(MissingDataError, match=words) as caught:
         ensure("name", files("http://nowhere.invalid/a"), tmp_path)
     assert "\n" not in str(caught.value)
@@ -195,7 +207,7 @@ def test_a_name_server_that_never_answers_does_not_hold_up_a_loader(tmp_path, mo
     monkeypatch.delenv("WIS_OFFLINE")
     monkeypatch.setattr(download, "ANSWER_S", 0.02)
     released = threading.Event()
-    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: released.wait(30))
+    monkeypatch.setattr(download, "_urlopen", lambda url: released.wait(30))
     try:
         with pytest.raises(MissingDataError, match=r"did not answer within 0\.04 s"):
             ensure("name", files("http://nowhere.invalid/a"), tmp_path)
@@ -204,9 +216,93 @@ def test_a_name_server_that_never_answers_does_not_hold_up_a_loader(tmp_path, mo
 
 
 def test_offline_nothing_is_tried(tmp_path, monkeypatch):
-    monkeypatch.setattr("urllib.request.urlopen", lambda *args, **kwargs: pytest.fail("tried"))
+    monkeypatch.setattr(download, "_urlopen", lambda url: pytest.fail("tried"))
     for value in ("1", "yes"):
         monkeypatch.setenv("WIS_OFFLINE", value)
         with pytest.raises(MissingDataError, match="WIS_OFFLINE is set"):
             ensure("name", files("http://nowhere.invalid/a"), tmp_path)
     assert not tree(tmp_path)
+
+
+def test_another_file_than_the_published_one_is_refused_and_not_kept(server, tmp_path):
+    wanted = files(f"{server}/good/a", f"{server}/good/b")
+    FILES["/good/b"], kept = b"evil", FILES["/good/b"]
+    try:
+        with pytest.raises(
+            MissingDataError, match=r"b is not the file it was: its SHA-256"
+        ) as told:
+            ensure("name", wanted, tmp_path)
+    finally:
+        FILES["/good/b"] = kept
+    assert "\n" not in str(told.value)
+    assert tree(tmp_path) == {"Kind/name/raw/a"}
+
+
+def test_another_archive_is_refused_before_it_is_unpacked(server, tmp_path):
+    FILES["/set.zip"] = archive("set/raw/a")
+    wanted = files(f"{server}/set.zip", archive="set", names=("raw/a",))
+    FILES["/set.zip"] = archive("set/raw/a", "set/raw/evil")
+    with pytest.raises(MissingDataError, match="is not the file it was"):
+        ensure("name", wanted, tmp_path)
+    assert not tree(tmp_path)
+
+
+def test_an_archive_that_would_fill_the_disk_is_not_unpacked(server, tmp_path, monkeypatch):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("set/raw/a", bytes(10_000_000))
+    FILES["/bomb.zip"] = buffer.getvalue()
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1_000_000}))
+    wanted = files(f"{server}/bomb.zip", archive="set", names=("raw/a",))
+    with pytest.raises(MissingDataError, match=r"has 10000000 bytes, .* has room for 1000000"):
+        ensure("name", wanted, tmp_path)
+    assert not tree(tmp_path)
+
+
+def test_a_file_without_a_checksum_is_taken_only_if_somebody_says_so(
+    server, tmp_path, monkeypatch, caplog
+):
+    unknown = RawFiles("Kind/name", ("raw/b",), (f"{server}/good/b",))
+    with pytest.raises(MissingDataError, match=r"SHA-256 of .*good/b is not known.*WIS_TRUST_DOWN"):
+        ensure("name", unknown, tmp_path)
+    assert not tree(tmp_path)
+    monkeypatch.setenv("WIS_TRUST_DOWNLOAD", "1")
+    ensure("name", unknown, tmp_path)
+    assert (tmp_path / "Kind/name/raw/b").read_bytes() == FILES["/good/b"]
+    assert f"its SHA-256 is {hashlib.sha256(FILES['/good/b']).hexdigest()}" in caplog.text
+
+
+def test_only_https_is_spoken(tmp_path, monkeypatch):
+    monkeypatch.delenv("WIS_OFFLINE")
+    assert download.SCHEMES == ("https",)
+    for url in ("http://nowhere.invalid/a", "file:///etc/passwd", "ftp://nowhere.invalid/a"):
+        with pytest.raises(MissingDataError, match="is not of https"):
+            ensure("name", files(url), tmp_path)
+    assert not tree(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["https://nowhere.invalid/a", "file:///etc/passwd"])
+def test_a_redirect_to_another_protocol_is_not_followed(target, server, tmp_path):
+    """Here http stands for https, and https for anything else."""
+    with pytest.raises(MissingDataError, match=r"is not of https|'file:///.*' is not allowed"):
+        ensure("name", files(f"{server}/moved?{target}"), tmp_path)
+    wanted = files(f"{server}/good/b", names=("raw/b",))
+    moved = RawFiles(
+        "Kind/name", ("raw/b",), (f"{server}/moved?{server}/good/b",), sha256=wanted.sha256
+    )
+    ensure("name", moved, tmp_path)
+    assert tree(tmp_path) == {"Kind/name/raw/b"}
+
+
+WITHOUT_CHECKSUM = {"dblp", "computers", "ogbn-products"}
+
+
+def test_every_address_is_of_https_and_has_a_checksum_but_for_those_that_nobody_published():
+    rows = {row.name: row.files for row in available_datasets() if row.files} | IDX_FILES
+    for name, raw in rows.items():
+        sums = [raw.checksum(position) for position in range(len(raw.urls))]
+        assert all(url.startswith("https://") for url in raw.urls)
+        assert (None in sums) == (name in WITHOUT_CHECKSUM), name
+        assert all(re.fullmatch("[0-9a-f]{64}", known) for known in sums if known)
+    listed = [known for raw in rows.values() for known in raw.sha256 if known]
+    assert len(listed) == len(set(listed)) == len(SHA256), "each is of one file"

@@ -6,6 +6,7 @@ PyG's loaders.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from oracles import first_violation_by_halving, first_violation_by_heap
 from strategies import as_pairs
 
 import wis
+from wis.datasets import find
 from wis.graph import UndirectedGraph
 
 pytestmark = [
@@ -130,3 +132,13 @@ def test_half_the_edges_can_go_without_isolating_a_vertex(name):
     sparse = whole_order(name, "bitset").apply(graph, remove="50%")
     degree = UndirectedGraph.from_any(sparse).degree
     assert int(degree.min()) >= 1
+
+
+@pytest.mark.parametrize("name", ["cora", "citeseer", "chameleon", "squirrel", "tolokers"])
+def test_the_checksums_of_downloads_are_those_of_the_real_files(name):
+    files = find(name).files
+    paths = files.paths(root())
+    if not all(path.is_file() for path in paths):
+        pytest.skip(f"{name} is not below the data root")
+    found = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    assert found == list(files.sha256)

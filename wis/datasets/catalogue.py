@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wis.datasets.checksums import sha256_of
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.real import Reader, load_real
 from wis.datasets.registry import register
@@ -36,9 +37,11 @@ def _planetoid(name: str, size_mb: float | None = None) -> tuple[RawFiles, Reade
         return Planetoid(str(root / "Planetoid"), name)[0]
 
     files = [f"ind.{name.lower()}.{part}" for part in PLANETOID_PARTS]
+    folder, names = f"Planetoid/{name}", tuple(f"raw/{file}" for file in files)
     return RawFiles(
-        folder=f"Planetoid/{name}",
-        names=tuple(f"raw/{file}" for file in files),
+        folder=folder,
+        names=names,
+        sha256=sha256_of(folder, names),
         urls=tuple(f"{GITHUB}/kimiyoung/planetoid/raw/master/data/{file}" for file in files),
         size_mb=size_mb,
         licence=MIT,
@@ -54,9 +57,11 @@ def _wikipedia(name: str, size_mb: float) -> tuple[RawFiles, Reader]:
 
     graph = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
     splits = tuple(f"{name}_split_0.6_0.2_{number}.npz" for number in range(10))
+    place, names = f"WikipediaNetwork/{name}", [f"geom_gcn/raw/{file}" for file in graph + splits]
     return RawFiles(
-        folder=f"WikipediaNetwork/{name}",
-        names=tuple(f"geom_gcn/raw/{file}" for file in graph + splits),
+        folder=place,
+        names=tuple(names),
+        sha256=sha256_of(place, names),
         urls=(
             *(f"{GEOM_GCN}/new_data/{name}/{file}" for file in graph),
             *(f"{GEOM_GCN}/splits/{file}" for file in splits),
@@ -75,6 +80,7 @@ def _heterophilous(name: str, size_mb: float | None = None) -> tuple[RawFiles, R
     return RawFiles(
         folder=f"HeterophilousGraphDataset/{file}",
         names=(f"raw/{file}.npz",),
+        sha256=sha256_of(f"HeterophilousGraphDataset/{file}", [f"raw/{file}.npz"]),
         urls=(f"{GITHUB}/yandex-research/heterophilous-graphs/raw/main/data/{file}.npz",),
         size_mb=size_mb,
         licence=MIT,
@@ -90,6 +96,7 @@ def _citation_full(name: str) -> tuple[RawFiles, Reader]:
     return RawFiles(
         folder=f"CitationFull/{name}",
         names=(f"raw/{name}.npz",),
+        sha256=sha256_of(f"CitationFull/{name}", [f"raw/{name}.npz"]),
         urls=(f"{GITHUB}/abojchevski/graph2gauss/raw/master/data/{name}.npz",),
         licence=MIT,
     ), read
@@ -105,6 +112,7 @@ def _amazon(name: str) -> tuple[RawFiles, Reader]:
     return RawFiles(
         folder=f"Amazon/{name}",
         names=(f"raw/{file}",),
+        sha256=sha256_of(f"Amazon/{name}", [f"raw/{file}"]),
         urls=(f"{GITHUB}/shchur/gnn-benchmark/raw/master/data/npz/{file}",),
         licence=MIT,
     ), read
@@ -125,6 +133,7 @@ def _open_graph(
         folder=f"OGB/{folder}",
         names=tuple(f"{file}.csv.gz" for file in (*(f"raw/{part}" for part in raw), *parts)),
         urls=(f"{OGB}/{short}.zip",),
+        sha256=sha256_of(f"OGB/{folder}", [f"{short}.zip"]),
         archive=short,
         size_mb=size_mb,
         licence=licence,

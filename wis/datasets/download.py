@@ -3,10 +3,15 @@
 The loaders of PyG and ogb can download by themselves, but PyG's does not check certificates, leaves
 half a file behind when it is interrupted and waits as long as a silent network pleases; ogb's asks
 questions on standard input. So files are put in place here, before a loader is called.
+
+A download goes over https, redirects included, and has to have the SHA-256 that
+`wis.datasets.checksums` lists. A file that is not listed is taken only where the environment says
+so, and its checksum is told.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import logging
 import os
@@ -22,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import OFFLINE_VARIABLE, is_offline
-from wis.errors import MissingDataError, WisError
+from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, is_offline, trusts_downloads
+from wis.errors import MissingDataError, WisError, echo
 from wis.io.atomic import atomic_write
 from wis.progress import progress_bar
 
@@ -31,6 +36,7 @@ ANSWER_S = 20.0
 """How long to wait for the next bytes of a server; twice that for its first answer."""
 
 CHUNK_BYTES = 1 << 20
+SCHEMES = ("https",)
 
 _log = logging.getLogger(__name__)
 
@@ -70,20 +76,22 @@ def _download(name: str, files: RawFiles, root: Path) -> None:
     size = "" if files.size_mb is None else f"about {files.size_mb:g} MB "
     _log.info("%s: downloading %sto %s", name, size, folder)
     if files.archive is not None:
-        _download_archive(files.urls[0], files.archive, folder)
+        _download_archive(files, files.archive, folder)
         return
-    for path, url in zip(files.paths(root), files.urls, strict=True):
+    for position, path in enumerate(files.paths(root)):
         if not path.is_file():
-            save(url, path)
+            save(files.urls[position], path, sha256=files.checksum(position))
 
 
-def _download_archive(url: str, top: str, folder: Path) -> None:
+def _download_archive(files: RawFiles, top: str, folder: Path) -> None:
     """Unpack beside the folder, then move what it lacks into it, each file in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wis-") as scratch:
         archive = Path(scratch) / "archive.zip"
-        save(url, archive)
+        save(files.urls[0], archive, sha256=files.checksum(0))
         with zipfile.ZipFile(archive) as content:
+            total = sum(item.file_size for item in content.infolist())
+            _check_room(folder.parent, total, f"the content of {files.urls[0]}")
             content.extractall(scratch)  # keeps every path inside the folder
         for source in sorted((Path(scratch) / top).rglob("*")):
             target = folder / source.relative_to(Path(scratch) / top)
@@ -92,33 +100,71 @@ def _download_archive(url: str, top: str, folder: Path) -> None:
                 os.replace(source, target)
 
 
-def save(url: str, path: Path) -> None:
+def save(url: str, path: Path, *, sha256: str | None) -> None:
     """Download one file, with a progress bar on a terminal.
 
     Args:
         url: Its address.
         path: Where it goes, in a folder that is made if need be; appears when it is complete.
+        sha256: Its checksum, None if nobody told it.
 
     Raises:
-        OSError: The server does not answer or refuses, the connection breaks off, or the file
-            cannot be written.
+        OSError: The address is not of https, the server does not answer or refuses, the connection
+            breaks off, the file is another one, or it cannot be written.
     """
+    if sha256 is None and not trusts_downloads():
+        raise OSError(
+            f"the SHA-256 of {url} is not known, so that a download cannot be checked; set "
+            f"{TRUST_VARIABLE}=1 to take what comes"
+        )
     with _open(url) as response:
         path.parent.mkdir(parents=True, exist_ok=True)
         total = int(response.headers.get("Content-Length") or 0)
-        free = shutil.disk_usage(path.parent).free
-        if total > free:
-            raise OSError(f"{url} has {total} bytes, {path.parent} has room for {free}")
+        _check_room(path.parent, total, url)
+        hashed = hashlib.sha256()
         with (
             atomic_write(path, force=True) as file,
             progress_bar(path.name, total, unit="bytes") as progress,
         ):
             done = 0
             while chunk := response.read(CHUNK_BYTES):
+                hashed.update(chunk)
                 done += file.write(chunk)
                 progress(done)
             if total and done != total:
                 raise OSError(f"{url} broke off after {done} of {total} bytes")
+            _check_sum(url, hashed.hexdigest(), sha256)
+
+
+def _check_room(folder: Path, num_bytes: int, what: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if num_bytes > free:
+        raise OSError(f"{what} has {num_bytes} bytes, {folder} has room for {free}")
+
+
+def _check_sum(url: str, found: str, expected: str | None) -> None:
+    if expected is None:
+        _log.warning("%s is taken unchecked; its SHA-256 is %s", url, found)
+    elif found != expected:
+        raise OSError(f"{url} is not the file it was: its SHA-256 is {found}, expected {expected}")
+
+
+class _SecureRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        _check_scheme(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_scheme(url: str) -> None:
+    if url.partition(":")[0].lower() not in SCHEMES:
+        raise OSError(f"{echo(url)}: is not of https")
+
+
+def _urlopen(url: str) -> Any:
+    _check_scheme(url)
+    return urllib.request.build_opener(_SecureRedirects).open(url, timeout=ANSWER_S)
 
 
 def _open(url: str) -> Any:
@@ -127,7 +173,7 @@ def _open(url: str) -> Any:
 
     def connect() -> None:
         try:
-            answers.put(urllib.request.urlopen(url, timeout=ANSWER_S))
+            answers.put(_urlopen(url))
         except Exception as error:
             answers.put(error)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wis.datasets.checksums import sha256_of
 from wis.datasets.download import ensure
 from wis.datasets.embedded import digit_images
 from wis.datasets.raw_files import RawFiles
@@ -28,6 +29,7 @@ IDX_NAMES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
+LARGEST_BYTES = 1 << 30  # twenty times the larger of the two sets
 BAD_GZIP = (OSError, EOFError, zlib.error)
 
 
@@ -36,6 +38,7 @@ def _idx_files(folder: str, url: str, size_mb: float, licence: str) -> RawFiles:
         f"{folder}/raw",
         IDX_NAMES,
         tuple(f"{url}/{name}" for name in IDX_NAMES),
+        sha256=sha256_of(f"{folder}/raw", IDX_NAMES),
         size_mb=size_mb,
         licence=licence,
     )
@@ -44,7 +47,7 @@ def _idx_files(folder: str, url: str, size_mb: float, licence: str) -> RawFiles:
 IDX_FILES = {
     "fashion-mnist": _idx_files(
         "FashionMNIST",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         31,
         "MIT",
     ),
@@ -121,7 +124,7 @@ def _read_idx(path: Path) -> np.ndarray:
     """Read unsigned bytes in the idx format: two zeros, type 8, rank, sizes, then the content."""
     try:
         with gzip.open(path) as file:
-            content = file.read()
+            content = file.read(LARGEST_BYTES)
     except BAD_GZIP as error:
         raise GraphFormatError(f"{path}: cannot be read as gzip: {error}") from None
     rank = content[3] if len(content) >= 4 and content[:3] == b"\0\0\x08" else 0

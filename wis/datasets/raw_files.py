@@ -19,6 +19,7 @@ class RawFiles:
             the files are downloaded one by one.
         size_mb: Megabytes to download, roughly; None where nobody measured.
         licence: Under which terms, as far as the source says.
+        sha256: The checksum of what each address gives, None where nobody told it.
         package: Module that reads them and is not installed with wis; also the name of the extra.
     """
 
@@ -28,11 +29,16 @@ class RawFiles:
     archive: str | None = None
     size_mb: float | None = None
     licence: str = "not stated by the source"
+    sha256: tuple[str | None, ...] = ()
     package: str | None = None
 
     def paths(self, root: Path) -> list[Path]:
         """Where the files belong below a data root."""
         return [root / self.folder / name for name in self.names]
+
+    def checksum(self, position: int) -> str | None:
+        """The SHA-256 of what the address at a position gives, None if nobody told it."""
+        return self.sha256[position] if position < len(self.sha256) else None
 
     def missing(self, root: Path) -> list[Path]:
         """Those of `paths` that are not there."""

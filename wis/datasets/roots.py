@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT_VARIABLE = "WIS_DATA_ROOT"
 CACHE_VARIABLE = "WIS_CACHE_DIR"
 OFFLINE_VARIABLE = "WIS_OFFLINE"
+TRUST_VARIABLE = "WIS_TRUST_DOWNLOAD"
 
 
 def cache_folder() -> Path:
@@ -37,4 +38,13 @@ def data_root(root: str | Path | None = None) -> Path:
 
 def is_offline() -> bool:
     """Whether the environment forbids downloads: ``WIS_OFFLINE`` is set, and not to 0."""
-    return os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
+    return _is_set(OFFLINE_VARIABLE)
+
+
+def trusts_downloads() -> bool:
+    """Whether the environment allows files without a checksum: ``WIS_TRUST_DOWNLOAD`` is set."""
+    return _is_set(TRUST_VARIABLE)
+
+
+def _is_set(variable: str) -> bool:
+    return os.environ.get(variable, "0") not in ("", "0")
