@@ -11,6 +11,7 @@ so, and its checksum is told.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import logging
@@ -153,7 +154,10 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
-        _check_scheme(newurl)
+        with contextlib.ExitStack() as connection:
+            connection.callback(fp.close)
+            _check_scheme(newurl)
+            connection.pop_all()
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
