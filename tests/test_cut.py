@@ -122,7 +122,7 @@ def test_named_attribute_that_is_not_there_is_refused():
         wis.sparsify(triangle_with_tail(), remove=1, edge_attrs=["weihgt"])
 
 
-@pytest.mark.parametrize("name", ["edge_label_index", "val_pos_edge_index", "edge_label"])
+@pytest.mark.parametrize("name", ["edge_label_index", "val_pos_edge_index", "neg_edge_index"])
 def test_list_of_its_own_is_untouched_although_it_is_as_long(name):
     data = triangle_with_tail()
     data[name] = data.edge_index.clone()

@@ -15,6 +15,7 @@ from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.methods import Method, get_method
 from wis.order import Provenance, RemovalOrder
+from wis.parts import check_lengths
 from wis.progress import progress_bar
 from wis.protections import Pairs, Protections
 
@@ -73,6 +74,8 @@ def removal_order(
     """
     chosen = get_method(method)
     graph = canonical_graph(data, num_nodes, directed=directed)
+    check_lengths(data)
+    check_lengths(vertex_data)
     protections = Protections.of(
         graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
     )
@@ -183,6 +186,8 @@ def sparsify(
     """
     chosen = get_method(method)
     graph = canonical_graph(data, num_nodes, directed=directed)
+    edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
+    check_lengths(data, to_be_cut=True, edge_attrs=edge_attrs)
     count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep, noun=graph.noun)
     if per_type:
         EdgeClasses.of(data, graph)  # raises where there are no types, before the work

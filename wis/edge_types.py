@@ -31,7 +31,8 @@ from torch import Tensor
 
 from wis.amount import Amount, amounts_per_class
 from wis.errors import GraphFormatError, OptionError, ProtectionError
-from wis.graph import CanonicalGraph, edge_stores
+from wis.graph import CanonicalGraph
+from wis.stores import edge_stores
 
 if TYPE_CHECKING:
     from wis.order import RemovalOrder

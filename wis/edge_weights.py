@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError
-from wis.graph import UndirectedGraph, edge_stores
+from wis.graph import UndirectedGraph
+from wis.stores import edge_stores
 
 
 def edge_weights(graph: UndirectedGraph, data: Any, name: str) -> NDArray[np.float64]:

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.cut import edge_attribute_names
-from wis.graph import CanonicalGraph, UndirectedGraph, edge_stores
+from wis.graph import CanonicalGraph, UndirectedGraph
+from wis.measures import is_nested, num_entries
+from wis.parts import Part, check_lengths, parts_of
+from wis.stores import edge_stores, num_nodes_of_store
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -131,6 +133,7 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     Cost: one sort of the arcs.
     """
     graph = UndirectedGraph.from_any(data)
+    check_lengths(data)
     num_loops, num_repeats, num_one_way = _arc_counts(graph)
     sizes = component_sizes(graph)
     return GraphFacts(
@@ -224,19 +227,24 @@ def _attributes(data: Data | HeteroData) -> Iterator[Attribute]:
 
 def _edge_level(data: Data | HeteroData, store: Any) -> frozenset[str]:
     holds_arcs = any(store is other for other in edge_stores(data))
-    return frozenset(edge_attribute_names(store)) if holds_arcs else frozenset()
+    parts = parts_of(store) if holds_arcs else {}
+    return frozenset(name for name, part in parts.items() if part in (Part.ARCS, Part.MATRIX))
 
 
 def _other_level(store: Any, name: str) -> str:
-    can_be_vertex = hasattr(store, "is_node_attr") and not isinstance(store._key, tuple)
-    return "vertex" if can_be_vertex and store.is_node_attr(name) else "graph"
+    if not hasattr(store, "is_node_attr") or isinstance(store._key, tuple):
+        return "graph"
+    is_as_long = num_entries(store, name, store[name]) == num_nodes_of_store(store)
+    return "vertex" if is_as_long else "graph"
 
 
 def _attribute(level: str, store: Any, name: str) -> Attribute:
     value = store[name]
     shape: tuple[int, ...] | None = None
     kind = type(value).__name__
-    if isinstance(value, (Tensor, np.ndarray)):
+    if is_nested(value):
+        shape, kind = (value.size(0),), f"nested {value.dtype}".replace("torch.", "")
+    elif isinstance(value, (Tensor, np.ndarray)):
         shape, kind = tuple(value.shape), str(value.dtype).removeprefix("torch.")
     elif isinstance(value, (list, tuple)):
         shape = (len(value),)
@@ -247,7 +255,7 @@ def _attribute(level: str, store: Any, name: str) -> Attribute:
 def _note(name: str, value: Any) -> str | None:
     if isinstance(value, (bool, int, float)):
         return str(value)
-    if not isinstance(value, Tensor) or value.dim() != 1 or value.numel() == 0:
+    if not isinstance(value, Tensor) or value.dim() != 1 or value.numel() == 0 or value.is_meta:
         return None
     if value.dtype == torch.bool:
         return f"{int(value.sum())} true"
@@ -270,6 +278,6 @@ def _values(data: Any) -> Iterable[Any]:
 def _num_bytes(value: Any) -> int:
     if isinstance(value, np.ndarray):
         return int(value.nbytes)
-    if isinstance(value, Tensor) and value.layout == torch.strided:
+    if isinstance(value, Tensor) and (value.layout == torch.strided or is_nested(value)):
         return value.element_size() * value.nelement()
     return 0

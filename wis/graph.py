@@ -13,12 +13,11 @@ each removed without the other. All else is the same, so what both can do is in 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,6 +25,9 @@ from torch import Tensor
 
 from wis.arrays import searchsorted, sort_values
 from wis.errors import GraphFormatError, OptionError
+from wis.foreign import check_is_graph
+from wis.stores import checked_arcs, node_ranges, offset_arcs, store_name
+from wis.stores import edge_stores as edge_stores
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -149,15 +151,14 @@ class CanonicalGraph(ABC):
             return graph
         if isinstance(graph, CanonicalGraph):
             return cls._from_other(graph)
-        if not hasattr(graph, "edge_stores"):
-            raise GraphFormatError(
-                f"got a {type(graph).__name__}; expected a PyG Data or HeteroData, or an "
-                f"edge_index tensor of shape [2, num_arcs]"
-            )
+        check_is_graph(graph)
         stores = edge_stores(graph)
-        offset, total = _node_offsets(graph)
-        arcs = [_offset_arcs(store, offset) for store in stores]
-        return cls.from_arcs(arcs, total, names=[_store_name(store) for store in stores])
+        if not hasattr(graph, "edge_types"):
+            checked_arcs(graph.edge_index, None, "edge_index")
+        ranges = node_ranges(graph)
+        total = sum(size for _, size in ranges.values())
+        arcs = [offset_arcs(store, ranges) for store in stores]
+        return cls.from_arcs(arcs, total, names=[store_name(store) for store in stores])
 
     @classmethod
     def from_arcs(
@@ -180,7 +181,7 @@ class CanonicalGraph(ABC):
         given = list(arcs)
         labels = list(names) if names is not None else ["edge_index"] * len(given)
         parts = tuple(
-            _checked_arcs(part, num_nodes, label) for part, label in zip(given, labels, strict=True)
+            checked_arcs(part, num_nodes, label) for part, label in zip(given, labels, strict=True)
         )
         if num_nodes is None:
             num_nodes = max((int(part.max()) + 1 for part in parts if part.numel()), default=0)
@@ -283,104 +284,3 @@ def canonical_graph(
     if directed or isinstance(graph, DirectedGraph):
         return DirectedGraph.from_any(graph, num_nodes)
     return UndirectedGraph.from_any(graph, num_nodes)
-
-
-def edge_stores(data: Data | HeteroData) -> list[Any]:
-    """The edge stores of a PyG object that hold an `edge_index`, in PyG's order.
-
-    Raises:
-        GraphFormatError: There is none, for example because `ToSparseTensor` came first.
-    """
-    stores = [store for store in data.edge_stores if store.get("edge_index") is not None]
-    if stores:
-        return stores
-    if any("adj_t" in store or "adj" in store for store in data.edge_stores):
-        raise GraphFormatError(
-            "the graph holds a sparse adjacency and no edge_index; sparsify before ToSparseTensor"
-        )
-    if hasattr(data, "edge_types"):
-        return []
-    raise GraphFormatError("the graph has no edge_index; expected an integer tensor [2, num_arcs]")
-
-
-def _store_name(store: Any) -> str:
-    return "edge_index" if store._key is None else f"edge_index of {store._key}"
-
-
-def _node_offsets(data: Data | HeteroData) -> tuple[dict[str | None, int], int]:
-    """First vertex id of each node type, and the number of vertices."""
-    if not hasattr(data, "edge_types"):
-        _checked_arcs(data.edge_index, None, "edge_index")
-        return {None: 0}, _num_nodes(data)
-    offset: dict[str | None, int] = {}
-    total = 0
-    for node_type in _all_node_types(data):
-        offset[node_type] = total
-        size = _num_nodes(data[node_type])
-        total += _largest_id(data, node_type) + 1 if size is None else size
-    return offset, total
-
-
-def _num_nodes(store: Any) -> Any:
-    """PyG's own rule, without its warning where it infers: what it infers is what we want."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return store.num_nodes
-
-
-def _all_node_types(data: HeteroData) -> list[str]:
-    ends = [node_type for src, _, dst in data.edge_types for node_type in (src, dst)]
-    return list(dict.fromkeys([*data.node_types, *ends]))
-
-
-def _largest_id(data: HeteroData, node_type: str) -> int:
-    ids = [
-        store.edge_index[end]
-        for store in edge_stores(data)
-        for end, name in ((0, store._key[0]), (1, store._key[2]))
-        if name == node_type
-    ]
-    return max((int(part.max()) for part in ids if part.numel()), default=-1)
-
-
-def _offset_arcs(store: Any, offset: dict[str | None, int]) -> Tensor:
-    arcs: Tensor = store.edge_index
-    if store._key is None:
-        return arcs
-    src, _, dst = store._key
-    for end, node_type in ((0, src), (1, dst)):
-        size = _num_nodes(store._parent()[node_type])
-        _checked_arcs(
-            arcs[end : end + 1].expand(2, -1), size, f"{_store_name(store)} ({node_type})"
-        )
-    shift = torch.tensor([[offset[src]], [offset[dst]]], dtype=torch.int64, device=arcs.device)
-    return arcs.to(torch.int64) + shift
-
-
-def _checked_arcs(arcs: Tensor, num_nodes: int | None, name: str) -> Tensor:
-    """The arcs as int64, or the line that says what is wrong with them."""
-    if not isinstance(arcs, Tensor):
-        raise GraphFormatError(f"{name} is a {type(arcs).__name__}; expected an integer tensor")
-    if arcs.dim() != 2 or arcs.size(0) != 2:
-        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]")
-    if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
-        raise GraphFormatError(
-            f"{name} has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
-        )
-    if type(arcs) is not Tensor and hasattr(arcs, "as_tensor"):
-        arcs = arcs.as_tensor()  # PyG's EdgeIndex
-    arcs = arcs.detach().to(torch.int64)
-    if arcs.numel():
-        smallest, largest = (int(extreme) for extreme in torch.aminmax(arcs))
-        if smallest < 0:
-            raise GraphFormatError(
-                f"{name} holds vertex id {smallest}; ids run from 0 to num_nodes - 1"
-            )
-        if num_nodes is not None and largest >= num_nodes:
-            raise GraphFormatError(
-                f"{name} holds vertex id {largest}, but the graph has {num_nodes} vertices; "
-                f"ids run from 0 to {num_nodes - 1}: raise num_nodes or renumber"
-            )
-    if num_nodes is not None and num_nodes < 0:
-        raise GraphFormatError(f"num_nodes is {num_nodes}; it cannot be negative")
-    return arcs

@@ -7,7 +7,7 @@ what a removal order or a sparser graph must be, and raise `AssertionError` with
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,10 +91,32 @@ def _same(found: Any, expected: Any) -> bool:
     if type(found) is not type(expected):
         return False
     if isinstance(expected, Tensor):
-        return found.dtype == expected.dtype and torch.equal(found, expected)
+        return found.dtype == expected.dtype and _same_tensor(found, expected)
     if isinstance(expected, np.ndarray):
         return found.dtype == expected.dtype and np.array_equal(found, expected)
+    if isinstance(expected, Mapping):
+        same_keys = list(found) == list(expected)
+        return same_keys and all(_same(found[key], value) for key, value in expected.items())
+    if isinstance(expected, (list, tuple)):
+        same_length = len(found) == len(expected)
+        return same_length and all(map(_same, found, expected))
+    if hasattr(expected, "tocoo"):  # of scipy
+        return found.format == expected.format and not (found != expected).nnz
+    if hasattr(expected, "equals"):  # of pandas
+        return bool(found.equals(expected))
     return bool(found == expected)
+
+
+def _same_tensor(found: Tensor, expected: Tensor) -> bool:
+    if expected.layout != found.layout or expected.is_nested != found.is_nested:
+        return False
+    if expected.is_meta or found.is_meta:
+        return expected.device == found.device and expected.shape == found.shape
+    if expected.is_nested:
+        return _same(list(found.unbind()), list(expected.unbind()))
+    if expected.layout != torch.strided:
+        return found.shape == expected.shape and torch.equal(found.to_dense(), expected.to_dense())
+    return torch.equal(found, expected)
 
 
 def _assert(condition: bool, message: str) -> None:

@@ -1,0 +1,161 @@
+"""Where a PyG object keeps its arcs and vertices, and whether the arcs are some.
+
+An edge store is the one store of a `Data`, or that of an edge type of a `HeteroData`. What a user
+hands over is looked at here before anything is computed from it, and is never changed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from wis.errors import GraphFormatError
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+
+def edge_stores(data: Data | HeteroData) -> list[Any]:
+    """The edge stores of a PyG object that hold an `edge_index`, in PyG's order.
+
+    Raises:
+        GraphFormatError: There is none, or an edge type has its edges in another form only, for
+            example because `ToSparseTensor` came first.
+    """
+    for store in data.edge_stores:
+        if store.get("edge_index") is None and ("adj_t" in store or "adj" in store):
+            raise _matrix_only(store)
+    stores = [store for store in data.edge_stores if store.get("edge_index") is not None]
+    if stores or hasattr(data, "edge_types"):
+        return stores
+    raise GraphFormatError("the graph has no edge_index; expected an integer tensor [2, num_arcs]")
+
+
+def _matrix_only(store: Any) -> GraphFormatError:
+    """The error for edges that are in a matrix only, with the line that brings them back."""
+    name = "adj_t" if "adj_t" in store else "adj"
+    where = "" if store._key is None else f" of {store._key}"
+    turn = ".flip(0)" if name == "adj_t" else ""
+    value = store[name]
+    dense = isinstance(value, Tensor) and value.layout == torch.strided
+    make = "dense_to_sparse" if dense else "to_edge_index"
+    return GraphFormatError(
+        f"the graph holds {name}{where} and no edge_index: sparsify before "
+        f"{'ToDense' if dense else 'ToSparseTensor'}, or set edge_index = "
+        f"torch_geometric.utils.{make}({name})[0]{turn} and delete {name}"
+    )
+
+
+def store_name(store: Any) -> str:
+    """What to call the arcs of a store in an error."""
+    return "edge_index" if store._key is None else f"edge_index of {store._key}"
+
+
+def node_ranges(data: Data | HeteroData) -> dict[str | None, tuple[int, int]]:
+    """First vertex id and number of vertices of each node type; the type of a `Data` is None."""
+    if not hasattr(data, "edge_types"):
+        return {None: (0, num_nodes_of_store(data))}
+    ranges: dict[str | None, tuple[int, int]] = {}
+    total = 0
+    for node_type in _all_node_types(data):
+        size = num_nodes_of_type(data, node_type)
+        size = _largest_id(data, node_type) + 1 if size is None else size
+        ranges[node_type] = total, size
+        total += size
+    return ranges
+
+
+def num_nodes_of_store(store: Any) -> Any:
+    """PyG's own rule, without its warning where it infers: what it infers is what we want."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return store.num_nodes
+
+
+def num_nodes_of_type(data: HeteroData, node_type: str) -> Any:
+    """Number of vertices of a type, None if PyG does not know it; asking adds no type to `data`."""
+    found = [store for store in data.node_stores if store._key == node_type]
+    return num_nodes_of_store(found[0]) if found else None
+
+
+def _all_node_types(data: HeteroData) -> list[str]:
+    ends = [node_type for src, _, dst in data.edge_types for node_type in (src, dst)]
+    return list(dict.fromkeys([*data.node_types, *ends]))
+
+
+def _largest_id(data: HeteroData, node_type: str) -> int:
+    ids = [
+        store.edge_index[end]
+        for store in edge_stores(data)
+        for end, name in ((0, store._key[0]), (1, store._key[2]))
+        if name == node_type
+    ]
+    return max((int(part.max()) for part in ids if part.numel()), default=-1)
+
+
+def offset_arcs(store: Any, ranges: dict[str | None, tuple[int, int]]) -> Tensor:
+    """The arcs of a store with vertex ids that count the vertices of all types."""
+    if store._key is None:
+        arcs: Tensor = store.edge_index
+        return arcs
+    arcs = checked_arcs(store.edge_index, None, store_name(store))
+    ends = (store._key[0], store._key[2])
+    for end, node_type in enumerate(ends):
+        checked_arcs(
+            arcs[end : end + 1].expand(2, -1),
+            ranges[node_type][1],
+            f"{store_name(store)} ({node_type})",
+        )
+    first = [[ranges[node_type][0]] for node_type in ends]
+    return arcs + torch.tensor(first, dtype=torch.int64, device=arcs.device)
+
+
+def plain_tensor(value: Tensor) -> Tensor:
+    """The tensor itself; of PyG's `EdgeIndex` the tensor in it."""
+    if type(value) is not Tensor and hasattr(value, "as_tensor"):
+        plain: Tensor = value.as_tensor()
+        return plain
+    return value
+
+
+def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
+    """The arcs as int64, or the line that says what is wrong with them."""
+    if not isinstance(arcs, Tensor):
+        raise GraphFormatError(
+            f"{name} is a {type(arcs).__name__}; expected an integer tensor [2, num_arcs], for "
+            f"example torch.as_tensor(...)"
+        )
+    if arcs.is_nested or arcs.layout != torch.strided:
+        kind = "nested" if arcs.is_nested else "sparse"
+        raise GraphFormatError(
+            f"{name} is a {kind} tensor; expected a dense integer tensor [2, num_arcs], for "
+            f"example torch_geometric.utils.to_edge_index(...)[0]"
+        )
+    if arcs.dim() != 2 or arcs.size(0) != 2:
+        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]")
+    if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
+        raise GraphFormatError(
+            f"{name} has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
+        )
+    if arcs.is_meta:
+        raise GraphFormatError(
+            f"{name} is on the device meta, which holds no values: load the graph on a real device"
+        )
+    checked = plain_tensor(arcs).detach().to(torch.int64)
+    if checked.numel():
+        smallest, largest = (int(extreme) for extreme in torch.aminmax(checked))
+        if smallest < 0:
+            raise GraphFormatError(
+                f"{name} holds vertex id {smallest}; ids run from 0 to num_nodes - 1"
+            )
+        if num_nodes is not None and largest >= num_nodes:
+            raise GraphFormatError(
+                f"{name} holds vertex id {largest}, but the graph has {num_nodes} vertices; "
+                f"ids run from 0 to {num_nodes - 1}: raise num_nodes or renumber"
+            )
+    if num_nodes is not None and num_nodes < 0:
+        raise GraphFormatError(f"num_nodes is {num_nodes}; it cannot be negative")
+    return checked
