@@ -186,7 +186,7 @@ def test_edge_index_is_one_with_true_metadata(order, directed, dtype):
     assert found._indptr is None
     assert found._T_perm is None
     x = torch.rand(9, 2)
-    if order is not None:
+    if order == "row":
         dense = torch.zeros(9, 9).index_put(tuple(found.as_tensor().long()), torch.ones(1))
         assert torch.allclose(found @ x, dense @ x)
     assert (given.num_cols, given.is_undirected, given.size(1)) == (9, True, 18)
