@@ -29,8 +29,10 @@ def test_one_triangle_stays_one_triangle_word_for_word(put, tmp_path):
     text = f"{HEAD} real symmetric\n% by hand\n\n5 5 4\n2 1 0.50\n3 2 1\n3 1 2e0\n4 4 7\n"
     file = read_graph(put(text))
     assert file.data.num_nodes == 5
-    assert file.data.edge_index.T.tolist() == [[1, 0], [2, 1], [2, 0], [3, 3]]
-    assert file.data.edge_weight.tolist() == [0.5, 1, 2, 7]
+    stored = [[1, 0], [2, 1], [2, 0], [3, 3]]
+    assert file.data.edge_index.T.tolist() == [*stored, [0, 1], [1, 2], [0, 2]]
+    assert file.data.edge_weight.tolist() == [0.5, 1, 2, 7, 0.5, 1, 2]
+    assert file.undirected
     assert file.data.edge_weight.dtype == torch.float64
     cut = file.with_data(wis.sparsify(file.data, remove=1))
     again = write_graph(cut, tmp_path / "b.mtx").read_text()
@@ -94,7 +96,7 @@ BAD = {
     "line 3: entry (0, 1) in a matrix of 2": f"{HEAD} pattern general\n2 2 1\n0 1\n",
     "line 3: 2 columns; expected 3": f"{HEAD} real general\n2 2 1\n1 2\n",
     "line 3: vertex id 'x' is not an integer": f"{HEAD} real general\n2 2 1\nx 2 1\n",
-    "values that are no numbers": f"{HEAD} real general\n2 2 1\n1 2 x\n",
+    "line 3: 'x'; expected a number": f"{HEAD} real general\n2 2 1\n1 2 x\n",
     "at most 3037000499 are supported": f"{HEAD} real general\n9999999999 9999999999 0\n",
 }
 

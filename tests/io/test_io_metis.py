@@ -61,7 +61,7 @@ def test_a_cut_is_a_valid_file(put, tmp_path):
     write_graph(cut, tmp_path / "b.graph")
     again = read_graph(tmp_path / "b.graph").data
     assert (again.num_nodes, again.num_edges) == (7, 10)
-    assert (tmp_path / "b.graph").read_text().startswith("7 5 001\n")
+    assert (tmp_path / "b.graph").read_text().startswith("% comment\n7 5 001\n")
 
 
 def test_vertices_without_neighbours_have_an_empty_line(put, tmp_path):

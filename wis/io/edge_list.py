@@ -202,7 +202,7 @@ def _new_text(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
     from wis.io.text_writer import table_as_text
 
     old = file.layout.layout if isinstance(file.layout, TextFile) else None
-    table = edge_table(file, dropped)
+    table = edge_table(file, dropped, row_is_edge=True)
     if ending == DICTIONARIES and table.attributes:
         text = as_dictionaries(table)
         if text is not None:

@@ -15,6 +15,7 @@ from wis.cut import edge_attribute_names
 from wis.errors import GraphFormatError
 from wis.graph import edge_stores
 from wis.io.graph_file import NAMES, GraphFile, column_name, is_hetero, names_in, num_nodes_of
+from wis.io.undirected import one_arc_of_each_edge
 
 _BREAKS = re.compile(r"[\r\n\0]")
 
@@ -52,6 +53,7 @@ def edge_table(
     *,
     keeps_vertices: bool = False,
     any_text: bool = False,
+    row_is_edge: bool = False,
 ) -> EdgeTable:
     """Bring the arcs of a graph into a table.
 
@@ -60,6 +62,8 @@ def edge_table(
         dropped: Gets a phrase for all that has no place in the table.
         keeps_vertices: Whether the format states the number of vertices besides.
         any_text: Whether a text may be longer than a line.
+        row_is_edge: Whether a graph that its file calls undirected has one row for each edge
+            instead of two arcs.
 
     Raises:
         GraphFormatError: The graph has several types of vertices.
@@ -80,11 +84,28 @@ def edge_table(
     if names is not None and not usable_names(names, any_text):
         dropped.append("the names of the vertices")
         names = None
-    arcs = store.edge_index.detach().cpu().numpy().astype(np.int64, copy=False)
-    table = EdgeTable(np.asarray(arcs), num_nodes_of(file.data), names, attributes)
+    arcs = np.asarray(store.edge_index.detach().cpu().numpy().astype(np.int64, copy=False))
+    if row_is_edge and file.undirected:
+        arcs, attributes = _one_row_of_each_edge(arcs, attributes, dropped)
+    table = EdgeTable(arcs, num_nodes_of(file.data), names, attributes)
     if not keeps_vertices:
         dropped.extend(lost_vertices(file, named=names is not None))
     return table
+
+
+def _one_row_of_each_edge(
+    arcs: np.ndarray, attributes: dict[str, Any], dropped: list[str]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    chosen = one_arc_of_each_edge(arcs, attributes)
+    if chosen is None:  # the two arcs of an edge were given different attributes
+        return arcs, attributes
+    dropped.append("that edges have no direction (each is one line)")
+    rows = chosen.tolist()
+    columns = {
+        name: values[chosen] if isinstance(values, np.ndarray) else [values[i] for i in rows]
+        for name, values in attributes.items()
+    }
+    return arcs[:, chosen], columns
 
 
 def require_one_type(file: GraphFile) -> None:

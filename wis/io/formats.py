@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wis.errors import UnknownNameError
-from wis.io import edge_list, matrix_market, metis, networkx_graphs, npz, parquet, pt
+from wis.io import (
+    edge_list,
+    gexf,
+    gml,
+    graphml,
+    matrix_market,
+    metis,
+    node_link,
+    npz,
+    pajek,
+    parquet,
+    pt,
+)
 from wis.io.graph_file import GraphFile
 from wis.io.source import COMPRESSED, STANDARD, ReadOptions
 from wis.io.text_layout import ending_of
@@ -53,12 +65,16 @@ _FORMATS = (
            parquet.read, parquet.write, is_edge_table=True, is_text=False),
     Format("matrix-market", (".mtx",), "sparse matrix in coordinate form; also with .gz",
            matrix_market.read, matrix_market.write),
-    Format("graphml", (".graphml",), "GraphML by networkx; also with .gz",
-           networkx_graphs.read, networkx_graphs.write),
-    Format("gml", (".gml",), "GML by networkx; also with .gz",
-           networkx_graphs.read, networkx_graphs.write),
-    Format("gexf", (".gexf",), "GEXF by networkx; also with .gz",
-           networkx_graphs.read, networkx_graphs.write),
+    Format("graphml", (".graphml",), "GraphML, with types and defaults of keys; also with .gz",
+           graphml.read, graphml.write),
+    Format("gml", (".gml",), "GML, attributes of any kind; also with .gz",
+           gml.read, gml.write),
+    Format("gexf", (".gexf",), "GEXF of Gephi, versions 1.1draft to 1.3; also with .gz",
+           gexf.read, gexf.write),
+    Format("pajek", (".net",), "Pajek: vertices, arcs, edges, lists, matrices; also with .gz",
+           pajek.read, pajek.write),
+    Format("node-link", (".json",), "node-link JSON of networkx and D3; also with .gz",
+           node_link.read, node_link.write),
     Format("metis", (".graph", ".metis"), "adjacency lists of METIS and KaHIP; also with .gz",
            metis.read, metis.write),
 )  # fmt: skip

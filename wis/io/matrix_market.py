@@ -1,55 +1,73 @@
 """Matrix Market: a sparse square matrix in coordinate form, one line for each stored entry.
 
-An entry is an arc from its row to its column, its value the `edge_weight`. Of a symmetric matrix
-only one triangle is stored; it stays that way, since a one-way arc is an edge all the same. Ids
-count from 1 in the file. The format is that of math.nist.gov/MatrixMarket/formats.html.
+An entry is an arc from its row to its column, its value the `edge_weight`. A symmetric matrix has
+one triangle in its file and both in the `Data`, so that it is an undirected graph everywhere. Ids
+count from 1 in the file. `scipy.io` reads and writes the numbers; the lines are checked before,
+since it takes `1.5abc` and `1d5` for other numbers. A matrix that was only cut keeps its lines. The
+format is that of math.nist.gov/MatrixMarket/formats.html.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
+import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, echo
 from wis.graph import MAX_NUM_NODES
-from wis.io.edge_list import cut_lines, graph_file
 from wis.io.edge_table import EdgeTable, edge_table
 from wis.io.graph_file import GraphFile
-from wis.io.numbering import Numbered, number_vertices
-from wis.io.source import ReadOptions, read_text
-from wis.io.text_columns import Column, parse
-from wis.io.text_layout import TextLayout, data_lines
-from wis.io.text_writer import table_as_text
+from wis.io.located import Edit, Located, LocatedLayout
+from wis.io.source import ReadOptions, parsing, read_utf8, shown
+from wis.io.undirected import one_arc_of_each_edge
 
 _BANNER = re.compile(
     r"%%MatrixMarket\s+matrix\s+(coordinate|array)\s+(real|double|integer|unsigned-integer|complex|pattern)\s+"
     r"(general|symmetric|skew-symmetric|hermitian)\s*",
     re.I,
 )
-_NUM_VALUES = {"pattern": 0, "complex": 2}
+_BYTES_PER_BYTE = 6
+_REAL = rb"[ \t]+[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|(?i:inf|infinity|nan))"
+_WHOLE = rb"[ \t]+[+-]?\d+"
+_VALUES = {
+    "pattern": (b"", "no value"),
+    "integer": (_WHOLE, "an integer"),
+    "unsigned-integer": (rb"[ \t]+\+?\d+", "an integer"),
+    "real": (_REAL, "a number"),
+    "double": (_REAL, "a number"),
+    "complex": (_REAL + _REAL, "two numbers"),
+}
+_ASIDE = rb"[ \t\r]*(?:%[^\n]*)?\n"
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixMarketFile:
-    """The file as it was read.
+@dataclass(frozen=True)
+class _Head:
+    """What stands before the entries.
 
     Attributes:
-        head: The banner and the comments before the line of sizes.
-        num_nodes: Rows and columns of the matrix.
-        body: The entries.
-        layout: How they are written down.
+        field: The type of the values.
+        symmetry: Which entries are left out.
+        number: The line with the sizes.
+        num_nodes: Rows of the matrix.
+        num_entries: Entries of the file.
+        sizes: Where the number of entries begins and ends.
+        begin: Where the entries begin.
     """
 
-    head: bytes
+    field: str
+    symmetry: str
+    number: int
     num_nodes: int
-    body: bytes
-    layout: TextLayout
+    num_entries: int
+    sizes: tuple[int, int]
+    begin: int
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
@@ -58,134 +76,217 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     Raises:
         GraphFormatError: It is malformed, dense, or not square.
     """
-    text = read_text(path, options)[0]
-    field = _field(text, path)
-    layout = TextLayout(".mtx", " ", width=2 + _NUM_VALUES.get(field, 1))
-    place, num_nodes, num_entries, start = _sizes(text, layout, path)
-    body = text[start:]
-    padded = (
-        b"\n" * text.count(b"\n", 0, start) + body
-    )  # so that line numbers are those of the file
-    columns = parse(padded, layout, str(path), as_names=False)
-    if columns.num_arcs != num_entries:
-        raise GraphFormatError(
-            f"{place}: {num_entries} entries announced, {columns.num_arcs} found; is the "
-            "file whole?"
-        )
-    numbered = _numbered(columns.ends, padded, layout, num_nodes, path, options)
-    head = text[: text.rindex(b"\n", 0, max(start - 1, 1)) + 1]
-    keep = MatrixMarketFile(head, num_nodes, body, layout)
-    values = _values(columns.attributes, field, path)
-    file = graph_file(path, "matrix-market", numbered, ["weight"] * len(values), values, keep)
-    symmetry = text.partition(b"\n")[0].split()[-1].lower()
-    return dataclasses.replace(file, undirected=symmetry != b"general")
+    from torch_geometric.data import Data
+
+    raw, mark = read_utf8(path, options)
+    options.check_size(path, _BYTES_PER_BYTE * len(raw), "the matrix")
+    if b"\r" in raw and b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    text = raw if raw.endswith(b"\n") else raw + b"\n"
+    head = _head(text, path)
+    options.resolved_num_nodes(head.num_nodes, path)
+    options.check_num_nodes(path, head.num_nodes)
+    lines = _lines_of_entries(text, head, path)
+    matrix = _parsed(text, lines, head, path)
+    edge = np.arange(lines.shape[0])
+    if head.symmetry != "general":
+        stored = slice(0, edge.size)
+        edge = np.concatenate([edge, np.flatnonzero(matrix.row[stored] != matrix.col[stored])])
+    arcs = np.stack([matrix.row, matrix.col]).astype(np.int64)
+    data = Data(edge_index=torch.from_numpy(arcs), num_nodes=head.num_nodes)
+    if head.field != "pattern":
+        data.edge_weight = _weights(matrix.data, path)
+    located = Located(raw, _edits(raw, head, lines), mark=mark)
+    layout = LocatedLayout(located, "matrix-market", edge, lines.shape[0])
+    undirected = head.symmetry == "symmetric"
+    columns = {"edge_weight": "weight"} if "edge_weight" in data else {}
+    return GraphFile(data, path, "matrix-market", None, layout, columns, undirected=undirected)
 
 
-def _field(text: bytes, path: Path) -> str:
-    line = text.partition(b"\n")[0].decode()
+def _weights(values: np.ndarray, path: Path) -> torch.Tensor:
+    if values.dtype == np.uint64:
+        if values.size and values.max() >= 2**63:
+            raise GraphFormatError(
+                f"{shown(path)}: holds the value {values.max()}; values end at 2^63 - 1"
+            )
+        values = values.astype(np.int64)
+    return torch.from_numpy(np.ascontiguousarray(values))
+
+
+def _head(text: bytes, path: Path) -> _Head:
+    line = text.partition(b"\n")[0].decode().rstrip("\r")
     banner = _BANNER.fullmatch(line)
+    where = shown(path)
     if banner is None:
         raise GraphFormatError(
-            f"{path} line 1: {line[:60]!r}; expected '%%MatrixMarket matrix coordinate FIELD "
+            f"{where} line 1: '{echo(line)}'; expected '%%MatrixMarket matrix coordinate FIELD "
             "SYMMETRY'"
         )
     if banner[1].lower() == "array":
         raise GraphFormatError(
-            f"{path} line 1: a dense matrix (array); expected a sparse one (coordinate)"
+            f"{where} line 1: a dense matrix (array); expected a sparse one (coordinate): "
+            "scipy.io.mmwrite(path, scipy.sparse.coo_array(scipy.io.mmread(path))) makes it one"
         )
-    return banner[2].lower()
-
-
-def _sizes(text: bytes, layout: TextLayout, path: Path) -> tuple[str, int, int, int]:
-    """Place of the line of sizes, numbers of rows and of entries, and where the entries begin."""
-    number, line = next(data_lines(text, layout), (1, ""))
-    place = f"{path} line {number}"
-    sizes = line.split()
-    if len(sizes) != 3 or not all(re.fullmatch("[0-9]{1,18}", size) for size in sizes):
+    aside = re.compile(rb"(?:" + _ASIDE + rb")*").match(text)
+    begin = 0 if aside is None else aside.end()
+    number = text.count(b"\n", 0, begin) + 1
+    end = text.find(b"\n", begin) + 1 or len(text)
+    place = f"{where} line {number if begin < len(text) else 1}"
+    sizes = list(re.finditer(rb"\S+", text[begin:end]))
+    if len(sizes) != 3 or not all(re.fullmatch(rb"[0-9]{1,18}", size[0]) for size in sizes):
         raise GraphFormatError(
-            f"{place}: {line[:60]!r}; expected the numbers of rows, columns and entries"
+            f"{place}: '{echo(text[begin:end].decode().strip())}'; expected the numbers of rows, "
+            "columns and entries"
         )
-    rows, columns, entries = map(int, sizes)
+    rows, columns, entries = (int(size[0]) for size in sizes)
     if rows != columns:
         raise GraphFormatError(
-            f"{place}: the matrix has {rows} rows and {columns} columns; expected a square one"
+            f"{place}: the matrix has {rows} rows and {columns} columns; expected a square one. "
+            "Where rows and columns are two kinds of vertices, write its entries as an edge list "
+            "and pass --bipartite."
         )
     if rows > MAX_NUM_NODES:
         raise GraphFormatError(f"{place}: {rows} vertices; at most {MAX_NUM_NODES} are supported")
-    start = 0
-    for _ in range(number):
-        start = text.find(b"\n", start) + 1 or len(text)
-    return place, rows, entries, start
+    span = begin + sizes[2].start(), begin + sizes[2].end()
+    return _Head(banner[2].lower(), banner[3].lower(), number, rows, entries, span, end)
 
 
-def _numbered(
-    ends: tuple[Column, Column],
-    text: bytes,
-    layout: TextLayout,
-    num_nodes: int,
-    path: Path,
-    options: ReadOptions,
-) -> Numbered:
-    options.resolved_num_nodes(num_nodes, path)
-    for arc in np.flatnonzero((np.minimum(*ends) < 1) | (np.maximum(*ends) > num_nodes))[:1]:
-        lines = [number for number, _ in data_lines(text, layout)]
-        found = [end[arc] for end in ends]
+def _lines_of_entries(text: bytes, head: _Head, path: Path) -> np.ndarray:
+    """Where each line with an entry begins and ends, int64 [num_entries, 2].
+
+    Raises:
+        GraphFormatError: A line is none, or they are not as many as announced.
+    """
+    value, _ = _VALUES[head.field]
+    entry = rb"[ \t]*\d+[ \t]+\d+" + value + rb"[ \t\r]*\n"
+    found = re.compile(rb"(?:" + entry + rb"|" + _ASIDE + rb")*+").match(text, head.begin)
+    end = head.begin if found is None else found.end()
+    if end < len(text):
+        raise _bad_line(text, end, head, path)
+    characters = np.frombuffer(text, dtype=np.uint8)[head.begin :]
+    ends = np.flatnonzero(characters == ord("\n")) + 1 + head.begin
+    begins = np.concatenate([[head.begin], ends[:-1]])[: ends.size]
+    lines = np.stack([begins, ends], axis=1)
+    is_entry = np.isin(characters[begins - head.begin], np.frombuffer(b"0123456789", np.uint8))
+    for i in np.flatnonzero(~is_entry):
+        is_entry[i] = text[begins[i] : ends[i]].strip()[:1].isdigit()
+    lines = lines[is_entry]
+    if lines.shape[0] != head.num_entries:
         raise GraphFormatError(
-            f"{path} line {lines[arc]}: entry ({found[0]}, {found[1]}) in a matrix of "
-            f"{num_nodes} rows; rows and columns count from 1 to {num_nodes}"
+            f"{shown(path)} line {head.number}: {head.num_entries} entries announced, "
+            f"{lines.shape[0]} found; is the file whole?"
         )
-    shifted = (np.asarray(ends[0]) - 1, np.asarray(ends[1]) - 1)
-    return number_vertices(shifted, ReadOptions(num_nodes=num_nodes), str(path), str)
+    return lines
 
 
-def _values(columns: list[Column], field: str, path: Path) -> list[Column]:
-    if not all(isinstance(column, np.ndarray) and column.dtype.kind in "if" for column in columns):
-        if columns and len(columns[0]):
-            raise GraphFormatError(f"{path}: values that are no numbers; expected {field} values")
-        columns = [np.empty(0) for _ in columns]
-    if field == "complex":
-        return [np.asarray(columns[0]) + 1j * np.asarray(columns[1])]
-    kind = np.int64 if "integer" in field else np.float64
-    return [np.asarray(column).astype(kind) for column in columns]
+def _bad_line(text: bytes, begin: int, head: _Head, path: Path) -> GraphFormatError:
+    place = f"{shown(path)} line {text.count(bytes([10]), 0, begin) + 1}"
+    fields = text[begin : text.index(b"\n", begin)].decode().split()
+    expected = _VALUES[head.field][1]
+    for field in fields[:2]:
+        if not (field.isascii() and field.isdigit()):
+            return GraphFormatError(f"{place}: vertex id '{echo(field)}' is not an integer")
+    width = 2 + {"pattern": 0, "complex": 2}.get(head.field, 1)
+    if len(fields) != width:
+        return GraphFormatError(
+            f"{place}: {len(fields)} columns; expected {width}: row, column and {expected}"
+        )
+    return GraphFormatError(f"{place}: '{echo(' '.join(fields[2:]))}'; expected {expected}")
+
+
+def _parsed(text: bytes, lines: np.ndarray, head: _Head, path: Path) -> Any:
+    """The matrix as scipy reads it; entries that a symmetry implies come last."""
+    import scipy.io
+
+    size = head.num_nodes
+    banner = f"%%MatrixMarket matrix coordinate {head.field} {head.symmetry}\n"
+    sizes = f"{size} {size} {head.num_entries}\n"
+    body = text[head.begin :]
+    if int((lines[:, 1] - lines[:, 0]).sum()) < len(body):
+        body = b"".join(text[begin:end] for begin, end in lines.tolist())
+    if head.field in ("real", "double", "complex"):
+        body = re.sub(rb"(?<=[0-9.])[dD](?=[+\-0-9])", b"e", body)
+    if b"+" in body:
+        body = re.sub(rb"(?<=[ \t])\+", b"", body)
+    with parsing(path, "a Matrix Market file"):
+        try:
+            return scipy.io.mmread(
+                io.BytesIO(banner.encode() + sizes.encode() + body), spmatrix=False
+            )
+        except (ValueError, OverflowError):
+            _check_entries(text, lines, head, path)
+            raise
+
+
+def _check_entries(text: bytes, lines: np.ndarray, head: _Head, path: Path) -> None:
+    """Raise for the first entry that is outside the matrix, or too large a number."""
+    for begin, end in lines.tolist():
+        fields = text[begin:end].split()
+        row, column = int(fields[0]), int(fields[1])
+        place = f"{shown(path)} line {text.count(bytes([10]), 0, begin) + 1}"
+        if not (1 <= row <= head.num_nodes and 1 <= column <= head.num_nodes):
+            raise GraphFormatError(
+                f"{place}: entry ({row}, {column}) in a matrix of {head.num_nodes} rows; rows and "
+                f"columns count from 1 to {head.num_nodes}"
+            )
+        if head.field.endswith("integer") and not -(2**63) <= int(fields[2]) < 2**63:
+            raise GraphFormatError(
+                f"{place}: '{echo(fields[2].decode())}'; expected an integer below 2^63"
+            )
+
+
+def _edits(text: bytes, head: _Head, lines: np.ndarray) -> Any:
+    def edits(kept: np.ndarray) -> Iterator[Edit]:
+        yield *head.sizes, str(int(kept.sum()))
+        for begin, end in lines[~kept].tolist():
+            yield begin, min(end, len(text)), ""
+
+    return edits
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a matrix.
+    """Write a matrix: symmetric if the file of the graph calls it undirected.
 
     Raises:
         GraphFormatError: The graph has several types of vertices.
     """
-    text = _surviving(file)
-    if text is None:
+    layout = file.layout
+    kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
+    if kept is not None and layout.format == "matrix-market":
+        text = layout.located.without(kept)
+    else:
         text = _new_text(file, dropped)
     stream.write(gzip.compress(text, 6, mtime=0) if path.suffix.lower() == ".gz" else text)
 
 
-def _surviving(file: GraphFile) -> bytes | None:
-    source = file.layout
-    kept = file.surviving_arcs() if isinstance(source, MatrixMarketFile) else None
-    if kept is None:
-        return None
-    body = cut_lines(source.body, source.layout, kept)
-    n = source.num_nodes
-    return None if body is None else source.head + f"{n} {n} {kept.sum()}\n".encode() + body
-
-
 def _new_text(file: GraphFile, dropped: list[str]) -> bytes:
+    import scipy.io
+    from scipy.sparse import coo_array
+
     table = edge_table(file, dropped, keeps_vertices=True)
     if table.names is not None:
         dropped.append("the names of the vertices")
-    weight, field = _weight(table)
+    weight = _weight(table)
     dropped.extend(name for name in table.attributes if name != "weight" or weight is None)
     attributes = {} if weight is None else {"weight": weight}
-    counted = EdgeTable(table.arcs + 1, table.num_nodes, None, attributes)
-    head = f"%%MatrixMarket matrix coordinate {field} general\n"
-    sizes = f"{table.num_nodes} {table.num_nodes} {table.num_arcs}\n"
-    return (head + sizes).encode() + table_as_text(counted, None, " ")
+    chosen = one_arc_of_each_edge(table.arcs, attributes) if file.undirected else None
+    arcs = table.arcs
+    if chosen is not None:
+        arcs = arcs[:, chosen]
+        arcs = np.stack([arcs.max(axis=0), arcs.min(axis=0)])  # the lower triangle is stored
+        weight = None if weight is None else weight[chosen]
+    values = np.ones(arcs.shape[1]) if weight is None else weight
+    matrix = coo_array((values, (arcs[0], arcs[1])), shape=(table.num_nodes, table.num_nodes))
+    stream = io.BytesIO()
+    symmetry = "general" if chosen is None else "symmetric"
+    field = "pattern" if weight is None else None
+    scipy.io.mmwrite(stream, matrix, field=field, symmetry=symmetry)
+    return stream.getvalue()
 
 
-def _weight(table: EdgeTable) -> tuple[np.ndarray | None, str]:
+def _weight(table: EdgeTable) -> np.ndarray | None:
     weight = table.attributes.get("weight")
-    if isinstance(weight, np.ndarray) and weight.dtype.kind in "iuf":
-        return weight, "real" if weight.dtype.kind == "f" else "integer"
-    return None, "pattern"
+    if not isinstance(weight, np.ndarray) or weight.dtype.kind not in "iufc":
+        return None
+    wide = {"i": np.int64, "u": np.uint64, "f": np.float64, "c": np.complex128}[weight.dtype.kind]
+    return weight.astype(wide)

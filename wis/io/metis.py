@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,10 +23,12 @@ from wis.errors import GraphFormatError
 from wis.io.edge_table import as_array, edge_table
 from wis.io.graph_file import GraphFile
 from wis.io.limits import text_bytes
-from wis.io.source import ReadOptions, read_text
+from wis.io.located import Edit, Located, LocatedLayout
+from wis.io.source import ReadOptions, read_utf8
 from wis.io.text_columns import whole_numbers
 
 _COPIES = 3  # each number is a Python text for a while
+_FIELD = re.compile(r"\S+")
 _WEIGHTS = ("node_size", "node_weight", "edge_weight")
 
 
@@ -53,12 +56,15 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """
     from torch_geometric.data import Data
 
-    raw = read_text(path, options)[0]
+    raw, mark = read_utf8(path, options)
     options.check_size(path, _COPIES * text_bytes(raw), "the lists that the text holds")
     text = raw.decode()
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    everything = text.removesuffix("\n").split("\n")
     lines = [
         (number, line)
-        for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1)
+        for number, line in enumerate(everything, start=1)
         if not line.startswith("%")
     ]
     header = _header(*lines[0], path) if lines else _header(1, "", path)
@@ -78,7 +84,54 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         )
     if weights is not None:
         data.edge_weight = torch.from_numpy(weights)
-    return GraphFile(data, path, "metis")
+    begins = np.cumsum([0, *(len(line) + 1 for line in everything)])
+    places = _Places(
+        [
+            (int(begins[number - 1]), line)
+            for number, line in [lines[0], *rows]
+            if number <= len(everything)
+        ],
+        header,
+        arcs,
+    )
+    located = Located(text, places.edits, mark=mark)
+    layout = LocatedLayout(located, "metis", places.edge_of_arc, header.num_edges)
+    return GraphFile(data, path, "metis", layout=layout, undirected=True)
+
+
+class _Places:
+    """Where the first line and the neighbours of each vertex stand.
+
+    Attributes:
+        lines: Beginning and text of the first line and of that of each vertex.
+        header: What the first line says.
+        arcs: The arcs in the order of the file.
+        edge_of_arc: The number of the edge of each arc.
+    """
+
+    def __init__(self, lines: list[tuple[int, str]], header: _Header, arcs: np.ndarray) -> None:
+        self.lines = lines
+        self.header = header
+        self.arcs = arcs
+        keys = arcs.min(axis=0) * header.num_nodes + arcs.max(axis=0)
+        self.edge_of_arc = np.unique(keys, return_inverse=True)[1].reshape(-1)
+
+    def edits(self, kept: np.ndarray) -> Iterator[Edit]:
+        """What takes edges out of the text."""
+        begin, line = self.lines[0]
+        count = list(_FIELD.finditer(line))[1]
+        yield begin + count.start(), begin + count.end(), str(int(kept.sum()))
+        step = 1 + self.header.has_edge_weights
+        first = np.searchsorted(self.arcs[0], np.arange(self.header.num_nodes))
+        gone = np.flatnonzero(~kept[self.edge_of_arc])
+        owners, begins = np.unique(self.arcs[0, gone], return_index=True)
+        for owner, arcs in zip(owners.tolist(), np.split(gone, begins[1:]), strict=True):
+            begin, line = self.lines[owner + 1]
+            fields = list(_FIELD.finditer(line))
+            for arc in arcs.tolist():
+                field = self.header.num_before + step * (arc - int(first[owner]))
+                before = fields[field - 1].end() if field else 0
+                yield begin + before, begin + fields[field + step - 1].end(), ""
 
 
 def _header(number: int, line: str, path: Path) -> _Header:
@@ -197,15 +250,23 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         GraphFormatError: The graph has several types of vertices.
     """
     notes: list[str] = []
+    layout = file.layout
+    kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
+    if kept is not None and layout.format == "metis":
+        _compress(layout.located.without(kept), path, stream)
+        return
     table = edge_table(file, notes, keeps_vertices=True)
     lists = _AdjacencyLists(table.arcs, table.num_nodes, _edge_weight(table.attributes))
     before = _vertex_numbers(file.data, table.num_nodes)
-    kept = set(before) | ({"weight"} if lists.weights is not None else set())
-    dropped.extend(note for note in notes if note not in kept)
-    dropped.extend(name for name in table.attributes if name not in kept)
+    held = set(before) | ({"weight"} if lists.weights is not None else set())
+    dropped.extend(note for note in notes if note not in held)
+    dropped.extend(name for name in table.attributes if name not in held)
     dropped.extend(["the names of the vertices"] if table.names is not None else [])
     dropped.extend(lists.lost)
-    text = lists.as_text(before).encode()
+    _compress(lists.as_text(before).encode(), path, stream)
+
+
+def _compress(text: bytes, path: Path, stream: BinaryIO) -> None:
     stream.write(gzip.compress(text, 6, mtime=0) if path.suffix.lower() == ".gz" else text)
 
 

@@ -271,18 +271,33 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, by
         GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
     """
     options = options or ReadOptions()
-    raw = read_bytes(path, options).removeprefix(codecs.BOM_UTF8)
+    raw, _ = read_utf8(path, options)
     options.check_size(path, limits.text_bytes(raw), "the table that the text holds")
-    _check_utf8(raw, path)
-    if b"\0" in raw:
-        raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")
     line_end = b"\n"
     if b"\r" in raw:
         line_end = b"\r\n" if b"\r\n" in raw else b"\r"
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return raw, line_end
+
+
+def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
+    """A text in UTF-8, decompressed, as it is otherwise.
+
+    Returns:
+        The text, and the byte order mark before it, empty where there is none.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
+    """
+    whole = read_bytes(path, options)
+    raw = whole.removeprefix(codecs.BOM_UTF8)
+    _check_utf8(raw, path)
+    if b"\0" in raw:
+        raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")
     if not raw or raw.isspace():
         raise GraphFormatError(f"{shown(path)}: is empty; expected a graph")
-    return raw, line_end
+    return raw, whole[: len(whole) - len(raw)]
 
 
 def _check_utf8(raw: bytes, path: Path) -> None:

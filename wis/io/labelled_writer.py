@@ -1,0 +1,140 @@
+"""What writers of formats with names and attributes share.
+
+A graph that was only cut goes back to its own format as the text of its file minus edges, and to
+another one from what its file said. Any other graph is put together from its `Data`: undirected is
+one in which every arc has its reverse with the same attributes; of these two one stays.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from wis.cut import edge_attribute_names
+from wis.errors import GraphFormatError
+from wis.graph import edge_stores
+from wis.io.edge_table import as_array, edge_table, require_one_type
+from wis.io.graph_file import NAMES, GraphFile, names_in
+from wis.io.labelled import Column, Columns, LabelledGraph, LabelledLayout
+from wis.io.located import LocatedLayout
+from wis.io.undirected import one_arc_of_each_edge
+
+AsText = Callable[[LabelledGraph, list[str]], str]
+
+
+def write_labelled(
+    file: GraphFile,
+    path: Path,
+    stream: BinaryIO,
+    dropped: list[str],
+    format_name: str,
+    as_text: AsText,
+) -> None:
+    """Write a graph.
+
+    Args:
+        file: The graph.
+        path: Where to; its ending says whether the text is compressed.
+        stream: The open file.
+        dropped: Gets a phrase for all that the format has no place for.
+        format_name: The format.
+        as_text: Makes the text of a graph.
+
+    Raises:
+        GraphFormatError: The format cannot hold the graph.
+    """
+    require_one_type(file)
+    layout = file.layout
+    kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
+    if kept is not None and layout.format == format_name:
+        raw = layout.located.without(kept)
+    else:
+        graph = labelled_graph(file, kept, dropped)
+        try:
+            raw = as_text(graph, dropped).encode()
+        except UnicodeEncodeError as error:
+            raise GraphFormatError(
+                f"{path}: a text holds half of a character (U+{ord(error.object[error.start]):04X})"
+                ", which no file can hold"
+            ) from None
+        except GraphFormatError as error:
+            raise GraphFormatError(f"{path}: {error}") from None
+    stream.write(gzip.compress(raw, 6, mtime=0) if path.suffix.lower() == ".gz" else raw)
+
+
+def labelled_graph(file: GraphFile, kept: np.ndarray | None, dropped: list[str]) -> LabelledGraph:
+    """The graph as another format is told it: from its file if it was only cut, else its data."""
+    if kept is not None and isinstance(file.layout, LabelledLayout):
+        dropped.extend(file.layout.graph.private)
+        return file.layout.graph.minus(kept)
+    return _from_data(file, dropped)
+
+
+def _from_data(file: GraphFile, dropped: list[str]) -> LabelledGraph:
+    notes: list[str] = []
+    table = edge_table(file, notes, keeps_vertices=True, any_text=True)
+    vertices = _vertex_columns(file, table.num_nodes)
+    dropped.extend(note for note in notes if note not in vertices)
+    arcs, chosen = table.arcs, one_arc_of_each_edge(table.arcs, table.attributes)
+    both = chosen is not None
+    if chosen is not None:
+        arcs = arcs[:, chosen]
+    edges = Columns()
+    for name, values in table.attributes.items():
+        plain = values if isinstance(values, list) else values.tolist()
+        if chosen is not None:
+            plain = [plain[arc] for arc in chosen.tolist()]
+        if plain:
+            edges[name] = Column(list(range(len(plain))), plain)
+    names = table.names
+    if names is None:
+        names = [str(vertex) for vertex in range(table.num_nodes)]
+    return LabelledGraph(
+        names, arcs[0], arcs[1], np.full(arcs.shape[1], both), not both, vertices, edges
+    )
+
+
+def _vertex_columns(file: GraphFile, num_nodes: int) -> Columns:
+    """Vertex attributes with one number, truth value or text for each vertex."""
+    store = edge_stores(file.data)[0]
+    passed = {*edge_attribute_names(store), "num_nodes"}
+    if names_in(file.data) is not None:
+        passed.add(NAMES)
+    columns = Columns()
+    for key in store.keys():  # noqa: SIM118  (a store iterates over its values)
+        values = None if key in passed else _plain(store[key], num_nodes)
+        if values:
+            columns[key] = Column(list(range(num_nodes)), values)
+    return columns
+
+
+def _plain(value: Any, num_nodes: int) -> list[Any] | None:
+    if isinstance(value, (list, tuple)):
+        texts = list(value)
+        return texts if len(texts) == num_nodes and all(type(v) is str for v in texts) else None
+    array = as_array(value)
+    if array is None or array.shape != (num_nodes,) or array.dtype.kind not in "biufU":
+        return None
+    plain: list[Any] = array.tolist()
+    return plain
+
+
+def unique_ids(graph: LabelledGraph) -> list[str] | None:
+    """The ids of the edges if each of them has one of its own."""
+    column = graph.edges.get("id")
+    if column is None or len(column.rows) != graph.num_edges:
+        return None
+    ids = list(map(str, column.values))
+    sound = all(type(value) in (str, int) for value in column.values)
+    return ids if sound and len(set(ids)) == len(ids) else None
+
+
+def free_name(name: str, taken: Mapping[str, Any] | Sequence[str]) -> str:
+    """A name that is not in use."""
+    if name not in taken:
+        return name
+    return next(f"{name}_{i}" for i in range(2, len(taken) + 3) if f"{name}_{i}" not in taken)

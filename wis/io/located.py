@@ -1,0 +1,106 @@
+"""The text of a file, and how it reads without some of its edges.
+
+A graph that was only cut is written back as the text of its file minus the elements of the edges
+that are gone. So all the rest stays as it was, byte for byte: ids, comments, drawings, numbers as
+they were spelt, and whatever else wis does not read.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from wis.io.graph_file import GraphFile
+
+Edit = tuple[int, int, str]
+"""Begin and end of a piece of the text, and what stands there instead."""
+Text = TypeVar("Text", str, bytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """A text and where its edges are.
+
+    Attributes:
+        text: The text, in characters or in bytes of UTF-8, as the edits count.
+        edits: Tells the edits, in ascending order, that take out the edges for which a bool array
+            is false.
+        encoding: In which it is stored.
+        mark: The byte order mark before it.
+    """
+
+    text: str | bytes
+    edits: Callable[[np.ndarray], Iterable[Edit]]
+    encoding: str = "utf-8"
+    mark: bytes = b""
+
+    def without(self, kept: np.ndarray) -> bytes:
+        """The file without the edges for which `kept` is false."""
+        text: Any = self.text
+        if not kept.all():
+            text = edited(text, self.edits(kept))
+        if isinstance(text, bytes):
+            if codecs.lookup(self.encoding).name in ("utf-8", "ascii"):
+                return self.mark + bytes(text)
+            text = text.decode()
+        raw: bytes = text.encode(self.encoding)
+        return self.mark + raw
+
+
+@dataclass(frozen=True, eq=False)
+class LocatedLayout:
+    """The text of a file, and which of its edges each arc of the `Data` came from.
+
+    Attributes:
+        located: The text.
+        format: Name of the format.
+        edge_of_arc: int64 array: for each arc the number of its edge in the file.
+        num_edges: Number of edges in the file.
+    """
+
+    located: Located
+    format: str
+    edge_of_arc: np.ndarray
+    num_edges: int
+
+    def surviving_edges(self, file: GraphFile) -> np.ndarray | None:
+        """Which edges of the file are left, bool [num_edges].
+
+        Returns:
+            The array; None if it does not say what the graph is now, because more changed, or one
+            direction of an edge went without the other.
+        """
+        kept = file.surviving_arcs()
+        if kept is None:
+            return None
+        there = np.bincount(self.edge_of_arc, minlength=self.num_edges)
+        left = np.bincount(self.edge_of_arc[kept], minlength=self.num_edges)
+        if ((left > 0) & (left < there)).any():
+            return None
+        survives: np.ndarray = left > 0
+        return survives
+
+
+def edited(text: Text, edits: Iterable[Edit]) -> Text:
+    """A text after edits, which come in ascending order and do not overlap."""
+    parts: list[Any] = []
+    done = 0
+    for begin, end, instead in edits:
+        parts.append(text[done:begin])
+        parts.append(instead if isinstance(text, str) else instead.encode())
+        done = end
+    parts.append(text[done:])
+    return type(text)().join(parts)
+
+
+def without_blanks_before(text: str | bytes, begin: int) -> int:
+    """Where the blanks before a piece begin, so that it goes with its indentation."""
+    blanks: Any = " \t\r\n" if isinstance(text, str) else b" \t\r\n"
+    while begin > 0 and text[begin - 1] in blanks:
+        begin -= 1
+    return begin

@@ -1,0 +1,218 @@
+"""XML by expat, safely and with places: entities are refused, and elements know where they stand.
+
+An XML file can ask its reader to fetch other files or to blow a few entities up to gigabytes. No
+graph format needs entities of its own, so a file that declares some is refused; nothing outside it
+is ever opened.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import numpy as np
+
+from wis.errors import GraphFormatError, echo
+from wis.io.located import Edit, Located, without_blanks_before
+from wis.io.source import ReadOptions, parsing, read_bytes, shown
+
+MAX_DEPTH = 200
+_BYTES_PER_BYTE = 8  # of Python objects for each byte of XML, measured on GraphML with short ids
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.\-]*)["']""")
+_START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+
+
+class XmlText:
+    """The bytes of an XML file in UTF-8, and what they were.
+
+    Attributes:
+        path: The file.
+        text: The bytes.
+        encoding: In which they are stored.
+        mark: The byte order mark before them.
+    """
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        raw = read_bytes(path, options)
+        options.check_size(path, _BYTES_PER_BYTE * len(raw), "the graph")
+        self.path = path
+        self.mark, self.encoding = b"", "utf-8"
+        for mark, encoding in _MARKS:
+            if raw.startswith(mark):
+                self.mark, self.encoding = mark, encoding
+                break
+        body = raw[len(self.mark) :]
+        declared = _DECLARED.match(body)
+        if not self.mark and declared is not None:
+            self.encoding = declared[1].decode()
+        self.text = self._recoded(body)
+
+    def _recoded(self, body: bytes) -> bytes:
+        try:
+            name = codecs.lookup(self.encoding).name
+            text = body.decode(self.encoding)
+        except LookupError:
+            raise GraphFormatError(
+                f"{shown(self.path)}: unknown encoding '{echo(self.encoding)}'; save it in UTF-8"
+            ) from None
+        except UnicodeError as error:
+            raise GraphFormatError(
+                f"{shown(self.path)}: damaged, or not in the encoding that it names: "
+                f"{echo(str(error), 200)}"
+            ) from None
+        return body if name in ("utf-8", "ascii") else text.encode()
+
+    def line(self, offset: int) -> str:
+        """The file and a line, as an error names them."""
+        return f"{shown(self.path)} line {self.text.count(bytes([10]), 0, offset) + 1}"
+
+    def end_of_start_tag(self, begin: int) -> int:
+        """Where a tag that begins at an offset ends."""
+        found = _START_TAG.match(self.text, begin)
+        return begin if found is None else found.end()
+
+    def located(self, edges: Sequence[tuple[int, int]], counts: Sequence[Count]) -> Located:
+        """The text and its edges.
+
+        Args:
+            edges: For each edge where its element begins, and the offset that expat gave at its
+                end.
+            counts: Numbers of edges that the text states.
+        """
+
+        def edits(kept: np.ndarray) -> list[Edit]:
+            changes = [count.edit(self.text, int(kept.sum())) for count in counts]
+            found = [change for change in changes if change is not None]
+            for edge in np.flatnonzero(~kept).tolist():
+                begin, end = edges[edge]
+                found.append((without_blanks_before(self.text, begin), self._end(begin, end), ""))
+            return sorted(found)
+
+        return Located(self.text, edits, self.encoding, self.mark)
+
+    def _end(self, begin: int, end: int) -> int:
+        """Where an element ends; expat tells where its end tag begins, if it has one."""
+        tag = self.end_of_start_tag(begin)
+        if self.text[tag - 2 : tag] == b"/>":
+            return tag
+        return self.text.index(b">", end) + 1
+
+
+class Count:
+    """An attribute of a start tag that says how many edges follow."""
+
+    def __init__(self, begin: int, attribute: str) -> None:
+        self.begin = begin
+        self.pattern = re.compile(
+            rb"""(<(?:[^<>"']|"[^"]*"|'[^']*')*?\s%s\s*=\s*["'])\d+"""
+            % re.escape(attribute).encode()
+        )
+
+    def edit(self, text: bytes, number: int) -> Edit | None:
+        """Put another number there."""
+        found = self.pattern.match(text, self.begin)
+        return None if found is None else (found.end(1), found.end(), str(number))
+
+
+class XmlReader:
+    """What readers of XML formats share: they say what to do at each element.
+
+    Names are local ones; of an element from another namespace than that of the root the name is
+    ``*``. Of attributes only those without a namespace are given.
+    """
+
+    kind = "an XML file"
+
+    def __init__(self, source: XmlText) -> None:
+        self.source = source
+        self.path: list[str] = []
+        self._namespace: str | None = None
+        self._names: dict[str, str] = {}
+        self.parser = expat.ParserCreate("utf-8", " ")
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self.characters
+        self.parser.EntityDeclHandler = self._refuse_entity
+        self.parser.SkippedEntityHandler = self._refuse_skipped
+
+    @property
+    def offset(self) -> int:
+        """Where in the text the parser stands."""
+        return self.parser.CurrentByteIndex
+
+    @property
+    def place(self) -> str:
+        """The file and the line where the parser stands."""
+        return self.source.line(self.offset)
+
+    def parse(self) -> None:
+        """Go through the file.
+
+        Raises:
+            GraphFormatError: It is not well-formed, or not of this format.
+        """
+        with parsing(self.source.path, self.kind):
+            try:
+                self.parser.Parse(self.source.text, True)
+            except expat.ExpatError as error:
+                reason = expat.ErrorString(error.code)
+                raise GraphFormatError(
+                    f"{shown(self.source.path)}: damaged, or not {self.kind}: line {error.lineno}: "
+                    f"{reason}"
+                ) from None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """An element begins; `path` ends with its parent."""
+        raise NotImplementedError
+
+    def end(self, name: str) -> None:
+        """An element ends; `path` ends with its parent."""
+        raise NotImplementedError
+
+    def characters(self, text: str) -> None:
+        """Text between tags."""
+
+    def _local(self, name: str) -> str:
+        local = self._names.get(name)
+        if local is None:
+            namespace, _, local = name.rpartition(" ")
+            if self._namespace is None:
+                self._namespace = namespace
+            local = local if namespace == self._namespace else "*"
+            self._names[name] = local
+        return local
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        local = self._local(name)
+        self.start(local, attributes)
+        self.path.append(local)
+        if len(self.path) > MAX_DEPTH:
+            raise GraphFormatError(f"{self.place}: elements nested more than {MAX_DEPTH} deep")
+
+    def _end(self, name: str) -> None:
+        self.path.pop()
+        self.end(self._names[name])
+
+    def _refuse_entity(self, name: str, *_: Any) -> None:
+        raise GraphFormatError(
+            f"{self.place}: declares the entity '{echo(name)}'; entities can fetch files and use "
+            "up all memory, so they are refused. Write the text itself in their place."
+        )
+
+    def _refuse_skipped(self, name: str, *_: Any) -> None:
+        raise GraphFormatError(
+            f"{self.place}: the entity &{echo(name)}; is not declared; write the text itself "
+            "in its place"
+        )
