@@ -69,7 +69,7 @@ def _value(argument):
 def cluster_of(num_workers):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            cluster, "_client", lambda *_: contextlib.nullcontext(HereAndNow(num_workers))
+            cluster, "client_of", lambda *_: contextlib.nullcontext(HereAndNow(num_workers))
         )
         yield
 

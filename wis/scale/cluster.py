@@ -10,7 +10,6 @@ settle. The numbering of names is made by the driver (`wis.scale.vertices`).
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,10 +20,10 @@ from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from wis.amount import Amount, num_edges_to_remove
-from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
 from wis.scale import rounds
+from wis.scale.clients import client_of, one_line_errors
 from wis.scale.files import EdgeFiles
 from wis.scale.homes import assigned
 from wis.scale.output import kept_rows, write_kept
@@ -40,31 +39,10 @@ from wis.scale.vertices import Vertices, look_at_ids
 if TYPE_CHECKING:
     from wis.scale.run import Job, Numbers
 
-_log = logging.getLogger(__name__)
-
 Ints = NDArray[np.int64]
 FAN_IN = 8
-PATIENCE_S = 20.0
-"""How long a scheduler is waited for."""
 PATIENCE = 16
 """Rounds without any edge settled after which the rest is settled by the driver, be it large."""
-
-
-def distributed() -> Any:
-    """The package, or the line that says how to get it.
-
-    Raises:
-        MissingDependencyError: It or dask is not installed.
-    """
-    try:
-        import distributed
-        from dask import dataframe
-    except ImportError:
-        raise MissingDependencyError(
-            "engine 'dask' needs dask and distributed: pip install 'wis-sparsify[dask]'"
-        ) from None
-    del dataframe  # only to know
-    return distributed
 
 
 def run_on_cluster(
@@ -75,7 +53,7 @@ def run_on_cluster(
     num_workers: int | None,
 ) -> Numbers:
     """All of it, on the cluster at an address or on one of this machine."""
-    with _client(scheduler_address, num_workers) as client, _cluster_errors():
+    with client_of(scheduler_address, num_workers) as client, one_line_errors():
         noted = job.folder.open()
         if noted is None:
             noted = _prepare(client, job, remove, keep)
@@ -86,45 +64,6 @@ def run_on_cluster(
             peeling.peel(noted["N"], report)
         kept = _write(client, job, Vertices(noted["n"], noted["names"]), peeling.phases)
     return (noted["n"], noted["m"], noted["N"], noted["rows"], kept, peeling.phases, resumed)
-
-
-@contextlib.contextmanager
-def _client(address: str | None, num_workers: int | None) -> Iterator[Any]:
-    module = distributed()
-    if address is not None and num_workers is not None:
-        raise OptionError("num_workers is for a cluster on this machine; the one at the address "
-                          "has its own")  # fmt: skip
-    if address is not None:
-        try:
-            client = module.Client(address, timeout=PATIENCE_S)
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
-        with client:
-            if not client.scheduler_info()["workers"]:  # it may start some once there is work
-                _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
-            yield client
-        return
-    with (
-        module.LocalCluster(
-            n_workers=num_workers,
-            threads_per_worker=1,
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        ) as cluster,
-        module.Client(cluster) as client,
-    ):
-        yield client
-
-
-@contextlib.contextmanager
-def _cluster_errors() -> Iterator[None]:
-    module = distributed()
-    try:
-        yield
-    except (module.KilledWorker, module.comm.CommClosedError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ClusterError(f"the cluster gave up: {reason}") from None
 
 
 # Preparation

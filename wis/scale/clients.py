@@ -1,0 +1,204 @@
+"""The way to a Dask cluster: one that is there, or one on this machine; and its errors in a line.
+
+Whoever reaches a scheduler can run code as its user. So the cluster on this machine is a private
+one, without a dashboard: its processes speak TLS with a certificate that is made for this run and
+never leaves it; without the package cryptography, which makes it, there are no sockets at all, and
+the workers are threads of this process.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import importlib.util
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from typing import Any
+
+from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError, echo
+
+PATIENCE_S = 12.0
+"""How long a scheduler is waited for; a command that does not find one ends within 20 seconds."""
+NOWHERE = "127.0.0.1:0"
+_log = logging.getLogger(__name__)
+
+
+def distributed() -> Any:
+    """The package, or the line that says how to get it.
+
+    Raises:
+        MissingDependencyError: It or dask is not installed.
+    """
+    try:
+        import distributed
+        from dask import dataframe
+    except ImportError:
+        raise MissingDependencyError(
+            "engine 'dask' needs dask and distributed: pip install 'wis-sparsify[dask]'"
+        ) from None
+    del dataframe  # only to know
+    return distributed
+
+
+@contextlib.contextmanager
+def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
+    """A client of the cluster at an address, or of a new one on this machine.
+
+    Raises:
+        OptionError: Workers are counted for a cluster that has its own.
+        ClusterError: No scheduler answers.
+    """
+    module = distributed()
+    if address is not None and num_workers is not None:
+        raise OptionError("num_workers is for a cluster on this machine; the one at the address "
+                          "has its own")  # fmt: skip
+    if address is None:
+        with _cluster_here(module, num_workers) as cluster, module.Client(cluster) as client:
+            yield client
+        return
+    with _connected(module, address) as client:
+        if not client.scheduler_info()["workers"]:  # it may start some once there is work
+            _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
+        yield client
+
+
+@contextlib.contextmanager
+def _connected(module: Any, address: str) -> Iterator[Any]:
+    try:
+        _look(module, address)
+        client = module.Client(address, timeout=PATIENCE_S)
+    except Exception as error:  # whatever a foreign answer makes of Dask
+        shown = echo(address) or "an empty address"
+        raise ClusterError(f"no Dask scheduler answers at {shown}: {_reason(error)}") from None
+    with client:
+        yield client
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "ssl_context" in text:
+        return (
+            "tls:// needs certificates, which Dask's configuration names (distributed.comm.tls in "
+            "~/.config/dask, or DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on)"
+        )
+    if isinstance(error, TimeoutError) and not text:
+        return f"nothing that Dask says came within {PATIENCE_S:g} s"
+    if text and isinstance(error, OSError | ValueError | WisError):
+        return echo(text, 300)
+    return f"what answers does not speak Dask ({type(error).__name__})"
+
+
+def _look(module: Any, address: str) -> None:
+    """Shake hands: Dask itself would wait for an answer for ever."""
+    from distributed.utils import LoopRunner, wait_for
+
+    async def shake_hands() -> None:
+        security = module.Security()
+        comm = await module.comm.connect(
+            address, timeout=PATIENCE_S, **security.get_connection_args("client")
+        )
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            answer = await comm.read()
+            if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
+                raise ClusterError("what answers is no scheduler")
+        finally:
+            comm.abort()
+
+    if address.startswith("inproc://"):
+        return  # of this process, and bound to the loop of its cluster
+    runner = LoopRunner()
+    runner.start()
+    try:
+        runner.run_sync(wait_for, shake_hands(), PATIENCE_S + 0.5)
+    finally:
+        runner.stop()
+
+
+@contextlib.contextmanager
+def _cluster_here(module: Any, num_workers: int | None) -> Iterator[Any]:
+    """A cluster on this machine that nobody else can reach."""
+    from dask.system import CPU_COUNT
+
+    if importlib.util.find_spec("cryptography") is None:
+        settings = {"processes": False, "worker_class": _thread_workers(module)}
+        _log.info(
+            "the workers of the Dask cluster on this machine are threads of this process: a "
+            "private channel to processes needs cryptography (pip install cryptography)"
+        )
+    else:
+        settings = {"processes": True, "security": module.Security.temporary()}
+    with _interrupts_for_this_process_only(), _without_pages():
+        cluster = module.LocalCluster(
+            n_workers=num_workers or CPU_COUNT,
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": NOWHERE},
+            silence_logs=logging.CRITICAL,
+            **settings,
+        )
+    with cluster:
+        yield cluster
+
+
+def _thread_workers(module: Any) -> Any:
+    """Workers inside this process, whose page (which is empty) is not seen from outside either."""
+
+    class ThreadWorker(module.Worker):  # type: ignore[misc, name-defined]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs |= {"dashboard": False, "dashboard_address": NOWHERE}
+            super().__init__(*args, **kwargs)
+
+    return ThreadWorker
+
+
+@contextlib.contextmanager
+def _without_pages() -> Iterator[None]:
+    """Serve no web pages: Dask opens a port for them in any case, which then has none."""
+    import dask
+
+    routes = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
+    with dask.config.set(routes):
+        yield
+
+
+@contextlib.contextmanager
+def _interrupts_for_this_process_only() -> Iterator[None]:
+    """Let threads and processes that begin in a block not see Ctrl-C, which reaches all of them.
+
+    This process answers it, and ends the others. What is pressed in the block comes after it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what a cluster does when it is lost, or loses its workers, into one line.
+
+    Raises:
+        ClusterError: It gave up.
+    """
+    module = distributed()
+    try:
+        yield
+    except WisError:
+        raise
+    except (module.KilledWorker, concurrent.futures.CancelledError, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ClusterError(f"the cluster gave up: {echo(reason, 300)}") from None
+    except ImportError as error:
+        raise ClusterError(
+            f"the workers of the cluster lack what this machine has: {echo(str(error), 200)}; "
+            "install wis-sparsify[dask] there too"
+        ) from None
