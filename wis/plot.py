@@ -10,12 +10,14 @@ needed and only through its figure objects, so that no window opens and no globa
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wis.errors import MissingDependencyError, UnknownNameError
+from wis.figure_text import silent_about_glyphs
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
 from wis.layout import vertex_positions
 
@@ -29,6 +31,8 @@ FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 MAX_DRAWN_VERTICES = 300
 MAX_DRAWN_EDGES = 3_000
 MAX_COLOURED_CLASSES = 10
+
+LARGEST_PIXELS = 60_000
 
 INK = "#333333"
 KEPT = "#5f6b7a"
@@ -56,6 +60,27 @@ def check_can_plot(path: str | Path) -> None:
         raise MissingDependencyError(
             "a picture needs matplotlib: pip install 'wis-sparsify[plot]'"
         ) from None
+
+
+def save_figure(figure: Figure, path: str | Path, *, force: bool = False, dpi: int = 150) -> Path:
+    """Write a picture; raises as `plot_sparsification` does."""
+    from wis.io.atomic import atomic_write
+
+    path = Path(path)
+    check_can_plot(path)
+    dpi = max(20, min(dpi, int(LARGEST_PIXELS / max(figure.get_size_inches()))))
+    with atomic_write(path, force=force) as file, silent_about_glyphs():
+        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=dpi, facecolor="white")
+    return path
+
+
+def svg_of(figure: Figure) -> str:
+    """The figure as an SVG element with text as paths, to be put into a page."""
+    buffer = io.BytesIO()
+    with silent_about_glyphs():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue().decode()
+    return text[text.index("<svg") :]
 
 
 def plot_sparsification(

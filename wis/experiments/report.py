@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.errors import OptionError, echo
-from wis.experiments.plots import accuracy_figure, cost_figure, svg_of
+from wis.experiments.plots import accuracy_figure, cost_figure
 from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
 from wis.experiments.rows import is_kind, name_of_recipe, number_in, texts_of
 from wis.experiments.summary import METRICS, Panel, panels_of
 from wis.experiments.table import BASELINE, Grid, check_baseline, grids
 from wis.io.atomic import atomic_write, check_writable
-from wis.plot import check_can_plot
+from wis.plot import check_can_plot, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -168,9 +168,10 @@ def _recipe(name: str, key: str, line: Row | None) -> str:
     settings = None if line is None else line.get("settings")
     if not isinstance(settings, dict):
         return f"<p>{escape(name)}: not in the file of results (hash {escape(key[:12])}).</p>"
+    text = escape(recipe_toml(_as_spelt_today(settings)))
     return (
         f"<p>{escape(name)}, hash {escape(key[:12])}; saved as a .toml file it can be run again by "
-        f"<code>wis bench run</code>:</p><pre>{escape(recipe_toml(_as_spelt_today(settings)))}</pre>"
+        f"<code>wis bench run</code>:</p><pre>{text}</pre>"
     )
 
 

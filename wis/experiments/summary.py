@@ -21,6 +21,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from wis.experiments.results import ACCURACY, DONE, FACTORIZATION, TABLE5_1, Row
 from wis.experiments.rows import check_fields, kind_of_row, name_of_recipe, number_in
 
 CONFIDENCE = 0.95
+LONGEST_PATH = 40
 FULL = "full"
 """The baseline that is the whole graph, with no edge removed, unless a method is called so."""
 
@@ -243,7 +245,7 @@ def _training(row: Row) -> str:
 
 def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
     """Data set and model; with recipe and epochs where that does not tell them apart."""
-    titles = [f"{echo(g[0]['dataset'])}, {echo(g[0]['model'])}" for g in groups]
+    titles = [f"{_graph_name(group[0])}, {echo(group[0]['model'])}" for group in groups]
     longer = [
         f"{title} ({name_of_recipe(group[0])}, at most {_epochs(group[0])} epochs)"
         for title, group in zip(titles, groups, strict=True)
@@ -252,6 +254,12 @@ def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
         long if titles.count(title) > 1 else title
         for title, long in zip(titles, longer, strict=True)
     ]
+
+
+def _graph_name(row: Row) -> str:
+    """The data set; of the path of a file the last part, where it is long."""
+    name = row["dataset"]
+    return echo(PurePath(name).name if len(name) > LONGEST_PATH else name)
 
 
 def _epochs(row: Row) -> str:
