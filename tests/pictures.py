@@ -45,27 +45,26 @@ def box_of(text: Any, canvas: Any) -> Any:
 
 
 def texts_of(figure: Any) -> list[Any]:
-    """All texts of a figure that are seen; labels of ticks outside their axis are not."""
-    from matplotlib.text import Text
+    """All texts of a figure that are seen."""
+    from matplotlib.legend import Legend
+    from matplotlib.table import Table
 
-    found = []
+    texts = list(figure.texts)
     for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            slack = 1e-9 * max(abs(low), abs(high), 1e-300)
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not low - slack <= tick.get_loc() <= high + slack:
-                    tick.label1.set_visible(False)
-                    tick.label2.set_visible(False)
-    for text in figure.findobj(Text):
-        axes = text.axes
-        hidden = axes is not None and not axes.axison and text in ticks_of(axes)
-        if text.get_visible() and text.get_text().strip() and not hidden:
-            found.append(text)
-    return found
+        texts += [axes.title, axes._left_title, axes._right_title, *axes.texts]
+        if axes.axison:
+            texts += texts_at(axes.xaxis) + texts_at(axes.yaxis)
+        for table in axes.findobj(Table):
+            texts += [cell.get_text() for cell in table.get_celld().values()]
+    for legend in figure.findobj(Legend):
+        texts += [*legend.get_texts(), legend.get_title()]
+    return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
-def ticks_of(axes: Any) -> list[Any]:
-    """Texts at the axes of a drawing."""
-    axis_texts = [axes.xaxis.label, axes.yaxis.label]
-    return [*axes.get_xticklabels(), *axes.get_yticklabels(), *axis_texts]
+def texts_at(axis: Any) -> list[Any]:
+    """Name and numbers of an axis, without those outside of what it shows."""
+    low, high = sorted(axis.get_view_interval())
+    slack = 1e-9 * max(abs(low), abs(high))
+    ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+    shown = [tick.label1 for tick in ticks if low - slack <= tick.get_loc() <= high + slack]
+    return [axis.label, axis.offsetText, *shown]
