@@ -20,6 +20,7 @@ import torch
 from wis.errors import GraphFormatError
 from wis.io.dictionaries import as_dictionaries, holds_dictionaries, read_dictionaries
 from wis.io.graph_file import GraphFile, attribute_name
+from wis.io.ids import is_integer_id
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.source import STANDARD, ReadOptions, read_text, shown
 from wis.io.text_columns import Column, Columns, parse
@@ -203,6 +204,10 @@ def _new_text(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
 
     old = file.layout.layout if isinstance(file.layout, TextFile) else None
     table = edge_table(file, dropped, row_is_edge=True)
+    if table.names and all(map(is_integer_id, table.names)):
+        dropped.append(
+            "that the names of the vertices are not their numbers (read it with --relabel)"
+        )
     if ending == DICTIONARIES and table.attributes:
         text = as_dictionaries(table)
         if text is not None:

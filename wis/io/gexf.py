@@ -17,7 +17,7 @@ from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph, ends_of, graph_file
 from wis.io.labelled_values import convert, spelt, typed_columns
-from wis.io.labelled_writer import unique_ids, write_labelled
+from wis.io.labelled_writer import free_name, unique_ids, write_labelled
 from wis.io.source import ReadOptions, shown
 from wis.io.xml_parsing import Count, XmlReader, XmlText
 from wis.io.xml_writing import attribute
@@ -276,8 +276,8 @@ class _Reader(XmlReader):
             )
             if left_out:
                 notes.append(
-                    f"{shown(self.source.path)}: {left_out} edges have no weight, which in GEXF "
-                    "means 1"
+                    f"{shown(self.source.path)}: weights that are left out ({left_out} of {size}) "
+                    "are 1, as GEXF says"
                 )
                 one = 1 if whole else 1.0
                 values = [one if value is None else value for value in weight.dense(size)]
@@ -308,6 +308,10 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
     label = graph.vertices.get("label")
     labels = label.dense(len(graph.names)) if label is not None and _is_text(label) else graph.names
     edges = Columns({n: column for n, column in graph.edges.items() if not taken.get(n)})
+    if "id" in edges:
+        key = free_name("id", edges)
+        dropped.append(f"the name of edge attribute 'id' (now {key})")
+        edges = Columns({key if n == "id" else n: column for n, column in edges.items()})
     vertices = Columns(graph.vertices)
     if _is_text(label):
         del vertices["label"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wis.io.labelled import Columns, LabelledGraph
+from wis.io.labelled import Column, Columns, LabelledGraph
 from wis.io.labelled_writer import free_name
 
 _SPECIAL = re.compile('[^\n\t\x20-\x7e]|["&]')
@@ -21,7 +21,7 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
     graph = graph.one_way()
     numbers = _numbers(graph.names)
     ids = list(range(len(graph.names))) if numbers is None else numbers
-    rows = {"vertex": _rows(_labelled(graph, numbers), "vertex", dropped)}
+    rows = {"vertex": _rows(_labelled(graph, numbers, dropped), "vertex", dropped)}
     rows["edge"] = _rows(graph.edges, "edge", dropped)
     about = Columns()
     for name, value in graph.about.items():
@@ -49,22 +49,28 @@ def _numbers(names: list[str]) -> list[int] | None:
     return None
 
 
-def _labelled(graph: LabelledGraph, numbers: list[int] | None) -> Columns:
-    """The attributes of the vertices, with a label: their own, or the name.
+def _labelled(graph: LabelledGraph, numbers: list[int] | None, dropped: list[str]) -> Columns:
+    """The attributes of the vertices, with a label for each: its own, or its name.
 
-    A name that is neither the id nor the label is an attribute of its own.
+    Names that are numbers are ids besides, so their labels may be any. Other names make room only
+    for labels that tell vertices apart, and then are an attribute of their own.
     """
-    columns = Columns()
     own = graph.vertices.get("label")
+    rows = list(range(len(graph.names)))
+    names = Column(rows, list(graph.names))
     if own is None:
-        for vertex, name in enumerate(graph.names):
-            columns.put(vertex, "label", name)
-    elif numbers is None:
-        taken = [*graph.vertices]
-        for vertex, name in enumerate(graph.names):
-            columns.put(vertex, free_name("name", taken), name)
-    columns.update(graph.vertices)
-    return columns
+        return Columns({"label": names, **graph.vertices})
+    if numbers is not None:
+        return graph.vertices
+    texts = [text for text in own.values if type(text) is str and text]
+    if len(set(texts)) == len(graph.names):
+        key = free_name("name", graph.vertices)
+        dropped.append(f"that vertices go by '{key}' rather than by their labels")
+        return Columns({key: names, **graph.vertices})
+    others = {name: column for name, column in graph.vertices.items() if name != "label"}
+    key = free_name("label", graph.vertices)
+    dropped.append(f"the name of vertex attribute 'label' (now {key})")
+    return Columns({"label": names, key: own, **others})
 
 
 def _rows(columns: Columns, what: str, dropped: list[str]) -> dict[int, list[str]]:

@@ -257,7 +257,7 @@ class _Reader(XmlReader):
         return LabelledGraph(
             list(self.names), sources, targets, np.array(self.undirected, dtype=bool),
             self.directed, self._columns("node", len(self.names)), edges,
-            {name: column.values[0] for name, column in about.items() if column.values},
+            {name: column.values[0] for name, column in about.items() if column.values != [""]},
             list(self.private), self._notes(),
         )  # fmt: skip
 

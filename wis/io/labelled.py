@@ -25,6 +25,8 @@ from wis.io.graph_file import NAMES, GraphFile, attribute_name
 from wis.io.located import Located, LocatedLayout
 from wis.io.object_columns import as_column
 from wis.io.source import ReadOptions
+from wis.part_names import has_edge_word
+from wis.parts import Part, parts_of
 
 _SHOWN_PHRASES = 20
 
@@ -273,23 +275,24 @@ def _add_vertex_attributes(
     data: Any, graph: LabelledGraph, unread: list[str], path: Path, options: ReadOptions
 ) -> None:
     for key, values in _whole_columns(graph.vertices, len(graph.names), path, options):
-        name = _vertex_attribute_name(key, data)
-        if values is None or name is None or _looks_edge_level(values, data):
+        value = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+        name = "".join(letter if letter.isalnum() else "_" for letter in key)
+        if value is None or name in data or not _is_free(name, value, data):
             unread.append(f"vertex attribute '{echo(key)}'")
         else:
-            data[name] = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+            data[name] = value
 
 
-def _vertex_attribute_name(key: str, data: Any) -> str | None:
-    """The name in a `Data`; None where it would be taken for something else."""
+def _is_free(name: str, value: Any, data: Any) -> bool:
+    """Whether a `Data` takes a value of this name for nothing but an attribute of its vertices."""
     from torch_geometric.data import Data
 
-    name = "".join(letter if letter.isalnum() else "_" for letter in key)
     own = name in ("x", "y", "pos") or not hasattr(Data, name)
-    free = name.isidentifier() and name not in data and "edge" not in name and name != NAMES
-    return name if own and free else None
-
-
-def _looks_edge_level(values: Any, data: Any) -> bool:
-    """Whether PyG, which goes by length, would take a list of texts for one of the arcs."""
-    return isinstance(values, list) and len(values) == data.num_edges
+    if not own or not name.isidentifier() or name == NAMES or has_edge_word(name):
+        return False
+    probe = Data(edge_index=data.edge_index, num_nodes=data.num_nodes)
+    probe[name] = value
+    try:
+        return parts_of(probe._store)[name] is Part.OTHER
+    except GraphFormatError:
+        return False

@@ -11,6 +11,7 @@ from wis.io.labelled import Column, Columns
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _LARGEST = 2**63
+_EXACT = 2**53  # beyond it a float64 skips integers
 
 
 def integer(text: str) -> int:
@@ -78,7 +79,8 @@ def kind_of(values: Sequence[Any]) -> str:
         small = all(-_LARGEST <= value < _LARGEST for value in values)
         return "integer" if small else "other"
     if kinds <= {int, float}:
-        return "real"
+        exact = all(type(value) is float or abs(value) <= _EXACT for value in values)
+        return "real" if exact else "other"
     return "text" if kinds == {str} else "other"
 
 

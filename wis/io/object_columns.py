@@ -10,6 +10,8 @@ import numpy as np
 
 from wis.io.source import ReadOptions
 
+_EXACT = 2**53  # beyond it a float64 skips integers
+
 
 def column_values(
     rows: Sequence[Mapping[str, Any]], path: Path | str, options: ReadOptions
@@ -29,7 +31,8 @@ def as_column(values: Sequence[Any]) -> np.ndarray | list[str] | None:
 
     Returns:
         An array of truth values, int64 or float64 (NaN where a number is missing), or a list of
-        texts; None if the values are of another kind, or of several.
+        texts; None if the values are of another kind, or of several, or are integers that a
+        float would round.
     """
     kinds = {type(value) for value in values}
     if kinds == {str}:
@@ -40,6 +43,8 @@ def as_column(values: Sequence[Any]) -> np.ndarray | list[str] | None:
         if kinds == {int}:
             return np.array(values, dtype=np.int64)
         if kinds <= {int, float, type(None)} and kinds & {int, float}:
+            if any(type(value) is int and abs(value) > _EXACT for value in values):
+                return None
             return np.array(
                 [np.nan if value is None else value for value in values], dtype=np.float64
             )

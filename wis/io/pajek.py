@@ -277,7 +277,8 @@ class _Reader:
             values = [one if value is None else value for value in weight.dense(len(self.both))]
             self.edges["weight"] = Column(list(range(len(self.both))), values)
             self.notes.append(
-                f"{shown(self.path)}: {left_out} lines have no value, which in Pajek means 1"
+                f"{shown(self.path)}: values that are left out ({left_out} of {len(self.both)}) "
+                "are 1, as Pajek says"
             )
 
 
