@@ -42,14 +42,27 @@ def output_option(help_text: str, *, required: bool = True) -> Callable[..., Any
 
 
 baseline_option = click.option(
-    "--baseline", metavar="LABEL", default="random", help="Method that the others are compared to."
+    "--baseline",
+    metavar="LABEL",
+    default="random",
+    help="Method that the others are compared to; full for the whole graph.",
+)
+metric_option = click.option(
+    "--metric",
+    type=click.Choice(["test", "val"]),
+    default="test",
+    help="Whose accuracy, at the best validation epoch: of test or validation vertices. Choose "
+    "methods and amounts by val.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
 
 
 @click.command(
     cls=Command,
-    examples=[f"wis bench table {RESULTS}", f"wis bench table {RESULTS} --format markdown"],
+    examples=[
+        f"wis bench table {RESULTS}",
+        f"wis bench table {RESULTS} --metric val --baseline full --format markdown",
+    ],
 )
 @results_argument
 @click.option(
@@ -57,10 +70,14 @@ force_option = click.option("--force", is_flag=True, help="Replace a file that i
     "style",
     type=click.Choice(["text", "markdown", "csv", "latex"]),
     default="text",
-    help="How to print it; csv has all digits.",
+    help="How to print it; csv has all digits, and an apostrophe before a text that a spreadsheet "
+    "would take for a formula.",
 )
+@metric_option
 @baseline_option
-def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: str) -> None:
+def table(
+    results: tuple[Path, ...], recipe: str | None, style: str, metric: str, baseline: str
+) -> None:
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
     Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
@@ -86,7 +103,8 @@ def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: s
     if style == "text" and len(kinds) == 1 and kinds <= set(formats):
         emit(formats[kinds.pop()](chosen))
         return
-    emit(format_tables(panels_of(rows, recipe=recipe), style, baseline=baseline).rstrip("\n"))
+    panels = panels_of(rows, recipe=recipe, metric=metric)
+    emit(format_tables(panels, style, baseline=baseline).rstrip("\n"))
 
 
 @click.command(
@@ -99,11 +117,17 @@ def table(results: tuple[Path, ...], recipe: str | None, style: str, baseline: s
 @results_argument
 @output_option("Where the picture goes: .png, .svg or .pdf.")
 @click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy.")
+@metric_option
 @force_option
 def plot(
-    results: tuple[Path, ...], recipe: str | None, output: Path, costs: bool, force: bool
+    results: tuple[Path, ...],
+    recipe: str | None,
+    output: Path,
+    costs: bool,
+    metric: str,
+    force: bool,
 ) -> None:
-    """Draw test accuracy against the percentage of removed edges.
+    """Draw test or validation accuracy against the percentage of removed edges.
 
     One panel for each data set and model, a line for each method, bars of one standard deviation.
     """
@@ -113,17 +137,23 @@ def plot(
 
     rows, _ = read_results(results)
     draw = plot_costs if costs else plot_accuracy
-    draw(panels_of(rows, recipe=recipe), output, force=force)
+    draw(panels_of(rows, recipe=recipe, metric=metric), output, force=force)
     say(f"{output}: drawn from {len(rows)} rows")
 
 
 @click.command(cls=Command, examples=[f"wis bench report {RESULTS} -o report.html"])
 @results_argument
 @output_option("Where the page goes.")
+@metric_option
 @baseline_option
 @force_option
 def report(
-    results: tuple[Path, ...], recipe: str | None, output: Path, baseline: str, force: bool
+    results: tuple[Path, ...],
+    recipe: str | None,
+    output: Path,
+    metric: str,
+    baseline: str,
+    force: bool,
 ) -> None:
     """Write a page with figures, tables, recipe and environment.
 
@@ -133,7 +163,9 @@ def report(
     from wis.experiments.results import read_results
 
     rows, recipes = read_results(results)
-    write_report(rows, recipes, output, recipe=recipe, baseline=baseline, force=force)
+    write_report(
+        rows, recipes, output, recipe=recipe, metric=metric, baseline=baseline, force=force
+    )
     say(f"{output}: written from {len(rows)} rows")
 
 
@@ -150,7 +182,8 @@ def report(
 def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: bool) -> None:
     """Write all rows as a flat table, with a column for each field.
 
-    Fields within fields, such as the configuration, become columns like config.width.
+    Fields within fields, such as the configuration, become columns like config.width. In csv a text
+    that a spreadsheet would take for a formula, such as =1+1, gets an apostrophe before it.
     """
     from wis.experiments.export import export_rows
     from wis.experiments.results import read_results, rows_of_recipe

@@ -106,7 +106,7 @@ def compare(
     comparison = library.compare(before_file.data, after_data, directed=directed, settings=settings)
     seconds = time.perf_counter() - start
     if plot is not None:
-        comparison.plot(plot, force=force)
+        comparison.plot(plot, force=force, title=f"{source.name} and {after}")
     if as_json:
         record = {"before_graph": source.name, "after_graph": after, **comparison.to_dict()}
         emit_json({**record, "plot": plot and str(plot), "seconds": round(seconds, 6)})

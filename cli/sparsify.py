@@ -189,7 +189,7 @@ def sparsify(
         per_type,
     )
     result = job.run()
-    result.write(output, save_order, plot, force=force)
+    result.write(source.name, output, save_order, plot, force=force)
     say(result.account(source.name, output))
     if as_json:
         emit_json(result.record(source.name, output))
@@ -276,7 +276,7 @@ class _Result:
     seconds: float
 
     def write(
-        self, output: Path, save_order: Path | None, plot: Path | None, *, force: bool
+        self, name: str, output: Path, save_order: Path | None, plot: Path | None, *, force: bool
     ) -> None:
         """Write all outputs, each of them whole or not at all."""
         if save_order is not None:
@@ -285,8 +285,20 @@ class _Result:
         if plot is not None:
             from wis.plot import plot_sparsification
 
-            directed = self.graph.directed
-            plot_sparsification(self.file.data, self.sparse, plot, force=force, directed=directed)
+            plot_sparsification(
+                self.file.data,
+                self.sparse,
+                plot,
+                force=force,
+                directed=self.graph.directed,
+                title=f"{name} by {self._method()}",
+            )
+
+    def _method(self) -> str:
+        """The method with its options."""
+        provenance = self.order.provenance
+        options = describe_options(provenance.options)
+        return f"{provenance.method} ({options})" if options else provenance.method
 
     def account(self, name: str, output: Path) -> str:
         """The line for people."""
@@ -294,11 +306,9 @@ class _Result:
         share = f" ({self.num_removed / before:.1%})" if before else ""
         where = "standard output" if str(output) == STANDARD else output
         provenance = self.order.provenance
-        options = describe_options(provenance.options)
-        method = f"{provenance.method} ({options})" if options else provenance.method
         return (
             f"{name}: removed {self.num_removed} of {before} {self.graph.noun}s{share}"
-            f"{', alike of each type,' if self.per_type else ''} by {method}"
+            f"{', alike of each type,' if self.per_type else ''} by {self._method()}"
             f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
         )
 

@@ -187,8 +187,9 @@ def _upper_source(found: Bounds) -> str:
 
 def _title(problem: Problem) -> str:
     size = len(problem.subset or ())
+    vertices = "1 vertex" if size == 1 else f"{size} vertices"
     return (
-        f"{problem.name}, {size} vertices against the rest, {problem.task}, depth "
+        f"{problem.name}, {vertices} against the rest, {problem.task}, depth "
         f"{problem.depth}, width {problem.width}"
     )
 

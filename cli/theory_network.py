@@ -145,7 +145,8 @@ def _built(
     if plot is not None:
         from wis.theory.pictures import draw_tensor_network, save_figure
 
-        save_figure(draw_tensor_network(network), plot, force=force)
+        title = f"{problem.name}, {problem.task}"
+        save_figure(draw_tensor_network(network, title), plot, force=force)
     if not contract:
         return {}
     task: Any = "graph" if problem.target is None else "vertex"

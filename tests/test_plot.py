@@ -43,7 +43,7 @@ def test_a_small_graph_is_drawn_twice_in_one_layout():
     figure = _drawings(before, after, vertex_classes(data, 34), 0)
     left, right = figure.axes
     assert left.get_title() == "Before: 78 edges"
-    assert right.get_title() == "After: 39 edges, 39 removed"
+    assert right.get_title() == "After: 39 edges"
     assert [len(lines.get_segments()) for lines in left.collections[:2]] == [39, 39]
     points = [axes.collections[-1].get_offsets() for axes in (left, right)]
     assert np.array_equal(*points)

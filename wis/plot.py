@@ -10,12 +10,14 @@ needed and only through its figure objects, so that no window opens and no globa
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wis.errors import MissingDependencyError, UnknownNameError
+from wis.figure_text import fitted, silent_about_glyphs, text_width
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
 from wis.layout import vertex_positions
 
@@ -29,6 +31,10 @@ FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 MAX_DRAWN_VERTICES = 300
 MAX_DRAWN_EDGES = 3_000
 MAX_COLOURED_CLASSES = 10
+
+LARGEST_PIXELS = 60_000
+
+TITLE_WIDTH = 10.0  # inches, of figures that are 11 wide
 
 INK = "#333333"
 KEPT = "#5f6b7a"
@@ -58,6 +64,27 @@ def check_can_plot(path: str | Path) -> None:
         ) from None
 
 
+def save_figure(figure: Figure, path: str | Path, *, force: bool = False, dpi: int = 150) -> Path:
+    """Write a picture; raises as `plot_sparsification` does."""
+    from wis.io.atomic import atomic_write
+
+    path = Path(path)
+    check_can_plot(path)
+    dpi = max(20, min(dpi, int(LARGEST_PIXELS / max(figure.get_size_inches()))))
+    with atomic_write(path, force=force) as file, silent_about_glyphs():
+        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=dpi, facecolor="white")
+    return path
+
+
+def svg_of(figure: Figure) -> str:
+    """The figure as an SVG element with text as paths, to be put into a page."""
+    buffer = io.BytesIO()
+    with silent_about_glyphs():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue().decode()
+    return text[text.index("<svg") :]
+
+
 def plot_sparsification(
     before: Data | HeteroData | Tensor,
     after: Data | HeteroData | Tensor,
@@ -66,6 +93,7 @@ def plot_sparsification(
     force: bool = False,
     seed: int = 0,
     directed: bool = False,
+    title: str | None = None,
 ) -> Path:
     """Draw a graph before and after its sparsification.
 
@@ -77,6 +105,8 @@ def plot_sparsification(
         force: Replace a file that is already there.
         seed: Seed of the layout.
         directed: Whether arcs are drawn, each for itself, instead of edges.
+        title: What stands above it, such as the graph and the method; how much was removed is added
+            to it.
 
     Returns:
         The path.
@@ -87,10 +117,20 @@ def plot_sparsification(
         GraphFileError: It cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    from wis.io.atomic import atomic_write
-
-    path = Path(path)
     check_can_plot(path)
+    figure = sparsification_figure(before, after, seed=seed, directed=directed, title=title)
+    return save_figure(figure, path, force=force)
+
+
+def sparsification_figure(
+    before: Data | HeteroData | Tensor,
+    after: Data | HeteroData | Tensor,
+    *,
+    seed: int = 0,
+    directed: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """The figure that `plot_sparsification` saves."""
     graphs = (
         canonical_graph(before, directed=directed),
         canonical_graph(after, directed=directed),
@@ -99,9 +139,18 @@ def plot_sparsification(
         figure = _drawings(*graphs, vertex_classes(before, graphs[0].num_nodes), seed)
     else:
         figure = _distributions(*graphs)
-    with atomic_write(path, force=force) as file:
-        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150, facecolor="white")
-    return path
+    text = "" if title is None else f"{title}: "
+    figure.suptitle(
+        fitted(text + _removed(*graphs), TITLE_WIDTH, size=11, lines=3), color=INK, fontsize=11
+    )
+    return figure
+
+
+def _removed(before: CanonicalGraph, after: CanonicalGraph) -> str:
+    """How much went: ``39 of 78 edges removed (50.0%)``."""
+    count, total = before.num_edges - after.num_edges, before.num_edges
+    share = f" ({count / total:.1%})" if total else ""
+    return f"{count:,} of {_edges(before)} removed{share}"
 
 
 def vertex_classes(data: Any, num_nodes: int) -> tuple[np.ndarray, list[str]] | None:
@@ -143,7 +192,7 @@ def _drawings(
         _draw_vertices(axes, position, _degree(graph), classes)
     num_removed = int(removed.sum())
     left.set_title(f"Before: {_edges(before)}", color=INK)
-    right.set_title(f"After: {_edges(after)}, {num_removed:,} removed", color=INK)
+    right.set_title(f"After: {_edges(after)}", color=INK)
     _add_legend(figure, classes, before, has_removed=num_removed > 0)
     return figure
 
@@ -235,16 +284,24 @@ def _add_legend(
     if has_removed:
         marks.append(Line2D([], [], color=REMOVED, label=f"{graph.noun} that goes"))
     for colour, name in zip(CLASS_COLOURS, classes[1] if classes else [], strict=False):
-        marks.append(Line2D([], [], color=colour, marker="o", linestyle="", label=name))
+        marks.append(
+            Line2D([], [], color=colour, marker="o", linestyle="", label=fitted(name, 2.0))
+        )
     figure.legend(
         handles=marks,
         loc="outside lower center",
-        ncols=min(6, len(marks)),
+        ncols=min(len(marks), _legend_columns([mark.get_label() for mark in marks])),
         frameon=False,
         labelcolor=INK,
         title=f"Area of a vertex: its {_degree_name(graph)}",
         title_fontsize="small",
     )
+
+
+def _legend_columns(labels: list[Any]) -> int:
+    """As many as fit side by side; a mark and the gaps around it take 0.75 inches."""
+    longest = max(text_width(str(label)) for label in labels)
+    return max(1, int(TITLE_WIDTH / (0.75 + longest)))
 
 
 def _degree_name(graph: CanonicalGraph) -> str:

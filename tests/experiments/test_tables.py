@@ -32,7 +32,7 @@ cora, gcn: test accuracy in %, mean ± standard deviation over 2 seeds
       100  45.0 ± 7.1  45.0 ± 7.1
      area  70.0 ± 7.1  65.5 ± 6.4
 
-cora, gcn: difference to random, paired by seed, with 95 % confidence intervals
+cora, gcn: difference to random in test accuracy, paired by seed, with 95 % confidence intervals
 % removed               1-WIS
         0   +0.0 [+0.0, +0.0]
        50  +9.0 [-3.7, +21.7]
@@ -87,6 +87,59 @@ def test_csv_has_all_digits_and_the_differences():
     assert float(wis["mean"]) == pytest.approx(75)
     assert float(wis["difference"]) == pytest.approx(9)
     assert float(wis["difference_low"]) == pytest.approx(9 - 12.706205, abs=1e-5)
+
+
+def with_validation():
+    """The same rows, with validation accuracies that are 5 points below those of the test."""
+    return [row | {"val_accuracy": row["test_accuracy"] - 0.05} for row in two_methods()]
+
+
+@pytest.mark.parametrize(("metric", "name"), [("test", "test"), ("val", "validation")])
+@pytest.mark.parametrize("style", ["text", "markdown", "latex", "csv"])
+def test_a_table_says_whose_accuracies_it_shows(metric, name, style):
+    text = format_tables(panels_of(with_validation(), metric=metric), style)
+    if style == "csv":
+        lines = list(csv.DictReader(io.StringIO(text)))
+        assert {line["metric"] for line in lines} == {metric}
+        assert float(lines[0]["mean"]) == pytest.approx(85 if metric == "test" else 80)
+    else:
+        assert text.count(f"{name} accuracy") == 2
+        sign = r"$\pm$" if style == "latex" else "±"
+        assert f"{85.0 if metric == 'test' else 80.0} {sign} 7.1" in text
+    with pytest.raises(UnknownNameError, match="unknown metric 'train'; known: test, val"):
+        panels_of(with_validation(), metric="train")
+    with pytest.raises(ResultsError, match="has no val_accuracy; expected a number"):
+        panels_of(two_methods(), metric="val")
+
+
+def test_the_whole_graph_is_a_baseline_seed_by_seed():
+    (panel,) = panels_of(two_methods())
+    text = format_tables([panel], "text", baseline="full")
+    assert "difference to the whole graph in test accuracy, paired by seed" in text
+    # By hand: 1-WIS loses (90 - 80, 80 - 70) at 50 %, random (90 - 70, 80 - 62).
+    assert panel.difference("1-WIS", "full", 50).mean == pytest.approx(-10)
+    assert panel.difference("random", "full", 50).mean == pytest.approx(-19)
+    assert panel.difference("random", "full", 0).mean == 0
+    assert panel.area_difference("1-WIS", "full").mean == pytest.approx(-15)
+    assert re.search(r"^ +50 +-10.0 \[-10.0, -10.0\] +-19.0 \[", text, re.M)
+    one = [row for row in two_methods() if row["label"] == "1-WIS"]
+    assert "difference to the whole graph" in format_tables(panels_of(one), "text", baseline="full")
+    cut = [row for row in two_methods() if row["percent_removed"]]
+    with pytest.raises(ResultsError, match="with 0% among the amounts to remove"):
+        format_tables(panels_of(cut), "text", baseline="full")
+    lines = csv.DictReader(io.StringIO(format_tables([panel], "csv", baseline="full")))
+    assert sum(bool(line["difference"]) for line in lines) == 2 * 4
+
+
+def test_one_cut_that_is_said_in_two_units_is_one_row_and_splits_are_apart():
+    again = made_row("1-WIS", 50.0, 0, 0.8) | {"key": "other", "remove": "39 edges"}
+    rows = [*two_methods(), again]
+    assert panels_of(rows)[0].accuracies("1-WIS", 50) == panels_of(two_methods())[0].accuracies(
+        "1-WIS", 50
+    )
+    splits = [made_row("1-WIS", 50.0, 3, 0.1 * k, split=k) for k in range(1, 4)]
+    (panel,) = panels_of(splits)
+    assert panel.accuracies("1-WIS", 50) == {(3, k): pytest.approx(10 * k) for k in range(1, 4)}
 
 
 def test_a_single_seed_has_no_spread_and_a_missing_cell_is_a_dash():
@@ -191,6 +244,51 @@ def test_exported_rows_have_a_column_for_each_field(ending, tmp_path):
         export_rows(two_methods(), path)
     with pytest.raises(UnknownNameError, match=r"format of exported rows '.xls'"):
         export_rows(two_methods(), tmp_path / "rows.xls")
+
+
+FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "=", "-x", "＝1"]
+PLAIN = ["-0.5", "+3", "-1e-5", "1-WIS", "a=b", "", "'=x", " =1", "–"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(text, tmp_path):
+    rows = [made_row(text, 0.0, 0, 0.5, **{text or "x": {"=inner": text}}, loss=-0.5)]
+    path = export_rows(rows, tmp_path / "rows.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+    assert line["label"] == f"'{text}"
+    assert line[f"'{text}.=inner"] == f"'{text}"
+    assert line["loss"] == "-0.5"
+    (line, *_) = csv.DictReader(io.StringIO(format_tables(panels_of(rows), "csv")))
+    assert line["method"] == f"'{panels_of(rows)[0].labels[0]}" or "\\" in line["method"]
+    assert not any(cell.startswith(("=", "@", "+")) for cell in line.values())
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_texts_and_numbers_stay_as_they_are(text, tmp_path):
+    path = export_rows([made_row(text, 0.0, 0, 0.5)], tmp_path / "rows.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["label"] == text
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, "a"],
+        [[1], 2],
+        [10**30, 1],
+        [{}, {"a": {}}],
+        [None, True],
+        [[], {}],
+        [1.5, 2**64],
+        ["", 0],
+    ],
+    ids=str,
+)
+def test_fields_of_any_kind_are_exported(values, ending, tmp_path):
+    rows = [made_row("1-WIS", 0.0, seed, 0.5, odd=value) for seed, value in enumerate(values)]
+    assert export_rows(rows, tmp_path / f"rows.{ending}").stat().st_size > 0
 
 
 @pytest.fixture(scope="module")

@@ -91,11 +91,11 @@ class Comparison:
 
         return comparison_as_text(self, width=width, colour=colour)
 
-    def plot(self, path: str | Path, *, force: bool = False) -> Path:
+    def plot(self, path: str | Path, *, force: bool = False, title: str | None = None) -> Path:
         """Draw it; see `wis.compare.picture.plot_comparison`."""
         from wis.compare.picture import plot_comparison
 
-        return plot_comparison(self, path, force=force)
+        return plot_comparison(self, path, force=force, title=title)
 
 
 def _counted(degrees: np.ndarray) -> list[tuple[int, int]]:

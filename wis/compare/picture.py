@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.plot import FORMATS, INK, PLAIN, REMOVED, check_can_plot, degree_ccdf
+from wis.figure_text import fitted
+from wis.plot import INK, PLAIN, REMOVED, check_can_plot, degree_ccdf, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from wis.compare.comparison import Comparison
 
@@ -29,16 +31,30 @@ RANGES = {
     "cuts_halves": "cuts: halves",
     "cuts_neighbourhoods": "cuts: neighbourhoods",
 }
+BESIDE: Any = {
+    "xytext": (5, 0),
+    "textcoords": "offset points",
+    "va": "center",
+    "fontsize": 9,
+    "color": INK,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+}
+"""Texts to the right of a bar; what lies behind them does not cross them."""
+
 COUNTS = {"isolated": "isolated", "components": "components", "diameter": "diameter"}
 
 
-def plot_comparison(comparison: Comparison, path: str | Path, *, force: bool = False) -> Path:
+def plot_comparison(
+    comparison: Comparison, path: str | Path, *, force: bool = False, title: str | None = None
+) -> Path:
     """Draw degree distributions, and bars of what is left of each measure.
 
     Args:
         comparison: The comparison.
         path: Where the picture goes: `.png`, `.svg` or `.pdf`.
         force: Replace a file that is already there.
+        title: What stands above it, such as the names of both graphs; how many edges are left is
+            added to it.
 
     Returns:
         The path.
@@ -49,19 +65,31 @@ def plot_comparison(comparison: Comparison, path: str | Path, *, force: bool = F
         GraphFileError: It cannot be written.
         MissingDependencyError: matplotlib is not installed.
     """
-    from wis.io.atomic import atomic_write
-
-    path = Path(path)
     check_can_plot(path)
+    return save_figure(comparison_figure(comparison, title=title), path, force=force)
+
+
+def comparison_figure(comparison: Comparison, *, title: str | None = None) -> Figure:
+    """The figure that `plot_comparison` saves."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 5.2), layout="constrained")
+    rows = len(shares_left(comparison)) + len(RANGES)
+    figure = Figure(figsize=(12, max(5.4, 1.6 + 0.3 * rows)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1))
     _draw_degrees(left, comparison)
     _draw_shares(right, comparison)
-    with atomic_write(path, force=force) as file:
-        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150, facecolor="white")
-    return path
+    text = "" if title is None else f"{title}: "
+    figure.suptitle(
+        fitted(text + _edges_left(comparison), 11, size=11, lines=3), color=INK, fontsize=11
+    )
+    return figure
+
+
+def _edges_left(comparison: Comparison) -> str:
+    before, after = (part["edges"].value for part in (comparison.before, comparison.after))
+    share = f" ({1 - after / before:.1%})" if before else ""
+    noun = "arcs" if comparison.directed else "edges"
+    return f"{before - after:,} of {before:,} {noun} removed{share}"
 
 
 def _draw_degrees(axes: Axes, comparison: Comparison) -> None:
@@ -114,7 +142,7 @@ def _draw_shares(axes: Axes, comparison: Comparison) -> None:
     bars = np.arange(len(shares))
     axes.barh(bars, list(shares.values()), color=PLAIN, height=0.62)
     for position, share in zip(bars.tolist(), shares.values(), strict=True):
-        axes.text(share + 0.01, position, f"{share:.2f}", va="center", fontsize=9, color=INK)
+        axes.annotate(f"{share:.2f}", (share, position), **BESIDE)
     labels = list(shares)
     for name, label in RANGES.items():
         spread = comparison.similarity[name]
@@ -124,10 +152,7 @@ def _draw_shares(axes: Axes, comparison: Comparison) -> None:
         labels.append(label)
         axes.plot([spread.low, spread.high], [row, row], color=REMOVED, linewidth=3, alpha=0.5)
         axes.plot([spread.mean], [row], color=REMOVED, marker="o")
-        axes.text(
-            spread.high + 0.02, row, f"{spread.low:.2f} to {spread.high:.2f}", va="center",
-            fontsize=9, color=INK,
-        )  # fmt: skip
+        axes.annotate(f"{spread.low:.2f} to {spread.high:.2f}", (spread.high, row), **BESIDE)
     axes.axvline(1, color=INK, linewidth=0.8, alpha=0.4, zorder=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()

@@ -1,9 +1,16 @@
-"""Rows of results as a flat table, csv or parquet."""
+"""Rows of results as a flat table, csv or parquet.
+
+A csv file is mostly opened by a spreadsheet, which takes a text such as ``=1+1`` for a formula and
+runs it. Texts that begin so get an apostrophe before them, as OWASP advises; numbers stay numbers.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wis.errors import MissingDependencyError, ResultsError, UnknownNameError
 from wis.experiments.results import Row
@@ -11,10 +18,29 @@ from wis.io.atomic import atomic_write
 
 ENDINGS = (".csv", ".parquet")
 BOOKKEEPING = ("type", "written", "measured")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+LARGEST = 2**63 - 1
+
+
+def guarded(text: str) -> str:
+    """A cell of a csv file that no spreadsheet takes for a formula.
+
+    Args:
+        text: What the cell says; a number stays as it is.
+
+    Example:
+        >>> [guarded(text) for text in ("=1+1", "-0.5", "-x", "2-WIS")]
+        ["'=1+1", '-0.5', "'-x", '2-WIS']
+    """
+    is_safe = not text.startswith(FORMULA) or NUMBER.fullmatch(text)
+    return text if is_safe else f"'{text}"
 
 
 def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -> Path:
     """Write rows with a column for each field; nested fields are joined by a dot.
+
+    Lists are written as JSON, and so is a column of parquet whose values are of different kinds.
 
     Args:
         rows: Rows of results.
@@ -44,9 +70,38 @@ def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -
         ) from None
     plain = [{k: v for k, v in row.items() if k not in BOOKKEEPING} for row in rows]
     table = pd.json_normalize(plain)
+    to_cell = _csv_cell if ending == ".csv" else _plain_cell
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            column = table[name].astype(object).map(to_cell)
+            table[name] = column if ending == ".csv" else _of_one_kind(column)
+    if ending == ".csv":
+        table.columns = [guarded(str(name)) for name in table.columns]
     with atomic_write(path, force=force) as file:
         if ending == ".csv":
             table.to_csv(file, index=False)
         else:
             table.to_parquet(file, index=False)
     return path
+
+
+def _plain_cell(value: Any) -> Any:
+    """What a table has no cell for, as JSON; missing values stay missing."""
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    is_large = isinstance(value, int) and abs(value) > LARGEST
+    return json.dumps(value) if is_large or not isinstance(value, (str, int, float)) else value
+
+
+def _csv_cell(value: Any) -> Any:
+    """A text on one line, since not every reader knows where a line with a return ends."""
+    cell = _plain_cell(value)
+    return guarded(cell.replace("\r", "\\r")) if isinstance(cell, str) else cell
+
+
+def _of_one_kind(column: Any) -> Any:
+    """A column that parquet can hold: as JSON if its values are of different kinds."""
+    kinds = {type(value) for value in column if value is not None}
+    if len(kinds) < 2 or kinds == {int, float}:
+        return column
+    return column.map(lambda value: value if value is None else json.dumps(value))

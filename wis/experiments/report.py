@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.errors import OptionError
-from wis.experiments.plots import accuracy_figure, cost_figure, svg_of
+from wis.errors import OptionError, echo
+from wis.experiments.plots import accuracy_figure, cost_figure
 from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
-from wis.experiments.summary import Panel, panels_of
-from wis.experiments.table import BASELINE, Grid, grids
+from wis.experiments.rows import is_kind, name_of_recipe, number_in, texts_of
+from wis.experiments.summary import METRICS, Panel, panels_of
+from wis.experiments.table import BASELINE, Grid, check_baseline, grids
 from wis.io.atomic import atomic_write, check_writable
-from wis.plot import check_can_plot
+from wis.plot import check_can_plot, svg_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".html", ".htm")
 SHOWN_FAILURES = 20
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 STYLE = """
 :root { color-scheme: light; }
@@ -52,6 +56,7 @@ def write_report(
     path: str | Path,
     *,
     recipe: str | None = None,
+    metric: str = "test",
     baseline: str = BASELINE,
     force: bool = False,
 ) -> Path:
@@ -62,7 +67,9 @@ def write_report(
         recipes: Their recipes by hash, as read with them.
         path: Where to; its ending is `.html`.
         recipe: Only rows of this recipe, by its name or hash.
-        baseline: Label of the method that the others are compared with.
+        metric: ``"test"`` or ``"val"``, see `panels_of`.
+        baseline: Label of the method that the others are compared with; ``"full"`` for the whole
+            graph.
         force: Replace a file that is already there.
 
     Raises:
@@ -76,7 +83,8 @@ def write_report(
         raise OptionError(f"{path}: a report is a page; give it a name that ends in .html")
     check_can_plot("report.svg")
     check_writable(path, force=force)
-    panels = panels_of(rows, recipe=recipe)
+    panels = panels_of(rows, recipe=recipe, metric=metric)
+    check_baseline(panels, baseline)
     text = page(rows_of_recipe(rows, recipe), recipes, panels, baseline)
     with atomic_write(path, force=force) as file:
         file.write(text.encode("utf-8"))
@@ -87,13 +95,14 @@ def page(
     rows: Sequence[Row], recipes: Mapping[str, Row], panels: Sequence[Panel], baseline: str
 ) -> str:
     """The page as text."""
-    used = {row["recipe_hash"]: row["recipe"] for row in rows}
+    used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
+    shown = METRICS[panels[0].metric]
     title = ", ".join(panel.title for panel in panels)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="about">{escape(_about(rows))}</p>',
-        "<h2>Accuracy</h2>",
-        _picture(accuracy_figure(panels), f"Test accuracy against removed edges: {title}"),
+        f"<h2>{shown.capitalize()}</h2>",
+        _picture(accuracy_figure(panels), f"{shown.capitalize()} against removed edges: {title}"),
         *(_table(grid) for grid in grids(panels, baseline)),
         "<h2>Cost</h2>",
         _picture(cost_figure(panels), f"Time and memory against removed edges: {title}"),
@@ -114,12 +123,14 @@ def page(
 
 def _about(rows: Sequence[Row]) -> str:
     done = [row for row in rows if row["status"] == DONE]
-    stopped = Counter(row["stopped_by"] for row in done)
-    seconds = sum({row["run_key"]: row["cpu_seconds"] for row in done}.values())
+    stopped = Counter(text for text in texts_of(done, "stopped_by"))
+    by_run = {str(row.get("run_key", row["key"])): number_in(row, "cpu_seconds") for row in done}
+    seconds = sum(value for value in by_run.values() if value is not None)
     return (
         f"{len(done)} runs, {len(rows) - len(done)} failed. Training took {seconds / 60:.1f} "
         f"minutes of CPU time. {stopped['patience']} runs ended by the stopping rule, "
-        f"{stopped['max_epochs']} at the most epochs."
+        f"{stopped['max_epochs']} at the most epochs. Every accuracy is that of the epoch with the "
+        "best validation accuracy."
     )
 
 
@@ -143,7 +154,7 @@ def _table(grid: Grid) -> str:
 
 
 def _failures(rows: Iterable[Row]) -> list[str]:
-    errors = Counter(row["error"] for row in rows if row["status"] == FAILED)
+    errors = Counter(str(row.get("error")) for row in rows if row["status"] == FAILED)
     if not errors:
         return []
     items = "".join(
@@ -154,12 +165,23 @@ def _failures(rows: Iterable[Row]) -> list[str]:
 
 
 def _recipe(name: str, key: str, line: Row | None) -> str:
-    if line is None:
+    settings = None if line is None else line.get("settings")
+    if not isinstance(settings, dict):
         return f"<p>{escape(name)}: not in the file of results (hash {escape(key[:12])}).</p>"
+    text = escape(recipe_toml(_as_spelt_today(settings)))
     return (
         f"<p>{escape(name)}, hash {escape(key[:12])}; saved as a .toml file it can be run again by "
-        f"<code>wis bench run</code>:</p><pre>{escape(recipe_toml(line['settings']))}</pre>"
+        f"<code>wis bench run</code>:</p><pre>{text}</pre>"
     )
+
+
+def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """A recipe in which the bare numbers of older ones are percentages."""
+    amounts = settings.get("remove")
+    if not isinstance(amounts, list):
+        return settings
+    spelt = [f"{a!r}%" if is_kind(a, "number") else a for a in amounts]
+    return {**settings, "remove": [a.replace(".0%", "%") if "%" in str(a) else a for a in spelt]}
 
 
 def recipe_toml(settings: Mapping[str, Any]) -> str:
@@ -168,11 +190,13 @@ def recipe_toml(settings: Mapping[str, Any]) -> str:
     tables = {key: value for key, value in settings.items() if _is_tables(value)}
     for key, value in settings.items():
         if key not in tables and value is not None:
-            lines.append(f"{key} = {_toml(value)}")
+            lines.append(f"{_toml_key(key)} = {_toml(value)}")
     for key, value in tables.items():
         for table in value:
-            lines += ["", f"[[{key}]]"]
-            lines += [f"{name} = {_toml(v)}" for name, v in table.items() if v is not None]
+            lines += ["", f"[[{_toml_key(key)}]]"]
+            lines += [
+                f"{_toml_key(name)} = {_toml(v)}" for name, v in table.items() if v is not None
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -181,35 +205,45 @@ def _is_tables(value: Any) -> bool:
 
 
 def _toml(value: Any) -> str:
-    """JSON is TOML for texts, numbers, truth values and lists, but not for objects."""
+    """JSON is TOML for texts, numbers and truth values, but not for objects, nan and escapes."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value)
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml_key(name: str) -> str:
+    return name if BARE_KEY.fullmatch(name) else _toml(name)
 
 
 def environment_of(rows: Sequence[Row]) -> dict[str, str]:
     """Where the runs were made, each fact once for all different values."""
     done = [row for row in rows if row["status"] == DONE]
+    versions = [row["versions"] if isinstance(row.get("versions"), dict) else {} for row in done]
     facts: dict[str, str] = {}
-    for package in sorted({name for row in done for name in row["versions"]}):
-        facts[package] = _different(row["versions"].get(package) for row in done)
-    for title, name in (
+    for package in sorted({name for some in versions for name in some}):
+        facts[echo(package)] = _different(texts_of(versions, package))
+    for title, *names in (
         ("git revision", "git_revision"),
         ("system", "system"),
         ("processor", "processor"),
         ("CPUs", "num_cpus"),
         ("threads of a run", "threads"),
         ("seeds trained as one", "num_seeds"),
+        ("splits", "split"),
+        ("devices", "config", "device"),
     ):
-        facts[title] = _different(row[name] for row in done)
-    facts["devices"] = _different(row["config"]["device"] for row in done)
-    times = sorted(row["finished_at"] for row in done)
-    facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "none"
+        facts[title] = _different(texts_of(done, *names))
+    times = sorted(set(texts_of(done, "finished_at")) - {"unknown"})
+    facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
     return facts
 
 
-def _different(values: Iterable[Any]) -> str:
-    return ", ".join(dict.fromkeys("unknown" if value is None else str(value) for value in values))
+def _different(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))
 
 
 def _facts(facts: Mapping[str, str]) -> str:

@@ -1,8 +1,9 @@
 """Tables of a sweep: text for a terminal, Markdown, LaTeX, and tidy csv.
 
 A table has a line for each percentage and a column for each method, mean ± standard deviation of
-the test accuracy in percent, and below the area under each curve. A second one has the paired
-differences to a baseline with their 95 % confidence intervals. See `wis.experiments.summary`.
+the test or validation accuracy in percent, and below the area under each curve. A second one has
+the paired differences to a baseline with their 95 % confidence intervals. See
+`wis.experiments.summary`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from wis.errors import UnknownNameError
-from wis.experiments.summary import Cell, Panel
+from wis.errors import ResultsError, UnknownNameError
+from wis.experiments.export import guarded
+from wis.experiments.summary import FULL, METRICS, Cell, Panel
 
 BASELINE = "random"
 AREA = "area"
@@ -42,18 +44,31 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
     Args:
         panels: See `wis.experiments.summary.panels_of`.
         style: ``"text"``, ``"markdown"``, ``"latex"`` or ``"csv"``.
-        baseline: Label of the method that the others are compared with.
+        baseline: Label of the method that the others are compared with; ``"full"`` for the whole
+            graph.
 
     Raises:
         UnknownNameError: There is no such style; or no panel has the baseline, and it is not the
             one that is taken when none is named.
+        ResultsError: The baseline is the whole graph, of which there are no rows.
     """
     if style not in STYLES:
         raise UnknownNameError.among("style of table", style, STYLES)
-    labels = {label for panel in panels for label in panel.labels}
-    if baseline not in labels and baseline != BASELINE:
-        raise UnknownNameError.among("method of these results", baseline, labels)
+    check_baseline(panels, baseline)
     return STYLES[style](panels, baseline)
+
+
+def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
+    """Raise, as `format_tables` says, unless there is something to compare with."""
+    if baseline == BASELINE or any(panel.compares_with(baseline) for panel in panels):
+        return
+    if baseline == FULL:
+        raise ResultsError(
+            "no finished row is of the whole graph, to compare with; run the sweep with 0% among "
+            "the amounts to remove"
+        )
+    labels = {label for panel in panels for label in panel.labels}
+    raise UnknownNameError.among("method of these results", baseline, labels | {FULL})
 
 
 def _text(panels: Sequence[Panel], baseline: str) -> str:
@@ -73,7 +88,8 @@ def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
     found = []
     for panel in panels:
         found.append(_accuracies(panel))
-        if baseline in panel.labels and len(panel.labels) > 1:
+        others = [label for label in panel.labels if label != baseline]
+        if others and panel.compares_with(baseline):
             found.append(_differences(panel, baseline))
     return found
 
@@ -87,7 +103,8 @@ def _accuracies(panel: Panel) -> Grid:
         lines.append([AREA, *(_spread(panel.area(label)) for label in panel.labels)])
     failed = f"; {panel.num_failed} runs failed" if panel.num_failed else ""
     title = (
-        f"{panel.title}: test accuracy in %, mean ± standard deviation over {_seeds(panel)}{failed}"
+        f"{panel.title}: {METRICS[panel.metric]} in %, mean ± standard deviation over "
+        f"{seeds_of(panel)}{failed}"
     )
     return Grid(title, ["% removed", *panel.labels], lines)
 
@@ -101,13 +118,16 @@ def _differences(panel: Panel, baseline: str) -> Grid:
     if len(panel.percentages) > 1:
         areas = (panel.area_difference(label, baseline) for label in labels)
         lines.append([AREA, *map(_interval, areas)])
+    is_full = baseline not in panel.labels
     title = (
-        f"{panel.title}: difference to {baseline}, paired by seed, with 95 % confidence intervals"
+        f"{panel.title}: difference to {'the whole graph' if is_full else baseline} in "
+        f"{METRICS[panel.metric]}, paired by seed, with 95 % confidence intervals"
     )
     return Grid(title, ["% removed", *labels], lines)
 
 
-def _seeds(panel: Panel) -> str:
+def seeds_of(panel: Panel) -> str:
+    """How many seeds its cells have."""
     numbers = {len(rows) for cells in panel.rows.values() for rows in cells.values()}
     low, high = min(numbers), max(numbers)
     noun = "seed" if high == 1 else "seeds"
@@ -165,6 +185,7 @@ def _typeset(grid: Grid) -> str:
 
 CSV_HEAD = (
     "panel",
+    "metric",
     "method",
     "percent_removed",
     "num_seeds",
@@ -186,12 +207,18 @@ def _csv(panels: Sequence[Panel], baseline: str) -> str:
             for percentage in panel.percentages:
                 cell = panel.accuracy(label, percentage)
                 other = None
-                if baseline in panel.labels:
+                if panel.compares_with(baseline):
                     other = panel.difference(label, baseline, percentage)
-                _write(writer.writerow, (panel.title, label, f"{percentage:g}"), cell, other)
-            other = panel.area_difference(label, baseline) if baseline in panel.labels else None
-            _write(writer.writerow, (panel.title, label, AREA), panel.area(label), other)
+                _write(writer.writerow, (*_place(panel, label), f"{percentage:g}"), cell, other)
+            other = None
+            if panel.compares_with(baseline):
+                other = panel.area_difference(label, baseline)
+            _write(writer.writerow, (*_place(panel, label), AREA), panel.area(label), other)
     return text.getvalue()
+
+
+def _place(panel: Panel, label: str) -> tuple[str, str, str]:
+    return guarded(panel.title), panel.metric, guarded(label)
 
 
 def _write(

@@ -6,13 +6,13 @@ matplotlib is imported where it is needed and only through figure objects; see `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wis.errors import OptionError
-from wis.plot import CLASS_COLOURS, FORMATS, INK, KEPT, PLAIN, REMOVED, check_can_plot
+from wis.figure_text import fitted, text_width
+from wis.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED, save_figure
 from wis.theory.bounds import Bounds, boundary_of
 from wis.theory.figure5_2 import PartitionFacts, two_cliques
 from wis.theory.typed_graph import TypedGraph
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from wis.theory.separation_rank import SeparationRank
     from wis.theory.tensor_network import TensorNetwork
 
+__all__ = [
+    "draw_bounds",
+    "draw_figure5_2",
+    "draw_preserved",
+    "draw_spectrum",
+    "draw_tensor_network",
+    "save_figure",
+]
+
 MAX_DRAWN_NODES = 1_200
 MAX_LABELLED_NODES = 160
 SIDES = (PLAIN, "#f2b701")
 
 
-def save_figure(figure: Figure, path: str | Path, *, force: bool = False) -> Path:
-    """Write a picture; raises as `wis.plot.plot_sparsification` does."""
-    from wis.io.atomic import atomic_write
-
-    path = Path(path)
-    check_can_plot(path)
-    with atomic_write(path, force=force) as file:
-        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=150, facecolor="white")
-    return path
-
-
-def draw_tensor_network(network: TensorNetwork) -> Figure:
+def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Figure:
     """A tensor network as in Figure D.3: leaves below, delta-tensors as rectangles.
 
     Args:
         network: The network, of at most 1,200 nodes.
+        title: What stands above it, such as the graph and the task; the depth and the number of
+            nodes are added to it. None for the task with the number of its vertex.
 
     Returns:
         The figure. Colours, and the numbers in nodes of small networks, are vertices of the graph.
@@ -67,7 +67,8 @@ def draw_tensor_network(network: TensorNetwork) -> Figure:
         )
     position, levels = _tree_positions(network)
     leaves = sum(node.kind == "x" for node in network.nodes)
-    figure = Figure(figsize=(min(24, 3 + 0.28 * leaves), 1.6 + 0.62 * len(levels)))
+    width = max(6.0, min(24, 3 + 0.28 * leaves))
+    figure = Figure(figsize=(width, 1.8 + 0.62 * len(levels)))
     figure.set_layout_engine("constrained")
     axes = figure.subplots()
     ends = np.array([[leg.ends[0][0], leg.ends[1][0]] for leg in network.legs])
@@ -80,7 +81,8 @@ def draw_tensor_network(network: TensorNetwork) -> Figure:
     axes.spines[:].set_visible(False)
     axes.margins(0.03, 0.08)
     task = "graph prediction" if network.target is None else f"prediction over {network.target}"
-    axes.set_title(f"Tensor network of depth {network.depth}, {task}: {number} nodes", color=INK)
+    text = f"{title or task}: tensor network of depth {network.depth}, {number} nodes"
+    figure.suptitle(fitted(text, width - 0.5, size=12, lines=3), color=INK)
     return figure
 
 
@@ -144,13 +146,19 @@ def _draw_nodes(axes: Axes, network: TensorNetwork, position: np.ndarray) -> Non
                     ha="center",
                     va="center",
                     fontsize=7,
-                    color="white",
+                    color=_ink_on(_vertex_colour(node.vertex)),
                     zorder=3,
                 )
 
 
 def _vertex_colour(vertex: int | None) -> str:
     return "white" if vertex is None else CLASS_COLOURS[vertex % (len(CLASS_COLOURS) - 1)]
+
+
+def _ink_on(colour: str) -> str:
+    """White on a dark colour, dark on a light one."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
 
 
 def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str) -> Figure:
@@ -186,7 +194,7 @@ def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str)
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(title, color=INK, fontsize=10)
+    figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
     return figure
 
 
@@ -205,7 +213,7 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
         axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
     axes.axhline(result.rtol, color=REMOVED, linewidth=1, label=f"tolerance {result.rtol:.1e}")
     axes.set(yscale="log", xlabel="singular value", ylabel="relative to the largest")
-    figure.suptitle(title, color=INK, fontsize=10)
+    figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
@@ -295,9 +303,9 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    panels = figure.subplots(1, 3)
     names = list(dict.fromkeys(row.method for row in rows))
+    figure = Figure(figsize=(13, 4.9 + 0.07 * len(names)), layout="constrained")
+    panels = figure.subplots(1, 3)
     for axes, field, label in (
         (panels[0], "walk_index", f"{depth - 1}-walk index"),
         (panels[1], "cut", "log of the least cut (upper bound)"),
@@ -311,13 +319,16 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
                 color=(PLAIN, REMOVED, "#79706e", "#59a14f", *CLASS_COLOURS[3:])[place % 11],
                 marker="os^D"[place % 4],
                 markersize=4,
-                label=name,
+                label=fitted(name, 3.0),
             )
         axes.set(xlabel="edges removed, %", ylim=(0, None))
         axes.set_title(label, color=INK, fontsize=10)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("share that is left, mean over partitions")
-    panels[0].legend(frameon=False)
-    figure.suptitle(title, color=INK)
+    widest = max(text_width(fitted(name, 3.0)) for name in names)
+    handles, labels = panels[0].get_legend_handles_labels()
+    columns = max(1, min(len(labels), int(12.5 / (0.75 + widest))))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    figure.suptitle(fitted(title, 12, size=12, lines=3), color=INK)
     return figure

@@ -1,0 +1,227 @@
+"""Every picture: no text is cut off or lies over another, whatever graphs and methods are called.
+
+| picture | tried with |
+|---|---|
+| `wis bench plot` | accuracy, costs; one and several data sets, up to 20 methods, odd names |
+| `wis sparsify --plot` | drawings, arrows, distributions; long names, many classes |
+| `wis compare --plot` | undirected, directed |
+| `wis theory ... --plot` | bounds, spectrum, tensor network, Figure 5.2, what orders preserve |
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pictures import unreadable
+
+import wis
+from wis.compare import compare
+from wis.compare.picture import comparison_figure
+from wis.datasets import load
+from wis.experiments.plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
+from wis.experiments.summary import panels_of
+from wis.figure_text import fitted, plain, text_width
+from wis.graph import canonical_graph
+from wis.plot import plot_sparsification, sparsification_figure
+
+sys.path.insert(0, str(Path(__file__).parent / "experiments"))
+from rows import made_row
+
+LONG = "/data/graphs/a very long folder/graph-of-everything-and-more-and-more-filtered-2.npz"
+ODD = [
+    "$\\frac{$",
+    "$x$ and $y$",
+    "\\$",
+    "a_b^{",
+    "\ufffd",
+    "\x00\x07\n",
+    "",
+    "W" * 200,
+    "中文",
+    "-" * 90,
+]
+SWEEPS = {
+    "one seed": (["cora"], ["1-WIS"], [0], 1),
+    "one": (["cora"], ["1-WIS", "2-WIS", "random"], [0, 50, 100], 2),
+    "long": ([LONG], [f"gwis (partitions=attribute:y, argmax=min, walk_length={k})" for k in "12"],
+             [0, 50], 2),
+    "many": (["cora", "squirrel"], [f"method {k}" for k in range(20)], [0, 100], 1),
+    "wide": (["M" * 70, "W" * 70, "cora", LONG], ["W" * 90, "M" * 90], [0, 100], 1),
+    "odd": (ODD[:3], ODD, [0, 2.5], 1),
+}  # fmt: skip
+
+
+def panels(case):
+    datasets, labels, percentages, seeds = SWEEPS[case]
+    return panels_of(
+        made_row(label, float(p), seed, 0.9 - p / 250, dataset=name, order_seconds=10.0**k)
+        for name in datasets
+        for k, label in enumerate(labels)
+        for p in percentages
+        for seed in range(seeds)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+@pytest.mark.parametrize("case", SWEEPS)
+@pytest.mark.parametrize("figure_of", [accuracy_figure, cost_figure])
+def test_figures_of_sweeps_can_be_read(case, figure_of):
+    assert unreadable(figure_of(panels(case))) == []
+
+
+@pytest.mark.parametrize("draw", [plot_accuracy, plot_costs])
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_odd_names_are_drawn_as_they_are(draw, ending, tmp_path):
+    assert draw(panels("odd"), tmp_path / f"odd.{ending}").stat().st_size > 0
+
+
+def test_a_figure_of_a_sweep_says_graph_method_amount_and_whose_accuracy_it_is():
+    rows = [made_row("1-WIS", 50.0, s, 0.8, val_accuracy=0.7) for s in (0, 1)]
+    for metric, name, height in (("test", "test", 80), ("val", "validation", 70)):
+        figure = accuracy_figure(panels_of(rows, metric=metric))
+        (axes,) = figure.axes
+        assert (axes.get_title(), axes.get_xlabel()) == ("cora, gcn", "edges removed (%)")
+        assert axes.get_ylabel() == f"{name} accuracy (%)"
+        assert list(axes.containers[0].lines[0].get_ydata()) == [pytest.approx(height)]
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["1-WIS"]
+        assert "mean of 2 seeds" in legend.get_title().get_text()
+
+
+def test_a_sweep_without_costs_says_that_they_are_not_known():
+    rows = [made_row("1-WIS", 50.0, 0, 0.8, order_seconds=None, peak_memory_bytes=None)]
+    texts = [text.get_text() for axes in cost_figure(panels_of(rows)).axes for text in axes.texts]
+    assert texts.count("not measured") == 2
+
+
+def many_classes():
+    data = load("les-miserables")
+    data.y = torch.arange(data.num_nodes) % 10
+    return data
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: load("karate"), many_classes, lambda: load("barabasi-albert:n=400,degree=3")],
+    ids=["karate", "ten classes", "large"],
+)
+@pytest.mark.parametrize("name", ["karate", LONG * 4, "$x$ \\frac{"])
+def test_pictures_of_a_cut_can_be_read_and_name_graph_method_and_amount(make, name, directed):
+    data = make()
+    if directed:
+        data.edge_index = data.edge_index[:, data.edge_index[0] < data.edge_index[1]]
+    cut = wis.sparsify(data, remove="50%", method="random", directed=directed)
+    figure = sparsification_figure(data, cut, directed=directed, title=f"{name} by random")
+    assert unreadable(figure) == []
+    title = figure.get_suptitle().replace("\n", " ")
+    m = canonical_graph(data, directed=directed).num_edges
+    noun = "arcs" if directed else "edges"
+    assert f"of {m:,} {noun} removed (" in title
+    assert "by random: " in title or len(name) > 200
+    assert title.startswith(plain(name, 300)[:20])
+
+
+def test_a_picture_without_a_title_names_the_amount():
+    data = load("karate")
+    figure = sparsification_figure(data, wis.sparsify(data, remove="50%"))
+    assert figure.get_suptitle() == "39 of 78 edges removed (50.0%)"
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("title", [None, "karate and karate-half.pt", LONG * 3])
+def test_pictures_of_a_comparison_can_be_read_and_name_graphs_and_amount(directed, title):
+    data = load("karate")
+    cut = wis.sparsify(data, remove="50%", directed=directed)
+    figure = comparison_figure(compare(data, cut, directed=directed), title=title)
+    assert unreadable(figure) == []
+    total = 156 if directed else 78
+    noun = "arcs" if directed else "edges"
+    assert f"{total // 2} of {total} {noun} removed (50.0%)" in figure.get_suptitle().replace(
+        "\n", " "
+    )
+
+
+def theory_figures(title):
+    from wis.partitions import resolve_partitions
+    from wis.theory.figure5_2 import figure5_2
+    from wis.theory.pictures import (
+        draw_bounds,
+        draw_figure5_2,
+        draw_preserved,
+        draw_tensor_network,
+    )
+    from wis.theory.preserved import preserved
+    from wis.theory.tensor_network import build_tensor_network
+    from wis.theory.typed_graph import TypedGraph
+
+    data = load("karate")
+    rows = figure5_2(2, 2, 2)
+    graph = TypedGraph.from_any(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
+    network = build_tensor_network(graph, 2, width=2, in_dim=2, target=0)
+    names = [f"{title} {k}" for k in range(4)]
+    orders = {name: wis.removal_order(data, "random", seed=k) for k, name in enumerate(names)}
+    singletons = resolve_partitions("balls:k=1", canonical_graph(data), data=data, seed=0)
+    found = preserved(data, orders, singletons, depth=2, width=2)
+    return [
+        draw_bounds(rows[0].bounds, (1.0, True), title),
+        draw_bounds(rows[0].bounds, None, title),
+        draw_figure5_2(rows, 2, 2, 2),
+        draw_tensor_network(network, title),
+        draw_tensor_network(network),
+        draw_preserved(found, 2, title),
+    ]
+
+
+@pytest.mark.parametrize("title", ["karate, graph prediction", LONG * 3, "$\\frac{$ $"])
+def test_pictures_of_the_theory_can_be_read(title):
+    for figure in theory_figures(title):
+        assert unreadable(figure) == []
+
+
+def test_the_check_of_pictures_finds_what_it_looks_for():
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3, 3))
+    figure.text(0.5, 0.5, "one")
+    assert unreadable(figure) == []
+    figure.text(0.55, 0.5, "another")
+    figure.text(0.9, 0.1, "too long for its place")
+    assert unreadable(figure) == [
+        "'too long for its place' is cut off",
+        "'one' overlaps 'another'",
+    ]
+
+
+@pytest.mark.parametrize("text", [*ODD, LONG, LONG * 9, "a\tb", "\u202eabc"])
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_fitted_text_is_no_wider_than_its_place(text, lines):
+    found = fitted(text, 2.0, lines=lines)
+    shown = found.replace("\\$", "$").split("\n")
+    assert len(shown) <= lines
+    assert all(text_width(line) <= 2.0 for line in shown)
+    assert all(character.isprintable() for line in shown for character in line)
+
+
+def test_nothing_is_left_behind_where_a_picture_cannot_be_written(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    from wis.errors import GraphFileError
+
+    def full(self, file, **_):
+        file.write(b"x" * 10)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    data = load("karate")
+    for draw in (
+        lambda: plot_accuracy(panels("one"), tmp_path / "a.png"),
+        lambda: plot_sparsification(data, data, tmp_path / "b.pdf"),
+        lambda: compare(data, data).plot(tmp_path / "c.svg"),
+    ):
+        with pytest.raises(GraphFileError, match="cannot be written: No space left"):
+            draw()
+    assert list(tmp_path.iterdir()) == []
