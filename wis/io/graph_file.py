@@ -246,6 +246,11 @@ def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
 
 
 def _largest_id(edge_index: Tensor, num_nodes: int | None) -> int:
+    if isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
+        raise GraphFormatError(
+            "edge_index is a sparse matrix; expected an integer tensor [2, num_arcs], such as "
+            "torch_geometric.utils.to_edge_index makes of it"
+        )
     if not isinstance(edge_index, Tensor) or edge_index.dim() != 2 or edge_index.size(0) != 2:
         UndirectedGraph.from_arcs([edge_index], num_nodes)
     if edge_index.dtype not in (torch.int64, torch.int32) or not edge_index.numel():

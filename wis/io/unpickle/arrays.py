@@ -81,7 +81,8 @@ def array(builder: Builder, node: Made) -> np.ndarray:
             raise damaged("an array begins like none")
     match node.state:
         case (1, tuple() as shape, kind, bool() as by_columns, content):
-            return _array(builder, kind, shape, content, "F" if by_columns else "C")
+            made = _array(builder, kind, shape, content, "F" if by_columns else "C")
+            return made.astype(made.dtype.newbyteorder("="), copy=False)  # as numpy does here
     raise damaged("an array has no state, or an unknown one")
 
 

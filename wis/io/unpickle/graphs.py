@@ -168,7 +168,36 @@ def _fill(builder: Builder, store: Any, node: Any, kind: str) -> None:
             raise damaged(f"a store has a part {key[:40]!r}")
     for key in state:
         if key not in _REMEMBERED:
-            store.__dict__[key] = builder.value(state[key])
+            store.__dict__[key] = _private(key, builder.value(state[key]))
+
+
+def _private(key: str, value: Any) -> Any:
+    """A part that is no attribute; PyG believes what a `Batch` says of its graphs."""
+    if key == "_slice_dict" and not (isinstance(value, dict) and _are_slices(value)):
+        raise damaged("a batch does not say where its graphs begin")
+    if key in ("_inc_dict", "_edge_attrs") and not isinstance(value, dict):
+        raise damaged(f"a store has a part {key} that is none")
+    counts = value if key == "_num_nodes" and isinstance(value, list) else [value]
+    if key in ("_num_nodes", "_num_graphs") and not all(_is_count(count) for count in counts):
+        raise damaged(f"a store has a part {key} that is none")
+    return value
+
+
+def _is_count(value: Any) -> bool:
+    return value is None or (type(value) is int and 0 <= value < 2**62)
+
+
+def _are_slices(value: Any) -> bool:
+    """Whether these are positions that rise from 0, or lists or dictionaries of such."""
+    if isinstance(value, dict):
+        return all(map(_are_slices, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_are_slices, value))
+    if type(value) is not Tensor or value.dtype != torch.int64 or value.layout != torch.strided:
+        return False
+    if value.dim() not in (1, 2) or not value.numel():
+        return False
+    return not bool(value[0].any()) and not bool((value.diff(dim=0) < 0).any())
 
 
 def _alone(builder: Builder, node: Made) -> Any:
@@ -204,7 +233,10 @@ def _tuple(builder: Builder, node: Made) -> Any:
     count = dict(_TUPLES)[".".join(node.maker.pair).removeprefix(_PLACE)]
     if len(plain(node)) != count:
         raise damaged(f"a {node.maker} has too many or too few parts")
-    return _class(node.maker.pair)(*map(builder.value, node.arguments))
+    columns = [builder.value(part) for part in node.arguments]
+    if any(type(column) is not list or len(column) != len(columns[0]) for column in columns):
+        raise damaged(f"a {node.maker} has parts that are no lists")
+    return _class(node.maker.pair)(*columns)
 
 
 def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
@@ -222,7 +254,8 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     if type(undirected) is not bool or not (order is None or isinstance(order, SortOrder)):
         raise damaged("an EdgeIndex says no truth about its order")
     _check_ids(data, 2)
-    return _valid(EdgeIndex(data, sparse_size=size, sort_order=order, is_undirected=undirected))
+    made = EdgeIndex(data, sparse_size=size, sort_order=order, is_undirected=undirected)
+    return _joined(builder, parts, _valid(made))
 
 
 def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
@@ -234,7 +267,18 @@ def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     if type(is_sorted) is not bool or not (size is None or (type(size) is int and size >= 0)):
         raise damaged("an Index has no size or no order")
     _check_ids(data, 1)
-    return _valid(Index(data, dim_size=size, is_sorted=is_sorted))
+    return _joined(builder, parts, _valid(Index(data, dim_size=size, is_sorted=is_sorted)))
+
+
+def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
+    """Add what the graphs of a batch said of their indices, one entry a graph."""
+    node = parts.get("_cat_metadata")
+    if node is not None:
+        if not isinstance(node, Made) or not str(node.maker).endswith(".CatMetadata"):
+            raise damaged("an index says of its graphs what is not known")
+        made._cat_metadata = builder.value(node)
+    joined: Tensor = made
+    return joined
 
 
 def _check_ids(data: Any, dim: int) -> None:

@@ -172,6 +172,8 @@ def _of_copyreg(arguments: tuple[Any, ...]) -> tuple[Name, tuple[Any, ...]]:
     match arguments:
         case (Name() as made, Name(module="builtins", name="object"), None):
             return made, ()
+        case (Name() as made, Name(module="builtins", name="tuple"), tuple() as parts):
+            return made, parts
     raise damaged("its pickle rebuilds an object in an unknown way")
 
 
