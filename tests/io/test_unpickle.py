@@ -59,8 +59,7 @@ def assert_same(a, b, where="it"):
     elif isinstance(a, Tensor):
         assert (a.dtype, a.layout, a.shape) == (b.dtype, b.layout, b.shape), where
         assert (a.device, a.requires_grad) == (b.device, b.requires_grad), where
-        dense = [t.detach().to_dense() if t.layout != torch.strided else t.detach() for t in (a, b)]
-        assert torch.equal(*(t.to(torch.float64) if t.is_floating_point() else t for t in dense))
+        assert torch.equal(numbers(a), numbers(b)), where
         assert_same(vars(a), vars(b), where)
     elif isinstance(a, np.ndarray):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), where
@@ -79,6 +78,14 @@ def assert_same(a, b, where="it"):
         assert_same(vars(a), vars(b), where)
     else:
         assert a == b or (a != a and b != b), where
+
+
+def numbers(tensor):
+    """All entries, of a type that torch can compare."""
+    dense = tensor.detach().to_dense() if tensor.layout != torch.strided else tensor.detach()
+    if dense.is_floating_point():
+        return dense.to(torch.float64)
+    return dense.to(torch.complex128) if dense.is_complex() else dense
 
 
 def state_of(thing):
