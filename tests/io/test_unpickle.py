@@ -313,23 +313,23 @@ def with_attribute():
     return tensor
 
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e5m2)
-COMPLEX = (torch.complex32, torch.complex64, torch.complex128)
-INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16)
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+COMPLEX = (torch.complex64, torch.complex128)
+NEW = (torch.complex32, torch.float8_e5m2, torch.uint16, torch.uint32, torch.uint64)
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def of_all_types():
+def of_types(*kinds):
     with warnings.catch_warnings():  # torch calls one of them experimental
         warnings.simplefilter("ignore")
-        kinds = (*FLOATS, *INTEGERS, torch.bool, *COMPLEX)
         return [torch.tensor([0, 1, 2]).to(kind) for kind in kinds]
 
 
 STATE = torch.nn.BatchNorm1d(2)
 
 VALUES = {
-    "types of tensors": of_all_types(),
-    "unsigned": [torch.tensor([1, 2]).to(kind) for kind in (torch.uint32, torch.uint64)],
+    "types of tensors": of_types(torch.bool, *FLOATS, *INTEGERS, *COMPLEX),
+    "new types": of_types(*NEW),
     "shapes": [torch.ones(()), torch.ones(0, 3), torch.ones(2, 0), torch.ones(1, 1, 1, 2)],
     "strides": [
         torch.ones(1, 1).expand(5, 4),
@@ -409,10 +409,9 @@ VALUES = {
 def test_a_value_comes_back_in_every_protocol_and_container(name):
     for protocol in (1, 2, 3, 4, 5):
         assert_read(VALUES[name], pickle_protocol=protocol)
-        if name != "unsigned":
-            assert_read(
-                VALUES[name], pickle_protocol=protocol, _use_new_zipfile_serialization=False
-            )
+        file = saved(VALUES[name], pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+        # torch cannot read what it writes of its newest types in the old container
+        assert_same(unpickle.load(file), VALUES[name] if name == "new types" else trusted(file))
 
 
 def test_what_was_shared_is_shared():
