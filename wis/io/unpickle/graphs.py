@@ -300,7 +300,10 @@ def _edge_type(builder: Builder, node: Made) -> Any:
     """A type of edges as a text, which PyG uses for keys of modules."""
     match plain(node):
         case ((str(), str(), str()) as parts,) | (str() as parts,):
-            return _class(_pair("typing.EdgeTypeStr"))(parts)
+            try:
+                return _class(_pair("typing.EdgeTypeStr"))(parts)
+            except ValueError:  # no text that PyG would have made
+                pass
     raise damaged("a type of edges is not three texts")
 
 
