@@ -17,7 +17,7 @@ from torch_geometric.data import Batch, Data, HeteroData
 
 import wis
 from wis.cut import drop_edges
-from wis.errors import OptionError
+from wis.errors import GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
 from wis.testing import assert_same_data, odd_graph
 
@@ -231,3 +231,13 @@ def test_hetero_batch_can_be_taken_apart_again():
         buys = part["user", "buys", "item"]
         assert buys.price.numel() == buys.edge_index.size(1)
         assert torch.equal(part["item"].x, users_and_items()["item"].x)
+
+
+def test_a_batch_that_was_changed_after_it_was_made_is_refused_or_cut_in_one_piece():
+    graph = Data(edge_index=torch.tensor([[0, 0, 0, 1, 1], [1, 1, 1, 2, 2]]), num_nodes=3)
+    for change in (T.RemoveDuplicatedEdges(), T.ToUndirected(), T.AddSelfLoops()):
+        batch = change(Batch.from_data_list([graph, graph]))
+        with pytest.raises(GraphFormatError, match="batch count 10 arcs, and edge_index"):
+            wis.sparsify(batch, remove=1)
+        del batch._slice_dict
+        assert UndirectedGraph.from_any(wis.sparsify(batch, remove=1)).num_edges == 3

@@ -142,7 +142,15 @@ class _Cut:
         return slices
 
     def _moved(self, slices: Any) -> Any:
-        return self.begins[slices] if isinstance(slices, Tensor) else slices
+        if not isinstance(slices, Tensor):
+            return slices
+        if int(slices[-1]) != len(self.kept):
+            raise GraphFormatError(
+                f"the slices of the batch count {int(slices[-1])} arcs, and edge_index has "
+                f"{len(self.kept)}: it was changed after it was made. Change the graphs before "
+                "Batch.from_data_list, or del batch._slice_dict if it stays in one piece"
+            )
+        return self.begins[slices]
 
     def _new_value(self, name: str, part: Part) -> Any:
         value = self.store[name]
