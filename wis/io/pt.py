@@ -135,7 +135,7 @@ def _check(data: Any, path: Path, options: ReadOptions) -> None:
         for store in stores:
             _check_typed_arcs(data, store, path)
         return
-    stated = _stated_num_nodes(data)
+    stated = _stated_num_nodes(data, path)
     if stated is None:
         data.num_nodes = checked_arcs(data.edge_index, options.num_nodes, str(path))
     else:
@@ -143,12 +143,12 @@ def _check(data: Any, path: Path, options: ReadOptions) -> None:
         checked_arcs(data.edge_index, stated, str(path))
 
 
-def _stated_num_nodes(data: Any) -> int | None:
+def _stated_num_nodes(data: Any, path: Path) -> int | None:
     """What the data say about the number of vertices other than by their arcs."""
     without = type(data).from_dict({key: data[key] for key in data.keys() if key != "edge_index"})  # noqa: SIM118
     size = without.num_nodes
     if size is not None and not isinstance(size, int):
-        raise GraphFormatError(f"num_nodes is a {type(size).__name__}; expected an integer")
+        raise GraphFormatError(f"{path}: num_nodes is a {type(size).__name__}; expected an integer")
     return size
 
 
