@@ -175,5 +175,7 @@ def _by_names(before: GraphFile, after: GraphFile, name: str, after_name: str) -
             f"{after_name} has a vertex {unknown[0]!r} that {name} lacks ({len(unknown)} of them "
             f"in all); expected a part of {name}"
         )
-    to_before = torch.tensor([position[vertex] for vertex in names], dtype=torch.int64)
+    to_before = torch.tensor(
+        [position[vertex] for vertex in names], dtype=torch.int64, device="cpu"
+    )
     return Data(edge_index=to_before[after.data.edge_index], num_nodes=len(position))

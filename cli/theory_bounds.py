@@ -261,7 +261,7 @@ def _numerical_rank(
     vectors = random_templates(templates, problem.in_dim, kind=kind, seed=seed)
     if product:
         gnn = ProductGNN(problem.in_dim, out_dim=1, num_types=graph.num_types, **sizes)
-        sample = vectors[torch.arange(graph.num_nodes) % templates]
+        sample = vectors[torch.arange(graph.num_nodes, device="cpu") % templates]
         function = of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
     else:
         network = build_model(model, problem.in_dim, 1, dtype=torch.float64, **sizes)

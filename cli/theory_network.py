@@ -155,7 +155,7 @@ def _built(
     gnn = ProductGNN(*sizes, num_types=types, task=task, seed=seed)
     draw = torch.Generator().manual_seed(seed)
     shape = problem.graph.num_nodes, problem.in_dim
-    x = 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64)
+    x = 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
     with torch.no_grad():
         gnn.calibrate_(x, problem.graph)
         direct = float(gnn(x, problem.graph, target=problem.target))

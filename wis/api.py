@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
+from wis.defaults import usual_defaults
 from wis.edge_types import EdgeClasses
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 0
 
 
+@usual_defaults()
 def removal_order(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     method: str = "wis",
@@ -131,6 +133,7 @@ def _order(
     return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
 
 
+@usual_defaults()
 def sparsify(
     data: Data | HeteroData | Tensor,
     *,

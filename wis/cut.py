@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from wis.arc_values import select_arcs, split_arcs
+from wis.defaults import usual_defaults
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.matrices import Ends, cut_matrix
@@ -30,6 +31,7 @@ from wis.parts import Part, described, parallel_dim, parts_of, stale
 from wis.stores import edge_stores, node_ranges
 
 
+@usual_defaults()
 def drop_edges(
     data: Any, graph: CanonicalGraph, removed: Tensor, *, edge_attrs: Iterable[str] = ()
 ) -> Any:

@@ -90,10 +90,12 @@ class EdgeClasses:
         """From (edge, 1 + type), distinct and sorted: a refinement for each place in the sets."""
         size = torch.bincount(edge, minlength=num_edges)
         first = size.cumsum(0) - size
-        of_edge = torch.zeros(num_edges, dtype=torch.int64)
-        members = torch.zeros((1, 0), dtype=torch.int64)  # [classes, places], 0 past the end
+        of_edge = torch.zeros(num_edges, dtype=torch.int64, device="cpu")
+        members = torch.zeros(
+            (1, 0), dtype=torch.int64, device="cpu"
+        )  # [classes, places], 0 past the end
         for place in range(int(size.max()) if num_edges else 0):
-            here = torch.zeros(num_edges, dtype=torch.int64)
+            here = torch.zeros(num_edges, dtype=torch.int64, device="cpu")
             held = size > place
             here[held] = kind[first[held] + place]
             keys, of_edge = torch.unique(of_edge * (len(names) + 1) + here, return_inverse=True)
@@ -181,8 +183,8 @@ def types_of_arcs(data: Any, graph: CanonicalGraph) -> tuple[Tensor, list[str]]:
     """
     if hasattr(data, "edge_types"):
         stores = edge_stores(data)
-        sizes = torch.tensor([arcs.size(1) for arcs in graph.arcs], dtype=torch.int64)
-        types = torch.arange(len(stores)).repeat_interleave(sizes)
+        sizes = torch.tensor([arcs.size(1) for arcs in graph.arcs], dtype=torch.int64, device="cpu")
+        types = torch.arange(len(stores), device="cpu").repeat_interleave(sizes)
         return types, ["__".join(store._key) for store in stores]
     values = data.get(EDGE_TYPE) if hasattr(data, "edge_stores") else None
     if values is None:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.defaults import usual_defaults
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.measures import is_nested, num_entries
 from wis.parts import Part, check_lengths, parts_of
@@ -121,6 +122,7 @@ class GraphFacts:
         return facts_as_text(self)
 
 
+@usual_defaults()
 def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     """Collect the facts about a graph.
 

@@ -120,7 +120,7 @@ class CanonicalGraph(ABC):
     @classmethod
     def empty(cls) -> Self:
         """The graph without vertices."""
-        return cls(0, torch.empty((2, 0), dtype=torch.int64))
+        return cls(0, torch.empty((2, 0), dtype=torch.int64, device="cpu"))
 
     @classmethod
     def from_any(

@@ -140,13 +140,18 @@ def _check_invariants(value: Tensor, name: str) -> None:
     """Raise `GraphFormatError` if a sparse tensor has entries outside of itself, or worse."""
     makers = {
         torch.sparse_coo: lambda: torch.sparse_coo_tensor(
-            value._indices(), value._values(), value.shape, check_invariants=True
+            value._indices(),
+            value._values(),
+            value.shape,
+            device=value.device,
+            check_invariants=True,
         ),
         torch.sparse_csr: lambda: torch.sparse_csr_tensor(
             value.crow_indices(),
             value.col_indices(),
             value.values(),
             value.shape,
+            device=value.device,
             check_invariants=True,
         ),
         torch.sparse_csc: lambda: torch.sparse_csc_tensor(
@@ -154,6 +159,7 @@ def _check_invariants(value: Tensor, name: str) -> None:
             value.row_indices(),
             value.values(),
             value.shape,
+            device=value.device,
             check_invariants=True,
         ),
     }

@@ -229,7 +229,7 @@ class RemovalOrder:
         """
         if per_type:
             return edges_to_go(self, data, graph, remove=remove, keep=keep)
-        return torch.arange(self.num_removed(remove=remove, keep=keep))
+        return torch.arange(self.num_removed(remove=remove, keep=keep), device="cpu")
 
     def cut(
         self, data: Any, graph: CanonicalGraph, steps: Tensor, *, edge_attrs: Iterable[str] = ()

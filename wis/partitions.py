@@ -284,7 +284,10 @@ def _attribute(graph: CanonicalGraph, data: Any, name: str) -> Ints:
         raise OptionError(f"partitions 'attribute:{name}' need a Data with one type of vertices")
     if name not in data:
         raise UnknownNameError.among("vertex attribute", name, data.keys())
-    values = torch.as_tensor(data[name]) if _is_array(data[name]) else None
+    values = None
+    if _is_array(data[name]):
+        where = data[name].device if isinstance(data[name], Tensor) else "cpu"
+        values = torch.as_tensor(data[name], device=where)
     if values is not None and values.dim() == 2 and values.size(1) == 1:
         values = values[:, 0]
     if values is None or values.shape != (graph.num_nodes,) or _is_inexact(values):

@@ -183,7 +183,7 @@ def pairs_of(protect: Pairs | None) -> Tensor:
         OptionError: They are no pairs of integers.
     """
     if protect is None:
-        return torch.empty((2, 0), dtype=torch.int64)
+        return torch.empty((2, 0), dtype=torch.int64, device="cpu")
     if isinstance(protect, Tensor):
         array = protect.detach().cpu().numpy()
     elif isinstance(protect, np.ndarray):
@@ -223,7 +223,7 @@ def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | No
 
 def _edge_ids(graph: CanonicalGraph, pairs: Tensor) -> Tensor:
     if pairs.numel() == 0:  # no look-up table for nothing
-        return torch.empty(0, dtype=torch.int64)
+        return torch.empty(0, dtype=torch.int64, device="cpu")
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         raise ProtectionError(

@@ -59,7 +59,7 @@ def random_masks(
     parts = np.split(shuffled, [num_validation, num_validation + num_test])
     masks = {}
     for name, part in zip(MASKS, (parts[2], parts[0], parts[1]), strict=True):
-        masks[name] = torch.zeros(num_nodes, dtype=torch.bool)
+        masks[name] = torch.zeros(num_nodes, dtype=torch.bool, device="cpu")
         masks[name][part] = True
     return masks
 

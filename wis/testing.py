@@ -43,7 +43,7 @@ def odd_graph(name: str, seed: int = 0) -> Data:
     from torch_geometric.data import Data
 
     num_nodes, arcs = ODD_GRAPHS[name](np.random.default_rng(seed))
-    edge_index = torch.tensor(arcs, dtype=torch.int64).reshape(-1, 2).T.contiguous()
+    edge_index = torch.tensor(arcs, dtype=torch.int64, device="cpu").reshape(-1, 2).T.contiguous()
     return Data(edge_index=edge_index, num_nodes=num_nodes)
 
 
@@ -51,7 +51,7 @@ def assert_is_permutation(ids: Tensor, size: int) -> None:
     """`ids`, of shape [size], holds each of 0 ... size - 1 once."""
     _assert(ids.dim() == 1, f"has {ids.dim()} dimensions, not one")
     _assert(ids.numel() == size, f"holds {ids.numel()} ids, not {size}")
-    wrong = (ids.sort().values.cpu() != torch.arange(size)).nonzero()
+    wrong = (ids.sort().values.cpu() != torch.arange(size, device="cpu")).nonzero()
     _assert(wrong.numel() == 0, f"is no permutation of 0 ... {size - 1}: {ids.tolist()[:20]} ...")
 
 

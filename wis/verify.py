@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
+from wis.defaults import usual_defaults
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
 from wis.graph import CanonicalGraph
 from wis.methods import Method, available_methods, get_method
@@ -64,6 +65,7 @@ class Verified:
         return f"a sample of {self.num_checked} of {self.num_steps} steps is greedy"
 
 
+@usual_defaults()
 def verify_order(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     order: RemovalOrder,

@@ -24,6 +24,7 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from wis.defaults import usual_defaults
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 
@@ -35,6 +36,7 @@ DIGIT_BITS = 30  # 2^30 times MAX_NUM_NODES, the most that a product adds up, is
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
+@usual_defaults()
 def walk_index(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,
@@ -84,6 +86,7 @@ def walk_index(
     return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
 
 
+@usual_defaults()
 def boundary(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,
@@ -118,6 +121,7 @@ def boundary(
     return torch.from_numpy(found).to(graph.device)
 
 
+@usual_defaults()
 def num_walks(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     length: int,

@@ -14,6 +14,7 @@ from wis.compare.measure import Measure, Spread
 from wis.compare.profile import Profile, Settings, graph_profile
 from wis.compare.similarity import cut_ratios
 from wis.compare.spectrum import quadratic_forms
+from wis.defaults import usual_defaults
 from wis.errors import NotASubgraphError
 from wis.graph import CanonicalGraph, canonical_graph
 
@@ -103,6 +104,7 @@ def _counted(degrees: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(values.tolist(), counts.tolist(), strict=True))
 
 
+@usual_defaults()
 def compare(
     before: Data | HeteroData | Tensor | CanonicalGraph,
     after: Data | HeteroData | Tensor | CanonicalGraph,
@@ -132,6 +134,7 @@ def compare(
     return _compared(first, after, settings)
 
 
+@usual_defaults()
 def compare_cuts(
     order: RemovalOrder,
     data: Data | HeteroData | Tensor,

@@ -30,8 +30,8 @@ def karate() -> Data:
     graph = nx.karate_club_graph()
     data = _from_networkx(graph)
     clubs = [graph.nodes[vertex]["club"] for vertex in graph]
-    data.y = torch.tensor([int(club == "Officer") for club in clubs])
-    data.x = torch.eye(len(clubs))
+    data.y = torch.tensor([int(club == "Officer") for club in clubs], device="cpu")
+    data.x = torch.eye(len(clubs), device="cpu")
     return data
 
 
@@ -65,8 +65,8 @@ def _from_networkx(graph: Any) -> Data:
     )
     heads, tails, weights = zip(*arcs, strict=True)
     return Data(
-        edge_index=torch.tensor([heads, tails]),
-        edge_weight=torch.tensor(weights),
+        edge_index=torch.tensor([heads, tails], device="cpu"),
+        edge_weight=torch.tensor(weights, device="cpu"),
         num_nodes=len(position),
     )
 

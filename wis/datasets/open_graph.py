@@ -97,6 +97,6 @@ def _classes_of_a_pickled_graph() -> list[Any]:
 def _mask(ids: Tensor, num_nodes: int) -> Tensor:
     import torch
 
-    mask = torch.zeros(num_nodes, dtype=torch.bool)
+    mask = torch.zeros(num_nodes, dtype=torch.bool, device="cpu")
     mask[ids] = True
     return mask

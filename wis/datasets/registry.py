@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
+from wis.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def find(spec: str) -> Dataset:
     return _DATASETS[name]
 
 
+@usual_defaults()
 def load(spec: str, *, root: str | Path | None = None) -> Data:
     """Make the graph that a spec names; download its files if they are not there.
 

@@ -73,7 +73,7 @@ def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
     References:
         Figure 5.2.
     """
-    ids = torch.arange(2 * size)
+    ids = torch.arange(2 * size, device="cpu")
     together = ids.unsqueeze(1) // size == ids // size
     together.fill_diagonal_(False)
     together[0, size] = together[size, 0] = True

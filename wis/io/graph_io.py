@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from torch import Tensor
 
+from wis.defaults import usual_defaults
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.io.atomic import atomic_write, check_writable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
 
+@usual_defaults()
 def read_graph(
     path: str | Path,
     *,
@@ -101,6 +103,7 @@ def _readable(path: Path) -> Format:
         ) from None
 
 
+@usual_defaults()
 def write_graph(
     graph: GraphFile | Data | HeteroData | Tensor,
     path: str | Path,

@@ -69,4 +69,4 @@ def _ids(
             raise GraphFormatError(
                 f"{path}: the graph has no vertex {name!r}; its {num_nodes} vertices {known}"
             )
-    return torch.tensor([position[name] for name in listed], dtype=torch.int64)
+    return torch.tensor([position[name] for name in listed], dtype=torch.int64, device="cpu")

@@ -31,7 +31,7 @@ def walk_counts(graph: CanonicalGraph, depth: int) -> tuple[list[Tensor], Tensor
     most = most_walks(edges, n, depth, directed=directed)
     kind = torch.float64 if most < FLOAT_EXACT else torch.int64
     matrix = adjacency(edges, n, directed=directed)
-    power = torch.eye(n, dtype=torch.int64).numpy()
+    power = torch.eye(n, dtype=torch.int64, device="cpu").numpy()
     powers = [torch.from_numpy(power).to(graph.device, kind)]
     for _ in range(1, depth):
         power = matrix @ power

@@ -118,7 +118,7 @@ class Steps:
         degree = graph.degree.cpu()
         vertex = stable_argsort(int(degree.max()) - degree)
         label = torch.empty_like(vertex)
-        label[vertex] = torch.arange(vertex.numel())
+        label[vertex] = torch.arange(vertex.numel(), device="cpu")
         ends = label[graph.edges.cpu()[:, edge_ids.cpu()]].T.contiguous()
         by_vertex = stable_argsort(ends.view(-1))  # the losses of each vertex, first one first
         loser = ends.view(-1)[by_vertex]

@@ -30,4 +30,6 @@ def random_order(graph: CanonicalGraph, *, count: int, seed: int, progress: Prog
         O(m).
     """
     generator = torch.Generator().manual_seed(seed)
-    return torch.randperm(graph.num_edges, generator=generator)[:count].to(graph.device)
+    return torch.randperm(graph.num_edges, generator=generator, device="cpu")[:count].to(
+        graph.device
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from wis.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError
 from wis.models.network import GraphNetwork, Task
 
@@ -95,6 +96,7 @@ def available_models() -> dict[str, str]:
     return {name: _MODELS[name].summary for name in sorted(_MODELS)}
 
 
+@usual_defaults()
 def build_model(
     name: str,
     in_dim: int,

@@ -52,8 +52,8 @@ def two_cliques(size: int) -> Tensor:
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 2:
         raise OptionError(f"size is {size!r}; expected an integer of at least 2")
-    one = torch.combinations(torch.arange(size)).t()
-    return torch.cat([one, one + size, torch.tensor([[size - 1], [size]])], dim=1)
+    one = torch.combinations(torch.arange(size, device="cpu")).t()
+    return torch.cat([one, one + size, torch.tensor([[size - 1], [size]], device="cpu")], dim=1)
 
 
 def partitions(size: int) -> dict[str, tuple[int, ...]]:

@@ -76,9 +76,9 @@ def of_network(
 
     def function(x: Tensor) -> Tensor:
         size = x.size(0)
-        shift = torch.arange(size)[:, None, None] * n
+        shift = torch.arange(size, device="cpu")[:, None, None] * n
         arcs = (graph.edge_index + shift).transpose(0, 1).reshape(2, -1)
-        batch = torch.arange(size).repeat_interleave(n)
+        batch = torch.arange(size, device="cpu").repeat_interleave(n)
         dtype = network.output.weight.dtype
         network.eval()
         values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)

@@ -232,7 +232,7 @@ class ProductGNN(nn.Module):
 def _drawn(
     shape: tuple[int, ...], init: Init, generator: torch.Generator, dtype: torch.dtype
 ) -> Tensor:
-    noise = torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(dtype)
     fan_in = shape[-1]
     return (1 + SPREAD * noise) / fan_in if init == "near-one" else noise / fan_in**0.5
 

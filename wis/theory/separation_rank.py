@@ -176,7 +176,7 @@ def grid_tensor(
             f"{number**num_variables} points, more than max_points = {max_points}; take fewer "
             f"templates, or separation_rank, which draws from the grid"
         )
-    axes = [torch.arange(number)] * num_variables
+    axes = [torch.arange(number, device="cpu")] * num_variables
     points = torch.cartesian_prod(*axes).reshape(-1, num_variables)
     values = _evaluate(function, templates, points, batch_size)
     return values.reshape((number,) * num_variables)
@@ -256,9 +256,9 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     draw = torch.Generator().manual_seed(seed)
     shape = check_size("number", number), check_size("dim", dim)
     if kind == "positive":
-        return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64)
+        return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
     if kind == "normal":
-        return torch.randn(shape, generator=draw, dtype=torch.float64)
+        return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
     raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
 
 

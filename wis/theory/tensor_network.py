@@ -305,8 +305,8 @@ class TensorNetwork:
                 f"a delta-tensor of order {order} and dimension {gnn.width} would have more than "
                 f"{MAX_DELTA_ENTRIES} entries; leave explicit_deltas out"
             )
-        delta = torch.zeros((gnn.width,) * order, dtype=x.dtype)
-        delta[(torch.arange(gnn.width),) * order] = 1
+        delta = torch.zeros((gnn.width,) * order, dtype=x.dtype, device="cpu")
+        delta[(torch.arange(gnn.width, device="cpu"),) * order] = 1
         return delta
 
 

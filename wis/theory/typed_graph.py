@@ -154,8 +154,10 @@ class TypedGraph:
         cls, graph: CanonicalGraph, arcs: Tensor | None, types: Tensor | None, names: list[str]
     ) -> TypedGraph:
         n = graph.num_nodes
-        given = torch.empty((2, 0), dtype=torch.int64) if arcs is None else arcs
-        kinds = torch.zeros(given.size(1), dtype=torch.int64) if types is None else types
+        given = torch.empty((2, 0), dtype=torch.int64, device="cpu") if arcs is None else arcs
+        kinds = (
+            torch.zeros(given.size(1), dtype=torch.int64, device="cpu") if types is None else types
+        )
         keys, kind = _distinct(given[1].numpy() * n + given[0].numpy(), kinds.numpy(), n, names)
         if not graph.directed:
             keys, kind = _with(keys, kind, keys % max(n, 1) * n + keys // max(n, 1), kind)

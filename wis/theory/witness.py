@@ -176,6 +176,6 @@ def templates_as_tensor(templates: Ints, in_dim: int) -> Tensor:
     References:
         Lemma 54.
     """
-    padded = torch.zeros(len(templates), in_dim, dtype=torch.float64)
+    padded = torch.zeros(len(templates), in_dim, dtype=torch.float64, device="cpu")
     padded[:, : templates.shape[1]] = torch.from_numpy(templates)
-    return torch.cat([padded, torch.ones(1, in_dim, dtype=torch.float64)])
+    return torch.cat([padded, torch.ones(1, in_dim, dtype=torch.float64, device="cpu")])

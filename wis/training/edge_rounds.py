@@ -124,7 +124,7 @@ def prune(
 
 def _left(removed: Tensor, num_edges: int) -> Tensor:
     """Ids of the edges that are not removed, ascending."""
-    stays = torch.ones(num_edges, dtype=torch.bool)
+    stays = torch.ones(num_edges, dtype=torch.bool, device="cpu")
     stays[removed] = False
     return stays.nonzero().view(-1)
 
@@ -155,7 +155,9 @@ class _Record:
         if path is not None:
             check_writable(path, force=True)
             state = read_checkpoint(path, identity, "cpu")
-        removed = torch.empty(0, dtype=torch.int64) if state is None else state["removed"]
+        removed = (
+            torch.empty(0, dtype=torch.int64, device="cpu") if state is None else state["removed"]
+        )
         if state is not None and not _is_plausible(removed, num_edges, levels):
             raise CheckpointError(f"{path}: is damaged; delete it to start afresh")
         return cls(path, identity, removed)

@@ -114,7 +114,12 @@ class _SymmetricProduct(Function):
 
 def _with_values(zeros: Tensor, values: Tensor) -> Tensor:
     return torch.sparse_csr_tensor(
-        zeros.crow_indices(), zeros.col_indices(), values, zeros.shape, check_invariants=False
+        zeros.crow_indices(),
+        zeros.col_indices(),
+        values,
+        zeros.shape,
+        device=values.device,
+        check_invariants=False,
     )
 
 

@@ -35,19 +35,19 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         self.num_nodes, self.num_neighbors, self.depth = num_nodes, num_neighbors, depth
         order = torch.argsort(edge_index[1], stable=True)
         self.sources = edge_index[0, order]
-        self.starts = torch.zeros(num_nodes + 1, dtype=torch.int64)
+        self.starts = torch.zeros(num_nodes + 1, dtype=torch.int64, device="cpu")
         self.starts[1:] = torch.bincount(edge_index[1], minlength=num_nodes).cumsum(0)
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> SamplerOutput:
         """The vertices around some, those first, and the arcs between them that were drawn."""
-        place = torch.full((self.num_nodes,), -1, dtype=torch.int64)
+        place = torch.full((self.num_nodes,), -1, dtype=torch.int64, device="cpu")
         parts, rows, columns = [index.node], [], []
-        place[index.node] = torch.arange(index.node.numel())
+        place[index.node] = torch.arange(index.node.numel(), device="cpu")
         reached = index.node.numel()
         for _layer in range(self.depth):
             ends, sources = self._draw(parts[-1])
             new = torch.unique(sources[place[sources] < 0])
-            place[new] = torch.arange(reached, reached + new.numel())
+            place[new] = torch.arange(reached, reached + new.numel(), device="cpu")
             reached += new.numel()
             parts.append(new)
             rows.append(place[sources])
@@ -67,12 +67,12 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
     def _draw(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
         """Ends and sources of the drawn arcs that end at some vertices."""
         degrees = self.starts[vertices + 1] - self.starts[vertices]
-        group = torch.repeat_interleave(torch.arange(vertices.numel()), degrees)
+        group = torch.repeat_interleave(torch.arange(vertices.numel(), device="cpu"), degrees)
         offsets = degrees.cumsum(0) - degrees
-        within = torch.arange(group.numel()) - offsets[group]
+        within = torch.arange(group.numel(), device="cpu") - offsets[group]
         arcs = self.starts[vertices][group] + within
         if self.num_neighbors >= 0:
-            keys = group + torch.rand(group.numel(), dtype=torch.float64)
+            keys = group + torch.rand(group.numel(), dtype=torch.float64, device="cpu")
             chosen = torch.argsort(keys)[within < self.num_neighbors]  # `within` is the rank there
             group, arcs = group[chosen], arcs[chosen]
         return vertices[group], self.sources[arcs]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from wis.defaults import usual_defaults
 from wis.errors import DivergedError, GraphFileError, OptionError
 from wis.io.atomic import check_writable
 from wis.progress import Progress, progress_bar, silent
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 CHECKPOINT_EVERY_S = 60.0
 
 
+@usual_defaults()
 def train(
     data: Data,
     config: TrainConfig,
@@ -75,6 +77,7 @@ def train(
     return replace(record, split=splits[0])
 
 
+@usual_defaults()
 def train_many(
     data: Data | Sequence[Data],
     config: TrainConfig,

@@ -31,7 +31,7 @@ def csr_matrix(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, 
         A `torch.sparse_csr` tensor with entries in the order of (row, column).
     """
     matrix = torch.sparse_coo_tensor(
-        torch.stack([rows, columns]), values, shape, check_invariants=False
+        torch.stack([rows, columns]), values, shape, device=values.device, check_invariants=False
     ).coalesce()
     rows, columns = matrix.indices()
     starts = torch.zeros(shape[0] + 1, dtype=torch.int64, device=rows.device)
@@ -39,7 +39,12 @@ def csr_matrix(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, 
     index = torch.int32 if max(columns.numel(), *shape) <= INT32_MAX else torch.int64
     with _no_beta_warning():
         return torch.sparse_csr_tensor(
-            starts.to(index), columns.to(index), matrix.values(), shape, check_invariants=False
+            starts.to(index),
+            columns.to(index),
+            matrix.values(),
+            shape,
+            device=values.device,
+            check_invariants=False,
         )
 
 

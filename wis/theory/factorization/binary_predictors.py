@@ -137,23 +137,23 @@ def fit_predictors(
     generator = torch.Generator().manual_seed(seed)
     columns = num_tasks * sum(ranks)
     weights = 1 + config.deviation * torch.randn(
-        2, num_pixels, columns, dtype=torch.float64, generator=generator
+        2, num_pixels, columns, dtype=torch.float64, generator=generator, device="cpu"
     )
     owner = torch.cat(
         [
-            first + torch.arange(num_tasks).repeat_interleave(rank)
+            first + torch.arange(num_tasks, device="cpu").repeat_interleave(rank)
             for first, rank in zip(range(0, num_tasks * len(ranks), num_tasks), ranks, strict=True)
         ]
     )
-    collect = torch.zeros(columns, num_tasks * len(ranks), dtype=torch.float64)
-    collect[torch.arange(columns), owner] = 1.0
+    collect = torch.zeros(columns, num_tasks * len(ranks), dtype=torch.float64, device="cpu")
+    collect[torch.arange(columns, device="cpu"), owner] = 1.0
     targets = torch.cat([config.scale(rank) * labels for rank in ranks], dim=1)
     optimizer = torch.optim.Adam([weights], lr=config.learning_rate)
-    order = torch.randperm(num_images, generator=generator)
+    order = torch.randperm(num_images, generator=generator, device="cpu")
     position = 0
     for step in range(config.max_steps):
         if position + min(config.batch_size, num_images) > num_images:
-            order, position = torch.randperm(num_images, generator=generator), 0
+            order, position = torch.randperm(num_images, generator=generator, device="cpu"), 0
         batch = order[position : position + config.batch_size]
         position += config.batch_size
         values = products(weights, pixels[batch])

@@ -91,7 +91,7 @@ def low_hierarchical_rank_tensor(
 
 def _drawn(model: Factorization, norm: float, generator: torch.Generator) -> Tensor:
     weights = [
-        torch.randn(1, *shape, dtype=torch.float64, generator=generator)
+        torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
         for shape in model.weight_shapes
     ]
     truth = end_tensor(model, weights)[0]

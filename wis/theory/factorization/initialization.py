@@ -170,7 +170,7 @@ def _with_sign(
 
 
 def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=generator)
+    return torch.randn(shape, dtype=torch.float64, generator=generator, device="cpu")
 
 
 def _batched(

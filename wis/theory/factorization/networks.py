@@ -93,7 +93,9 @@ def tensor_of_network(network: nn.Module, shape: Sequence[int]) -> Tensor:
     """
     if len(shape) < 1 or min(shape) < 1:
         raise OptionError(f"dimensions {tuple(shape)}; expected at least one, all positive")
-    index = torch.tensor(list(itertools.product(*(range(dimension) for dimension in shape))))
+    index = torch.tensor(
+        list(itertools.product(*(range(dimension) for dimension in shape))), device="cpu"
+    )
     inputs = [
         nn.functional.one_hot(index[:, mode], dimension).to(torch.float64)
         for mode, dimension in enumerate(shape)

@@ -185,14 +185,14 @@ class _Descent:
         self.measure, self.per_decade = measure, per_decade
         batch = len(weights[0])
         self.step, self.seconds = 0, 0.0
-        self.ids = torch.arange(batch)
+        self.ids = torch.arange(batch, device="cpu")
         self.weights = [weight.clone() for weight in weights]
-        self.calm = torch.zeros(batch, dtype=torch.int64)
-        self.average = torch.zeros(batch, dtype=torch.float64)
+        self.calm = torch.zeros(batch, dtype=torch.int64, device="cpu")
+        self.average = torch.zeros(batch, dtype=torch.float64, device="cpu")
         self.final_weights = [weight.clone() for weight in weights]
-        self.final_loss = torch.full((batch,), torch.nan, dtype=torch.float64)
-        self.final_steps = torch.zeros(batch, dtype=torch.int64)
-        self.converged = torch.zeros(batch, dtype=torch.bool)
+        self.final_loss = torch.full((batch,), torch.nan, dtype=torch.float64, device="cpu")
+        self.final_steps = torch.zeros(batch, dtype=torch.int64, device="cpu")
+        self.converged = torch.zeros(batch, dtype=torch.bool, device="cpu")
         self.trajectory = Trajectory()
         self._follow_batch()
 
@@ -201,7 +201,7 @@ class _Descent:
         self.task = self.whole_task.select(self.ids)
         self.tiny: TinySteps | None = None
         if isinstance(self.rate, FixedRate):
-            rates = torch.tensor(self.rate.rates, dtype=torch.float64)
+            rates = torch.tensor(self.rate.rates, dtype=torch.float64, device="cpu")
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
             self.tiny = TinySteps.of(self.model, self.task, self.rates)
 

@@ -94,12 +94,15 @@ def incomparable_problem(shape: tuple[int, ...]) -> tuple[Completion, Tensor, Te
     if len(shape) < 3 or min(shape) < 2:
         raise OptionError(f"dimensions {shape}; Proposition 6 is about three or more, all above 1")
     corner = (0,) * (len(shape) - 3) + (slice(2), slice(2), slice(2))
-    observed = torch.zeros(shape, dtype=torch.bool)
-    seen = torch.zeros(2, 2, 2, dtype=torch.bool)
+    observed = torch.zeros(shape, dtype=torch.bool, device="cpu")
+    seen = torch.zeros(2, 2, 2, dtype=torch.bool, device="cpu")
     seen[0, 0] = seen[1, 1] = True
     observed[corner] = seen
-    first, second = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
-    one, two = torch.tensor([1.0, 0.0]).double(), torch.tensor([0.0, 1.0]).double()
+    first, second = (torch.zeros(shape, dtype=torch.float64, device="cpu") for _ in range(2))
+    one, two = (
+        torch.tensor([1.0, 0.0], device="cpu").double(),
+        torch.tensor([0.0, 1.0], device="cpu").double(),
+    )
     first[corner] = torch.stack([torch.stack([one, one]), torch.stack([two, two])])
     second[corner] = torch.stack([torch.stack([one, two]), torch.stack([one, two])])
     return Completion(observed[None], first[None]), first, second

@@ -52,7 +52,9 @@ def check_assumptions(
         )
     if float(model.unbalancedness(start).max()) > 1e-12:
         raise OptionError("Assumption 2: the start's unbalancedness magnitude is not zero")
-    gradient = task.loss_and_gradient(torch.zeros(1, *model.shape, dtype=torch.float64))[1]
+    gradient = task.loss_and_gradient(
+        torch.zeros(1, *model.shape, dtype=torch.float64, device="cpu")
+    )[1]
     norms = start[0][0].norm(dim=0)
     unit = [weight[:, :, [leading]] / norms[leading] for weight in start]
     projection = -float((gradient * TensorFactorization(model.shape, 1).forward(unit)[0]).sum())
@@ -197,13 +199,18 @@ def small_problem(
     generator = torch.Generator().manual_seed(seed)
     shape = (3, 3, 3)
     vectors = [
-        1 + 0.5 * torch.rand(size, 1, dtype=torch.float64, generator=generator) for size in shape
+        1 + 0.5 * torch.rand(size, 1, dtype=torch.float64, generator=generator, device="cpu")
+        for size in shape
     ]
     truth = TensorFactorization(shape, 1).forward([vector[None] for vector in vectors])[0]
-    task = Completion(torch.ones(1, *shape, dtype=torch.bool), truth, Loss("huber", 0.1))
+    task = Completion(
+        torch.ones(1, *shape, dtype=torch.bool, device="cpu"), truth, Loss("huber", 0.1)
+    )
     start = []
     for vector in vectors:
-        columns = torch.randn(vector.shape[0], 4, dtype=torch.float64, generator=generator)
+        columns = torch.randn(
+            vector.shape[0], 4, dtype=torch.float64, generator=generator, device="cpu"
+        )
         columns[:, 0] = vector[:, 0] + 0.2 * columns[:, 0]
         columns /= columns.norm(dim=0)
         columns[:, 1:] *= 0.5

@@ -182,8 +182,8 @@ def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generato
     total = math.prod(shape)
     if not 1 <= count <= total:
         raise OptionError(f"{count} observed entries; a tensor of {shape} has 1 to {total}")
-    mask = torch.zeros(total, dtype=torch.bool)
-    mask[torch.randperm(total, generator=generator)[:count]] = True
+    mask = torch.zeros(total, dtype=torch.bool, device="cpu")
+    mask[torch.randperm(total, generator=generator, device="cpu")[:count]] = True
     return mask.reshape(shape)
 
 
@@ -195,7 +195,7 @@ def gaussian_sensing(
     References:
         Figure B.3, Appendix B.2.2.1.
     """
-    noise = torch.randn(count, *truth.shape, dtype=torch.float64, generator=generator)
+    noise = torch.randn(count, *truth.shape, dtype=torch.float64, generator=generator, device="cpu")
     noise /= math.sqrt(truth.numel())
     return Sensing(noise, noise.flatten(1) @ truth.flatten(), loss or Loss())
 
@@ -209,9 +209,11 @@ def rank_one_sensing(
         Figure C.3, Appendix C.4.2.1.
     """
     deviation = truth.numel() ** (-0.5 / truth.dim())
-    product = torch.ones(count, 1, dtype=torch.float64)
+    product = torch.ones(count, 1, dtype=torch.float64, device="cpu")
     for dimension in truth.shape:
-        vectors = torch.randn(count, dimension, dtype=torch.float64, generator=generator)
+        vectors = torch.randn(
+            count, dimension, dtype=torch.float64, generator=generator, device="cpu"
+        )
         product = (product.unsqueeze(2) * (deviation * vectors).unsqueeze(1)).flatten(1)
     values = product @ truth.flatten()
     return Sensing(product.reshape(count, *truth.shape), values, loss or Loss(), mean=False)
@@ -252,9 +254,9 @@ def norm_divergence_problem(
             f"a {num_rows}-by-{num_columns} matrix with {unobserved} unobserved; expected at least "
             "2-by-2, positions 0 or 1, and (0, 0) where it is larger"
         )
-    values = torch.eye(num_rows, num_columns, dtype=torch.float64)
+    values = torch.eye(num_rows, num_columns, dtype=torch.float64, device="cpu")
     values[row, 1 - column], values[1 - row, column] = adjacent
     values[1 - row, 1 - column], values[row, column] = opposite, 0.0
-    observed = torch.ones(num_rows, num_columns, dtype=torch.bool)
+    observed = torch.ones(num_rows, num_columns, dtype=torch.bool, device="cpu")
     observed[row, column] = False
     return Completion(observed[None], values[None], Loss("half_square"), mean=False)

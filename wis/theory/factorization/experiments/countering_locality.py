@@ -128,7 +128,7 @@ def _regions(images: Images, distance: int, generator: torch.Generator) -> tuple
     if images.kind == "pathfinder":
         return random_patches(*images.size, PATCH, generator)
     pair = image_regions((images.side, images.side), distance=distance, size=images.size)
-    swap = bool(torch.randint(2, (1,), generator=generator))
+    swap = bool(torch.randint(2, (1,), generator=generator, device="cpu"))
     return (pair[1], pair[0]) if swap else pair
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
+from wis.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError
 from wis.theory.factorization.experiments.outcome import Outcome, Request
 
@@ -135,6 +136,7 @@ def _fits(kind: Any, value: Any) -> bool:
     return type(value) is kind
 
 
+@usual_defaults()
 def run_experiment(
     name: str, *, quick: bool = False, size: Any = None, request: Request | None = None
 ) -> Outcome:

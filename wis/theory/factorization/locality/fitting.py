@@ -112,7 +112,9 @@ def _epoch(
     network.train()
     images, labels = train
     right, seen, terms = 0, 0, []
-    for batch in torch.split(torch.randperm(len(images), generator=generator), config.batch_size):
+    for batch in torch.split(
+        torch.randperm(len(images), generator=generator, device="cpu"), config.batch_size
+    ):
         if len(batch) < 2:  # batch normalization and the exchange need two
             continue
         logits = network(images[batch]).flatten()

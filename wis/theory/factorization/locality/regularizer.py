@@ -137,9 +137,9 @@ def derangement(size: int, generator: torch.Generator) -> Tensor:
         raise OptionError(
             f"no permutation of {size} things is without fixed points; give 2 or more"
         )
-    identity = torch.arange(size)
+    identity = torch.arange(size, device="cpu")
     while True:
-        order = torch.randperm(size, generator=generator)
+        order = torch.randperm(size, generator=generator, device="cpu")
         if not bool((order == identity).any()):
             return order
 
@@ -157,8 +157,8 @@ def random_patches(
             f"two patches of {size} pixels do not fit into {height} by {width} side by side"
         )
     while True:
-        tops = torch.randint(height - size + 1, (2,), generator=generator).tolist()
-        lefts = torch.randint(width - size + 1, (2,), generator=generator).tolist()
+        tops = torch.randint(height - size + 1, (2,), generator=generator, device="cpu").tolist()
+        lefts = torch.randint(width - size + 1, (2,), generator=generator, device="cpu").tolist()
         first, second = (Region(*at, size, size) for at in zip(tops, lefts, strict=True))
         if not first.overlaps(second):
             return first, second

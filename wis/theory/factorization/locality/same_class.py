@@ -57,7 +57,7 @@ def is_same_class(
             for label, index in zip(same, first, strict=True)
         ]
     )
-    samples = torch.zeros(count, stacked.shape[1], *size)
+    samples = torch.zeros(count, stacked.shape[1], *size, device="cpu")
     for region, chosen in zip(regions, (first, second), strict=True):
         region.of(samples).copy_(torch.from_numpy(stacked[chosen].astype(np.float32)))
     return samples, torch.from_numpy(same.astype(np.float32))
