@@ -97,11 +97,12 @@ def compare(
     )
     source.check()
     second = dataclasses.replace(source, name=after, num_nodes=None)
+    first, second = _fitting(source, second)
     second.check()
     if plot is not None:
         _check_picture(plot, force)
     start = time.perf_counter()
-    before_file = source.open()
+    before_file = first.open()
     after_data = _aligned(before_file, _opened(second), source.name, after)
     comparison = library.compare(before_file.data, after_data, directed=directed, settings=settings)
     seconds = time.perf_counter() - start
@@ -138,6 +139,19 @@ def _check_picture(plot: Path, force: bool) -> None:
 
     check_can_plot(plot)
     check_writable(plot, force=force)
+
+
+def _fitting(first: GraphSource, second: GraphSource) -> tuple[GraphSource, GraphSource]:
+    """Both, each with the options that make sense for it, unless some make none for either."""
+    fitted = first.fitting(), second.fitting()
+    return (
+        fitted
+        if any(each.table.given_flags() or each.relabel for each in fitted)
+        else (
+            first,
+            second,
+        )
+    )
 
 
 def _opened(source: GraphSource) -> GraphFile:

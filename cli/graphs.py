@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from collections.abc import Callable
@@ -12,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from wis.errors import GraphFileError, UnknownNameError
+from wis.errors import GraphFileError, UnknownNameError, echo
 
 from .output import say
+from .table_options import NOTHING_SAID, TableChoice, table_choice, table_options
 
 if TYPE_CHECKING:
     from wis.io import GraphFile
 
 STANDARD = "-"
-COMPRESSED = (".gz",)
+COMPRESSED = (".gz", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class GraphSource:
         relabel: Take the ids of an edge list as names.
         num_nodes: Number of vertices of a file that does not say, None to infer it.
         data_root: Folder below which data sets lie, None for the usual one.
+        table: What the file holds, as far as it was typed.
     """
 
     name: str
@@ -40,6 +43,7 @@ class GraphSource:
     relabel: bool
     num_nodes: int | None
     data_root: Path | None = None
+    table: TableChoice = NOTHING_SAID
 
     @property
     def is_file(self) -> bool:
@@ -50,7 +54,10 @@ class GraphSource:
         if self.name == STANDARD:
             return True
         path = Path(self.name)
-        return path.exists() and not (path.is_dir() and self._is_known())
+        try:
+            return path.exists() and not (path.is_dir() and self._is_known())
+        except OSError:  # the name is longer than that of any file
+            return False
 
     def _is_known(self) -> bool:
         from wis.datasets import is_known
@@ -74,15 +81,46 @@ class GraphSource:
                 trust_pickle=self.trust_pickle,
                 relabel=self.relabel,
                 num_nodes=self.num_nodes,
+                **vars(self.table),
             )
             for note in file.notes:
-                say(f"Note: {note}")
+                say(f"Note: {note}" if note.startswith(self.name) else f"Note: {self}: {note}")
             return file
         if not self._is_known():
             raise self._nothing_found()
         self._refuse_reading_options()
         data = datasets.load(self.name, root=self.data_root)
         return GraphFile(data, vertex_names=data.get("name"))
+
+    def __str__(self) -> str:
+        """The argument as a message repeats it."""
+        return "standard input" if self.name == STANDARD else echo(self.name)
+
+    def fitting(self) -> GraphSource:
+        """The same without options for edge lists and tables if the file is something else.
+
+        A command that reads two graphs has each option once.
+        """
+        from wis.io.formats import format_of_name, format_of_path
+
+        file = dataclasses.replace(self, table=NOTHING_SAID, relabel=False)
+        if not self.is_file:
+            return file
+        try:
+            found = format_of_path(self.name)
+        except UnknownNameError:
+            if self.table.format is None:
+                return self
+            found = format_of_name(self.table.format)[0]
+            return (
+                self
+                if found.is_edge_table
+                else dataclasses.replace(file, table=TableChoice(format=self.table.format))
+            )
+        if self.name == STANDARD:
+            return self
+        table = dataclasses.replace(self.table, format=None)
+        return dataclasses.replace(self, table=table) if found.is_edge_table else file
 
     def check(self) -> None:
         """Raise, before anything slow happens, if there is neither such a file nor such a name."""
@@ -107,7 +145,17 @@ class GraphSource:
         ending = path.suffix
         if ending.lower() in COMPRESSED:
             ending = Path(path.stem).suffix + ending
+        if self.table.format is not None:
+            return self._of_said_format(path, ending)
         return path.with_name(f"{path.name.removesuffix(ending)}-sparse{ending}")
+
+    def _of_said_format(self, path: Path, ending: str) -> Path:
+        """Where the output goes: to a file with the ending of its format, known or not before."""
+        from wis.io.formats import format_of_name, formats
+
+        said = format_of_name(self.table.format or "")[1]
+        stem = path.name.removesuffix(ending) if ending.lower() in formats() else path.name
+        return path.with_name(f"{stem}-sparse{said}")
 
     def _nothing_found(self) -> Exception:
         from wis.datasets import available_datasets
@@ -115,15 +163,16 @@ class GraphSource:
         names = [dataset.name for dataset in available_datasets()]
         if Path(self.name).suffix or len(Path(self.name).parts) > 1:
             known = ", ".join(names)
-            return GraphFileError(f"{self.name}: no such file, nor a graph of that name ({known})")
-        error = UnknownNameError.among("graph", self.name.partition(":")[0], names)
-        return UnknownNameError(f"{self.name}: no such file; {error}")
+            return GraphFileError(f"{self}: no such file, nor a graph of that name ({known})")
+        error = UnknownNameError.among("graph", echo(self.name.partition(":")[0]), names)
+        return UnknownNameError(f"{self}: no such file; {error}")
 
     def _refuse_reading_options(self) -> None:
         given = {
             "--trust-pickle": self.trust_pickle,
             "--relabel": self.relabel,
             "--num-nodes": self.num_nodes is not None,
+            **dict.fromkeys(self.table.given_flags(), True),
         }
         for flag, is_given in given.items():
             if is_given:
@@ -176,8 +225,13 @@ data_root_option = click.option(
 )
 
 
-def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add GRAPH and the options of reading; the command gets them as one `source`."""
+def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> Callable[..., Any]:
+    """Add GRAPH and the options of reading; the command gets them as one `source`.
+
+    Args:
+        command: The command.
+        has_target: Whether it has a `--target` of its own; see `table_options`.
+    """
 
     @click.argument("graph", shell_complete=complete_graph)
     @click.option(
@@ -218,7 +272,12 @@ def graph_argument(command: Callable[..., Any]) -> Callable[..., Any]:
         from wis.io.limits import limited_to
 
         click.get_current_context().with_resource(limited_to(max_memory))
-        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root)
+        table = table_choice(kwargs)
+        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root, table)
         return command(*args, source=source, **kwargs)
 
-    return with_source
+    return table_options(with_source, has_target=has_target)
+
+
+graph_beside_target = functools.partial(graph_argument, has_target=True)
+"""`graph_argument` for commands with a `--target` of their own."""

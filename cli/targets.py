@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wis.errors import GraphFileError, echo
+
 from .graphs import STANDARD
 
 ORDER_ENDING = ".npz"
@@ -34,8 +36,18 @@ def check_graph_target(path: Path, *, force: bool) -> None:
         return
     from wis.io import check_writable, format_of_path
 
+    if is_folder(path):
+        raise GraphFileError(f"{echo(str(path))}: is a folder; give the name of a file")
     format_of_path(path)
     check_writable(path, force=force)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; False for a name that no file can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def order_target(path: Path | None, *, force: bool) -> Path | None:

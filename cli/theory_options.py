@@ -14,7 +14,7 @@ import click
 from wis.errors import OptionError
 
 from .directions import check_has_directions
-from .graphs import STANDARD, GraphSource, graph_argument
+from .graphs import STANDARD, GraphSource, graph_beside_target
 from .targets import check_plot_target, force_option, path_option
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 
@@ -102,7 +102,7 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
     """
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        @graph_argument
+        @graph_beside_target
         @subset_option(required=needs_subset)
         @depth_option
         @width_option

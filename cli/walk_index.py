@@ -9,7 +9,7 @@ import click
 from wis.errors import OptionError
 
 from .framework import Command
-from .graphs import STANDARD, GraphSource, graph_argument
+from .graphs import STANDARD, GraphSource, graph_beside_target
 from .listings import json_option
 from .output import emit, emit_json, integers_of_any_size, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
@@ -24,7 +24,7 @@ from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_opt
         "seq 0 16 | wis walk-index karate --subset @- --walk-length 2 --json",
     ],
 )
-@graph_argument
+@graph_beside_target
 @subset_option(required=True)
 @click.option(
     "--walk-length",

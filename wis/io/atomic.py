@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from wis.errors import GraphFileError, OutputExistsError
+from wis.errors import GraphFileError, OutputExistsError, echo
 from wis.io.processes import Process
 
 try:
@@ -103,7 +103,7 @@ def _os_errors_in_one_line(path: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        raise GraphFileError(f"{path}: cannot be written: {reason}") from None
+        raise GraphFileError(f"{echo(str(path), 255)}: cannot be written: {reason}") from None
 
 
 @contextlib.contextmanager

@@ -1,6 +1,9 @@
 """Edge lists as `networkx.write_edgelist` makes them: two endpoints and a dictionary of attributes.
 
 0 1 {'weight': 3.0}
+
+A value may be any literal of Python, and a number or a text of numpy as numpy 2 prints it:
+``np.float64(0.5)``, ``np.True_``, ``np.str_('x')``.
 """
 
 from __future__ import annotations
@@ -8,25 +11,70 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, echo
 from wis.io.edge_table import EdgeTable
+from wis.io.headers import is_number
 from wis.io.object_columns import as_column, column_values
 from wis.io.source import ReadOptions, parsing
 from wis.io.text_columns import Columns, checked_id, int64
-from wis.io.text_layout import TextLayout, data_lines, is_number
+from wis.io.text_layout import BLANKS, TextLayout, data_lines
 
 _BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
 _NO_LITERALS = (math.inf, -math.inf)
-_LINE = re.compile(r"(\S+)\s+(\S+)\s+(\{.*\})\s*")
+_MARKS = " \t,;|"
+_SEPARATED = {
+    " ": re.compile(r"[ \t]*([^ \t]+)[ \t]+([^ \t]+)[ \t]+(\{.*\})[ \t]*"),
+    **{
+        mark: re.compile(rf"([^{mark}]+){mark}([^{mark}]+){mark}[ \t]*(\{{.*\}})[ \t]*")
+        for mark in _MARKS[1:]
+    },
+}
+_SCALAR = re.compile(r"(?:u?int|float|bool|str|complex)[0-9]*_?|u?(?:short|long|longlong)|double")
+_NAMES: Mapping[str, Any] = {
+    "nan": math.nan, "inf": math.inf, "True_": True, "False_": False,
+}  # fmt: skip
 
 
-def holds_dictionaries(text: bytes) -> bool:
-    """Whether the first line with an edge ends with a dictionary."""
-    first = next(data_lines(text, TextLayout(".edgelist", " ")), (0, ""))
-    return _LINE.fullmatch(first[1]) is not None
+def dictionary_separator(text: bytes, delimiter: str | None, where: str) -> str | None:
+    """What separates endpoints and dictionary in the first line with an edge.
+
+    Args:
+        text: The list.
+        delimiter: The separator as far as it was said.
+        where: The file, for the error.
+
+    Returns:
+        A space for any white space; None if the line ends with no dictionary.
+
+    Raises:
+        GraphFormatError: The line ends with a dictionary, but has not two endpoints before it.
+    """
+    number, first = next(data_lines(text), (0, ""))
+    before, brace, rest = first.partition("{")
+    if not before.strip(BLANKS) or before[-1] not in _MARKS or not _is_dictionary(brace + rest):
+        return None
+    marks = list(_SEPARATED) if delimiter is None else [delimiter]
+    for mark in marks:
+        if mark in _SEPARATED and _SEPARATED[mark].fullmatch(first):
+            return mark
+    raise GraphFormatError(
+        f"{where} line {number}: ends with a dictionary, but does not have two ids before it; "
+        f"names that hold blanks cannot be told apart: write the list with another separator, as "
+        f"networkx.write_edgelist(graph, path, delimiter=';') does"
+    )
+
+
+def _is_dictionary(text: str) -> bool:
+    """Whether a text is a dictionary in Python's notation, whatever its values are."""
+    try:
+        tree = ast.parse(text.strip(BLANKS), mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return isinstance(tree.body, ast.Dict)
 
 
 def read_dictionaries(
@@ -38,40 +86,104 @@ def read_dictionaries(
         GraphFormatError: A line is malformed.
     """
     options.check_size(where, len(text) * _BYTES_PER_CHARACTER, "the dictionaries in the text")
-    lines = list(data_lines(text, layout))
-    rows = [_row(line, f"{where} line {number}") for number, line in lines]
-    as_names = options.relabel or not all(map(is_number, rows[0][:2]))
-    ends: tuple[list[Any], list[Any]] = ([], [])
-    for (number, _), row in zip(lines, rows, strict=True):
-        for end, text_id in zip(ends, row[:2], strict=True):
-            end.append(checked_id(text_id, f"{where} line {number}", as_names=as_names))
+    lines = list(data_lines(text))
+    rows = [_row(line, layout.separator, f"{where} line {number}") for number, line in lines]
+    if options.relabel or not all(map(is_number, rows[0][:2])):
+        ends = _ends(lines, rows, where, as_names=not _are_integers(lines, rows, where))
+    else:
+        ends = _ends(lines, rows, where, as_names=False)
     values = column_values([row[2] for row in rows], where, options)
     columns = [(str(key), as_column(column)) for key, column in values.items()]
     held = [(key, column) for key, column in columns if column is not None]
     unread = tuple(f"edge attribute {key!r}" for key, column in columns if column is None)
-    numbered = ends if as_names else (int64(ends[0]), int64(ends[1]))
-    return Columns(numbered, [column for _, column in held]), [key for key, _ in held], unread
+    return Columns(ends, [column for _, column in held]), [key for key, _ in held], unread
 
 
-def _row(line: str, place: str) -> tuple[str, str, dict[str, Any]]:
-    found = _LINE.fullmatch(line)
+Row = tuple[str, str, dict[str, Any]]
+
+
+def _ends(
+    lines: list[tuple[int, str]], rows: list[Row], where: str, *, as_names: bool
+) -> tuple[Any, Any]:
+    ends: tuple[list[Any], list[Any]] = ([], [])
+    for (number, _), row in zip(lines, rows, strict=True):
+        for end, text_id in zip(ends, row[:2], strict=True):
+            end.append(checked_id(text_id, f"{where} line {number}", as_names=as_names))
+    return ends if as_names else (int64(ends[0]), int64(ends[1]))
+
+
+def _are_integers(lines: list[tuple[int, str]], rows: list[Row], where: str) -> bool:
+    try:
+        _ends(lines, rows, where, as_names=False)
+    except GraphFormatError:
+        return False
+    return True
+
+
+def _row(line: str, separator: str, place: str) -> Row:
+    found = _SEPARATED[separator].fullmatch(line)
     if found is None:
         raise GraphFormatError(f"{place}: expected two ids and a dictionary, as in the first line")
     with parsing(Path(place), "a dictionary of attributes"):
-        attributes = ast.literal_eval(found[3])
+        attributes = _literal(found[3])
     if not isinstance(attributes, dict):
-        raise GraphFormatError(f"{place}: {found[3][:40]!r} is no dictionary")
-    return found[1], found[2], attributes
+        raise GraphFormatError(f"{place}: {echo(found[3], 40)!r} is no dictionary")
+    return found[1].strip(BLANKS), found[2].strip(BLANKS), attributes
+
+
+def _literal(text: str) -> Any:
+    """The value of a literal, with those of numpy in it."""
+    try:
+        return ast.literal_eval(text)
+    except ValueError:
+        tree = _Numpy().visit(ast.parse(text, mode="eval"))
+    return ast.literal_eval(tree)
+
+
+class _Numpy(ast.NodeTransformer):
+    """Puts a plain number or text in the place of a scalar of numpy; nothing is called."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """``np.float64(0.5)``."""
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        is_scalar = _is_numpy(node.func) and _SCALAR.fullmatch(name) is not None
+        if not is_scalar or len(node.args) != 1 or node.keywords:
+            raise ValueError(
+                f"{echo(ast.unparse(node), 60)} is no number, text or truth value; convert it "
+                f"before the list is written"
+            )
+        value: ast.expr = self.visit(node.args[0])
+        is_integer = isinstance(value, ast.Constant) and isinstance(value.value, int)
+        if is_integer and name.startswith(("float", "double")):
+            return ast.Constant(float(ast.literal_eval(value)))
+        return value
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """``np.True_``, ``np.nan``."""
+        return ast.Constant(_NAMES[node.attr]) if self._is_known(node.attr, node) else node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """``nan`` and ``inf``, as Python prints floats."""
+        return ast.Constant(_NAMES[node.id]) if node.id in ("nan", "inf") else node
+
+    @staticmethod
+    def _is_known(name: str, node: ast.Attribute) -> bool:
+        return name in _NAMES and _is_numpy(node)
+
+
+def _is_numpy(node: ast.expr) -> bool:
+    is_attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    return is_attribute and node.value.id in ("np", "numpy")  # type: ignore[attr-defined]
 
 
 def as_dictionaries(table: EdgeTable) -> bytes | None:
     """Write the list; None for what it cannot hold: odd names, infinite numbers, no edges."""
     names = table.names or [str(vertex) for vertex in range(table.num_nodes)]
     columns = [
-        values if isinstance(values, list) else values.tolist()
+        [str(value) for value in values] if isinstance(values, list) else values.tolist()
         for values in table.attributes.values()
     ]
-    if not table.num_arcs or any(re.search(r"\s|^[#%]", name) for name in names):
+    if not table.num_arcs or any(re.search(r"[\s\"]|^[#%]", name) for name in names):
         return None
     if any(value in _NO_LITERALS or value != value for column in columns for value in column):
         return None

@@ -1,69 +1,127 @@
 """Edge lists: one line for each arc, two endpoints and perhaps more columns.
 
-`wis.io.text_layout` says how lists are recognised. More columns become edge attributes: integers,
-floats (in float64, so that nothing is lost), truth values, or lists of texts. A list that was only
-cut is written back word for word, comments included.
+`wis.io.dialects` says how lists are recognised, `wis.io.edge_list_writer` how they are written.
+More columns become edge attributes: integers, floats (in float64, so that nothing is lost), truth
+values, or lists of texts.
 """
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
 
-from wis.errors import GraphFormatError
-from wis.io.dictionaries import as_dictionaries, holds_dictionaries, read_dictionaries
+from wis.errors import GraphFormatError, echo
+from wis.io.adjacency import read_matrix
+from wis.io.dialects import Dialect, delimiter, doubtful_header, sniff
+from wis.io.dictionaries import dictionary_separator, read_dictionaries
+from wis.io.edge_attributes import attribute_columns, directions_told
+from wis.io.edge_list_writer import TextFile, cut_lines, surviving_text, write
 from wis.io.graph_file import GraphFile, attribute_name
-from wis.io.ids import is_integer_id
+from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
-from wis.io.source import STANDARD, ReadOptions, read_text, shown
+from wis.io.source import ReadOptions, read_text, shown
 from wis.io.text_columns import Column, Columns, parse
-from wis.io.text_layout import COMMENTS, TextLayout, data_lines, ending_of, is_header, sniff
+from wis.io.text_layout import TextLayout, data_lines, ending_of
+from wis.io.two_sided import kinds_of, refuse_merging, two_sided
 
-DICTIONARIES = ".edgelist"  # the ending that networkx uses
+__all__ = ["TextFile", "cut_lines", "graph_file", "read", "surviving_text", "write"]
 
-
-@dataclass(frozen=True, eq=False)
-class TextFile:
-    r"""The list as it was read.
-
-    Attributes:
-        layout: How it is written down.
-        text: All of it, line ends as ``\n``.
-        line_end: What they were.
-    """
-
-    layout: TextLayout
-    text: bytes
-    line_end: bytes
+_WEIGHT = "edge_weight"
+_WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
+_KONECT_BIPARTITE = re.compile(rb"% *bip\b")
+_OTHER_FORMATS = {
+    "%%matrixmarket": "mtx", "<?xml": "graphml or --format gexf", "<graphml": "graphml",
+    "<gexf": "gexf", "graph [": "gml", "graph\n[": "gml", "*vertices": "net", "{": "json",
+}  # fmt: skip
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read an edge list.
 
     Raises:
-        GraphFormatError: It is malformed.
+        GraphFormatError: It is malformed, or may mean two things.
+        OptionError: It has no such column as the options name.
     """
     where = shown(path)
     text, line_end = read_text(path, options)
-    unread: tuple[str, ...] = ()
-    if holds_dictionaries(text):
-        layout = TextLayout(ending_of(path), " ")
-        columns, titles, unread = read_dictionaries(text, layout, where, options)
+    _refuse_other_formats(text, where)
+    ending = options.ending or ending_of(path)
+    mark = dictionary_separator(text, delimiter(options.table), where)
+    if mark is not None:
+        dialect = Dialect(TextLayout(ending, mark))
+        columns, titles, unread = read_dictionaries(text, dialect.layout, where, options)
+        positions = list(range(2, 2 + len(titles)))
     else:
-        layout = sniff(text, ending_of(path), where)
-        titles, columns = layout.column_names(), _columns(text, layout, where, options)
-    numbered = number_vertices(
-        columns.ends, options, where, lambda arc: f"{where} line {_line_of(text, layout, arc)}"
+        dialect = sniff(text, ending, where, options.table)
+        if dialect.is_matrix:
+            return read_matrix(text, dialect.layout, path, where, options)
+        columns, unread = _columns(text, dialect.layout, where, options), ()
+        titles, positions = dialect.layout.column_names(), dialect.layout.attributes
+    layout = dialect.layout
+    names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
+    table = attribute_columns(
+        titles,
+        columns.attributes,
+        positions,
+        where,
+        weight=layout.weight,
+        index=layout.index,
+        unnamed=[i for i, name in enumerate(layout.header or ()) if not name],
+        must_count=names is not None and named_endpoints(names) is None,
     )
-    keep = TextFile(layout, text, line_end)
-    return graph_file(path, "edge-list", numbered, titles, columns.attributes, keep, unread)
+    is_two_sided = options.table.bipartite is True
+    place_of = _PlaceOf(text, layout, where)
+    if is_two_sided:
+        numbered = Numbered(torch.zeros((2, columns.num_arcs), dtype=torch.int64, device="cpu"), 1)
+    else:
+        numbered = number_vertices(columns.ends, options, where, place_of)
+    doubts = _doubts(text, numbered, columns, dialect, where, options)
+    keep = TextFile(layout, text, line_end, options.table, is_dictionary=mark is not None)
+    file = graph_file(
+        path,
+        "edge-list",
+        numbered,
+        table.titles,
+        table.values,
+        keep,
+        unread,
+        weight=table.weight,
+    )
+    notes = (*dialect.notes, *doubts, *table.notes, *directions_told(file))
+    file = replace(file, notes=notes)
+    if is_two_sided:
+        return two_sided(file, columns.ends, names, options, where, place_of)
+    return file
+
+
+@dataclass(frozen=True)
+class _PlaceOf:
+    """The file and the line of an arc, for errors."""
+
+    text: bytes
+    layout: TextLayout
+    where: str
+
+    def __call__(self, arc: int) -> str:
+        lines = data_lines(self.text)
+        number, _ = next(islice(lines, arc + (self.layout.header is not None), None))
+        return f"{self.where} line {number}"
+
+
+def _refuse_other_formats(text: bytes, where: str) -> None:
+    """Raise `GraphFormatError` for a text that begins as files of another format do."""
+    head = text[:64].decode(errors="replace").lstrip().lower()
+    for mark, name in _OTHER_FORMATS.items():
+        if head.startswith(mark):
+            raise GraphFormatError(
+                f"{where}: begins like a file of another format; pass --format {name}"
+            )
 
 
 def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) -> Columns:
@@ -77,9 +135,90 @@ def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) 
     return parse(text, layout, where, as_names=True)
 
 
-def _line_of(text: bytes, layout: TextLayout, arc: int) -> int:
-    lines = data_lines(text, layout)
-    return next(islice(lines, arc + (layout.header is not None), None))[0]
+def _doubts(
+    text: bytes,
+    numbered: Numbered,
+    columns: Columns,
+    dialect: Dialect,
+    where: str,
+    options: ReadOptions,
+) -> list[str]:
+    """Notes on what may have been read wrongly; in doubt the list is refused.
+
+    Raises:
+        GraphFormatError: The first line may be a header, the list a matrix, its vertices of two
+            kinds.
+    """
+    layout, said = dialect.layout, options.table
+    if said.is_checked:
+        return []
+    notes = _blanks(text, layout)
+    if layout.header is None and layout.width > 2 and not said.given():
+        _refuse_matrix(columns, where)
+    if said.bipartite:
+        return notes
+    if dialect.is_doubtful:
+        notes += _first_line(numbered, where)
+    names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
+    kinds = kinds_of(names)
+    if names is None and _KONECT_BIPARTITE.match(text):
+        names, kinds = ["column 1", "column 2"], ("the first", "the second")
+    if kinds is not None and names is not None and said.bipartite is None:
+        refuse_merging(names, kinds, numbered.edge_index, where)
+    if numbered.smallest > 0 and options.num_nodes is None:
+        notes.append(
+            "no edge has the vertex 0, which is there without neighbours; --relabel leaves it out, "
+            "as is right where ids count from 1"
+        )
+    return notes
+
+
+def _blanks(text: bytes, layout: TextLayout) -> list[str]:
+    """A note on blanks around some fields and not around others."""
+    if layout.separator == " " or b" " not in text or b'"' in text:
+        return []
+    mark = layout.separator.encode()
+    num_lines = sum(1 for _ in data_lines(text))
+    uneven = any(text.count(around) % num_lines for around in (mark + b" ", b" " + mark))
+    return ["blanks around fields are no part of them, here around some of them"] if uneven else []
+
+
+def _first_line(numbered: Numbered, where: str) -> list[str]:
+    """A note on a first line that may be a header, where it is the only one.
+
+    Raises:
+        GraphFormatError: Other lines follow, and none of them has one of its ids.
+    """
+    arcs = numbered.edge_index
+    if not arcs.numel():
+        return []
+    names = numbered.names or range(numbered.num_nodes)
+    first, second = (str(names[int(end)]) for end in arcs[:, 0])
+    if arcs.size(1) == 1:
+        if len(first) == len(second) == 1:
+            return []
+        return [
+            f"took the only line for an edge between {echo(first, 40)!r} and "
+            f"{echo(second, 40)!r}; --header says that these are names of columns"
+        ]
+    if torch.isin(arcs[:, 1:], arcs[:, 0]).any():
+        return []
+    raise doubtful_header(first, second, where)
+
+
+def _refuse_matrix(columns: Columns, where: str) -> None:
+    """Raise `GraphFormatError` if all columns are numbers, and as many as rows."""
+    table = [*columns.ends, *columns.attributes]
+    size = columns.num_arcs
+    if len(table) != size or not all(isinstance(column, np.ndarray) for column in table):
+        return
+    matrix = np.stack(table)
+    if size >= _WIDEST_TABLE or np.array_equal(matrix, matrix.T):
+        raise GraphFormatError(
+            f"{where}: {size} rows of {size} numbers may be an adjacency matrix; write its "
+            f"labels into the first line and the first column, or pass --source 1 --target 2 "
+            f"if each line is an edge"
+        )
 
 
 def graph_file(
@@ -90,14 +229,16 @@ def graph_file(
     attributes: list[Column],
     layout: Any,
     unread: tuple[str, ...] = (),
+    *,
+    weight: int | None = None,
 ) -> GraphFile:
-    """Put a graph together from the columns of a table."""
+    """Put a graph together from the columns of a table; that at `weight` is `edge_weight`."""
     from torch_geometric.data import Data
 
     data = Data(edge_index=numbered.edge_index, num_nodes=numbered.num_nodes)
-    columns: dict[str, str] = {}
-    for column, values in zip(column_names, attributes, strict=True):
-        name = attribute_name(column, columns)
+    columns: dict[str, str] = {} if weight is None else {_WEIGHT: column_names[weight]}
+    for place, (column, values) in enumerate(zip(column_names, attributes, strict=True)):
+        name = _WEIGHT if place == weight else attribute_name(column, columns)
         columns[name] = column
         data[name] = torch.from_numpy(_writable(values)) if _is_array(values) else list(values)
     return GraphFile(data, path, format_name, numbered.names, layout, columns, unread)
@@ -111,124 +252,3 @@ def _writable(values: Any) -> np.ndarray:
     """A copy where pyarrow or numpy do not give the memory away."""
     array = np.ascontiguousarray(values)
     return array if array.flags.writeable else array.copy()
-
-
-def surviving_text(file: GraphFile, ending: str) -> bytes | None:
-    """The lines of the original that are left; None if they do not say what the graph is now."""
-    source = file.layout
-    if not isinstance(source, TextFile) or ending not in (source.layout.ending, STANDARD):
-        return None
-    kept = file.surviving_arcs()
-    if kept is None:
-        return None
-    if kept.all():
-        return source.text
-    return cut_lines(source.text, source.layout, kept)
-
-
-def cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
-    """Drop lines with edges, and none of the others.
-
-    Args:
-        text: The list.
-        layout: How it is written down.
-        kept: bool array, one entry for each line with an edge.
-
-    Returns:
-        What is left; None if the lines with edges are not as many as `kept` says.
-    """
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    characters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(characters == ord("\n")) + 1
-    starts = np.concatenate(([0], ends[:-1]))
-    stays = _are_not_edges(text, characters, starts, ends, layout)
-    edges = np.flatnonzero(~stays)
-    if layout.header is not None:
-        stays[edges[:1]] = True
-        edges = edges[1:]
-    if edges.size != kept.size:
-        return None
-    stays[edges] = kept
-    left: bytes = characters[np.repeat(stays, ends - starts)].tobytes()
-    return left
-
-
-def _are_not_edges(
-    text: bytes, characters: np.ndarray, starts: np.ndarray, ends: np.ndarray, layout: TextLayout
-) -> np.ndarray:
-    """Which lines are blank or comments."""
-    first = characters[starts]
-    apart: np.ndarray = first == ord("\n")
-    for i in np.flatnonzero((first <= ord(" ")) & ~apart):
-        apart[i] = not text[starts[i] : ends[i]].strip()
-    if layout.has_comments:
-        apart |= np.isin(first, [ord(mark) for mark in COMMENTS])
-    return apart
-
-
-def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph as an edge list.
-
-    Raises:
-        GraphFormatError: The graph has several types of vertices.
-    """
-    ending = ending_of(path)
-    text = surviving_text(file, ending)
-    if text is None or not text.strip() or _would_be_an_edge(file):
-        text = _new_text(file, ending, dropped)
-    else:
-        _note_lost_vertices(file, dropped)
-    if isinstance(file.layout, TextFile):
-        text = text.replace(b"\n", file.layout.line_end)
-    if path.suffix.lower() == ".gz":
-        text = gzip.compress(text, compresslevel=6, mtime=0)
-    stream.write(text)
-
-
-def _would_be_an_edge(file: GraphFile) -> bool:
-    """Whether nothing but a header is left, and one that is known only by the lines below it."""
-    header = file.layout.layout.header
-    return header is not None and not file.data.num_edges and not is_header(header, None)
-
-
-def _note_lost_vertices(file: GraphFile, dropped: list[str]) -> None:
-    from wis.io.edge_table import lost_vertices
-
-    dropped.extend(lost_vertices(file))
-
-
-def _new_text(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
-    from wis.io.edge_table import edge_table
-    from wis.io.text_writer import table_as_text
-
-    old = file.layout.layout if isinstance(file.layout, TextFile) else None
-    table = edge_table(file, dropped, row_is_edge=True)
-    if table.names and all(map(is_integer_id, table.names)):
-        dropped.append(
-            "that the names of the vertices are not their numbers (read it with --relabel)"
-        )
-    if ending == DICTIONARIES and table.attributes:
-        text = as_dictionaries(table)
-        if text is not None:
-            return text
-    layout = TextLayout(ending, {".csv": ",", ".tsv": "\t", STANDARD: ","}.get(ending, " "))
-    if old is not None and old.ending == ending:
-        layout = replace(layout, separator=old.separator)
-    header = _header(old, ending, table.column_names, bool(table.num_arcs))
-    return table_as_text(table, header, layout.separator)
-
-
-def _header(
-    old: TextLayout | None, ending: str, columns: Iterable[str], has_arcs: bool
-) -> list[str] | None:
-    ends = ["source", "target"]
-    if old is not None and old.header is not None and (has_arcs or is_header(old.header, None)):
-        ends = [old.header[end] for end in old.endpoints]
-    plain = ending not in (".csv", ".tsv", STANDARD) or (
-        old is not None and old.ending == ending and old.header is None
-    )
-    names = list(columns)
-    if plain and has_arcs and not names:
-        return None
-    return [*ends, *names]

@@ -75,7 +75,7 @@ def edge_table(
     for name in edge_level:
         if name != "edge_index":
             column = column_name(name, file.columns)
-            if not _add_columns(attributes, column, store[name], any_text):
+            if not add_columns(attributes, column, store[name], any_text):
                 dropped.append(column)
     rest = [key for key in store.keys() if key not in edge_level]  # noqa: SIM118
     names = vertex_names(file)
@@ -151,7 +151,7 @@ def _vertices(count: int) -> str:
     return f"{count} vertices" if count != 1 else "1 vertex"
 
 
-def _add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
+def add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
     """A column for an attribute with one entry for each arc, several for one with several."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
         value = value.tolist()

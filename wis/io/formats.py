@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from wis.errors import UnknownNameError
+from wis.errors import UnknownNameError, echo
 from wis.io import (
     edge_list,
     gexf,
@@ -22,9 +22,10 @@ from wis.io import (
     pt,
 )
 from wis.io.graph_file import GraphFile
-from wis.io.source import COMPRESSED, STANDARD, ReadOptions
-from wis.io.text_layout import ending_of
+from wis.io.source import STANDARD, ReadOptions
+from wis.io.text_layout import COMPRESSED, ending_of
 
+GZIP = ".gz"
 Reader = Callable[[Path, ReadOptions], GraphFile]
 Writer = Callable[[GraphFile, Path, BinaryIO, list[str]], None]
 
@@ -95,11 +96,30 @@ def format_of_path(path: str | Path) -> Format:
     if str(path) == STANDARD:
         return _by_name("edge-list")
     ending = ending_of(path)
-    compressed = path.suffix.lower() == COMPRESSED
+    compressed = path.suffix.lower() in COMPRESSED
     for row in _FORMATS:
         if ending in row.endings and (row.is_text or not compressed):
             return row
-    raise UnknownNameError.among("ending", path.suffix or path.name, known_endings())
+    raise UnknownNameError.among("ending", echo(path.suffix or path.name), known_endings())
+
+
+def format_of_name(name: str) -> tuple[Format, str]:
+    """The format that a user names, by its own name or by an ending with or without its point.
+
+    Returns:
+        The format, and the ending: that of the name, or the first one of the format.
+
+    Raises:
+        UnknownNameError: There is no such format.
+    """
+    plain = name.strip().lower().lstrip(".")
+    for row in _FORMATS:
+        if f".{plain}" in row.endings:
+            return row, f".{plain}"
+        if plain == row.name:
+            return row, ".txt" if row.name == "edge-list" else row.endings[0]
+    names = [ending[1:] for row in _FORMATS for ending in row.endings]
+    raise UnknownNameError.among("format", echo(name), [*names, *(row.name for row in _FORMATS)])
 
 
 def is_edge_table(name: str) -> bool:
@@ -112,7 +132,7 @@ def known_endings() -> list[str]:
     plain = [ending for row in _FORMATS for ending in row.endings]
     return [
         *plain,
-        *(ending + COMPRESSED for row in _FORMATS if row.is_text for ending in row.endings),
+        *(ending + GZIP for row in _FORMATS if row.is_text for ending in row.endings),
     ]
 
 

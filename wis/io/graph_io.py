@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import io
+import lzma
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,7 +17,7 @@ from wis.defaults import usual_defaults
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.io.atomic import atomic_write, check_writable
-from wis.io.formats import Format, format_of_path, known_endings
+from wis.io.formats import Format, format_of_name, format_of_path, known_endings
 from wis.io.graph_file import (
     DroppedDataWarning,
     GraphFile,
@@ -23,10 +28,14 @@ from wis.io.graph_file import (
 )
 from wis.io.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
 from wis.io.pt import PlainTensor
-from wis.io.source import STANDARD, ReadOptions
+from wis.io.source import STANDARD, ReadOptions, open_input, shown
+from wis.io.table_options import TableOptions
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
+
+
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {".bz2": bz2.compress, ".xz": lzma.compress}
 
 
 @usual_defaults()
@@ -37,8 +46,18 @@ def read_graph(
     relabel: bool = False,
     num_nodes: int | None = None,
     max_memory: int | str | None = None,
+    format: str | None = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
+    weight: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    bipartite: bool | None = None,
 ) -> GraphFile:
     """Read a graph; its format is that of the ending.
+
+    What a table of edges does not say is guessed from its first lines, told in `GraphFile.notes`,
+    and refused where it may mean two things. The options from `source` on say it instead.
 
     Args:
         path: The file; ``-`` is an edge list on standard input. See `wis.io.formats` for the
@@ -49,6 +68,17 @@ def read_graph(
         num_nodes: Number of vertices where the file does not say; the largest id + 1 if not given.
         max_memory: What reading may take: bytes, or a text such as ``"4GiB"``; half of the
             machine's memory if not given. See `wis.io.limits`.
+        format: What the file holds, where its ending does not say or says otherwise: an ending
+            such as ``"csv"``, or the name of a format.
+        source: The column of the first endpoint in an edge list or table: its name, or its number
+            counted from 1. A name goes before a number.
+        target: The column of the second one.
+        weight: The column of the weights, which become `edge_weight`.
+        header: Whether the first line of an edge list names the columns.
+        delimiter: What stands between the columns of an edge list: a mark, or one of the words
+            ``tab``, ``space``, ``comma``, ``semicolon``, ``pipe``.
+        bipartite: Whether the endpoints are of two kinds, each with ids of its own; then the graph
+            is a `HeteroData` with two types of vertices. False says that they are one set.
 
     Returns:
         The graph, and what is needed to write it back. In text and tables a line is an arc; in
@@ -66,11 +96,21 @@ def read_graph(
     if num_nodes is not None and (isinstance(num_nodes, bool) or num_nodes < 0):
         raise OptionError(f"num_nodes is {num_nodes}; expected at least 0")
     limit = None if max_memory is None else parse_size(max_memory)
-    options = ReadOptions(trust_pickle, relabel, num_nodes, limit)
-    _check_num_nodes(num_nodes, options)
-    row = _readable(path)
-    if relabel and not row.is_edge_table:
-        raise OptionError(f"relabel is for edge lists; {path} already numbers its vertices from 0")
+    table = TableOptions(source, target, weight, header, delimiter, bipartite)
+    options = ReadOptions(trust_pickle, relabel, num_nodes, limit, table)
+    return read_with(path, options, format)
+
+
+@usual_defaults()
+def read_with(path: Path, options: ReadOptions, format_name: str | None = None) -> GraphFile:
+    """`read_graph` with its options in one object."""
+    _check_num_nodes(options.num_nodes, options)
+    if format_name is None:
+        row = _readable(path)
+    else:
+        row, ending = format_of_name(format_name)
+        options = replace(options, ending=ending)
+    _check_table_options(row, path, options)
     with warnings.catch_warnings():  # those of parsers, about what their own formats will become
         warnings.simplefilter("ignore")
         file = row.read(path, options)
@@ -90,16 +130,30 @@ def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
         )
 
 
+def _check_table_options(row: Format, path: Path, options: ReadOptions) -> None:
+    """Raise `OptionError` for an option of tables where there is none."""
+    if options.relabel and not row.is_edge_table:
+        raise OptionError(
+            f"relabel is for edge lists; {shown(path)} already numbers its vertices from 0"
+        )
+    given = options.table.given()
+    if given and not row.is_edge_table:
+        raise OptionError(f"{given[0]} is for edge lists and tables; {shown(path)} is {row.name}")
+    texts = [name for name in given if name in ("header", "delimiter")]
+    if texts and not row.is_text:
+        raise OptionError(f"{texts[0]} is for edge lists; {shown(path)} is {row.name}")
+
+
 def _readable(path: Path) -> Format:
     try:
         return format_of_path(path)
     except UnknownNameError:
-        if path.is_dir():
-            raise GraphFileError(f"{path}: is a folder; expected a graph file") from None
-        if not path.exists():
-            raise GraphFileError(f"{path}: no such file") from None
+        with open_input(path):  # raises where there is no such file
+            pass
+        found = f"unknown ending {echo(path.suffix)!r}" if path.suffix else "no ending"
         raise GraphFormatError(
-            f"{path}: unknown ending {path.suffix!r}; expected one of {', '.join(known_endings())}"
+            f"{shown(path)}: {found}; expected one of {', '.join(known_endings())}; or say what it "
+            f"holds with --format, such as --format csv"
         ) from None
 
 
@@ -166,11 +220,16 @@ def _as_graph_file(graph: GraphFile | Data | HeteroData | Tensor) -> GraphFile:
 def _write(row: Format, file: GraphFile, path: Path, stream: BinaryIO, notes: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        row.write(file, path, stream, notes)
+        pack = _PACKERS.get(path.suffix.lower()) if row.is_text else None
+        if pack is None:
+            row.write(file, path, stream, notes)
+        else:
+            content = io.BytesIO()
+            row.write(file, path.with_suffix(""), content, notes)
+            stream.write(pack(content.getvalue()))
 
 
 def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str]) -> None:
-    import io
     import sys
 
     buffer = io.BytesIO()

@@ -89,7 +89,8 @@ def _listed(texts: Any) -> Iterable[Any]:
     if hasattr(texts, "to_pylist"):
         listed: list[Any] = texts.to_pylist()
         return listed
-    return texts.tolist() if isinstance(texts, np.ndarray) else texts
+    values: Iterable[Any] = texts.tolist() if isinstance(texts, np.ndarray) else texts
+    return values
 
 
 def _integers_of_arrow(texts: Any) -> NDArray[np.int64] | None:

@@ -21,6 +21,7 @@ from wis.io.source import ReadOptions
 
 _FREE_IDS = 1_000_000
 _IDS_PER_ARC = 10
+_NO_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Numbered:
         edge_index: int64 tensor of shape [2, num_arcs].
         num_nodes: Number n of vertices.
         names: What the file calls each of them, None if it calls them by these numbers.
+        smallest: The smallest number of a vertex with an edge, 0 if there is none.
     """
 
     edge_index: Tensor
     num_nodes: int
     names: list[str] | None = None
+    smallest: int = 0
 
 
 def number_vertices(
@@ -60,12 +63,12 @@ def number_vertices(
     if options.relabel:
         ids, positions = np.unique(arcs, return_inverse=True)
         return _named([str(i) for i in ids.tolist()], positions.reshape(2, -1), options, where)
-    _check_ids(arcs, options.num_nodes, place_of)
-    largest = int(arcs.max(initial=-1))
+    smallest, largest = int(arcs.min(initial=_NO_ID)), int(arcs.max(initial=-1))
+    _check_ids(arcs, smallest, largest, options.num_nodes, place_of)
     size = largest + 1 if options.num_nodes is None else options.num_nodes
     if size > MAX_NUM_NODES:
         raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
-    return Numbered(torch.from_numpy(arcs), size)
+    return Numbered(torch.from_numpy(arcs), size, smallest=smallest if arcs.size else 0)
 
 
 def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
@@ -106,28 +109,34 @@ def _named(names: list[str], arcs: np.ndarray, options: ReadOptions, where: str)
     return Numbered(torch.from_numpy(arcs.astype(np.int64, copy=False)), len(names), names)
 
 
-def _check_ids(arcs: np.ndarray, num_nodes: int | None, place_of: Callable[[int], str]) -> None:
+def _check_ids(
+    arcs: np.ndarray,
+    smallest: int,
+    largest: int,
+    num_nodes: int | None,
+    place_of: Callable[[int], str],
+) -> None:
     if not arcs.size:
         return
-    if arcs.min() < 0:
+    if smallest < 0:
         arc = _first_arc(arcs < 0)
         raise GraphFormatError(
             f"{place_of(arc)}: vertex id {arcs[:, arc].min()} is negative; ids run from 0 to "
             f"num_nodes - 1. Renumber, or pass --relabel."
         )
     if num_nodes is not None:
-        if arcs.max() >= num_nodes:
+        if largest >= num_nodes:
             arc = _first_arc(arcs >= num_nodes)
             raise GraphFormatError(
                 f"{place_of(arc)}: vertex id {arcs[:, arc].max()}, but num_nodes is "
                 f"{num_nodes}; ids run from 0 to num_nodes - 1"
             )
-    elif arcs.max() >= _FREE_IDS + _IDS_PER_ARC * arcs.shape[1]:
-        arc = _first_arc(arcs == arcs.max())
+    elif largest >= _FREE_IDS + _IDS_PER_ARC * arcs.shape[1]:
+        arc = _first_arc(arcs == largest)
         raise GraphFormatError(
-            f"{place_of(arc)}: vertex id {arcs.max()} is very large for {arcs.shape[1]} "
+            f"{place_of(arc)}: vertex id {largest} is very large for {arcs.shape[1]} "
             "edges, and every number up to it would be a vertex; pass --relabel, or "
-            "--num-nodes if that is meant"
+            "--num-nodes if that is meant; --source and --target name the columns with the ids"
         )
 
 

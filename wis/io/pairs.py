@@ -6,19 +6,25 @@ by these; otherwise by their numbers. Other formats number vertices from 0 on, a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, ProtectionError
+from wis.errors import GraphFormatError, ProtectionError, echo
 from wis.graph import canonical_graph
 from wis.io.edge_table import require_one_type, vertex_names
 from wis.io.formats import format_of_path
 from wis.io.graph_file import GraphFile
-from wis.io.graph_io import read_graph
+from wis.io.graph_io import read_with
+from wis.io.ids import integer_id
+from wis.io.source import ReadOptions
+from wis.io.table_options import GUESS, TableOptions
 from wis.protections import first_non_edge
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> Tensor:
@@ -40,33 +46,64 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
 
     Cost: that of reading the file, and one sort of the arcs of the graph.
     """
-    listed = read_graph(path, relabel=format_of_path(path).is_edge_table)
-    require_one_type(listed)
     graph = canonical_graph(file.data, directed=directed)
     names = None if hasattr(file.data, "edge_types") else vertex_names(file)
-    pairs: Tensor = listed.data.edge_index
-    if listed.vertex_names is not None:
-        pairs = _ids(listed.vertex_names, names, graph.num_nodes, path)[pairs]
+    pairs, listed = _listed(Path(path), TableOptions(is_checked=True))
+    known = _positions(listed, names, graph.num_nodes)
+    if listed is not None and pairs.size(1) > 1 and _is_header(pairs, listed, known):
+        pairs, listed = _listed(Path(path), TableOptions(is_checked=True, header=True))
+        known = _positions(listed, names, graph.num_nodes)
+    if listed is not None:
+        pairs = _ids(listed, known, names, graph.num_nodes, path)[pairs]
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         u, v = wrong if names is None else (dict(enumerate(names)).get(i, i) for i in wrong)
         between = "->" if directed else "-"
-        raise ProtectionError(f"{path}: {u} {between} {v} is no {graph.noun} of the graph")
+        raise ProtectionError(
+            f"{path}: {echo(u)} {between} {echo(v)} is no {graph.noun} of the graph"
+        )
     return pairs
 
 
+def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | None]:
+    """The pairs of a file, and the names of what they are pairs of."""
+    relabel = format_of_path(path).is_edge_table
+    options = ReadOptions(relabel=relabel, table=table if relabel else GUESS)
+    listed = read_with(path, options)
+    require_one_type(listed)
+    for note in listed.notes:
+        _LOG.info("Note: %s: %s", path, note)
+    return listed.data.edge_index, listed.vertex_names
+
+
+def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -> bool:
+    """Whether the first line alone holds what are no vertices: then it names the columns."""
+    unknown = [name for name in listed if name not in known]
+    return bool(unknown) and {listed[int(i)] for i in pairs[:, 0]} == set(unknown)
+
+
+def _positions(
+    listed: Sequence[str] | None, names: Sequence[str] | None, num_nodes: int
+) -> Mapping[str, int]:
+    """The vertex that each id stands for that is one of the graph."""
+    if names is not None:
+        return {name: vertex for vertex, name in enumerate(names)}
+    found = {name: integer_id(name) for name in listed or ()}
+    return {name: i for name, i in found.items() if i is not None and 0 <= i < num_nodes}
+
+
 def _ids(
-    listed: Sequence[str], names: Sequence[str] | None, num_nodes: int, path: str | Path
+    listed: Sequence[str],
+    known: Mapping[str, int],
+    names: Sequence[str] | None,
+    num_nodes: int,
+    path: Path | str,
 ) -> Tensor:
     """The vertex of the graph that each vertex of the file stands for."""
-    if names is not None:
-        position: Mapping[str, int] = {name: vertex for vertex, name in enumerate(names)}
-    else:
-        position = {name: int(name) for name in listed if name.isdecimal()}
     for name in listed:
-        if name not in position or position[name] >= num_nodes:
-            known = f"have names, such as {names[0]!r}" if names else "are numbered from 0"
+        if name not in known:
+            have = f"have names, such as {echo(names[0])!r}" if names else "are numbered from 0"
             raise GraphFormatError(
-                f"{path}: the graph has no vertex {name!r}; its {num_nodes} vertices {known}"
+                f"{path}: the graph has no vertex {echo(name)!r}; its {num_nodes} vertices {have}"
             )
-    return torch.tensor([position[name] for name in listed], dtype=torch.int64, device="cpu")
+    return torch.tensor([known[name] for name in listed], dtype=torch.int64, device="cpu")

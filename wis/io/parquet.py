@@ -6,21 +6,26 @@ vertices is kept in the metadata of the schema, where it is looked for too. pyar
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 
-from wis.errors import GraphFormatError, MissingDependencyError
+from wis.errors import GraphFormatError, MissingDependencyError, echo
+from wis.io.column_choice import choose_columns
+from wis.io.dialects import HEAD_LINES
+from wis.io.edge_attributes import attribute_columns, directions_told
 from wis.io.edge_list import graph_file
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
 from wis.io.graph_file import GraphFile, num_nodes_of
-from wis.io.numbering import number_vertices
+from wis.io.headers import named_endpoints
+from wis.io.numbering import Numbered, number_vertices
 from wis.io.parquet_limits import check_table_size
 from wis.io.source import ReadOptions, open_input, parsing
 from wis.io.text_columns import Column, whole_numbers
-from wis.io.text_layout import named_endpoints
+from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table
 
 _NUM_NODES = b"num_nodes"
 
@@ -53,26 +58,88 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         raise GraphFormatError(
             f"{path}: {table.num_columns} columns; expected two with the endpoints"
         )
+    return _graph(table, path, options)
+
+
+def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     names = [str(name) for name in table.column_names]
-    positions = named_endpoints(names) or (0, 1)
-    ends = [_ids(table.column(end), names[end], path) for end in positions]
-    if isinstance(ends[0], np.ndarray) != isinstance(ends[1], np.ndarray):
+    said = options.table
+    head = [list(map(_text, row.values())) for row in table.slice(0, HEAD_LINES).to_pylist()]
+    choice = choose_columns(names, head, str(path), said)
+    end_names = [names[end] for end in choice.endpoints]
+    ends = _ends(table, choice.endpoints, path, alike=not said.bipartite)
+    columns = {
+        i: _attribute(table.column(i)) for i in range(len(names)) if i not in choice.endpoints
+    }
+    held = {i: values for i, values in columns.items() if values is not None}
+    unread = tuple(f"column {echo(names[i], 40)!r}" for i in columns if i not in held)
+    attributes = attribute_columns(
+        [names[i] for i in held],
+        list(held.values()),
+        list(held),
+        str(path),
+        weight=choice.weight,
+        index=choice.index,
+        must_count=named_endpoints(names) is None and not said.source,
+        commas=False,
+    )
+    if said.bipartite:
+        numbered = Numbered(torch.zeros((2, table.num_rows), dtype=torch.int64, device="cpu"), 1)
+    else:
+        numbered = _numbered(table, ends, end_names, path, options)
+    file = graph_file(
+        path,
+        "parquet",
+        numbered,
+        attributes.titles,
+        attributes.values,
+        table,
+        unread,
+        weight=attributes.weight,
+    )
+    notes = (*choice.notes, *attributes.notes, *directions_told(file))
+    file = replace(file, notes=notes)
+    if said.bipartite:
+        return two_sided(file, ends, end_names, options, str(path), _Row(path))
+    return file
+
+
+def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) -> tuple[Any, Any]:
+    """The ids of both ends; if they are to be alike, then as texts where one of them is."""
+    names = table.column_names
+    ends = [_ids(table.column(end), str(names[end]), path) for end in positions]
+    if alike and isinstance(ends[0], np.ndarray) != isinstance(ends[1], np.ndarray):
         ends = [
             list(map(str, end.tolist())) if isinstance(end, np.ndarray) else end for end in ends
         ]
+    return ends[0], ends[1]
+
+
+def _numbered(
+    table: Any, ends: tuple[Any, Any], names: list[str], path: Path, options: ReadOptions
+) -> Numbered:
     stated = _stated_num_nodes(table)
     if stated is not None and isinstance(ends[0], np.ndarray) and not options.relabel:
         options = replace(options, num_nodes=options.resolved_num_nodes(stated, path))
-    numbered = number_vertices(
-        (ends[0], ends[1]), options, str(path), lambda arc: f"{path} row {arc + 1}"
-    )
-    others = [i for i in range(len(names)) if i not in positions]
-    columns = [(names[i], _attribute(table.column(i))) for i in others]
-    held = [(name, values) for name, values in columns if values is not None]
-    unread = tuple(f"column {name!r}" for name, values in columns if values is None)
-    titles = [name for name, _ in held]
-    values = [column for _, column in held]
-    return graph_file(path, "parquet", numbered, titles, values, table, unread)
+    numbered = number_vertices(ends, options, str(path), _Row(path))
+    kinds = kinds_of(names)
+    if kinds is not None and options.table.bipartite is None and not options.table.is_checked:
+        refuse_merging(names, kinds, numbered.edge_index, str(path))
+    return numbered
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The file and the row of an arc, for errors."""
+
+    path: Path
+
+    def __call__(self, arc: int) -> str:
+        return f"{self.path} row {arc + 1}"
 
 
 def _stated_num_nodes(table: Any) -> int | None:
@@ -131,13 +198,16 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         GraphFormatError: The graph has several types of vertices.
     """
     pa, parquet = _pyarrow()
-    kept = file.surviving_arcs() if isinstance(file.layout, pa.Table) else None
+    is_two_sided = isinstance(file.layout, TwoSided)
+    flat = file.layout.flattened(file.data) if is_two_sided else file
+    kept = flat.surviving_arcs() if isinstance(flat.layout, pa.Table) else None
     if kept is None:
         table, num_nodes = _new_table(file, dropped)
     else:
-        table = file.layout.filter(pa.array(kept))
-        num_nodes = num_nodes_of(file.data) if file.vertex_names is None else None
-        dropped.extend(lost_vertices(file) if num_nodes is None else [])
+        table = flat.layout.filter(pa.array(kept))
+        counts = flat.vertex_names is None and not is_two_sided
+        num_nodes = num_nodes_of(flat.data) if counts else None
+        dropped.extend([] if counts else lost_vertices(flat))
     if num_nodes is not None:
         metadata = {**(table.schema.metadata or {}), _NUM_NODES: str(num_nodes).encode()}
         table = table.replace_schema_metadata(metadata)
@@ -148,15 +218,21 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
 
 def _new_table(file: GraphFile, dropped: list[str]) -> tuple[Any, int | None]:
     pa, _ = _pyarrow()
-    table = edge_table(file, dropped, keeps_vertices=vertex_names(file) is None, any_text=True)
+    is_two_sided = isinstance(file.layout, TwoSided)
+    first, second = file.layout.ends if is_two_sided else ("source", "target")
+    if is_two_sided:
+        table = two_sided_table(file, dropped, any_text=True)
+    else:
+        table = edge_table(file, dropped, keeps_vertices=vertex_names(file) is None, any_text=True)
     ends = table.arcs
     if table.names is not None:
         ends = np.array(table.names, dtype=object)[table.arcs]
-    columns = {"source": ends[0], "target": ends[1]}
+    columns = {first: ends[0], second: ends[1]}
     for name, values in table.attributes.items():
         columns[name if name not in columns else f"{name}_"] = values
     kinds = {name: pa.string() for name, values in columns.items() if isinstance(values, list)}
     if table.names is not None:
-        kinds |= {"source": pa.string(), "target": pa.string()}
+        kinds |= {first: pa.string(), second: pa.string()}
     arrays = {name: pa.array(values, kinds.get(name)) for name, values in columns.items()}
-    return pa.table(arrays), None if table.names is not None else table.num_nodes
+    counts = table.names is None and not is_two_sided
+    return pa.table(arrays), table.num_nodes if counts else None

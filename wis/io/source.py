@@ -24,9 +24,9 @@ from typing import Any, BinaryIO
 
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 from wis.io import limits
+from wis.io.table_options import GUESS, TableOptions
 
 STANDARD = "-"
-COMPRESSED = ".gz"
 CHUNK_BYTES = 1 << 20
 LONGEST_NAME = 255  # characters of a path that an error repeats: no file has a longer name
 
@@ -40,12 +40,16 @@ class ReadOptions:
         relabel: Take the ids of an edge list as names.
         num_nodes: Number of vertices of a graph whose file does not say.
         max_memory: Bytes that reading may take; None for the default of `wis.io.limits`.
+        table: How an edge list or an edge table is to be read.
+        ending: The ending whose format was said to be that of the file; None to go by its name.
     """
 
     trust_pickle: bool = False
     relabel: bool = False
     num_nodes: int | None = None
     max_memory: int | None = None
+    table: TableOptions = GUESS
+    ending: str | None = None
 
     @property
     def limit(self) -> int:
@@ -179,8 +183,9 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
         raw = _all_of(file)
     packed = _kind_of_packing(raw)
     if packed is None:
-        if path.suffix.lower() == COMPRESSED:
-            raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
+        said = _SUFFIXES.get(path.suffix.lower())
+        if said is not None:
+            raise GraphFormatError(f"{shown(path)}: not {said}, or damaged: it begins otherwise")
         return raw
     try:
         with _DECOMPRESSORS[packed](io.BytesIO(raw)) as unpacked:
@@ -198,6 +203,7 @@ _MAGIC = {
     b"BZh": "a bz2 file",
     b"\xfd7zXZ\0": "an xz file",
 }
+_SUFFIXES = {".gz": "a gzip file", ".bz2": "a bz2 file", ".xz": "an xz file"}
 _DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "a gzip file": lambda raw: gzip.GzipFile(fileobj=raw),
     "a bz2 file": bz2.BZ2File,
@@ -213,15 +219,16 @@ def unpacked(file: BinaryIO, path: str) -> BinaryIO:
     """A file as a stream of what is packed in it, by its first bytes; itself if nothing is.
 
     Raises:
-        GraphFormatError: It is not gzip though its name says so.
+        GraphFormatError: It is not packed though its name says so.
     """
     packed = _kind_of_packing(file.read(max(map(len, _MAGIC))))
     file.seek(0)
     if packed is not None:
         stream: BinaryIO = _DECOMPRESSORS[packed](file)
         return stream
-    if path.lower().endswith(COMPRESSED):
-        raise GraphFormatError(f"{path}: not a gzip file, or damaged: it begins otherwise")
+    said = _SUFFIXES.get(Path(path).suffix.lower())
+    if said is not None:
+        raise GraphFormatError(f"{path}: not {said}, or damaged: it begins otherwise")
     return file
 
 

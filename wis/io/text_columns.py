@@ -12,20 +12,27 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from wis.errors import GraphFormatError
-from wis.io.text_layout import COMMENTS, TextLayout, data_lines, split_line
+from wis.errors import GraphFormatError, echo
+from wis.io.ids import integer_id, integer_ids, is_integer_id
+from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
 
 Column = np.ndarray | list[str]
-_SIGNED = re.compile(r"[+-]?[0-9]+")
+_SIGNED = re.compile(r"[+-]?(?:0|[1-9][0-9]*)", flags=re.ASCII)
+_DECIMAL = re.compile(
+    r"[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)",
+    flags=re.ASCII | re.IGNORECASE,
+)
 _FIRST_LINE = re.compile(rb"(?:[ \t]*\n)*[^\n]*\n?")
 _NOT_BLANK = re.compile(rb"\S")
-_COMMENT_BYTES = [mark.encode() for mark in COMMENTS]
+_COMMENT = re.compile(rb"^[ \t]*[#%].*\n?", flags=re.M)
+_ODD = r"\A[+-]?0[0-9xX]"
+_CHUNK = 1 << 17  # bytes that are looked at in one go: they and their masks fit into the caches
 _EXACT = 2**53
 _INT64 = range(-(2**63), 2**63)
 _TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
@@ -50,6 +57,14 @@ class Columns:
         """Number of lines with an edge."""
         return len(self.ends[0])
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a field may be empty."""
+        return any(
+            "" in column if isinstance(column, list) else bool(np.isnan(column).any())
+            for column in self.attributes
+        )
+
 
 def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
     """Read the columns of an edge list.
@@ -64,39 +79,101 @@ def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Col
         GraphFormatError: A line is malformed: too many or too few columns, an id that is missing or
             no integer.
     """
-    body = _fast_body(text, layout)
     quoted = b'"' in text
-    for parser in (_with_pyarrow, _with_numpy):
-        columns = None if body is None else parser(body, layout, as_names, quoted)
-        if columns is not None and (not quoted or columns.num_arcs == _num_lines(body)):
-            return columns
+    for body, separator in _fast_bodies(text, layout, quoted):
+        for parser in (_with_pyarrow, _with_numpy):
+            columns = parser(body, replace(layout, separator=separator), as_names, quoted)
+            if columns is None or (quoted and columns.num_arcs != _num_lines(body)):
+                continue
+            if layout.separator != " " or not columns.has_gaps:
+                return columns
     return scan(text, layout, where, as_names=as_names)
 
 
-def _num_lines(body: memoryview | None) -> int:
+def _num_lines(body: memoryview) -> int:
     """Number of lines; with it, a quote that is not closed shows, as does a blank line."""
-    return int((np.frombuffer(body or b"", np.uint8)[:-1] == ord("\n")).sum()) + 1
+    return int((np.frombuffer(body, np.uint8)[:-1] == ord("\n")).sum()) + 1
 
 
-def _fast_body(text: bytes, layout: TextLayout) -> memoryview | None:
-    """The lines with edges as a fast parser needs them, None if that is not easily done."""
-    if layout.has_comments and any(
-        text.startswith(mark) or b"\n" + mark in text for mark in _COMMENT_BYTES
-    ):
-        text = re.sub(rb"^[#%].*\n?", b"", text, flags=re.M)
-    if b'"' in text and (layout.separator == " " or b' "' in text):
-        return None
-    if layout.separator == " " and _has_wide_gaps(text):
-        text = re.sub(rb"^ | $", b"", re.sub(rb"[ \t]+", b" ", text), flags=re.M)
+def _fast_bodies(text: bytes, layout: TextLayout, quoted: bool) -> Iterator[tuple[memoryview, str]]:
+    """The lines with edges as a fast parser needs them, and what separates their fields.
+
+    White space is first taken for a single blank or tab between columns. Where that fails, it is
+    made so. Nothing comes of a list for which neither is easily done.
+    """
+    if len(layout.separator) != 1 or (quoted and _has_quotes_beside_blanks(text, layout)):
+        return
+    text = _without_comments(text)
+    if layout.separator != " ":
+        yield from _body(text, layout, layout.separator)
+    elif b"\t" not in text or b" " not in text:
+        yield from _body(text, layout, " " if b"\t" not in text else "\t")
+    if layout.separator == " ":
+        narrow = re.sub(rb"^ | $", b"", re.sub(rb"[ \t]+", b" ", text), flags=re.M)
+        yield from _body(narrow, layout, " ")
+
+
+def _body(text: bytes, layout: TextLayout, separator: str) -> Iterator[tuple[memoryview, str]]:
+    """The text behind the header, if there is any."""
     header = _FIRST_LINE.match(text) if layout.header is not None else None
     start = header.end() if header else 0
-    return memoryview(text)[start:] if _NOT_BLANK.search(text, start) else None
+    if _NOT_BLANK.search(text, start):
+        yield memoryview(text)[start:], separator
 
 
-def _has_wide_gaps(text: bytes) -> bool:
-    """Whether columns are separated by more than one space each, or lines begin or end with one."""
-    marks = (b"  ", b"\t", b"\n ", b" \n")
-    return text[:1] == b" " or text[-1:] == b" " or any(mark in text for mark in marks)
+def _has_quotes_beside_blanks(text: bytes, layout: TextLayout) -> bool:
+    return layout.separator == " " or re.search(rb'[ \t]"|"[ \t]', text) is not None
+
+
+def _without_comments(text: bytes) -> bytes:
+    """The text without comments; those at its beginning cost no look at the rest."""
+    start = 0
+    while (found := _COMMENT.match(text, start)) is not None:
+        start = found.end()
+    text = text[start:] if start else text
+    if (b"#" in text or b"%" in text) and _COMMENT.search(text):
+        return _COMMENT.sub(b"", text)
+    return text
+
+
+def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
+    """Whether a field is written as fast parsers take for a number and `wis.io.ids` does not.
+
+    That is a field which begins with a zero and another digit (``007``, ``0x1F``), or ``-0``. A
+    text such as ``0:30`` counts as well; then the fields are looked at one by one.
+    """
+    text = np.frombuffer(body, dtype=np.uint8)
+    begins = np.zeros(256, dtype=bool)
+    begins[[*b'\n \t"+-', ord(separator)]] = True
+    return any(
+        _is_odd(_with_context(text, start), ord(separator), begins)
+        for start in range(0, text.size, _CHUNK)
+    )
+
+
+def _with_context(text: np.ndarray, start: int) -> np.ndarray:
+    """A piece of a text with two bytes before and one behind it; line ends beyond the text."""
+    if start >= 2 and start + _CHUNK < text.size:
+        return text[start - 2 : start + _CHUNK + 1]
+    line_end = np.full(2, ord("\n"), dtype=np.uint8)
+    before = text[start - 2 : start] if start >= 2 else line_end
+    return np.concatenate((before, text[start : start + _CHUNK + 1], line_end))
+
+
+def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
+    before, zero, after = piece[1:-2], piece[2:-1], piece[3:]
+    odd = zero == ord("0")
+    odd &= (
+        before < ord("0") if separator < ord("0") else (before < ord("0")) | (before == separator)
+    )
+    odd &= after != ord(".")
+    if not odd.any():
+        return False
+    places = np.flatnonzero(odd)
+    last, behind = before[places], after[places]
+    is_signed = (last == ord("+")) | (last == ord("-"))
+    is_longer = (behind >= ord("0")) & (behind != separator) | (last == ord("-"))
+    return bool((is_longer & begins[last] & (~is_signed | begins[piece[places]])).any())
 
 
 def _with_pyarrow(
@@ -106,18 +183,33 @@ def _with_pyarrow(
         import pyarrow as pa
     except ImportError:
         return None
-    for kind in [pa.string()] if as_names else [pa.int64(), pa.float64()]:
+    is_odd = has_odd_integers(body, layout.separator)
+    for kind in [pa.string()] if as_names or is_odd else [pa.int64(), pa.string()]:
         types = {str(end): kind for end in layout.endpoints}
         try:
             table = _arrow_table(body, layout, types)
+            if is_odd:
+                table = _arrow_table(body, layout, types | _spelt_oddly(body, layout, table, types))
         except pa.ArrowInvalid:
             continue
-        return _from_arrow(table, layout, stripped=not quoted)
+        return _from_arrow(table, layout, as_names=as_names, quoted=quoted)
     return None
 
 
 def _arrow_table(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
     """A table whose columns are int64, float64, bool or string; ArrowInvalid if it cannot be."""
+    import pyarrow as pa
+
+    table = _parsed(body, layout, types)
+    texts = {
+        name: pa.string()
+        for name in table.column_names
+        if name not in types and not _is_plain(table.column(name))
+    }
+    return _arrow_table(body, layout, types | texts) if texts else table
+
+
+def _parsed(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -125,18 +217,29 @@ def _arrow_table(body: memoryview, layout: TextLayout, types: dict[str, Any]) ->
     convert = arrow_csv.ConvertOptions(
         column_types=types, null_values=[""], true_values=_TRUE, false_values=_FALSE
     )
-    table = arrow_csv.read_csv(
+    return arrow_csv.read_csv(
         pa.BufferReader(body),
         arrow_csv.ReadOptions(column_names=names),
         arrow_csv.ParseOptions(delimiter=layout.separator),
         convert,
     )
-    texts = {
-        name: pa.string()
-        for name in names
-        if name not in types and not _is_plain(table.column(name))
-    }
-    return _arrow_table(body, layout, types | texts) if texts else table
+
+
+def _spelt_oddly(
+    body: memoryview, layout: TextLayout, table: Any, types: dict[str, Any]
+) -> dict[str, Any]:
+    """Those columns of numbers that are texts, since they hold a ``007``."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    numbers = [
+        name
+        for name in table.column_names
+        if name not in types and table.column(name).type in (pa.int64(), pa.float64())
+    ]
+    texts = _parsed(body, layout, types | dict.fromkeys(numbers, pa.string()))
+    found = {name: compute.match_substring_regex(texts.column(name), _ODD) for name in numbers}
+    return {name: pa.string() for name in numbers if compute.any(found[name]).as_py()}
 
 
 def _is_plain(column: Any) -> bool:
@@ -151,24 +254,42 @@ def _is_plain(column: Any) -> bool:
     return bool(column.type in (pa.int64(), pa.string()))
 
 
-def _from_arrow(table: Any, layout: TextLayout, *, stripped: bool) -> Columns | None:
-    ends = [_arrow_end(table.column(end), stripped) for end in layout.endpoints]
+def _from_arrow(table: Any, layout: TextLayout, *, as_names: bool, quoted: bool) -> Columns | None:
+    ends = [_arrow_end(table.column(end), as_names, quoted) for end in layout.endpoints]
     if ends[0] is None or ends[1] is None:
         return None
-    attributes = [_arrow_attribute(table.column(column)) for column in layout.attributes]
-    return Columns((ends[0], ends[1]), attributes)
+    columns = [_trimmed(table.column(column), quoted) for column in layout.attributes]
+    if any(column is None for column in columns):
+        return None
+    return Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
 
 
-def _arrow_end(column: Any, stripped: bool) -> Any:
+def _trimmed(column: Any, quoted: bool) -> Any:
+    """A column of texts without blanks around them; None where these may be in quotes."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if column.type != pa.string():
+        return column
+    texts = compute.utf8_trim(column, BLANKS)
+    if quoted and compute.any(compute.not_equal(texts, column)).as_py():
+        return None
+    return texts
+
+
+def _arrow_end(column: Any, as_names: bool, quoted: bool) -> Any:
+    """Integers or names; None where an id is missing, or where it matters what is in quotes."""
     import pyarrow as pa
     from pyarrow import compute
 
     if column.null_count:
         return None
-    if column.type == pa.string():
-        names = compute.utf8_trim_whitespace(column) if stripped else column
-        return None if compute.any(compute.equal(names, "")).as_py() else names
-    return whole_numbers(column.to_numpy())
+    if column.type != pa.string():
+        return whole_numbers(column.to_numpy())
+    names = _trimmed(column, quoted)
+    if names is None or compute.any(compute.equal(names, "")).as_py():
+        return None
+    return names if as_names else integer_ids(names)
 
 
 def _arrow_attribute(column: Any) -> Column:
@@ -197,12 +318,12 @@ def _with_numpy(
     body: memoryview, layout: TextLayout, as_names: bool, quoted: bool
 ) -> Columns | None:
     """Numbers only; None for anything else. Quotes make no difference."""
-    if as_names:
+    if as_names or b"+" in bytes(body) or has_odd_integers(body, layout.separator):
         return None
     try:
-        first = next(data_lines(bytes(body[: 1 << 16]), layout))[1]
+        first = next(data_lines(bytes(body)))[1]
         kinds = [
-            "i8" if _SIGNED.fullmatch(item.strip()) else "f8"
+            "i8" if _SIGNED.fullmatch(item) else "f8"
             for item in split_line(first, layout.separator)
         ]
         with warnings.catch_warnings():
@@ -218,7 +339,7 @@ def _with_numpy(
             )
     except (ValueError, DeprecationWarning, csv.Error):
         return None
-    if len(kinds) != layout.width:
+    if len(kinds) != layout.width or any(kinds[end] != "i8" for end in layout.endpoints):
         return None
     columns = [np.ascontiguousarray(table[f"c{i}"]) for i in range(layout.width)]
     ends = [whole_numbers(columns[end]) for end in layout.endpoints]
@@ -237,9 +358,9 @@ def _may_be_inexact(values: np.ndarray) -> bool:
 
 def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
     """`parse`, line by line."""
-    lines = data_lines(text, layout)
+    lines = data_lines(text)
     if layout.header is not None:
-        next(lines)
+        next(lines, None)
     ends: tuple[list[Any], list[Any]] = ([], [])
     others: list[list[str]] = [[] for _ in layout.attributes]
     for number, line in lines:
@@ -261,7 +382,8 @@ def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
         raise GraphFormatError(f"{place}: {error}") from None
     if len(fields) != layout.width:
         raise GraphFormatError(
-            f"{place}: {len(fields)} columns; expected {layout.width}, as in the first line"
+            f"{place}: {len(fields)} columns; expected {layout.width}, as in the first line; "
+            f"correct it, or say with --delimiter what stands between columns"
         )
     return fields
 
@@ -269,38 +391,34 @@ def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
 def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
     """A vertex id from its field.
 
-    An integer may be written as ``3.0``, as programs do whose columns once held a gap.
-
     Raises:
         GraphFormatError: It is missing, or no integer where `as_names` is false.
     """
-    text = text.strip()
-    if not text or (text.lower() == "nan" and not as_names):
-        found = repr(text) if text else "missing"
+    if not text.strip(BLANKS) or (text.lower() == "nan" and not as_names):
+        found = repr(text) if text.strip(BLANKS) else "missing"
         raise GraphFormatError(f"{place}: vertex id is {found}; every edge needs two endpoints")
     if as_names:
         return text
-    number = _whole_number(text)
-    if number is None:
+    number = integer_id(text)
+    if number is not None:
+        return number
+    if is_integer_id(text):
+        bits = "53 bits, as a float has" if text.endswith(".0") else "64 bits"
         raise GraphFormatError(
-            f"{place}: vertex id {text!r} is not an integer; correct it, or pass --relabel "
-            f"to take all ids as names"
+            f"{place}: vertex id {echo(text)} does not fit into {bits}; renumber, or pass --relabel"
         )
-    if number not in _INT64:
-        raise GraphFormatError(
-            f"{place}: vertex id {text} does not fit into 64 bits; renumber, or pass --relabel"
-        )
-    return number
+    spelling = " in its usual spelling" if _is_like_a_number(text) else ""
+    raise GraphFormatError(
+        f"{place}: vertex id {echo(text)!r} is not an integer{spelling}; correct it, or pass "
+        f"--relabel to take all ids as names"
+    )
 
 
-def _whole_number(text: str) -> int | None:
-    if _SIGNED.fullmatch(text):
-        return int(text) if len(text) < 100 else 10**99
+def _is_like_a_number(text: str) -> bool:
     try:
-        value = float(text)
+        return float(text).is_integer()
     except ValueError:
-        return None
-    return int(value) if value.is_integer() and abs(value) < _EXACT else None
+        return False
 
 
 def int64(values: Sequence[int]) -> np.ndarray:
@@ -310,17 +428,16 @@ def int64(values: Sequence[int]) -> np.ndarray:
 
 def typed(texts: list[str]) -> Column:
     """A column of integers, numbers or truth values if all its fields are such, else of texts."""
-    given = [text for text in texts if text.strip()]
-    if not given or any("_" in text for text in given):
+    given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
+    if not given:
         return texts
     if all(text in _TRUE or text in _FALSE for text in texts):
         return np.array([text in _TRUE for text in texts])
-    if all(_SIGNED.fullmatch(text.strip()) for text in given):
+    if not all(map(_DECIMAL.fullmatch, given)):
+        return texts
+    if all(map(_SIGNED.fullmatch, given)):
         if not all(len(text) < 100 and int(text) in _INT64 for text in given):
             return texts
         if len(given) == len(texts):
-            return int64([int(text) for text in texts])
-    try:
-        return np.array([float(text) if text.strip() else np.nan for text in texts])
-    except ValueError:
-        return texts
+            return int64([int(text) for text in given])
+    return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])

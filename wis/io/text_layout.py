@@ -1,15 +1,12 @@
-"""How an edge list is written down: separator, header, comments, which columns are the endpoints.
+"""How an edge list is written down: its lines, their fields, and which columns are the endpoints.
 
-All of it is found out from the first lines:
+`wis.io.dialects` finds out a layout from the first lines of a file. Here is what holds for all:
 
-- the separator is the first of comma, semicolon and tab (tab first in a ``.tsv``) that occurs
-  outside quotes, else white space;
-- lines that begin with ``#`` or ``%`` are comments, except in ``.csv`` and ``.tsv``;
-- the first line is a header if it names two endpoints (``source,target``, ``src,dst``, ``from,to``,
-  ``u,v``, ``node1,node2``, ``id_1,id_2``, ...), or if it holds no number and the second line does,
-  in both of its first columns or in a later one. A header of other words over columns of words
-  cannot be told from an edge, nor single letters over words;
-- the endpoints are the first two columns unless a header names others.
+- a line that begins with ``#`` or ``%``, perhaps behind blanks, is a comment, and a line of blanks
+  is none at all;
+- a list that is separated by white space has any run of blanks and tabs between its fields, all
+  other lists exactly their separator;
+- blanks around a field are no part of it, unless they stand inside quotes.
 """
 
 from __future__ import annotations
@@ -20,29 +17,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wis.errors import GraphFormatError
+from wis.io.headers import Verdict, is_number, named_endpoints, verdict
 
-SEPARATORS = {".csv": ",;\t", ".tsv": "\t,;"}
-_GAP = re.compile("[ \t]+")
+__all__ = ["is_header", "is_number", "named_endpoints"]
+
+SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
+BLANKS = " \t"
 COMMENTS = ("#", "%")
-_ENDPOINTS = (
-    ("source", "target"), ("source", "destination"), ("src", "dst"), ("src", "dest"),
-    ("src", "tgt"), ("from", "to"), ("1", "2"), ("start", "end"), ("head", "tail"),
-    ("citing", "cited"), ("u", "v"), ("i", "j"),
-)  # fmt: skip
+COMPRESSED = (".gz", ".bz2", ".xz")
+_GAP = re.compile("[ \t]+")
+_QUOTED = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t]*')
+_QUOTED_BESIDE_TABS = re.compile(r' *"((?:[^"]|"")*)" *')
 
 
 @dataclass(frozen=True)
 class TextLayout:
-    """What the first lines of an edge list say about the others.
+    """How an edge list is written down.
 
     Attributes:
-        ending: The ending of the file without ``.gz``; ``-`` for a stream.
+        ending: The ending of the file without that of a compressed one; ``-`` for a stream.
         separator: What stands between columns, a space for any white space.
         header: The names of the columns, None if there is no such line.
         width: Number of columns.
         endpoints: Positions of the two endpoints.
         numbered: Whether the first line's endpoints are numbers, so that all have to be.
+        weight: Position of the column that was said to hold the weights, None if nobody said so.
+        index: Position of a column that seems to count the rows, None if there is none.
+        titles: Names of the attribute columns of a list without a header, None for the usual ones.
     """
 
     ending: str
@@ -51,11 +52,9 @@ class TextLayout:
     width: int = 2
     endpoints: tuple[int, int] = (0, 1)
     numbered: bool = True
-
-    @property
-    def has_comments(self) -> bool:
-        """Whether a line that begins with ``#`` or ``%`` is a comment."""
-        return self.ending not in SEPARATORS
+    weight: int | None = None
+    index: int | None = None
+    titles: tuple[str, ...] | None = None
 
     @property
     def attributes(self) -> list[int]:
@@ -67,12 +66,14 @@ class TextLayout:
         positions = self.attributes
         if self.header is not None:
             return [self.header[column] or f"column_{column + 1}" for column in positions]
+        if self.titles is not None:
+            return list(self.titles)
         if len(positions) == 1:
             return ["weight"]
         return [f"attr_{i}" for i in range(1, len(positions) + 1)]
 
 
-def data_lines(text: bytes, layout: TextLayout) -> Iterator[tuple[int, str]]:
+def data_lines(text: bytes, layout: TextLayout | None = None) -> Iterator[tuple[int, str]]:
     """The lines that hold edges or the header, with their numbers counted from 1."""
     start, number = 0, 0
     while start < len(text):
@@ -80,111 +81,65 @@ def data_lines(text: bytes, layout: TextLayout) -> Iterator[tuple[int, str]]:
         end = len(text) if end < 0 else end
         raw, start, number = text[start:end], end + 1, number + 1
         line = raw.decode()
-        if raw.strip() and not (layout.has_comments and line.startswith(COMMENTS)):
+        first = line.lstrip(BLANKS)[:1]
+        if first and first not in COMMENTS:
             yield number, line
 
 
 def split_line(line: str, separator: str) -> list[str]:
-    """The fields of a line.
+    """The fields of a line, without the blanks around them.
 
     Raises:
         csv.Error: A quote is not closed.
     """
     if '"' in line:
-        reader = csv.reader(
-            [line.strip(" ")], delimiter=separator, strict=True, skipinitialspace=True
-        )
-        return next(reader)
-    return _GAP.split(line.strip(" \t")) if separator == " " else line.split(separator)
+        return list(_with_quotes(line, separator))
+    if separator == " ":
+        return _GAP.split(line.strip(BLANKS))
+    return [field.strip(BLANKS) for field in line.split(separator)]
 
 
-def sniff(text: bytes, ending: str, where: str) -> TextLayout:
-    """Find out how an edge list is written down.
-
-    Args:
-        text: The list, in UTF-8.
-        ending: The ending of its file.
-        where: The file, for the error.
-
-    Raises:
-        GraphFormatError: The first line does not hold two columns.
-    """
-    lines = data_lines(text, TextLayout(ending, " "))
-    first = next(lines, None)
-    if first is None:
-        return TextLayout(ending, SEPARATORS.get(ending, " ")[0])
-    separator = _separator(first[1], ending)
-    fields = _fields(first, separator, where)
-    if len(fields) < 2:
-        raise GraphFormatError(
-            f"{where} line {first[0]}: one column ({fields[0][:40]!r}); expected the two "
-            f"endpoints of an edge, separated by a comma, a semicolon, a tab or spaces"
-        )
-    second = next(lines, None)
-    below = None if second is None else _fields(second, separator, where)
-    header = tuple(fields) if is_header(fields, below) else None
-    endpoints = named_endpoints(fields) if header else None
-    endpoints = endpoints or (0, 1)
-    sample = below if header else fields
-    numbered = (
-        sample is None
-        or len(sample) <= max(endpoints)
-        or all(is_number(sample[end]) for end in endpoints)
-    )
-    return TextLayout(ending, separator, header, len(fields), endpoints, numbered)
+def _with_quotes(line: str, separator: str) -> Iterator[str]:
+    """Fields from left to right; a quote counts only at the beginning of one."""
+    white = separator == " "
+    pattern = _QUOTED_BESIDE_TABS if "\t" in separator else _QUOTED
+    position = len(line) - len(line.lstrip(BLANKS)) if white else 0
+    end = len(line.rstrip(BLANKS)) if white else len(line)
+    while True:
+        quoted = pattern.match(line, position)
+        stop = quoted.end() if quoted else _next(line, separator, position, end)
+        if quoted is None and line[position:stop].lstrip(BLANKS).startswith('"'):
+            raise csv.Error("unexpected end of data: a quote is not closed")
+        is_apart = line[stop - 1] in BLANKS if white else line.startswith(separator, stop)
+        if quoted is not None and stop < end and not is_apart:
+            raise csv.Error(f"'{separator}' expected after '\"'")
+        yield quoted[1].replace('""', '"') if quoted else line[position:stop].strip(BLANKS)
+        if stop >= end:
+            return
+        position = stop if white else stop + len(separator)
 
 
-def _separator(line: str, ending: str) -> str:
-    bare = re.sub(r'"[^"]*"', "", line)
-    return next((mark for mark in SEPARATORS.get(ending, ",;\t") if mark in bare), " ")
-
-
-def _fields(line: tuple[int, str], separator: str, where: str) -> list[str]:
-    try:
-        return [item.strip() for item in split_line(line[1], separator)]
-    except csv.Error as error:
-        raise GraphFormatError(f"{where} line {line[0]}: {error}") from None
+def _next(line: str, separator: str, position: int, end: int) -> int:
+    """Where the next field begins, or the separator before it."""
+    if separator != " ":
+        found = line.find(separator, position)
+        return found if found >= 0 else len(line)
+    gap = _GAP.search(line, position, end)
+    return gap.end() if gap else end
 
 
 def is_header(first: Sequence[str], second: Sequence[str] | None) -> bool:
-    """Whether the first line names the columns; `second` is the next one, if there is one."""
-    named = named_endpoints(first)
-    if second is None or any(map(is_number, filter(None, first))):
-        return named is not None
-    numbers = [is_number(item) for item in second]
-    if named is not None and any(len(first[end]) > 1 for end in named):
-        return True
-    return all(numbers[:2]) or any(numbers[2:])
+    """Whether the first line surely names the columns; `second` is the next one, if any."""
+    rows = [] if second is None or len(second) != len(first) else [second]
+    return verdict(first, rows) is Verdict.HEADER
 
 
-def named_endpoints(header: Sequence[str]) -> tuple[int, int] | None:
-    """Positions of the two columns whose names say that they are endpoints."""
-    plain = [_plain(name) for name in header]
-    for source, target in _ENDPOINTS:
-        if source in plain and target in plain:
-            return plain.index(source), plain.index(target)
-    return None
-
-
-def _plain(name: str) -> str:
-    """``FromNodeId``, ``from_id`` and ``from`` are the same; a bare number is no name."""
-    letters = re.sub(r"[^a-z0-9]", "", name.lower())
-    if not re.search("[a-z]", letters):
-        return ""
-    return re.sub(r"node|vertex|id", "", letters)
-
-
-def is_number(text: str) -> bool:
-    """Whether a field is written as a number, be it negative, a fraction or NaN."""
-    try:
-        float(text)
-    except ValueError:
-        return not text.strip()
-    return True
+def without_compression(path: Path) -> Path:
+    """The path without the ending of a compressed file."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
 
 
 def ending_of(path: Path) -> str:
-    """The ending in lower case, without ``.gz``."""
-    if path.suffix.lower() == ".gz":
-        path = path.with_suffix("")
+    """The ending in lower case, without ``.gz``, ``.bz2`` or ``.xz``."""
+    path = without_compression(path)
     return path.suffix.lower() or path.name

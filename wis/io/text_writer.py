@@ -21,9 +21,19 @@ def table_as_text(table: EdgeTable, header: Sequence[str] | None, separator: str
         header: Names of all columns for the first line, None for no such line.
         separator: What goes between columns.
     """
+    head = b"" if header is None else header_as_text(header, separator)
+    return head + rows_as_text(table, separator)
+
+
+def header_as_text(names: Sequence[str], separator: str) -> bytes:
+    """The first line, with the names of all columns."""
+    return _with_csv([[name] for name in names], separator, _need_quotes(list(names), separator))
+
+
+def rows_as_text(table: EdgeTable, separator: str) -> bytes:
+    """One line for each arc."""
     columns = [_end(table, 0), _end(table, 1), *map(_column, table.attributes.values())]
-    head = b"" if header is None else _with_csv([[name] for name in header], separator, False)
-    return head + _rows(columns, separator)
+    return _rows(columns, separator)
 
 
 def _end(table: EdgeTable, end: int) -> Any:
@@ -61,7 +71,7 @@ def _are_texts(values: list[Any]) -> bool:
 
 def _need_quotes(texts: list[str], separator: str) -> bool:
     """Whether a text would be taken for something else, such as another separator."""
-    others = () if separator == "," else (",", ";", "\t")
+    others = [mark for mark in ",;\t|" if mark != separator]
     return any(
         text.startswith(COMMENTS)
         or text != text.strip()

@@ -9,6 +9,7 @@ pass of its own before the column is written.
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,11 +19,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wis.errors import GraphFormatError
-from wis.io.dictionaries import holds_dictionaries
+from wis.io.dialects import settle
+from wis.io.dictionaries import dictionary_separator
 from wis.io.source import unpacked
 from wis.io.text_columns import Column, Columns, parse
-from wis.io.text_layout import TextLayout, data_lines, ending_of, sniff, split_line
+from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
 from wis.scale.storage import pyarrow
+
+_LOG = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 24
 HEAD_BYTES = 1 << 20
@@ -101,12 +105,15 @@ def layout_of(file: BinaryIO, path: str) -> TextLayout:
             break
     if is_blank:
         raise GraphFormatError(f"{path}: is empty; expected edges")
-    if holds_dictionaries(head):
+    if dictionary_separator(head, None, path) is not None:
         raise GraphFormatError(
             f"{path}: holds attributes as Python dictionaries; expected columns. Convert it, or "
             "read it without --engine"
         )
-    return sniff(head, ending(path), path)
+    found = settle(head[: head.rfind(b"\n") + 1] or head, ending(path), path)
+    for note in found.notes:
+        _LOG.info("Note: %s: %s", path, note)
+    return found.layout
 
 
 def ending(path: str) -> str:

@@ -1,0 +1,151 @@
+"""What the columns beside the endpoints are: weights, row numbers, directions, decimal commas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wis.errors import GraphFormatError, echo
+from wis.io.graph_file import GraphFile
+
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?", flags=re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})?", flags=re.ASCII)
+_DIRECTIONS = frozenset(("directed", "undirected"))
+
+Column = np.ndarray | list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class AttributeColumns:
+    """The columns that become edge attributes.
+
+    Attributes:
+        titles: Their names in the file.
+        values: Their entries.
+        weight: Position of the one that the caller named as weights.
+        notes: What was guessed about them.
+    """
+
+    titles: list[str]
+    values: list[Column]
+    weight: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def attribute_columns(
+    titles: Sequence[str],
+    values: Sequence[Column],
+    positions: Sequence[int],
+    where: str,
+    *,
+    weight: int | None,
+    index: int | None,
+    unnamed: Sequence[int] = (),
+    must_count: bool = False,
+    commas: bool = True,
+) -> AttributeColumns:
+    """Sort out the columns of a table that are no endpoints.
+
+    Args:
+        titles: Their names.
+        values: Their entries.
+        positions: Where they stand in the table.
+        where: The file, for errors.
+        weight: Where the column stands that was said to hold weights.
+        index: Where a column stands that seems to count the rows; it is left out if it does.
+        unnamed: Where the columns without a name stand; empty ones are left out.
+        must_count: Whether the endpoints were chosen because `index` counts the rows.
+        commas: Whether texts with decimal commas are numbers.
+
+    Raises:
+        GraphFormatError: The weights are no numbers, or the column that has to count does not.
+    """
+    kept_titles: list[str] = []
+    kept: list[Column] = []
+    notes: list[str] = []
+    place = None
+    for title, column, position in zip(titles, values, positions, strict=True):
+        if position == index and _counts(column):
+            if must_count:
+                notes.append(f"left out column {position + 1}, which counts the rows")
+            continue
+        if position == index and must_count:
+            raise GraphFormatError(
+                f"{where}: the first column has no name, and does not count the rows; say which "
+                f"columns hold the endpoints with --source and --target"
+            )
+        if position in unnamed and isinstance(column, list) and not any(column):
+            continue
+        if commas and isinstance(column, list):
+            column, note = _with_points(title, column)
+            notes += note
+        if position == weight:
+            place = len(kept)
+            _check_weights(title, column, where)
+        kept_titles.append(title)
+        kept.append(column)
+    return AttributeColumns(kept_titles, kept, place, tuple(notes))
+
+
+def _counts(column: Column) -> bool:
+    if isinstance(column, list) or column.dtype.kind not in "iu" or not column.size:
+        return False
+    start = int(column[0])
+    return start in (0, 1) and bool((column == np.arange(start, start + column.size)).all())
+
+
+def _with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
+    """Numbers from texts with decimal commas, unless the commas may mean thousands."""
+    given = [text for text in texts if text]
+    if not any("," in text for text in given[:1000]):
+        return texts, []
+    if not all(map(_DECIMAL_COMMA.fullmatch, given)):
+        return texts, []
+    name = echo(title, 40)
+    if all(_THOUSANDS.fullmatch(text) for text in given):
+        return texts, [
+            f"the column {name!r} is read as text: its commas may mark thousands or decimals; "
+            f"write decimals with points"
+        ]
+    numbers = np.array([float(text.replace(",", ".")) if text else np.nan for text in texts])
+    return numbers, [f"the commas in the column {name!r} are read as decimal points"]
+
+
+def _check_weights(title: str, column: Column, where: str) -> None:
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        return
+    found = "truth values" if isinstance(column, np.ndarray) else "texts"
+    example = "" if isinstance(column, np.ndarray) else next(filter(_is_no_number, column), "")
+    shown = f" such as {echo(example, 40)!r}" if example else ""
+    raise GraphFormatError(
+        f"{where}: weight names the column {echo(title, 40)!r}, which holds {found}{shown}; "
+        f"expected numbers"
+    )
+
+
+def _is_no_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
+
+
+def directions_told(file: GraphFile) -> list[str]:
+    """A note on what a column ``Type`` says about directions, as Gephi writes it."""
+    for name, title in file.columns.items():
+        values: Any = file.data[name]
+        if title.strip().lower() != "type" or not isinstance(values, list):
+            continue
+        kinds = {value.strip().lower() for value in values}
+        if "undirected" in kinds and kinds <= _DIRECTIONS:
+            edges = "edges" if len(kinds) == 1 else "some edges"
+            return [
+                f"the column {title!r} says that {edges} have no direction; each line is read as "
+                f"one arc all the same"
+            ]
+    return []

@@ -1,0 +1,79 @@
+"""What a caller may say about an edge list or an edge table, instead of having it guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from wis.errors import OptionError, echo
+
+Column = str | int
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table of edges is to be read; None where it is to be guessed.
+
+    Attributes:
+        source: The column of the first endpoint: its name, or its number counted from 1. A name
+            goes before a number.
+        target: That of the second one.
+        weight: That of the weights, which become `edge_weight`.
+        header: Whether the first line names the columns.
+        delimiter: What stands between columns: a mark, or a word such as ``tab``.
+        bipartite: Whether the two endpoints are of two kinds, each with ids of its own.
+        is_checked: Whether each edge is looked up in a graph afterwards, so that a first line which
+            may be a header can be taken for an edge.
+    """
+
+    source: Column | None = None
+    target: Column | None = None
+    weight: Column | None = None
+    header: bool | None = None
+    delimiter: str | None = None
+    bipartite: bool | None = None
+    is_checked: bool = False
+
+    def given(self) -> list[str]:
+        """Names of the options that were given."""
+        names = [field.name for field in fields(self) if field.name != "is_checked"]
+        return [name for name in names if getattr(self, name) is not None]
+
+    def position(self, option: str, header: Sequence[str] | None, width: int, where: str) -> int:
+        """Where the column is that an option names.
+
+        Args:
+            option: ``"source"``, ``"target"`` or ``"weight"``.
+            header: Names of the columns.
+            width: Number of columns.
+            where: The file, for the error.
+
+        Raises:
+            OptionError: There is no such column.
+        """
+        wanted = getattr(self, option)
+        names = list(header or ())
+        if isinstance(wanted, str) and names.count(wanted) == 1:
+            return names.index(wanted)
+        number = _number(wanted)
+        if number is not None and 1 <= number <= width and wanted not in names:
+            return number - 1
+        known = ", ".join(echo(name, 40) for name in names if name)
+        there_are = f"columns {known}" if known else f"{width} columns without names"
+        expected = f"a number from 1 to {width}" + (", or a name" if known else "")
+        raise OptionError(
+            f"{option} is {echo(wanted)!r}, but {where} has {echo(there_are, 400)}; expected "
+            f"{expected}"
+        )
+
+
+GUESS = TableOptions()
+
+
+def _number(wanted: Column) -> int | None:
+    if isinstance(wanted, bool):
+        return None
+    if isinstance(wanted, int):
+        return wanted
+    is_short = wanted.isascii() and wanted.isdigit() and len(wanted) < 10
+    return int(wanted) if is_short else None

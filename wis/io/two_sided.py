@@ -1,0 +1,223 @@
+"""Edges between vertices of two kinds, such as users and items, each kind with ids of its own.
+
+Where both kinds are numbered from 0 on, user 3 and item 3 are two vertices. A table says so by the
+names of its columns, or the caller by ``bipartite``: then the graph is a `HeteroData` with two
+types of vertices and one of edges. Names that say it, over columns that share ids, are refused
+until the caller has decided.
+
+Two-sided names are those of a person or an actor beside those of a thing (`_ACTORS`, `_THINGS`),
+and two names that end in ``id`` and begin differently, such as ``org_id,dept_id``. One kind in two
+roles is one-sided: ``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all that
+`wis.io.headers` knows as names of endpoints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from wis.cut import edge_attribute_names
+from wis.errors import GraphFormatError, OptionError, echo
+from wis.io.edge_table import EdgeTable, add_columns
+from wis.io.graph_file import NAMES, GraphFile, column_name
+from wis.io.headers import named_endpoints
+from wis.io.numbering import Numbered, number_vertices
+from wis.io.source import ReadOptions
+
+_ACTORS = frozenset(
+    (
+        "user", "customer", "reader", "author", "actor", "actress", "student", "patient",
+        "person", "member", "reviewer", "viewer", "listener", "buyer", "client", "employee",
+        "player", "artist", "director", "worker", "researcher", "inventor", "subscriber",
+        "visitor", "voter", "donor", "shopper", "consumer",
+    )
+)  # fmt: skip
+_THINGS = frozenset(
+    (
+        "item", "movie", "film", "product", "book", "paper", "article", "song", "track", "album",
+        "course", "class", "lecture", "business", "page", "site", "url", "group", "event",
+        "document", "doc", "word", "tag", "term", "company", "firm", "team", "drug", "disease",
+        "gene", "symptom", "recipe", "restaurant", "place", "venue", "location", "post", "video",
+        "game", "app", "repo", "repository", "project", "patent", "bill", "stock", "ad", "query",
+        "topic", "category", "genre", "hashtag", "anime", "show", "artist",
+    )
+)  # fmt: skip
+_ROLES = frozenset(
+    (
+        "friend", "follower", "followee", "followed", "parent", "child", "neighbor", "neighbour",
+        "peer", "contact", "other", "reply", "mentor", "sender", "receiver", "recipient", "from",
+        "to", "source", "target", "src", "dst", "caller", "callee", "trustor", "trustee",
+        "truster", "citing", "cited", "buyer", "seller", "lender", "borrower", "manager",
+        "partner", "alter", "ego", "ref",
+    )
+)  # fmt: skip
+_ID = re.compile(r"(.*?)[ _.-]?id", flags=re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class TwoSided:
+    """Layout of a file whose graph is a `HeteroData` of two types of vertices.
+
+    Attributes:
+        flat: The same edges over one set of vertices, those of the first kind before the others;
+            it knows how to write the file back.
+        kinds: Names of the two types.
+        ends: Names of the two columns in a table.
+        sizes: Number of vertices of each type.
+    """
+
+    flat: GraphFile
+    kinds: tuple[str, str]
+    ends: tuple[str, str]
+    sizes: tuple[int, int]
+
+    def flattened(self, data: Any) -> GraphFile:
+        """Other data of the same types over one set of vertices."""
+        store = data[self.kinds[0], "to", self.kinds[1]]
+        flat = self.flat.data.clone()
+        for name in edge_attribute_names(store):
+            flat[name] = store[name]
+        flat.edge_index = _shifted(store.edge_index, self.sizes[0])
+        return self.flat.with_data(flat)
+
+
+def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
+    return edge_index + torch.tensor([[0], [by]], device=edge_index.device)
+
+
+def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
+    """The two kinds of vertices that the names of two columns speak of, None if it is one."""
+    if names is None:
+        return None
+    first, second = (_stem(name) for name in names)
+    if first == second or not first or not second or named_endpoints(names) is not None:
+        return None
+    if first in _ROLES or second in _ROLES:
+        return None
+    pairs = ((first, second), (second, first))
+    if any(one in _ACTORS and other in _THINGS for one, other in pairs):
+        return first, second
+    is_id = all(_ID.fullmatch(name.strip()) for name in names)
+    return (first, second) if is_id else None
+
+
+def _stem(name: str) -> str:
+    """``user_id``, ``UserID`` and ``users`` are all ``user``."""
+    short = name.strip()
+    found = _ID.fullmatch(short)
+    short = re.sub(r"\W+", "_", found[1] if found else short).strip("_").lower()
+    singular = short.removesuffix("s")
+    return singular if singular in _ACTORS | _THINGS | _ROLES else short
+
+
+def refuse_merging(
+    names: Sequence[str], kinds: tuple[str, str], edge_index: torch.Tensor, where: str
+) -> None:
+    """Raise if two kinds of vertices share ids, and nobody said that they are one set.
+
+    Raises:
+        GraphFormatError: They do.
+    """
+    sources, targets = (torch.unique(end) for end in edge_index)
+    shared = int(torch.isin(sources, targets).sum())
+    if shared:
+        first, second = (echo(name, 40) for name in names)
+        raise GraphFormatError(
+            f"{where}: the columns {first!r} and {second!r} seem to hold ids of two kinds, and "
+            f"share {shared} of them; pass --bipartite if equal ids are different vertices, or "
+            f"--no-bipartite if {kinds[0]} and {kinds[1]} are one set of vertices"
+        )
+
+
+def two_sided(
+    file: GraphFile,
+    ends: tuple[Any, Any],
+    names: Sequence[str] | None,
+    options: ReadOptions,
+    where: str,
+    place_of: Any,
+) -> GraphFile:
+    """The graph of two types of vertices from a table.
+
+    Args:
+        file: The same table as a graph of one type, whose vertices do not matter.
+        ends: The two columns of ids.
+        names: Names of these columns, None if they have none.
+        options: Whether to relabel.
+        where: The file, for errors.
+        place_of: The file and the line of an arc, for errors.
+
+    Raises:
+        GraphFormatError: An id is negative or absurdly large.
+        OptionError: A number of vertices is given.
+    """
+    from torch_geometric.data import Data, HeteroData
+
+    if options.num_nodes is not None:
+        raise OptionError(f"num_nodes is for one set of vertices; {where} is read with two")
+    sides = [number_vertices((end, end), options, where, place_of) for end in ends]
+    kinds = _kinds(names)
+    data = HeteroData()
+    for kind, side in zip(kinds, sides, strict=True):
+        data[kind].num_nodes = side.num_nodes
+        if side.names is not None:
+            data[kind][NAMES] = list(side.names)
+    edges = data[kinds[0], "to", kinds[1]]
+    edges.edge_index = torch.stack([side.edge_index[0] for side in sides])
+    attributes = [key for key in file.data.keys() if key not in ("edge_index", "num_nodes")]  # noqa: SIM118
+    for key in attributes:
+        edges[key] = file.data[key]
+    sizes = sides[0].num_nodes, sides[1].num_nodes
+    flat = Data(
+        edge_index=_shifted(edges.edge_index, sizes[0]),
+        num_nodes=sum(sizes),
+        **{key: file.data[key] for key in attributes},
+    )
+    columns = tuple(names) if names is not None else kinds
+    whole = GraphFile(flat, file.path, file.format, _all_names(sides), file.layout, file.columns)
+    layout = TwoSided(whole, kinds, (columns[0], columns[1]), sizes)
+    return GraphFile(
+        data, file.path, file.format, None, layout, file.columns, file.unread, notes=file.notes
+    )
+
+
+def _kinds(names: Sequence[str] | None) -> tuple[str, str]:
+    stems = [_stem(name) for name in names or ()]
+    if len(stems) < 2 or stems[0] == stems[1] or not all(stems):
+        return "source", "target"
+    return stems[0], stems[1]
+
+
+def _all_names(sides: Sequence[Numbered]) -> list[str] | None:
+    if all(side.names is None for side in sides):
+        return None
+    return [name for side in sides for name in side.names or map(str, range(side.num_nodes))]
+
+
+def two_sided_table(file: GraphFile, dropped: list[str], *, any_text: bool = False) -> EdgeTable:
+    """The edges as a table, each column with the ids of its own kind.
+
+    Args:
+        file: A graph that `two_sided` made, perhaps without some edges.
+        dropped: Gets a phrase for all that has no place in the table.
+        any_text: Whether a text may be longer than a line.
+    """
+    layout: TwoSided = file.layout
+    flat = layout.flattened(file.data)
+    attributes: dict[str, Any] = {}
+    for name in edge_attribute_names(flat.data._store):
+        if name != "edge_index":
+            column = column_name(name, file.columns)
+            if not add_columns(attributes, column, flat.data[name], any_text):
+                dropped.append(column)
+    dropped.extend(file.unread)
+    names = flat.vertex_names
+    arcs = flat.data.edge_index.detach().cpu().numpy().astype(np.int64)
+    if names is None:
+        arcs = arcs - np.array([[0], [layout.sizes[0]]])
+    return EdgeTable(arcs, sum(layout.sizes), None if names is None else list(names), attributes)
