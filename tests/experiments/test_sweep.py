@@ -21,7 +21,6 @@ from wis.experiments.orders import OrderSpec
 from wis.experiments.source import Source, _loaded
 from wis.training import TrainConfig, train_many
 
-
 HERE = Backend(own_process=False)
 """What sweeps do is the same in processes of their own, which are tried in `test_own_process`."""
 

@@ -239,7 +239,7 @@ def _forked(subject: tuple[Callable[[Any], Any], Any], requests: int) -> bytes:
     content = b""
     with os.fdopen(read, "rb", buffering=0) as stream:
         while True:
-            ready, _, _ = select.select([stream, requests], [], [])
+            ready, _, _ = select.select([read, requests], [], [])
             if requests in ready:  # the end of the stream: no request comes before an answer
                 os.killpg(0, signal.SIGKILL)
             chunk = stream.read(2**20)
