@@ -99,9 +99,7 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         extra = EXTRAS[module]
-        raise MissingDependencyError(
-            f"this needs the package {module}: pip install 'wis-sparsify[{extra}]'"
-        ) from None
+        raise MissingDependencyError.of(f"this needs the package {module}", extra) from None
 
 
 def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:

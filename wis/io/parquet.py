@@ -35,9 +35,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise MissingDependencyError(
-            "a .parquet file needs pyarrow: pip install 'wis-sparsify[tables]'"
-        ) from None
+        raise MissingDependencyError.of("a .parquet file needs pyarrow", "tables") from None
     return pyarrow, parquet
 
 
