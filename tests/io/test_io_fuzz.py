@@ -145,6 +145,17 @@ SEEDS = {
     "club.graphml": Seed(club(nx.write_graphml_xml)),
     "club.gml": Seed(club(nx.write_gml)),
     "club.gexf": Seed(club(nx.write_gexf)),
+    "types.graphml": Seed(
+        '<graphml><key id="w" for="edge" attr.type="double"><default>1</default></key>'
+        '<graph edgedefault="undirected"><node id="a"/><node id="b"/>'
+        '<edge id="e" source="a" target="b" directed="true"><data key="w">2</data></edge>'
+        "</graph></graphml>"
+    ),
+    "records.gml": Seed(
+        '# c\ngraph [ node [ id 1 label "a &amp; b" g [ x -.5 ] ]\n'
+        "node [ id 2 t 1 t 2 ] edge [ source 1 target 2 v +INF ] ]"
+    ),
+    "lists.net": Seed('*Vertices 3\n1 "a" 0.1 0.2\n*Edges\n1 2 2 l "x"\n*Arcslist\n3 1 2\n'),
     "club.net": Seed(club(nets)),
     "club.json": Seed(club(node_link)),
 }

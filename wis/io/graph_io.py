@@ -81,8 +81,8 @@ def read_graph(
             is a `HeteroData` with two types of vertices. False says that they are one set.
 
     Returns:
-        The graph, and what is needed to write it back. In text and tables a line is an arc; in
-        networkx's formats an undirected edge is one arc.
+        The graph, and what is needed to write it back. In text and tables a line is an arc;
+        of an edge that its file calls undirected both arcs are there.
 
     Raises:
         GraphFileError: The file cannot be read.
