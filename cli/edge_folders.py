@@ -147,6 +147,12 @@ def sparsify_folder(
         engine="dask" if choice.engine == "dask" else "stream",
         relabel=source.relabel,
         num_nodes=source.num_nodes,
+        source_column=source.table.source,
+        target_column=source.table.target,
+        header=source.table.header,
+        delimiter=source.table.delimiter,
+        format=source.table.format,
+        one_kind=source.table.bipartite is False,
         work=folders.work_dir,
         force=force,
         scheduler_address=folders.scheduler_address,
@@ -199,6 +205,8 @@ def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -
         "--device": choice.device,
         "--trust-pickle": source.trust_pickle,
         "--data-root": source.data_root,
+        "--weight": source.table.weight,
+        "--bipartite": source.table.bipartite is True,
         **refused,
     }
     for flag, value in typed.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
+from wis.scale.locks import locked
 from wis_cli.app import run_command
 from wis_cli.edge_folders import _as_url
 
@@ -51,6 +53,9 @@ def test_the_default_epsilon_is_said(folder, tmp_path, capsys):
         (["--engine", "stream", "--directed"], "--directed does not go with --engine stream"),
         (["--engine", "stream", "--min-degree", "1"], "--min-degree does not go with"),
         (["--engine", "dask", "--plot", "x.png"], "--plot does not go with --engine dask"),
+        (["--engine", "stream", "--weight", "w"], "--weight does not go with --engine stream"),
+        (["--engine", "stream", "--bipartite"], "--bipartite does not go with --engine stream"),
+        (["--engine", "stream", "--format", "gml"], "folders hold edge lists or tables"),
         (["--engine", "stream", "--epsilon", "0"], "epsilon above 0"),
         (["--engine", "stream", "-o", "-"], "--output is a folder with --engine stream"),
         (["--engine", "stream", "--workers", "2"], "--workers is for --engine dask."),
@@ -65,6 +70,27 @@ def test_options_that_do_not_go_together_are_bad_usage(folder, capsys, arguments
     captured = capsys.readouterr()
     assert line in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_what_is_said_about_a_table_holds_for_folders_too(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "edges.dat").write_text("w;a;b\n5;0;1\n6;1;2\n7;2;0\n")
+    said = ["--format", "csv", "--delimiter", ";", "--header", "--source", "a", "--target", "3"]
+    arguments = ["sparsify", str(tmp_path / "in"), "--engine", "stream", "--remove", "0", *said]
+    assert run_command([*arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert (record["num_nodes"], record["num_edges_before"]) == (3, 3)
+    assert captured.err.count("\n") == 1  # nothing was guessed
+
+
+def test_a_busy_output_is_one_line(folder, tmp_path, capsys):
+    with locked(str(tmp_path / "out.wis-work"), "out"):
+        arguments = ["--engine", "stream", "--remove", "1", "-o", str(tmp_path / "out")]
+        assert run_command(["sparsify", str(folder), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert f"another run is at work on it (process {os.getpid()} on " in error
+    assert error.count("\n") == 1
 
 
 def test_the_help_lists_the_options_for_folders_under_their_own_heading(capsys):

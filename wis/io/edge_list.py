@@ -34,7 +34,7 @@ __all__ = ["TextFile", "cut_lines", "graph_file", "read", "surviving_text", "wri
 
 _WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
-_KONECT_BIPARTITE = re.compile(rb"% *bip\b")
+KONECT_BIPARTITE = re.compile(rb"% *bip\b")
 _OTHER_FORMATS = {
     "%%matrixmarket": "mtx", "<?xml": "graphml or --format gexf", "<graphml": "graphml",
     "<gexf": "gexf", "graph [": "gml", "graph\n[": "gml", "*vertices": "net", "{": "json",
@@ -50,7 +50,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """
     where = shown(path)
     text, line_end = read_text(path, options)
-    _refuse_other_formats(text, where)
+    refuse_other_formats(text, where)
     ending = options.ending or ending_of(path)
     mark = dictionary_separator(text, delimiter(options.table), where)
     if mark is not None:
@@ -114,7 +114,7 @@ class _PlaceOf:
         return f"{self.where} line {number}"
 
 
-def _refuse_other_formats(text: bytes, where: str) -> None:
+def refuse_other_formats(text: bytes, where: str) -> None:
     """Raise `GraphFormatError` for a text that begins as files of another format do."""
     head = text[:64].decode(errors="replace").lstrip().lower()
     for mark, name in _OTHER_FORMATS.items():
@@ -154,14 +154,14 @@ def _doubts(
         return []
     notes = _blanks(text, layout)
     if layout.header is None and layout.width > 2 and not said.given():
-        _refuse_matrix(columns, where)
+        refuse_matrix(columns, where)
     if said.bipartite:
         return notes
     if dialect.is_doubtful:
-        notes += _first_line(numbered, where)
+        notes += first_line(numbered, where)
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
     kinds = kinds_of(names)
-    if names is None and _KONECT_BIPARTITE.match(text):
+    if names is None and KONECT_BIPARTITE.match(text):
         names, kinds = ["column 1", "column 2"], ("the first", "the second")
     if kinds is not None and names is not None and said.bipartite is None:
         refuse_merging(names, kinds, numbered.edge_index, where)
@@ -178,12 +178,12 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
     if layout.separator == " " or b" " not in text or b'"' in text:
         return []
     mark = layout.separator.encode()
-    num_lines = sum(1 for _ in data_lines(text))
+    num_lines = sum(1 for _ in data_lines(text)) or 1
     uneven = any(text.count(around) % num_lines for around in (mark + b" ", b" " + mark))
     return ["blanks around fields are no part of them, here around some of them"] if uneven else []
 
 
-def _first_line(numbered: Numbered, where: str) -> list[str]:
+def first_line(numbered: Numbered, where: str) -> list[str]:
     """A note on a first line that may be a header, where it is the only one.
 
     Raises:
@@ -206,7 +206,7 @@ def _first_line(numbered: Numbered, where: str) -> list[str]:
     raise doubtful_header(first, second, where)
 
 
-def _refuse_matrix(columns: Columns, where: str) -> None:
+def refuse_matrix(columns: Columns, where: str) -> None:
     """Raise `GraphFormatError` if all columns are numbers, and as many as rows."""
     table = [*columns.ends, *columns.attributes]
     size = columns.num_arcs

@@ -163,7 +163,8 @@ class _Reader(XmlReader):
             )
         self.undirected.append(directed == "false")
         if "id" in attributes:
-            self.ids.put(edge, attributes["id"])
+            self.ids.rows.append(edge)
+            self.ids.values.append(attributes["id"])
         self.edge_spans.append((self.offset, 0))
 
     def _start_data(self, attributes: dict[str, str]) -> None:
@@ -217,7 +218,8 @@ class _Reader(XmlReader):
             return
         column, row = self.labels[level], self._row(level)
         if not column.rows or column.rows[-1] != row:
-            column.put(row, text)
+            column.rows.append(row)
+            column.values.append(text)
 
     def _row(self, level: str) -> int:
         return {"node": len(self.names), "edge": len(self.edge_spans)}.get(level, 1) - 1
@@ -231,7 +233,8 @@ class _Reader(XmlReader):
             column = self.texts[level].setdefault(key, Column())
             if column.rows and column.rows[-1] == row:
                 raise GraphFormatError(f"{self.place}: a second value for the key '{echo(key)}'")
-            column.put(row, "".join(self._text or []))
+            column.rows.append(row)
+            column.values.append("".join(self._text or []))
         self._key, self._text, self._has_markup = "", None, False
 
     def graph(self) -> LabelledGraph:
@@ -274,13 +277,13 @@ class _Reader(XmlReader):
 
     def _columns(self, level: str, size: int) -> Columns:
         columns = Columns()
-        defaults = sum(key.default is not None for key in self.keys.values())
-        texts = sum(len(column.rows) for column in self.texts[level].values())
-        self.source.check_table(size, defaults, texts)
         for key_id, key in self.keys.items():
             column = self.texts[level].get(key_id, Column())
             if key.default is not None and key.level in (level, "all") and not key.is_drawing:
-                column = column.filled(size, key.default)
+                column = Column(
+                    list(range(size)),
+                    [key.default if value is None else value for value in column.dense(size)],
+                )
             if not column.rows:
                 continue
             name = key.name if key.name not in (None, *columns) else f"{key.name} ({key_id})"

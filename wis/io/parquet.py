@@ -35,7 +35,9 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise MissingDependencyError.of("a .parquet file needs pyarrow", "tables") from None
+        raise MissingDependencyError(
+            "a .parquet file needs pyarrow: pip install 'wis-sparsify[tables]'"
+        ) from None
     return pyarrow, parquet
 
 
@@ -116,7 +118,7 @@ def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) ->
 def _numbered(
     table: Any, ends: tuple[Any, Any], names: list[str], path: Path, options: ReadOptions
 ) -> Numbered:
-    stated = _stated_num_nodes(table)
+    stated = stated_num_nodes(table.schema)
     if stated is not None and isinstance(ends[0], np.ndarray) and not options.relabel:
         options = replace(options, num_nodes=options.resolved_num_nodes(stated, path))
     numbered = number_vertices(ends, options, str(path), _Row(path))
@@ -140,8 +142,9 @@ class _Row:
         return f"{self.path} row {arc + 1}"
 
 
-def _stated_num_nodes(table: Any) -> int | None:
-    text = (table.schema.metadata or {}).get(_NUM_NODES, b"")
+def stated_num_nodes(schema: Any) -> int | None:
+    """The number of vertices that the metadata of a table say."""
+    text = (schema.metadata or {}).get(_NUM_NODES, b"")
     return int(text) if text.isdigit() and len(text) < 19 else None
 
 
@@ -153,7 +156,7 @@ def _ids(column: Any, name: str, path: Path) -> Any:
     if column.null_count:
         row = column.is_null().to_pylist().index(True) + 1
         raise GraphFormatError(
-            f"{path} row {row}: vertex id in column {echo(name)!r} is missing; every edge needs "
+            f"{path} row {row}: vertex id in column {name!r} is missing; every edge needs "
             "two endpoints"
         )
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -164,7 +167,7 @@ def _ids(column: Any, name: str, path: Path) -> Any:
             return values
     found = "numbers that are no integers" if pa.types.is_floating(column.type) else column.type
     raise GraphFormatError(
-        f"{path}: column {echo(name)!r} holds {found}; expected text, or integers below 2^63"
+        f"{path}: column {name!r} holds {found}; expected text, or integers below 2^63"
     )
 
 
@@ -181,12 +184,8 @@ def _attribute(column: Any) -> Column | None:
         return None if column.null_count else _texts(column)
     signed = pa.types.is_signed_integer(kind) or kind == pa.uint8()
     if column.null_count:
-        if not signed and not pa.types.is_floating(kind):
-            return None
-        try:
-            return np.asarray(column.cast(pa.float64()).to_numpy())
-        except pa.ArrowInvalid:  # an integer that no float is, beside a gap
-            return None
+        is_number = signed or pa.types.is_floating(kind)
+        return np.asarray(column.cast(pa.float64()).to_numpy()) if is_number else None
     if signed or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return np.asarray(column.to_numpy())
     return None

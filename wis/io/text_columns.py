@@ -8,6 +8,7 @@ gives way to it.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -117,6 +118,8 @@ def _body(text: bytes, layout: TextLayout, separator: str) -> Iterator[tuple[mem
     """The text behind the header, if there is any."""
     header = _FIRST_LINE.match(text) if layout.header is not None else None
     start = header.end() if header else 0
+    if text.startswith(codecs.BOM_UTF8, start):  # which pyarrow would leave out
+        return
     if _NOT_BLANK.search(text, start):
         yield memoryview(text)[start:], separator
 

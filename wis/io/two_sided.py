@@ -14,7 +14,7 @@ roles is one-sided: ``follower,followee``, ``user_id,friend_id``, ``sender,recei
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ def _stem(name: str) -> str:
 
 
 def refuse_merging(
-    names: Sequence[str], kinds: tuple[str, str], edge_index: torch.Tensor, where: str
+    names: Sequence[str], kinds: tuple[str, str], edge_index: Iterable[torch.Tensor], where: str
 ) -> None:
     """Raise if two kinds of vertices share ids, and nobody said that they are one set.
 

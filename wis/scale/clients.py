@@ -36,8 +36,8 @@ def distributed() -> Any:
         import distributed
         from dask import dataframe
     except ImportError:
-        raise MissingDependencyError.of(
-            "engine 'dask' needs dask and distributed", "dask"
+        raise MissingDependencyError(
+            "engine 'dask' needs dask and distributed: pip install 'wis-sparsify[dask]'"
         ) from None
     del dataframe  # only to know
     return distributed
@@ -147,7 +147,7 @@ def _cluster_here(module: Any, num_workers: int | None) -> Iterator[Any]:
 def _thread_workers(module: Any) -> Any:
     """Workers inside this process, whose page (which is empty) is not seen from outside either."""
 
-    class ThreadWorker(module.Worker):  # type: ignore[misc, name-defined]
+    class ThreadWorker(module.Worker):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs |= {"dashboard": False, "dashboard_address": NOWHERE}
             super().__init__(*args, **kwargs)
@@ -160,7 +160,9 @@ def _without_pages() -> Iterator[None]:
     """Serve no web pages: Dask opens a port for them in any case, which then has none."""
     import dask
 
-    routes = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
+    routes: dict[str, list[str]] = {
+        f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")
+    }
     with dask.config.set(routes):
         yield
 

@@ -34,7 +34,7 @@ from wis.scale.storage import is_local, save_array
 from wis.scale.taking import Taking
 from wis.scale.target import OutputFolder
 from wis.scale.thresholds import Levels
-from wis.scale.vertices import Vertices, look_at_ids
+from wis.scale.vertices import Vertices
 
 if TYPE_CHECKING:
     from wis.scale.run import Job, Numbers
@@ -72,7 +72,7 @@ def run_on_cluster(
 def _prepare(client: Any, job: Job, remove: Amount | None, keep: Amount | None) -> dict[str, Any]:
     """Write the shards; returns what is to be noted."""
     names = Path(job.folder.path) if is_local(job.folder.url) else None
-    vertices, rows = look_at_ids(job.files, names, relabel=job.relabel, num_nodes=job.num_nodes)
+    vertices, rows = job.look_at_ids(names)
     sizes = write_shards(client, job, vertices, rows)
     job.files.check_unchanged()
     num_edges = sum(sizes)

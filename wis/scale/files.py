@@ -7,22 +7,29 @@ their data, which begins with ``_`` or ``.`` or ends in ``.crc``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from wis.errors import GraphFileError, GraphFormatError, echo
+from wis.io.column_choice import choose_columns
+from wis.io.dialects import HEAD_LINES
+from wis.io.headers import named_endpoints
+from wis.io.parquet import stated_num_nodes
+from wis.io.table_options import GUESS, TableOptions
 from wis.io.text_columns import whole_numbers
-from wis.io.text_layout import TextLayout, named_endpoints
+from wis.io.text_layout import TextLayout, ending_of
+from wis.io.two_sided import kinds_of
 from wis.scale import texts
-from wis.scale.storage import pyarrow, reading
+from wis.scale.storage import opening, pyarrow, reading
 
 ROWS_AT_A_TIME = 1 << 20
 PARQUET = ".parquet"
@@ -45,6 +52,10 @@ class EdgeFiles:
             and a digest of its end, which holds the row counts and statistics of Parquet.
         ends: Names of the two columns of endpoints.
         layouts: How each text is written down, None for Parquet.
+        format: The ending whose format all files were said to have; None to go by their names.
+        kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
+            hold; None if that is one kind, or was said to be.
+        num_nodes: The number of vertices that Parquet files state, None if they do not.
     """
 
     root: str
@@ -53,10 +64,18 @@ class EdgeFiles:
     stamps: tuple[tuple[int, str, str], ...]
     ends: tuple[str, str]
     layouts: tuple[TextLayout | None, ...]
+    format: str | None = None
+    kinds: texts.Kinds | None = None
+    num_nodes: int | None = None
 
     @classmethod
-    def of(cls, root: str) -> EdgeFiles:
+    def of(cls, root: str, options: TableOptions = GUESS, ending: str | None = None) -> EdgeFiles:
         """List a folder and look at the head of each file.
+
+        Args:
+            root: The folder, or one file.
+            options: How the files are to be read.
+            ending: The ending whose format they have, whatever they are called.
 
         Raises:
             GraphFileError: There is no such folder, or no edge file in it.
@@ -65,14 +84,16 @@ class EdgeFiles:
         """
         pyarrow()
         fs, path = url_to_fs(root)
-        found = _found(root)
-        heads = [_Head.of(fs, name) for name in found]
+        found = _found(root, ending)
+        heads = [_Head.of(fs, name, ending or ending_of(Path(name)), options) for name in found]
         for name, head in zip(found, heads, strict=True):
             if head.columns != heads[0].columns:
                 raise GraphFormatError(
                     f"{name}: has columns {_listed(head.columns)}, but {next(iter(found))} has "
                     f"{_listed(heads[0].columns)}; expected the same in all files"
                 )
+        for note in heads[0].notes:
+            _log.info("%s: %s", root, note)
         names = tuple(_relative(name, path) for name in found)
         _check_names(root, names, heads[0].columns)
         return cls(
@@ -82,6 +103,9 @@ class EdgeFiles:
             tuple(_stamp(fs, name, details) for name, details in found.items()),
             heads[0].ends,
             tuple(head.layout for head in heads),
+            ending,
+            heads[0].kinds if options.bipartite is None else None,
+            max((head.num_nodes for head in heads if head.num_nodes is not None), default=None),
         )
 
     def check_unchanged(self) -> None:
@@ -91,7 +115,7 @@ class EdgeFiles:
             GraphFormatError: One has changed, or come, or gone.
         """
         fs, path = url_to_fs(self.root)
-        found = _found(self.root)
+        found = _found(self.root, self.format)
         now = {_relative(name, path): _stamp(fs, name, found[name]) for name in found}
         before = dict(zip(self.names, self.stamps, strict=True))
         changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -110,7 +134,7 @@ class EdgeFiles:
         """
         fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with reading(path), fs.open(path, "rb") as file:
+        with self._reading(index), fs.open(path, "rb") as file:
             if layout is not None:
                 named = as_names or not layout.numbered
                 for found, _, _ in texts.columns(file, path, layout, as_names=named):
@@ -129,7 +153,7 @@ class EdgeFiles:
         """The record batches of a file, in order, of the schema that `schema` gave."""
         fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with reading(path), fs.open(path, "rb") as file:
+        with self._reading(index), fs.open(path, "rb") as file:
             if layout is None:
                 yield from _parquet_batches(file, None)
             else:
@@ -140,11 +164,14 @@ class EdgeFiles:
         """The columns of a file and their types."""
         fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with reading(path), fs.open(path, "rb") as file:
+        with self._reading(index), fs.open(path, "rb") as file:
             if layout is None:
                 return pyarrow().parquet.ParquetFile(file).schema_arrow
             named = as_names or not layout.numbered
             return texts.schema_of(file, path, layout, as_names=named)
+
+    def _reading(self, index: int) -> contextlib.AbstractContextManager[None]:
+        return (reading if self.layouts[index] is None else opening)(self.paths[index])
 
 
 def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
@@ -154,40 +181,56 @@ def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Head:
-    """What the beginning of a text, or the end of a Parquet file, says."""
+    """What the beginning of a text, or the end and the first rows of a Parquet file, say."""
 
     columns: tuple[str, ...]
     ends: tuple[str, str]
     layout: TextLayout | None
+    notes: tuple[str, ...]
+    kinds: texts.Kinds | None
+    num_nodes: int | None = None
 
     @classmethod
-    def of(cls, fs: Any, path: str) -> _Head:
-        layout = None
-        with reading(path), fs.open(path, "rb") as file:
-            if _ending(path) == PARQUET:
-                columns = tuple(pyarrow().parquet.ParquetFile(file).schema_arrow.names)
-            else:
-                layout = texts.layout_of(file, path)
-                columns = tuple(texts.column_names(layout))
-        if len(columns) < 2:
-            raise GraphFormatError(
-                f"{path}: {len(columns)} columns; expected two with the endpoints"
-            )
-        for place, name in enumerate(columns):
-            if name in columns[:place]:
-                raise GraphFormatError(
-                    f"{path}: two columns are called {echo(repr(name))}; rename one"
-                )
-        places = named_endpoints(columns) or (0, 1) if layout is None else layout.endpoints
-        return cls(columns, (columns[places[0]], columns[places[1]]), layout)
+    def of(cls, fs: Any, path: str, ending: str, options: TableOptions) -> _Head:
+        if ending == PARQUET:
+            with reading(path), fs.open(path, "rb") as file:
+                return cls._of_parquet(file, path, options)
+        with opening(path), fs.open(path, "rb") as file:
+            head = texts.head_of(file, path, ending, options)
+        columns = _checked(texts.column_names(head.layout), path)
+        first, second = head.layout.endpoints
+        return cls(columns, (columns[first], columns[second]), head.layout, head.notes, head.kinds)
+
+    @classmethod
+    def _of_parquet(cls, file: Any, path: str, options: TableOptions) -> _Head:
+        table = pyarrow().parquet.ParquetFile(file)
+        columns = _checked(list(map(str, table.schema_arrow.names)), path)
+        batch = next(table.iter_batches(HEAD_LINES, use_threads=False), None)
+        rows = [] if batch is None else batch.to_pylist()
+        head = [["" if value is None else str(value) for value in row.values()] for row in rows]
+        choice = choose_columns(columns, head, path, options)
+        ends = (columns[choice.endpoints[0]], columns[choice.endpoints[1]])
+        kinds = kinds_of(ends)
+        stated = stated_num_nodes(table.schema_arrow)
+        return cls(columns, ends, None, choice.notes, kinds and (ends, kinds), stated)
+
+
+def _checked(columns: list[str], path: str) -> tuple[str, ...]:
+    """The names of the columns, two or more, and no name twice."""
+    if len(columns) < 2:
+        raise GraphFormatError(f"{path}: {len(columns)} columns; expected two with the endpoints")
+    for place, name in enumerate(columns):
+        if name in columns[:place]:
+            raise GraphFormatError(f"{path}: two columns are called {echo(repr(name))}; rename one")
+    return tuple(columns)
 
 
 # Which files there are
 
 
-def _found(root: str) -> dict[str, Any]:
+def _found(root: str, ending: str | None) -> dict[str, Any]:
     """The edge files of a folder in order, each with what the file system says of it."""
-    with reading(root):
+    with opening(root):
         fs, path = url_to_fs(root)
         fs.invalidate_cache()
         if not fs.exists(path):
@@ -203,13 +246,14 @@ def _found(root: str) -> dict[str, Any]:
                     "plain Parquet first"
                 )
         if any(part.startswith((".", "_")) for part in parts) or name.endswith(".crc"):
-            left_out += [_relative(name, path)] if _is_edge_file(name) else []
-        elif _is_edge_file(name):
+            left_out += [_relative(name, path)] if _is_edge_file(name, None) else []
+        elif _is_edge_file(name, ending):
             found[name] = details[name]
         else:
             raise GraphFormatError(
                 f"{root}: holds {echo(_relative(name, path))}, which is no edge file; expected "
-                f"files that end in {KINDS}. Move it away, or let its name begin with _"
+                f"files that end in {KINDS}. Move it away, let its name begin with _, or say "
+                "what all files hold with --format"
             )
     if not found:
         raise GraphFileError(f"{root}: holds no edge files; expected files that end in {KINDS}")
@@ -222,8 +266,10 @@ def _found(root: str) -> dict[str, Any]:
     return found
 
 
-def _is_edge_file(path: str) -> bool:
-    return _ending(path) == PARQUET or texts.ending(path) in texts.ENDINGS
+def _is_edge_file(path: str, ending: str | None) -> bool:
+    return (ending or _ending(path)) == PARQUET or (
+        (ending or ending_of(Path(path))) in texts.ENDINGS
+    )
 
 
 def _ending(path: str) -> str:
@@ -259,7 +305,7 @@ def _listed(columns: tuple[str, ...]) -> str:
 
 def _stamp(fs: Any, path: str, details: Any) -> tuple[int, str, str]:
     size = int(details["size"])
-    with reading(path), fs.open(path, "rb") as file:
+    with opening(path), fs.open(path, "rb") as file:
         file.seek(max(0, size - END_BYTES))
         digest = hashlib.sha256(file.read(END_BYTES)).hexdigest()[:16]
     return size, _changed(fs, path, details), digest
@@ -268,7 +314,7 @@ def _stamp(fs: Any, path: str, details: Any) -> tuple[int, str, str]:
 def _changed(fs: Any, path: str, details: Any) -> str:
     """When a file was last changed, as exactly as its file system tells."""
     if isinstance(fs, LocalFileSystem):
-        with reading(path):
+        with opening(path):
             return str(os.stat(path).st_mtime_ns)
     keys = ("ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "updated",
             "created")  # fmt: skip

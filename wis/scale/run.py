@@ -20,7 +20,12 @@ from wis.errors import (
     OutputExistsError,
     UnknownNameError,
     WisError,
+    echo,
 )
+from wis.io.formats import format_of_name
+from wis.io.limits import parse_size
+from wis.io.source import ReadOptions
+from wis.io.table_options import TableOptions
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
 from wis.scale.files import EdgeFiles
@@ -38,6 +43,9 @@ Engine = Literal["stream", "dask"]
 ENGINES = ("stream", "dask")
 EPSILON = 0.1
 BLOCK = 1 << 23
+BYTES_PER_VERTEX = 80
+"""Degrees, budgets, cuts: 52 were measured on 10^7 vertices with few edges; the rest is room for a
+phase in which all of them take part."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,13 @@ def sparsify_files(
     engine: Engine = "stream",
     relabel: bool = False,
     num_nodes: int | None = None,
+    source_column: str | int | None = None,
+    target_column: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    format: str | None = None,
+    one_kind: bool = False,
+    max_memory: int | str | None = None,
     block: int = BLOCK,
     work: str | Path | None = None,
     force: bool = False,
@@ -89,8 +104,9 @@ def sparsify_files(
     whatever the engine, the division into files, the size of blocks and the number of workers.
 
     Args:
-        source: A folder of ``.parquet`` or ``.csv`` files (or one file), a row for each arc, two
-            columns of ids and perhaps more; for ``"dask"`` on any file system that fsspec knows.
+        source: A folder of ``.parquet`` files or of edge lists as text, also compressed (or one
+            file), a row for each arc, two columns of ids and perhaps more; for ``"dask"`` on any
+            file system that fsspec knows. All files count; one of another kind is refused.
         output: The folder to write: a Parquet file for each file of `source`, with the rows that
             are left in their old order and all columns. It appears when it is complete.
         remove: What to take away (see `wis.amount`), or give `keep`.
@@ -100,9 +116,21 @@ def sparsify_files(
         engine: ``"stream"``, on this machine with O(n) memory and a block; or ``"dask"``.
         relabel: Take integer ids as names: they may be any, with gaps. Texts always are.
         num_nodes: Number of vertices; the largest id + 1 if not given.
+        source_column: The column of the first endpoint, by name or by number from 1; guessed from
+            the names and the first rows if not given, as `wis.io.read_graph` does.
+        target_column: That of the second one.
+        header: Whether the first line of a text names its columns; found out if not given.
+        delimiter: What stands between the columns of a text; found out if not given.
+        format: What all files hold, such as ``"csv"`` or ``"parquet"``, whatever they are called.
+        one_kind: Two columns whose names speak of two kinds, such as ``user`` and ``item``, hold
+            ids of one set of vertices all the same; else such columns are refused if they share
+            ids.
+        max_memory: Bytes that the state of the vertices may take, or a text such as ``"4GiB"``;
+            half of what the machine leaves if not given.
         block: Edges to hold in memory at a time, some 100 bytes each; it never changes the result.
         work: Folder for intermediate results, ``OUTPUT.wis-work`` if not given; some 20 bytes for
-            each row. A run that was killed is taken up from there by the same call.
+            each row. It may hold other things. A run that was killed, or that failed for another
+            reason than its input, is taken up from there by the same call.
         force: Replace an output that is there.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
         scheduler_address: Dask: the scheduler of a cluster; one on this machine if not given.
@@ -114,9 +142,10 @@ def sparsify_files(
 
     Raises:
         GraphFileError: A file cannot be read or written.
-        GraphFormatError: A file is damaged or not made of edges.
+        GraphFormatError: A file is damaged or not made of edges, or has changed meanwhile.
         OutputExistsError: The output is there and `force` is false, or holds something else than
-            Parquet files; or there is another folder in place of the work folder.
+            Parquet files.
+        BusyError: Another run is at work on the same output.
         OptionError: An option or amount is impossible.
         MissingDependencyError: pyarrow, or for ``"dask"`` dask or distributed, or what fsspec needs
             for a file system is not installed.
@@ -129,16 +158,28 @@ def sparsify_files(
     _check_options(engine, epsilon, seed, block)
     _check_cluster(engine, scheduler_address, num_workers)
     num_edges_to_remove(2**62, remove=remove, keep=keep)  # raises unless it is an amount
+    table = TableOptions(
+        source=source_column,
+        target=target_column,
+        header=header,
+        delimiter=delimiter,
+        bipartite=False if one_kind else None,
+    )
+    ending = None if format is None else _ending_of(format)
+    limit = None if max_memory is None else parse_size(max_memory)
     target, folder, files = _places(
         str(source),
         str(output),
         None if work is None else str(work),
         force,
+        lambda: EdgeFiles.of(str(source), table, ending),
         {
             "epsilon": repr(epsilon),
             "seed": seed,
             "relabel": relabel,
             "num_nodes": num_nodes,
+            "table": [repr(value) for value in vars(table).values()],
+            "ending": ending,
             "amount": [repr(remove), repr(keep)],
             "engine": engine,
         },
@@ -147,7 +188,8 @@ def sparsify_files(
         raise OptionError(
             f"engine 'stream' needs a work folder on this machine, not {folder.place}; give one"
         )
-    job = Job(files, target, folder, epsilon, seed, block, progress, relabel, num_nodes)
+    reading = ReadOptions(relabel=relabel, num_nodes=num_nodes, max_memory=limit)
+    job = Job(files, target, folder, epsilon, seed, block, progress, reading)
     with _alone(target, folder) as still_alone, _kept_on_failure(target, folder):
         job = replace(job, still_alone=still_alone)
         if engine == "dask":
@@ -160,7 +202,12 @@ def sparsify_files(
 
 
 def _places(
-    source: str, output: str, work: str | None, force: bool, options: dict[str, Any]
+    source: str,
+    output: str,
+    work: str | None,
+    force: bool,
+    list_files: Callable[[], EdgeFiles],
+    options: dict[str, Any],
 ) -> tuple[OutputFolder, WorkFolder, EdgeFiles]:
     """Where everything is, looked at as far as possible before anything is computed."""
     for url in (source, output, *([] if work is None else [work])):
@@ -169,7 +216,7 @@ def _places(
     place = f"{root}.wis-work" if work is None else _resolved(work)
     OutputFolder(root, force).check()
     pyarrow()
-    files = EdgeFiles.of(source)
+    files = list_files()
     _check_apart(output=root, source=_resolved(source))
     _check_apart(output=root, work=place)
     _check_apart(source=_resolved(source), work=place)
@@ -181,6 +228,16 @@ def _places(
     name = os.path.relpath(root, place) if both else root  # so that all may move together
     folder = WorkFolder(place, name, request, files.stamps, is_new=not fs.isdir(path))
     return OutputFolder(root, force, folder.key), folder, files
+
+
+def _ending_of(name: str) -> str:
+    """The ending that stands for a format of edges."""
+    found, ending = format_of_name(name)
+    if not found.is_edge_table:
+        raise OptionError(
+            f"format is {echo(name)}; folders hold edge lists or tables: csv, tsv, txt or parquet"
+        )
+    return ending
 
 
 def _resolved(url: str) -> str:
@@ -196,7 +253,9 @@ def _alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], No
     with contextlib.ExitStack() as stack:
         locks = [stack.enter_context(locked(beside, purpose))]
         if folder.place != beside:
+            stack.callback(folder.leave_place)
             locks.append(stack.enter_context(locked(folder.url, folder.place)))
+            folder.mark_place()
         target.check()  # a run that ended just now may have written it
         target.tidy()
 
@@ -205,12 +264,7 @@ def _alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], No
                 lock.check()
 
         yield still_alone
-        made_place = folder.made_place()
         folder.remove()
-    if made_place and folder.place != beside:
-        fs, path = url_to_fs(folder.place)
-        with contextlib.suppress(OSError):  # others have put something there
-            fs.rmdir(path)
 
 
 @contextlib.contextmanager
@@ -245,9 +299,21 @@ class Job:
     seed: int
     block: int
     progress: bool | None
-    relabel: bool
-    num_nodes: int | None
+    reading: ReadOptions
     still_alone: Callable[[], None] = field(default=lambda: None)
+
+    def look_at_ids(self, names: Path | None) -> tuple[Vertices, int]:
+        """What the ids mean, and the number of rows; names are numbered in a folder.
+
+        Raises:
+            GraphFormatError: The vertices take more memory than they may.
+        """
+        relabel, num_nodes = self.reading.relabel, self.reading.num_nodes
+        vertices, rows = look_at_ids(self.files, names, relabel=relabel, num_nodes=num_nodes)
+        size = vertices.num_nodes * BYTES_PER_VERTEX
+        what = f"the state of {vertices.num_nodes} vertices"
+        self.reading.check_size(self.files.root, size, what)
+        return vertices, rows
 
     def check_rows(self, now: int, before: int) -> None:
         """Raise unless the files have as many rows as at the beginning."""
@@ -273,9 +339,7 @@ class Job:
         folder = Path(self.folder.path)
         noted = self.folder.open()
         if noted is None:
-            vertices, rows = look_at_ids(
-                self.files, folder, relabel=self.relabel, num_nodes=self.num_nodes
-            )
+            vertices, rows = self.look_at_ids(folder)
             with progress_bar("read edges", rows, show=self.progress) as report:
                 num_edges = scan_edges(
                     self.files,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,13 +30,42 @@ def pyarrow() -> Any:
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError:
-        raise MissingDependencyError.of("folders of edge files need pyarrow", "tables") from None
+        raise MissingDependencyError(
+            "folders of edge files need pyarrow: pip install 'wis-sparsify[tables]'"
+        ) from None
     return pa
 
 
 @contextlib.contextmanager
+def opening(path: str) -> Iterator[None]:
+    """Turn what goes wrong while bytes are read or unpacked into one line that names the file.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: What is packed in it is damaged.
+    """
+    try:
+        yield
+    except WisError:
+        raise
+    except FileNotFoundError:
+        raise GraphFileError(f"{path}: no such file") from None
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise GraphFormatError(f"{path}: damaged, or ends too early: {_reason(error)}") from None
+    except OSError as error:
+        if not _is_of_the_system(error):  # what pyarrow and gzip call damage
+            raise GraphFormatError(f"{path}: damaged: {_reason(error)}") from None
+        raise GraphFileError(f"{path}: cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return echo(text or type(error).__name__, 200)
+
+
+@contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into one line that names it.
+    """`opening`, around a foreign parser, which may stumble over damage in any way.
 
     Raises:
         GraphFileError: It cannot be read.
@@ -49,8 +80,7 @@ def reading(path: str) -> Iterator[None]:
             except OSError as error:
                 if not _is_of_the_system(error):  # pyarrow calls damage so
                     raise
-                reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-                raise GraphFileError(f"{path}: cannot be read: {echo(reason, 200)}") from None
+                raise GraphFileError(f"{path}: cannot be read: {_reason(error)}") from None
     except GraphFormatError as error:
         text = str(error)
         raise GraphFormatError(text if path in text else f"{path}: {text}") from None
@@ -73,8 +103,7 @@ def writing(path: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, WisError):
             raise
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-        raise GraphFileError(f"{path}: cannot be written: {reason}") from None
+        raise GraphFileError(f"{path}: cannot be written: {_reason(error)}") from None
 
 
 def check_file_system(url: str) -> None:

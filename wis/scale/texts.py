@@ -9,24 +9,28 @@ pass of its own before the column is written.
 from __future__ import annotations
 
 import codecs
-import logging
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from wis.errors import GraphFormatError
-from wis.io.dialects import settle
+from wis.io.dialects import HEAD_LINES, delimiter, sniff
 from wis.io.dictionaries import dictionary_separator
-from wis.io.source import unpacked
+from wis.io.edge_list import KONECT_BIPARTITE, first_line, refuse_matrix, refuse_other_formats
+from wis.io.headers import named_endpoints
+from wis.io.numbering import number_vertices
+from wis.io.source import ReadOptions, unpacked
+from wis.io.table_options import TableOptions
 from wis.io.text_columns import Column, Columns, parse
-from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
+from wis.io.text_layout import TextLayout, data_lines, split_line
+from wis.io.two_sided import kinds_of
 from wis.scale.storage import pyarrow
 
-_LOG = logging.getLogger(__name__)
+Kinds = tuple[tuple[str, str], tuple[str, str]]
 
 CHUNK_BYTES = 1 << 24
 HEAD_BYTES = 1 << 20
@@ -34,7 +38,7 @@ LONGEST_LINE = 1 << 26
 ENDINGS = (".csv", ".tsv", ".txt", ".edgelist", ".edges")
 
 
-def chunks(file: BinaryIO, path: str, size: int = CHUNK_BYTES) -> Iterator[tuple[int, bytes]]:
+def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
     r"""Whole lines of a text, and how many lines come before them.
 
     The text is unpacked, without a byte order mark, and its lines end with ``\n``.
@@ -91,34 +95,83 @@ def _check(text: bytes, path: str, line: int) -> None:
         ) from None
 
 
-def layout_of(file: BinaryIO, path: str) -> TextLayout:
-    """How a list is written down, found out from its head.
+@dataclass(frozen=True)
+class Head:
+    """What the beginning of a list says.
+
+    Attributes:
+        layout: How it is written down.
+        notes: What was guessed, for people.
+        kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
+            hold, None if it is one kind.
+    """
+
+    layout: TextLayout
+    notes: tuple[str, ...] = ()
+    kinds: Kinds | None = None
+
+
+def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> Head:
+    """Find out how a list is written down from its head, as `wis.io.edge_list` does from all of it.
 
     Raises:
-        GraphFormatError: It is empty, or does not hold two columns.
+        GraphFormatError: It is empty, no edge list, or may mean two things.
     """
-    head, is_blank = b"", True
-    for _, text in chunks(file, path, HEAD_BYTES):
-        head += text
-        is_blank = is_blank and text.isspace()
-        if next(data_lines(text, TextLayout(ending(path), " ")), None) is not None:
-            break
-    if is_blank:
-        raise GraphFormatError(f"{path}: is empty; expected edges")
-    if dictionary_separator(head, None, path) is not None:
+    head, is_whole = _beginning(file, path)
+    refuse_other_formats(head, path)
+    if dictionary_separator(head, delimiter(options), path) is not None:
         raise GraphFormatError(
             f"{path}: holds attributes as Python dictionaries; expected columns. Convert it, or "
             "read it without --engine"
         )
-    found = settle(head[: head.rfind(b"\n") + 1] or head, ending(path), path)
-    for note in found.notes:
-        _LOG.info("Note: %s: %s", path, note)
-    return found.layout
+    found = sniff(head, ending, path, options)
+    if found.is_matrix:
+        raise GraphFormatError(
+            f"{path}: holds an adjacency matrix; expected a list of edges. Convert it, or read it "
+            "without --engine"
+        )
+    layout, notes = found.layout, found.notes
+    if found.is_doubtful:
+        notes += tuple(_first_line(head, path, layout, is_whole))
+    names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
+    if is_whole and names is None and layout.width > 2 and not options.given():
+        _refuse_matrix(head, path, layout)
+    return Head(layout, notes, _kinds(head, names))
 
 
-def ending(path: str) -> str:
-    """The ending without that of a compressed file."""
-    return ending_of(Path(path))
+def _refuse_matrix(head: bytes, path: str, layout: TextLayout) -> None:
+    try:
+        found = parse(head, layout, path, as_names=False)
+    except GraphFormatError:  # which is no matrix of numbers, and named where it is read
+        return
+    refuse_matrix(found, path)
+
+
+def _beginning(file: BinaryIO, path: str) -> tuple[bytes, bool]:
+    """Whole lines, as many as the guess is made from and more; and whether these are all."""
+    head, lines = b"", 0
+    for _, text in chunks(file, path, HEAD_BYTES):
+        if lines >= HEAD_LINES:
+            return head, False
+        head += text
+        lines += sum(1 for _ in islice(data_lines(text), HEAD_LINES))
+    if not head.strip():
+        raise GraphFormatError(f"{path}: is empty; expected edges")
+    return head, True
+
+
+def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> list[str]:
+    """`wis.io.edge_list.first_line` for a head whose first line may be a header."""
+    found = parse(head, layout, path, as_names=True)
+    numbered = number_vertices(found.ends, ReadOptions(), path, lambda arc: f"{path} row {arc + 1}")
+    return first_line(numbered, path) if is_whole or numbered.edge_index.size(1) > 1 else []
+
+
+def _kinds(head: bytes, names: list[str] | None) -> Kinds | None:
+    kinds = kinds_of(names)
+    if names is None and KONECT_BIPARTITE.match(head):
+        return ("column 1", "column 2"), ("the first", "the second")
+    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
 
 
 def columns(
@@ -129,16 +182,42 @@ def columns(
     Raises:
         GraphFormatError: A line is malformed.
     """
-    for before, text in chunks(file, path):
-        if next(data_lines(text, layout), None) is None:
+    rows, start = 0, None
+    for before, text in chunks(file, path, CHUNK_BYTES):
+        if next(data_lines(text), None) is None:
             continue
         try:
             found = parse(text, layout, path, as_names=as_names)
         except GraphFormatError as error:
             raise _further_down(error, before) from None
         if found.num_arcs:
+            start = _checked_start(found, path, layout, rows, start)
             yield found, text, layout
+        rows += found.num_arcs
         layout = replace(layout, header=None)
+
+
+def _checked_start(
+    found: Columns, path: str, layout: TextLayout, rows: int, start: int | None
+) -> int | None:
+    """Where the column begins for whose sake the next ones are the endpoints: it has to count.
+
+    Raises:
+        GraphFormatError: It does not.
+    """
+    names = [] if layout.header is None else [layout.header[end] for end in layout.endpoints]
+    if layout.index is None or not names or named_endpoints(names) is not None:
+        return None
+    values = found.attributes[layout.attributes.index(layout.index)]
+    begins = (0, 1) if start is None else (start,)
+    for begin in begins:
+        first = begin + rows
+        if np.array_equal(values, np.arange(first, first + len(values))):
+            return begin
+    raise GraphFormatError(
+        f"{path}: the first column has no name, and does not count the rows; say which columns "
+        "hold the endpoints with --source and --target"
+    )
 
 
 def _further_down(error: GraphFormatError, lines: int) -> GraphFormatError:
@@ -228,7 +307,7 @@ def _of_type(values: Column, kind: Any, text: bytes, layout: TextLayout, place: 
 
 def _spelt(text: bytes, layout: TextLayout, place: int) -> list[str]:
     """A column as it is written."""
-    lines = data_lines(text, layout)
+    lines = data_lines(text)
     if layout.header is not None:
         next(lines)
     return [split_line(line, layout.separator)[place].strip() for _, line in lines]

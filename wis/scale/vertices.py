@@ -10,6 +10,7 @@ one range after the other.
 from __future__ import annotations
 
 import bisect
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
+from wis.io.two_sided import refuse_merging
 from wis.scale.files import EdgeFiles
 from wis.scale.storage import pyarrow, writing
 
+_log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
 FREE_IDS = 1_000_000
 IDS_PER_ROW = 10
@@ -80,13 +84,28 @@ def look_at_ids(
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
         OptionError: `num_nodes` is given for names, or there are names and no folder.
     """
-    if not relabel:
-        return _look(files, folder, False, num_nodes, as_names=False)
     try:
-        return _look(files, folder, True, num_nodes, as_names=False)
+        vertices, rows = _look(files, folder, relabel, num_nodes, as_names=False)
     except (GraphFormatError, _Texts):
+        if not relabel:
+            raise
         # One id is no integer: then all are as they are spelt.
-        return _look(files, folder, True, num_nodes, as_names=True)
+        vertices, rows = _look(files, folder, True, num_nodes, as_names=True)
+    if files.kinds is not None:
+        _refuse_merging(files, vertices)
+    return vertices, rows
+
+
+def _refuse_merging(files: EdgeFiles, vertices: Vertices) -> None:
+    """Raise if the two columns seem to hold two kinds of vertices and share ids."""
+    assert files.kinds is not None
+    is_end = [np.zeros(vertices.num_nodes, np.bool_) for _ in range(2)]
+    for index in range(len(files.paths)):
+        for ends in files.pairs(index, as_names=vertices.texts):
+            for there, ids in zip(is_end, ends, strict=True):
+                there[vertices.number(ids)] = True
+    found = [torch.from_numpy(np.flatnonzero(there)) for there in is_end]
+    refuse_merging(*files.kinds, (found[0], found[1]), files.root)
 
 
 class _Texts(Exception):
@@ -97,7 +116,11 @@ def _look(
     files: EdgeFiles, folder: Path | None, relabel: bool, num_nodes: int | None, *, as_names: bool
 ) -> tuple[Vertices, int]:
     runs = _Runs(folder)
-    largest, rows = -1, 0
+    stated = None if relabel else files.num_nodes
+    if stated is not None and num_nodes not in (None, stated):
+        raise OptionError(f"num_nodes is {num_nodes}, but {files.root} says {stated}; leave it out")
+    num_nodes = num_nodes if stated is None else stated
+    smallest, largest, rows = MAX_NUM_NODES, -1, 0
     for index, path in enumerate(files.paths):
         for ends in files.pairs(index, as_names=as_names):
             if not len(ends[0]):
@@ -113,10 +136,11 @@ def _look(
                 raise _mixed(path)
             _check(ends, num_nodes, path)
             largest = max(largest, *(int(end.max()) for end in ends))
+            smallest = min(smallest, *(int(end.min()) for end in ends))
     if runs.kind is not None:
         if largest >= 0:
             raise _mixed(files.root)
-        return _named(runs, num_nodes, files.root), rows
+        return _named(runs, None if stated else num_nodes, files.root), rows
     if relabel:
         return Vertices(0), rows
     size = largest + 1 if num_nodes is None else num_nodes
@@ -128,6 +152,12 @@ def _look(
     if size > MAX_NUM_NODES:
         raise GraphFormatError(
             f"{files.root}: {size} vertices; at most {MAX_NUM_NODES} are supported; pass --relabel"
+        )
+    if rows and smallest > 0 and num_nodes is None:
+        _log.info(
+            "%s: no edge has the vertex 0, which is there without neighbours; --relabel leaves it "
+            "out, as is right where ids count from 1",
+            files.root,
         )
     return Vertices(size), rows
 

@@ -10,6 +10,7 @@ files go whose names wis gives.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -23,7 +24,7 @@ from fsspec.core import url_to_fs
 from wis.scale.locks import LOCK, RECORD
 from wis.scale.storage import remove_files, writing
 
-MANIFEST = "wis-work.json"
+MANIFEST, MADE = "wis-work.json", ".wis-made"
 FORMAT = 2
 _RUN = "wis-run-"
 _LOCKS = (LOCK, RECORD, f"{RECORD}.tmp")
@@ -85,10 +86,22 @@ class WorkFolder:
         self._save(None)
         return None
 
-    def made_place(self) -> bool:
-        """Whether the work folder itself was made for this run, or for the one it goes on from."""
-        found = _manifest(self.url)
-        return self.is_new if found is None else bool(found.get("made_place"))
+    def mark_place(self) -> None:
+        """Note that the work folder was made by wis, so that whoever leaves it last removes it."""
+        if self.is_new:
+            fs, place = url_to_fs(self.place)
+            with writing(self.place):
+                fs.pipe_file(f"{place}/{MADE}", b"")
+
+    def leave_place(self) -> None:
+        """Remove the work folder if wis made it and nothing is left in it."""
+        fs, place = url_to_fs(self.place)
+        fs.invalidate_cache()
+        with contextlib.suppress(OSError):
+            names = [path.rstrip("/").rpartition("/")[2] for path in fs.ls(place, detail=False)]
+            if names == [MADE]:
+                fs.rm_file(f"{place}/{MADE}")
+                fs.rmdir(place)
 
     @property
     def has_progress(self) -> bool:
@@ -131,7 +144,6 @@ class WorkFolder:
             "output": self.output,
             "request": self._known(self.request),
             "stamps": self.stamps,
-            "made_place": self.made_place(),
             "noted": noted,
         }
         fs, path = url_to_fs(self.url)

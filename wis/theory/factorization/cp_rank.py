@@ -102,7 +102,8 @@ def _tensorly() -> tuple[Any, Any]:
         import tensorly
         from tensorly.decomposition import parafac
     except ImportError as error:
-        raise MissingDependencyError.of(
-            "tensor rank by alternating least squares needs tensorly", "theory"
+        raise MissingDependencyError(
+            "tensor rank by alternating least squares needs tensorly: "
+            "pip install 'wis-sparsify[theory]'"
         ) from error
     return tensorly, parafac
