@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import click
 from click.shell_completion import shell_complete
 
-from wis.errors import OptionError, WisError
+from wis.errors import LONGEST_ECHO, OptionError, WisError, echo
 
 from .bench import bench
 from .compare import compare
@@ -31,6 +31,7 @@ from .theory import theory
 from .verify import verify
 from .walk_index import walk_index
 
+LONGEST_NAME = 255  # characters of a path that is repeated whole: no file has a longer name
 SETTINGS = {
     "help_option_names": ["-h", "--help"],
     "show_default": True,
@@ -46,9 +47,10 @@ SETTINGS = {
 def cli(context: click.Context) -> None:
     """Remove most edges of a graph and keep what a graph neural network needs.
 
-    GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .parquet, .mtx, .graphml, .gml, .gexf, .graph),
-    "-" for an edge list on standard input, or the name of a graph that `wis datasets` lists.
-    Results go to files or to standard output, everything else to standard error.
+    GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .edgelist, .parquet, .mtx, .graphml, .gml, .gexf,
+    .net, .json, .graph; texts also with .gz), "-" for an edge list on standard input, or the name
+    of a graph that `wis datasets` lists. Results go to files or to standard output, everything else
+    to standard error.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -76,14 +78,14 @@ def run_command(arguments: list[str]) -> int:
         with _library_notices():
             return _dispatch(arguments)
     except click.ClickException as error:
-        say(_usage_line(error))
+        say(_usage_line(error, arguments))
         return error.exit_code
     except BrokenPipeError:
         discard_stdout()
         return 1
     except WisError as error:
         settle_stdout()
-        say(f"Error: {_one_line(str(error))}")
+        say(f"Error: {_one_line(_shortened(str(error), arguments, LONGEST_NAME))}")
         return error.exit_code
     except (MemoryError, RuntimeError) as error:
         if not _is_lack_of_memory(error):
@@ -131,13 +133,23 @@ def _dispatch(arguments: list[str]) -> int:
     return 0
 
 
-def _usage_line(error: click.ClickException) -> str:
-    line = f"Error: {_one_line(error.format_message())}"
+def _usage_line(error: click.ClickException, arguments: list[str]) -> str:
+    line = f"Error: {_one_line(_shortened(error.format_message(), arguments, LONGEST_ECHO))}"
     context = getattr(error, "ctx", None)
     if context is None:
         return line
     return f"{line} Try '{context.command_path} --help'."
 
 
+def _shortened(message: str, arguments: list[str], longest: int) -> str:
+    """A message with the beginnings of the long arguments that it repeats in full."""
+    tokens = {part for given in arguments for part in (given, given.partition("=")[2])}
+    for token in sorted(tokens, key=len, reverse=True):
+        if len(token) > longest:
+            message = message.replace(repr(token), repr(echo(token))).replace(token, echo(token))
+    return message
+
+
 def _one_line(message: str) -> str:
-    return " ".join(message.split())
+    """On one line, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wis.errors import NotASubgraphError
+from wis.errors import NotASubgraphError, echo
 
 from .framework import Command
 from .graphs import GraphSource, complete_graph, graph_argument
@@ -130,7 +130,9 @@ def _integers(flag: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise click.UsageError(f"{flag} is {text!r}; expected integers with commas.") from None
+        raise click.UsageError(
+            f"{flag} is {echo(text)!r}; expected integers with commas."
+        ) from None
 
 
 def _check_picture(plot: Path, force: bool) -> None:
@@ -186,8 +188,8 @@ def _by_names(before: GraphFile, after: GraphFile, name: str, after_name: str) -
     unknown = [vertex for vertex in names if vertex not in position]
     if unknown:
         raise NotASubgraphError(
-            f"{after_name} has a vertex {unknown[0]!r} that {name} lacks ({len(unknown)} of them "
-            f"in all); expected a part of {name}"
+            f"{after_name} has a vertex {echo(unknown[0])!r} that {name} lacks "
+            f"({len(unknown)} of them in all); expected a part of {name}"
         )
     to_before = torch.tensor(
         [position[vertex] for vertex in names], dtype=torch.int64, device="cpu"

@@ -176,11 +176,13 @@ class GraphSource:
         }
         for flag, is_given in given.items():
             if is_given:
-                raise click.UsageError(f"{flag} is for files; {self.name!r} is a named graph.")
+                raise click.UsageError(
+                    f"{flag} is for files; {echo(self.name)!r} is a named graph."
+                )
 
     def _refuse_data_root(self) -> None:
         if self.data_root is not None:
-            raise click.UsageError(f"--data-root is for data sets; {self.name!r} is a file.")
+            raise click.UsageError(f"--data-root is for data sets; {echo(self.name)!r} is a file.")
 
 
 def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from wis.errors import echo
+
 if TYPE_CHECKING:
     from wis.methods import Method
     from wis.order import RemovalOrder
@@ -74,7 +76,7 @@ class MethodChoice:
     def _parse_option(self, item: str) -> tuple[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--option is {item!r}; expected KEY=VALUE.")
+            raise click.UsageError(f"--option is {echo(item)!r}; expected KEY=VALUE.")
         return name.strip().replace("-", "_"), value.strip()
 
     def _refuse_unknown(self, method: Method, name: str, flag: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wis.errors import echo
+
 from .framework import Command
 from .listings import json_option
 from .output import emit_json, emit_table, integers_of_any_size, say
@@ -83,7 +85,9 @@ def _check_export(path: Path | None, force: bool) -> None:
     if path is None:
         return
     if path.suffix != EXPORT_ENDING:
-        raise click.UsageError(f"a tensor network is saved as {EXPORT_ENDING}; got {path.name!r}.")
+        raise click.UsageError(
+            f"a tensor network is saved as {EXPORT_ENDING}; got {echo(path.name)!r}."
+        )
     from wis.io import check_writable
 
     check_writable(path, force=force)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wis.errors import echo
+
 from .framework import Command
 from .graphs import data_root_option
 from .listings import json_option
@@ -129,7 +131,7 @@ def parse_change(text: str) -> tuple[str, Any]:
     except json.JSONDecodeError:
         pass
     raise click.UsageError(
-        f"--set is {text!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "
+        f"--set is {echo(text)!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "
         "deviations=[0.05,0.01]"
     )
 

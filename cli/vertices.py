@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError
+from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 
 from .graphs import STANDARD
 
@@ -57,7 +57,8 @@ def given_vertices(subset: str) -> list[Given]:
     texts = [text.strip() for text in subset.split(",")]
     if not all(texts):
         raise OptionError(
-            f"--subset is {subset!r}; expected ids or names with commas between them, or @FILE"
+            f"--subset is {echo(subset)!r}; expected ids or names with commas between them, or "
+            "@FILE"
         )
     return [Given(text, "--subset", OptionError) for text in texts]
 
@@ -103,7 +104,9 @@ class VertexFinder:
             return self.id_of[given.text]
         number = _as_integer(given.text) if self.takes_ids else None
         if number is None or not 0 <= number < self.num_nodes:
-            raise given.error(f"{given.where}: no vertex {given.text!r}; {self._hint(given.text)}")
+            raise given.error(
+                f"{given.where}: no vertex {echo(given.text)!r}; {self._hint(given.text)}"
+            )
         return number
 
     def distinct(self, given: list[Given]) -> list[int]:
@@ -111,8 +114,8 @@ class VertexFinder:
         seen: dict[int, Given] = {}
         for one in given:
             if (before := seen.setdefault(self(one), one)) is not one:
-                again = "" if before.text == one.text else f" as {before.text!r}"
-                raise one.error(f"{one.where}: vertex {one.text!r} is given twice{again}")
+                again = "" if before.text == one.text else f" as {echo(before.text)!r}"
+                raise one.error(f"{one.where}: vertex {echo(one.text)!r} is given twice{again}")
         return list(seen)
 
     def _hint(self, text: str) -> str:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
+import torch_geometric.utils
 from method_cases import prepared, quick
 from strategies import as_pairs
+from torch_geometric.data import Data, InMemoryDataset, TemporalData
+from torch_geometric.data.hypergraph_data import HyperGraphData
+from torch_geometric.loader import DataLoader
 
 import wis
 from wis.errors import GraphFormatError, OptionError, UnknownNameError, WisError
+from wis.facts import graph_facts
 from wis.graph import UndirectedGraph
+from wis.io import GraphFile
 from wis.testing import assert_same_data, odd_graph
 
 
@@ -108,6 +119,76 @@ def test_every_error_is_a_wis_error_and_the_builtin_one_expects():
     kinds = [type(error.value) for error in (option, name, graph)]
     assert kinds == [OptionError, UnknownNameError, GraphFormatError]
     assert all(issubclass(kind, WisError) for kind in kinds)
+
+
+class Few(InMemoryDataset):
+    """A dataset in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.data, self.slices = self.collate([odd_graph("path"), odd_graph("clique")])
+
+
+FOREIGN = {
+    "networkx": (nx.karate_club_graph(), "torch_geometric.utils.from_networkx"),
+    "directed networkx": (nx.DiGraph([(0, 1)]), "torch_geometric.utils.from_networkx"),
+    "scipy": (sp.eye_array(3), "torch_geometric.utils.from_scipy_sparse_matrix(matrix)[0]"),
+    "an old matrix of scipy": (sp.csr_matrix((3, 3)), "from_scipy_sparse_matrix"),
+    "numpy": (np.zeros((2, 2), dtype=np.int64), "torch.from_numpy(array)"),
+    "pandas": (pd.DataFrame({"source": [0], "target": [1]}), "frame[['source', 'target']]"),
+    "a path": (Path("graph.csv"), "wis.io.read_graph(path).data"),
+    "a name": ("karate", "wis.datasets.load('karate')"),
+    "graphs": ([odd_graph("path"), odd_graph("path")], "wis.transforms.Sparsify(...) takes a list"),
+    "pairs": ([(0, 1), (1, 2)], "torch.tensor(pairs).T"),
+    "a dataset": (Few(), "dataset[0]"),
+    "a loader": (DataLoader([odd_graph("path")]), "dataset.transform = wis.transforms.Sparsify"),
+    "a hypergraph": (HyperGraphData(edge_index=torch.zeros(2, 2).long()), "hyperedges"),
+    "events": (
+        TemporalData(src=torch.zeros(2).long(), dst=torch.ones(2).long(), t=torch.arange(2)),
+        "Data(edge_index=torch.stack([data.src, data.dst])",
+    ),
+    "a file": (GraphFile(odd_graph("path")), "file.data"),
+    "an order": (wis.removal_order(odd_graph("path")), "order.apply(data, remove=...)"),
+    "nothing": (None, "got a NoneType; expected a PyG Data"),
+    "a number": (5, "got a int; expected a PyG Data"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_graph_is_refused_with_the_way_to_make_one(kind):
+    given, hint = FOREIGN[kind]
+    order = wis.removal_order(odd_graph("path"))
+    ways = [
+        lambda: wis.sparsify(given, remove=1),
+        lambda: wis.removal_order(given),
+        lambda: order.apply(given, remove=1),
+        lambda: wis.walk_index(given, [0], 1),
+        lambda: wis.verify_order(given, order),
+        lambda: graph_facts(given),
+    ]
+    for way in ways:
+        with pytest.raises(GraphFormatError) as found:
+            way()
+        assert hint in str(found.value)
+        assert "expected a PyG Data or HeteroData, or an edge_index tensor" in str(found.value)
+        assert "\n" not in str(found.value)
+
+
+def test_ways_that_the_hints_name_lead_to_a_graph():
+    graph = nx.karate_club_graph()
+    matrix = nx.to_scipy_sparse_array(graph)
+    frame = nx.to_pandas_edgelist(graph)
+    events = TemporalData(src=torch.zeros(2).long(), dst=torch.ones(2).long(), t=torch.arange(2))
+    edge_index = torch_geometric.utils.from_scipy_sparse_matrix(matrix)[0]
+    found = [
+        wis.sparsify(torch_geometric.utils.from_networkx(graph), remove=8).num_edges,
+        wis.sparsify(edge_index, remove=8, num_nodes=matrix.shape[0]).size(1),
+        wis.sparsify(torch.from_numpy(edge_index.numpy()), remove=8).size(1),
+        2 * wis.sparsify(torch.tensor(frame[["source", "target"]].to_numpy().T), remove=8).size(1),
+    ]
+    assert found == [140, 140, 140, 140]
+    data = Data(edge_index=torch.stack([events.src, events.dst]), t=events.t, num_nodes=2)
+    assert wis.sparsify(data, remove=1).num_edges == 0
 
 
 def test_removing_all_edges_leaves_the_loops():

@@ -124,6 +124,12 @@ CUT = {
         as_many(knowledge=torch.arange(4), wedge=torch.arange(4), hedged=list("abcd")),
         [],
     ),
+    "columns": (
+        plain(
+            triangles=V, n_edges=V * 2, edge_count=V, rowptr=A, laplacian=A, face=A, n_arcs=A * 2
+        ),
+        ["rowptr", "laplacian", "face", "n_arcs"],
+    ),
     "words": (
         as_many(my_edge_kind=torch.arange(4), edgeKind=torch.arange(4), arc_id=list("abcd")),
         ["my_edge_kind", "edgeKind", "arc_id"],

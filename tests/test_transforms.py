@@ -84,6 +84,46 @@ def test_mistakes_are_found_when_the_transform_is_made(transform, arguments, err
         transform(**arguments)
 
 
+@pytest.mark.parametrize("transform", [Sparsify, WalkIndexSparsification])
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("p", "remove"),
+        ("ratio", "remove"),
+        ("remvoe", "remove"),
+        ("walk_lenght", "walk_length"),
+        ("depth", "walk_length (depth - 1)"),
+        ("sede", "seed"),
+        ("xyzzy", None),
+    ],
+)
+def test_unknown_keyword_is_named_with_those_that_are_known(transform, given, meant):
+    with pytest.raises(OptionError) as found:
+        transform(**{given: 0.5})
+    line = str(found.value)
+    assert line.startswith(f"{transform.__name__} has no option {given!r} with the method 'wis'")
+    assert "known: remove, keep, " in line
+    assert "walk_length" in line
+    assert ("method, " in line) is (transform is Sparsify)
+    assert line.endswith(f"Did you mean {meant}?" if meant else ".")
+    for function in (wis.sparsify, wis.removal_order):
+        with pytest.raises(OptionError, match=f"{function.__name__} has no option {given!r}"):
+            function(odd_graph("path"), **{given: 0.5})
+
+
+def test_option_of_another_method_is_named_with_its_own():
+    with pytest.raises(OptionError, match="no option 'walk_length' with the method 'random'"):
+        Sparsify(0.5, method="random", walk_length=2)
+
+
+def test_walk_index_sparsification_of_another_method_says_what_to_take():
+    with pytest.raises(OptionError, match=r"take Sparsify\(..., method='random'\)"):
+        WalkIndexSparsification(0.5, method="random")
+    assert WalkIndexSparsification(0.5, method="WIS").method == "wis"
+    with pytest.raises(UnknownNameError, match="Did you mean 'wis'"):
+        WalkIndexSparsification(0.5, method="wsi")
+
+
 def test_unknown_method_is_found_when_the_transform_is_made():
     with pytest.raises(UnknownNameError, match="Did you mean 'wis'"):
         Sparsify(0.5, method="wsi")

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import SupportsIndex
 
-from wis.errors import OptionError
+from wis.errors import OptionError, echo
 
 Amount = SupportsIndex | float | str
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def num_edges_to_remove(
@@ -55,10 +55,15 @@ def num_edges_to_remove(
     if not 0 <= count <= num_edges:
         name, value = ("remove", remove) if remove is not None else ("keep", keep)
         raise OptionError(
-            f"{name} is {value} {noun}s, but the graph has {num_edges} {noun}s "
+            f"{name} is {_counted(value, noun)}, but the graph has {_counted(num_edges, noun)} "
             f"(self-loops and repeats do not count); give 0 to {num_edges}, or a percentage"
         )
     return count
+
+
+def _counted(value: object, noun: str) -> str:
+    """A number of edges in words, such as ``1 edge``."""
+    return f"{echo(value)} {noun}{'' if echo(value) == '1' else 's'}"
 
 
 def amounts_per_class(
@@ -119,7 +124,7 @@ def _parse_text(name: str, text: str) -> int | Fraction:
     body = text.removesuffix("%").rstrip()
     if not _NUMBER.fullmatch(body):
         raise OptionError(
-            f"{name} is {text!r}; expected a number of edges ('120'), a fraction ('0.5') "
+            f"{name} is {echo(text)!r}; expected a number of edges ('120'), a fraction ('0.5') "
             f"or a percentage ('50%')"
         )
     if text.endswith("%"):
@@ -132,9 +137,9 @@ def _parse_text(name: str, text: str) -> int | Fraction:
 def _in_range(name: str, given: Amount, value: int | Fraction) -> int | Fraction:
     if isinstance(value, int):
         if value < 0:
-            raise OptionError(f"{name} is {given}; a number of edges cannot be negative")
+            raise OptionError(f"{name} is {echo(given)}; a number of edges cannot be negative")
     elif not 0 <= value <= 1:
         percent = isinstance(given, str) and given.endswith("%")
         limits = "between 0% and 100%" if percent else "in [0, 1]; a number of edges is an integer"
-        raise OptionError(f"{name} is {given}; expected a fraction {limits}")
+        raise OptionError(f"{name} is {echo(given)}; expected a fraction {limits}")
     return value

@@ -14,6 +14,7 @@ from wis.defaults import usual_defaults
 from wis.edge_types import EdgeClasses
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.keywords import check_keywords
 from wis.methods import Method, get_method
 from wis.order import Provenance, RemovalOrder
 from wis.parts import check_lengths
@@ -75,6 +76,7 @@ def removal_order(
         ProtectionError: A protected pair is no edge, or fewer than `count` edges can go.
     """
     chosen = get_method(method)
+    check_keywords(removal_order, chosen, options)
     graph = canonical_graph(data, num_nodes, directed=directed)
     check_lengths(data)
     check_lengths(vertex_data)
@@ -168,8 +170,9 @@ def sparsify(
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
-        edge_attrs: Attributes that are edge-level whatever their length suggests; needed only where
-            the number of vertices equals the number of arcs and the name does not contain ``edge``.
+        edge_attrs: Attributes that are edge-level whatever their name and length suggest; needed
+            only where the number of vertices equals the number of arcs and the name does not
+            contain the word edge (see `wis.parts`).
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
@@ -178,16 +181,19 @@ def sparsify(
 
     Returns:
         An object of the same type with fewer arcs; all vertex data, the edge attributes and the
-        order of the surviving arcs, dtypes and devices are kept.
+        order of the surviving arcs, dtypes and devices are kept. Matrices, counters and pointers
+        that repeat the edges are cut with them (see `wis.parts`).
 
     Raises:
-        GraphFormatError: `data` is not a graph.
+        GraphFormatError: `data` is not a graph, an attribute has another length than its name says,
+            or a part of it follows from the edges and could not be cut.
         UnknownNameError: There is no such method.
         OptionError: An option or amount is impossible, the method does not take directed graphs, or
             `per_type` is wanted of a graph without edge types.
         ProtectionError: A protected pair is no edge, or fewer edges can go than were asked for.
     """
     chosen = get_method(method)
+    check_keywords(sparsify, chosen, options)
     graph = canonical_graph(data, num_nodes, directed=directed)
     edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
     check_lengths(data, to_be_cut=True, edge_attrs=edge_attrs)

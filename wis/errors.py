@@ -87,9 +87,9 @@ class UnknownNameError(WisError, LookupError):
             known: The names that would have worked.
         """
         names = sorted(known)
-        close = difflib.get_close_matches(name, names, n=1)
+        close = difflib.get_close_matches(name[:LONGEST_ECHO], names, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        return cls(f"unknown {kind} {name!r}; known: {', '.join(names)}.{hint}")
+        return cls(f"unknown {kind} {echo(name)!r}; known: {', '.join(names)}.{hint}")
 
 
 class OrderMismatchError(WisError, ValueError):
@@ -140,6 +140,19 @@ class ResultsError(WisError, ValueError):
 
 class MissingDependencyError(WisError, ImportError):
     """An optional package is needed and not installed."""
+
+    @classmethod
+    def of(cls, what: str, extra: str) -> MissingDependencyError:
+        """The error for an extra that is missing, with a command for either way of installing wis.
+
+        Args:
+            what: What needs which package, such as ``"a picture needs matplotlib"``.
+            extra: Name of the extra.
+        """
+        return cls(
+            f"{what}: pip install '.[{extra}]' in a checkout of wis, or else "
+            f"pip install 'wis-sparsify[{extra}]'"
+        )
 
 
 class MissingDataError(WisError, FileNotFoundError):

@@ -216,9 +216,7 @@ class Laplacian:
         try:
             from pyamg import ruge_stuben_solver
         except ImportError:
-            raise MissingDependencyError(
-                "the solver 'pyamg' needs PyAMG: pip install 'wis-sparsify[spectral]'"
-            ) from None
+            raise MissingDependencyError.of("the solver 'pyamg' needs PyAMG", "spectral") from None
         matrix = sparse.csr_matrix(self.matrix)
         cycle = ruge_stuben_solver(matrix, coarse_solver="pinv").aspreconditioner(cycle="V")
 

@@ -32,7 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph
 
 Ints = NDArray[np.int64]
@@ -226,7 +226,9 @@ def _choose(spec: str, graph: CanonicalGraph, data: Any, seed: int) -> Partition
         crossed = _crossed(graph, Partitions.of(name, items))
         items = [item for item, kept in zip(items, crossed, strict=True) if kept]
         if graph.num_edges and not items:
-            raise OptionError(f"partitions {spec!r}: no edge crosses any of them; choose others")
+            raise OptionError(
+                f"partitions {echo(spec)!r}: no edge crosses any of them; choose others"
+            )
     return Partitions.of(canonical_choice(spec), items)
 
 
@@ -258,7 +260,9 @@ def _parse(spec: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = (part.strip() for part in item.partition("="))
         if key not in parameters or not equals:
             known = ", ".join(f"{key}={default}" for key, default in parameters.items()) or "none"
-            raise OptionError(f"partitions {spec!r}: {item!r} is no parameter; known: {known}")
+            raise OptionError(
+                f"partitions {echo(spec)!r}: {echo(item)!r} is no parameter; known: {known}"
+            )
         parameters[key] = _number(spec, key, value, type(parameters[key]))
     return name, parameters
 
@@ -271,7 +275,8 @@ def _number(spec: str, key: str, text: str, kind: type[int] | type[float]) -> in
     if not LEAST[key] <= number < 2**31:
         expected = "an integer" if kind is int else "a number"
         raise OptionError(
-            f"partitions {spec!r}: {key} is {text}; expected {expected} from {LEAST[key]} on"
+            f"partitions {echo(spec)!r}: {key} is {echo(text)}; expected {expected} from "
+            f"{LEAST[key]} on"
         )
     return number
 

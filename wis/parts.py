@@ -20,8 +20,11 @@ of the parts of each graph count, not only their sum.
    the two are equally many the name decides: edge-level is what has the *word* edge or arc in it
    (``my_edge_kind``, ``edgeKind``; not ``knowledge``). So it does for ``y`` of a graph with one
    arc, and for what has one entry for each graph of a `Batch` of such graphs.
-7. What has that word and another length is an error, unless it is one entry only, or its last word
-   is one of `DESCRIPTION_WORDS` (``edge_attr_names``).
+7. What has that word and a length of neither is an error, unless it is one entry only, or its last
+   word is one of `DESCRIPTION_WORDS` (``edge_attr_names``).
+
+A name of rule 4 or 5 that holds a plain number for each vertex or arc is a column (the number of
+``triangles`` at each vertex), and rule 6 is about it.
 
 Values that were computed from the edges (degrees, encodings, normalised weights) are data to wis
 and stay as they are. Dictionaries, and lists of tensors, are looked into.
@@ -113,7 +116,7 @@ def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[st
     """
     explicit = frozenset((edge_attrs,) if isinstance(edge_attrs, str) else edge_attrs)
     for store in getattr(data, "edge_stores", ()):
-        if store.get("edge_index") is None:
+        if not has_arcs(store):
             continue
         for name, part in parts_of(store, explicit & set(store.keys())).items():
             if part is Part.STALE and to_be_cut:
@@ -121,6 +124,12 @@ def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[st
     for store in getattr(data, "node_stores", ()):
         if store._key is not None and "num_nodes" in store:
             _check_vertex_keys(store)
+
+
+def has_arcs(store: Any) -> bool:
+    """Whether a store holds an `edge_index` of the shape of one."""
+    arcs = store.get("edge_index")
+    return isinstance(arcs, Tensor) and not arcs.is_nested and arcs.dim() == 2
 
 
 def stale(store: Any, name: str) -> GraphFormatError:
@@ -165,12 +174,12 @@ def _special_part(store: Any, name: str, value: Any, measure: Measure) -> Part |
     if name == "num_nodes" or isinstance(value, (str, bytes)) or is_list_of_its_own(store, name):
         return Part.OTHER
     if name in STALE_NAMES or (name == "e_id" and "sub_edge_index" in store):
-        return Part.STALE
+        return None if _is_column(store, name, value, measure) else Part.STALE
     if name in MATRIX_NAMES or is_sparse_matrix(value):
         in_order = name in MATRIX_NAMES or not (_is_vertex_key(store, name) or name in EDGE_KEYS)
         return Part.MATRIX if in_order and _is_adjacency(store, value, name) else None
     if name in COUNTER_NAMES or name == SAMPLED:
-        return Part.COUNTER
+        return None if _is_column(store, name, value, measure) else Part.COUNTER
     if is_pointer(store, name, value, measure):
         return Part.POINTER
     if _is_list_of_pairs(name, value):
@@ -179,6 +188,16 @@ def _special_part(store: Any, name: str, value: Any, measure: Measure) -> Part |
         _check_vertex_key(store, name, value, measure)
         return Part.OTHER
     return None
+
+
+def _is_column(store: Any, name: str, value: Any, measure: Measure) -> bool:
+    """Whether a value is a vector with a plain entry for each arc or each vertex."""
+    if isinstance(value, (Tensor, np.ndarray)) and (is_nested(value) or value.ndim != 1):
+        return False
+    if measure.arcs_of_graph is not None or name == SAMPLED:
+        return False
+    length = num_entries(store, name, value)
+    return length is not None and length > 1 and length in (measure.num_arcs, measure.num_nodes)
 
 
 def is_list_of_its_own(store: Any, name: str) -> bool:
@@ -241,6 +260,8 @@ def is_pointer(store: Any, name: str, value: Any, measure: Measure) -> bool:
         and int(numbers[-1]) == measure.num_arcs
         and bool((np.diff(numbers) >= 0).all())
     )
+    if by_name and not fits and _is_column(store, name, value, measure):
+        return False
     if by_name and not fits:
         raise GraphFormatError(
             f"{described(store, name)} is no list of positions that rises from 0 to the number of "
@@ -270,6 +291,8 @@ def _check_length(store: Any, name: str, value: Any, measure: Measure) -> None:
         if not has_edge_word(name) or words_of(name)[-1] in DESCRIPTION_WORDS:
             return
         if name != "edge_label" and _is_one_entry(value, measure):
+            return
+        if measure.num_nodes is not None and num_entries(store, name, value) == measure.num_nodes:
             return
     raise GraphFormatError(
         f"{described(store, name)} is {shape_of(value)}; expected one entry for each of the "

@@ -59,9 +59,7 @@ def check_can_plot(path: str | Path) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise MissingDependencyError(
-            "a picture needs matplotlib: pip install 'wis-sparsify[plot]'"
-        ) from None
+        raise MissingDependencyError.of("a picture needs matplotlib", "plot") from None
 
 
 def save_figure(figure: Figure, path: str | Path, *, force: bool = False, dpi: int = 150) -> Path:

@@ -20,7 +20,9 @@ from torch_geometric.transforms import BaseTransform
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.api import sparsify
+from wis.errors import OptionError
 from wis.graph import DirectedGraph, UndirectedGraph
+from wis.keywords import check_keywords
 from wis.methods import get_method
 from wis.protections import Pairs, check_limits, pairs_of
 
@@ -71,9 +73,11 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         protect: Pairs | None = None,
         **options: Any,
     ) -> None:
+        chosen = get_method(method)
+        fixed = () if type(self) is Sparsify else ("method",)
+        check_keywords(Sparsify.__init__, chosen, options, name=type(self).__name__, without=fixed)
         num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
         check_limits(keep_connected, min_degree)
-        chosen = get_method(method)
         chosen.resolved_options((DirectedGraph if directed else UndirectedGraph).empty(), options)
         self.remove = remove
         self.keep = keep
@@ -178,6 +182,12 @@ class WalkIndexSparsification(Sparsify):
         protect: Pairs | None = None,
         **options: Any,
     ) -> None:
+        other = options.pop("method", "wis")
+        if get_method(other).name != "wis":
+            raise OptionError(
+                f"WalkIndexSparsification is the method 'wis'; for another one take "
+                f"Sparsify(..., method={other!r})"
+            )
         super().__init__(
             remove,
             keep=keep,

@@ -18,6 +18,7 @@ from wis.errors import MissingDependencyError, OptionError
 from wis.experiments import Backend, RunOptions, read_results, run_sweep
 from wis.experiments import backends as backends_module
 
+HERE = Backend(own_process=False)
 quiet = pytest.mark.filterwarnings("ignore")  # what clusters warn about is theirs
 
 
@@ -58,7 +59,7 @@ def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_l
     toy_file, tmp_path
 ):
     recipe = toy_recipe(toy_file, seeds="2", remove="0%:100%:20%", max_epochs=20)
-    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    alone = RunOptions(tmp_path / "alone.jsonl", HERE, orders=tmp_path / "a")
     run_sweep(recipe, alone)
     killed = []
     with dask_cluster(tmp_path) as (address, workers):
@@ -90,11 +91,13 @@ def test_a_ray_of_one_node_gives_the_rows_of_one_process(toy_file, tmp_path, mon
 
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     recipe = toy_recipe(toy_file)
-    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    alone = RunOptions(tmp_path / "alone.jsonl", HERE, orders=tmp_path / "a")
     run_sweep(recipe, alone)
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
     try:
-        there = RunOptions(tmp_path / "ray.jsonl", Backend("ray"), orders=tmp_path / "b")
+        there = RunOptions(
+            tmp_path / "ray.jsonl", Backend("ray", own_process=False), orders=tmp_path / "b"
+        )
         status = run_sweep(recipe, there)
         assert ray.is_initialized()  # a Ray that was there before stays
     finally:
@@ -107,7 +110,7 @@ def test_a_ray_of_one_node_gives_the_rows_of_one_process(toy_file, tmp_path, mon
 @quiet
 def test_submitit_gives_the_rows_of_one_process(toy_file, tmp_path, monkeypatch):
     recipe = toy_recipe(toy_file, remove="0", seeds="1")  # two rows, one process
-    alone = RunOptions(tmp_path / "alone.jsonl", orders=tmp_path / "a")
+    alone = RunOptions(tmp_path / "alone.jsonl", HERE, orders=tmp_path / "a")
     run_sweep(recipe, alone)
     monkeypatch.setattr(backends_module, "POLL_S", 0.05)
     backend = Backend("slurm", jobs=2, address="local", folder=tmp_path / "slurm")

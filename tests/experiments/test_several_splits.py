@@ -10,11 +10,12 @@ from sweep_cases import toy_graph, toy_recipe
 
 import wis
 from wis.errors import GraphFormatError, OptionError
-from wis.experiments import RunOptions, read_results, run_sweep
+from wis.experiments import Backend, RunOptions, read_results, run_sweep
 from wis.experiments.source import Source
 from wis.splits import MASKS, num_splits, split_of_seed, take_split
 from wis.training import TrainConfig, split_vertices, train, train_many
 
+HERE = Backend(own_process=False)
 CONFIG = TrainConfig(max_epochs=3, width=8)
 
 
@@ -89,7 +90,7 @@ def test_a_sweep_takes_several_splits_and_its_rows_say_which(tmp_path):
     torch.save(with_splits(), path)
     ugs = "ugs:epochs_per_round=2,round_fraction=0.5"
     recipe = toy_recipe(path, methods=f"wis,{ugs}", seeds="4", remove="0%,50%")
-    options = RunOptions(tmp_path / "runs.jsonl", orders=tmp_path / "orders")
+    options = RunOptions(tmp_path / "runs.jsonl", HERE, orders=tmp_path / "orders")
     assert run_sweep(recipe, options).failed == 0
     rows = rows_of(tmp_path)
     assert {(row["seed"], row["split"]) for row in rows} == {(0, 0), (1, 1), (2, 2), (3, 0)}
@@ -111,7 +112,7 @@ def test_a_named_split_is_that_of_all_seeds_and_another_one_is_another_run(tmp_p
     torch.save(with_splits(), path)
     recipe = toy_recipe(path, methods="random", seeds="2", remove="0%", split=1)
     assert recipe.as_dict()["split"] == 1
-    options = RunOptions(tmp_path / "runs.jsonl", orders=tmp_path / "orders")
+    options = RunOptions(tmp_path / "runs.jsonl", HERE, orders=tmp_path / "orders")
     run_sweep(recipe, options)
     assert [row["split"] for row in rows_of(tmp_path)] == [1, 1]
     run_sweep(recipe.changed(split=2), options)

@@ -21,9 +21,12 @@ from wis.experiments.orders import OrderSpec
 from wis.experiments.source import Source, _loaded
 from wis.training import TrainConfig, train_many
 
+HERE = Backend(own_process=False)
+"""What sweeps do is the same in processes of their own, which are tried in `test_own_process`."""
+
 
 def options_in(folder, name="runs.jsonl", **changes):
-    return RunOptions(folder / name, orders=folder / "orders", **changes)
+    return RunOptions(folder / name, orders=folder / "orders", **{"backend": HERE, **changes})
 
 
 def rows_of(options):
@@ -85,7 +88,7 @@ def test_with_nothing_or_all_removed_methods_share_their_runs(toy_file, tmp_path
 
 
 def test_a_method_added_later_takes_over_the_runs_that_it_shares(toy_file, tmp_path, monkeypatch):
-    run_sweep(toy_recipe(toy_file, methods="wis"), options_in(tmp_path))
+    run_sweep(toy_recipe(toy_file, methods="wis"), options_in(tmp_path, backend=HERE))
     trained = []
     real = jobs._train_as_one
 
@@ -94,7 +97,7 @@ def test_a_method_added_later_takes_over_the_runs_that_it_shares(toy_file, tmp_p
         return real(job)
 
     monkeypatch.setattr(jobs, "_train_as_one", noted)
-    status = run_sweep(toy_recipe(toy_file), options_in(tmp_path))
+    status = run_sweep(toy_recipe(toy_file), options_in(tmp_path, backend=HERE))
     assert status.new == 6
     assert trained == [2]  # both seeds of random at 50 %, as one
     assert status.done == status.total
@@ -113,7 +116,9 @@ def test_rows_are_the_same_bit_for_bit_in_one_process_and_in_two(toy_file, tmp_p
     recipe = toy_recipe(toy_file, seeds="3", max_epochs=30)
     one, two = options_in(tmp_path, "one"), options_in(tmp_path, "two")
     run_sweep(recipe, one)
-    run_sweep(recipe, replace(two, backend=Backend(jobs=2), orders=tmp_path / "others"))
+    run_sweep(
+        recipe, replace(two, backend=Backend(jobs=2, own_process=False), orders=tmp_path / "others")
+    )
     assert same_rows(rows_of(one)) == same_rows(rows_of(two))
 
 
@@ -142,13 +147,13 @@ def test_an_order_is_computed_once_and_a_damaged_one_again(toy_file, tmp_path, m
 
     monkeypatch.setattr(jobs, "compute_order", counted)
     first = toy_recipe(toy_file, remove="20%,40%")
-    run_sweep(first, options_in(tmp_path))
+    run_sweep(first, options_in(tmp_path, backend=HERE))
     assert sorted(computed) == ["random", "random", "wis"]
-    run_sweep(toy_recipe(toy_file, remove="20%,60%"), options_in(tmp_path))
+    run_sweep(toy_recipe(toy_file, remove="20%,60%"), options_in(tmp_path, backend=HERE))
     assert len(computed) == 3
     for path in (tmp_path / "orders").glob("*.npz"):
         path.write_bytes(path.read_bytes()[:100])
-    run_sweep(toy_recipe(toy_file, remove="80%"), options_in(tmp_path))
+    run_sweep(toy_recipe(toy_file, remove="80%"), options_in(tmp_path, backend=HERE))
     assert len(computed) == 6
 
 
@@ -178,7 +183,7 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "_train_as_one", bad)
         recipe = toy_recipe(tmp_path / "graph.pt", seeds="3", remove="50%")
-        status = run_sweep(recipe, options_in(tmp_path))
+        status = run_sweep(recipe, options_in(tmp_path, backend=HERE))
     assert (status.done, status.failed) == (6, 2)
     failed = [row for row in rows_of(options_in(tmp_path)) if row["status"] == "failed"]
     assert {row["seed"] for row in failed} == {1}
@@ -202,7 +207,7 @@ import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from sweep_cases import toy_recipe
-from wis.experiments import RunOptions, run_sweep
+from wis.experiments import Backend, RunOptions, run_sweep
 folder, processes, last = Path({folder!r}), {processes}, {last}
 
 def report(status):
@@ -213,7 +218,8 @@ recipe = toy_recipe({graph!r}, **{settings})
 (folder / f"ready-{{os.getpid()}}").touch()
 while len(list(folder.glob("ready-*"))) < processes:  # start together, whatever imports take
     time.sleep(0.01)
-options = RunOptions(folder / "shared", orders=folder / "orders", report=report)
+here = Backend(own_process={processes} == 1)
+options = RunOptions(folder / "shared", here, orders=folder / "orders", report=report)
 run_sweep(recipe, options)
 """
 SETTINGS = {"seeds": "2", "remove": "0%:100%:20%", "max_epochs": 10}

@@ -57,7 +57,7 @@ def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
 
 def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
-    rows = list(run_table(TINY, results=path))
+    rows = list(run_table(TINY, results=path, own_process=False))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:6]) + lines[6][:40])  # killed while writing the sixth row
     trained = []
@@ -67,12 +67,12 @@ def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, 
         "train_shared",
         lambda *args, **kwargs: trained.append(args[3]) or train(*args, **kwargs),
     )
-    again = list(run_table(TINY, results=path))
+    again = list(run_table(TINY, results=path, own_process=False))
     assert len(trained) == 3
     assert [row["key"] for row in again] == [row["key"] for row in rows]
     assert format_table(again) == format_table(rows)
     trained.clear()
-    assert len(list(run_table(TINY, results=path))) == 8
+    assert len(list(run_table(TINY, results=path, own_process=False))) == 8
     assert not trained
 
 
@@ -120,11 +120,11 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(table5_1, "train_shared", bad)
-        rows = list(run_table(small, results=path))
+        rows = list(run_table(small, results=path, own_process=False))
     assert [row["status"] for row in rows] == ["done", "failed", "done", "failed"]
     assert {row["error"] for row in rows} == {None, "DivergedError: the loss is not finite"}
     assert format_table(rows).splitlines()[-1].split() == ["failed", "2"]
-    assert list(run_table(small, results=path)) == rows_in(path)
+    assert list(run_table(small, results=path, own_process=False)) == rows_in(path)
     again = list(run_table(small, results=path, retry_failed=True))
     assert {row["status"] for row in again} == {"done"}
 

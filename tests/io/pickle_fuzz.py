@@ -1,21 +1,25 @@
 """Random pickles over the names that `wis.io.unpickle` knows: each ends in a graph or in one line.
 
-Run as a program, so that a signal is seen: ``python pickle_fuzz.py SEED COUNT FOLDER``. Half of the
-pickles are honest objects in which some parts are replaced by others, half are made of nothing but
-chance.
+Run as a program, so that a signal is seen: ``python pickle_fuzz.py SEED COUNT FOLDER``. A third of
+the files are honest ones with changed bytes; the rest are put together by chance, most of them like
+an honest object in which some parts are replaced by others.
 """
 
 from __future__ import annotations
 
+import functools
+import io
 import random
 import sys
 import traceback
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pickles
+import torch
 from pickles import Call, Named, Raw, Stored
 
 from wis.io import unpickle
@@ -283,6 +287,44 @@ class Chance:
         return bytes(raw)
 
 
+def mutated(seed: int) -> bytes:
+    """An honest file with a few bytes of its pickle changed, lost or repeated."""
+    chance = random.Random(seed)
+    protocol, is_zip = chance.choice((1, 2, 4)), chance.random() < 0.7
+    value = chance.choice(list(honest().values()))
+    buffer = io.BytesIO()
+    torch.save(value, buffer, pickle_protocol=protocol, _use_new_zipfile_serialization=is_zip)
+    if not is_zip or chance.random() < 0.2:
+        return bytes(_changed(bytearray(buffer.getvalue()), chance))
+    with zipfile.ZipFile(buffer) as archive:
+        members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    storages = {name[5:]: raw for name, raw in members.items() if name.startswith("data/")}
+    return pickles.zipped(bytes(_changed(bytearray(members["data.pkl"]), chance)), storages)
+
+
+def _changed(raw: bytearray, chance: random.Random) -> bytearray:
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        place, other = chance.randrange(len(raw)), chance.randrange(len(raw))
+        match chance.randrange(4):
+            case 0:
+                raw[place] = chance.randrange(256)
+            case 1:
+                del raw[place : place + chance.randrange(1, 5)]
+            case 2:
+                raw[place:place] = raw[other : other + chance.randrange(1, 30)]
+            case 3:
+                raw[place] ^= 1 << chance.randrange(8)
+    return raw
+
+
+@functools.cache
+def honest() -> dict[str, Any]:
+    """Values of every kind that can be read."""
+    from test_unpickle import VALUES
+
+    return VALUES
+
+
 def outcome(path: Path) -> str:
     """The line that refuses the file, or "graph" if the file is one that can be cut and written."""
     import wis
@@ -312,9 +354,10 @@ def main(seed: int, count: int, folder: Path) -> None:
     warnings.simplefilter("ignore")
     graphs = 0
     for number in range(seed, seed + count):
-        raw = Chance(number).pickle()
+        made = Chance(number).pickle()
+        raw = mutated(number) if number % 3 == 0 else pickles.zipped(made, STORAGES)
         path = folder / "a.pt"
-        path.write_bytes(pickles.zipped(raw, STORAGES))
+        path.write_bytes(raw)
         try:
             line = outcome(path)
             assert line == "graph" or ("\n" not in line and str(path) in line and len(line) < 800)

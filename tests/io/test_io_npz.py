@@ -188,3 +188,20 @@ def test_an_order_file_is_no_graph(tmp_path):
     wis.removal_order(data).save(tmp_path / "order.npz")
     with pytest.raises(GraphFormatError, match="holds edges, header; expected the key edge_index"):
         read_graph(tmp_path / "order.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("edge_weight", np.ones(2)),
+        ("edge_attr", np.ones((3, 2))),
+        ("edge_weight", np.float64(3)),
+        ("x", np.ones((3, 2))),
+    ],
+)
+def test_attribute_of_a_wrong_length_is_refused(name, array, tmp_path):
+    path = tmp_path / "graph.npz"
+    edge_index = np.array([[0, 1, 1, 2], [1, 0, 2, 1]])
+    np.savez(path, edge_index=edge_index, num_nodes=5, **{name: array})
+    with pytest.raises(GraphFormatError, match=rf"graph.npz: {name} is \[.*expected one entry for"):
+        read_graph(path)

@@ -463,6 +463,11 @@ BAD_TENSORS = {
         ),
         "contradicts itself",
     ),
+    "arcs of another size": (
+        typed("EdgeIndex", {"_data": tensor(), "_is_undirected": True, "_sparse_size": (2, 3)}),
+        "contradicts itself",
+    ),
+    "no arcs": (typed("EdgeIndex", {"_sparse_size": (2, 3)}), "no tensor of ids"),
     "arcs of another shape": (
         typed("EdgeIndex", {"_data": row(0, (4,), (1,))}),
         "no tensor of ids",
@@ -488,6 +493,33 @@ def test_a_tensor_stays_within_its_storage_and_says_the_truth(kind):
     assert accepted(tensor()).tolist() == [[0, 1], [1, 0]]
     assert reason in refusal(tree)
     assert reason in refusal(data({"edge_index": tensor(), "x": tree}))
+
+
+def test_tensors_of_a_gpu_come_to_the_cpu():
+    for kind in (Named("torch", "LongStorage"), Named("torch.cuda", "LongStorage")):
+        read = accepted(tensor(Stored("0", 4, kind, "cuda:1")))
+        assert (read.device.type, read.tolist()) == ("cpu", [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize("depth", [1, 20, 45, 60, 5000])
+def test_data_within_data_is_read_or_refused(depth):
+    code = pickles.opcodes(data({"edge_index": tensor()}))
+    head, tail = pickles.opcodes(data({"x": Raw(b"N")})).split(b"X\1\0\0\0xN")
+    code = (head + b"X\1\0\0\0x") * depth + code + tail * depth
+
+    def read_below(frames):
+        return read_below(frames - 1) if frames else refused_or_read(b"\x80\2" + code + b".")
+
+    line = read_below(100)
+    assert line == "" if depth < 50 else "nested more than 50 deep" in line
+
+
+def refused_or_read(raw):
+    try:
+        unpickle.load(io.BytesIO(pickles.zipped(raw, {"0": ARCS})))
+    except GraphFormatError as error:
+        return str(error)
+    return ""
 
 
 def test_honest_twins_of_what_is_refused_are_read():
@@ -769,6 +801,8 @@ def test_members_that_claim_more_than_the_file_holds_are_refused():
     assert "overlap" in damaged(bytes(raw))
     raw[entry + 20 : entry + 28] = struct.pack("<II", 100, 100)
     assert "checksum" in damaged(bytes(raw))
+    raw[entry + 42 : entry + 46] = struct.pack("<I", 2**31)
+    assert "no directory" in damaged(bytes(raw))
     raw[entry + 42 : entry + 46] = struct.pack("<I", 7)
     raw[entry + 20 : entry + 28] = struct.pack("<II", 32, 32)
     assert "is not where its directory says" in damaged(bytes(raw))

@@ -86,7 +86,7 @@ def comparison_figure(comparison: Comparison, *, title: str | None = None) -> Fi
 
 
 def _edges_left(comparison: Comparison) -> str:
-    before, after = (part["edges"].value for part in (comparison.before, comparison.after))
+    before, after = (part["edges"].value or 0 for part in (comparison.before, comparison.after))
     share = f" ({1 - after / before:.1%})" if before else ""
     noun = "arcs" if comparison.directed else "edges"
     return f"{before - after:,} of {before:,} {noun} removed{share}"

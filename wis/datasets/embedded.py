@@ -112,9 +112,7 @@ def digit_images() -> tuple[np.ndarray, np.ndarray]:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise MissingDependencyError(
-            "the graph 'digits' needs scikit-learn: pip install 'wis-sparsify[digits]'"
-        ) from None
+        raise MissingDependencyError.of("the graph 'digits' needs scikit-learn", "digits") from None
     pixels, labels = load_digits(return_X_y=True)
     return pixels.astype(np.int64), labels
 

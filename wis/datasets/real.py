@@ -29,6 +29,7 @@ from wis.errors import (
     MissingDependencyError,
     OptionError,
     WisError,
+    echo,
 )
 from wis.splits import MASKS, random_masks
 
@@ -62,7 +63,9 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
     from wis.datasets.download import ensure
 
     if split not in SPLITS:
-        raise OptionError(f"split is {split!r}; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
+        raise OptionError(
+            f"split is {echo(split)!r}; expected {', '.join(SPLITS[:-1])} or {SPLITS[-1]}"
+        )
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected at least 0")
     root, dataset = data_root(root), find(name)
@@ -106,9 +109,7 @@ def _public_masks(public: dict[str, Any], seed: int) -> dict[str, Any]:
 def _require(package: str, name: str) -> None:
     """Raise, before anything is downloaded, if what reads the files is not there."""
     if importlib.util.find_spec(package) is None:
-        raise MissingDependencyError(
-            f"the data set {name!r} needs {package}: pip install 'wis-sparsify[{package}]'"
-        )
+        raise MissingDependencyError.of(f"the data set {name!r} needs {package}", package)
 
 
 def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
 from wis.defaults import usual_defaults
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import OptionError, UnknownNameError, echo
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -153,9 +153,9 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
     try:
         return dataset.load(**arguments)
     except OptionError as error:
-        raise OptionError(f"{spec}: {error}") from None
+        raise OptionError(f"{echo(spec)}: {error}") from None
     except MemoryError:
-        raise OptionError(f"{spec}: the graph does not fit into memory") from None
+        raise OptionError(f"{echo(spec)}: the graph does not fit into memory") from None
 
 
 def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:
@@ -192,7 +192,7 @@ def _parse_parameters(dataset: Dataset, text: str) -> dict[str, Parameter]:
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals:
             raise OptionError(
-                f"{dataset.name}: {item!r} is not of the form key=value, as in {dataset.spec}"
+                f"{dataset.name}: {echo(item)!r} is not of the form key=value, as in {dataset.spec}"
             )
         if key not in dataset.parameters:
             raise UnknownNameError.among(f"parameter of {dataset.name}", key, dataset.parameters)
@@ -208,5 +208,7 @@ def _parse_value(dataset: Dataset, key: str, value: str) -> Parameter:
         parsed: Parameter = kind(value)
     except ValueError:
         expected = "an integer" if kind is int else "a number"
-        raise OptionError(f"{dataset.name}: {key} is {value!r}; expected {expected}") from None
+        raise OptionError(
+            f"{dataset.name}: {key} is {echo(value)!r}; expected {expected}"
+        ) from None
     return parsed

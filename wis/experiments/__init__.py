@@ -7,6 +7,7 @@
   recipes lie; `wis.experiments.overrides`: recipes changed on the command line;
 - `wis.experiments.plan`: rows, and which runs go together; `wis.experiments.orders`: the cache of
   orders; `wis.experiments.jobs`: what a worker does; `wis.experiments.backends`: where workers are;
+- `wis.experiments.own_process`: a process for each job, which measures its memory;
 - `wis.experiments.sweep`: the whole of it; `wis.experiments.results`: the file of rows;
 - `wis.experiments.table5_1`: Table 5.1, on the graphs of `wis.experiments.patch_graphs`.
 """

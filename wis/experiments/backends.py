@@ -46,6 +46,8 @@ class Backend:
             ``local`` makes submitit run its jobs on this machine.
         threads: Threads of each job.
         folder: Where submitit keeps its files; shared by all machines.
+        own_process: Do each job on a CPU in a process of its own, which measures its memory.
+            Without it the memory of jobs on a CPU is not known.
     """
 
     name: str = "local"
@@ -53,6 +55,7 @@ class Backend:
     address: str | None = None
     threads: int = 1
     folder: Path = Path("wis-slurm")
+    own_process: bool = True
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
@@ -96,9 +99,7 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         extra = EXTRAS[module]
-        raise MissingDependencyError(
-            f"this needs the package {module}: pip install 'wis-sparsify[{extra}]'"
-        ) from None
+        raise MissingDependencyError.of(f"this needs the package {module}", extra) from None
 
 
 def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:

@@ -65,8 +65,8 @@ def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -
         if ending == ".parquet":
             import pyarrow  # noqa: F401
     except ImportError:
-        raise MissingDependencyError(
-            "exporting rows needs pandas, and parquet pyarrow: pip install 'wis-sparsify[tables]'"
+        raise MissingDependencyError.of(
+            "exporting rows needs pandas, and parquet pyarrow", "tables"
         ) from None
     plain = [{k: v for k, v in row.items() if k not in BOOKKEEPING} for row in rows]
     table = pd.json_normalize(plain)

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from wis.errors import GraphFormatError, WisError
+from wis.errors import GraphFormatError, UnknownNameError, WisError
 from wis.experiments.measure import PeakMemory, environment
 from wis.experiments.orders import KnownOrder, OrderSpec, compute_order
+from wis.experiments.own_process import ProcessDied, call, can_be_forked
 from wis.experiments.source import Source
 from wis.splits import take_split
 
@@ -38,6 +39,7 @@ class OrderJob:
         given: Options of the method before they were resolved.
         device: Where to compute.
         threads: Threads of torch.
+        own_process: Do it in a process of its own, so that its memory can be measured.
     """
 
     source: Source
@@ -46,6 +48,7 @@ class OrderJob:
     given: Mapping[str, Any]
     device: str = "cpu"
     threads: int = 1
+    own_process: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ class TrainJob:
         runs: The runs.
         device: Where to train.
         threads: Threads of torch.
+        own_process: Do it in a process of its own, so that its memory can be measured.
     """
 
     source: Source
@@ -100,6 +104,7 @@ class TrainJob:
     runs: tuple[Run, ...]
     device: str = "cpu"
     threads: int = 1
+    own_process: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -129,10 +134,49 @@ Job = OrderJob | TrainJob
 
 def do_job(job: Job) -> list[Any]:
     """Outcomes of a job, one for each of its keys."""
+    modules = modules_of(job)
+    if not job.own_process or job.device != "cpu" or not can_be_forked(modules):
+        return do_here(job)
+    try:
+        done: list[Any] = call(
+            do_here,
+            job,
+            threads=job.threads,
+            prepare=job.source.load,
+            key=(job.source, job.digest),
+            modules=modules,
+        )
+    except ProcessDied as error:
+        return failed(job, str(error))
+    return done
+
+
+def do_here(job: Job) -> list[Any]:
+    """Outcomes of a job, done in this process."""
     with torch_threads(job.threads):
         if isinstance(job, OrderJob):
             return [_order(job)]
         return _train(job)
+
+
+def modules_of(job: Job) -> list[str]:
+    """Modules that put the method, the model and the data set of a job into their tables."""
+    from wis import datasets
+    from wis.methods import get_method
+    from wis.models import get_model
+
+    found: list[Any] = []
+    with contextlib.suppress(UnknownNameError):
+        if datasets.is_known(job.source.dataset):
+            found.append(datasets.find(job.source.dataset).load)
+        if isinstance(job, OrderJob):
+            found.append(get_method(job.spec.method).order)
+            if "model" in job.given:
+                found.append(get_model(job.given["model"]).build)
+        else:
+            found.append(get_model(job.config.model).build)
+    names = {str(getattr(each, "__module__", "__main__")) for each in found}
+    return sorted(name for name in names if not name.startswith("wis."))
 
 
 def failed(job: Job, error: str) -> list[Any]:

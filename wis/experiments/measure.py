@@ -1,4 +1,4 @@
-"""What a run takes: memory of this process alone, and the machine and program it ran on."""
+"""What a run takes: memory of a process of its own, and the machine and program it ran on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from typing import Any
 PACKAGES = ("wis-sparsify", "torch", "torch-geometric", "numpy", "scipy")
 
 
+is_own_process = False
+"""Whether this process does one job and ends, see `wis.experiments.own_process`."""
+
+
 class PeakMemory:
     """Context manager: `bytes` is the largest memory within its block.
 
-    On a GPU that is allocated there, else the resident memory of the process. None where the
-    system cannot start the measurement anew (it can on Linux), or has no such GPU.
+    On a GPU that is what is allocated there. On a CPU it is the resident memory of a process of its
+    own, and None in any other: that would be the memory of whatever it did before.
     """
 
     def __init__(self, device: str) -> None:
@@ -28,28 +32,20 @@ class PeakMemory:
     def __enter__(self) -> PeakMemory:
         import torch
 
-        self.on_gpu = self.device.startswith("cuda") and torch.cuda.is_available()
-        if self.on_gpu:
-            torch.cuda.reset_peak_memory_stats(self.device)
-        self.is_reset = not self.on_gpu and _write("/proc/self/clear_refs", "5")
+        from wis.training.memory import forget_peak
+
+        on_gpu = self.device.startswith("cuda") and torch.cuda.is_available()
+        self.place = torch.device(self.device) if on_gpu else torch.device("cpu")
+        self.is_known = on_gpu or is_own_process
+        if self.is_known:
+            forget_peak(self.place)  # where that cannot be, the whole job counts
         return self
 
     def __exit__(self, *_: object) -> None:
-        import torch
+        from wis.training.memory import peak_bytes
 
-        if self.on_gpu:
-            self.bytes = int(torch.cuda.max_memory_allocated(self.device))
-        elif self.is_reset:
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-            self.bytes = int(found.group(1)) * 1024 if found else None
-
-
-def _write(path: str, text: str) -> bool:
-    try:
-        Path(path).write_text(text)
-    except OSError:
-        return False
-    return True
+        if self.is_known:
+            self.bytes = peak_bytes(self.place)
 
 
 @functools.cache

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
 
 FORMAT = 1
+APART = "memory_is_of_the_order_alone"
 NETWORK = ("model", "depth", "width")
 """Options by which a method names the network that it trains (see `network_options`)."""
 
@@ -59,7 +60,7 @@ class KnownOrder:
         order: The order of all edges.
         seconds: Time that computing it took.
         cpu_seconds: CPU time of the process for it.
-        peak_memory_bytes: Largest resident memory of the process meanwhile, or None.
+        peak_memory_bytes: Largest memory meanwhile, see `PeakMemory`; None where it is not known.
         device: Where it was computed.
     """
 
@@ -165,8 +166,10 @@ class OrderCache:
         """The order, or None if it is not there or its files are damaged."""
         try:
             costs = json.loads(self._path(spec, "json").read_text(encoding="utf-8"))
+            if not costs.pop(APART, False):  # of a time when processes were shared
+                costs["peak_memory_bytes"] = None
             return KnownOrder(RemovalOrder.load(self._path(spec, "npz")), **costs)
-        except (GraphFileError, GraphFormatError, OSError, ValueError, TypeError):
+        except (GraphFileError, GraphFormatError, OSError, ValueError, TypeError, AttributeError):
             return None
 
     def put(self, spec: OrderSpec, known: KnownOrder) -> None:
@@ -183,7 +186,7 @@ class OrderCache:
                 "with --orders"
             ) from None
         known.order.save(self._path(spec, "npz"))
-        text = json.dumps({**known.costs()}, sort_keys=True)
+        text = json.dumps({**known.costs(), APART: True}, sort_keys=True)
         with atomic_write(self._path(spec, "json"), force=True) as file:
             file.write(text.encode())
 

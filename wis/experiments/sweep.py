@@ -173,6 +173,7 @@ class _Sweep:
                 network_options(row.method, row.model),
                 self._device(),
                 self.options.backend.threads,
+                self.options.backend.own_process,
             )
 
     def _train_jobs(self, groups: Iterable[Sequence[PlannedRow]]) -> Iterator[Job]:
@@ -197,6 +198,7 @@ class _Sweep:
                     runs,
                     self._device(),
                     self.options.backend.threads,
+                    self.options.backend.own_process,
                 )
 
     def _is_wanted(self, run_key: str) -> bool:

@@ -27,8 +27,9 @@ import torch
 
 from wis.errors import OptionError, RecipeError, UnknownNameError
 from wis.experiments.amounts import check_integers
-from wis.experiments.jobs import told
+from wis.experiments.jobs import told, torch_threads
 from wis.experiments.measure import PeakMemory, environment
+from wis.experiments.own_process import ProcessDied, call, can_be_forked
 from wis.experiments.patch_graphs import (
     NUM_SEGMENTS,
     NUM_TEST,
@@ -218,6 +219,7 @@ def run_table(
     name: str = KIND,
     retry_failed: bool = False,
     progress: bool | None = None,
+    own_process: bool = True,
 ) -> Iterator[Row]:
     """Train what is missing and yield all rows, in the order seed, partition, model.
 
@@ -229,6 +231,8 @@ def run_table(
         name: What the recipe is called.
         retry_failed: Run again what failed.
         progress: As for `wis.training.shared_run.train_shared`.
+        own_process: Train on a CPU in a process of its own for each run, which measures its memory;
+            without it that is not known.
 
     Yields:
         For each run a dictionary: its `status`, ``done`` or ``failed``, and `error`; the
@@ -249,7 +253,8 @@ def run_table(
         store.refresh()
         store.check_kind(KIND)
         store.append_recipe(table.hash, name, table.as_dict())
-    structure = SharedStructure.of(two_cliques(), 2 * NUM_SEGMENTS)
+    apart = own_process and table.device == "cpu" and can_be_forked([])
+    train = _trained_apart if apart else _trained
     pairs: tuple[ImagePairs, ImagePairs] | None = None
     for partition, config in table.runs():
         described = _describe(table, partition, config)
@@ -261,7 +266,7 @@ def run_table(
                 "recipe": name,
                 "recipe_hash": table.hash,
                 "device": config.device,
-                **_trained(structure, pairs, partition, config, progress),
+                **train((pairs, partition, config, progress, torch.get_num_threads())),
                 "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 **environment(),
             }
@@ -279,21 +284,30 @@ def _known(store: ResultsFile | None, key: str, retry_failed: bool) -> Row | Non
     return None if row is not None and row["status"] == FAILED and retry_failed else row
 
 
-def _trained(
-    structure: SharedStructure,
-    pairs: tuple[ImagePairs, ImagePairs],
-    partition: Partition,
-    config: TrainConfig,
-    progress: bool | None,
-) -> dict[str, Any]:
+_Run = tuple[tuple[ImagePairs, ImagePairs], Partition, TrainConfig, bool | None, int]
+"""Pairs, partition, configuration, progress and threads of a run."""
+
+
+def _trained_apart(run: _Run) -> dict[str, Any]:
+    """What a run found in a process of its own, or why it failed."""
+    try:
+        found: dict[str, Any] = call(_trained, run, threads=run[-1], key=KIND)
+    except ProcessDied as error:
+        return {"status": FAILED, "error": str(error)}
+    return found
+
+
+def _trained(run: _Run) -> dict[str, Any]:
     """What a run found, or why it failed."""
+    pairs, partition, config, progress, threads = run
+    structure = SharedStructure.of(two_cliques(), 2 * NUM_SEGMENTS)
     train, test = (GraphSet(part.features(partition), part.same) for part in pairs)
     try:
-        with PeakMemory(config.device) as memory:
+        with torch_threads(threads), PeakMemory(config.device) as memory:
             record = train_shared(structure, train, test, config, progress=progress)
     except Exception as error:
         return {"status": FAILED, "error": told(error)}
-    facts = {"peak_memory_bytes": memory.bytes, "threads": torch.get_num_threads()}
+    facts = {"peak_memory_bytes": memory.bytes, "threads": threads}
     return {"status": DONE, "error": None, **asdict(record), **facts}
 
 

@@ -63,6 +63,7 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
             root=options.data_root,
             name=name,
             retry_failed=options.retry_failed,
+            own_process=options.backend.own_process,
         ):
             rows.append(row)
             status = _counted(status, row, is_new=row["key"] in missing)

@@ -82,7 +82,7 @@ def choose_columns(
             titles, notes = _without_names(rows, width, where, is_white)
             ends = (0, 2) if titles is not None else (0, 1)
     if weight in ends:
-        raise OptionError(f"weight is {options.weight!r}, which {where} has for an endpoint")
+        raise OptionError(f"weight is {echo(options.weight)!r}, which {where} has for an endpoint")
     return Choice(ends, weight, None if index in (*ends, weight) else index, titles, notes)
 
 

@@ -108,11 +108,11 @@ def _with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
     name = echo(title, 40)
     if all(_THOUSANDS.fullmatch(text) for text in given):
         return texts, [
-            f"the column {name!r} is read as text: its commas may mark thousands or decimals; "
-            f"write decimals with points"
+            f"the column {echo(name)!r} is read as text: its commas may mark thousands or "
+            f"decimals; write decimals with points"
         ]
     numbers = np.array([float(text.replace(",", ".")) if text else np.nan for text in texts])
-    return numbers, [f"the commas in the column {name!r} are read as decimal points"]
+    return numbers, [f"the commas in the column {echo(name)!r} are read as decimal points"]
 
 
 def _check_weights(title: str, column: Column, where: str) -> None:
@@ -145,7 +145,7 @@ def directions_told(file: GraphFile) -> list[str]:
         if "undirected" in kinds and kinds <= _DIRECTIONS:
             edges = "edges" if len(kinds) == 1 else "some edges"
             return [
-                f"the column {title!r} says that {edges} have no direction; each line is read as "
-                f"one arc all the same"
+                f"the column {echo(title)!r} says that {edges} have no direction; each line is "
+                f"read as one arc all the same"
             ]
     return []

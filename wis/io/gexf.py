@@ -181,8 +181,7 @@ class _Reader(XmlReader):
         if attributes.keys() & _TIMES or (rows and rows[-1] == row):
             declared.changes = True
         if "value" in attributes and not (rows and rows[-1] == row):
-            rows.append(row)
-            declared.column.values.append(attributes["value"])
+            declared.column.put(row, attributes["value"])
 
     def _start_other(self, name: str) -> None:
         if name == "nodes":
@@ -242,6 +241,10 @@ class _Reader(XmlReader):
 
     def _columns(self, level: str, size: int, notes: list[str] | None = None) -> Columns:
         columns = self._own_columns(level, size, notes)
+        declared_here = self.attributes[level].values()
+        defaults = sum(declared.default is not None for declared in declared_here)
+        values = sum(len(declared.column.rows) for declared in declared_here)
+        self.source.check_table(size, defaults, values)
         for key, declared in self.attributes[level].items():
             column, word = declared.column, "vertex" if level == "node" else "edge"
             if declared.changes:
@@ -250,9 +253,7 @@ class _Reader(XmlReader):
                 ] = None
                 continue
             if declared.default is not None:
-                dense = column.dense(size)
-                values = [declared.default if value is None else value for value in dense]
-                column = Column(list(range(size)), values)
+                column = column.filled(size, declared.default)
             name = declared.title if declared.title not in columns else f"{declared.title} ({key})"
             convert(column, declared.kind, name, lambda row: self._place_of(level, row))
             if column.rows:
@@ -279,9 +280,7 @@ class _Reader(XmlReader):
                     f"{shown(self.source.path)}: weights that are left out ({left_out} of {size}) "
                     "are 1, as GEXF says"
                 )
-                one = 1 if whole else 1.0
-                values = [one if value is None else value for value in weight.dense(size)]
-                columns["weight"] = Column(list(range(size)), values)
+                columns["weight"] = weight.filled(size, 1 if whole else 1.0)
         return columns
 
 

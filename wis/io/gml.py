@@ -8,7 +8,6 @@ them. The format is that of Himsolt, GML: A portable Graph File Format (1997).
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from wis.errors import GraphFormatError, echo
 from wis.io.gml_writer import as_text
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Columns, LabelledGraph, ends_of, graph_file
+from wis.io.labelled_values import without_entities
 from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located, without_blanks_before
 from wis.io.source import ReadOptions, parsing, read_utf8, shown
@@ -38,7 +38,6 @@ _TOKEN = re.compile(
     | (?P<bad>.)""",
     re.VERBOSE,
 )
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 _SKIPPED = {"node", "edge", "directed", "multigraph"}
 
 
@@ -123,7 +122,7 @@ class _Reader:
 
     def _value(self, token: re.Match[str], kind: str) -> Any:
         if kind == "text":
-            return _unescaped(token["text"])
+            return without_entities(token["text"])
         if kind != "number":
             raise self._unexpected(token, "a number, a text in quotes or a list")
         text = token["number"]
@@ -244,10 +243,6 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
         content[key].append(value)
     else:
         content[key] = _Several([content[key], value])
-
-
-def _unescaped(text: str) -> str:
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text) if "&" in text else text
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:

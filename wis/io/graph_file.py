@@ -46,8 +46,8 @@ class GraphFile:
         columns: For each edge attribute of `data` its name in the file, where that differs.
         unread: What the file holds beyond `data`. It is kept when writing to the same format.
         original: The data as they were read.
-        undirected: Whether the file says that its edges have no direction, although `data` holds
-            one arc for each.
+        undirected: Whether the file says that its edges have no direction; `data` holds both arcs
+            of each.
         notes: What the reader guessed or has to tell, a line each; the command line prints them on
             standard error.
     """

@@ -30,6 +30,7 @@ from wis.io.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_siz
 from wis.io.pt import PlainTensor
 from wis.io.source import STANDARD, ReadOptions, open_input, shown
 from wis.io.table_options import TableOptions
+from wis.parts import check_lengths
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -81,8 +82,8 @@ def read_graph(
             is a `HeteroData` with two types of vertices. False says that they are one set.
 
     Returns:
-        The graph, and what is needed to write it back. In text and tables a line is an arc; in
-        networkx's formats an undirected edge is one arc.
+        The graph, and what is needed to write it back. In text and tables a line is an arc;
+        of an edge that its file calls undirected both arcs are there.
 
     Raises:
         GraphFileError: The file cannot be read.
@@ -114,6 +115,10 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
     with warnings.catch_warnings():  # those of parsers, about what their own formats will become
         warnings.simplefilter("ignore")
         file = row.read(path, options)
+    try:
+        check_lengths(file.data)
+    except GraphFormatError as error:
+        raise GraphFormatError(f"{path}: {error}") from None
     if not is_hetero(file.data):
         options.check_num_nodes(path, num_nodes_of(file.data))
     return file

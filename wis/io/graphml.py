@@ -163,8 +163,7 @@ class _Reader(XmlReader):
             )
         self.undirected.append(directed == "false")
         if "id" in attributes:
-            self.ids.rows.append(edge)
-            self.ids.values.append(attributes["id"])
+            self.ids.put(edge, attributes["id"])
         self.edge_spans.append((self.offset, 0))
 
     def _start_data(self, attributes: dict[str, str]) -> None:
@@ -218,8 +217,7 @@ class _Reader(XmlReader):
             return
         column, row = self.labels[level], self._row(level)
         if not column.rows or column.rows[-1] != row:
-            column.rows.append(row)
-            column.values.append(text)
+            column.put(row, text)
 
     def _row(self, level: str) -> int:
         return {"node": len(self.names), "edge": len(self.edge_spans)}.get(level, 1) - 1
@@ -233,8 +231,7 @@ class _Reader(XmlReader):
             column = self.texts[level].setdefault(key, Column())
             if column.rows and column.rows[-1] == row:
                 raise GraphFormatError(f"{self.place}: a second value for the key '{echo(key)}'")
-            column.rows.append(row)
-            column.values.append("".join(self._text or []))
+            column.put(row, "".join(self._text or []))
         self._key, self._text, self._has_markup = "", None, False
 
     def graph(self) -> LabelledGraph:
@@ -277,13 +274,13 @@ class _Reader(XmlReader):
 
     def _columns(self, level: str, size: int) -> Columns:
         columns = Columns()
+        defaults = sum(key.default is not None for key in self.keys.values())
+        texts = sum(len(column.rows) for column in self.texts[level].values())
+        self.source.check_table(size, defaults, texts)
         for key_id, key in self.keys.items():
             column = self.texts[level].get(key_id, Column())
             if key.default is not None and key.level in (level, "all") and not key.is_drawing:
-                column = Column(
-                    list(range(size)),
-                    [key.default if value is None else value for value in column.dense(size)],
-                )
+                column = column.filled(size, key.default)
             if not column.rows:
                 continue
             name = key.name if key.name not in (None, *columns) else f"{key.name} ({key_id})"

@@ -29,14 +29,25 @@ from wis.part_names import has_edge_word
 from wis.parts import Part, parts_of
 
 _SHOWN_PHRASES = 20
+_GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # how many missing numbers become NaN: 8 MB, and 160 B each
 
 
 @dataclass(eq=False)
 class Column:
     """One attribute: the rows that have it, in ascending order, and their values."""
 
-    rows: list[int] = field(default_factory=list)
+    rows: Sequence[int] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
+
+    def put(self, row: int, value: Any) -> None:
+        """Set the value of a row behind all others."""
+        self.rows.append(row)  # type: ignore[attr-defined]
+        self.values.append(value)
+
+    def filled(self, size: int, default: Any) -> Column:
+        """The column with a value for each row."""
+        values = [default if value is None else value for value in self.dense(size)]
+        return Column(range(size), values)
 
     def dense(self, size: int) -> list[Any]:
         """The value of each row, None where it has none."""
@@ -64,8 +75,7 @@ class Columns(dict[str, Column]):
         column = self.get(name)
         if column is None:
             column = self[name] = Column()
-        column.rows.append(row)
-        column.values.append(value)
+        column.put(row, value)
 
     def take(self, position: Sequence[int]) -> Columns:
         """The columns after rows were dropped (-1) or moved, without those that are empty now."""
@@ -196,8 +206,8 @@ def graph_file(
     tails = np.where(back, graph.sources[edge], graph.targets[edge])
     data = Data(edge_index=torch.from_numpy(np.stack([heads, tails])), num_nodes=len(graph.names))
     unread = list(graph.private)
-    columns = _add_edge_attributes(data, graph, edge, unread, path, options)
-    _add_vertex_attributes(data, graph, unread, path, options)
+    columns = _add_edge_attributes(data, graph, edge, unread)
+    _add_vertex_attributes(data, graph, unread)
     unread += [f"graph attribute '{echo(name)}'" for name in graph.about]
     layout = LabelledLayout(located, format_name, edge, graph.num_edges, graph)
     return GraphFile(
@@ -238,11 +248,9 @@ def _add_edge_attributes(
     graph: LabelledGraph,
     edge: np.ndarray,
     unread: list[str],
-    path: Path,
-    options: ReadOptions,
 ) -> dict[str, str]:
     columns: dict[str, str] = {}
-    for key, values in _whole_columns(graph.edges, graph.num_edges, path, options):
+    for key, values in _whole_columns(graph.edges, graph.num_edges):
         if values is None:
             unread.append(f"edge attribute '{echo(key)}'")
             continue
@@ -256,25 +264,26 @@ def _add_edge_attributes(
 
 
 def _whole_columns(
-    columns: Columns, size: int, path: Path, options: ReadOptions
+    columns: Columns, size: int
 ) -> Iterator[tuple[str, np.ndarray | list[str] | None]]:
-    """Each column as a `Data` can hold it, or None."""
+    """Each column as a `Data` can hold it, or None.
+
+    Numbers that some rows lack get NaN there, as long as that does not blow up a file in which
+    each row has an attribute of its own.
+    """
     cells = 0
+    allowed = _GAPS + _GAPS_PER_VALUE * sum(len(column.rows) for column in columns.values())
     for key, column in columns.items():
-        if len(column.rows) < size:
-            cells += size
-            options.check_table(path, 1, cells)
-            kinds = set(map(type, column.values))
-            if not kinds <= {int, float}:
-                yield key, None
-                continue
+        gaps = size - len(column.rows)
+        if gaps and (cells + gaps > allowed or not set(map(type, column.values)) <= {int, float}):
+            yield key, None
+            continue
+        cells += gaps
         yield key, as_column(column.dense(size))
 
 
-def _add_vertex_attributes(
-    data: Any, graph: LabelledGraph, unread: list[str], path: Path, options: ReadOptions
-) -> None:
-    for key, values in _whole_columns(graph.vertices, len(graph.names), path, options):
+def _add_vertex_attributes(data: Any, graph: LabelledGraph, unread: list[str]) -> None:
+    for key, values in _whole_columns(graph.vertices, len(graph.names)):
         value = torch.from_numpy(values) if isinstance(values, np.ndarray) else values
         name = "".join(letter if letter.isalnum() else "_" for letter in key)
         if value is None or name in data or not _is_free(name, value, data):

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from html.entities import html5
 from typing import Any
 
 from wis.errors import GraphFormatError, echo
 from wis.io.labelled import Column, Columns
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
+_ENTITY = re.compile("&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 _LARGEST = 2**63
 _EXACT = 2**53  # beyond it a float64 skips integers
+
+
+def without_entities(text: str) -> str:
+    """A text with the characters that HTML's entities in it stand for; unknown ones stay.
+
+    >>> without_entities("R&D &#233; &lt;")
+    'R&D é <'
+    """
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    name = found[1]
+    if not name.startswith("#"):
+        return html5.get(f"{name};", found[0])
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    is_character = 0 < number <= 0x10FFFF and not 0xD800 <= number < 0xE000
+    return chr(number) if is_character else found[0]
 
 
 def integer(text: str) -> int:

@@ -100,7 +100,24 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     layout = LocatedLayout(located, "matrix-market", edge, lines.shape[0])
     undirected = head.symmetry == "symmetric"
     columns = {"edge_weight": "weight"} if "edge_weight" in data else {}
-    return GraphFile(data, path, "matrix-market", None, layout, columns, undirected=undirected)
+    notes = _notes(matrix, head, path) if head.symmetry != "general" else ()
+    return GraphFile(
+        data, path, "matrix-market", None, layout, columns, undirected=undirected, notes=notes
+    )
+
+
+def _notes(matrix: Any, head: _Head, path: Path) -> tuple[str, ...]:
+    """What there is to tell of a symmetric matrix that has both of its triangles."""
+    rows, columns = (ends[: head.num_entries] for ends in (matrix.row, matrix.col))
+    keys = rows.astype(np.int64) * head.num_nodes + columns
+    mirrored = columns.astype(np.int64) * head.num_nodes + rows
+    twice = int(np.isin(keys[rows < columns], mirrored[rows > columns]).sum())
+    if not twice:
+        return ()
+    return (
+        f"{shown(path)}: {twice} entries stand on both sides of the diagonal of a matrix that is "
+        f"{head.symmetry}, where one is expected; each counts together with its mirror image",
+    )
 
 
 def _weights(values: np.ndarray, path: Path) -> torch.Tensor:

@@ -25,14 +25,15 @@ from wis.io.source import ReadOptions, parsing, read_utf8, shown
 
 _BYTES_PER_BYTE = 8
 _BLANK = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LISTS = ("links", "edges")
 _OTHERS = (
-    ({"elements"}, "Cytoscape's", "networkx.cytoscape_graph reads it"),
-    ({"adjacency", "nodes"}, "an adjacency list of networkx", "networkx.adjacency_graph reads it"),
-    ({"children"}, "a tree", "networkx.tree_graph reads it"),
-    ({"graphs"}, "several graphs (JSON Graph Format)", "take one of them out"),
-    ({"graph"}, "JSON Graph Format", "the package jgf reads it into networkx"),
-    ({"features"}, "GeoJSON", "geopandas and momepy make a graph of it"),
+    ({"elements"}, "JSON of Cytoscape, which networkx.cytoscape_graph reads"),
+    ({"adjacency", "nodes"}, "adjacency lists, which networkx.adjacency_graph reads"),
+    ({"children"}, "a tree, which networkx.tree_graph reads"),
+    ({"graphs"}, "JSON Graph Format with several graphs, which the package jgf reads"),
+    ({"graph"}, "JSON Graph Format, which the package jgf reads into networkx"),
+    ({"features"}, "GeoJSON, of which momepy makes a graph"),
 )
 
 
@@ -50,6 +51,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
             members = dict(_members(text))
         except RecursionError:
             raise GraphFormatError(f"{shown(path)}: lists nested too deep") from None
+    _check_characters(text, members, path)
     reader = _Reader(path, text, members)
     return graph_file(reader.graph(), reader.located(mark), path, "node-link", options)
 
@@ -77,6 +79,19 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
             raise ValueError(f"no comma or brace at character {position}")
     if _skip(text, position + 1) != len(text):
         raise ValueError(f"more text behind the object, at character {position + 1}")
+
+
+def _check_characters(text: str, members: dict[str, Any], path: Path) -> None:
+    r"""Refuse halves of characters, which JSON can spell (\\ud800) and no other format can hold."""
+    if _SURROGATE.search(text) is None:
+        return
+    try:
+        json.dumps(members, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ord(error.object[error.start])
+        raise GraphFormatError(
+            f"{shown(path)}: holds half of a character, \\u{half:04x}; expected whole ones"
+        ) from None
 
 
 def _skip(text: str, position: int) -> int:
@@ -116,9 +131,9 @@ class _Reader:
         expected = "expected node-link JSON: an object with 'nodes' and 'links' (or 'edges')"
         if len(lists) == 2:
             return GraphFormatError(f"{self.where}: has both 'links' and 'edges'; expected one")
-        for keys, kind, remedy in _OTHERS:
+        for keys, kind in _OTHERS:
             if self.members.keys() >= keys:
-                return GraphFormatError(f"{self.where}: {kind} JSON; {expected}. {remedy}.")
+                return GraphFormatError(f"{self.where}: {kind}; {expected}")
         found = ", ".join(map(repr, self.members))
         return GraphFormatError(f"{self.where}: holds {echo(found) or 'nothing'}; {expected}")
 
@@ -128,7 +143,7 @@ class _Reader:
         if any("key" in node and "attributes" in node for node in nodes[:1]):
             raise GraphFormatError(
                 f"{self.where}: JSON of graphology (Sigma); expected node-link JSON, whose nodes "
-                "have an 'id'. graphology-gexf writes it as GEXF."
+                "have an 'id'. its package graphology-gexf writes GEXF."
             )
         names, position = self._names(nodes)
         sources, targets = (self._ends(end, position) for end in ("source", "target"))

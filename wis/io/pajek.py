@@ -9,7 +9,6 @@ of Pajek, section 5.3.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph, graph_file
+from wis.io.labelled_values import without_entities
 from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located
 from wis.io.source import ReadOptions, read_utf8, shown
@@ -28,7 +28,6 @@ _BYTES_PER_BYTE = 8
 _TOKEN = re.compile(r'"[^"]*"|\S+')
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_ENTITY = re.compile(r"&#(?:[0-9]{1,7}|x[0-9a-fA-F]{1,6});")
 _WHEN = "the times of vertices and lines"
 _DRAWING = "Pajek's shapes and colours"
 Tokens = list[re.Match[str]]
@@ -162,8 +161,7 @@ class _Reader:
             raise GraphFormatError(f"{self.place}: a second line for vertex {vertex + 1}")
         self._seen.add(vertex)
         if len(fields) > 1:
-            self.labels.rows.append(vertex)
-            self.labels.values.append(_plain(fields[1]))
+            self.labels.put(vertex, _plain(fields[1]))
         for name, text in zip(("x", "y", "z"), fields[2:5], strict=False):
             if not _NUMBER.fullmatch(text):
                 break
@@ -273,9 +271,7 @@ class _Reader:
         weight.values = [int(text) if whole else float(text) for text in weight.values]
         left_out = len(self.both) - len(weight.rows)
         if left_out:
-            one = 1 if whole else 1.0
-            values = [one if value is None else value for value in weight.dense(len(self.both))]
-            self.edges["weight"] = Column(list(range(len(self.both))), values)
+            self.edges["weight"] = weight.filled(len(self.both), 1 if whole else 1.0)
             self.notes.append(
                 f"{shown(self.path)}: values that are left out ({left_out} of {len(self.both)}) "
                 "are 1, as Pajek says"
@@ -285,7 +281,7 @@ class _Reader:
 def _plain(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    return _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return without_entities(text)
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:

@@ -35,9 +35,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise MissingDependencyError(
-            "a .parquet file needs pyarrow: pip install 'wis-sparsify[tables]'"
-        ) from None
+        raise MissingDependencyError.of("a .parquet file needs pyarrow", "tables") from None
     return pyarrow, parquet
 
 
@@ -156,7 +154,7 @@ def _ids(column: Any, name: str, path: Path) -> Any:
     if column.null_count:
         row = column.is_null().to_pylist().index(True) + 1
         raise GraphFormatError(
-            f"{path} row {row}: vertex id in column {name!r} is missing; every edge needs "
+            f"{path} row {row}: vertex id in column {echo(name)!r} is missing; every edge needs "
             "two endpoints"
         )
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -167,7 +165,7 @@ def _ids(column: Any, name: str, path: Path) -> Any:
             return values
     found = "numbers that are no integers" if pa.types.is_floating(column.type) else column.type
     raise GraphFormatError(
-        f"{path}: column {name!r} holds {found}; expected text, or integers below 2^63"
+        f"{path}: column {echo(name)!r} holds {found}; expected text, or integers below 2^63"
     )
 
 
@@ -184,8 +182,12 @@ def _attribute(column: Any) -> Column | None:
         return None if column.null_count else _texts(column)
     signed = pa.types.is_signed_integer(kind) or kind == pa.uint8()
     if column.null_count:
-        is_number = signed or pa.types.is_floating(kind)
-        return np.asarray(column.cast(pa.float64()).to_numpy()) if is_number else None
+        if not signed and not pa.types.is_floating(kind):
+            return None
+        try:
+            return np.asarray(column.cast(pa.float64()).to_numpy())
+        except pa.ArrowInvalid:  # an integer that no float is, beside a gap
+            return None
     if signed or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return np.asarray(column.to_numpy())
     return None

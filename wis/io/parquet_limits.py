@@ -1,15 +1,17 @@
-"""What a Parquet table takes once it is read, found out from its footer.
+"""What a Parquet table takes once it is read, found out before it is.
 
-The footer says how many values each chunk of a column has, and how long its pages are unpacked. A
-run of equal numbers takes a few bytes in a page, so numbers are counted by the values. A text that
-is repeated stands once in its chunk; where that could add up, texts are measured in small batches
-first.
+A run of equal numbers takes a few bytes in a file, so numbers are counted by the rows. A text that
+is repeated stands once in its page, as does what is common to the beginnings of texts; lists can
+have any length. Where that could add up to too much, such columns are first read in batches that
+are small enough, and measured.
+
+The details that a footer has on each column are not asked for: pyarrow ends the whole process if
+some of them contradict each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,8 +19,7 @@ from wis.io.limits import BYTES_PER_FIELD
 from wis.io.source import ReadOptions
 
 _ROWS_AT_A_TIME = 65_536
-_AS_LONG_AS_THEIR_PAGES = {"PLAIN", "RLE", "BIT_PACKED"}
-_DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
+_ROWS_AT_LEAST = 16  # with fewer, measuring an honest table takes longer than reading it
 _COPIES = 3  # of a text: in the table, as a Python text, and in the list of names
 
 
@@ -27,80 +28,35 @@ def check_table_size(file: BinaryIO, path: Path, options: ReadOptions) -> None:
     from pyarrow import parquet
 
     with parquet.ParquetFile(file) as table:
-        columns = [_Column.of(table, number) for number in range(table.metadata.num_columns)]
-    fixed = sum(column.fixed_bytes for column in columns)
-    texts = sum(column.text_bytes for column in columns)
-    options.check_size(path, fixed + _COPIES * texts, "the table")
-    allowed = (options.limit - fixed) // _COPIES
-    doubtful = [column for column in columns if column.longest_texts > allowed - texts]
-    for column in doubtful:
-        for measured in column.measured(file, allowed):
-            texts += measured
-            options.check_size(path, fixed + _COPIES * texts, "the table", so_far=True)
+        footer = table.metadata
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        leaves = [table.schema.column(number) for number in range(footer.num_columns)]
+        rows = max(footer.num_rows, sum(group.num_rows for group in groups))
+        fixed = rows * sum(_width(leaf) for leaf in leaves)
+        options.check_size(path, fixed, "the table")
+        varying = [leaf.path for leaf in leaves if _varies(leaf)]
+        largest = max((group.total_byte_size for group in groups), default=0)
+        allowed = (options.limit - fixed) // _COPIES
+        if not varying or rows * largest * len(varying) <= allowed:
+            return
+        total = 0
+        for num_bytes in _measured(table, varying, allowed // max(1, largest * len(varying))):
+            total += num_bytes
+            options.check_size(path, fixed + _COPIES * total, "the table", so_far=True)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """The chunks of a column of leaves.
-
-    Attributes:
-        path: Its name; those of nested columns have several parts.
-        nested: Whether it is a part of lists or records.
-        fixed_bytes: What its values take apart from the texts.
-        text_bytes: Texts whose length the footer says.
-        longest_texts: An upper bound on the length of all other texts.
-        longest_text: An upper bound on the length of one of these.
-        in_dictionaries: Whether these stand in dictionaries, all of them.
-    """
-
-    path: str
-    nested: bool
-    fixed_bytes: int
-    text_bytes: int
-    longest_texts: int
-    longest_text: int
-    in_dictionaries: bool
-
-    @classmethod
-    def of(cls, table: Any, number: int) -> _Column:
-        """From the footer of a `ParquetFile`."""
-        leaf, footer = table.schema.column(number), table.metadata
-        chunks = [footer.row_group(group).column(number) for group in range(footer.num_row_groups)]
-        width = BYTES_PER_FIELD + (leaf.length if leaf.physical_type.startswith("FIXED") else 0)
-        fixed = width * sum(chunk.num_values for chunk in chunks)
-        known = sum(chunk.total_uncompressed_size for chunk in chunks)
-        unknown = []
-        if leaf.physical_type == "BYTE_ARRAY":
-            unknown = [c for c in chunks if not set(c.encodings) <= _AS_LONG_AS_THEIR_PAGES]
-        others = [set(c.encodings) - _AS_LONG_AS_THEIR_PAGES - _DICTIONARIES for c in unknown]
-        return cls(
-            leaf.path,
-            leaf.path != leaf.name or leaf.max_repetition_level > 0,
-            fixed,
-            known,
-            sum(chunk.num_values * chunk.total_uncompressed_size for chunk in unknown),
-            max((chunk.total_uncompressed_size for chunk in unknown), default=0),
-            not any(others),
-        )
-
-    def measured(self, file: BinaryIO, allowed: int) -> Iterator[int]:
-        """Bytes of the texts of a batch, batch by batch; none is long if `allowed` is not."""
-        from pyarrow import parquet
-
-        plain = self.nested or not self.in_dictionaries
-        rows = max(1, min(_ROWS_AT_A_TIME, allowed // max(1, self.longest_text)))
-        with parquet.ParquetFile(file, read_dictionary=[] if plain else [self.path]) as table:
-            for batch in table.iter_batches(
-                batch_size=rows if plain else _ROWS_AT_A_TIME, columns=[self.path]
-            ):
-                yield sum(_text_bytes(column) for column in batch.columns)
+def _width(leaf: Any) -> int:
+    stated = leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+    return BYTES_PER_FIELD + int(stated)
 
 
-def _text_bytes(column: Any) -> int:
-    import pyarrow as pa
-    from pyarrow import compute
+def _varies(leaf: Any) -> bool:
+    """Whether the values of a column differ in length, or are lists."""
+    return bool(leaf.physical_type == "BYTE_ARRAY" or leaf.max_repetition_level > 0)
 
-    if not pa.types.is_dictionary(column.type):
-        return int(column.nbytes)
-    lengths = compute.binary_length(column.dictionary).take(column.indices)
-    return int(compute.sum(lengths).as_py() or 0)
+
+def _measured(table: Any, columns: list[str], rows: int) -> Iterator[int]:
+    """Bytes of columns, batch by batch; `rows` are few enough even if all texts are long."""
+    size = min(max(rows, _ROWS_AT_LEAST), _ROWS_AT_A_TIME)
+    for batch in table.iter_batches(batch_size=size, columns=columns, use_threads=False):
+        yield batch.nbytes

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import io
-import pickle
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,7 +41,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         UnsafePickleError: The file needs more than the allowed classes, and is not trusted.
         GraphFormatError: It is damaged, or holds something else.
     """
-    with open_input(path, options) as file, parsing(path, "a file of torch.save"):
+    with open_input(path, options) as file:
         content = _load(file, path, options)
     if isinstance(content, Tensor):
         return _from_tensor(content, path, options)
@@ -53,17 +52,19 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
 
 def _load(file: BinaryIO, path: Path, options: ReadOptions) -> Any:
-    if not options.trust_pickle:
-        try:
-            return unpickle.load(file, limit=options.limit)
-        except UnsafePickleError as error:
-            raise UnsafePickleError(f"{path}: {error}") from None
-        except GraphFormatError as error:
-            raise GraphFormatError(f"{path}: {error}") from None
+    if options.trust_pickle:
+        with parsing(path, "a file of torch.save"):
+            return torch.load(file, map_location="cpu", weights_only=False)
     try:
-        return torch.load(file, map_location="cpu", weights_only=False)
-    except pickle.UnpicklingError:
-        raise GraphFormatError(f"{path}: damaged, or not a file of torch.save") from None
+        return unpickle.load(file, limit=options.limit)
+    except UnsafePickleError as error:
+        raise UnsafePickleError(f"{path}: {error}") from None
+    except GraphFormatError as error:
+        raise GraphFormatError(f"{path}: {error}") from None
+    except MemoryError:
+        raise GraphFormatError(
+            f"{path}: does not fit into memory; expected a file of torch.save"
+        ) from None
 
 
 def _from_tensor(edge_index: Tensor, path: Path, options: ReadOptions) -> GraphFile:

@@ -30,6 +30,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.\-]*)["']""")
+_ENTITY = re.compile(rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|&([^#;\s&<>]+);", re.DOTALL)
+_XML_ENTITIES = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
 _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 
 
@@ -46,7 +48,7 @@ class XmlText:
     def __init__(self, path: Path, options: ReadOptions) -> None:
         raw = read_bytes(path, options)
         options.check_size(path, _BYTES_PER_BYTE * len(raw), "the graph")
-        self.path = path
+        self.path, self.options = path, options
         self.mark, self.encoding = b"", "utf-8"
         for mark, encoding in _MARKS:
             if raw.startswith(mark):
@@ -72,6 +74,10 @@ class XmlText:
                 f"{echo(str(error), 200)}"
             ) from None
         return body if name in ("utf-8", "ascii") else text.encode()
+
+    def check_table(self, num_rows: int, num_columns: int, num_values: int) -> None:
+        """`ReadOptions.check_table` for columns that defaults fill."""
+        self.options.check_table(self.path, num_rows, num_columns, num_values)
 
     def line(self, offset: int) -> str:
         """The file and a line, as an error names them."""
@@ -163,6 +169,7 @@ class XmlReader:
         Raises:
             GraphFormatError: It is not well-formed, or not of this format.
         """
+        self._refuse_undeclared()
         with parsing(self.source.path, self.kind):
             try:
                 self.parser.Parse(self.source.text, True)
@@ -210,6 +217,18 @@ class XmlReader:
             f"{self.place}: declares the entity '{echo(name)}'; entities can fetch files and use "
             "up all memory, so they are refused. Write the text itself in their place."
         )
+
+    def _refuse_undeclared(self) -> None:
+        """Refuse entities of a DTD outside the file, which expat leaves out of attributes."""
+        if b"<!DOCTYPE" not in self.source.text or b"<!ENTITY" in self.source.text:
+            return
+        for found in _ENTITY.finditer(self.source.text):
+            if found[1] and found[1] not in _XML_ENTITIES:
+                place, name = self.source.line(found.start()), echo(found[1].decode())
+                raise GraphFormatError(
+                    f"{place}: the entity &{name}; is not declared; write the text itself in its "
+                    "place"
+                )
 
     def _refuse_skipped(self, name: str, *_: Any) -> None:
         raise GraphFormatError(

@@ -36,8 +36,8 @@ def distributed() -> Any:
         import distributed
         from dask import dataframe
     except ImportError:
-        raise MissingDependencyError(
-            "engine 'dask' needs dask and distributed: pip install 'wis-sparsify[dask]'"
+        raise MissingDependencyError.of(
+            "engine 'dask' needs dask and distributed", "dask"
         ) from None
     del dataframe  # only to know
     return distributed

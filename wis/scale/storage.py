@@ -30,9 +30,7 @@ def pyarrow() -> Any:
         import pyarrow.csv
         import pyarrow.parquet
     except ImportError:
-        raise MissingDependencyError(
-            "folders of edge files need pyarrow: pip install 'wis-sparsify[tables]'"
-        ) from None
+        raise MissingDependencyError.of("folders of edge files need pyarrow", "tables") from None
     return pa
 
 

@@ -397,7 +397,7 @@ def _opt_einsum() -> Any:
     try:
         import opt_einsum
     except ImportError:
-        raise MissingDependencyError(
-            "contracting a tensor network needs opt_einsum: pip install 'wis-sparsify[theory]'"
+        raise MissingDependencyError.of(
+            "contracting a tensor network needs opt_einsum", "theory"
         ) from None
     return opt_einsum

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -47,7 +46,9 @@ class RunRecord:
         fingerprint: `wis.UndirectedGraph.fingerprint` of the graph.
         engine: How it was computed: ``"stacked"``, ``"modules"`` or ``"mini-batch"``.
         num_seeds: How many seeds ran as one.
-        peak_memory_bytes: Largest memory of the process so far (of the GPU, on one), or None.
+        peak_memory_bytes: The most that was allocated on a GPU meanwhile; on a CPU the largest
+            resident memory of the process, with what it had before (see `wis.training.memory`).
+            None where that is not known.
         versions: Of wis, torch, torch-geometric and Python.
         curve: All epochs, if `config.keep_curve`.
         split: Which of several splits of the graph it took; None where there was one.
@@ -109,15 +110,3 @@ def record_versions() -> dict[str, str]:
         "torch-geometric": version("torch-geometric"),
         "python": platform.python_version(),
     }
-
-
-def peak_memory_bytes(device: torch.device) -> int | None:
-    """Largest resident memory of this process so far, or largest allocation on a GPU."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(largest) * (1 if sys.platform == "darwin" else 1024)

@@ -21,8 +21,9 @@ from wis.training.checkpoint import (
 )
 from wis.training.config import TrainConfig
 from wis.training.engine import Counts, Engine, EpochResult, make_engine
-from wis.training.problem import Problem, make_problem
-from wis.training.record import Curve, RunRecord, peak_memory_bytes
+from wis.training.memory import forget_peak, peak_bytes
+from wis.training.problem import Problem, checked_device, make_problem
+from wis.training.record import Curve, RunRecord
 from wis.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
@@ -70,10 +71,12 @@ def train(
         DivergedError: The loss or the predictions are no longer finite.
         CheckpointError: The checkpoint is damaged, or belongs to another run.
     """
+    knows_memory = forget_peak(checked_device(config))
     graphs, splits = _in_splits([data], [config.seed], split)
     problem = make_problem(graphs, config)
     path = None if checkpoint is None else Path(checkpoint)
-    (record,) = _Run(problem, [config], path, checkpoint_every_s).finish(progress)
+    run = _Run(problem, [config], path, checkpoint_every_s, knows_memory=knows_memory)
+    (record,) = run.finish(progress)
     return replace(record, split=splits[0])
 
 
@@ -121,6 +124,7 @@ def train_many(
     graphs = list(data) if isinstance(data, Sequence) else [data] * len(seeds)
     if len(graphs) != len(seeds):
         raise OptionError(f"there are {len(graphs)} graphs for {len(seeds)} seeds; give one each")
+    knows_memory = forget_peak(checked_device(config))
     graphs, splits = _in_splits(graphs, seeds, split)
     records = []
     for start in range(0, len(seeds), seeds_per_run):
@@ -128,7 +132,8 @@ def train_many(
         problem = make_problem(graphs[part], config)
         configs = [config.with_seed(seed) for seed in seeds[part]]
         path = None if checkpoint is None else _file_in(Path(checkpoint), problem, configs)
-        records += _Run(problem, configs, path, checkpoint_every_s).finish(progress)
+        run = _Run(problem, configs, path, checkpoint_every_s, knows_memory=knows_memory)
+        records += run.finish(progress)
     pairs = zip(records, splits, strict=True)
     return [replace(record, split=number) for record, number in pairs]
 
@@ -180,7 +185,10 @@ class _Run:
         configs: Sequence[TrainConfig],
         path: Path | None,
         every_s: float,
+        *,
+        knows_memory: bool,
     ) -> None:
+        self.knows_memory = knows_memory
         self.problem, self.configs = problem, list(configs)
         self.config = self.configs[0]
         self.path, self.every_s = path, every_s
@@ -267,7 +275,9 @@ class _Run:
                 track.curve.append((loss, correct[1], correct[2]))
             if exhausted or self.epoch >= self.config.max_epochs:
                 track.stopped_by = "patience" if exhausted else "max_epochs"
-                track.memory_bytes = peak_memory_bytes(self.problem.x.device)
+                track.memory_bytes = (
+                    peak_bytes(self.problem.x.device) if self.knows_memory else None
+                )
 
     def _write(self, engine: Engine) -> None:
         assert self.path is not None

@@ -124,6 +124,8 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
     if len(members) != len(infos) or sum(info.file_size for info in infos) > end:
         raise damaged("its members overlap")
     for info in infos:
+        if not 0 <= info.header_offset < end:
+            raise damaged("its directory is no directory of a zip archive")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise damaged("its members are compressed, which torch.save never does")
         if info.flag_bits & 1:

@@ -244,7 +244,7 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     from torch_geometric import EdgeIndex
     from torch_geometric.edge_index import SortOrder
 
-    data, order = builder.value(parts["_data"]), builder.value(parts.get("_sort_order"))
+    data, order = builder.value(parts.get("_data")), builder.value(parts.get("_sort_order"))
     undirected = parts.get("_is_undirected", False)
     match builder.value(parts.get("_sparse_size", (None, None))):
         case (None | int(), None | int()) as size if all(n is None or n >= 0 for n in size):
@@ -254,20 +254,21 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     if type(undirected) is not bool or not (order is None or isinstance(order, SortOrder)):
         raise damaged("an EdgeIndex says no truth about its order")
     _check_ids(data, 2)
-    made = EdgeIndex(data, sparse_size=size, sort_order=order, is_undirected=undirected)
-    return _joined(builder, parts, _valid(made))
+    facts = {"sparse_size": size, "sort_order": order, "is_undirected": undirected}
+    return _joined(builder, parts, _valid(EdgeIndex, data, facts))
 
 
 def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     """An `Index` of its numbers and of what it says of them, which is checked."""
     from torch_geometric import Index
 
-    data, size = builder.value(parts["_data"]), parts.get("_dim_size")
+    data, size = builder.value(parts.get("_data")), parts.get("_dim_size")
     is_sorted = parts.get("_is_sorted", False)
     if type(is_sorted) is not bool or not (size is None or (type(size) is int and size >= 0)):
         raise damaged("an Index has no size or no order")
     _check_ids(data, 1)
-    return _joined(builder, parts, _valid(Index(data, dim_size=size, is_sorted=is_sorted)))
+    facts = {"dim_size": size, "is_sorted": is_sorted}
+    return _joined(builder, parts, _valid(Index, data, facts))
 
 
 def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
@@ -288,12 +289,12 @@ def _check_ids(data: Any, dim: int) -> None:
         raise damaged("an index is no tensor of ids")
 
 
-def _valid(made: Any) -> Tensor:
+def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
+    """An index of that kind, if what is said of it is true."""
     try:
-        checked: Tensor = made.validate()
+        return kind(data, **facts).validate()
     except ValueError as error:
         raise GraphFormatError(f"holds an index that contradicts itself: {error}") from None
-    return checked
 
 
 def _edge_type(builder: Builder, node: Made) -> Any:

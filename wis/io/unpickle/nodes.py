@@ -12,7 +12,7 @@ import torch
 
 from wis.errors import GraphFormatError, UnsafePickleError, echo
 
-MAX_DEPTH = 100
+MAX_DEPTH = 50
 """Of lists within lists: far more than any graph has, far less than Python's stack holds."""
 
 

@@ -22,6 +22,7 @@ from wis.io.unpickle.nodes import MAX_DEPTH, Made, Members, Name, Pairs, Stored,
 _SCALARS = frozenset({type(None), bool, int, float})
 _TEXTS = frozenset({str, bytes, bytearray})
 _BYTES_OF_AN_ITEM = 8
+_BYTES_OF_AN_OBJECT = 64
 _GROWTH = 32  # how often a file may repeat itself: a tensor of one element for a whole column
 _ALWAYS = 256 << 20  # what each file may become
 
@@ -105,6 +106,7 @@ class Builder:
         if self.depth == MAX_DEPTH:
             raise damaged(f"it holds lists or objects nested more than {MAX_DEPTH} deep")
         before = self.budget.used
+        self.budget.charge(_BYTES_OF_AN_OBJECT)
         self.depth += 1
         self.open.add(key)
         made = self._container(node)

@@ -102,8 +102,7 @@ def _tensorly() -> tuple[Any, Any]:
         import tensorly
         from tensorly.decomposition import parafac
     except ImportError as error:
-        raise MissingDependencyError(
-            "tensor rank by alternating least squares needs tensorly: "
-            "pip install 'wis-sparsify[theory]'"
+        raise MissingDependencyError.of(
+            "tensor rank by alternating least squares needs tensorly", "theory"
         ) from error
     return tensorly, parafac

@@ -126,9 +126,7 @@ def _linear(data: BinaryData, size: ImageSize, name: str, variant: str) -> Row:
     try:
         from sklearn.linear_model import Ridge
     except ImportError as error:
-        raise MissingDependencyError(
-            "linear predictors need scikit-learn: pip install 'wis-sparsify[digits]'"
-        ) from error
+        raise MissingDependencyError.of("linear predictors need scikit-learn", "digits") from error
     model = Ridge(alpha=RIDGE_ALPHA).fit(data.train[0].numpy(), data.train[1].numpy())
     errors = [
         torch.from_numpy((model.predict(pixels.numpy()) - labels.numpy()) ** 2)

@@ -99,9 +99,7 @@ class _ResNet(nn.Module):
         try:
             from torchvision import models
         except ImportError as error:
-            raise MissingDependencyError(
-                f"{name} needs torchvision: pip install 'wis-sparsify[vision]'"
-            ) from error
+            raise MissingDependencyError.of(f"{name} needs torchvision", "vision") from error
         if channels not in (1, 3):
             raise OptionError(f"images of {channels} channels; {name} takes 1 or 3")
         self.network = getattr(models, name)(num_classes=1)

@@ -1,0 +1,62 @@
+"""Keywords that a function does not know: which, which there are, and what was meant perhaps."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from wis.errors import OptionError, echo
+from wis.methods import Method
+
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("p", "ratio", "fraction", "rate", "amount", "prune", "sparsity"), "remove"),
+    **dict.fromkeys(("drop", "num_removed", "remove_ratio", "percent"), "remove"),
+    **dict.fromkeys(("keep_ratio", "retain", "num_kept"), "keep"),
+    **dict.fromkeys(("k", "length", "num_steps", "steps"), "walk_length"),
+    **dict.fromkeys(("algorithm", "name", "mode"), "method"),
+    **dict.fromkeys(("random_state", "rng", "generator"), "seed"),
+    **dict.fromkeys(("undirected", "direction"), "directed"),
+    **dict.fromkeys(("depth", "num_layers", "layers", "L"), "walk_length (depth - 1)"),
+}
+"""What people call an option elsewhere, and what it is called here."""
+
+
+def check_keywords(
+    caller: Callable[..., Any],
+    method: Method,
+    given: Iterable[str],
+    *,
+    name: str | None = None,
+    without: Iterable[str] = (),
+) -> None:
+    """Raise unless the extra keywords of a call are options of its method.
+
+    Args:
+        caller: The function that was called, with ``**options``.
+        method: The method that the options are for.
+        given: Names of the extra keywords.
+        name: What to call the function; its own name if not given.
+        without: Parameters of it that cannot be given.
+
+    Raises:
+        OptionError: There is no such keyword; the message lists those there are.
+    """
+    unknown = [keyword for keyword in given if keyword not in method.options]
+    if not unknown:
+        return
+    keyword_only = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.signature(caller).parameters.values()
+    own = [parameter.name for parameter in parameters if parameter.kind in keyword_only]
+    own = [word for word in own if word not in ("self", "data", *without)]
+    known = list(dict.fromkeys([*own, *method.options]))
+    close = difflib.get_close_matches(unknown[0], known, n=1)
+    meant = MEANT.get(unknown[0]) or (close[0] if close else None)
+    if meant is not None and meant.partition(" ")[0] not in known:
+        meant = None
+    hint = f" Did you mean {meant}?" if meant else ""
+    raise OptionError(
+        f"{name or caller.__name__} has no option {echo(unknown[0])!r} with the method "
+        f"{method.name!r}; known: {', '.join(known)}.{hint}"
+    )

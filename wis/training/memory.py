@@ -1,0 +1,44 @@
+"""The most memory that something takes: on a GPU by its allocator, else resident in the process.
+
+A process starts the measurement anew where the system lets it, which Linux does. Even then it has
+what the allocator kept of earlier work; whoever wants the memory of a piece of work alone does it
+in a process of its own, as `wis.experiments.own_process`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import torch
+
+
+def forget_peak(device: torch.device) -> bool:
+    """Start anew; returns whether that could be done."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The largest memory since `forget_peak`, or since the process began; None if not known."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        found = None
+    if found is not None:
+        return int(found.group(1)) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(largest) * (1 if sys.platform == "darwin" else 1024)
