@@ -121,7 +121,15 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
         raise GraphFormatError(f"{path}: {error}") from None
     if not is_hetero(file.data):
         options.check_num_nodes(path, num_nodes_of(file.data))
+    _check_lengths(file.data, path)
     return file
+
+
+def _check_lengths(data: Data | HeteroData, path: Path) -> None:
+    try:
+        check_lengths(data)
+    except GraphFormatError as error:
+        raise GraphFormatError(f"{shown(path)}: {error}") from None
 
 
 def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:

@@ -81,6 +81,9 @@ def _from_arrays(
     edge_index = _edge_index(arrays["edge_index"], path)
     stated = _num_nodes(arrays, path)
     _check_names(arrays, path, options)
+    for key in ("x", "pos", "batch", "adj", "adj_t"):
+        if key in arrays and not arrays[key].ndim:
+            raise GraphFormatError(f"{path}: {key} is a single value; expected an array")
     others = {key: array for key, array in arrays.items() if key not in ("edge_index", "num_nodes")}
     data = Data()
     for key, array in others.items():
