@@ -122,13 +122,20 @@ def parse_change(text: str) -> tuple[str, Any]:
     """Split KEY=VALUE.
 
     Raises:
-        click.UsageError: It is none, or the value is no JSON.
+        click.UsageError: It is none, or the value is no JSON that a setting can be.
     """
+    from wis.errors import RecipeError, echo
+    from wis.experiments.recipe_file import check_plain
+
     key, equals, value = text.partition("=")
     try:
-        if equals and key:
-            return key.strip().replace("-", "_"), json.loads(value)
-    except json.JSONDecodeError:
+        if equals and key.strip():
+            name, parsed = key.strip().replace("-", "_"), json.loads(value)
+            check_plain({name: parsed})
+            return name, parsed
+    except RecipeError as error:
+        raise click.UsageError(f"--set: {error}.") from None
+    except (ValueError, RecursionError):  # no JSON, or too many digits or levels
         pass
     raise click.UsageError(
         f"--set is {echo(text)!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "

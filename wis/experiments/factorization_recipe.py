@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wis.errors import OptionError, RecipeError, WisError
+from wis.errors import OptionError, RecipeError, WisError, echo
 from wis.experiments.amounts import check_integers, parse_seeds
 from wis.experiments.jobs import told, torch_threads
 from wis.experiments.measure import environment
 from wis.experiments.recipe import content_hash
+from wis.experiments.recipe_file import check_plain
 from wis.experiments.results import DONE, FACTORIZATION, FAILED, ResultsFile, Row
-from wis.experiments.rows import reasons
+from wis.experiments.rows import check_fields, reasons
 from wis.experiments.sweep import RunOptions, Status
 from wis.progress import progress_bar
 
@@ -50,16 +51,17 @@ class FactorizationRecipe:
         Raises:
             RecipeError: It is no such recipe.
         """
+        check_plain(settings)
         given = {k: v for k, v in settings.items() if k not in ("kind", "title", "source")}
         for key in given:
             if key not in KEYS:
-                raise RecipeError(f"unknown key {key!r}; known: {', '.join(KEYS)}")
+                raise RecipeError(f"unknown key {echo(repr(key))}; known: {', '.join(KEYS)}")
         if not isinstance(given.get("experiment"), str):
             raise RecipeError("experiment is missing; expected a name of `wis theory list`")
         if not isinstance(given.get("settings", {}), Mapping):
             raise RecipeError("settings has to be a table, such as [settings] max_steps = 1000")
         if given.get("size", "thesis") not in SIZES:
-            raise RecipeError(f"size is {given['size']!r}; expected 'thesis' or 'quick'")
+            raise RecipeError(f"size is {echo(repr(given['size']))}; expected 'thesis' or 'quick'")
         try:
             recipe = cls(**{**given, "seeds": parse_seeds(given.get("seeds", [0]))})
             check_integers("seeds", recipe.seeds, 0)
@@ -191,9 +193,16 @@ def format_verdicts(rows: Sequence[Row]) -> str:
     """A paragraph for each run, rows of which are given."""
     paragraphs: dict[tuple[str, str, int], str] = {}
     for row in rows:
+        check_fields(row, {"experiment": "text", "recipe_hash": "text", "seed": "integer"})
         place = (row["experiment"], row["recipe_hash"], row["seed"])
-        paragraphs[place] = row["verdict"] if row["status"] == DONE else f"failed: {row['error']}"
-    return "\n".join(f"{name}, seed {seed}: {text}" for (name, _, seed), text in paragraphs.items())
+        if row["status"] == DONE:
+            check_fields(row, {"verdict": "text"})
+            paragraphs[place] = row["verdict"]
+        else:
+            paragraphs[place] = f"failed: {echo(str(row.get('error')), 400)}"
+    return "\n".join(
+        f"{echo(name)}, seed {seed}: {text}" for (name, _, seed), text in paragraphs.items()
+    )
 
 
 def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from wis.errors import OptionError
+from wis.errors import OptionError, echo
 from wis.experiments.amounts import parse_amounts, parse_seeds
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe
 
@@ -143,7 +143,7 @@ def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodS
         if option:
             key, equals, value = (part.strip() for part in option.partition("="))
             if not equals:
-                raise OptionError(f"methods: {option!r} is not of the form key=value")
+                raise OptionError(f"methods: {echo(repr(option))} is not of the form key=value")
             rows[-1][1][key] = _plain(value)
     if walk_length is not None:
         _check_takes_walk_length(name for name, _ in rows)

@@ -70,7 +70,8 @@ class MethodSpec:
             if option not in method.options:
                 known = ", ".join(method.options) or "none"
                 raise OptionError(
-                    f"method {method.name!r} has no option {option!r}; its options: {known}"
+                    f"method {method.name!r} has no option {echo(repr(option))}; its options: "
+                    f"{known}"
                 )
         return cls(method.name, dict(options), label or _default_label(method.name, options))
 
@@ -111,9 +112,8 @@ class ModelSpec:
         known = [one.name for one in fields(TrainConfig) if one.name not in NOT_IN_A_MODEL]
         for setting in self.settings:
             if setting not in known:
-                raise OptionError(
-                    f"model {self.name!r} has no setting {setting!r}; settings: {', '.join(known)}"
-                )
+                found = f"model {echo(repr(self.name))} has no setting {echo(repr(setting))}"
+                raise OptionError(f"{found}; settings: {', '.join(known)}")
         return TrainConfig(model=self.name, **self.settings)
 
     def as_dict(self) -> dict[str, Any]:
@@ -296,7 +296,9 @@ def _method(row: Any) -> MethodSpec:
     name, options = _table("methods", row)
     label = options.pop("label", None)
     if not isinstance(label, (str, type(None))):
-        raise RecipeError(f"the label of method {name!r} is {echo(repr(label))}; expected text")
+        raise RecipeError(
+            f"the label of method {echo(repr(name))} is {echo(repr(label))}; expected text"
+        )
     return MethodSpec.of(name, options, label)
 
 

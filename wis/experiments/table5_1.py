@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from wis.errors import OptionError, RecipeError, UnknownNameError
+from wis.errors import OptionError, RecipeError, UnknownNameError, echo
 from wis.experiments.amounts import check_integers
 from wis.experiments.jobs import told, torch_threads
 from wis.experiments.measure import PeakMemory, environment
@@ -92,18 +92,26 @@ class Table51:
         for name in ("models", "partitions", "seeds"):
             value = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Sequence) or not value:
-                raise OptionError(f"{name} is {value!r}; expected a list of at least one entry")
+                raise OptionError(
+                    f"{name} is {echo(repr(value))}; expected a list of at least one entry"
+                )
             if any(value.count(entry) > 1 for entry in value):
-                raise OptionError(f"{name} is {list(value)!r}, where one entry stands twice")
+                raise OptionError(
+                    f"{name} is {echo(repr(list(value)))}, where one entry stands twice"
+                )
             object.__setattr__(self, name, tuple(value))
         for model in self.models:
             if not isinstance(model, str) or model not in SHARED:
                 raise UnknownNameError.among("model of Table 5.1", str(model), SHARED)
         for partition in self.partitions:
             if partition not in PARTITIONS:
-                raise OptionError(f"partitions holds {partition!r}; expected 'low' or 'high'")
+                raise OptionError(
+                    f"partitions holds {echo(repr(partition))}; expected 'low' or 'high'"
+                )
         if not isinstance(self.images, str):
-            raise OptionError(f"images is {self.images!r}; expected the name of a set of images")
+            raise OptionError(
+                f"images is {echo(repr(self.images))}; expected the name of a set of images"
+            )
         self._check_max_epochs()
         for name, low in (("data_seed", 0), ("num_train", 1), ("num_test", 1)):
             check_integers(name, [getattr(self, name)], low)
@@ -203,11 +211,11 @@ class Table51:
         for note in ("title", "source"):
             given.pop(note, None)
         if kind != KIND:
-            raise OptionError(f"kind is {kind!r}; expected {KIND!r}")
+            raise OptionError(f"kind is {echo(repr(kind))}; expected {KIND!r}")
         known = [entry.name for entry in fields(cls)]
         for name in given:
             if name not in known:
-                raise OptionError(f"unknown entry {name!r}; known: {', '.join(known)}")
+                raise OptionError(f"unknown entry {echo(repr(name))}; known: {', '.join(known)}")
         return cls(**given)
 
 

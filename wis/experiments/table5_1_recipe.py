@@ -9,6 +9,7 @@ from typing import Any
 from wis.errors import OptionError, RecipeError
 from wis.experiments.amounts import parse_seeds
 from wis.experiments.jobs import torch_threads
+from wis.experiments.recipe_file import check_plain
 from wis.experiments.results import FAILED, ResultsFile, Row
 from wis.experiments.rows import reasons
 from wis.experiments.sweep import RunOptions, Status
@@ -106,6 +107,7 @@ def _opened(settings: Mapping[str, Any], options: RunOptions) -> tuple[Table51, 
 
 
 def _table(settings: Mapping[str, Any]) -> Table51:
+    check_plain(settings)
     try:
         return Table51.from_mapping(settings)
     except OptionError as error:

@@ -11,9 +11,10 @@ from statistics import mean, stdev
 from types import MappingProxyType
 from typing import Any
 
-from wis.errors import OptionError
+from wis.errors import OptionError, ResultsError, echo
 from wis.experiments.patch_graphs import PARTITIONS
 from wis.experiments.results import DONE, TABLE5_1
+from wis.experiments.rows import check_fields, name_of_recipe
 
 THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
     {
@@ -26,6 +27,24 @@ THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
     }
 )
 """Table 5.1: (model, partition) → train and test accuracy in percent, as printed."""
+
+FIELDS = {
+    "model": "text",
+    "partition": "text",
+    "seed": "integer",
+    "images": "text",
+    "num_train": "integer",
+    "num_test": "integer",
+    "data_seed": "integer",
+    "config": "object",
+    "config.depth": "integer",
+    "walk_index": "integer",
+    "num_epochs": "integer",
+    "train_accuracy": "number",
+    "test_accuracy": "number",
+    "best_train_accuracy": "number",
+    "test_accuracy_at_best": "number",
+}
 
 
 def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> str:
@@ -42,8 +61,9 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
 
     Raises:
         OptionError: No row is done, or they are of different experiments.
+        ResultsError: A row lacks a field, or has a value that Table 5.1 cannot have.
     """
-    all_rows = list(rows)
+    all_rows = [dict(row) for row in rows]
     given = [row for row in all_rows if row["status"] == DONE]
     _check_alike(given)
     found = [part for part in PARTITIONS if any(row["partition"] == part for row in given)]
@@ -69,7 +89,7 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
     return "\n".join(text)
 
 
-def _check_alike(rows: Sequence[Mapping[str, Any]]) -> None:
+def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
     """All of one experiment, and none twice."""
     if not rows:
         raise OptionError("there are no finished rows of Table 5.1; run it first")
@@ -78,12 +98,19 @@ def _check_alike(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         if row.get("kind") != TABLE5_1:
             raise OptionError(f"a row is of kind {row.get('kind')!r}; expected {TABLE5_1!r}")
+        check_fields(row, FIELDS)
+        if (row["model"], row["partition"]) not in THESIS:
+            raise ResultsError(
+                f"the row with key {echo(row['key'], 60)} is of {echo(row['model'])}, "
+                f"{echo(row['partition'])}, which Table 5.1 has not; delete that line"
+            )
         config = {name: value for name, value in row["config"].items() if name not in varying}
         said = [row[name] for name in ("images", "num_train", "num_test", "data_seed")]
         kinds.add(json.dumps([said, config], sort_keys=True))
         places.add((row["model"], row["partition"], row["seed"]))
     if len(kinds) > 1 or len(places) < len(rows):
-        recipes = ", ".join(sorted({f"{row['recipe']} ({row['recipe_hash'][:8]})" for row in rows}))
+        told = {f"{name_of_recipe(row)} ({str(row.get('recipe_hash'))[:8]})" for row in rows}
+        recipes = ", ".join(sorted(told))
         raise OptionError(
             "the rows are of different experiments; select those of one by --recipe, with the name "
             f"or how the hash begins: {recipes}"
@@ -91,9 +118,9 @@ def _check_alike(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _index_line(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
-    (index,) = {row["walk_index"] for row in rows if row["partition"] == partition}
+    indices = sorted({row["walk_index"] for row in rows if row["partition"] == partition})
     (depth,) = {row["config"]["depth"] for row in rows}
-    return f"WI_{depth - 1} = {index:,}"
+    return f"WI_{depth - 1} = {' or '.join(f'{index:,}' for index in indices)}"
 
 
 def _values(

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import torch
 
 from wis.defaults import usual_defaults
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import OptionError, UnknownNameError, echo
 from wis.theory.factorization.experiments.outcome import Outcome, Request
 
 Runner = Callable[[Any, Request], Outcome]
@@ -105,9 +105,11 @@ def resized(size: Any, changes: Mapping[str, Any]) -> Any:
     }
     for name, value in changes.items():
         if name not in plain:
-            raise OptionError(f"no setting {name!r}; what can be set: {', '.join(plain)}")
+            raise OptionError(f"no setting {echo(repr(name))}; what can be set: {', '.join(plain)}")
         if not _fits(kinds[name], _as_tuple(value)):
-            raise OptionError(f"{name} is {value!r}; expected something like {plain[name]!r}")
+            raise OptionError(
+                f"{name} is {echo(repr(value))}; expected something like {plain[name]!r}"
+            )
     return replace(size, **{name: _as_tuple(value) for name, value in changes.items()})
 
 
