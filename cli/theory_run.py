@@ -124,7 +124,7 @@ def parse_change(text: str) -> tuple[str, Any]:
     Raises:
         click.UsageError: It is none, or the value is no JSON that a setting can be.
     """
-    from wis.errors import RecipeError, echo
+    from wis.errors import RecipeError
     from wis.experiments.recipe_file import check_plain
 
     key, equals, value = text.partition("=")
