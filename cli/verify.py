@@ -25,24 +25,46 @@ from .output import emit_json, say
 @click.argument("order_file", metavar="ORDER", type=click.Path(path_type=Path))
 @partitions_option
 @click.option(
+    "--all-steps", is_flag=True, help="Check every step, however long it takes: see below."
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Check N steps, drawn at random, where all would take long.  [default: 32]",
+)
+@click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
-    metavar="N",
+    metavar="S",
     show_default=True,
-    help="Seed of the sample of steps, where checking all of them would take too long.",
+    help="Seed of the sample of steps.",
 )
 @json_option
 def verify(
-    source: GraphSource, order_file: Path, partitions: str | None, seed: int, as_json: bool
+    source: GraphSource,
+    order_file: Path,
+    partitions: str | None,
+    all_steps: bool,
+    sample: int | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Check that a saved order is a greedy one.
 
-    At every step it must take an edge that its method ranks first among those that remain; a long
-    order by counts of longer walks is checked at a sample of its steps. An order with protections
-    is computed again instead and must be the same. Exit code 0 if it is; 1 if it is not, with the
-    first step that differs. Whether it is an order of edges or of arcs it says itself.
+    At every step it must take an edge that its method ranks first among those that remain, whatever
+    way ties are broken. All steps of 1-WIS are checked. For longer walks, arcs and gwis an order of
+    more than 256 steps is checked at a sample of them, unless --all-steps is given. In batches an
+    edge is compared by the graph at the beginning of its batch; under epsilon it must keep to the
+    relaxed rule, and the order must be the one of its seed. An order with protections is computed
+    again instead and must be the same. The line says what was checked and what is not covered.
+
+    Exit code 0 if the order is right; 1 if it is not, with the first step that is wrong. Whether it
+    is an order of edges or of arcs it says itself.
     """
+    if all_steps and sample is not None:
+        raise click.UsageError("--all-steps and --sample exclude each other; give one of them.")
     source.check()
     from wis.order import RemovalOrder
     from wis.verify import Verified, verify_order
@@ -54,7 +76,9 @@ def verify(
     verified: Verified | None = None
     try:
         options: dict[str, Any] = {} if partitions is None else {"partitions": partitions}
-        verified = verify_order(data, order, seed=seed, **options)
+        verified = verify_order(
+            data, order, all_steps=all_steps, sample=sample, seed=seed, **options
+        )
     except NotGreedyError as error:
         failure = error
     seconds = time.perf_counter() - start
@@ -63,8 +87,12 @@ def verify(
             {
                 "greedy": failure is None,
                 "check": verified and verified.check,
+                "rule": verified and verified.rule,
                 "num_steps": len(order),
                 "num_checked": verified and verified.num_checked,
+                "sample_seed": verified and verified.seed,
+                "not_covered": verified and list(verified.not_covered),
+                "certifies_nothing": verified and (verified.certifies_nothing or None),
                 "num_edges": order.num_edges,
                 "method": order.provenance.method,
                 "options": dict(order.provenance.options),
@@ -81,4 +109,5 @@ def verify(
         method += f" with {order.provenance.protections.describe(order.noun)}"
     if order.provenance.directed:
         method += " of arcs"
-    say(f"{order_file}: {verified} for {method}; {seconds:.2f} s")
+    line = f"{order_file}: {verified} for {method}; {seconds:.2f} s"
+    say(f"{line}. {verified.limits}" if verified is not None and verified.limits else line)

@@ -349,11 +349,12 @@ def test_certificate_of_huge_counts_on_a_large_graph_is_refused():
         wis.verify_order(data, order, partitions=[[0]], walk_length=60)
 
 
-def test_order_in_batches_is_not_greedy():
+def test_order_in_batches_is_verified_as_such_and_is_not_greedy_edge_by_edge():
     data = datasets.load("karate")
     order = wis.removal_order(data, "gwis", walk_length=2, batch_size=30)
+    assert wis.verify_order(data, order).is_complete
     with pytest.raises(NotGreedyError):
-        wis.verify_order(data, order)
+        wis.verify_order(data, order, batch_size=1)
 
 
 def test_order_of_gwis_is_no_order_of_another_graph():

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from wis.errors import OptionError
+
 Ints = NDArray[np.int64]
 EDGES_AT_A_TIME = 1 << 12
+SAFE = 2.0**62
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,32 @@ class WalksByProducts:
         column = np.concatenate([v, loops] if directed else [v, u, loops])
         ones = np.ones(row.size, dtype=np.int64)
         matrix = sparse.csr_array((ones, (row, column)), shape=(n, n))
+        matrix.sort_indices()
         entering = np.bincount(v if directed else edges.reshape(-1), minlength=n)
-        value = np.where(entering > 0, _closed_walks(matrix, depth), 0)
+        value = np.where(entering > 0, _closed_walks(matrix, depth, loops), 0)
         backward = matrix.T.tocsr() if directed else matrix
+        backward.sort_indices()
         return cls(matrix, backward, entering, value, depth, directed)
+
+    @staticmethod
+    def check_range(edges: Ints, n: int, depth: int) -> None:
+        """Raise `OptionError` where numbers of walks might pass 2^62, where int64 is not enough."""
+        walks = np.ones(n)
+        with np.errstate(over="ignore"):
+            for _ in range(depth):
+                onward = np.bincount(edges[0], walks[edges[1]], minlength=n)
+                back = np.bincount(edges[1], walks[edges[0]], minlength=n)
+                walks = walks + onward + back  # at least (A 1) of arcs, too
+        if walks.max(initial=0) >= SAFE:
+            raise OptionError(
+                f"there may be more than 2^62 walks of length {depth}, more than the certificate "
+                f"can count; give a smaller walk_length"
+            )
+
+    def recount(self, vertices: Ints) -> None:
+        """Count the walks that the matrix, changed in place, now has at some vertices."""
+        counts = _closed_walks(self.matrix, self.depth, vertices)
+        self.value[vertices] = np.where(self.entering[vertices] > 0, counts, 0)
 
     def losses(self, edges: Ints) -> tuple[Ints, Ints, Ints]:
         """Edge, vertex, and by how much the loss of the edge lowers the vertex' walk index."""
@@ -93,16 +118,15 @@ class WalksByProducts:
         return walks @ self.backward - along
 
 
-def _closed_walks(matrix: sparse.csr_array, depth: int) -> Ints:
-    """(A^depth)_tt."""
-    n = matrix.shape[0]
-    counts = np.zeros(n, dtype=np.int64)
-    for start in range(0, n, EDGES_AT_A_TIME):
-        vertices = np.arange(start, min(start + EDGES_AT_A_TIME, n))
-        walks = _unit_rows(vertices, n)
+def _closed_walks(matrix: sparse.csr_array, depth: int, vertices: Ints) -> Ints:
+    """(A^depth)_tt for some vertices t."""
+    counts = np.zeros(vertices.size, dtype=np.int64)
+    for start in range(0, vertices.size, EDGES_AT_A_TIME):
+        some = vertices[start : start + EDGES_AT_A_TIME]
+        walks = _unit_rows(some, matrix.shape[0])
         for _ in range(depth):
             walks = walks @ matrix
-        counts[vertices] = walks[np.arange(vertices.size), vertices]
+        counts[start : start + some.size] = walks[np.arange(some.size), some]
     return counts
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
+from wis.methods.isolated import without_isolated
 from wis.methods.ranking import (
     Ints,
     Share,
@@ -106,7 +107,7 @@ def times_burnt(
     if not graph.num_edges:
         return np.zeros(0, dtype=np.int64)
     total, wanted = 0, burnt_ratio * graph.num_edges
-    fires = _Fires(graph, seed, burn_probability)
+    fires = _Fires(without_isolated(graph), seed, burn_probability)
     while total < wanted:
         total += fires.burn()
         told(min(1.0, total / wanted))

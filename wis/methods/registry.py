@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph
+from wis.methods.certificates import Checked
 
 OrderMethod = Callable[..., Tensor]
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
@@ -25,10 +26,14 @@ int64 tensor of shape [count] on the graph's device: distinct edge ids, first re
 
 Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
 Preparer = Callable[[Any, Any, dict[str, Any], int], tuple[dict[str, Any], dict[str, Any]]]
-Certificate = Callable[..., int | None]
-"""``check(graph, edge_ids, *, progress, seed, **options) -> num_checked``.
+Certificate = Callable[..., Checked | int | None]
+"""``check(graph, edge_ids, *, progress, seed, choice, made_with, **options) -> Checked``.
 
-It raises `NotGreedyError`, or returns how many steps it checked, None if that is all of them.
+It raises `NotGreedyError`, or returns what it found to be right (`wis.methods.certificates`); a
+number stands for so many greedy steps, None for all. `choice` says which steps to check, `seed` is
+that of a sample of them. `made_with` is the seed that the order was made with, None if it was not
+made by this method with these options; only then can it be expected to follow more than the rule. A
+certificate that has no use for some of these takes them among its `options`.
 """
 
 SHARED = ("count", "seed", "progress", "data")

@@ -45,13 +45,14 @@ from wis.methods import one_wis
 from wis.methods.closed_arc_walks import ClosedArcWalkChanges
 from wis.methods.closed_walks import ClosedWalkChanges
 from wis.methods.dense_walks import DensePlan, dense_order
+from wis.methods.isolated import without_isolated
 from wis.methods.lazy_greedy import lazy_order
 from wis.methods.one_step_arcs import one_step_order
 from wis.methods.registry import register
 from wis.methods.relaxed import checked_epsilon
 from wis.methods.two_wis import TwoWisChanges
 from wis.methods.two_wis_front import front_order
-from wis.methods.walk_index_certificate import first_non_greedy_step
+from wis.methods.walk_index_certificate import check_order
 from wis.progress import Progress
 from wis.triangles import num_common_neighbours
 
@@ -125,6 +126,7 @@ def _check_relaxed(options: dict[str, Any], by_degrees: bool) -> bool:
 
 
 def _resolve_longer(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
+    graph = without_isolated(graph)
     depth = options["walk_length"] + 1
     limit = int(options["memory_gib"] * 2**30)
     if options["engine"] == "auto":
@@ -170,7 +172,7 @@ def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
     summary="Walk Index Sparsification: spare the edges whose loss costs walk indices most",
     resolve=_resolve,
     seeded_by=("epsilon",),
-    verify=first_non_greedy_step,
+    verify=check_order,
     supports_directed=True,
 )
 def wis_order(
@@ -209,8 +211,10 @@ def wis_order(
     Raises:
         OptionError: ``"dense"`` needs more memory, or numbers of walks could pass 2^61.
 
-    Cost: see the modules of the engines.
+    Cost: see the modules of the engines; an isolated vertex takes a few bytes.
     """
+    if not epsilon:
+        graph = without_isolated(graph)
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return one_wis.one_wis_order(
             graph, engine, batch_size, count, progress, epsilon=epsilon, seed=seed

@@ -1,0 +1,170 @@
+"""What all certificates share: which steps they look at, and how they say what they found.
+
+A certificate shares no code with what it certifies: nothing here computes an order, or a key that
+one is made by.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.errors import NotGreedyError, OptionError
+from wis.graph import CanonicalGraph
+
+Ints = NDArray[np.int64]
+MOST_STEPS = 256
+SAMPLE = 32
+
+
+@dataclass(frozen=True)
+class StepChoice:
+    """Which steps of an order are to be checked where a check of all is long.
+
+    Attributes:
+        all_steps: Every one.
+        sample: So many of them; `SAMPLE` if not given, but all of at most `MOST_STEPS`.
+        seed: Seed of the sample.
+    """
+
+    all_steps: bool = False
+    sample: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `OptionError` where the choice is none."""
+        if self.all_steps and self.sample is not None:
+            raise OptionError("all_steps and sample exclude each other; give one of them")
+        for name, value, least in (("sample", self.sample, 1), ("seed", self.seed, 0)):
+            if value is not None and not _is_integer(value, least):
+                raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
+
+    @property
+    def is_default(self) -> bool:
+        """Whether neither `all_steps` nor `sample` was given."""
+        return not self.all_steps and self.sample is None
+
+    def of(self, num_steps: int) -> Ints:
+        """The steps to check, ascending; of a sample the first and the last are always part."""
+        size = SAMPLE if self.sample is None else self.sample
+        short = self.sample is None and num_steps <= MOST_STEPS
+        if self.all_steps or short or size >= num_steps:
+            return np.arange(num_steps)
+        ends = np.array([0, num_steps - 1][:size])
+        rng = np.random.default_rng(self.seed)
+        inner = rng.choice(num_steps - 2, size - ends.size, replace=False) + 1
+        return np.sort(np.concatenate([ends, inner]))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a certificate found to be right.
+
+    Attributes:
+        num_checked: Number of steps that were checked.
+        rule: What these steps are, to be put after "all steps are".
+        not_covered: What the certificate says nothing about, a phrase for each.
+        certifies_nothing: Why the options leave nothing of greediness to certify; empty if they do
+            not.
+    """
+
+    num_checked: int
+    rule: str = "greedy"
+    not_covered: tuple[str, ...] = ()
+    certifies_nothing: str = ""
+
+
+def in_batches(num_checked: int, num_edges: int, batch_size: int, noun: str) -> Checked:
+    """What can be said of an order whose steps were compared by the batch."""
+    if batch_size == 1 or num_edges < 2:
+        return Checked(num_checked)
+    rule = f"greedy by the graph at the beginning of each batch of {batch_size}"
+    if batch_size >= num_edges:
+        why = f"batch_size={batch_size} puts all {num_edges} {noun}s into one batch"
+        return Checked(num_checked, rule, certifies_nothing=why)
+    missing = f"whether an {noun} is still the best when those before it in its batch are gone"
+    return Checked(num_checked, rule, (missing,))
+
+
+def exact_factor(epsilon: Any) -> Fraction:
+    """1 + epsilon as the decimal number that was written, so that thresholds are exact.
+
+    Raises:
+        OptionError: It is negative or no finite number.
+    """
+    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+    if not number or not 0 <= epsilon <= sys.float_info.max:
+        raise OptionError(f"epsilon is {epsilon!r}; expected a number from 0 on, such as 0.1")
+    return 1 + Fraction(repr(float(epsilon)))
+
+
+def at_least(name: str, value: Any, least: int) -> int:
+    """An option that is an integer; raises `OptionError` if it is not."""
+    if not _is_integer(value, least):
+        raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
+    return operator.index(value)
+
+
+def _is_integer(value: Any, least: int) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= least
+    except TypeError:
+        return False
+
+
+def first_tie_out_of_place(keys: Sequence[Hashable], batch: Sequence[int]) -> Fault | None:
+    """The first edge of a batch that is listed before one of the same key and a smaller id.
+
+    Which of several edges of the same key go is left open; those that go at once are listed by id.
+    """
+    least: dict[Hashable, int] = {}
+    found = None
+    for place in range(len(batch) - 1, -1, -1):
+        key, edge = keys[place], batch[place]
+        before = least.setdefault(key, edge)
+        if before < edge:
+            found = Fault(place, before, is_tie=True)
+        least[key] = min(before, edge)
+    return found
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A step that is wrong, counted from 0, and an edge that should have gone before.
+
+    Attributes:
+        step: The step.
+        better: Id of that edge.
+        is_tie: Whether the two are equal, and that edge goes first by its id.
+    """
+
+    step: int
+    better: int
+    is_tie: bool = False
+
+    def error(self, graph: CanonicalGraph, edge_ids: Tensor, why: str) -> NotGreedyError:
+        """The error for an order, with what makes the other edge the better one."""
+        gone, better = (
+            tuple(graph.edges[:, int(edge)].tolist()) for edge in (edge_ids[self.step], self.better)
+        )
+        if self.is_tie:
+            why = "which is as good, has the smaller edge id and goes in the same batch"
+        return NotGreedyError(
+            f"step {self.step + 1} removes {graph.noun} {gone}, although {graph.noun} {better} is "
+            f"left, {why}",
+            step=self.step,
+            edge=gone,
+        )
+
+
+def first_of(*faults: Fault | None) -> Fault | None:
+    """The fault of the first step; None if there is none."""
+    return min((f for f in faults if f is not None), key=lambda f: f.step, default=None)
