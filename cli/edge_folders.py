@@ -72,7 +72,7 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         section=SECTION,
         metavar="DIR",
         show_default="OUTPUT.wis-work",
-        help="Folder for intermediate results, from which a killed run goes on.",
+        help="Folder for intermediate results, from which a killed run goes on; may hold others'.",
     )
     @click.option(
         "--scheduler-address",
@@ -89,7 +89,7 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(min=1),
         metavar="N",
         show_default="one for each core",
-        help="Only dask: processes of the cluster on this machine.",
+        help="Only dask: processes of the cluster on this machine (threads without cryptography).",
     )
     @functools.wraps(command)
     def with_folders(*args: Any, **kwargs: Any) -> Any:

@@ -134,9 +134,11 @@ def sparsify(
     with all its arcs. With --directed every arc is an edge of its own, and AMOUNT is about arcs.
     Vertices, attributes, self-loops and the order of the remaining arcs are kept.
 
-    With --engine stream or dask GRAPH is a folder of .parquet or .csv files of any size, the output
-    a folder of .parquet files, GRAPH-sparse by default, and epsilon is 0.1 unless it is given.
-    Killed, the same command goes on where it was.
+    With --engine stream or dask GRAPH is a folder of .parquet files or edge lists of any size, the
+    output a folder of .parquet files, GRAPH-sparse by default, and epsilon is 0.1 unless it is
+    given. Every file in the folder counts, and one of another kind is refused. Killed, or ended by
+    a full disk or a lost cluster, the same command goes on where it was. A second run on the same
+    output is refused while the first is at work.
     """
     amount = Amount(remove, keep)
     amount.check()

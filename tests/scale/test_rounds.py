@@ -9,6 +9,7 @@ from collections import Counter
 
 import dask
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -150,6 +151,23 @@ def test_names_are_numbered_before_they_are_sent_round(tmp_path):
     sparsify_files(plain, tmp_path / "streamed", remove="50%", progress=False)
     assert result.num_nodes == len({v for arc in ARCS for v in arc})
     assert notes_left(tmp_path / "out") == notes_left(tmp_path / "streamed")
+
+
+def test_texts_that_look_like_numbers_stay_apart_on_workers_too(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("source,target\n007,7\n7,8\n")
+    (tmp_path / "in" / "b.csv").write_text("source,target\n8,9\n007,9\n")
+    with cluster_of(2):
+        result = sparsify_files(
+            *(tmp_path / "in", tmp_path / "out"),
+            remove=0,
+            relabel=True,
+            engine="dask",
+            progress=False,
+        )
+    assert (result.num_nodes, result.num_edges, result.num_rows_kept) == (4, 4, 4)
+    table = pq.read_table(tmp_path / "out" / "a.csv.parquet")
+    assert table.to_pydict() == {"source": ["007", "7"], "target": ["7", "8"]}
 
 
 def test_a_reach_goes_as_far_as_the_budget_is_sure_to_go():

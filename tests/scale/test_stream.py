@@ -235,6 +235,37 @@ def test_input_that_has_changed_is_read_anew(killed_folder):
     assert notes_left(output) == notes_expected(200, arcs, 3, **options)
 
 
+TERMINATED = """
+import os, signal, sys
+from pathlib import Path
+import wis.scale.output
+from wis.scale.target import OutputFolder
+from wis_cli.main import run
+
+write = OutputFolder.write
+
+def write_and_be_terminated(self, name, batches, schema):
+    write(self, name, batches, schema)
+    assert list(Path(sys.argv[2]).parent.glob("out.wis-partial-*/*"))
+    os.kill(os.getpid(), signal.SIGTERM)
+
+OutputFolder.write = write_and_be_terminated
+sys.exit(run(["sparsify", sys.argv[1], "-o", sys.argv[2], "--engine", "stream", "--remove", "60%"]))
+"""
+
+
+def test_a_terminated_run_is_one_line_leaves_its_work_and_nothing_else(tmp_path):
+    source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
+    program = [sys.executable, "-c", TERMINATED, str(source), str(output)]
+    done = subprocess.run(program, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "terminated\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.wis-work"}
+    result = sparsify_files(source, output, remove="60%", progress=False)
+    assert result.num_phases_resumed == result.num_phases > 0
+    assert notes_left(output) == notes_expected(200, ARCS, 3, remove="60%", epsilon=0.1)
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
 # What can be wrong
 
 
