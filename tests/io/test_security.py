@@ -821,6 +821,13 @@ def test_a_row_of_pickles_holds_the_storages_that_it_lists():
         damaged(whole(_use_new_zipfile_serialization=False)[:length])
 
 
+def test_other_files_are_told_from_damaged_ones():
+    assert "begins like no file of torch.save" in damaged(b"0 1\n1 2\n")
+    assert "begins like no file of torch.save" in damaged(pickle.dumps([1, 2]))
+    assert "is a plain pickle" in damaged(pickle.dumps(Data(edge_index=RING)))
+    assert "is a plain pickle" in damaged(pickle.dumps(Evil("marker")))
+
+
 # Chance ------------------------------------------------------------------------------------------
 
 

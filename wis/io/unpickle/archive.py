@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from wis.errors import GraphFormatError, UnsafePickleError
 from wis.io.unpickle.machine import Machine
 from wis.io.unpickle.nodes import Stored, damaged
 
@@ -123,6 +124,8 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
     members = {info.filename: info for info in infos}
     if len(members) != len(infos) or sum(info.file_size for info in infos) > end:
         raise damaged("its members overlap")
+    if any(name.endswith("/constants.pkl") for name in members):
+        raise damaged("it holds a program of TorchScript")
     for info in infos:
         if not 0 <= info.header_offset < end:
             raise damaged("its directory is no directory of a zip archive")
@@ -138,8 +141,6 @@ def _folder(members: Mapping[str, zipfile.ZipInfo]) -> str:
     folders = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(folders) != 1:
         raise damaged("it lacks 'data.pkl'" if not folders else "it holds several pickles")
-    if f"{folders[0]}constants.pkl" in members:
-        raise damaged("it holds a program of TorchScript")
     return folders[0]
 
 
@@ -148,9 +149,7 @@ class _Row(Archive):
         self, file: BinaryIO, end: int, known: Known, types: Types, max_bytes: int
     ) -> None:
         self.file, self.num_bytes = file, end
-        magic, protocol, system = (Machine(file, end, (), max_bytes).load() for _ in range(3))
-        if (magic, protocol) != (_MAGIC, _PROTOCOL):
-            raise damaged("it begins like no file of torch.save")
+        system = _header(file, end, max_bytes)
         self.swapped = _wrote_big_endian(system) != (sys.byteorder == "big")
         machine = Machine(file, end, known, max_bytes)
         self.root = machine.load()
@@ -183,6 +182,21 @@ class _Row(Archive):
         if storage.nbytes() != stored.num_bytes(dtype):
             raise damaged("one storage is used by tensors of several types")
         return storage
+
+
+def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
+    """What the file says of the machine that wrote it, once it is known to be of torch."""
+    try:
+        magic, protocol, system = (Machine(file, end, (), max_bytes).load() for _ in range(3))
+    except UnsafePickleError:
+        raise damaged(
+            "it is a plain pickle; read it with Python and save it by torch.save"
+        ) from None
+    except GraphFormatError:
+        magic, protocol, system = None, None, None
+    if (magic, protocol) != (_MAGIC, _PROTOCOL):
+        raise damaged("it begins like no file of torch.save")
+    return system
 
 
 def _wrote_big_endian(system: Any) -> bool:
