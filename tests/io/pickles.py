@@ -13,6 +13,11 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from wis.errors import WisError
+from wis.io import unpickle
+
 NOTHING = object()
 
 
@@ -171,3 +176,40 @@ def array(shape: Any = (2,), kind: Any = None, content: Any = bytes(16), **chang
     state = changes.get("state", (1, shape, dtype() if kind is None else kind, False, content))
     arguments = (Named("numpy", "ndarray"), (0,), b"b")
     return Call(Named("numpy._core.multiarray", "_reconstruct"), arguments, [state])
+
+
+def refusal(content: Any, **options: Any) -> str:
+    """The line that refuses a tree, or bytes, given as the content of `data.pkl`."""
+    raw = content if isinstance(content, bytes) else pickled(content)
+    file = io.BytesIO(zipped(raw, {"0": ARCS, "1": bytes(64)}))
+    with pytest.raises(WisError) as caught:
+        unpickle.load(file, **options)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert len(line) < 400
+    return line
+
+
+def accepted(tree: Any) -> Any:
+    """What a tree stands for: the honest twin of what is refused."""
+    file = io.BytesIO(zipped(pickled(tree), {"0": ARCS, "1": bytes(64)}))
+    return unpickle.load(file)
+
+
+def typed(name: str, state: Any) -> Call:
+    """A tensor of a class of PyG, by its state."""
+    maker = Named("torch._utils", "_rebuild_wrapper_subclass")
+    module = {"EdgeIndex": "edge_index", "Index": "index"}[name]
+    arguments = (maker, Named(f"torch_geometric.{module}", name), (), state)
+    return Call(Named("torch._tensor", "_rebuild_from_type_v2"), arguments)
+
+
+def hetero(nodes: Any = None, edges: Any = None, **more: Any) -> Call:
+    """A `HeteroData`."""
+    state = {
+        "_global_store": store({}, "BaseStorage"),
+        "_node_store_dict": nodes or {},
+        "_edge_store_dict": edges or {},
+        **more,
+    }
+    return Call(Named("torch_geometric.data.hetero_data", "HeteroData"), (), [state], is_new=True)
