@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 
 import click
@@ -74,6 +75,7 @@ for command in (
 
 def run_command(arguments: list[str]) -> int:
     """Run a command line without the name of the program; returns the exit code."""
+    arguments = [_at_home(argument) for argument in arguments]
     try:
         with _library_notices():
             return _dispatch(arguments)
@@ -93,6 +95,16 @@ def run_command(arguments: list[str]) -> int:
         settle_stdout()
         say("Error: there is not enough memory for this; take a smaller graph or smaller numbers")
         return OptionError.exit_code
+
+
+def _at_home(argument: str) -> str:
+    """An argument in which a leading ``~/`` is the home folder, which a shell leaves in quotes.
+
+    Here it is the same wherever a path can stand: GRAPH, ``--option=~/FILE``, ``@~/FILE``.
+    """
+    before, tilde, after = argument.partition("~/")
+    is_path = tilde and (before in ("", "@") or re.fullmatch("--[a-z-]+=@?", before))
+    return before + os.path.expanduser(tilde + after) if is_path else argument
 
 
 def _is_lack_of_memory(error: BaseException) -> bool:

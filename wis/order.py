@@ -276,8 +276,9 @@ class RemovalOrder:
         """
         from wis import order_file
         from wis.io.atomic import atomic_write
+        from wis.io.source import user_path
 
-        path = Path(path)
+        path = user_path(path)
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         header = {
@@ -307,9 +308,10 @@ class RemovalOrder:
             GraphFormatError: It is not an order file, is damaged, or needs more memory than
                 reading may take.
         """
+        from wis.io.source import user_path
         from wis.order_file import order_file
 
-        with order_file(Path(path), max_memory) as (header, edges):
+        with order_file(user_path(path), max_memory) as (header, edges):
             provenance = Provenance.from_header(header["provenance"], header["num_edges"])
             n, m = header["num_nodes"], header["num_edges"]
             _check_edges(edges, n, m, directed=provenance.directed)

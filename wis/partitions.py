@@ -117,6 +117,7 @@ def resolve_partitions(
         GraphFileError: The file cannot be read.
         GraphFormatError: It is malformed.
     """
+    from wis.io.source import user_path
     from wis.partition_files import VertexIds, listed_items, read_partitions
 
     check_partitions(partitions)
@@ -125,7 +126,7 @@ def resolve_partitions(
         return partitions
     if isinstance(partitions, (str, Path)):
         if is_file(partitions):
-            items = read_partitions(Path(partitions), VertexIds.of(graph, data))
+            items = read_partitions(user_path(partitions), VertexIds.of(graph, data))
             return Partitions.of(str(partitions), items)
         return _choose(str(partitions), graph, data, seed)
     return Partitions.of(GIVEN, listed_items(partitions, VertexIds.of(graph, data)))

@@ -65,8 +65,9 @@ def check_can_plot(path: str | Path) -> None:
 def save_figure(figure: Figure, path: str | Path, *, force: bool = False, dpi: int = 150) -> Path:
     """Write a picture; raises as `plot_sparsification` does."""
     from wis.io.atomic import atomic_write
+    from wis.io.source import user_path
 
-    path = Path(path)
+    path = user_path(path)
     check_can_plot(path)
     dpi = max(20, min(dpi, int(LARGEST_PIXELS / max(figure.get_size_inches()))))
     with atomic_write(path, force=force) as file, silent_about_glyphs():

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.errors import GraphFormatError, UnknownNameError
@@ -91,8 +90,9 @@ def _loaded(source: Source) -> tuple[Data, str]:
 def _read(source: Source) -> Any:
     from wis import datasets
     from wis.io import read_graph
+    from wis.io.source import user_path
 
-    path = Path(source.dataset)
+    path = user_path(source.dataset)
     is_name = datasets.is_known(source.dataset)
     if path.is_file() or not is_name:
         if not path.exists():

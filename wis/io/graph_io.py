@@ -28,7 +28,7 @@ from wis.io.graph_file import (
 )
 from wis.io.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
 from wis.io.pt import PlainTensor
-from wis.io.source import STANDARD, ReadOptions, open_input, shown
+from wis.io.source import STANDARD, ReadOptions, open_input, shown, user_path
 from wis.io.table_options import TableOptions
 from wis.parts import check_lengths
 
@@ -93,7 +93,7 @@ def read_graph(
         MissingDependencyError: The format needs an optional package.
         OptionError: An option does not go with the file.
     """
-    path = Path(path)
+    path = user_path(path)
     if num_nodes is not None and (isinstance(num_nodes, bool) or num_nodes < 0):
         raise OptionError(f"num_nodes is {num_nodes}; expected at least 0")
     limit = None if max_memory is None else parse_size(max_memory)
@@ -200,7 +200,7 @@ def write_graph(
         GraphFormatError: The format cannot hold this graph at all.
         MissingDependencyError: The format needs an optional package.
     """
-    path = Path(path)
+    path = user_path(path)
     row = format_of_path(path)
     file = _as_graph_file(graph)
     check_writable(path, force=force)

@@ -20,7 +20,7 @@ from wis.io.formats import format_of_path
 from wis.io.graph_file import GraphFile
 from wis.io.graph_io import read_with
 from wis.io.ids import integer_id
-from wis.io.source import ReadOptions
+from wis.io.source import ReadOptions, user_path
 from wis.io.table_options import GUESS, TableOptions
 from wis.protections import first_non_edge
 
@@ -48,10 +48,11 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
     """
     graph = canonical_graph(file.data, directed=directed)
     names = None if hasattr(file.data, "edge_types") else vertex_names(file)
-    pairs, listed = _listed(Path(path), TableOptions(is_checked=True))
+    path = user_path(path)
+    pairs, listed = _listed(path, TableOptions(is_checked=True))
     known = _positions(listed, names, graph.num_nodes)
     if listed is not None and pairs.size(1) > 1 and _is_header(pairs, listed, known):
-        pairs, listed = _listed(Path(path), TableOptions(is_checked=True, header=True))
+        pairs, listed = _listed(path, TableOptions(is_checked=True, header=True))
         known = _positions(listed, names, graph.num_nodes)
     if listed is not None:
         pairs = _ids(listed, known, names, graph.num_nodes, path)[pairs]

@@ -108,6 +108,18 @@ class ReadOptions:
         return stated
 
 
+def user_path(path: str | Path) -> Path:
+    """A path in which a leading ``~`` is the home folder, as in a shell, wherever it is typed.
+
+    >>> user_path("~/graph.csv") == Path.home() / "graph.csv"
+    True
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(path)
+
+
 def shown(path: Path) -> str:
     """The path as an error names it."""
     return "standard input" if str(path) == STANDARD else echo(str(path), LONGEST_NAME)
