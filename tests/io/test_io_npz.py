@@ -1,5 +1,8 @@
 """`.npz` files: arrays by name, and sparse matrices."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -205,3 +208,82 @@ def test_attribute_of_a_wrong_length_is_refused(name, array, tmp_path):
     np.savez(path, edge_index=edge_index, num_nodes=5, **{name: array})
     with pytest.raises(GraphFormatError, match=rf"graph.npz: {name} is \[.*expected one entry for"):
         read_graph(path)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def header(shape, descr):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
+    return buffer.getvalue()
+
+
+def code_points(*points):
+    return npy(np.array(points, dtype="<u4").view("<U1"))
+
+
+ODD_MEMBERS = {
+    "'x' holds 0 bytes and says that its shape is [1000000000000]": (
+        "x.npy",
+        header((10**12,), "<f8"),
+    ),
+    "says that its shape is [-1]": ("x.npy", header((-1,), "<f8")),
+    "'x' holds 999 bytes": ("x.npy", header((2,), "<f8") + bytes(999)),
+    "'x' holds records": ("x.npy", npy(np.zeros(4, dtype=[("a", "i4"), ("b", "f4")]))),
+    "'x' holds records (|V8)": ("x.npy", npy(np.zeros(4, dtype="V8"))),
+    "'x' has a header of version 3": ("x.npy", b"\x93NUMPY\x03\0" + npy(RING)[8:]),
+    "code point 0xd800, which is no character": ("name.npy", code_points(97, 98, 0xD800, 99)),
+    "code point 0x7fffffff": ("name.npy", code_points(97, 98, 99, 2**31 - 1)),
+    "holds 'edge_index' twice": ("edge_index.npy", npy(RING)),
+    "'x.txt' is no numpy array": ("x.txt", b"hello"),
+    "'../../x' is no name of an array": ("../../x.npy", npy(RING)),
+    "'/x' is no name of an array": ("/x.npy", npy(RING)),
+    "'a\\\\n\\\\x1b' is no name of an array": ("a\n\x1b.npy", npy(RING)),
+    "edge_weight is [2] of float64; expected one entry for each of the 4 arcs": (
+        "edge_weight.npy",
+        npy(np.ones(2)),
+    ),
+    "edge_attr is [] of float64": ("edge_attr.npy", npy(np.array(1.0))),
+    "edge_type is [7] of int64": ("edge_type.npy", npy(np.arange(7))),
+    "x is a single value; expected an array": ("x.npy", npy(np.array(1.0))),
+    "holds vertex id 3, but the graph has 2 vertices": ("x.npy", npy(np.ones((2, 3)))),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("message", ODD_MEMBERS)
+def test_odd_members_are_refused_in_one_line(message, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("edge_index.npy", npy(RING))
+        archive.writestr(*ODD_MEMBERS[message])
+    with pytest.raises(GraphFormatError) as caught:
+        read_graph(tmp_path / "a.npz")
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert str(caught.value).startswith(f"{tmp_path / 'a.npz'}: ")
+
+
+def test_an_encrypted_archive_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("edge_index.npy", npy(RING))
+    raw = bytearray((tmp_path / "a.npz").read_bytes())
+    raw[6] |= 1
+    raw[raw.find(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.npz").write_bytes(raw)
+    with pytest.raises(GraphFormatError, match="is encrypted"):
+        read_graph(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("key", ["row", "col"])
+@pytest.mark.parametrize("ids", [[0.5, 1.0], [True, False]])
+def test_coordinates_of_a_sparse_matrix_are_integers(key, ids, tmp_path):
+    parts = {"row": [0, 1], "col": [1, 2], key: ids}
+    np.savez(tmp_path / "a.npz", format=b"coo", shape=[3, 3], data=np.ones(2), **parts)
+    with pytest.raises(GraphFormatError, match=f"'{key}' has dtype .* are integers"):
+        read_graph(tmp_path / "a.npz")
