@@ -25,7 +25,7 @@ from wis.io.located import Edit, Located, without_blanks_before
 from wis.io.source import ReadOptions, parsing, read_utf8, shown
 
 MAX_DEPTH = 100
-_BYTES_PER_BYTE = 8
+_BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 7.4
 _TOKEN = re.compile(
     r"""\s+
     | \#[^\n]*

@@ -72,6 +72,7 @@ class _Reader(XmlReader):
         self.texts: dict[str, dict[str, Column]] = {"node": {}, "edge": {}, "graph": {}}
         self.labels = {"node": Column(), "edge": Column()}
         self.private: dict[str, None] = {}
+        self.states_degrees = False
         self._begin = {
             "key": self._start_key,
             "default": self._start_default,
@@ -136,6 +137,7 @@ class _Reader(XmlReader):
                 f"{self.place}: edgedefault is '{echo(default)}'; expected directed or undirected"
             )
         self.directed = default == "directed"
+        self.states_degrees |= any("degree" in name for name in attributes)
         if "parse.edges" in attributes:
             self.counts.append(Count(self.offset, "parse.edges"))
 
@@ -179,6 +181,7 @@ class _Reader(XmlReader):
     def _note_unknown(self, level: str, attributes: dict[str, str]) -> None:
         if len(attributes) > len(_KNOWN[level]) or attributes.keys() - _KNOWN[level]:
             for name in attributes.keys() - _KNOWN[level]:
+                self.states_degrees |= name.startswith("parse.") and "degree" in name
                 if "port" in name:
                     raise GraphFormatError(f"{self.place}: an edge between ports; wis reads none")
                 self.private[f"the XML attribute '{echo(name)}' of {level}s"] = None
@@ -259,13 +262,19 @@ class _Reader(XmlReader):
         )  # fmt: skip
 
     def _notes(self) -> list[str]:
+        where, notes = shown(self.source.path), []
         one_way = self.undirected.count(False)
-        if not one_way or one_way == len(self.undirected):
-            return []
-        return [
-            f"{shown(self.source.path)}: {one_way} edges are directed and "
-            f"{len(self.undirected) - one_way} undirected; of an undirected one both arcs are taken"
-        ]
+        if 0 < one_way < len(self.undirected):
+            notes.append(
+                f"{where}: {one_way} edges are directed and {len(self.undirected) - one_way} "
+                "undirected; of an undirected one both arcs are taken"
+            )
+        if self.states_degrees:
+            notes.append(
+                f"{where}: states degrees of nodes for parsers (parse.indegree and the like), "
+                "which stay as they are in a GraphML output, whatever is cut"
+            )
+        return notes
 
     def _place_of(self, level: str, row: int) -> str:
         begins = {"node": self.node_begins, "edge": [begin for begin, _ in self.edge_spans]}

@@ -23,7 +23,7 @@ from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located
 from wis.io.source import ReadOptions, parsing, read_utf8, shown
 
-_BYTES_PER_BYTE = 8
+_BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 8.3
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LISTS = ("links", "edges")
