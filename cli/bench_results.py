@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from wis.words import counted
+
 from .framework import Command
 from .output import emit, say
 
@@ -138,7 +140,7 @@ def plot(
     rows, _ = read_results(results)
     draw = plot_costs if costs else plot_accuracy
     draw(panels_of(rows, recipe=recipe, metric=metric), output, force=force)
-    say(f"{output}: drawn from {len(rows)} rows")
+    say(f"{output}: drawn from {counted(len(rows), 'row')}")
 
 
 @click.command(cls=Command, examples=[f"wis bench report {RESULTS} -o report.html"])
@@ -166,7 +168,7 @@ def report(
     write_report(
         rows, recipes, output, recipe=recipe, metric=metric, baseline=baseline, force=force
     )
-    say(f"{output}: written from {len(rows)} rows")
+    say(f"{output}: written from {counted(len(rows), 'row')}")
 
 
 @click.command(
@@ -191,4 +193,4 @@ def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: b
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
     export_rows(chosen, output, force=force)
-    say(f"{output}: {len(chosen)} rows")
+    say(f"{output}: {counted(len(chosen), 'row')}")

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from wis.words import counted
+
 from .framework import SectionOption
 from .graphs import STANDARD, GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
@@ -161,10 +163,11 @@ def sparsify_folder(
     )
     share = f" ({result.num_removed / result.num_edges:.1%})" if result.num_edges else ""
     resumed = f", {result.num_phases_resumed} resumed" if result.num_phases_resumed else ""
+    edges = counted(result.num_edges, "edge")
     say(
-        f"{source.name}: removed {result.num_removed} of {result.num_edges} edges{share} by wis "
-        f"(walk_length=1, engine={choice.engine}, epsilon={epsilon}) in {result.num_phases} phases"
-        f"{resumed} in {result.seconds:.2f} s -> {place}"
+        f"{source.name}: removed {result.num_removed} of {edges}{share} by wis "
+        f"(walk_length=1, engine={choice.engine}, epsilon={epsilon}) in "
+        f"{counted(result.num_phases, 'phase')}{resumed} in {result.seconds:.2f} s -> {place}"
     )
     if as_json:
         emit_json(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from wis.words import counted
+
 from .directions import check_has_directions, directed_option
 from .framework import Command
 from .graphs import GraphSource, graph_argument
@@ -82,7 +84,7 @@ def order(
     written = ranked.save(target, force=force)
     provenance = ranked.provenance
     say(
-        f"{source.name}: ranked {len(ranked)} of {ranked.num_edges} {ranked.noun}s "
+        f"{source.name}: ranked {len(ranked)} of {counted(ranked.num_edges, ranked.noun)} "
         f"by {provenance.method}{describe_protections(provenance)} in {seconds:.2f} s -> {written}"
     )
     if as_json:

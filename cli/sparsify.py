@@ -12,6 +12,7 @@ import click
 
 from wis.amount import num_edges_to_remove
 from wis.errors import OptionError
+from wis.words import counted
 
 from .directions import check_has_directions, directed_option
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
@@ -309,7 +310,7 @@ class _Result:
         where = "standard output" if str(output) == STANDARD else output
         provenance = self.order.provenance
         return (
-            f"{name}: removed {self.num_removed} of {before} {self.graph.noun}s{share}"
+            f"{name}: removed {self.num_removed} of {counted(before, self.graph.noun)}{share}"
             f"{', alike of each type,' if self.per_type else ''} by {self._method()}"
             f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
         )
@@ -335,13 +336,12 @@ class _Result:
 
 
 def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
-    """Raise if a name is not that of an attribute with one entry for each arc."""
-    from wis.cut import edge_attribute_names
+    """Raise if a name is not that of an attribute of the arcs, or if `data` cannot be cut."""
     from wis.graph import edge_stores
+    from wis.parts import check_lengths
 
     stores = edge_stores(data) if names else []
-    for store in stores:
-        edge_attribute_names(store, frozenset(names))
+    check_lengths(data, to_be_cut=True, edge_attrs=names)
     for name in names:
         if not any(name in store for store in stores):
             raise OptionError(f"--edge-attr {name}: the graph has no edge attribute of that name")

@@ -7,6 +7,7 @@ import time
 import click
 
 from wis.errors import OptionError
+from wis.words import counted
 
 from .framework import Command
 from .graphs import STANDARD, GraphSource, graph_beside_target
@@ -90,7 +91,8 @@ def walk_index(
             emit(str(number))
     along = "arcs" if directed else "edges"
     where = "" if target is None else f" to vertex {target.strip()}"
+    verb = "is" if num_boundary == 1 else "are"
     say(
-        f"{source.name}: {num_boundary} of {graph.num_nodes} vertices are on the boundary; walks "
-        f"of length {walk_length} from there{where} along {along}; {seconds:.2f} s"
+        f"{source.name}: {num_boundary} of {counted(graph.num_nodes, 'vertex')} {verb} on the "
+        f"boundary; walks of length {walk_length} from there{where} along {along}; {seconds:.2f} s"
     )

@@ -33,6 +33,7 @@ from wis.amount import Amount, amounts_per_class
 from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import CanonicalGraph
 from wis.stores import edge_stores
+from wis.words import counted
 
 if TYPE_CHECKING:
     from wis.order import RemovalOrder
@@ -157,13 +158,13 @@ def _too_few(
     protections = order.provenance.protections
     if protections and len(order) == order.provenance.num_removable:
         return ProtectionError(
-            f"only {found} of {classes.sizes[index]} {noun}s of type {name} can go with "
+            f"only {found} of {counted(classes.sizes[index], noun)} of type {name} can go with "
             f"{protections.describe(noun)}; {wanted} would have to: remove fewer, or protect less"
         )
     return OptionError(
-        f"the cut needs {wanted} {noun}s of type {name}, but the order was stopped after "
-        f"{len(order)} of {order.num_edges} {noun}s, {found} of them of this type; compute it "
-        f"without count"
+        f"the cut needs {counted(wanted, noun)} of type {name}, but the order was stopped after "
+        f"{len(order)} of {counted(order.num_edges, noun)}, {found} of them of this type; "
+        f"compute it without count"
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from wis.words import counted
+
 if TYPE_CHECKING:
     from wis.facts import Attribute, DegreeSummary, GraphFacts
 
 DIRECTIONS = {
     "undirected": "undirected: every edge is there in both directions",
     "one-way": "one-way: every edge is there in one direction only",
-    "mixed": "mixed: {} edges are there in one direction only",
+    "mixed": "mixed: in one direction only are {}",
 }
 
 
@@ -42,17 +44,16 @@ def _rows(facts: GraphFacts) -> Iterator[tuple[str, str]]:
     for name, size in facts.num_nodes_by_type.items():
         yield "vertices", f"  {name}: {size:,}"
     yield "edges", f"{facts.num_edges:,}"
-    loops, repeats = f"{facts.num_loops:,}", f"{facts.num_repeats:,}"
-    yield "arcs", f"{facts.num_arcs:,}, among them {loops} self-loops and {repeats} repeats"
+    loops = counted(facts.num_loops, "self-loop", ",")
+    repeats = counted(facts.num_repeats, "repeat", ",")
+    yield "arcs", f"{facts.num_arcs:,}, among them {loops} and {repeats}"
     for name, size in facts.num_arcs_by_type.items():
         yield "arcs", f"  {name}: {size:,}"
-    yield "direction", DIRECTIONS[facts.direction].format(f"{facts.num_one_way:,}")
+    yield "direction", DIRECTIONS[facts.direction].format(counted(facts.num_one_way, "edge", ","))
     yield "degree", _degree_text(facts.degree)
     yield "isolated vertices", f"{facts.num_isolated:,}"
-    yield (
-        "components",
-        f"{facts.num_components:,}, the largest of {facts.largest_component:,} vertices",
-    )
+    largest = counted(facts.largest_component, "vertex", ",")
+    yield "components", f"{facts.num_components:,}, the largest of {largest}"
     for attribute in facts.attributes:
         yield f"{attribute.level} attributes", _attribute_text(attribute)
     yield "memory", human_bytes(facts.memory_bytes)

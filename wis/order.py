@@ -25,6 +25,7 @@ from wis.edge_types import edges_to_go
 from wis.errors import OptionError, OrderMismatchError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.protections import Protections
+from wis.words import counted
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -116,8 +117,8 @@ class RemovalOrder:
         protections = self.provenance.protections
         protected = f", protections={protections.describe(self.noun)!r}" if protections else ""
         return (
-            f"RemovalOrder({len(self)} of {self.num_edges} {self.noun}s, "
-            f"{self.num_nodes} vertices, method={self.provenance.method!r}, "
+            f"RemovalOrder({len(self)} of {counted(self.num_edges, self.noun)}, "
+            f"{counted(self.num_nodes, 'vertex')}, method={self.provenance.method!r}, "
             f"options={dict(self.provenance.options)}{protected})"
         )
 
@@ -140,8 +141,8 @@ class RemovalOrder:
             protections.check_enough(count, removable, self.num_edges, self.noun)
         if count > len(self):
             raise OptionError(
-                f"the cut needs {count} {self.noun}s, but the order was stopped after {len(self)} "
-                f"of {self.num_edges}; compute it without count"
+                f"the cut needs {counted(count, self.noun)}, but the order was stopped after "
+                f"{len(self)} of {self.num_edges}; compute it without count"
             )
         return count
 
@@ -249,9 +250,9 @@ class RemovalOrder:
             )
         if (self.num_nodes, self.num_edges) != (graph.num_nodes, graph.num_edges):
             raise OrderMismatchError(
-                f"the order was made for a graph of {self.num_nodes} vertices and {self.num_edges} "
-                f"{self.noun}s; this one has {graph.num_nodes} and {graph.num_edges}: "
-                "compute a new order"
+                f"the order was made for a graph of {counted(self.num_nodes, 'vertex')} and "
+                f"{counted(self.num_edges, self.noun)}; this one has {graph.num_nodes} and "
+                f"{graph.num_edges}: compute a new order"
             )
         if self.provenance.fingerprint != graph.fingerprint:
             raise OrderMismatchError(

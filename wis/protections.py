@@ -46,6 +46,7 @@ from torch import Tensor
 
 from wis.errors import OptionError, ProtectionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.words import counted
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
@@ -129,9 +130,10 @@ class Protections:
     ) -> None:
         """Raise `ProtectionError` if more edges are to go than can."""
         if count > num_removable:
+            asked = f"{count} {'was' if count == 1 else 'were'} asked for"
             raise ProtectionError(
-                f"only {num_removable} of {num_edges} {noun}s can go with {self.describe(noun)}; "
-                f"{count} were asked for: remove fewer, or protect less"
+                f"only {num_removable} of {counted(num_edges, noun)} can go with "
+                f"{self.describe(noun)}; {asked}: remove fewer, or protect less"
             )
 
     def removable(self, graph: CanonicalGraph, order: Tensor) -> Tensor:
@@ -227,8 +229,8 @@ def _edge_ids(graph: CanonicalGraph, pairs: Tensor) -> Tensor:
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         raise ProtectionError(
-            f"protect holds {wrong}, which is no {graph.noun} of the graph of {graph.num_nodes} "
-            f"vertices and {graph.num_edges} {graph.noun}s"
+            f"protect holds {wrong}, which is no {graph.noun} of the graph of "
+            f"{counted(graph.num_nodes, 'vertex')} and {counted(graph.num_edges, graph.noun)}"
         )
     ids = graph.edge_ids(pairs.to(graph.device))
     return ids[ids >= 0]

@@ -110,7 +110,7 @@ def test_what_is_no_part_is_refused():
         compare(data, as_data((4, [(0, 1)])))
     with pytest.raises(NotASubgraphError, match="vertex 0 to 2"):
         compare(data, as_data((3, [(2, 0)])))
-    with pytest.raises(NotASubgraphError, match=r"1 arcs .* vertex 1 to 0"):
+    with pytest.raises(NotASubgraphError, match=r"1 arc .* vertex 1 to 0"):
         compare(data, as_data((3, [(1, 0)])), directed=True)
 
 

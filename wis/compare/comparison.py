@@ -17,6 +17,7 @@ from wis.compare.spectrum import quadratic_forms
 from wis.defaults import usual_defaults
 from wis.errors import NotASubgraphError
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.words import counted
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -201,7 +202,7 @@ def _kept(before: CanonicalGraph, after: CanonicalGraph) -> np.ndarray:
     """Bool [m]: which edges of the first are in the second, which must have no others."""
     if before.num_nodes != after.num_nodes:
         raise NotASubgraphError(
-            f"the graph before has {before.num_nodes} vertices and the one after "
+            f"the graph before has {counted(before.num_nodes, 'vertex')} and the one after "
             f"{after.num_nodes}; expected the same vertices: sparsifying keeps them all"
         )
     position = before.edge_ids(after.edges).cpu().numpy()
@@ -209,9 +210,9 @@ def _kept(before: CanonicalGraph, after: CanonicalGraph) -> np.ndarray:
         u, v = after.edges[:, int(np.flatnonzero(position < 0)[0])].tolist()
         number = int((position < 0).sum())
         raise NotASubgraphError(
-            f"the graph after has {number} {after.noun}s that the one before lacks, the first from "
-            f"vertex {u} to {v}; expected a part of it: are they in the right order, with the same "
-            "numbering?"
+            f"the graph after has {counted(number, after.noun)} that the one before lacks, the "
+            f"first from vertex {u} to {v}; expected a part of it: are they in the right order, "
+            "with the same numbering?"
         )
     kept = np.zeros(before.num_edges, dtype=bool)
     kept[position] = True
