@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DIRECTIONS = {
     "undirected": "undirected: every edge is there in both directions",
     "one-way": "one-way: every edge is there in one direction only",
-    "mixed": "mixed: in one direction only are {}",
+    "mixed": "mixed: {} in one direction only",
 }
 
 
