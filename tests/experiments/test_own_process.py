@@ -70,7 +70,7 @@ call(sleep, None, threads=1)
 """
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
 def test_whoever_started_it_takes_the_server_and_its_work_along(by):
     code = START.format(folder=os.path.dirname(__file__))
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
