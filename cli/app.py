@@ -48,10 +48,11 @@ SETTINGS = {
 def cli(context: click.Context) -> None:
     """Remove most edges of a graph and keep what a graph neural network needs.
 
-    GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .edgelist, .parquet, .mtx, .graphml, .gml, .gexf,
-    .net, .json, .graph; texts also with .gz), "-" for an edge list on standard input, or the name
-    of a graph that `wis datasets` lists. Results go to files or to standard output, everything else
-    to standard error.
+    GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .edgelist, .edges, .parquet, .mtx, .graphml, .gml,
+    .gexf, .net, .json, .graph; texts also packed as .gz, .bz2 or .xz), "-" for an edge list on
+    standard input, or the name of a graph that `wis datasets` lists. Of a file with another ending
+    --format says what it holds. Results go to files or to standard output, everything else to
+    standard error.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

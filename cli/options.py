@@ -13,11 +13,13 @@ from click.shell_completion import CompletionItem
 from wis.errors import echo
 
 if TYPE_CHECKING:
+    from wis.io import GraphFile
     from wis.methods import Method
     from wis.order import RemovalOrder
 
 DEFAULT_METHOD = "wis"
 NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon")
+EDGE_WEIGHT = "edge_weight"  # the option of methods that names an edge attribute
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -87,26 +89,30 @@ class MethodChoice:
             )
 
     def compute(
-        self, graph: Any, data: Any, *, count: int | None, protections: Mapping[str, Any]
+        self, graph: Any, file: GraphFile, *, count: int | None, protections: Mapping[str, Any]
     ) -> RemovalOrder:
         """The removal order of a graph, the first `count` edges of it or all.
 
         Args:
             graph: The graph, in any form.
-            data: The PyG object that it is or was made from.
+            file: The file that it was made from.
             count: Length of the order; None for all edges.
             protections: Arguments of `wis.removal_order` that protect edges.
         """
         from wis.api import removal_order
 
         method, options = self.checked()
+        if isinstance(options.get(EDGE_WEIGHT), str):
+            from wis.io.edge_attributes import attribute_of
+
+            options[EDGE_WEIGHT] = attribute_of(file, options[EDGE_WEIGHT])
         return removal_order(
             graph,
             method.name,
             count=count,
             seed=self.seed,
             device=self.device,
-            vertex_data=data,
+            vertex_data=file.data,
             **protections,
             **options,
         )

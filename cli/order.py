@@ -79,7 +79,7 @@ def order(
     if directed:
         check_has_directions(file)
     graph = canonical_graph(file.data, directed=directed)
-    ranked = choice.compute(graph, file.data, count=count, protections=protections)
+    ranked = choice.compute(graph, file, count=count, protections=protections)
     seconds = time.perf_counter() - start
     written = ranked.save(target, force=force)
     provenance = ranked.provenance

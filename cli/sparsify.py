@@ -38,6 +38,7 @@ from .targets import (
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
+    from wis.io import GraphFile
     from wis.order import RemovalOrder
 
 
@@ -84,7 +85,12 @@ class Amount:
     "--per-type",
     is_flag=True,
     help="Remove the same fraction of the edges of each type: of a graph with several edge types, "
-    "or with an integer edge_type for each arc.",
+    "or with an integer or a text in a column `type` (attribute edge_type) for each arc.",
+)
+@click.option(
+    "--type-column",
+    metavar="NAME",
+    help="Like --per-type, with the types in this column or edge attribute.",
 )
 @method_options
 @folder_options
@@ -125,6 +131,7 @@ def sparsify(
     edge_attrs: tuple[str, ...],
     directed: bool,
     per_type: bool,
+    type_column: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -152,6 +159,7 @@ def sparsify(
             "--edge-attr": edge_attrs,
             "--directed": directed,
             "--per-type": per_type,
+            "--type-column": type_column,
         }
         sparsify_folder(
             source,
@@ -190,6 +198,7 @@ def sparsify(
         edge_attrs,
         directed,
         per_type,
+        type_column,
     )
     result = job.run()
     result.write(source.name, output, save_order, plot, force=force)
@@ -227,10 +236,11 @@ class _Job:
     edge_attrs: tuple[str, ...]
     directed: bool
     per_type: bool
+    type_column: str | None
 
     def run(self) -> _Result:
         """Read, order and cut."""
-        from wis.edge_types import EdgeClasses
+        from wis.edge_types import EdgeClasses, type_attribute
         from wis.graph import canonical_graph
         from wis.order import RemovalOrder
 
@@ -246,11 +256,14 @@ class _Job:
             check_has_directions(file)
         graph = canonical_graph(file.data, directed=directed)
         count = self.amount.count(graph.num_edges, graph.noun)
-        if self.per_type:
-            EdgeClasses.of(file.data, graph)  # raises where there are no types, before the work
+        per_type = self.types(file)
+        if per_type:
+            EdgeClasses.of(
+                file.data, graph, type_attribute(per_type)
+            )  # raises where there are no types, before the work
         if saved is None:
-            wanted = None if self.whole_order or self.per_type else count
-            order = self.choice.compute(graph, file.data, count=wanted, protections=protections)
+            wanted = None if self.whole_order or per_type else count
+            order = self.choice.compute(graph, file, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
@@ -259,11 +272,19 @@ class _Job:
             graph,
             remove=self.amount.remove,
             keep=self.amount.keep,
-            per_type=self.per_type,
+            per_type=per_type,
         )
         sparse = order.cut(file.data, graph, steps, edge_attrs=self.edge_attrs)
         seconds = time.perf_counter() - start
-        return _Result(file, sparse, graph, order, steps.numel(), self.per_type, seconds)
+        return _Result(file, sparse, graph, order, steps.numel(), bool(per_type), seconds)
+
+    def types(self, file: GraphFile) -> bool | str:
+        """Whether each type loses the same fraction, and which attribute holds the types."""
+        if self.type_column is None:
+            return self.per_type
+        from wis.io.edge_attributes import attribute_of
+
+        return attribute_of(file, self.type_column)
 
 
 @dataclass(frozen=True)

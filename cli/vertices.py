@@ -64,7 +64,7 @@ def given_vertices(subset: str) -> list[Given]:
 
 
 def _read_ids(path: str) -> list[Given]:
-    shown = "standard input" if path == STANDARD else path
+    shown = "standard input" if path == STANDARD else echo(path)
     try:
         with click.open_file(path, encoding="utf-8-sig") as lines:
             texts = [line.strip() for line in lines]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.defaults import usual_defaults
-from wis.edge_types import EdgeClasses
+from wis.edge_types import EdgeClasses, type_attribute
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.keywords import check_keywords
@@ -143,7 +143,7 @@ def sparsify(
     keep: Amount | None = None,
     method: str = "wis",
     directed: bool = False,
-    per_type: bool = False,
+    per_type: bool | str = False,
     num_nodes: int | None = None,
     seed: int | None = None,
     device: torch.device | str | None = None,
@@ -199,7 +199,9 @@ def sparsify(
     check_lengths(data, to_be_cut=True, edge_attrs=edge_attrs)
     count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep, noun=graph.noun)
     if per_type:
-        EdgeClasses.of(data, graph)  # raises where there are no types, before the work
+        EdgeClasses.of(
+            data, graph, type_attribute(per_type)
+        )  # raises where there are no types, before the work
     protections = Protections.of(
         graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
     )

@@ -17,15 +17,17 @@ as largest remainders do. Protections hold as well, since they hold for any part
 a protected order lists (`wis.protections`); but a class may have fewer of these than it has to
 give, which is an error.
 
-Types are the edge types of a `HeteroData`, or the values of the integer attribute `edge_type`, one
-for each arc, of a `Data`, as relational graph networks use it.
+Types are the edge types of a `HeteroData`, or the values of the attribute `edge_type` of a `Data`,
+one integer or text for each arc, as relational graph networks use it; or those of another one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,20 +66,21 @@ class EdgeClasses:
         return " + ".join(self.types[index])
 
     @classmethod
-    def of(cls, data: Any, graph: CanonicalGraph) -> EdgeClasses:
+    def of(cls, data: Any, graph: CanonicalGraph, attribute: str = EDGE_TYPE) -> EdgeClasses:
         """Find the classes.
 
         Args:
-            data: A `HeteroData`, or a `Data` with an integer `edge_type` for each arc.
+            data: A `HeteroData`, or a `Data` with an integer or a text for each arc.
             graph: Its canonical form. For a `DirectedGraph` the edges are arcs.
+            attribute: The attribute of a `Data` that holds these types.
 
         Raises:
             OptionError: The graph has no edge types.
-            GraphFormatError: `edge_type` is not one integer for each arc.
+            GraphFormatError: The attribute is not one integer or text for each arc.
 
         Cost: one sort of the arcs, and one of the edges for each type that an edge can have.
         """
-        types, names = types_of_arcs(data, graph)
+        types, names = types_of_arcs(data, graph, attribute)
         edge = torch.cat([ids.cpu() for ids in graph.arc_to_edge]) if graph.arcs else types
         proper = edge >= 0
         width = len(names) + 1
@@ -113,6 +116,7 @@ def edges_to_go(
     *,
     remove: Amount | None = None,
     keep: Amount | None = None,
+    attribute: str = EDGE_TYPE,
 ) -> Tensor:
     """The edges of an order that a cut takes if each class is to lose the same fraction.
 
@@ -122,6 +126,7 @@ def edges_to_go(
         graph: The graph.
         remove: What to take away (see `wis.amount`), or give `keep`.
         keep: What to keep.
+        attribute: The attribute of a `Data` that holds the types.
 
     Returns:
         int64 tensor of shape [N] on the CPU: positions in the order, ascending.
@@ -131,7 +136,7 @@ def edges_to_go(
             before it came to enough edges of some class.
         ProtectionError: Of some class fewer edges can go.
     """
-    classes = EdgeClasses.of(data, graph)
+    classes = EdgeClasses.of(data, graph, attribute)
     quota = amounts_per_class(classes.sizes, remove=remove, keep=keep)
     of_step = classes.of_edge[graph.edge_ids(order.edges.to(graph.device)).cpu()]
     listed = torch.bincount(of_step, minlength=len(quota)).tolist()
@@ -168,31 +173,38 @@ def _too_few(
     )
 
 
-def types_of_arcs(data: Any, graph: CanonicalGraph) -> tuple[Tensor, list[str]]:
+def types_of_arcs(
+    data: Any, graph: CanonicalGraph, attribute: str = EDGE_TYPE
+) -> tuple[Tensor, list[str]]:
     """The type of each arc, in the order of `graph.arcs`, and the names of the types.
 
     Args:
-        data: A `HeteroData`, or a `Data` with an integer `edge_type` for each arc.
+        data: A `HeteroData`, or a `Data` with an integer or a text for each arc.
         graph: Its canonical form.
+        attribute: The attribute of a `Data` that holds them.
 
     Returns:
         int64 tensor of shape [num_arcs] on the CPU, positions in the list of names; and that list.
 
     Raises:
         OptionError: The graph has no edge types.
-        GraphFormatError: `edge_type` is not one integer for each arc.
+        GraphFormatError: The attribute is not one integer or text for each arc.
     """
     if hasattr(data, "edge_types"):
         stores = edge_stores(data)
         sizes = torch.tensor([arcs.size(1) for arcs in graph.arcs], dtype=torch.int64, device="cpu")
         types = torch.arange(len(stores), device="cpu").repeat_interleave(sizes)
         return types, ["__".join(store._key) for store in stores]
-    values = data.get(EDGE_TYPE) if hasattr(data, "edge_stores") else None
+    values = data.get(attribute) if hasattr(data, "edge_stores") else None
     if values is None:
         raise OptionError(
-            "per_type needs edge types: a HeteroData, or a Data with an integer edge_type for each "
-            "arc; this graph has neither"
+            f"per_type needs edge types: a HeteroData, or a Data with an integer or a text "
+            f"{attribute} for each arc; this graph has neither"
         )
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        values = values.tolist()
+    if isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values):
+        return _types_of_texts(values, graph, attribute)
     if (
         not isinstance(values, Tensor)
         or values.shape != (graph.num_arcs,)
@@ -201,8 +213,26 @@ def types_of_arcs(data: Any, graph: CanonicalGraph) -> tuple[Tensor, list[str]]:
     ):
         found = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise GraphFormatError(
-            f"edge_type is {found} of {getattr(values, 'dtype', 'no dtype')}; expected an integer "
-            f"for each of the {graph.num_arcs} arcs"
+            f"{attribute} is {found} of {getattr(values, 'dtype', 'no dtype')}; expected an "
+            f"integer or a text for each of the {graph.num_arcs} arcs"
         )
     known, types = torch.unique(values.cpu().to(torch.int64), return_inverse=True)
     return types, [str(value) for value in known.tolist()]
+
+
+def _types_of_texts(
+    values: Sequence[str], graph: CanonicalGraph, attribute: str
+) -> tuple[Tensor, list[str]]:
+    if len(values) != graph.num_arcs:
+        raise GraphFormatError(
+            f"{attribute} holds {len(values)} texts; expected one for each of {graph.num_arcs} arcs"
+        )
+    known = sorted(set(values))
+    number = {value: i for i, value in enumerate(known)}
+    types = torch.tensor([number[value] for value in values], dtype=torch.int64, device="cpu")
+    return types, known
+
+
+def type_attribute(per_type: bool | str) -> str:
+    """The attribute of the arcs that holds their types: `edge_type`, or the one that is named."""
+    return per_type if isinstance(per_type, str) else EDGE_TYPE

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.errors import GraphFormatError, OptionError
+from wis.cut import edge_attribute_names
+from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import UndirectedGraph
 from wis.stores import edge_stores
 
@@ -57,7 +58,12 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.floa
     value = store.get(name)
     if value is None:
         where = "" if store._key is None else f" of {store._key}"
-        raise OptionError(f"the graph has no attribute {name!r}{where} to take edge weights from")
+        known = [key for key in edge_attribute_names(store) if key != "edge_index"]
+        listed = echo(", ".join(known) or "none", 400)
+        raise OptionError(
+            f"the graph has no attribute {echo(name)!r}{where} to take edge weights from; those "
+            f"of its arcs: {listed}"
+        )
     if (
         not isinstance(value, Tensor)
         or value.is_complex()

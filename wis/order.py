@@ -21,7 +21,7 @@ from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.cut import drop_edges
-from wis.edge_types import edges_to_go
+from wis.edge_types import edges_to_go, type_attribute
 from wis.errors import OptionError, OrderMismatchError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.protections import Protections
@@ -154,7 +154,7 @@ class RemovalOrder:
         keep: Amount | None = None,
         num_nodes: int | None = None,
         edge_attrs: Iterable[str] = (),
-        per_type: bool = False,
+        per_type: bool | str = False,
     ) -> Any:
         """Cut the graph: take away the first edges of this order, with all their arcs.
 
@@ -167,7 +167,8 @@ class RemovalOrder:
             num_nodes: Number of vertices, for a bare `edge_index` only.
             edge_attrs: Attributes that are edge-level whatever their length suggests (see
                 `wis.cut`).
-            per_type: Take the same fraction of the edges of each type (see `wis.edge_types`).
+            per_type: Take the same fraction of the edges of each type (see `wis.edge_types`); the
+                name of an attribute of the arcs takes the types from that.
 
         Returns:
             An object of the same type. Vertex data, edge attributes of the surviving arcs, their
@@ -222,14 +223,15 @@ class RemovalOrder:
         *,
         remove: Amount | None = None,
         keep: Amount | None = None,
-        per_type: bool = False,
+        per_type: bool | str = False,
     ) -> Tensor:
         """Which steps of the order a cut takes: positions, ascending, int64 [N] on the CPU.
 
         The first N, or with `per_type` the first of each class of edges. Raises as `apply` does.
         """
         if per_type:
-            return edges_to_go(self, data, graph, remove=remove, keep=keep)
+            attribute = type_attribute(per_type)
+            return edges_to_go(self, data, graph, remove=remove, keep=keep, attribute=attribute)
         return torch.arange(self.num_removed(remove=remove, keep=keep), device="cpu")
 
     def cut(

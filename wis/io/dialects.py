@@ -26,6 +26,10 @@ _DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "bar": "|",
     "space": " ", "blank": " ", "whitespace": " ",
 }  # fmt: skip
+_OTHER_FORMATS = {
+    "%%matrixmarket": "mtx", "<?xml": "graphml or --format gexf", "<graphml": "graphml",
+    "<gexf": "gexf", "graph [": "gml", "graph\n[": "gml", "*vertices": "net", "{": "json",
+}  # fmt: skip
 _IN_QUOTES = re.compile(r'"[^"]*"')
 
 Line = tuple[int, str]
@@ -78,6 +82,8 @@ def sniff(text: bytes, ending: str, where: str, options: TableOptions = GUESS) -
     if _is_matrix(rows, options):
         return Dialect(replace(layout, width=len(rows[0])), is_matrix=True)
     found = _is_header(rows, options)
+    if found is Verdict.DOUBTFUL and not options.is_checked and _are_words(rows[0]):
+        raise doubtful_header(*rows[0][:2], where, "and other lines have these ids as well")
     header = tuple(rows[0]) if found is Verdict.HEADER else None
     below = rows[1:] if header else rows
     place = f"{where} line {lines[0][0]}"
@@ -118,12 +124,30 @@ def settle(text: bytes, ending: str, where: str, options: TableOptions = GUESS) 
     return found
 
 
-def doubtful_header(first: str, second: str, where: str) -> GraphFormatError:
+def _are_words(first: Sequence[str]) -> bool:
+    """Whether two columns are called as endpoints are, by more than a letter."""
+    named = named_endpoints(first)
+    return named is not None and any(len(first[end]) > 1 for end in named)
+
+
+def doubtful_header(
+    first: str, second: str, where: str, reason: str = "since no other line has these ids"
+) -> GraphFormatError:
     """The error for a first line that may be either."""
     return GraphFormatError(
         f"{where}: the first line ({echo(first, 40)!r}, {echo(second, 40)!r}) may name the columns "
-        f"or be an edge, since no other line has these ids; pass --header or --no-header"
+        f"or be an edge, {reason}; pass --header or --no-header"
     )
+
+
+def refuse_other_formats(text: bytes, where: str) -> None:
+    """Raise `GraphFormatError` for a text that begins as files of another format do."""
+    head = text[:64].decode(errors="replace").lstrip().lower()
+    for mark, name in _OTHER_FORMATS.items():
+        if head.startswith(mark):
+            raise GraphFormatError(
+                f"{where}: begins like a file of another format; pass --format {name}"
+            )
 
 
 def _is_numbered(sample: Sequence[str] | None, endpoints: tuple[int, int]) -> bool:
@@ -188,7 +212,7 @@ def _rows_alike(lines: Sequence[Line], mark: str) -> Rows | None:
     except csv.Error:
         return None
     width = len(rows[-1])
-    is_first_shorter = len(rows) > 1 and 2 <= len(rows[0]) == width - 1
+    is_first_shorter = len(rows) > 2 and 2 <= len(rows[0]) == width - 1
     if width < 2 or not (len(rows[0]) == width or is_first_shorter):
         return None
     return rows if all(len(row) == width for row in rows[1:]) else None
@@ -259,6 +283,8 @@ def _is_matrix(rows: Rows, options: TableOptions) -> bool:
     labels, body = rows[0][1:], rows[1:]
     is_said = options.source is not None or options.header is not None
     if is_said or len(labels) < 2 or not body or len(body) > len(labels):
+        return False
+    if len(set(labels)) < len(labels):
         return False
     if len(body) < min(len(labels), HEAD_LINES - 1) or named_endpoints(rows[0]) is not None:
         return False

@@ -29,7 +29,7 @@ _MARKS = " \t,;|"
 _SEPARATED = {
     " ": re.compile(r"[ \t]*([^ \t]+)[ \t]+([^ \t]+)[ \t]+(\{.*\})[ \t]*"),
     **{
-        mark: re.compile(rf"([^{mark}]+){mark}([^{mark}]+){mark}[ \t]*(\{{.*\}})[ \t]*")
+        mark: re.compile(rf"([^{mark}]+)[{mark}]([^{mark}]+)[{mark}][ \t]*(\{{.*\}})[ \t]*")
         for mark in _MARKS[1:]
     },
 }
@@ -183,7 +183,7 @@ def as_dictionaries(table: EdgeTable) -> bytes | None:
         [str(value) for value in values] if isinstance(values, list) else values.tolist()
         for values in table.attributes.values()
     ]
-    if not table.num_arcs or any(re.search(r"[\s\"]|^[#%]", name) for name in names):
+    if not table.num_arcs or any(re.search(r"[\s{]|^[#%<*]", name) for name in names):
         return None
     if any(value in _NO_LITERALS or value != value for column in columns for value in column):
         return None

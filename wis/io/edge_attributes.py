@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wis.errors import GraphFormatError, echo
-from wis.io.graph_file import GraphFile
+from wis.cut import edge_attribute_names
+from wis.errors import GraphFormatError, OptionError, echo
+from wis.io.graph_file import GraphFile, column_name
+from wis.stores import edge_stores
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?", flags=re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})?", flags=re.ASCII)
@@ -149,3 +151,26 @@ def directions_told(file: GraphFile) -> list[str]:
                 f"read as one arc all the same"
             ]
     return []
+
+
+def attribute_of(file: GraphFile, column: str) -> str:
+    """The edge attribute that a column of the file became, or that is called so itself.
+
+    Args:
+        file: The graph.
+        column: The name of a column, as it stands in the file, or of an attribute.
+
+    Raises:
+        OptionError: There is none of either name.
+    """
+    attributes = [name for store in edge_stores(file.data) for name in edge_attribute_names(store)]
+    for name, title in file.columns.items():
+        if title == column and name in attributes:
+            return name
+    if column in attributes and column != "edge_index":
+        return column
+    known = [column_name(name, file.columns) for name in attributes if name != "edge_index"]
+    listed = ", ".join(echo(name, 40) for name in dict.fromkeys(known)) or "none"
+    raise OptionError(
+        f"{echo(column)!r} is no edge attribute of the graph; those there are: {echo(listed, 400)}"
+    )

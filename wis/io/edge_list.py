@@ -18,7 +18,7 @@ import torch
 
 from wis.errors import GraphFormatError, echo
 from wis.io.adjacency import read_matrix
-from wis.io.dialects import Dialect, delimiter, doubtful_header, sniff
+from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator, read_dictionaries
 from wis.io.edge_attributes import attribute_columns, directions_told
 from wis.io.edge_list_writer import TextFile, cut_lines, surviving_text, write
@@ -26,19 +26,17 @@ from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.source import ReadOptions, read_text, shown
-from wis.io.text_columns import Column, Columns, parse
+from wis.io.text_columns import Column, Columns, parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of
 from wis.io.two_sided import kinds_of, refuse_merging, two_sided
 
-__all__ = ["TextFile", "cut_lines", "graph_file", "read", "surviving_text", "write"]
+__all__ = [
+    "TextFile", "cut_lines", "graph_file", "read", "refuse_other_formats", "surviving_text", "write",
+]  # fmt: skip
 
 _WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
 KONECT_BIPARTITE = re.compile(rb"% *bip\b")
-_OTHER_FORMATS = {
-    "%%matrixmarket": "mtx", "<?xml": "graphml or --format gexf", "<graphml": "graphml",
-    "<gexf": "gexf", "graph [": "gml", "graph\n[": "gml", "*vertices": "net", "{": "json",
-}  # fmt: skip
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
@@ -114,16 +112,6 @@ class _PlaceOf:
         return f"{self.where} line {number}"
 
 
-def refuse_other_formats(text: bytes, where: str) -> None:
-    """Raise `GraphFormatError` for a text that begins as files of another format do."""
-    head = text[:64].decode(errors="replace").lstrip().lower()
-    for mark, name in _OTHER_FORMATS.items():
-        if head.startswith(mark):
-            raise GraphFormatError(
-                f"{where}: begins like a file of another format; pass --format {name}"
-            )
-
-
 def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) -> Columns:
     if not layout.numbered:
         return parse(text, layout, where, as_names=True)
@@ -177,7 +165,7 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
     """A note on blanks around some fields and not around others."""
     if layout.separator == " " or b" " not in text or b'"' in text:
         return []
-    mark = layout.separator.encode()
+    text, mark = without_comments(text), layout.separator.encode()
     num_lines = sum(1 for _ in data_lines(text)) or 1
     uneven = any(text.count(around) % num_lines for around in (mark + b" ", b" " + mark))
     return ["blanks around fields are no part of them, here around some of them"] if uneven else []

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 
 from wis.errors import GraphFormatError
-from wis.io.dialects import sniff
+from wis.io.dialects import refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries
 from wis.io.edge_table import EdgeTable, edge_table, lost_vertices
 from wis.io.graph_file import GraphFile
+from wis.io.headers import is_number
 from wis.io.ids import is_integer_id
 from wis.io.source import STANDARD
 from wis.io.table_options import GUESS, TableOptions
@@ -137,6 +138,7 @@ def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
     if source.is_dictionary:
         return True
     try:
+        refuse_other_formats(text, "")
         found = sniff(text, old.ending, "", source.options)
     except GraphFormatError:
         return False
@@ -153,11 +155,11 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     if is_two_sided:
         table = two_sided_table(file, dropped)
     else:
-        table = edge_table(file, dropped, row_is_edge=True)
+        table = _with_plain_names(edge_table(file, dropped, row_is_edge=True), dropped)
     if ending == DICTIONARIES and table.attributes and not is_two_sided:
         dictionaries = as_dictionaries(table)
         if dictionaries is not None:
-            if table.names and all(map(is_integer_id, table.names)):
+            if table.names and all(is_number(table.names[v]) for v in table.arcs[:, 0].tolist()):
                 dropped.append(_ARE_NAMES)
             return dictionaries
     old = flat.layout.layout if isinstance(flat.layout, TextFile) else None
@@ -174,9 +176,30 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     else:
         dropped.append(f"how to read its columns (say --header and --delimiter {separator!r})")
     is_misread = found is not None and found.numbered and bool(table.num_arcs)
-    if table.names and (is_misread or all(map(is_integer_id, table.names))):
+    if table.names and (is_misread or _are_integers(table)):
         dropped.append(_ARE_NAMES)
     return text
+
+
+def _with_plain_names(table: EdgeTable, dropped: list[str]) -> EdgeTable:
+    """The table without its names if all of them are integers and one is written as ``3.0``."""
+    names = _used_names(table)
+    if not any(name.endswith(".0") for name in names) or not all(map(is_integer_id, names)):
+        return table
+    dropped.append("the names of the vertices")
+    return replace(table, names=None)
+
+
+def _used_names(table: EdgeTable) -> list[str]:
+    """The names that some row has."""
+    if table.names is None:
+        return []
+    return [table.names[vertex] for vertex in np.unique(table.arcs).tolist()]
+
+
+def _are_integers(table: EdgeTable) -> bool:
+    names = _used_names(table)
+    return bool(names) and all(map(is_integer_id, names))
 
 
 def _headers(
@@ -202,6 +225,7 @@ def _recognised(
 ) -> TextLayout | None:
     """The layout of a new list if it is read as it is meant, without a guess."""
     try:
+        refuse_other_formats(text, "")
         found = sniff(text, ending, "")
     except GraphFormatError:
         return None

@@ -104,7 +104,7 @@ def _fast_bodies(text: bytes, layout: TextLayout, quoted: bool) -> Iterator[tupl
     """
     if len(layout.separator) != 1 or (quoted and _has_quotes_beside_blanks(text, layout)):
         return
-    text = _without_comments(text)
+    text = without_comments(text)
     if layout.separator != " ":
         yield from _body(text, layout, layout.separator)
     elif b"\t" not in text or b" " not in text:
@@ -128,7 +128,7 @@ def _has_quotes_beside_blanks(text: bytes, layout: TextLayout) -> bool:
     return layout.separator == " " or re.search(rb'[ \t]"|"[ \t]', text) is not None
 
 
-def _without_comments(text: bytes) -> bytes:
+def without_comments(text: bytes) -> bytes:
     """The text without comments; those at its beginning cost no look at the rest."""
     start = 0
     while (found := _COMMENT.match(text, start)) is not None:
@@ -321,7 +321,7 @@ def _with_numpy(
     body: memoryview, layout: TextLayout, as_names: bool, quoted: bool
 ) -> Columns | None:
     """Numbers only; None for anything else. Quotes make no difference."""
-    if as_names or b"+" in bytes(body) or has_odd_integers(body, layout.separator):
+    if as_names or not _is_plain_text(body) or has_odd_integers(body, layout.separator):
         return None
     try:
         first = next(data_lines(bytes(body)))[1]
@@ -349,6 +349,13 @@ def _with_numpy(
     if ends[0] is None or ends[1] is None or any(_may_be_inexact(column) for column in columns):
         return None
     return Columns((ends[0], ends[1]), [columns[column] for column in layout.attributes])
+
+
+def _is_plain_text(body: memoryview) -> bool:
+    """Whether no sign and no blank is there that numpy takes for a part of an integer."""
+    text = np.frombuffer(body, np.uint8)
+    is_blank = (text == ord("\n")) | (text == ord("\t"))
+    return bool((((text >= ord(" ")) | is_blank) & (text < 127) & (text != ord("+"))).all())
 
 
 def _may_be_inexact(values: np.ndarray) -> bool:
