@@ -31,8 +31,14 @@ from wis.io.text_layout import TextLayout, data_lines, ending_of
 from wis.io.two_sided import kinds_of, refuse_merging, two_sided
 
 __all__ = [
-    "TextFile", "cut_lines", "graph_file", "read", "refuse_other_formats", "surviving_text", "write",
-]  # fmt: skip
+    "TextFile",
+    "cut_lines",
+    "graph_file",
+    "read",
+    "refuse_other_formats",
+    "surviving_text",
+    "write",
+]
 
 _WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
