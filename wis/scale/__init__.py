@@ -3,7 +3,7 @@
 - `wis.scale.files`, `wis.scale.texts`: folders of Parquet files or edge lists, batch by batch.
 - `wis.scale.target`, `wis.scale.work`: the folder that appears when it is complete, and the work
   that outlives a failure.
-- `wis.scale.locks`: one run at a time.
+- `wis.scale.locks`, `wis.scale.places`: one run at a time, and what it leaves.
 - `wis.scale.vertices`: ids that are names, numbered out of core.
 - `wis.scale.phases`: what a phase took, as a function of an edge's ends: no state per edge needed.
 - `wis.scale.scan`, `wis.scale.stream`: edges on disk by priority, gone through block by block.

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from fsspec.core import url_to_fs
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.errors import (
     GraphFormatError,
     OptionError,
-    OutputExistsError,
     UnknownNameError,
-    WisError,
     echo,
 )
 from wis.io.formats import format_of_name
@@ -29,11 +24,11 @@ from wis.io.table_options import TableOptions
 from wis.methods.relaxed import checked_epsilon
 from wis.progress import progress_bar
 from wis.scale.files import EdgeFiles
-from wis.scale.locks import locked
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import saved_phases
+from wis.scale.places import alone, kept_on_failure, places
 from wis.scale.scan import scan_edges
-from wis.scale.storage import check_file_system, is_local, pyarrow
+from wis.scale.storage import is_local
 from wis.scale.stream import Stream
 from wis.scale.target import OutputFolder
 from wis.scale.vertices import Vertices, look_at_ids
@@ -167,7 +162,7 @@ def sparsify_files(
     )
     ending = None if format is None else _ending_of(format)
     limit = None if max_memory is None else parse_size(max_memory)
-    target, folder, files = _places(
+    target, folder, files = places(
         str(source),
         str(output),
         None if work is None else str(work),
@@ -190,7 +185,7 @@ def sparsify_files(
         )
     reading = ReadOptions(relabel=relabel, num_nodes=num_nodes, max_memory=limit)
     job = Job(files, target, folder, epsilon, seed, block, progress, reading)
-    with _alone(target, folder) as still_alone, _kept_on_failure(target, folder):
+    with alone(target, folder) as still_alone, kept_on_failure(target, folder):
         job = replace(job, still_alone=still_alone)
         if engine == "dask":
             from wis.scale.cluster import run_on_cluster
@@ -201,35 +196,6 @@ def sparsify_files(
     return FilesResult(*numbers, time.perf_counter() - start)
 
 
-def _places(
-    source: str,
-    output: str,
-    work: str | None,
-    force: bool,
-    list_files: Callable[[], EdgeFiles],
-    options: dict[str, Any],
-) -> tuple[OutputFolder, WorkFolder, EdgeFiles]:
-    """Where everything is, looked at as far as possible before anything is computed."""
-    for url in (source, output, *([] if work is None else [work])):
-        check_file_system(url)
-    root = _resolved(output)
-    place = f"{root}.wis-work" if work is None else _resolved(work)
-    OutputFolder(root, force).check()
-    pyarrow()
-    files = list_files()
-    _check_apart(output=root, source=_resolved(source))
-    _check_apart(output=root, work=place)
-    _check_apart(source=_resolved(source), work=place)
-    request = {"files": list(files.names), **options}
-    fs, path = url_to_fs(place)
-    if fs.isfile(path):
-        raise OutputExistsError(f"{place} is a file; the work folder is a folder, give another one")
-    both = is_local(root) and is_local(place)
-    name = os.path.relpath(root, place) if both else root  # so that all may move together
-    folder = WorkFolder(place, name, request, files.stamps, is_new=not fs.isdir(path))
-    return OutputFolder(root, force, folder.key), folder, files
-
-
 def _ending_of(name: str) -> str:
     """The ending that stands for a format of edges."""
     found, ending = format_of_name(name)
@@ -238,51 +204,6 @@ def _ending_of(name: str) -> str:
             f"format is {echo(name)}; folders hold edge lists or tables: csv, tsv, txt or parquet"
         )
     return ending
-
-
-def _resolved(url: str) -> str:
-    """The one name of a local path, behind all links; another URL as it is."""
-    path = str(url_to_fs(url)[1])
-    return os.path.realpath(path) if is_local(url) else url.rstrip("/")
-
-
-@contextlib.contextmanager
-def _alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], None]]:
-    """Hold the output and the work folder; what is yielded raises if they were taken over."""
-    purpose, beside = target.root, f"{target.root}.wis-work"
-    with contextlib.ExitStack() as stack:
-        locks = [stack.enter_context(locked(beside, purpose))]
-        if folder.place != beside:
-            stack.callback(folder.leave_place)
-            locks.append(stack.enter_context(locked(folder.url, folder.place)))
-            folder.mark_place()
-        target.check()  # a run that ended just now may have written it
-        target.tidy()
-
-        def still_alone() -> None:
-            for lock in locks:
-                lock.check()
-
-        yield still_alone
-        folder.remove()
-
-
-@contextlib.contextmanager
-def _kept_on_failure(target: OutputFolder, folder: WorkFolder) -> Iterator[None]:
-    """Keep what is done so far, unless the input or the request is to blame."""
-    try:
-        yield
-    except BaseException as error:
-        with contextlib.suppress(WisError):
-            target.discard()
-        if isinstance(error, GraphFormatError | OptionError) or not folder.has_progress:
-            with contextlib.suppress(WisError):
-                folder.remove()
-        elif isinstance(error, WisError):
-            error.args = (
-                f"{error}; the work is kept in {folder.place}, and the same call goes on from it",
-            )
-        raise
 
 
 Numbers = tuple[int, int, int, int, int, int, int]
@@ -416,15 +337,3 @@ def _check_cluster(engine: str, scheduler_address: str | None, num_workers: int 
     whole = isinstance(num_workers, int) and not isinstance(num_workers, bool)
     if num_workers is not None and not (whole and num_workers >= 1):
         raise OptionError(f"num_workers is {num_workers!r}; expected an integer from 1 on")
-
-
-def _check_apart(**places: str) -> None:
-    """Raise if one of two folders lies in the other, as far as their paths tell."""
-    (first, one), (second, two) = places.items()
-    (fs, inside), (other, outside) = url_to_fs(one), url_to_fs(two)
-    inside, outside = inside.rstrip("/"), outside.rstrip("/")
-    same = type(fs) is type(other) and (
-        f"{outside}/".startswith(f"{inside}/") or f"{inside}/".startswith(f"{outside}/")
-    )
-    if same:
-        raise OptionError(f"{first} {one} and {second} {two} lie in each other; keep them apart")
