@@ -24,7 +24,7 @@ from wis.io.unpickle.nodes import Stored, damaged
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_CHUNK = 1 << 18  # a chunk is still in the cache when its checksum is computed
+_CHUNK = 1 << 17  # a chunk is still in the cache when its checksum is computed
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 Known = Container[tuple[str, str]]
