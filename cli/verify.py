@@ -24,14 +24,12 @@ from .output import emit_json, say
 @graph_argument
 @click.argument("order_file", metavar="ORDER", type=click.Path(path_type=Path))
 @partitions_option
-@click.option(
-    "--all-steps", is_flag=True, help="Check every step, however long it takes: see below."
-)
+@click.option("--all-steps", is_flag=True, help="Check every step, however long that takes.")
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Check N steps, drawn at random, where all would take long.  [default: 32]",
+    help="Check N steps of a long order, drawn at random.  [default: 32]",
 )
 @click.option(
     "--seed",
@@ -53,12 +51,14 @@ def verify(
 ) -> None:
     """Check that a saved order is a greedy one.
 
-    At every step it must take an edge that its method ranks first among those that remain, whatever
-    way ties are broken. All steps of 1-WIS are checked. For longer walks, arcs and gwis an order of
-    more than 256 steps is checked at a sample of them, unless --all-steps is given. In batches an
-    edge is compared by the graph at the beginning of its batch; under epsilon it must keep to the
-    relaxed rule, and the order must be the one of its seed. An order with protections is computed
-    again instead and must be the same. The line says what was checked and what is not covered.
+    At every step it must take an edge that its method ranks first among those that remain; any way
+    to break ties is right. All steps of 1-WIS are checked. For longer walks, arcs and gwis a long
+    order is checked at a sample of its steps; --all-steps checks every one, --sample N so many.
+
+    In batches an edge is compared by the graph at the beginning of its batch. With an epsilon each
+    step must keep to the relaxed rule, and the order must be the one of its seed. An order with
+    protections is computed again instead and must be the same. The line says what was checked and
+    what is not covered.
 
     Exit code 0 if the order is right; 1 if it is not, with the first step that is wrong. Whether it
     is an order of edges or of arcs it says itself.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,7 @@ from oracles import (
 )
 from relaxed_oracles import first_step_too_low, relaxed_order
 from strategies import as_pairs, edge_index_of
+from test_real_data import cora
 
 import wis
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
@@ -423,6 +425,21 @@ def test_codes_compare_as_sorted_tuples_do():
         (a, tuple_a), (b, tuple_b) = found
         assert (a < b) == (tuple_a > tuple_b)
         assert (a == b) == (tuple_a == tuple_b)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
+def test_every_step_of_2_wis_on_cora_is_checked_and_every_fault_found():
+    data = torch.from_numpy(cora().T.copy())
+    order = wis.removal_order(data, walk_length=2)
+    assert str(wis.verify_order(data, order, all_steps=True)) == "all 5278 steps are greedy"
+    rng = random.Random(0)
+    for step in rng.sample(range(5000), 3):  # the last edges are alike
+        edges = order.edges.clone()
+        edges[:, [step, 5270]] = edges[:, [5270, step]]
+        with pytest.raises(NotGreedyError) as caught:
+            wis.verify_order(data, dataclasses.replace(order, edges=edges), all_steps=True)
+        assert caught.value.step == step
 
 
 # What is checked, and what is said of it
