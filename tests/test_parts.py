@@ -557,6 +557,34 @@ def test_edge_index_of_another_kind_is_refused(edge_index, words):
         wis.sparsify(Data(edge_index=edge_index, num_nodes=3), remove=1)
 
 
+@pytest.mark.parametrize("number", [4.0, "4", -1, True, [4], torch.tensor(2.5)])
+def test_number_of_vertices_that_is_none_is_refused(number):
+    for given in (lambda: plain(), lambda: arcs()):
+        data = given()
+        extra = {} if isinstance(data, Data) else {"num_nodes": number}
+        if isinstance(data, Data):
+            data.num_nodes = number
+        with pytest.raises(GraphFormatError, match=r"num_nodes is .*; expected an integer from 0"):
+            wis.sparsify(data, remove=1, **extra)
+    assert wis.sparsify(Data(edge_index=arcs(), num_nodes=torch.tensor(7)), remove=1).num_nodes == 7
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (Data(edge_index=None, x=V), "no edge_index; expected an integer tensor"),
+        (Data(train_pos_edge_index=arcs(), num_nodes=7), "edge_index = data.train_pos_edge_index"),
+        (Data(face=PAIRS, pos=torch.rand(7, 3)), "FaceToEdge"),
+        (Data(pos=torch.rand(7, 3)), "KNNGraph"),
+        (Data(edge_index=arcs().T, num_nodes=7), "[18, 2]; expected [2, num_arcs]: transpose it"),
+    ],
+)
+def test_graph_without_arcs_is_refused_with_the_way_to_them(data, words):
+    with pytest.raises(GraphFormatError) as found:
+        wis.sparsify(data, remove=1)
+    assert words in str(found.value)
+
+
 def test_types_of_vertices_are_not_added_by_looking():
     data = HeteroData()
     data["a", "to", "b"].edge_index = torch.tensor([[0, 1], [0, 2]])

@@ -26,7 +26,7 @@ from torch import Tensor
 from wis.arrays import searchsorted, sort_values
 from wis.errors import GraphFormatError, OptionError
 from wis.foreign import check_is_graph
-from wis.stores import checked_arcs, node_ranges, offset_arcs, store_name
+from wis.stores import checked_arcs, checked_num_nodes, node_ranges, offset_arcs, store_name
 from wis.stores import edge_stores as edge_stores
 
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ class CanonicalGraph(ABC):
             GraphFormatError: See `from_any`.
         """
         given = list(arcs)
+        num_nodes = checked_num_nodes(num_nodes)
         labels = list(names) if names is not None else ["edge_index"] * len(given)
         parts = tuple(
             checked_arcs(part, num_nodes, label) for part, label in zip(given, labels, strict=True)

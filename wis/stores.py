@@ -6,16 +6,24 @@ hands over is looked at here before anything is computed from it, and is never c
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, echo
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
+
+
+_NO_ARCS = {
+    "train_pos_edge_index": "set data.edge_index = data.train_pos_edge_index to sparsify that",
+    "face": "make edges of the triangles with torch_geometric.transforms.FaceToEdge",
+    "pos": "make edges between points with torch_geometric.transforms.KNNGraph, for example",
+}
 
 
 def edge_stores(data: Data | HeteroData) -> list[Any]:
@@ -31,7 +39,10 @@ def edge_stores(data: Data | HeteroData) -> list[Any]:
     stores = [store for store in data.edge_stores if store.get("edge_index") is not None]
     if stores or hasattr(data, "edge_types"):
         return stores
-    raise GraphFormatError("the graph has no edge_index; expected an integer tensor [2, num_arcs]")
+    hint = next((f": {hint}" for name, hint in _NO_ARCS.items() if data.get(name) is not None), "")
+    raise GraphFormatError(
+        f"the graph has no edge_index; expected an integer tensor [2, num_arcs]{hint}"
+    )
 
 
 def _matrix_only(store: Any) -> GraphFormatError:
@@ -72,7 +83,26 @@ def num_nodes_of_store(store: Any) -> Any:
     """PyG's own rule, without its warning where it infers: what it infers is what we want."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return store.num_nodes
+        if "num_nodes" in store:  # a `Data` would make a sum of what is no number, or None
+            checked_num_nodes(store["num_nodes"])
+        return checked_num_nodes(store.num_nodes)
+
+
+def checked_num_nodes(number: Any) -> int | None:
+    """A number of vertices as a Python integer, None for None.
+
+    Raises:
+        GraphFormatError: It is no integer, or negative.
+    """
+    if number is None:
+        return None
+    try:
+        size = -1 if isinstance(number, bool) else operator.index(number)
+    except (TypeError, RuntimeError):  # the latter from a tensor on the device meta
+        size = -1
+    if size < 0:
+        raise GraphFormatError(f"num_nodes is {echo(number)}; expected an integer from 0 on")
+    return size
 
 
 def num_nodes_of_type(data: HeteroData, node_type: str) -> Any:
@@ -135,7 +165,9 @@ def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
             f"example torch_geometric.utils.to_edge_index(...)[0]"
         )
     if arcs.dim() != 2 or arcs.size(0) != 2:
-        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]")
+        turned = arcs.dim() == 2 and arcs.size(1) == 2
+        hint = ": transpose it with .t()" if turned else ""
+        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]{hint}")
     if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
         raise GraphFormatError(
             f"{name} has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
