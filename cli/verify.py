@@ -104,7 +104,9 @@ def verify(
         )
     if failure is not None:
         raise failure
-    method = f"{order.provenance.method} ({describe_options(order.provenance.options)})"
+    method = order.provenance.method
+    if order.provenance.options:
+        method += f" ({describe_options(order.provenance.options)})"
     if verified is not None and verified.recomputed:
         method += f" with {order.provenance.protections.describe(order.noun)}"
     if order.provenance.directed:
