@@ -122,3 +122,45 @@ def test_without_pyarrow_the_extra_is_named(put, tmp_path, monkeypatch):
         with pytest.raises(MissingDependencyError, match=r"pip install 'wis-sparsify\[tables\]'"):
             action()
     assert not (tmp_path / "b.parquet").exists()
+
+
+def _table(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_options_name_the_columns_of_a_table(tmp_path):
+    path = _table(tmp_path / "a.parquet", time=[1, 2], u=[0, 1], v=[1, 2], w=[0.5, 2.0])
+    for source, target, weight in (("u", "v", "w"), (2, 3, 4)):
+        file = read_graph(path, source=source, target=target, weight=weight)
+        assert file.data.edge_index.tolist() == [[0, 1], [1, 2]]
+        assert file.data.edge_weight.tolist() == [0.5, 2]
+        assert file.notes == ()
+    with pytest.raises(OptionError, match="header is for edge lists"):
+        read_graph(path, header=True)
+
+
+def test_texts_that_look_like_integers_stay_texts(tmp_path):
+    path = _table(tmp_path / "a.parquet", source=["007", "7", "+7"], target=["7", "1e3", " 7"])
+    assert read_graph(path).vertex_names == sorted(["007", "7", "+7", "1e3", " 7"])
+    assert read_graph(path, relabel=True).vertex_names == read_graph(path).vertex_names
+
+
+def test_unknown_names_of_columns_are_told_and_relations_refused(tmp_path):
+    path = _table(tmp_path / "a.parquet", one=[0, 1], other=[1, 2])
+    assert "'one' and 'other'" in read_graph(path).notes[0]
+    index = {"Unnamed: 0": [0, 1], "one": [5, 6], "other": [6, 7]}
+    file = read_graph(_table(tmp_path / "b.parquet", **index))
+    assert file.data.edge_index.tolist() == [[5, 6], [6, 7]]
+
+
+def test_two_kinds_are_kept_apart_or_refused(tmp_path):
+    path = _table(tmp_path / "a.parquet", user=[0, 0, 1], item=[0, 1, 0], rating=[1, 2, 3])
+    with pytest.raises(GraphFormatError, match="--bipartite"):
+        read_graph(path)
+    file = read_graph(path, bipartite=True)
+    assert file.data.num_nodes == 4
+    cut = file.with_data(wis.sparsify(file.data, remove=1, method="random"))
+    again = read_graph(write_graph(cut, tmp_path / "b.parquet"), bipartite=True)
+    assert again.data["user", "to", "item"].num_edges == 2
+    assert read_graph(path, bipartite=False).data.num_nodes == 2

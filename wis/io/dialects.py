@@ -83,7 +83,8 @@ def sniff(text: bytes, ending: str, where: str, options: TableOptions = GUESS) -
         return Dialect(replace(layout, width=len(rows[0])), is_matrix=True)
     found = _is_header(rows, options)
     if found is Verdict.DOUBTFUL and not options.is_checked and _are_words(rows[0]):
-        raise doubtful_header(*rows[0][:2], where, "and other lines have these ids as well")
+        first, second = rows[0][:2]
+        raise doubtful_header(first, second, where, "and other lines have these ids as well")
     header = tuple(rows[0]) if found is Verdict.HEADER else None
     below = rows[1:] if header else rows
     place = f"{where} line {lines[0][0]}"

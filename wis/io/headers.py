@@ -3,7 +3,8 @@
 A line is a header if it names two endpoints (``source,target``, ``src,dst``, ``from,to``, ...), or
 if it differs in kind from all lines below it, such as a text over integers. A line of texts over
 texts may be either; so may single letters (``u,v``). Then the whole file decides: a first line
-whose ids occur again below is an edge. If they do not, nobody can tell, and the list is refused.
+whose ids occur again below is an edge, unless it is one of the known names. If they do not, nobody
+can tell, and the list is refused.
 """
 
 from __future__ import annotations
