@@ -17,7 +17,8 @@ from sweep_cases import COSTS, same_rows, toy_graph, toy_recipe
 import wis
 from wis.errors import GraphFormatError, OptionError, UnknownNameError
 from wis.experiments import Backend, RunOptions, jobs, read_results, run_sweep
-from wis.experiments.orders import OrderSpec
+from wis.experiments.orders import OrderSpec, order_specs
+from wis.experiments.recipe import MethodSpec, ModelSpec
 from wis.experiments.source import Source, _loaded
 from wis.training import TrainConfig, train_many
 
@@ -155,6 +156,21 @@ def test_an_order_is_computed_once_and_a_damaged_one_again(toy_file, tmp_path, m
         path.write_bytes(path.read_bytes()[:100])
     run_sweep(toy_recipe(toy_file, remove="80%"), options_in(tmp_path, backend=HERE))
     assert len(computed) == 6
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "num_orders"),
+    [("wis", {}, 1), ("wis", {"epsilon": 0.5}, 3), ("random", {}, 3), ("jaccard", {}, 3)],
+)
+def test_seeds_share_an_order_only_where_the_options_leave_nothing_to_chance(
+    method, options, num_orders
+):
+    graph = wis.UndirectedGraph.from_any(toy_graph())
+    model = ModelSpec("gcn", {})
+    specs = order_specs(
+        graph, "digest", MethodSpec.of(method, options), model, dict.fromkeys(range(3))
+    )
+    assert len({spec.key for _, spec in specs}) == num_orders
 
 
 def test_a_failed_run_is_a_row_with_its_error_and_stops_nothing(toy_file, tmp_path):

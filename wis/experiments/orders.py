@@ -27,7 +27,7 @@ from wis.splits import take_split
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
 
-FORMAT = 1
+FORMAT = 2  # raised where a method gives another order than before for the same options
 APART = "memory_is_of_the_order_alone"
 NETWORK = ("model", "depth", "width")
 """Options by which a method names the network that it trains (see `network_options`)."""
@@ -120,7 +120,7 @@ def order_specs(
     plain = json.loads(json.dumps(content, default=str))
     specs = {}
     for seed, split in splits.items():
-        said: dict[str, Any] = {"seed": seed if chosen.uses_seed else None}
+        said: dict[str, Any] = {"seed": seed if chosen.is_seeded(options) else None}
         if "train_mask" not in chosen.needs:
             split = None
         if split is not None:
