@@ -12,7 +12,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -110,23 +110,21 @@ def _check_member(
     options.check_size(path, count * max(dtype.itemsize, _LEAST_ITEM), f"the array {echo(name)!r}")
 
 
-def _header(member: BinaryIO, where: str) -> tuple[tuple[int, ...], np.dtype]:
-    version = np.lib.format.read_magic(member)  # type: ignore[no-untyped-call]
+def _header(member: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype]:
+    version = np.lib.format.read_magic(member)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     if version not in readers:  # a later one is needed for records alone
         raise GraphFormatError(f"{where} has a header of version {version[0]}; expected 1 or 2")
-    shape, _, dtype = readers[version](member)  # type: ignore[no-untyped-call]
+    shape, _, dtype = readers[version](member)
     return shape, dtype
 
 
 def _array(archive: zipfile.ZipFile, item: zipfile.ZipInfo, trusted: bool) -> np.ndarray:
     with archive.open(item) as member:
-        array: np.ndarray = np.lib.format.read_array(  # type: ignore[no-untyped-call]
-            member, allow_pickle=trusted
-        )
+        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=trusted)
     return array
 
 
