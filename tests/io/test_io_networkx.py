@@ -171,3 +171,11 @@ def test_vertex_attributes_that_could_be_taken_for_others_stay_in_the_file(tmp_p
     }
     cut = wis.sparsify(file.data, remove=1)
     assert cut.fine.tolist() == [1, 1, 1]
+
+
+def test_networkx_reads_line_breaks_in_texts_as_they_are(tmp_path):
+    texts = ["two\nlines", "a\r\nb", "tab\there"]
+    data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), note=texts)
+    for ending in ENDINGS:
+        graph = READERS[ending](write_graph(data, tmp_path / f"a{ending}"))
+        assert list(nx.get_node_attributes(graph, "note").values()) == texts, ending

@@ -115,6 +115,10 @@ READ = {
     "a matrix of numbers": Odd(
         "m.csv", ",0,1,2\n0,0,1,0\n1,0,0,1\n2,0,0,0\n", PATH, "adjacency matrix"
     ),
+    "weighted edges whose numbers could be the labels of a matrix": Odd(
+        "out.x", "1 2 1\n2 3 1\n1 3 2\n", [(1, 2), (2, 3), (1, 3)], "columns 1 and 2",
+        {"edge_weight": [1, 1, 2]}, {"format": "txt"},
+    ),
     "triples": Odd(
         "kg.tsv", "ann\tknows\tbob\nbob\tlikes\tcid\ncid\tknows\tann\n",
         [*NAMED, ("cid", "ann")], "column 2 for their type",
@@ -187,6 +191,15 @@ REFUSED = {
     "an index with a name": Odd("r.csv", "id,user,friend\n0,0,1\n1,1,2\n", None, "--source"),
     "a matrix of two kinds": Odd("r.csv", ",x,y\na,0,1\nb,1,0\n", None, "--source"),
     "a matrix that ends early": Odd("r.csv", ",A,B,C\nA,0,1,0\nB,1,0,1\n", None, "--source"),
+    "a matrix with numbers for labels and corner": Odd(
+        "r.csv", "0,1,0\n1,0,1\n0,1,0\n", None, "--source 1 --target 2"
+    ),
+    "a one-way matrix without labels": Odd(
+        "r.txt", "0 1 0 1\n0 0 1 0\n0 1 0 1\n1 0 0 0\n", None, "--source 1 --target 2"
+    ),
+    "a weighted matrix without labels": Odd(
+        "r.csv", "0,2.5,0,1\n2.5,0,1,0\n0,1,0,1\n1,0,1,0\n", None, "'2.5' is not an integer"
+    ),
     "a matrix without labels": Odd("r.csv", "0,1,1\n1,0,0\n1,0,0\n", None, "--source 1 --target 2"),
     "times in front": Odd("r.txt", "1082040961 0 1\n1082155839 1 2\n", None, "--source"),
     "triples with blanks": Odd("r.txt", "ann knows bob\nbob likes cid\n", None, "--target 3"),

@@ -280,8 +280,13 @@ def _names_all_but_the_first(first: Sequence[str], rows: Rows) -> bool:
 
 
 def _is_matrix(rows: Rows, options: TableOptions) -> bool:
-    """Whether the first line repeats the first column, and all the rest are numbers."""
+    """Whether the first line repeats the first column, and all the rest are numbers.
+
+    Labels have a corner without a number: `1 2 1`, `2 3 1`, `1 3 2` are three weighted edges.
+    """
     labels, body = rows[0][1:], rows[1:]
+    if kind_of(rows[0][0]) is Kind.NUMBER:
+        return False
     is_said = options.source is not None or options.header is not None
     if is_said or len(labels) < 2 or not body or len(body) > len(labels):
         return False

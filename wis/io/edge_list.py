@@ -207,7 +207,8 @@ def refuse_matrix(columns: Columns, where: str) -> None:
     if len(table) != size or not all(isinstance(column, np.ndarray) for column in table):
         return
     matrix = np.stack(table)
-    if size >= _WIDEST_TABLE or np.array_equal(matrix, matrix.T):
+    is_binary = size > 2 and bool(np.isin(matrix, (0, 1)).all())
+    if size >= _WIDEST_TABLE or is_binary or np.array_equal(matrix, matrix.T):
         raise GraphFormatError(
             f"{where}: {size} rows of {size} numbers may be an adjacency matrix; write its "
             f"labels into the first line and the first column, or pass --source 1 --target 2 "

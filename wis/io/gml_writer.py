@@ -12,7 +12,8 @@ from typing import Any
 from wis.io.labelled import Column, Columns, LabelledGraph
 from wis.io.labelled_writer import free_name
 
-_SPECIAL = re.compile('[^\n\t\x20-\x7e]|["&]')
+# Readers of other libraries join the lines of a text by blanks: a line break is an entity.
+_SPECIAL = re.compile('[^\t\x20-\x7e]|["&]')
 _FOR_ITSELF = {"vertex": ("id", "label"), "edge": ("source", "target"), "graph": ("node", "edge")}
 
 
