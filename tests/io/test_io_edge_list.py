@@ -117,6 +117,15 @@ def test_attributes_are_typed_columns(put, parser):
     assert data.edge_none == ["", ""]
 
 
+@pytest.mark.parametrize("beside", ["", "0.5", "nan", "0.25"])
+def test_integers_that_floats_would_round_stay_texts(beside, put, parser):
+    for long in ("9007199254740993", "-9007199254740993", "9223372036854775807"):
+        data = read_graph(put("a.csv", f"source,target,time\n0,1,{long}\n1,2,{beside}\n")).data
+        assert data.edge_time == [long, beside]
+    data = read_graph(put("b.csv", f"source,target,time\n0,1,{2**60}\n1,2,{beside}\n")).data
+    assert float(data.edge_time[0]) == 2**60
+
+
 def test_names_of_attributes_say_that_they_are_edge_level(put):
     """PyG tells by length; where n equals the number of arcs only the name can tell."""
     text = "source,target,label,index,attrs,Edge Weight,x y,x-y\n" + "".join(

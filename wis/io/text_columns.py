@@ -252,8 +252,10 @@ def _is_plain(column: Any) -> bool:
     if column.type == pa.bool_():
         return bool(column.null_count == 0)
     if column.type == pa.float64():  # long integers are among the floats, rounded
-        values = np.abs(column.drop_null().to_numpy())
-        return bool((values < _EXACT).all() or np.isnan(values).any())
+        return not (np.abs(column.drop_null().to_numpy()) >= _EXACT).any()
+    if column.type == pa.int64() and column.null_count:  # gaps make floats of them
+        values = column.drop_null().to_numpy()
+        return not ((values >= _EXACT) | (values <= -_EXACT)).any()
     return bool(column.type in (pa.int64(), pa.string()))
 
 
@@ -363,7 +365,7 @@ def _may_be_inexact(values: np.ndarray) -> bool:
     if values.dtype.kind != "f":
         return False
     finite = values[np.isfinite(values)]
-    return bool((finite == np.floor(finite)).all())
+    return bool((finite == np.floor(finite)).all() or (np.abs(finite) >= _EXACT).any())
 
 
 def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
@@ -436,8 +438,18 @@ def int64(values: Sequence[int]) -> np.ndarray:
     return np.array(values, dtype=np.int64)
 
 
+def _is_exact(text: str) -> bool:
+    """Whether a number, if it is an integer, is the same as a float."""
+    if len(text) <= 15 or not _SIGNED.fullmatch(text):
+        return True
+    return len(text) < 100 and int(float(text)) == int(text)
+
+
 def typed(texts: list[str]) -> Column:
-    """A column of integers, numbers or truth values if all its fields are such, else of texts."""
+    """A column of integers, numbers or truth values if all its fields are such, else of texts.
+
+    Integers that floats would round, beside gaps or fractions, stay texts.
+    """
     given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
     if not given:
         return texts
@@ -450,4 +462,6 @@ def typed(texts: list[str]) -> Column:
             return texts
         if len(given) == len(texts):
             return int64([int(text) for text in given])
+    if not all(map(_is_exact, given)):
+        return texts
     return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])
