@@ -6,8 +6,10 @@ import contextlib
 import importlib.util
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -151,11 +153,49 @@ def test_a_back_end_whose_package_is_missing_names_the_extra(
 def test_a_cluster_that_is_not_there_is_one_clear_line(
     backend, words, toy_file, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(backends_module, "CONNECT_S", 0.5)
+    monkeypatch.setattr("wis.scale.clients.PATIENCE_S", 0.5)
     backend = replace(backend, folder=tmp_path / "slurm")
     with pytest.raises(OptionError, match=words) as error:
         run_sweep(toy_recipe(toy_file), RunOptions(tmp_path / "r", backend, orders=tmp_path / "o"))
     assert "\n" not in str(error.value)
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("scheme", "answer", "words"),
+    [
+        ("tcp", b"", "nothing that Dask says came within"),
+        ("tcp", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Dask"),
+        ("tls", b"", "tls:// needs certificates"),
+    ],
+)
+def test_what_answers_but_is_no_scheduler_is_one_line_within_the_patience(
+    scheme, answer, words, toy_file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("wis.scale.clients.PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.ExitStack() as connections:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = connections.enter_context(server.accept()[0])
+                    connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        backend = Backend("dask", address=f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+        options = RunOptions(tmp_path / "r", backend, orders=tmp_path / "o")
+        start = time.monotonic()
+        with pytest.raises(OptionError, match=words) as error:
+            run_sweep(toy_recipe(toy_file), options)
+        assert time.monotonic() - start < 10
+        assert "\n" not in str(error.value)
+
+
+def test_a_long_address_is_not_repeated_in_full(toy_file, tmp_path):
+    backend = Backend("dask", address="tcp://" + "A" * 3000)
+    with pytest.raises(OptionError) as error:
+        run_sweep(toy_recipe(toy_file), RunOptions(tmp_path / "r", backend, orders=tmp_path / "o"))
+    assert "A" * 101 not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from wis.errors import MissingDependencyError, OptionError
+from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.experiments.jobs import Job, Worker, do_job, failed
 
 Outcomes = tuple[Job, list[Any]]
 Name = Literal["local", "dask", "ray", "slurm"]
 NAMES: tuple[str, ...] = get_args(Name)
-CONNECT_S = 15.0
 POLL_S = 0.5
 EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
 
@@ -185,14 +184,16 @@ def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
 
 def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
     joblib, distributed = _imported("joblib"), _imported("distributed")
+    from wis.scale.clients import connect
+
     if backend.address is None:
         raise OptionError("the back end dask needs --scheduler-address, such as tcp://HOST:8786")
     try:
-        client = distributed.Client(backend.address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError) as error:
+        client = connect(distributed, backend.address, set_as_default=False)
+    except ClusterError as error:
         raise OptionError(
-            f"Dask's scheduler at {backend.address} cannot be reached: {error}; start one with "
-            "`dask scheduler`, and workers with `dask worker ADDRESS`"
+            f"the cluster cannot be reached: {error}; start one with `dask scheduler`, and workers "
+            "with `dask worker ADDRESS`"
         ) from None
     with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
         parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)

@@ -59,26 +59,35 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
         with _cluster_here(module, num_workers) as cluster, module.Client(cluster) as client:
             yield client
         return
-    with _connected(module, address) as client:
+    with connect(module, address) as client:
         if not client.scheduler_info()["workers"]:  # it may start some once there is work
             _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
         yield client
 
 
-@contextlib.contextmanager
-def _connected(module: Any, address: str) -> Iterator[Any]:
+def connect(module: Any, address: str, **settings: Any) -> Any:
+    """A client of the scheduler at an address, which is asked first whether it is one.
+
+    Args:
+        module: The package distributed.
+        address: Such as ``tcp://10.0.0.1:8786``.
+        settings: Of the client.
+
+    Raises:
+        ClusterError: No scheduler answers.
+    """
     try:
         _look(module, address)
-        client = module.Client(address, timeout=PATIENCE_S)
+        return module.Client(address, timeout=PATIENCE_S, **settings)
     except Exception as error:  # whatever a foreign answer makes of Dask
         shown = echo(address) or "an empty address"
-        raise ClusterError(f"no Dask scheduler answers at {shown}: {_reason(error)}") from None
-    with client:
-        yield client
+        reason = _reason(error, address)
+        raise ClusterError(f"no Dask scheduler answers at {shown}: {reason}") from None
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
+def _reason(error: Exception, address: str) -> str:
+    place = address.rpartition("://")[2]
+    text = " ".join(str(error).replace(place, echo(place)).split())
     if "ssl_context" in text:
         return (
             "tls:// needs certificates, which Dask's configuration names (distributed.comm.tls in "
