@@ -244,7 +244,7 @@ def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) ->
             given["jobs"],
             given["scheduler_address"],
             given["threads"],
-            folder=given["results"].with_suffix(".slurm"),
+            folder=given["results"].parent / f"{given['results'].stem}.slurm",
         ),
         devices=tuple(device.strip() for device in given["devices"].split(",")),
         data_root=None if root is None else str(root),

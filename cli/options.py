@@ -134,7 +134,7 @@ def parse_value(text: str, default: Any) -> Any:
 
 def describe_options(options: Mapping[str, Any]) -> str:
     """Options on one line, such as ``walk_length=1, engine=auto``."""
-    return ", ".join(f"{name}={value}" for name, value in options.items())
+    return ", ".join(f"{echo(name)}={echo(str(value))}" for name, value in options.items())
 
 
 def complete_method(

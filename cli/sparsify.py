@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wis.amount import num_edges_to_remove
-from wis.errors import OptionError
+from wis.errors import OptionError, echo
 from wis.words import counted
 
 from .directions import check_has_directions, directed_option
@@ -322,7 +322,8 @@ class _Result:
         """The method with its options."""
         provenance = self.order.provenance
         options = describe_options(provenance.options)
-        return f"{provenance.method} ({options})" if options else provenance.method
+        method = echo(provenance.method)  # of a file, where --order gave one
+        return f"{method} ({options})" if options else method
 
     def account(self, name: str, output: Path) -> str:
         """The line for people."""

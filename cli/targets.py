@@ -63,6 +63,8 @@ def order_target(path: Path | None, *, force: bool) -> Path | None:
 
     if path.suffix.lower() in formats() and path.suffix != ORDER_ENDING:
         raise click.UsageError(f"an order is saved as {ORDER_ENDING}; got {path.name!r}.")
+    if path.name in ("", ".."):  # a folder in any case, and no ending can be added
+        check_writable(path, force=force)
     if path.suffix != ORDER_ENDING:
         path = path.with_name(path.name + ORDER_ENDING)
     check_writable(path, force=force)

@@ -278,10 +278,12 @@ class RemovalOrder:
             GraphFileError: It cannot be written.
         """
         from wis import order_file
-        from wis.io.atomic import atomic_write
+        from wis.io.atomic import atomic_write, check_writable
         from wis.io.source import user_path
 
         path = user_path(path)
+        if path.name in ("", ".."):
+            check_writable(path, force=force)
         if path.suffix != ".npz":
             path = path.with_name(path.name + ".npz")
         header = {

@@ -1,7 +1,10 @@
 """Arguments of thousands of characters: a short line, and the exit code of what is wrong."""
 
+import dataclasses
+
 import pytest
 
+import wis.datasets
 from wis_cli.main import run
 
 LONG = "a" * 5000
@@ -44,8 +47,21 @@ CUT = ["sparsify", "karate", "--remove", "1"]
         (["inspect", f"rmat:scale={LONG}"], 2),
         (["bench", "table", LONG], 2),
         (["inspect", "karate\x1b[31m"], 2),
+        (["inspect", "cora", "--data-root", LONG], 1),
+        (["inspect", "cora", "--data-root", "x/" * 3000], 1),
+        (["datasets", "cora", "--data-root", LONG], 1),
+        (["datasets", "--data-root", LONG], 1),
+        (["sparsify", LONG, "--engine", "stream", "--remove", "1"], 1),
+        (["sparsify", "x/" * 3000, "--engine", "stream", "--remove", "1"], 1),
+        (["sparsify", ".", "--engine", "stream", "--remove", "1", "-o", "x/" * 3000], 1),
+        (["sparsify", ".", "--engine", "stream", "--remove", "1", "--work-dir", LONG], 1),
+        (["order", "karate", "-o", "."], 1),
+        (["order", "karate", "-o", ""], 1),
+        (["order", "karate", "-o", ".."], 1),
+        ([*CUT, "-o", "-", "--save-order", "."], 1),
+        (["bench", "run", "--dataset", "karate", "--results", "", "--dry-run"], 1),
     ],
-    ids=range(33),
+    ids=range(46),
 )
 def test_a_long_or_odd_argument_is_a_short_printable_line(
     arguments, code, tmp_path, monkeypatch, capsys
@@ -58,3 +74,16 @@ def test_a_long_or_odd_argument_is_a_short_printable_line(
     assert captured.err.strip().isprintable()
     assert len(captured.err) < 700
     assert not list(tmp_path.iterdir())
+
+
+def test_what_an_order_file_says_of_its_method_is_shown_in_short(tmp_path, capsys):
+    made = wis.removal_order(wis.datasets.load("karate"))
+    odd = {"method": "y" * 5000 + "\x1b[31m", "options": {"a\x1b[31m": "z" * 5000, "b": "\n"}}
+    order = dataclasses.replace(made, provenance=dataclasses.replace(made.provenance, **odd))
+    order.save(tmp_path / "odd.npz")
+    target = str(tmp_path / "cut.csv")
+    assert run(["sparsify", "karate", "--order", str(tmp_path / "odd.npz"), "--remove", "1",
+                "-o", target]) == 0  # fmt: skip
+    told = capsys.readouterr().err
+    assert all(line.isprintable() and len(line) < 700 for line in told.splitlines())
+    assert "by yyyyyyyy" in told

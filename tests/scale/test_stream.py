@@ -513,3 +513,23 @@ def test_a_work_folder_elsewhere_is_gone_afterwards(tmp_path):
     sparsify_files(source, tmp_path / "out", remove=1, work=work, progress=False)
     assert not work.exists()
     assert isinstance(work, Path)
+
+
+@pytest.mark.parametrize("place", ["source", "output", "work"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://127.0.0.1:1/x", "cannot be reached: Connection refused"),
+        ("zip:///::file:///", "cannot be reached: "),
+        ("data://x", "cannot be reached: "),
+        ("reference://", "cannot be reached: "),
+    ],
+)
+def test_a_file_system_that_cannot_be_reached_is_one_line(tmp_path, place, url, words):
+    where = {"source": write_folder(tmp_path / "in", ARCS), "output": tmp_path / "out"}
+    where = {"work": tmp_path / "work", **where, place: url}
+    source, output = where.pop("source"), where.pop("output")
+    with pytest.raises(GraphFileError, match=words) as caught:
+        sparsify_files(source, output, remove=1, **where)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from wis.errors import GraphFileError, echo
+
 
 @dataclass(frozen=True)
 class RawFiles:
@@ -41,8 +43,16 @@ class RawFiles:
         return self.sha256[position] if position < len(self.sha256) else None
 
     def missing(self, root: Path) -> list[Path]:
-        """Those of `paths` that are not there."""
-        return [path for path in self.paths(root) if not path.is_file()]
+        """Those of `paths` that are not there.
+
+        Raises:
+            GraphFileError: Nobody can look below that root: a name too long, no permission.
+        """
+        try:
+            return [path for path in self.paths(root) if not path.is_file()]
+        except OSError as error:
+            shown = echo(str(root), 255)
+            raise GraphFileError(f"{shown}: cannot be read: {error.strerror}") from None
 
     @property
     def origin(self) -> str:

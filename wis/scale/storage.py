@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,18 +106,26 @@ def writing(path: str) -> Iterator[None]:
 
 
 def check_file_system(url: str) -> None:
-    """Raise if there is no way to the file system of a path.
+    """Raise if there is no way to the file system of a path, or no file can have its name.
 
     Raises:
-        GraphFileError: fsspec knows no such kind, or cannot make it.
+        GraphFileError: fsspec knows no such kind, or cannot reach it.
         MissingDependencyError: A package for it is not installed.
     """
     try:
-        url_to_fs(url)
+        fs, path = url_to_fs(url)
+        if is_local(url):
+            _check_name(path)
+        fs.isdir(path)
     except ImportError as error:
-        raise MissingDependencyError(f"{url}: {error}") from None
-    except ValueError as error:
-        raise GraphFileError(f"{url}: {error}") from None
+        raise MissingDependencyError(f"{echo(url, 255)}: {_reason(error)}") from None
+    except Exception as error:  # each file system has errors of its own
+        raise GraphFileError(f"{echo(url, 255)}: cannot be reached: {_reason(error)}") from None
+
+
+def _check_name(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        os.stat(path)
 
 
 def is_local(url: str) -> bool:
