@@ -186,14 +186,14 @@ class GraphSource:
 
 
 def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
-    """Write a graph; what its new format has no place for is noted on standard error."""
+    """Write a graph; what is lost on the way is noted on standard error."""
     from wis.io import write_graph
+    from wis.io.graph_io import left_out
 
     dropped: list[str] = []
     write_graph(file, path, force=force, dropped=dropped)
-    if dropped:
-        where = "standard output" if str(path) == STANDARD else path
-        say(f"Note: {where}: left out {', '.join(dropped)}; the format has no place for it")
+    for note in left_out(file, path, dropped):
+        say(f"Note: {note}")
 
 
 def complete_graph(

@@ -379,6 +379,15 @@ def test_what_the_target_format_cannot_hold_is_noted(capsys):
     assert account.startswith("karate: removed 1 of 78 edges")
 
 
+def test_what_wis_does_not_carry_over_is_not_blamed_on_the_format(capsys):
+    Path("a.edgelist").write_text("0 1 {'tag': 'x'}\n1 2 {}\n")
+    assert run(["sparsify", "a.edgelist", "--remove", "0", "-o", "a.json"]) == 0
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "Note: a.json: left out edge attribute 'tag'; wis does not carry it over from the format "
+        "of the input to this one"
+    )
+
+
 def test_an_edge_attribute_can_be_named_where_lengths_cannot_tell(capsys):
     data = load("sbm:n=12,blocks=1,p_in=1.0")
     cycle = torch.arange(6)

@@ -6,7 +6,7 @@ import bz2
 import io
 import lzma
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -210,8 +210,30 @@ def write_graph(
     else:
         with atomic_write(path, force=force) as stream:
             _write(row, file, path, stream, notes)
-    _tell(path, notes, dropped)
+    _tell(file, path, notes, dropped)
     return path
+
+
+def left_out(file: GraphFile, path: Path, dropped: Sequence[str]) -> list[str]:
+    """What is lost where a graph is written, a line for each reason.
+
+    Args:
+        file: The graph.
+        path: Where it is written to.
+        dropped: The phrases that `write_graph` gave.
+    """
+    where = "standard output" if str(path) == STANDARD else path
+    unread = [phrase for phrase in dropped if phrase in file.unread]
+    others = [phrase for phrase in dropped if phrase not in file.unread]
+    reasons = {
+        "the format has no place for it": others,
+        "wis does not carry it over from the format of the input to this one": unread,
+    }
+    return [
+        f"{where}: left out {', '.join(phrases)}; {reason}"
+        for reason, phrases in reasons.items()
+        if phrases
+    ]
 
 
 def _as_graph_file(graph: GraphFile | Data | HeteroData | Tensor) -> GraphFile:
@@ -257,13 +279,9 @@ def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str])
         raise GraphFileError(f"standard output: cannot be written: {error.strerror}") from None
 
 
-def _tell(path: Path, notes: list[str], dropped: list[str] | None) -> None:
+def _tell(file: GraphFile, path: Path, notes: list[str], dropped: list[str] | None) -> None:
     notes = list(dict.fromkeys(notes))
     if dropped is not None:
         dropped.extend(notes)
     elif notes:
-        warnings.warn(
-            f"{path}: left out {', '.join(notes)}; the format has no place for it",
-            DroppedDataWarning,
-            stacklevel=3,
-        )
+        warnings.warn("; ".join(left_out(file, path, notes)), DroppedDataWarning, stacklevel=3)
