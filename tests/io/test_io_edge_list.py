@@ -201,7 +201,7 @@ BAD = {
     ),
     "line 2: vertex id 'inf' is not an integer": "0,1\ninf,0\n",
     "line 1: one column ('0')": "0\n1\n",
-    "line 2: unexpected end of data": 'a,b\n"a,b\nc,d\n',
+    "line 2: a quote is not closed in its line": 'a,b\n"a,b\nc,d\n',
     "is empty": "",
     "is empty; expected a graph": "\n \n",
     "line 2: byte 0xff is not UTF-8": b"0,1\n\xff,2\n",

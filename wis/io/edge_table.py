@@ -109,11 +109,11 @@ def _one_row_of_each_edge(
 
 
 def require_one_type(file: GraphFile) -> None:
-    """Raise `GraphFormatError` for a `HeteroData`, which only `.pt` can hold."""
+    """Raise `GraphFormatError` for a `HeteroData` where neither `.pt` nor its list can hold it."""
     if is_hetero(file.data):
         raise GraphFormatError(
             "a graph with several types of vertices or edges (HeteroData) can only be "
-            "written as .pt"
+            "written as .pt; one that was read from a table, also as a table such as .csv"
         )
 
 

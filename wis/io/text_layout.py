@@ -109,7 +109,9 @@ def _with_quotes(line: str, separator: str) -> Iterator[str]:
         quoted = pattern.match(line, position)
         stop = quoted.end() if quoted else _next(line, separator, position, end)
         if quoted is None and line[position:stop].lstrip(BLANKS).startswith('"'):
-            raise csv.Error("unexpected end of data: a quote is not closed")
+            raise csv.Error(
+                "a quote is not closed in its line; close it, and take line breaks out of fields"
+            )
         is_apart = line[stop - 1] in BLANKS if white else line.startswith(separator, stop)
         if quoted is not None and stop < end and not is_apart:
             raise csv.Error(f"'{separator}' expected after '\"'")
