@@ -53,7 +53,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         OptionError: It has no such column as the options name.
     """
     where = shown(path)
-    text, line_end = read_text(path, options)
+    text, line_end, order_mark = read_text(path, options)
     refuse_other_formats(text, where)
     ending = options.ending or ending_of(path)
     mark = dictionary_separator(text, delimiter(options.table), where)
@@ -86,7 +86,9 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     else:
         numbered = number_vertices(columns.ends, options, where, place_of)
     doubts = _doubts(text, numbered, columns, dialect, where, options)
-    keep = TextFile(layout, text, line_end, options.table, is_dictionary=mark is not None)
+    keep = TextFile(
+        layout, text, line_end, options.table, is_dictionary=mark is not None, order_mark=order_mark
+    )
     file = graph_file(
         path,
         "edge-list",

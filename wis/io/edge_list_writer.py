@@ -49,6 +49,7 @@ class TextFile:
         line_end: What they were.
         options: What the caller said about it.
         is_dictionary: Whether its lines end with dictionaries of attributes.
+        order_mark: The byte order mark before it, as Excel wants it; empty where there is none.
     """
 
     layout: TextLayout
@@ -56,6 +57,7 @@ class TextFile:
     line_end: bytes
     options: TableOptions = GUESS
     is_dictionary: bool = False
+    order_mark: bytes = b""
 
 
 def surviving_text(file: GraphFile, ending: str) -> bytes | None:
@@ -120,12 +122,14 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     ending = ending_of(path)
     flat = file.layout.flattened(file.data) if isinstance(file.layout, TwoSided) else file
     text = surviving_text(flat, ending)
+    mark = b""
     if text is None or not text.strip() or not _reads_as_it_was(text, flat):
         text = _new_text(file, flat, ending, dropped)
     else:
         dropped.extend(lost_vertices(flat))
+        mark = flat.layout.order_mark
     if isinstance(flat.layout, TextFile):
-        text = text.replace(b"\n", flat.layout.line_end)
+        text = mark + text.replace(b"\n", flat.layout.line_end)
     if path.suffix.lower() == ".gz":
         text = gzip.compress(text, compresslevel=6, mtime=0)
     stream.write(text)

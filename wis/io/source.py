@@ -279,24 +279,25 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
         ) from None
 
 
-def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
+def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes, bytes]:
     r"""A text in UTF-8, decompressed.
 
     Returns:
-        The text without a byte order mark, line ends as ``\n``; and what the line ends were.
+        The text without a byte order mark, line ends as ``\n``; what the line ends were; and the
+        mark, empty where there is none.
 
     Raises:
         GraphFileError: It cannot be read.
         GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
     """
     options = options or ReadOptions()
-    raw, _ = read_utf8(path, options)
+    raw, mark = read_utf8(path, options)
     options.check_size(path, limits.text_bytes(raw), "the table that the text holds")
     line_end = b"\n"
     if b"\r" in raw:
         line_end = b"\r\n" if b"\r\n" in raw else b"\r"
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return raw, line_end
+    return raw, line_end, mark
 
 
 def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
