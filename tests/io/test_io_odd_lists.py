@@ -115,6 +115,9 @@ READ = {
     "a matrix of numbers": Odd(
         "m.csv", ",0,1,2\n0,0,1,0\n1,0,0,1\n2,0,0,0\n", PATH, "adjacency matrix"
     ),
+    "names that begin as comments do": Odd(
+        "t.csv", "source,target\n#metoo,#x\nann,bob\nbob,cid\n", NAMED, "'#metoo,#x', are comments"
+    ),
     "weighted edges whose numbers could be the labels of a matrix": Odd(
         "out.x", "1 2 1\n2 3 1\n1 3 2\n", [(1, 2), (2, 3), (1, 3)], "columns 1 and 2",
         {"edge_weight": [1, 1, 2]}, {"format": "txt"},
@@ -191,6 +194,9 @@ REFUSED = {
     "an index with a name": Odd("r.csv", "id,user,friend\n0,0,1\n1,1,2\n", None, "--source"),
     "a matrix of two kinds": Odd("r.csv", ",x,y\na,0,1\nb,1,0\n", None, "--source"),
     "a matrix that ends early": Odd("r.csv", ",A,B,C\nA,0,1,0\nB,1,0,1\n", None, "--source"),
+    "a matrix with labels in the first line alone": Odd(
+        "r.csv", "A,B,C\n0,1,0\n1,0,1\n0,1,0\n", None, "--source 1 --target 2"
+    ),
     "a matrix with numbers for labels and corner": Odd(
         "r.csv", "0,1,0\n1,0,1\n0,1,0\n", None, "--source 1 --target 2"
     ),

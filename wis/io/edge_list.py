@@ -42,6 +42,7 @@ __all__ = [
 
 _WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
+_NO_COMMENT = re.compile(rb"^[ \t]*[^#%\s]", re.MULTILINE)
 KONECT_BIPARTITE = re.compile(rb"% *bip\b")
 
 
@@ -148,8 +149,9 @@ def _doubts(
     layout, said = dialect.layout, options.table
     if said.is_checked:
         return []
-    notes = _blanks(text, layout)
-    if layout.header is None and layout.width > 2 and not said.given():
+    notes = _blanks(text, layout) + _edges_like_comments(text, layout)
+    is_named = layout.header is not None and named_endpoints(layout.header) is not None
+    if not is_named and layout.width > 2 and not said.given():
         refuse_matrix(columns, where)
     if said.bipartite:
         return notes
@@ -177,6 +179,21 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
     num_lines = sum(1 for _ in data_lines(text)) or 1
     uneven = any(text.count(around) % num_lines for around in (mark + b" ", b" " + mark))
     return ["blanks around fields are no part of them, here around some of them"] if uneven else []
+
+
+def _edges_like_comments(text: bytes, layout: TextLayout) -> list[str]:
+    """A note on comments below the first line that look like edges between names with a ``#``."""
+    mark = re.escape(layout.separator.encode())
+    begin = _NO_COMMENT.search(text)
+    if layout.separator == " " or begin is None or not (b"\n#" in text or b"\n%" in text):
+        return []
+    field = rb"[^\n%s]*" % mark
+    pattern = rb"^[#%%](?![\s#%%])(?:%s%s){%d}%s$" % (field, mark, layout.width - 1, field)
+    found = re.compile(pattern, re.MULTILINE).search(text, begin.end())
+    if found is None:
+        return []
+    line = echo(found[0].decode(), 40)
+    return [f"lines that begin with # or %, such as {line!r}, are comments; quote such names"]
 
 
 def first_line(numbered: Numbered, where: str) -> list[str]:
