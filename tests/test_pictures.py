@@ -97,6 +97,30 @@ def test_a_sweep_without_costs_says_that_they_are_not_known():
     assert texts.count("not measured") == 2
 
 
+@pytest.mark.parametrize("bytes_of", [lambda p: 390 * 2**20, lambda p: int((390 + p) * 2**20)])
+def test_costs_that_are_nearly_equal_lie_inside_their_axes(bytes_of):
+    """Markers are whole: half a marker is less than 3 % of the height of an axis."""
+    rows = [
+        made_row(label, p, seed, 0.8, peak_memory_bytes=bytes_of(p))
+        for label in ("1-WIS", "random")
+        for p in (0.0, 50.0)
+        for seed in (0, 1)
+    ]
+    figure = cost_figure(panels_of(rows))
+    for axes in figure.axes[1:]:
+        bottom, top = axes.get_ylim()
+        drawn = [y for line in axes.lines for y in line.get_ydata()]
+        assert bottom == 0 and drawn and max(drawn) < 0.97 * top
+
+
+def test_the_bars_of_a_mean_are_not_taken_for_the_bars_of_costs():
+    rows = [made_row("1-WIS", 50.0, seed, 0.8) for seed in (0, 1)]
+    for figure in (accuracy_figure(panels_of(rows)), cost_figure(panels_of(rows))):
+        (legend,) = figure.legends
+        title = legend.get_title().get_text()
+        assert title == "mean of 2 seeds, error bars: standard deviation"
+
+
 def many_classes():
     data = load("les-miserables")
     data.y = torch.arange(data.num_nodes) % 10

@@ -77,7 +77,7 @@ def _seeds_line(panels: Sequence[Panel]) -> str:
     low, high = min(numbers), max(numbers)
     if high == 1:
         return "one seed"
-    return f"mean of {low if low == high else f'{low} to {high}'} seeds, bars: standard deviation"
+    return f"mean of {low if low == high else f'{low} to {high}'} seeds, error bars: standard deviation"
 
 
 def cost_figure(panels: Sequence[Panel]) -> Figure:
@@ -94,11 +94,16 @@ def cost_figure(panels: Sequence[Panel]) -> Figure:
         _dress(epoch, panel, "seconds of an epoch of one seed\n(of CPU time, on a CPU)")
         _dress(memory, panel, "peak memory while training (MiB)")
         for axes in (epoch, memory):
-            axes.set_ylim(bottom=0)
+            _scale_from_zero(axes)
             if not axes.containers:
                 _say_nothing_is_known(axes)
     _legend(figure, grid[:, 1], _seeds_line(panels))
     return figure
+
+
+def _scale_from_zero(axes: Axes) -> None:
+    """An axis from 0 with room for the markers at the top, however close the values are."""
+    axes.set_ylim(0, 1.06 * axes.dataLim.y1 if axes.has_data() else None)
 
 
 def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
