@@ -77,7 +77,8 @@ def _seeds_line(panels: Sequence[Panel]) -> str:
     low, high = min(numbers), max(numbers)
     if high == 1:
         return "one seed"
-    return f"mean of {low if low == high else f'{low} to {high}'} seeds, error bars: standard deviation"
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    return f"mean of {seeds} seeds, error bars: standard deviation"
 
 
 def cost_figure(panels: Sequence[Panel]) -> Figure:
