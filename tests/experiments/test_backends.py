@@ -16,7 +16,7 @@ from dataclasses import replace
 import pytest
 from sweep_cases import same_rows, toy_recipe
 
-from wis.errors import MissingDependencyError, OptionError
+from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.experiments import Backend, RunOptions, read_results, run_sweep
 from wis.experiments import backends as backends_module
 
@@ -39,7 +39,7 @@ def dask_cluster(folder):
     ]
     try:
         processes += [subprocess.Popen(worker, cwd=folder, **quiet_output) for _ in range(2)]
-        yield _address(file), processes[1:]
+        yield _address(file), processes
     finally:
         for process in processes[::-1]:
             process.kill()
@@ -64,12 +64,12 @@ def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_l
     alone = RunOptions(tmp_path / "alone.jsonl", HERE, orders=tmp_path / "a")
     run_sweep(recipe, alone)
     killed = []
-    with dask_cluster(tmp_path) as (address, workers):
+    with dask_cluster(tmp_path) as (address, processes):
 
         def kill_one(status):
             if status.new >= 4 and not killed:
                 killed.append(status.new)
-                workers[0].send_signal(signal.SIGKILL)
+                processes[1].send_signal(signal.SIGKILL)
 
         cluster = RunOptions(
             tmp_path / "cluster.jsonl",
@@ -78,7 +78,7 @@ def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_l
             report=kill_one,
         )
         status = run_sweep(recipe, cluster)
-        assert workers[0].wait(timeout=10) == -signal.SIGKILL
+        assert processes[1].wait(timeout=10) == -signal.SIGKILL
     assert killed
     assert killed[0] < recipe.num_runs
     assert (status.done, status.failed) == (recipe.num_runs, 0)
@@ -158,6 +158,30 @@ def test_a_cluster_that_is_not_there_is_one_clear_line(
     with pytest.raises(OptionError, match=words) as error:
         run_sweep(toy_recipe(toy_file), RunOptions(tmp_path / "r", backend, orders=tmp_path / "o"))
     assert "\n" not in str(error.value)
+
+
+def test_a_scheduler_that_dies_is_one_line_and_keeps_what_is_done(
+    toy_file, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setattr("wis.scale.clients.PATIENCE_S", 2)
+    recipe = toy_recipe(toy_file, seeds="12", remove="0%:100%:20%", max_epochs=20)
+    with dask_cluster(tmp_path) as (address, processes):
+
+        def kill_the_scheduler(status):
+            if status.new >= 30:
+                processes[0].kill()
+
+        options = RunOptions(
+            tmp_path / "runs.jsonl",
+            Backend("dask", address=address),
+            orders=tmp_path / "orders",
+            report=kill_the_scheduler,
+        )
+        with pytest.raises((ClusterError, OptionError)) as error:
+            run_sweep(recipe, options)
+    assert "\n" not in str(error.value)
+    assert "Traceback" not in capfd.readouterr().err
+    assert len(read_results([tmp_path / "runs.jsonl"])[0]) >= 30
 
 
 @quiet

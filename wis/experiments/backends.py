@@ -73,6 +73,7 @@ class Backend:
         Raises:
             MissingDependencyError: A package for this back end is not installed.
             OptionError: The cluster cannot be reached.
+            ClusterError: It was lost on the way; what is finished has been handed back.
         """
         streams: dict[str, Callable[[Backend, Iterable[Job], Worker], Iterator[Outcomes]]] = {
             "local": _local,
@@ -184,20 +185,30 @@ def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
 
 def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
     joblib, distributed = _imported("joblib"), _imported("distributed")
-    from wis.scale.clients import connect
+    from wis.scale.clients import one_line_errors, quiet
 
     if backend.address is None:
         raise OptionError("the back end dask needs --scheduler-address, such as tcp://HOST:8786")
+    with (
+        quiet(),
+        one_line_errors(),
+        _dask_client(distributed, backend.address) as client,
+        joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60),
+    ):
+        parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
+        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+
+
+def _dask_client(module: Any, address: str) -> Any:
+    from wis.scale.clients import connect
+
     try:
-        client = connect(distributed, backend.address, set_as_default=False)
+        return connect(module, address, set_as_default=False)
     except ClusterError as error:
         raise OptionError(
             f"the cluster cannot be reached: {error}; start one with `dask scheduler`, and workers "
             "with `dask worker ADDRESS`"
         ) from None
-    with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60):
-        parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
-        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
 
 
 def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:

@@ -23,6 +23,7 @@ from wis.errors import ClusterError, MissingDependencyError, OptionError, WisErr
 PATIENCE_S = 12.0
 """How long a scheduler is waited for; a command that does not find one ends within 20 seconds."""
 NOWHERE = "127.0.0.1:0"
+_LOGS = ("distributed", "distributed.client")  # those to which Dask gives levels of their own
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +60,7 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
         with _cluster_here(module, num_workers) as cluster, module.Client(cluster) as client:
             yield client
         return
-    with connect(module, address) as client:
+    with quiet(), connect(module, address) as client:
         if not client.scheduler_info()["workers"]:  # it may start some once there is work
             _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
         yield client
@@ -83,6 +84,19 @@ def connect(module: Any, address: str, **settings: Any) -> Any:
         shown = echo(address) or "an empty address"
         reason = _reason(error, address)
         raise ClusterError(f"no Dask scheduler answers at {shown}: {reason}") from None
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let Dask not log a lost scheduler with a traceback: `one_line_errors` says it."""
+    before = [(log, log.level) for log in map(logging.getLogger, _LOGS)]
+    try:
+        for log, _ in before:
+            log.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for log, level in before:
+            log.setLevel(level)
 
 
 def _reason(error: Exception, address: str) -> str:
