@@ -70,9 +70,17 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.floa
         or value.shape[:1] != (num_arcs,)
         or value.numel() != num_arcs
     ):
-        kind = type(value).__name__
-        if isinstance(value, Tensor):
-            kind = str(value.dtype) if value.is_complex() else str(list(value.shape))
-        raise GraphFormatError(f"{name} is {kind}; expected one number for each of {num_arcs} arcs")
+        raise GraphFormatError(
+            f"{echo(name)} is {_kind_of(value)}; expected one number for each of {num_arcs} arcs"
+        )
     numbers: NDArray[np.float64] = value.detach().reshape(-1).to("cpu", torch.float64).numpy()
     return numbers
+
+
+def _kind_of(value: Any) -> str:
+    """What an attribute is that does not hold one number for each arc."""
+    if isinstance(value, Tensor):
+        return f"{value.dtype}" if value.is_complex() else f"{list(value.shape)}"
+    if isinstance(value, (list, tuple)) and any(isinstance(item, str) for item in value):
+        return f"a {type(value).__name__} of texts"
+    return f"a {type(value).__name__}"

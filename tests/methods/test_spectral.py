@@ -173,6 +173,8 @@ def weighted(weight, **kwargs):
             GraphFormatError,
             r"w is \[2\]; expected one number for each of 3",
         ),
+        (weighted(["a", "b", "a"]), GraphFormatError, "w is a list of texts; expected one number"),
+        (weighted([1.0, 2.0, 1.0]), GraphFormatError, "w is a list; expected one number"),
         (weighted(torch.ones(3) * 1j), GraphFormatError, r"w is torch\.complex64; expected one"),
         (weighted(torch.tensor([1.0, math.nan, 5])), GraphFormatError, "w is nan at arc 1"),
         (

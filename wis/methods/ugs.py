@@ -84,7 +84,8 @@ def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
         if (model, dataset) not in TABLE_D2:
             known = (f"{row[0]} on {row[1]}" for row in TABLE_D2)
             error = UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
-            raise UnknownNameError(f"{error} Leave dataset out for {GENERAL}")
+            usual = ", ".join(f"{name}={value:g}" for name, value in GENERAL.items())
+            raise UnknownNameError(f"{error} Leave dataset out for {usual}")
         row = TABLE_D2[model, dataset]
         values = {
             "learning_rate": row.learning_rate,
