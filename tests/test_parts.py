@@ -130,6 +130,15 @@ CUT = {
         ),
         ["rowptr", "laplacian", "face", "n_arcs"],
     ),
+    "words written as one": (
+        as_many(
+            edgeweight=torch.arange(4),
+            arctype=list("abcd"),
+            ledgeid=torch.arange(4),
+            EdgeCost=A[:4],
+        ),
+        ["edgeweight", "arctype", "EdgeCost"],
+    ),
     "words": (
         as_many(my_edge_kind=torch.arange(4), edgeKind=torch.arange(4), arc_id=list("abcd")),
         ["my_edge_kind", "edgeKind", "arc_id"],
@@ -345,6 +354,12 @@ def test_names_are_those_of_pyg():
         ("knowledge", ["knowledge"]),
         ("EDGE_ID", ["edge", "id"]),
         ("pos-edge.label", ["pos", "edge", "label"]),
+        ("edgeweight", ["edge", "weight"]),
+        ("EDGETYPES", ["edge", "types"]),
+        ("my_arcid2", ["my", "arc", "id"]),
+        ("knowledgetype", ["knowledgetype"]),
+        ("archive", ["archive"]),
+        ("edgeweighted", ["edgeweighted"]),
         ("", []),
     ],
 )

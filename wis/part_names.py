@@ -42,11 +42,19 @@ DESCRIPTION_WORDS = frozenset(
     | {"count", "counts", "size", "sizes", "mean", "std", "min", "max"}
 )
 EDGE_WORDS = frozenset({"edge", "edges", "arc", "arcs"})
+JOINED = re.compile(
+    r"(?<![a-z])(edge|arc)"
+    r"((?:weight|attr|type|label|feat|feature|kind|cost|length|mask|time|name|id)s?|index)(?![a-z])"
+)
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in lower case: ``my_edgeKind2`` is my, edge, kind."""
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    """The words of a name in lower case: ``my_edgeKind2`` is my, edge, kind.
+
+    So is ``my_edgekind``: what `JOINED` lists is two words though it is written as one.
+    """
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return " ".join(JOINED.sub(r"\1 \2", word.lower()) for word in words).split()
 
 
 def has_edge_word(name: str) -> bool:

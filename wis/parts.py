@@ -18,8 +18,8 @@ of the parts of each graph count, not only their sum.
    lists of pairs called ``..edge_index..`` that are none of the above, such as a second hop).
 6. For all else PyG's rule: as long as the arcs is edge-level, as long as the vertices is not. Where
    the two are equally many the name decides: edge-level is what has the *word* edge or arc in it
-   (``my_edge_kind``, ``edgeKind``; not ``knowledge``). So it does for ``y`` of a graph with one
-   arc, and for what has one entry for each graph of a `Batch` of such graphs.
+   (``my_edge_kind``, ``edgeKind``, ``edgeweight``; not ``knowledge``). So it does for ``y`` of a
+   graph with one arc, and for what has one entry for each graph of a `Batch` of such graphs.
 7. What has that word and a length of neither is an error, unless it is one entry only, or its last
    word is one of `DESCRIPTION_WORDS` (``edge_attr_names``).
 
