@@ -15,6 +15,7 @@ from torch_geometric.data import Data
 
 import wis
 from wis.io import read_graph, write_graph
+from wis.io.graph_file import GraphFile
 from wis.io.ids import is_integer_id
 
 ENDINGS = [".csv", ".tsv", ".txt", ".edgelist", ".csv.gz", ".txt.xz"]
@@ -119,3 +120,12 @@ def test_comments_stay_where_they_stand(tmp_path):
     assert left == kept
     assert len(left) == len(text.splitlines()) - 1
     assert all(line in left for line in text.splitlines() if "," not in line)
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "edgelist", "txt", "edges"])
+def test_a_name_that_begins_with_a_byte_order_mark_keeps_it_on_the_first_line(ending, tmp_path):
+    names, pairs = ["\ufeffz", "a", "b"], torch.tensor([[0, 0, 1], [1, 2, 2]])
+    made = GraphFile(Data(edge_index=pairs, num_nodes=3), vertex_names=names)
+    write_graph(made, tmp_path / f"list.{ending}")
+    read = read_graph(tmp_path / f"list.{ending}")
+    assert sorted(read.vertex_names) == sorted(names)

@@ -287,3 +287,18 @@ def _be_killed_in_the_third_round(path: str) -> None:
 
 if __name__ == "__main__":
     _be_killed_in_the_third_round(sys.argv[1])
+
+
+@pytest.mark.parametrize(
+    "removed",
+    [None, "x", [1], torch.tensor(1), torch.ones(2), torch.zeros(1, 1, dtype=torch.long)],
+    ids=str,
+)
+def test_a_checkpoint_whose_rounds_are_none_is_told(removed, tmp_path):
+    path = tmp_path / "ugs.checkpoint"
+    order_of(small(), checkpoint=path, **FAST)
+    content = torch.load(path)
+    content["state"] = {} if removed is None else {"removed": removed}
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="is damaged; delete it to start afresh"):
+        order_of(small(), checkpoint=path, **FAST)

@@ -7,6 +7,7 @@ from a header. Then it is written anew, with a header that cannot be taken for a
 
 from __future__ import annotations
 
+import codecs
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -228,6 +229,8 @@ def _recognised(
     text: bytes, ending: str, header: list[str] | None, separator: str
 ) -> TextLayout | None:
     """The layout of a new list if it is read as it is meant, without a guess."""
+    if text.startswith(codecs.BOM_UTF8):  # of a name; whoever reads takes it for a mark of UTF-8
+        return None
     try:
         refuse_other_formats(text, "")
         found = sniff(text, ending, "")

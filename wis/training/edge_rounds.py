@@ -156,7 +156,9 @@ class _Record:
             check_writable(path, force=True)
             state = read_checkpoint(path, identity, "cpu")
         removed = (
-            torch.empty(0, dtype=torch.int64, device="cpu") if state is None else state["removed"]
+            torch.empty(0, dtype=torch.int64, device="cpu")
+            if state is None
+            else state.get("removed")
         )
         if state is not None and not _is_plausible(removed, num_edges, levels):
             raise CheckpointError(f"{path}: is damaged; delete it to start afresh")
@@ -171,6 +173,8 @@ class _Record:
 
 def _is_plausible(removed: Any, num_edges: int, levels: list[int]) -> bool:
     """Whether these can be the edges of some rounds."""
+    if not isinstance(removed, Tensor) or removed.ndim != 1:
+        return False
     if removed.dtype != torch.int64 or removed.numel() not in levels:
         return False
     known = bool(((removed >= 0) & (removed < num_edges)).all())
