@@ -178,4 +178,4 @@ def _is_plausible(removed: Any, num_edges: int, levels: list[int]) -> bool:
     if removed.dtype != torch.int64 or removed.numel() not in levels:
         return False
     known = bool(((removed >= 0) & (removed < num_edges)).all())
-    return known and removed.unique().numel() == removed.numel()
+    return known and len(set(removed.tolist())) == removed.numel()
