@@ -155,11 +155,9 @@ class _Record:
         if path is not None:
             check_writable(path, force=True)
             state = read_checkpoint(path, identity, "cpu")
-        removed = (
-            torch.empty(0, dtype=torch.int64, device="cpu")
-            if state is None
-            else state.get("removed")
-        )
+        removed: Any = torch.empty(0, dtype=torch.int64, device="cpu")
+        if state is not None:
+            removed = state.get("removed")
         if state is not None and not _is_plausible(removed, num_edges, levels):
             raise CheckpointError(f"{path}: is damaged; delete it to start afresh")
         return cls(path, identity, removed)
