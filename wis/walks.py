@@ -25,18 +25,34 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from wis.defaults import usual_defaults
-from wis.errors import OptionError
+from wis.errors import OptionError, echo
 from wis.graph import CanonicalGraph, canonical_graph
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
+MAX_WALK_LENGTH = 1000  # networks have fewer layers; an order file may say any number
 LIMIT = 1 << 62  # below 2^63 by more than carrying adds
 DIGIT_BITS = 30  # 2^30 times MAX_NUM_NODES, the most that a product adds up, is below LIMIT
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
 @usual_defaults()
+def check_walk_length(value: Any, *, least: int) -> int:
+    """The `walk_length` of a method: L - 1 for a network of depth L.
+
+    Raises:
+        OptionError: It is no integer, or not in `least` ... `MAX_WALK_LENGTH`.
+    """
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_integer or not least <= value <= MAX_WALK_LENGTH:
+        raise OptionError(
+            f"walk_length is {echo(value)}; expected a number of steps, {least} to "
+            f"{MAX_WALK_LENGTH}"
+        )
+    return int(value)
+
+
 def walk_index(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,3 +82,27 @@ def test_options_that_certify_nothing_are_named(options, nothing, capsys):
 def test_order_of_arcs_is_checked_at_a_sample_too(capsys):
     made("--directed", "--walk-length", "3")
     assert "of arcs" in line_of(capsys, "--sample", "2")
+
+
+CANNOT_BE_COUNTED = [("wis", 61), ("wis", 1000), ("wis", 10**30), ("gwis", 1001), ("gwis", 10**30)]
+
+
+@pytest.mark.parametrize(("method", "length"), CANNOT_BE_COUNTED)
+@pytest.mark.parametrize("flags", [(), ("--directed",)])
+def test_a_walk_length_that_cannot_be_counted_is_one_line(method, length, flags, capsys):
+    words = ["order", "karate", "--method", method, f"--walk-length={length}", "-o", "x", *flags]
+    code = run(words)
+    line = capsys.readouterr().err
+    assert (code, line.count("\n")) == (2, 1)
+    assert "walk" in line
+
+
+@pytest.mark.parametrize("method", ["wis", "gwis"])
+def test_an_order_that_claims_such_a_walk_length_is_one_line(method, capsys):
+    made("--method", method, "--walk-length", "2", "--count", "3")
+    order = RemovalOrder.load("order.npz")
+    options = {**order.provenance.options, "walk_length": 10**30}
+    replace(order, provenance=replace(order.provenance, options=options)).save("order.npz")
+    line = line_of(capsys, exit_code=2)
+    assert line.count("\n") == 1
+    assert "walk_length" in line

@@ -35,6 +35,7 @@ from wis.methods.general_walks import Counts, Ints, WalkState
 from wis.methods.registry import register
 from wis.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
 from wis.progress import Progress
+from wis.walks import check_walk_length
 
 CALLABLE = "function "
 
@@ -42,8 +43,8 @@ CALLABLE = "function "
 def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `general_order` as far as that needs no graph."""
     options = dict(options)
-    for name, least in (("walk_length", 0), ("batch_size", 1)):
-        options[name] = _checked_integer(name, options[name], least)
+    options["walk_length"] = check_walk_length(options["walk_length"], least=0)
+    options["batch_size"] = _checked_integer("batch_size", options["batch_size"], 1)
     argmax = options["argmax"]
     if isinstance(argmax, str) and argmax not in NAMED:
         if argmax.startswith(CALLABLE):

@@ -39,6 +39,7 @@ from wis.methods.certificates import (
 )
 from wis.partitions import Partitions, resolve_partitions
 from wis.progress import Progress, silent
+from wis.walks import check_walk_length
 
 Ints = NDArray[np.int64]
 MAX_CANDIDATES = 40_000
@@ -86,6 +87,7 @@ def check_general_order(
     different target.
     """
     at_least("batch_size", batch_size, 1)
+    check_walk_length(walk_length, least=0)
     chosen = resolve_partitions(partitions, graph, seed=seed)
     tuples = _Tuples(graph, chosen, walk_length)
     ids = edge_ids.cpu().numpy()

@@ -32,6 +32,7 @@ Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis;
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ import torch
 from torch import Tensor
 
 from wis.arrays import single_threaded
-from wis.errors import OptionError, UnknownNameError
+from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.methods import one_wis
 from wis.methods.closed_arc_walks import ClosedArcWalkChanges
@@ -55,6 +56,7 @@ from wis.methods.two_wis_front import front_order
 from wis.methods.walk_index_certificate import check_order
 from wis.progress import Progress
 from wis.triangles import num_common_neighbours
+from wis.walks import check_walk_length
 
 ENGINES = ("auto", "local", "dense")
 FOLDER_ENGINES = ("stream", "dask")
@@ -65,12 +67,11 @@ _LOG = logging.getLogger(__name__)
 def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
     walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
-    for name, value, what in (
-        ("walk_length", walk_length, "number of steps, 1 or more"),
-        ("batch_size", batch_size, "number of edges, 1 or more"),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise OptionError(f"{name} is {value!r}; expected a {what}")
+    check_walk_length(walk_length, least=1)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise OptionError(
+            f"batch_size is {echo(batch_size)}; expected a number of edges, 1 or more"
+        )
     limit = options["memory_gib"]
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
         raise OptionError(f"memory_gib is {limit!r}; expected a positive number of GiB")
@@ -144,7 +145,9 @@ def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: i
     if not m or (graph.directed and depth == 2):
         return "local"
     degree = _mean_degree_of_ends(graph)
-    near = min(float(n), 2 * degree ** ((depth - 1) // 2))
+    radius = (depth - 1) // 2
+    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # before a power gets too large
+    near = float(n) if is_far else min(float(n), 2 * degree**radius)
     fast_path = depth == 3 and not graph.directed
     per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
     local_s = 11 * m * per_look

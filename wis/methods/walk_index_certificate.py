@@ -44,6 +44,7 @@ from wis.methods.every_step_certificate import first_fault
 from wis.methods.isolated import without_isolated
 from wis.methods.relaxed_certificate import check_relaxed_order
 from wis.progress import Progress, silent
+from wis.walks import check_walk_length
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -85,7 +86,7 @@ def check_order(
 
     Cost: of a step of a sample, 4·walk_length sparse products of m rows; see the modules.
     """
-    at_least("walk_length", walk_length, 1)
+    check_walk_length(walk_length, least=1)
     at_least("batch_size", batch_size, 1)
     factor = exact_factor(epsilon)
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
