@@ -8,8 +8,12 @@ from collections import OrderedDict
 import pytest
 import torch
 
+from wis import datasets
 from wis.errors import CheckpointError
+from wis.training import TrainConfig, split_vertices, train
 from wis.training.checkpoint import FORMAT, read_checkpoint, write_checkpoint
+from wis.training.problem import make_problem
+from wis.training.run import _Run
 
 WRITE_TOO_MUCH = """
 import resource, sys
@@ -89,3 +93,48 @@ def test_a_checkpoint_of_another_run_is_told(tmp_path):
     write_checkpoint(tmp_path / "a", "x", {})
     with pytest.raises(CheckpointError, match="of a run with another configuration"):
         read_checkpoint(tmp_path / "a", "y", "cpu")
+
+
+def spoilt(state):
+    """What is left of a run's state after each of many changes."""
+    for key in state:
+        yield {name: value for name, value in state.items() if name != key}
+        for odd in (None, "x", -1, 10**6, [], [7], {}, [None], torch.ones(2)):
+            yield {**state, key: odd}
+    (track,) = state["tracks"]
+    for key in track:
+        yield {**state, "tracks": [{name: part for name, part in track.items() if name != key}]}
+        for odd in ("x", (), [7], {"epoch": "x"}, torch.ones(2)):
+            yield {**state, "tracks": [{**track, key: odd}]}
+    for key in (name for name, part in state["engine"].items() if part):
+        for odd in (None, {}, [], "x", {"a": 1}):
+            yield {**state, "engine": {**state["engine"], key: odd}}
+
+
+@pytest.mark.parametrize("sampler", [None, "neighbor"])
+def test_a_checkpoint_of_this_run_with_an_odd_content_is_one_line(sampler, tmp_path):
+    """The identity can be copied, so whatever the content is must be told as damage."""
+    config = TrainConfig(model="gcn", max_epochs=3, width=4, sampler=sampler)
+    data = split_vertices(datasets.load("karate"), seed=0)
+    path = tmp_path / "a.checkpoint"
+
+    def stop(epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    problem = make_problem([data], config)
+    run = _Run(problem, [config], path, 0.0, knows_memory=False)
+    with pytest.raises(KeyboardInterrupt):
+        run._loop(run._engine(), stop)
+    content = torch.load(path, weights_only=True)
+    num_told = 0
+    for state in spoilt(content["state"]):
+        torch.save({**content, "state": state}, path)
+        with pytest.raises(CheckpointError) as told:
+            train(data, config, checkpoint=path, progress=False)
+        assert "\n" not in str(told.value)
+        assert str(path) in str(told.value)
+        num_told += 1
+    assert num_told > 85
+    torch.save(content, path)
+    assert train(data, config, checkpoint=path, progress=False).num_epochs == 3

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import torch
+
 from wis.defaults import usual_defaults
-from wis.errors import DivergedError, GraphFileError, OptionError
+from wis.errors import CheckpointError, DivergedError, GraphFileError, OptionError
 from wis.io.atomic import check_writable
 from wis.progress import Progress, progress_bar, silent
 from wis.splits import split_of_seed, take_split
@@ -172,8 +175,21 @@ class _Track:
         return {**vars(self), "stopping": self.stopping.state()}
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> _Track:
-        return cls(**{**state, "stopping": EarlyStopping(**state["stopping"])})
+    def of(cls, state: Any) -> _Track:
+        """The track that a checkpoint holds; raises `ValueError` if it holds none."""
+        match state:
+            case {
+                "stopping": dict() as rule,
+                "best": (int(), int(), int()),
+                "loss": float(),
+                "seconds": float(),
+                "stopped_by": None | "patience" | "max_epochs",
+                "memory_bytes": None | int(),
+                "curve": list() as curve,
+            } if all(isinstance(number, (int, float)) for number in rule.values()):
+                rows = [(float(loss), int(val), int(test)) for loss, val, test in curve]
+                return cls(**{**state, "stopping": EarlyStopping(**rule), "curve": rows})
+        raise ValueError("no track")
 
 
 class _Run:
@@ -225,13 +241,37 @@ class _Run:
             saved = read_checkpoint(self.path, self.identity, self.config.device)
         if saved is None:
             return make_engine(self.problem, self.configs)
-        self.epoch, self.active = saved["epoch"], saved["active"]
-        self.tracks = [_Track.of(track) for track in saved["tracks"]]
+        with self._whatever_fails_is_damage():
+            self._take_over(saved)
         chosen = self.active or [0]
         engine = make_engine(self.problem.select(chosen), [self.configs[i] for i in chosen])
         if self.active:
-            engine.restore(saved["engine"])
+            with self._whatever_fails_is_damage():
+                engine.restore(saved["engine"])
         return engine
+
+    def _take_over(self, saved: dict[str, Any]) -> None:
+        """Take epoch, seeds and tracks out of a checkpoint; raises if they are no such thing."""
+        epoch, active = saved["epoch"], saved["active"]
+        self.tracks = [_Track.of(track) for track in saved["tracks"]]
+        going = [i for i, track in enumerate(self.tracks) if track.stopped_by is None]
+        if len(self.tracks) != len(self.configs) or active != going:
+            raise ValueError("the seeds are others")
+        if type(epoch) is not int or not 0 <= epoch <= self.config.max_epochs:
+            raise ValueError("the epoch is none")
+        self.epoch, self.active = epoch, going
+
+    @contextmanager
+    def _whatever_fails_is_damage(self) -> Iterator[None]:
+        """Around reading a checkpoint's content, which may be anything under the right name."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+            raise CheckpointError(
+                f"{self.path}: its content is not that of a run; delete it to start afresh"
+            ) from None
 
     def _loop(
         self, engine: Engine, report: Progress = silent, interrupt: DeferredInterrupt | None = None
