@@ -154,6 +154,8 @@ READ = {
     ),
     "quoted numbers": Odd("q.csv", '"0","1"\n"1","2"\n', PATH),
     "padded by hand": Odd("q.csv", "0, 1\n1,2\n", PATH, "blanks around fields"),
+    "padded at the begin": Odd("q.csv", "source,target\n 0,1\n1,2\n", PATH, "blanks around fields"),
+    "padded at the end": Odd("q.csv", "source,target\n0,1 \n1,2\n", PATH, "blanks around fields"),
     "commas in a third column": Odd(
         "q.txt", "0 1 a,b\n1 2 c,d\n", PATH, "no header", {"edge_weight": ["a,b", "c,d"]}
     ),

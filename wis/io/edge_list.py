@@ -175,9 +175,10 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
     """A note on blanks around some fields and not around others."""
     if layout.separator == " " or b" " not in text or b'"' in text:
         return []
-    text, mark = without_comments(text), layout.separator.encode()
+    text, mark = b"\n%s\n" % without_comments(text).strip(b"\n"), layout.separator.encode()
     num_lines = sum(1 for _ in data_lines(text)) or 1
-    uneven = any(text.count(around) % num_lines for around in (mark + b" ", b" " + mark))
+    places = (mark + b" ", b" " + mark, b"\n ", b" \n")
+    uneven = any(text.count(place) % num_lines for place in places)
     return ["blanks around fields are no part of them, here around some of them"] if uneven else []
 
 
