@@ -23,8 +23,8 @@ from wis.io.headers import Kind, kind_of
 from wis.io.ids import integer_ids
 from wis.io.numbering import Numbered
 from wis.io.source import ReadOptions
-from wis.io.text_columns import typed
 from wis.io.text_layout import TextLayout, data_lines, split_line
+from wis.io.text_scan import typed
 
 
 def read_matrix(

@@ -20,8 +20,8 @@ from wis.io.edge_table import EdgeTable
 from wis.io.headers import is_number
 from wis.io.object_columns import as_column, column_values
 from wis.io.source import ReadOptions, parsing
-from wis.io.text_columns import Columns, checked_id, int64
 from wis.io.text_layout import BLANKS, TextLayout, data_lines
+from wis.io.text_scan import Columns, checked_id, int64
 
 _BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
 _NO_LITERALS = (math.inf, -math.inf)

@@ -26,8 +26,9 @@ from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.source import ReadOptions, read_text, shown
-from wis.io.text_columns import Column, Columns, parse, without_comments
+from wis.io.text_columns import parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of
+from wis.io.text_scan import Column, Columns
 from wis.io.two_sided import kinds_of, refuse_merging, two_sided
 
 __all__ = [

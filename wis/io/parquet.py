@@ -24,7 +24,8 @@ from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.parquet_limits import check_table_size
 from wis.io.source import ReadOptions, open_input, parsing
-from wis.io.text_columns import Column, whole_numbers
+from wis.io.text_columns import whole_numbers
+from wis.io.text_scan import Column
 from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table
 
 _NUM_NODES = b"num_nodes"

@@ -1,9 +1,9 @@
 """Columns from the text of an edge list.
 
 Three parsers give the same columns. pyarrow's is the fastest, numpy's does for numbers where
-pyarrow is not installed, and the one written here reads line by line: it is exact, copes with all
-that the other two do not, and finds the line that an error has to name. A fast parser that stumbles
-gives way to it.
+pyarrow is not installed, and that of `wis.io.text_scan` reads line by line: it is exact, copes
+with all that the other two do not, and finds the line that an error has to name. A fast parser that
+stumbles gives way to it.
 """
 
 from __future__ import annotations
@@ -13,58 +13,22 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from wis.errors import GraphFormatError, echo
-from wis.io.ids import integer_id, integer_ids, is_integer_id
+from wis.io.ids import integer_ids
 from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
+from wis.io.text_scan import FALSE, SIGNED, TRUE, Column, Columns, scan, typed
 
-Column = np.ndarray | list[str]
-_SIGNED = re.compile(r"[+-]?(?:0|[1-9][0-9]*)", flags=re.ASCII)
-_DECIMAL = re.compile(
-    r"[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)",
-    flags=re.ASCII | re.IGNORECASE,
-)
 _FIRST_LINE = re.compile(rb"(?:[ \t]*\n)*[^\n]*\n?")
 _NOT_BLANK = re.compile(rb"\S")
 _COMMENT = re.compile(rb"^[ \t]*[#%].*\n?", flags=re.M)
 _ODD = r"\A[+-]?0[0-9xX]"
 _CHUNK = 1 << 17  # bytes that are looked at in one go: they and their masks fit into the caches
 _EXACT = 2**53
-_INT64 = range(-(2**63), 2**63)
-_TRUE, _FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What an edge list holds.
-
-    Attributes:
-        ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
-            pyarrow's).
-        attributes: The other columns: numbers or truth values in an array, texts in a list. An
-            empty field is NaN in a column of numbers.
-    """
-
-    ends: tuple[Any, Any]
-    attributes: list[Column]
-
-    @property
-    def num_arcs(self) -> int:
-        """Number of lines with an edge."""
-        return len(self.ends[0])
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether a field may be empty."""
-        return any(
-            "" in column if isinstance(column, list) else bool(np.isnan(column).any())
-            for column in self.attributes
-        )
 
 
 def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
@@ -218,7 +182,7 @@ def _parsed(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
 
     names = [str(column) for column in range(layout.width)]
     convert = arrow_csv.ConvertOptions(
-        column_types=types, null_values=[""], true_values=_TRUE, false_values=_FALSE
+        column_types=types, null_values=[""], true_values=TRUE, false_values=FALSE
     )
     return arrow_csv.read_csv(
         pa.BufferReader(body),
@@ -328,8 +292,7 @@ def _with_numpy(
     try:
         first = next(data_lines(bytes(body)))[1]
         kinds = [
-            "i8" if _SIGNED.fullmatch(item) else "f8"
-            for item in split_line(first, layout.separator)
+            "i8" if SIGNED.fullmatch(item) else "f8" for item in split_line(first, layout.separator)
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -366,102 +329,3 @@ def _may_be_inexact(values: np.ndarray) -> bool:
         return False
     finite = values[np.isfinite(values)]
     return bool((finite == np.floor(finite)).all() or (np.abs(finite) >= _EXACT).any())
-
-
-def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
-    """`parse`, line by line."""
-    lines = data_lines(text)
-    if layout.header is not None:
-        next(lines, None)
-    ends: tuple[list[Any], list[Any]] = ([], [])
-    others: list[list[str]] = [[] for _ in layout.attributes]
-    for number, line in lines:
-        fields = _checked_fields(line, layout, f"{where} line {number}")
-        for column, end in zip(ends, layout.endpoints, strict=True):
-            column.append(checked_id(fields[end], f"{where} line {number}", as_names=as_names))
-        for values, position in zip(others, layout.attributes, strict=True):
-            values.append(fields[position])
-    attributes = [typed(values) for values in others]
-    if as_names:
-        return Columns(ends, attributes)
-    return Columns((int64(ends[0]), int64(ends[1])), attributes)
-
-
-def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
-    try:
-        fields = split_line(line, layout.separator)
-    except csv.Error as error:
-        raise GraphFormatError(f"{place}: {error}") from None
-    if len(fields) != layout.width:
-        raise GraphFormatError(
-            f"{place}: {len(fields)} columns; expected {layout.width}, as in the first line; "
-            f"correct it, or say with --delimiter what stands between columns"
-        )
-    return fields
-
-
-def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
-    """A vertex id from its field.
-
-    Raises:
-        GraphFormatError: It is missing, or no integer where `as_names` is false.
-    """
-    if not text.strip(BLANKS) or (text.lower() == "nan" and not as_names):
-        found = repr(text) if text.strip(BLANKS) else "missing"
-        raise GraphFormatError(f"{place}: vertex id is {found}; every edge needs two endpoints")
-    if as_names:
-        return text
-    number = integer_id(text)
-    if number is not None:
-        return number
-    if is_integer_id(text):
-        bits = "53 bits, as a float has" if text.endswith(".0") else "64 bits"
-        raise GraphFormatError(
-            f"{place}: vertex id {echo(text)} does not fit into {bits}; renumber, or pass --relabel"
-        )
-    spelling = " in its usual spelling" if _is_like_a_number(text) else ""
-    raise GraphFormatError(
-        f"{place}: vertex id {echo(text)!r} is not an integer{spelling}; correct it, or pass "
-        f"--relabel to take all ids as names"
-    )
-
-
-def _is_like_a_number(text: str) -> bool:
-    try:
-        return float(text).is_integer()
-    except ValueError:
-        return False
-
-
-def int64(values: Sequence[int]) -> np.ndarray:
-    """Integers as an array."""
-    return np.array(values, dtype=np.int64)
-
-
-def _is_exact(text: str) -> bool:
-    """Whether a number, if it is an integer, is the same as a float."""
-    if len(text) <= 15 or not _SIGNED.fullmatch(text):
-        return True
-    return len(text) < 100 and int(float(text)) == int(text)
-
-
-def typed(texts: list[str]) -> Column:
-    """A column of integers, numbers or truth values if all its fields are such, else of texts.
-
-    Integers that floats would round, beside gaps or fractions, stay texts.
-    """
-    given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
-    if not given:
-        return texts
-    if all(text in _TRUE or text in _FALSE for text in texts):
-        return np.array([text in _TRUE for text in texts])
-    if not all(map(_DECIMAL.fullmatch, given)):
-        return texts
-    if all(map(_SIGNED.fullmatch, given)):
-        if not all(len(text) < 100 and int(text) in _INT64 for text in given):
-            return texts
-        if len(given) == len(texts):
-            return int64([int(text) for text in given])
-    if not all(map(_is_exact, given)):
-        return texts
-    return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])

@@ -25,8 +25,9 @@ from wis.io.headers import named_endpoints
 from wis.io.numbering import number_vertices
 from wis.io.source import ReadOptions, unpacked
 from wis.io.table_options import TableOptions
-from wis.io.text_columns import Column, Columns, parse
+from wis.io.text_columns import parse
 from wis.io.text_layout import TextLayout, data_lines, split_line
+from wis.io.text_scan import Column, Columns
 from wis.io.two_sided import kinds_of
 from wis.scale.storage import pyarrow
 

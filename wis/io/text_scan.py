@@ -1,0 +1,155 @@
+"""Columns from the text of an edge list, line by line: exact, and able to name a line in an error.
+
+The fast parsers of `wis.io.text_columns` give the same columns and give way to this one where a
+text is none of theirs.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wis.errors import GraphFormatError, echo
+from wis.io.ids import integer_id, is_integer_id
+from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
+
+Column = np.ndarray | list[str]
+SIGNED = re.compile(r"[+-]?(?:0|[1-9][0-9]*)", flags=re.ASCII)
+TRUE, FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
+_DECIMAL = re.compile(
+    r"[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)",
+    flags=re.ASCII | re.IGNORECASE,
+)
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What an edge list holds.
+
+    Attributes:
+        ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
+            pyarrow's).
+        attributes: The other columns: numbers or truth values in an array, texts in a list. An
+            empty field is NaN in a column of numbers.
+    """
+
+    ends: tuple[Any, Any]
+    attributes: list[Column]
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of lines with an edge."""
+        return len(self.ends[0])
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a field may be empty."""
+        return any(
+            "" in column if isinstance(column, list) else bool(np.isnan(column).any())
+            for column in self.attributes
+        )
+
+
+def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
+    """As `wis.io.text_columns.parse`, line by line."""
+    lines = data_lines(text)
+    if layout.header is not None:
+        next(lines, None)
+    ends: tuple[list[Any], list[Any]] = ([], [])
+    others: list[list[str]] = [[] for _ in layout.attributes]
+    for number, line in lines:
+        fields = _checked_fields(line, layout, f"{where} line {number}")
+        for column, end in zip(ends, layout.endpoints, strict=True):
+            column.append(checked_id(fields[end], f"{where} line {number}", as_names=as_names))
+        for values, position in zip(others, layout.attributes, strict=True):
+            values.append(fields[position])
+    attributes = [typed(values) for values in others]
+    if as_names:
+        return Columns(ends, attributes)
+    return Columns((int64(ends[0]), int64(ends[1])), attributes)
+
+
+def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
+    try:
+        fields = split_line(line, layout.separator)
+    except csv.Error as error:
+        raise GraphFormatError(f"{place}: {error}") from None
+    if len(fields) != layout.width:
+        raise GraphFormatError(
+            f"{place}: {len(fields)} columns; expected {layout.width}, as in the first line; "
+            f"correct it, or say with --delimiter what stands between columns"
+        )
+    return fields
+
+
+def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
+    """A vertex id from its field.
+
+    Raises:
+        GraphFormatError: It is missing, or no integer where `as_names` is false.
+    """
+    if not text.strip(BLANKS) or (text.lower() == "nan" and not as_names):
+        found = repr(text) if text.strip(BLANKS) else "missing"
+        raise GraphFormatError(f"{place}: vertex id is {found}; every edge needs two endpoints")
+    if as_names:
+        return text
+    number = integer_id(text)
+    if number is not None:
+        return number
+    if is_integer_id(text):
+        bits = "53 bits, as a float has" if text.endswith(".0") else "64 bits"
+        raise GraphFormatError(
+            f"{place}: vertex id {echo(text)} does not fit into {bits}; renumber, or pass --relabel"
+        )
+    spelling = " in its usual spelling" if _is_like_a_number(text) else ""
+    raise GraphFormatError(
+        f"{place}: vertex id {echo(text)!r} is not an integer{spelling}; correct it, or pass "
+        f"--relabel to take all ids as names"
+    )
+
+
+def _is_like_a_number(text: str) -> bool:
+    try:
+        return float(text).is_integer()
+    except ValueError:
+        return False
+
+
+def int64(values: Sequence[int]) -> np.ndarray:
+    """Integers as an array."""
+    return np.array(values, dtype=np.int64)
+
+
+def _is_exact(text: str) -> bool:
+    """Whether a number, if it is an integer, is the same as a float."""
+    if len(text) <= 15 or not SIGNED.fullmatch(text):
+        return True
+    return len(text) < 100 and int(float(text)) == int(text)
+
+
+def typed(texts: list[str]) -> Column:
+    """A column of integers, numbers or truth values if all its fields are such, else of texts.
+
+    Integers that floats would round, beside gaps or fractions, stay texts.
+    """
+    given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
+    if not given:
+        return texts
+    if all(text in TRUE or text in FALSE for text in texts):
+        return np.array([text in TRUE for text in texts])
+    if not all(map(_DECIMAL.fullmatch, given)):
+        return texts
+    if all(map(SIGNED.fullmatch, given)):
+        if not all(len(text) < 100 and int(text) in _INT64 for text in given):
+            return texts
+        if len(given) == len(texts):
+            return int64([int(text) for text in given])
+    if not all(map(_is_exact, given)):
+        return texts
+    return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])
