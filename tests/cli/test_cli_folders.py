@@ -125,3 +125,18 @@ def test_epsilon_is_an_option_of_its_own_for_graphs_in_memory(tmp_path, capsys):
     assert run_command(["order", "karate", "--epsilon", "0.5", "-o", str(order)]) == 0
     assert run_command(["verify", "karate", str(order)]) == 0
     assert "all 78 steps are within the rule" in "".join(capsys.readouterr())
+
+
+def test_lines_that_may_have_been_meant_otherwise_are_noted_for_any_file_of_a_folder(
+    tmp_path, capsys
+):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.csv").write_text("source,target\na,b\nb,c\n")
+    (folder / "b.csv").write_text("source,target\nc,d\n#d,e\n")
+    (folder / "c.csv").write_text("source,target\nd,e\n e,f\n")
+    arguments = ["--engine", "stream", "--remove", "0", "-o", str(tmp_path / "out")]
+    assert run_command(["sparsify", str(folder), *arguments]) == 0
+    said = capsys.readouterr().err
+    assert "such as '#d,e', are comments" in said
+    assert "blanks around fields" in said

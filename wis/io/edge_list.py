@@ -150,7 +150,7 @@ def _doubts(
     layout, said = dialect.layout, options.table
     if said.is_checked:
         return []
-    notes = _blanks(text, layout) + _edges_like_comments(text, layout)
+    notes = odd_looks(text, layout)
     is_named = layout.header is not None and named_endpoints(layout.header) is not None
     if not is_named and layout.width > 2 and not said.given():
         refuse_matrix(columns, where)
@@ -170,6 +170,11 @@ def _doubts(
             "as is right where ids count from 1"
         )
     return notes
+
+
+def odd_looks(text: bytes, layout: TextLayout) -> list[str]:
+    """Notes on what the rules of `wis.io.text_layout` pass over, where it may have been meant."""
+    return _blanks(text, layout) + _edges_like_comments(text, layout)
 
 
 def _blanks(text: bytes, layout: TextLayout) -> list[str]:

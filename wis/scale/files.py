@@ -92,7 +92,7 @@ class EdgeFiles:
                     f"{name}: has columns {_listed(head.columns)}, but {next(iter(found))} has "
                     f"{_listed(heads[0].columns)}; expected the same in all files"
                 )
-        for note in heads[0].notes:
+        for note in dict.fromkeys(note for head in heads for note in head.notes):
             _log.info("%s: %s", root, note)
         names = tuple(_relative(name, path) for name in found)
         _check_names(root, names, heads[0].columns)

@@ -20,7 +20,13 @@ import numpy as np
 from wis.errors import GraphFormatError
 from wis.io.dialects import HEAD_LINES, delimiter, sniff
 from wis.io.dictionaries import dictionary_separator
-from wis.io.edge_list import KONECT_BIPARTITE, first_line, refuse_matrix, refuse_other_formats
+from wis.io.edge_list import (
+    KONECT_BIPARTITE,
+    first_line,
+    odd_looks,
+    refuse_matrix,
+    refuse_other_formats,
+)
 from wis.io.headers import named_endpoints
 from wis.io.numbering import number_vertices
 from wis.io.source import ReadOptions, unpacked
@@ -132,6 +138,8 @@ def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> He
             "without --engine"
         )
     layout, notes = found.layout, found.notes
+    if not options.is_checked:
+        notes += tuple(odd_looks(head, layout))
     if found.is_doubtful:
         notes += tuple(_first_line(head, path, layout, is_whole))
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
