@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from wis.errors import GraphFileError
+from wis.errors import GraphFileError, without_secrets
 
 
 def emit(text: str) -> None:
@@ -47,7 +47,7 @@ def emit_table(rows: Iterable[Sequence[str]]) -> None:
 def say(text: str) -> None:
     """Write a line for people to standard error, if there is one."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(without_secrets(text), err=True)
 
 
 def settle_stdout() -> None:

@@ -8,10 +8,18 @@ prints that line and exits with `exit_code`; any other exception is a bug and ke
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
 LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
+SHORTEST_SECRET = 4  # characters; a shorter one is hidden only where it is known to be one
+_SECRETS = (
+    re.compile(r":/+[^/\s:@]*:([^/\s]+)@"),
+    re.compile(
+        r"[?&][\w.-]*(?:key|token|secret|sig|signature|password)=([^&\s:;,]+)", re.IGNORECASE
+    ),
+)
 
 
 def echo(token: object, limit: int = LONGEST_ECHO) -> str:
@@ -21,12 +29,37 @@ def echo(token: object, limit: int = LONGEST_ECHO) -> str:
         token: What was read; a text is shown without quotes, anything else as its `repr`.
         limit: Characters that are shown; what is cut is counted.
     """
-    text = token if isinstance(token, str) else _repr(token)
+    text = without_secrets(token if isinstance(token, str) else _repr(token))
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
     if len(text) <= limit and len(printable) <= limit:
         return printable
     shown = printable[: limit - 24]
     return f"{shown}... ({len(text)} characters)"
+
+
+def without_secrets(text: str, address: str = "") -> str:
+    """A text in which the passwords and tokens of its addresses are stars, wherever it has them.
+
+    A secret is what stands between the colon and the @ before a host, as in
+    ``sftp://user:secret@host``, and the value of a parameter that is called key, token or such.
+
+    Args:
+        text: The text.
+        address: What it is about: libraries repeat parts of an address in reasons of their own.
+    """
+    if ":/" not in (known := f"{text} {address}"):
+        return text
+    for secret in {found[1] for form in _SECRETS for found in form.finditer(known)}:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    for form in _SECRETS:
+        text = form.sub(_starred, text)
+    return text
+
+
+def _starred(found: re.Match[str]) -> str:
+    before, after = found.start(1) - found.start(), found.end(1) - found.start()
+    return f"{found[0][:before]}***{found[0][after:]}"
 
 
 def _repr(token: object) -> str:
@@ -42,8 +75,8 @@ class WisError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        """The message itself (`KeyError` and friends would print its repr)."""
-        return str(self.args[0]) if self.args else ""
+        """The message itself (`KeyError` and friends would print its repr), without secrets."""
+        return without_secrets(str(self.args[0])) if self.args else ""
 
 
 class GraphFormatError(WisError, ValueError):

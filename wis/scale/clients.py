@@ -18,7 +18,14 @@ from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from typing import Any
 
-from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError, echo
+from wis.errors import (
+    ClusterError,
+    MissingDependencyError,
+    OptionError,
+    WisError,
+    echo,
+    without_secrets,
+)
 
 PATIENCE_S = 12.0
 """How long a scheduler is waited for; a command that does not find one ends within 20 seconds."""
@@ -102,6 +109,7 @@ def quiet() -> Iterator[None]:
 def _reason(error: Exception, address: str) -> str:
     place = address.rpartition("://")[2]
     text = " ".join(str(error).replace(place, echo(place)).split())
+    text = without_secrets(text, address)
     if "ssl_context" in text:
         return (
             "tls:// needs certificates, which Dask's configuration names (distributed.comm.tls in "

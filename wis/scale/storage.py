@@ -15,7 +15,14 @@ import numpy as np
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.errors import GraphFileError, GraphFormatError, MissingDependencyError, WisError, echo
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    MissingDependencyError,
+    WisError,
+    echo,
+    without_secrets,
+)
 from wis.io.source import parsing
 
 
@@ -57,9 +64,9 @@ def opening(path: str) -> Iterator[None]:
         raise GraphFileError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, url: str = "") -> str:
     text = getattr(error, "strerror", None) or " ".join(str(error).split())
-    return echo(text or type(error).__name__, 200)
+    return echo(without_secrets(text or type(error).__name__, url), 200)
 
 
 @contextlib.contextmanager
@@ -118,9 +125,10 @@ def check_file_system(url: str) -> None:
             _check_name(path)
         fs.isdir(path)
     except ImportError as error:
-        raise MissingDependencyError(f"{echo(url, 255)}: {_reason(error)}") from None
+        raise MissingDependencyError(f"{echo(url, 255)}: {_reason(error, url)}") from None
     except Exception as error:  # each file system has errors of its own
-        raise GraphFileError(f"{echo(url, 255)}: cannot be reached: {_reason(error)}") from None
+        reason = _reason(error, url)
+        raise GraphFileError(f"{echo(url, 255)}: cannot be reached: {reason}") from None
 
 
 def _check_name(path: str) -> None:
