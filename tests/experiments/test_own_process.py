@@ -135,6 +135,15 @@ def test_rows_are_the_same_in_processes_of_their_own_and_in_this_one(toy_file, t
 HERE = Backend(own_process=False)
 
 
+def test_what_is_told_of_a_graph_is_told_once(toy_file, caplog, capfd):
+    data = torch.load(toy_file, weights_only=False)
+    del data.val_mask
+    torch.save(data, toy_file)
+    run_sweep(toy_recipe(toy_file, max_epochs=1), options_in(toy_file.parent))
+    assert caplog.text.count("has no val_mask") == 1  # here, and by the other process not again
+    assert "val_mask" not in capfd.readouterr().err
+
+
 def test_a_run_that_is_killed_fails_alone(toy_file, monkeypatch):
     source = Source(str(toy_file))
     job = jobs.OrderJob(source, source.digest(), None, {}, own_process=True)

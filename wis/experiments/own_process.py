@@ -17,6 +17,7 @@ import atexit
 import contextlib
 import importlib
 import importlib.util
+import logging
 import os
 import pickle
 import select
@@ -208,10 +209,20 @@ def serve(requests: int, answers: int) -> None:
                 for module in modules:
                     importlib.import_module(module)
             if what == "prepare":
-                with contextlib.suppress(Exception):  # the call itself will tell
-                    subject()
+                _prepare(subject)
             else:
                 _write(answers, _forked(subject, requests))
+
+
+def _prepare(function: Callable[[], Any]) -> None:
+    """Call it without a word: whoever asks has done it too, and has told what there is to tell."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.suppress(Exception):  # the call itself will tell
+            function()
+    finally:
+        logging.disable(level)
 
 
 def _import_the_program() -> None:
