@@ -135,6 +135,8 @@ FOREIGN = {
     "scipy": (sp.eye_array(3), "torch_geometric.utils.from_scipy_sparse_matrix(matrix)[0]"),
     "an old matrix of scipy": (sp.csr_matrix((3, 3)), "from_scipy_sparse_matrix"),
     "numpy": (np.zeros((2, 2), dtype=np.int64), "torch.from_numpy(array)"),
+    "a matrix": (1 - np.eye(5), "torch_geometric.utils.dense_to_sparse(torch.as_tensor(array))[0]"),
+    "two rows of floats": (np.ones((2, 2)), "dense_to_sparse"),
     "pandas": (pd.DataFrame({"source": [0], "target": [1]}), "frame[['source', 'target']]"),
     "a path": (Path("graph.csv"), "wis.io.read_graph(path).data"),
     "a name": ("karate", "wis.datasets.load('karate')"),
@@ -184,11 +186,24 @@ def test_ways_that_the_hints_name_lead_to_a_graph():
         wis.sparsify(torch_geometric.utils.from_networkx(graph), remove=8).num_edges,
         wis.sparsify(edge_index, remove=8, num_nodes=matrix.shape[0]).size(1),
         wis.sparsify(torch.from_numpy(edge_index.numpy()), remove=8).size(1),
+        wis.sparsify(
+            torch_geometric.utils.dense_to_sparse(torch.as_tensor(matrix.toarray()))[0],
+            remove=8,
+            num_nodes=len(matrix.toarray()),
+        ).size(1),
         2 * wis.sparsify(torch.tensor(frame[["source", "target"]].to_numpy().T), remove=8).size(1),
     ]
-    assert found == [140, 140, 140, 140]
+    assert found == [140, 140, 140, 140, 140]
     data = Data(edge_index=torch.stack([events.src, events.dst]), t=events.t, num_nodes=2)
     assert wis.sparsify(data, remove=1).num_edges == 0
+
+
+def test_a_square_tensor_is_told_from_one_that_has_to_be_transposed():
+    for matrix in (torch.ones(5, 5), torch.ones(5, 5).long()):
+        with pytest.raises(GraphFormatError, match=r"dense_to_sparse\(matrix\)\[0\]"):
+            wis.sparsify(matrix, remove=1)
+    with pytest.raises(GraphFormatError, match="transpose it"):
+        wis.sparsify(torch.ones(5, 2).long(), remove=1)
 
 
 def test_removing_all_edges_leaves_the_loops():

@@ -62,6 +62,11 @@ def _hint(graph: Any, kinds: list[str]) -> str:
         )
     if "DataLoader" in kinds:
         return "cut what it loads: dataset.transform = wis.transforms.Sparsify(...)"
+    if _is_adjacency(graph):
+        return (
+            "of an adjacency matrix take torch_geometric.utils.dense_to_sparse("
+            "torch.as_tensor(array))[0] and num_nodes=len(array)"
+        )
     for kind in type(graph).__mro__:
         hint = _BY_PACKAGE.get(kind.__module__.partition(".")[0])
         if hint is not None:
@@ -69,6 +74,14 @@ def _hint(graph: Any, kinds: list[str]) -> str:
     if isinstance(graph, (list, tuple)):
         return _hint_for_list(graph)
     return ""
+
+
+def _is_adjacency(graph: Any) -> bool:
+    """Whether it is a square array; of two rows it may be an edge_index of integers as well."""
+    is_array = type(graph).__module__.partition(".")[0] == "numpy"
+    shape = getattr(graph, "shape", ())
+    is_square = is_array and len(shape) == 2 and shape[0] == shape[1]
+    return is_square and (shape[0] != 2 or graph.dtype.kind not in "iu")
 
 
 def _hint_for_list(graphs: Any) -> str:

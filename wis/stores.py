@@ -166,7 +166,10 @@ def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
         )
     if arcs.dim() != 2 or arcs.size(0) != 2:
         turned = arcs.dim() == 2 and arcs.size(1) == 2
+        is_square = arcs.dim() == 2 and arcs.size(0) == arcs.size(1)
         hint = ": transpose it with .t()" if turned else ""
+        if is_square:
+            hint = ": of an adjacency matrix take torch_geometric.utils.dense_to_sparse(matrix)[0]"
         raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]{hint}")
     if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
         raise GraphFormatError(
