@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from wis.errors import echo
+from wis.errors import GraphFormatError, echo
 
 if TYPE_CHECKING:
     from wis.io import GraphFile
@@ -102,20 +103,34 @@ class MethodChoice:
         from wis.api import removal_order
 
         method, options = self.checked()
-        if isinstance(options.get(EDGE_WEIGHT), str):
+        named = options.get(EDGE_WEIGHT)
+        if isinstance(named, str):
             from wis.io.edge_attributes import attribute_of
 
-            options[EDGE_WEIGHT] = attribute_of(file, options[EDGE_WEIGHT])
-        return removal_order(
-            graph,
-            method.name,
-            count=count,
-            seed=self.seed,
-            device=self.device,
-            vertex_data=file.data,
-            **protections,
-            **options,
-        )
+            options[EDGE_WEIGHT] = attribute_of(file, named)
+        with _named_as_typed(options.get(EDGE_WEIGHT), named):
+            return removal_order(
+                graph,
+                method.name,
+                count=count,
+                seed=self.seed,
+                device=self.device,
+                vertex_data=file.data,
+                **protections,
+                **options,
+            )
+
+
+@contextlib.contextmanager
+def _named_as_typed(attribute: Any, typed: Any) -> Iterator[None]:
+    """Errors about the attribute that a column became call it as it was typed."""
+    try:
+        yield
+    except GraphFormatError as error:
+        text = str(error)
+        if attribute == typed or not text.startswith(f"{attribute} "):
+            raise
+        raise GraphFormatError(f"{echo(typed)}{text.removeprefix(attribute)}") from None
 
 
 def parse_value(text: str, default: Any) -> Any:

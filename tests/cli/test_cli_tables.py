@@ -266,6 +266,17 @@ def test_weights_are_named_as_in_the_file(capsys):
     assert "those there are: Strength of it" in capsys.readouterr().err
 
 
+def test_weights_that_are_none_are_named_as_in_the_file(capsys):
+    Path("t.csv").write_text("source,target,Kind Of,Length\n0,1,a,nan\n1,2,b,1\n2,0,a,1\n")
+    args = ["sparsify", "t.csv", "--remove", "1", "-o", "-", "--method", "spectral", "--option"]
+    assert run([*args, "edge_weight=Kind Of"]) == 1
+    assert "Error: Kind Of is a list of texts" in capsys.readouterr().err
+    assert run([*args, "edge_weight=Length"]) == 1
+    assert "Error: Length is nan at arc" in capsys.readouterr().err
+    assert run([*args, "edge_weight=edge_kind_of"]) == 1
+    assert "Error: edge_kind_of is a list of texts" in capsys.readouterr().err
+
+
 def test_protected_edges_may_have_a_header(capsys):
     Path("g.csv").write_text("ann,bob\nbob,cid\ncid,ann\n")
     Path("p.csv").write_text("one,other\nann,bob\nbob,cid\n")
