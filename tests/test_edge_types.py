@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from fractions import Fraction
 
@@ -184,3 +185,12 @@ def test_graphs_without_edges_have_nothing_to_lose():
     data = Data(edge_index=torch.tensor([[0], [0]]), edge_type=torch.tensor([5]), num_nodes=2)
     assert wis.sparsify(data, remove="50%", per_type=True).num_edges == 1
     assert wis.sparsify(HeteroData(), remove="50%", per_type=True).edge_types == []
+
+
+@pytest.mark.parametrize("per_type", [3, "", ["edge_type"]])
+def test_per_type_that_is_no_name_is_refused(per_type):
+    data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), edge_type=torch.tensor([0, 1]))
+    order = wis.removal_order(data)
+    for cut in (functools.partial(wis.sparsify, data), functools.partial(order.apply, data)):
+        with pytest.raises(OptionError, match="the name of an attribute of the arcs"):
+            cut(remove=1, per_type=per_type)

@@ -613,3 +613,20 @@ def test_labels_of_ratings_are_cut_with_the_ratings():
     store = sparse["user", "buys", "item"]
     assert len(store.edge_label) == len(store.time) == store.edge_index.size(1) == 3
     assert torch.equal(store.edge_label, store.time)
+
+
+@pytest.mark.parametrize("kind", ["coalesced", "uncoalesced", "csr", "csc", "dense"])
+def test_gradients_reach_the_weights_of_a_matrix_through_the_cut(kind):
+    pairs, weights = arcs(), torch.ones(NUM_ARCS, requires_grad=True)
+    adj = torch.sparse_coo_tensor(pairs, weights, (NUM_NODES, NUM_NODES))
+    if kind != "uncoalesced":
+        adj = adj.coalesce()
+    if kind in ("csr", "csc"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch calls these layouts beta
+            adj = adj.to_sparse(layout=getattr(torch, f"sparse_{kind}"))
+    data = plain(adj=adj.to_dense() if kind == "dense" else adj)
+    cut = wis.sparsify(data, remove=2)
+    kept = cut.adj if kind == "dense" else cut.adj.to_dense()
+    kept.sum().backward()
+    assert int(weights.grad.sum()) == cut.edge_index.size(1) < NUM_ARCS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 import torch_geometric.transforms as T
@@ -46,6 +47,12 @@ def test_repr_says_what_differs_from_the_defaults(transform, expected):
     assert repr(transform) == str(transform) == expected
 
 
+@pytest.mark.parametrize("amount", [np.float64(0.5), torch.tensor(0.5), np.int64(3)])
+def test_repr_is_that_of_the_plain_amount(amount):
+    transform = Sparsify(amount)
+    assert repr(transform) == repr(Sparsify(amount.item()))
+
+
 def test_repr_does_not_depend_on_the_order_of_options():
     one = Sparsify(0.5, engine="rounds", walk_length=1)
     assert repr(one) == repr(Sparsify(0.5, walk_length=1, engine="rounds"))
@@ -57,6 +64,16 @@ def test_transform_is_sparsify(method):
     given = {"method": method, "seed": 2, **quick(method)}
     expected = wis.sparsify(data, remove=0.4, **given)
     assert_same_data(Sparsify(0.4, **given)(data), expected)
+
+
+@pytest.mark.parametrize("transform", [Sparsify, WalkIndexSparsification])
+def test_types_come_from_the_attribute_that_is_named(transform):
+    data = Data(edge_index=torch.combinations(torch.arange(8)).T.contiguous(), num_nodes=8)
+    data.relation = data.edge_index.sum(dim=0) % 3
+    data.edge_type = torch.zeros_like(data.relation)
+    cut = transform(0.5, per_type="relation")
+    assert_same_data(cut(data), wis.sparsify(data, remove=0.5, per_type="relation"))
+    assert "per_type='relation'" in repr(cut)
 
 
 def test_walk_index_sparsification_is_the_method_wis():
@@ -76,6 +93,13 @@ def test_walk_index_sparsification_is_the_method_wis():
         ({"remove": 1, "speed": 3}, OptionError),
         ({"remove": 1, "batch_size": 0}, OptionError),
         ({"remove": 1, "engine": "steam"}, UnknownNameError),
+        ({"remove": 1, "seed": -1}, OptionError),
+        ({"remove": 1, "directed": "no"}, OptionError),
+        ({"remove": 1, "per_type": 3}, OptionError),
+        ({"remove": 1, "per_type": ""}, OptionError),
+        ({"remove": 1, "edge_attrs": 5}, OptionError),
+        ({"remove": 1, "edge_attrs": None}, OptionError),
+        ({"remove": 1, "edge_attrs": [5]}, OptionError),
     ],
 )
 @pytest.mark.parametrize("transform", [Sparsify, WalkIndexSparsification])

@@ -61,6 +61,16 @@ def num_edges_to_remove(
     return count
 
 
+def plain_amount(amount: Amount | None) -> int | float | str | None:
+    """An amount that `num_edges_to_remove` takes, without types of numpy or torch."""
+    if amount is None or isinstance(amount, str):
+        return amount
+    try:
+        return operator.index(amount)  # type: ignore[arg-type]
+    except TypeError:
+        return float(amount)
+
+
 def _counted(value: object, noun: str) -> str:
     """A number of edges in words, such as ``1 edge``."""
     return f"{echo(value)} {noun}{'' if echo(value) == '1' else 's'}"

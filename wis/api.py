@@ -11,12 +11,13 @@ from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.defaults import usual_defaults
-from wis.edge_types import EdgeClasses, type_attribute
+from wis.edge_types import EdgeClasses, checked_per_type, type_attribute
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.keywords import check_keywords
 from wis.methods import Method, get_method
 from wis.order import Provenance, RemovalOrder
+from wis.part_names import checked_names
 from wis.parts import check_lengths
 from wis.progress import progress_bar
 from wis.protections import Pairs, Protections
@@ -110,7 +111,7 @@ def _order(
 ) -> RemovalOrder:
     options = method.resolved_options(graph, given)
     total = _checked_count(count, graph.num_edges)
-    seed = _checked_seed(seed)
+    seed = checked_seed(seed)
     there = graph if device is None else graph.to(_checked_device(device))
     to_rank = graph.num_edges if protections else total  # some of them will be passed over
     arguments, record = method.prepare(graph, data, options, seed)
@@ -195,7 +196,7 @@ def sparsify(
     chosen = get_method(method)
     check_keywords(sparsify, chosen, options)
     graph = canonical_graph(data, num_nodes, directed=directed)
-    edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
+    per_type, edge_attrs = checked_per_type(per_type), checked_names(edge_attrs)
     check_lengths(data, to_be_cut=True, edge_attrs=edge_attrs)
     count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep, noun=graph.noun)
     if per_type:
@@ -226,7 +227,12 @@ def _checked_count(count: int | None, num_edges: int) -> int:
     return _checked_integer("count", count, num_edges, f"an integer from 0 to {num_edges}")
 
 
-def _checked_seed(seed: int | None) -> int:
+def checked_seed(seed: int | None) -> int:
+    """The seed of a method's randomness as a Python integer; 0 for None.
+
+    Raises:
+        OptionError: It is no integer from 0 to 2^63 - 1.
+    """
     if seed is None:
         return DEFAULT_SEED
     return _checked_integer("seed", seed, 2**63 - 1, "an integer from 0 to 2^63 - 1")

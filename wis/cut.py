@@ -26,7 +26,7 @@ from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.matrices import Ends, cut_matrix
 from wis.measures import Measure, arc_leaves, is_nested, is_per_graph, shape_of
-from wis.part_names import MATRIX_NAMES, SAMPLED
+from wis.part_names import MATRIX_NAMES, SAMPLED, checked_names
 from wis.parts import Part, described, parallel_dim, parts_of, stale
 from wis.stores import edge_stores, node_ranges
 
@@ -59,7 +59,7 @@ def drop_edges(
         if type(data) is type(graph):
             return type(data)(data.num_nodes, data.edges[:, ~removed], arcs)
         return type(data).from_arcs(arcs, data.num_nodes)
-    explicit = frozenset((edge_attrs,) if isinstance(edge_attrs, str) else edge_attrs)
+    explicit = frozenset(checked_names(edge_attrs))
     _check_known(data, explicit)
     ranges = node_ranges(data)
     cuts = [

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from wis.amount import Amount, amounts_per_class
-from wis.errors import GraphFormatError, OptionError, ProtectionError
+from wis.errors import GraphFormatError, OptionError, ProtectionError, echo
 from wis.graph import CanonicalGraph
 from wis.stores import edge_stores
 from wis.words import counted
@@ -231,6 +231,22 @@ def _types_of_texts(
     number = {value: i for i, value in enumerate(known)}
     types = torch.tensor([number[value] for value in values], dtype=torch.int64, device="cpu")
     return types, known
+
+
+def checked_per_type(per_type: bool | str | None) -> bool | str:
+    """Whether edge types count, or the name of the attribute that holds them.
+
+    Raises:
+        OptionError: It is neither a truth value nor a name.
+    """
+    if per_type is None or isinstance(per_type, (bool, np.bool_)):
+        return bool(per_type)
+    if not isinstance(per_type, str) or not per_type:
+        raise OptionError(
+            f"per_type is {echo(per_type)!r}; expected True, False, or the name of an attribute "
+            f"of the arcs"
+        )
+    return per_type
 
 
 def type_attribute(per_type: bool | str) -> str:

@@ -80,6 +80,8 @@ def cut_matrix(
     Raises:
         GraphFormatError: Some of its entries are arcs and others are not, or its kind is unknown.
     """
+    if isinstance(value, Tensor) and value.requires_grad and value.layout == torch.sparse_coo:
+        value = value.coalesce()  # the values of other COO tensors have no gradient
     rows, columns = _entries(value, name)
     rows, columns = rows.to(removed.device), columns.to(removed.device)
     stray, overlaps = None, False
@@ -196,7 +198,7 @@ def _torch_without(value: Tensor, kept: Tensor) -> Tensor:
     if value.layout == torch.sparse_coo:
         return torch.sparse_coo_tensor(
             value._indices()[:, kept],
-            value._values()[kept],
+            (value.values() if value.is_coalesced() else value._values())[kept],
             size,
             dtype=value.dtype,
             device=value.device,

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from wis.amount import Amount, num_edges_to_remove
 from wis.cut import drop_edges
-from wis.edge_types import edges_to_go, type_attribute
+from wis.edge_types import checked_per_type, edges_to_go, type_attribute
 from wis.errors import OptionError, OrderMismatchError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.protections import Protections
@@ -229,7 +229,7 @@ class RemovalOrder:
 
         The first N, or with `per_type` the first of each class of edges. Raises as `apply` does.
         """
-        if per_type:
+        if checked_per_type(per_type):
             attribute = type_attribute(per_type)
             return edges_to_go(self, data, graph, remove=remove, keep=keep, attribute=attribute)
         return torch.arange(self.num_removed(remove=remove, keep=keep), device="cpu")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from wis.errors import OptionError, echo
 
 EDGE_KEYS = frozenset({"edge_index", "edge_weight", "edge_attr", "edge_type", "e_id"})
 VERTEX_KEYS = frozenset({"x", "feat", "pos", "batch", "node_type", "n_id", "tf"})
@@ -60,3 +62,19 @@ def words_of(name: str) -> list[str]:
 def has_edge_word(name: str) -> bool:
     """Whether one of the words of a name is edge or arc."""
     return not EDGE_WORDS.isdisjoint(words_of(name))
+
+
+def checked_names(edge_attrs: Iterable[str]) -> tuple[str, ...]:
+    """Names of attributes as a tuple; a text alone is one name.
+
+    Raises:
+        OptionError: It is no list of names.
+    """
+    if isinstance(edge_attrs, str):
+        return (edge_attrs,)
+    names = tuple(edge_attrs) if isinstance(edge_attrs, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(
+            f"edge_attrs is {echo(edge_attrs)}; expected names of attributes, such as ['weight']"
+        )
+    return names

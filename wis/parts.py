@@ -66,6 +66,7 @@ from wis.part_names import (
     SPLIT_WORDS,
     STALE_NAMES,
     VERTEX_KEYS,
+    checked_names,
     has_edge_word,
     words_of,
 )
@@ -114,7 +115,7 @@ def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[st
         GraphFormatError: So it is.
         OptionError: One of `edge_attrs` does not hold one entry for each arc.
     """
-    explicit = frozenset((edge_attrs,) if isinstance(edge_attrs, str) else edge_attrs)
+    explicit = frozenset(checked_names(edge_attrs))
     for store in getattr(data, "edge_stores", ()):
         if not has_arcs(store):
             continue

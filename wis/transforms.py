@@ -18,12 +18,14 @@ from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from wis.amount import Amount, num_edges_to_remove
-from wis.api import sparsify
+from wis.amount import Amount, num_edges_to_remove, plain_amount
+from wis.api import checked_seed, sparsify
+from wis.edge_types import checked_per_type
 from wis.errors import OptionError
-from wis.graph import DirectedGraph, UndirectedGraph
+from wis.graph import UndirectedGraph, canonical_graph
 from wis.keywords import check_keywords
 from wis.methods import get_method
+from wis.part_names import checked_names
 from wis.protections import Pairs, check_limits, pairs_of
 
 MAX_PAIRS_SHOWN = 8
@@ -64,7 +66,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         keep: Amount | None = None,
         method: str = "wis",
         directed: bool = False,
-        per_type: bool = False,
+        per_type: bool | str = False,
         seed: int | None = None,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
@@ -78,15 +80,16 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         check_keywords(Sparsify.__init__, chosen, options, name=type(self).__name__, without=fixed)
         num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
         check_limits(keep_connected, min_degree)
-        chosen.resolved_options((DirectedGraph if directed else UndirectedGraph).empty(), options)
-        self.remove = remove
-        self.keep = keep
+        empty = canonical_graph(UndirectedGraph.empty(), directed=directed)
+        chosen.resolved_options(empty, options)
+        self.remove = plain_amount(remove)
+        self.keep = plain_amount(keep)
         self.method = chosen.name
         self.directed = bool(directed)
-        self.per_type = bool(per_type)
-        self.seed = seed
+        self.per_type = checked_per_type(per_type)
+        self.seed = None if seed is None else checked_seed(seed)
         self.device = device
-        self.edge_attrs = (edge_attrs,) if isinstance(edge_attrs, str) else tuple(edge_attrs)
+        self.edge_attrs = checked_names(edge_attrs)
         self.keep_connected = keep_connected
         self.min_degree = min_degree
         self.protect = None if protect is None else pairs_of(protect)
@@ -126,7 +129,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         if self.directed:
             extras["directed"] = True
         if self.per_type:
-            extras["per_type"] = True
+            extras["per_type"] = self.per_type
         if self.seed is not None:
             extras["seed"] = self.seed
         if self.device is not None:
@@ -174,7 +177,7 @@ class WalkIndexSparsification(Sparsify):
         keep: Amount | None = None,
         walk_length: int = 1,
         directed: bool = False,
-        per_type: bool = False,
+        per_type: bool | str = False,
         device: torch.device | str | None = None,
         edge_attrs: Iterable[str] = (),
         keep_connected: bool = False,
