@@ -630,3 +630,32 @@ def test_gradients_reach_the_weights_of_a_matrix_through_the_cut(kind):
     kept = cut.adj if kind == "dense" else cut.adj.to_dense()
     kept.sum().backward()
     assert int(weights.grad.sum()) == cut.edge_index.size(1) < NUM_ARCS
+
+
+@pytest.mark.parametrize("others", [{}, {"right": torch.ones(NUM_ARCS)}])
+@pytest.mark.parametrize("wrong", [torch.ones(3), np.ones(3), {"deeper": torch.ones(3, 2)}])
+@pytest.mark.parametrize("name", ["edge_attr", "edge_dict", "my_edge_features"])
+def test_array_of_a_wrong_length_in_a_dictionary_is_refused(name, wrong, others):
+    data = plain(**{name: {**others, "wrong": wrong}})
+    with pytest.raises(GraphFormatError, match="expected one entry for each of the"):
+        wis.sparsify(data, remove=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("split_edge", {"train": {"edge": torch.ones(3, 2)}, "test": {"edge": torch.ones(5, 2)}}),
+        ("edge_vocab", {"relation": torch.ones(3)}),
+        ("edge_dict", {"names": ["a", "b", "c"], "mean": torch.ones(3), "one": torch.ones(1)}),
+        ("tables", {"some": torch.ones(3)}),
+    ],
+)
+def test_dictionary_of_other_things_is_left_alone(name, value):
+    assert wis.sparsify(plain(**{name: value}), remove=1)[name] is value
+
+
+def test_edge_attrs_of_a_bare_edge_index_are_refused():
+    order = wis.removal_order(arcs())
+    for cut in (wis.sparsify, order.apply):
+        with pytest.raises(OptionError, match="this graph has none"):
+            cut(arcs(), remove=1, edge_attrs=["weight"])

@@ -171,3 +171,9 @@ def test_nothing_is_changed():
     wis.verify_order(data, order)
     assert torch.equal(data.edge_index, edge_index)
     assert torch.equal(order.edges, edges)
+
+
+@pytest.mark.parametrize("order", [None, "order.npz", torch.tensor([[0], [1]])])
+def test_what_is_no_order_is_named(order):
+    with pytest.raises(OptionError, match=r"expected a RemovalOrder: .*RemovalOrder\.load"):
+        wis.verify_order(torch.tensor([[0], [1]]), order)

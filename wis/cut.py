@@ -51,6 +51,9 @@ def drop_edges(
         OptionError: A name in `edge_attrs` is no attribute with one entry for each arc.
         GraphFormatError: A part has another length than its name says, or could not be cut.
     """
+    explicit = frozenset(checked_names(edge_attrs))
+    if explicit and isinstance(data, (Tensor, CanonicalGraph)):
+        raise OptionError("edge_attrs names attributes, and this graph has none: pass a Data")
     kept = [_kept_arcs(removed, ids) for ids in graph.arc_to_edge]
     if isinstance(data, Tensor):
         return select_arcs(data, kept[0], 1)
@@ -59,7 +62,6 @@ def drop_edges(
         if type(data) is type(graph):
             return type(data)(data.num_nodes, data.edges[:, ~removed], arcs)
         return type(data).from_arcs(arcs, data.num_nodes)
-    explicit = frozenset(checked_names(edge_attrs))
     _check_known(data, explicit)
     ranges = node_ranges(data)
     cuts = [

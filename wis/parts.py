@@ -27,7 +27,8 @@ A name of rule 4 or 5 that holds a plain number for each vertex or arc is a colu
 ``triangles`` at each vertex), and rule 6 is about it.
 
 Values that were computed from the edges (degrees, encodings, normalised weights) are data to wis
-and stay as they are. Dictionaries, and lists of tensors, are looked into.
+and stay as they are. Dictionaries, and lists of tensors, are looked into; rule 7 is about
+each array in a dictionary.
 
 Source: `torch_geometric.data.storage` for rules 2 and 6; Fey and Lenssen, 2019.
 """
@@ -43,7 +44,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, OptionError
+from wis.errors import GraphFormatError, OptionError, echo
 from wis.matrices import is_sparse_matrix
 from wis.measures import (
     Measure,
@@ -162,9 +163,12 @@ def _part(store: Any, name: str, measure: Measure, explicit: frozenset[str]) -> 
     special = _special_part(store, name, value, measure)
     if special is not None:
         return special
-    if has_leaf(store, name, value, measure):
+    found = has_leaf(store, name, value, measure)
+    if isinstance(value, Mapping) and (found or name not in EDGE_KEYS):
+        _check_inner(store, name, value, measure, described(store, name))
+    if found:
         return Part.ARCS
-    _check_length(store, name, value, measure)
+    _check_length(store, name, value, measure, described(store, name))
     return Part.OTHER
 
 
@@ -284,7 +288,7 @@ def _integers(value: Any) -> np.ndarray | None:
     return array if array is not None and array.ndim == 1 and array.dtype.kind in "iu" else None
 
 
-def _check_length(store: Any, name: str, value: Any, measure: Measure) -> None:
+def _check_length(store: Any, name: str, value: Any, measure: Measure, shown: str) -> None:
     """Raise if the name says that there is an entry for each arc, and there is not."""
     if not isinstance(value, (Tensor, np.ndarray, list, tuple, Mapping)):
         return
@@ -296,9 +300,27 @@ def _check_length(store: Any, name: str, value: Any, measure: Measure) -> None:
         if measure.num_nodes is not None and num_entries(store, name, value) == measure.num_nodes:
             return
     raise GraphFormatError(
-        f"{described(store, name)} is {shape_of(value)}; expected one entry for each of the "
+        f"{shown} is {shape_of(value)}; expected one entry for each of the "
         f"{measure.num_arcs} arcs: mend it, delete it, or rename it if it is no attribute of arcs"
     )
+
+
+def _check_inner(
+    store: Any, name: str, value: Mapping[Any, Any], measure: Measure, shown: str
+) -> None:
+    """`_check_length` for the arrays in a dictionary; held-out lists of its own are left alone."""
+    if not DESCRIPTION_WORDS.isdisjoint(words_of(name)[-1:]):
+        return
+    for key, item in value.items():
+        inner, label = f"{name}_{key}", f"{shown}[{echo(key)!r}]"
+        if isinstance(item, Mapping):
+            _check_inner(store, inner, item, measure, label)
+        elif (
+            isinstance(item, (Tensor, np.ndarray))
+            and SPLIT_WORDS.isdisjoint(words_of(inner))
+            and not has_leaf(store, inner, item, measure)
+        ):
+            _check_length(store, inner, item, measure, label)
 
 
 def _is_one_entry(value: Any, measure: Measure) -> bool:

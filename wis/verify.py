@@ -157,6 +157,7 @@ def verify_order(
     Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis_certificate`; that of
     the whole order for a protected one.
     """
+    _check_is_order(order)
     chosen = get_method(order.provenance.method if method is None else method)
     protected = bool(order.provenance.protections)
     if chosen.verify is None and not protected:
@@ -195,6 +196,15 @@ def verify_order(
             **arguments,
         )
     return _verified(found, order, chosen, record, choice)
+
+
+def _check_is_order(order: Any) -> None:
+    """Raise `OptionError` unless something is a `RemovalOrder`."""
+    if not isinstance(order, RemovalOrder):
+        raise OptionError(
+            f"order is a {type(order).__name__}; expected a RemovalOrder: make one with "
+            f"wis.removal_order(...), or read a file with wis.RemovalOrder.load(path)"
+        )
 
 
 def _verified(
