@@ -354,7 +354,7 @@ def test_names_that_no_line_can_hold_are_left_out(tmp_path):
     )
     dropped = []
     file = read_graph(write_graph(data, tmp_path / "a.csv", dropped=dropped))
-    assert dropped == ["note", "the names of the vertices"]
+    assert dropped == ["note", r"the names of the vertices (one is 'a\nb')"]
     assert arcs(file) == [(0, 1)]
     again = read_graph(write_graph(data, tmp_path / "a.graphml"))
     assert again.vertex_names == data.name

@@ -68,6 +68,15 @@ READ = {
     "Excel without a header": Odd(
         "x.csv", "0;1;0,5\n1;2;1,25\n", PATH, "no header", {"edge_weight": [0.5, 1.25]}
     ),
+    "R, two rows of texts": Odd(
+        "r.txt", '"V1" "V2"\n"1" "ann" "bob"\n"2" "bob" "cid"\n', NAMED, "'V1' and 'V2'"
+    ),
+    "a matrix with decimal commas": Odd(
+        "m.csv", ";A;B\nA;0;0,5\nB;0,5;0\n", [("A", "B"), ("B", "A")], "read as decimal points",
+        {"edge_weight": [0.5, 0.5]},
+    ),
+    "line ends of two kinds": Odd("m.txt", "0 1\r\n1 2\n", PATH, "all end with \\r\\n"),
+    "line ends of old Macs and of Unix": Odd("m.txt", "0 1\r1 2\n", PATH, "all end with \\r"),
     "thousands or decimals": Odd(
         "x.csv", "source;target;pop\n0;1;1,500\n1;2;2,250\n", PATH, "thousands or decimals",
         {"edge_pop": ["1,500", "2,250"]},
@@ -213,6 +222,23 @@ REFUSED = {
     "triples with blanks": Odd("r.txt", "ann knows bob\nbob likes cid\n", None, "--target 3"),
     "triples of codes": Odd("r.tsv", "0\tisa\t1\n1\tpart\t2\n", None, "--source 1 --target 3"),
     "names with blanks": Odd("r.edgelist", "New York Boston {}\n", None, "names that hold blanks"),
+    "dates in front": Odd("r.txt", '"2004-04-15" 1 2 1\n"2004-04-16" 2 3 1\n', None, "--source"),
+    "dates second": Odd("r.csv", "1,2004-04-15,2\n2,2004-04-16,3\n", None, "second column"),
+    "a column of times": Odd("r.csv", "time,user,friend\n5,2,3\n6,3,4\n", None, "'time' seems"),
+    "dates below a name": Odd("r.csv", "when,a,b\n2004-04-15,2,3\n", None, "'when' seems"),
+    "vertices and their labels": Odd("r.csv", "Id,Label\n1,Ann\n2,Bob\n", None, "of vertices"),
+    "vertices and their names": Odd("r.tsv", "node_id\tname\tx\n1\tAnn\t2\n", None, "of vertices"),
+    **{
+        f"a comment of another kind, {mark}": Odd(
+            "r.txt", f"{mark} c\n1 2\n2 3\n", None, "comments begin with # or %"
+        )
+        for mark in ("//", ";", "--", "!", "/*")
+    },
+    "Excel's separator": Odd("r.csv", "sep=;\n0;1\n1;2\n", None, "tells Excel that ';' sep"),
+    "Excel's separator, quoted": Odd("r.csv", '"sep=,"\r\n0,1\r\n', None, "tells Excel that ','"),
+    "a matrix with thousands": Odd(
+        "r.csv", ";A;B\nA;0;1,500\nB;1,500;0\n", None, "thousands or decimals"
+    ),
     "two words each": Odd("r.txt", "New York\tLos Pinos\nLas Vegas\tSan Jo\n", None, "--delimiter"),
     "two separators": Odd("r.csv", "a;b,c;d\ne;f,g;h\n", None, "--delimiter"),
     "a line with more": Odd("r.csv", "0,1\n1,2\n2,3,4\n", None, "line 3: 3 columns; expected 2"),

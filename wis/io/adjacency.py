@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from wis.errors import GraphFormatError, echo
+from wis.io.edge_attributes import with_points
 from wis.io.graph_file import GraphFile
 from wis.io.headers import Kind, kind_of
 from wis.io.ids import integer_ids
@@ -48,7 +49,10 @@ def read_matrix(
             f"which columns hold the endpoints with --source and --target"
         )
     entries = [[_entry(field, where, number) for field in row[1:]] for number, row in body]
-    matrix = typed([entry for row in entries for entry in row])
+    flat, notes = with_points("entries", [entry for row in entries for entry in row])
+    matrix = typed(flat) if isinstance(flat, list) else flat
+    if isinstance(matrix, list) and notes:
+        raise GraphFormatError(f"{where}: {notes[0]}")
     if isinstance(matrix, list) or not np.isfinite(matrix).all():
         raise GraphFormatError(f"{where}: a matrix with entries that are no finite numbers")
     matrix = matrix.reshape(len(labels), len(labels))
@@ -61,7 +65,7 @@ def read_matrix(
         f"took the file for an adjacency matrix of {len(labels)} vertices; --source and --target "
         f"say that it is a list of edges"
     )
-    return GraphFile(data, path, "edge-list", numbered.names, notes=(note,))
+    return GraphFile(data, path, "edge-list", numbered.names, notes=(note, *notes))
 
 
 def _rows(text: bytes, layout: TextLayout, where: str) -> list[tuple[int, list[str]]]:

@@ -8,6 +8,7 @@ times.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ from wis.io.table_options import TableOptions
 _COUNTERS = ("", "unnamed: 0")  # pandas' index, without a name and read back as a column
 _OTHER_COUNTERS = ("index", "id", "row", "rowid", "row_id", "rownames", "row_names", "no", "nr")
 _TIMES = ((5 * 10**8, 5 * 10**9), (5 * 10**11, 5 * 10**12))  # seconds, milliseconds since 1970
+_CLOCKS = frozenset(
+    ("time", "date", "datetime", "timestamp", "ts", "day", "year", "created", "createdat")
+)
+_TITLES = frozenset(("label", "name", "title"))  # of a vertex
 _WAY_OUT = "say which columns hold the endpoints with --source and --target"
 
 
@@ -145,7 +150,23 @@ def _first_two(
             f"{where}: the column {echo(header[0], 40)!r} counts the rows, so it may be no "
             f"endpoint; {_WAY_OUT}"
         )
+    _refuse_other_tables(header, rows, where)
     return (0, 1), None
+
+
+def _refuse_other_tables(header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> None:
+    """Raise `GraphFormatError` if the first two columns hold times, or vertices and names."""
+    first, second = (re.sub("[^a-z]", "", name.lower()) for name in header[:2])
+    for place, name in enumerate((first, second)):
+        if name in _CLOCKS or kind_of_column([row[place] for row in rows]) is Kind.DATE:
+            raise GraphFormatError(
+                f"{where}: the column {echo(header[place], 40)!r} seems to hold times; {_WAY_OUT}"
+            )
+    if first in ("id", "nodeid", "vertexid") and second in _TITLES:
+        raise GraphFormatError(
+            f"{where}: the columns {echo(header[0], 40)!r} and {echo(header[1], 40)!r} seem to be "
+            f"of a table of vertices; expected a list of edges, or {_WAY_OUT}"
+        )
 
 
 def _taken(header: Sequence[str], ends: tuple[int, int]) -> str:
@@ -162,8 +183,9 @@ def _without_names(
     """Titles and notes of three and more columns without names; titles only for triples."""
     first, second, third = ([row[place] for row in rows] for place in range(3))
     kinds = kind_of_column(first), kind_of_column(second), kind_of_column(third)
-    if _are_times(first, second, third):
-        raise GraphFormatError(f"{where}: the first column seems to hold times; {_WAY_OUT}")
+    if Kind.DATE in kinds[:2] or _are_times(first, second, third):
+        place = "second" if kinds[1] is Kind.DATE else "first"
+        raise GraphFormatError(f"{where}: the {place} column seems to hold times; {_WAY_OUT}")
     if kinds[1] is Kind.TEXT and kinds[2] is kinds[0]:
         return _relation(first, second, third, width, where, is_white)
     others = "column 3" if width == 3 else f"columns 3 to {width}"

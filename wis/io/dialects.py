@@ -30,6 +30,8 @@ _OTHER_FORMATS = {
     "%%matrixmarket": "mtx", "<?xml": "graphml or --format gexf", "<graphml": "graphml",
     "<gexf": "gexf", "graph [": "gml", "graph\n[": "gml", "*vertices": "net", "{": "json",
 }  # fmt: skip
+_FOREIGN_COMMENTS = ("//", "/*", "--", ";", "!")
+_OF_EXCEL = re.compile(r'"?sep=(.)"?[ \t]*(?:\n|\Z)')
 _IN_QUOTES = re.compile(r'"[^"]*"')
 
 Line = tuple[int, str]
@@ -79,6 +81,12 @@ def sniff(text: bytes, ending: str, where: str, options: TableOptions = GUESS) -
         )
     layout = TextLayout(ending, separator)
     rows = _with_whole_header(rows)
+    if options.header is None and rows[0][0].startswith(_FOREIGN_COMMENTS):
+        raise GraphFormatError(
+            f"{where} line {lines[0][0]}: {echo(lines[0][1], 40)!r} looks like a comment of "
+            f"another kind; comments begin with # or %. Delete it, or pass --header or "
+            f"--no-header if it is a row of the list"
+        )
     if _is_matrix(rows, options):
         return Dialect(replace(layout, width=len(rows[0])), is_matrix=True)
     found = _is_header(rows, options)
@@ -142,8 +150,17 @@ def doubtful_header(
 
 
 def refuse_other_formats(text: bytes, where: str) -> None:
-    """Raise `GraphFormatError` for a text that begins as files of another format do."""
+    """Raise `GraphFormatError` for a text that begins as files of another format do.
+
+    A line for Excel (``sep=;``) is none of an edge list, whatever the columns are.
+    """
     head = text[:64].decode(errors="replace").lstrip().lower()
+    told = _OF_EXCEL.match(head)
+    if told is not None:
+        raise GraphFormatError(
+            f"{where}: the first line tells Excel that {echo(told[1])!r} separates columns, and "
+            f"is no row of the list; delete it, or save the file without it"
+        )
     for mark, name in _OTHER_FORMATS.items():
         if head.startswith(mark):
             raise GraphFormatError(
@@ -269,7 +286,7 @@ def _is_header(rows: Rows, options: TableOptions) -> Verdict:
         return Verdict.HEADER
     below = [row for row in rows[1:] if len(row) == len(first)]
     found = verdict(first, below)
-    if found is Verdict.EDGE and _names_all_but_the_first(first, below):
+    if found is not Verdict.HEADER and _names_all_but_the_first(first, below):
         return Verdict.HEADER
     return found
 

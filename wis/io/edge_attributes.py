@@ -83,7 +83,7 @@ def attribute_columns(
         if position in unnamed and isinstance(column, list) and not any(column):
             continue
         if commas and isinstance(column, list):
-            column, note = _with_points(title, column)
+            column, note = with_points(title, column)
             notes += note
         if position == weight:
             place = len(kept)
@@ -100,7 +100,7 @@ def _counts(column: Column) -> bool:
     return start in (0, 1) and bool((column == np.arange(start, start + column.size)).all())
 
 
-def _with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
+def with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
     """Numbers from texts with decimal commas, unless the commas may mean thousands."""
     given = [text for text in texts if text]
     if not any("," in text for text in given[:1000]):

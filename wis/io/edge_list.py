@@ -55,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         OptionError: It has no such column as the options name.
     """
     where = shown(path)
-    text, line_end, order_mark = read_text(path, options)
+    text, line_ends, order_mark = read_text(path, options)
     refuse_other_formats(text, where)
     ending = options.ending or ending_of(path)
     mark = dictionary_separator(text, delimiter(options.table), where)
@@ -89,7 +89,12 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         numbered = number_vertices(columns.ends, options, where, place_of)
     doubts = _doubts(text, numbered, columns, dialect, where, options)
     keep = TextFile(
-        layout, text, line_end, options.table, is_dictionary=mark is not None, order_mark=order_mark
+        layout,
+        text,
+        line_ends.mark,
+        options.table,
+        is_dictionary=mark is not None,
+        order_mark=order_mark,
     )
     file = graph_file(
         path,
@@ -101,7 +106,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         unread,
         weight=table.weight,
     )
-    notes = (*dialect.notes, *doubts, *table.notes, *directions_told(file))
+    notes = (*line_ends.note(), *dialect.notes, *doubts, *table.notes, *directions_told(file))
     file = replace(file, notes=notes)
     if is_two_sided:
         return two_sided(file, columns.ends, names, options, where, place_of)

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, echo
 from wis.io.dialects import refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries
 from wis.io.edge_table import EdgeTable, edge_table, lost_vertices
@@ -27,6 +27,7 @@ from wis.io.ids import is_integer_id
 from wis.io.source import STANDARD
 from wis.io.table_options import GUESS, TableOptions
 from wis.io.text_layout import COMMENTS, TextLayout, ending_of
+from wis.io.text_scan import typed
 from wis.io.text_writer import header_as_text, rows_as_text
 from wis.io.two_sided import TwoSided, two_sided_table
 
@@ -160,13 +161,15 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     if is_two_sided:
         table = two_sided_table(file, dropped)
     else:
-        table = _with_plain_names(edge_table(file, dropped, row_is_edge=True), dropped)
+        table = edge_table(file, dropped, quotes_blanks=ending != DICTIONARIES, row_is_edge=True)
+        table = _with_plain_names(table, dropped)
     if ending == DICTIONARIES and table.attributes and not is_two_sided:
         dictionaries = as_dictionaries(table)
         if dictionaries is not None:
             if table.names and all(is_number(table.names[v]) for v in table.arcs[:, 0].tolist()):
                 dropped.append(_ARE_NAMES)
             return dictionaries
+    dropped.extend(_read_otherwise(table))
     old = flat.layout.layout if isinstance(flat.layout, TextFile) else None
     separator = {".csv": ",", ".tsv": "\t", STANDARD: ","}.get(ending, " ")
     if old is not None and old.ending == ending and old.separator in _WRITTEN:
@@ -184,6 +187,17 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     if table.names and (is_misread or _are_integers(table)):
         dropped.append(_ARE_NAMES)
     return text
+
+
+def _read_otherwise(table: EdgeTable) -> Iterator[str]:
+    """A phrase for each column of texts that whoever reads the list takes for numbers."""
+    for name, values in table.attributes.items():
+        if not isinstance(values, list) or not values:
+            continue
+        column = typed(values)
+        if not isinstance(column, list):
+            kind = "truth values" if column.dtype == bool else "numbers"
+            yield f"that the {kind} in the column {echo(name, 40)!r} are texts"
 
 
 def _with_plain_names(table: EdgeTable, dropped: list[str]) -> EdgeTable:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from wis.cut import edge_attribute_names
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, echo
 from wis.graph import edge_stores
 from wis.io.graph_file import NAMES, GraphFile, column_name, is_hetero, names_in, num_nodes_of
 from wis.io.undirected import one_arc_of_each_edge
@@ -53,6 +53,7 @@ def edge_table(
     *,
     keeps_vertices: bool = False,
     any_text: bool = False,
+    quotes_blanks: bool = False,
     row_is_edge: bool = False,
 ) -> EdgeTable:
     """Bring the arcs of a graph into a table.
@@ -62,6 +63,7 @@ def edge_table(
         dropped: Gets a phrase for all that has no place in the table.
         keeps_vertices: Whether the format states the number of vertices besides.
         any_text: Whether a text may be longer than a line.
+        quotes_blanks: Whether a name may begin or end with blanks.
         row_is_edge: Whether a graph that its file calls undirected has one row for each edge
             instead of two arcs.
 
@@ -81,8 +83,8 @@ def edge_table(
     names = vertex_names(file)
     dropped.extend(key for key in rest if not (key == "num_nodes" or _is_names(key, file)))
     dropped.extend(file.unread)
-    if names is not None and not usable_names(names, any_text):
-        dropped.append("the names of the vertices")
+    if names is not None and (reason := _unusable(names, any_text, quotes_blanks)) is not None:
+        dropped.append(f"the names of the vertices ({reason})")
         names = None
     arcs = np.asarray(store.edge_index.detach().cpu().numpy().astype(np.int64, copy=False))
     if row_is_edge and file.undirected:
@@ -126,11 +128,19 @@ def _is_names(key: str, file: GraphFile) -> bool:
     return key == NAMES and names_in(file.data) is not None
 
 
-def usable_names(names: Sequence[str], any_text: bool) -> bool:
-    """Whether names can be written down, and tell vertices apart."""
-    return len(set(names)) == len(names) and all(
-        name and (any_text or (name == name.strip() and not _BREAKS.search(name))) for name in names
-    )
+def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str | None:
+    """Why names cannot be written down, or do not tell vertices apart; None if they do."""
+    if len(set(names)) != len(names):
+        seen: set[str] = set()
+        twice = next(name for name in names if name in seen or seen.add(name))
+        return f"two are {echo(repr(twice), 40)}"
+    for name in names:
+        if not name.strip(" \t"):
+            return "one is empty"
+        has_blanks = name != name.strip() and not quotes_blanks
+        if not any_text and (has_blanks or _BREAKS.search(name)):
+            return f"one is {echo(repr(name), 40)}"
+    return None
 
 
 def lost_vertices(file: GraphFile, *, named: bool | None = None) -> list[str]:

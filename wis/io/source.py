@@ -279,7 +279,27 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
         ) from None
 
 
-def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes, bytes]:
+@dataclass(frozen=True)
+class LineEnds:
+    r"""What stands at the ends of lines.
+
+    Attributes:
+        mark: ``\n``, ``\r\n`` or ``\r``.
+        are_mixed: Whether some lines have another one.
+    """
+
+    mark: bytes
+    are_mixed: bool = False
+
+    def note(self) -> list[str]:
+        """What people are told if the ends differ, since those that are written do not."""
+        if not self.are_mixed:
+            return []
+        name = self.mark.decode().replace("\r", "\\r").replace("\n", "\\n")
+        return [f"its lines end differently; where they are written back, all end with {name}"]
+
+
+def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, LineEnds, bytes]:
     r"""A text in UTF-8, decompressed.
 
     Returns:
@@ -293,11 +313,14 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, by
     options = options or ReadOptions()
     raw, mark = read_utf8(path, options)
     options.check_size(path, limits.text_bytes(raw), "the table that the text holds")
-    line_end = b"\n"
-    if b"\r" in raw:
-        line_end = b"\r\n" if b"\r\n" in raw else b"\r"
-        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return raw, line_end, mark
+    if b"\r" not in raw:
+        return raw, LineEnds(b"\n"), mark
+    both = raw.count(b"\r\n")
+    alone = {b"\r": raw.count(b"\r") - both, b"\n": raw.count(b"\n") - both}
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if both:
+        return raw, LineEnds(b"\r\n", are_mixed=any(alone.values())), mark
+    return raw, LineEnds(b"\r", are_mixed=all(alone.values())), mark
 
 
 def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
