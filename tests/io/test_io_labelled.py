@@ -155,6 +155,14 @@ REFUSED = {
         ".json",
         '{"nodes": [{"key": "a", "attributes": {}}], "edges": []}',
     ),
+    "an object has the key 'nodes' twice": (
+        ".json",
+        '{"nodes": [{"id": 1}], "links": [], "nodes": []}',
+    ),
+    "an object has the key 'weight' twice": (
+        ".json",
+        '{"nodes": [{"id": 1}], "links": [{"source": 1, "target": 1, "weight": 1, "weight": 2}]}',
+    ),
     "has both 'links' and 'edges'": (".json", '{"nodes": [], "links": [], "edges": []}'),
 }
 

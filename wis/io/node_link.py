@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,7 +59,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
 def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
     """The members of the outermost object: key, value, and where that begins."""
-    decoder = json.JSONDecoder()
+    seen: set[str] = set()
+    decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     position = _skip(text, 0)
     if text[position : position + 1] != "{":
         decoder.decode(text)
@@ -69,6 +71,9 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
         position = _skip(text, position)
         if not isinstance(key, str) or text[position : position + 1] != ":":
             raise ValueError(f"no key and colon at character {position}")
+        if key in seen:
+            raise ValueError(f"an object has the key {echo(key, 40)!r} twice")
+        seen.add(key)
         begin = _skip(text, position + 1)
         value, position = decoder.raw_decode(text, begin)
         yield key, (value, begin)
@@ -79,6 +84,15 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
             raise ValueError(f"no comma or brace at character {position}")
     if _skip(text, position + 1) != len(text):
         raise ValueError(f"more text behind the object, at character {position + 1}")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a key that repeats, Python would keep the last value and tell nobody."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"an object has the key {echo(twice, 40)!r} twice")
+    return content
 
 
 def _check_characters(text: str, members: dict[str, Any], path: Path) -> None:
