@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,8 +132,7 @@ def _is_names(key: str, file: GraphFile) -> bool:
 def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str | None:
     """Why names cannot be written down, or do not tell vertices apart; None if they do."""
     if len(set(names)) != len(names):
-        seen: set[str] = set()
-        twice = next(name for name in names if name in seen or seen.add(name))
+        twice, _ = Counter(names).most_common(1)[0]
         return f"two are {echo(repr(twice), 40)}"
     for name in names:
         if not name.strip(" \t"):
