@@ -11,6 +11,7 @@ import pytest
 
 from wis.errors import GraphFileError, OutputExistsError
 from wis.io import atomic_write, check_writable
+from wis.io.atomic import temporary_folder
 from wis.io.processes import Process
 
 
@@ -222,6 +223,40 @@ def test_files_of_other_machines_and_other_names_stay(tmp_path):
     with atomic_write(tmp_path / "a", force=False) as file:
         file.write(b"x")
     assert names(tmp_path) == sorted([*stays, folder.name, "a"])
+
+
+FOLDERS = """
+import sys
+from pathlib import Path
+from wis.io.atomic import temporary_folder
+with temporary_folder(Path()) as folder:
+    (folder / "inside").mkdir()
+    (folder / "inside" / "link").symlink_to("..")
+    print(folder.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def folder_of_another_process(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", FOLDERS], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    return process, process.stdout.readline().decode().strip()
+
+
+def test_the_folder_of_a_killed_process_goes_with_the_next_one_and_that_of_a_living_one_stays(
+    tmp_path,
+):
+    (alive, stays), (killed, goes) = (folder_of_another_process(tmp_path) for _ in range(2))
+    with alive, killed:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert names(tmp_path) == sorted([stays, goes])
+        with temporary_folder(tmp_path) as mine:
+            assert names(tmp_path) == sorted([stays, mine.name])
+        alive.stdin.close()
+        alive.wait()
+    assert names(tmp_path) == []
 
 
 def test_a_process_is_known_by_its_number_and_its_beginning():

@@ -18,7 +18,6 @@ import logging
 import os
 import queue
 import shutil
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -30,7 +29,7 @@ from typing import Any
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, is_offline, trusts_downloads
 from wis.errors import MissingDataError, WisError, echo
-from wis.io.atomic import atomic_write
+from wis.io.atomic import atomic_write, temporary_folder
 from wis.progress import progress_bar
 
 ANSWER_S = 20.0
@@ -87,15 +86,15 @@ def _download(name: str, files: RawFiles, root: Path) -> None:
 def _download_archive(files: RawFiles, top: str, folder: Path) -> None:
     """Unpack beside the folder, then move what it lacks into it, each file in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".wis-") as scratch:
-        archive = Path(scratch) / "archive.zip"
+    with temporary_folder(folder.parent) as scratch:
+        archive = scratch / "archive.zip"
         save(files.urls[0], archive, sha256=files.checksum(0))
         with zipfile.ZipFile(archive) as content:
             total = sum(item.file_size for item in content.infolist())
             _check_room(folder.parent, total, f"the content of {files.urls[0]}")
             content.extractall(scratch)  # keeps every path inside the folder
-        for source in sorted((Path(scratch) / top).rglob("*")):
-            target = folder / source.relative_to(Path(scratch) / top)
+        for source in sorted((scratch / top).rglob("*")):
+            target = folder / source.relative_to(scratch / top)
             if source.is_file() and not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(source, target)

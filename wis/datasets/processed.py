@@ -109,12 +109,14 @@ def _store(path: Path, content: Content) -> None:
 @contextlib.contextmanager
 def _scratch_folder() -> Iterator[Path]:
     """A folder of this process alone, in the cache if that can be written to: /tmp may be small."""
+    from wis.io.atomic import temporary_folder
+
     parent = cache_folder() / "processed"
     with contextlib.suppress(OSError):
         parent.mkdir(parents=True, exist_ok=True)
     usable = os.access(parent, os.W_OK | os.X_OK)
-    with tempfile.TemporaryDirectory(dir=parent if usable else None, prefix=".wis-") as scratch:
-        yield Path(scratch)
+    with temporary_folder(parent if usable else Path(tempfile.gettempdir())) as scratch:
+        yield scratch
 
 
 def _mirror(files: RawFiles, root: Path, scratch: Path) -> None:

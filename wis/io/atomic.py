@@ -3,7 +3,8 @@
 The bytes go to a temporary file in the same folder, which then takes the place of the old one in a
 single step. Whatever happens on the way, a full disk, Ctrl-C or SIGTERM included, the old file is
 untouched and no temporary file stays behind. Only SIGKILL leaves one; its name says which process
-made it, and the next file that is written into the folder takes it away. A symbolic link is
+made it, and the next file that is written into the folder takes it away. Folders for the time of
+a task are treated alike. A symbolic link is
 followed: the file it points to is replaced. What is no regular file (``/dev/stdout``,
 ``/dev/null``, a pipe) is written to directly.
 """
@@ -15,8 +16,9 @@ import io
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +30,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-_TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.tmp")
+_TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.(tmp|dir)")
 
 
 @contextlib.contextmanager
@@ -123,31 +125,63 @@ def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
             temporary.unlink()
 
 
-def _temporary_name() -> str:
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in another one, removed at the end, or by the next of them if we are killed."""
+    remove_left_files(parent)
+    folder = parent / _temporary_name("dir")
+    folder.mkdir(mode=0o700)
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Show processes that cannot see this one that the folder is in use."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _temporary_name(ending: str = "tmp") -> str:
     me = Process.current()
-    return f".wis-{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}.tmp"
+    return f".wis-{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}.{ending}"
 
 
 def remove_left_files(folder: Path) -> None:
-    """Remove the temporary files in a folder whose processes were killed.
+    """Remove the temporary files and folders in a folder whose processes were killed.
 
     Those of other machines and of processes that run stay, as does any file of another name.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             found = _TEMPORARY.fullmatch(entry.name)
-            if found is None or not entry.is_file(follow_symlinks=False):
+            if found is None or not Process(found[1], int(found[2]), found[3]).is_gone():
                 continue
-            if Process(found[1], int(found[2]), found[3]).is_gone():
-                _remove_unless_locked(entry.path)
+            if found[4] == "tmp" and entry.is_file(follow_symlinks=False):
+                _remove_unless_locked(entry.path, os.unlink)
+            elif found[4] == "dir" and entry.is_dir(follow_symlinks=False):
+                _remove_unless_locked(entry.path, shutil.rmtree)
 
 
-def _remove_unless_locked(path: str) -> None:
+def _remove_unless_locked(path: str, remove: Callable[[str], None]) -> None:
     """Remove a file; its writer holds a lock, be it a process that cannot be seen from here."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
         if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+            descriptor = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(path)
 
 
 def _create(temporary: Path, target: Path) -> BinaryIO:
