@@ -12,8 +12,10 @@
 | two kinds | users and items, KONECT's `% bip` |
 """
 
+import bz2
 import dataclasses
 import gzip
+import lzma
 
 import pytest
 
@@ -335,3 +337,22 @@ def test_what_is_packed_is_known_by_its_bytes(pack, tmp_path):
     other = tmp_path / "packed.graph"
     other.write_bytes(gzip.compress(b"0,1\n1,2\n"))
     assert arcs(read_graph(other, format="csv")) == PATH
+
+
+@pytest.mark.parametrize("module", [bz2, gzip, lzma])
+def test_all_that_is_packed_in_several_streams_is_read_or_refused(module, tmp_path):
+    first, second = module.compress(b"0,1\n"), module.compress(b"1,2\n" * 1000)
+    path = tmp_path / "a.csv"
+    path.write_bytes(first + second + module.compress(b""))
+    assert arcs(read_graph(path)) == [(0, 1), *[(1, 2)] * 1000]
+    damaged = [b"XX" + second[2:], second[:-1], second[:3], second + b"rest", b"rest"]
+    for behind in damaged:
+        path.write_bytes(first + behind)
+        with pytest.raises(GraphFormatError, match="damaged"):
+            read_graph(path)
+
+
+def test_zeros_between_xz_streams_are_no_damage(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lzma.compress(b"0,1\n") + bytes(8) + lzma.compress(b"1,2\n") + bytes(4))
+    assert arcs(read_graph(path)) == PATH

@@ -218,9 +218,48 @@ _MAGIC = {
 _SUFFIXES = {".gz": "a gzip file", ".bz2": "a bz2 file", ".xz": "an xz file"}
 _DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
     "a gzip file": lambda raw: gzip.GzipFile(fileobj=raw),
-    "a bz2 file": bz2.BZ2File,
-    "an xz file": lzma.LZMAFile,
+    "a bz2 file": lambda raw: io.BufferedReader(_Members(raw, bz2.BZ2Decompressor)),
+    "an xz file": lambda raw: io.BufferedReader(_Members(raw, lzma.LZMADecompressor, b"\0")),
 }
+
+
+class _Members(io.RawIOBase):
+    """What one packed stream after another holds.
+
+    `bz2.BZ2File` and `lzma.LZMAFile` stop at a damaged one that is not the first, without an error.
+    """
+
+    def __init__(self, raw: BinaryIO, begin: Callable[[], Any], padding: bytes = b"") -> None:
+        self._raw, self._begin, self._padding = raw, begin, padding
+        self._member = begin()
+        self._packed = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._member.eof:
+                self._packed = self._behind(self._member.unused_data)
+                if not self._packed:
+                    return 0
+                self._member = self._begin()
+            elif self._member.needs_input:
+                self._packed = self._raw.read(CHUNK_BYTES)
+                if not self._packed:
+                    raise EOFError
+            data = self._member.decompress(self._packed, len(buffer))
+            self._packed = b""
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def _behind(self, packed: bytes) -> bytes:
+        """The beginning of the next stream, empty if there is none."""
+        packed = packed.lstrip(self._padding)
+        while not packed and (more := self._raw.read(CHUNK_BYTES)):
+            packed = more.lstrip(self._padding)
+        return packed
 
 
 def _kind_of_packing(head: bytes) -> str | None:
