@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -172,6 +173,7 @@ def edge_index_of(order=None, undirected=True, dtype=torch.int64) -> EdgeIndex:
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
 @pytest.mark.parametrize("order", [None, "row", "col"])
 @pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # PyG, once in a process
 def test_edge_index_is_one_with_true_metadata(order, directed, dtype):
     given = edge_index_of(order, dtype=dtype)
     data = Data(edge_index=given, num_nodes=9, edge_attr=torch.arange(18))
@@ -219,3 +221,17 @@ def test_edge_index_of_a_batch_comes_apart_with_true_metadata(directed):
         part.edge_index.validate()
         assert part.edge_index.sparse_size() == (5, 5)
     assert all(part.edge_index.is_undirected for part in parts) is not directed
+
+
+@pytest.mark.parametrize("remove", [0.5, 1.0])
+@pytest.mark.parametrize("sizes", [{}, {"num_nodes": 5}])
+def test_graphs_of_a_batch_keep_their_vertices_without_features(sizes, remove):
+    pairs = torch.tensor([[0, 1, 2, 3], [1, 2, 3, 4]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyG's, that it infers the number of vertices
+        batch = Batch.from_data_list([Data(edge_index=pairs, **sizes) for _ in range(3)])
+    parts = wis.sparsify(batch, remove=remove).to_data_list()
+    assert [part.num_nodes for part in parts] == [5, 5, 5]
+    assert "_num_nodes" in batch._store.__dict__ or not sizes  # the batch itself is as it was
+    again = Batch.from_data_list(parts)
+    assert again.ptr.tolist() == [0, 5, 10, 15]

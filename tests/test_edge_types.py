@@ -6,6 +6,7 @@ import functools
 from collections import Counter, defaultdict
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -173,7 +174,7 @@ def test_a_graph_without_types_is_refused(graph):
         wis.sparsify(graph, remove=1, per_type=True)
 
 
-@pytest.mark.parametrize("values", [torch.zeros(3).long(), torch.zeros(12), [0] * 12])
+@pytest.mark.parametrize("values", [torch.zeros(3).long(), torch.zeros(12), [0] * 11])
 def test_types_that_are_no_integer_for_each_arc_are_refused(values):
     data = odd_graph("path")  # 12 arcs
     data.edge_type = values
@@ -194,3 +195,13 @@ def test_per_type_that_is_no_name_is_refused(per_type):
     for cut in (functools.partial(wis.sparsify, data), functools.partial(order.apply, data)):
         with pytest.raises(OptionError, match="the name of an attribute of the arcs"):
             cut(remove=1, per_type=per_type)
+
+
+@pytest.mark.parametrize("form", [np.array, list, tuple, lambda kinds: np.array(kinds, np.int32)])
+def test_integers_of_an_array_or_a_list_are_types_as_those_of_a_tensor_are(form):
+    pairs = torch.combinations(torch.arange(8)).T.contiguous()
+    kinds = (pairs.sum(dim=0) % 3).tolist()
+    data = Data(edge_index=pairs, num_nodes=8, edge_type=torch.tensor(kinds))
+    other = Data(edge_index=pairs, num_nodes=8, edge_type=form(kinds))
+    expected = wis.sparsify(data, remove=0.5, per_type=True).edge_index
+    assert torch.equal(wis.sparsify(other, remove=0.5, per_type=True).edge_index, expected)

@@ -166,7 +166,8 @@ def sparsify(
         directed: Take each distinct arc as an edge of its own, see `removal_order`; then `remove`
             and `keep` are about arcs.
         per_type: Remove the same fraction of the edges of each type, of a `HeteroData` or a `Data`
-            with an integer `edge_type` (see `wis.edge_types`). It takes the order of all edges.
+            with an `edge_type`, an integer or a text for each arc; a name takes the types from that
+            attribute (see `wis.edge_types`). It takes the order of all edges.
         num_nodes: Number of vertices, for a bare `edge_index` only.
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.

@@ -26,7 +26,7 @@ from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.matrices import Ends, cut_matrix
 from wis.measures import Measure, arc_leaves, is_nested, is_per_graph, shape_of
-from wis.part_names import MATRIX_NAMES, SAMPLED, checked_names
+from wis.part_names import MATRIX_NAMES, SAMPLED, VERTEX_KEYS, checked_names
 from wis.parts import Part, described, parallel_dim, parts_of, stale
 from wis.stores import edge_stores, node_ranges
 
@@ -285,6 +285,16 @@ def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
         else:
             slices[cut.store._key] = cut.new_slices()
     result._slice_dict = slices
+    if not hasattr(result, "edge_types"):
+        _keep_nodes_of_graphs(result._store, cuts[0].measure)
+
+
+def _keep_nodes_of_graphs(store: Any, measure: Measure) -> None:
+    """Let PyG state the vertices of each graph where it would infer fewer from fewer arcs."""
+    sized = VERTEX_KEYS - {"batch"}  # PyG takes `batch` off the graphs of a batch
+    stated = "_num_nodes" in store.__dict__ or not sized.isdisjoint(store.keys())
+    if measure.nodes_of_graph is not None and not stated:
+        store._num_nodes = list(measure.nodes_of_graph)
 
 
 def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:

@@ -201,8 +201,7 @@ def types_of_arcs(
             f"per_type needs edge types: a HeteroData, or a Data with an integer or a text "
             f"{attribute} for each arc; this graph has neither"
         )
-    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
-        values = values.tolist()
+    values = _plain_types(values)
     if isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values):
         return _types_of_texts(values, graph, attribute)
     if (
@@ -218,6 +217,17 @@ def types_of_arcs(
         )
     known, types = torch.unique(values.cpu().to(torch.int64), return_inverse=True)
     return types, [str(value) for value in known.tolist()]
+
+
+def _plain_types(values: Any) -> Any:
+    """Integers of an array or a list as a tensor, texts of an array as a list."""
+    if isinstance(values, (list, tuple)) and all(isinstance(value, int) for value in values):
+        values = np.asarray(values, dtype=None if len(values) else np.int64)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "ib":
+        return torch.as_tensor(values.astype(np.int64), device="cpu")
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+        return values.tolist()
+    return values
 
 
 def _types_of_texts(

@@ -41,7 +41,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         keep: What to keep instead, in the same forms.
         method: A name of `wis.available_methods`.
         directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
-        per_type: Remove the same fraction of the edges of each type (see `wis.edge_types`).
+        per_type: Remove the same fraction of the edges of each type; a name takes the types from
+            that attribute of the arcs (see `wis.edge_types`).
         seed: Seed of the method's randomness; 0 if not given. Every graph is cut with the same one.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests (see
@@ -158,7 +159,8 @@ class WalkIndexSparsification(Sparsify):
         keep: What to keep instead.
         walk_length: L - 1 for a GNN of depth L.
         directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
-        per_type: Remove the same fraction of the edges of each type (see `wis.edge_types`).
+        per_type: Remove the same fraction of the edges of each type; a name takes the types from
+            that attribute of the arcs (see `wis.edge_types`).
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
         keep_connected: Remove no edge whose loss would disconnect its component.
