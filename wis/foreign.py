@@ -79,7 +79,7 @@ def _hint(graph: Any, kinds: list[str]) -> str:
 def _is_adjacency(graph: Any) -> bool:
     """Whether it is a square array; of two rows it may be an edge_index of integers as well."""
     is_array = type(graph).__module__.partition(".")[0] == "numpy"
-    shape = getattr(graph, "shape", ())
+    shape: tuple[int, ...] = getattr(graph, "shape", ())
     is_square = is_array and len(shape) == 2 and shape[0] == shape[1]
     return is_square and (shape[0] != 2 or graph.dtype.kind not in "iu")
 

@@ -4,9 +4,8 @@ The bytes go to a temporary file in the same folder, which then takes the place 
 single step. Whatever happens on the way, a full disk, Ctrl-C or SIGTERM included, the old file is
 untouched and no temporary file stays behind. Only SIGKILL leaves one; its name says which process
 made it, and the next file that is written into the folder takes it away. Folders for the time of
-a task are treated alike. A symbolic link is
-followed: the file it points to is replaced. What is no regular file (``/dev/stdout``,
-``/dev/null``, a pipe) is written to directly.
+a task are treated alike. A symbolic link is followed: the file it points to is replaced. What is no
+regular file (``/dev/stdout``, ``/dev/null``, a pipe) is written to directly.
 """
 
 from __future__ import annotations
