@@ -88,6 +88,8 @@ def test_whole_numbers_count_edges(num_edges, data):
         (float("nan"), "remove is nan"),
         (float("inf"), "remove is inf"),
         (True, "remove is True"),
+        (np.True_, "remove is True"),
+        (torch.tensor(True), "remove is True"),
         ([0.5], "remove is a list"),
         (None, "exactly one of remove and keep; neither"),
     ],

@@ -173,7 +173,7 @@ def edge_index_of(order=None, undirected=True, dtype=torch.int64) -> EdgeIndex:
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32])
 @pytest.mark.parametrize("order", [None, "row", "col"])
 @pytest.mark.parametrize("directed", [False, True])
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # PyG, once in a process
+@pytest.mark.filterwarnings("ignore:Sparse .*:UserWarning")  # of torch, once in a process
 def test_edge_index_is_one_with_true_metadata(order, directed, dtype):
     given = edge_index_of(order, dtype=dtype)
     data = Data(edge_index=given, num_nodes=9, edge_attr=torch.arange(18))

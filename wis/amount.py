@@ -112,7 +112,7 @@ def _parse(name: str, amount: Amount) -> int | Fraction:
     """An int counts edges, a Fraction is a share of them."""
     if isinstance(amount, str):
         return _parse_text(name, amount.strip())
-    if isinstance(amount, bool):
+    if isinstance(amount, bool) or str(getattr(amount, "dtype", "")).endswith("bool"):
         raise OptionError(f"{name} is {amount}; expected a number of edges or a fraction")
     try:
         return _in_range(name, amount, operator.index(amount))  # type: ignore[arg-type]
