@@ -23,6 +23,7 @@ from wis.facts import graph_facts
 from wis.graph import UndirectedGraph
 from wis.io import GraphFile
 from wis.testing import assert_same_data, odd_graph
+from wis.transforms import Sparsify
 
 
 @pytest.mark.parametrize("remove", [0, 5, 0.3, "50%", 1.0])
@@ -215,3 +216,18 @@ def test_removing_all_edges_leaves_the_loops():
 def test_unknown_name_of_the_menu_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'sparsity'"):
         _ = wis.sparsity
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"walk_length": np.int64(2)}, {"batch_size": np.int32(3)}, {"epsilon": np.float64(1)}],
+)
+def test_numbers_of_numpy_are_options_as_those_of_python_are(options):
+    pairs = torch.combinations(torch.arange(6)).T
+    plain = {name: value.item() for name, value in options.items()}
+    order = wis.removal_order(pairs, **options)
+    assert dict(order.provenance.options) == dict(
+        wis.removal_order(pairs, **plain).provenance.options
+    )
+    assert repr(Sparsify(1, **options)) == repr(Sparsify(1, **plain))
+    wis.verify_order(pairs, order, **options)

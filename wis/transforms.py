@@ -25,6 +25,7 @@ from wis.errors import OptionError
 from wis.graph import UndirectedGraph, canonical_graph
 from wis.keywords import check_keywords
 from wis.methods import get_method
+from wis.methods.registry import plain_options
 from wis.part_names import checked_names
 from wis.protections import Pairs, check_limits, pairs_of
 
@@ -94,7 +95,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         self.keep_connected = keep_connected
         self.min_degree = min_degree
         self.protect = None if protect is None else pairs_of(protect)
-        self.options = {name: options[name] for name in chosen.options if name in options}
+        given = plain_options(options)
+        self.options = {name: given[name] for name in chosen.options if name in given}
 
     def forward(self, data: Any) -> Any:
         """The sparser graph, or a list of them for a list."""

@@ -27,7 +27,7 @@ from wis.errors import NotGreedyError, OptionError, OrderMismatchError
 from wis.graph import CanonicalGraph
 from wis.methods import Method, available_methods, get_method
 from wis.methods.certificates import Checked, StepChoice
-from wis.methods.registry import SHARED
+from wis.methods.registry import SHARED, plain_options
 from wis.order import RemovalOrder
 from wis.progress import progress_bar
 
@@ -307,7 +307,7 @@ def _arguments(
                 f"method {method.name!r} has no option {name!r}; its options: {known}"
             )
     recorded = dict(made.options) if made.method == method.name else {}
-    options = {**method.options, **recorded, **given}
+    options = {**method.options, **recorded, **plain_options(given)}
     return method.prepare(graph, data, options, made.seed or 0)
 
 

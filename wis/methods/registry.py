@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from wis.errors import OptionError, UnknownNameError
@@ -93,7 +94,7 @@ class Method:
                 raise OptionError(
                     f"method {self.name!r} has no option {name!r}; its options: {known}"
                 )
-        return self.resolve(graph, {**self.options, **given})
+        return self.resolve(graph, {**self.options, **plain_options(given)})
 
     def check_takes(self, graph: CanonicalGraph) -> None:
         """Raise `OptionError` if the graph is directed and the method is for undirected ones."""
@@ -103,6 +104,14 @@ class Method:
                 f"method {self.name!r} is for undirected graphs; methods that take directed ones: "
                 f"{known}"
             )
+
+
+def plain_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with Python's numbers in place of numpy's."""
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in given.items()
+    }
 
 
 _METHODS: dict[str, Method] = {}
