@@ -115,3 +115,12 @@ def test_num_nodes_must_not_contradict_the_file(put):
     assert read_graph(path, num_nodes=3).data.num_nodes == 3
     with pytest.raises(OptionError, match="num_nodes is 4"):
         read_graph(path, num_nodes=4)
+
+
+def test_a_graph_without_edges_gets_no_weights(tmp_path):
+    data = Data(edge_index=torch.zeros((2, 0), dtype=torch.int64), num_nodes=3)
+    path = write_graph(data, tmp_path / "a.mtx")
+    assert scipy.io.mmread(path).shape == (3, 3)
+    again = read_graph(path).data
+    assert again.num_nodes == 3
+    assert "edge_weight" not in again

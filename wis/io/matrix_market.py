@@ -298,7 +298,10 @@ def _new_text(file: GraphFile, dropped: list[str]) -> bytes:
     symmetry = "general" if chosen is None else "symmetric"
     field = "pattern" if weight is None else None
     scipy.io.mmwrite(stream, matrix, field=field, symmetry=symmetry)
-    return stream.getvalue()
+    text = stream.getvalue()
+    if weight is None:  # scipy calls a matrix without entries real all the same
+        text = text.replace(b" coordinate real ", b" coordinate pattern ", 1)
+    return text
 
 
 def _weight(table: EdgeTable) -> np.ndarray | None:
