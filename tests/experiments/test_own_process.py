@@ -135,11 +135,11 @@ def test_rows_are_the_same_in_processes_of_their_own_and_in_this_one(toy_file, t
 HERE = Backend(own_process=False)
 
 
-def test_what_is_told_of_a_graph_is_told_once(toy_file, caplog, capfd):
-    data = torch.load(toy_file, weights_only=False)
+def test_what_is_told_of_a_graph_is_told_once(tmp_path, caplog, capfd):
+    data = toy_graph()
     del data.val_mask
-    torch.save(data, toy_file)
-    run_sweep(toy_recipe(toy_file, max_epochs=1), options_in(toy_file.parent))
+    torch.save(data, tmp_path / "one_less.pt")
+    run_sweep(toy_recipe(tmp_path / "one_less.pt", max_epochs=1), options_in(tmp_path))
     assert caplog.text.count("has no val_mask") == 1  # here, and by the other process not again
     assert "val_mask" not in capfd.readouterr().err
 
