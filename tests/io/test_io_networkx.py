@@ -179,3 +179,11 @@ def test_networkx_reads_line_breaks_in_texts_as_they_are(tmp_path):
     for ending in ENDINGS:
         graph = READERS[ending](write_graph(data, tmp_path / f"a{ending}"))
         assert list(nx.get_node_attributes(graph, "note").values()) == texts, ending
+
+
+@pytest.mark.parametrize("weights", [[float("nan"), 2.0], [float("nan"), float("nan")]])
+def test_gml_tells_of_the_nan_that_it_leaves_out(weights, tmp_path):
+    data = Data(edge_index=torch.tensor([[0, 1], [1, 2]]), edge_weight=torch.tensor(weights))
+    dropped = []
+    write_graph(data, tmp_path / "a.gml", dropped=dropped)
+    assert "the NaN of edge attribute 'weight'" in dropped

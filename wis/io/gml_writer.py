@@ -1,7 +1,7 @@
 """GML as it is written anew; see `wis.io.gml`.
 
 GML has no truth values (they become 1 and 0) and keys of ASCII letters and digits only; both are
-noted. A number that is missing, or is no number, is left out, since few programs read ``NaN``.
+noted. A number that is NaN is left out, since few programs read it, and that is noted.
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ def _rows(columns: Columns, what: str, dropped: list[str]) -> dict[int, list[str
             rows.setdefault(row, []).extend(lines)
         if not whole:
             dropped.append(f"values of {what} attribute '{name}'")
+        if any(value != value for value in column.values):
+            dropped.append(f"the NaN of {what} attribute '{name}'")
     return rows
 
 
