@@ -43,6 +43,7 @@ __all__ = [
 
 _WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
+_EMPTY_LINE = re.compile(rb"\n[ \t]*(?=\n)")
 _NO_COMMENT = re.compile(rb"^[ \t]*[^#%\s]", re.MULTILINE)
 KONECT_BIPARTITE = re.compile(rb"% *bip\b")
 
@@ -186,8 +187,8 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
     """A note on blanks around some fields and not around others."""
     if layout.separator == " " or b" " not in text or b'"' in text:
         return []
-    text, mark = b"\n%s\n" % without_comments(text).strip(b"\n"), layout.separator.encode()
-    num_lines = sum(1 for _ in data_lines(text)) or 1
+    text = _EMPTY_LINE.sub(b"", b"\n%s\n" % without_comments(text).strip(b"\n"))
+    mark, num_lines = layout.separator.encode(), text.count(b"\n") - 1 or 1
     places = (mark + b" ", b" " + mark, b"\n ", b" \n")
     uneven = any(text.count(place) % num_lines for place in places)
     return ["blanks around fields are no part of them, here around some of them"] if uneven else []
@@ -195,10 +196,12 @@ def _blanks(text: bytes, layout: TextLayout) -> list[str]:
 
 def _edges_like_comments(text: bytes, layout: TextLayout) -> list[str]:
     """A note on comments below the first line that look like edges between names with a ``#``."""
-    mark = re.escape(layout.separator.encode())
-    begin = _NO_COMMENT.search(text)
-    if layout.separator == " " or begin is None or not (b"\n#" in text or b"\n%" in text):
+    if layout.separator == " " or not (b"#" in text or b"%" in text):
         return []
+    begin = _NO_COMMENT.search(text)
+    if begin is None:
+        return []
+    mark = re.escape(layout.separator.encode())
     field = rb"[^\n%s]*" % mark
     pattern = rb"^[#%%](?![\s#%%])(?:%s%s){%d}%s$" % (field, mark, layout.width - 1, field)
     found = re.compile(pattern, re.MULTILINE).search(text, begin.end())

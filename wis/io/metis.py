@@ -22,7 +22,6 @@ import torch
 from wis.errors import GraphFormatError
 from wis.io.edge_table import as_array, edge_table
 from wis.io.graph_file import GraphFile
-from wis.io.limits import text_bytes
 from wis.io.located import Edit, Located, LocatedLayout
 from wis.io.source import ReadOptions, read_utf8
 from wis.io.text_columns import whole_numbers
@@ -57,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     from torch_geometric.data import Data
 
     raw, mark = read_utf8(path, options)
-    options.check_size(path, _COPIES * text_bytes(raw), "the lists that the text holds")
+    options.check_text(path, raw, "the lists that the text holds", copies=_COPIES)
     text = raw.decode()
     if "\n" not in text:
         text = text.replace("\r", "\n")

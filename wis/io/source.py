@@ -56,6 +56,24 @@ class ReadOptions:
         """Bytes that reading may take."""
         return limits.default_max_memory() if self.max_memory is None else self.max_memory
 
+    def check_text(self, path: Path, text: bytes, what: str, *, copies: int = 1) -> None:
+        """Raise unless a text of fields, and what is made of it, is within the limit.
+
+        Fields are counted only where one at every byte would be too much, since counting takes as
+        long as parsing does.
+
+        Args:
+            path: The file, for the error.
+            text: Its content.
+            what: What the text becomes, for the error.
+            copies: How many times over it is held.
+
+        Raises:
+            GraphFormatError: It takes more.
+        """
+        if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
+            self.check_size(path, copies * limits.text_bytes(text), what)
+
     def check_size(
         self, path: Path | str, num_bytes: float, what: str, *, so_far: bool = False
     ) -> None:
@@ -351,7 +369,7 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, Li
     """
     options = options or ReadOptions()
     raw, mark = read_utf8(path, options)
-    options.check_size(path, limits.text_bytes(raw), "the table that the text holds")
+    options.check_text(path, raw, "the table that the text holds")
     if b"\r" not in raw:
         return raw, LineEnds(b"\n"), mark
     both = raw.count(b"\r\n")
