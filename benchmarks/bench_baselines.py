@@ -25,11 +25,11 @@ from common import PeakMemory, load_graph
 from scipy.sparse.linalg import LinearOperator, cg
 
 import wis
-from wis.laplacian import Core, Laplacian
+from wis.base.progress import silent
+from wis.graph.laplacian import Core, Laplacian
+from wis.graph.resistance import COLUMNS_AT_A_TIME, Solver, effective_resistances
 from wis.methods import get_method
-from wis.methods.ranking import lowest_first, tie_classes
-from wis.progress import silent
-from wis.resistance import COLUMNS_AT_A_TIME, Solver, effective_resistances
+from wis.methods.baselines.ranking import lowest_first, tie_classes
 
 METHODS = (
     "dspar,local-degree,k-neighbor,jaccard,local-similarity,forest-fire,edge-betweenness,"

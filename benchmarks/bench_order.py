@@ -23,8 +23,8 @@ import numpy as np
 from common import PeakMemory, Timing, Yardstick, load_graph, timed
 
 import wis
+from wis.base.progress import progress_bar, silent
 from wis.methods import get_method
-from wis.progress import progress_bar, silent
 
 TABLE = "cora,chameleon,ba-160k,squirrel,rmat-14,tolokers,rmat-17,rmat-18"
 

@@ -28,9 +28,9 @@ import torch
 from common import PeakMemory, load_graph
 
 import wis
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
+from wis.base.progress import silent
 from wis.methods import get_method
-from wis.progress import silent
 
 ACCURACY = "cora,chameleon,squirrel,tolokers,rmat-14,rmat-17"
 EPSILONS = "0,0.05,0.1,0.25,0.5,1"

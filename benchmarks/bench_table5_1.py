@@ -7,7 +7,7 @@ same networks and the same result (the tests compare logits, gradients and whole
 
 - loader: PyG's `DataLoader` makes a batch of all graphs in every epoch, as the thesis' does;
 - batch: PyG's networks on a batch that is made once;
-- shared: `wis.training.shared_run.SharedTrainer`.
+- shared: `wis.theory.table5_1.shared_run.SharedTrainer`.
 
 Processor time, since other programs may run beside; the three take turns in every round, and the
 median of the rounds counts, as do ratios within a round.
@@ -26,11 +26,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
-from wis.experiments.patch_graphs import draw_pairs, two_cliques
-from wis.experiments.table5_1 import Table51
+from wis.theory.table5_1.patch_graphs import draw_pairs, two_cliques
+from wis.theory.table5_1.shared_run import GraphSet, SharedTrainer, build_module
+from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
+from wis.theory.table5_1.table5_1 import Table51
 from wis.training.engine import adam
-from wis.training.shared_run import GraphSet, SharedTrainer, build_module
-from wis.training.shared_structure import SHARED, SharedStructure
 
 
 def steps(model: str, graphs: GraphSet) -> dict[str, Callable[[], None]]:

@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 
 import wis
 from wis import datasets
-from wis.arrays import single_threaded
+from wis.base.arrays import single_threaded
 from wis.models import build_model
 from wis.training.edge_masks import LabelledVertices, MaskTraining, train_edge_masks
 

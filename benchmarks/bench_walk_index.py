@@ -24,8 +24,8 @@ import torch
 from common import PeakMemory, Timing, load_graph, timed
 
 import wis
+from wis.base.progress import progress_bar
 from wis.methods import get_method
-from wis.progress import progress_bar
 
 ROWS = "cora:3:1,cora:3:100,cora:4:1,cora:5:1,chameleon:3:1,chameleon:3:100,ba-160k:3:1,rmat-14:3:1"
 REPEAT_BELOW_S = 10.0

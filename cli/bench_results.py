@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wis.words import counted
+from wis.base.words import counted
 
 from .framework import Command
 from .output import emit, say
@@ -86,7 +86,6 @@ def table(
     confidence intervals. Results of Table 5.1 are printed beside the thesis', and those of
     factorization experiments as their verdicts, both as text only.
     """
-    from wis.experiments.factorization_recipe import format_verdicts
     from wis.experiments.results import (
         FACTORIZATION,
         TABLE5_1,
@@ -95,8 +94,9 @@ def table(
         rows_of_recipe,
     )
     from wis.experiments.summary import panels_of
-    from wis.experiments.table import format_tables
-    from wis.experiments.table5_1_text import format_table
+    from wis.show.sweep_tables import format_tables
+    from wis.theory.factorization.recipe import format_verdicts
+    from wis.theory.table5_1.table5_1_text import format_table
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
@@ -133,9 +133,9 @@ def plot(
 
     One panel for each data set and model, a line for each method, bars of one standard deviation.
     """
-    from wis.experiments.plots import plot_accuracy, plot_costs
     from wis.experiments.results import read_results
     from wis.experiments.summary import panels_of
+    from wis.show.sweep_plots import plot_accuracy, plot_costs
 
     rows, _ = read_results(results)
     draw = plot_costs if costs else plot_accuracy
@@ -161,8 +161,8 @@ def report(
 
     It is one file that needs nothing else, not even a network.
     """
-    from wis.experiments.report import write_report
     from wis.experiments.results import read_results
+    from wis.show.sweep_report import write_report
 
     rows, recipes = read_results(results)
     write_report(

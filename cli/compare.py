@@ -87,7 +87,7 @@ def compare(
     labels y), walk indices and the cost of passing messages. What is sampled or bounded has a "~".
     Vertices with names are matched by them; AFTER has to be a part of GRAPH.
     """
-    import wis.compare as library
+    import wis.measure as library
 
     settings = library.Settings(
         seed=seed,
@@ -136,8 +136,8 @@ def _integers(flag: str, text: str) -> tuple[int, ...]:
 
 
 def _check_picture(plot: Path, force: bool) -> None:
-    from wis.io.atomic import check_writable
-    from wis.plot import check_can_plot
+    from wis.base.atomic import check_writable
+    from wis.show.plot import check_can_plot
 
     check_can_plot(plot)
     check_writable(plot, force=force)

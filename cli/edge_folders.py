@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from wis.words import counted
+from wis.base.words import counted
 
 from .framework import SectionOption
 from .graphs import STANDARD, GraphSource

@@ -271,7 +271,7 @@ def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> 
         data_root: Path | None,
         **kwargs: Any,
     ) -> Any:
-        from wis.io.limits import limited_to
+        from wis.base.limits import limited_to
 
         click.get_current_context().with_resource(limited_to(max_memory))
         table = table_choice(kwargs)

@@ -20,7 +20,7 @@ def inspect(source: GraphSource, as_json: bool) -> None:
     with their shapes, and memory in bytes.
     """
     source.check()
-    from wis.facts import graph_facts
+    from wis.measure.facts import graph_facts
 
     facts = graph_facts(source.open().data)
     if as_json:

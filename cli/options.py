@@ -165,7 +165,7 @@ def complete_partitions(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Choices of partitions that begin so, or else files."""
-    from wis.partitions import CHOICES
+    from wis.graph.partitions import CHOICES
 
     items = [CompletionItem(name) for name in CHOICES if incomplete and name.startswith(incomplete)]
     return [CompletionItem(incomplete, type="file"), *items]

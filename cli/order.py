@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wis.words import counted
+from wis.base.words import counted
 
 from .directions import check_has_directions, directed_option
 from .framework import Command

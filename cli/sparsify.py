@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
+from wis.base.words import counted
 from wis.errors import OptionError, echo
-from wis.words import counted
 
 from .directions import check_has_directions, directed_option
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
@@ -240,8 +240,8 @@ class _Job:
 
     def run(self) -> _Result:
         """Read, order and cut."""
-        from wis.edge_types import EdgeClasses, type_attribute
         from wis.graph import canonical_graph
+        from wis.graph.edge_types import EdgeClasses, type_attribute
         from wis.order import RemovalOrder
 
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
@@ -307,7 +307,7 @@ class _Result:
             self.order.save(save_order, force=force)
         write_with_notes(self.file.with_data(self.sparse), output, force=force)
         if plot is not None:
-            from wis.plot import plot_sparsification
+            from wis.show.plot import plot_sparsification
 
             plot_sparsification(
                 self.file.data,
@@ -360,7 +360,7 @@ class _Result:
 def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
     """Raise if a name is not that of an attribute of the arcs, or if `data` cannot be cut."""
     from wis.graph import edge_stores
-    from wis.parts import check_lengths
+    from wis.graph.parts import check_lengths
 
     stores = edge_stores(data) if names else []
     check_lengths(data, to_be_cut=True, edge_attrs=names)

@@ -76,7 +76,7 @@ def check_plot_target(path: Path | None, *, force: bool) -> None:
     if path is None:
         return
     from wis.io import check_writable
-    from wis.plot import check_can_plot
+    from wis.show.plot import check_can_plot
 
     check_can_plot(path)
     check_writable(path, force=force)

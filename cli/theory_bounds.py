@@ -51,7 +51,7 @@ def bounds(
     found = _bounds(problem, admissible)
     seconds = time.perf_counter() - start
     if plot is not None:
-        from wis.theory.pictures import draw_bounds, save_figure
+        from wis.show.theory_pictures import draw_bounds, save_figure
 
         figure = draw_bounds(found, None, _title(problem))
         save_figure(figure, plot, force=force)
@@ -136,7 +136,7 @@ def separation_rank(
         result = _numerical_rank(problem, model, max_side, templates, rtol, seed)
         record, account = _numerical_record(result, model)
         if plot is not None:
-            from wis.theory.pictures import draw_spectrum, save_figure
+            from wis.show.theory_pictures import draw_spectrum, save_figure
 
             figure = draw_spectrum(result, f"{_title(problem)}, {model}: rank {result.rank}")
             save_figure(figure, plot, force=force)
@@ -212,7 +212,7 @@ def _exact_rank(
     )
     found = _bounds(problem)
     if plot is not None:
-        from wis.theory.pictures import draw_bounds, save_figure
+        from wis.show.theory_pictures import draw_bounds, save_figure
 
         measured = result.log_rank, result.is_saturated
         save_figure(draw_bounds(found, measured, _title(problem)), plot, force=force)

@@ -147,7 +147,7 @@ def _built(
     if output is not None:
         network.write_graphml(output, force=force)
     if plot is not None:
-        from wis.theory.pictures import draw_tensor_network, save_figure
+        from wis.show.theory_pictures import draw_tensor_network, save_figure
 
         title = f"{problem.name}, {problem.task}"
         save_figure(draw_tensor_network(network, title), plot, force=force)

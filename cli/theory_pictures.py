@@ -29,9 +29,9 @@ from .theory_options import (
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
+    from wis.graph.partitions import Partitions
     from wis.io import GraphFile
     from wis.order import RemovalOrder
-    from wis.partitions import Partitions
     from wis.theory.figure5_2 import PartitionFacts
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -101,7 +101,7 @@ def figure5_2(
 
     rows = compute(clique, depth, width, in_dim=in_dim, target=target, seed=seed, max_side=max_side)
     if plot is not None:
-        from wis.theory.pictures import draw_figure5_2, save_figure
+        from wis.show.theory_pictures import draw_figure5_2, save_figure
 
         save_figure(draw_figure5_2(rows, clique, depth, width), plot, force=force)
     if as_json:
@@ -214,7 +214,7 @@ def preserved(
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
     title = f"{source.name}: {len(chosen)} partitions ({chosen.choice}), depth {depth}"
     if plot is not None:
-        from wis.theory.pictures import draw_preserved, save_figure
+        from wis.show.theory_pictures import draw_preserved, save_figure
 
         save_figure(draw_preserved(rows, depth, title), plot, force=force)
     if as_json:
@@ -293,7 +293,7 @@ def _partitions(
     """The partitions, or so many of them, drawn with the seed."""
     import numpy as np
 
-    from wis.partitions import Partitions, resolve_partitions
+    from wis.graph.partitions import Partitions, resolve_partitions
 
     found = resolve_partitions(choice, graph, data=file.data, seed=seed)
     if len(found) <= most:

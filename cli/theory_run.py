@@ -91,9 +91,9 @@ def run_experiment(
     take hours; a run that was interrupted goes on from its checkpoints when it is started again
     with the same folder.
     """
-    from wis.io.atomic import check_writable
-    from wis.plot import check_can_plot
-    from wis.progress import progress_bar
+    from wis.base.atomic import check_writable
+    from wis.base.progress import progress_bar
+    from wis.show.plot import check_can_plot
     from wis.theory.factorization.experiments import Request, get_experiment, resized
     from wis.theory.factorization.experiments import run_experiment as run
 

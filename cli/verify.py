@@ -67,7 +67,7 @@ def verify(
         raise click.UsageError("--all-steps and --sample exclude each other; give one of them.")
     source.check()
     from wis.order import RemovalOrder
-    from wis.verify import Verified, verify_order
+    from wis.order.verify import Verified, verify_order
 
     order = RemovalOrder.load(order_file)
     data = source.open().data

@@ -6,8 +6,8 @@ import time
 
 import click
 
+from wis.base.words import counted
 from wis.errors import OptionError
-from wis.words import counted
 
 from .framework import Command
 from .graphs import STANDARD, GraphSource, graph_beside_target
@@ -59,8 +59,7 @@ def walk_index(
     if source.name == STANDARD and subset == FROM_FILE + STANDARD:
         raise click.UsageError("GRAPH and --subset cannot both be standard input.")
     given = given_vertices(subset)
-    from wis import walks
-    from wis.graph import UndirectedGraph
+    from wis.graph import UndirectedGraph, walks
 
     file = source.open()
     graph = UndirectedGraph.from_any(file.data)

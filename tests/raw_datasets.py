@@ -17,7 +17,7 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
-from wis.splits import MASKS
+from wis.datasets.splits import MASKS
 
 
 @dataclass

@@ -19,9 +19,9 @@ from torch_geometric.loader import DataLoader
 
 import wis
 from wis.errors import GraphFormatError, OptionError, UnknownNameError, WisError
-from wis.facts import graph_facts
 from wis.graph import UndirectedGraph
 from wis.io import GraphFile
+from wis.measure.facts import graph_facts
 from wis.testing import assert_same_data, odd_graph
 from wis.transforms import Sparsify
 

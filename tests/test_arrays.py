@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wis.arrays import rank_in_run, searchsorted, sort_values, stable_argsort
+from wis.base.arrays import rank_in_run, searchsorted, sort_values, stable_argsort
 
 LISTS = st.lists(st.integers(0, 6), max_size=40)
 

@@ -16,9 +16,9 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, Data, HeteroData
 
 import wis
-from wis.cut import drop_edges
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
+from wis.graph.cut import drop_edges
 from wis.testing import assert_same_data, odd_graph
 
 

@@ -16,14 +16,14 @@ import torch
 from raw_datasets import edge_set
 
 from wis.datasets import available_datasets, find, is_known, load, registry
-from wis.errors import OptionError, UnknownNameError, WisError
-from wis.generators import (
+from wis.datasets.generators import (
     barabasi_albert,
     contextual_block_model,
     rmat,
     stochastic_block_model,
 )
-from wis.splits import MASKS, random_masks
+from wis.datasets.splits import MASKS, random_masks
+from wis.errors import OptionError, UnknownNameError, WisError
 
 TOY = Path(__file__).parents[1] / "datasets" / "toy"
 SMALL = {
@@ -109,7 +109,7 @@ def test_rmat_follows_its_definition(scale, edges, seed):
 
 def test_rmat_does_not_depend_on_how_its_draws_are_chunked(monkeypatch):
     whole = rmat(scale=7, edges=1000)
-    monkeypatch.setattr("wis.generators.CHUNK", 64)
+    monkeypatch.setattr("wis.datasets.generators.CHUNK", 64)
     assert torch.equal(rmat(scale=7, edges=1000).edge_index, whole.edge_index)
 
 

@@ -12,16 +12,16 @@ from pyg_objects import arcs, plain, shop
 from torch_geometric.data import Batch, Data
 
 import wis
-from wis.compare import compare
-from wis.defaults import usual_defaults
-from wis.facts import graph_facts
+from wis.base.defaults import usual_defaults
+from wis.graph.walks import boundary, num_walks
 from wis.io import read_graph, write_graph
+from wis.measure import compare
+from wis.measure.facts import graph_facts
 from wis.methods import get_method
 from wis.models import available_models, build_model
 from wis.testing import assert_same_data, odd_graph
 from wis.training import TrainConfig, split_vertices, train
 from wis.transforms import Sparsify
-from wis.walks import boundary, num_walks
 
 ROOT = Path(wis.__file__).parent
 MAKERS = {

@@ -18,7 +18,7 @@ import wis
 from wis.errors import GraphFormatError, OptionError, OrderMismatchError, ProtectionError
 from wis.graph import DirectedGraph
 from wis.order import RemovalOrder
-from wis.protections import Protections
+from wis.order.protections import Protections
 from wis.testing import odd_graph
 from wis.transforms import Sparsify, WalkIndexSparsification
 

@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_no_half_file(server, tmp_path, monkeypatch):
     def interrupt(done: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wis.progress.silent", interrupt)
+    monkeypatch.setattr("wis.base.progress.silent", interrupt)
     with pytest.raises(KeyboardInterrupt):
         ensure("name", files(f"{server}/good/a"), tmp_path)
     assert not tree(tmp_path)

@@ -15,10 +15,10 @@ from strategies import as_pairs, edge_index_of
 from torch_geometric.data import Data, HeteroData
 
 import wis
-from wis.amount import amounts_per_class
-from wis.edge_types import EdgeClasses
+from wis.base.amount import amounts_per_class
 from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import canonical_graph
+from wis.graph.edge_types import EdgeClasses
 from wis.testing import assert_nested, odd_graph
 from wis.transforms import Sparsify, WalkIndexSparsification
 

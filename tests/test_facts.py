@@ -12,9 +12,9 @@ from torch_geometric.data import Data, HeteroData
 
 from wis.datasets import load
 from wis.errors import GraphFormatError
-from wis.facts import component_sizes, graph_facts
-from wis.facts_text import human_bytes
 from wis.graph import UndirectedGraph
+from wis.measure.facts import component_sizes, graph_facts
+from wis.show.facts_text import human_bytes
 
 
 def odd_graph():

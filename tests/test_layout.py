@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wis.graph import UndirectedGraph
-from wis.layout import _pack, vertex_positions
+from wis.show.layout import _pack, vertex_positions
 
 
 def graph_of(network):

@@ -17,7 +17,7 @@ from torch_geometric.data import Data, HeteroData
 from wis import datasets
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.partitions import CHOICES, canonical_choice, resolve_partitions
+from wis.graph.partitions import CHOICES, canonical_choice, resolve_partitions
 from wis.testing import odd_graph
 
 PATH = UndirectedGraph.from_any(odd_graph("path"))  # 0 - 1 - 2 - 3 - 4 - 5 - 6

@@ -29,8 +29,8 @@ from torch_geometric.data.storage import E_KEYS, N_KEYS
 
 import wis
 from wis.errors import GraphFormatError, OptionError
-from wis.facts import graph_facts
-from wis.part_names import EDGE_KEYS, VERTEX_KEYS, words_of
+from wis.graph.part_names import EDGE_KEYS, VERTEX_KEYS, words_of
+from wis.measure.facts import graph_facts
 from wis.testing import assert_same_data, odd_graph
 from wis.transforms import Sparsify
 

@@ -18,14 +18,14 @@ import torch
 from pictures import unreadable
 
 import wis
-from wis.compare import compare
-from wis.compare.picture import comparison_figure
 from wis.datasets import load
-from wis.experiments.plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
 from wis.experiments.summary import panels_of
-from wis.figure_text import fitted, plain, text_width
 from wis.graph import canonical_graph
-from wis.plot import plot_sparsification, sparsification_figure
+from wis.measure import compare
+from wis.show.comparison_picture import comparison_figure
+from wis.show.figure_text import fitted, plain, text_width
+from wis.show.plot import plot_sparsification, sparsification_figure
+from wis.show.sweep_plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
 
 sys.path.insert(0, str(Path(__file__).parent / "experiments"))
 from rows import made_row
@@ -171,14 +171,14 @@ def test_pictures_of_a_comparison_can_be_read_and_name_graphs_and_amount(directe
 
 
 def theory_figures(title):
-    from wis.partitions import resolve_partitions
-    from wis.theory.figure5_2 import figure5_2
-    from wis.theory.pictures import (
+    from wis.graph.partitions import resolve_partitions
+    from wis.show.theory_pictures import (
         draw_bounds,
         draw_figure5_2,
         draw_preserved,
         draw_tensor_network,
     )
+    from wis.theory.figure5_2 import figure5_2
     from wis.theory.preserved import preserved
     from wis.theory.tensor_network import build_tensor_network
     from wis.theory.typed_graph import TypedGraph

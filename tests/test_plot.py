@@ -13,7 +13,7 @@ import wis
 from wis.datasets import load
 from wis.errors import MissingDependencyError, OutputExistsError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.plot import (
+from wis.show.plot import (
     _distributions,
     _drawings,
     check_can_plot,

@@ -13,7 +13,7 @@ from raw_datasets import MINIATURES, assert_masks, edge_set, write
 
 from wis.datasets import load, real
 from wis.datasets.roots import cache_folder, data_root
-from wis.splits import MASKS
+from wis.datasets.splits import MASKS
 
 
 @pytest.fixture(autouse=True)

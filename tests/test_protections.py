@@ -20,7 +20,7 @@ from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graph
 import wis
 from wis.errors import OptionError, ProtectionError
 from wis.graph import UndirectedGraph
-from wis.protections import Protections, pairs_of
+from wis.order.protections import Protections, pairs_of
 from wis.testing import ODD_GRAPHS, assert_nested, assert_same_data, odd_graph
 from wis.transforms import Sparsify, WalkIndexSparsification
 

@@ -17,6 +17,7 @@ from raw_datasets import MINIATURES, assert_masks, edge_set, write
 
 from wis.datasets import available_datasets, find, load, open_graph
 from wis.datasets.counts import table_d1_edges
+from wis.datasets.splits import random_masks
 from wis.errors import (
     GraphFileError,
     GraphFormatError,
@@ -24,7 +25,6 @@ from wis.errors import (
     MissingDependencyError,
     OptionError,
 )
-from wis.splits import random_masks
 
 TEN_SPLITS = ["chameleon", "squirrel", "tolokers", "roman-empire", "amazon-ratings"]
 ONE_SPLIT = ["cora", "citeseer", "pubmed", "ogbn-arxiv", "ogbn-products"]

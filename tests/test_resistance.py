@@ -17,11 +17,10 @@ from scipy import sparse
 from scipy.sparse.linalg import spsolve
 from strategies import as_pairs, edge_index_of, large_graphs, small_graphs
 
-from wis import laplacian
 from wis.errors import MissingDependencyError, NumericalError, OptionError, UnknownNameError
-from wis.graph import UndirectedGraph
-from wis.laplacian import Core, Laplacian, on_pendant_trees
-from wis.resistance import Solver, effective_resistances
+from wis.graph import UndirectedGraph, laplacian
+from wis.graph.laplacian import Core, Laplacian, on_pendant_trees
+from wis.graph.resistance import Solver, effective_resistances
 from wis.testing import ODD_GRAPHS, odd_graph
 
 EXACT = Solver("exact")

@@ -10,8 +10,8 @@ from oracles import canonical_edges, neighbours
 from score_oracles import common_neighbours
 from strategies import Graph, large_graphs, small_graphs
 
-from wis import triangles
-from wis.triangles import lowest_common_neighbours, num_common_neighbours
+from wis.graph import triangles
+from wis.graph.triangles import lowest_common_neighbours, num_common_neighbours
 
 
 def assert_counts_are_right(graph: Graph) -> None:

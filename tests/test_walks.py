@@ -25,8 +25,8 @@ from strategies import edge_index_of, large_graphs, rearranged, small_graphs
 from torch_geometric.data import Data, HeteroData
 
 import wis
-from wis import walks
 from wis.errors import GraphFormatError, OptionError
+from wis.graph import walks
 from wis.testing import both_ways, odd_graph
 
 INT64_MAX = 2**63 - 1

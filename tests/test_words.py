@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import wis
+from wis.base.words import counted
 from wis.errors import OptionError, OrderMismatchError, ProtectionError
-from wis.facts import graph_facts
+from wis.measure.facts import graph_facts
 from wis.testing import odd_graph
-from wis.words import counted
 from wis_cli.main import run
 
 

@@ -27,12 +27,14 @@ import pkgutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from wis.base.moved import MOVED, keep_earlier_paths
+
 if TYPE_CHECKING:
     from wis import (  # noqa: F401  (for type checkers: `wis.io` after `import wis`)
-        compare,
         datasets,
         experiments,
         io,
+        measure,
         methods,
         models,
         scale,
@@ -43,11 +45,12 @@ if TYPE_CHECKING:
     from wis.api import removal_order, sparsify
     from wis.errors import WisError
     from wis.graph import DirectedGraph, UndirectedGraph
+    from wis.graph.walks import walk_index
     from wis.methods import available_methods
     from wis.order import RemovalOrder
-    from wis.verify import verify_order
-    from wis.walks import walk_index
+    from wis.order.verify import verify_order
 
+keep_earlier_paths()
 __version__ = version("wis-sparsify")
 __all__ = [
     "DirectedGraph",
@@ -69,8 +72,8 @@ _HOME = {
     "available_methods": "wis.methods",
     "removal_order": "wis.api",
     "sparsify": "wis.api",
-    "verify_order": "wis.verify",
-    "walk_index": "wis.walks",
+    "verify_order": "wis.order.verify",
+    "walk_index": "wis.graph.walks",
 }
 
 
@@ -78,7 +81,7 @@ def __getattr__(name: str) -> Any:
     """Import a name of the menu, or a module of wis, when it is first asked for."""
     if name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _modules():
+    elif name in _modules() or f"wis.{name}" in MOVED:
         value = importlib.import_module(f"wis.{name}")
     else:
         raise AttributeError(f"module 'wis' has no attribute {name!r}")

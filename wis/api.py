@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from wis.amount import Amount, num_edges_to_remove
-from wis.defaults import usual_defaults
-from wis.edge_types import EdgeClasses, checked_per_type, type_attribute
+from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.defaults import usual_defaults
+from wis.base.progress import progress_bar
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
-from wis.keywords import check_keywords
+from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
+from wis.graph.part_names import checked_names
+from wis.graph.parts import check_lengths
 from wis.methods import Method, get_method
+from wis.methods.keywords import check_keywords
 from wis.order import Provenance, RemovalOrder
-from wis.part_names import checked_names
-from wis.parts import check_lengths
-from wis.progress import progress_bar
-from wis.protections import Pairs, Protections
+from wis.order.protections import Pairs, Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -62,7 +62,7 @@ def removal_order(
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.protections`, also for what these three mean together).
+            (see `wis.order.protections`, also for what these three mean together).
         vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
         **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
 
@@ -167,24 +167,24 @@ def sparsify(
             and `keep` are about arcs.
         per_type: Remove the same fraction of the edges of each type, of a `HeteroData` or a `Data`
             with an `edge_type`, an integer or a text for each arc; a name takes the types from that
-            attribute (see `wis.edge_types`). It takes the order of all edges.
+            attribute (see `wis.graph.edge_types`). It takes the order of all edges.
         num_nodes: Number of vertices, for a bare `edge_index` only.
         seed: Seed of the method's randomness; 0 if not given.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
         edge_attrs: Attributes that are edge-level whatever their name and length suggest; needed
             only where the number of vertices equals the number of arcs and the name does not
-            contain the word edge (see `wis.parts`).
+            contain the word edge (see `wis.graph.parts`).
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.protections`, also for what these three mean together).
+            (see `wis.order.protections`, also for what these three mean together).
         **options: The method's own, such as `walk_length=1`.
 
     Returns:
         An object of the same type with fewer arcs; all vertex data, the edge attributes and the
         order of the surviving arcs, dtypes and devices are kept. Matrices, counters and pointers
-        that repeat the edges are cut with them (see `wis.parts`).
+        that repeat the edges are cut with them (see `wis.graph.parts`).
 
     Raises:
         GraphFormatError: `data` is not a graph, an attribute has another length than its name says,

@@ -17,7 +17,7 @@ from torch import Tensor
 from wis.errors import NotGreedyError
 from wis.graph import UndirectedGraph
 from wis.order import RemovalOrder
-from wis.verify import verify_order
+from wis.order.verify import verify_order
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -18,16 +18,16 @@ from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from wis.amount import Amount, num_edges_to_remove, plain_amount
 from wis.api import checked_seed, sparsify
-from wis.edge_types import checked_per_type
+from wis.base.amount import Amount, num_edges_to_remove, plain_amount
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph, canonical_graph
-from wis.keywords import check_keywords
+from wis.graph.edge_types import checked_per_type
+from wis.graph.part_names import checked_names
 from wis.methods import get_method
+from wis.methods.keywords import check_keywords
 from wis.methods.registry import plain_options
-from wis.part_names import checked_names
-from wis.protections import Pairs, check_limits, pairs_of
+from wis.order.protections import Pairs, check_limits, pairs_of
 
 MAX_PAIRS_SHOWN = 8
 
@@ -43,7 +43,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         method: A name of `wis.available_methods`.
         directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
         per_type: Remove the same fraction of the edges of each type; a name takes the types from
-            that attribute of the arcs (see `wis.edge_types`).
+            that attribute of the arcs (see `wis.graph.edge_types`).
         seed: Seed of the method's randomness; 0 if not given. Every graph is cut with the same one.
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests (see
@@ -162,7 +162,7 @@ class WalkIndexSparsification(Sparsify):
         walk_length: L - 1 for a GNN of depth L.
         directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
         per_type: Remove the same fraction of the edges of each type; a name takes the types from
-            that attribute of the arcs (see `wis.edge_types`).
+            that attribute of the arcs (see `wis.graph.edge_types`).
         device: Where to compute; the graph's own device if not given. It never changes the result.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
         keep_connected: Remove no edge whose loss would disconnect its component.

@@ -10,7 +10,7 @@ import click
 import pytest
 import torch
 
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments.results import read_results
 from wis_cli import bench as bench_module

@@ -136,7 +136,7 @@ def test_a_picture_of_arcs_has_an_arrow_for_each(folder, monkeypatch):
 
 
 def test_a_picture_of_a_large_graph_is_about_incoming_arcs(folder):
-    from wis.plot import _counts, plot_sparsification
+    from wis.show.plot import _counts, plot_sparsification
 
     data = odd_graph("power-law")
     graph = wis.DirectedGraph.from_any(data)

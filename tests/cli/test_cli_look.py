@@ -119,7 +119,7 @@ def test_verify_finds_the_partitions_of_an_order_again(capsys):
 
 
 def test_verify_says_that_it_checked_a_sample(capsys, monkeypatch):
-    from wis.methods import general_certificate
+    from wis.methods.k_wis import general_certificate
 
     monkeypatch.setattr(general_certificate, "MAX_CANDIDATES", 300)
     run(["order", "karate", "-o", "order.npz", "--method", "gwis", "--partitions", "cuts"])

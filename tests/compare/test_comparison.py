@@ -14,9 +14,9 @@ from torch_geometric.data import Data
 
 import wis
 from wis import datasets
-from wis.compare import Settings, compare
-from wis.compare.picture import shares_left
 from wis.errors import NotASubgraphError, OutputExistsError, UnknownNameError
+from wis.measure import Settings, compare
+from wis.show.comparison_picture import shares_left
 
 
 def as_data(graph) -> Data:

@@ -14,12 +14,12 @@ from strategies import edge_index_of, large_graphs, small_graphs
 from torch_geometric.data import Data
 
 from wis import walk_index
-from wis.compare import Settings, graph_profile
-from wis.compare.clustering import clustering_measures
-from wis.compare.topology import Topology, eccentricity
-from wis.compare.walk_indices import walk_index_measure
 from wis.errors import OptionError
 from wis.graph import DirectedGraph, UndirectedGraph
+from wis.measure import Settings, graph_profile
+from wis.measure.clustering import clustering_measures
+from wis.measure.topology import Topology, eccentricity
+from wis.measure.walk_indices import walk_index_measure
 
 
 def as_data(graph) -> Data:

@@ -8,11 +8,11 @@ import pytest
 
 from wis.errors import MissingDependencyError, OptionError, RecipeError, ResultsError
 from wis.experiments import Backend, RunOptions
-from wis.experiments import factorization_recipe as recipes
-from wis.experiments.factorization_recipe import FactorizationRecipe
 from wis.experiments.kinds import available_recipes, find_recipe
 from wis.experiments.results import ResultsFile, read_results
+from wis.theory.factorization import recipe as recipes
 from wis.theory.factorization.experiments import available_experiments
+from wis.theory.factorization.recipe import FactorizationRecipe
 
 TINY = {
     "kind": "factorization",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from wis import UndirectedGraph
 from wis.datasets.images import load_images
 from wis.errors import OptionError
-from wis.experiments.patch_graphs import (
+from wis.graph.walks import boundary
+from wis.theory.table5_1.patch_graphs import (
     PARTITIONS,
     choose_pairs,
     draw_pairs,
@@ -19,7 +20,6 @@ from wis.experiments.patch_graphs import (
     two_cliques,
     vertices_of_image,
 )
-from wis.walks import boundary
 
 
 def test_the_graph_is_two_cliques_of_sixteen_joined_by_one_edge():

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
 from wis.experiments import RunOptions, read_recipe
 from wis.experiments import kinds as kinds_module
@@ -15,8 +15,8 @@ from wis.experiments.amounts import Amounts, parse_amounts, parse_seeds, spelt
 from wis.experiments.kinds import available_recipes, find_recipe, kind_of
 from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
 from wis.experiments.recipe import Recipe
-from wis.experiments.report import recipe_toml
 from wis.experiments.sweep import preview
+from wis.show.sweep_report import recipe_toml
 from wis.training import TABLE_D2
 
 RECIPES = available_recipes()

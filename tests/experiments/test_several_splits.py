@@ -9,10 +9,10 @@ import torch
 from sweep_cases import toy_graph, toy_recipe
 
 import wis
+from wis.datasets.splits import MASKS, num_splits, split_of_seed, take_split
 from wis.errors import GraphFormatError, OptionError
 from wis.experiments import Backend, RunOptions, read_results, run_sweep
 from wis.experiments.source import Source
-from wis.splits import MASKS, num_splits, split_of_seed, take_split
 from wis.training import TrainConfig, split_vertices, train, train_many
 
 HERE = Backend(own_process=False)

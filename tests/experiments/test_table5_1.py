@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import wis.experiments.table5_1 as table5_1
+import wis.theory.table5_1.table5_1 as table5_1
 from wis.errors import DivergedError, GraphFileError, OptionError, ResultsError, UnknownNameError
-from wis.experiments import RunOptions, table5_1_recipe
+from wis.experiments import RunOptions
 from wis.experiments.results import ResultsFile, read_results
-from wis.experiments.table5_1 import LEARNING_RATES, Table51, run_table
-from wis.experiments.table5_1_text import format_table
+from wis.theory.table5_1 import table5_1_recipe
+from wis.theory.table5_1.table5_1 import LEARNING_RATES, Table51, run_table
+from wis.theory.table5_1.table5_1_text import format_table
 
 RECIPES = Path(__file__).parents[2] / "benchmarks" / "recipes"
 TINY = Table51(

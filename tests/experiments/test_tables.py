@@ -16,11 +16,11 @@ from scipy import stats
 
 from wis.errors import OptionError, OutputExistsError, ResultsError, UnknownNameError
 from wis.experiments.export import export_rows
-from wis.experiments.plots import plot_accuracy, plot_costs
-from wis.experiments.report import write_report
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.summary import panels_of
-from wis.experiments.table import format_tables
+from wis.show.sweep_plots import plot_accuracy, plot_costs
+from wis.show.sweep_report import write_report
+from wis.show.sweep_tables import format_tables
 
 # By hand: 1-WIS has means 85, 75, 45 and areas (85/2 + 75 + 45/2) / 2 = 70 ± 5 sqrt(2);
 # random has means 85, 66, 45; its areas are 70 and 61 -> 65.5.
@@ -206,7 +206,7 @@ def test_figures_are_drawn_without_a_display(draw, ending, start, tmp_path, monk
 
 
 def test_the_figure_has_a_line_for_each_method_through_its_means():
-    from wis.experiments.plots import accuracy_figure
+    from wis.show.sweep_plots import accuracy_figure
 
     panels = panels_of([*two_methods(), made_row("1-WIS", 0.0, 0, 0.5, dataset="dblp")])
     figure = accuracy_figure(panels)

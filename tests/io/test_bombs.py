@@ -164,9 +164,9 @@ from pathlib import Path
 import torch_geometric.data, networkx, scipy.sparse
 from wis.errors import WisError
 from wis.io import read_graph
-from wis.io.limits import limited_to
+from wis.base.limits import limited_to
 from wis.order import RemovalOrder
-from wis.partition_files import VertexIds, read_partitions
+from wis.graph.partition_files import VertexIds, read_partitions
 
 def read(path):
     if path.endswith(".order.npz"):

@@ -7,9 +7,9 @@ import pytest
 
 import wis
 from wis import UndirectedGraph, datasets
+from wis.base.source import user_path
+from wis.graph.partitions import resolve_partitions
 from wis.io import read_graph, read_pairs, write_graph
-from wis.io.source import user_path
-from wis.partitions import resolve_partitions
 from wis_cli.main import run
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from wis.base.atomic import temporary_folder
+from wis.base.processes import Process
 from wis.errors import GraphFileError, OutputExistsError
 from wis.io import atomic_write, check_writable
-from wis.io.atomic import temporary_folder
-from wis.io.processes import Process
 
 
 def names(folder: Path) -> list[str]:
@@ -228,7 +228,7 @@ def test_files_of_other_machines_and_other_names_stay(tmp_path):
 FOLDERS = """
 import sys
 from pathlib import Path
-from wis.io.atomic import temporary_folder
+from wis.base.atomic import temporary_folder
 with temporary_folder(Path()) as folder:
     (folder / "inside").mkdir()
     (folder / "inside" / "link").symlink_to("..")

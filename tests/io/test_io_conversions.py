@@ -12,10 +12,10 @@ import re
 import pytest
 from foreign_files import FILES, raw
 
-from wis.facts import graph_facts
 from wis.io import read_graph, write_graph
 from wis.io.graph_file import column_name
 from wis.io.labelled import LabelledLayout
+from wis.measure.facts import graph_facts
 
 ENDINGS = [
     ".graphml", ".gexf", ".gml", ".json", ".net", ".mtx", ".graph", ".npz", ".pt", ".parquet",

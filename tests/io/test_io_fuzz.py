@@ -33,12 +33,12 @@ from torch_geometric.data import Data, HeteroData
 
 import wis
 from wis import UndirectedGraph
+from wis.base.limits import limited_to
 from wis.errors import WisError
+from wis.graph.partitions import resolve_partitions
 from wis.io import read_graph, read_pairs, write_graph
 from wis.io.formats import _FORMATS, format_of_path
-from wis.io.limits import limited_to
 from wis.order import RemovalOrder
-from wis.partitions import resolve_partitions
 
 NUM_CASES = 1000 * int(os.environ.get("WIS_FUZZ", "1"))
 LONGEST_LINE = 700  # characters of an error apart from the path; tokens are cut at a hundred

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wis.io.ids import first_text_id, integer_id, integer_ids, is_integer_id
+from wis.base.ids import first_text_id, integer_id, integer_ids, is_integer_id
 
 INTEGERS = {
     "0": 0, "7": 7, "-7": -7, "10": 10, "3.0": 3, "0.0": 0, "-3.0": -3,

@@ -19,8 +19,8 @@ from foreign_files import FILES, raw
 from torch_geometric.data import Data
 
 import wis
-from wis.facts import graph_facts
 from wis.io import read_graph, write_graph
+from wis.measure.facts import graph_facts
 
 
 @pytest.fixture

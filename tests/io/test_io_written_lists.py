@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 import wis
+from wis.base.ids import is_integer_id
 from wis.io import read_graph, write_graph
 from wis.io.graph_file import GraphFile
-from wis.io.ids import is_integer_id
 
 ENDINGS = [".csv", ".tsv", ".txt", ".edgelist", ".csv.gz", ".txt.xz"]
 NASTY = [

@@ -4,10 +4,11 @@ import doctest
 
 import pytest
 
+from wis.base import limits
+from wis.base.limits import parse_size, shown_size
+from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError
-from wis.io import limits, read_graph
-from wis.io.limits import parse_size, shown_size
-from wis.io.source import ReadOptions
+from wis.io import read_graph
 
 
 def test_examples_of_the_docstrings():

@@ -21,17 +21,18 @@ from hypothesis import strategies as st
 from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
+from wis.base.progress import silent
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import DirectedGraph
-from wis.methods import closed_arc_walks, get_method
-from wis.methods.closed_arc_walks import ClosedArcWalkChanges
-from wis.methods.closed_walks import num_closed_walks
-from wis.methods.general_arc_walks import ArcWalkState
-from wis.methods.lazy_greedy import lazy_order
-from wis.methods.one_step_arcs import one_step_order
-from wis.methods.signatures import WHOLE
-from wis.partitions import resolve_partitions
-from wis.progress import silent
+from wis.graph.partitions import resolve_partitions
+from wis.methods import get_method
+from wis.methods.k_wis import closed_arc_walks
+from wis.methods.k_wis.arc_walk_state import ArcWalkState
+from wis.methods.k_wis.closed_arc_walks import ClosedArcWalkChanges
+from wis.methods.k_wis.closed_walks import num_closed_walks
+from wis.methods.k_wis.lazy_greedy import lazy_order
+from wis.methods.k_wis.one_step_arcs import one_step_order
+from wis.methods.k_wis.signatures import WHOLE
 from wis.testing import ODD_GRAPHS, assert_is_permutation, odd_graph
 
 ENGINES = ("local", "dense")

@@ -26,9 +26,11 @@ import wis
 from wis import datasets
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.methods import general_argmax, general_certificate, general_signatures, general_walks
-from wis.methods.general_walks import WalkState
-from wis.partitions import Partitions, resolve_partitions
+from wis.graph.partitions import Partitions, resolve_partitions
+from wis.methods.k_wis import argmax as general_argmax
+from wis.methods.k_wis import general_certificate, general_signatures
+from wis.methods.k_wis import walk_state as general_walks
+from wis.methods.k_wis.walk_state import WalkState
 from wis.testing import odd_graph
 from wis.transforms import Sparsify
 

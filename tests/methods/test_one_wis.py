@@ -22,8 +22,8 @@ from oracles import (
 from strategies import as_pairs, edge_index_of, large_graphs, rearranged, small_graphs
 
 import wis
+from wis.datasets.generators import barabasi_albert, rmat
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
-from wis.generators import barabasi_albert, rmat
 from wis.graph import UndirectedGraph
 from wis.testing import ODD_GRAPHS, assert_greedy_order, assert_is_permutation, odd_graph
 

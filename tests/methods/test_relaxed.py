@@ -15,9 +15,9 @@ from relaxed_oracles import first_step_too_low, hash_of, relaxed_order
 from strategies import as_pairs, edge_index_of, large_graphs, rearranged, small_graphs
 
 import wis
+from wis.datasets.generators import rmat
 from wis.errors import NotGreedyError, OptionError
-from wis.generators import rmat
-from wis.methods.relaxed import (
+from wis.methods.one_wis.relaxed_rule import (
     checked_epsilon,
     degree_class,
     edge_hash,

@@ -16,14 +16,14 @@ from oracles import canonical_edges
 from strategies import as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
+from wis.base.progress import silent
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
-from wis.methods.degree_scores import dspar_order, exponent, places
-from wis.methods.edge_betweenness import edge_betweenness
-from wis.methods.forest_fire import times_burnt
-from wis.methods.ranking import neighbour_lists, tie_classes, tie_ranks
-from wis.methods.similarity_scores import jaccard_similarity
-from wis.progress import silent
+from wis.methods.baselines.degree_scores import dspar_order, exponent, places
+from wis.methods.baselines.edge_betweenness import edge_betweenness
+from wis.methods.baselines.forest_fire import times_burnt
+from wis.methods.baselines.ranking import neighbour_lists, tie_classes, tie_ranks
+from wis.methods.baselines.similarity_scores import jaccard_similarity
 from wis.testing import odd_graph
 
 
@@ -228,7 +228,7 @@ def test_betweenness_from_all_sources_is_that_of_networkx(graphs):
 
 
 def test_sampled_betweenness_is_that_of_the_sources_scaled_up(monkeypatch):
-    monkeypatch.setattr("wis.methods.edge_betweenness.ENTRIES_AT_A_TIME", 5000)
+    monkeypatch.setattr("wis.methods.baselines.edge_betweenness.ENTRIES_AT_A_TIME", 5000)
     graph = UndirectedGraph.from_any(odd_graph("power-law"))
     sources = np.random.default_rng(3).choice(160, 20, replace=False).tolist()
     edges = as_pairs(graph.edges)

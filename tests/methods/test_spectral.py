@@ -17,13 +17,13 @@ from torch_geometric.data import Data
 
 import wis
 from wis import datasets
+from wis.base.progress import silent
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
+from wis.graph.resistance import Solver, effective_resistances
 from wis.io import read_graph
-from wis.methods.ranking import drawn_last_first, tie_ranks
-from wis.methods.spectral import spectral_order
-from wis.progress import silent
-from wis.resistance import Solver, effective_resistances
+from wis.methods.baselines.ranking import drawn_last_first, tie_ranks
+from wis.methods.baselines.spectral import spectral_order
 from wis.testing import odd_graph
 from wis_cli.main import run
 

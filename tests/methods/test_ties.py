@@ -20,7 +20,7 @@ from test_real_data import cora
 import wis
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
-from wis.methods.ranking import shuffled, tie_ranks
+from wis.methods.baselines.ranking import shuffled, tie_ranks
 
 OPTIONS = {"edge-betweenness": {"num_samples": 10**6}, "forest-fire": {"burnt_ratio": 0.3}}
 BASELINES = [

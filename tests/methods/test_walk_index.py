@@ -14,17 +14,19 @@ from oracles import algorithm_1, canonical_edges
 from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
+from wis.base.progress import silent
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
-from wis.methods import get_method, two_wis, two_wis_front
-from wis.methods.closed_walks import ClosedWalkChanges, num_closed_walks
-from wis.methods.lazy_greedy import lazy_order
-from wis.methods.two_wis import TwoWisChanges
+from wis.graph.triangles import num_common_neighbours
+from wis.methods import get_method
+from wis.methods.k_wis import two_wis
+from wis.methods.k_wis import two_wis_dense as two_wis_front
+from wis.methods.k_wis.certificate import MOST_STEPS
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges, num_closed_walks
+from wis.methods.k_wis.lazy_greedy import lazy_order
+from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.methods.walk_index import two_wis_order
-from wis.methods.walk_index_certificate import MOST_STEPS
-from wis.progress import silent
 from wis.testing import odd_graph
-from wis.triangles import num_common_neighbours
 
 ENGINES = ("local", "dense")
 each_engine = pytest.mark.parametrize("engine", ENGINES)

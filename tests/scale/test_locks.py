@@ -14,8 +14,8 @@ import fsspec
 import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
+from wis.base.processes import Process
 from wis.errors import BusyError, GraphFormatError, OutputExistsError
-from wis.io.processes import Process
 from wis.scale import locks, sparsify_files
 from wis.scale.locks import Owner, locked
 from wis.scale.phases import Phase

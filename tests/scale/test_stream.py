@@ -28,7 +28,7 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.io import read_graph
-from wis.methods.relaxed import checked_epsilon
+from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale import sparsify_files, vertices
 from wis.scale.files import EdgeFiles
 from wis.scale.phases import Phase

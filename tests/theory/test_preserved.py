@@ -11,17 +11,17 @@ import wis
 from wis.datasets import load
 from wis.errors import OptionError, OrderMismatchError
 from wis.graph import UndirectedGraph
-from wis.partitions import resolve_partitions
-from wis.theory.bounds import lower_bound
-from wis.theory.figure5_2 import figure5_2, partitions, two_cliques
-from wis.theory.min_cut import min_cut
-from wis.theory.pictures import (
+from wis.graph.partitions import resolve_partitions
+from wis.show.theory_pictures import (
     draw_bounds,
     draw_figure5_2,
     draw_preserved,
     draw_spectrum,
     save_figure,
 )
+from wis.theory.bounds import lower_bound
+from wis.theory.figure5_2 import figure5_2, partitions, two_cliques
+from wis.theory.min_cut import min_cut
 from wis.theory.preserved import preserved
 from wis.theory.separation_rank import random_templates, separation_rank
 from wis.theory.typed_graph import TypedGraph

@@ -21,7 +21,7 @@ from wis.errors import (
     OutputExistsError,
     UnknownNameError,
 )
-from wis.theory.pictures import draw_tensor_network, save_figure
+from wis.show.theory_pictures import draw_tensor_network, save_figure
 from wis.theory.product_gnn import ProductGNN
 from wis.theory.tensor_network import build_tensor_network, network_size
 from wis.theory.typed_graph import TypedGraph

@@ -15,6 +15,7 @@ import torch
 from graphs import planted, quick
 from torch_geometric.data import Batch, Data
 
+from wis.datasets.splits import random_masks
 from wis.errors import (
     CheckpointError,
     DivergedError,
@@ -24,7 +25,6 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.models import available_models, get_model
-from wis.splits import random_masks
 from wis.training import TABLE_D2, RunRecord, TrainConfig, split_vertices, thesis_config
 from wis.training import train as _train
 from wis.training import train_many as _train_many

@@ -8,10 +8,10 @@ from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader
 
 from wis.errors import DivergedError, GraphFormatError, OptionError, UnknownNameError
-from wis.experiments.patch_graphs import two_cliques
+from wis.theory.table5_1.patch_graphs import two_cliques
+from wis.theory.table5_1.shared_run import GraphSet, build_module, train_shared
+from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
 from wis.training import TrainConfig
-from wis.training.shared_run import GraphSet, build_module, train_shared
-from wis.training.shared_structure import SHARED, SharedStructure
 
 STRUCTURE = SharedStructure.of(two_cliques(3), 6)
 

@@ -12,8 +12,8 @@ from torch_geometric.data import Batch, Data
 
 from wis.errors import GraphFormatError, OptionError
 from wis.models import build_model
-from wis.training.shared_structure import SHARED, SharedStructure
-from wis.training.twin_attention import attend
+from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
+from wis.theory.table5_1.twin_attention import attend
 
 MODELS = sorted(SHARED)
 
@@ -86,13 +86,13 @@ def test_logits_gradients_and_statistics_are_those_of_pyg(model, structure, grap
 
 @pytest.mark.parametrize("model", MODELS)
 def test_two_cliques_of_sixteen_give_what_pyg_gives(model):
-    from wis.experiments.patch_graphs import two_cliques
+    from wis.theory.table5_1.patch_graphs import two_cliques
 
     assert_same_network(model, two_cliques(), 32, graphs=6, depth=3, seed=1)
 
 
 def test_two_joined_cliques_have_four_classes_of_twins():
-    from wis.experiments.patch_graphs import two_cliques
+    from wis.theory.table5_1.patch_graphs import two_cliques
 
     structure = SharedStructure.of(two_cliques(5), 10)
     assert structure.twin_class.tolist() == [0, 1, 1, 1, 1, 2, 3, 3, 3, 3]
@@ -110,7 +110,7 @@ def test_vertices_that_only_send_to_the_same_are_no_twins():
 
 @pytest.mark.parametrize("model", ["gcn", "gat"])
 def test_parts_of_the_graphs_add_up_to_the_gradient_of_all(model):
-    from wis.experiments.patch_graphs import two_cliques
+    from wis.theory.table5_1.patch_graphs import two_cliques
 
     gradients = []
     for size in (3, 100):

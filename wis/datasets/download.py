@@ -26,11 +26,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from wis.base.atomic import atomic_write, temporary_folder
+from wis.base.progress import progress_bar
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, is_offline, trusts_downloads
 from wis.errors import MissingDataError, WisError, echo
-from wis.io.atomic import atomic_write, temporary_folder
-from wis.progress import progress_bar
 
 ANSWER_S = 20.0
 """How long to wait for the next bytes of a server; twice that for its first answer."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wis.datasets.generators import undirected_data
 from wis.datasets.registry import register
+from wis.datasets.splits import random_masks
 from wis.errors import MissingDependencyError, OptionError
-from wis.generators import undirected_data
-from wis.splits import random_masks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -1,9 +1,14 @@
-"""The generators of `wis.generators`, by name."""
+"""The generators of `wis.datasets.generators`, by name."""
 
 from __future__ import annotations
 
+from wis.datasets.generators import (
+    barabasi_albert,
+    contextual_block_model,
+    rmat,
+    stochastic_block_model,
+)
 from wis.datasets.registry import register
-from wis.generators import barabasi_albert, contextual_block_model, rmat, stochastic_block_model
 
 SOURCE = "generated"
 

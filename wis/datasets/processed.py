@@ -75,8 +75,8 @@ def _fingerprint(files: RawFiles, root: Path) -> str:
 
 def _load(path: Path, key: str) -> Content | None:
     """A result, or None if there is none, or an outdated or damaged one."""
+    from wis.base.limits import available_memory
     from wis.io import unpickle
-    from wis.io.limits import available_memory
 
     if not path.is_file():
         return None
@@ -94,7 +94,7 @@ def _load(path: Path, key: str) -> Content | None:
 def _store(path: Path, content: Content) -> None:
     import torch
 
-    from wis.io.atomic import atomic_write
+    from wis.base.atomic import atomic_write
 
     buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
     torch.save(content, buffer)
@@ -109,7 +109,7 @@ def _store(path: Path, content: Content) -> None:
 @contextlib.contextmanager
 def _scratch_folder() -> Iterator[Path]:
     """A folder of this process alone, in the cache if that can be written to: /tmp may be small."""
-    from wis.io.atomic import temporary_folder
+    from wis.base.atomic import temporary_folder
 
     parent = cache_folder() / "processed"
     with contextlib.suppress(OSError):

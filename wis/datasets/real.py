@@ -4,8 +4,8 @@ All of them are made alike: undirected, each edge in both directions and once; s
 `x` in float32, `y` an int64 label for each vertex, three masks. The masks are the thesis' split,
 80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"); ``split=public`` takes the split that a
 data set is published with, of those that have ten the one whose number is the seed, and
-``split=all`` keeps all of them, as columns of the masks (see `wis.splits`). The data sets of the
-Open Graph Benchmark have their own split unless told otherwise.
+``split=all`` keeps all of them, as columns of the masks (see `wis.datasets.splits`). The data sets
+of the Open Graph Benchmark have their own split unless told otherwise.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from wis.datasets.processed import processed
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.registry import Dataset, find
 from wis.datasets.roots import data_root
+from wis.datasets.splits import MASKS, random_masks
 from wis.errors import (
     GraphFileError,
     GraphFormatError,
@@ -31,7 +32,6 @@ from wis.errors import (
     WisError,
     echo,
 )
-from wis.splits import MASKS, random_masks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

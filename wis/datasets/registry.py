@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wis.base.defaults import usual_defaults
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
-from wis.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError, echo
 
 if TYPE_CHECKING:

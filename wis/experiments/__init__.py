@@ -9,7 +9,7 @@
   orders; `wis.experiments.jobs`: what a worker does; `wis.experiments.backends`: where workers are;
 - `wis.experiments.own_process`: a process for each job, which measures its memory;
 - `wis.experiments.sweep`: the whole of it; `wis.experiments.results`: the file of rows;
-- `wis.experiments.table5_1`: Table 5.1, on the graphs of `wis.experiments.patch_graphs`.
+- `wis.theory.table5_1.table5_1`: Table 5.1, on the graphs of `wis.theory.table5_1.patch_graphs`.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wis.base.atomic import atomic_write
 from wis.errors import MissingDependencyError, ResultsError, UnknownNameError
 from wis.experiments.results import Row
-from wis.io.atomic import atomic_write
 
 ENDINGS = (".csv", ".parquet")
 BOOKKEEPING = ("type", "written", "measured")

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from wis.datasets.splits import take_split
 from wis.errors import GraphFormatError, UnknownNameError, WisError
 from wis.experiments.measure import PeakMemory, environment
 from wis.experiments.orders import KnownOrder, OrderSpec, compute_order
 from wis.experiments.own_process import ProcessDied, call, can_be_forked
 from wis.experiments.source import Source
-from wis.splits import take_split
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -50,15 +50,15 @@ KINDS = {
     ),
     "table5_1": Kind(
         "how well networks fit tasks of a low and a high walk index",
-        "wis.experiments.table5_1_recipe:num_runs",
-        "wis.experiments.table5_1_recipe:run",
-        "wis.experiments.table5_1_recipe:preview",
+        "wis.theory.table5_1.table5_1_recipe:num_runs",
+        "wis.theory.table5_1.table5_1_recipe:run",
+        "wis.theory.table5_1.table5_1_recipe:preview",
     ),
     "factorization": Kind(
         "an experiment on the implicit regularization of factorizations",
-        "wis.experiments.factorization_recipe:num_runs",
-        "wis.experiments.factorization_recipe:run",
-        "wis.experiments.factorization_recipe:preview",
+        "wis.theory.factorization.recipe:num_runs",
+        "wis.theory.factorization.recipe:run",
+        "wis.theory.factorization.recipe:preview",
     ),
 }
 

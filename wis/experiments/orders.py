@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.api import removal_order
+from wis.base.atomic import atomic_write
 from wis.datasets.roots import cache_folder
+from wis.datasets.splits import take_split
 from wis.errors import GraphFileError, GraphFormatError
 from wis.experiments.measure import PeakMemory
 from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
 from wis.experiments.source import Source
-from wis.io.atomic import atomic_write
 from wis.methods import get_method
 from wis.order import RemovalOrder
-from wis.splits import take_split
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph

@@ -229,7 +229,7 @@ def _import_the_program() -> None:
     import torch
 
     import wis.experiments.jobs
-    import wis.experiments.table5_1
+    import wis.theory.table5_1.table5_1
     import wis.training
 
     torch.set_num_threads(1)  # threads of OpenMP do not survive a fork

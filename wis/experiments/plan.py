@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
 from wis.errors import OptionError
 from wis.experiments.amounts import Amounts, spelt
 from wis.experiments.orders import OrderSpec, order_specs

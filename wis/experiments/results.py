@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from wis.base.atomic import check_writable
 from wis.errors import GraphFileError, ResultsError, UnknownNameError
 from wis.experiments.rows import DONE, FAILED, Row, kind_of_row, name_of_recipe, parse_row
-from wis.io.atomic import check_writable
 
 __all__ = ["DONE", "FAILED", "ResultsFile", "Row", "kind_of_row", "read_results", "rows_of_recipe"]
 

@@ -8,8 +8,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wis.datasets.splits import MASKS, split_of_seed, take_split
 from wis.errors import GraphFormatError, UnknownNameError
-from wis.splits import MASKS, split_of_seed, take_split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,8 +89,8 @@ def _loaded(source: Source) -> tuple[Data, str]:
 
 def _read(source: Source) -> Any:
     from wis import datasets
+    from wis.base.source import user_path
     from wis.io import read_graph
-    from wis.io.source import user_path
 
     path = user_path(source.dataset)
     is_name = datasets.is_known(source.dataset)

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from wis.io.atomic import atomic_write, check_writable
+from wis.base.atomic import atomic_write, check_writable
 from wis.io.formats import format_of_path, formats
 from wis.io.graph_file import DroppedDataWarning, GraphFile
 from wis.io.graph_io import read_graph, write_graph

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wis.base.ids import integer_ids
+from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, echo
 from wis.io.edge_attributes import with_points
 from wis.io.graph_file import GraphFile
 from wis.io.headers import Kind, kind_of
-from wis.io.ids import integer_ids
 from wis.io.numbering import Numbered
-from wis.io.source import ReadOptions
 from wis.io.text_layout import TextLayout, data_lines, split_line
 from wis.io.text_scan import typed
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wis.base.ids import integer_id
+from wis.base.table_options import TableOptions
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.io.headers import Kind, kind_of_column, named_endpoints
-from wis.io.ids import integer_id
-from wis.io.table_options import TableOptions
 
 _COUNTERS = ("", "unnamed: 0")  # pandas' index, without a name and read back as a column
 _OTHER_COUNTERS = ("index", "id", "row", "rowid", "row_id", "rownames", "row_names", "no", "nr")

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from wis.base.table_options import GUESS, TableOptions
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.io.column_choice import choose_columns
 from wis.io.headers import Kind, Verdict, is_number, kind_of, named_endpoints, verdict
-from wis.io.table_options import GUESS, TableOptions
 from wis.io.text_layout import SEPARATORS, TextLayout, data_lines, split_line
 
 HEAD_LINES = 300

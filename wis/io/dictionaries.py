@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wis.base.source import ReadOptions, parsing
 from wis.errors import GraphFormatError, echo
 from wis.io.edge_table import EdgeTable
 from wis.io.headers import is_number
 from wis.io.object_columns import as_column, column_values
-from wis.io.source import ReadOptions, parsing
 from wis.io.text_layout import BLANKS, TextLayout, data_lines
 from wis.io.text_scan import Columns, checked_id, int64
 

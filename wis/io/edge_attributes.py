@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wis.cut import edge_attribute_names
 from wis.errors import GraphFormatError, OptionError, echo
+from wis.graph.cut import edge_attribute_names
+from wis.graph.stores import edge_stores
 from wis.io.graph_file import GraphFile, column_name
-from wis.stores import edge_stores
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?", flags=re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})?", flags=re.ASCII)

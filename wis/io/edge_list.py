@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wis.base.source import ReadOptions, read_text, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.adjacency import read_matrix
 from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_formats, sniff
@@ -25,7 +26,6 @@ from wis.io.edge_list_writer import TextFile, cut_lines, surviving_text, write
 from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
-from wis.io.source import ReadOptions, read_text, shown
 from wis.io.text_columns import parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of
 from wis.io.text_scan import Column, Columns

@@ -17,15 +17,15 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
+from wis.base.ids import is_integer_id
+from wis.base.source import STANDARD
+from wis.base.table_options import GUESS, TableOptions
 from wis.errors import GraphFormatError, echo
 from wis.io.dialects import refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries
 from wis.io.edge_table import EdgeTable, edge_table, lost_vertices
 from wis.io.graph_file import GraphFile
 from wis.io.headers import is_number
-from wis.io.ids import is_integer_id
-from wis.io.source import STANDARD
-from wis.io.table_options import GUESS, TableOptions
 from wis.io.text_layout import COMMENTS, TextLayout, ending_of
 from wis.io.text_scan import typed
 from wis.io.text_writer import header_as_text, rows_as_text

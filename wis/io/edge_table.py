@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.cut import edge_attribute_names
 from wis.errors import GraphFormatError, echo
 from wis.graph import edge_stores
+from wis.graph.cut import edge_attribute_names
 from wis.io.graph_file import NAMES, GraphFile, column_name, is_hetero, names_in, num_nodes_of
 from wis.io.undirected import one_arc_of_each_edge
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from wis.base.source import STANDARD, ReadOptions
 from wis.errors import UnknownNameError, echo
 from wis.io import (
     edge_list,
@@ -22,7 +23,6 @@ from wis.io import (
     pt,
 )
 from wis.io.graph_file import GraphFile
-from wis.io.source import STANDARD, ReadOptions
 from wis.io.text_layout import COMPRESSED, ending_of
 
 GZIP = ".gz"

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wis.base.source import ReadOptions, parsing, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.gml_writer import as_text
 from wis.io.graph_file import GraphFile
@@ -22,7 +23,6 @@ from wis.io.labelled import Columns, LabelledGraph, ends_of, graph_file
 from wis.io.labelled_values import without_entities
 from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located, without_blanks_before
-from wis.io.source import ReadOptions, parsing, read_utf8, shown
 
 MAX_DEPTH = 100
 _BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 7.4

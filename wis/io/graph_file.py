@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.cut import edge_attribute_names
 from wis.errors import GraphFormatError
 from wis.graph import MAX_NUM_NODES, UndirectedGraph
+from wis.graph.cut import edge_attribute_names
 
 NAMES = "name"  # the attribute of a Data that holds the vertex names
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
@@ -182,9 +182,10 @@ def num_nodes_of(data: Any) -> int:
 def attribute_name(column: str, taken: Iterable[str] = ()) -> str:
     """Name of the edge attribute in a `Data` that a column or key of a file becomes.
 
-    It begins with ``edge_``, since by that PyG's users and `wis.cut` know an edge attribute where
-    its length cannot tell; ``weight`` becomes ``edge_weight``. Names with a meaning of their own,
-    such as ``edge_label`` and ``edge_index``, become ``edge_attr_label`` and ``edge_attr_index``.
+    It begins with ``edge_``, since by that PyG's users and `wis.graph.cut` know an edge attribute
+    where its length cannot tell; ``weight`` becomes ``edge_weight``. Names with a meaning of their
+    own, such as ``edge_label`` and ``edge_index``, become ``edge_attr_label`` and
+    ``edge_attr_index``.
 
     Args:
         column: Its name in the file.

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from torch import Tensor
 
-from wis.defaults import usual_defaults
+from wis.base.atomic import atomic_write, check_writable
+from wis.base.defaults import usual_defaults
+from wis.base.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
+from wis.base.source import STANDARD, ReadOptions, open_input, shown, user_path
+from wis.base.table_options import TableOptions
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
 from wis.graph import MAX_NUM_NODES
-from wis.io.atomic import atomic_write, check_writable
+from wis.graph.parts import check_lengths
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
 from wis.io.graph_file import (
     DroppedDataWarning,
@@ -26,11 +30,7 @@ from wis.io.graph_file import (
     names_in,
     num_nodes_of,
 )
-from wis.io.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
 from wis.io.pt import PlainTensor
-from wis.io.source import STANDARD, ReadOptions, open_input, shown, user_path
-from wis.io.table_options import TableOptions
-from wis.parts import check_lengths
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -68,7 +68,7 @@ def read_graph(
             these: integers by value, texts by code point. Texts are always taken so.
         num_nodes: Number of vertices where the file does not say; the largest id + 1 if not given.
         max_memory: What reading may take: bytes, or a text such as ``"4GiB"``; half of the
-            machine's memory if not given. See `wis.io.limits`.
+            machine's memory if not given. See `wis.base.limits`.
         format: What the file holds, where its ending does not say or says otherwise: an ending
             such as ``"csv"``, or the name of a format.
         source: The column of the first endpoint in an edge list or table: its name, or its number

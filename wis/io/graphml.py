@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wis.base.source import ReadOptions, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph, ends_of, graph_file
 from wis.io.labelled_values import convert, spelt, typed_columns
 from wis.io.labelled_writer import unique_ids, write_labelled
-from wis.io.source import ReadOptions, shown
 from wis.io.xml_parsing import Count, XmlReader, XmlText
 from wis.io.xml_writing import attribute, content
 

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, echo
+from wis.graph.part_names import has_edge_word
+from wis.graph.parts import Part, parts_of
 from wis.io.graph_file import NAMES, GraphFile, attribute_name
 from wis.io.located import Located, LocatedLayout
 from wis.io.object_columns import as_column
-from wis.io.source import ReadOptions
-from wis.part_names import has_edge_word
-from wis.parts import Part, parts_of
 
 _SHOWN_PHRASES = 20
 _GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # how many missing numbers become NaN: 8 MB, and 160 B each

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wis.cut import edge_attribute_names
 from wis.errors import GraphFormatError
 from wis.graph import edge_stores
+from wis.graph.cut import edge_attribute_names
 from wis.io.edge_table import as_array, edge_table, require_one_type
 from wis.io.graph_file import NAMES, GraphFile, names_in
 from wis.io.labelled import Column, Columns, LabelledGraph, LabelledLayout

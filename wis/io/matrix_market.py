@@ -20,12 +20,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
+from wis.base.source import ReadOptions, parsing, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.io.edge_table import EdgeTable, edge_table
 from wis.io.graph_file import GraphFile
 from wis.io.located import Edit, Located, LocatedLayout
-from wis.io.source import ReadOptions, parsing, read_utf8, shown
 from wis.io.undirected import one_arc_of_each_edge
 
 _BANNER = re.compile(

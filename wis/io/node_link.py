@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wis.base.source import ReadOptions, parsing, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Columns, LabelledGraph, graph_file
 from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located
-from wis.io.source import ReadOptions, parsing, read_utf8, shown
 
 _BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 8.3
 _BLANK = re.compile(r"[ \t\r\n]*")

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.archive import read_archive, total_bytes
+from wis.base.limits import BYTES_PER_NAME
+from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, echo
-from wis.io.archive import read_archive, total_bytes
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, names_in, num_nodes_of
-from wis.io.limits import BYTES_PER_NAME
-from wis.io.source import ReadOptions, open_input, parsing
 
 _TENSOR_KINDS = frozenset(
     np.dtype(name).str

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
-from wis.io.source import ReadOptions
 
 _FREE_IDS = 1_000_000
 _IDS_PER_ARC = 10

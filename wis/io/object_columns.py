@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wis.io.source import ReadOptions
+from wis.base.source import ReadOptions
 
 _EXACT = 2**53  # beyond it a float64 skips integers
 

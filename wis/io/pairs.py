@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from wis.base.ids import integer_id
+from wis.base.source import ReadOptions, user_path
+from wis.base.table_options import GUESS, TableOptions
 from wis.errors import GraphFormatError, ProtectionError, echo
 from wis.graph import canonical_graph
 from wis.io.edge_table import require_one_type, vertex_names
 from wis.io.formats import format_of_path
 from wis.io.graph_file import GraphFile
 from wis.io.graph_io import read_with
-from wis.io.ids import integer_id
-from wis.io.source import ReadOptions, user_path
-from wis.io.table_options import GUESS, TableOptions
-from wis.protections import first_non_edge
+from wis.order.protections import first_non_edge
 
 _LOG = logging.getLogger(__name__)
 

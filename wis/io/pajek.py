@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wis.base.source import ReadOptions, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph, graph_file
 from wis.io.labelled_values import without_entities
 from wis.io.labelled_writer import write_labelled
 from wis.io.located import Edit, Located
-from wis.io.source import ReadOptions, read_utf8, shown
 
 _BYTES_PER_BYTE = 24  # of Python objects for each byte of short lines: measured 21
 _TOKEN = re.compile(r'"[^"]*"|\S+')

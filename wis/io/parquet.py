@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
+from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, MissingDependencyError, echo
 from wis.io.column_choice import choose_columns
 from wis.io.dialects import HEAD_LINES
@@ -23,7 +24,6 @@ from wis.io.graph_file import GraphFile, num_nodes_of
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.parquet_limits import check_table_size
-from wis.io.source import ReadOptions, open_input, parsing
 from wis.io.text_columns import whole_numbers
 from wis.io.text_scan import Column
 from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table

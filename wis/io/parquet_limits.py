@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wis.io.limits import BYTES_PER_FIELD
-from wis.io.source import ReadOptions
+from wis.base.limits import BYTES_PER_FIELD
+from wis.base.source import ReadOptions
 
 _ROWS_AT_A_TIME = 65_536
 _ROWS_AT_LEAST = 16  # with fewer, measuring an honest table takes longer than reading it

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
 from wis.io import unpickle
 from wis.io.graph_file import NAMES, GraphFile, checked_arcs, is_hetero, names_in
-from wis.io.source import ReadOptions, open_input, parsing
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"
 _HINTS = {

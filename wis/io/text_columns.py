@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from wis.io.ids import integer_ids
+from wis.base.ids import integer_ids
 from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
 from wis.io.text_scan import FALSE, SIGNED, TRUE, Column, Columns, scan, typed
 
@@ -104,7 +104,7 @@ def without_comments(text: bytes) -> bytes:
 
 
 def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
-    """Whether a field is written as fast parsers take for a number and `wis.io.ids` does not.
+    """Whether a field is written as fast parsers take for a number and `wis.base.ids` does not.
 
     That is a field which begins with a zero and another digit (``007``, ``0x1F``), or ``-0``. A
     text such as ``0:30`` counts as well; then the fields are looked at one by one.

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from wis.base.ids import integer_id, is_integer_id
 from wis.errors import GraphFormatError, echo
-from wis.io.ids import integer_id, is_integer_id
 from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
 
 Column = np.ndarray | list[str]

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from wis.cut import edge_attribute_names
+from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError, echo
+from wis.graph.cut import edge_attribute_names
 from wis.io.edge_table import EdgeTable, add_columns
 from wis.io.graph_file import NAMES, GraphFile, column_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
-from wis.io.source import ReadOptions
 
 _ACTORS = frozenset(
     (

@@ -16,9 +16,9 @@ from xml.parsers import expat
 
 import numpy as np
 
+from wis.base.source import ReadOptions, parsing, read_bytes, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.located import Edit, Located, without_blanks_before
-from wis.io.source import ReadOptions, parsing, read_bytes, shown
 
 MAX_DEPTH = 200
 _BYTES_PER_BYTE = 8  # of Python objects for each byte of XML: measured 7

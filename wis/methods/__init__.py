@@ -6,16 +6,15 @@ line, and to be enrolled in the contract tests. Its keyword-only parameters beyo
 signature are its options.
 """
 
-from wis.methods import (  # noqa: F401  (for their registration)
+from wis.methods import general, walk_index  # noqa: F401  (for their registration)
+from wis.methods.baselines import (  # noqa: F401  (for their registration)
     degree_scores,
     edge_betweenness,
     forest_fire,
-    general,
     similarity_scores,
     spectral,
     ugs,
     uniform,
-    walk_index,
 )
 from wis.methods.registry import Method, OrderMethod, available_methods, get_method, register
 

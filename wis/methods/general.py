@@ -1,17 +1,18 @@
 """General WIS: remove, one by one, the edge whose loss costs chosen walk indices least.
 
 Algorithm 3 (Appendix D.4) is the recipe that WIS is an instance of. It is given partitions, each
-for graph prediction or for a target vertex (`wis.partitions`), and an order of tuples, ARGMAX. In
-each step it computes for every edge the tuple of walk indices that its removal would leave, and
-removes an edge whose tuple is the greatest. With all singletons as partitions, each with itself as
-target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), which the method
-``wis`` is made for and does much faster.
+for graph prediction or for a target vertex (`wis.graph.partitions`), and an order of tuples,
+ARGMAX. In each step it computes for every edge the tuple of walk indices that its removal would
+leave, and removes an edge whose tuple is the greatest. With all singletons as partitions, each with
+itself as target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), which
+the method ``wis`` is made for and does much faster.
 
 What each edge would cost is kept and brought up to date near the edges that go
-(`wis.methods.general_walks`, and for the arcs of a directed graph, with the definitions of Appendix
-D.2, `wis.methods.general_arc_walks`). What is left is compared by `wis.methods.general_argmax`, or,
-where an edge touches few of many walk indices, by `wis.methods.general_signatures`. The certificate
-in `wis.methods.general_certificate` shares no code with any of them.
+(`wis.methods.k_wis.walk_state`, and for the arcs of a directed graph, with the definitions of
+Appendix D.2, `wis.methods.k_wis.arc_walk_state`). What is left is compared by
+`wis.methods.k_wis.argmax`, or, where an edge touches few of many walk indices, by
+`wis.methods.k_wis.general_signatures`. The certificate in `wis.methods.k_wis.general_certificate`
+shares no code with any of them.
 
 Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appendix D.4.
 """
@@ -25,17 +26,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods.general_arc_walks import ArcWalkState
-from wis.methods.general_argmax import NAMED, Argmax, best_rows
-from wis.methods.general_certificate import check_general_order
-from wis.methods.general_signatures import Signatures
-from wis.methods.general_walks import Counts, Ints, WalkState
+from wis.graph.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
+from wis.graph.walks import check_walk_length
+from wis.methods.k_wis.arc_walk_state import ArcWalkState
+from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
+from wis.methods.k_wis.general_certificate import check_general_order
+from wis.methods.k_wis.general_signatures import Signatures
+from wis.methods.k_wis.walk_state import Counts, Ints, WalkState
 from wis.methods.registry import register
-from wis.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
-from wis.progress import Progress
-from wis.walks import check_walk_length
 
 CALLABLE = "function "
 
@@ -127,7 +128,7 @@ def general_order(
         progress: Told the number of edges removed.
         walk_length: L - 1 for a GNN of depth L, 0 or more.
         partitions: A list of subsets and (subset, target) pairs, the name of a choice, or a file;
-            see `wis.partitions.resolve_partitions`.
+            see `wis.graph.partitions.resolve_partitions`.
         argmax: The order of tuples, the greatest of which wins: ``"lexicographic"`` (entries sorted
             ascending first), ``"min"``, ``"sum"``, ``"max"``, or a function. The function is given,
             once a round, the walk indices that each candidate would leave, int64 [candidates,

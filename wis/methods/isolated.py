@@ -3,7 +3,8 @@
 A vertex without edges is on no walk but those along its own self-loop, and its boundary is empty.
 The loss of an edge changes nothing there: it has the same entry, 0, in all tuples that are
 compared. So an order is that of the graph without it. Vertices keep their order, and so edges keep
-their ids. What is drawn from a hash of vertex ids needs the old ones (`wis.methods.relaxed`).
+their ids. What is drawn from a hash of vertex ids needs the old ones
+(`wis.methods.one_wis.relaxed_rule`).
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ OrderMethod = Callable[..., Tensor]
 `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too, on
 the device where the method shall work if it can; `count` says how many edges to order, 0 to m;
 `seed` is for a method's randomness; `progress` is to be told how many edges are done
-(`wis.progress`); `data`, for a method that has such a parameter, is what its `prepare` made of the
-user's data; further keyword-only parameters are the method's own options. What comes back is an
+(`wis.base.progress`); `data`, for a method that has such a parameter, is what its `prepare` made of
+the user's data; further keyword-only parameters are the method's own options. What comes back is an
 int64 tensor of shape [count] on the graph's device: distinct edge ids, first removed first.
 """
 

@@ -3,16 +3,17 @@
 ``walk_length`` is L - 1 for a network of depth L. Algorithm 1 removes, one by one, an edge whose
 loss leaves the lexicographically largest tuple of walk indices WI_{L-1, t}({t}), sorted ascending,
 t over all vertices. With ``walk_length=1`` that is Algorithm 2, by degrees, which has engines of
-its own (`wis.methods.one_wis`). For longer walks ties go to the smallest edge id, so that the
-engines give the same order:
+its own (`wis.methods.one_wis.engines`). For longer walks ties go to the smallest edge id, so that
+the engines give the same order:
 
-- ``local`` (`wis.methods.lazy_greedy`) looks at an edge only when an upper bound says that it could
-  be next, and counts walks in its neighbourhood, on the CPU; longer walks are counted in balls
-  (`wis.methods.closed_walks`). 2-WIS needs only common neighbours (`wis.methods.two_wis`); while
-  there are many, the edges that lead are kept in arrays (`wis.methods.two_wis_front`).
-- ``dense`` (`wis.methods.dense_walks`) keeps matrices of walk counts and looks at all edges in each
-  round, with tensor operations on the graph's device; for small dense graphs, long walks and large
-  batches.
+- ``local`` (`wis.methods.k_wis.lazy_greedy`) looks at an edge only when an upper bound says that it
+  could be next, and counts walks in its neighbourhood, on the CPU; longer walks are counted in
+  balls (`wis.methods.k_wis.closed_walks`). 2-WIS needs only common neighbours
+  (`wis.methods.k_wis.two_wis`); while there are many, the edges that lead are kept in arrays
+  (`wis.methods.k_wis.two_wis_dense`).
+- ``dense`` (`wis.methods.k_wis.dense_walks`) keeps matrices of walk counts and looks at all edges
+  in each round, with tensor operations on the graph's device; for small dense graphs, long walks
+  and large batches.
 - ``auto`` takes the cheaper by an estimate. With d the mean degree of the end of an edge, the ball
   around an edge has about k = min(n, 2·d^⌊(L-1)/2⌋) vertices, and ``local`` is put at
   11·m·(10⁻⁴ + 4·10⁻⁹·L·k²) seconds, or 11·m·(2·10⁻⁵ + 10⁻⁷·d) for L = 3; ``dense`` at
@@ -20,11 +21,12 @@ engines give the same order:
   if it needs more than the memory limit.
 
 In a directed graph the edges are arcs, and the boundary and the walks are those of Appendix D.2:
-see `wis.methods.closed_arc_walks` for what the tuple's entries are, and are not. The same engines
-are there for walks of any length, 1 included, for which ``local`` is one of its own
-(`wis.methods.one_step_arcs`) and what ``auto`` stands for. For longer walks ``auto`` takes the same
-estimate, with d the mean of the degrees at which a circuit through an arc goes on. It is too high
-for ``local`` where most arcs are on no circuit, up to ten times: these are looked at about once.
+see `wis.methods.k_wis.closed_arc_walks` for what the tuple's entries are, and are not. The same
+engines are there for walks of any length, 1 included, for which ``local`` is one of its own
+(`wis.methods.k_wis.one_step_arcs`) and what ``auto`` stands for. For longer walks ``auto`` takes
+the same estimate, with d the mean of the degrees at which a circuit through an arc goes on. It is
+too high for ``local`` where most arcs are on no circuit, up to ten times: these are looked at about
+once.
 
 Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
 """
@@ -39,24 +41,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.arrays import single_threaded
+from wis.base.arrays import single_threaded
+from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods import one_wis
-from wis.methods.closed_arc_walks import ClosedArcWalkChanges
-from wis.methods.closed_walks import ClosedWalkChanges
-from wis.methods.dense_walks import DensePlan, dense_order
+from wis.graph.triangles import num_common_neighbours
+from wis.graph.walks import check_walk_length
 from wis.methods.isolated import without_isolated
-from wis.methods.lazy_greedy import lazy_order
-from wis.methods.one_step_arcs import one_step_order
+from wis.methods.k_wis.certificate import check_order
+from wis.methods.k_wis.closed_arc_walks import ClosedArcWalkChanges
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges
+from wis.methods.k_wis.dense_walks import DensePlan, dense_order
+from wis.methods.k_wis.lazy_greedy import lazy_order
+from wis.methods.k_wis.one_step_arcs import one_step_order
+from wis.methods.k_wis.two_wis import TwoWisChanges
+from wis.methods.k_wis.two_wis_dense import front_order
+from wis.methods.one_wis import engines as one_wis
+from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.methods.registry import register
-from wis.methods.relaxed import checked_epsilon
-from wis.methods.two_wis import TwoWisChanges
-from wis.methods.two_wis_front import front_order
-from wis.methods.walk_index_certificate import check_order
-from wis.progress import Progress
-from wis.triangles import num_common_neighbours
-from wis.walks import check_walk_length
 
 ENGINES = ("auto", "local", "dense")
 FOLDER_ENGINES = ("stream", "dask")
@@ -206,7 +208,7 @@ def wis_order(
         memory_gib: How many GiB the engine ``"dense"`` may use.
         epsilon: 0 is exact. With more, for ``walk_length=1``, an edge may go if both its ends have
             at least 1 / (1 + epsilon) of the degree that the exact rule would ask of them, so that
-            many edges go at once (`wis.methods.relaxed`).
+            many edges go at once (`wis.methods.one_wis.relaxed_rule`).
 
     Returns:
         int64 tensor of shape [count] on the graph's device.

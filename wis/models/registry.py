@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from wis.defaults import usual_defaults
+from wis.base.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError
 from wis.models.network import GraphNetwork, Task
 

@@ -19,9 +19,9 @@ import numpy as np
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.amount import Amount, num_edges_to_remove
-from wis.methods.relaxed import checked_epsilon
-from wis.progress import progress_bar
+from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.progress import progress_bar
+from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale import rounds
 from wis.scale.clients import client_of, one_line_errors
 from wis.scale.files import EdgeFiles

@@ -28,8 +28,8 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
+from wis.base.processes import Process
 from wis.errors import BusyError
-from wis.io.processes import Process
 from wis.scale.storage import is_local, writing
 
 _log = logging.getLogger(__name__)

@@ -1,11 +1,11 @@
 """What a phase of relaxed 1-WIS took, written down for its vertices alone.
 
-See `wis.methods.relaxed` for phases and priorities. Going through the edges by priority, a vertex
-loses edges until its budget is spent; call the place in the priorities at which that happens its
-*cut*. An edge that takes part and comes no later than the cuts of both its ends was taken, and one
-that comes later than one of them was not. So two numbers for each vertex that takes part say for
-any edge, in any file on any machine, whether it is left: nothing needs to be kept for each edge,
-and a computation that was killed goes on from the last phase that was written.
+See `wis.methods.one_wis.relaxed_rule` for phases and priorities. Going through the edges by
+priority, a vertex loses edges until its budget is spent; call the place in the priorities at which
+that happens its *cut*. An edge that takes part and comes no later than the cuts of both its ends
+was taken, and one that comes later than one of them was not. So two numbers for each vertex that
+takes part say for any edge, in any file on any machine, whether it is left: nothing needs to be
+kept for each edge, and a computation that was killed goes on from the last phase that was written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.methods.relaxed import degree_class, edge_hash
+from wis.methods.one_wis.relaxed_rule import degree_class, edge_hash
 from wis.scale.storage import load_array, reading, writing
 
 Ints = NDArray[np.int64]
@@ -153,7 +153,7 @@ class Edges:
 
     @cached_property
     def hash(self) -> Ints:
-        """int64 [k], `wis.methods.relaxed.edge_hash`."""
+        """int64 [k], `wis.methods.one_wis.relaxed_rule.edge_hash`."""
         return hashes_of(self.u, self.v, self.seed)
 
     def select(self, where: Any) -> Edges:
@@ -162,13 +162,13 @@ class Edges:
 
 
 def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
-    """`wis.methods.relaxed.edge_hash` of numpy arrays."""
+    """`wis.methods.one_wis.relaxed_rule.edge_hash` of numpy arrays."""
     ends = [torch.from_numpy(end.astype(np.int64)) for end in (u, v)]
     return np.asarray(edge_hash(ends[0], ends[1], seed).numpy())
 
 
 def classes_of(degree: Ints) -> NDArray[np.uint8]:
-    """`wis.methods.relaxed.degree_class` of a numpy array."""
+    """`wis.methods.one_wis.relaxed_rule.degree_class` of a numpy array."""
     return degree_class(torch.from_numpy(degree)).numpy().astype(np.uint8)
 
 

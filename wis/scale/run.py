@@ -10,7 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from wis.amount import Amount, num_edges_to_remove
+from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.limits import parse_size
+from wis.base.progress import progress_bar
+from wis.base.source import ReadOptions
+from wis.base.table_options import TableOptions
 from wis.errors import (
     GraphFormatError,
     OptionError,
@@ -18,11 +22,7 @@ from wis.errors import (
     echo,
 )
 from wis.io.formats import format_of_name
-from wis.io.limits import parse_size
-from wis.io.source import ReadOptions
-from wis.io.table_options import TableOptions
-from wis.methods.relaxed import checked_epsilon
-from wis.progress import progress_bar
+from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale.files import EdgeFiles
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import saved_phases
@@ -104,9 +104,10 @@ def sparsify_files(
             file system that fsspec knows. All files count; one of another kind is refused.
         output: The folder to write: a Parquet file for each file of `source`, with the rows that
             are left in their old order and all columns. It appears when it is complete.
-        remove: What to take away (see `wis.amount`), or give `keep`.
+        remove: What to take away (see `wis.base.amount`), or give `keep`.
         keep: What to keep.
-        epsilon: How far below the best an edge may be, more than 0 (`wis.methods.relaxed`).
+        epsilon: How far below the best an edge may be, more than 0
+            (`wis.methods.one_wis.relaxed_rule`).
         seed: Seed of the priorities, 0 to 2^63 - 1.
         engine: ``"stream"``, on this machine with O(n) memory and a block; or ``"dask"``.
         relabel: Take integer ids as names: they may be any, with gaps. Texts always are.

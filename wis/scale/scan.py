@@ -3,7 +3,7 @@
 Rows are distributed over buckets by the first bits of the hash of their edge, so that all repeats
 of an edge meet in one bucket, whichever way round they are written; each bucket is then sorted, and
 repeats left out. Buckets one after the other hold the edges in the order of their hashes, so that
-an edge's position is its priority within a class (see `wis.methods.relaxed`).
+an edge's position is its priority within a class (see `wis.methods.one_wis.relaxed_rule`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wis.methods.relaxed import hash_order
-from wis.progress import Progress
+from wis.base.progress import Progress
+from wis.methods.one_wis.relaxed_rule import hash_order
 from wis.scale.files import EdgeFiles
 from wis.scale.phases import edges_of_rows, hashes_of
 from wis.scale.storage import writing

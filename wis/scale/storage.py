@@ -15,6 +15,7 @@ import numpy as np
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
+from wis.base.source import parsing
 from wis.errors import (
     GraphFileError,
     GraphFormatError,
@@ -23,7 +24,6 @@ from wis.errors import (
     echo,
     without_secrets,
 )
-from wis.io.source import parsing
 
 
 def pyarrow() -> Any:

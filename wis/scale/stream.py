@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wis.base.progress import Progress
 from wis.errors import OptionError
-from wis.progress import Progress
 from wis.scale.phases import Phase, hashes_of, num_phases
 from wis.scale.scan import SOURCES, TARGETS, Vertex
 from wis.scale.storage import writing

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wis.methods.relaxed import match
+from wis.methods.one_wis.relaxed_rule import match
 from wis.scale.phases import LAST, Phase, classes_of
 
 Ints = NDArray[np.int64]

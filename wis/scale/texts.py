@@ -17,6 +17,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wis.base.source import ReadOptions, unpacked
+from wis.base.table_options import TableOptions
 from wis.errors import GraphFormatError
 from wis.io.dialects import HEAD_LINES, delimiter, sniff
 from wis.io.dictionaries import dictionary_separator
@@ -29,8 +31,6 @@ from wis.io.edge_list import (
 )
 from wis.io.headers import named_endpoints
 from wis.io.numbering import number_vertices
-from wis.io.source import ReadOptions, unpacked
-from wis.io.table_options import TableOptions
 from wis.io.text_columns import parse
 from wis.io.text_layout import TextLayout, data_lines, split_line
 from wis.io.text_scan import Column, Columns

@@ -1,7 +1,7 @@
 """How k falls from phase to phase, read off one histogram.
 
 A phase with threshold t concerns the edges whose smaller *original* degree, their level, is t or
-more (`wis.methods.one_wis_relaxed` says why). So one count of edges by level tells how many take
+more (`wis.methods.one_wis.relaxed` says why). So one count of edges by level tells how many take
 part in each phase, and what k is next, without another look at the edges.
 """
 
@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.methods.relaxed import threshold
+from wis.methods.one_wis.relaxed_rule import threshold
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.amount import num_edges_to_remove
+from wis.base.amount import num_edges_to_remove
 from wis.errors import OptionError
 from wis.theory.bounds import boundary_of, lower_bound
 from wis.theory.min_cut import min_cut
 from wis.theory.typed_graph import TypedGraph
 
 if TYPE_CHECKING:
+    from wis.graph.partitions import Partitions
     from wis.order import RemovalOrder
-    from wis.partitions import Partitions
 
 FRACTIONS = tuple(step / 10 for step in range(11))
 MAX_WORK = 300_000_000
@@ -73,7 +73,7 @@ def preserved(
     Args:
         data: The graph that the orders were made for: PyG `Data` or `HeteroData`.
         orders: Removal orders by name, all of a directed graph or none.
-        partitions: Which walk indices to look at, see `wis.partitions`.
+        partitions: Which walk indices to look at, see `wis.graph.partitions`.
         depth: Number L of layers: walks have length L - 1.
         width: Width D_h, for the bounds.
         in_dim: Number D_x of features; the width if not given.

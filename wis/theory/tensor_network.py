@@ -253,7 +253,7 @@ class TensorNetwork:
         """
         import networkx as nx
 
-        from wis.io.atomic import atomic_write
+        from wis.base.atomic import atomic_write
 
         with atomic_write(path, force=force) as file:
             nx.write_graphml(self.to_networkx(), file)

@@ -26,9 +26,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.edge_types import EDGE_TYPE, types_of_arcs
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.graph.edge_types import EDGE_TYPE, types_of_arcs
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -176,7 +176,7 @@ def check_members(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> l
     Raises:
         OptionError: They are none, or one is given twice.
     """
-    from wis.walks import checked_vertices
+    from wis.graph.walks import checked_vertices
 
     return sorted(checked_vertices(name, given, num_nodes).tolist())
 
@@ -187,7 +187,7 @@ def check_target(target: int | None, num_nodes: int) -> int | None:
     Raises:
         OptionError: It is no vertex.
     """
-    from wis.walks import checked_vertex
+    from wis.graph.walks import checked_vertex
 
     return None if target is None else checked_vertex("target", target, num_nodes)
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
+from wis.base.atomic import atomic_write
+from wis.base.limits import available_memory
 from wis.errors import CheckpointError, GraphFileError, GraphFormatError
 from wis.io import unpickle
-from wis.io.atomic import atomic_write
-from wis.io.limits import available_memory
 from wis.training.config import TrainConfig
 from wis.training.problem import Problem
 

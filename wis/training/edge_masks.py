@@ -25,10 +25,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from wis.datasets.splits import split_of_seed, take_split
 from wis.errors import DivergedError, GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
 from wis.models import GraphNetwork
-from wis.splits import split_of_seed, take_split
 from wis.training.masked_networks import Features, SymmetricGraph, masked_logits
 from wis.training.operations import Operator
 from wis.training.problem import as_features, as_labels

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wis.base.atomic import check_writable
+from wis.base.progress import Progress
 from wis.errors import CheckpointError
 from wis.graph import UndirectedGraph
-from wis.io.atomic import check_writable
 from wis.models import build_model
-from wis.progress import Progress
 from wis.training.checkpoint import read_checkpoint, write_checkpoint
 from wis.training.edge_masks import LabelledVertices, MaskTraining, train_edge_masks
 

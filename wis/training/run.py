@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from wis.defaults import usual_defaults
+from wis.base.atomic import check_writable
+from wis.base.defaults import usual_defaults
+from wis.base.progress import Progress, progress_bar, silent
+from wis.datasets.splits import split_of_seed, take_split
 from wis.errors import CheckpointError, DivergedError, GraphFileError, OptionError
-from wis.io.atomic import check_writable
-from wis.progress import Progress, progress_bar, silent
-from wis.splits import split_of_seed, take_split
 from wis.training.checkpoint import (
     DeferredInterrupt,
     identity,

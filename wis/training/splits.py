@@ -1,4 +1,4 @@
-"""Random splits of the labelled vertices of a graph, those of `wis.splits`."""
+"""Random splits of the labelled vertices of a graph, those of `wis.datasets.splits`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from wis.datasets.splits import random_masks
 from wis.errors import GraphFormatError, OptionError
-from wis.splits import random_masks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-from wis.io.limits import default_max_memory
+from wis.base.limits import default_max_memory
 from wis.io.unpickle import arrays, containers, graphs, tensors
 from wis.io.unpickle.archive import open_archive
 from wis.io.unpickle.graphs import DATA, data_class
@@ -40,7 +40,7 @@ def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> An
 
     Args:
         file: Open for reading, seekable.
-        limit: Bytes of memory that it may take; by default those of `wis.io.limits`.
+        limit: Bytes of memory that it may take; by default those of `wis.base.limits`.
         graphs: Whether it may hold data objects of PyG.
 
     Raises:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from wis.base.limits import remedy, shown_size
 from wis.errors import GraphFormatError
-from wis.io.limits import remedy, shown_size
 from wis.io.unpickle.archive import Archive
 from wis.io.unpickle.nodes import MAX_DEPTH, Made, Members, Name, Pairs, Stored, damaged
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wis.base.progress import Progress, silent
 from wis.errors import OptionError
-from wis.progress import Progress, silent
 
 SMALLEST = 1e-30
 """Factors are kept this far from zero, where a product cannot be divided by them."""

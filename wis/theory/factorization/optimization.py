@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wis.base.progress import Progress, silent
 from wis.errors import DivergedError, OptionError
-from wis.progress import Progress, silent
 from wis.theory.factorization.model import Factorization, Weights, check_weights
 from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps

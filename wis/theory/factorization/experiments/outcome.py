@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from wis.io.atomic import atomic_write
-from wis.plot import check_can_plot
-from wis.progress import Progress, silent
+from wis.base.atomic import atomic_write
+from wis.base.progress import Progress, silent
+from wis.show.plot import check_can_plot
 from wis.theory.factorization.model import Factorization
 from wis.theory.factorization.optimization import Measure, Rate, Run, Stop, train
 from wis.theory.factorization.tasks import Task

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
-from wis.defaults import usual_defaults
+from wis.base.defaults import usual_defaults
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.theory.factorization.experiments.outcome import Outcome, Request
 

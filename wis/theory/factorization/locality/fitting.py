@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wis.base.progress import Progress, silent
 from wis.errors import DivergedError, OptionError
-from wis.progress import Progress, silent
 from wis.theory.factorization.locality.regularizer import Region, long_range_regularizer
 
 Regions = Callable[[torch.Generator], tuple[Region, Region]]

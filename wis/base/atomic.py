@@ -1,0 +1,225 @@
+"""Write a file whole or not at all.
+
+The bytes go to a temporary file in the same folder, which then takes the place of the old one in a
+single step. Whatever happens on the way, a full disk, Ctrl-C or SIGTERM included, the old file is
+untouched and no temporary file stays behind. Only SIGKILL leaves one; its name says which process
+made it, and the next file that is written into the folder takes it away. Folders for the time of
+a task are treated alike. A symbolic link is followed: the file it points to is replaced. What is no
+regular file (``/dev/stdout``, ``/dev/null``, a pipe) is written to directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from wis.base.processes import Process
+from wis.errors import GraphFileError, OutputExistsError, echo
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.(tmp|dir)")
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears under its name when the block ends without an error.
+
+    Args:
+        path: Where to write.
+        force: Replace a file that is already there.
+
+    Yields:
+        A binary file object, seekable.
+
+    Raises:
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: It cannot be written: no such folder, no permission, a full disk.
+    """
+    check_writable(path, force=force)
+    target = _resolved(path)
+    with _os_errors_in_one_line(path):
+        if _is_special(target):
+            buffer = io.BytesIO()
+            yield buffer
+            _write_directly(target, buffer)
+        else:
+            with _temporary_beside(target) as (file, temporary):
+                yield file
+                _finish(file)
+                check_writable(path, force=force)  # another program may have been faster
+                os.replace(temporary, target)
+
+
+def check_writable(path: str | Path, *, force: bool) -> None:
+    """Find out, before anything is computed, whether a file could be written.
+
+    Args:
+        path: Where to write; ``-`` is standard output, which always passes.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: Its folder does not exist or cannot be written to, or it is itself a folder.
+    """
+    if str(path) == "-":
+        return
+    with _os_errors_in_one_line(path):
+        _check_writable(Path(path), _resolved(path), force)
+
+
+def _check_writable(path: Path, target: Path, force: bool) -> None:
+    folder = target.parent
+    if not path.name or target.is_dir():
+        raise GraphFileError(f"{path}: is a folder; give the name of a file")
+    if not folder.exists():
+        raise GraphFileError(f"{path}: there is no folder {folder}; make it first")
+    if not folder.is_dir():
+        raise GraphFileError(f"{path}: {folder} is not a folder")
+    if _is_special(target):
+        if not os.access(target, os.W_OK):
+            raise GraphFileError(f"{path}: cannot be written: no permission")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise GraphFileError(f"{path}: cannot be written: no permission to write to {folder}")
+    elif target.exists() and not force:
+        raise OutputExistsError(f"{path} exists; pass --force to replace it")
+
+
+@contextlib.contextmanager
+def _os_errors_in_one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (GraphFileError, OutputExistsError):
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise GraphFileError(f"{echo(str(path), 255)}: cannot be written: {reason}") from None
+
+
+@contextlib.contextmanager
+def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file in the folder of `target`, removed unless it was renamed."""
+    remove_left_files(target.parent)
+    temporary = target.with_name(_temporary_name())
+    file: BinaryIO | None = None
+    try:
+        file = _create(temporary, target)
+        yield file, temporary
+    finally:
+        with contextlib.suppress(OSError):  # what is still buffered may not fit on the disk
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in another one, removed at the end, or by the next of them if we are killed."""
+    remove_left_files(parent)
+    folder = parent / _temporary_name("dir")
+    folder.mkdir(mode=0o700)
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Show processes that cannot see this one that the folder is in use."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _temporary_name(ending: str = "tmp") -> str:
+    me = Process.current()
+    return f".wis-{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}.{ending}"
+
+
+def remove_left_files(folder: Path) -> None:
+    """Remove the temporary files and folders in a folder whose processes were killed.
+
+    Those of other machines and of processes that run stay, as does any file of another name.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _TEMPORARY.fullmatch(entry.name)
+            if found is None or not Process(found[1], int(found[2]), found[3]).is_gone():
+                continue
+            if found[4] == "tmp" and entry.is_file(follow_symlinks=False):
+                _remove_unless_locked(entry.path, os.unlink)
+            elif found[4] == "dir" and entry.is_dir(follow_symlinks=False):
+                _remove_unless_locked(entry.path, shutil.rmtree)
+
+
+def _remove_unless_locked(path: str, remove: Callable[[str], None]) -> None:
+    """Remove a file; its writer holds a lock, be it a process that cannot be seen from here."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        if fcntl is not None:
+            descriptor = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(path)
+
+
+def _create(temporary: Path, target: Path) -> BinaryIO:
+    """Open with the permissions that opening `target` would have led to."""
+    descriptor = os.open(
+        temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
+    with contextlib.suppress(OSError):
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(OSError):
+        os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+    return os.fdopen(descriptor, "w+b")
+
+
+def _finish(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _write_directly(target: Path, buffer: io.BytesIO) -> None:
+    with open(target, "wb", buffering=0) as file:
+        rest = buffer.getbuffer()
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _resolved(path: str | Path) -> Path:
+    """The file behind a link; a name that no file can have is refused."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise GraphFileError(f"{str(path)!r}: not a possible file name: {error}") from None
+
+
+def _is_special(target: Path) -> bool:
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -1,0 +1,62 @@
+"""Earlier paths of public modules: they keep working and give the very same module.
+
+0.2.0 moved modules out of the top level of `wis`. ``from wis.resistance import
+effective_resistances`` goes on to work: a finder in `sys.meta_path` answers for the names of
+`MOVED`, and for no other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+MOVED = {
+    "wis.amount": "wis.base.amount",
+    "wis.compare": "wis.measure",
+    "wis.cut": "wis.graph.cut",
+    "wis.edge_types": "wis.graph.edge_types",
+    "wis.edge_weights": "wis.graph.edge_weights",
+    "wis.experiments.patch_graphs": "wis.theory.table5_1.patch_graphs",
+    "wis.experiments.table5_1": "wis.theory.table5_1.table5_1",
+    "wis.facts": "wis.measure.facts",
+    "wis.generators": "wis.datasets.generators",
+    "wis.laplacian": "wis.graph.laplacian",
+    "wis.partitions": "wis.graph.partitions",
+    "wis.plot": "wis.show.plot",
+    "wis.progress": "wis.base.progress",
+    "wis.protections": "wis.order.protections",
+    "wis.resistance": "wis.graph.resistance",
+    "wis.splits": "wis.datasets.splits",
+    "wis.training.shared_structure": "wis.theory.table5_1.shared_structure",
+    "wis.triangles": "wis.graph.triangles",
+    "wis.verify": "wis.order.verify",
+    "wis.walks": "wis.graph.walks",
+}
+"""The earlier name of each public module that moved, and the name it has now."""
+
+
+class _MovedModules(MetaPathFinder, Loader):
+    """Finds a module of `MOVED` under its earlier name."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in MOVED else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return importlib.import_module(MOVED[spec.name])
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its own spec back, which the import system has just replaced."""
+        module.__spec__ = importlib.util.spec_from_file_location(module.__name__, module.__file__)
+
+
+def keep_earlier_paths() -> None:
+    """Make the earlier paths of `MOVED` importable, once per process."""
+    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _MovedModules())

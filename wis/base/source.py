@@ -1,0 +1,413 @@
+"""Where bytes come from, and errors of one line when they do not.
+
+Parsers of foreign formats fail in many ways on damaged bytes; `parsing` is the one place where
+whatever they raise becomes a `GraphFormatError`. It goes around calls of such a parser and nothing
+else.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from wis.base import limits
+from wis.base.table_options import GUESS, TableOptions
+from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
+
+STANDARD = "-"
+CHUNK_BYTES = 1 << 20
+LONGEST_NAME = 255  # characters of a path that an error repeats: no file has a longer name
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a graph.
+
+    Attributes:
+        trust_pickle: Let a file run code.
+        relabel: Take the ids of an edge list as names.
+        num_nodes: Number of vertices of a graph whose file does not say.
+        max_memory: Bytes that reading may take; None for the default of `wis.base.limits`.
+        table: How an edge list or an edge table is to be read.
+        ending: The ending whose format was said to be that of the file; None to go by its name.
+    """
+
+    trust_pickle: bool = False
+    relabel: bool = False
+    num_nodes: int | None = None
+    max_memory: int | None = None
+    table: TableOptions = GUESS
+    ending: str | None = None
+
+    @property
+    def limit(self) -> int:
+        """Bytes that reading may take."""
+        return limits.default_max_memory() if self.max_memory is None else self.max_memory
+
+    def check_text(self, path: Path, text: bytes, what: str, *, copies: int = 1) -> None:
+        """Raise unless a text of fields, and what is made of it, is within the limit.
+
+        Fields are counted only where one at every byte would be too much, since counting takes as
+        long as parsing does.
+
+        Args:
+            path: The file, for the error.
+            text: Its content.
+            what: What the text becomes, for the error.
+            copies: How many times over it is held.
+
+        Raises:
+            GraphFormatError: It takes more.
+        """
+        if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
+            self.check_size(path, copies * limits.text_bytes(text), what)
+
+    def check_size(
+        self, path: Path | str, num_bytes: float, what: str, *, so_far: bool = False
+    ) -> None:
+        """Raise `GraphFormatError` if building a part of a file would take too much memory.
+
+        Args:
+            path: The file.
+            num_bytes: What it would take, by what the file says; asked before it is built.
+            what: The part, in the singular, such as ``"the array 'x'"``.
+            so_far: Whether more of it is to come, and nobody knows how much.
+        """
+        limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
+
+    def check_num_nodes(self, path: Path | str, num_nodes: int) -> None:
+        """`check_size` for a number of vertices that the file only claims."""
+        if num_nodes > limits.SMALL:
+            what = f"a graph of {num_nodes} vertices"
+            self.check_size(path, num_nodes * limits.BYTES_PER_VERTEX, what)
+
+    def check_table(
+        self, path: Path | str, num_rows: int, num_columns: int, num_values: int | None = None
+    ) -> None:
+        """`check_size` for columns made of Python values, such as one for each attribute's name.
+
+        Args:
+            path: The file.
+            num_rows: Rows of the table.
+            num_columns: Its columns.
+            num_values: How many places hold a value. A table of hardly any takes what
+                `wis.base.limits.table_limit` says, unless a limit was stated.
+        """
+        limit = self.limit
+        stated = self.max_memory is not None or limits.stated_max_memory() is not None
+        if num_values is not None and not stated:
+            limit = limits.table_limit(num_values, limit)
+        what = f"a table of {num_rows} rows and {num_columns} columns"
+        num_bytes = num_rows * num_columns * limits.BYTES_PER_CELL
+        limits.check_size(shown(Path(path)), num_bytes, what, limit)
+
+    def resolved_num_nodes(self, stated: int, path: Path) -> int:
+        """The number of vertices that the file states, unless the caller contradicts it.
+
+        Raises:
+            OptionError: He does.
+        """
+        if self.num_nodes not in (None, stated):
+            raise OptionError(
+                f"num_nodes is {self.num_nodes}, but {path} says {stated}; leave it out"
+            )
+        return stated
+
+
+def user_path(path: str | Path) -> Path:
+    """A path in which a leading ``~`` is the home folder, as in a shell, wherever it is typed.
+
+    >>> user_path("~/graph.csv") == Path.home() / "graph.csv"
+    True
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody's home
+        return Path(path)
+
+
+def shown(path: Path) -> str:
+    """The path as an error names it."""
+    return "standard input" if str(path) == STANDARD else echo(str(path), LONGEST_NAME)
+
+
+@contextlib.contextmanager
+def open_input(
+    path: Path, options: ReadOptions | None = None, kind: str = "a graph file"
+) -> Iterator[BinaryIO]:
+    """Open a file for reading, or standard input; it is not empty.
+
+    Args:
+        path: The file.
+        options: Says how much may be read into memory from what is no regular file.
+        kind: What was expected, for errors.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is empty, or too long.
+    """
+    try:
+        with _opened(path, options or ReadOptions()) as file:
+            if not file.read(1):
+                raise GraphFormatError(f"{shown(path)}: is empty; expected {kind}")
+            file.seek(0)
+            yield file
+    except WisError:
+        raise
+    except FileNotFoundError:
+        raise GraphFileError(f"{shown(path)}: no such file") from None
+    except IsADirectoryError:
+        raise GraphFileError(
+            f"{path}: is a folder; expected {kind.removesuffix(' file')} file"
+        ) from None
+    except OSError as error:
+        raise GraphFileError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
+
+
+def _opened(path: Path, options: ReadOptions) -> BinaryIO:
+    if str(path) == STANDARD:
+        return _bounded(sys.stdin.buffer, path, options, "the text")
+    try:
+        file = path.open("rb")
+    except ValueError as error:
+        raise GraphFileError(f"{echo(str(path))}: not a possible file name: {error}") from None
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    with file:
+        return _bounded(file, path, options, "the content")
+
+
+def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> io.BytesIO:
+    """All bytes of a stream whose length nobody knows, unless they are too many."""
+    content = io.BytesIO()
+    while chunk := stream.read(CHUNK_BYTES):
+        options.check_size(path, content.tell() + len(chunk), what, so_far=True)
+        content.write(chunk)
+    content.seek(0)
+    return content
+
+
+def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a graph file") -> bytes:
+    """All of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is empty, damaged, too long, or not gzip though its name says so.
+    """
+    options = options or ReadOptions()
+    with open_input(path, options, kind) as file:
+        options.check_size(path, file.seek(0, io.SEEK_END), "the content")
+        file.seek(0)
+        raw = _all_of(file)
+    packed = _kind_of_packing(raw)
+    if packed is None:
+        said = _SUFFIXES.get(path.suffix.lower())
+        if said is not None:
+            raise GraphFormatError(f"{shown(path)}: not {said}, or damaged: it begins otherwise")
+        return raw
+    try:
+        with _DECOMPRESSORS[packed](io.BytesIO(raw)) as unpacked:
+            content = _bounded(unpacked, path, options, "the unpacked text")
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, WisError):
+            raise
+        reason = "it ends too early" if isinstance(error, EOFError) else str(error)
+        raise GraphFormatError(f"{shown(path)}: not {packed}, or damaged: {reason}") from None
+    return content.getvalue()
+
+
+_MAGIC = {
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bz2 file",
+    b"\xfd7zXZ\0": "an xz file",
+}
+_SUFFIXES = {".gz": "a gzip file", ".bz2": "a bz2 file", ".xz": "an xz file"}
+_DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
+    "a gzip file": lambda raw: gzip.GzipFile(fileobj=raw),
+    "a bz2 file": lambda raw: io.BufferedReader(_Members(raw, bz2.BZ2Decompressor)),
+    "an xz file": lambda raw: io.BufferedReader(_Members(raw, lzma.LZMADecompressor, b"\0")),
+}
+
+
+class _Members(io.RawIOBase):
+    """What one packed stream after another holds.
+
+    `bz2.BZ2File` and `lzma.LZMAFile` stop at a damaged one that is not the first, without an error.
+    """
+
+    def __init__(self, raw: BinaryIO, begin: Callable[[], Any], padding: bytes = b"") -> None:
+        self._raw, self._begin, self._padding = raw, begin, padding
+        self._member = begin()
+        self._packed = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._member.eof:
+                self._packed = self._behind(self._member.unused_data)
+                if not self._packed:
+                    return 0
+                self._member = self._begin()
+            elif self._member.needs_input:
+                self._packed = self._raw.read(CHUNK_BYTES)
+                if not self._packed:
+                    raise EOFError
+            data = self._member.decompress(self._packed, len(buffer))
+            self._packed = b""
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def _behind(self, packed: bytes) -> bytes:
+        """The beginning of the next stream, empty if there is none."""
+        packed = packed.lstrip(self._padding)
+        while not packed and (more := self._raw.read(CHUNK_BYTES)):
+            packed = more.lstrip(self._padding)
+        return packed
+
+
+def _kind_of_packing(head: bytes) -> str | None:
+    return next((name for mark, name in _MAGIC.items() if head.startswith(mark)), None)
+
+
+def unpacked(file: BinaryIO, path: str) -> BinaryIO:
+    """A file as a stream of what is packed in it, by its first bytes; itself if nothing is.
+
+    Raises:
+        GraphFormatError: It is not packed though its name says so.
+    """
+    packed = _kind_of_packing(file.read(max(map(len, _MAGIC))))
+    file.seek(0)
+    if packed is not None:
+        stream: BinaryIO = _DECOMPRESSORS[packed](file)
+        return stream
+    said = _SUFFIXES.get(Path(path).suffix.lower())
+    if said is not None:
+        raise GraphFormatError(f"{path}: not {said}, or damaged: it begins otherwise")
+    return file
+
+
+def _all_of(file: BinaryIO) -> bytes:
+    """All bytes; a buffered file would copy them once more."""
+    if isinstance(file, io.BufferedReader):
+        file.raw.seek(0)
+        everything: bytes = file.raw.readall()
+        return everything
+    return file.read()
+
+
+@contextlib.contextmanager
+def parsing(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a parser raises into one line.
+
+    Args:
+        path: The file, for the error.
+        kind: What was expected, such as ``"a GraphML file"``.
+
+    Raises:
+        GraphFormatError: The parser failed.
+    """
+    try:
+        yield
+    except WisError:
+        raise
+    except MemoryError:
+        raise GraphFormatError(
+            f"{shown(path)}: does not fit into memory, or is damaged; expected {kind}"
+        ) from None
+    except Exception as error:
+        reason = " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
+        raise GraphFormatError(
+            f"{shown(path)}: damaged, or not {kind}: {echo(reason, 200)}"
+        ) from None
+
+
+@dataclass(frozen=True)
+class LineEnds:
+    r"""What stands at the ends of lines.
+
+    Attributes:
+        mark: ``\n``, ``\r\n`` or ``\r``.
+        are_mixed: Whether some lines have another one.
+    """
+
+    mark: bytes
+    are_mixed: bool = False
+
+    def note(self) -> list[str]:
+        """What people are told if the ends differ, since those that are written do not."""
+        if not self.are_mixed:
+            return []
+        name = self.mark.decode().replace("\r", "\\r").replace("\n", "\\n")
+        return [f"its lines end differently; where they are written back, all end with {name}"]
+
+
+def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, LineEnds, bytes]:
+    r"""A text in UTF-8, decompressed.
+
+    Returns:
+        The text without a byte order mark, line ends as ``\n``; what the line ends were; and the
+        mark, empty where there is none.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
+    """
+    options = options or ReadOptions()
+    raw, mark = read_utf8(path, options)
+    options.check_text(path, raw, "the table that the text holds")
+    if b"\r" not in raw:
+        return raw, LineEnds(b"\n"), mark
+    both = raw.count(b"\r\n")
+    alone = {b"\r": raw.count(b"\r") - both, b"\n": raw.count(b"\n") - both}
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if both:
+        return raw, LineEnds(b"\r\n", are_mixed=any(alone.values())), mark
+    return raw, LineEnds(b"\r", are_mixed=all(alone.values())), mark
+
+
+def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
+    """A text in UTF-8, decompressed, as it is otherwise.
+
+    Returns:
+        The text, and the byte order mark before it, empty where there is none.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
+    """
+    whole = read_bytes(path, options)
+    raw = whole.removeprefix(codecs.BOM_UTF8)
+    _check_utf8(raw, path)
+    if b"\0" in raw:
+        raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")
+    if not raw or raw.isspace():
+        raise GraphFormatError(f"{shown(path)}: is empty; expected a graph")
+    return raw, whole[: len(whole) - len(raw)]
+
+
+def _check_utf8(raw: bytes, path: Path) -> None:
+    if raw.isascii():
+        return
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise GraphFormatError(
+            f"{shown(path)} line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; "
+            f"expected text in UTF-8"
+        ) from None

@@ -1,0 +1,287 @@
+"""The graphs that every method works on, undirected and directed.
+
+PyTorch Geometric stores arcs: columns of `edge_index`, in any order, perhaps one-way, repeated, or
+loops. The thesis sparsifies edges: unordered pairs of different vertices (Section 5.2.1, where
+every vertex is given exactly one self-loop that is never removed). `UndirectedGraph` is the bridge:
+the edges in one canonical order, so that nothing depends on the order of the arcs, and for each arc
+the edge it is part of, so that a removed edge takes all its arcs along.
+
+In `DirectedGraph` (Appendix D.2) the edges are the distinct arcs: (u, v) and (v, u) are two edges,
+each removed without the other. All else is the same, so what both can do is in `CanonicalGraph`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.arrays import searchsorted, sort_values
+from wis.errors import GraphFormatError, OptionError
+from wis.graph.foreign import check_is_graph
+from wis.graph.stores import checked_arcs, checked_num_nodes, node_ranges, offset_arcs, store_name
+from wis.graph.stores import edge_stores as edge_stores
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+EdgeType = tuple[str, str, str]
+MAX_NUM_NODES = 3_037_000_499  # u * n + v must fit in int64
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalGraph(ABC):
+    """The edges of a graph in canonical order, and the arcs that they came from.
+
+    Attributes:
+        num_nodes: Number n of vertices; ids run from 0 to n - 1. For a HeteroData, the vertices of
+            all types in the order of `node_types`.
+        edges: int64 tensor of shape [2, m], no repeats, columns sorted by (u, v). The position of a
+            column is its edge id.
+        arcs: int64 tensors of shape [2, num_arcs], one for each edge store, vertex ids as in
+            `edges`.
+    """
+
+    num_nodes: int
+    edges: Tensor
+    arcs: tuple[Tensor, ...] = ()
+
+    directed: ClassVar[bool]
+    noun: ClassVar[str]
+    """What one of its edges is called in a message."""
+    _prefix: ClassVar[str]
+
+    @staticmethod
+    @abstractmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        """One int64 per pair, the same for pairs that are one edge, in the order of the list."""
+
+    @property
+    def num_edges(self) -> int:
+        """Number m of edges."""
+        return self.edges.size(1)
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of columns of `edge_index`, over all edge types."""
+        return sum(arcs.size(1) for arcs in self.arcs)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the edges live."""
+        return self.edges.device
+
+    @cached_property
+    def arc_to_edge(self) -> tuple[Tensor, ...]:
+        """For each edge store the edge id of each arc, int64 [num_arcs]; -1 for a loop."""
+        return tuple(self.edge_ids(arcs) for arcs in self.arcs)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of n and the canonical edges, the same on any machine."""
+        digest = hashlib.sha256(f"{self._prefix} {self.num_nodes} {self.num_edges} ".encode())
+        for endpoint in self.edges.cpu():
+            digest.update(np.ascontiguousarray(endpoint.numpy(), dtype="<i8").data)
+        return digest.hexdigest()[:32]
+
+    def edge_ids(self, pairs: Tensor) -> Tensor:
+        """Look up edges by their endpoints.
+
+        Args:
+            pairs: int64 tensor of shape [2, k]. Either endpoint may come first in an undirected
+                graph; in a directed one a pair is an arc from the first to the second.
+
+        Returns:
+            int64 tensor of shape [k]: edge ids, -1 where the graph has no such edge (or u = v).
+            Costs O(k log m).
+        """
+        if self.num_edges == 0:
+            return torch.full((pairs.size(1),), -1, dtype=torch.int64, device=pairs.device)
+        keys = self._keys(pairs, self.num_nodes)
+        position = searchsorted(self._sorted_keys, keys).clamp_(max=self.num_edges - 1)
+        return torch.where(self._sorted_keys[position] == keys, position, -1)
+
+    @cached_property
+    def _sorted_keys(self) -> Tensor:
+        return self._keys(self.edges, self.num_nodes)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same graph on another device."""
+        arcs = tuple(arcs.to(device) for arcs in self.arcs)
+        return type(self)(self.num_nodes, self.edges.to(device), arcs)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """The graph without vertices."""
+        return cls(0, torch.empty((2, 0), dtype=torch.int64, device="cpu"))
+
+    @classmethod
+    def from_any(
+        cls, graph: Data | HeteroData | Tensor | CanonicalGraph, num_nodes: int | None = None
+    ) -> Self:
+        """Canonicalise a PyG object or an `edge_index`.
+
+        Args:
+            graph: A `Data`, a `HeteroData` (walk indices are those of the union of its edge types),
+                an integer tensor of shape [2, num_arcs], or a canonical graph, which is returned as
+                it is if it is of this class.
+            num_nodes: Number of vertices, for a bare `edge_index` only; the largest id + 1 if not
+                given.
+
+        Raises:
+            GraphFormatError: The graph is not one: wrong shape or dtype, ids that are negative or
+                not below `num_nodes`.
+            OptionError: `num_nodes` is given for an object that knows its own, or a canonical graph
+                of the other class has edges but no arcs.
+
+        Cost: one sort of the arcs.
+        """
+        if isinstance(graph, Tensor):
+            return cls.from_arcs([graph], num_nodes)
+        if num_nodes is not None:
+            raise OptionError("num_nodes is for a bare edge_index; this graph has its own")
+        if isinstance(graph, cls):
+            return graph
+        if isinstance(graph, CanonicalGraph):
+            return cls._from_other(graph)
+        check_is_graph(graph)
+        stores = edge_stores(graph)
+        if not hasattr(graph, "edge_types"):
+            checked_arcs(graph.edge_index, None, "edge_index")
+        ranges = node_ranges(graph)
+        total = sum(size for _, size in ranges.values())
+        arcs = [offset_arcs(store, ranges) for store in stores]
+        return cls.from_arcs(arcs, total, names=[store_name(store) for store in stores])
+
+    @classmethod
+    def from_arcs(
+        cls,
+        arcs: Iterable[Tensor],
+        num_nodes: int | None = None,
+        *,
+        names: Iterable[str] | None = None,
+    ) -> Self:
+        """Canonicalise lists of arcs over one set of vertices.
+
+        Args:
+            arcs: Integer tensors of shape [2, num_arcs] on one device.
+            num_nodes: Number of vertices; the largest id + 1 if not given.
+            names: What to call each tensor in an error; ``edge_index`` if not given.
+
+        Raises:
+            GraphFormatError: See `from_any`.
+        """
+        given = list(arcs)
+        num_nodes = checked_num_nodes(num_nodes)
+        labels = list(names) if names is not None else ["edge_index"] * len(given)
+        parts = tuple(
+            checked_arcs(part, num_nodes, label) for part, label in zip(given, labels, strict=True)
+        )
+        if num_nodes is None:
+            num_nodes = max((int(part.max()) + 1 for part in parts if part.numel()), default=0)
+        if num_nodes > MAX_NUM_NODES:
+            raise GraphFormatError(f"{num_nodes} vertices; at most {MAX_NUM_NODES} are supported")
+        return cls(num_nodes, cls._canonical_edges(parts, num_nodes), parts)
+
+    @classmethod
+    def _from_other(cls, graph: CanonicalGraph) -> Self:
+        if graph.num_edges and not graph.arcs:
+            raise OptionError(
+                f"this {type(graph).__name__} has edges only and its arcs are needed; make it with "
+                f"from_any, or pass the edge_index"
+            )
+        return cls.from_arcs(graph.arcs, graph.num_nodes)
+
+    @classmethod
+    def _canonical_edges(cls, parts: tuple[Tensor, ...], num_nodes: int) -> Tensor:
+        device = parts[0].device if parts else torch.device("cpu")
+        proper = [cls._keys(part[:, part[0] != part[1]], num_nodes) for part in parts]
+        keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
+        keys = sort_values(keys)
+        first = torch.ones_like(keys, dtype=torch.bool)
+        first[1:] = keys[1:] != keys[:-1]
+        keys = keys[first]
+        edges = torch.empty((2, keys.numel()), dtype=torch.int64, device=device)
+        if keys.numel():
+            torch.div(keys, num_nodes, rounding_mode="floor", out=edges[0])
+            torch.remainder(keys, num_nodes, out=edges[1])
+        return edges
+
+
+@dataclass(frozen=True, eq=False)
+class UndirectedGraph(CanonicalGraph):
+    """A graph whose edges are unordered pairs: each column of `edges` has u < v.
+
+    Both arcs of a pair, and all their repeats, are one edge. See `CanonicalGraph`.
+    """
+
+    directed: ClassVar[bool] = False
+    noun: ClassVar[str] = "edge"
+    _prefix: ClassVar[str] = "wis-graph-1"
+
+    @staticmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        low, high = torch.minimum(pairs[0], pairs[1]), torch.maximum(pairs[0], pairs[1])
+        return low.mul_(num_nodes).add_(high)
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """int64 tensor of shape [n]: neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges.reshape(-1), minlength=self.num_nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class DirectedGraph(CanonicalGraph):
+    """A graph whose edges are its distinct arcs from u to v, u != v (Appendix D.2).
+
+    Repeats of an arc are one edge; an arc and its reverse are two. See `CanonicalGraph`.
+    """
+
+    directed: ClassVar[bool] = True
+    noun: ClassVar[str] = "arc"
+    _prefix: ClassVar[str] = "wis-directed-graph-1"
+
+    @staticmethod
+    def _keys(pairs: Tensor, num_nodes: int) -> Tensor:
+        return pairs[0].mul(num_nodes).add_(pairs[1])
+
+    @cached_property
+    def in_degree(self) -> Tensor:
+        """int64 tensor of shape [n]: incoming neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges[1], minlength=self.num_nodes)
+
+    @cached_property
+    def out_degree(self) -> Tensor:
+        """int64 tensor of shape [n]: outgoing neighbours of each vertex, itself not counted."""
+        return torch.bincount(self.edges[0], minlength=self.num_nodes)
+
+
+def canonical_graph(
+    graph: Data | HeteroData | Tensor | CanonicalGraph,
+    num_nodes: int | None = None,
+    *,
+    directed: bool = False,
+) -> UndirectedGraph | DirectedGraph:
+    """The `DirectedGraph` of a graph if so wanted, or if it is one already; else the undirected.
+
+    Args:
+        graph: See `CanonicalGraph.from_any`.
+        num_nodes: See there.
+        directed: Whether each distinct arc is an edge of its own.
+
+    Raises:
+        GraphFormatError: See there.
+        OptionError: See there; or `directed` is no truth value.
+    """
+    if not isinstance(directed, (bool, np.bool_)):
+        raise OptionError(f"directed is {directed!r}; expected True or False")
+    if directed or isinstance(graph, DirectedGraph):
+        return DirectedGraph.from_any(graph, num_nodes)
+    return UndirectedGraph.from_any(graph, num_nodes)

@@ -1,0 +1,316 @@
+"""Drop edges from a PyG object and keep everything else as it was.
+
+Which parts of the object go with the edges is decided in `wis.graph.parts`, asked before
+`edge_index` is replaced, since much goes by length. What has an entry for each arc keeps those of
+the surviving arcs, in their old order; matrices lose the entries of removed edges; counters and
+pointers are counted again; PyG's metadata (an `EdgeIndex`'s sort order and symmetry, a `Batch`'s
+slices) are true of the result. A part that could not be made to fit is refused.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.defaults import usual_defaults
+from wis.errors import GraphFormatError, OptionError
+from wis.graph import CanonicalGraph
+from wis.graph.arc_values import select_arcs, split_arcs
+from wis.graph.matrices import Ends, cut_matrix
+from wis.graph.measures import Measure, arc_leaves, is_nested, is_per_graph, shape_of
+from wis.graph.part_names import MATRIX_NAMES, SAMPLED, VERTEX_KEYS, checked_names
+from wis.graph.parts import Part, described, parallel_dim, parts_of, stale
+from wis.graph.stores import edge_stores, node_ranges
+
+
+@usual_defaults()
+def drop_edges(
+    data: Any, graph: CanonicalGraph, removed: Tensor, *, edge_attrs: Iterable[str] = ()
+) -> Any:
+    """Take edges away, each with all its arcs; self-loops stay.
+
+    Args:
+        data: The `Data`, `HeteroData` or `edge_index` that `graph` was made from; it is not
+            changed.
+        graph: Its canonical form.
+        removed: bool tensor of shape [m], true for each edge that goes.
+        edge_attrs: Names of attributes that are edge-level whatever their length suggests.
+
+    Returns:
+        A shallow copy of `data` whose edge stores hold the surviving arcs in their old order.
+
+    Raises:
+        OptionError: A name in `edge_attrs` is no attribute with one entry for each arc.
+        GraphFormatError: A part has another length than its name says, or could not be cut.
+    """
+    explicit = frozenset(checked_names(edge_attrs))
+    if explicit and isinstance(data, (Tensor, CanonicalGraph)):
+        raise OptionError("edge_attrs names attributes, and this graph has none: pass a Data")
+    kept = [_kept_arcs(removed, ids) for ids in graph.arc_to_edge]
+    if isinstance(data, Tensor):
+        return select_arcs(data, kept[0], 1)
+    if isinstance(data, CanonicalGraph):
+        arcs = tuple(part[:, mask] for part, mask in zip(data.arcs, kept, strict=True))
+        if type(data) is type(graph):
+            return type(data)(data.num_nodes, data.edges[:, ~removed], arcs)
+        return type(data).from_arcs(arcs, data.num_nodes)
+    _check_known(data, explicit)
+    ranges = node_ranges(data)
+    cuts = [
+        _Cut(store, _ends(store, ranges), graph, removed, mask, explicit)
+        for store, mask in zip(edge_stores(data), kept, strict=True)
+    ]
+    changes = [cut.changes() for cut in cuts]
+    result = copy.copy(data)
+    for store, changed in zip(edge_stores(result), changes, strict=True):
+        for name, value in changed.items():
+            store[name] = value
+        store.__dict__.pop("_cached_attr", None)  # PyG's cache of a classification by length
+    _keep_num_nodes(result, graph)
+    _recount_batch(result, cuts)
+    return result
+
+
+def edge_attribute_names(store: Any, explicit: frozenset[str] = frozenset()) -> list[str]:
+    """Names of a store's attributes that hold one entry for each arc, `edge_index` among them."""
+    parts = parts_of(store, explicit & set(store.keys()))
+    return [name for name, part in parts.items() if part is Part.ARCS]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """An edge store that is being cut.
+
+    Attributes:
+        store: The store, which is not changed.
+        ends: Where its vertices stand among all of them.
+        graph: All edges.
+        removed: bool tensor of shape [m]: the edges that go.
+        kept: bool tensor of shape [num_arcs]: the arcs of the store that stay.
+        explicit: Names that are edge-level whatever their length suggests.
+    """
+
+    store: Any
+    ends: Ends
+    graph: CanonicalGraph
+    removed: Tensor
+    kept: Tensor
+    explicit: frozenset[str]
+
+    @functools.cached_property
+    def measure(self) -> Measure:
+        return Measure.of(self.store)
+
+    @functools.cached_property
+    def begins(self) -> Tensor:
+        """int64 tensor of shape [num_arcs + 1]: new positions of the old arcs."""
+        return torch.cat([self.kept.new_zeros(1, dtype=torch.int64), self.kept.cumsum(0)]).cpu()
+
+    @property
+    def num_left(self) -> int:
+        return int(self.begins[-1])
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Part]:
+        return parts_of(self.store, self.explicit & set(self.store.keys()))
+
+    @functools.cached_property
+    def leaves(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Of each attribute with entries for arcs, the paths to them."""
+        names = [name for name, part in self.parts.items() if part is Part.ARCS]
+        return {name: arc_leaves(self.store, name, self.measure) for name in names}
+
+    def changes(self) -> dict[str, Any]:
+        """New values of the attributes that go with the edges."""
+        for name, part in self.parts.items():
+            if part is Part.STALE:
+                raise stale(self.store, name)
+        changing = {name: part for name, part in self.parts.items() if part is not Part.OTHER}
+        return {name: self._new_value(name, part) for name, part in changing.items()}
+
+    def new_slices(self) -> dict[str, Any]:
+        """Where the graphs of a `Batch` now begin in each attribute."""
+        slices = dict(self.measure.slices)
+        for name, paths in self.leaves.items():
+            per_graph = is_per_graph(self.store[name], self.measure)
+            for path in [] if name not in slices or per_graph else paths:
+                slices[name] = _replaced(slices[name], path, self._moved)
+        return slices
+
+    def _moved(self, slices: Any) -> Any:
+        if not isinstance(slices, Tensor):
+            return slices
+        if int(slices[-1]) != len(self.kept):
+            raise GraphFormatError(
+                f"the slices of the batch count {int(slices[-1])} arcs, and edge_index has "
+                f"{len(self.kept)}: it was changed after it was made. Change the graphs before "
+                "Batch.from_data_list, or del batch._slice_dict if it stays in one piece"
+            )
+        return self.begins[slices]
+
+    def _new_value(self, name: str, part: Part) -> Any:
+        value = self.store[name]
+        if part is Part.MATRIX:
+            return self._matrix(name, value)
+        if part is Part.COUNTER:
+            return self._sampled(name, value) if name == SAMPLED else self._counter(name, value)
+        if part is Part.POINTER:
+            return _like(value, self.begins[torch.as_tensor(value, device="cpu").long()])
+        for path in self.leaves[name]:
+            inner = "_".join([name, *(key for key in path if isinstance(key, str))])
+            value = _replaced(value, path, functools.partial(self._cut_leaf, inner))
+        return value
+
+    def _cut_leaf(self, name: str, value: Any) -> Any:
+        arcs = self.measure.arcs_of_graph
+        if is_per_graph(value, self.measure) and arcs is not None:
+            masks = split_arcs(self.kept, arcs)
+            dims = [self._dim(name, item) for item in value]
+            return [select_arcs(*each) for each in zip(value, masks, dims, strict=True)]
+        return select_arcs(value, self.kept, self._dim(name, value), arcs)
+
+    def _dim(self, name: str, value: Any) -> int:
+        if isinstance(value, Tensor) and not is_nested(value) and value.layout == torch.strided:
+            along = parallel_dim(self.store, value)
+            if along is not None:
+                return along
+        dim = self.store._parent().__cat_dim__(name, value, self.store)
+        return dim if isinstance(dim, int) else 0
+
+    def _matrix(self, name: str, value: Any) -> Any:
+        return cut_matrix(
+            value,
+            self.ends,
+            self.graph.edge_ids,
+            self.removed,
+            name=described(self.store, name),
+            transposed=name.lower().endswith("_t"),
+            must_fit=name in MATRIX_NAMES,
+        )
+
+    def _counter(self, name: str, value: Any) -> Any:
+        """A number of arcs or of edges, or those of each graph of a `Batch`."""
+        arcs = self.measure.arcs_of_graph
+        numbers = _numbers(value)
+        if numbers is not None and arcs is not None and numbers == list(arcs):
+            new = [int(part.sum()) for part in split_arcs(self.kept, arcs)]
+        elif numbers == [self.measure.num_arcs]:
+            new = [self.num_left]
+        elif numbers == [self.graph.num_edges] and len(self.graph.arcs) == 1:
+            new = [self.graph.num_edges - int(self.removed.sum())]
+        else:
+            raise GraphFormatError(
+                f"{described(self.store, name)} is {_shown(value)}, but there are "
+                f"{self.measure.num_arcs} arcs: mend it or delete it"
+            )
+        return _like(value, torch.tensor(new, device="cpu"))
+
+    def _sampled(self, name: str, value: Any) -> Any:
+        """Numbers of arcs of each hop, one hop after the other, as PyG's loaders count them."""
+        numbers = _numbers(value)
+        if numbers is None or sum(numbers) != self.measure.num_arcs or min(numbers, default=0) < 0:
+            raise GraphFormatError(
+                f"{described(self.store, name)} is {_shown(value)}; expected numbers that add up "
+                f"to {self.measure.num_arcs} arcs: mend it or delete it"
+            )
+        ends = torch.tensor([0, *numbers], dtype=torch.int64, device="cpu").cumsum(0)
+        return _like(value, self.begins[ends].diff())
+
+
+def _ends(store: Any, ranges: Mapping[str | None, tuple[int, int]]) -> Ends:
+    if store._key is None:
+        return Ends(ranges[None], ranges[None])
+    return Ends(ranges[store._key[0]], ranges[store._key[2]])
+
+
+def _numbers(value: Any) -> list[int] | None:
+    """A scalar or a vector of integers as a list, None for anything else."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        value = value.reshape(-1).tolist()
+    items = value if isinstance(value, (list, tuple)) else [value]
+    if any(isinstance(item, bool) or not isinstance(item, (int, np.integer)) for item in items):
+        return None
+    return [int(item) for item in items]
+
+
+def _like(value: Any, numbers: Tensor) -> Any:
+    """Integers in the form in which they stood before."""
+    if isinstance(value, Tensor):
+        return numbers.to(value.device, value.dtype).view(value.shape)
+    if isinstance(value, np.ndarray):
+        return numbers.numpy().astype(value.dtype).reshape(value.shape)
+    found = numbers.tolist()
+    if isinstance(value, (list, tuple)):
+        return type(value)(found)
+    return type(value)(found[0])
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (int, float, list, tuple)) else shape_of(value)
+
+
+def _check_known(data: Any, explicit: frozenset[str]) -> None:
+    for name in explicit:
+        if not any(name in store for store in edge_stores(data)):
+            raise OptionError(f"{name!r} is named as edge-level; no edge type has it")
+
+
+def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
+    """Write the number of vertices down where PyG would infer a smaller one from fewer arcs."""
+    if hasattr(result, "edge_types"):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        inferred = result.num_nodes
+    if inferred != graph.num_nodes:
+        result.num_nodes = graph.num_nodes
+
+
+def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
+    """Let a PyG `Batch` know where the arcs of each of its graphs now begin."""
+    if not any(cut.measure.slices for cut in cuts):
+        return
+    slices = dict(result._slice_dict)
+    for cut in cuts:
+        if cut.store._key is None:
+            slices.update(cut.new_slices())
+        else:
+            slices[cut.store._key] = cut.new_slices()
+    result._slice_dict = slices
+    if not hasattr(result, "edge_types"):
+        _keep_nodes_of_graphs(result._store, cuts[0].measure)
+
+
+def _keep_nodes_of_graphs(store: Any, measure: Measure) -> None:
+    """Let PyG state the vertices of each graph where it would infer fewer from fewer arcs."""
+    sized = VERTEX_KEYS - {"batch"}  # PyG takes `batch` off the graphs of a batch
+    stated = "_num_nodes" in store.__dict__ or not sized.isdisjoint(store.keys())
+    if measure.nodes_of_graph is not None and not stated:
+        store._num_nodes = list(measure.nodes_of_graph)
+
+
+def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """The value with what stands at the end of a path changed; containers on the way are copies."""
+    if not path:
+        return change(value)
+    if isinstance(value, Mapping):
+        changed: Any = copy.copy(value)
+        changed[path[0]] = _replaced(value[path[0]], path[1:], change)
+        return changed
+    items = list(value)
+    items[path[0]] = _replaced(items[path[0]], path[1:], change)
+    return items if isinstance(value, list) else tuple(items)
+
+
+def _kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
+    if removed.numel() == 0:
+        return torch.ones_like(edge_of_arc, dtype=torch.bool)
+    return (edge_of_arc < 0) | ~removed[edge_of_arc.clamp(min=0)]

@@ -1,0 +1,249 @@
+"""Partitions one by one: lists, JSON and csv, with vertices by id or by name.
+
+JSON is a list of partitions. Each is a list of vertices, or an object with `subset` and perhaps
+`target`::
+
+    [[0, 1, 2], {"subset": [7, 8], "target": 3}]
+
+csv has a line for each vertex of each partition, and a header or none::
+
+    partition,vertex,target
+    left,0,
+    left,1,
+    right,7,3
+
+Lines with the same first entry are one partition; the target may be left out, and is the same on
+all lines of a partition that have it. Vertices are ids, 0 to n - 1, or names, if the graph has
+names; where names are numbers, a number in quotes in a JSON file is a name, and in a csv file all
+are names.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from wis.base.ids import integer_id
+from wis.base.limits import parse_size
+from wis.base.source import ReadOptions, read_bytes
+from wis.errors import GraphFormatError, OptionError, WisError, echo
+from wis.graph import CanonicalGraph
+from wis.graph.partitions import Item
+
+_BYTES_PER_CHARACTER = 40  # a Python integer of one digit, and its place in a list
+
+COLUMNS = ["partition", "vertex", "target"]
+
+
+@dataclass(frozen=True)
+class VertexIds:
+    """What may stand for a vertex.
+
+    Attributes:
+        num_nodes: Number of vertices.
+        names: The id of each name; empty if the graph has none.
+    """
+
+    num_nodes: int
+    names: Mapping[str, int]
+
+    @classmethod
+    def of(cls, graph: CanonicalGraph, data: Any = None) -> VertexIds:
+        """Those of a graph, with the names that its `Data` may have in the attribute ``name``."""
+        if data is None or isinstance(data, (Tensor, CanonicalGraph)):
+            return cls(graph.num_nodes, {})
+        from wis.io.graph_file import names_in
+
+        names = names_in(data) or ()
+        return cls(graph.num_nodes, {name: k for k, name in enumerate(names)})
+
+    def id_of(self, vertex: Any) -> int:
+        """The id of a vertex.
+
+        Raises:
+            OptionError: There is no such vertex.
+        """
+        if isinstance(vertex, str):
+            return self._id_of_name(vertex)
+        if isinstance(vertex, (bool, np.bool_)) or not isinstance(vertex, (int, np.integer)):
+            raise OptionError(f"{_quoted(vertex)} is no vertex; expected an integer id")
+        return self._checked(int(vertex))
+
+    def id_of_text(self, text: str) -> int:
+        """The id of a vertex in a csv file: a name if the graph has names, else a number."""
+        if self.names:
+            return self._id_of_name(text)
+        number = integer_id(text)
+        return self._id_of_name(text) if number is None else self._checked(number)
+
+    def _checked(self, vertex: int) -> int:
+        if not 0 <= vertex < self.num_nodes:
+            raise OptionError(
+                f"vertex {echo(vertex)} is not in the graph; ids run from 0 to {self.num_nodes - 1}"
+            )
+        return vertex
+
+    def _id_of_name(self, name: str) -> int:
+        if name not in self.names:
+            known = "has no vertex of that name" if self.names else "has no vertex names, but ids"
+            raise OptionError(f"vertex {echo(name)!r}: the graph {known}")
+        return self.names[name]
+
+
+def listed_items(partitions: Iterable[Any], vertices: VertexIds) -> list[Item]:
+    """Subsets and targets of a list, as `wis.graph.partitions.resolve_partitions` describes it.
+
+    Raises:
+        OptionError: One of them is malformed; the message says which.
+    """
+    items = []
+    for position, listed in enumerate(partitions):
+        try:
+            items.append(_item(listed, vertices))
+        except OptionError as error:
+            raise OptionError(f"partition {position}: {error}") from None
+    return items
+
+
+def read_partitions(
+    path: Path, vertices: VertexIds, *, max_memory: int | str | None = None
+) -> list[Item]:
+    """Subsets and targets of a `.json` or `.csv` file.
+
+    Args:
+        path: The file.
+        vertices: What may stand for a vertex.
+        max_memory: What reading may take, see `wis.io.read_graph`.
+
+    Raises:
+        GraphFileError: The file cannot be read.
+        GraphFormatError: It is malformed, or needs more memory than reading may take; the message
+            names the line or the item.
+        OptionError: It has another ending.
+    """
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise OptionError(f"{path}: unknown ending {path.suffix!r}; expected .json or .csv")
+    limit = None if max_memory is None else parse_size(max_memory)
+    text = _text(path, ReadOptions(max_memory=limit))
+    items = _from_json if path.suffix.lower() == ".json" else _from_csv
+    found = items(path, text, vertices)
+    if not found:
+        raise GraphFormatError(f"{path}: holds no partition")
+    return found
+
+
+def _text(path: Path, options: ReadOptions) -> str:
+    raw = read_bytes(path, options, "a file of partitions")
+    options.check_size(path, len(raw) * _BYTES_PER_CHARACTER, "the list of partitions")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise GraphFormatError(f"{path}: is no text in UTF-8") from None
+    if "\0" in text:
+        raise GraphFormatError(f"{path}: holds zero bytes; expected text")
+    return text
+
+
+def _item(listed: Any, vertices: VertexIds) -> Item:
+    """One partition of a list: a subset, a pair, or a mapping with subset and target."""
+    if isinstance(listed, Mapping):
+        extra = sorted(map(str, listed.keys() - {"subset", "target"}))
+        if extra or "subset" not in listed:
+            what = f"has {echo(extra[0])!r}" if extra else "has no 'subset'"
+            raise OptionError(f"{what}; expected 'subset' and perhaps 'target'")
+        return _subset(listed["subset"], vertices), _target(listed.get("target"), vertices)
+    if isinstance(listed, tuple) and len(listed) == 2 and _is_collection(listed[0]):
+        return _subset(listed[0], vertices), _target(listed[1], vertices)
+    return _subset(listed, vertices), None
+
+
+def _quoted(value: Any) -> str:
+    return repr(echo(value)) if isinstance(value, str) else echo(value)
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset, range, np.ndarray, Tensor))
+
+
+def _subset(vertices_of: Any, vertices: VertexIds) -> np.ndarray:
+    if not _is_collection(vertices_of):
+        raise OptionError(f"{_quoted(vertices_of)} is no subset; expected a list of vertices")
+    listed = vertices_of.tolist() if hasattr(vertices_of, "tolist") else vertices_of
+    if not _is_collection(listed):
+        raise OptionError(f"{_quoted(vertices_of)} is no subset; expected a list of vertices")
+    return np.array(sorted({vertices.id_of(vertex) for vertex in listed}), dtype=np.int64)
+
+
+def _target(target: Any, vertices: VertexIds) -> int | None:
+    if isinstance(target, Tensor) and target.dim() == 0:
+        target = target.item()
+    return None if target is None else vertices.id_of(target)
+
+
+def _from_json(path: Path, text: str, vertices: VertexIds) -> list[Item]:
+    try:
+        listed = json.loads(text, object_pairs_hook=_once_each)
+        if not isinstance(listed, list):
+            raise GraphFormatError(f"{path}: holds a {type(listed).__name__}; expected a list")
+        return listed_items(listed, vertices)
+    except json.JSONDecodeError as error:
+        raise GraphFormatError(f"{path} line {error.lineno}: no JSON: {error.msg}") from None
+    except RecursionError:
+        raise GraphFormatError(f"{path}: no JSON: nested too deeply") from None
+    except OptionError as error:
+        raise GraphFormatError(f"{path}: {error}") from None
+    except ValueError as error:
+        if isinstance(error, WisError):
+            raise
+        raise GraphFormatError(f"{path}: holds an integer of too many digits") from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, each of whose keys stands once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise OptionError(f"an object holds {echo(twice)!r} twice")
+    return found
+
+
+def _from_csv(path: Path, text: str, vertices: VertexIds) -> list[Item]:
+    subsets: dict[str, set[int]] = {}
+    targets: dict[str, int] = {}
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in lines:
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or (not subsets and [cell.lower() for cell in cells] in _HEADERS):
+                continue
+            _add_line(cells, vertices, subsets, targets)
+    except (OptionError, csv.Error) as error:
+        raise GraphFormatError(f"{path} line {max(lines.line_num, 1)}: {error}") from None
+    return [(np.array(sorted(subset)), targets.get(key)) for key, subset in subsets.items()]
+
+
+_HEADERS = (COLUMNS, COLUMNS[:2])
+
+
+def _add_line(
+    cells: list[str], vertices: VertexIds, subsets: dict[str, set[int]], targets: dict[str, int]
+) -> None:
+    if len(cells) not in (2, 3):
+        raise OptionError(f"{len(cells)} entries; expected partition,vertex or with a target")
+    key, vertex, target = (*cells, "")[:3]
+    subsets.setdefault(key, set()).add(vertices.id_of_text(vertex))
+    if target:
+        end = vertices.id_of_text(target)
+        if targets.setdefault(key, end) != end:
+            raise OptionError(
+                f"partition {echo(key)!r} has another target, {echo(target)!r}, than above"
+            )

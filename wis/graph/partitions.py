@@ -1,0 +1,320 @@
+"""Which interactions to preserve: the partitions whose walk indices General WIS looks after.
+
+A partition is a subset I of the vertices against the rest. Its walk index counts the walks from its
+boundary to anywhere, for graph prediction, or to one target t, for vertex prediction (Definition
+11). Partitions are given
+
+- as a list of subsets and of pairs (subset, target),
+- by the name of a choice, perhaps with parameters: ``singletons``, ``balls:k=2``,
+  ``communities:number=10``, ``attribute:y``, ``cuts:number=8``,
+- or as a file of them, see `wis.graph.partition_files`.
+
+In a directed graph the choices go by its arcs without their directions; what counts then are the
+directed boundary and the walks along arcs.
+
+A partition that no edge crosses has walk index 0 whatever goes. The choices leave those out, except
+for ``singletons``, which Algorithm 1 takes as they are: an entry that is 0 for good would leave the
+ARGMAX ``min`` nothing to compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.errors import OptionError, UnknownNameError, echo
+from wis.graph import CanonicalGraph
+
+Ints = NDArray[np.int64]
+Item = tuple[Ints, int | None]
+"""A subset as ascending vertex ids, and the target or None."""
+
+FILE_ENDINGS = (".json", ".csv")
+GIVEN = "given"
+
+
+@dataclass(frozen=True, eq=False)
+class Partitions:
+    """Subsets of the vertices, each with a target or without.
+
+    Attributes:
+        choice: How they were chosen: the name of a choice with its parameters, the path of a file,
+            or ``given`` for a list.
+        subsets: int64 arrays of distinct vertex ids, ascending.
+        targets: For each subset a vertex t, whose walk index is WI_{L-1, t}, or None for WI_{L-1}.
+    """
+
+    choice: str
+    subsets: tuple[Ints, ...]
+    targets: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, choice: str, items: Iterable[Item]) -> Partitions:
+        """From pairs of a subset and its target."""
+        pairs = list(items)
+        return cls(choice, tuple(subset for subset, _ in pairs), tuple(t for _, t in pairs))
+
+    def __len__(self) -> int:
+        return len(self.subsets)
+
+    def __repr__(self) -> str:
+        return f"Partitions({len(self)}, choice={self.choice!r})"
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal digest of the subsets and targets in their order, the same everywhere."""
+        text = hashlib.sha256(b"wis-partitions-1")
+        for subset, target in zip(self.subsets, self.targets, strict=True):
+            text.update(f" {subset.size} {target} ".encode())
+            text.update(np.ascontiguousarray(subset, dtype="<i8").data)
+        return text.hexdigest()[:16]
+
+    def membership(self, num_nodes: int) -> NDArray[np.bool_]:
+        """Which vertices each subset holds: bool array of shape [n, number of partitions]."""
+        inside = np.zeros((num_nodes, len(self)), dtype=bool)
+        for column, subset in enumerate(self.subsets):
+            inside[subset, column] = True
+        return inside
+
+    def check_made_for(self, graph: CanonicalGraph) -> None:
+        """Raise `OptionError` if a vertex is none of the graph's."""
+        targets = np.array([t for t in self.targets if t is not None], dtype=np.int64)
+        ids = np.concatenate([targets, *self.subsets])
+        if ids.size and not 0 <= ids.min() <= ids.max() < graph.num_nodes:
+            raise OptionError(
+                f"the partitions hold vertices {ids.min()} to {ids.max()}; ids of this graph run "
+                f"from 0 to {graph.num_nodes - 1}"
+            )
+
+
+def resolve_partitions(
+    partitions: Any, graph: CanonicalGraph, *, data: Any = None, seed: int = 0
+) -> Partitions:
+    """The partitions that a list, a name or a file stands for.
+
+    Args:
+        partitions: A list of subsets and of pairs (subset, target), where a subset is a list, a set
+            or a one-dimensional integer tensor of vertex ids, or of their names if `data` has names
+            in its attribute ``name``; the name of a choice; the path of a `.json` or `.csv` file;
+            or `Partitions`, which come back as they are.
+        graph: The graph.
+        data: The PyG `Data` of the graph, for attributes and names of vertices.
+        seed: Seed of the choices that are random.
+
+    Raises:
+        OptionError: A subset or target is malformed, or no edge crosses any partition of a choice.
+        UnknownNameError: There is no choice, parameter or attribute of that name.
+        GraphFileError: The file cannot be read.
+        GraphFormatError: It is malformed.
+    """
+    from wis.base.source import user_path
+    from wis.graph.partition_files import VertexIds, listed_items, read_partitions
+
+    check_partitions(partitions)
+    if isinstance(partitions, Partitions):
+        partitions.check_made_for(graph)
+        return partitions
+    if isinstance(partitions, (str, Path)):
+        if is_file(partitions):
+            items = read_partitions(user_path(partitions), VertexIds.of(graph, data))
+            return Partitions.of(str(partitions), items)
+        return _choose(str(partitions), graph, data, seed)
+    return Partitions.of(GIVEN, listed_items(partitions, VertexIds.of(graph, data)))
+
+
+def check_partitions(partitions: Any) -> None:
+    """Raise what is wrong with partitions whatever the graph.
+
+    Raises:
+        OptionError: They are none, or of an impossible type; a parameter is malformed.
+        UnknownNameError: There is no choice, or no parameter of it, by that name.
+    """
+    if isinstance(partitions, (str, Path)):
+        if not is_file(partitions):
+            _parse(str(partitions))
+    elif isinstance(partitions, (list, tuple)):
+        if not partitions:
+            raise OptionError("partitions is empty; give subsets, or (subset, target) pairs")
+    elif not isinstance(partitions, Partitions):
+        raise OptionError(
+            f"partitions is a {type(partitions).__name__}; expected a list of subsets and of "
+            f"(subset, target) pairs, the name of a choice ({', '.join(CHOICES)}), or a file"
+        )
+
+
+def is_file(partitions: str | Path) -> bool:
+    """Whether the text or path is meant to be a file of partitions."""
+    return isinstance(partitions, Path) or partitions.lower().endswith(FILE_ENDINGS)
+
+
+def canonical_choice(partitions: str) -> str:
+    """A choice with all its parameters, such as ``balls:k=1`` for ``balls``."""
+    name, parameters = _parse(partitions)
+    if name == "attribute":
+        return f"attribute:{parameters['name']}"
+    given = ",".join(f"{key}={value}" for key, value in parameters.items())
+    return f"{name}:{given}" if given else name
+
+
+def singletons(graph: CanonicalGraph, data: Any, seed: int) -> Iterator[Item]:
+    """({t}, t) for every vertex t: the choice that makes General WIS (L-1)-WIS (Algorithm 1)."""
+    return ((np.array([t]), t) for t in range(graph.num_nodes))
+
+
+def balls(graph: CanonicalGraph, data: Any, seed: int, *, k: int = 1) -> Iterator[Item]:
+    """(B, t) for every vertex t, with B the vertices at most `k` steps from it; 0 is singletons."""
+    from scipy.sparse import csr_array
+
+    n, (u, v) = graph.num_nodes, graph.edges.cpu().numpy()
+    every = np.arange(n)
+    ends = np.concatenate([u, v, every]), np.concatenate([v, u, every])
+    step = csr_array((np.ones(ends[0].size, dtype=bool), ends), shape=(n, n))
+    reached = csr_array((np.ones(n, dtype=bool), (every, every)), shape=(n, n))
+    for _ in range(min(k, n)):
+        reached = reached @ step
+    reached.sort_indices()
+    rows = np.split(reached.indices.astype(np.int64), reached.indptr[1:-1])
+    return zip(rows[:n], range(n), strict=True)
+
+
+def communities(
+    graph: CanonicalGraph, data: Any, seed: int, *, number: int = 0, resolution: float = 1.0
+) -> Iterator[Item]:
+    """Communities by Louvain's method, largest first: the `number` largest, or all if that is 0."""
+    import networkx as nx
+
+    network = nx.empty_graph(graph.num_nodes)
+    network.add_edges_from(graph.edges.T.tolist())
+    found = nx.community.louvain_communities(network, resolution=resolution, seed=seed % 2**32)
+    subsets = sorted((sorted(part) for part in found), key=lambda part: (-len(part), part))
+    return ((np.array(part), None) for part in subsets[: number or None])
+
+
+def attribute(graph: CanonicalGraph, data: Any, seed: int, *, name: str) -> Iterator[Item]:
+    """The vertices of each value of a vertex attribute of integers, such as the labels ``y``."""
+    values = _attribute(graph, data, name)
+    return ((np.flatnonzero(values == value), None) for value in np.unique(values))
+
+
+def cuts(graph: CanonicalGraph, data: Any, seed: int, *, number: int = 8) -> Iterator[Item]:
+    """Half of the vertices, rounded down, drawn uniformly at random; `number` times."""
+    rng, n = np.random.default_rng(seed), graph.num_nodes
+    return ((np.sort(rng.permutation(n)[: n // 2]), None) for _ in range(number))
+
+
+Choice = Callable[..., Iterator[Item]]
+CHOICES: dict[str, Choice] = {
+    choice.__name__: choice for choice in (singletons, communities, balls, attribute, cuts)
+}
+LEAST = {"k": 0, "number": 0, "resolution": 0.0}
+
+
+def _choose(spec: str, graph: CanonicalGraph, data: Any, seed: int) -> Partitions:
+    name, parameters = _parse(spec)
+    items: Iterable[Item] = CHOICES[name](graph, data, seed, **parameters)
+    if name != "singletons":
+        items = list(items)
+        crossed = _crossed(graph, Partitions.of(name, items))
+        items = [item for item, kept in zip(items, crossed, strict=True) if kept]
+        if graph.num_edges and not items:
+            raise OptionError(
+                f"partitions {echo(spec)!r}: no edge crosses any of them; choose others"
+            )
+    return Partitions.of(canonical_choice(spec), items)
+
+
+def _crossed(graph: CanonicalGraph, partitions: Partitions) -> list[bool]:
+    """For each partition whether an edge crosses it."""
+    u, v = graph.edges.cpu().numpy()
+    inside, found = np.zeros(graph.num_nodes, dtype=bool), []
+    for subset in partitions.subsets:
+        inside[subset] = True
+        found.append(bool((inside[u] != inside[v]).any()))
+        inside[subset] = False
+    return found
+
+
+def _parse(spec: str) -> tuple[str, dict[str, Any]]:
+    """The name of a choice and all its parameters."""
+    name, _, text = (part.strip() for part in spec.partition(":"))
+    name = name.lower()
+    if name not in CHOICES:
+        error = UnknownNameError.among("choice of partitions", name, CHOICES)
+        raise UnknownNameError(f"{error} Or give a file of them, ending in .json or .csv.")
+    if name == "attribute":
+        if not text:
+            raise OptionError("partitions 'attribute' needs a name, as in attribute:y")
+        return name, {"name": text}
+    signature = inspect.signature(CHOICES[name]).parameters.values()
+    parameters = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if key not in parameters or not equals:
+            known = ", ".join(f"{key}={default}" for key, default in parameters.items()) or "none"
+            raise OptionError(
+                f"partitions {echo(spec)!r}: {echo(item)!r} is no parameter; known: {known}"
+            )
+        parameters[key] = _number(spec, key, value, type(parameters[key]))
+    return name, parameters
+
+
+def _number(spec: str, key: str, text: str, kind: type[int] | type[float]) -> int | float:
+    try:
+        number = kind(text)
+    except ValueError:
+        number = -1
+    if not LEAST[key] <= number < 2**31:
+        expected = "an integer" if kind is int else "a number"
+        raise OptionError(
+            f"partitions {echo(spec)!r}: {key} is {echo(text)}; expected {expected} from "
+            f"{LEAST[key]} on"
+        )
+    return number
+
+
+def _attribute(graph: CanonicalGraph, data: Any, name: str) -> Ints:
+    """A vertex attribute as an array of integers, [n]."""
+    if data is None or isinstance(data, (Tensor, CanonicalGraph)):
+        raise OptionError(f"partitions 'attribute:{name}' need a PyG Data, which has attributes")
+    if hasattr(data, "edge_types"):
+        raise OptionError(f"partitions 'attribute:{name}' need a Data with one type of vertices")
+    if name not in data:
+        raise UnknownNameError.among("vertex attribute", name, data.keys())
+    values = None
+    if _is_array(data[name]):
+        where = data[name].device if isinstance(data[name], Tensor) else "cpu"
+        values = torch.as_tensor(data[name], device=where)
+    if values is not None and values.dim() == 2 and values.size(1) == 1:
+        values = values[:, 0]
+    if values is None or values.shape != (graph.num_nodes,) or _is_inexact(values):
+        raise OptionError(
+            f"partitions 'attribute:{name}': expected {graph.num_nodes} integers, one for each "
+            f"vertex; got {_describe(data[name])}"
+        )
+    return values.cpu().to(torch.int64).numpy()
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    )
+
+
+def _is_inexact(values: Tensor) -> bool:
+    return values.is_floating_point() or values.is_complex()
+
+
+def _describe(value: Any) -> str:
+    if _is_array(value):
+        return f"{value.dtype} of shape {list(value.shape)}"
+    return f"a {type(value).__name__}"

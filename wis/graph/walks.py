@@ -1,0 +1,321 @@
+"""Walks, boundaries and the walk index: how much interaction a partition of the vertices allows.
+
+A partition separates a subset I of the vertices from the rest. Its boundary C_I holds the vertices
+with an edge to the other side, and its walk index counts the walks that start there: all of them,
+or those that end at a target t. It is what bounds the separation rank of a graph neural network of
+depth L, with walks of length L - 1.
+
+Counts are exact. A walk takes one sparse product for each step, on int64 while every count provably
+fits; beyond that a count is spread over several int64 columns, the digits of a number to the base
+2^30, so that the products stay vectorised where floats would round and int64 would wrap around.
+
+Source: Section 5.2.1 (walks, self-loops), Definition 11 (walk index), Theorems 7 and 8 (what it
+bounds); Appendix D.2 for directed graphs; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from wis.base.defaults import usual_defaults
+from wis.errors import OptionError, echo
+from wis.graph import CanonicalGraph, canonical_graph
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+MAX_WALK_LENGTH = 1000  # networks have fewer layers; an order file may say any number
+LIMIT = 1 << 62  # below 2^63 by more than carrying adds
+DIGIT_BITS = 30  # 2^30 times MAX_NUM_NODES, the most that a product adds up, is below LIMIT
+DIGIT_MASK = (1 << DIGIT_BITS) - 1
+
+
+@usual_defaults()
+def check_walk_length(value: Any, *, least: int) -> int:
+    """The `walk_length` of a method: L - 1 for a network of depth L.
+
+    Raises:
+        OptionError: It is no integer, or not in `least` ... `MAX_WALK_LENGTH`.
+    """
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_integer or not least <= value <= MAX_WALK_LENGTH:
+        raise OptionError(
+            f"walk_length is {echo(value)}; expected a number of steps, {least} to "
+            f"{MAX_WALK_LENGTH}"
+        )
+    return int(value)
+
+
+def walk_index(
+    data: Data | HeteroData | Tensor | CanonicalGraph,
+    subset: Iterable[int] | Tensor,
+    length: int,
+    *,
+    target: int | None = None,
+    directed: bool = False,
+    num_nodes: int | None = None,
+) -> int:
+    """Walk index of a subset of the vertices: the walks that start on its boundary.
+
+    Args:
+        data: The graph: a PyG `Data` or `HeteroData` (the union of its edge types, vertices
+            numbered as in `UndirectedGraph`), or an `edge_index` of shape [2, num_arcs].
+        subset: Vertex ids, the set I: at least one, each in 0 ... n - 1 and given once, in any
+            order; an integer tensor of shape [k] or any iterable of integers.
+        length: Number of steps l of a walk, from 0 on; L - 1 for a network of depth L.
+        target: Vertex id t: count only the walks that end there.
+        directed: Take the arcs as they point instead of merging both directions, as is always done
+            for a `DirectedGraph`; see `boundary`.
+            For directed graphs the bounds of Theorem 10 add up the counts of all lengths from 0 to
+            L - 1; this is one of the summands.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+
+    Returns:
+        WI_l(I), or WI_{l,t}(I) with a target: an exact Python integer of any size. For length 0 the
+        number of boundary vertices; 0 where no edge crosses the partition, as when I is everything.
+
+    Raises:
+        GraphFormatError: `data` is not a graph.
+        OptionError: The subset, length or target is impossible.
+
+    Cost: O(length · (n + m)) after one sort of the arcs, times the number of 30-bit digits of the
+    counts where they pass 2^62.
+
+    References:
+        Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
+    """
+    graph = canonical_graph(data, num_nodes, directed=directed)
+    members = checked_vertices("subset", subset, graph.num_nodes)
+    if not members.size:
+        raise OptionError("subset is empty; expected at least one vertex id")
+    steps = _checked_length(length)
+    ends = None if target is None else np.array([checked_vertex("target", target, graph.num_nodes)])
+    arcs = graph.edges.cpu().numpy()
+    starts = _boundary(graph.num_nodes, arcs, members, graph.directed)
+    return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
+
+
+@usual_defaults()
+def boundary(
+    data: Data | HeteroData | Tensor | CanonicalGraph,
+    subset: Iterable[int] | Tensor,
+    *,
+    directed: bool = False,
+    num_nodes: int | None = None,
+) -> Tensor:
+    """Boundary of a subset of the vertices: those with an edge that crosses the partition.
+
+    Args:
+        data: See `walk_index`.
+        subset: See `walk_index`; it may be empty here.
+        directed: Take the arcs as they point. Then a vertex is on the boundary if an arc from the
+            other side *enters* it; the tail of a crossing arc is not, unless one enters it too.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+
+    Returns:
+        int64 tensor of shape [k] on the graph's device, ascending vertex ids.
+
+    Raises:
+        GraphFormatError: `data` is not a graph.
+        OptionError: The subset is impossible.
+
+    Cost: O(n + m) after one sort of the arcs.
+
+    References:
+        C_I of Definition 11; C_I^-> of Appendix D.2.
+    """
+    graph = canonical_graph(data, num_nodes, directed=directed)
+    members = checked_vertices("subset", subset, graph.num_nodes)
+    found = _boundary(graph.num_nodes, graph.edges.cpu().numpy(), members, graph.directed)
+    return torch.from_numpy(found).to(graph.device)
+
+
+@usual_defaults()
+def num_walks(
+    data: Data | HeteroData | Tensor | CanonicalGraph,
+    length: int,
+    *,
+    sources: Iterable[int] | Tensor | None = None,
+    targets: Iterable[int] | Tensor | None = None,
+    directed: bool = False,
+    num_nodes: int | None = None,
+) -> int:
+    """Number of walks of a length from one set of vertices to another.
+
+    A walk may visit a vertex, and use an edge, as often as it likes; every vertex has exactly one
+    self-loop, whatever the data say.
+
+    Args:
+        data: See `walk_index`.
+        length: Number of steps, from 0 on.
+        sources: Ids of the vertices where walks start, the set I; all if not given.
+        targets: Ids of the vertices where walks end, the set J; all if not given.
+        directed: Walk along the arcs only; otherwise along edges, in both directions.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+
+    Returns:
+        rho_l(I, J), an exact Python integer of any size.
+
+    Raises:
+        GraphFormatError: `data` is not a graph.
+        OptionError: The length, the sources or the targets are impossible.
+
+    Cost: that of `walk_index`.
+
+    References:
+        Section 5.2.1 with its footnote 4; Appendix D.2.
+    """
+    graph = canonical_graph(data, num_nodes, directed=directed)
+    steps = _checked_length(length)
+    starts, ends = (
+        None if given is None else checked_vertices(name, given, graph.num_nodes)
+        for name, given in (("sources", sources), ("targets", targets))
+    )
+    arcs = graph.edges.cpu().numpy()
+    return _num_walks(graph.num_nodes, arcs, graph.directed, steps, starts, ends)
+
+
+def _boundary(num_nodes: int, arcs: np.ndarray, members: np.ndarray, directed: bool) -> np.ndarray:
+    """Ends of the edges, or heads of the arcs, that lead to the other side; ascending ids."""
+    inside = np.zeros(num_nodes, dtype=bool)
+    inside[members] = True
+    crossing = arcs[:, inside[arcs[0]] != inside[arcs[1]]]
+    found = np.zeros(num_nodes, dtype=bool)
+    found[crossing[1] if directed else crossing] = True
+    return np.flatnonzero(found)
+
+
+def _num_walks(
+    num_nodes: int,
+    arcs: np.ndarray,
+    directed: bool,
+    length: int,
+    starts: np.ndarray | None,
+    ends: np.ndarray | None,
+) -> int:
+    """rho_l of two sets of vertices, None standing for all of them."""
+    digits = np.zeros((num_nodes, 1), dtype=np.int64)
+    digits[slice(None) if starts is None else starts] = 1
+    if not digits.any():
+        return 0
+    ahead = _adjacency(num_nodes, arcs)
+    growth = 1 + _largest_in_degree(num_nodes, arcs, directed)
+    for _ in range(length):
+        if int(digits.max()) * growth > LIMIT:
+            digits = _carried(digits)
+        reached = digits + ahead.T @ digits  # the first term is the step along the self-loop
+        if not directed:
+            reached += ahead @ digits
+        digits = reached
+    return _total(digits if ends is None else digits[ends])
+
+
+def _adjacency(num_nodes: int, arcs: np.ndarray) -> Any:
+    """0/1 int64 matrix of shape [n, n] with a one for each arc, which are sorted and distinct."""
+    row_start = np.zeros(num_nodes + 1, dtype=np.int64)
+    np.cumsum(np.bincount(arcs[0], minlength=num_nodes), out=row_start[1:])
+    ones = np.ones(arcs.shape[1], dtype=np.int64)
+    return csr_array((ones, arcs[1], row_start), shape=(num_nodes, num_nodes))
+
+
+def _largest_in_degree(num_nodes: int, arcs: np.ndarray, directed: bool) -> int:
+    into = arcs[1] if directed else arcs.reshape(-1)
+    return int(np.bincount(into, minlength=num_nodes).max(initial=0))
+
+
+def _carried(digits: np.ndarray) -> np.ndarray:
+    """The same numbers with every digit below 2^30, in as many columns as they need.
+
+    Column k of an int64 array of shape [n, columns] counts 2^(30 k), and may itself hold values up
+    to 2^62: sums need no carry until they could pass that.
+    """
+    columns = []
+    carry = np.zeros(digits.shape[0], dtype=np.int64)
+    for column in digits.T:
+        carry = carry + column
+        columns.append(carry & DIGIT_MASK)
+        carry >>= DIGIT_BITS
+    while carry.any():
+        columns.append(carry & DIGIT_MASK)
+        carry >>= DIGIT_BITS
+    return np.stack(columns, axis=1)
+
+
+def _total(digits: np.ndarray) -> int:
+    sums = _carried(digits).sum(axis=0).tolist()
+    return sum(part << (DIGIT_BITS * position) for position, part in enumerate(sums))
+
+
+def _checked_length(length: int) -> int:
+    number = _as_integer(length)
+    if number is None or number < 0:
+        raise OptionError(f"length is {_shown(length)}; expected an integer from 0 on")
+    return number
+
+
+def checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> np.ndarray:
+    """Distinct vertex ids, int64 [k], in the order in which they are given.
+
+    Raises:
+        OptionError: One is no vertex id or is given twice; `name` says what they are.
+    """
+    if isinstance(given, (Tensor, np.ndarray)):
+        ids = _checked_array(name, given, num_nodes)
+    elif isinstance(given, Iterable):
+        ids = np.array([checked_vertex(name, value, num_nodes) for value in given], dtype=np.int64)
+    else:
+        raise OptionError(f"{name} is {_shown(given)}; expected a list of vertex ids")
+    ascending = np.sort(ids)
+    twice = np.flatnonzero(ascending[1:] == ascending[:-1])
+    if twice.size:
+        raise OptionError(f"{name} holds vertex {ascending[twice[0]]} more than once")
+    return ids
+
+
+def _checked_array(name: str, given: Tensor | np.ndarray, num_nodes: int) -> np.ndarray:
+    if given.ndim == 1 and not given.shape[0]:
+        return np.empty(0, dtype=np.int64)
+    if given.ndim != 1 or not str(given.dtype).removeprefix("torch.").startswith(("int", "uint")):
+        raise OptionError(
+            f"{name} has dtype {given.dtype} and shape {list(given.shape)}; expected integer "
+            f"vertex ids of shape [k]"
+        )
+    ids = given.cpu().numpy() if isinstance(given, Tensor) else given
+    wrong = np.flatnonzero((ids < 0) | (ids >= num_nodes))
+    if wrong.size:
+        checked_vertex(name, int(ids[wrong[0]]), num_nodes)
+    return ids.astype(np.int64)
+
+
+def checked_vertex(name: str, value: Any, num_nodes: int) -> int:
+    """One vertex id; raises as `checked_vertices` does."""
+    number = _as_integer(value)
+    if number is None or not 0 <= number < num_nodes:
+        known = f"ids run from 0 to {num_nodes - 1}" if num_nodes else "the graph has no vertices"
+        verb = "is" if name == "target" else "holds"
+        raise OptionError(f"{name} {verb} {_shown(value)}, which is no vertex id; {known}")
+    return number
+
+
+def _as_integer(value: Any) -> int | None:
+    """A Python integer, or None for what is none: texts, floats, and also True and False."""
+    if isinstance(value, Tensor) and value.dim() == 0:
+        value = value.item()
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _shown(value: Any) -> str:
+    """A value on one line of an error, whatever it is."""
+    return " ".join(repr(value).split())[:80]

@@ -1,0 +1,220 @@
+"""Two graphs over the same vertices, the second a part of the first, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from wis.base.defaults import usual_defaults
+from wis.base.words import counted
+from wis.errors import NotASubgraphError
+from wis.graph import CanonicalGraph, canonical_graph
+from wis.measure.measure import Measure, Spread
+from wis.measure.profile import Profile, Settings, graph_profile
+from wis.measure.similarity import cut_ratios
+from wis.measure.spectrum import quadratic_forms
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+    from wis.base.amount import Amount
+    from wis.order import RemovalOrder
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What a cut did.
+
+    Attributes:
+        num_nodes: Number of vertices of both graphs.
+        directed: Whether every arc was taken as an edge of its own.
+        settings: How it was measured.
+        before: What was measured of the first graph, by name.
+        after: The same of the second.
+        similarity: Ratios after over before, by name: ``quadratic_forms``, ``cuts_halves``,
+            ``cuts_neighbourhoods``.
+        degrees: int64 [n] each: degrees before and after; incoming ones of a directed graph.
+    """
+
+    num_nodes: int
+    directed: bool
+    settings: Settings
+    before: Mapping[str, Measure]
+    after: Mapping[str, Measure]
+    similarity: Mapping[str, Spread]
+    degrees: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def lost_log_walk_index(self) -> dict[int, float]:
+        """For each walk length, by how much the sum of log walk indices fell."""
+        lost = {}
+        for length in self.settings.walk_lengths:
+            name = f"log_walk_index_{length}"
+            before, after = self.before[name].value, self.after[name].value
+            assert before is not None
+            assert after is not None
+            lost[length] = float(before - after)
+        return lost
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Names of the measures that are not exact."""
+        return tuple(
+            name
+            for name in self.before
+            if not (self.before[name].is_exact and self.after[name].is_exact)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON can hold it; degrees as counts of vertices by degree."""
+        return {
+            "num_nodes": self.num_nodes,
+            "directed": self.directed,
+            "settings": asdict(self.settings),
+            "before": {name: asdict(measure) for name, measure in self.before.items()},
+            "after": {name: asdict(measure) for name, measure in self.after.items()},
+            "similarity": {name: asdict(spread) for name, spread in self.similarity.items()},
+            "lost_log_walk_index": {str(k): v for k, v in self.lost_log_walk_index.items()},
+            "sampled": list(self.sampled),
+            "degree_counts": {
+                when: {str(degree): int(count) for degree, count in _counted(degrees)}
+                for when, degrees in zip(("before", "after"), self.degrees, strict=True)
+            },
+        }
+
+    def to_text(self, *, width: int | None = None, colour: bool = False) -> str:
+        """A table for a terminal of some width; see `wis.show.comparison_text`."""
+        from wis.show.comparison_text import comparison_as_text
+
+        return comparison_as_text(self, width=width, colour=colour)
+
+    def plot(self, path: str | Path, *, force: bool = False, title: str | None = None) -> Path:
+        """Draw it; see `wis.show.comparison_picture.plot_comparison`."""
+        from wis.show.comparison_picture import plot_comparison
+
+        return plot_comparison(self, path, force=force, title=title)
+
+
+def _counted(degrees: np.ndarray) -> list[tuple[int, int]]:
+    values, counts = np.unique(degrees, return_counts=True)
+    return list(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+@usual_defaults()
+def compare(
+    before: Data | HeteroData | Tensor | CanonicalGraph,
+    after: Data | HeteroData | Tensor | CanonicalGraph,
+    *,
+    directed: bool = False,
+    settings: Settings | None = None,
+) -> Comparison:
+    """Compare a graph with a part of it.
+
+    Args:
+        before: The graph. An `edge_index` has as many vertices as its largest id says; wrap it in
+            a `Data` with `num_nodes` if there are more.
+        after: The same vertices and some of its edges.
+        directed: Take every arc as an edge of its own.
+        settings: How to measure; the defaults if not given.
+
+    Raises:
+        NotASubgraphError: The numbers of vertices differ, or `after` has an edge that `before`
+            lacks.
+        GraphFormatError: Something is no graph.
+        OptionError: Walks of a length are too many to count.
+
+    Cost: an R-MAT of 1.19 million edges and half of it took 11 s of one core.
+    """
+    settings = settings or Settings()
+    first = graph_profile(before, settings, directed=directed)
+    return _compared(first, after, settings)
+
+
+@usual_defaults()
+def compare_cuts(
+    order: RemovalOrder,
+    data: Data | HeteroData | Tensor,
+    removes: Sequence[Amount],
+    *,
+    settings: Settings | None = None,
+) -> list[Comparison]:
+    """Compare a graph with what an order leaves of it at several levels.
+
+    Args:
+        order: The order; whether it is one of arcs it says itself.
+        data: The graph that it was made for.
+        removes: What to remove (see `wis.base.amount`), one after the other, each from the whole
+            graph.
+        settings: How to measure.
+
+    Returns:
+        A comparison for each; the graph before is measured once.
+
+    Raises:
+        WisError: As for `RemovalOrder.apply` and `compare`.
+    """
+    settings = settings or Settings()
+    parts = [order.apply(data, remove=remove, num_nodes=_bare(order, data)) for remove in removes]
+    first = graph_profile(_with_nodes(order, data), settings, directed=order.provenance.directed)
+    return [_compared(first, _with_nodes(order, part), settings) for part in parts]
+
+
+def _bare(order: RemovalOrder, data: Any) -> int | None:
+    return order.num_nodes if isinstance(data, Tensor) else None
+
+
+def _with_nodes(order: RemovalOrder, data: Any) -> Any:
+    """A bare `edge_index` with the number of vertices that the order knows."""
+    return order.graph_of(data) if isinstance(data, Tensor) else data
+
+
+def _compared(first: Profile, after: Any, settings: Settings) -> Comparison:
+    graph = canonical_graph(after, directed=first.graph.directed)
+    left = _kept(first.graph, graph)
+    second = graph_profile(after, settings, directed=first.graph.directed, labels=first.labels)
+    if first.graph.directed:  # cuts and quadratic forms look at pairs, whatever their directions
+        pairs = _pair_ids(second.topology.edges, first.graph.num_nodes)
+        left = np.isin(_pair_ids(first.topology.edges, first.graph.num_nodes), pairs)
+    return Comparison(
+        num_nodes=first.graph.num_nodes,
+        directed=first.graph.directed,
+        settings=settings,
+        before=first.measures,
+        after={name: second.measures[name] for name in first.measures if name in second.measures},
+        similarity={
+            "quadratic_forms": quadratic_forms(first.topology, second.topology, settings.seed),
+            **cut_ratios(first.topology, left, settings.seed),
+        },
+        degrees=(first.degrees, second.degrees),
+    )
+
+
+def _pair_ids(edges: np.ndarray, num_nodes: int) -> np.ndarray:
+    ids: np.ndarray = edges[0] * num_nodes + edges[1]
+    return ids
+
+
+def _kept(before: CanonicalGraph, after: CanonicalGraph) -> np.ndarray:
+    """Bool [m]: which edges of the first are in the second, which must have no others."""
+    if before.num_nodes != after.num_nodes:
+        raise NotASubgraphError(
+            f"the graph before has {counted(before.num_nodes, 'vertex')} and the one after "
+            f"{after.num_nodes}; expected the same vertices: sparsifying keeps them all"
+        )
+    position = before.edge_ids(after.edges).cpu().numpy()
+    if (position < 0).any():
+        u, v = after.edges[:, int(np.flatnonzero(position < 0)[0])].tolist()
+        number = int((position < 0).sum())
+        raise NotASubgraphError(
+            f"the graph after has {counted(number, after.noun)} that the one before lacks, the "
+            f"first from vertex {u} to {v}; expected a part of it: are they in the right order, "
+            "with the same numbering?"
+        )
+    kept = np.zeros(before.num_edges, dtype=bool)
+    kept[position] = True
+    return kept

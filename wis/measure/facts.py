@@ -1,0 +1,285 @@
+"""What is in a graph: counts, degrees, components, attributes, memory.
+
+PyG stores arcs, wis sparsifies edges; the facts say how the two relate. An edge is one-way if only
+one of its two arcs is there. An arc is a repeat if another arc before it has the same source and
+target. A vertex is isolated if it has no neighbour but perhaps itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.defaults import usual_defaults
+from wis.graph import CanonicalGraph, UndirectedGraph
+from wis.graph.measures import is_nested, num_entries
+from wis.graph.parts import Part, check_lengths, parts_of
+from wis.graph.stores import edge_stores, num_nodes_of_store
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+MAX_CLASSES = 1_000
+
+
+@dataclass(frozen=True)
+class DegreeSummary:
+    """Degrees over all vertices, without self-loops; zeros for a graph without vertices.
+
+    Attributes:
+        min: Lowest degree.
+        median: Half of the vertices, rounded up, have at most this degree.
+        mean: 2m / n.
+        p90: 90 % of the vertices have at most this degree.
+        p99: 99 % of the vertices have at most this degree.
+        max: Highest degree.
+    """
+
+    min: int
+    median: int
+    mean: float
+    p90: int
+    p99: int
+    max: int
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that a graph carries besides its arcs.
+
+    Attributes:
+        level: ``"vertex"``, ``"edge"`` or ``"graph"``.
+        store: Vertex or edge type of a HeteroData, None for a Data.
+        name: Its name.
+        type: Its dtype, or the type of an object that has none.
+        shape: Its shape, None for an object that has none.
+        note: What its values are where that is short to say, such as ``"10 classes"``.
+    """
+
+    level: str
+    store: str | None
+    name: str
+    type: str
+    shape: tuple[int, ...] | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """The facts about a graph.
+
+    Attributes:
+        kind: ``"Data"``, ``"HeteroData"`` or ``"edge_index"``.
+        num_nodes: Number of vertices.
+        num_edges: Number of edges, loops and repeats not counted.
+        num_arcs: Number of columns of `edge_index`.
+        num_loops: Arcs from a vertex to itself.
+        num_repeats: Arcs that another arc before them equals, loops among them.
+        num_one_way: Edges that only one direction is stored of.
+        direction: ``"undirected"`` (no edge is one-way), ``"one-way"`` (every edge is) or
+            ``"mixed"``.
+        num_isolated: Vertices without a neighbour.
+        num_components: Connected components; an isolated vertex is one.
+        largest_component: Vertices of the largest component.
+        degree: Summary of the degrees.
+        num_nodes_by_type: Vertices of each type of a HeteroData.
+        num_arcs_by_type: Arcs of each edge type of a HeteroData.
+        attributes: What the graph carries besides its arcs.
+        memory_bytes: Size of all tensors and arrays.
+    """
+
+    kind: str
+    num_nodes: int
+    num_edges: int
+    num_arcs: int
+    num_loops: int
+    num_repeats: int
+    num_one_way: int
+    direction: str
+    num_isolated: int
+    num_components: int
+    largest_component: int
+    degree: DegreeSummary
+    num_nodes_by_type: dict[str, int]
+    num_arcs_by_type: dict[str, int]
+    attributes: tuple[Attribute, ...]
+    memory_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The facts as JSON can hold them."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """The facts as aligned lines for people."""
+        from wis.show.facts_text import facts_as_text
+
+        return facts_as_text(self)
+
+
+@usual_defaults()
+def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
+    """Collect the facts about a graph.
+
+    Args:
+        data: A `Data`, a `HeteroData` (its edge types are taken together) or an `edge_index`.
+
+    Raises:
+        GraphFormatError: It is not a graph.
+
+    Cost: one sort of the arcs.
+    """
+    graph = UndirectedGraph.from_any(data)
+    check_lengths(data)
+    num_loops, num_repeats, num_one_way = _arc_counts(graph)
+    sizes = component_sizes(graph)
+    return GraphFacts(
+        kind="edge_index" if isinstance(data, Tensor) else type(data).__name__,
+        num_nodes=graph.num_nodes,
+        num_edges=graph.num_edges,
+        num_arcs=graph.num_arcs,
+        num_loops=num_loops,
+        num_repeats=num_repeats,
+        num_one_way=num_one_way,
+        direction=_direction(num_one_way, graph.num_edges),
+        num_isolated=int((graph.degree == 0).sum()),
+        num_components=sizes.size,
+        largest_component=int(sizes.max(initial=0)),
+        degree=_degree_summary(graph.degree.cpu().numpy()),
+        num_nodes_by_type=_sizes_by_type(data, "node"),
+        num_arcs_by_type=_sizes_by_type(data, "edge"),
+        attributes=() if isinstance(data, Tensor) else tuple(_attributes(data)),
+        memory_bytes=_memory_bytes(data),
+    )
+
+
+def component_sizes(graph: CanonicalGraph) -> np.ndarray:
+    """int64 array with the number of vertices of each connected component, in any order."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    heads, tails = graph.edges.cpu().numpy()
+    ones = np.ones(heads.size, dtype=np.int8)
+    shape = (graph.num_nodes, graph.num_nodes)
+    _, label = connected_components(coo_array((ones, (heads, tails)), shape=shape), directed=False)
+    sizes: np.ndarray = np.bincount(label)
+    return sizes
+
+
+def _arc_counts(graph: UndirectedGraph) -> tuple[int, int, int]:
+    """Numbers of loops, of repeats and of one-way edges, over all edge types together."""
+    both = (torch.cat(graph.arcs, dim=1), torch.cat(graph.arc_to_edge)) if graph.arcs else None
+    if both is None:
+        return 0, 0, 0
+    arcs, edge = both
+    looped = arcs[0, arcs[0] == arcs[1]]
+    forward = _occurs(edge[arcs[0] < arcs[1]], graph.num_edges)
+    backward = _occurs(edge[arcs[0] > arcs[1]], graph.num_edges)
+    distinct = int(forward.sum()) + int(backward.sum()) + np.unique(looped.cpu().numpy()).size
+    return looped.numel(), arcs.size(1) - distinct, int((forward ^ backward).sum())
+
+
+def _occurs(ids: Tensor, size: int) -> Tensor:
+    found = torch.zeros(size, dtype=torch.bool, device=ids.device)
+    found[ids] = True
+    return found
+
+
+def _direction(num_one_way: int, num_edges: int) -> str:
+    if num_one_way == 0:
+        return "undirected"
+    return "one-way" if num_one_way == num_edges else "mixed"
+
+
+def _degree_summary(degree: np.ndarray) -> DegreeSummary:
+    if degree.size == 0:
+        return DegreeSummary(0, 0, 0.0, 0, 0, 0)
+    levels = np.percentile(degree, [0, 50, 90, 99, 100], method="inverted_cdf")
+    low, median, p90, p99, high = (int(level) for level in levels)
+    return DegreeSummary(low, median, float(degree.mean()), p90, p99, high)
+
+
+def _sizes_by_type(data: Any, level: str) -> dict[str, int]:
+    if not hasattr(data, "edge_types"):
+        return {}
+    stores = data.node_stores if level == "node" else edge_stores(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyG warns where it infers the number of vertices
+        return {_type_name(store): int(getattr(store, f"num_{level}s") or 0) for store in stores}
+
+
+def _type_name(store: Any) -> str:
+    return " ".join(store._key) if isinstance(store._key, tuple) else str(store._key)
+
+
+def _attributes(data: Data | HeteroData) -> Iterator[Attribute]:
+    """Everything but `edge_index` and `num_nodes`, in the order in which it is stored."""
+    for store in data.stores:
+        edge_level = _edge_level(data, store)
+        for name in store.keys():  # noqa: SIM118  (a store iterates over its values)
+            if name not in ("edge_index", "num_nodes"):
+                level = "edge" if name in edge_level else _other_level(store, name)
+                yield _attribute(level, store, name)
+
+
+def _edge_level(data: Data | HeteroData, store: Any) -> frozenset[str]:
+    holds_arcs = any(store is other for other in edge_stores(data))
+    parts = parts_of(store) if holds_arcs else {}
+    return frozenset(name for name, part in parts.items() if part in (Part.ARCS, Part.MATRIX))
+
+
+def _other_level(store: Any, name: str) -> str:
+    if not hasattr(store, "is_node_attr") or isinstance(store._key, tuple):
+        return "graph"
+    is_as_long = num_entries(store, name, store[name]) == num_nodes_of_store(store)
+    return "vertex" if is_as_long else "graph"
+
+
+def _attribute(level: str, store: Any, name: str) -> Attribute:
+    value = store[name]
+    shape: tuple[int, ...] | None = None
+    kind = type(value).__name__
+    if is_nested(value):
+        shape, kind = (value.size(0),), f"nested {value.dtype}".replace("torch.", "")
+    elif isinstance(value, (Tensor, np.ndarray)):
+        shape, kind = tuple(value.shape), str(value.dtype).removeprefix("torch.")
+    elif isinstance(value, (list, tuple)):
+        shape = (len(value),)
+    where = None if getattr(store, "_key", None) is None else _type_name(store)
+    return Attribute(level, where, name, kind, shape, _note(name, value))
+
+
+def _note(name: str, value: Any) -> str | None:
+    if isinstance(value, (bool, int, float)):
+        return str(value)
+    if not isinstance(value, Tensor) or value.dim() != 1 or value.numel() == 0 or value.is_meta:
+        return None
+    if value.dtype == torch.bool:
+        return f"{int(value.sum())} true"
+    if name == "y" and not value.is_floating_point():
+        num_classes = np.unique(value.cpu().numpy()).size
+        return f"{num_classes} classes" if num_classes <= MAX_CLASSES else None
+    return None
+
+
+def _memory_bytes(data: Any) -> int:
+    return sum(_num_bytes(value) for value in _values(data))
+
+
+def _values(data: Any) -> Iterable[Any]:
+    if isinstance(data, Tensor):
+        return [data]
+    return (value for store in data.stores for value in store.values())
+
+
+def _num_bytes(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if isinstance(value, Tensor) and (value.layout == torch.strided or is_nested(value)):
+        return value.element_size() * value.nelement()
+    return 0

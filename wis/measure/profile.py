@@ -1,0 +1,185 @@
+"""What is measured of one graph.
+
+Degrees, components, isolated vertices and costs are exact. Triangles, which clustering and 2-walk
+indices need, are counted while that takes seconds, else paths of two edges and vertices are
+sampled. Diameters are bounded by breadth-first searches, eigenvalues come from Lanczos iterations
+of scipy. Directions matter for degrees, walk indices, homophily, strong components and costs;
+clustering, diameter and eigenvalues are those of the graph without directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
+from wis.measure.clustering import clustering_measures
+from wis.measure.measure import Measure
+from wis.measure.spectrum import spectral_measures
+from wis.measure.topology import Topology
+from wis.measure.walk_indices import walk_index_measure
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure.
+
+    Attributes:
+        seed: Of everything that is drawn, from 0 to 2^32 - 1.
+        sample: Vertices (and twenty times as many paths of two edges) to draw where exact counts
+            would take too long, at least 10.
+        walk_lengths: Lengths L - 1 of the walk indices, each at least 1.
+        widths: Sizes of the embeddings before and after each layer of the network whose cost is
+            given: at least two.
+    """
+
+    seed: int = 0
+    sample: int = 1_000
+    walk_lengths: tuple[int, ...] = (1, 2)
+    widths: tuple[int, ...] = (64, 64)
+
+    def __post_init__(self) -> None:
+        for name, low in (("seed", 0), ("sample", 10)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < low or value > MAX_SEED:
+                raise OptionError(f"{name} is {value!r}; expected an integer of at least {low}")
+        for name, least in (("walk_lengths", 0), ("widths", 2)):
+            values = tuple(getattr(self, name))
+            if len(values) < least or not all(isinstance(v, int) and v >= 1 for v in values):
+                raise OptionError(
+                    f"{name} is {list(values)!r}; expected at least {least} integers from 1 on"
+                )
+            object.__setattr__(self, name, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What was measured of one graph.
+
+    Attributes:
+        graph: The graph.
+        topology: The graph without directions, and its components.
+        measures: By name.
+        degrees: int64 [n]; those of incoming arcs for a directed graph.
+        labels: int64 [n], None if there are none.
+    """
+
+    graph: CanonicalGraph
+    topology: Topology
+    measures: Mapping[str, Measure]
+    degrees: np.ndarray
+    labels: Tensor | None
+
+
+def graph_profile(
+    data: Data | HeteroData | Tensor | CanonicalGraph,
+    settings: Settings | None = None,
+    *,
+    directed: bool = False,
+    labels: Tensor | None = None,
+) -> Profile:
+    """Measure one graph.
+
+    Args:
+        data: The graph. Labels `y` of its vertices give homophilies.
+        settings: How; the defaults if not given.
+        directed: Take every arc as an edge of its own.
+        labels: Integers [n] to take where the graph has no labels itself.
+
+    Raises:
+        GraphFormatError: It is no graph.
+        OptionError: Walks of a length are too many to count.
+
+    Cost: on a graph of a million edges some seconds, most of them for triangles.
+    """
+    settings = settings or Settings()
+    graph = canonical_graph(data, directed=directed)
+    topology = Topology.of(graph)
+    degrees = _degrees(graph)
+    triangles, clustering = clustering_measures(topology, settings.seed, settings.sample)
+    own = _labels(data, graph)
+    labels = labels if own is None else own
+    measures = {
+        **_counts(graph, degrees),
+        **topology.measures(),
+        **clustering,
+        "diameter": topology.diameter(settings.seed),
+        **spectral_measures(topology, settings.seed),
+        **_homophilies(labels, graph),
+    }
+    for length in settings.walk_lengths:
+        measures[f"log_walk_index_{length}"] = walk_index_measure(
+            graph, length, triangles, settings.seed, settings.sample
+        )
+    measures |= _costs(graph, settings.widths)
+    return Profile(graph, topology, measures, degrees, labels)
+
+
+def _degrees(graph: CanonicalGraph) -> np.ndarray:
+    if isinstance(graph, DirectedGraph):
+        return np.asarray(graph.in_degree.cpu().numpy())
+    assert isinstance(graph, UndirectedGraph)
+    return np.asarray(graph.degree.cpu().numpy())
+
+
+def _counts(graph: CanonicalGraph, degrees: np.ndarray) -> dict[str, Measure]:
+    kind = "in-degree" if graph.directed else "degree"
+    middle = float(np.median(degrees)) if degrees.size else 0.0
+    return {
+        "edges": Measure(f"{graph.noun}s", graph.num_edges),
+        "mean_degree": Measure(f"mean {kind}", float(degrees.mean()) if degrees.size else 0.0),
+        "median_degree": Measure(f"median {kind}", middle),
+        "max_degree": Measure(f"highest {kind}", int(degrees.max(initial=0))),
+    }
+
+
+def _labels(data: Any, graph: CanonicalGraph) -> Tensor | None:
+    """Classes of the vertices; negative ones stand for none."""
+    y = None if isinstance(data, (Tensor, CanonicalGraph)) else data.get("y")
+    if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (graph.num_nodes,):
+        return None
+    return y.cpu().to(torch.int64)
+
+
+def _homophilies(labels: Tensor | None, graph: CanonicalGraph) -> dict[str, Measure]:
+    """Share of edges within a class, and its mean over vertices; nothing without labels."""
+    from torch_geometric.utils import homophily
+
+    if labels is None:
+        return {}
+    ends = graph.edges.cpu()
+    ends = ends[:, (labels[ends] >= 0).all(dim=0)]
+    arcs = ends if graph.directed else torch.cat([ends, ends.flip(0)], dim=1)
+    names = {"edge": "edge homophily", "node": "node homophily"}
+    return {
+        f"{method}_homophily": Measure(
+            label, float(homophily(arcs, labels, method=method)) if arcs.size(1) else None
+        )
+        for method, label in names.items()
+    }
+
+
+def _costs(graph: CanonicalGraph, widths: tuple[int, ...]) -> dict[str, Measure]:
+    """Arcs that carry a message, and the multiply-adds of each layer."""
+    loops = sum(int((arcs[0] == arcs[1]).sum()) for arcs in graph.arcs)
+    messages = graph.num_arcs - loops if graph.arcs else graph.num_edges * (2 - graph.directed)
+    measures = {"messages": Measure("arcs without loops", messages)}
+    for layer, (inner, outer) in enumerate(pairwise(widths), start=1):
+        transform = graph.num_nodes * inner * outer
+        aggregate = (messages + graph.num_nodes) * outer  # with one loop for each vertex
+        measures[f"multiply_adds_layer_{layer}"] = Measure(
+            f"multiply-adds of a GCN layer {inner} -> {outer}", transform + aggregate
+        )
+    return measures

@@ -1,0 +1,134 @@
+"""Eigenvalues of one graph by scipy's Lanczos iterations, and quadratic forms of two.
+
+The spectral gap is 1 minus the second largest eigenvalue of D^(-1/2) A D^(-1/2), over the largest
+component: how fast walks on it mix. The spectral radius is the largest eigenvalue of A.
+
+A graph G' is spectrally similar to G if x'L'x is close to x'Lx for all x (Spielman, Srivastava
+2011). For a part of G the ratio lies in [0, 1]. Its extremes over all x are the generalised
+eigenvalues of the two Laplacians: exact for small graphs, bounded from inside by vectors that were
+tried for others. No weights are raised to make up for what was removed, so the ratio of a cut that
+keeps half of the edges evenly is 0.5 everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+from wis.measure.measure import Measure, Spread
+from wis.measure.topology import Topology
+
+DENSE_NODES = 500
+TOLERANCE = 1e-5
+MAX_ITERATIONS = 2_000
+NUM_VECTORS = 32
+SMOOTHING_STEPS = 4
+ROUNDING = 1e-9
+
+
+def spectral_measures(topology: Topology, seed: int) -> dict[str, Measure]:
+    """Spectral gap of the largest component, and spectral radius.
+
+    Args:
+        topology: The graph.
+        seed: Of the vector that the iterations start from.
+    """
+    radius, gap = "spectral radius", "spectral gap of the largest component"
+    members = topology.largest()
+    if members.size < 2:
+        return {"spectral_radius": Measure(radius, 0.0), "spectral_gap": Measure(gap, None)}
+    part = topology.adjacency[members][:, members]
+    scale = sparse.diags_array(np.diff(part.indptr) ** -0.5)
+    return {
+        "spectral_radius": _eigenvalue(radius, topology.adjacency, 1, seed, lambda found: found),
+        "spectral_gap": _eigenvalue(gap, scale @ part @ scale, 2, seed, lambda found: 1 - found),
+    }
+
+
+def _eigenvalue(label: str, matrix: Any, rank: int, seed: int, then: Any) -> Measure:
+    """What `then` makes of the eigenvalue of a symmetric matrix that is number `rank` from above.
+
+    0 where rounding left a number of no size.
+    """
+    size = matrix.shape[0]
+    if size <= DENSE_NODES:
+        value = float(then(linalg.eigvalsh(matrix.toarray())[-rank]))
+        return Measure(label, 0.0 if abs(value) < ROUNDING else value)
+    start = np.random.default_rng([seed, 3]).standard_normal(size)
+    try:
+        found = eigsh(
+            matrix,
+            k=rank,
+            which="LA",
+            v0=start,
+            tol=TOLERANCE,
+            maxiter=MAX_ITERATIONS,
+            return_eigenvectors=False,
+        )
+    except ArpackNoConvergence:
+        return Measure(label, None, f"Lanczos did not converge in {MAX_ITERATIONS} iterations")
+    note = f"by Lanczos iterations, relative tolerance {TOLERANCE:g}"
+    return Measure(label, float(then(np.sort(found)[0])), note)
+
+
+def quadratic_forms(before: Topology, after: Topology, seed: int) -> Spread:
+    """Ratios x'L'x / x'Lx of the part to the whole.
+
+    Up to 500 vertices the extremes and the mean of all generalised eigenvalues. Beyond that ratios
+    for random vectors, as they are and smoothed along the edges of both graphs: smooth vectors are
+    those that few edges decide about. If a component fell apart, the lowest ratio is 0 for sure.
+
+    Args:
+        before: The whole.
+        after: A part of its edges.
+        seed: Of the vectors.
+    """
+    label = "x'L'x / x'Lx"
+    if before.num_nodes <= DENSE_NODES:
+        note = "all generalised eigenvalues"
+        return Spread.of(label, _generalised(before, after), note)
+    values = _tried(before, after, seed)
+    note = f"{values.size} vectors that were tried"
+    if np.unique(after.component).size > np.unique(before.component).size:
+        values, note = np.append(values, 0.0), f"{note}, and one that is constant on components"
+    return Spread.of(label, values, note)
+
+
+def _generalised(before: Topology, after: Topology) -> np.ndarray:
+    """Eigenvalues of the two Laplacians on the range of the first, ascending."""
+    whole, part = (_laplacian(topology).toarray() for topology in (before, after))
+    values, vectors = linalg.eigh(whole) if before.num_nodes else (np.empty(0), whole)
+    proper = values > ROUNDING * max(1.0, values.max(initial=0.0))
+    basis = vectors[:, proper] / np.sqrt(values[proper])
+    if not basis.size:
+        return np.empty(0)
+    found = linalg.eigvalsh(basis.T @ part @ basis)
+    clipped: np.ndarray = np.where(found < ROUNDING, 0.0, np.minimum(found, 1.0))
+    return clipped
+
+
+def _tried(before: Topology, after: Topology, seed: int) -> np.ndarray:
+    vectors = np.random.default_rng([seed, 4]).standard_normal((before.num_nodes, NUM_VECTORS))
+    given = [vectors, *(_smoothed(topology, vectors) for topology in (before, after))]
+    laplacians = _laplacian(before), _laplacian(after)
+    ratios = []
+    for tried in given:
+        whole, part = (np.einsum("ij,ij->j", tried, matrix @ tried) for matrix in laplacians)
+        ratios.append(np.divide(part, whole, out=np.full(part.size, np.nan), where=whole > 0))
+    return np.concatenate(ratios)
+
+
+def _smoothed(topology: Topology, vectors: np.ndarray) -> np.ndarray:
+    """Each entry replaced, a few times, by the mean over its vertex and the neighbours."""
+    share = 1 / (1 + np.diff(topology.adjacency.indptr))[:, None]
+    for _ in range(SMOOTHING_STEPS):
+        vectors = share * (vectors + topology.adjacency @ vectors)
+    return vectors
+
+
+def _laplacian(topology: Topology) -> Any:
+    degree = np.diff(topology.adjacency.indptr).astype(np.float64)
+    return (sparse.diags_array(degree) - topology.adjacency).tocsr()

@@ -1,0 +1,1 @@
+"""Methods to compare with: by chance, degrees, similarity, shortest paths, resistance, masks."""

@@ -1,0 +1,187 @@
+"""Baselines that rank an edge by the degrees of its ends, or by its place among its neighbours.
+
+They cost little more than a sort, and nothing in them is adaptive: degrees are those of the whole
+graph.
+
+- ``dspar``: Z. Liu, K. Zhou, Z. Jiang, L. Li, R. Chen, S.-H. Choi, X. Hu, "DSpar: An Embarrassingly
+  Simple Strategy for Efficient GNN Training and Inference via Degree-based Sparsification", TMLR
+  2023.
+- ``local-degree``: M. Hamann, G. Lindner, H. Meyerhenke, C. L. Staudt, D. Wagner, "Structure-
+  preserving sparsification methods for social networks", Social Network Analysis and Mining 6,
+  2016.
+- ``k-neighbor``: V. Sadhanala, Y.-X. Wang, R. J. Tibshirani, "Graph Sparsification Approaches for
+  Laplacian Smoothing", AISTATS 2016; as in Y. Chen, H. Ye, S. Vedula, A. Bronstein, R. Dreslinski,
+  T. Mudge, N. Talati, "Demystifying Graph Sparsification Algorithms in Graph Properties
+  Preservation", PVLDB 17, 2024.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.progress import Progress
+from wis.errors import OptionError
+from wis.graph import UndirectedGraph
+from wis.methods.baselines.ranking import (
+    Floats,
+    Ints,
+    drawn_last_first,
+    highest_first,
+    lowest_first,
+    neighbour_lists,
+    tie_classes,
+    tie_ranks,
+)
+from wis.methods.registry import register
+
+
+def _resolve_dspar(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(options["sample"], bool):
+        raise OptionError(f"sample is {options['sample']!r}; expected true or false")
+    return options
+
+
+@register(
+    "dspar",
+    summary="edges between vertices of high degree: the lowest 1/d_u + 1/d_v (DSpar)",
+    uses_seed=True,
+    resolve=_resolve_dspar,
+)
+def dspar_order(
+    graph: UndirectedGraph, *, count: int, seed: int, progress: Progress, sample: bool = False
+) -> Tensor:
+    """Edges by 1/d_u + 1/d_v, the lowest first: edges between hubs go, those of leaves stay.
+
+    The score bounds the effective resistance from above and below up to the spectral gap, which is
+    why DSpar takes it in place of that.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of the draws if `sample`, else of the shuffle that settles ties
+            (`wis.methods.baselines.ranking`).
+        progress: Not needed: one sort.
+        sample: Draw edges without replacement with a probability proportional to the score, as
+            DSpar does (there with replacement), and remove first what was drawn last. Otherwise
+            only edges of the same score go in random order.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device. Costs O(m log m).
+
+    References:
+        Liu et al., TMLR 2023.
+    """
+    degree = graph.degree.cpu().numpy()
+    u, v = graph.edges.cpu().numpy()
+    score = (degree[u] + degree[v]) / (degree[u] * degree[v])  # one rounding: equal where equal
+    if sample:
+        return drawn_last_first(score, graph, count, seed)
+    return lowest_first(score, graph, count, seed)
+
+
+@register(
+    "local-degree",
+    summary="edges that lead to no hub: neither end has the other among its strongest neighbours",
+    uses_seed=True,
+)
+def local_degree_order(
+    graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
+) -> Tensor:
+    """Local Degree: each vertex holds on to its neighbours of highest degree.
+
+    For an exponent a in [0, 1] a vertex of degree d keeps its edges to the floor(d^a) neighbours of
+    highest degree, at least one, and an edge stays if either end keeps it. An edge goes at the
+    largest a at which neither does: those with the largest min over both ends of log r / log d go
+    first, r = 1, ..., d being the place of the edge at that end. Every vertex keeps an edge until
+    those are reached that are the first choice of an end, which go last.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
+        progress: Not needed: two sorts.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
+        neighbours of the same degree, and of two edges that go at the same a, the one whose edge
+        comes first in it goes first. Costs O(m log m).
+
+    References:
+        Hamann et al., SNAM 2016, "Local Degree".
+    """
+    degree = graph.degree.cpu().numpy()
+    starts, neighbour, edge = neighbour_lists(graph)
+    by_place = places(starts, -degree[neighbour], tie_ranks(graph.num_edges, seed)[edge])
+    least = exponent(starts, edge, by_place, graph.num_edges)
+    return highest_first(tie_classes(least), graph, count, seed)
+
+
+def places(starts: Ints, worse: Ints | Floats, rank: Ints) -> Ints:
+    """The place of each neighbour in its row, 1 for the best.
+
+    Args:
+        starts: int64 [n + 1]: where rows begin.
+        worse: [2m]: ranks neighbours within a row, the smallest is the best.
+        rank: int64 [2m]: ranks of the edges (`wis.methods.baselines.ranking.tie_ranks`), settling
+            ties: the larger is the better one, since the smaller one shall go first.
+
+    Returns:
+        int64 [2m]. Costs O(m log m).
+    """
+    length = np.diff(starts)
+    row = np.repeat(np.arange(length.size), length)
+    sequence = np.lexsort((-rank, worse, row))
+    place = np.empty(rank.size, dtype=np.int64)
+    place[sequence] = np.arange(rank.size) - np.repeat(starts[:-1], length) + 1
+    return place
+
+
+def exponent(starts: Ints, edge: Ints, place: Ints, num_edges: int) -> Floats:
+    """The least a for which an edge is among the first d^a at one of its ends; float64 [m]."""
+    length = np.repeat(np.diff(starts), np.diff(starts))
+    at_end = np.zeros(edge.size)
+    several = length > 1
+    at_end[several] = np.log(place[several]) / np.log(length[several])
+    least = np.full(num_edges, np.inf)
+    np.minimum.at(least, edge, at_end)
+    return least
+
+
+@register(
+    "k-neighbor",
+    summary="edges that neither end drew among its first k random neighbours, k falling",
+    uses_seed=True,
+)
+def k_neighbor_order(
+    graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
+) -> Tensor:
+    """K-Neighbor: each vertex draws k of its edges; the order is that of a falling k.
+
+    Every vertex puts its edges into a random sequence. For a number k the first k of each are kept,
+    and an edge stays if either end keeps it, all of a vertex of degree k or less. So those edges go
+    first whose better place at the two ends is the furthest back. Edges of equal place, nearly as
+    many as there are vertices, go in random order too.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of the sequences and of ties.
+        progress: Not needed: two sorts.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device. Costs O(m log m).
+
+    References:
+        Sadhanala et al., AISTATS 2016; Chen et al., PVLDB 2024.
+    """
+    rng = np.random.default_rng(seed)
+    starts, _, edge = neighbour_lists(graph)
+    place = places(starts, rng.random(edge.size), tie_ranks(graph.num_edges, seed)[edge])
+    better = np.full(graph.num_edges, edge.size, dtype=np.int64)
+    np.minimum.at(better, edge, place)
+    order = np.lexsort((rng.random(graph.num_edges), -better))[:count]
+    return torch.from_numpy(order).to(graph.device)

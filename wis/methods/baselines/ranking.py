@@ -1,0 +1,128 @@
+"""From scores to an order: lowest first, ties by chance.
+
+Scores tie in masses: 46 % of the edges of Cora have a Jaccard coefficient of 0. If the edge id, and
+so the numbers of the vertices, settled that, the vertices that the file lists first would lose all
+their edges. A method by scores settles ties by a shuffle of the edges that its seed draws: other
+numbers of the vertices come to the same as another seed.
+
+A score that is one rounding of an exact number is compared as it is. Others are sums, logarithms or
+inverses: edges that are equal by symmetry come out with different last digits, and with others on
+another number of threads. Those go through `tie_classes` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.base.arrays import stable_argsort
+from wis.base.progress import Progress
+from wis.graph import UndirectedGraph
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Share = Callable[[float], None]
+"""Called with the share of the work that is done, from 0 to 1."""
+
+TIE = 2.0**-30
+"""Relative distance, about 9e-10, up to which two neighbouring scores are a tie."""
+
+DRAWN_AT_ONCE = 1 << 14
+TIES = 0x71E5
+"""Makes the stream of random numbers that settles ties another one than those of the scores."""
+
+
+def tie_classes(score: Floats) -> Ints:
+    """Integers in the order of the scores, equal where these are equal up to rounding.
+
+    Sorted scores are cut where one is more than `TIE` above the last. A fixed grid would not do:
+    wherever its lines are, some scores lie on one, and their last digits would decide.
+
+    Args:
+        score: float64 [m], finite, none negative.
+
+    Returns:
+        int64 [m], from 0 on without gaps. Costs O(m log m).
+    """
+    order = np.argsort(score)
+    ascending = score[order]
+    classes = np.zeros(score.size, dtype=np.int64)
+    classes[order[1:]] = np.cumsum(ascending[1:] > ascending[:-1] * (1 + TIE))
+    return classes
+
+
+def shuffled(num_edges: int, seed: int) -> Ints:
+    """All edge ids in the random sequence in which edges of equal score go; int64 [m].
+
+    The draws are apart from all others that a method makes with the same seed.
+    """
+    return np.random.default_rng([seed, TIES]).permutation(num_edges)
+
+
+def tie_ranks(num_edges: int, seed: int) -> Ints:
+    """The place of each edge in the sequence of `shuffled`, from 0 on; int64 [m]."""
+    rank = np.empty(num_edges, dtype=np.int64)
+    rank[shuffled(num_edges, seed)] = np.arange(num_edges)
+    return rank
+
+
+def lowest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
+    """The first `count` edges by ascending score; equal ones as `shuffled`. O(m log m)."""
+    sequence = shuffled(graph.num_edges, seed)
+    ranked = sequence[np.argsort(score[sequence], kind="stable")]
+    return torch.from_numpy(ranked[:count]).to(graph.device)
+
+
+def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
+    """The first `count` edges by descending score; equal ones as `shuffled`."""
+    return lowest_first(-score, graph, count, seed)
+
+
+def drawn_last_first(weight: Floats, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
+    """Draw all edges without replacement by weight; those drawn last are removed first.
+
+    The next edge drawn is any of those left with a probability proportional to its weight. That is
+    the ascending order of independent exponential variables of these rates, one for each edge.
+
+    Args:
+        weight: float64 [m], positive.
+        graph: The graph.
+        count: Length of the order.
+        seed: Seed of the draws.
+
+    Returns:
+        int64 tensor of shape [count]: the end of the sequence of draws, reversed. O(m log m).
+    """
+    arrival = np.random.default_rng(seed).standard_exponential(weight.size) / weight
+    last_first = np.argsort(-arrival, kind="stable")[:count]
+    return torch.from_numpy(last_first).to(graph.device)
+
+
+def share_of(progress: Progress, count: int) -> Share:
+    """Report shares of the work as numbers of edges."""
+    return lambda share: progress(int(share * count))
+
+
+def neighbour_lists(graph: UndirectedGraph) -> tuple[Ints, Ints, Ints]:
+    """The graph by rows: where the row of each vertex starts, its neighbours, and the edges there.
+
+    Returns:
+        int64 [n + 1], [2m] and [2m]; neighbours ascend within a row. O(m log m).
+    """
+    edges = graph.edges.cpu()
+    ends = torch.cat([edges, edges.flip(0)], dim=1)
+    by_row = stable_argsort(ends[0] * graph.num_nodes + ends[1])
+    starts = np.zeros(graph.num_nodes + 1, dtype=np.int64)
+    np.cumsum(np.bincount(ends[0].numpy(), minlength=graph.num_nodes), out=starts[1:])
+    return starts, ends[1, by_row].numpy(), (by_row % max(graph.num_edges, 1)).numpy()
+
+
+def uniform_numbers(seed: int) -> Iterator[float]:
+    """Endless random numbers from [0, 1), drawn in blocks."""
+    generator = np.random.default_rng(seed)
+    while True:
+        yield from generator.random(DRAWN_AT_ONCE).tolist()

@@ -1,0 +1,114 @@
+"""Baselines that keep edges between vertices with the same neighbours.
+
+The similarity of the ends of an edge is the Jaccard coefficient of their sets of neighbours, here
+exactly, from common neighbours (`wis.graph.triangles`), where the source estimates it by min-wise
+hashes.
+
+Source: V. Satuluri, S. Parthasarathy, Y. Ruan, "Local Graph Sparsification for Scalable
+Clustering", SIGMOD 2011 (G-Spar and L-Spar); as edge scores in M. Hamann, G. Lindner, H.
+Meyerhenke, C. L. Staudt, D. Wagner, "Structure-preserving sparsification methods for social
+networks", Social Network Analysis and Mining 6, 2016.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from wis.base.progress import Progress
+from wis.graph import UndirectedGraph
+from wis.graph.triangles import num_common_neighbours
+from wis.methods.baselines.degree_scores import exponent, places
+from wis.methods.baselines.ranking import (
+    Floats,
+    Share,
+    highest_first,
+    lowest_first,
+    neighbour_lists,
+    share_of,
+    tie_classes,
+    tie_ranks,
+)
+from wis.methods.registry import register
+
+
+def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None) -> Floats:
+    """Common neighbours of the two ends of each edge over all their neighbours.
+
+    The neighbours of a vertex do not include itself, so that both ends of an edge are among the
+    neighbours of both together: the coefficient is at most (n - 2) / n.
+
+    Args:
+        graph: The graph.
+        told: Told the share of the work that is done.
+
+    Returns:
+        float64 [m], each the nearest float to the exact fraction. Costs O(m √m) at most.
+    """
+    edges = graph.edges.cpu().numpy()
+    degree = graph.degree.cpu().numpy()
+    common = num_common_neighbours(edges, graph.num_nodes, told=told)
+    similarity: Floats = common / (degree[edges[0]] + degree[edges[1]] - common)
+    return similarity
+
+
+@register(
+    "jaccard",
+    summary="edges whose ends have the least similar neighbours (G-Spar)",
+    uses_seed=True,
+)
+def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
+    """Edges by the Jaccard coefficient of their ends' neighbours, the least similar first.
+
+    Edges in no triangle have 0 and go before all others; edges inside dense groups stay.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
+        progress: Told as common neighbours are counted.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device; edges of the same coefficient go in
+        random order. Costs O(m √m) at most.
+
+    References:
+        Satuluri et al., SIGMOD 2011, G-Spar.
+    """
+    return lowest_first(jaccard_similarity(graph, share_of(progress, count)), graph, count, seed)
+
+
+@register(
+    "local-similarity",
+    summary="edges that are not among the most similar ones of either end (L-Spar)",
+    uses_seed=True,
+)
+def local_similarity_order(
+    graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
+) -> Tensor:
+    """L-Spar: each vertex holds on to its edges of highest Jaccard similarity.
+
+    For an exponent a in [0, 1] a vertex of degree d keeps the d^a edges of highest similarity, at
+    least one, and an edge stays if either end keeps it. An edge goes at the largest a at which
+    neither does: those with the largest min over both ends of log r / log d go first, r = 1, ...,
+    d being the place of the edge at that end. So sparse regions keep edges that ``jaccard`` would
+    take first, and those that are the first choice of an end go last.
+
+    Args:
+        graph: The graph.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
+        progress: Told as common neighbours are counted.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
+        edges that are equally similar at a vertex, and of two that go at the same a, the one that
+        comes first in it goes first. Costs O(m √m) at most.
+
+    References:
+        Satuluri et al., SIGMOD 2011, L-Spar; Hamann et al., SNAM 2016, "Local Similarity".
+    """
+    similarity = jaccard_similarity(graph, share_of(progress, count))
+    starts, _, edge = neighbour_lists(graph)
+    by_place = places(starts, -similarity[edge], tie_ranks(graph.num_edges, seed)[edge])
+    least = exponent(starts, edge, by_place, graph.num_edges)
+    return highest_first(tie_classes(least), graph, count, seed)

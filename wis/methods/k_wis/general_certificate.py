@@ -1,0 +1,331 @@
+"""The certificate of General WIS: recompute the tuples of Algorithm 3 by plain matrix products.
+
+For each step that is checked, and each edge that is left there, the edge is taken out of a sparse
+matrix, its boundaries are looked up and the walks counted by products with the matrix alone. The
+edge that went must have a tuple that is a maximum. No count is kept from one edge or step to the
+next. Where checking all steps would take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions,
+a seeded sample of steps is checked, the first one always among them: that one alone takes a tuple
+for each edge of the graph.
+
+If all steps of such an order are asked for, what the loss of an edge would take from the walk
+indices is kept from one step to the next for the edges that are far from the one that goes. A walk
+of length p that takes both edges, or that starts at an end of one and takes the other, leaves at
+most p - 1 steps between them: only edges with an end so near are looked at again, many at a time.
+With B = A without an edge, B y is A y but for the entries at the ends of the edge.
+
+In batches the tuples are those of the graph at the beginning of the batch. An edge must have a
+maximum of all that are left and were not listed before it; edges of the same key are listed by
+their ids within a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.base.progress import Progress, silent
+from wis.errors import NotGreedyError, OptionError
+from wis.graph import CanonicalGraph
+from wis.graph.partitions import Partitions, resolve_partitions
+from wis.graph.walks import check_walk_length
+from wis.methods.certificates import (
+    Checked,
+    Fault,
+    StepChoice,
+    at_least,
+    first_tie_out_of_place,
+    in_batches,
+)
+
+Ints = NDArray[np.int64]
+MAX_CANDIDATES = 40_000
+MAX_WORK = 4 * 10**10
+MAX_DENSE = 1000
+SAFE = 2.0**62
+CELLS_AT_A_TIME = 1 << 22
+
+
+def check_general_order(
+    graph: CanonicalGraph,
+    edge_ids: Tensor,
+    *,
+    progress: Progress = silent,
+    seed: int = 0,
+    choice: StepChoice | None = None,
+    walk_length: int = 1,
+    partitions: Any = "singletons",
+    argmax: Any = "lexicographic",
+    batch_size: int = 1,
+    **options: object,
+) -> Checked:
+    """Check that an order, or the beginning of one, is greedy at every step or at a sample of them.
+
+    Args:
+        graph: The graph.
+        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
+        progress: Told the number of steps up to the last one checked.
+        seed: Seed of the sample where there is no `choice`.
+        choice: Which steps; if it leaves that open, all or as many as are affordable.
+        walk_length: L - 1.
+        partitions: As in `wis.methods.general.general_order`.
+        argmax: As there; every maximum is accepted, whatever way ties are broken.
+        batch_size: How many edges went at a time.
+        **options: Other options of the order; how it was computed does not matter.
+
+    Returns:
+        What was found to be right.
+
+    Raises:
+        NotGreedyError: Some step is not greedy; it names the first one among those checked.
+        OptionError: Walk counts may pass 2^62 and the graph has more than 1000 vertices.
+
+    Cost: for each step checked and each edge left at it, p sparse products with a column for each
+    different target.
+    """
+    at_least("batch_size", batch_size, 1)
+    check_walk_length(walk_length, least=0)
+    chosen = resolve_partitions(partitions, graph, seed=seed)
+    tuples = _Tuples(graph, chosen, walk_length)
+    ids = edge_ids.cpu().numpy()
+    choice = choice or StepChoice(seed=seed)
+    most = min(MAX_CANDIDATES, MAX_WORK // tuples.work)
+    affordable = _steps(graph.num_edges, ids.size, most, choice.seed)
+    steps = affordable if choice.is_default else choice.of(ids.size)
+    if steps.size == ids.size > affordable.size:
+        fault = _first_fault(tuples, ids, argmax, batch_size, progress)
+        if fault is not None:
+            raise _error(graph, ids, fault)
+        return in_batches(ids.size, graph.num_edges, batch_size, graph.noun)
+    for step in steps.tolist():
+        start = step - step % batch_size
+        left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
+        keys = _keys_of(tuples.after_removal_of_each(left), argmax)
+        fault = _fault_at(keys, left, ids[start : start + batch_size], step - start)
+        if fault is not None:
+            raise _error(graph, ids, Fault(start + fault.step, fault.better, fault.is_tie))
+        progress(step + 1)
+    return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
+
+
+def _fault_at(
+    keys: list[Hashable], left: NDArray[np.int64], batch: NDArray[np.int64], place: int
+) -> Fault | None:
+    """What is wrong with one place of a batch; `keys` are those of the edges that are left."""
+    key = dict(zip(left.tolist(), keys, strict=True))
+    listed = batch.tolist()
+    for edge in listed[:place]:
+        del key[edge]
+    best = max(key, key=key.__getitem__)
+    if key[listed[place]] != key[best]:
+        return Fault(place, best)
+    tie = first_tie_out_of_place([key[edge] for edge in listed[place:]], listed[place:])
+    return Fault(place, tie.better, is_tie=True) if tie is not None and tie.step == 0 else None
+
+
+def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64]:
+    """The steps to check, ascending: all, or at least one and as many as take `most` tuples."""
+    candidates = num_edges - np.arange(count)
+    if candidates.sum() <= most:
+        return np.arange(count)
+    drawn = np.random.default_rng(seed).permutation(np.arange(1, count))
+    drawn = np.concatenate([[0], drawn])
+    affordable = np.cumsum(candidates[drawn]) <= most
+    return np.sort(drawn[: max(int(affordable.sum()), 1)])
+
+
+class _Tuples:
+    """The tuples s^(e) of Algorithm 3."""
+
+    def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
+        self.num_nodes, self.walk_length = graph.num_nodes, walk_length
+        self.directed = graph.directed
+        self.edges = graph.edges.cpu().numpy()
+        self.inside = partitions.membership(graph.num_nodes)
+        different = list(dict.fromkeys(partitions.targets))
+        self.column = [different.index(target) for target in partitions.targets]
+        self.ends = np.zeros((graph.num_nodes, len(different)), dtype=np.int64)
+        for k, target in enumerate(different):
+            self.ends[slice(None) if target is None else target, k] = 1
+        self.inside_as_numbers = self.inside.astype(np.int64)
+        if not self._fits():
+            self.ends = self.ends.astype(object)
+
+    @property
+    def work(self) -> int:
+        """Additions that a tuple takes, about."""
+        size = self.num_nodes + 2 * self.edges.shape[1]
+        return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
+
+    def after_removal_of_each(self, left: NDArray[np.int64]) -> Any:
+        """A row for each of the edges that are left: the walk indices without it."""
+        matrix = self._matrix(left)
+        rows = np.empty((left.size, len(self.column)), dtype=self.ends.dtype)
+        for k, (u, v) in enumerate(self.edges[:, left].T.tolist()):
+            self._put(matrix, u, v, 0)
+            rows[k] = self._walk_indices(matrix)
+            self._put(matrix, u, v, 1)
+        return rows
+
+    def _put(self, matrix: Any, u: int, v: int, value: int) -> None:
+        matrix[u, v] = value
+        if not self.directed:
+            matrix[v, u] = value
+
+    def _boundaries(self, matrix: Any) -> tuple[Any, Any, Any]:
+        """What enters each vertex from inside, [n, K]; all that does, [n, 1]; C_I, bool [n, K]."""
+        entering = matrix.T if self.directed else matrix
+        num_inside = entering @ self.inside_as_numbers
+        degree = entering @ np.ones((self.num_nodes, 1), dtype=np.int64)
+        return num_inside, degree, np.where(self.inside, num_inside < degree, num_inside > 0)
+
+    def _walk_indices(self, matrix: Any) -> Any:
+        _, _, boundary = self._boundaries(matrix)
+        walks = self.ends
+        for _ in range(self.walk_length):
+            walks = matrix @ walks
+        return np.where(boundary, walks[:, self.column], 0).sum(axis=0)
+
+    def _matrix(self, edges: NDArray[np.int64]) -> Any:
+        """A with its self-loops; dense, of Python's integers, where int64 might not do."""
+        from scipy.sparse import csr_array
+
+        (u, v), every = self.edges[:, edges], np.arange(self.num_nodes)
+        place = np.concatenate([u, v, every]), np.concatenate([v, u, every])
+        if self.directed:
+            place = np.concatenate([u, every]), np.concatenate([v, every])
+        ones = np.ones(place[0].size, dtype=np.int64)
+        sparse = csr_array((ones, place), shape=(self.num_nodes, self.num_nodes))
+        return sparse if self.ends.dtype == np.int64 else sparse.toarray().astype(object)
+
+    def _fits(self) -> bool:
+        """Whether the sum of all walk indices stays below 2^62, as it then does in every step."""
+        walks = np.ones(self.num_nodes)
+        matrix = self._matrix(np.arange(self.edges.shape[1])).astype(np.float64)
+        with np.errstate(over="ignore"):
+            for _ in range(self.walk_length):
+                walks = matrix @ walks
+        if walks.sum() * max(len(self.column), 1) < SAFE:
+            return True
+        if self.num_nodes > MAX_DENSE:
+            raise OptionError(
+                f"walks of length {self.walk_length} may be more than 2^62; the certificate counts "
+                f"that far only on graphs of at most {MAX_DENSE} vertices"
+            )
+        return False
+
+
+def _keys_of(tuples: Any, argmax: Any) -> list[Hashable]:
+    """For each row what `argmax` compares: the greater one is the better one."""
+    if not isinstance(argmax, str):
+        listed = np.asarray(argmax(tuples)).tolist()
+        return [tuple(key) if isinstance(key, list) else key for key in listed]
+    if argmax == "lexicographic":
+        return [tuple(sorted(row)) for row in tuples.tolist()]
+    pick: Any = {"min": min, "max": max, "sum": sum}[argmax]
+    return [pick(row) if row else 0 for row in tuples.tolist()]
+
+
+def _error(graph: CanonicalGraph, ids: NDArray[np.int64], fault: Fault) -> NotGreedyError:
+    gone, best = (
+        tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[fault.step]), fault.better)
+    )
+    why = "leaves greater walk indices"
+    if fault.is_tie:
+        why = "is as good, and its edge id, by which the edges of a batch are listed, is smaller"
+    return NotGreedyError(
+        f"step {fault.step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
+        f"{graph.noun} {best} {why}",
+        step=fault.step,
+        edge=gone,
+    )
+
+
+def _first_fault(
+    tuples: _Tuples, ids: Ints, argmax: Any, batch_size: int, progress: Progress
+) -> Fault | None:
+    """The first wrong step of an order whose steps are all to be checked."""
+    state = _Losses(tuples)
+    for start in range(0, ids.size, batch_size):
+        batch = ids[start : start + batch_size]
+        left = np.flatnonzero(state.left)
+        keys = _keys_of(state.index - state.loss[left], argmax)
+        for place in range(batch.size):
+            fault = _fault_at(keys, left, batch, place)
+            if fault is not None:
+                return Fault(start + place, fault.better, fault.is_tie)
+        state.remove(batch)
+        progress(start + batch.size)
+    return None
+
+
+class _Losses:
+    """The walk indices, and what each edge would take from them, as edges go.
+
+    Attributes:
+        left: bool [m].
+        index: [K], the walk indices of the graph that is left.
+        loss: [m, K], by how much the loss of each edge lowers them; of those left.
+    """
+
+    def __init__(self, tuples: _Tuples) -> None:
+        self.tuples = tuples
+        m = tuples.edges.shape[1]
+        self.left = np.ones(m, dtype=bool)
+        self.loss = np.zeros((m, len(tuples.column)), dtype=tuples.ends.dtype)
+        self._look_at(np.arange(m))
+
+    def remove(self, batch: Ints) -> None:
+        """Take edges away and look again at those nearby."""
+        near = self._near(batch)
+        self.left[batch] = False
+        near[batch] = False
+        self._look_at(np.flatnonzero(near & self.left))
+
+    def _near(self, batch: Ints) -> NDArray[np.bool_]:
+        """Edges with an end at most p - 1 steps away from an edge of the batch."""
+        edges = self.tuples.edges
+        inside = np.zeros(self.tuples.num_nodes, dtype=bool)
+        inside[edges[:, batch]] = True
+        u, v = edges[:, self.left]
+        for _ in range(self.tuples.walk_length - 1):
+            step = inside[u] | inside[v]
+            inside[u[step]] = inside[v[step]] = True
+        return np.asarray(inside[edges].any(axis=0))
+
+    def _look_at(self, ids: Ints) -> None:
+        """Count walk indices for the graph that is left, and without each of some edges."""
+        tuples = self.tuples
+        matrix = tuples._matrix(np.flatnonzero(self.left))
+        self.index = tuples._walk_indices(matrix)
+        at_once = max(CELLS_AT_A_TIME // max(tuples.ends.size, 1), 1)
+        for start in range(0, ids.size, at_once):
+            some = ids[start : start + at_once]
+            self.loss[some] = self.index - self._without_each(matrix, some)
+
+    def _without_each(self, matrix: Any, ids: Ints) -> Any:
+        """Walk indices without each edge, [len(ids), K]."""
+        tuples = self.tuples
+        (u, v), each = tuples.edges[:, ids], np.arange(ids.size)
+        n, num_ends = tuples.ends.shape
+        walks = np.repeat(tuples.ends[:, :, None], ids.size, axis=2)  # [n, T, edges], y = b
+        for _ in range(tuples.walk_length):
+            onward = (matrix @ walks.reshape(n, -1)).reshape(n, num_ends, ids.size)
+            onward[u, :, each] -= walks[v, :, each]  # (A y)_u without the step from u to v
+            if not tuples.directed:
+                onward[v, :, each] -= walks[u, :, each]
+            walks = onward
+        num_inside, degree, boundary = tuples._boundaries(matrix)
+        found = np.zeros((ids.size, len(tuples.column)), dtype=walks.dtype)
+        for k, column in enumerate(tuples.column):
+            found[:, k] = walks[boundary[:, k], column].sum(axis=0)
+        for end, other in ((v, u),) if tuples.directed else ((v, u), (u, v)):
+            inside = tuples.inside[end]
+            entering = num_inside[end] - tuples.inside[other]  # the edge enters no more
+            stays = np.where(inside, entering < degree[end] - 1, entering > 0)
+            leaves = boundary[end] & ~stays
+            found -= np.where(leaves, walks[end, :, each][:, tuples.column], 0)
+        return found

@@ -1,0 +1,243 @@
+"""The exact order of (L-1)-WIS from upper bounds: most edges are left alone at most steps.
+
+A heap holds for each edge a signature (`wis.methods.k_wis.signatures`) that its true one does not
+beat: whole or cut short, of now or of long ago. The first edge of the heap is looked at anew, as
+far as it takes to tell it from the second. If it still comes first, it goes; otherwise it sinks to
+its place.
+
+This is exact because of what one removal, of e, does to the signature of another edge f. Entries of
+the tuple of f that both edges change through the same closed walk may change by less from then on,
+and the signature may become *better*; those f are few, all near e, and `EdgeChanges.remove` names
+them. For all others each entry that f changes keeps the amount of the change and starts from a
+lower value, if anything: at the smallest value where the new signature differs from the old it has
+more entries, so it is worse, and the old one bounds it.
+
+For the f that are named, codes of values below some limit still hold. If that leaves none, the
+smallest value that f would create still does: it never rises while edges go one by one. (Suppose it
+was attained at vertex t, and f no longer changes t's entry once e is gone. Then every closed walk
+of length L at t through f runs through e as well, while one through e does not need f: go to
+whichever of the two a walk meets first, and back. So e took more from t than f would, to a value
+below the smallest of f, and was not the best edge.) In batches, where edges go that are not the
+best of the graph as it is then, this argument fails and the smallest value is computed anew.
+
+In directed graphs the argument fails even then (`wis.methods.k_wis.closed_arc_walks`).
+
+Ties go to the smallest edge id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
+from typing import Protocol
+
+from wis.base.progress import Progress
+from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
+
+STEP = 8
+WIDE = 64
+NOTHING: Signature = (WHOLE,)
+Entry = tuple[Signature, int]
+
+
+class EdgeChanges(Protocol):
+    """What the loss of an edge would do to the walk indices of a graph whose edges go.
+
+    Attributes:
+        scale: How signatures are packed.
+    """
+
+    scale: Scale
+
+    def first_bounds(self) -> list[int]:
+        """For each edge, before any has gone, a value that it creates or goes below."""
+
+    def smallest(self, edge: int) -> int:
+        """The smallest value that the loss of the edge would create, `Scale.above` if none."""
+
+    def ceiling(self, edge: int) -> int:
+        """The edge creates this value or a smaller one: what is known at the cost of a glance."""
+
+    def signature(self, edge: int, limit: int) -> Signature:
+        """The signature of the edge, codes of values below `limit` only."""
+
+    def is_short(self, edge: int) -> bool:
+        """Whether the whole signature is about as cheap as a part of it; it is if it is empty."""
+
+    def remove(self, edge: int) -> Iterable[tuple[int, int]]:
+        """Remove the edge.
+
+        Returns:
+            The edges whose signatures may have become better, each with a limit: codes of smaller
+            values have not.
+        """
+
+
+def lazy_order(
+    changes: EdgeChanges,
+    count: int,
+    batch_size: int,
+    progress: Progress,
+    *,
+    smallest_may_rise: bool = False,
+) -> list[int]:
+    """The first `count` edges of the greedy order.
+
+    Args:
+        changes: The graph and the effect of its edges, at the beginning; advanced in place.
+        count: Length of the order.
+        batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
+        progress: Told the number of edges removed.
+        smallest_may_rise: Whether the smallest value that an edge would create can rise even while
+            edges go one by one, as in directed graphs.
+
+    Returns:
+        Edge ids, first removed first.
+    """
+    keeps_smallest = batch_size == 1 and not smallest_may_rise
+    heap = _Bounds(changes)
+    order: list[int] = []
+    while len(order) < count:
+        batch = [heap.pop() for _ in range(min(batch_size, count - len(order)))]
+        for edge in batch:
+            heap.loosen(changes.remove(edge), keeps_smallest=keeps_smallest)
+        heap.tighten()
+        order += batch
+        progress(len(order))
+    return order
+
+
+class _Bounds:
+    """The edges by their bounds: levels by smallest value, of which only the highest is a heap.
+
+    Most bounds that are computed anew sink to a lower level, where they wait in no order.
+
+    Attributes:
+        current: For each edge the bound that counts; entries elsewhere with another are stale.
+            None once the edge is gone.
+        limit: For each edge the value up to which its bound was computed.
+        unknown: Edges whose smallest value may have risen.
+        level: The smallest value of all entries of `heap`.
+        waiting: The entries of other levels.
+        heights: A heap of their levels, negated.
+    """
+
+    def __init__(self, changes: EdgeChanges) -> None:
+        self.changes = changes
+        self.scale = changes.scale
+        self.limit = changes.first_bounds()
+        self.current: list[Signature | None] = [None] * len(self.limit)
+        self.unknown: set[int] = set()
+        self.heap: list[Entry] = []
+        self.level = -1
+        self.waiting: dict[int, list[Entry]] = {}
+        self.heights: list[int] = []
+        for edge, smallest in enumerate(self.limit):
+            self._sink(edge, self.scale.at_least(smallest), smallest)
+
+    def pop(self) -> int:
+        """Take the best edge out; the graph is not changed."""
+        while True:
+            self._lead()
+            bound, edge = self.heap[0]
+            if self.current[edge] is bound:
+                signature, limit = self._told_apart(edge, bound, self._second())
+                if signature is None:
+                    break
+                self._sink(edge, signature, limit)
+            heappop(self.heap)
+        heappop(self.heap)
+        self.current[edge] = None
+        return edge
+
+    def _sink(self, edge: int, bound: Signature, limit: int) -> None:
+        """Give the edge a new bound; an older entry becomes stale."""
+        self.current[edge], self.limit[edge] = bound, limit
+        level = self.scale.value(bound[0])
+        if level == self.level:
+            heappush(self.heap, (bound, edge))
+            return
+        if level not in self.waiting:
+            self.waiting[level] = []
+            heappush(self.heights, -level)
+        self.waiting[level].append((bound, edge))
+
+    def _lead(self) -> None:
+        """Let `heap` be the highest level that has entries."""
+        while not self.heap or (self.heights and -self.heights[0] > self.level):
+            if self.heap:
+                self.waiting[self.level] = self.heap
+                heappush(self.heights, -self.level)
+            self.level = -heappop(self.heights)
+            entries = self.waiting.pop(self.level)
+            self.heap = [entry for entry in entries if self._stays(*entry)]
+            heapify(self.heap)
+
+    def _stays(self, bound: Signature, edge: int) -> bool:
+        """Whether an entry of the level is not stale, and not seen to be so at a glance."""
+        if self.current[edge] is not bound:
+            return False
+        ceiling = self.changes.ceiling(edge)
+        if ceiling < self.level:
+            self._sink(edge, self.scale.at_least(ceiling), ceiling)
+            return False
+        return True
+
+    def _second(self) -> Entry:
+        """What follows the first entry, or a bound of it."""
+        heap = self.heap
+        if len(heap) > 2:
+            return min(heap[1], heap[2])
+        if len(heap) > 1:
+            return heap[1]
+        return (self.scale.at_least(-self.heights[0]) if self.heights else NOTHING), -1
+
+    def _told_apart(
+        self, edge: int, bound: Signature, second: Entry
+    ) -> tuple[Signature | None, int]:
+        """The edge's signature as far as it takes to see that it comes after `second`, or None."""
+        rival, rival_edge = second
+        smallest = min(self.level, self.changes.ceiling(edge))
+        sunk = self.scale.at_least(smallest)
+        if smallest < self.level and sunk > rival:
+            return sunk, smallest
+        limit = WHOLE if self.changes.is_short(edge) else (smallest // STEP + 2) * STEP
+        while True:
+            signature = self.changes.signature(edge, limit)
+            if not signature:
+                smallest = self.changes.smallest(edge)
+                signature = self.scale.at_least(smallest)
+                if signature > rival:
+                    return signature, smallest
+                limit = (smallest // STEP + 2) * STEP
+                continue
+            if signature > rival or (signature == rival and limit == WHOLE and edge > rival_edge):
+                return signature, limit
+            if limit == WHOLE or rival[: len(signature)] != signature:
+                return None, limit
+            limit = limit + WIDE if limit < smallest + WIDE else WHOLE
+
+    def loosen(self, edges: Iterable[tuple[int, int]], *, keeps_smallest: bool) -> None:
+        """Cut bounds down to what still holds."""
+        for edge, limit in edges:
+            bound = self.current[edge]
+            if bound is None or self.limit[edge] <= limit:
+                continue
+            held = self.scale.below(bound, limit)
+            if not held:
+                if not keeps_smallest:
+                    self.unknown.add(edge)
+                    continue
+                smallest = self.scale.value(bound[0])
+                held = self.scale.at_least(smallest)
+                limit = smallest
+            if held != bound:
+                self._sink(edge, held, limit)
+
+    def tighten(self) -> None:
+        """Compute the smallest values that may have risen."""
+        for edge in self.unknown:
+            if self.current[edge] is not None:
+                smallest = self.changes.smallest(edge)
+                self._sink(edge, self.scale.at_least(smallest), smallest)
+        self.unknown.clear()

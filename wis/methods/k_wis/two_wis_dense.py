@@ -1,0 +1,311 @@
+"""2-WIS where neighbourhoods overlap much: the edges that lead, side by side in arrays.
+
+In a dense part of a graph most edges share their lowest common neighbours. Each removal then lowers
+the values that decide about thousands of edges, and `wis.methods.k_wis.lazy_greedy` would look at
+hundreds of them anew before it finds the next. Here those that could be next, the *front*, are rows
+of a matrix that is updated for all of them at once.
+
+The front holds every edge whose smallest created value is `floor` or more; by the argument in
+`wis.methods.k_wis.lazy_greedy` no other edge joins it while edges go one by one, so it serves until
+it is empty. For each row a window of columns counts how many entries of the tuple would take each
+of the values floor, floor + 1, ..., less those that have them now: the beginning of the row's
+signature (`wis.methods.k_wis.signatures`). What an edge changes are its common neighbours, which
+lose 2 each, and its ends. Once a common neighbour falls, all rows that it is common to change in
+the same columns, which is a few operations on a boolean vector; the ends are followed row by row,
+but only while their values are near the window. Edges that are equal in all columns of the window
+are compared by the neighbours that they do not share: those that they do share cancel.
+
+An edge outside of the front is known by the smallest value that it would create when it was last
+looked at, and by the common neighbour that attained it, whose present value is a newer bound.
+
+Source: Algorithm 1; the engine is exact, and ties go to the smallest edge id.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wis.base.progress import Progress
+from wis.graph import UndirectedGraph
+from wis.methods.k_wis.dense_neighbours import FAR, Bools, DenseNeighbours, Ints
+
+MOST_VERTICES = 1 << 14
+MANY = 8
+BREADTH = 400
+WIDTH = 128
+ROWS = 1024
+HEIGHT = 64
+COLUMNS_AT_A_TIME = 8
+
+
+def front_order(
+    graph: UndirectedGraph, num_common: Ints, count: int, progress: Progress
+) -> list[int]:
+    """The first edges of the exact order, as long as the rest is dense.
+
+    Args:
+        graph: The graph.
+        num_common: int64 [m], the number of common neighbours of the ends of each edge; what it is
+            for the edges that are left, when the function returns.
+        count: Most edges to order.
+        progress: Told the number of edges removed.
+
+    Returns:
+        Edge ids, first removed first: at most `count`, fewer if the edges that are then left have
+        fewer than `MANY` + n / `BREADTH` common neighbours on average, since rows of n entries cost
+        more than looking at few. None if that is so from the beginning, or if there are more than
+        `MOST_VERTICES` vertices.
+
+    Cost: of an edge, O(n + k r) with k common neighbours of low value and r rows in the front;
+    memory 9/8 n² bytes, and some 500 for each row of the front.
+    """
+    order: list[int] = []
+    if graph.num_nodes > MOST_VERTICES or not _overlap(num_common, graph.num_nodes):
+        return order
+    front = Front(graph, num_common)
+    while len(order) < count:
+        if front.is_empty() and not front.renew():
+            break
+        order.append(front.pop())
+        progress(len(order))
+    return order
+
+
+def _overlap(num_common: Ints, num_nodes: int) -> bool:
+    """Whether neighbourhoods overlap so much that the front is worth it."""
+    return num_common.size > 0 and bool(num_common.mean() >= MANY + num_nodes / BREADTH)
+
+
+class Front:
+    """The edges that lead, and bounds of the others.
+
+    Attributes:
+        graph: The graph as it is.
+        bound: int64 [m], each edge's smallest created value when it was last looked at; -1 once it
+            is gone.
+        witness: int64 [m], the common neighbour that may attain it, n if unknown.
+        floor: Least smallest value of the front.
+        rows: Edge ids of the front, int64 [r]; `ends` are theirs, [2, r].
+        smallest: int64 [r], the smallest value that each would create now; -1 if it has left.
+        window: int16 [WIDTH, r], entries that would take the value floor + column, less those that
+            have it.
+        common: For vertices of low value the rows that they are common neighbours of, bool [r].
+        end_entries: int64 [4, r], the values of the ends, to be and as they are, in the window.
+        near_ends: Rows whose ends have to be looked at after each removal, bool [r].
+        slack: How far the ends of all other rows can fall before they would come into the window.
+    """
+
+    def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
+        self.graph = DenseNeighbours(graph, num_common)
+        self.bound = np.full(graph.num_edges, FAR, dtype=np.int64)
+        self.witness = np.full(graph.num_edges, graph.num_nodes, dtype=np.int64)
+        self.row_of = np.full(graph.num_edges, -1, dtype=np.int64)
+        self.rows = self.smallest = np.empty(0, dtype=np.int64)
+        self._look(np.arange(graph.num_edges))
+
+    def is_empty(self) -> bool:
+        """Whether all edges of the front are gone or have fallen below the floor."""
+        return not self.smallest.size or int(self.smallest.max()) < 0
+
+    def renew(self) -> bool:
+        """Form the front anew from the best of the edges that are left, unless they are sparse."""
+        if not _overlap(self.graph.num_common[self.bound >= 0], self.graph.num_nodes):
+            return False
+        chosen = np.empty(0, dtype=np.int64)
+        while not chosen.size:
+            now = np.minimum(self.bound, self.graph.value[self.witness] - 2)
+            top, place = int(now.max()), max(now.size - ROWS, 0)
+            self.floor = max(min(int(np.partition(now, place)[place]), top), top - HEIGHT, 0)
+            candidates = np.flatnonzero(now >= self.floor)
+            self._look(candidates)
+            chosen = candidates[self.bound[candidates] >= self.floor]
+        self._place(chosen)
+        return True
+
+    def pop(self) -> int:
+        """Remove the best edge from the graph."""
+        top = int(self.smallest.max())
+        row = self._best_row(top)
+        edge = int(self.rows[row])
+        self.smallest[row] = self.bound[edge] = -1
+        fall = self.graph.remove(edge)
+        for side, other in zip(fall.sides, (1, 0), strict=True):
+            self._forget(side, fall.ends[other], int(fall.before[other - 2]))
+        low = fall.before < self.floor + WIDTH + 4
+        low[-2:] = fall.after[-2:] < self.floor + WIDTH + 2
+        changes = (part[low].tolist() for part in (fall.vertices, fall.before, fall.after))
+        for vertex, before, after in zip(*changes, strict=True):
+            self._fell(vertex, before, after, top)
+        self._follow_ends(fall.ends)
+        return edge
+
+    def _look(self, edges: Ints) -> None:
+        """Bounds and witnesses of some edges, as they are now."""
+        witness = self.graph.lowest_common(edges)
+        first, second, _, _ = self.graph.end_values(edges)
+        self.witness[edges] = witness
+        self.bound[edges] = np.minimum(np.minimum(first, second), self.graph.value[witness] - 2)
+
+    def _place(self, edges: Ints) -> None:
+        """Let these edges be the front."""
+        self.row_of[self.rows] = -1
+        self.row_of[edges] = np.arange(edges.size)
+        self.rows, self.ends = edges, self.graph.ends[:, edges]
+        self.smallest = self.bound[edges]
+        self.window = np.zeros((WIDTH, edges.size), dtype=np.int16)
+        self.end_entries = np.full((4, edges.size), FAR, dtype=np.int64)
+        self.near_ends = np.zeros(edges.size, dtype=bool)
+        self.common: dict[int, Bools] = {}
+        value = self.graph.value
+        for vertex in np.flatnonzero((value >= self.floor + 2) & (value < self.floor + WIDTH + 2)):
+            self.common[int(vertex)] = members = self._members(int(vertex))
+            self._count(members, int(value[vertex]), 1)
+        self._follow_all_ends()
+
+    def _members(self, vertex: int) -> Bools:
+        """The rows that a vertex is a common neighbour of."""
+        around = self.graph.adjacent[vertex]
+        members: Bools = around[self.ends[0]] & around[self.ends[1]]
+        return members
+
+    def _count(self, members: Bools | Ints, value: int, sign: int) -> None:
+        """Enter a common neighbour of this value into rows of the window, or take it out."""
+        column = value - self.floor
+        for place, change in ((column - 2, sign), (column, -sign)):
+            if 0 <= place < WIDTH:
+                if members.dtype == np.bool_:
+                    (np.add if change > 0 else np.subtract)(
+                        self.window[place], members, out=self.window[place]
+                    )
+                else:
+                    self.window[place, members] += change
+
+    def _forget(self, side: Ints, vertex: int, value: int) -> None:
+        """A vertex is no common neighbour of some edges any more."""
+        self.witness[side[self.witness[side] == vertex]] = self.graph.num_nodes
+        members = self.common.get(vertex)
+        if members is not None:
+            rows = self.row_of[side]
+            rows = rows[rows >= 0]
+            members[rows] = False
+            self._count(rows, value, -1)
+
+    def _fell(self, vertex: int, before: int, after: int, top: int) -> None:
+        """A vertex has a lower value: so do the entries of the rows that it is common to."""
+        members = self.common.get(vertex)
+        if members is not None:
+            self._count(members, before, -1)
+        elif before < self.floor + 2:
+            return  # common to no row that is left
+        else:
+            members = self.common[vertex] = self._members(vertex)
+        if after < self.floor + 2:
+            self._lower(np.flatnonzero(members), after - 2)
+            del self.common[vertex]
+            return
+        self._count(members, after, 1)
+        if after - 2 < top:
+            np.minimum(self.smallest, after - 2, out=self.smallest, where=members)
+
+    def _lower(self, rows: Ints, value: Ints | int) -> None:
+        """The smallest values of some rows fall to these; rows below the floor leave the front."""
+        before = self.smallest[rows]
+        smallest = np.minimum(before, value)
+        out = (smallest < self.floor) & (before >= 0)
+        edges = self.rows[rows[out]]
+        self.bound[edges] = np.minimum(self.bound[edges], smallest[out])
+        smallest[out] = -1
+        self.smallest[rows] = smallest
+
+    def _follow_ends(self, gone: tuple[int, int]) -> None:
+        """See to the ends after a removal: those of other rows than its own fall by 2 at most."""
+        self.slack -= 2
+        if self.slack < 0:
+            self._follow_all_ends()
+            return
+        rows = self.near_ends.copy()
+        for vertex in gone:
+            for end in self.ends:
+                rows |= end == vertex
+        rows &= self.smallest >= 0
+        self._follow(np.flatnonzero(rows))
+
+    def _follow_all_ends(self) -> None:
+        self.slack = FAR
+        self._follow(np.flatnonzero(self.smallest >= 0))
+
+    def _follow(self, rows: Ints) -> None:
+        """Bring the ends of some rows up to date."""
+        entries = np.stack(self.graph.end_values(self.rows[rows]))
+        lowest = np.minimum(entries[0], entries[1])
+        room = lowest - (self.floor + WIDTH)
+        self.slack = min(self.slack, int(room[room >= 0].min(initial=FAR)))
+        near = np.flatnonzero(room < 0)
+        if near.size:
+            self._lower(rows[near], lowest[near])
+            near = near[lowest[near] >= self.floor]
+            self.near_ends[rows[near]] = True
+            self._enter_ends(rows[near], entries[:, near])
+
+    def _enter_ends(self, rows: Ints, entries: Ints) -> None:
+        old = self.end_entries[:, rows]
+        for kind, sign in enumerate((1, 1, -1, -1)):
+            differs = old[kind] != entries[kind]
+            for values, change in ((old[kind], -sign), (entries[kind], sign)):
+                seen = differs & (values < self.floor + WIDTH)
+                self.window[values[seen] - self.floor, rows[seen]] += change
+        self.end_entries[:, rows] = entries
+
+    def _best_row(self, top: int) -> int:
+        """The row with the best signature among those that would create no value below `top`."""
+        rows = np.flatnonzero(self.smallest == top)
+        column = top - self.floor
+        while rows.size > 1 and column < WIDTH:
+            width = COLUMNS_AT_A_TIME if rows.size > 64 else WIDTH
+            block = self.window[column : column + width][:, rows]
+            decided = _first_difference(block)
+            if decided is None:
+                column += len(block)
+                continue
+            rows = rows[block[decided] == block[decided].min()]
+            column += decided + 1
+        if rows.size > 1 and int(self.graph.value[:-1].max()) >= self.floor + WIDTH:
+            rows = rows[self._best_as_a_whole(self.rows[rows])]
+        return int(rows[0])
+
+    def _best_as_a_whole(self, edges: Ints) -> Ints:
+        """Positions of the edges with the best signature, looking at all entries not shared."""
+        graph = self.graph
+        shared = graph.adjacent[graph.ends[0, edges]]
+        shared &= graph.adjacent[graph.ends[1, edges]]
+        vertices = np.flatnonzero(shared.any(axis=0) ^ shared.all(axis=0))
+        vertices = vertices[np.argsort(graph.value[vertices], kind="stable")]
+        values, starts = np.unique(graph.value[vertices], return_index=True)
+        ends = graph.end_values(edges)
+        _, column = np.unique(np.concatenate([values - 2, values, *ends]), return_inverse=True)
+        new, old = column[: values.size], column[values.size : 2 * values.size]
+        change = np.zeros((int(column.max()) + 1, edges.size), dtype=np.int64)
+        if values.size:
+            entries = np.ascontiguousarray(shared[:, vertices].T)
+            number = np.add.reduceat(entries, starts, axis=0, dtype=np.int64)
+            change[new] += number
+            change[old] -= number
+        every = np.arange(edges.size)
+        for place, sign in zip(
+            column[2 * values.size :].reshape(4, -1), (1, 1, -1, -1), strict=True
+        ):
+            change[place, every] += sign
+        while (decided := _first_difference(change)) is not None:
+            best = change[decided] == change[decided].min()
+            every, change = every[best], change[decided + 1 :, best]
+        return every
+
+
+def _first_difference(block: NDArray[np.integer]) -> int | None:
+    """The first row of a matrix whose entries are not all equal, None without one."""
+    if block.shape[1] < 2 or not block.shape[0]:
+        return None
+    differs = (block != block[:, :1]).any(axis=1)
+    first = int(differs.argmax())
+    return first if differs[first] else None

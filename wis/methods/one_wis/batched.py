@@ -1,0 +1,97 @@
+"""1-WIS in batches: an approximation that removes the B best edges by the same degrees.
+
+The thesis computes the removal order of 2-WIS so, with B = 100 (Appendix D.6.2.2): in each round
+the B edges with the largest keys go at once, and degrees are brought up to date only then. Ties go
+to the smallest edge id.
+
+An edge's key never exceeds the smaller original degree of its endpoints, so a round looks only at
+the edges for which that is large: a prefix of the edges, which grows until at least B of its edges
+have a key that no edge outside it can reach.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from wis.base.progress import Progress
+from wis.errors import OptionError
+from wis.graph import UndirectedGraph
+from wis.methods.one_wis.levels import Peeling
+
+
+def batched_order(
+    graph: UndirectedGraph, batch_size: int, count: int, progress: Progress
+) -> Tensor:
+    """Order edges in rounds of the `batch_size` best ones.
+
+    Args:
+        graph: The graph.
+        batch_size: B, edges that go in each round.
+        count: Length of the order; the last round is cut.
+        progress: Told the number of edges removed.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device: within a round by falling key, then by
+        edge id.
+
+    Raises:
+        OptionError: The graph is too large for packed keys (degrees and edges of 2^63 in product).
+
+    Cost: m / B rounds, each a few passes over the edges inside A_k and a selection of B of them.
+    """
+    state = Peeling.of(graph)
+    packing = _Packing.of(state)
+    pool = torch.empty(0, dtype=torch.int64, device=graph.device)
+    while state.num_removed < count:
+        pool = _fill_pool(state, pool, batch_size)
+        keys = packing.keys(state, pool)
+        best = torch.topk(keys, min(batch_size, pool.numel(), count - state.num_removed)).indices
+        chosen = pool[best]
+        minus = torch.full_like(chosen, -1)
+        state.degree.scatter_add_(0, state.stronger[chosen].long(), minus)
+        state.degree.scatter_add_(0, state.weaker[chosen].long(), minus)
+        state.record(chosen)
+        left = torch.ones_like(pool, dtype=torch.bool)
+        left[best] = False
+        pool = pool[left]
+        progress(state.num_removed)
+    return state.result(count)
+
+
+def _smaller_degree(state: Peeling, pool: Tensor) -> Tensor:
+    return torch.minimum(state.degree[state.stronger[pool]], state.degree[state.weaker[pool]])
+
+
+def _fill_pool(state: Peeling, pool: Tensor, batch_size: int) -> Tensor:
+    """Add edges by falling original level until the best B of the pool are the best B of all."""
+    total = state.edge_id.numel()
+    while state.joined < total:
+        outside = state.next_entry()  # no edge outside the pool has a larger smaller degree
+        if pool.numel() and int((_smaller_degree(state, pool) > outside).sum()) >= batch_size:
+            return pool
+        end = int(state.edges_at[outside])
+        entering = torch.arange(state.joined, end, device=pool.device)
+        pool = torch.cat([pool, entering])
+        state.joined = end
+    return pool
+
+
+class _Packing:
+    """Keys and edge ids in one int64, larger for what goes first."""
+
+    def __init__(self, larger_bits: int, id_bits: int) -> None:
+        self.larger_bits, self.id_bits = larger_bits, id_bits
+
+    @classmethod
+    def of(cls, state: Peeling) -> _Packing:
+        top = int(state.original[0]) if state.original.numel() else 0
+        larger_bits, id_bits = top.bit_length(), state.edge_id.numel().bit_length()
+        if state.level.bit_length() + larger_bits + id_bits > 63:
+            raise OptionError("the graph is too large for batch_size > 1; use batch_size=1")
+        return cls(larger_bits, id_bits)
+
+    def keys(self, state: Peeling, pool: Tensor) -> Tensor:
+        a, b = state.degree[state.stronger[pool]], state.degree[state.weaker[pool]]
+        key = (torch.minimum(a, b) << self.larger_bits) | torch.maximum(a, b)
+        return (key << self.id_bits) | ((1 << self.id_bits) - 1 - state.edge_id[pool])

@@ -1,0 +1,220 @@
+"""Exact 1-WIS with Python's big integers as bit sets: the engine for a graph's dense core.
+
+See `wis.methods.one_wis.levels` for levels, heavy and light vertices. While A_k is small, the
+neighbours of a vertex inside A_k are one integer with a bit for each label, and so are the unspent
+light vertices: whether a heavy vertex can take one is a single ``&``, and which is the highest bit
+of it. That is a few machine words for a step of the greedy rule, taken one after the other in C
+loops of the interpreter, and beats tensor operations there by far because their rounds touch few
+vertices.
+
+The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
+operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`.
+
+Ties: of the heavy vertices of one height the one that was lower when the level began goes last,
+then the one with the larger label; a heavy vertex takes the light neighbour with the largest label
+(the lowest original degree, then the largest vertex id); at last light vertices are matched by
+falling label.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from wis.base.progress import Progress
+from wis.methods.one_wis.levels import Peeling
+from wis.methods.one_wis.rounds import peel_in_rounds
+
+ROWS_PER_CHUNK_BYTES = 1 << 25
+
+
+def peel_with_bitsets(
+    state: Peeling, count: int, progress: Progress, *, core_size: int | None = None
+) -> None:
+    """Carry a peeling on until `count` edges are removed, on the CPU.
+
+    Args:
+        state: The peeling of a graph on the CPU, at its beginning; advanced in place.
+        count: Stop at the end of the level in which so many are removed.
+        progress: Told the number of edges removed after each level.
+        core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
+
+    Cost: O(|A_k| / 64) machine words for each removal, and for each heavy vertex that begins a
+    level with a light neighbour; a few passes over the labels of A_k for each level k.
+    """
+    limit = max(4096, 8 * math.isqrt(state.edge_id.numel())) if core_size is None else core_size
+    core = _Core(state)
+    while state.level > 0 and core.num_removed < count:
+        size = int(state.vertices_at[state.level])
+        if size > limit:
+            break
+        core.grow(size, limit)
+        core.peel_level(size)
+        state.level -= 1
+        progress(min(core.num_removed, count))
+    core.hand_over()
+    if state.num_removed < count:
+        peel_in_rounds(state, count, progress)
+
+
+class _Core:
+    """The vertices of A_k as bit sets.
+
+    Attributes:
+        rows: For each label below `size` its remaining neighbours below `size`; bit v stands for
+            label v.
+        bit: ``1 << v`` for each label below `size`.
+        spent: Label of the light endpoint of each removal, in pieces; `taker` is the other one.
+    """
+
+    def __init__(self, state: Peeling) -> None:
+        self.state = state
+        self.degree = state.degree.numpy()
+        self.size = 0
+        self.rows: list[int] = []
+        self.bit: list[int] = []
+        self.spent: list[np.ndarray] = []
+        self.taker: list[np.ndarray] = []
+        self.num_removed = 0
+
+    def grow(self, size: int, limit: int) -> None:
+        """Make room for `size` labels; doubles, so that all calls cost about what the last does."""
+        if size <= self.size:
+            return
+        n = self.degree.size
+        size = min(n, max(size, min(2 * self.size, limit), 256))
+        fresh = self._rows_towards(size)
+        self.rows = [row | more for row, more in zip(self.rows, fresh, strict=False)]
+        self.rows += fresh[self.size :]
+        self.bit += [1 << label for label in range(self.size, size)]
+        self.size = size
+
+    def _rows_towards(self, size: int) -> list[int]:
+        """The bits that `rows` lack for labels below `size`, one integer for each label."""
+        first, last = np.searchsorted(self.state.weaker.numpy(), (self.size, size))
+        a = self.state.stronger[first:last].numpy()
+        b = self.state.weaker[first:last].numpy()
+        row, column = np.concatenate([a, b]), np.concatenate([b, a])
+        by_row = np.argsort(row, kind="stable")
+        row, column = row[by_row], column[by_row]
+        width = (size + 7) // 8
+        step = max(1, ROWS_PER_CHUNK_BYTES // width)
+        integers: list[int] = []
+        for start in range(0, size, step):
+            stop = min(start + step, size)
+            inside = slice(*np.searchsorted(row, (start, stop)))
+            integers += _pack(row[inside] - start, column[inside], stop - start, width)
+        return integers
+
+    def peel_level(self, size: int) -> None:
+        """Remove what the greedy rule removes at the state's level."""
+        k = self.state.level
+        degree = self.degree[:size]
+        unspent = int.from_bytes(np.packbits(degree == k, bitorder="little").tobytes(), "little")
+        if not unspent:
+            return
+        heavy = np.flatnonzero(degree > k)
+        heavy = heavy[np.argsort(-degree[heavy], kind="stable")]
+        spent: list[int] = []
+        taker: list[int] = []
+        heights = [*degree[heavy].tolist(), k]
+        unspent = self._heavy_phase(heavy.tolist(), heights, k, unspent, spent, taker)
+        by_heavy = len(spent)
+        self._light_phase(unspent, spent, taker)
+        self._record(spent, taker, by_heavy, size)
+
+    def _heavy_phase(
+        self,
+        heavy: list[int],
+        heights: list[int],
+        k: int,
+        unspent: int,
+        spent: list[int],
+        taker: list[int],
+    ) -> int:
+        """The tallest heavy vertex takes one, until none can; returns what is still unspent."""
+        rows, bit = self.rows, self.bit
+        tallest: list[int] = []  # those that can still take one and have sunk to `height`
+        height, waiting = heights[0], 0
+        while height > k and unspent:
+            while heights[waiting] == height:
+                tallest.append(heavy[waiting])
+                waiting += 1
+            sunk = []
+            for v in tallest:
+                free = rows[v] & unspent
+                if free:
+                    w = free.bit_length() - 1
+                    w_bit = bit[w]
+                    unspent ^= w_bit
+                    rows[v] ^= w_bit
+                    rows[w] ^= bit[v]
+                    spent.append(w)
+                    sunk.append(v)
+            taker += sunk
+            tallest = sunk
+            height = height - 1 if sunk else heights[waiting]
+        if height == k:
+            for v in tallest:
+                unspent |= bit[v]
+        return unspent
+
+    def _light_phase(self, unspent: int, spent: list[int], taker: list[int]) -> None:
+        """Match unspent vertices with each other until no two of them are adjacent."""
+        rows, bit = self.rows, self.bit
+        while unspent:
+            v = unspent.bit_length() - 1
+            unspent ^= bit[v]
+            free = rows[v] & unspent
+            if free:
+                w = free.bit_length() - 1
+                w_bit = bit[w]
+                unspent ^= w_bit
+                rows[v] ^= w_bit
+                rows[w] ^= bit[v]
+                spent.append(w)
+                taker.append(v)
+
+    def _record(self, spent: list[int], taker: list[int], by_heavy: int, size: int) -> None:
+        if not spent:
+            return
+        w, v = np.array(spent, dtype=np.int32), np.array(taker, dtype=np.int32)
+        self.degree[w] -= 1
+        self.degree[v[by_heavy:]] -= 1
+        self.degree[:size] -= np.bincount(v[:by_heavy], minlength=size)
+        self.spent.append(w)
+        self.taker.append(v)
+        self.num_removed += len(spent)
+
+    def hand_over(self) -> None:
+        """Tell the state what was removed, as positions."""
+        state = self.state
+        state.joined = int(state.edges_at[state.level + 1])
+        if not self.spent:
+            return
+        n = state.degree.numel()
+        w, v = np.concatenate(self.spent), np.concatenate(self.taker)
+        key = np.maximum(w, v).astype(np.int64) * n + np.minimum(w, v)
+        entered = slice(0, state.joined)
+        keys = state.weaker[entered].numpy().astype(np.int64) * n + state.stronger[entered].numpy()
+        by_key = np.argsort(key)
+        position = np.empty(key.size, dtype=np.int64)
+        position[by_key] = np.searchsorted(keys, key[by_key])
+        state.record(torch.from_numpy(position))
+
+
+def _pack(row: np.ndarray, column: np.ndarray, num_rows: int, width: int) -> list[int]:
+    """Integers with the given bits set; `width` is in bytes."""
+    table = np.zeros(num_rows * width, dtype=np.uint8)
+    np.add.at(
+        table,
+        row.astype(np.int64) * width + (column >> 3),
+        np.uint8(1) << (column & 7).astype(np.uint8),
+    )
+    data = table.tobytes()
+    return [
+        int.from_bytes(data[start : start + width], "little")
+        for start in range(0, len(data), width)
+    ]

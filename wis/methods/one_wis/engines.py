@@ -1,0 +1,80 @@
+"""1-WIS: remove, one by one, the edge whose weaker endpoint has the highest degree.
+
+At every step a lexicographic argmax of (smaller, larger) degree of its endpoints among the edges
+that are left goes (Algorithm 2; Appendix D.5 shows that it is Algorithm 1 for depth L = 2). Degrees
+fall as edges go, so the order is adaptive: sorting once by the initial degrees is another
+algorithm. Ties are many, and the rule leaves them open; how each engine breaks them is
+deterministic, in its docstring, and recorded as the engine in the provenance.
+
+- ``bitset`` (`wis.methods.one_wis.bitset`): the fastest on a CPU, where it always runs.
+- ``rounds`` (`wis.methods.one_wis.rounds`): tensor operations alone, on the graph's device.
+- ``relaxed`` (`wis.methods.one_wis.relaxed`): for ``epsilon`` above 0, many edges at once, each at
+  most by that factor below the best (`wis.methods.one_wis.relaxed_rule`); on the graph's device.
+- ``auto`` is ``bitset`` on every device, so that the result does not depend on the device, and
+  ``relaxed`` if there is an ``epsilon``.
+
+`wis.methods.walk_index` puts this into the table of methods, as ``wis`` with ``walk_length=1``.
+
+Source: Razin, Verbin, Cohen, "On the Ability of Graph Neural Networks to Model Interactions Between
+Vertices", NeurIPS 2023, arXiv:2211.16494, and the thesis' Section 5.5.1 and Appendix D.5.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from wis.base.arrays import single_threaded
+from wis.base.progress import Progress
+from wis.graph import UndirectedGraph
+from wis.methods.one_wis.batched import batched_order
+from wis.methods.one_wis.bitset import peel_with_bitsets
+from wis.methods.one_wis.levels import Peeling
+from wis.methods.one_wis.relaxed import relaxed_order
+from wis.methods.one_wis.rounds import peel_in_rounds
+
+EXACT_ENGINES = ("auto", "bitset", "rounds")
+ENGINES = (*EXACT_ENGINES, "relaxed")
+
+
+def one_wis_order(
+    graph: UndirectedGraph,
+    engine: str,
+    batch_size: int,
+    count: int,
+    progress: Progress,
+    *,
+    epsilon: float = 0.0,
+    seed: int = 0,
+) -> Tensor:
+    """The removal order of 1-WIS.
+
+    Args:
+        graph: The graph.
+        engine: ``"bitset"`` or ``"rounds"``, both exact; they differ in ties and speed. Or
+            ``"relaxed"``.
+        batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
+            the B best edges by the degrees at the beginning of a round go at once.
+        count: Length of the order; a shorter one is the beginning of the whole one.
+        progress: Told the number of edges removed.
+        epsilon: How far below the best an edge may be, for ``"relaxed"``.
+        seed: Seed of the priorities of ``"relaxed"``.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device.
+
+    Cost: O(m log m) for the layout, then a few passes over the edges left inside A_k for each
+    level k, where A_k are the vertices whose degree was at least k; 2m of these over all levels.
+    State: 16 bytes for each edge, about 100 at the peak.
+    """
+    with single_threaded():
+        if batch_size > 1:
+            return batched_order(graph, batch_size, count, progress)
+        if engine == "relaxed":
+            return relaxed_order(graph, epsilon, count, seed, progress)
+        if engine == "rounds":
+            state = Peeling.of(graph)
+            peel_in_rounds(state, count, progress)
+        else:
+            state = Peeling.of(graph.to("cpu"))
+            peel_with_bitsets(state, count, progress)
+        return state.result(count).to(graph.device)

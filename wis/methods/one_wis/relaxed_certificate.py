@@ -1,0 +1,312 @@
+"""The certificate of relaxed 1-WIS: is each step within the rule, and as the phases have it?
+
+*The rule.* A step keeps to it if both ends of the edge that goes have degree k / (1 + epsilon) or
+more, k being the largest smaller degree of an edge that is left. With s the smaller degree at a
+step, read off the order by one sort, that is k <= (1 + epsilon)·s. Since k never rises, only steps
+at which s is lower than at all steps before need a look at the graph: a step with a larger s allows
+what the lowest one before it, where k was at least as large, was found to allow. A look goes over
+the edges left between vertices whose original degree is above (1 + epsilon)·s, a prefix that grows,
+and asks whether one has both degrees above it.
+
+*The phases.* With a large epsilon the rule allows nearly any edge, so that it certifies little. The
+order itself is fixed by the seed: `wis.methods.one_wis.relaxed_rule` says in which phases, and by
+which priority within one, edges go. A phase ends where the smaller degree at removal falls below
+its threshold t. Its edges, in their order, are those of the sequential rule exactly if their
+priority falls from one to the next and each eligible edge that did not go has an end whose budget
+was spent on edges of higher priority. That is checked for all edges of a phase at once, and the
+hash is computed anew.
+
+Nothing is shared with the code that makes orders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wis.base.progress import Progress, silent
+from wis.errors import NotGreedyError
+from wis.graph import UndirectedGraph
+from wis.methods.certificates import Checked, exact_factor
+from wis.methods.one_wis.certificate import LiveEdges, Steps
+
+Ints = NDArray[np.int64]
+
+
+def check_relaxed_order(
+    graph: UndirectedGraph,
+    edge_ids: Tensor,
+    epsilon: float,
+    made_with: int | None,
+    progress: Progress = silent,
+) -> Checked:
+    """Check an order, or the beginning of one: the rule, then the phases of its seed if known.
+
+    Raises:
+        NotGreedyError: Some step breaks the rule, or is not the one of the phases; it names the
+            first one, of the former if there are both.
+
+    Cost: see `check_relaxed_steps` and `check_phases`.
+    """
+    factor = exact_factor(epsilon)
+    check_relaxed_steps(graph, edge_ids, factor, progress)
+    rule = f"within the rule that epsilon={epsilon:g} relaxes"
+    missing = [f"by how much less than a factor of {float(factor):g} an edge is below the best"]
+    if made_with is None:
+        missing.append("the order of edges that may go at the same step")
+    else:
+        check_phases(graph, edge_ids, factor, made_with, progress)
+        rule += f", and as its phases with seed {made_with} have them"
+    degree = np.bincount(graph.edges.cpu().numpy().reshape(-1), minlength=graph.num_nodes)
+    largest = int(degree[graph.edges.cpu().numpy()].min(axis=0).max(initial=0))
+    nothing = ""
+    if largest > 1 and largest <= factor:  # the first threshold is 1, so each one is
+        nothing = f"under epsilon={epsilon:g} any edge may go at any step"
+    return Checked(edge_ids.numel(), rule, tuple(missing), nothing)
+
+
+def check_relaxed_steps(
+    graph: UndirectedGraph, edge_ids: Tensor, factor: Fraction, progress: Progress = silent
+) -> None:
+    """Check every step of an order, or of the beginning of one.
+
+    Args:
+        graph: The graph.
+        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
+        factor: 1 + epsilon, exactly.
+        progress: Told the number of steps that are checked.
+
+    Raises:
+        NotGreedyError: Some step breaks the rule; it names the first one.
+
+    Cost: O(m log m) for sorts, and for each of the lowest steps so far (several for each threshold)
+        the edges left among vertices of higher degrees.
+    """
+    if edge_ids.numel() == 0:
+        return
+    steps = Steps.of(graph, edge_ids)
+    live = LiveEdges.of(graph, edge_ids, steps.label)
+    degree = np.sort(graph.degree.cpu().numpy())[::-1].copy()
+    falling = -degree
+    seen = 0
+    for step in _lowest_so_far(steps.smaller).tolist():
+        degree -= np.bincount(steps.ends[seen:step].reshape(-1), minlength=degree.size)
+        seen = step
+        allowed = int(factor * int(steps.smaller[step]))  # rounds down
+        size = int(np.searchsorted(falling, -allowed))  # original degree above it
+        live.admit(size, step)
+        best = _best_above(live, degree, allowed, step)
+        if best is not None:
+            raise _error(graph, steps, edge_ids, step, best, factor)
+        progress(step + 1)
+
+
+def _lowest_so_far(smaller: Ints) -> Ints:
+    """Steps whose smaller degree is below that of all steps before."""
+    lowest = np.minimum.accumulate(smaller)
+    return np.flatnonzero(np.diff(lowest, prepend=lowest[:1] + 1))
+
+
+def _best_above(live: LiveEdges, degree: Ints, allowed: int, step: int) -> tuple[int, int] | None:
+    """Labels of an edge that is left at a step and has the largest smaller degree, if too large."""
+    left = np.flatnonzero(live.step[: live.size] >= step)
+    a, b = live.a[left], live.b[left]
+    smaller = np.minimum(degree[a], degree[b])
+    if smaller.size == 0 or smaller.max() <= allowed:
+        return None
+    best = int(smaller.argmax())
+    return int(a[best]), int(b[best])
+
+
+def _error(
+    graph: UndirectedGraph,
+    steps: Steps,
+    edge_ids: Tensor,
+    step: int,
+    best: tuple[int, int],
+    factor: Fraction,
+) -> NotGreedyError:
+    vertex = np.argsort(steps.label)
+    other = tuple(sorted(int(vertex[label]) for label in best))
+    u, v = graph.edges[:, int(edge_ids[step])].tolist()
+    gone = edge_ids[:step].cpu().numpy()
+    left = np.delete(graph.edges.cpu().numpy(), gone, axis=1)
+    degree = np.bincount(left.reshape(-1), minlength=graph.num_nodes)
+    largest = int(np.minimum(degree[other[0]], degree[other[1]]))
+    return NotGreedyError(
+        f"step {step + 1} of {edge_ids.numel()} removes edge {(u, v)}, the smaller of whose "
+        f"degrees is {int(steps.smaller[step])}, although edge {other} with {largest} is left, "
+        f"more than {float(factor):g} times as much",
+        step=step,
+        edge=(u, v),
+    )
+
+
+# The phases
+
+GAMMA = 0x9E3779B97F4A7C15
+WORD = (1 << 64) - 1
+
+
+def check_phases(
+    graph: UndirectedGraph,
+    edge_ids: Tensor,
+    factor: Fraction,
+    seed: int,
+    progress: Progress = silent,
+) -> None:
+    """Check that an order that keeps to the rule, or its beginning, is the one of its phases.
+
+    Args:
+        graph: The graph.
+        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
+        factor: 1 + epsilon, exactly.
+        seed: Seed of the priorities.
+        progress: Told the number of steps that are checked.
+
+    Raises:
+        NotGreedyError: Some step is another one; it names the first.
+
+    Cost: for each phase, of which there are about log(largest degree) / log(factor), a sort of the
+        edges whose ends both had the threshold's degree to begin with and which are left.
+    """
+    if edge_ids.numel() == 0:
+        return
+    ids = edge_ids.cpu().numpy()
+    smaller = Steps.of(graph, edge_ids).smaller
+    state = _Phases.of(graph, seed)
+    step = 0
+    while step < ids.size:
+        eligible, t = state.begin(factor)
+        below = np.flatnonzero(smaller[step:] < t)
+        end = step + int(below[0]) if below.size else ids.size
+        wrong = state.first_wrong(eligible, ids[step:end], t, is_cut=end == ids.size)
+        if wrong is not None:
+            raise _phase_error(graph, ids, step + wrong, t, seed)
+        step = end
+        progress(step)
+
+
+@dataclass
+class _Phases:
+    """A graph as its edges go.
+
+    Attributes:
+        edges: int64 [2, m].
+        degree: int64 [n], current degrees.
+        hash: int64 [m], the lower one goes first within a class.
+        entering: int64 [m], edge ids by falling smaller degree of the whole graph.
+        bound: int64 [m], these smaller degrees, which current ones never exceed.
+        live: Edges that have entered and are left.
+        entered: How many have entered.
+    """
+
+    edges: Ints
+    degree: Ints
+    hash: Ints
+    entering: Ints
+    bound: Ints
+    live: Ints
+    entered: int = 0
+
+    @classmethod
+    def of(cls, graph: UndirectedGraph, seed: int) -> _Phases:
+        edges = graph.edges.cpu().numpy()
+        degree = np.bincount(edges.reshape(-1), minlength=graph.num_nodes)
+        bound = degree[edges].min(axis=0)
+        entering = np.argsort(-bound, kind="stable")
+        hashes = priority_hash(edges[0], edges[1], seed)
+        return cls(edges, degree, hashes, entering, bound[entering], entering[:0])
+
+    def begin(self, factor: Fraction) -> tuple[Ints, int]:
+        """Edges that may go in the phase that begins, by falling priority; and its threshold."""
+        k = self._largest_smaller_degree()
+        t = -(-k * factor.denominator // factor.numerator)  # ceil(k / (1 + epsilon))
+        self._enter(t)
+        both = self.degree[self.edges[:, self.live]]
+        eligible = self.live[both.min(axis=0) >= t]
+        larger = self.degree[self.edges[:, eligible]].max(axis=0)
+        digits = np.frexp(larger.astype(np.float64))[1]  # class: number of binary digits
+        return eligible[np.lexsort((self.hash[eligible], -digits))], t
+
+    def first_wrong(self, eligible: Ints, taken: Ints, t: int, *, is_cut: bool) -> int | None:
+        """The first wrong one of the edges that go in a phase; then they are gone.
+
+        With `is_cut` the order ends with them, and the phase may go on.
+        """
+        rank = np.full(self.edges.shape[1], -1)
+        rank[eligible] = np.arange(eligible.size)
+        ranks = rank[taken]
+        # both degrees are t or more at removal, so that they are eligible and within the budgets
+        falls = np.flatnonzero(np.diff(ranks, prepend=-1) <= 0)
+        listed = ranks[: int(falls[0])] if falls.size else ranks
+        done = listed[-1] + 1 if listed.size and (is_cut or falls.size) else eligible.size
+        if (is_cut or falls.size) and not listed.size:
+            done = 0
+        wrong = [int(falls[0])] if falls.size else []
+        passed = np.setdiff1d(eligible[:done], eligible[listed], assume_unique=True)
+        spent = self._spent_at(eligible, listed, t)
+        blocked = (spent[self.edges[:, passed]] < rank[passed]).any(axis=0)
+        missed = rank[passed[~blocked]]
+        if missed.size:
+            wrong.append(int(np.searchsorted(listed, missed.min())))
+        np.subtract.at(self.degree, self.edges[:, taken].reshape(-1), 1)
+        gone = np.zeros(self.edges.shape[1], dtype=bool)
+        gone[taken] = True
+        self.live = self.live[~gone[self.live]]
+        return min(wrong, default=None)
+
+    def _spent_at(self, eligible: Ints, listed: Ints, t: int) -> Ints:
+        """By vertex: the rank of the edge that its budget, degree - t + 1, was spent with."""
+        ends = self.edges[:, eligible[listed]]
+        lost = np.bincount(ends.reshape(-1), minlength=self.degree.size)
+        last = np.full(self.degree.size, -1)
+        for end in ends:
+            np.maximum.at(last, end, listed)
+        return np.where(lost > self.degree - t, last, np.iinfo(np.int64).max)
+
+    def _largest_smaller_degree(self) -> int:
+        """k, the largest smaller degree of the edges that are left."""
+        best = int(self.degree[self.edges[:, self.live]].min(axis=0).max(initial=0))
+        while self.entered < self.bound.size and self.bound[self.entered] > best:
+            self._enter(int(self.bound[self.entered]))
+            best = int(self.degree[self.edges[:, self.live]].min(axis=0).max(initial=0))
+        return best
+
+    def _enter(self, least: int) -> None:
+        """Let the edges in whose smaller degree was `least` or more."""
+        end = int(np.searchsorted(-self.bound, -least, side="right"))
+        if end > self.entered:
+            self.live = np.concatenate([self.live, self.entering[self.entered : end]])
+            self.entered = end
+
+
+def priority_hash(u: Ints, v: Ints, seed: int) -> Ints:
+    """The finalizer of SplitMix64 of each edge's two ids, xor that of the seed; int64 [m].
+
+    References: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
+    start = (seed + 1) * GAMMA & WORD
+    start = (start ^ start >> 30) * 0xBF58476D1CE4E5B9 & WORD
+    start = (start ^ start >> 27) * 0x94D049BB133111EB & WORD
+    start ^= start >> 31
+    word = u.astype(np.uint64) << np.uint64(32) | v.astype(np.uint64)
+    word ^= np.uint64(start)
+    word = (word ^ word >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ word >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    hashes: Ints = (word ^ word >> np.uint64(31)).view(np.int64)
+    return hashes
+
+
+def _phase_error(graph: UndirectedGraph, ids: Ints, step: int, t: int, seed: int) -> NotGreedyError:
+    u, v = graph.edges[:, int(ids[step])].tolist()
+    return NotGreedyError(
+        f"step {step + 1} of {ids.size} removes edge {(u, v)}; it keeps to the relaxed rule, but "
+        f"with seed {seed} another edge goes there, in the phase of the threshold {t}",
+        step=step,
+        edge=(u, v),
+    )

@@ -1,0 +1,342 @@
+"""A removal order: the edges of a graph in the order in which they go, and how it was made.
+
+Computing an order is the work; cutting it is not. One order cut at two levels gives nested graphs,
+so a study over many fractions computes it once, saves it, and cuts it many times.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.words import counted
+from wis.errors import OptionError, OrderMismatchError, echo
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph.cut import drop_edges
+from wis.graph.edge_types import checked_per_type, edges_to_go, type_attribute
+from wis.order.protections import Protections
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+    from wis.measure import Comparison, Settings
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything needed to compute an order again.
+
+    Attributes:
+        method: Name in the table of methods.
+        options: Its options as they were resolved, such as the engine that ``"auto"`` stood for.
+        seed: The seed of its randomness, None for a method without any.
+        fingerprint: `CanonicalGraph.fingerprint` of the graph.
+        versions: Versions of wis, torch, numpy and Python.
+        protections: What had to stay (see `wis.order.protections`).
+        num_removable: Number of edges that can go with these protections, None without any.
+        directed: Whether the edges are arcs (see `wis.DirectedGraph`).
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    seed: int | None
+    fingerprint: str
+    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+    protections: Protections = field(default_factory=Protections)
+    num_removable: int | None = None
+    directed: bool = False
+
+    def as_header(self) -> dict[str, Any]:
+        """What goes into the header of an order file; what is off by default only if it is on."""
+        header = asdict(self)
+        if not self.directed:
+            del header["directed"]
+        if not self.protections:
+            del header["protections"], header["num_removable"]
+        return header
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any], num_edges: int) -> Provenance:
+        """Read what `as_header` wrote; files without protections lack their fields.
+
+        Raises:
+            TypeError: It is damaged.
+            ValueError: It contradicts the number of edges.
+        """
+        if "protections" not in header:
+            return cls(**header)
+        protections = Protections.from_header(header["protections"], num_edges)
+        made = cls(**{**header, "protections": protections})
+        number = made.num_removable
+        if type(number) is not int or not 0 <= number <= num_edges:
+            raise ValueError(f"{echo(number)} of {num_edges} edges can go")
+        return made
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "wis": version("wis-sparsify"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class RemovalOrder:
+    """Edges in the order of their removal.
+
+    Attributes:
+        edges: int64 tensor of shape [2, k], u < v in each column, first removed first; k is the
+            number of edges unless the order was stopped early or some edges are protected.
+        num_nodes: Number of vertices of the graph it was made for.
+        num_edges: Number m of edges of that graph.
+        provenance: How it was made.
+    """
+
+    edges: Tensor
+    num_nodes: int
+    num_edges: int
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return self.edges.size(1)
+
+    def __repr__(self) -> str:
+        protections = self.provenance.protections
+        protected = f", protections={protections.describe(self.noun)!r}" if protections else ""
+        return (
+            f"RemovalOrder({len(self)} of {counted(self.num_edges, self.noun)}, "
+            f"{counted(self.num_nodes, 'vertex')}, method={self.provenance.method!r}, "
+            f"options={dict(self.provenance.options)}{protected})"
+        )
+
+    @property
+    def noun(self) -> str:
+        """What one of its edges is called: ``"edge"``, or ``"arc"`` for a directed graph."""
+        return DirectedGraph.noun if self.provenance.directed else UndirectedGraph.noun
+
+    def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
+        """Number of edges that a cut takes away.
+
+        Raises:
+            OptionError: The amount is impossible, or more than this order covers.
+            ProtectionError: It is more than the order's protections allow.
+        """
+        count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep, noun=self.noun)
+        removable = self.provenance.num_removable
+        if removable is not None:
+            protections = self.provenance.protections
+            protections.check_enough(count, removable, self.num_edges, self.noun)
+        if count > len(self):
+            raise OptionError(
+                f"the cut needs {counted(count, self.noun)}, but the order was stopped after "
+                f"{len(self)} of {self.num_edges}; compute it without count"
+            )
+        return count
+
+    def apply(
+        self,
+        data: Data | HeteroData | Tensor,
+        *,
+        remove: Amount | None = None,
+        keep: Amount | None = None,
+        num_nodes: int | None = None,
+        edge_attrs: Iterable[str] = (),
+        per_type: bool | str = False,
+    ) -> Any:
+        """Cut the graph: take away the first edges of this order, with all their arcs.
+
+        An order that was made with ``directed=True`` takes arcs, each without its reverse.
+
+        Args:
+            data: The graph that the order was made for; it is not changed.
+            remove: What to take away (see `wis.base.amount`), or give `keep`.
+            keep: What to keep.
+            num_nodes: Number of vertices, for a bare `edge_index` only.
+            edge_attrs: Attributes that are edge-level whatever their length suggests (see
+                `wis.graph.cut`).
+            per_type: Take the same fraction of the edges of each type (see `wis.graph.edge_types`);
+                the name of an attribute of the arcs takes the types from that.
+
+        Returns:
+            An object of the same type. Vertex data, edge attributes of the surviving arcs, their
+            order, dtypes and devices are kept. A bare `edge_index` gives an `edge_index`.
+
+        Raises:
+            OrderMismatchError: `data` is another graph.
+            OptionError: The amount is impossible, or more than this order covers; or `per_type` is
+                wanted of a graph without edge types.
+            ProtectionError: It is more than the order's protections allow.
+        """
+        graph = self.graph_of(data, num_nodes)
+        self.check_made_for(graph)
+        steps = self.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
+        return self.cut(data, graph, steps, edge_attrs=edge_attrs)
+
+    def compare(
+        self,
+        data: Data | HeteroData | Tensor,
+        removes: Sequence[Amount],
+        *,
+        settings: Settings | None = None,
+    ) -> list[Comparison]:
+        """What cuts of this order do to the structure of the graph; see `wis.measure`.
+
+        Args:
+            data: The graph that the order was made for.
+            removes: What to take away (see `wis.base.amount`), each from the whole graph.
+            settings: How to measure (`wis.measure.Settings`).
+
+        Returns:
+            A comparison for each amount, in their order.
+
+        Raises:
+            WisError: As for `apply` and `wis.measure.compare`.
+        """
+        from wis.measure import compare_cuts
+
+        return compare_cuts(self, data, removes, settings=settings)
+
+    def graph_of(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
+        """Canonical form of the graph that the order was made for: directed or not, as it is."""
+        if isinstance(data, Tensor) and num_nodes is None:
+            num_nodes = self.num_nodes
+        kind = DirectedGraph if self.provenance.directed else UndirectedGraph
+        return kind.from_any(data, num_nodes)
+
+    def steps_of_cut(
+        self,
+        data: Any,
+        graph: CanonicalGraph,
+        *,
+        remove: Amount | None = None,
+        keep: Amount | None = None,
+        per_type: bool | str = False,
+    ) -> Tensor:
+        """Which steps of the order a cut takes: positions, ascending, int64 [N] on the CPU.
+
+        The first N, or with `per_type` the first of each class of edges. Raises as `apply` does.
+        """
+        if checked_per_type(per_type):
+            attribute = type_attribute(per_type)
+            return edges_to_go(self, data, graph, remove=remove, keep=keep, attribute=attribute)
+        return torch.arange(self.num_removed(remove=remove, keep=keep), device="cpu")
+
+    def cut(
+        self, data: Any, graph: CanonicalGraph, steps: Tensor, *, edge_attrs: Iterable[str] = ()
+    ) -> Any:
+        """`apply` for a graph that is known to match: drop the edges of these steps from `data`."""
+        removed = torch.zeros(graph.num_edges, dtype=torch.bool, device=graph.device)
+        removed[graph.edge_ids(self.edges[:, steps].to(graph.device))] = True
+        return drop_edges(data, graph, removed, edge_attrs=edge_attrs)
+
+    def check_made_for(self, graph: CanonicalGraph) -> None:
+        """Raise `OrderMismatchError` unless this order was made for `graph`."""
+        if self.provenance.directed != graph.directed:
+            kinds = ("a directed", "an undirected")
+            raise OrderMismatchError(
+                f"the order was made for {kinds[graph.directed]} graph and this is "
+                f"{kinds[not graph.directed]} one: compute a new order"
+            )
+        if (self.num_nodes, self.num_edges) != (graph.num_nodes, graph.num_edges):
+            raise OrderMismatchError(
+                f"the order was made for a graph of {counted(self.num_nodes, 'vertex')} and "
+                f"{counted(self.num_edges, self.noun)}; this one has {graph.num_nodes} and "
+                f"{graph.num_edges}: compute a new order"
+            )
+        if self.provenance.fingerprint != graph.fingerprint:
+            raise OrderMismatchError(
+                "the order was made for another graph with as many vertices and edges "
+                f"(fingerprint {self.provenance.fingerprint[:8]}, not {graph.fingerprint[:8]}): "
+                "compute a new order"
+            )
+
+    def save(self, path: str | Path, *, force: bool = True) -> Path:
+        """Write the order as `.npz`: a JSON header and the edges, no pickle, whole or not at all.
+
+        Args:
+            path: Where to; the ending ``.npz`` is added where it is missing.
+            force: Replace a file that is already there.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            OutputExistsError: The file exists and `force` is false.
+            GraphFileError: It cannot be written.
+        """
+        from wis.base.atomic import atomic_write, check_writable
+        from wis.base.source import user_path
+        from wis.order import order_file
+
+        path = user_path(path)
+        if path.name in ("", ".."):
+            check_writable(path, force=force)
+        if path.suffix != ".npz":
+            path = path.with_name(path.name + ".npz")
+        header = {
+            "format": order_file.FORMAT,
+            "version": order_file.FORMAT_VERSION,
+            "num_nodes": self.num_nodes,
+            "num_edges": self.num_edges,
+            "provenance": self.provenance.as_header(),
+        }
+        small = self.num_nodes <= np.iinfo(np.int32).max
+        edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
+        text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        with atomic_write(path, force=force) as file:
+            np.savez(file, header=text, edges=edges)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, *, max_memory: int | str | None = None) -> RemovalOrder:
+        """Read what `save` wrote.
+
+        Args:
+            path: The file.
+            max_memory: What reading may take, see `wis.io.read_graph`.
+
+        Raises:
+            GraphFileError: The file cannot be read.
+            GraphFormatError: It is not an order file, is damaged, or needs more memory than
+                reading may take.
+        """
+        from wis.base.source import user_path
+        from wis.order.order_file import order_file
+
+        with order_file(user_path(path), max_memory) as (header, edges):
+            provenance = Provenance.from_header(header["provenance"], header["num_edges"])
+            n, m = header["num_nodes"], header["num_edges"]
+            _check_edges(edges, n, m, directed=provenance.directed)
+        return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RemovalOrder:
+        return RemovalOrder(
+            self.edges.clone(), self.num_nodes, self.num_edges, copy.deepcopy(self.provenance, memo)
+        )
+
+
+def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed: bool) -> None:
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind != "i":
+        raise ValueError(f"edges have shape {edges.shape} and dtype {echo(str(edges.dtype))}")
+    if edges.shape[1] > num_edges:
+        raise ValueError(f"{edges.shape[1]} edges in the order, {num_edges} in the graph")
+    unlike = edges[0] == edges[1] if directed else edges[0] >= edges[1]
+    if edges.size and (edges.min() < 0 or edges.max() >= num_nodes or unlike.any()):
+        pairs = "arcs between different ids" if directed else "pairs u < v of ids"
+        raise ValueError(f"edges must be {pairs} from 0 to {num_nodes - 1}")
+    keys = np.sort(edges[0].astype(np.int64) * num_nodes + edges[1])
+    if (keys[1:] == keys[:-1]).any():
+        raise ValueError("an edge occurs twice")

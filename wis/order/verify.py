@@ -1,0 +1,328 @@
+"""Is a removal order one that the greedy rule of its method could have made?
+
+The rule leaves ties open, so many orders are right; a certificate accepts all of them and names the
+first step of a wrong one. It looks at the order alone, not at the code that made it. Where checking
+every step would take long, a certificate checks a sample of them unless all are asked for. Options
+that loosen the rule loosen what can be certified: in batches (``batch_size`` above 1) an edge is
+compared by the graph at the beginning of its batch, and with ``epsilon`` it may be so much below
+the best; then the order within a batch or a phase, which the method fixes, is checked too.
+`Verified` says what was checked and what was not.
+
+A protected order (`wis.order.protections`) leaves out edges that the greedy rule would take, so
+that no certificate applies. It is computed again, with the method, options, seed and protections of
+its provenance, and must be the same step by step; that goes for every method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from wis.base.defaults import usual_defaults
+from wis.base.progress import progress_bar
+from wis.errors import NotGreedyError, OptionError, OrderMismatchError
+from wis.graph import CanonicalGraph
+from wis.methods import Method, available_methods, get_method
+from wis.methods.certificates import Checked, StepChoice
+from wis.methods.registry import SHARED, plain_options
+from wis.order import RemovalOrder
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+Check = Literal["certificate", "recomputation"]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found to be right.
+
+    Attributes:
+        num_steps: Length of the order.
+        num_checked: Steps that were checked.
+        recomputed: Whether the order was compared with the same one computed again, instead of
+            being checked against the greedy rule.
+        rule: What the steps that were checked are: ``"greedy"``, or what is left of that under the
+            options of the order.
+        seed: Seed of the sample of steps; None if all were checked.
+        method: The method whose rule it is.
+        options: The options that the order was checked by.
+        not_covered: What was not checked, a phrase for each.
+        certifies_nothing: Why these options leave nothing of greediness to certify, such as a batch
+            of all edges; empty if they do not.
+    """
+
+    num_steps: int
+    num_checked: int
+    recomputed: bool = False
+    rule: str = "greedy"
+    seed: int | None = None
+    method: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    not_covered: tuple[str, ...] = ()
+    certifies_nothing: str = ""
+
+    @property
+    def check(self) -> Check:
+        """``"certificate"``, or ``"recomputation"`` for a protected order."""
+        return "recomputation" if self.recomputed else "certificate"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every step was checked, not only a sample."""
+        return self.num_checked == self.num_steps
+
+    def __str__(self) -> str:
+        if self.recomputed:
+            return f"all {self.num_steps} steps are the same when computed again"
+        if self.is_complete:
+            return f"all {self.num_steps} steps are {self.rule}"
+        return f"a sample of {self.num_checked} of {self.num_steps} steps is {self.rule}"
+
+    @property
+    def limits(self) -> str:
+        """What the check does not say, as one sentence; empty if there is nothing of it."""
+        parts = []
+        if self.certifies_nothing:
+            parts.append(f"This certifies nothing about greediness: {self.certifies_nothing}.")
+        if self.not_covered:
+            parts.append(f"Not covered: {'; '.join(self.not_covered)}.")
+        return " ".join(parts)
+
+
+@usual_defaults()
+def verify_order(
+    data: Data | HeteroData | Tensor | CanonicalGraph,
+    order: RemovalOrder,
+    method: str | None = None,
+    *,
+    walk_length: int | None = None,
+    num_nodes: int | None = None,
+    all_steps: bool = False,
+    sample: int | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+    vertex_data: Any = None,
+    **options: Any,
+) -> Verified:
+    """Check the steps of an order against the greedy rule, whatever way ties are broken.
+
+    Every step of 1-WIS is checked (``walk_length=1`` of an undirected graph), with any batch size
+    and epsilon. For longer walks, directed graphs and ``gwis`` a long order is checked at a sample
+    of its steps, unless `all_steps` is given. A protected order is computed again instead and
+    compared. An order of arcs (``directed=True``) says so itself.
+
+    >>> import wis
+    >>> data = wis.datasets.load("karate")
+    >>> order = wis.removal_order(data, walk_length=2)
+    >>> str(wis.verify_order(data, order, all_steps=True))
+    'all 78 steps are greedy'
+
+    Args:
+        data: The graph that the order was made for: a PyG `Data` or `HeteroData`, or an
+            `edge_index`.
+        order: The order; it may have been stopped early.
+        method: The method whose rule is checked; the one that made the order if not given.
+        walk_length: Length of the walks that the rule counts; the order's own if not given.
+        num_nodes: Number of vertices, for a bare `edge_index` only; the order's own if not given.
+        all_steps: Check every step, however long that takes.
+        sample: Check so many steps, drawn at random, the first and the last among them (of ``gwis``
+            the first), where a check of all is long. If neither this nor `all_steps` is given, all
+            steps are checked of an order of at most 256, else 32 of them (of ``gwis`` as many as
+            take 40,000 tuples of walk indices).
+        seed: Seed of the sample.
+        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
+        **options: Further options of the method that differ from the order's own, or that the order
+            cannot record, such as `partitions` that were given as a list.
+
+    Returns:
+        How many steps were checked of how many, by which options, and what that does not cover.
+
+    Raises:
+        NotGreedyError: Some step takes an edge although a better one is left, or is another one
+            than the batches or phases of its options have, or than when computed again; it names
+            the first such step among those checked.
+        OrderMismatchError: The order was made for another graph, or does not list edges of it, each
+            once.
+        OptionError: The method, or it with this `walk_length`, has no certificate; an option is
+            impossible, or stands for something else than when the order was made; or it did not
+            make this protected order.
+        UnknownNameError: There is no such method.
+
+    Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis.certificate`; that of
+    the whole order for a protected one.
+    """
+    _check_is_order(order)
+    chosen = get_method(order.provenance.method if method is None else method)
+    protected = bool(order.provenance.protections)
+    if chosen.verify is None and not protected:
+        raise OptionError(
+            f"method {chosen.name!r} has no certificate; methods that have one: {_certified()}"
+        )
+    if walk_length is not None:
+        options["walk_length"] = walk_length
+    graph = order.graph_of(data, num_nodes)
+    order.check_made_for(graph)
+    chosen.check_takes(graph)
+    ids = _edge_ids(graph, order)
+    source = data if vertex_data is None else vertex_data
+    choice = StepChoice(all_steps, sample, seed)
+    arguments, record = _arguments(chosen, graph, source, order, options)
+    if protected:
+        _check_own(chosen, arguments, record, order)
+        _compare(graph, order, ids.cpu(), _made_again(graph, order, chosen, arguments, progress))
+        return Verified(
+            len(order),
+            len(order),
+            recomputed=True,
+            method=chosen.name,
+            options=record,
+            not_covered=("whether the method is right: it was run again with the same code",),
+        )
+    assert chosen.verify is not None
+    with progress_bar(f"{chosen.name} certificate", len(order), show=progress) as report:
+        found = chosen.verify(
+            graph,
+            ids,
+            progress=report,
+            seed=seed,
+            choice=choice,
+            made_with=_seed_of_own(order, chosen, options),
+            **arguments,
+        )
+    return _verified(found, order, chosen, record, choice)
+
+
+def _check_is_order(order: Any) -> None:
+    """Raise `OptionError` unless something is a `RemovalOrder`."""
+    if not isinstance(order, RemovalOrder):
+        raise OptionError(
+            f"order is a {type(order).__name__}; expected a RemovalOrder: make one with "
+            f"wis.removal_order(...), or read a file with wis.RemovalOrder.load(path)"
+        )
+
+
+def _verified(
+    found: Checked | int | None,
+    order: RemovalOrder,
+    method: Method,
+    record: dict[str, Any],
+    choice: StepChoice,
+) -> Verified:
+    if not isinstance(found, Checked):
+        found = Checked(len(order) if found is None else found)
+    missing = found.not_covered
+    others = len(order) - found.num_checked
+    if others:
+        drawn = (
+            f"the sample was drawn with seed {choice.seed}; all_steps=True or --all-steps checks"
+        )
+        missing = (f"the other {others} steps ({drawn} every one)", *missing)
+    return Verified(
+        len(order),
+        found.num_checked,
+        rule=found.rule,
+        seed=choice.seed if others else None,
+        method=method.name,
+        options=record,
+        not_covered=missing,
+        certifies_nothing=found.certifies_nothing,
+    )
+
+
+def _seed_of_own(order: RemovalOrder, method: Method, given: Mapping[str, Any]) -> int | None:
+    """The seed that the order was made with, None unless by this method with these options."""
+    made = order.provenance
+    if made.method != method.name or any(made.options.get(name) != given[name] for name in given):
+        return None
+    return made.seed or 0
+
+
+def _check_own(
+    method: Method, arguments: dict[str, Any], record: dict[str, Any], order: RemovalOrder
+) -> None:
+    made_by = order.provenance.method, dict(order.provenance.options)
+    same = {name: record.get(name) for name in made_by[1]}  # what is not recorded does not matter
+    if (method.name, same) != made_by:
+        raise OptionError(
+            f"the order is protected ({order.provenance.protections.describe(order.noun)}), so it "
+            f"can only be checked against what made it: method {made_by[0]!r} with options "
+            f"{made_by[1]}"
+        )
+    for name in arguments.keys() - method.options.keys() - set(SHARED):
+        raise OptionError(f"method {method.name!r} has no option {name!r}; was it of another wis?")
+
+
+def _made_again(
+    graph: CanonicalGraph,
+    order: RemovalOrder,
+    method: Method,
+    arguments: dict[str, Any],
+    progress: bool | None,
+) -> Tensor:
+    """The edge ids of the order as its provenance says; the options were resolved already."""
+    seed = order.provenance.seed or 0
+    with progress_bar(f"{method.name} order", graph.num_edges, show=progress) as report:
+        ids = method.order(graph, count=graph.num_edges, seed=seed, progress=report, **arguments)
+    return order.provenance.protections.removable(graph, ids)
+
+
+def _compare(graph: CanonicalGraph, order: RemovalOrder, found: Tensor, again: Tensor) -> None:
+    """Raise `NotGreedyError` at the first step that differs."""
+    shared = min(found.numel(), again.numel())
+    differs = (found[:shared] != again[:shared]).nonzero().view(-1)
+    if differs.numel() == 0 and found.numel() <= again.numel():
+        return
+    step = int(differs[0]) if differs.numel() else shared
+    u, v = order.edges[:, step].tolist()
+    instead = f"no {order.noun} can go any more"
+    if step < again.numel():
+        instead = f"{order.noun} {tuple(graph.edges[:, int(again[step])].tolist())} goes"
+    provenance = order.provenance
+    raise NotGreedyError(
+        f"step {step + 1} of {len(order)} removes {order.noun} ({u}, {v}); computed again by "
+        f"{provenance.method} with {provenance.protections.describe(order.noun)}, {instead} there",
+        step=step,
+        edge=(u, v),
+    )
+
+
+def _arguments(
+    method: Method, graph: CanonicalGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the method takes, and what it records.
+
+    The order's options where it was made by this method, its defaults otherwise.
+    """
+    made = order.provenance
+    for name in given:
+        if name not in method.options:
+            known = ", ".join(method.options) or "none"
+            raise OptionError(
+                f"method {method.name!r} has no option {name!r}; its options: {known}"
+            )
+    recorded = dict(made.options) if made.method == method.name else {}
+    options = {**method.options, **recorded, **plain_options(given)}
+    return method.prepare(graph, data, options, made.seed or 0)
+
+
+def _edge_ids(graph: CanonicalGraph, order: RemovalOrder) -> Tensor:
+    ids = graph.edge_ids(order.edges.to(graph.device))
+    if ids.numel() and int(ids.min()) < 0:
+        step = int((ids < 0).nonzero()[0])
+        edge = tuple(order.edges[:, step].tolist())
+        raise OrderMismatchError(
+            f"step {step + 1} removes {edge}, which is no {order.noun} of the graph"
+        )
+    if ids.numel() and int(torch.bincount(ids).max()) > 1:
+        raise OrderMismatchError(f"the order removes an {order.noun} twice; compute a new one")
+    return ids
+
+
+def _certified() -> str:
+    return ", ".join(name for name in available_methods() if get_method(name).verify is not None)

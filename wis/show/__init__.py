@@ -1,0 +1,1 @@
+"""Every picture and every text table. Nothing that computes imports this; matplotlib loads late."""

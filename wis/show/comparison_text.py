@@ -1,0 +1,112 @@
+"""A comparison as a table for a terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from wis.measure.comparison import Comparison
+    from wis.measure.measure import Measure
+
+WIDTH = 110
+WHOLE = ("edges", "isolated", "components", "messages")
+
+
+def comparison_as_text(
+    comparison: Comparison, *, width: int | None = None, colour: bool = False
+) -> str:
+    """Two tables: measures before and after, and ratios of one to the other.
+
+    Args:
+        comparison: The comparison.
+        width: Columns of the terminal; 110 if not given.
+        colour: Use the terminal's bold and dim text.
+
+    Returns:
+        Text of several lines without one at the end. A value after "~" is not exact; the lines
+        below the table say how it was come by.
+    """
+    console = Console(
+        file=io.StringIO(), width=width or WIDTH, force_terminal=colour, no_color=not colour,
+        highlight=False,
+    )  # fmt: skip
+    console.print(_measures(comparison))
+    console.print(_ratios(comparison))
+    for line in _notes(comparison):
+        console.print(line, style="dim" if colour else None, soft_wrap=False)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
+def _measures(comparison: Comparison) -> Table:
+    kind = "directed" if comparison.directed else "undirected"
+    table = Table(
+        title=f"{comparison.num_nodes:,} vertices, {kind}", title_justify="left", box=None
+    )
+    table.add_column("")
+    for head in ("before", "after", "change"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, before in comparison.before.items():
+        after = comparison.after.get(name)
+        if after is None:
+            table.add_row(before.label, _shown(before), "-", "")
+        else:
+            table.add_row(before.label, _shown(before), _shown(after), _change(before, after))
+    return table
+
+
+def _ratios(comparison: Comparison) -> Table:
+    table = Table(title="after / before", title_justify="left", box=None)
+    table.add_column("")
+    for head in ("lowest", "mean", "highest"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("over")
+    for spread in comparison.similarity.values():
+        values = (_number(value) for value in (spread.low, spread.mean, spread.high))
+        table.add_row(spread.label, *values, spread.note)
+    return table
+
+
+def _shown(measure: Measure) -> str:
+    if measure.value is None:
+        return "-"
+    error = "" if measure.error is None else f" ± {_number(measure.error)}"
+    return f"{'' if measure.is_exact else '~'}{_number(measure.value)}{error}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.1f}" if abs(value) >= 1_000 else f"{value:.4g}"
+
+
+def _change(before: Measure, after: Measure) -> str:
+    """Relative where that says something, else the difference."""
+    if before.value is None or after.value is None:
+        return ""
+    if before.value == after.value:
+        return "="
+    if before.value <= 0:
+        return f"+{_number(after.value)}" if after.value > before.value else ""
+    share = after.value / before.value - 1
+    return f"{share:+.1%}" if share < 10 else f"× {share + 1:,.0f}"
+
+
+def _notes(comparison: Comparison) -> Iterator[str]:
+    """How what is not exact was come by."""
+    for name in comparison.sampled:
+        before, after = comparison.before[name], comparison.after[name]
+        said = {measure.note for measure in (before, after) if measure.note is not None}
+        if len(said) == 1 and not before.is_exact and not after.is_exact:
+            yield f"~ {before.label}: {said.pop()}"
+        else:
+            for when, measure in (("before", before), ("after", after)):
+                if measure.note is not None:
+                    yield f"~ {measure.label}, {when}: {measure.note}"

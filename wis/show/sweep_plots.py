@@ -1,0 +1,259 @@
+"""Figures of a sweep: the thesis' accuracy against removed edges, and what it all costs.
+
+One panel for each data set and model, one line for each method, means as markers and standard
+deviations as bars. Sizes follow the texts: a figure grows with its legend, long names are
+wrapped and cut in the middle. Colours are those of Okabe and Ito, which people with any colour
+vision can tell apart; markers and dashes differ too, so that a grey print can be read. matplotlib
+is used through its figure objects only, so no display is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wis.experiments.rows import number_in
+from wis.experiments.summary import METRICS, Cell, Panel
+from wis.show.figure_text import fitted, text_width
+from wis.show.plot import INK, check_can_plot, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
+COLUMNS = 3
+TITLE_WIDTH, LABEL_WIDTH, TICK_WIDTH = 3.1, 3.9, 2.0  # inches
+SHORTEST_S = 1e-6  # an order that took less is drawn as if it had taken so long
+
+
+def plot_accuracy(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
+    """Draw accuracy against the percentage of removed edges.
+
+    Args:
+        panels: See `wis.experiments.summary.panels_of`; they say whose accuracy it is.
+        path: Where the picture goes: `.png`, `.svg` or `.pdf`.
+        force: Replace a file that is already there.
+
+    Raises:
+        UnknownNameError: No picture format has that ending.
+        MissingDependencyError: matplotlib is not installed.
+        OutputExistsError: The file exists and `force` is false.
+    """
+    check_can_plot(path)
+    return save_figure(accuracy_figure(panels), path, force=force, dpi=200)
+
+
+def plot_costs(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
+    """Draw seconds to order, seconds of an epoch and peak memory; otherwise as `plot_accuracy`."""
+    check_can_plot(path)
+    return save_figure(cost_figure(panels), path, force=force, dpi=200)
+
+
+def accuracy_figure(panels: Sequence[Panel]) -> Figure:
+    """The figure that `plot_accuracy` saves."""
+    columns = min(COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    styles = _styles(panels)
+    figure = _figure(max(5.2, 4.6 * columns), 3.7 * rows, styles)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    for axes, panel in zip(grid, panels, strict=False):
+        for label in panel.labels:
+            _line(axes, panel, label, partial(panel.accuracy, label), styles)
+        _dress(axes, panel, f"{METRICS[panel.metric]} (%)")
+    _legend(figure, grid, _seeds_line(panels))
+    return figure
+
+
+def _seeds_line(panels: Sequence[Panel]) -> str:
+    numbers = [len(rows) for p in panels for cells in p.rows.values() for rows in cells.values()]
+    low, high = min(numbers), max(numbers)
+    if high == 1:
+        return "one seed"
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    return f"mean of {seeds} seeds, error bars: standard deviation"
+
+
+def cost_figure(panels: Sequence[Panel]) -> Figure:
+    """The figure that `plot_costs` saves: a line of three drawings for each panel."""
+    styles = _styles(panels)
+    height = max(3.6, 1.4 + 0.2 * max(len(panel.labels) for panel in panels))
+    figure = _figure(13.8, height * len(panels), styles)
+    grid = figure.subplots(len(panels), 3, squeeze=False)
+    for (order, epoch, memory), panel in zip(grid, panels, strict=True):
+        _order_seconds(order, panel, styles)
+        for label in panel.labels:
+            _line(epoch, panel, label, _cost(panel, label, _seconds_per_epoch), styles)
+            _line(memory, panel, label, _cost(panel, label, _mebibytes), styles)
+        _dress(epoch, panel, "seconds of an epoch of one seed\n(of CPU time, on a CPU)")
+        _dress(memory, panel, "peak memory while training (MiB)")
+        for axes in (epoch, memory):
+            _scale_from_zero(axes)
+            if not axes.containers:
+                _say_nothing_is_known(axes)
+    _legend(figure, grid[:, 1], _seeds_line(panels))
+    return figure
+
+
+def _scale_from_zero(axes: Axes) -> None:
+    """An axis from 0 with room for the markers at the top, however close the values are."""
+    axes.set_ylim(0, 1.06 * axes.dataLim.y1 if axes.has_data() else None)
+
+
+def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
+    """A figure with room for its legend below the drawings."""
+    from matplotlib.figure import Figure
+
+    below = 0.6 + 0.21 * math.ceil(len(styles) / _legend_columns(width, styles))
+    return Figure(figsize=(width, height + below), layout="constrained")
+
+
+def _legend_columns(width: float, labels: Iterable[str]) -> int:
+    """As many as fit side by side; a mark and the gaps around it take 0.75 inches."""
+    longest = max(text_width(_name(label)) for label in labels)
+    return max(1, int((width - 0.3) / (0.75 + longest)))
+
+
+def _name(label: str) -> str:
+    return fitted(label, LABEL_WIDTH)
+
+
+def _styles(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
+    """A look for each method, the same in all panels; the first 64 differ in colour and marker."""
+    labels = dict.fromkeys(label for panel in panels for label in panel.labels)
+    return {
+        label: {
+            "color": COLOURS[index % len(COLOURS)],
+            "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
+            "linestyle": DASHES[index % len(DASHES)],
+        }
+        for index, label in enumerate(labels)
+    }
+
+
+def _line(
+    axes: Axes,
+    panel: Panel,
+    label: str,
+    cell_at: Callable[[float], Cell | None],
+    styles: dict[str, dict[str, Any]],
+) -> None:
+    found = [(p, cell) for p in panel.percentages if (cell := cell_at(p)) is not None]
+    if not found:
+        return
+    spreads = [0.0 if math.isnan(cell.std) else cell.std for _, cell in found]
+    axes.errorbar(
+        [percentage for percentage, _ in found],
+        [cell.mean for _, cell in found],
+        yerr=spreads if any(spreads) else None,
+        label=_name(label),
+        markersize=4.5,
+        linewidth=1.4,
+        elinewidth=0.8,
+        capsize=2,
+        **styles[label],
+    )
+
+
+def _cost(
+    panel: Panel, label: str, value: Callable[[Any], float | None]
+) -> Callable[[float], Cell | None]:
+    def cell_at(percentage: float) -> Cell | None:
+        rows = panel.rows[label].get(percentage, {}).values()
+        values = [v for v in map(value, rows) if v is not None]
+        return Cell.of(values) if values else None
+
+    return cell_at
+
+
+def _seconds_per_epoch(row: Any) -> float | None:
+    on_cpu = row["config"].get("device") == "cpu"
+    seconds = number_in(row, "cpu_seconds" if on_cpu else "seconds")
+    epochs = number_in(row, "num_epochs")
+    return seconds / epochs if seconds is not None and epochs else None
+
+
+def _mebibytes(row: Any) -> float | None:
+    peak = number_in(row, "peak_memory_bytes")
+    return None if peak is None else peak / 2**20
+
+
+def _order_seconds(axes: Axes, panel: Panel, styles: dict[str, dict[str, Any]]) -> None:
+    """A bar for each method: the mean time of an order, on a logarithmic axis."""
+    means = {}
+    for label in panel.labels:
+        values = [v for some in panel.costs(label, "order_seconds").values() for v in some]
+        if values:
+            means[label] = max(sum(values) / len(values), SHORTEST_S)
+    places = list(range(len(means)))
+    axes.barh(places, list(means.values()), color=[styles[label]["color"] for label in means])
+    axes.set_yticks(places, [fitted(label, TICK_WIDTH) for label in means])
+    for place, mean in zip(places, means.values(), strict=True):
+        axes.annotate(f" {_seconds(mean)} s", (mean, place), va="center", fontsize=8, color=INK)
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds for an order of all edges")
+    axes.set_title(fitted(panel.title, TITLE_WIDTH, lines=2), fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    if means:
+        _scale_by_decades(axes, min(means.values()), max(means.values()))
+    else:
+        _say_nothing_is_known(axes)
+
+
+def _scale_by_decades(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic axis with room for a text after the longest bar, labelled at powers of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    first, last = math.floor(math.log10(low) - 0.2), math.ceil(math.log10(high) + 0.1)
+    axes.set_xlim(10.0**first, 10.0 ** (last + 0.3 * (last - first)))
+    axes.xaxis.set_major_locator(LogLocator(numticks=6))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _seconds(mean: float) -> str:
+    return f"{mean:,.0f}" if mean >= 100 else f"{mean:.2g}"
+
+
+def _say_nothing_is_known(axes: Axes) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=INK)
+
+
+def _dress(axes: Axes, panel: Panel, what: str) -> None:
+    axes.set_title(fitted(panel.title, TITLE_WIDTH, lines=2), fontsize=10)
+    axes.set_xlabel("edges removed (%)")
+    if len(panel.percentages) == 1:
+        axes.set_xticks(panel.percentages)
+    axes.set_ylabel(what)
+    axes.grid(color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(figure: Figure, grid: Any, title: str) -> None:
+    """One legend below everything, with each method once."""
+    handles: dict[str, Any] = {}
+    for axes in grid:
+        if axes.figure is not None:
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                handles.setdefault(label, handle)
+    if not handles:
+        return
+    columns = _legend_columns(figure.get_size_inches()[0], handles)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(len(handles), columns),
+        frameon=False,
+        title=title,
+        title_fontsize="small",
+    )

@@ -1,0 +1,254 @@
+"""A report: one HTML page with figures, tables, recipe and environment, which needs nothing else.
+
+Figures are SVG inside the page, styles too; there is no script, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wis.base.atomic import atomic_write, check_writable
+from wis.errors import OptionError, echo
+from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
+from wis.experiments.rows import is_kind, name_of_recipe, number_in, texts_of
+from wis.experiments.summary import METRICS, Panel, panels_of
+from wis.show.plot import check_can_plot, svg_of
+from wis.show.sweep_plots import accuracy_figure, cost_figure
+from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".html", ".htm")
+SHOWN_FAILURES = 20
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
+       padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+p.about { color: #555; margin-top: .2rem; }
+img { max-width: 100%; height: auto; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; margin-bottom: 1.2rem;
+        font-variant-numeric: tabular-nums; font-size: .9rem; }
+caption { text-align: left; color: #555; padding-bottom: .4rem; }
+th, td { padding: .15rem .7rem; text-align: right; white-space: nowrap; }
+thead th { border-bottom: 2px solid #999; } tbody tr:nth-child(even) { background: #f4f5f7; }
+tbody tr:last-child { border-bottom: 1px solid #999; }
+table.facts th, table.facts td { text-align: left; white-space: normal; }
+pre { background: #f4f5f7; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; }
+"""
+
+
+def write_report(
+    rows: Sequence[Row],
+    recipes: Mapping[str, Row],
+    path: str | Path,
+    *,
+    recipe: str | None = None,
+    metric: str = "test",
+    baseline: str = BASELINE,
+    force: bool = False,
+) -> Path:
+    """Write the report of some rows.
+
+    Args:
+        rows: Rows of results, see `wis.experiments.read_results`.
+        recipes: Their recipes by hash, as read with them.
+        path: Where to; its ending is `.html`.
+        recipe: Only rows of this recipe, by its name or hash.
+        metric: ``"test"`` or ``"val"``, see `panels_of`.
+        baseline: Label of the method that the others are compared with; ``"full"`` for the whole
+            graph.
+        force: Replace a file that is already there.
+
+    Raises:
+        OptionError: The ending is another one.
+        MissingDependencyError: matplotlib is not installed.
+        OutputExistsError: The file exists and `force` is false.
+        WisError: As `panels_of`.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise OptionError(f"{path}: a report is a page; give it a name that ends in .html")
+    check_can_plot("report.svg")
+    check_writable(path, force=force)
+    panels = panels_of(rows, recipe=recipe, metric=metric)
+    check_baseline(panels, baseline)
+    text = page(rows_of_recipe(rows, recipe), recipes, panels, baseline)
+    with atomic_write(path, force=force) as file:
+        file.write(text.encode("utf-8"))
+    return path
+
+
+def page(
+    rows: Sequence[Row], recipes: Mapping[str, Row], panels: Sequence[Panel], baseline: str
+) -> str:
+    """The page as text."""
+    used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
+    shown = METRICS[panels[0].metric]
+    title = ", ".join(panel.title for panel in panels)
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="about">{escape(_about(rows))}</p>',
+        f"<h2>{shown.capitalize()}</h2>",
+        _picture(accuracy_figure(panels), f"{shown.capitalize()} against removed edges: {title}"),
+        *(_table(grid) for grid in grids(panels, baseline)),
+        "<h2>Cost</h2>",
+        _picture(cost_figure(panels), f"Time and memory against removed edges: {title}"),
+        *_failures(rows),
+        "<h2>Recipe</h2>",
+        *(_recipe(name, key, recipes.get(key)) for key, name in used.items()),
+        "<h2>Environment</h2>",
+        _facts(environment_of(rows)),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>wis: {escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _about(rows: Sequence[Row]) -> str:
+    done = [row for row in rows if row["status"] == DONE]
+    stopped = Counter(text for text in texts_of(done, "stopped_by"))
+    by_run = {str(row.get("run_key", row["key"])): number_in(row, "cpu_seconds") for row in done}
+    seconds = sum(value for value in by_run.values() if value is not None)
+    return (
+        f"{len(done)} runs, {len(rows) - len(done)} failed. Training took {seconds / 60:.1f} "
+        f"minutes of CPU time. {stopped['patience']} runs ended by the stopping rule, "
+        f"{stopped['max_epochs']} at the most epochs. Every accuracy is that of the epoch with the "
+        "best validation accuracy."
+    )
+
+
+def _picture(figure: Figure, what: str) -> str:
+    code = base64.b64encode(svg_of(figure).encode()).decode()
+    return f'<p><img alt="{escape(what)}" src="data:image/svg+xml;base64,{code}"></p>'
+
+
+def _table(grid: Grid) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid.head)
+    body = "\n".join(
+        f'<tr><th scope="row">{escape(line[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
+        + "</tr>"
+        for line in grid.lines
+    )
+    return (
+        f'<div class="wide"><table><caption>{escape(grid.title)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _failures(rows: Iterable[Row]) -> list[str]:
+    errors = Counter(str(row.get("error")) for row in rows if row["status"] == FAILED)
+    if not errors:
+        return []
+    items = "".join(
+        f"<li>{number} × {escape(str(error))}</li>"
+        for error, number in errors.most_common(SHOWN_FAILURES)
+    )
+    return ["<h2>Failed runs</h2>", f"<ul>{items}</ul>"]
+
+
+def _recipe(name: str, key: str, line: Row | None) -> str:
+    settings = None if line is None else line.get("settings")
+    if not isinstance(settings, dict):
+        return f"<p>{escape(name)}: not in the file of results (hash {escape(key[:12])}).</p>"
+    text = escape(recipe_toml(_as_spelt_today(settings)))
+    return (
+        f"<p>{escape(name)}, hash {escape(key[:12])}; saved as a .toml file it can be run again by "
+        f"<code>wis bench run</code>:</p><pre>{text}</pre>"
+    )
+
+
+def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """A recipe in which the bare numbers of older ones are percentages."""
+    amounts = settings.get("remove")
+    if not isinstance(amounts, list):
+        return settings
+    spelt = [f"{a!r}%" if is_kind(a, "number") else a for a in amounts]
+    return {**settings, "remove": [a.replace(".0%", "%") if "%" in str(a) else a for a in spelt]}
+
+
+def recipe_toml(settings: Mapping[str, Any]) -> str:
+    """A recipe as a TOML file; what is None is left out."""
+    lines = []
+    tables = {key: value for key, value in settings.items() if _is_tables(value)}
+    for key, value in settings.items():
+        if key not in tables and value is not None:
+            lines.append(f"{_toml_key(key)} = {_toml(value)}")
+    for key, value in tables.items():
+        for table in value:
+            lines += ["", f"[[{_toml_key(key)}]]"]
+            lines += [
+                f"{_toml_key(name)} = {_toml(v)}" for name, v in table.items() if v is not None
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) for v in value)
+
+
+def _toml(value: Any) -> str:
+    """JSON is TOML for texts, numbers and truth values, but not for objects, nan and escapes."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml_key(name: str) -> str:
+    return name if BARE_KEY.fullmatch(name) else _toml(name)
+
+
+def environment_of(rows: Sequence[Row]) -> dict[str, str]:
+    """Where the runs were made, each fact once for all different values."""
+    done = [row for row in rows if row["status"] == DONE]
+    versions = [row["versions"] if isinstance(row.get("versions"), dict) else {} for row in done]
+    facts: dict[str, str] = {}
+    for package in sorted({name for some in versions for name in some}):
+        facts[echo(package)] = _different(texts_of(versions, package))
+    for title, *names in (
+        ("git revision", "git_revision"),
+        ("system", "system"),
+        ("processor", "processor"),
+        ("CPUs", "num_cpus"),
+        ("threads of a run", "threads"),
+        ("seeds trained as one", "num_seeds"),
+        ("splits", "split"),
+        ("devices", "config", "device"),
+    ):
+        facts[title] = _different(texts_of(done, *names))
+    times = sorted(set(texts_of(done, "finished_at")) - {"unknown"})
+    facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
+    return facts
+
+
+def _different(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f'<div class="wide"><table class="facts"><tbody>{lines}</tbody></table></div>'

@@ -1,0 +1,334 @@
+"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, and what cuts preserve.
+
+matplotlib is imported where it is needed and only through figure objects; see `wis.show.plot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wis.errors import OptionError
+from wis.show.figure_text import fitted, text_width
+from wis.show.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED, save_figure
+from wis.theory.bounds import Bounds, boundary_of
+from wis.theory.figure5_2 import PartitionFacts, two_cliques
+from wis.theory.typed_graph import TypedGraph
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from wis.theory.preserved import PreservedRow
+    from wis.theory.separation_rank import SeparationRank
+    from wis.theory.tensor_network import TensorNetwork
+
+__all__ = [
+    "draw_bounds",
+    "draw_figure5_2",
+    "draw_preserved",
+    "draw_spectrum",
+    "draw_tensor_network",
+    "save_figure",
+]
+
+MAX_DRAWN_NODES = 1_200
+MAX_LABELLED_NODES = 160
+SIDES = (PLAIN, "#f2b701")
+
+
+def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Figure:
+    """A tensor network as in Figure D.3: leaves below, delta-tensors as rectangles.
+
+    Args:
+        network: The network, of at most 1,200 nodes.
+        title: What stands above it, such as the graph and the task; the depth and the number of
+            nodes are added to it. None for the task with the number of its vertex.
+
+    Returns:
+        The figure. Colours, and the numbers in nodes of small networks, are vertices of the graph.
+
+    Raises:
+        OptionError: The network is too large to be seen.
+
+    References:
+        Figures D.3 and D.4.
+    """
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+
+    number = len(network.nodes)
+    if number > MAX_DRAWN_NODES:
+        raise OptionError(
+            f"a picture of {number} nodes shows nothing; expected at most {MAX_DRAWN_NODES}: take "
+            f"a target, a smaller depth or a smaller graph"
+        )
+    position, levels = _tree_positions(network)
+    leaves = sum(node.kind == "x" for node in network.nodes)
+    width = max(6.0, min(24, 3 + 0.28 * leaves))
+    figure = Figure(figsize=(width, 1.8 + 0.62 * len(levels)))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots()
+    ends = np.array([[leg.ends[0][0], leg.ends[1][0]] for leg in network.legs])
+    lines = LineCollection(list(position[ends]), colors=KEPT, linewidths=0.7, zorder=1)
+    axes.add_collection(lines)
+    _draw_nodes(axes, network, position)
+    axes.set_yticks(range(len(levels)), levels)
+    axes.tick_params(left=False)
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+    axes.margins(0.03, 0.08)
+    task = "graph prediction" if network.target is None else f"prediction over {network.target}"
+    text = f"{title or task}: tensor network of depth {network.depth}, {number} nodes"
+    figure.suptitle(fitted(text, width - 0.5, size=12, lines=3), color=INK)
+    return figure
+
+
+def _tree_positions(network: TensorNetwork) -> tuple[np.ndarray, list[str]]:
+    """Leaves in the order of a walk through the tree, each other node above the mean of its own."""
+    kinds = ["x"]
+    for layer in range(1, network.depth + 1):
+        kinds += [f"W{layer}", f"delta{layer}"]
+    names = ["features $x$"]
+    for layer in range(1, network.depth + 1):
+        names += [f"$W^{{({layer})}}$", rf"$\delta$, layer {layer}"]
+    if network.target is None:
+        kinds.append("delta_outNone")
+        names.append(r"$\delta$, output")
+    level_of = {kind: level for level, kind in enumerate([*kinds, "W_outNone"])}
+    names.append("$W^{(o)}$")
+    position = np.zeros((len(network.nodes), 2))
+    for index, node in enumerate(network.nodes):
+        key = "x" if node.kind == "x" else f"{node.kind}{node.layer}"
+        position[index, 1] = level_of[key]
+    below: list[list[int]] = [[] for _ in network.nodes]
+    for legs, index in zip(network.legs_of, range(len(network.nodes)), strict=True):
+        for leg in legs:
+            for end, _ in network.legs[leg].ends:
+                if position[end, 1] < position[index, 1]:
+                    below[index].append(end)
+    row, stack = iter(range(len(network.nodes))), [len(network.nodes) - 1]
+    while stack:
+        index = stack.pop()
+        if not below[index]:
+            position[index, 0] = next(row)
+        stack += reversed(below[index])
+    for index in range(len(network.nodes)):  # nodes stand level by level from the leaves up
+        if below[index]:
+            position[index, 0] = position[below[index], 0].mean()
+    return position, names
+
+
+def _draw_nodes(axes: Axes, network: TensorNetwork, position: np.ndarray) -> None:
+    small = len(network.nodes) <= MAX_LABELLED_NODES
+    size = 150 if small else max(8.0, 12_000 / len(network.nodes))
+    for shape, kinds in (("o", ("x", "W", "W_out")), ("s", ("delta", "delta_out"))):
+        chosen = [index for index, node in enumerate(network.nodes) if node.kind in kinds]
+        colours = [_vertex_colour(network.nodes[index].vertex) for index in chosen]
+        axes.scatter(
+            position[chosen, 0],
+            position[chosen, 1],
+            s=size,
+            c=colours,
+            marker=shape,
+            edgecolors=INK,
+            linewidths=0.5,
+            zorder=2,
+        )
+    if small:
+        for index, node in enumerate(network.nodes):
+            if node.vertex is not None:
+                axes.annotate(
+                    str(node.vertex),
+                    position[index],
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color=_ink_on(_vertex_colour(node.vertex)),
+                    zorder=3,
+                )
+
+
+def _vertex_colour(vertex: int | None) -> str:
+    return "white" if vertex is None else CLASS_COLOURS[vertex % (len(CLASS_COLOURS) - 1)]
+
+
+def _ink_on(colour: str) -> str:
+    """White on a dark colour, dark on a light one."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
+
+
+def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str) -> Figure:
+    """Bounds of one partition as bars from below and from above, the measured rank between them.
+
+    Args:
+        bounds: The bounds.
+        measured: Logarithm of a measured rank, and whether it is only a lower bound; None for none.
+        title: What it is about.
+    """
+    from matplotlib.figure import Figure
+
+    rows = [
+        ("lower bound", bounds.lower.log, SIDES[1]),
+        ("lower, multiset coefficient", bounds.lower.multiset_log, SIDES[1]),
+        ("least cut, merged output", bounds.merged_cut.log_weight, PLAIN),
+        ("least cut", bounds.cut.log_weight, PLAIN),
+        ("sum of walks", bounds.summed.log, PLAIN),
+        ("walk index", bounds.upper.log, PLAIN),
+    ]
+    if measured is not None:
+        label = "measured, at least" if measured[1] else "measured"
+        rows.insert(2, (label, measured[0], REMOVED))
+    figure = Figure(figsize=(8, 1.4 + 0.42 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    values = [value for _, value, _ in rows]
+    places = range(len(rows))[::-1]
+    axes.barh(list(places), values, color=[colour for *_, colour in rows], height=0.6)
+    axes.set_yticks(list(places), [name for name, *_ in rows])
+    for place, value in zip(places, values, strict=True):
+        axes.annotate(f" {value:.4g}", (value, place), va="center", color=INK, fontsize=9)
+    axes.set(xlabel="natural logarithm of the separation rank")
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
+    return figure
+
+
+def draw_spectrum(result: SeparationRank, title: str) -> Figure:
+    """Singular values on a logarithmic axis, with the tolerance and the rank."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    axes = figure.subplots()
+    values = np.maximum(result.spectrum.numpy(), 1e-20)
+    places = np.arange(1, values.size + 1)
+    above = places <= result.rank
+    for chosen, colour, label in ((above, PLAIN, "counted"), (~above, KEPT, "taken as zero")):
+        if not chosen.any():
+            continue
+        axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
+    axes.axhline(result.rtol, color=REMOVED, linewidth=1, label=f"tolerance {result.rtol:.1e}")
+    axes.set(yscale="log", xlabel="singular value", ylabel="relative to the largest")
+    figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
+
+
+def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width: int) -> Figure:
+    """Both partitions of Figure 5.2, their boundaries ringed, with what is known of them.
+
+    Args:
+        rows: From `wis.theory.figure5_2.figure5_2`.
+        size: Vertices of each clique.
+        depth: Number L of layers.
+        width: Width D_h.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.1), layout="constrained")
+    graph = TypedGraph.from_any(two_cliques(size))
+    position = _clique_positions(size)
+    panels = figure.subplots(1, 2)
+    for axes, name in zip(panels, ("I1", "I2"), strict=True):
+        facts = [row for row in rows if row.name == name]
+        _draw_partition(axes, graph, position, facts[0].subset)
+        lines = [_facts_line(row, depth) for row in facts]
+        axes.set_anchor("N")
+        axes.set_title(f"${name[0]}_{name[1]}$ in blue", color=INK)
+        axes.text(
+            0.5, -0.02, "\n\n".join(lines), transform=axes.transAxes, ha="center", va="top",
+            color=INK, fontsize=9.5,
+        )  # fmt: skip
+    figure.suptitle(
+        f"Two cliques of {size}, depth {depth}, width {width}; boundary vertices have a ring",
+        color=INK,
+    )
+    return figure
+
+
+def _facts_line(row: PartitionFacts, depth: int) -> str:
+    bounds, measured = row.bounds, row.measured
+    task = "Graph prediction" if row.target is None else f"Prediction over vertex {row.target}"
+    known = "at least " if measured.is_saturated else ""
+    return (
+        f"{task}: {depth - 1}-walk index {bounds.walk_index}\n"
+        f"log sep: {bounds.lower.log:.2f} (bound) ≤ {known}{measured.log_rank:.2f} "
+        f"(measured, rank {known}{measured.rank})\n"
+        f"≤ {bounds.cut.log_weight:.2f} (least cut) ≤ {bounds.upper.log:.2f} (walk index)"
+    )
+
+
+def _clique_positions(size: int) -> np.ndarray:
+    """Two circles side by side, the vertices that join them next to each other."""
+    angle = 2 * np.pi * (np.arange(size) + 1) / size
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    other = np.stack([-np.cos(angle - 2 * np.pi / size), np.sin(angle - 2 * np.pi / size)], axis=1)
+    return np.concatenate([circle, other + np.array([3.4, 0])])
+
+
+def _draw_partition(
+    axes: Axes, graph: TypedGraph, position: np.ndarray, subset: Sequence[int]
+) -> None:
+    from matplotlib.collections import LineCollection
+
+    inside = np.isin(np.arange(graph.num_nodes), subset)
+    arcs = graph.edge_index.numpy()
+    crossing = inside[arcs[0]] != inside[arcs[1]]
+    for chosen, colour, width in ((~crossing, KEPT, 0.8), (crossing, REMOVED, 1.3)):
+        segments = list(position[arcs.T[chosen]])
+        axes.add_collection(LineCollection(segments, colors=colour, linewidths=width, zorder=1))
+    ring = np.isin(np.arange(graph.num_nodes), boundary_of(graph, subset))
+    edge: Any = [REMOVED if vertex else INK for vertex in ring]
+    fill: Any = [SIDES[0] if vertex else SIDES[1] for vertex in inside]
+    widths: Any = np.where(ring, 2.5, 0.6)
+    x, y = position.T
+    axes.scatter(x, y, s=220, c=fill, edgecolors=edge, linewidths=widths, zorder=2)
+    axes.set_aspect("equal")
+    axes.margins(0.12)
+    axes.set_axis_off()
+
+
+def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figure:
+    """Curves of what removal orders preserve: walk index, least cut, lower bound.
+
+    Args:
+        rows: From `wis.theory.preserved.preserved`.
+        depth: Number L of layers.
+        title: Graph and partitions.
+    """
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(row.method for row in rows))
+    figure = Figure(figsize=(13, 4.9 + 0.07 * len(names)), layout="constrained")
+    panels = figure.subplots(1, 3)
+    for axes, field, label in (
+        (panels[0], "walk_index", f"{depth - 1}-walk index"),
+        (panels[1], "cut", "log of the least cut (upper bound)"),
+        (panels[2], "lower", "lower bound found"),
+    ):
+        for place, name in enumerate(names):
+            mine = [row for row in rows if row.method == name]
+            axes.plot(
+                [100 * row.fraction for row in mine],
+                [getattr(row, field) for row in mine],
+                color=(PLAIN, REMOVED, "#79706e", "#59a14f", *CLASS_COLOURS[3:])[place % 11],
+                marker="os^D"[place % 4],
+                markersize=4,
+                label=fitted(name, 3.0),
+            )
+        axes.set(xlabel="edges removed, %", ylim=(0, None))
+        axes.set_title(label, color=INK, fontsize=10)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("share that is left, mean over partitions")
+    widest = max(text_width(fitted(name, 3.0)) for name in names)
+    handles, labels = panels[0].get_legend_handles_labels()
+    columns = max(1, min(len(labels), int(12.5 / (0.75 + widest))))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    figure.suptitle(fitted(title, 12, size=12, lines=3), color=INK)
+    return figure

@@ -1,0 +1,190 @@
+"""The two data sets of Table 5.1: two images as the features of two cliques.
+
+Every graph consists of two cliques of 16 vertices with one edge between them. Its features are the
+16 segments of each of two images, and the question is whether both show the same class. Which
+vertices hold which image is the *essential partition*, across which a network has to model strong
+interaction:
+
+- ``"low"``: each clique holds one image, so only the two ends of the bridge are on the boundary
+  and the walk index is low;
+- ``"high"``: each clique holds half of the segments of each image, so every vertex is on the
+  boundary and the walk index is high.
+
+The thesis leaves open which half goes where. As in the program published with the paper, the first
+halves of both images share a clique; in the first clique they alternate starting with the first
+image, in the second one with the second image; the bridge joins the first vertices of the cliques.
+Both data sets are made of the same pairs of images. Pixels are standardised by the mean and
+deviation of all training images.
+
+Source: Section 5.4.3, Figure 5.2, Appendix D.6.2.1; github.com/noamrazin/gnn_interactions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.datasets.images import load_images
+from wis.errors import OptionError
+from wis.graph.walks import walk_index
+
+Partition = Literal["low", "high"]
+PARTITIONS: tuple[Partition, ...] = get_args(Partition)
+NUM_SEGMENTS = 16
+NUM_TRAIN = 10_000
+NUM_TEST = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePairs:
+    """Pairs of images in segments, and whether both show the same class.
+
+    Attributes:
+        segments: float32 [k, 2, number of segments, pixels in a segment].
+        same: float32 [k], 1 for the same class, 0 for different ones.
+    """
+
+    segments: Tensor
+    same: Tensor
+
+    def features(self, partition: Partition) -> Tensor:
+        """Features of the vertices of all graphs, float32 [k, 2 · segments, pixels].
+
+        Args:
+            partition: Which segments go to which vertices: ``"low"`` or ``"high"``.
+        """
+        placed = torch.empty_like(self.segments).flatten(1, 2)
+        for image in (0, 1):
+            placed[:, vertices_of_image(image, partition)] = self.segments[:, image]
+        return placed
+
+
+def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
+    """Arcs of two cliques whose first vertices are joined, both directions; int64 [2, num_arcs].
+
+    Args:
+        size: Vertices in a clique, at least 1; those of the second come after those of the first.
+
+    References:
+        Figure 5.2.
+    """
+    ids = torch.arange(2 * size, device="cpu")
+    together = ids.unsqueeze(1) // size == ids // size
+    together.fill_diagonal_(False)
+    together[0, size] = together[size, 0] = True
+    return together.nonzero().t().contiguous()
+
+
+def vertices_of_image(
+    image: int, partition: Partition, num_segments: int = NUM_SEGMENTS
+) -> list[int]:
+    """Where the segments of an image lie, in their order.
+
+    Args:
+        image: 0 or 1.
+        partition: ``"low"`` or ``"high"``.
+        num_segments: Segments of an image, an even number.
+
+    Raises:
+        OptionError: There is no such partition.
+    """
+    if partition not in PARTITIONS:
+        raise OptionError(f"partition is {partition!r}; expected 'low' or 'high'")
+    if partition == "low":
+        return list(range(image * num_segments, (image + 1) * num_segments))
+    first = range(image, num_segments, 2)
+    second = range(num_segments + 1 - image, 2 * num_segments, 2)
+    return [*first, *second]
+
+
+def essential_walk_index(partition: Partition, *, depth: int = 3) -> int:
+    """Walk index of the essential partition for a network of some depth.
+
+    Args:
+        partition: ``"low"`` or ``"high"``.
+        depth: Number L of layers; walks have length L - 1.
+
+    References:
+        Definition 11; Table 5.1.
+    """
+    return walk_index(two_cliques(), vertices_of_image(0, partition), depth - 1)
+
+
+def draw_pairs(
+    images: str = "fashion-mnist",
+    *,
+    num_train: int = NUM_TRAIN,
+    num_test: int = NUM_TEST,
+    seed: int = 0,
+    root: str | Path | None = None,
+) -> tuple[ImagePairs, ImagePairs]:
+    """Training and test pairs, from the training and the test images of a set.
+
+    For each pair a label is drawn with equal chances and an image at random; then another image at
+    random from the same class or from all others, as the label says.
+
+    Args:
+        images: A name for `wis.datasets.images.load_images`.
+        num_train: Number of training pairs.
+        num_test: Number of test pairs.
+        seed: Of all draws.
+        root: The data root.
+
+    Raises:
+        OptionError: A number is impossible, or the images cannot be paired or cut.
+        WisError: As for `load_images`.
+
+    References:
+        Appendix D.6.2.1.
+    """
+    for name, value in (("num_train", num_train), ("num_test", num_test)):
+        if not isinstance(value, int) or value < 1:
+            raise OptionError(f"{name} is {value!r}; expected an integer of at least 1")
+    parts = load_images(images, root=root)
+    mean, deviation = float(parts[0].pixels.mean()), float(parts[0].pixels.std())
+    drawn = []
+    for part, count, stream in zip(parts, (num_train, num_test), (0, 1), strict=True):
+        generator = np.random.default_rng([seed, stream])
+        first, second, same = choose_pairs(part.labels, count, generator)
+        pixels = part.pixels[np.stack([first, second], axis=1)].astype(np.float32)
+        standard = torch.from_numpy((pixels - mean) / deviation)
+        drawn.append(ImagePairs(_in_segments(standard), torch.from_numpy(same)))
+    return drawn[0], drawn[1]
+
+
+def choose_pairs(
+    labels: np.ndarray, count: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids of the first and second images, int64 [count], and labels of the pairs, float32 [count].
+
+    Raises:
+        OptionError: A class has one image only, or there is one class only.
+    """
+    by_class = np.argsort(labels, kind="stable")
+    _, start, size = np.unique(labels[by_class], return_index=True, return_counts=True)
+    if size.size < 2 or (size < 2).any():
+        raise OptionError("the images need at least two classes of at least two images each")
+    same = generator.integers(2, size=count)
+    first = generator.integers(labels.size, size=count)  # a position in `by_class`
+    group = np.searchsorted(start, first, side="right") - 1
+    begin, length = start[group], size[group]
+    within = generator.integers(length - 1)
+    from_same = begin + within + (begin + within >= first)  # every one but the first image
+    outside = generator.integers(labels.size - length)
+    from_others = outside + length * (outside >= begin)  # every one outside the class
+    second = np.where(same == 1, from_same, from_others)
+    return by_class[first], by_class[second], same.astype(np.float32)
+
+
+def _in_segments(pixels: Tensor) -> Tensor:
+    """Cut flattened images [k, 2, pixels] into segments of equal size."""
+    if pixels.size(2) % NUM_SEGMENTS:
+        raise OptionError(
+            f"images of {pixels.size(2)} pixels cannot be cut into {NUM_SEGMENTS} equal segments"
+        )
+    return pixels.reshape(*pixels.shape[:2], NUM_SEGMENTS, -1)
