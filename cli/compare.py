@@ -107,12 +107,16 @@ def compare(
     comparison = library.compare(before_file.data, after_data, directed=directed, settings=settings)
     seconds = time.perf_counter() - start
     if plot is not None:
-        comparison.plot(plot, force=force, title=f"{source.name} and {after}")
+        from wis.show import plot_comparison
+
+        plot_comparison(comparison, plot, force=force, title=f"{source.name} and {after}")
     if as_json:
         record = {"before_graph": source.name, "after_graph": after, **comparison.to_dict()}
         emit_json({**record, "plot": plot and str(plot), "seconds": round(seconds, 6)})
     else:
-        emit(comparison.to_text(width=_width()))
+        from wis.show import comparison_as_text
+
+        emit(comparison_as_text(comparison, width=_width()))
     say(f"{source.name} and {after}: compared in {seconds:.2f} s{_drawn(plot)}")
 
 
@@ -137,7 +141,7 @@ def _integers(flag: str, text: str) -> tuple[int, ...]:
 
 def _check_picture(plot: Path, force: bool) -> None:
     from wis.base.atomic import check_writable
-    from wis.show.plot import check_can_plot
+    from wis.base.figures import check_can_plot
 
     check_can_plot(plot)
     check_writable(plot, force=force)

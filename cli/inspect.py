@@ -21,9 +21,10 @@ def inspect(source: GraphSource, as_json: bool) -> None:
     """
     source.check()
     from wis.measure.facts import graph_facts
+    from wis.show import facts_as_text
 
     facts = graph_facts(source.open().data)
     if as_json:
         emit_json({"input": source.name, **facts.to_dict()})
     else:
-        emit(facts.to_text())
+        emit(facts_as_text(facts))

@@ -75,8 +75,8 @@ def check_plot_target(path: Path | None, *, force: bool) -> None:
     """Raise unless a picture can be drawn and written there; see `check_graph_target`."""
     if path is None:
         return
+    from wis.base.figures import check_can_plot
     from wis.io import check_writable
-    from wis.show.plot import check_can_plot
 
     check_can_plot(path)
     check_writable(path, force=force)

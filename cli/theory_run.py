@@ -92,8 +92,8 @@ def run_experiment(
     with the same folder.
     """
     from wis.base.atomic import check_writable
+    from wis.base.figures import check_can_plot
     from wis.base.progress import progress_bar
-    from wis.show.plot import check_can_plot
     from wis.theory.factorization.experiments import Request, get_experiment, resized
     from wis.theory.factorization.experiments import run_experiment as run
 

@@ -14,6 +14,7 @@ from wis.datasets import load
 from wis.errors import GraphFormatError
 from wis.graph import UndirectedGraph
 from wis.measure.facts import component_sizes, graph_facts
+from wis.show import facts_as_text
 from wis.show.facts_text import human_bytes
 
 
@@ -98,7 +99,7 @@ def test_graphs_with_next_to_nothing_have_facts(data):
     facts = graph_facts(data)
     assert (facts.num_edges, facts.direction) == (0, "undirected")
     assert facts.num_components == facts.num_nodes
-    assert facts.to_text()
+    assert facts_as_text(facts)
 
 
 def test_components_agree_with_networkx():
@@ -116,7 +117,7 @@ def test_the_facts_can_be_written_as_json():
 
 
 def test_the_text_shows_every_count_and_attribute():
-    text = graph_facts(odd_graph()).to_text()
+    text = facts_as_text(graph_facts(odd_graph()))
     for words in ("vertices", "2 self-loops and 2 repeats", "mixed: 1 ", "x: float64 [6, 3]"):
         assert words in text
     assert all(line == line.rstrip() for line in text.splitlines())

@@ -18,12 +18,13 @@ import torch
 from pictures import unreadable
 
 import wis
+from wis.base.figure_text import fitted, plain, text_width
 from wis.datasets import load
 from wis.experiments.summary import panels_of
 from wis.graph import canonical_graph
 from wis.measure import compare
+from wis.show import plot_comparison
 from wis.show.comparison_picture import comparison_figure
-from wis.show.figure_text import fitted, plain, text_width
 from wis.show.plot import plot_sparsification, sparsification_figure
 from wis.show.sweep_plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
 
@@ -245,7 +246,7 @@ def test_nothing_is_left_behind_where_a_picture_cannot_be_written(tmp_path, monk
     for draw in (
         lambda: plot_accuracy(panels("one"), tmp_path / "a.png"),
         lambda: plot_sparsification(data, data, tmp_path / "b.pdf"),
-        lambda: compare(data, data).plot(tmp_path / "c.svg"),
+        lambda: plot_comparison(compare(data, data), tmp_path / "c.svg"),
     ):
         with pytest.raises(GraphFileError, match="cannot be written: No space left"):
             draw()

@@ -10,13 +10,13 @@ import torch
 from torch_geometric.data import Data, HeteroData
 
 import wis
+from wis.base.figures import check_can_plot
 from wis.datasets import load
 from wis.errors import MissingDependencyError, OutputExistsError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.show.plot import (
     _distributions,
     _drawings,
-    check_can_plot,
     degree_ccdf,
     plot_sparsification,
     vertex_classes,

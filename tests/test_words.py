@@ -8,6 +8,7 @@ import wis
 from wis.base.words import counted
 from wis.errors import OptionError, OrderMismatchError, ProtectionError
 from wis.measure.facts import graph_facts
+from wis.show import facts_as_text
 from wis.testing import odd_graph
 from wis_cli.main import run
 
@@ -53,7 +54,7 @@ def test_texts_about_one_edge(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.csv").write_text("0,1\n")
     assert "of 1 edge," in repr(wis.removal_order(odd_graph("one-edge")))
-    text = graph_facts(odd_graph("one-vertex-with-a-loop")).to_text()
+    text = facts_as_text(graph_facts(odd_graph("one-vertex-with-a-loop")))
     assert "among them 1 self-loop and 0 repeats" in text
     assert "the largest of 1 vertex" in text
     for command, words in [

@@ -16,6 +16,7 @@ import wis
 from wis import datasets
 from wis.errors import NotASubgraphError, OutputExistsError, UnknownNameError
 from wis.measure import Settings, compare
+from wis.show import comparison_as_text, plot_comparison
 from wis.show.comparison_picture import shares_left
 
 
@@ -151,7 +152,7 @@ def test_labels_of_the_graph_before_serve_a_graph_after_that_has_none():
 def test_the_text_marks_what_is_not_exact_and_says_how_it_was_come_by():
     data = datasets.load("digits")
     report = compare(data, wis.sparsify(data, remove="50%"))
-    text = report.to_text(width=100)
+    text = comparison_as_text(report, width=100)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 100
     assert any(line.split() == ["edges", "9,929", "4,965", "-50.0%"] for line in lines)
@@ -166,7 +167,7 @@ def test_a_small_comparison_has_nothing_inexact():
     data = datasets.load("karate")
     report = compare(data, wis.sparsify(data, remove="50%"))
     assert report.sampled == ()
-    assert "~" not in report.to_text()
+    assert "~" not in comparison_as_text(report)
 
 
 def test_json_holds_everything():
@@ -185,8 +186,8 @@ def test_json_holds_everything():
 def test_odd_graphs_have_a_text_and_a_picture(graph, directed, tmp_path):
     after = (graph[0], graph[1][:1])
     report = compare(as_data(graph), as_data(after), directed=directed)
-    assert report.to_text().startswith(f"{graph[0]} vertices")
-    assert report.plot(tmp_path / "odd.svg").stat().st_size > 1_000
+    assert comparison_as_text(report).startswith(f"{graph[0]} vertices")
+    assert plot_comparison(report, tmp_path / "odd.svg").stat().st_size > 1_000
 
 
 def test_the_bars_are_the_shares_of_the_measures(tmp_path):
@@ -196,9 +197,9 @@ def test_the_bars_are_the_shares_of_the_measures(tmp_path):
     assert shares["edges"] == 0.5
     name = "log_walk_index_1"
     assert shares["Σ log WI$_{1}$"] == report.after[name].value / report.before[name].value
-    path = report.plot(tmp_path / "k.png")
+    path = plot_comparison(report, tmp_path / "k.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(OutputExistsError):
-        report.plot(path)
+        plot_comparison(report, path)
     with pytest.raises(UnknownNameError, match="picture format"):
-        report.plot(tmp_path / "k.bmp")
+        plot_comparison(report, tmp_path / "k.bmp")

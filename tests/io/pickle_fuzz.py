@@ -1,4 +1,4 @@
-"""Random pickles over the names that `wis.io.unpickle` knows: each ends in a graph or in one line.
+"""Random pickles over names that `wis.base.unpickle` knows: each ends in a graph or in one line.
 
 Run as a program, so that a signal is seen: ``python pickle_fuzz.py SEED COUNT FOLDER``. A third of
 the files are honest ones with changed bytes; the rest are put together by chance, most of them like
@@ -22,7 +22,7 @@ import pickles
 import torch
 from pickles import Call, Named, Raw, Stored
 
-from wis.io import unpickle
+from wis.base import unpickle
 
 NAMES = sorted(unpickle.KNOWN)
 INTEGERS = (0, 1, 2, 3, 4, 8, 64, -1, 255, 2**31, 2**62, 2**63 - 1, -(2**63), 2**64)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from wis.base import unpickle
 from wis.errors import WisError
-from wis.io import unpickle
 
 NOTHING = object()
 

@@ -28,8 +28,8 @@ from pickles import (
 )
 from torch_geometric.data import Data
 
+from wis.base import unpickle
 from wis.errors import GraphFormatError, UnsafePickleError
-from wis.io import unpickle
 
 RING = torch.tensor([[0, 1, 2], [1, 2, 0]])
 

@@ -30,8 +30,8 @@ from torch_geometric.data.graph_store import EdgeAttr, EdgeLayout
 from torch_geometric.data.storage import AttrType, BaseStorage
 from torch_geometric.typing import EdgeTypeStr
 
+from wis.base import unpickle
 from wis.errors import GraphFormatError
-from wis.io import unpickle
 
 CACHES = {"_cached_attr", "_parent", "_indptr", "_T_perm", "_T_index", "_T_indptr", "_value"}
 """What PyG remembers and finds again."""

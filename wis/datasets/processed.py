@@ -75,8 +75,8 @@ def _fingerprint(files: RawFiles, root: Path) -> str:
 
 def _load(path: Path, key: str) -> Content | None:
     """A result, or None if there is none, or an outdated or damaged one."""
+    from wis.base import unpickle
     from wis.base.limits import available_memory
-    from wis.io import unpickle
 
     if not path.is_file():
         return None

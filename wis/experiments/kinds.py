@@ -36,6 +36,11 @@ class Kind:
     run: str
     preview: str
 
+    @property
+    def module(self) -> str:
+        """Name of the module that runs its recipes."""
+        return self.run.partition(":")[0]
+
     def num_runs(self, name: str, settings: Mapping[str, Any]) -> int:
         """Number of runs of a recipe, which is checked."""
         return int(_function(self.check)(name, settings))

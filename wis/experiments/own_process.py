@@ -228,12 +228,11 @@ def _prepare(function: Callable[[], Any]) -> None:
 def _import_the_program() -> None:
     import torch
 
-    import wis.experiments.jobs
-    import wis.theory.table5_1.table5_1
-    import wis.training
+    from wis.experiments.kinds import KINDS
 
     torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
-    assert wis.training
+    for name in ("wis.experiments.jobs", "wis.training", *(kind.module for kind in KINDS.values())):
+        importlib.import_module(name)
 
 
 def _forked(subject: tuple[Callable[[Any], Any], Any], requests: int) -> bytes:

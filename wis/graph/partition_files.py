@@ -37,6 +37,7 @@ from wis.base.source import ReadOptions, read_bytes
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Item
+from wis.graph.vertex_names import names_in
 
 _BYTES_PER_CHARACTER = 40  # a Python integer of one digit, and its place in a list
 
@@ -60,8 +61,6 @@ class VertexIds:
         """Those of a graph, with the names that its `Data` may have in the attribute ``name``."""
         if data is None or isinstance(data, (Tensor, CanonicalGraph)):
             return cls(graph.num_nodes, {})
-        from wis.io.graph_file import names_in
-
         names = names_in(data) or ()
         return cls(graph.num_nodes, {name: k for k, name in enumerate(names)})
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from wis.errors import GraphFormatError, echo
 from wis.graph import edge_stores
 from wis.graph.cut import edge_attribute_names
-from wis.io.graph_file import NAMES, GraphFile, column_name, is_hetero, names_in, num_nodes_of
+from wis.graph.vertex_names import NAMES, is_hetero, names_in, num_nodes_of
+from wis.io.graph_file import GraphFile, column_name
 from wis.io.undirected import one_arc_of_each_edge
 
 _BREAKS = re.compile(r"[\r\n\0]")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +22,8 @@ from torch import Tensor
 from wis.errors import GraphFormatError
 from wis.graph import MAX_NUM_NODES, UndirectedGraph
 from wis.graph.cut import edge_attribute_names
+from wis.graph.vertex_names import is_hetero
 
-NAMES = "name"  # the attribute of a Data that holds the vertex names
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
 
 
@@ -167,18 +166,6 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def is_hetero(data: Any) -> bool:
-    """Whether a PyG object has several types of vertices or edges."""
-    return hasattr(data, "edge_types")
-
-
-def num_nodes_of(data: Any) -> int:
-    """Number of vertices of a `Data`, inferred as PyG does where it is not said."""
-    with warnings.catch_warnings():  # PyG warns where it infers
-        warnings.simplefilter("ignore")
-        return int(data.num_nodes or 0)
-
-
 def attribute_name(column: str, taken: Iterable[str] = ()) -> str:
     """Name of the edge attribute in a `Data` that a column or key of a file becomes.
 
@@ -209,20 +196,6 @@ def column_name(attribute: str, columns: Mapping[str, str]) -> str:
         return columns[attribute]
     short = attribute.removeprefix("edge_")
     return short if attribute != "edge_attr" and attribute_name(short) == attribute else attribute
-
-
-def names_in(data: Any) -> list[str] | None:
-    """The vertex names that a `Data` brings along: distinct texts in `name`, one a vertex."""
-    if is_hetero(data) or NAMES not in data:
-        return None
-    names = data[NAMES]
-    if isinstance(names, np.ndarray) and names.ndim == 1 and names.dtype.kind == "U":
-        names = names.tolist()
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        return None
-    if len(names) != num_nodes_of(data) or len(set(names)) != len(names):
-        return None
-    return list(names)
 
 
 def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:

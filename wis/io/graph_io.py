@@ -21,15 +21,9 @@ from wis.base.table_options import TableOptions
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.graph.parts import check_lengths
+from wis.graph.vertex_names import is_hetero, names_in, num_nodes_of
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
-from wis.io.graph_file import (
-    DroppedDataWarning,
-    GraphFile,
-    checked_arcs,
-    is_hetero,
-    names_in,
-    num_nodes_of,
-)
+from wis.io.graph_file import DroppedDataWarning, GraphFile, checked_arcs
 from wis.io.pt import PlainTensor
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, echo
 from wis.graph.part_names import has_edge_word
 from wis.graph.parts import Part, parts_of
-from wis.io.graph_file import NAMES, GraphFile, attribute_name
+from wis.graph.vertex_names import NAMES
+from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.located import Located, LocatedLayout
 from wis.io.object_columns import as_column
 

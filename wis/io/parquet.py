@@ -15,12 +15,13 @@ import torch
 
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, MissingDependencyError, echo
+from wis.graph.vertex_names import num_nodes_of
 from wis.io.column_choice import choose_columns
 from wis.io.dialects import HEAD_LINES
 from wis.io.edge_attributes import attribute_columns, directions_told
 from wis.io.edge_list import graph_file
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
-from wis.io.graph_file import GraphFile, num_nodes_of
+from wis.io.graph_file import GraphFile
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.parquet_limits import check_table_size

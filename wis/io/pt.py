@@ -1,6 +1,6 @@
 """`.pt`: what `torch.save` made of a PyG `Data`, a `HeteroData` or a plain `edge_index`.
 
-Such a file is a pickle, and a pickle can run code. It is read by `wis.io.unpickle`, which makes
+Such a file is a pickle, and a pickle can run code. It is read by `wis.base.unpickle`, which makes
 tensors, numpy arrays, plain containers and the data objects of PyG, and calls nothing that the file
 names. A file that needs more is refused unless the caller trusts it.
 """
@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from wis.base import unpickle
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
-from wis.io import unpickle
-from wis.io.graph_file import NAMES, GraphFile, checked_arcs, is_hetero, names_in
+from wis.graph.vertex_names import NAMES, is_hetero, names_in
+from wis.io.graph_file import GraphFile, checked_arcs
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"
 _HINTS = {

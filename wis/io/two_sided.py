@@ -24,8 +24,9 @@ import torch
 from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
+from wis.graph.vertex_names import NAMES
 from wis.io.edge_table import EdgeTable, add_columns
-from wis.io.graph_file import NAMES, GraphFile, column_name
+from wis.io.graph_file import GraphFile, column_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 

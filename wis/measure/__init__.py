@@ -1,12 +1,13 @@
 """What a cut did to the structure of a graph.
 
     from wis.measure import compare
-    print(compare(data, sparse).to_text())
+    from wis.show import comparison_as_text
+    print(comparison_as_text(compare(data, sparse)))
     for report in order.compare(data, removes=["25%", "50%"]):
         print(report.after["edges"].value, report.after["transitivity"].value)
 
 - `compare`: two graphs over the same vertices, the second a part of the first;
-- `Comparison`: what comes of it, as text, as JSON and as a picture (`wis.show.comparison_picture`);
+- `Comparison`: what comes of it, as JSON; `wis.show` has it as text and as a picture;
 - `wis.measure.profile`: what is measured of one graph; `wis.measure.similarity`: of both together.
 
 Everything is exact where that takes seconds, and estimated from a seeded sample or bounded where it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,18 +85,6 @@ class Comparison:
                 for when, degrees in zip(("before", "after"), self.degrees, strict=True)
             },
         }
-
-    def to_text(self, *, width: int | None = None, colour: bool = False) -> str:
-        """A table for a terminal of some width; see `wis.show.comparison_text`."""
-        from wis.show.comparison_text import comparison_as_text
-
-        return comparison_as_text(self, width=width, colour=colour)
-
-    def plot(self, path: str | Path, *, force: bool = False, title: str | None = None) -> Path:
-        """Draw it; see `wis.show.comparison_picture.plot_comparison`."""
-        from wis.show.comparison_picture import plot_comparison
-
-        return plot_comparison(self, path, force=force, title=title)
 
 
 def _counted(degrees: np.ndarray) -> list[tuple[int, int]]:

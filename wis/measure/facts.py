@@ -115,12 +115,6 @@ class GraphFacts:
         """The facts as JSON can hold them."""
         return asdict(self)
 
-    def to_text(self) -> str:
-        """The facts as aligned lines for people."""
-        from wis.show.facts_text import facts_as_text
-
-        return facts_as_text(self)
-
 
 @usual_defaults()
 def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:

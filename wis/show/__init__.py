@@ -1,1 +1,16 @@
-"""Every picture and every text table. Nothing that computes imports this; matplotlib loads late."""
+"""Every picture and every text table. Nothing that computes imports this; matplotlib loads late.
+
+- `facts_as_text`, `comparison_as_text`: tables for a terminal;
+- `plot_sparsification`, `plot_comparison`: a graph before and after a cut;
+- `wis.show.sweep_plots`, `wis.show.sweep_tables`, `wis.show.sweep_report`: results of sweeps;
+- `wis.show.theory_pictures`: tensor networks, bounds, spectra.
+"""
+
+from __future__ import annotations
+
+from wis.show.comparison_picture import plot_comparison
+from wis.show.comparison_text import comparison_as_text
+from wis.show.facts_text import facts_as_text
+from wis.show.plot import plot_sparsification
+
+__all__ = ["comparison_as_text", "facts_as_text", "plot_comparison", "plot_sparsification"]

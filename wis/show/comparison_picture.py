@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.show.figure_text import fitted
-from wis.show.plot import INK, PLAIN, REMOVED, check_can_plot, degree_ccdf, save_figure
+from wis.base.figure_text import fitted
+from wis.base.figures import check_can_plot, save_figure
+from wis.show.plot import INK, PLAIN, REMOVED, degree_ccdf
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,15 +10,14 @@ needed and only through its figure objects, so that no window opens and no globa
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.errors import MissingDependencyError, UnknownNameError
+from wis.base.figure_text import fitted, text_width
+from wis.base.figures import check_can_plot, save_figure
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
-from wis.show.figure_text import fitted, silent_about_glyphs, text_width
 from wis.show.layout import vertex_positions
 
 if TYPE_CHECKING:
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch_geometric.data import Data, HeteroData
 
-FORMATS = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 MAX_DRAWN_VERTICES = 300
 MAX_DRAWN_EDGES = 3_000
 MAX_COLOURED_CLASSES = 10
-
-LARGEST_PIXELS = 60_000
 
 TITLE_WIDTH = 10.0  # inches, of figures that are 11 wide
 
@@ -44,44 +40,6 @@ CLASS_COLOURS = (
     "#4c78a8", "#f2b701", "#59a14f", "#b07aa1", "#76b7b2",
     "#9c755f", "#ff9da7", "#79706e", "#2f4b7c", "#bab0ac",
 )  # fmt: skip
-
-
-def check_can_plot(path: str | Path) -> None:
-    """Find out, before anything is computed, whether a picture can be made.
-
-    Raises:
-        UnknownNameError: No picture format has that ending.
-        MissingDependencyError: matplotlib is not installed.
-    """
-    ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise UnknownNameError.among("picture format", ending or str(path), FORMATS)
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise MissingDependencyError.of("a picture needs matplotlib", "plot") from None
-
-
-def save_figure(figure: Figure, path: str | Path, *, force: bool = False, dpi: int = 150) -> Path:
-    """Write a picture; raises as `plot_sparsification` does."""
-    from wis.base.atomic import atomic_write
-    from wis.base.source import user_path
-
-    path = user_path(path)
-    check_can_plot(path)
-    dpi = max(20, min(dpi, int(LARGEST_PIXELS / max(figure.get_size_inches()))))
-    with atomic_write(path, force=force) as file, silent_about_glyphs():
-        figure.savefig(file, format=FORMATS[path.suffix.lower()], dpi=dpi, facecolor="white")
-    return path
-
-
-def svg_of(figure: Figure) -> str:
-    """The figure as an SVG element with text as paths, to be put into a page."""
-    buffer = io.BytesIO()
-    with silent_about_glyphs():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue().decode()
-    return text[text.index("<svg") :]
 
 
 def plot_sparsification(

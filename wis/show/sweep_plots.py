@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wis.base.figure_text import fitted, text_width
+from wis.base.figures import check_can_plot, save_figure
 from wis.experiments.rows import number_in
 from wis.experiments.summary import METRICS, Cell, Panel
-from wis.show.figure_text import fitted, text_width
-from wis.show.plot import INK, check_can_plot, save_figure
+from wis.show.plot import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

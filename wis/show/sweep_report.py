@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.base.atomic import atomic_write, check_writable
+from wis.base.figures import check_can_plot, svg_of
 from wis.errors import OptionError, echo
 from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
 from wis.experiments.rows import is_kind, name_of_recipe, number_in, texts_of
 from wis.experiments.summary import METRICS, Panel, panels_of
-from wis.show.plot import check_can_plot, svg_of
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
 

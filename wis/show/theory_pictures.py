@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wis.base.figure_text import fitted, text_width
+from wis.base.figures import save_figure
 from wis.errors import OptionError
-from wis.show.figure_text import fitted, text_width
-from wis.show.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED, save_figure
+from wis.show.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED
 from wis.theory.bounds import Bounds, boundary_of
 from wis.theory.figure5_2 import PartitionFacts, two_cliques
 from wis.theory.typed_graph import TypedGraph

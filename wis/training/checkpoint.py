@@ -1,6 +1,6 @@
 """State of a run in a file: written whole or not at all, and only read back by the same run.
 
-The file is torch's own format, read by `wis.io.unpickle`, which runs nothing in it. It holds an
+The file is torch's own format, read by `wis.base.unpickle`, which runs nothing in it. It holds an
 identity, the hash of the configuration and of the data, so that a run never goes on from the state
 of another one.
 """
@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
+from wis.base import unpickle
 from wis.base.atomic import atomic_write
 from wis.base.limits import available_memory
 from wis.errors import CheckpointError, GraphFileError, GraphFormatError
-from wis.io import unpickle
 from wis.training.config import TrainConfig
 from wis.training.problem import Problem
 

@@ -125,7 +125,7 @@ def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
         ResultsError: The file holds rows of something else.
         MissingDependencyError: matplotlib, for the figure, is not installed.
     """
-    from wis.show.plot import check_can_plot
+    from wis.base.figures import check_can_plot
 
     recipe, store = _opened(settings, options)
     check_can_plot("figure.png")

@@ -14,8 +14,8 @@ import numpy as np
 from torch import Tensor
 
 from wis.base.atomic import atomic_write
+from wis.base.figures import check_can_plot
 from wis.base.progress import Progress, silent
-from wis.show.plot import check_can_plot
 from wis.theory.factorization.model import Factorization
 from wis.theory.factorization.optimization import Measure, Rate, Run, Stop, train
 from wis.theory.factorization.tasks import Task

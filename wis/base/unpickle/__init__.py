@@ -16,11 +16,11 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from wis.base.limits import default_max_memory
-from wis.io.unpickle import arrays, containers, graphs, tensors
-from wis.io.unpickle.archive import open_archive
-from wis.io.unpickle.graphs import DATA, data_class
-from wis.io.unpickle.nodes import Name
-from wis.io.unpickle.values import Budget, Builder
+from wis.base.unpickle import arrays, containers, graphs, tensors
+from wis.base.unpickle.archive import open_archive
+from wis.base.unpickle.graphs import DATA, data_class
+from wis.base.unpickle.nodes import Name
+from wis.base.unpickle.values import Budget, Builder
 
 _PLAIN_MAKERS = {**containers.MAKERS, **arrays.MAKERS, **tensors.MAKERS}
 _PLAIN_NAMES = containers.ONLY_NAMED | arrays.ONLY_NAMED | tensors.ONLY_NAMED

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from wis.base.unpickle.nodes import Made, Name, damaged
+from wis.base.unpickle.values import Builder, plain
 from wis.errors import GraphFormatError, UnsafePickleError
-from wis.io.unpickle.nodes import Made, Name, damaged
-from wis.io.unpickle.values import Builder, plain
 
 _NUMBERS = frozenset(
     {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"}

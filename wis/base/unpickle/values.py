@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from wis.base.limits import remedy, shown_size
+from wis.base.unpickle.archive import Archive
+from wis.base.unpickle.nodes import MAX_DEPTH, Made, Members, Name, Pairs, Stored, damaged
 from wis.errors import GraphFormatError
-from wis.io.unpickle.archive import Archive
-from wis.io.unpickle.nodes import MAX_DEPTH, Made, Members, Name, Pairs, Stored, damaged
 
 _SCALARS = frozenset({type(None), bool, int, float})
 _TEXTS = frozenset({str, bytes, bytearray})

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 
 import torch
 
+from wis.base.unpickle.machine import Machine
+from wis.base.unpickle.nodes import Stored, damaged
 from wis.errors import GraphFormatError, UnsafePickleError
-from wis.io.unpickle.machine import Machine
-from wis.io.unpickle.nodes import Stored, damaged
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001

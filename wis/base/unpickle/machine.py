@@ -1,9 +1,9 @@
 """Reads the opcodes of a pickle without doing what they say.
 
 Python's own unpickler looks names up, calls them and hands states to them. This one writes down
-which name is called with what, in the nodes of `wis.io.unpickle.nodes`; what may come of a name is
-decided later, by our own code. So a file reaches no class, no function, no method and no allow-list
-of torch or PyG, whatever it names. A name that is not known is refused on sight.
+which name is called with what, in the nodes of `wis.base.unpickle.nodes`; what may come of a name
+is decided later, by our own code. So a file reaches no class, no function, no method and no
+allow-list of torch or PyG, whatever it names. A name that is not known is refused on sight.
 
 Lengths are compared with what is left of the file before anything of that length is read, and
 nothing is hashed or compared but small integers. Opcodes: https://docs.python.org/3/library/
@@ -18,8 +18,8 @@ import struct
 from collections.abc import Callable, Container
 from typing import Any, BinaryIO
 
+from wis.base.unpickle.nodes import Made, Members, Name, Pairs, Stored, damaged, refused
 from wis.errors import WisError
-from wis.io.unpickle.nodes import Made, Members, Name, Pairs, Stored, damaged, refused
 
 LONGEST_NAME = 255
 LONGEST_INTEGER = 16  # bytes: the magic number of torch's old format takes ten

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wis.base.unpickle.nodes import Made, Name, Pairs, damaged
+from wis.base.unpickle.values import Builder, plain
 from wis.errors import GraphFormatError
-from wis.io.unpickle.nodes import Made, Name, Pairs, damaged
-from wis.io.unpickle.values import Builder, plain
 
 _PLACE = "torch_geometric."
 _DATA = (

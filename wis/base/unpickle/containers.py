@@ -6,8 +6,8 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from wis.io.unpickle.nodes import Made, Name, Pairs, damaged
-from wis.io.unpickle.values import Builder, plain
+from wis.base.unpickle.nodes import Made, Name, Pairs, damaged
+from wis.base.unpickle.values import Builder, plain
 
 _FACTORIES: dict[str, Callable[[], Any]] = {
     kind.__name__: kind for kind in (dict, list, set, tuple, int, float, bool, str)
@@ -124,7 +124,7 @@ def _bytes(builder: Builder, node: Made) -> bytes:
 
 
 def _bytearray(builder: Builder, node: Made) -> bytearray:
-    from wis.io.unpickle.arrays import encoded
+    from wis.base.unpickle.arrays import encoded
 
     match plain(node):
         case ():

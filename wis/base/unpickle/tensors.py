@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wis.io.unpickle import graphs
-from wis.io.unpickle.nodes import Made, Name, Pairs, Stored, damaged
-from wis.io.unpickle.values import Builder, Maker, plain
+from wis.base.unpickle import graphs
+from wis.base.unpickle.nodes import Made, Name, Pairs, Stored, damaged
+from wis.base.unpickle.values import Builder, Maker, plain
 
 _MAX_DIM = 64
 

@@ -1,0 +1,36 @@
+"""Names of vertices: where a PyG object keeps them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+NAMES = "name"  # the attribute of a Data that holds the vertex names
+
+
+def is_hetero(data: Any) -> bool:
+    """Whether a PyG object has several types of vertices or edges."""
+    return hasattr(data, "edge_types")
+
+
+def num_nodes_of(data: Any) -> int:
+    """Number of vertices of a `Data`, inferred as PyG does where it is not said."""
+    with warnings.catch_warnings():  # PyG warns where it infers
+        warnings.simplefilter("ignore")
+        return int(data.num_nodes or 0)
+
+
+def names_in(data: Any) -> list[str] | None:
+    """The vertex names that a `Data` brings along: distinct texts in `name`, one a vertex."""
+    if is_hetero(data) or NAMES not in data:
+        return None
+    names = data[NAMES]
+    if isinstance(names, np.ndarray) and names.ndim == 1 and names.dtype.kind == "U":
+        names = names.tolist()
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        return None
+    if len(names) != num_nodes_of(data) or len(set(names)) != len(names):
+        return None
+    return list(names)
