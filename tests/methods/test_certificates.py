@@ -541,7 +541,7 @@ def test_protected_order_says_that_it_was_only_made_again():
 # Independence
 
 
-CERTIFICATES = sorted(Path(wis.__file__).parent.glob("methods/*certificate*.py"))
+CERTIFICATES = sorted(Path(wis.__file__).parent.glob("methods/**/*certificate*.py"))
 ALLOWED = {
     "wis.base.arrays",
     "wis.errors",

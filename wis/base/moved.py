@@ -46,14 +46,20 @@ class _MovedModules(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname in MOVED else None
+        return ModuleSpec(fullname, self) if _current(fullname) else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return importlib.import_module(MOVED[spec.name])
+        return importlib.import_module(_current(spec.name) or spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module its own spec back, which the import system has just replaced."""
         module.__spec__ = importlib.util.spec_from_file_location(module.__name__, module.__file__)
+
+
+def _current(name: str) -> str | None:
+    """The present name of a module that moved, or that lies in a package that moved."""
+    package, _, module = name.rpartition(".")
+    return MOVED.get(name) or (f"{MOVED[package]}.{module}" if package in MOVED else None)
 
 
 def keep_earlier_paths() -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.ids import integer_id
@@ -36,10 +37,13 @@ from wis.base.limits import parse_size
 from wis.base.source import ReadOptions, read_bytes
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
-from wis.graph.partitions import Item
 from wis.graph.vertex_names import names_in
 
 _BYTES_PER_CHARACTER = 40  # a Python integer of one digit, and its place in a list
+
+Ints = NDArray[np.int64]
+Item = tuple[Ints, int | None]
+"""A subset as ascending vertex ids, and the target or None."""
 
 COLUMNS = ["partition", "vertex", "target"]
 

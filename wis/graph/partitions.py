@@ -32,12 +32,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.source import user_path
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph
-
-Ints = NDArray[np.int64]
-Item = tuple[Ints, int | None]
-"""A subset as ascending vertex ids, and the target or None."""
+from wis.graph.partition_files import Ints, Item, VertexIds, listed_items, read_partitions
 
 FILE_ENDINGS = (".json", ".csv")
 GIVEN = "given"
@@ -117,9 +115,6 @@ def resolve_partitions(
         GraphFileError: The file cannot be read.
         GraphFormatError: It is malformed.
     """
-    from wis.base.source import user_path
-    from wis.graph.partition_files import VertexIds, listed_items, read_partitions
-
     check_partitions(partitions)
     if isinstance(partitions, Partitions):
         partitions.check_made_for(graph)

@@ -1,8 +1,4 @@
-"""Ways to compute epochs: one interface, and the one that works for every model.
-
-`make_engine` chooses: stacked networks where the architecture has them, PyTorch Geometric modules
-one after the other for any other model and for graph prediction, mini-batches on demand.
-"""
+"""Ways to compute epochs: one interface, the stacked networks, and what works for every model."""
 
 from __future__ import annotations
 
@@ -59,18 +55,6 @@ class Engine(Protocol):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         ...
-
-
-def make_engine(problem: Problem, configs: Sequence[TrainConfig]) -> Engine:
-    """The engine for runs that differ in their seeds, graphs and splits only."""
-    config = configs[0]
-    if config.sampler is not None:
-        from wis.training.mini_batch import MiniBatchEngine
-
-        return MiniBatchEngine(problem, configs)
-    if config.model in STACKED and config.task == "vertex":
-        return StackedEngine(problem, configs)
-    return ModuleEngine(problem, configs)
 
 
 def build(problem: Problem, config: TrainConfig) -> GraphNetwork:

@@ -23,10 +23,12 @@ from wis.training.checkpoint import (
     write_checkpoint,
 )
 from wis.training.config import TrainConfig
-from wis.training.engine import Counts, Engine, EpochResult, make_engine
+from wis.training.engine import Counts, Engine, EpochResult, ModuleEngine, StackedEngine
 from wis.training.memory import forget_peak, peak_bytes
+from wis.training.mini_batch import MiniBatchEngine
 from wis.training.problem import Problem, checked_device, make_problem
 from wis.training.record import Curve, RunRecord
+from wis.training.stacked import STACKED
 from wis.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
@@ -360,3 +362,17 @@ class _Run:
             val_accuracy=tuple(row[1] / size[1] for row in track.curve),
             test_accuracy=tuple(row[2] / size[2] for row in track.curve),
         )
+
+
+def make_engine(problem: Problem, configs: Sequence[TrainConfig]) -> Engine:
+    """The engine for runs that differ in their seeds, graphs and splits only.
+
+    It is one of mini-batches on demand, one of stacked networks where the architecture has them,
+    and one of PyTorch Geometric modules for any other model and for graph prediction.
+    """
+    config = configs[0]
+    if config.sampler is not None:
+        return MiniBatchEngine(problem, configs)
+    if config.model in STACKED and config.task == "vertex":
+        return StackedEngine(problem, configs)
+    return ModuleEngine(problem, configs)

@@ -263,7 +263,7 @@ def test_what_stops_a_loader_is_told_apart(failure, error, words, tmp_path, monk
 
 
 def test_the_notes_on_data_sets_agree_with_the_table():
-    notes = (Path(__file__).parents[1] / "datasets" / "README.md").read_text(encoding="utf-8")
+    notes = (Path(__file__).parents[2] / "datasets" / "README.md").read_text(encoding="utf-8")
     graphs = notes.split("## Images")[0]
     rows = {line.split("`")[1]: line for line in graphs.splitlines() if line.startswith("| `")}
     for dataset in available_datasets():

@@ -25,7 +25,7 @@ from wis.datasets.generators import (
 from wis.datasets.splits import MASKS, random_masks
 from wis.errors import OptionError, UnknownNameError, WisError
 
-TOY = Path(__file__).parents[1] / "datasets" / "toy"
+TOY = Path(__file__).parents[2] / "datasets" / "toy"
 SMALL = {
     "rmat": "rmat:scale=8,edges=1000",
     "barabasi-albert": "barabasi-albert:n=200,degree=3",

@@ -28,7 +28,7 @@ from wis.show.comparison_picture import comparison_figure
 from wis.show.plot import plot_sparsification, sparsification_figure
 from wis.show.sweep_plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
 
-sys.path.insert(0, str(Path(__file__).parent / "experiments"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 from rows import made_row
 
 LONG = "/data/graphs/a very long folder/graph-of-everything-and-more-and-more-filtered-2.npz"
