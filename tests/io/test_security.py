@@ -39,7 +39,8 @@ from pickles import (
 from torch_geometric.data import Data
 
 from wis.errors import CheckpointError, GraphFormatError, UnsafePickleError
-from wis.io import read_graph, unpickle
+from wis.base import unpickle
+from wis.io import read_graph
 from wis.training.checkpoint import read_checkpoint
 
 FACTOR = int(os.environ.get("WIS_FUZZ", "1"))
