@@ -38,8 +38,8 @@ from pickles import (
 )
 from torch_geometric.data import Data
 
-from wis.errors import CheckpointError, GraphFormatError, UnsafePickleError
 from wis.base import unpickle
+from wis.errors import CheckpointError, GraphFormatError, UnsafePickleError
 from wis.io import read_graph
 from wis.training.checkpoint import read_checkpoint
 

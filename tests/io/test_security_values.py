@@ -31,8 +31,8 @@ from pickles import (
 )
 from torch_geometric.data import Data
 
-from wis.errors import GraphFormatError
 from wis.base import unpickle
+from wis.errors import GraphFormatError
 from wis.io import read_graph
 
 RING = torch.tensor([[0, 1, 2], [1, 2, 0]])
