@@ -188,6 +188,10 @@ class MissingDependencyError(WisError, ImportError):
         )
 
 
+class PluginError(WisError, ImportError):
+    """A plugin cannot be imported (see `wis.base.plugins`)."""
+
+
 class MissingDataError(WisError, FileNotFoundError):
     """Files of a data set are missing and could not be downloaded."""
 

@@ -11,6 +11,7 @@ import torch
 
 import wis
 from wis.datasets import available_datasets, load
+from wis.methods.registry import METHODS, register
 from wis.order import RemovalOrder
 from wis_cli.main import run
 
@@ -150,21 +151,20 @@ def test_methods_are_those_of_the_table(capsys):
     assert all(name in out and line in out for name, line in wis.available_methods().items())
 
 
-def test_a_method_registered_later_is_on_the_command_line(capsys, monkeypatch):
-    from wis.methods import registry
+def test_a_method_registered_later_is_on_the_command_line(capsys):
+    with METHODS.restored():
 
-    monkeypatch.setattr(registry, "_METHODS", dict(registry._METHODS))
+        @register("by-id", summary="edges in the order of their ids")
+        def by_id(graph, *, count, seed, progress, backwards=False):
+            ids = torch.arange(graph.num_edges)
+            return (ids.flip(0) if backwards else ids)[:count]
 
-    @registry.register("by-id", summary="edges in the order of their ids")
-    def by_id(graph, *, count, seed, progress, backwards=False):
-        ids = torch.arange(graph.num_edges)
-        return (ids.flip(0) if backwards else ids)[:count]
-
-    assert "backwards" in output_json(capsys, "methods")["methods"]["by-id"]["options"]
-    args = ["order", "karate", "-o", "order.npz", "--method", "by-id"]
-    record = output_json(capsys, *args, "--option", "backwards=true")
+        assert "backwards" in output_json(capsys, "methods")["methods"]["by-id"]["options"]
+        args = ["order", "karate", "-o", "order.npz", "--method", "by-id"]
+        record = output_json(capsys, *args, "--option", "backwards=true")
     assert record["options"] == {"backwards": True}
     assert wis.RemovalOrder.load("order.npz").edges[:, 0].tolist() == [32, 33]
+    assert "by-id" not in wis.available_methods()
 
 
 def test_datasets_are_those_of_the_table(capsys):

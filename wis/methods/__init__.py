@@ -6,16 +6,6 @@ line, and to be enrolled in the contract tests. Its keyword-only parameters beyo
 signature are its options.
 """
 
-from wis.methods import general, walk_index  # noqa: F401  (for their registration)
-from wis.methods.baselines import (  # noqa: F401  (for their registration)
-    degree_scores,
-    edge_betweenness,
-    forest_fire,
-    similarity_scores,
-    spectral,
-    ugs,
-    uniform,
-)
 from wis.methods.registry import Method, OrderMethod, available_methods, get_method, register
 
 __all__ = ["Method", "OrderMethod", "available_methods", "get_method", "register"]

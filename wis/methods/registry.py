@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from wis.errors import OptionError, UnknownNameError
+from wis.base.registry import Registry, plain_name
+from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.methods.certificates import Checked
 
@@ -99,7 +100,7 @@ class Method:
     def check_takes(self, graph: CanonicalGraph) -> None:
         """Raise `OptionError` if the graph is directed and the method is for undirected ones."""
         if graph.directed and not self.supports_directed:
-            known = ", ".join(name for name in sorted(_METHODS) if _METHODS[name].supports_directed)
+            known = ", ".join(name for name in sorted(METHODS) if METHODS[name].supports_directed)
             raise OptionError(
                 f"method {self.name!r} is for undirected graphs; methods that take directed ones: "
                 f"{known}"
@@ -114,7 +115,27 @@ def plain_options(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_METHODS: dict[str, Method] = {}
+_BASELINES = "wis.methods.baselines"
+METHODS: Registry[Method] = Registry(
+    "method",
+    homes={
+        "wis": "wis.methods.walk_index",
+        "gwis": "wis.methods.general",
+        "dspar": f"{_BASELINES}.degree_scores",
+        "edge-betweenness": f"{_BASELINES}.edge_betweenness",
+        "forest-fire": f"{_BASELINES}.forest_fire",
+        "jaccard": f"{_BASELINES}.similarity_scores",
+        "k-neighbor": f"{_BASELINES}.degree_scores",
+        "local-degree": f"{_BASELINES}.degree_scores",
+        "local-similarity": f"{_BASELINES}.similarity_scores",
+        "random": f"{_BASELINES}.uniform",
+        "spectral": f"{_BASELINES}.spectral",
+        "spectral-exact": f"{_BASELINES}.spectral",
+        "ugs": f"{_BASELINES}.ugs",
+    },
+    group="wis.methods",
+)
+"""The table of methods."""
 
 
 def register(
@@ -136,17 +157,14 @@ def register(
     """
 
     def add(order: OrderMethod) -> OrderMethod:
-        key = _normalised(name)
-        if key in _METHODS:
-            raise ValueError(f"method {key!r} is registered already")
         parameters = inspect.signature(order).parameters.values()
         options = {
             parameter.name: parameter.default
             for parameter in parameters
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
-        _METHODS[key] = Method(
-            key,
+        method = Method(
+            plain_name(name),
             summary,
             order,
             uses_seed,
@@ -158,6 +176,7 @@ def register(
             needs,
             seeded_by,
         )
+        METHODS.add(name, method, order)
         return order
 
     return add
@@ -169,16 +188,9 @@ def get_method(name: str) -> Method:
     Raises:
         UnknownNameError: There is none of that name; the message lists those there are.
     """
-    method = _METHODS.get(_normalised(name)) if isinstance(name, str) else None
-    if method is None:
-        raise UnknownNameError.among("method", str(name), _METHODS)
-    return method
+    return METHODS[name]
 
 
 def available_methods() -> dict[str, str]:
     """Names of all methods and one line about each, sorted by name."""
-    return {name: _METHODS[name].summary for name in sorted(_METHODS)}
-
-
-def _normalised(name: str) -> str:
-    return name.strip().lower().replace("_", "-")
+    return {name: METHODS[name].summary for name in sorted(METHODS)}

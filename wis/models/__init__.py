@@ -30,7 +30,6 @@ D.6.2.1 and D.6.2.2.
 
 from __future__ import annotations
 
-from wis.models import gat, gcn, gin, resgcn  # noqa: F401  (for their registration)
 from wis.models.network import GraphNetwork, Task
 from wis.models.registry import Architecture, available_models, build_model, get_model, register
 

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from wis.base.defaults import usual_defaults
-from wis.errors import OptionError, UnknownNameError
+from wis.base.registry import Registry, plain_name
+from wis.errors import OptionError
 from wis.models.network import GraphNetwork, Task
 
 MAX_SEED = 2**63 - 1
@@ -50,7 +51,12 @@ class Architecture:
         return {**self.options, **given}
 
 
-_MODELS: dict[str, Architecture] = {}
+MODELS: Registry[Architecture] = Registry(
+    "model",
+    homes={name: f"wis.models.{name}" for name in ("gat", "gcn", "gin", "resgcn")},
+    group="wis.models",
+)
+"""The table of models."""
 
 
 def register(
@@ -65,15 +71,12 @@ def register(
     """
 
     def add(build: type[GraphNetwork]) -> type[GraphNetwork]:
-        key = _normalised(name)
-        if key in _MODELS:
-            raise ValueError(f"model {key!r} is registered already")
         options = {
             parameter.name: parameter.default
             for parameter in inspect.signature(build).parameters.values()
             if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
         }
-        _MODELS[key] = Architecture(key, summary, build, depth, options)
+        MODELS.add(name, Architecture(plain_name(name), summary, build, depth, options), build)
         return build
 
     return add
@@ -85,15 +88,12 @@ def get_model(name: str) -> Architecture:
     Raises:
         UnknownNameError: There is none of that name; the message lists those there are.
     """
-    model = _MODELS.get(_normalised(name)) if isinstance(name, str) else None
-    if model is None:
-        raise UnknownNameError.among("model", str(name), _MODELS)
-    return model
+    return MODELS[name]
 
 
 def available_models() -> dict[str, str]:
     """Names of all models and one line about each, sorted by name."""
-    return {name: _MODELS[name].summary for name in sorted(_MODELS)}
+    return {name: MODELS[name].summary for name in sorted(MODELS)}
 
 
 @usual_defaults()
@@ -152,7 +152,3 @@ def build_model(
             torch.manual_seed(seed)
         network = model.build(in_dim, out_dim, depth=depth, width=width, task=task, **resolved)
     return network.to(dtype)
-
-
-def _normalised(name: str) -> str:
-    return name.strip().lower().replace("_", "-")
