@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import TensorWeakRef, WeakTensorKeyDictionary
 
 from wis.base.defaults import usual_defaults
 from wis.errors import GraphFormatError, OptionError
@@ -69,6 +70,8 @@ def drop_edges(
         for store, mask in zip(edge_stores(data), kept, strict=True)
     ]
     changes = [cut.changes() for cut in cuts]
+    for cut, changed in zip(cuts, changes, strict=True):
+        _remember(cut.store["edge_index"], changed["edge_index"], cut.kept)
     result = copy.copy(data)
     for store, changed in zip(edge_stores(result), changes, strict=True):
         for name, value in changed.items():
@@ -77,6 +80,39 @@ def drop_edges(
     _keep_num_nodes(result, graph)
     _recount_batch(result, cuts)
     return result
+
+
+_cuts_of: Any = WeakTensorKeyDictionary()
+"""For each `edge_index` that a cut left: every one it came from, with the mask of its columns."""
+
+
+def _remember(before: Tensor, after: Tensor, kept: Tensor) -> None:
+    """Note which arcs a cut left, for as long as its result exists."""
+    if type(before) is not Tensor or type(after) is not Tensor:
+        return
+    cuts = [(TensorWeakRef(before), kept)]
+    for origin, mask in _cuts_of.get(before, ()):
+        left = mask.clone()
+        left[mask] = kept
+        cuts.append((origin, left))
+    _cuts_of[after] = cuts
+
+
+def arcs_left(before: Tensor, after: Tensor) -> Tensor | None:
+    """Which columns of one `edge_index` are left in another that `drop_edges` made of it.
+
+    Args:
+        before: The `edge_index` of a graph.
+        after: The `edge_index` of the graph after one or several cuts.
+
+    Returns:
+        bool tensor of shape [num_arcs]; None if `drop_edges` did not make `after` from `before`.
+        The two objects decide, not their values.
+    """
+    if before is after:
+        return torch.ones(before.size(1), dtype=torch.bool, device=before.device)
+    masks = [mask for origin, mask in _cuts_of.get(after, ()) if origin() is before]
+    return masks[0] if masks else None
 
 
 def edge_attribute_names(store: Any, explicit: frozenset[str] = frozenset()) -> list[str]:

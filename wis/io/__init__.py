@@ -5,6 +5,10 @@
     file = read_graph("friends.csv")
     write_graph(file.with_data(wis.sparsify(file.data, remove="50%")), "friends-sparse.csv")
 
+Whoever knows which arcs stay passes their mask, and needs no PyG for a list or a table:
+
+    write_graph(file.keep(mask), "friends-sparse.csv")
+
 - `read_graph`, `write_graph`, `GraphFile`, `DroppedDataWarning`;
 - `read_pairs`: edges of a graph listed in a file of their own;
 - `formats`: the endings that are known; `format_of_path`: what one of them stands for;

@@ -21,7 +21,7 @@ from wis.base.ids import integer_ids
 from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, echo
 from wis.io.edge_attributes import with_points
-from wis.io.graph_file import GraphFile
+from wis.io.graph_file import ArcTable, GraphFile
 from wis.io.headers import Kind, kind_of
 from wis.io.numbering import Numbered
 from wis.io.text_layout import TextLayout, data_lines, split_line
@@ -36,8 +36,6 @@ def read_matrix(
     Raises:
         GraphFormatError: It is not square, or an entry is no number.
     """
-    from torch_geometric.data import Data
-
     rows = _rows(text, layout, where)
     labels = rows[0][1][1:]
     options.check_table(where, len(labels), len(labels))
@@ -57,14 +55,15 @@ def read_matrix(
         raise GraphFormatError(f"{where}: a matrix with entries that are no finite numbers")
     matrix = matrix.reshape(len(labels), len(labels))
     numbered = _numbered(labels, np.stack(np.nonzero(matrix)))
-    data = Data(edge_index=numbered.edge_index, num_nodes=numbered.num_nodes)
+    values = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes}
     weights = matrix[matrix != 0]
     if not (weights == 1).all():
-        data.edge_weight = torch.from_numpy(weights)
+        values["edge_weight"] = torch.from_numpy(weights)
     note = (
         f"took the file for an adjacency matrix of {len(labels)} vertices; --source and --target "
         f"say that it is a list of edges"
     )
+    data = ArcTable(values, frozenset(values) - {"num_nodes"})
     return GraphFile(data, path, "edge-list", numbered.names, notes=(note, *notes))
 
 

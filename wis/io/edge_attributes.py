@@ -140,7 +140,7 @@ def _is_no_number(text: str) -> bool:
 def directions_told(file: GraphFile) -> list[str]:
     """A note on what a column ``Type`` says about directions, as Gephi writes it."""
     for name, title in file.columns.items():
-        values: Any = file.data[name]
+        values: Any = file.content.values[name]
         if title.strip().lower() != "type" or not isinstance(values, list):
             continue
         kinds = {value.strip().lower() for value in values}
@@ -163,7 +163,10 @@ def attribute_of(file: GraphFile, column: str) -> str:
     Raises:
         OptionError: There is none of either name.
     """
-    attributes = [name for store in edge_stores(file.data) for name in edge_attribute_names(store)]
+    stores = [] if file.table else edge_stores(file.data)
+    attributes = [name for store in stores for name in edge_attribute_names(store)]
+    if file.table:
+        attributes = [name for name in file.table.values if name in file.table.edge_level]
     for name, title in file.columns.items():
         if title == column and name in attributes:
             return name

@@ -23,7 +23,7 @@ from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_fo
 from wis.io.dictionaries import dictionary_separator, read_dictionaries
 from wis.io.edge_attributes import attribute_columns, directions_told
 from wis.io.edge_list_writer import TextFile, cut_lines, surviving_text, write
-from wis.io.graph_file import GraphFile, attribute_name
+from wis.io.graph_file import ArcTable, GraphFile, attribute_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.text_columns import parse, without_comments
@@ -262,19 +262,15 @@ def graph_file(
     weight: int | None = None,
 ) -> GraphFile:
     """Put a graph together from the columns of a table; that at `weight` is `edge_weight`."""
-    from torch_geometric.data import Data
-
-    data = Data(edge_index=numbered.edge_index, num_nodes=numbered.num_nodes)
+    table: dict[str, Any] = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes}
     columns: dict[str, str] = {} if weight is None else {_WEIGHT: column_names[weight]}
     for place, (column, values) in enumerate(zip(column_names, attributes, strict=True)):
         name = _WEIGHT if place == weight else attribute_name(column, columns)
         columns[name] = column
-        data[name] = torch.from_numpy(_writable(values)) if _is_array(values) else list(values)
-    return GraphFile(data, path, format_name, numbered.names, layout, columns, unread)
-
-
-def _is_array(values: Column) -> bool:
-    return isinstance(values, np.ndarray)
+        is_array = isinstance(values, np.ndarray)
+        table[name] = torch.from_numpy(_writable(values)) if is_array else list(values)
+    arcs = ArcTable(table, frozenset(table) - {"num_nodes"})
+    return GraphFile(arcs, path, format_name, numbered.names, layout, columns, unread)
 
 
 def _writable(values: Any) -> np.ndarray:

@@ -122,7 +122,7 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         GraphFormatError: The graph has several types of vertices, and is of no edge list.
     """
     ending = ending_of(path)
-    flat = file.layout.flattened(file.data) if isinstance(file.layout, TwoSided) else file
+    flat = file.layout.flattened(file) if isinstance(file.layout, TwoSided) else file
     text = surviving_text(flat, ending)
     mark = b""
     if text is None or not text.strip() or not _reads_as_it_was(text, flat):
@@ -150,7 +150,7 @@ def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
         return False
     if found.is_matrix or replace(found.layout, numbered=old.numbered) != old:
         return False
-    arcs = file.data.edge_index
+    arcs = file.edge_index
     is_edge = arcs.size(1) > 1 and bool(torch.isin(arcs[:, 1:], arcs[:, 0]).any())
     return is_edge or source.options.is_checked or not found.is_doubtful
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from wis.errors import GraphFormatError, echo
 from wis.graph import edge_stores
 from wis.graph.cut import edge_attribute_names
-from wis.graph.vertex_names import NAMES, is_hetero, names_in, num_nodes_of
+from wis.graph.vertex_names import NAMES, is_hetero, names_in
 from wis.io.graph_file import GraphFile, column_name
 from wis.io.undirected import one_arc_of_each_edge
 
@@ -73,10 +73,10 @@ def edge_table(
         GraphFormatError: The graph has several types of vertices.
     """
     require_one_type(file)
-    store = edge_stores(file.data)[0]
+    store: Any = file.table.values if file.table else edge_stores(file.data)[0]
     attributes: dict[str, Any] = {}
-    edge_level = edge_attribute_names(store)
-    for name in edge_level:
+    edge_level = file.table.edge_level if file.table else edge_attribute_names(store)
+    for name in [key for key in store.keys() if key in edge_level]:  # noqa: SIM118
         if name != "edge_index":
             column = column_name(name, file.columns)
             if not add_columns(attributes, column, store[name], any_text):
@@ -88,10 +88,10 @@ def edge_table(
     if names is not None and (reason := _unusable(names, any_text, quotes_blanks)) is not None:
         dropped.append(f"the names of the vertices ({reason})")
         names = None
-    arcs = np.asarray(store.edge_index.detach().cpu().numpy().astype(np.int64, copy=False))
+    arcs = np.asarray(store["edge_index"].detach().cpu().numpy().astype(np.int64, copy=False))
     if row_is_edge and file.undirected:
         arcs, attributes = _one_row_of_each_edge(arcs, attributes, dropped)
-    table = EdgeTable(arcs, num_nodes_of(file.data), names, attributes)
+    table = EdgeTable(arcs, file.num_nodes, names, attributes)
     if not keeps_vertices:
         dropped.extend(lost_vertices(file, named=names is not None))
     return table
@@ -114,7 +114,7 @@ def _one_row_of_each_edge(
 
 def require_one_type(file: GraphFile) -> None:
     """Raise `GraphFormatError` for a `HeteroData` where neither `.pt` nor its list can hold it."""
-    if is_hetero(file.data):
+    if file.table is None and is_hetero(file.data):
         raise GraphFormatError(
             "a graph with several types of vertices or edges (HeteroData) can only be "
             "written as .pt; one that was read from a table, also as a table such as .csv"
@@ -123,11 +123,13 @@ def require_one_type(file: GraphFile) -> None:
 
 def vertex_names(file: GraphFile) -> list[str] | None:
     """The names of the vertices: those of the file, or those that the data bring along."""
-    return list(file.vertex_names) if file.vertex_names is not None else names_in(file.data)
+    if file.vertex_names is not None:
+        return list(file.vertex_names)
+    return None if file.table else names_in(file.data)
 
 
 def _is_names(key: str, file: GraphFile) -> bool:
-    return key == NAMES and names_in(file.data) is not None
+    return key == NAMES and not file.table and names_in(file.data) is not None
 
 
 def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str | None:
@@ -147,8 +149,7 @@ def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str 
 def lost_vertices(file: GraphFile, *, named: bool | None = None) -> list[str]:
     """A phrase for the vertices that a list of edges does not show."""
     named = file.vertex_names is not None if named is None else named
-    size = num_nodes_of(file.data)
-    edge_index = file.data.edge_index
+    size, edge_index = file.num_nodes, file.edge_index
     if named:
         lost = size - int(torch.unique(edge_index).numel())
         return [f"{_vertices(lost)} without edges"] if lost else []

@@ -1,8 +1,9 @@
-"""A graph together with what its file said besides: names, columns, and how it was laid out.
+"""A graph and what else its file says: names, columns, and how it is written down.
 
-Data that were only cut are written back to their format word for word: the surviving lines, rows or
-elements of the original, in their old order. Data that were changed in another way, or that go to
-another format, are written anew. `GraphFile.surviving_arcs` tells the two cases apart.
+A file is written back word for word, minus the lines or elements of some arcs, where the caller
+says which arcs are left: `GraphFile.keep` takes a mask, and `GraphFile.with_data` takes a graph
+that `wis.graph.cut` cut and whose mask is known from there. All other data are written anew, and so
+are data that somebody changed in place.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES, UndirectedGraph
-from wis.graph.cut import edge_attribute_names
-from wis.graph.vertex_names import is_hetero
+from wis.graph.cut import arcs_left, edge_attribute_names
+from wis.graph.parts import Part, parts_of
+from wis.graph.stores import edge_stores
+from wis.graph.vertex_names import is_hetero, num_nodes_of
+from wis.io.located import LocatedLayout
 
+_METHODS = frozenset({"edge_attrs", "edge_stores", "edge_subgraph"})  # of a PyG `Data`
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
 
 
@@ -32,135 +38,239 @@ class DroppedDataWarning(UserWarning):
 
 
 @dataclass(frozen=True, eq=False)
+class ArcTable:
+    """The attributes of a graph with one type of vertices, without PyG.
+
+    Attributes:
+        values: All attributes by name, among them `edge_index` (int64 tensor [2, num_arcs]) and
+            `num_nodes`. Others are tensors, numpy arrays, lists of texts or single values.
+        edge_level: Names of the attributes with one entry for each arc, `edge_index` among them.
+    """
+
+    values: Mapping[str, Any]
+    edge_level: frozenset[str]
+
+    @classmethod
+    def of(cls, data: Any) -> ArcTable:
+        """A copy of what a `Data` holds."""
+        values = {name: _copied(value) for name, value in data._store.items()}
+        return cls(values, frozenset(edge_attribute_names(data._store)))
+
+    @property
+    def edge_index(self) -> Tensor:
+        """The arcs, int64 [2, num_arcs]."""
+        arcs: Tensor = self.values["edge_index"]
+        return arcs
+
+    def keep(self, mask: np.ndarray) -> ArcTable:
+        """The table of the arcs for which a bool array is true."""
+        cut = {name: _where(name, self.values[name], mask) for name in self.edge_level}
+        return dataclasses.replace(self, values={**self.values, **cut})
+
+    def as_data(self) -> Any:
+        """A PyG `Data` with copies of the attributes."""
+        from torch_geometric.data import Data
+
+        data = Data()
+        for name, value in self.values.items():
+            data[name] = _copied(value)
+        return data
+
+    def is_held_by(self, data: Any) -> bool:
+        """Whether a `Data` holds these attributes with these values, and no others."""
+        held = data._store.to_dict()
+        return self.values.keys() == held.keys() and all(
+            _same(value, held[name]) for name, value in self.values.items()
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class GraphFile:
     """A graph as it was read.
 
+    >>> from torch_geometric.data import Data
+    >>> data = Data(edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), num_nodes=3)
+    >>> GraphFile(data).keep(torch.tensor([True, False, True])).data.edge_index.tolist()
+    [[0, 2], [1, 0]]
+
     Attributes:
-        data: The graph, a `Data` or `HeteroData`. In what was read from a text or a table, one line
-            is one arc.
-        path: Where it came from, None for a graph that was made in memory.
+        content: The graph as it was handed over: a `Data`, a `HeteroData`, or an `ArcTable`. Use
+            `data` instead.
+        path: The file that it was read from, None for a graph that was made in memory.
         format: Name of its format in `wis.io.formats`.
         vertex_names: The name of each vertex, None where vertices are numbers.
-        layout: What the format needs to write the file back as it was; its own affair.
+        layout: Private to the format: what is needed to write the file back as it was.
         columns: For each edge attribute of `data` its name in the file, where that differs.
         unread: What the file holds beyond `data`. It is kept when writing to the same format.
-        original: The data as they were read.
         undirected: Whether the file says that its edges have no direction; `data` holds both arcs
             of each.
-        notes: What the reader guessed or has to tell, a line each; the command line prints them on
-            standard error.
+        notes: What the reader guessed, one line each; the command line prints them on standard
+            error.
+        original: The graph as the file holds it, None where the file cannot be written back.
+        kept: bool array with one entry for each arc of `original`: whether it is left. None if the
+            graph is anything but the original without some arcs.
     """
 
-    data: Any
+    content: Any
     path: Path | None = None
     format: str = "pt"
     vertex_names: Sequence[str] | None = None
     layout: Any = None
     columns: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
-    original: _Snapshot | None = field(default=None, repr=False)
     undirected: bool = False
     notes: tuple[str, ...] = ()
+    original: ArcTable | None = field(default=None, repr=False)
+    kept: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Remember the data, so that a later cut can be told from other changes."""
-        if self.original is None and self.layout is not None:
-            object.__setattr__(self, "original", _Snapshot(self.data))
+        """Remember what the file holds, where it can be written back."""
+        if self.original is not None:
+            return
+        table = self.content if isinstance(self.content, ArcTable) else None
+        if isinstance(self.layout, LocatedLayout):
+            table = ArcTable.of(self.content)
+        elif hasattr(self.layout, "flat"):  # of two kinds of vertices
+            table = self.layout.flat.original
+        if table is not None:
+            object.__setattr__(self, "original", table)
+            object.__setattr__(self, "kept", np.ones(table.edge_index.size(1), dtype=bool))
+
+    @cached_property
+    def data(self) -> Any:
+        """The graph, a `Data` or `HeteroData`; a line of a text or a table is one arc.
+
+        The object of a list or table is made on first use, which imports PyG.
+        """
+        return self.content.as_data() if isinstance(self.content, ArcTable) else self.content
+
+    @property
+    def table(self) -> ArcTable | None:
+        """The graph without PyG; None where it was not read from a list or table, or was changed.
+
+        Nobody has the object `data` yet, so that nobody can have changed it.
+        """
+        is_untouched = isinstance(self.content, ArcTable) and "data" not in self.__dict__
+        return self.content if is_untouched else None
+
+    @property
+    def edge_index(self) -> Tensor:
+        """The arcs of a graph with one type of edges, int64 [2, num_arcs]."""
+        arcs: Tensor = self.table.edge_index if self.table else edge_stores(self.data)[0].edge_index
+        return arcs
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of vertices."""
+        return int(self.table.values["num_nodes"]) if self.table else num_nodes_of(self.data)
 
     def with_data(self, data: Any) -> GraphFile:
-        """The same file with other data over the same vertices."""
-        return dataclasses.replace(self, data=data)
+        """The same file with another graph over the same vertices.
+
+        Args:
+            data: A `Data` or `HeteroData`. If `wis.sparsify`, a transform or `RemovalOrder.apply`
+                made it from `self.data`, the lines or elements of the arcs that are left are
+                written back word for word; otherwise the file is written anew.
+        """
+        mask = None if self.table or self.kept is None else _left(self.data, data)
+        kept = None if mask is None else _narrowed(self.kept, mask)
+        return dataclasses.replace(self, content=data, kept=kept)
+
+    def keep(self, mask: Tensor | np.ndarray) -> GraphFile:
+        """The same file with some of its arcs, for whoever knows which ones without a `Data`.
+
+        Args:
+            mask: bool of shape [num_arcs], true for each column of `edge_index` that stays.
+
+        Raises:
+            OptionError: The mask has another shape or type.
+            GraphFormatError: The graph has several types of edges, or attributes that cannot follow
+                such a cut.
+        """
+        mask = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
+        num_arcs = self.edge_index.size(1)
+        if mask.dtype != bool or mask.shape != (num_arcs,):
+            raise OptionError(
+                f"mask is an array of {mask.dtype} of shape {list(mask.shape)}; expected bool of "
+                f"shape [{num_arcs}], one entry for each arc"
+            )
+        content = self.table.keep(mask) if self.table else _cut(self.data, mask)
+        kept = None if self.kept is None else _narrowed(self.kept, mask)
+        return dataclasses.replace(self, content=content, kept=kept)
 
     def surviving_arcs(self) -> np.ndarray | None:
         """Which arcs of the file are left.
 
         Returns:
-            bool array with one entry for each arc that was read; None if `data` is anything but the
-            original without some of its arcs.
+            bool array with one entry for each arc that was read; None if the graph is anything but
+            the original without some of its arcs, or if somebody changed it in place.
         """
-        if self.original is None or is_hetero(self.data) or "edge_index" not in self.data:
+        if self.original is None or self.kept is None:
             return None
-        return self.original.surviving_arcs(self.data)
+        if self.table or is_hetero(self.data):
+            return self.kept
+        return self.kept if self.original.keep(self.kept).is_held_by(self.data) else None
 
 
-class _Snapshot:
-    """Data as they were at one moment, without a copy of the tensors."""
-
-    def __init__(self, data: Any) -> None:
-        self.data = copy.copy(data)
-        self._versions = {
-            key: value._version
-            for key, value in _items(self.data).items()
-            if isinstance(value, Tensor) and not value.is_inference()
-        }
-
-    def surviving_arcs(self, data: Any) -> np.ndarray | None:
-        old, new = _items(self.data), _items(data)
-        if old.keys() != new.keys() or self._was_changed_in_place():
-            return None
-        kept = _kept_columns(old["edge_index"], new["edge_index"])
-        if kept is None:
-            return None
-        edge_level = frozenset(edge_attribute_names(self.data._store))
-        for key in old.keys() - {"edge_index"}:
-            expected = _where(old[key], kept) if key in edge_level else old[key]
-            if not _same(expected, new[key]):
-                return None
-        return kept
-
-    def _was_changed_in_place(self) -> bool:
-        items = _items(self.data)
-        return any(items[key]._version != version for key, version in self._versions.items())
-
-
-def _items(data: Any) -> dict[str, Any]:
-    return {} if is_hetero(data) else data._store.to_dict()
-
-
-def _kept_columns(old: Tensor, new: Tensor) -> np.ndarray | None:
-    """The mask that turns `old` into `new` if some set of arcs, with all repeats, was taken out."""
-    before, after = old.detach().cpu().numpy(), new.detach().cpu().numpy()
-    if before.shape == after.shape:
-        kept = np.ones(before.shape[1], dtype=bool)
-    elif before.dtype != after.dtype or before.shape[:1] != after.shape[:1]:
+def _left(before: Any, after: Any) -> np.ndarray | None:
+    """The mask of the arcs that a cut left, None if `after` is not known to be a cut."""
+    stores = [store for data in (before, after) for store in getattr(data, "edge_stores", ())]
+    arcs = [store.get("edge_index") for store in stores]
+    if len(arcs) != 2 or not all(isinstance(part, Tensor) for part in arcs):
         return None
-    else:
-        size = int(before.max(initial=0)) + 1
-        kept = _occur(_keys(before, size), np.sort(_keys(after, size)))
-    if int(kept.sum()) != after.shape[1]:
+    mask = arcs_left(arcs[0], arcs[1])
+    return None if mask is None else mask.cpu().numpy()
+
+
+def _narrowed(kept: np.ndarray | None, mask: np.ndarray) -> np.ndarray | None:
+    """Of the arcs that are left those for which a mask over them is true."""
+    if kept is None:
         return None
-    return kept if np.array_equal(before[:, kept], after) else None
+    left = kept.copy()
+    left[kept] = mask
+    return left
 
 
-def _keys(arcs: np.ndarray, size: int) -> np.ndarray:
-    keys: np.ndarray = arcs[0].astype(np.int64) * size + arcs[1]
-    return keys
+def _cut(data: Any, mask: np.ndarray) -> Any:
+    """A `Data` with some of its arcs."""
+    stores = edge_stores(data)
+    parts = parts_of(stores[0])
+    odd = [name for name, part in parts.items() if part not in (Part.ARCS, Part.OTHER)]
+    if is_hetero(data) or odd:
+        what = odd[0] if odd else "a HeteroData"
+        raise GraphFormatError(
+            f"{what} cannot be cut by a mask of arcs; cut the graph with wis.sparsify, and pass "
+            "the result to with_data"
+        )
+    result = copy.copy(data)
+    for name, part in parts.items():
+        if part is Part.ARCS:
+            result[name] = _where(name, data[name], mask)
+    result.num_nodes = num_nodes_of(data)
+    return result
 
 
-def _occur(keys: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """For each key whether it occurs among sorted ones, in a third of the time of `numpy.isin`."""
-    found = np.zeros(keys.size, dtype=bool)
-    if among.size:
-        order = np.argsort(keys)  # searching for keys in ascending order spares the caches
-        ascending = keys[order]
-        position = np.searchsorted(among, ascending)
-        found[order] = among[np.minimum(position, among.size - 1)] == ascending
-    return found
-
-
-def _where(value: Any, kept: np.ndarray) -> Any:
+def _where(name: str, value: Any, mask: np.ndarray) -> Any:
+    """The entries of the arcs that stay; names with ``index`` hold them in columns, as in PyG."""
     if isinstance(value, Tensor):
-        return value[torch.from_numpy(kept).to(value.device)]
+        kept = torch.from_numpy(mask).to(value.device)
+        return value[..., kept] if "index" in name else value[kept]
     if isinstance(value, np.ndarray):
-        return value[kept]
-    return [item for item, keep in zip(value, kept.tolist(), strict=True) if keep]
+        return value[mask]
+    return [item for item, keep in zip(value, mask.tolist(), strict=True) if keep]
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return copy.copy(value) if isinstance(value, (np.ndarray, list)) else value
 
 
 def _same(a: Any, b: Any) -> bool:
     if a is b:
         return True
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        a, b = a.cpu().numpy(), b.cpu().numpy()
+        a, b = a.detach().cpu().numpy(), b.detach().cpu().numpy()
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
     return type(a) is type(b) and bool(a == b)
@@ -178,11 +288,9 @@ def attribute_name(column: str, taken: Iterable[str] = ()) -> str:
         column: Its name in the file.
         taken: Names that are in use; a number is appended where needed.
     """
-    from torch_geometric.data import Data
-
     short = re.sub(r"\W+", "_", column).strip("_").lower().removeprefix("edge_") or "attr"
     name = f"edge_{short}"
-    means_another = "edge_label" in name or name.endswith("edge_index") or hasattr(Data, name)
+    means_another = "edge_label" in name or name.endswith("edge_index") or name in _METHODS
     if means_another and name not in _OWN_EDGE_NAMES:
         name = f"edge_attr_{short}".replace("edge_label", "label").replace("edge_index", "index")
     if name not in (used := set(taken)):

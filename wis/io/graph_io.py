@@ -21,7 +21,7 @@ from wis.base.table_options import TableOptions
 from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.graph.parts import check_lengths
-from wis.graph.vertex_names import is_hetero, names_in, num_nodes_of
+from wis.graph.vertex_names import is_hetero, names_in
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
 from wis.io.graph_file import DroppedDataWarning, GraphFile, checked_arcs
 from wis.io.pt import PlainTensor
@@ -109,13 +109,10 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
     with warnings.catch_warnings():  # those of parsers, about what their own formats will become
         warnings.simplefilter("ignore")
         file = row.read(path, options)
-    try:
-        check_lengths(file.data)
-    except GraphFormatError as error:
-        raise GraphFormatError(f"{path}: {error}") from None
-    if not is_hetero(file.data):
-        options.check_num_nodes(path, num_nodes_of(file.data))
-    _check_lengths(file.data, path)
+    if file.table is None:
+        _check_lengths(file.data, path)
+    if file.table is not None or not is_hetero(file.data):
+        options.check_num_nodes(path, file.num_nodes)
     return file
 
 

@@ -15,7 +15,6 @@ import torch
 
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, MissingDependencyError, echo
-from wis.graph.vertex_names import num_nodes_of
 from wis.io.column_choice import choose_columns
 from wis.io.dialects import HEAD_LINES
 from wis.io.edge_attributes import attribute_columns, directions_told
@@ -204,14 +203,14 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     """
     pa, parquet = _pyarrow()
     is_two_sided = isinstance(file.layout, TwoSided)
-    flat = file.layout.flattened(file.data) if is_two_sided else file
+    flat = file.layout.flattened(file) if is_two_sided else file
     kept = flat.surviving_arcs() if isinstance(flat.layout, pa.Table) else None
     if kept is None:
         table, num_nodes = _new_table(file, dropped)
     else:
         table = flat.layout.filter(pa.array(kept))
         counts = flat.vertex_names is None and not is_two_sided
-        num_nodes = num_nodes_of(flat.data) if counts else None
+        num_nodes = flat.num_nodes if counts else None
         dropped.extend([] if counts else lost_vertices(flat))
     if num_nodes is not None:
         metadata = {**(table.schema.metadata or {}), _NUM_NODES: str(num_nodes).encode()}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.vertex_names import NAMES
 from wis.io.edge_table import EdgeTable, add_columns
-from wis.io.graph_file import GraphFile, column_name
+from wis.io.graph_file import ArcTable, GraphFile, column_name
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 
@@ -77,14 +77,14 @@ class TwoSided:
     ends: tuple[str, str]
     sizes: tuple[int, int]
 
-    def flattened(self, data: Any) -> GraphFile:
-        """Other data of the same types over one set of vertices."""
-        store = data[self.kinds[0], "to", self.kinds[1]]
+    def flattened(self, file: GraphFile) -> GraphFile:
+        """A graph of the same types over one set of vertices."""
+        store = file.data[self.kinds[0], "to", self.kinds[1]]
         flat = self.flat.data.clone()
         for name in edge_attribute_names(store):
             flat[name] = store[name]
         flat.edge_index = _shifted(store.edge_index, self.sizes[0])
-        return self.flat.with_data(flat)
+        return replace(self.flat, content=flat, kept=file.kept)
 
 
 def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
@@ -157,7 +157,7 @@ def two_sided(
         GraphFormatError: An id is negative or absurdly large.
         OptionError: A number of vertices is given.
     """
-    from torch_geometric.data import Data, HeteroData
+    from torch_geometric.data import HeteroData
 
     if options.num_nodes is not None:
         raise OptionError(f"num_nodes is for one set of vertices; {where} is read with two")
@@ -170,15 +170,13 @@ def two_sided(
             data[kind][NAMES] = list(side.names)
     edges = data[kinds[0], "to", kinds[1]]
     edges.edge_index = torch.stack([side.edge_index[0] for side in sides])
-    attributes = [key for key in file.data.keys() if key not in ("edge_index", "num_nodes")]  # noqa: SIM118
-    for key in attributes:
-        edges[key] = file.data[key]
+    values = {key: value for key, value in file.content.values.items() if key != "num_nodes"}
+    for key, value in values.items():
+        if key != "edge_index":
+            edges[key] = value
     sizes = sides[0].num_nodes, sides[1].num_nodes
-    flat = Data(
-        edge_index=_shifted(edges.edge_index, sizes[0]),
-        num_nodes=sum(sizes),
-        **{key: file.data[key] for key in attributes},
-    )
+    values["edge_index"] = _shifted(edges.edge_index, sizes[0])
+    flat = ArcTable({**values, "num_nodes": sum(sizes)}, frozenset(values))
     columns = tuple(names) if names is not None else kinds
     whole = GraphFile(flat, file.path, file.format, _all_names(sides), file.layout, file.columns)
     layout = TwoSided(whole, kinds, (columns[0], columns[1]), sizes)
@@ -209,7 +207,7 @@ def two_sided_table(file: GraphFile, dropped: list[str], *, any_text: bool = Fal
         any_text: Whether a text may be longer than a line.
     """
     layout: TwoSided = file.layout
-    flat = layout.flattened(file.data)
+    flat = layout.flattened(file)
     attributes: dict[str, Any] = {}
     for name in edge_attribute_names(flat.data._store):
         if name != "edge_index":
