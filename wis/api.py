@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,9 @@ import torch
 from torch import Tensor
 
 from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.checks import checked_device, checked_integer, checked_seed
 from wis.base.defaults import usual_defaults
 from wis.base.progress import progress_bar
-from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
 from wis.graph.part_names import checked_names
@@ -24,8 +23,6 @@ from wis.order.protections import Pairs, Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
-
-DEFAULT_SEED = 0
 
 
 @usual_defaults()
@@ -110,9 +107,11 @@ def _order(
     **given: Any,
 ) -> RemovalOrder:
     options = method.resolved_options(graph, given)
-    total = _checked_count(count, graph.num_edges)
+    total = graph.num_edges
+    if count is not None:
+        total = checked_integer("count", count, 0, total)
     seed = checked_seed(seed)
-    there = graph if device is None else graph.to(_checked_device(device))
+    there = graph if device is None else graph.to(checked_device(device))
     to_rank = graph.num_edges if protections else total  # some of them will be passed over
     arguments, record = method.prepare(graph, data, options, seed)
     with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
@@ -220,40 +219,3 @@ def sparsify(
     )
     steps = order.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
     return order.cut(data, graph, steps, edge_attrs=edge_attrs)
-
-
-def _checked_count(count: int | None, num_edges: int) -> int:
-    if count is None:
-        return num_edges
-    return _checked_integer("count", count, num_edges, f"an integer from 0 to {num_edges}")
-
-
-def checked_seed(seed: int | None) -> int:
-    """The seed of a method's randomness as a Python integer; 0 for None.
-
-    Raises:
-        OptionError: It is no integer from 0 to 2^63 - 1.
-    """
-    if seed is None:
-        return DEFAULT_SEED
-    return _checked_integer("seed", seed, 2**63 - 1, "an integer from 0 to 2^63 - 1")
-
-
-def _checked_integer(name: str, value: int, largest: int, expected: str) -> int:
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = -1
-    if not 0 <= number <= largest:
-        raise OptionError(f"{name} is {value!r}; expected {expected}")
-    return number
-
-
-def _checked_device(device: torch.device | str) -> torch.device:
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise OptionError(f"device {str(device)!r} cannot be used here: {reason}") from None
-    return chosen

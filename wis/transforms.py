@@ -18,8 +18,9 @@ from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from wis.api import checked_seed, sparsify
+from wis.api import sparsify
 from wis.base.amount import Amount, num_edges_to_remove, plain_amount
+from wis.base.checks import checked_seed
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph, canonical_graph
 from wis.graph.edge_types import checked_per_type

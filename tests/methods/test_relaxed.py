@@ -15,10 +15,10 @@ from relaxed_oracles import first_step_too_low, hash_of, relaxed_order
 from strategies import as_pairs, edge_index_of, large_graphs, rearranged, small_graphs
 
 import wis
+from wis.base.checks import checked_factor
 from wis.datasets.generators import rmat
 from wis.errors import NotGreedyError, OptionError
 from wis.methods.one_wis.relaxed_rule import (
-    checked_epsilon,
     degree_class,
     edge_hash,
     hash_order,
@@ -190,7 +190,7 @@ def test_removing_half_keeps_nearly_what_the_exact_rule_keeps():
 
 
 def test_an_epsilon_of_numpy_is_the_number_that_it_prints_as():
-    assert checked_epsilon(np.float64(0.1)) == checked_epsilon(0.1) == Fraction(11, 10)
+    assert checked_factor(np.float64(0.1)) == checked_factor(0.1) == Fraction(11, 10)
 
 
 @pytest.mark.parametrize("epsilon", [-0.1, float("nan"), float("inf"), 10**400, True, "0.1"])
@@ -223,7 +223,7 @@ def test_the_engine_relaxed_wants_an_epsilon():
 
 @given(st.integers(1, 10**6), epsilons)
 def test_the_threshold_is_the_least_degree_that_is_enough(k, epsilon):
-    factor = checked_epsilon(float(epsilon))
+    factor = checked_factor(float(epsilon))
     t = threshold(k, factor)
     assert t * factor >= k > (t - 1) * factor
 

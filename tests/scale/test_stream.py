@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 from strategies import large_graphs, small_graphs
 
+from wis.base.checks import checked_factor
 from wis.errors import (
     GraphFileError,
     GraphFormatError,
@@ -28,7 +29,6 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.io import read_graph
-from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale import sparsify_files, vertices
 from wis.scale.files import EdgeFiles
 from wis.scale.phases import Phase
@@ -497,7 +497,7 @@ def test_a_damaged_phase_of_a_killed_run_is_one_line_and_then_begun_anew(killed_
 
 
 def test_levels_tell_how_many_edges_take_part_and_what_k_is_next():
-    levels = Levels.of_counts(np.array([0, 4, 0, 2, 0, 1]), checked_epsilon(0.5))
+    levels = Levels.of_counts(np.array([0, 4, 0, 2, 0, 1]), checked_factor(0.5))
     assert levels.next_threshold(None, 0) == 4  # ceil(5 / 1.5)
     assert levels.num_live(4, 0) == 1
     assert levels.next_threshold(4, 0) == 2  # the one edge is left: k = 3

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wis.base.checks import checked_integer
 from wis.errors import GraphFormatError, OptionError
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def take_split(data: Data, split: int | None) -> Data:
         raise OptionError(
             f"split is {split}, but the masks of the graph are of one split; leave it out"
         )
-    if isinstance(split, bool) or not isinstance(split, int) or not 0 <= split < number:
-        raise OptionError(f"split is {split!r}; expected 0 to {number - 1}, a split of the graph")
+    expected = f"0 to {number - 1}, a split of the graph"
+    checked_integer("split", split, 0, number - 1, expected=expected)
     result = copy.copy(data)
     for name in MASKS:
         mask = getattr(data, name, None)

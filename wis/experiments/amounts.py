@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from wis.base.checks import MAX_SEED, as_integer
 from wis.errors import OptionError, echo
 
 MOST_AMOUNTS = 10_001
 MOST_SEEDS = 100_000
-MAX_SEED = 2**63 - 1
 EDGES = re.compile(r"(\d+) *edges?", re.ASCII)
 NUMBER = re.compile(r"\d+\.?\d*([eE][+-]?\d{1,3})?|\.\d+([eE][+-]?\d{1,3})?", re.ASCII)
 EXPECTED = "expected amounts such as 0%:100%:10% or 0%,25%,50%, fractions, or 50 edges"
@@ -39,7 +39,7 @@ class Amounts:
 def check_integers(what: str, values: Iterable[Any], low: int) -> None:
     """Raise `OptionError` unless all values are integers of at least `low`, of 64 bits."""
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= MAX_SEED:
+        if (number := as_integer(value)) is None or not low <= number <= MAX_SEED:
             raise OptionError(
                 f"{what}: {echo(repr(value))}; expected integers of at least {low}, below 2^63"
             )

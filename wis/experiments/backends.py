@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from wis.base.checks import checked_integer
 from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.experiments.jobs import Job, Worker, do_job, failed
 
@@ -60,8 +61,7 @@ class Backend:
         if self.name not in NAMES:
             raise OptionError(f"backend is {self.name!r}; expected one of {', '.join(NAMES)}")
         for what, value in (("jobs", self.jobs), ("threads", self.threads)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise OptionError(f"{what} is {value!r}; expected an integer of at least 1")
+            checked_integer(what, value, 1, expected="an integer of at least 1")
 
     def stream(self, jobs: Iterable[Job], work: Worker = do_job) -> Iterator[Outcomes]:
         """Do all jobs; each comes back when it is done, in any order.

@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from wis.base.checks import checked_integer
 from wis.errors import NumericalError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.graph.laplacian import (
@@ -102,8 +103,9 @@ class Solver:
         limit = self.exact_up_to
         if limit is None:
             limit = AUTO_EXACT_UP_TO if self.name == "auto" else 0
-        elif isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise OptionError(f"exact_up_to is {limit!r}; expected a number of vertices, 0 or more")
+        else:
+            expected = "a number of vertices, 0 or more"
+            checked_integer("exact_up_to", limit, expected=expected)
         sizes = (core or Core.of(graph)).sizes
         largest = int(sizes.max(initial=0))
         name = self.name

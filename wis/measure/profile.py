@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
 from wis.measure.clustering import clustering_measures
@@ -53,8 +54,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name, low in (("seed", 0), ("sample", 10)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < low or value > MAX_SEED:
-                raise OptionError(f"{name} is {value!r}; expected an integer of at least {low}")
+            expected = f"an integer of at least {low}"
+            checked_integer(name, value, low, MAX_SEED, expected=expected)
         for name, least in (("walk_lengths", 0), ("widths", 2)):
             values = tuple(getattr(self, name))
             if len(values) < least or not all(isinstance(v, int) and v >= 1 for v in values):

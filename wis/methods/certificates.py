@@ -6,17 +6,14 @@ one is made by.
 
 from __future__ import annotations
 
-import operator
-import sys
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
 
@@ -44,8 +41,8 @@ class StepChoice:
         if self.all_steps and self.sample is not None:
             raise OptionError("all_steps and sample exclude each other; give one of them")
         for name, value, least in (("sample", self.sample, 1), ("seed", self.seed, 0)):
-            if value is not None and not _is_integer(value, least):
-                raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
+            if value is not None:
+                checked_integer(name, value, least)
 
     @property
     def is_default(self) -> bool:
@@ -92,32 +89,6 @@ def in_batches(num_checked: int, num_edges: int, batch_size: int, noun: str) -> 
         return Checked(num_checked, rule, certifies_nothing=why)
     missing = f"whether an {noun} is still the best when those before it in its batch are gone"
     return Checked(num_checked, rule, (missing,))
-
-
-def exact_factor(epsilon: Any) -> Fraction:
-    """1 + epsilon as the decimal number that was written, so that thresholds are exact.
-
-    Raises:
-        OptionError: It is negative or no finite number.
-    """
-    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
-    if not number or not 0 <= epsilon <= sys.float_info.max:
-        raise OptionError(f"epsilon is {epsilon!r}; expected a number from 0 on, such as 0.1")
-    return 1 + Fraction(repr(float(epsilon)))
-
-
-def at_least(name: str, value: Any, least: int) -> int:
-    """An option that is an integer; raises `OptionError` if it is not."""
-    if not _is_integer(value, least):
-        raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
-    return operator.index(value)
-
-
-def _is_integer(value: Any, least: int) -> bool:
-    try:
-        return not isinstance(value, bool) and operator.index(value) >= least
-    except TypeError:
-        return False
 
 
 def first_tie_out_of_place(keys: Sequence[Hashable], batch: Sequence[int]) -> Fault | None:

@@ -19,13 +19,13 @@ Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appen
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
@@ -45,7 +45,7 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `general_order` as far as that needs no graph."""
     options = dict(options)
     options["walk_length"] = check_walk_length(options["walk_length"], least=0)
-    options["batch_size"] = _checked_integer("batch_size", options["batch_size"], 1)
+    options["batch_size"] = checked_integer("batch_size", options["batch_size"], 1)
     argmax = options["argmax"]
     if isinstance(argmax, str) and argmax not in NAMED:
         if argmax.startswith(CALLABLE):
@@ -57,16 +57,6 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
         raise OptionError("the order was made for partitions from a list: give it again")
     check_partitions(options["partitions"])
     return options
-
-
-def _checked_integer(name: str, value: Any, least: int) -> int:
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = -1
-    if number < least:
-        raise OptionError(f"{name} is {value!r}; expected an integer, {least} or more")
-    return number
 
 
 def _prepare(

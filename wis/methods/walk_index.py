@@ -42,8 +42,9 @@ import torch
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
+from wis.base.checks import checked_factor, checked_integer, is_number, shown
 from wis.base.progress import Progress
-from wis.errors import OptionError, UnknownNameError, echo
+from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.graph.walks import check_walk_length
@@ -57,7 +58,6 @@ from wis.methods.k_wis.one_step_arcs import one_step_order
 from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.methods.k_wis.two_wis_dense import front_order
 from wis.methods.one_wis import engines as one_wis
-from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.methods.registry import register
 
 ENGINES = ("auto", "local", "dense")
@@ -70,13 +70,10 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
     walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
     check_walk_length(walk_length, least=1)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise OptionError(
-            f"batch_size is {echo(batch_size)}; expected a number of edges, 1 or more"
-        )
+    checked_integer("batch_size", batch_size, 1, expected="a number of edges, 1 or more")
     limit = options["memory_gib"]
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
-        raise OptionError(f"memory_gib is {limit!r}; expected a positive number of GiB")
+    if not is_number(limit) or not limit > 0:
+        raise OptionError(f"memory_gib is {shown(limit)}; expected a positive number of GiB")
     by_degrees = walk_length == 1 and not graph.directed
     if _check_relaxed(options, by_degrees):
         del options["memory_gib"]
@@ -112,7 +109,7 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
 def _check_relaxed(options: dict[str, Any], by_degrees: bool) -> bool:
     """Whether the relaxed rule is wanted; raises `OptionError` where it cannot be had."""
     epsilon, engine = options["epsilon"], options["engine"]
-    if checked_epsilon(epsilon) == 1:
+    if checked_factor(epsilon) == 1:
         if engine == "relaxed":
             raise OptionError(
                 "engine 'relaxed' is for epsilon above 0, such as 0.1; epsilon=0 is the exact rule"

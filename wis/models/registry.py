@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from wis.base.checks import checked_choice, checked_integer, checked_seed
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, plain_name
 from wis.errors import OptionError
 from wis.models.network import GraphNetwork, Task
 
-MAX_SEED = 2**63 - 1
 SHARED = ("in_dim", "out_dim", "depth", "width", "task")
 
 
@@ -139,12 +139,10 @@ def build_model(
         ("depth", depth),
         ("width", width),
     ):
-        if not isinstance(value, int) or value < 1:
-            raise OptionError(f"{label} is {value!r}; expected an integer of at least 1")
-    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MAX_SEED):
-        raise OptionError(f"seed is {seed!r}; expected an integer from 0 to 2^63 - 1")
-    if task not in ("vertex", "graph"):
-        raise OptionError(f"task is {task!r}; expected 'vertex' or 'graph'")
+        checked_integer(label, value, 1, expected="an integer of at least 1")
+    if seed is not None:
+        seed = checked_seed(seed)
+    checked_choice("task", task, ("vertex", "graph"))
     if dtype not in (torch.float32, torch.float64):
         raise OptionError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
     with torch.random.fork_rng(devices=[], enabled=seed is not None):

@@ -44,6 +44,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.base.words import counted
 from wis.errors import OptionError, ProtectionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
@@ -170,12 +171,7 @@ def check_limits(keep_connected: bool, min_degree: int) -> None:
     """Raise `OptionError` unless these are what they should be for any graph."""
     if not isinstance(keep_connected, (bool, np.bool_)):
         raise OptionError(f"keep_connected is {keep_connected!r}; expected True or False")
-    try:
-        degree = -1 if isinstance(min_degree, bool) else operator.index(min_degree)
-    except TypeError:
-        degree = -1
-    if degree < 0:
-        raise OptionError(f"min_degree is {min_degree!r}; expected a number of neighbours, 0 or up")
+    checked_integer("min_degree", min_degree, expected="a number of neighbours, 0 or up")
 
 
 def pairs_of(protect: Pairs | None) -> Tensor:

@@ -20,8 +20,8 @@ from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.checks import checked_factor
 from wis.base.progress import progress_bar
-from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale import rounds
 from wis.scale.clients import client_of, one_line_errors
 from wis.scale.files import EdgeFiles
@@ -125,7 +125,7 @@ class _Peeling:
         """Count degrees and levels; finished phases are taken into account."""
         folder, n = job.folder.url, noted["n"]
         shards = [Shard(folder, number, job.seed, n, 0) for number in range(noted["shards"])]
-        factor = checked_epsilon(job.epsilon)
+        factor = checked_factor(job.epsilon)
         self = cls(
             client, folder, shards, job.seed, job.block, np.zeros(n, np.int64),
             Levels.of_counts(np.zeros(1, np.int64), factor), 0, 0, None,

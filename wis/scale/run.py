@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.checks import MAX_SEED, checked_factor, checked_integer
 from wis.base.limits import parse_size
 from wis.base.progress import progress_bar
 from wis.base.source import ReadOptions
@@ -22,7 +23,6 @@ from wis.errors import (
     echo,
 )
 from wis.io.formats import format_of_name
-from wis.methods.one_wis.relaxed_rule import checked_epsilon
 from wis.scale.files import EdgeFiles
 from wis.scale.output import kept_rows, write_kept
 from wis.scale.phases import saved_phases
@@ -283,7 +283,7 @@ class Job:
             noted["n"],
             noted["m"],
             seed=self.seed,
-            factor=checked_epsilon(self.epsilon),
+            factor=checked_factor(self.epsilon),
             block=self.block,
         )
         resumed = state.num_finished
@@ -320,14 +320,14 @@ class Job:
 def _check_options(engine: str, epsilon: float, seed: int, block: int) -> None:
     if engine not in ENGINES:
         raise UnknownNameError.among("engine", str(engine), ENGINES)
-    if checked_epsilon(epsilon) == 1:
+    if checked_factor(epsilon) == 1:
         raise OptionError(
             f"engine {engine!r} is for epsilon above 0, such as 0.1; epsilon=0 is the exact rule, "
             "one long chain of decisions: use engine 'bitset' on a graph in memory"
         )
     for name, value, least in (("seed", seed, 0), ("block", block, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
-            raise OptionError(f"{name} is {value!r}; expected an integer from {least} to 2^63 - 1")
+        expected = f"an integer from {least} to 2^63 - 1"
+        checked_integer(name, value, least, MAX_SEED, expected=expected)
 
 
 def _check_cluster(engine: str, scheduler_address: str | None, num_workers: int | None) -> None:
@@ -335,6 +335,5 @@ def _check_cluster(engine: str, scheduler_address: str | None, num_workers: int 
     for name, value in given.items():
         if value is not None and engine != "dask":
             raise OptionError(f"{name} is for engine 'dask'; leave it out with {engine!r}")
-    whole = isinstance(num_workers, int) and not isinstance(num_workers, bool)
-    if num_workers is not None and not (whole and num_workers >= 1):
-        raise OptionError(f"num_workers is {num_workers!r}; expected an integer from 1 on")
+    if num_workers is not None:
+        checked_integer("num_workers", num_workers, 1, expected="an integer from 1 on")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wis.errors import OptionError
+from wis.base.checks import checked_integer
 from wis.theory.bounds import Bounds, separation_bounds
 from wis.theory.generic_rank import MAX_SIDE, GenericRank, generic_separation_rank
 from wis.theory.typed_graph import TypedGraph
@@ -50,8 +50,7 @@ def two_cliques(size: int) -> Tensor:
     Raises:
         OptionError: The size is impossible.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 2:
-        raise OptionError(f"size is {size!r}; expected an integer of at least 2")
+    checked_integer("size", size, 2, expected="an integer of at least 2")
     one = torch.combinations(torch.arange(size, device="cpu")).t()
     return torch.cat([one, one + size, torch.tensor([[size - 1], [size]], device="cpu")], dim=1)
 

@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.edge_types import EDGE_TYPE, types_of_arcs
@@ -198,9 +199,7 @@ def check_size(name: str, value: Any) -> int:
     Raises:
         OptionError: It is none.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise OptionError(f"{name} is {value!r}; expected an integer of at least 1")
-    return int(value)
+    return checked_integer(name, value, 1, expected="an integer of at least 1")
 
 
 def _has_edge_type(data: Any) -> bool:

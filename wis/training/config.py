@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import torch
 
+from wis.base.checks import MAX_SEED, checked_choice, checked_integer, is_number, shown
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.models import Task, get_model
-from wis.models.registry import MAX_SEED
 
 Sampler = Literal["neighbor", "random-parts"]
 
@@ -93,8 +93,8 @@ def _check(config: TrainConfig) -> None:
         _check_integer(config, name, low)
     for name in ("learning_rate", "weight_decay", "min_delta"):
         value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise OptionError(f"{name} is {echo(repr(value))}; expected a number")
+        if not is_number(value):
+            raise OptionError(f"{name} is {shown(value)}; expected a number")
     for name, fits, expected in (
         ("learning_rate", 0 < config.learning_rate < float("inf"), "above 0"),
         ("weight_decay", 0 <= config.weight_decay < float("inf"), "of at least 0"),
@@ -108,20 +108,16 @@ def _check(config: TrainConfig) -> None:
         ("dtype", tuple(DTYPES)),
         ("sampler", (None, "neighbor", "random-parts")),
     ):
-        if getattr(config, name) not in known:
-            choices = ", ".join(map(repr, known))
-            found = echo(repr(getattr(config, name)))
-            raise OptionError(f"{name} is {found}; expected one of {choices}")
+        checked_choice(name, getattr(config, name), known)
     if config.sampler is not None and config.task == "graph":
         raise OptionError("mini-batches are for the task 'vertex'; leave sampler out")
 
 
 def _check_integer(config: TrainConfig, name: str, low: int) -> None:
     value = getattr(config, name)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= MAX_SEED:
-        too_large = isinstance(value, int) and value > MAX_SEED
-        expected = "below 2^63" if too_large else f"of at least {low}"
-        raise OptionError(f"{name} is {echo(repr(value))}; expected an integer {expected}")
+    too_large = isinstance(value, int) and value > MAX_SEED
+    expected = "below 2^63" if too_large else f"of at least {low}"
+    checked_integer(name, value, low, MAX_SEED, expected=f"an integer {expected}")
 
 
 @dataclass(frozen=True)

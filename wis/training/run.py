@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from wis.base.atomic import check_writable
+from wis.base.checks import checked_integer
 from wis.base.defaults import usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
 from wis.datasets.splits import split_of_seed, take_split
@@ -124,8 +125,7 @@ def train_many(
             too.
         WisError: As for `train`.
     """
-    if not isinstance(seeds_per_run, int) or seeds_per_run < 1:
-        raise OptionError(f"seeds_per_run is {seeds_per_run!r}; expected an integer of at least 1")
+    checked_integer("seeds_per_run", seeds_per_run, 1, expected="an integer of at least 1")
     graphs = list(data) if isinstance(data, Sequence) else [data] * len(seeds)
     if len(graphs) != len(seeds):
         raise OptionError(f"there are {len(graphs)} graphs for {len(seeds)} seeds; give one each")

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.base.progress import Progress
-from wis.errors import OptionError
 from wis.graph import UndirectedGraph
 from wis.methods.baselines.ranking import (
     Floats,
@@ -40,9 +40,8 @@ ENTRIES_AT_A_TIME = 1 << 22
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    number = options["num_samples"]
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise OptionError(f"num_samples is {number!r}; expected a number of vertices, 1 or more")
+    expected = "a number of vertices, 1 or more"
+    checked_integer("num_samples", options["num_samples"], 1, expected=expected)
     return options
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from wis.base.checks import TINY, checked_number
 from wis.base.progress import Progress
-from wis.errors import OptionError
 from wis.graph import UndirectedGraph
 from wis.methods.baselines.ranking import (
     Ints,
@@ -37,19 +37,17 @@ from wis.methods.isolated import without_isolated
 from wis.methods.registry import register
 
 LISTED_AT_ONCE = 12
+BELOW_ONE = math.nextafter(1.0, 0.0)
 LEAST_PROBABILITY = 0.01
 """Below this nearly all fires go out at once, and the order would practically never be there."""
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     for name, low, high, expected in (
-        ("burn_probability", LEAST_PROBABILITY, 1.0, "a number from 0.01 on, below 1"),
-        ("burnt_ratio", math.ulp(0.0), math.inf, "a positive number"),
+        ("burn_probability", LEAST_PROBABILITY, BELOW_ONE, "a number from 0.01 on, below 1"),
+        ("burnt_ratio", TINY, math.inf, "a positive number"),
     ):
-        value = options[name]
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not low <= value < high:
-            raise OptionError(f"{name} is {value!r}; expected {expected}")
+        checked_number(name, options[name], low, high, expected=expected)
     return options
 
 

@@ -27,13 +27,13 @@ Source: Chen, Sui, Chen, Zhang, Wang, ICML 2021, arXiv:2102.06790; Appendix D.6.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
+from wis.base.checks import TINY, checked_integer, checked_number
 from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
@@ -58,18 +58,18 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     if options["depth"] is None:
         options["depth"] = architecture.depth
     for name in ("depth", "width", "epochs_per_round"):
-        _check_integer(name, options[name])
+        checked_integer(name, options[name], 1)
     options.update(_hyperparameters(options))
     if options["mask_learning_rate"] is None:
         options["mask_learning_rate"] = options["learning_rate"]
-    for name, is_right, expected in (
-        ("learning_rate", lambda value: value > 0, "above 0"),
-        ("mask_learning_rate", lambda value: value > 0, "above 0"),
-        ("weight_decay", lambda value: value >= 0, "of at least 0"),
-        ("l1", lambda value: value >= 0, "of at least 0"),
-        ("round_fraction", lambda value: 0 < value <= 1, "above 0, at most 1"),
+    for name, least, most, expected in (
+        ("learning_rate", TINY, math.inf, "a number above 0"),
+        ("mask_learning_rate", TINY, math.inf, "a number above 0"),
+        ("weight_decay", 0.0, math.inf, "a number of at least 0"),
+        ("l1", 0.0, math.inf, "a number of at least 0"),
+        ("round_fraction", TINY, 1.0, "a number above 0, at most 1"),
     ):
-        options[name] = _checked_number(name, options[name], is_right, expected)
+        options[name] = float(checked_number(name, options[name], least, most, expected=expected))
     return options
 
 
@@ -94,20 +94,6 @@ def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
         }
     given = {name: options[name] for name in values if options[name] is not None}
     return {**values, **given, "dataset": dataset}
-
-
-def _check_integer(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise OptionError(f"{name} is {value!r}; expected an integer, 1 or more")
-
-
-def _checked_number(
-    name: str, value: Any, is_right: Callable[[float], bool], expected: str
-) -> float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not is_right(value):
-        raise OptionError(f"{name} is {value!r}; expected a number {expected}")
-    return float(value)
 
 
 def _prepare(

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_factor, checked_integer
 from wis.base.progress import Progress, silent
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, UndirectedGraph
@@ -36,8 +37,6 @@ from wis.methods.certificates import (
     Checked,
     Fault,
     StepChoice,
-    at_least,
-    exact_factor,
     in_batches,
 )
 from wis.methods.isolated import without_isolated
@@ -88,8 +87,8 @@ def check_order(
     Cost: of a step of a sample, 4·walk_length sparse products of m rows; see the modules.
     """
     check_walk_length(walk_length, least=1)
-    at_least("batch_size", batch_size, 1)
-    factor = exact_factor(epsilon)
+    checked_integer("batch_size", batch_size, 1)
+    factor = checked_factor(epsilon)
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return _check_by_degrees(graph, edge_ids, batch_size, epsilon, made_with, progress)
     if factor > 1:

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
@@ -36,7 +37,6 @@ from wis.methods.certificates import (
     Checked,
     Fault,
     StepChoice,
-    at_least,
     first_tie_out_of_place,
     in_batches,
 )
@@ -86,7 +86,7 @@ def check_general_order(
     Cost: for each step checked and each edge left at it, p sparse products with a column for each
     different target.
     """
-    at_least("batch_size", batch_size, 1)
+    checked_integer("batch_size", batch_size, 1)
     check_walk_length(walk_length, least=0)
     chosen = resolve_partitions(partitions, graph, seed=seed)
     tuples = _Tuples(graph, chosen, walk_length)

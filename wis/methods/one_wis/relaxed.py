@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from wis.base.arrays import sort_values, stable_argsort
+from wis.base.checks import checked_factor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
 from wis.methods.one_wis.levels import at_least
 from wis.methods.one_wis.relaxed_rule import (
     BITS,
     MASK,
-    checked_epsilon,
     degree_class,
     edge_hash,
     hash_order,
@@ -55,7 +55,7 @@ def relaxed_order(
     for an edge.
     """
     layout = _Layout.of(graph, seed)
-    factor = checked_epsilon(epsilon)
+    factor = checked_factor(epsilon)
     pieces: list[Tensor] = []
     live = layout.entering[:0]
     joined = done = 0

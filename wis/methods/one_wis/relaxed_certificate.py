@@ -28,10 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.checks import checked_factor
 from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError
 from wis.graph import UndirectedGraph
-from wis.methods.certificates import Checked, exact_factor
+from wis.methods.certificates import Checked
 from wis.methods.one_wis.certificate import LiveEdges, Steps
 
 Ints = NDArray[np.int64]
@@ -52,7 +53,7 @@ def check_relaxed_order(
 
     Cost: see `check_relaxed_steps` and `check_phases`.
     """
-    factor = exact_factor(epsilon)
+    factor = checked_factor(epsilon)
     check_relaxed_steps(graph, edge_ids, factor, progress)
     rule = f"within the rule that epsilon={epsilon:g} relaxes"
     missing = [f"by how much less than a factor of {float(factor):g} an edge is below the best"]

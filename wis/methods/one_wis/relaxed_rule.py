@@ -28,14 +28,12 @@ place find it in its own way:
 from __future__ import annotations
 
 import math
-import sys
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from wis.base.arrays import sort_values
-from wis.errors import OptionError
 
 BITS = 32
 MASK = (1 << BITS) - 1
@@ -43,18 +41,6 @@ FIRST_FACTOR, SECOND_FACTOR = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 GOLDEN = 0x9E3779B97F4A7C15
 SMALL = 8
 """Vertices are renumbered for a match that touches less than one in so many."""
-
-
-def checked_epsilon(epsilon: float) -> Fraction:
-    """1 + epsilon as the decimal number that was written, so that thresholds are exact.
-
-    Raises:
-        OptionError: It is negative or no finite number.
-    """
-    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
-    if not number or not 0 <= epsilon <= sys.float_info.max:
-        raise OptionError(f"epsilon is {epsilon!r}; expected a number from 0 on, such as 0.1")
-    return 1 + Fraction(repr(float(epsilon)))  # numpy's float is a float of another `repr`
 
 
 def threshold(k: int, factor: Fraction) -> int:

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.datasets.images import load_images
 from wis.errors import OptionError
 from wis.graph.walks import walk_index
@@ -143,8 +144,7 @@ def draw_pairs(
         Appendix D.6.2.1.
     """
     for name, value in (("num_train", num_train), ("num_test", num_test)):
-        if not isinstance(value, int) or value < 1:
-            raise OptionError(f"{name} is {value!r}; expected an integer of at least 1")
+        checked_integer(name, value, 1, expected="an integer of at least 1")
     parts = load_images(images, root=root)
     mean, deviation = float(parts[0].pixels.mean()), float(parts[0].pixels.std())
     drawn = []
