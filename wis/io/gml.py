@@ -1,9 +1,11 @@
 """GML: nested lists of keys and values, one `node` and one `edge` list for each.
 
-Read are direction, labels, ids and attributes, of any type; repeated edges need no `multigraph 1`.
+wis reads direction, labels, ids and attributes of any type; repeated edges need no `multigraph 1`.
 Where labels are missing or not distinct, vertices go by their ids. An attribute that repeats in one
-list is a list of values, a nested list a record; both stay in the file unless the other format has
-them. The format is that of Himsolt, GML: A portable Graph File Format (1997).
+list is a list of values, and a nested list is a record; both stay in the file unless the format of
+the output has them. The format is that of Himsolt, GML: A portable Graph File Format (1997).
+
+`wis.io.gml_writer` writes it.
 """
 
 from __future__ import annotations
@@ -11,17 +13,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from wis.base.source import ReadOptions, parsing, read_utf8, shown
+from wis.base.source import ReadOptions, parsing, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.gml_writer import as_text
 from wis.io.graph_file import GraphFile
-from wis.io.labelled import Columns, LabelledGraph, ends_of, graph_file
+from wis.io.labelled import Columns, LabelledGraph
+from wis.io.labelled_reader import GraphReader, text_of
 from wis.io.labelled_values import without_entities
-from wis.io.labelled_writer import write_labelled
+from wis.io.labelled_writer import writer
 from wis.io.located import Edit, Located, without_blanks_before
 
 MAX_DEPTH = 100
@@ -60,38 +63,35 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     Raises:
         GraphFormatError: It is malformed.
     """
-    raw, mark = read_utf8(path, options)
-    options.check_size(path, _BYTES_PER_BYTE * len(raw), "the graph")
-    reader = _Reader(path, raw.decode())
-    with parsing(path, "a GML file"):
+    text, mark = text_of(path, options, _BYTES_PER_BYTE)
+    reader = _Reader(path, text)
+    with parsing(path, reader.kind):
         reader.parse()
-    return graph_file(reader.graph(), reader.located(mark), path, "gml", options)
+    return reader.file(Located(text, reader.edits, mark=mark), options)
 
 
-class _Reader:
-    """Collects what a GML file says."""
+class _Reader(GraphReader):
+    """Collects the content of a GML file."""
+
+    format, kind = "gml", "a GML file"
 
     def __init__(self, path: Path, text: str) -> None:
-        self.path = path
+        super().__init__(path)
         self.text = text
         self.about: dict[str, Any] | None = None
         self.nodes: list[_List] = []
-        self.ends: tuple[list[Any], list[Any]] = ([], [])
-        self.edge_spans: list[tuple[int, int]] = []
-        self.edges = Columns()
 
-    def place(self, offset: int) -> str:
+    def line(self, offset: int) -> str:
         """The file and a line."""
-        line = self.text.count("\n", 0, offset) + 1
-        return f"{shown(self.path)} line {line}"
+        return f"{shown(self.path)} line {self.text.count(chr(10), 0, offset) + 1}"
 
     def parse(self) -> None:
-        """Go through the text."""
+        """Go through the text with a stack of the lists that are open."""
         stack = [_List("", 0, {})]
         key, begin = None, 0
         for token in _TOKEN.finditer(self.text):
             kind = token.lastgroup
-            if kind is None:
+            if kind is None:  # blanks or a comment
                 continue
             if key is None:
                 if kind == "word":
@@ -104,21 +104,15 @@ class _Reader:
                 stack.append(_List(key, begin, {}))
                 key = None
                 if len(stack) > MAX_DEPTH:
-                    raise GraphFormatError(
-                        f"{self.place(begin)}: lists nested more than {MAX_DEPTH} deep"
-                    )
+                    raise self.error(f"lists nested more than {MAX_DEPTH} deep", self.line(begin))
             else:
                 _put(stack[-1].content, key, self._value(token, kind))
                 key = None
         if key is not None or len(stack) > 1:
-            raise GraphFormatError(
-                f"{shown(self.path)}: damaged, or not a GML file: ends within "
-                f"'{echo(key if key is not None else stack[-1].key)}'"
-            )
+            within = key if key is not None else stack[-1].key
+            raise self.damaged(f"ends within '{echo(within)}'")
         if self.about is None:
-            raise GraphFormatError(
-                f"{shown(self.path)}: damaged, or not a GML file: holds no graph [ ... ]"
-            )
+            raise self.damaged("holds no graph [ ... ]")
 
     def _value(self, token: re.Match[str], kind: str) -> Any:
         if kind == "text":
@@ -130,25 +124,20 @@ class _Reader:
             return int(text)
         except ValueError:
             if text.lstrip("+-").isdigit():
-                raise GraphFormatError(
-                    f"{self.place(token.start())}: a number of {len(text)} digits"
-                ) from None
+                where = self.line(token.start())
+                raise self.error(f"a number of {len(text)} digits", where) from None
             return float(text)
 
     def _unexpected(self, token: re.Match[str], expected: str) -> GraphFormatError:
-        return GraphFormatError(
-            f"{self.place(token.start())}: damaged, or not a GML file: '{echo(token[0])}'; "
-            f"expected {expected}"
-        )
+        where = self.line(token.start())
+        return self.damaged(f"'{echo(token[0])}'; expected {expected}", where)
 
     def _close(self, stack: list[_List], end: int) -> None:
         item = stack.pop()
         parents = [outer.key for outer in stack[1:]]
         if item.key == "graph" and not parents:
             if self.about is not None:
-                raise GraphFormatError(
-                    f"{self.place(item.begin)}: a second graph; expected one in a file"
-                )
+                raise self.error("a second graph; expected one in a file", self.line(item.begin))
             self.about = item.content
         elif item.key == "node" and parents == ["graph"]:
             self.nodes.append(item)
@@ -160,60 +149,46 @@ class _Reader:
     def _add_edge(self, item: _List, end: int) -> None:
         for column, name in zip(self.ends, ("source", "target"), strict=True):
             if type(item.content.get(name)) not in (int, str):
-                raise GraphFormatError(
-                    f"{self.place(item.begin)}: an edge without a {name}, or with several"
+                raise self.error(
+                    f"an edge without a {name}, or with several", self.line(item.begin)
                 )
             column.append(item.content.pop(name))
         for key, value in item.content.items():
-            self.edges.put(len(self.edge_spans), key, value)
-        self.edge_spans.append((item.begin, end))
+            self.edges.put(len(self.spans), key, value)
+        self.spans.append((item.begin, end))
 
-    def located(self, mark: bytes) -> Located:
-        """The text and its edges."""
-
-        def edits(kept: np.ndarray) -> list[Edit]:
-            spans = [self.edge_spans[edge] for edge in np.flatnonzero(~kept).tolist()]
-            return [(without_blanks_before(self.text, begin), end, "") for begin, end in spans]
-
-        return Located(self.text, edits, mark=mark)
+    def edits(self, kept: np.ndarray) -> list[Edit]:
+        """The edits that take edges out."""
+        spans = [self.spans[edge] for edge in np.flatnonzero(~kept).tolist()]
+        return [(without_blanks_before(self.text, begin), end, "") for begin, end in spans]
 
     def graph(self) -> LabelledGraph:
         """The graph, once the file was read."""
         about = self.about or {}
+        position = self._positions_of_nodes()
+        directed = about.get("directed", 0)
+        if directed not in (0, 1):
+            raise self.error(f"directed is '{echo(str(directed))}'; expected 0 or 1")
+        self.both = [directed == 0] * len(self.spans)
+        labels = self._labels()
+        names = labels if labels is not None else self._ids(position)
+        skipped = {"id"} if labels is None else {"id", "label"}
+        self.vertices = Columns.of_rows([node.content for node in self.nodes], skipped)
+        kept = {key: value for key, value in about.items() if key not in _SKIPPED}
+        places = lambda edge: self.line(self.spans[edge][0])  # noqa: E731
+        return self.labelled(names, position, places, directed == 1, kept)
+
+    def _positions_of_nodes(self) -> dict[Any, int]:
         position: dict[Any, int] = {}
         for number, node in enumerate(self.nodes):
             name = node.content.get("id")
             if type(name) not in (int, str):
-                raise GraphFormatError(
-                    f"{self.place(node.begin)}: a node without an id, or with several"
-                )
+                raise self.error("a node without an id, or with several", self.line(node.begin))
             if name in position:
-                raise GraphFormatError(
-                    f"{self.place(node.begin)}: a second node with the id {echo(str(name))}"
-                )
+                where = self.line(node.begin)
+                raise self.error(f"a second node with the id {echo(str(name))}", where)
             position[name] = number
-        sources, targets = (
-            ends_of(column, position, end, lambda edge: self.place(self.edge_spans[edge][0]))
-            for column, end in zip(self.ends, ("source", "target"), strict=True)
-        )
-        directed = about.get("directed", 0)
-        if directed not in (0, 1):
-            raise GraphFormatError(
-                f"{shown(self.path)}: directed is '{echo(str(directed))}'; expected 0 or 1"
-            )
-        notes: list[str] = []
-        by_label = self._labels()
-        names = by_label if by_label is not None else self._ids(position, notes)
-        vertices = Columns()
-        for number, node in enumerate(self.nodes):
-            for key, value in node.content.items():
-                if key != "id" and not (key == "label" and by_label is not None):
-                    vertices.put(number, key, value)
-        both = np.full(sources.size, directed == 0)
-        kept = {key: value for key, value in about.items() if key not in _SKIPPED}
-        return LabelledGraph(
-            names, sources, targets, both, directed == 1, vertices, self.edges, kept, notes=notes
-        )
+        return position
 
     def _labels(self) -> list[str] | None:
         """The labels of the nodes if each has one of its own."""
@@ -221,18 +196,13 @@ class _Reader:
         texts = [str(label) for label in labels if type(label) in (str, int, float)]
         return texts if len(set(texts)) == len(labels) and all(texts) else None
 
-    def _ids(self, position: dict[Any, int], notes: list[str]) -> list[str]:
-        ids = [str(name) for name in position]
-        if len(set(ids)) != len(ids):
-            raise GraphFormatError(
-                f"{shown(self.path)}: some ids are numbers and others the same as texts"
-            )
+    def _ids(self, position: dict[Any, int]) -> list[str]:
         if any("label" in node.content for node in self.nodes):
-            notes.append(
-                f"{shown(self.path)}: the labels of the nodes are not distinct, or some are "
-                "missing; vertices go by their ids, and the labels are the attribute 'label'"
+            self.note(
+                "the labels of the nodes are not distinct, or some are missing; vertices go by "
+                "their ids, and the labels are the attribute 'label'"
             )
-        return ids
+        return self.distinct([str(name) for name in position])
 
 
 def _put(content: dict[str, Any], key: str, value: Any) -> None:
@@ -245,10 +215,4 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
         content[key] = _Several([content[key], value])
 
 
-def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph.
-
-    Raises:
-        GraphFormatError: The graph has several types of vertices.
-    """
-    write_labelled(file, path, stream, dropped, "gml", as_text)
+write = writer("gml", as_text)

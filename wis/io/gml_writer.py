@@ -1,7 +1,7 @@
-"""GML as it is written anew; see `wis.io.gml`.
+"""The writer of GML, for graphs that came from elsewhere; `wis.io.gml` reads it.
 
-GML has no truth values (they become 1 and 0) and keys of ASCII letters and digits only; both are
-noted. A number that is NaN is left out, since few programs read it, and that is noted.
+GML has no truth values (they become 1 and 0), and its keys are ASCII letters and digits. A number
+that is NaN is left out, since few programs read it. The writer reports each of these.
 """
 
 from __future__ import annotations
@@ -68,10 +68,9 @@ def _labelled(graph: LabelledGraph, numbers: list[int] | None, dropped: list[str
         key = free_name("name", graph.vertices)
         dropped.append(f"that vertices go by '{key}' rather than by their labels")
         return Columns({key: names, **graph.vertices})
-    others = {name: column for name, column in graph.vertices.items() if name != "label"}
     key = free_name("label", graph.vertices)
     dropped.append(f"the name of vertex attribute 'label' (now {key})")
-    return Columns({"label": names, key: own, **others})
+    return Columns({"label": names, key: own, **graph.vertices.without("label")})
 
 
 def _rows(columns: Columns, what: str, dropped: list[str]) -> dict[int, list[str]]:

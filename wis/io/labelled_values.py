@@ -1,4 +1,4 @@
-"""Values of attributes as formats with declared types have them."""
+"""Texts of attributes to values of their declared types, and back."""
 
 from __future__ import annotations
 

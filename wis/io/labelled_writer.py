@@ -1,8 +1,8 @@
-"""What writers of formats with names and attributes share.
+"""The writers' side of the labelled formats.
 
 A graph that was only cut goes back to its own format as the text of its file minus edges, and to
-another one from what its file said. Any other graph is put together from its `Data`: undirected is
-one in which every arc has its reverse with the same attributes; of these two one stays.
+another format from its `LabelledGraph`. Any other graph is put together from its `Data`: it is
+undirected if every arc has its reverse with the same attributes; then one arc of the two is kept.
 """
 
 from __future__ import annotations
@@ -27,52 +27,48 @@ from wis.io.undirected import one_arc_of_each_edge
 AsText = Callable[[LabelledGraph, list[str]], str]
 
 
-def write_labelled(
-    file: GraphFile,
-    path: Path,
-    stream: BinaryIO,
-    dropped: list[str],
-    format_name: str,
-    as_text: AsText,
-) -> None:
-    """Write a graph.
+def writer(
+    format_name: str, as_text: AsText
+) -> Callable[[GraphFile, Path, BinaryIO, list[str]], None]:
+    """The function that writes a format, for the table in `wis.io.formats`.
+
+    It raises `GraphFormatError` if the format cannot hold the graph.
 
     Args:
-        file: The graph.
-        path: Where to; its ending says whether the text is compressed.
-        stream: The open file.
-        dropped: Gets a phrase for all that the format has no place for.
         format_name: The format.
-        as_text: Makes the text of a graph.
-
-    Raises:
-        GraphFormatError: The format cannot hold the graph.
+        as_text: Makes the text of a graph; the list gets a phrase for all that is left out.
     """
-    require_one_type(file)
+
+    def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
+        require_one_type(file)
+        raw = _raw(file, path, dropped, format_name, as_text)
+        is_zipped = path.suffix.lower() == ".gz"
+        stream.write(gzip.compress(raw, 6, mtime=0) if is_zipped else raw)
+
+    return write
+
+
+def _raw(
+    file: GraphFile, path: Path, dropped: list[str], format_name: str, as_text: AsText
+) -> bytes:
     layout = file.layout
     kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
     if kept is not None and layout.format == format_name:
-        raw = layout.located.without(kept)
+        return bytes(layout.located.without(kept))
+    if kept is not None and isinstance(layout, LabelledLayout):
+        dropped.extend(layout.graph.private)
+        graph = layout.graph.minus(kept)
     else:
-        graph = labelled_graph(file, kept, dropped)
-        try:
-            raw = as_text(graph, dropped).encode()
-        except UnicodeEncodeError as error:
-            raise GraphFormatError(
-                f"{path}: a text holds half of a character (U+{ord(error.object[error.start]):04X})"
-                ", which no file can hold"
-            ) from None
-        except GraphFormatError as error:
-            raise GraphFormatError(f"{path}: {error}") from None
-    stream.write(gzip.compress(raw, 6, mtime=0) if path.suffix.lower() == ".gz" else raw)
-
-
-def labelled_graph(file: GraphFile, kept: np.ndarray | None, dropped: list[str]) -> LabelledGraph:
-    """The graph as another format is told it: from its file if it was only cut, else its data."""
-    if kept is not None and isinstance(file.layout, LabelledLayout):
-        dropped.extend(file.layout.graph.private)
-        return file.layout.graph.minus(kept)
-    return _from_data(file, dropped)
+        graph = _from_data(file, dropped)
+    try:
+        return as_text(graph, dropped).encode()
+    except UnicodeEncodeError as error:
+        raise GraphFormatError(
+            f"{path}: a text holds half of a character (U+{ord(error.object[error.start]):04X})"
+            ", which no file can hold"
+        ) from None
+    except GraphFormatError as error:
+        raise GraphFormatError(f"{path}: {error}") from None
 
 
 def _from_data(file: GraphFile, dropped: list[str]) -> LabelledGraph:

@@ -1,8 +1,8 @@
-"""The text of a file, and how it reads without some of its edges.
+"""The text of a file, and the same text without some of its edges.
 
 A graph that was only cut is written back as the text of its file minus the elements of the edges
-that are gone. So all the rest stays as it was, byte for byte: ids, comments, drawings, numbers as
-they were spelt, and whatever else wis does not read.
+that are gone. So all the rest stays as it was, byte for byte: ids, comments, drawings, the spelling
+of numbers, and whatever else wis does not read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wis.io.graph_file import GraphFile
 
 Edit = tuple[int, int, str]
-"""Begin and end of a piece of the text, and what stands there instead."""
+"""Begin and end of a piece of the text, and its replacement."""
 Text = TypeVar("Text", str, bytes)
 
 
@@ -28,10 +28,10 @@ class Located:
 
     Attributes:
         text: The text, in characters or in bytes of UTF-8, as the edits count.
-        edits: Tells the edits, in ascending order, that take out the edges for which a bool array
+        edits: Gives the edits, in ascending order, that take out the edges for which a bool array
             is false.
-        encoding: In which it is stored.
-        mark: The byte order mark before it.
+        encoding: The encoding of the file.
+        mark: The byte order mark before the text.
     """
 
     text: str | bytes
@@ -72,8 +72,8 @@ class LocatedLayout:
         """Which edges of the file are left, bool [num_edges].
 
         Returns:
-            The array; None if it does not say what the graph is now, because more changed, or one
-            direction of an edge went without the other.
+            The array; None if more than whole edges changed, such as one direction of an
+            undirected edge, so that the array does not describe the graph.
         """
         kept = file.surviving_arcs()
         if kept is None:
@@ -99,7 +99,7 @@ def edited(text: Text, edits: Iterable[Edit]) -> Text:
 
 
 def without_blanks_before(text: str | bytes, begin: int) -> int:
-    """Where the blanks before a piece begin, so that it goes with its indentation."""
+    """Where the blanks before a piece begin, so that the piece goes with its indentation."""
     blanks: Any = " \t\r\n" if isinstance(text, str) else b" \t\r\n"
     while begin > 0 and text[begin - 1] in blanks:
         begin -= 1

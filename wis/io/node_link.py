@@ -1,9 +1,9 @@
-"""Node-link `.json`, as networkx, D3 and others have it: a list of nodes, a list of links.
+"""Node-link `.json` of networkx, D3 and others: a list of nodes, and a list of links.
 
-Links are called `links` or `edges`. Nodes have ids, or else links count them from 0. Whether edges
-are directed is said by `directed`; a file that does not say so holds undirected ones, as in
-networkx. Attributes may be of any type; lists, records and nulls stay in the file unless the other
-format has them.
+The list of links is called `links` or `edges`. Nodes have ids, or else links count them from 0. The
+member `directed` says whether edges are directed; without it they are undirected, as in networkx.
+Attributes may be of any type; lists, records and nulls stay in the file unless the format of the
+output has them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-from wis.base.source import ReadOptions, parsing, read_utf8, shown
+from wis.base.source import ReadOptions, parsing, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
-from wis.io.labelled import Columns, LabelledGraph, graph_file
-from wis.io.labelled_writer import write_labelled
+from wis.io.labelled import Columns, LabelledGraph
+from wis.io.labelled_reader import GraphReader, text_of
+from wis.io.labelled_writer import writer
 from wis.io.located import Edit, Located
 
 _BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 8.3
@@ -44,9 +45,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     Raises:
         GraphFormatError: It is malformed, or JSON of another kind.
     """
-    raw, mark = read_utf8(path, options)
-    options.check_size(path, _BYTES_PER_BYTE * len(raw), "the graph")
-    text = raw.decode()
+    text, mark = text_of(path, options, _BYTES_PER_BYTE)
     with parsing(path, "a JSON file"):
         try:
             members = dict(_members(text))
@@ -54,7 +53,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
             raise GraphFormatError(f"{shown(path)}: lists nested too deep") from None
     _check_characters(text, members, path)
     reader = _Reader(path, text, members)
-    return graph_file(reader.graph(), reader.located(mark), path, "node-link", options)
+    return reader.file(Located(text, reader.edits, mark=mark), options)
 
 
 def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
@@ -87,7 +86,7 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a key that repeats, Python would keep the last value and tell nobody."""
+    """An object without repeated keys, of which Python would silently keep the last value."""
     content = dict(pairs)
     if len(content) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
@@ -113,177 +112,132 @@ def _skip(text: str, position: int) -> int:
     return position if found is None else found.end()
 
 
-class _Reader:
-    """Collects what a node-link file says."""
+class _Reader(GraphReader):
+    """Collects the content of a node-link file."""
+
+    format, kind = "node-link", "a JSON file"
 
     def __init__(self, path: Path, text: str, members: dict[str, tuple[Any, int]]) -> None:
-        self.path = path
-        self.where = shown(path)
+        super().__init__(path)
         self.text = text
         self.members = {key: value for key, (value, _) in members.items()}
-        self.nodes = self._list("nodes", members)
         lists = [name for name in _LISTS if isinstance(self.members.get(name), list)]
-        if self.nodes is None or len(lists) != 1:
+        self.nodes = self._list("nodes")
+        if not isinstance(self.members.get("nodes"), list) or len(lists) != 1:
             raise self._other_kind(lists)
-        self.links = self._list(lists[0], members) or []
+        self.links = self._list(lists[0])
         self.begin = members[lists[0]][1]
-        self.notes: list[str] = []
 
-    def _list(self, name: str, members: dict[str, tuple[Any, int]]) -> list[dict[str, Any]] | None:
-        value = members.get(name, (None, 0))[0]
-        if not isinstance(value, list):
-            return None
-        for number, item in enumerate(value):
+    def _list(self, name: str) -> list[dict[str, Any]]:
+        value = self.members.get(name)
+        items = value if isinstance(value, list) else []
+        for number, item in enumerate(items):
             if not isinstance(item, dict):
-                raise GraphFormatError(
-                    f"{self.where}: item {number + 1} of '{name}' is {echo(item)}; expected an "
-                    "object"
+                raise self.error(
+                    f"item {number + 1} of '{name}' is {echo(item)}; expected an object"
                 )
-        return value
+        return items
 
     def _other_kind(self, lists: list[str]) -> GraphFormatError:
         expected = "expected node-link JSON: an object with 'nodes' and 'links' (or 'edges')"
         if len(lists) == 2:
-            return GraphFormatError(f"{self.where}: has both 'links' and 'edges'; expected one")
+            return self.error("has both 'links' and 'edges'; expected one")
         for keys, kind in _OTHERS:
             if self.members.keys() >= keys:
-                return GraphFormatError(f"{self.where}: {kind}; {expected}")
+                return self.error(f"{kind}; {expected}")
         found = ", ".join(map(repr, self.members))
-        return GraphFormatError(f"{self.where}: holds {echo(found) or 'nothing'}; {expected}")
+        return self.error(f"holds {echo(found) or 'nothing'}; {expected}")
 
     def graph(self) -> LabelledGraph:
         """The graph."""
-        nodes = self.nodes or []
-        if any("key" in node and "attributes" in node for node in nodes[:1]):
-            raise GraphFormatError(
-                f"{self.where}: JSON of graphology (Sigma); expected node-link JSON, whose nodes "
-                "have an 'id'. its package graphology-gexf writes GEXF."
+        if any("key" in node and "attributes" in node for node in self.nodes[:1]):
+            raise self.error(
+                "JSON of graphology (Sigma); expected node-link JSON, whose nodes have an 'id'. "
+                "its package graphology-gexf writes GEXF."
             )
-        names, position = self._names(nodes)
-        sources, targets = (self._ends(end, position) for end in ("source", "target"))
+        names, position, passed = self._names()
+        self.vertices = Columns.of_rows(self.nodes, passed)
+        for end, column in zip(("source", "target"), self.ends, strict=True):
+            column.extend(self._end(number, end, position) for number in range(len(self.links)))
         directed = self._flag("directed")
+        self.both = [not directed] * len(self.links)
         skipped = {"source", "target"}
         keys = [link.get("key") for link in self.links]
         if self._flag("multigraph") and all(type(key) in (int, type(None)) for key in keys):
             skipped.add("key")  # networkx numbers repeated edges
-        about = self.members.get("graph") or {}
-        return LabelledGraph(
-            names, sources, targets, np.full(sources.size, not directed), directed,
-            _columns(nodes, self._passed), _columns(self.links, skipped),
-            dict(about) if isinstance(about, dict) else {}, self._private(about), self.notes,
-        )  # fmt: skip
-
-    def _private(self, about: Any) -> list[str]:
+        self.edges = Columns.of_rows(self.links, skipped)
         known = {"directed", "multigraph", "graph", "nodes", *_LISTS}
-        private = [f"'{echo(key)}'" for key in self.members if key not in known]
-        return private if isinstance(about, dict) else [*private, "the attributes of the graph"]
+        self.private |= {f"'{echo(key)}'": None for key in self.members if key not in known}
+        about = self.members.get("graph") or {}
+        if not isinstance(about, dict):
+            self.private["the attributes of the graph"] = None
+            about = {}
+        return self.labelled(names, range(len(names)), lambda _: self.place, directed, dict(about))
 
     def _flag(self, name: str) -> bool:
         value = self.members.get(name, False)
         if not isinstance(value, (bool, int)):
-            raise GraphFormatError(
-                f"{self.where}: '{name}' is {echo(value)}; expected true or false"
-            )
+            raise self.error(f"'{name}' is {echo(value)}; expected true or false")
         if name not in self.members and name == "directed":
-            self.notes.append(
-                f"{self.where}: does not say whether edges are directed ('directed'); taken as "
-                "undirected, as networkx does"
+            self.note(
+                "does not say whether edges are directed ('directed'); taken as undirected, as "
+                "networkx does"
             )
         return bool(value)
 
-    def _names(self, nodes: list[dict[str, Any]]) -> tuple[list[str], dict[Any, int]]:
-        if nodes and not any("id" in node for node in nodes):
-            return self._names_without_ids(nodes)
-        self._passed = {"id"}
+    def _names(self) -> tuple[list[str], dict[Any, int], set[str]]:
+        """The names of the vertices, their numbers by id, and which attributes these were."""
+        if self.nodes and not any("id" in node for node in self.nodes):
+            return self._names_without_ids()
         position: dict[Any, int] = {}
-        for number, node in enumerate(nodes):
+        for number, node in enumerate(self.nodes):
             name = node.get("id")
             if type(name) not in (str, int, float):
-                raise GraphFormatError(
-                    f"{self.where}: node {number + 1} has the id {echo(name)}; expected a text or "
-                    "a number"
+                raise self.error(
+                    f"node {number + 1} has the id {echo(name)}; expected a text or a number"
                 )
             if _key(name) in position:
-                raise GraphFormatError(f"{self.where}: a second node with the id {echo(name)}")
+                raise self.error(f"a second node with the id {echo(name)}")
             position[_key(name)] = number
-        names = [str(node["id"]) for node in nodes]
-        if len(set(names)) != len(names):
-            raise GraphFormatError(
-                f"{self.where}: some ids are numbers and others the same as texts"
-            )
-        return names, position
+        return self.distinct([str(node["id"]) for node in self.nodes]), position, {"id"}
 
-    def _names_without_ids(self, nodes: list[dict[str, Any]]) -> tuple[list[str], dict[Any, int]]:
-        self._passed = set()
-        position: dict[Any, int] = {_key(number): number for number in range(len(nodes))}
-        self.notes.append(f"{self.where}: nodes have no 'id'; links count them from 0")
-        names = [node.get("name") for node in nodes]
+    def _names_without_ids(self) -> tuple[list[str], dict[Any, int], set[str]]:
+        self.note("nodes have no 'id'; links count them from 0")
+        position: dict[Any, int] = {_key(number): number for number in range(len(self.nodes))}
+        names = [node.get("name") for node in self.nodes]
         texts = [name for name in names if isinstance(name, str) and name]
-        if len(set(texts)) == len(nodes):
-            self._passed = {"name"}
-            return texts, position
-        return [str(number) for number in range(len(nodes))], position
+        if len(set(texts)) == len(self.nodes):
+            return texts, position, {"name"}
+        return [str(number) for number in range(len(self.nodes))], position, set()
 
-    def _ends(self, end: str, position: dict[Any, int]) -> np.ndarray:
-        ids = []
-        for number, link in enumerate(self.links):
-            name = link.get(end)
-            if isinstance(name, dict):  # D3 replaces ids by the nodes themselves
-                name = name.get("id")
-            if type(name) not in (str, int, float):
-                raise GraphFormatError(
-                    f"{self.where}: link {number + 1} has the {end} {echo(name)}; expected the id "
-                    "of a node"
-                )
-            if _key(name) not in position:
-                raise GraphFormatError(
-                    f"{self.where}: link {number + 1} has the {end} {echo(name)}, and the file has "
-                    "no such node"
-                )
-            ids.append(position[_key(name)])
-        return np.array(ids, dtype=np.int64)
+    def _end(self, number: int, end: str, position: dict[Any, int]) -> int:
+        name = self.links[number].get(end)
+        if isinstance(name, dict):  # D3 replaces ids by the nodes themselves
+            name = name.get("id")
+        sound = type(name) in (str, int, float)
+        if not sound or _key(name) not in position:
+            wrong = ", and the file has no such node" if sound else "; expected the id of a node"
+            raise self.error(f"link {number + 1} has the {end} {echo(name)}{wrong}")
+        return position[_key(name)]
 
-    def located(self, mark: bytes) -> Located:
-        """The text and its links."""
-
-        def edits(kept: np.ndarray) -> Iterator[Edit]:
-            decoder = json.JSONDecoder()
-            items: list[str] = []
-            end = before = self.begin + 1
-            for stays in kept.tolist():
-                item = _skip(self.text, before)
-                _, end = decoder.raw_decode(self.text, item)
-                if stays:
-                    blank = self.text[before:item]
-                    items.append(blank + self.text[item:end])
-                comma = _skip(self.text, end)
-                before = comma + 1 if self.text[comma : comma + 1] == "," else end
-            yield self.begin + 1, end, ",".join(items)
-
-        return Located(self.text, edits, mark=mark)
+    def edits(self, kept: np.ndarray) -> Iterator[Edit]:
+        """One edit of the whole list of links, since the commas between these go too."""
+        decoder = json.JSONDecoder()
+        items: list[str] = []
+        end = before = self.begin + 1
+        for stays in kept.tolist():
+            item = _skip(self.text, before)
+            _, end = decoder.raw_decode(self.text, item)
+            if stays:
+                items.append(self.text[before:end])
+            comma = _skip(self.text, end)
+            before = comma + 1 if self.text[comma : comma + 1] == "," else end
+        yield self.begin + 1, end, ",".join(items)
 
 
 def _key(name: Any) -> tuple[bool, Any]:
     """An id such that the text "1" and the number 1 are two."""
     return isinstance(name, str), name
-
-
-def _columns(rows: list[dict[str, Any]], skipped: set[str]) -> Columns:
-    columns = Columns()
-    for number, row in enumerate(rows):
-        for name, value in row.items():
-            if name not in skipped:
-                columns.put(number, name, value)
-    return columns
-
-
-def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph.
-
-    Raises:
-        GraphFormatError: The graph has several types of vertices.
-    """
-    write_labelled(file, path, stream, dropped, "node-link", as_text)
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
@@ -307,6 +261,9 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
     }
     parts = [f"{json.dumps(key)}: {_dumped(value)}" for key, value in content.items()]
     return "{" + ",\n".join(parts) + "}\n"
+
+
+write = writer("node-link", as_text)
 
 
 def _fill(

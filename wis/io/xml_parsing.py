@@ -1,4 +1,4 @@
-"""XML by expat, safely and with places: entities are refused, and elements know where they stand.
+"""XML through expat: entities are refused, and each element has its place in the text.
 
 An XML file can ask its reader to fetch other files or to blow a few entities up to gigabytes. No
 graph format needs entities of its own, so a file that declares some is refused; nothing outside it
@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-import numpy as np
-
 from wis.base.source import ReadOptions, parsing, read_bytes, shown
 from wis.errors import GraphFormatError, echo
-from wis.io.located import Edit, Located, without_blanks_before
+from wis.io.labelled_reader import GraphReader
 
 MAX_DEPTH = 200
 _BYTES_PER_BYTE = 8  # of Python objects for each byte of XML: measured 7
@@ -36,13 +33,13 @@ _START_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 
 
 class XmlText:
-    """The bytes of an XML file in UTF-8, and what they were.
+    """An XML file.
 
     Attributes:
         path: The file.
-        text: The bytes.
-        encoding: In which they are stored.
-        mark: The byte order mark before them.
+        text: Its content in UTF-8.
+        encoding: The encoding of the file.
+        mark: The byte order mark of the file.
     """
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
@@ -83,66 +80,31 @@ class XmlText:
         """The file and a line, as an error names them."""
         return f"{shown(self.path)} line {self.text.count(bytes([10]), 0, offset) + 1}"
 
-    def end_of_start_tag(self, begin: int) -> int:
-        """Where a tag that begins at an offset ends."""
-        found = _START_TAG.match(self.text, begin)
-        return begin if found is None else found.end()
-
-    def located(self, edges: Sequence[tuple[int, int]], counts: Sequence[Count]) -> Located:
-        """The text and its edges.
+    def end(self, begin: int, end: int) -> int:
+        """Where an element ends.
 
         Args:
-            edges: For each edge where its element begins, and the offset that expat gave at its
-                end.
-            counts: Numbers of edges that the text states.
+            begin: Where it begins.
+            end: The offset that expat gave at its end: where its end tag begins, if it has one.
         """
-
-        def edits(kept: np.ndarray) -> list[Edit]:
-            changes = [count.edit(self.text, int(kept.sum())) for count in counts]
-            found = [change for change in changes if change is not None]
-            for edge in np.flatnonzero(~kept).tolist():
-                begin, end = edges[edge]
-                found.append((without_blanks_before(self.text, begin), self._end(begin, end), ""))
-            return sorted(found)
-
-        return Located(self.text, edits, self.encoding, self.mark)
-
-    def _end(self, begin: int, end: int) -> int:
-        """Where an element ends; expat tells where its end tag begins, if it has one."""
-        tag = self.end_of_start_tag(begin)
+        found = _START_TAG.match(self.text, begin)
+        tag = begin if found is None else found.end()
         if self.text[tag - 2 : tag] == b"/>":
             return tag
         return self.text.index(b">", end) + 1
 
 
-class Count:
-    """An attribute of a start tag that says how many edges follow."""
+class XmlReader(GraphReader):
+    """Calls `start`, `end` and `characters`, which a format defines, for each element.
 
-    def __init__(self, begin: int, attribute: str) -> None:
-        self.begin = begin
-        self.pattern = re.compile(
-            rb"""(<(?:[^<>"']|"[^"]*"|'[^']*')*?\s%s\s*=\s*["'])\d+"""
-            % re.escape(attribute).encode()
-        )
-
-    def edit(self, text: bytes, number: int) -> Edit | None:
-        """Put another number there."""
-        found = self.pattern.match(text, self.begin)
-        return None if found is None else (found.end(1), found.end(), str(number))
-
-
-class XmlReader:
-    """What readers of XML formats share: they say what to do at each element.
-
-    Names are local ones; of an element from another namespace than that of the root the name is
-    ``*``. Of attributes only those without a namespace are given.
+    An element is called by its local name, or ``*`` if its namespace is not that of the root.
+    An attribute in a namespace is called by the namespace, a blank, and its local name.
     """
 
-    kind = "an XML file"
-
     def __init__(self, source: XmlText) -> None:
+        super().__init__(source.path)
         self.source = source
-        self.path: list[str] = []
+        self.outer: list[str] = []
         self._namespace: str | None = None
         self._names: dict[str, str] = {}
         self.parser = expat.ParserCreate("utf-8", " ")
@@ -175,17 +137,14 @@ class XmlReader:
                 self.parser.Parse(self.source.text, True)
             except expat.ExpatError as error:
                 reason = expat.ErrorString(error.code)
-                raise GraphFormatError(
-                    f"{shown(self.source.path)}: damaged, or not {self.kind}: line {error.lineno}: "
-                    f"{reason}"
-                ) from None
+                raise self.damaged(f"line {error.lineno}: {reason}") from None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins; `path` ends with its parent."""
+        """An element begins; `outer` ends with its parent."""
         raise NotImplementedError
 
     def end(self, name: str) -> None:
-        """An element ends; `path` ends with its parent."""
+        """An element ends; `outer` ends with its parent."""
         raise NotImplementedError
 
     def characters(self, text: str) -> None:
@@ -204,18 +163,18 @@ class XmlReader:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = self._local(name)
         self.start(local, attributes)
-        self.path.append(local)
-        if len(self.path) > MAX_DEPTH:
-            raise GraphFormatError(f"{self.place}: elements nested more than {MAX_DEPTH} deep")
+        self.outer.append(local)
+        if len(self.outer) > MAX_DEPTH:
+            raise self.error(f"elements nested more than {MAX_DEPTH} deep")
 
     def _end(self, name: str) -> None:
-        self.path.pop()
+        self.outer.pop()
         self.end(self._names[name])
 
     def _refuse_entity(self, name: str, *_: Any) -> None:
-        raise GraphFormatError(
-            f"{self.place}: declares the entity '{echo(name)}'; entities can fetch files and use "
-            "up all memory, so they are refused. Write the text itself in their place."
+        raise self.error(
+            f"declares the entity '{echo(name)}'; entities can fetch files and use up all memory, "
+            "so they are refused. Write the text itself in their place."
         )
 
     def _refuse_undeclared(self) -> None:
@@ -224,14 +183,12 @@ class XmlReader:
             return
         for found in _ENTITY.finditer(self.source.text):
             if found[1] and found[1] not in _XML_ENTITIES:
-                place, name = self.source.line(found.start()), echo(found[1].decode())
-                raise GraphFormatError(
-                    f"{place}: the entity &{name}; is not declared; write the text itself in its "
-                    "place"
-                )
+                raise self._undeclared(found[1].decode(), self.source.line(found.start()))
 
     def _refuse_skipped(self, name: str, *_: Any) -> None:
-        raise GraphFormatError(
-            f"{self.place}: the entity &{echo(name)}; is not declared; write the text itself "
-            "in its place"
+        raise self._undeclared(name, self.place)
+
+    def _undeclared(self, name: str, place: str) -> GraphFormatError:
+        return self.error(
+            f"the entity &{echo(name)}; is not declared; write the text itself in its place", place
         )

@@ -1,0 +1,248 @@
+"""GraphML and GEXF share nodes, edges and declared attributes as XML elements; so they share this.
+
+`XmlGraphReader` collects the elements. `declared`, `edge_tags`, `element`, `content` and
+`attribute` write them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from wis.base.source import ReadOptions, shown
+from wis.errors import GraphFormatError, echo
+from wis.io.graph_file import GraphFile
+from wis.io.labelled import Column, Columns, LabelledGraph
+from wis.io.labelled_values import convert, spelt, typed_columns
+from wis.io.located import Edit, Located, without_blanks_before
+from wis.io.xml_parsing import XmlReader, XmlText
+
+_TYPES = {"boolean": "boolean", "integer": "long", "real": "double", "text": "string"}
+_IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL = re.compile('[&<>"\t\n\r]')
+_IN_CONTENT = re.compile("[&<>\r]")
+_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+
+
+@dataclass(eq=False)
+class Declared:
+    """An attribute that the file declares for vertices, for edges or for the graph."""
+
+    name: str
+    kind: str
+    default: str | None = None
+    is_drawing: bool = False
+    changes: bool = False
+    column: Column = field(default_factory=Column)
+
+
+class XmlGraphReader(XmlReader):
+    """Collects the nodes, edges and attributes of a graph in XML.
+
+    Attributes:
+        declared: For each level (``"node"``, ``"edge"``, ...) its declared attributes by id.
+        positions: The number of each node by its id.
+        node_begins: Where in the text each node begins.
+        counts: Where the text states the number of edges.
+        directed: Whether edges are directed by default; None until the graph begins.
+    """
+
+    root = ""
+    levels: ClassVar[tuple[str, ...]] = ("node", "edge")
+    known: ClassVar[dict[str, set[str]]] = {}
+
+    def __init__(self, source: XmlText) -> None:
+        super().__init__(source)
+        self.declared: dict[str, dict[str, Declared]] = {level: {} for level in self.levels}
+        self.positions: dict[Any, int] = {}
+        self.node_begins: list[int] = []
+        self.counts: list[re.Match[bytes]] = []
+        self.directed: bool | None = None
+
+    def read(self, options: ReadOptions) -> GraphFile:
+        """Go through the file; the graph."""
+        self.parse()
+        if self.directed is None:
+            raise self.damaged("holds no <graph>")
+        located = Located(self.source.text, self._edits, self.source.encoding, self.source.mark)
+        return self.file(located, options)
+
+    def check_root(self, name: str) -> None:
+        """Raise `GraphFormatError` for a file whose outermost element is another one."""
+        if name != self.root:
+            raise self.damaged(f"begins with <{echo(name)}>; expected <{self.root}>")
+
+    def check_first_graph(self) -> None:
+        """Raise `GraphFormatError` for a second graph."""
+        if self.directed is not None:
+            raise self.error("a second graph; expected one in a file")
+
+    def add_node(self, attributes: dict[str, str]) -> None:
+        """A node begins."""
+        name = attributes.get("id")
+        if name is None:
+            raise self.error("a <node> without an id")
+        if name in self.positions:
+            raise self.error(f"a second node with the id '{echo(name)}'")
+        self.positions[name] = len(self.positions)
+        self.node_begins.append(self.offset)
+
+    def add_edge(self, attributes: dict[str, str], *, both: bool) -> None:
+        """An edge begins; `close_edge` says where it ends."""
+        for column, end in zip(self.ends, ("source", "target"), strict=True):
+            if end not in attributes:
+                raise self.error(f"an <edge> without a {end}")
+            column.append(attributes[end])
+        self.both.append(both)
+        self.spans.append((self.offset, 0))
+
+    def close_edge(self) -> None:
+        """The last edge ends."""
+        self.spans[-1] = (self.spans[-1][0], self.offset)
+
+    def unknown(self, level: str, attributes: dict[str, str]) -> list[str]:
+        """The XML attributes of an element that the reader does not know; they are noted."""
+        if attributes.keys() <= self.known[level]:
+            return []
+        names = [name for name in attributes if name not in self.known[level]]
+        for name in names:
+            self.private[f"the XML attribute '{echo(name)}' of {level}s"] = None
+        return names
+
+    def add_count(self, attribute: str) -> None:
+        """The start tag at this offset states the number of edges in an attribute."""
+        pattern = rb"""(<(?:[^<>"']|"[^"]*"|'[^']*')*?\s%s\s*=\s*["'])(\d+)"""
+        name = re.escape(attribute).encode()
+        found = re.compile(pattern % name).match(self.source.text, self.offset)
+        if found is not None:
+            self.counts.append(found)
+
+    def row(self, level: str) -> int:
+        """The number of the element of a level that was read last."""
+        return {"node": len(self.positions), "edge": len(self.both)}.get(level, 1) - 1
+
+    def place_of(self, level: str, row: int) -> str:
+        """The file and the line of a node or an edge, the file alone for other levels."""
+        if level == "node":
+            return self.source.line(self.node_begins[row])
+        return self.source.line(self.spans[row][0]) if level == "edge" else shown(self.path)
+
+    def add_declared(self, level: str, columns: Columns, size: int) -> Columns:
+        """Add the declared attributes of a level to its columns: defaults filled in, typed."""
+        declared = self.declared[level]
+        defaults = sum(attribute.default is not None for attribute in declared.values())
+        values = sum(len(attribute.column.rows) for attribute in declared.values())
+        self.source.check_table(size, defaults, values)
+        for key, attribute in declared.items():
+            column, name = attribute.column, attribute.name
+            if attribute.changes:
+                word = "vertex" if level == "node" else level
+                self.private[f"{word} attribute '{echo(name)}', which changes in time"] = None
+                continue
+            if attribute.default is not None:
+                column = column.filled(size, attribute.default)
+            if not column.rows:
+                continue
+            name = name if name not in columns else f"{name} ({key})"
+            convert(column, attribute.kind, name, lambda row: self.place_of(level, row))
+            if column.rows:
+                columns[name] = column
+        return columns
+
+    def as_labelled(self, about: dict[str, Any] | None = None) -> LabelledGraph:
+        """`labelled` with the names that the ids are."""
+        return self.labelled(
+            list(self.positions),
+            self.positions,
+            lambda edge: self.place_of("edge", edge),
+            bool(self.directed),
+            about,
+        )
+
+    def _edits(self, kept: np.ndarray) -> list[Edit]:
+        """The edits that take edges out and mend the numbers of edges that the text states."""
+        number, text = str(int(kept.sum())), self.source.text
+        edits = [(count.start(2), count.end(2), number) for count in self.counts]
+        for edge in np.flatnonzero(~kept).tolist():
+            begin, end = self.spans[edge]
+            edits.append((without_blanks_before(text, begin), self.source.end(begin, end), ""))
+        return sorted(edits)
+
+
+def declared(
+    columns: Columns,
+    what: str,
+    dropped: list[str],
+    declaration: Callable[[int, str, str], str],
+    element_of: Callable[[int, str], str],
+    first: int = 0,
+) -> tuple[list[str], dict[int, list[str]]]:
+    """Declare attributes, and write their values.
+
+    Args:
+        columns: The attributes.
+        what: ``"vertex"``, ``"edge"`` or ``"graph"``.
+        dropped: Gets a phrase for each attribute without one type.
+        declaration: Makes the declaration from a number, a name in quotes and a type.
+        element_of: Makes the element of a value from the number and the text of the value.
+        first: The first number.
+
+    Returns:
+        The declarations, and for each row the elements of its values.
+    """
+    lines: list[str] = []
+    rows: dict[int, list[str]] = {}
+    for number, (name, kind, column) in enumerate(typed_columns(columns, what, dropped), first):
+        lines.append(declaration(number, attribute(name), _TYPES[kind]))
+        for row, value in zip(column.rows, column.values, strict=True):
+            rows.setdefault(row, []).append(element_of(number, spelt(value, kind)))
+    return lines, rows
+
+
+def edge_tags(graph: LabelledGraph, ids: list[str] | None, both_ways: str) -> Iterator[str]:
+    """The start tag of each edge, still open.
+
+    Args:
+        graph: The graph.
+        ids: The ids of the edges, None if they have none.
+        both_ways: The attribute of an edge that goes both ways in a directed graph.
+    """
+    names = [attribute(name) for name in graph.names]
+    mark = "" if graph.is_undirected else f" {both_ways}"
+    ends = zip(graph.sources.tolist(), graph.targets.tolist(), graph.both.tolist(), strict=True)
+    for edge, (u, v, both) in enumerate(ends):
+        identity = "" if ids is None else f" id={attribute(ids[edge])}"
+        yield f"<edge{identity} source={names[u]} target={names[v]}{mark if both else ''}"
+
+
+def element(tag: str, inner: list[str] | None, name: str, around: str = "{}") -> str:
+    """An element from its open start tag and the elements in it, with a template around these."""
+    return f"{tag}>{around.format(''.join(inner))}</{name}>" if inner else f"{tag}/>"
+
+
+def content(text: str) -> str:
+    """A text between tags."""
+    return _IN_CONTENT.sub(_escape, _checked(text))
+
+
+def attribute(text: str) -> str:
+    """A text in quotes, as the value of an XML attribute."""
+    return f'"{_SPECIAL.sub(_escape, _checked(text))}"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    return _ESCAPED.get(found[0]) or f"&#{ord(found[0])};"
+
+
+def _checked(text: str) -> str:
+    found = _IMPOSSIBLE.search(text)
+    if found is not None:
+        raise GraphFormatError(
+            f"a text holds the character U+{ord(found[0]):04X}, which XML cannot hold; take it out "
+            "or write another format"
+        )
+    return text
