@@ -1,4 +1,4 @@
-"""Keep the entries of some arcs, of any kind of value that has one for each arc."""
+"""Select the entries of some arcs from any kind of value with one entry for each arc."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _select_tensor(
 def _select_edge_index(
     value: Any, positions: Tensor, kept: Tensor, arcs_of_graph: tuple[int, ...] | None
 ) -> Tensor:
-    """A PyG `EdgeIndex` whose metadata are true of what is left; its caches stay behind."""
+    """A PyG `EdgeIndex` whose metadata fit the arcs that are left, without its caches."""
     from torch_geometric import EdgeIndex
 
     arcs = plain_tensor(value).index_select(1, positions)
@@ -85,13 +85,13 @@ def _select_edge_index(
 
 
 def split_arcs(values: Tensor, sizes: Iterable[int]) -> list[Tensor]:
-    """Parts of so many arcs each of a tensor whose last dimension counts arcs."""
+    """Split a tensor along its last dimension, that of the arcs, into parts of these sizes."""
     ends = [0, *itertools.accumulate(sizes)]
     return [values[..., start:end] for start, end in itertools.pairwise(ends)]
 
 
 def _is_symmetric(arcs: Tensor) -> bool:
-    """Whether each arc is there as often as its reverse."""
+    """Whether each arc occurs as often as its reverse."""
     if arcs.numel() == 0:
         return True
     arcs = arcs.long()

@@ -1,10 +1,10 @@
 """Drop edges from a PyG object and keep everything else as it was.
 
-Which parts of the object go with the edges is decided in `wis.graph.parts`, asked before
-`edge_index` is replaced, since much goes by length. What has an entry for each arc keeps those of
+`wis.graph.parts` decides which parts of the object go with the edges, before `edge_index` is
+replaced, since many rules compare lengths. An attribute with an entry for each arc keeps those of
 the surviving arcs, in their old order; matrices lose the entries of removed edges; counters and
 pointers are counted again; PyG's metadata (an `EdgeIndex`'s sort order and symmetry, a `Batch`'s
-slices) are true of the result. A part that could not be made to fit is refused.
+slices) are updated. A part that cannot be made to fit is refused.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.arc_values import select_arcs, split_arcs
 from wis.graph.matrices import Ends, cut_matrix
-from wis.graph.measures import Measure, arc_leaves, is_nested, is_per_graph, shape_of
 from wis.graph.part_names import MATRIX_NAMES, SAMPLED, VERTEX_KEYS, checked_names
 from wis.graph.parts import Part, described, parallel_dim, parts_of, stale
+from wis.graph.sizes import StoreSizes, is_nested, shape_of
 from wis.graph.stores import edge_stores, node_ranges
 
 
@@ -50,7 +50,14 @@ def drop_edges(
 
     Raises:
         OptionError: A name in `edge_attrs` is no attribute with one entry for each arc.
-        GraphFormatError: A part has another length than its name says, or could not be cut.
+        GraphFormatError: A part has another length than its name says, or cannot be cut.
+
+    >>> import torch
+    >>> from wis.graph import UndirectedGraph
+    >>> path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])  # edges 0-1 and 1-2
+    >>> graph = UndirectedGraph.from_any(path)
+    >>> drop_edges(path, graph, torch.tensor([True, False])).tolist()
+    [[1, 2], [2, 1]]
     """
     explicit = frozenset(checked_names(edge_attrs))
     if explicit and isinstance(data, (Tensor, CanonicalGraph)):
@@ -117,8 +124,7 @@ def arcs_left(before: Tensor, after: Tensor) -> Tensor | None:
 
 def edge_attribute_names(store: Any, explicit: frozenset[str] = frozenset()) -> list[str]:
     """Names of a store's attributes that hold one entry for each arc, `edge_index` among them."""
-    parts = parts_of(store, explicit & set(store.keys()))
-    return [name for name, part in parts.items() if part is Part.ARCS]
+    return [name for name, part in parts_of(store, explicit).items() if part is Part.ARCS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +148,8 @@ class _Cut:
     explicit: frozenset[str]
 
     @functools.cached_property
-    def measure(self) -> Measure:
-        return Measure.of(self.store)
+    def sizes(self) -> StoreSizes:
+        return StoreSizes.of(self.store)
 
     @functools.cached_property
     def begins(self) -> Tensor:
@@ -156,27 +162,30 @@ class _Cut:
 
     @functools.cached_property
     def parts(self) -> dict[str, Part]:
-        return parts_of(self.store, self.explicit & set(self.store.keys()))
+        return parts_of(self.store, self.explicit)
 
     @functools.cached_property
     def leaves(self) -> dict[str, list[tuple[Any, ...]]]:
         """Of each attribute with entries for arcs, the paths to them."""
         names = [name for name, part in self.parts.items() if part is Part.ARCS]
-        return {name: arc_leaves(self.store, name, self.measure) for name in names}
+        return {name: self.sizes.arc_leaves(name) for name in names}
 
     def changes(self) -> dict[str, Any]:
         """New values of the attributes that go with the edges."""
         for name, part in self.parts.items():
             if part is Part.STALE:
                 raise stale(self.store, name)
-        changing = {name: part for name, part in self.parts.items() if part is not Part.OTHER}
-        return {name: self._new_value(name, part) for name, part in changing.items()}
+        return {
+            name: self._new_value(name, part)
+            for name, part in self.parts.items()
+            if part is not Part.OTHER
+        }
 
     def new_slices(self) -> dict[str, Any]:
         """Where the graphs of a `Batch` now begin in each attribute."""
-        slices = dict(self.measure.slices)
+        slices = dict(self.sizes.slices)
         for name, paths in self.leaves.items():
-            per_graph = is_per_graph(self.store[name], self.measure)
+            per_graph = self.sizes.is_per_graph(self.store[name])
             for path in [] if name not in slices or per_graph else paths:
                 slices[name] = _replaced(slices[name], path, self._moved)
         return slices
@@ -206,8 +215,8 @@ class _Cut:
         return value
 
     def _cut_leaf(self, name: str, value: Any) -> Any:
-        arcs = self.measure.arcs_of_graph
-        if is_per_graph(value, self.measure) and arcs is not None:
+        arcs = self.sizes.arcs_of_graph
+        if self.sizes.is_per_graph(value) and arcs is not None:
             masks = split_arcs(self.kept, arcs)
             dims = [self._dim(name, item) for item in value]
             return [select_arcs(*each) for each in zip(value, masks, dims, strict=True)]
@@ -234,28 +243,28 @@ class _Cut:
 
     def _counter(self, name: str, value: Any) -> Any:
         """A number of arcs or of edges, or those of each graph of a `Batch`."""
-        arcs = self.measure.arcs_of_graph
+        arcs = self.sizes.arcs_of_graph
         numbers = _numbers(value)
         if numbers is not None and arcs is not None and numbers == list(arcs):
             new = [int(part.sum()) for part in split_arcs(self.kept, arcs)]
-        elif numbers == [self.measure.num_arcs]:
+        elif numbers == [self.sizes.num_arcs]:
             new = [self.num_left]
         elif numbers == [self.graph.num_edges] and len(self.graph.arcs) == 1:
             new = [self.graph.num_edges - int(self.removed.sum())]
         else:
             raise GraphFormatError(
                 f"{described(self.store, name)} is {_shown(value)}, but there are "
-                f"{self.measure.num_arcs} arcs: mend it or delete it"
+                f"{self.sizes.num_arcs} arcs: mend it or delete it"
             )
         return _like(value, torch.tensor(new, device="cpu"))
 
     def _sampled(self, name: str, value: Any) -> Any:
         """Numbers of arcs of each hop, one hop after the other, as PyG's loaders count them."""
         numbers = _numbers(value)
-        if numbers is None or sum(numbers) != self.measure.num_arcs or min(numbers, default=0) < 0:
+        if numbers is None or sum(numbers) != self.sizes.num_arcs or min(numbers, default=0) < 0:
             raise GraphFormatError(
                 f"{described(self.store, name)} is {_shown(value)}; expected numbers that add up "
-                f"to {self.measure.num_arcs} arcs: mend it or delete it"
+                f"to {self.sizes.num_arcs} arcs: mend it or delete it"
             )
         ends = torch.tensor([0, *numbers], dtype=torch.int64, device="cpu").cumsum(0)
         return _like(value, self.begins[ends].diff())
@@ -278,7 +287,7 @@ def _numbers(value: Any) -> list[int] | None:
 
 
 def _like(value: Any, numbers: Tensor) -> Any:
-    """Integers in the form in which they stood before."""
+    """Integers as the type, dtype and shape of another value."""
     if isinstance(value, Tensor):
         return numbers.to(value.device, value.dtype).view(value.shape)
     if isinstance(value, np.ndarray):
@@ -312,7 +321,7 @@ def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
 
 def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
     """Let a PyG `Batch` know where the arcs of each of its graphs now begin."""
-    if not any(cut.measure.slices for cut in cuts):
+    if not any(cut.sizes.slices for cut in cuts):
         return
     slices = dict(result._slice_dict)
     for cut in cuts:
@@ -322,15 +331,15 @@ def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
             slices[cut.store._key] = cut.new_slices()
     result._slice_dict = slices
     if not hasattr(result, "edge_types"):
-        _keep_nodes_of_graphs(result._store, cuts[0].measure)
+        _keep_nodes_of_graphs(result._store, cuts[0].sizes)
 
 
-def _keep_nodes_of_graphs(store: Any, measure: Measure) -> None:
+def _keep_nodes_of_graphs(store: Any, sizes: StoreSizes) -> None:
     """Let PyG state the vertices of each graph where it would infer fewer from fewer arcs."""
     sized = VERTEX_KEYS - {"batch"}  # PyG takes `batch` off the graphs of a batch
     stated = "_num_nodes" in store.__dict__ or not sized.isdisjoint(store.keys())
-    if measure.nodes_of_graph is not None and not stated:
-        store._num_nodes = list(measure.nodes_of_graph)
+    if sizes.nodes_of_graph is not None and not stated:
+        store._num_nodes = list(sizes.nodes_of_graph)
 
 
 def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:

@@ -1,10 +1,10 @@
-"""Matrices that hold the edges a second time, cut together with them.
+"""Matrices that repeat the edges are cut together with them.
 
-`ToSparseTensor(remove_edge_index=False)` puts `adj_t` beside `edge_index`, and networks take the
-one or the other. A matrix repeats the edges if each of its entries off the diagonal is an arc: then
-the entries of removed edges go and all others keep their values. Row i, column j is the arc from i
-to j, or in a transposed matrix (a name that ends in ``_t``) the arc from j to i; whichever fits is
-taken, the one that the name says first.
+`ToSparseTensor(remove_edge_index=False)` puts `adj_t` beside `edge_index`, and networks use the one
+or the other. A matrix repeats the edges if each of its entries off the diagonal is an arc: then the
+entries of removed edges go, and all others keep their values. Row i, column j is the arc from i to
+j, or in a transposed matrix the arc from j to i. Both are tried; a name that ends in ``_t`` tries
+the transposed one first.
 
 Known forms: torch's sparse COO, CSR and CSC tensors, `torch_sparse.SparseTensor`, scipy's sparse
 matrices, and dense tensors and arrays, in which removed entries become zero.
@@ -22,8 +22,12 @@ from torch import Tensor
 
 from wis.errors import GraphFormatError, echo
 
-_ROWS = {torch.sparse_coo, torch.sparse_csr, torch.sparse_csc}
 _BLOCKS = {torch.sparse_bsr, torch.sparse_bsc}
+_PACKED: dict[torch.layout, tuple[Callable[..., Tensor], str, str]] = {
+    torch.sparse_csr: (torch.sparse_csr_tensor, "crow_indices", "col_indices"),
+    torch.sparse_csc: (torch.sparse_csc_tensor, "ccol_indices", "row_indices"),
+}
+"""How a packed tensor is made, and the methods that give its pointers and its indices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +53,7 @@ def is_sparse_matrix(value: Any) -> bool:
     if isinstance(value, Tensor):
         if value.layout == torch.sparse_coo:
             return value.sparse_dim() == 2
-        return value.layout in _ROWS | _BLOCKS
+        return value.layout in _PACKED or value.layout in _BLOCKS
     return _is_scipy(value) or _is_sparse_tensor(value)
 
 
@@ -68,14 +72,14 @@ def cut_matrix(
     Args:
         value: The matrix, of shape `ends.shape` or turned round; not changed.
         ends: Which vertices its rows and columns are.
-        edge_ids: Turns arcs, int64 [2, k], into edge ids, -1 for what is no edge.
+        edge_ids: Gives the edge ids of arcs, int64 [2, k], -1 for a pair that is not an edge.
         removed: bool tensor of shape [m], true for each edge that goes.
-        name: What to call it in an error.
+        name: Its name in an error.
         transposed: Whether the name says that rows are targets.
-        must_fit: Whether it is an error if the matrix is not about the edges.
+        must_fit: Whether it is an error if the matrix does not repeat the edges.
 
     Returns:
-        A matrix of the same kind; `value` itself if it has nothing to do with the edges.
+        A matrix of the same kind; `value` itself if it does not repeat the edges.
 
     Raises:
         GraphFormatError: Some of its entries are arcs and others are not, or its kind is unknown.
@@ -114,7 +118,9 @@ def _entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(np.ascontiguousarray(value != 0))
     if _is_scipy(value):
-        rows, columns = (torch.from_numpy(part.astype(np.int64)) for part in _coordinates(value))
+        entries = value.tocoo()
+        ends = (torch.from_numpy(part.astype(np.int64)) for part in (entries.row, entries.col))
+        rows, columns = ends
         return rows, columns
     if _is_sparse_tensor(value):
         rows, columns, _ = value.coo()
@@ -124,49 +130,36 @@ def _entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
         filled = filled if filled.dim() == 2 else filled.flatten(2).any(dim=2)
         rows, columns = filled.nonzero().T
         return rows, columns
+    if value.layout in _BLOCKS:
+        raise GraphFormatError(
+            f"{name} has the layout {value.layout}, which cannot be cut with the edges: convert "
+            f"it, for example with .to_sparse_csr(), or delete it"
+        )
     _check_invariants(value, name)
     if value.layout == torch.sparse_coo:
         rows, columns = value._indices()
         return rows, columns
-    if value.layout == torch.sparse_csr:
-        return _unpacked(value.crow_indices()), value.col_indices().long()
-    if value.layout == torch.sparse_csc:
-        return value.row_indices().long(), _unpacked(value.ccol_indices())
-    raise GraphFormatError(
-        f"{name} has the layout {value.layout}, which cannot be cut with the edges: convert "
-        f"it, for example with .to_sparse_csr(), or delete it"
-    )
+    _, pointers, indices = _packed(value)
+    packed = torch.arange(pointers.numel() - 1, device=pointers.device)
+    major, minor = packed.repeat_interleave(pointers.diff()), indices.long()
+    return (major, minor) if value.layout == torch.sparse_csr else (minor, major)
+
+
+def _packed(value: Tensor) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
+    make, pointers, indices = _PACKED[value.layout]
+    return make, getattr(value, pointers)(), getattr(value, indices)()
 
 
 def _check_invariants(value: Tensor, name: str) -> None:
-    """Raise `GraphFormatError` if a sparse tensor has entries outside of itself, or worse."""
-    makers = {
-        torch.sparse_coo: lambda: torch.sparse_coo_tensor(
-            value._indices(),
-            value._values(),
-            value.shape,
-            device=value.device,
-            check_invariants=True,
-        ),
-        torch.sparse_csr: lambda: torch.sparse_csr_tensor(
-            value.crow_indices(),
-            value.col_indices(),
-            value.values(),
-            value.shape,
-            device=value.device,
-            check_invariants=True,
-        ),
-        torch.sparse_csc: lambda: torch.sparse_csc_tensor(
-            value.ccol_indices(),
-            value.row_indices(),
-            value.values(),
-            value.shape,
-            device=value.device,
-            check_invariants=True,
-        ),
-    }
+    """Raise `GraphFormatError` if a sparse tensor is invalid, such as one with entries outside."""
     try:
-        makers.get(value.layout, lambda: None)()
+        if value.layout == torch.sparse_coo:
+            torch.sparse_coo_tensor(
+                value._indices(), value._values(), value.shape, check_invariants=True
+            )
+        else:
+            make, pointers, indices = _packed(value)
+            make(pointers, indices, value.values(), value.shape, check_invariants=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise GraphFormatError(f"{name} is no valid sparse tensor: {echo(reason)}") from None
@@ -194,35 +187,21 @@ def _without(value: Any, gone: Tensor) -> Any:
 
 
 def _torch_without(value: Tensor, kept: Tensor) -> Tensor:
-    size = value.shape
+    options: Any = {"dtype": value.dtype, "device": value.device, "check_invariants": False}
     if value.layout == torch.sparse_coo:
+        joined = value.is_coalesced()
+        values = value.values() if joined else value._values()
         return torch.sparse_coo_tensor(
-            value._indices()[:, kept],
-            (value.values() if value.is_coalesced() else value._values())[kept],
-            size,
-            dtype=value.dtype,
-            device=value.device,
-            is_coalesced=value.is_coalesced(),
-            check_invariants=False,  # `_entries` did
+            value._indices()[:, kept], values[kept], value.shape, is_coalesced=joined, **options
         )
-    by_row = value.layout == torch.sparse_csr
-    packed = value.crow_indices() if by_row else value.ccol_indices()
-    plain = value.col_indices() if by_row else value.row_indices()
-    before = torch.cat([kept.new_zeros(1, dtype=packed.dtype), kept.cumsum(0).to(packed.dtype)])
-    make = torch.sparse_csr_tensor if by_row else torch.sparse_csc_tensor
-    return make(
-        before[packed.long()],
-        plain[kept],
-        value.values()[kept],
-        size,
-        dtype=value.dtype,
-        device=value.device,
-        check_invariants=False,
-    )
+    make, pointers, indices = _packed(value)
+    before = kept.new_zeros(1, dtype=pointers.dtype), kept.cumsum(0).to(pointers.dtype)
+    moved = torch.cat(before)[pointers.long()]
+    return make(moved, indices[kept], value.values()[kept], value.shape, **options)
 
 
 def _sparse_tensor_without(value: Any, kept: Tensor) -> Any:
-    """A `torch_sparse.SparseTensor`; its caches are not taken over."""
+    """A `torch_sparse.SparseTensor` without its caches."""
     rows, columns, values = value.coo()
     return type(value)(
         row=rows[kept],
@@ -234,21 +213,10 @@ def _sparse_tensor_without(value: Any, kept: Tensor) -> Any:
 
 
 def _scipy_without(value: Any, gone: np.ndarray) -> Any:
-    """Entries are put out of the COO form, in which they stand as `_coordinates` lists them."""
+    """Entries are removed in the COO form, whose order is that of `_entries`."""
     kept = value.tocoo(copy=True)
     kept.row, kept.col, kept.data = kept.row[~gone], kept.col[~gone], kept.data[~gone]
     return kept.asformat(value.format)
-
-
-def _coordinates(value: Any) -> tuple[np.ndarray, np.ndarray]:
-    entries = value.tocoo()
-    return entries.row, entries.col
-
-
-def _unpacked(pointers: Tensor) -> Tensor:
-    """The row of each entry from where the rows begin."""
-    rows = torch.arange(pointers.numel() - 1, device=pointers.device)
-    return rows.repeat_interleave(pointers.diff())
 
 
 def _is_scipy(value: Any) -> bool:

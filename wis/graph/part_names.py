@@ -1,4 +1,4 @@
-"""Names of attributes that say by themselves what they hold (rules: `wis.graph.parts`)."""
+"""Names of attributes with a fixed meaning; `wis.graph.parts` has the rules."""
 
 from __future__ import annotations
 
@@ -51,9 +51,10 @@ JOINED = re.compile(
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a name in lower case: ``my_edgeKind2`` is my, edge, kind.
+    """The words of a name in lower case; those that `JOINED` matches are split in two.
 
-    So is ``my_edgekind``: what `JOINED` lists is two words though it is written as one.
+    >>> words_of("my_edgeKind2"), words_of("my_edgekind"), words_of("knowledge")
+    (['my', 'edge', 'kind'], ['my', 'edge', 'kind'], ['knowledge'])
     """
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     return " ".join(JOINED.sub(r"\1 \2", word.lower()) for word in words).split()
@@ -68,7 +69,7 @@ def checked_names(edge_attrs: Iterable[str]) -> tuple[str, ...]:
     """Names of attributes as a tuple; a text alone is one name.
 
     Raises:
-        OptionError: It is no list of names.
+        OptionError: The argument is not a list of names.
     """
     if isinstance(edge_attrs, str):
         return (edge_attrs,)

@@ -1,7 +1,7 @@
-"""Where a PyG object keeps its arcs and vertices, and whether the arcs are some.
+"""The arcs and the vertices of a PyG object, checked.
 
-An edge store is the one store of a `Data`, or that of an edge type of a `HeteroData`. What a user
-hands over is looked at here before anything is computed from it, and is never changed.
+An edge store is the one store of a `Data`, or that of an edge type of a `HeteroData`. The object of
+a user is checked here before anything is computed from it, and is never changed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def edge_stores(data: Data | HeteroData) -> list[Any]:
     """The edge stores of a PyG object that hold an `edge_index`, in PyG's order.
 
     Raises:
-        GraphFormatError: There is none, or an edge type has its edges in another form only, for
-            example because `ToSparseTensor` came first.
+        GraphFormatError: There is none, or an edge type has only a matrix, for example because
+            `ToSparseTensor` came first.
     """
     for store in data.edge_stores:
         if store.get("edge_index") is None and ("adj_t" in store or "adj" in store):
@@ -61,7 +61,7 @@ def _matrix_only(store: Any) -> GraphFormatError:
 
 
 def store_name(store: Any) -> str:
-    """What to call the arcs of a store in an error."""
+    """The name of the arcs of a store in an error."""
     return "edge_index" if store._key is None else f"edge_index of {store._key}"
 
 
@@ -80,10 +80,10 @@ def node_ranges(data: Data | HeteroData) -> dict[str | None, tuple[int, int]]:
 
 
 def num_nodes_of_store(store: Any) -> Any:
-    """PyG's own rule, without its warning where it infers: what it infers is what we want."""
+    """Number of vertices by PyG's own rule, without the warning where PyG infers it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if "num_nodes" in store:  # a `Data` would make a sum of what is no number, or None
+        if "num_nodes" in store:  # a `Data` would add up a value that is not a number, or None
             checked_num_nodes(store["num_nodes"])
         return checked_num_nodes(store.num_nodes)
 
@@ -144,7 +144,7 @@ def offset_arcs(store: Any, ranges: dict[str | None, tuple[int, int]]) -> Tensor
 
 
 def plain_tensor(value: Tensor) -> Tensor:
-    """The tensor itself; of PyG's `EdgeIndex` the tensor in it."""
+    """The tensor itself, or the tensor within PyG's `EdgeIndex`."""
     if type(value) is not Tensor and hasattr(value, "as_tensor"):
         plain: Tensor = value.as_tensor()
         return plain
@@ -152,7 +152,7 @@ def plain_tensor(value: Tensor) -> Tensor:
 
 
 def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
-    """The arcs as int64, or the line that says what is wrong with them."""
+    """The arcs as int64; raises `GraphFormatError` if they are not an integer tensor [2, k]."""
     if not isinstance(arcs, Tensor):
         raise GraphFormatError(
             f"{name} is a {type(arcs).__name__}; expected an integer tensor [2, num_arcs], for "

@@ -1,4 +1,4 @@
-"""Names of vertices: where a PyG object keeps them."""
+"""The names of the vertices of a PyG object, and how many vertices it has."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def is_hetero(data: Any) -> bool:
 
 
 def num_nodes_of(data: Any) -> int:
-    """Number of vertices of a `Data`, inferred as PyG does where it is not said."""
+    """Number of vertices of a `Data`, inferred by PyG where it is not stated."""
     with warnings.catch_warnings():  # PyG warns where it infers
         warnings.simplefilter("ignore")
         return int(data.num_nodes or 0)
 
 
 def names_in(data: Any) -> list[str] | None:
-    """The vertex names that a `Data` brings along: distinct texts in `name`, one a vertex."""
+    """The vertex names of a `Data`: distinct texts in `name`, one for each vertex; else None."""
     if is_hetero(data) or NAMES not in data:
         return None
     names = data[NAMES]

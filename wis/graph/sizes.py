@@ -1,0 +1,153 @@
+"""How long the attributes of an edge store are, and which of them have an entry for each arc.
+
+Rule 6 of `wis.graph.parts` is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from wis.graph.part_names import EDGE_KEYS, GRAPH_NAMES, has_edge_word
+from wis.graph.stores import num_nodes_of_store
+
+
+@dataclass(frozen=True, eq=False)
+class StoreSizes:
+    """The lengths in an edge store.
+
+    Attributes:
+        store: The store of a `Data`, or of an edge type of a `HeteroData`.
+        num_arcs: Columns of `edge_index`.
+        num_nodes: Vertices of a `Data`; None for an edge type of a `HeteroData`.
+        slices: Where each graph of a `Batch` begins in each attribute; empty without a `Batch`.
+        arcs_of_graph: Arcs of each graph of a `Batch`.
+        nodes_of_graph: Vertices of each graph of a `Batch` of `Data`.
+    """
+
+    store: Any
+    num_arcs: int
+    num_nodes: int | None
+    slices: Mapping[str, Any]
+    arcs_of_graph: tuple[int, ...] | None = None
+    nodes_of_graph: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, store: Any) -> StoreSizes:
+        """The sizes of a store that has an `edge_index`."""
+        num_arcs = int(store["edge_index"].shape[1])
+        num_nodes = num_nodes_of_store(store) if store._key is None else None
+        slices = _slices(store)
+        if "edge_index" not in slices:
+            return cls(store, num_arcs, num_nodes, {})
+        arcs, nodes = _lengths(slices["edge_index"]), None
+        if store._key is None:
+            stated = store.__dict__.get("_num_nodes")
+            nodes = stated if stated is not None else _lengths(store.get("ptr"))
+        return cls(store, num_arcs, num_nodes, slices, arcs, None if nodes is None else (*nodes,))
+
+    def has_arc_entries(self, name: str, value: Any) -> bool:
+        """Whether a value, or something in it, has an entry for each arc."""
+        return next(self._leaves(name, value, self.slices.get(name)), None) is not None
+
+    def arc_leaves(self, name: str) -> list[tuple[Any, ...]]:
+        """The paths into an attribute to what has entries for arcs; the empty path is all of it."""
+        return list(self._leaves(name, self.store[name], self.slices.get(name))) or [()]
+
+    def is_per_graph(self, value: Any) -> bool:
+        """Whether a value is a list with an item, that has a length, for each graph of a `Batch`.
+
+        An example is a list of lists that PyG joined without concatenating them.
+        """
+        graphs = self.arcs_of_graph
+        if graphs is None or not isinstance(value, list) or len(value) != len(graphs):
+            return False
+        return all(isinstance(item, (list, tuple, np.ndarray)) for item in value) and bool(value)
+
+    def _leaves(self, name: str, value: Any, slices: Any) -> Iterator[tuple[Any, ...]]:
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                below = slices.get(key) if isinstance(slices, Mapping) else None
+                inner = f"{name}_{key}" if isinstance(key, str) else name
+                yield from ((key, *path) for path in self._leaves(inner, item, below))
+        elif self.is_per_graph(value):
+            lengths = tuple(num_entries(self.store, name, item) for item in value)
+            in_doubt = lengths == self.nodes_of_graph
+            if lengths == self.arcs_of_graph and (not in_doubt or _names_edges(name)):
+                yield ()
+        elif self._is_per_arc(name, num_entries(self.store, name, value), slices):
+            yield ()
+        elif isinstance(value, (list, tuple)) and holds_arrays(value):
+            for position, item in enumerate(value):
+                below = slices[position] if isinstance(slices, list) else None
+                yield from ((position, *path) for path in self._leaves(name, item, below))
+
+    def _is_per_arc(self, name: str, length: int | None, slices: Any) -> bool:
+        """Whether so many entries, or so many in each graph, are one for each arc."""
+        if length != self.num_arcs:
+            return False
+        lengths = _lengths(slices)
+        if lengths is None or self.arcs_of_graph is None:
+            in_doubt = length == self.num_nodes or (length == 1 and name in GRAPH_NAMES)
+        elif lengths != self.arcs_of_graph:
+            return False
+        else:
+            in_doubt = lengths == self.nodes_of_graph or set(lengths) == {1}
+        return not in_doubt or _names_edges(name)
+
+
+def num_entries(store: Any, name: str, value: Any) -> int | None:
+    """Length of a value along PyG's `__cat_dim__`, None for a value without a length."""
+    if isinstance(value, Tensor) and value.is_nested:
+        return int(value.size(0))
+    if isinstance(value, (Tensor, np.ndarray)):
+        dim = store._parent().__cat_dim__(name, value, store) if value.ndim else None
+        return int(value.shape[dim]) if isinstance(dim, int) and dim < value.ndim else None
+    if isinstance(value, (list, tuple)) or hasattr(value, "iloc") or hasattr(value, "num_rows"):
+        return len(value)
+    return None
+
+
+def holds_arrays(value: Any) -> bool:
+    """Whether a list is not empty and holds only tensors and arrays."""
+    return bool(value) and all(isinstance(item, (Tensor, np.ndarray)) for item in value)
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value is a nested tensor, which has no one shape."""
+    return isinstance(value, Tensor) and bool(value.is_nested)
+
+
+def shape_of(value: Any) -> str:
+    """A value for an error: its shape and dtype, or its type and length."""
+    if is_nested(value):
+        return f"a nested tensor of {value.size(0)}"
+    if isinstance(value, (Tensor, np.ndarray)) or hasattr(value, "shape"):
+        dtype = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+        return f"{list(value.shape)} of {dtype}"
+    return f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else repr(value)
+
+
+def _names_edges(name: str) -> bool:
+    return name in EDGE_KEYS or has_edge_word(name)
+
+
+def _slices(store: Any) -> Mapping[str, Any]:
+    """Where the graphs of a `Batch` begin in each attribute of a store."""
+    try:
+        slices = store._parent()._slice_dict
+    except (AttributeError, KeyError):
+        return {}
+    found = slices if store._key is None else slices.get(store._key, {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _lengths(slices: Any) -> tuple[int, ...] | None:
+    """The length of each part from where the parts begin."""
+    if not isinstance(slices, Tensor) or slices.dim() != 1:
+        return None
+    return tuple(slices.diff().tolist())
