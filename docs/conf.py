@@ -21,6 +21,7 @@ from api_pages import write_api_pages  # noqa: E402
 from command_pages import write_command_pages  # noqa: E402
 from docstrings import as_rst  # noqa: E402
 from pictures import draw  # noqa: E402
+from repository_pages import write_repository_pages  # noqa: E402
 
 import wis  # noqa: E402
 
@@ -39,6 +40,7 @@ def prepare_sources() -> None:
     for script in sorted((HERE / "drawings").glob("*.py")):
         draw(script, GENERATED / "drawings" / f"{script.stem}.svg")
     write_api_pages(GENERATED / "api")
+    write_repository_pages(GENERATED / "project")
     write_command_pages(GENERATED / "command_line.md")
 
 

@@ -76,7 +76,7 @@ def run_without_extras(code, folder):
 
 
 def test_first_contact_needs_no_extra(tmp_path):
-    assert {"pandas", "pyarrow", "matplotlib", "sklearn", "ogb", "dask"} <= modules_of_the_extras()
+    assert {"pandas", "matplotlib", "sklearn", "ogb", "dask"} <= modules_of_the_extras()
     done = run_without_extras(PYTHON[0], tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3

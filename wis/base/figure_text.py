@@ -28,7 +28,7 @@ def plain(text: object, longest: int = 60) -> str:
 
     Example:
         >>> plain("a very long name of a graph", 16)
-        'a very …of a graph'
+        'a very … a graph'
     """
     shown = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
     if len(shown) > longest:

@@ -97,7 +97,7 @@ def parts_of(store: Any, explicit: frozenset[str] = frozenset()) -> dict[str, Pa
     >>> pair = torch.tensor([[0, 1], [1, 0]])
     >>> data = Data(edge_index=pair, edge_weight=torch.ones(2), x=torch.ones(2, 1))
     >>> {name: part.name for name, part in parts_of(data._store).items()}
-    {'edge_index': 'ARCS', 'edge_weight': 'ARCS', 'x': 'OTHER'}
+    {'x': 'OTHER', 'edge_index': 'ARCS', 'edge_weight': 'ARCS'}
     """
     sizes = StoreSizes.of(store)
     present = [name for name in list(store.keys()) if store[name] is not None]
