@@ -9,6 +9,7 @@ import click
 from wis.errors import OptionError
 
 if TYPE_CHECKING:
+    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
 
 directed_option = click.option(
@@ -18,8 +19,23 @@ directed_option = click.option(
 )
 
 
+def graph_of(file: GraphFile, *, directed: bool) -> CanonicalGraph:
+    """The edges of a file, or its arcs if `directed`.
+
+    Raises:
+        OptionError: The file holds undirected edges, which have no directions.
+    """
+    from wis.graph import canonical_graph
+
+    if directed:
+        check_has_directions(file)
+    if file.table is None:
+        return canonical_graph(file.data, directed=directed)
+    return canonical_graph(file.edge_index, file.num_nodes, directed=directed)
+
+
 def check_has_directions(file: GraphFile) -> None:
-    """Raise if the file holds undirected edges in one direction each, which then means nothing."""
+    """Raise `OptionError` if the file holds undirected edges, which have no directions."""
     if file.undirected:
         raise OptionError(
             f"--directed: {file.path} holds undirected edges, which point nowhere; leave the "

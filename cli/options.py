@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from wis.errors import GraphFormatError, echo
 
 if TYPE_CHECKING:
+    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.methods import Method
     from wis.order import RemovalOrder
@@ -89,36 +90,38 @@ class MethodChoice:
                 f"{flag} does not apply to the method {method.name!r}; its options: {known}."
             )
 
-    def compute(
-        self, graph: Any, file: GraphFile, *, count: int | None, protections: Mapping[str, Any]
+    def order(
+        self,
+        graph: CanonicalGraph,
+        file: GraphFile,
+        *,
+        count: int | None,
+        protections: Mapping[str, Any],
     ) -> RemovalOrder:
         """The removal order of a graph, the first `count` edges of it or all.
 
         Args:
-            graph: The graph, in any form.
+            graph: The graph.
             file: The file that it was made from.
             count: Length of the order; None for all edges.
-            protections: Arguments of `wis.removal_order` that protect edges.
+            protections: Fields of a `Ranking` that protect edges.
         """
-        from wis.api import removal_order
+        from wis.graph.parts import check_lengths
+        from wis.order.ranking import Ranking
 
         method, options = self.checked()
+        data = file.data if method.reads_data else None
+        check_lengths(data)
         named = options.get(EDGE_WEIGHT)
         if isinstance(named, str):
             from wis.io.edge_attributes import attribute_of
 
             options[EDGE_WEIGHT] = attribute_of(file, named)
+        ranking = Ranking(
+            method.name, options, graph.directed, self.seed, self.device, **protections
+        )
         with _named_as_typed(options.get(EDGE_WEIGHT), named):
-            return removal_order(
-                graph,
-                method.name,
-                count=count,
-                seed=self.seed,
-                device=self.device,
-                vertex_data=file.data,
-                **protections,
-                **options,
-            )
+            return ranking.order(graph, data, count=count)
 
 
 @contextlib.contextmanager

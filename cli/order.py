@@ -9,7 +9,7 @@ import click
 
 from wis.base.words import counted
 
-from .directions import check_has_directions, directed_option
+from .directions import directed_option, graph_of
 from .framework import Command
 from .graphs import GraphSource, graph_argument
 from .listings import json_option
@@ -69,17 +69,13 @@ def order(
     """
     source.check()
     target = order_target(output, force=force) or output
-    from wis.graph import canonical_graph
-
     choice.checked()
     protection.check(source.name)
     file = source.open()
     protections = protection.arguments(file, directed=directed)
     start = time.perf_counter()
-    if directed:
-        check_has_directions(file)
-    graph = canonical_graph(file.data, directed=directed)
-    ranked = choice.compute(graph, file, count=count, protections=protections)
+    graph = graph_of(file, directed=directed)
+    ranked = choice.order(graph, file, count=count, protections=protections)
     seconds = time.perf_counter() - start
     written = ranked.save(target, force=force)
     provenance = ranked.provenance

@@ -14,7 +14,7 @@ from wis.base.amount import num_edges_to_remove
 from wis.base.words import counted
 from wis.errors import OptionError, echo
 
-from .directions import check_has_directions, directed_option
+from .directions import directed_option, graph_of
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
 from .framework import Command
 from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
@@ -239,44 +239,41 @@ class _Job:
     type_column: str | None
 
     def run(self) -> _Result:
-        """Read, order and cut."""
-        from wis.graph import canonical_graph
-        from wis.graph.edge_types import EdgeClasses, type_attribute
+        """Read, order and cut.
+
+        A list of edges that is only cut becomes no PyG object, which would cost a second.
+        """
+        from wis.graph.cut import kept_arcs
         from wis.order import RemovalOrder
+        from wis.order.cut import Cut
 
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
-        if saved is None:
-            self.choice.checked()
+        method = None if saved is not None else self.choice.checked()[0]
         file = self.source.open()
-        check_edge_attrs(file.data, self.edge_attrs)
         protections = self.protection.arguments(file, directed=self.directed)
         start = time.perf_counter()
-        directed = self.directed if saved is None else saved.provenance.directed
-        if directed:
-            check_has_directions(file)
-        graph = canonical_graph(file.data, directed=directed)
-        count = self.amount.count(graph.num_edges, graph.noun)
         per_type = self.types(file)
-        if per_type:
-            EdgeClasses.of(
-                file.data, graph, type_attribute(per_type)
-            )  # raises where there are no types, before the work
+        cut = Cut(self.amount.remove, self.amount.keep, per_type, self.edge_attrs)
+        reads = per_type or self.edge_attrs or (method is not None and method.reads_data)
+        data = file.data if reads or file.table is None else None
+        if data is not None:
+            check_edge_attrs(data, self.edge_attrs)
+        graph = graph_of(file, directed=saved.provenance.directed if saved else self.directed)
+        count = cut.length_needed(graph, data)
         if saved is None:
-            wanted = None if self.whole_order or per_type else count
-            order = self.choice.compute(graph, file, count=wanted, protections=protections)
+            wanted = None if self.whole_order else count
+            order = self.choice.order(graph, file, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
-        steps = order.steps_of_cut(
-            file.data,
-            graph,
-            remove=self.amount.remove,
-            keep=self.amount.keep,
-            per_type=per_type,
-        )
-        sparse = order.cut(file.data, graph, steps, edge_attrs=self.edge_attrs)
+        ranked = order.ranked(graph)
+        removed = cut.removed(ranked, data)
+        if data is None:
+            sparse = file.keep(kept_arcs(removed, graph.arc_to_edge[0]))
+        else:
+            sparse = file.with_data(cut.apply(ranked, data))
         seconds = time.perf_counter() - start
-        return _Result(file, sparse, graph, order, steps.numel(), bool(per_type), seconds)
+        return _Result(file, sparse, graph, order, int(removed.sum()), bool(per_type), seconds)
 
     def types(self, file: GraphFile) -> bool | str:
         """Whether each type loses the same fraction, and which attribute holds the types."""
@@ -291,8 +288,8 @@ class _Job:
 class _Result:
     """What came of it."""
 
-    file: Any
-    sparse: Any
+    file: GraphFile
+    sparse: GraphFile
     graph: CanonicalGraph
     order: RemovalOrder
     num_removed: int
@@ -305,13 +302,13 @@ class _Result:
         """Write all outputs, each of them whole or not at all."""
         if save_order is not None:
             self.order.save(save_order, force=force)
-        write_with_notes(self.file.with_data(self.sparse), output, force=force)
+        write_with_notes(self.sparse, output, force=force)
         if plot is not None:
             from wis.show.plot import plot_sparsification
 
             plot_sparsification(
                 self.file.data,
-                self.sparse,
+                self.sparse.data,
                 plot,
                 force=force,
                 directed=self.graph.directed,

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from wis.base.amount import Amount, num_edges_to_remove
-from wis.base.checks import checked_device, checked_integer, checked_seed
+from wis.base.amount import Amount
 from wis.base.defaults import usual_defaults
-from wis.base.progress import progress_bar
-from wis.graph import CanonicalGraph, canonical_graph
-from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
-from wis.graph.part_names import checked_names
+from wis.graph import CanonicalGraph
 from wis.graph.parts import check_lengths
-from wis.methods import Method, get_method
-from wis.methods.keywords import check_keywords
-from wis.order import Provenance, RemovalOrder
-from wis.order.protections import Pairs, Protections
+from wis.methods import get_method
+from wis.methods.keywords import check_keywords, named_options
+from wis.order import RemovalOrder
+from wis.order.cut import Cut, GraphT
+from wis.order.protections import Pairs
+from wis.order.ranking import Ranking, sparsified
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -30,6 +28,10 @@ def removal_order(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     method: str = "wis",
     *,
+    walk_length: int | None = None,
+    epsilon: float | None = None,
+    batch_size: int | None = None,
+    engine: str | None = None,
     directed: bool = False,
     num_nodes: int | None = None,
     count: int | None = None,
@@ -44,9 +46,26 @@ def removal_order(
 ) -> RemovalOrder:
     """Order the edges of a graph for removal.
 
+    >>> import wis
+    >>> order = wis.removal_order(wis.datasets.load("karate"), walk_length=2)
+    >>> order
+    RemovalOrder(78 of 78 edges, 34 vertices, method='wis', options={'walk_length': 2, \
+'engine': 'local', 'batch_size': 1})
+    >>> order.edges[:, 0].tolist()  # the edge that goes first
+    [13, 33]
+
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
         method: A name of `wis.available_methods`.
+        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+            depth L; 1 if not given.
+        epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
+            1 / (1 + epsilon) of the degree that the exact rule asks for. Many edges go at once,
+            which is faster; 0, the exact rule, if not given.
+        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the rest
+            anew; 1, which is exact, if not given.
+        engine: How ``"wis"`` computes the order: ``"auto"`` if not given. Engines differ in speed
+            and in how they break ties (see `wis.methods.walk_index`).
         directed: Take each distinct arc (u, v), u != v, as an edge of its own, that is removed
             without its reverse, and walk along arcs (Appendix D.2); for the methods that can. A
             `DirectedGraph` is always taken so.
@@ -61,7 +80,7 @@ def removal_order(
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.order.protections`, also for what these three mean together).
         vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
-        **options: The method's own, such as `walk_length`, `engine` and `batch_size` of ``"wis"``.
+        **options: Further options of the method, as `wis methods` lists them.
 
     Returns:
         The order, on the CPU.
@@ -71,77 +90,33 @@ def removal_order(
         UnknownNameError: There is no such method.
         OptionError: An option does not exist or has an impossible value, or the method does not
             take directed graphs.
-        ProtectionError: A protected pair is no edge, or fewer than `count` edges can go.
+        ProtectionError: A protected pair is not an edge, or fewer than `count` edges can go.
     """
-    chosen = get_method(method)
-    check_keywords(removal_order, chosen, options)
-    graph = canonical_graph(data, num_nodes, directed=directed)
+    options |= named_options(
+        walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
+    )
+    check_keywords(removal_order, get_method(method), options)
+    ranking = Ranking(
+        method, options, directed, seed, device, keep_connected, min_degree, protect
+    )  # fmt: skip
+    graph = ranking.graph(data, num_nodes)
     check_lengths(data)
     check_lengths(vertex_data)
-    protections = Protections.of(
-        graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
-    )
-    return _order(
-        graph,
-        data if vertex_data is None else vertex_data,
-        chosen,
-        protections,
-        count=count,
-        seed=seed,
-        device=device,
-        progress=progress,
-        **options,
-    )
-
-
-def _order(
-    graph: CanonicalGraph,
-    data: Any,
-    method: Method,
-    protections: Protections,
-    *,
-    count: int | None,
-    seed: int | None,
-    device: torch.device | str | None,
-    progress: bool | None,
-    **given: Any,
-) -> RemovalOrder:
-    options = method.resolved_options(graph, given)
-    total = graph.num_edges
-    if count is not None:
-        total = checked_integer("count", count, 0, total)
-    seed = checked_seed(seed)
-    there = graph if device is None else graph.to(checked_device(device))
-    to_rank = graph.num_edges if protections else total  # some of them will be passed over
-    arguments, record = method.prepare(graph, data, options, seed)
-    with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
-        ids = method.order(there, count=to_rank, seed=seed, progress=report, **arguments)
-    num_removable = None
-    if protections:
-        ids = protections.removable(graph, ids)
-        num_removable = ids.numel()
-        total = num_removable if count is None else total
-        protections.check_enough(total, num_removable, graph.num_edges, graph.noun)
-    provenance = Provenance(
-        method=method.name,
-        options=record,
-        seed=seed if method.is_seeded(record) else None,
-        fingerprint=graph.fingerprint,
-        protections=protections,
-        num_removable=num_removable,
-        directed=graph.directed,
-    )
-    edges = graph.edges[:, ids[:total].to(graph.device)].cpu()
-    return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
+    source = data if vertex_data is None else vertex_data
+    return ranking.order(graph, source, count=count, progress=progress)
 
 
 @usual_defaults()
 def sparsify(
-    data: Data | HeteroData | Tensor,
+    data: GraphT,
     *,
     remove: Amount | None = None,
     keep: Amount | None = None,
     method: str = "wis",
+    walk_length: int | None = None,
+    epsilon: float | None = None,
+    batch_size: int | None = None,
+    engine: str | None = None,
     directed: bool = False,
     per_type: bool | str = False,
     num_nodes: int | None = None,
@@ -153,15 +128,28 @@ def sparsify(
     min_degree: int = 0,
     protect: Pairs | None = None,
     **options: Any,
-) -> Any:
+) -> GraphT:
     """Remove the edges of a graph that a method ranks first.
+
+    >>> import wis
+    >>> wis.sparsify(wis.datasets.load("karate"), remove="50%", keep_connected=True)
+    Data(edge_index=[2, 78], edge_weight=[78], num_nodes=34, y=[34], x=[34, 34])
 
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index`. It is not changed.
         remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
-            text such as ``"50%"``. Self-loops are no edges and always stay.
+            text such as ``"50%"``. Self-loops are not edges and always stay.
         keep: What to keep instead, in the same forms.
         method: A name of `wis.available_methods`.
+        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+            depth L; 1 if not given.
+        epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
+            1 / (1 + epsilon) of the degree that the exact rule asks for. Many edges go at once,
+            which is faster; 0, the exact rule, if not given.
+        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the rest
+            anew; 1, which is exact, if not given.
+        engine: How ``"wis"`` computes the order: ``"auto"`` if not given. Engines differ in speed
+            and in how they break ties (see `wis.methods.walk_index`).
         directed: Take each distinct arc as an edge of its own, see `removal_order`; then `remove`
             and `keep` are about arcs.
         per_type: Remove the same fraction of the edges of each type, of a `HeteroData` or a `Data`
@@ -178,7 +166,7 @@ def sparsify(
         min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.order.protections`, also for what these three mean together).
-        **options: The method's own, such as `walk_length=1`.
+        **options: Further options of the method, as `wis methods` lists them.
 
     Returns:
         An object of the same type with fewer arcs; all vertex data, the edge attributes and the
@@ -191,31 +179,15 @@ def sparsify(
         UnknownNameError: There is no such method.
         OptionError: An option or amount is impossible, the method does not take directed graphs, or
             `per_type` is wanted of a graph without edge types.
-        ProtectionError: A protected pair is no edge, or fewer edges can go than were asked for.
+        ProtectionError: A protected pair is not an edge, or fewer edges can go than were asked for.
     """
-    chosen = get_method(method)
-    check_keywords(sparsify, chosen, options)
-    graph = canonical_graph(data, num_nodes, directed=directed)
-    per_type, edge_attrs = checked_per_type(per_type), checked_names(edge_attrs)
-    check_lengths(data, to_be_cut=True, edge_attrs=edge_attrs)
-    count = num_edges_to_remove(graph.num_edges, remove=remove, keep=keep, noun=graph.noun)
-    if per_type:
-        EdgeClasses.of(
-            data, graph, type_attribute(per_type)
-        )  # raises where there are no types, before the work
-    protections = Protections.of(
-        graph, keep_connected=keep_connected, min_degree=min_degree, protect=protect
+    options |= named_options(
+        walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
     )
-    order = _order(
-        graph,
-        data,
-        chosen,
-        protections,
-        count=None if per_type else count,
-        seed=seed,
-        device=device,
-        progress=progress,
-        **options,
-    )
-    steps = order.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
-    return order.cut(data, graph, steps, edge_attrs=edge_attrs)
+    check_keywords(sparsify, get_method(method), options)
+    cut = Cut(remove, keep, per_type, edge_attrs)
+    ranking = Ranking(
+        method, options, directed, seed, device, keep_connected, min_degree, protect
+    )  # fmt: skip
+    graph = ranking.graph(data, num_nodes)
+    return sparsified(data, graph, ranking, cut, progress=progress)

@@ -9,7 +9,6 @@ whereas a `Batch` is one disconnected graph whose edges compete with each other.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,17 +17,14 @@ from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from wis.api import sparsify
-from wis.base.amount import Amount, num_edges_to_remove, plain_amount
-from wis.base.checks import checked_seed
+from wis.base.amount import Amount
+from wis.base.defaults import usual_defaults
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph, canonical_graph
-from wis.graph.edge_types import checked_per_type
-from wis.graph.part_names import checked_names
 from wis.methods import get_method
-from wis.methods.keywords import check_keywords
-from wis.methods.registry import plain_options
-from wis.order.protections import Pairs, check_limits, pairs_of
+from wis.methods.keywords import check_keywords, named_options
+from wis.order.cut import Cut
+from wis.order.protections import Pairs
+from wis.order.ranking import Ranking, sparsified
 
 MAX_PAIRS_SHOWN = 8
 
@@ -37,11 +33,21 @@ MAX_PAIRS_SHOWN = 8
 class Sparsify(BaseTransform):  # type: ignore[misc]
     """Remove the edges of a graph that a method ranks first (functional name: ``sparsify``).
 
+    >>> import wis
+    >>> from wis.transforms import Sparsify
+    >>> Sparsify("50%", method="random")(wis.datasets.load("karate"))
+    Data(edge_index=[2, 78], edge_weight=[78], num_nodes=34, y=[34], x=[34, 34])
+
     Args:
         remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
             text such as ``"50%"``.
         keep: What to keep instead, in the same forms.
         method: A name of `wis.available_methods`.
+        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+            depth L; 1 if not given.
+        epsilon: How far below the best an edge may be (see `wis.sparsify`).
+        batch_size: Number of edges that go before the rest is ranked anew.
+        engine: How ``"wis"`` computes the order.
         directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
         per_type: Remove the same fraction of the edges of each type; a name takes the types from
             that attribute of the arcs (see `wis.graph.edge_types`).
@@ -52,7 +58,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay in every graph (see `wis.sparsify`).
-        **options: The method's own, such as `walk_length=1`.
+        **options: Further options of the method, as `wis methods` lists them.
 
     Raises:
         UnknownNameError: There is no such method.
@@ -68,6 +74,10 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         *,
         keep: Amount | None = None,
         method: str = "wis",
+        walk_length: int | None = None,
+        epsilon: float | None = None,
+        batch_size: int | None = None,
+        engine: str | None = None,
         directed: bool = False,
         per_type: bool | str = False,
         seed: int | None = None,
@@ -78,77 +88,56 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         protect: Pairs | None = None,
         **options: Any,
     ) -> None:
-        chosen = get_method(method)
+        options |= named_options(
+            walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
+        )
         fixed = () if type(self) is Sparsify else ("method",)
-        check_keywords(Sparsify.__init__, chosen, options, name=type(self).__name__, without=fixed)
-        num_edges_to_remove(sys.maxsize, remove=remove, keep=keep)
-        check_limits(keep_connected, min_degree)
-        empty = canonical_graph(UndirectedGraph.empty(), directed=directed)
-        chosen.resolved_options(empty, options)
-        self.remove = plain_amount(remove)
-        self.keep = plain_amount(keep)
-        self.method = chosen.name
-        self.directed = bool(directed)
-        self.per_type = checked_per_type(per_type)
-        self.seed = None if seed is None else checked_seed(seed)
-        self.device = device
-        self.edge_attrs = checked_names(edge_attrs)
-        self.keep_connected = keep_connected
-        self.min_degree = min_degree
-        self.protect = None if protect is None else pairs_of(protect)
-        given = plain_options(options)
-        self.options = {name: given[name] for name in chosen.options if name in given}
+        name, caller = type(self).__name__, Sparsify.__init__
+        check_keywords(caller, get_method(method), options, name=name, without=fixed)
+        self.cut = Cut(remove, keep, per_type, edge_attrs)
+        self.ranking = Ranking(
+            method, options, directed, seed, device, keep_connected, min_degree, protect
+        )  # fmt: skip
+        self.ranking.check()
 
+    @property
+    def method(self) -> str:
+        """The name of the method."""
+        return self.ranking.method
+
+    @usual_defaults()
     def forward(self, data: Any) -> Any:
         """The sparser graph, or a list of them for a list."""
         if isinstance(data, (list, tuple)):
             return [self(graph) for graph in data]
-        return sparsify(
-            data,
-            remove=self.remove,
-            keep=self.keep,
-            method=self.method,
-            directed=self.directed,
-            per_type=self.per_type,
-            seed=self.seed,
-            device=self.device,
-            progress=False,
-            edge_attrs=self.edge_attrs,
-            keep_connected=self.keep_connected,
-            min_degree=self.min_degree,
-            protect=self.protect,
-            **self.options,
-        )
+        graph = self.ranking.graph(data)
+        return sparsified(data, graph, self.ranking, self.cut, progress=False)
 
     def __repr__(self) -> str:
         """What differs from the defaults; the same for equal transforms, since PyG compares it."""
-        shown = {**self._amount(), "method": self.method, **self._extras()}
+        shown = {**self._amount(), "method": self.ranking.method, **self._extras()}
         return f"{type(self).__name__}({_arguments(shown)})"
 
     def _amount(self) -> dict[str, Any]:
-        return {"keep": self.keep} if self.remove is None else {"remove": self.remove}
+        cut = self.cut
+        return {"keep": cut.keep} if cut.remove is None else {"remove": cut.remove}
 
     def _extras(self) -> dict[str, Any]:
-        extras: dict[str, Any] = {}
-        if self.directed:
-            extras["directed"] = True
-        if self.per_type:
-            extras["per_type"] = self.per_type
-        if self.seed is not None:
-            extras["seed"] = self.seed
-        if self.device is not None:
-            extras["device"] = str(self.device)
-        if self.edge_attrs:
-            extras["edge_attrs"] = self.edge_attrs
-        if self.keep_connected:
-            extras["keep_connected"] = True
-        if self.min_degree:
-            extras["min_degree"] = self.min_degree
-        if self.protect is not None and self.protect.numel():
-            extras["protect"] = self.protect
-        defaults = get_method(self.method).options
-        extras.update((o, value) for o, value in self.options.items() if value != defaults[o])
-        return extras
+        ranking, cut = self.ranking, self.cut
+        protect, defaults = ranking.protect, ranking.chosen.options
+        options = ranking.options.items()
+        extras = {
+            "directed": bool(ranking.directed) or None,
+            "per_type": cut.per_type or None,
+            "seed": ranking.seed,
+            "device": None if ranking.device is None else str(ranking.device),
+            "edge_attrs": cut.edge_attrs or None,
+            "keep_connected": bool(ranking.keep_connected) or None,
+            "min_degree": ranking.min_degree or None,
+            "protect": protect if isinstance(protect, Tensor) and protect.numel() else None,
+        }
+        given = {name: value for name, value in extras.items() if value is not None}
+        return given | {name: value for name, value in options if value != defaults[name]}
 
 
 @functional_transform("walk_index_sparsification")
@@ -157,63 +146,37 @@ class WalkIndexSparsification(Sparsify):
 
     `Sparsify` with the method ``"wis"``: Algorithms 1 and 2 of the thesis.
 
+    >>> import wis
+    >>> from wis.transforms import WalkIndexSparsification
+    >>> transform = WalkIndexSparsification(keep=0.25, walk_length=2)
+    >>> transform
+    WalkIndexSparsification(keep=0.25, walk_length=2)
+    >>> transform(wis.datasets.load("karate")).num_edges  # both arcs of each of 20 edges
+    40
+
     Args:
         remove: What to take away, as in `Sparsify`.
-        keep: What to keep instead.
         walk_length: L - 1 for a GNN of depth L.
-        directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
-        per_type: Remove the same fraction of the edges of each type; a name takes the types from
-            that attribute of the arcs (see `wis.graph.edge_types`).
-        device: Where to compute; the graph's own device if not given. It never changes the result.
-        edge_attrs: Attributes that are edge-level whatever their length suggests.
-        keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
-        protect: Pairs of vertices whose edges stay in every graph.
-        **options: Further options of the method ``"wis"``, such as `batch_size`.
+        **others: All other arguments of `Sparsify` but `method`.
 
     Raises:
         OptionError: The amount or an option is impossible for every graph.
     """
 
     def __init__(
-        self,
-        remove: Amount | None = None,
-        *,
-        keep: Amount | None = None,
-        walk_length: int = 1,
-        directed: bool = False,
-        per_type: bool | str = False,
-        device: torch.device | str | None = None,
-        edge_attrs: Iterable[str] = (),
-        keep_connected: bool = False,
-        min_degree: int = 0,
-        protect: Pairs | None = None,
-        **options: Any,
+        self, remove: Amount | None = None, *, walk_length: int = 1, **others: Any
     ) -> None:
-        other = options.pop("method", "wis")
-        if get_method(other).name != "wis":
+        method = others.pop("method", "wis")
+        if get_method(method).name != "wis":
             raise OptionError(
                 f"WalkIndexSparsification is the method 'wis'; for another one take "
-                f"Sparsify(..., method={other!r})"
+                f"Sparsify(..., method={method!r})"
             )
-        super().__init__(
-            remove,
-            keep=keep,
-            method="wis",
-            directed=directed,
-            per_type=per_type,
-            device=device,
-            edge_attrs=edge_attrs,
-            keep_connected=keep_connected,
-            min_degree=min_degree,
-            protect=protect,
-            walk_length=walk_length,
-            **options,
-        )
+        super().__init__(remove, walk_length=walk_length, **others)
 
     def __repr__(self) -> str:
         """What differs from the defaults, and the walk length."""
-        walk_length = self.options["walk_length"]
+        walk_length = self.ranking.options["walk_length"]
         shown = {**self._amount(), "walk_length": walk_length, **self._extras()}
         return f"{type(self).__name__}({_arguments(shown)})"
 

@@ -42,23 +42,33 @@ def num_edges_to_remove(
     Raises:
         OptionError: Both or neither are given, or the amount is not in range.
     """
-    if (remove is None) == (keep is None):
-        found = "neither was" if remove is None else "both were"
-        raise OptionError(f"give exactly one of remove and keep; {found} given")
-    if remove is not None:
-        amount = _parse("remove", remove)
-        count = amount if isinstance(amount, int) else round(amount * num_edges)
+    name, value, amount = checked_amount(remove, keep)
+    if isinstance(amount, int):
+        count = amount if name == "remove" else num_edges - amount
     else:
-        assert keep is not None
-        kept = _parse("keep", keep)
-        count = num_edges - kept if isinstance(kept, int) else round((1 - kept) * num_edges)
+        count = round((amount if name == "remove" else 1 - amount) * num_edges)
     if not 0 <= count <= num_edges:
-        name, value = ("remove", remove) if remove is not None else ("keep", keep)
         raise OptionError(
             f"{name} is {_counted(value, noun)}, but the graph has {_counted(num_edges, noun)} "
             f"(self-loops and repeats do not count); give 0 to {num_edges}, or a percentage"
         )
     return count
+
+
+def checked_amount(
+    remove: Amount | None, keep: Amount | None
+) -> tuple[str, Amount, int | Fraction]:
+    """Which of the two was given, its value, and what that says: edges, or a fraction of them.
+
+    Raises:
+        OptionError: Both or neither are given, or no graph has such an amount.
+    """
+    if remove is not None and keep is None:
+        return "remove", remove, _parse("remove", remove)
+    if keep is not None and remove is None:
+        return "keep", keep, _parse("keep", keep)
+    found = "neither was" if remove is None else "both were"
+    raise OptionError(f"give exactly one of remove and keep; {found} given")
 
 
 def plain_amount(amount: Amount | None) -> int | float | str | None:
@@ -96,9 +106,7 @@ def amounts_per_class(
     """
     total = sum(sizes)
     count = num_edges_to_remove(total, remove=remove, keep=keep)
-    name, value = ("keep", keep) if remove is None else ("remove", remove)
-    assert value is not None
-    if not isinstance(_parse(name, value), int):
+    if not isinstance(checked_amount(remove, keep)[2], int):
         return [num_edges_to_remove(size, remove=remove, keep=keep) for size in sizes]
     shares = [divmod(count * size, max(total, 1)) for size in sizes]
     amounts = [whole for whole, _ in shares]

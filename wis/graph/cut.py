@@ -62,7 +62,7 @@ def drop_edges(
     explicit = frozenset(checked_names(edge_attrs))
     if explicit and isinstance(data, (Tensor, CanonicalGraph)):
         raise OptionError("edge_attrs names attributes, and this graph has none: pass a Data")
-    kept = [_kept_arcs(removed, ids) for ids in graph.arc_to_edge]
+    kept = [kept_arcs(removed, ids) for ids in graph.arc_to_edge]
     if isinstance(data, Tensor):
         return select_arcs(data, kept[0], 1)
     if isinstance(data, CanonicalGraph):
@@ -355,7 +355,8 @@ def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -
     return items if isinstance(value, list) else tuple(items)
 
 
-def _kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
+def kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
+    """The arcs that a cut leaves, bool [num_arcs]: loops, and those of edges that stay."""
     if removed.numel() == 0:
         return torch.ones_like(edge_of_arc, dtype=torch.bool)
     return (edge_of_arc < 0) | ~removed[edge_of_arc.clamp(min=0)]

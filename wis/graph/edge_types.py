@@ -1,21 +1,17 @@
-"""Edge types: how many edges of each type go, where the removed fraction is to be the same for all.
+"""Classes of edges by their types, so that a cut can remove the same fraction of each class.
 
 Walk indices count walks over all types together, since the bounds of Appendix D.2 do not depend on
-types. A removal order may therefore begin with edges of one type, and a cut takes most of them.
-``per_type`` cuts the same order class by class instead.
+types. A removal order may therefore begin with edges of one type, and a cut then takes most of
+them. ``per_type`` cuts the same order class by class instead (`wis.order.cut`).
 
-The class of an edge is the set of the types that its arcs have. An edge type and its reverse are
-one class where they hold the same edges, so they stay in step; an edge that several types share is
-in a class of its own with its likes, since it can only go from all of them at once. From a class of
-k edges the first round-half-even(f·k) in the removal order go for a fraction f. A number N of edges
-is apportioned to the classes in proportion to their sizes by largest remainders, ties to the class
-whose types come first, so that N edges go in all.
+The class of an edge is the set of the types of its arcs. An edge type and its reverse are one class
+where they hold the same edges, so both lose the same ones. Edges that several types share form a
+class of their own, since such an edge can only go from all its types at once.
 
-What holds: the order inside a class is that of the removal order. Cuts at rising fractions are
-nested. Cuts at rising *numbers* need not be: one more edge in all can mean one less of some class,
-as largest remainders do. Protections hold as well, since they hold for any part of the edges that
-a protected order lists (`wis.order.protections`); but a class may have fewer of these than it has
-to give, which is an error.
+The order inside a class is that of the removal order. Cuts at rising fractions are nested. Cuts at
+rising *numbers* of edges need not be: one more edge in all can mean one less of some class, because
+of the largest remainders. Protections hold for cuts by type as well; but if protections leave a
+class fewer removable edges than the cut needs, that is an error.
 
 Types are the edge types of a `HeteroData`, or the values of the attribute `edge_type` of a `Data`,
 one integer or text for each arc, as relational graph networks use it; or those of another one.
@@ -25,20 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.amount import Amount, amounts_per_class
-from wis.base.words import counted
-from wis.errors import GraphFormatError, OptionError, ProtectionError, echo
+from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.stores import edge_stores
-
-if TYPE_CHECKING:
-    from wis.order import RemovalOrder
 
 EDGE_TYPE = "edge_type"
 
@@ -107,70 +98,6 @@ class EdgeClasses:
             members = torch.cat([members[before], last[:, None]], dim=1)
         rows = members.tolist() if num_edges else []
         return cls(of_edge, tuple(tuple(names[i - 1] for i in row if i) for row in rows))
-
-
-def edges_to_go(
-    order: RemovalOrder,
-    data: Any,
-    graph: CanonicalGraph,
-    *,
-    remove: Amount | None = None,
-    keep: Amount | None = None,
-    attribute: str = EDGE_TYPE,
-) -> Tensor:
-    """The edges of an order that a cut takes if each class is to lose the same fraction.
-
-    Args:
-        order: An order made for `graph`.
-        data: The object that `graph` was made from, with its edge types.
-        graph: The graph.
-        remove: What to take away (see `wis.base.amount`), or give `keep`.
-        keep: What to keep.
-        attribute: The attribute of a `Data` that holds the types.
-
-    Returns:
-        int64 tensor of shape [N] on the CPU: positions in the order, ascending.
-
-    Raises:
-        OptionError: The graph has no edge types, the amount is impossible, or the order was stopped
-            before it came to enough edges of some class.
-        ProtectionError: Of some class fewer edges can go.
-    """
-    classes = EdgeClasses.of(data, graph, attribute)
-    quota = amounts_per_class(classes.sizes, remove=remove, keep=keep)
-    of_step = classes.of_edge[graph.edge_ids(order.edges.to(graph.device)).cpu()]
-    listed = torch.bincount(of_step, minlength=len(quota)).tolist()
-    for index, (wanted, found) in enumerate(zip(quota, listed, strict=True)):
-        if wanted > found:
-            raise _too_few(order, graph, classes, index, wanted, found)
-    by_class = torch.argsort(of_step, stable=True)
-    taken, start = [], 0
-    for wanted, found in zip(quota, listed, strict=True):
-        taken.append(by_class[start : start + wanted])
-        start += found
-    return torch.cat([*taken, by_class[:0]]).sort().values
-
-
-def _too_few(
-    order: RemovalOrder,
-    graph: CanonicalGraph,
-    classes: EdgeClasses,
-    index: int,
-    wanted: int,
-    found: int,
-) -> OptionError | ProtectionError:
-    noun, name = graph.noun, classes.name(index)
-    protections = order.provenance.protections
-    if protections and len(order) == order.provenance.num_removable:
-        return ProtectionError(
-            f"only {found} of {counted(classes.sizes[index], noun)} of type {name} can go with "
-            f"{protections.describe(noun)}; {wanted} would have to: remove fewer, or protect less"
-        )
-    return OptionError(
-        f"the cut needs {counted(wanted, noun)} of type {name}, but the order was stopped after "
-        f"{len(order)} of {counted(order.num_edges, noun)}, {found} of them of this type; "
-        f"compute it without count"
-    )
 
 
 def types_of_arcs(

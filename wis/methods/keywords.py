@@ -1,4 +1,4 @@
-"""Keywords that a function does not know: which, which there are, and what was meant perhaps."""
+"""Keyword options of methods: which were given, and a clear error for one that does not exist."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 from wis.errors import OptionError, echo
 from wis.methods import Method
+
+NAMED = ("walk_length", "epsilon", "batch_size", "engine")
+"""Options of methods that `wis.sparsify` and the like have as parameters of their own."""
 
 MEANT: Mapping[str, str] = {
     **dict.fromkeys(("p", "ratio", "fraction", "rate", "amount", "prune", "sparsity"), "remove"),
@@ -21,6 +24,11 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("depth", "num_layers", "layers", "L"), "walk_length (depth - 1)"),
 }
 """What people call an option elsewhere, and what it is called here."""
+
+
+def named_options(**named: Any) -> dict[str, Any]:
+    """The options that were given, without those that are None."""
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def check_keywords(
@@ -49,7 +57,7 @@ def check_keywords(
     keyword_only = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = inspect.signature(caller).parameters.values()
     own = [parameter.name for parameter in parameters if parameter.kind in keyword_only]
-    own = [word for word in own if word not in ("self", "data", *without)]
+    own = [word for word in own if word not in ("self", "data", *without, *NAMED)]
     known = list(dict.fromkeys([*own, *method.options]))
     close = difflib.get_close_matches(unknown[0], known, n=1)
     meant = MEANT.get(unknown[0]) or (close[0] if close else None)

@@ -41,6 +41,13 @@ certificate that has no use for some of these takes them among its `options`.
 SHARED = ("count", "seed", "progress", "data")
 
 
+def as_given(
+    graph: Any, data: Any, options: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The `prepare` of a method that needs the edges alone."""
+    return options, options
+
+
 @dataclass(frozen=True)
 class Method:
     """A row of the table.
@@ -76,6 +83,11 @@ class Method:
     supports_directed: bool
     needs: tuple[str, ...]
     seeded_by: tuple[str, ...] = ()
+
+    @property
+    def reads_data(self) -> bool:
+        """Whether the method looks at more than the edges: attributes or names of vertices."""
+        return self.prepare is not as_given
 
     def is_seeded(self, options: Mapping[str, Any]) -> bool:
         """Whether the seed matters to an order with these resolved options."""
@@ -144,7 +156,7 @@ def register(
     summary: str,
     uses_seed: bool = False,
     resolve: Resolver = lambda graph, options: options,
-    prepare: Preparer = lambda graph, data, options, seed: (options, options),
+    prepare: Preparer = as_given,
     verify: Certificate | None = None,
     supports_directed: bool = False,
     needs: tuple[str, ...] = (),

@@ -7,6 +7,7 @@ so a study over many fractions computes it once, saves it, and cuts it many time
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,16 +22,25 @@ from torch import Tensor
 
 from wis.base.amount import Amount, num_edges_to_remove
 from wis.base.words import counted
-from wis.errors import OptionError, OrderMismatchError, echo
+from wis.errors import OrderMismatchError, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.graph.cut import drop_edges
-from wis.graph.edge_types import checked_per_type, edges_to_go, type_attribute
+from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
     from wis.measure import Comparison, Settings
+
+
+@functools.cache  # looking a version up reads files
+def _versions() -> dict[str, str]:
+    return {
+        "wis": version("wis-sparsify"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Provenance:
     options: Mapping[str, Any]
     seed: int | None
     fingerprint: str
-    versions: Mapping[str, str] = field(default_factory=lambda: _versions())
+    versions: Mapping[str, str] = field(default_factory=lambda: dict(_versions()))
     protections: Protections = field(default_factory=Protections)
     num_removable: int | None = None
     directed: bool = False
@@ -82,15 +92,6 @@ class Provenance:
         if type(number) is not int or not 0 <= number <= num_edges:
             raise ValueError(f"{echo(number)} of {num_edges} edges can go")
         return made
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "wis": version("wis-sparsify"),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,27 +136,22 @@ class RemovalOrder:
             ProtectionError: It is more than the order's protections allow.
         """
         count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep, noun=self.noun)
-        removable = self.provenance.num_removable
-        if removable is not None:
-            protections = self.provenance.protections
-            protections.check_enough(count, removable, self.num_edges, self.noun)
-        if count > len(self):
-            raise OptionError(
-                f"the cut needs {counted(count, self.noun)}, but the order was stopped after "
-                f"{len(self)} of {self.num_edges}; compute it without count"
-            )
+        made = self.provenance
+        check_covers(
+            count, len(self), self.num_edges, self.noun, made.protections, made.num_removable
+        )
         return count
 
     def apply(
         self,
-        data: Data | HeteroData | Tensor,
+        data: GraphT,
         *,
         remove: Amount | None = None,
         keep: Amount | None = None,
         num_nodes: int | None = None,
         edge_attrs: Iterable[str] = (),
         per_type: bool | str = False,
-    ) -> Any:
+    ) -> GraphT:
         """Cut the graph: take away the first edges of this order, with all their arcs.
 
         An order that was made with ``directed=True`` takes arcs, each without its reverse.
@@ -182,8 +178,13 @@ class RemovalOrder:
         """
         graph = self.graph_of(data, num_nodes)
         self.check_made_for(graph)
-        steps = self.steps_of_cut(data, graph, remove=remove, keep=keep, per_type=per_type)
-        return self.cut(data, graph, steps, edge_attrs=edge_attrs)
+        cut = Cut(remove, keep, per_type, edge_attrs)
+        return cut.apply(self.ranked(graph), data)
+
+    def ranked(self, graph: CanonicalGraph) -> Ranked:
+        """The order as edge ids of a graph that it was made for (see `check_made_for`)."""
+        ids = graph.edge_ids(self.edges.to(graph.device))
+        return Ranked(graph, ids, self.provenance.protections, self.provenance.num_removable)
 
     def compare(
         self,
@@ -215,32 +216,6 @@ class RemovalOrder:
             num_nodes = self.num_nodes
         kind = DirectedGraph if self.provenance.directed else UndirectedGraph
         return kind.from_any(data, num_nodes)
-
-    def steps_of_cut(
-        self,
-        data: Any,
-        graph: CanonicalGraph,
-        *,
-        remove: Amount | None = None,
-        keep: Amount | None = None,
-        per_type: bool | str = False,
-    ) -> Tensor:
-        """Which steps of the order a cut takes: positions, ascending, int64 [N] on the CPU.
-
-        The first N, or with `per_type` the first of each class of edges. Raises as `apply` does.
-        """
-        if checked_per_type(per_type):
-            attribute = type_attribute(per_type)
-            return edges_to_go(self, data, graph, remove=remove, keep=keep, attribute=attribute)
-        return torch.arange(self.num_removed(remove=remove, keep=keep), device="cpu")
-
-    def cut(
-        self, data: Any, graph: CanonicalGraph, steps: Tensor, *, edge_attrs: Iterable[str] = ()
-    ) -> Any:
-        """`apply` for a graph that is known to match: drop the edges of these steps from `data`."""
-        removed = torch.zeros(graph.num_edges, dtype=torch.bool, device=graph.device)
-        removed[graph.edge_ids(self.edges[:, steps].to(graph.device))] = True
-        return drop_edges(data, graph, removed, edge_attrs=edge_attrs)
 
     def check_made_for(self, graph: CanonicalGraph) -> None:
         """Raise `OrderMismatchError` unless this order was made for `graph`."""

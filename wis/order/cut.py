@@ -1,0 +1,217 @@
+"""A cut: how much of an order goes, and which edges of a graph that takes.
+
+This is the one place where a graph, the order of its edges and an amount become a sparser graph.
+`wis.sparsify`, the transforms, `RemovalOrder.apply` and the command line all cut here.
+
+A cut may take the same fraction of each type of edges (`wis.graph.edge_types`). Of a class of k
+edges the first round-half-even(f·k) in the order go for a fraction f. A number N of edges is
+apportioned to the classes in proportion to their sizes by largest remainders, ties to the class
+whose types come first, so that N edges go in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from wis.base.amount import (
+    Amount,
+    amounts_per_class,
+    checked_amount,
+    num_edges_to_remove,
+    plain_amount,
+)
+from wis.base.words import counted
+from wis.errors import OptionError, ProtectionError
+from wis.graph import CanonicalGraph
+from wis.graph.cut import drop_edges
+from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
+from wis.graph.part_names import checked_names
+from wis.graph.parts import check_lengths
+from wis.order.protections import Protections
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+GraphT = TypeVar("GraphT", bound="Data | HeteroData | Tensor | CanonicalGraph")
+"""A graph in any form that wis takes; what is made of it has the same form."""
+
+SMALL = 1000
+"""A graph of so few edges is ordered before a cut finds an attribute that it cannot cut."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The edges of a graph at hand in the order of their removal.
+
+    Attributes:
+        graph: The graph.
+        ids: int64 tensor of shape [k]: edge ids, first removed first.
+        protections: What the order protects.
+        num_removable: Number of edges that can go with these protections, None without any.
+    """
+
+    graph: CanonicalGraph
+    ids: Tensor
+    protections: Protections
+    num_removable: int | None = None
+
+    def check_covers(self, count: int) -> None:
+        """Raise `ProtectionError` or `OptionError` unless the order holds `count` edges."""
+        graph, length = self.graph, self.ids.numel()
+        check_covers(
+            count, length, graph.num_edges, graph.noun, self.protections, self.num_removable
+        )
+
+
+def check_covers(
+    count: int,
+    length: int,
+    num_edges: int,
+    noun: str,
+    protections: Protections,
+    num_removable: int | None,
+) -> None:
+    """Raise unless an order of `length` edges of a graph holds `count` edges.
+
+    Raises:
+        ProtectionError: The protections do not allow so many.
+        OptionError: The order was stopped before.
+    """
+    if num_removable is not None:
+        protections.check_enough(count, num_removable, num_edges, noun)
+    if count > length:
+        raise OptionError(
+            f"the cut needs {counted(count, noun)}, but the order was stopped after "
+            f"{length} of {num_edges}; compute it without count"
+        )
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How much of an order goes.
+
+    Attributes:
+        remove: What to take away (see `wis.base.amount`), or None if `keep` is given.
+        keep: What to keep instead.
+        per_type: Take the same fraction of the edges of each type; the name of an attribute of the
+            arcs takes the types from that.
+        edge_attrs: Attributes that are edge-level whatever their length suggests.
+
+    >>> import wis
+    >>> from wis.order.cut import Cut
+    >>> Cut("50%").num_edges(wis.UndirectedGraph.from_any(wis.datasets.load("karate")))
+    39
+    """
+
+    remove: Amount | None = None
+    keep: Amount | None = None
+    per_type: bool | str = False
+    edge_attrs: Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `OptionError` for what is impossible for every graph."""
+        checked_amount(self.remove, self.keep)
+        plain = {
+            "remove": plain_amount(self.remove),
+            "keep": plain_amount(self.keep),
+            "per_type": checked_per_type(self.per_type),
+            "edge_attrs": checked_names(self.edge_attrs),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    def num_edges(self, graph: CanonicalGraph) -> int:
+        """Number of edges that go.
+
+        Raises:
+            OptionError: The graph has fewer.
+        """
+        return num_edges_to_remove(
+            graph.num_edges, remove=self.remove, keep=self.keep, noun=graph.noun
+        )
+
+    def length_needed(self, graph: CanonicalGraph, data: Any) -> int | None:
+        """How long an order this cut needs, None if all of it; and checks before the work.
+
+        Args:
+            graph: The graph.
+            data: The object that it was made from.
+
+        Raises:
+            OptionError: The amount is impossible, or `per_type` is wanted of a graph without types.
+            GraphFormatError: An attribute has another length than its name says, or cannot be cut.
+        """
+        if graph.num_edges > SMALL:
+            check_lengths(data, to_be_cut=True, edge_attrs=self.edge_attrs)
+        count = self.num_edges(graph)
+        if not self.per_type:
+            return count
+        EdgeClasses.of(data, graph, type_attribute(self.per_type))
+        return None
+
+    def removed(self, ranked: Ranked, data: Any = None) -> Tensor:
+        """The edges that go, bool of shape [m] by edge id.
+
+        Args:
+            ranked: The order.
+            data: The object that its graph was made from; needed for `per_type` only.
+
+        Raises:
+            OptionError: The amount is impossible, the order was stopped before, or `per_type` is
+                wanted of a graph without types.
+            ProtectionError: The protections of the order do not allow so many.
+        """
+        if self.per_type:
+            ids = ranked.ids[self._steps_by_type(ranked, data).to(ranked.ids.device)]
+        else:
+            count = self.num_edges(ranked.graph)
+            ranked.check_covers(count)
+            ids = ranked.ids[:count]
+        removed = torch.zeros(ranked.graph.num_edges, dtype=torch.bool, device=ids.device)
+        removed[ids] = True
+        return removed
+
+    def apply(self, ranked: Ranked, data: GraphT) -> GraphT:
+        """The sparser graph, in the form of `data`, which is not changed."""
+        sparse: GraphT = drop_edges(
+            data, ranked.graph, self.removed(ranked, data), edge_attrs=self.edge_attrs
+        )
+        return sparse
+
+    def _steps_by_type(self, ranked: Ranked, data: Any) -> Tensor:
+        """Positions in the order that go, int64 on the CPU: the first of each class of edges."""
+        classes = EdgeClasses.of(data, ranked.graph, type_attribute(self.per_type))
+        quota = amounts_per_class(classes.sizes, remove=self.remove, keep=self.keep)
+        of_step = classes.of_edge[ranked.ids.cpu()]
+        listed = torch.bincount(of_step, minlength=len(quota)).tolist()
+        for index, (wanted, found) in enumerate(zip(quota, listed, strict=True)):
+            if wanted > found:
+                raise _too_few(ranked, classes, index, wanted, found)
+        by_class = torch.argsort(of_step, stable=True)
+        taken, start = [], 0
+        for wanted, found in zip(quota, listed, strict=True):
+            taken.append(by_class[start : start + wanted])
+            start += found
+        return torch.cat([*taken, by_class[:0]])
+
+
+def _too_few(
+    ranked: Ranked, classes: EdgeClasses, index: int, wanted: int, found: int
+) -> OptionError | ProtectionError:
+    noun, name = ranked.graph.noun, classes.name(index)
+    length, protections = ranked.ids.numel(), ranked.protections
+    if protections and length == ranked.num_removable:
+        return ProtectionError(
+            f"only {found} of {counted(classes.sizes[index], noun)} of type {name} can go with "
+            f"{protections.describe(noun)}; {wanted} would have to: remove fewer, or protect less"
+        )
+    return OptionError(
+        f"the cut needs {counted(wanted, noun)} of type {name}, but the order was stopped after "
+        f"{length} of {counted(ranked.graph.num_edges, noun)}, {found} of them of this type; "
+        f"compute it without count"
+    )

@@ -1,0 +1,175 @@
+"""A ranking: a method with its options, and the edges that it must not remove.
+
+`Ranking` holds everything that decides the order of a graph's edges but the graph itself. It is
+checked once, and then applied to any number of graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wis.base.checks import checked_device, checked_integer, checked_seed
+from wis.base.progress import progress_bar
+from wis.graph import CanonicalGraph, UndirectedGraph, canonical_graph
+from wis.methods import get_method
+from wis.methods.registry import plain_options
+from wis.order.cut import Cut, GraphT, Ranked
+from wis.order.order import Provenance, RemovalOrder
+from wis.order.protections import Pairs, Protections, check_limits, pairs_of
+
+if TYPE_CHECKING:
+    from wis.methods import Method
+
+NOTHING = Protections()
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """How the edges of graphs are ordered for removal.
+
+    Attributes:
+        method: A name of `wis.available_methods`.
+        options: Options of the method that were given.
+        directed: Whether each distinct arc is an edge of its own.
+        seed: Seed of the method's randomness; 0 if None.
+        device: Where to compute; the graph's own device if None.
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay, or None.
+
+    >>> import wis
+    >>> from wis.order.ranking import Ranking
+    >>> graph = wis.UndirectedGraph.from_any(wis.datasets.load("karate"))
+    >>> Ranking("random", seed=1).order(graph, count=3).edges.shape
+    torch.Size([2, 3])
+    """
+
+    method: str = "wis"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    directed: bool = False
+    seed: int | None = None
+    device: torch.device | str | None = None
+    keep_connected: bool = False
+    min_degree: int = 0
+    protect: Pairs | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UnknownNameError` or `OptionError` for what is impossible for every graph."""
+        check_limits(self.keep_connected, self.min_degree)
+        given, known = plain_options(self.options), get_method(self.method).options
+        in_order = [*(name for name in known if name in given), *(given.keys() - known.keys())]
+        plain = {
+            "method": self.chosen.name,
+            "options": {name: given[name] for name in in_order},
+            "seed": None if self.seed is None else checked_seed(self.seed),
+            "protect": None if self.protect is None else pairs_of(self.protect),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def chosen(self) -> Method:
+        """The method's row in the table."""
+        return get_method(self.method)
+
+    def check(self) -> None:
+        """Raise `OptionError` unless the options can be resolved, tried on an empty graph."""
+        empty = canonical_graph(UndirectedGraph.empty(), directed=self.directed)
+        self.chosen.resolved_options(empty, self.options)
+
+    def graph(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
+        """The canonical graph of some data: directed or not, as the ranking takes it."""
+        return canonical_graph(data, num_nodes, directed=self.directed)
+
+    def order(
+        self,
+        graph: CanonicalGraph,
+        data: Any = None,
+        *,
+        count: int | None = None,
+        progress: bool | None = None,
+    ) -> RemovalOrder:
+        """The removal order of a graph.
+
+        Args:
+            graph: The graph.
+            data: Where the method finds attributes and names of vertices.
+            count: Length of the order; all edges that can go if not given.
+            progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+
+        Raises:
+            OptionError: An option is impossible, or the method does not take directed graphs.
+            ProtectionError: A protected pair is not an edge, or fewer than `count` edges can go.
+        """
+        if count is not None:
+            count = checked_integer("count", count, 0, graph.num_edges)
+        ranked, record = self.ranked(graph, data, count=count, progress=progress)
+        provenance = Provenance(
+            method=self.method,
+            options=record,
+            seed=checked_seed(self.seed) if self.chosen.is_seeded(record) else None,
+            fingerprint=graph.fingerprint,
+            protections=ranked.protections,
+            num_removable=ranked.num_removable,
+            directed=graph.directed,
+        )
+        edges = graph.edges[:, ranked.ids].cpu()
+        return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
+
+    def ranked(
+        self, graph: CanonicalGraph, data: Any, *, count: int | None, progress: bool | None
+    ) -> tuple[Ranked, dict[str, Any]]:
+        """The edge ids in the order of their removal, and the options to record; see `order`."""
+        method, protections = self.chosen, self._protections(graph)
+        options = method.resolved_options(graph, self.options)
+        total = graph.num_edges if count is None else count
+        seed = checked_seed(self.seed)
+        there = graph if self.device is None else graph.to(checked_device(self.device))
+        to_rank = graph.num_edges if protections else total  # some of them will be passed over
+        arguments, record = method.prepare(graph, data, options, seed)
+        with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
+            ids = method.order(there, count=to_rank, seed=seed, progress=report, **arguments)
+        if not protections:
+            return Ranked(graph, ids.to(graph.device), protections), record
+        ids = protections.removable(graph, ids)
+        num_removable = ids.numel()
+        total = num_removable if count is None else total
+        protections.check_enough(total, num_removable, graph.num_edges, graph.noun)
+        ids = ids[:total].to(graph.device)
+        return Ranked(graph, ids, protections, num_removable), record
+
+    def _protections(self, graph: CanonicalGraph) -> Protections:
+        if not (self.keep_connected or self.min_degree) and self.protect is None:
+            return NOTHING
+        return Protections.of(
+            graph,
+            keep_connected=self.keep_connected,
+            min_degree=self.min_degree,
+            protect=self.protect,
+        )
+
+
+def sparsified(
+    data: GraphT,
+    graph: CanonicalGraph,
+    ranking: Ranking,
+    cut: Cut,
+    *,
+    progress: bool | None = None,
+) -> GraphT:
+    """The chain of `wis.sparsify`: from a graph over its order to a sparser graph.
+
+    Args:
+        data: The graph as it was given; it is not changed.
+        graph: Its canonical form.
+        ranking: How to order its edges.
+        cut: How much of the order goes.
+        progress: See `Ranking.order`.
+    """
+    count = cut.length_needed(graph, data)
+    ranked, _ = ranking.ranked(graph, data, count=count, progress=progress)
+    return cut.apply(ranked, data)
