@@ -21,8 +21,20 @@ COMMANDS = [
 ]
 
 
+def test_the_readme_fits_on_two_hundred_lines():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_links_of_the_documents_lead_to_files():
+    for name in ("README", "ARCHITECTURE", "CHANGELOG", "CONTRIBUTING", "SECURITY"):
+        text = (README.parent / f"{name}.md").read_text(encoding="utf-8")
+        for address in re.findall(r"\]\(([^)#]+)", text):
+            if "://" not in address:
+                assert (README.parent / address).exists(), f"{name}.md links to {address}"
+
+
 def test_the_readme_shows_code():
-    assert len(PYTHON) == 6
+    assert len(PYTHON) == 3
     assert len(COMMANDS) >= 6
 
 

@@ -179,7 +179,8 @@ async def wrong_pages(root: Path, screenshots: Path | None) -> list[str]:
                 if seen["wide"] > 0:
                     found.append(f"{here}: {seen['wide']} pixels too wide: {seen['widest']}")
                 if screenshots is not None:
-                    await _shoot(browser, screenshots / f"{path.stem}-{name}.png")
+                    place = "-".join(path.relative_to(root).with_suffix("").parts)
+                    await _shoot(browser, screenshots / f"{place}-{name}.png")
         await browser.open(f"{(root / 'search.html').as_uri()}?q=sparsify", WIDTHS["desktop"])
         for _ in range(100):
             if await browser.evaluate("document.querySelectorAll('#search-results li').length"):
@@ -192,7 +193,7 @@ async def wrong_pages(root: Path, screenshots: Path | None) -> list[str]:
 
 async def _shoot(browser: Browser, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = await browser.call("Page.captureScreenshot", format="png")
+    picture = await browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
     path.write_bytes(base64.b64decode(picture["data"]))
 
 
