@@ -42,18 +42,19 @@ def bench() -> None:
 @json_option
 def list_recipes(as_json: bool) -> None:
     """List the recipes that `wis bench run` knows by name."""
-    from wis.experiments.kinds import available_recipes, find_recipe, kind_of
+    from wis.experiments.sweep import KINDS, RunOptions, available_recipes, find_recipe
 
     rows = []
     for name in available_recipes():
         _, settings = find_recipe(name)
+        plan = KINDS[settings["kind"]].plan(name, settings, RunOptions(Path()))
         rows.append(
             {
                 "name": name,
                 "kind": settings["kind"],
                 "title": settings.get("title", ""),
                 "source": settings.get("source", ""),
-                "num_runs": kind_of(settings).num_runs(name, settings),
+                "num_runs": plan.num_runs,
             }
         )
     if as_json:
@@ -158,17 +159,16 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
     the same command goes on where it was. If a run failed, the exit code is 1.
     """
-    from wis.experiments.kinds import kind_of, runner_of
+    from wis.experiments.sweep import preview, run_recipe
 
     overrides = {name: given[name] for name in _OVERRIDES}
     overrides["max_epochs"] = given["epochs"]
     name, settings = _settings(recipe, overrides)
-    kind = kind_of(settings)
     started = time.monotonic()
     watch = _Watch()
     options = _options(given, overrides if recipe else {}, watch)
     if dry_run:
-        facts = runner_of(kind, dry=True)(name, settings, options)
+        facts = preview(name, settings, options)
         if as_json:
             emit_json(facts)
         else:
@@ -176,7 +176,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
         return
     _say_what_counts_edges(given["remove"])
     with watch:
-        status = runner_of(kind)(name, settings, options)
+        status = run_recipe(name, settings, options)
     _account(status, options.results, time.monotonic() - started, as_json)
     if status.table is not None and not as_json:
         emit(status.table)
@@ -202,7 +202,7 @@ _OVERRIDES = (
 
 def _say_what_counts_edges(remove: str | None) -> None:
     """Bare numbers used to be percentages here."""
-    from wis.experiments.amounts import parse_amounts, spelt
+    from wis.experiments.settings import parse_amounts, spelt
 
     if remove is None or "edge" in remove:
         return
@@ -214,14 +214,14 @@ def _say_what_counts_edges(remove: str | None) -> None:
 def _complete_recipe(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    from wis.experiments.kinds import available_recipes
+    from wis.experiments.sweep import available_recipes
 
     return [name for name in available_recipes() if name.startswith(incomplete)]
 
 
 def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    from wis.experiments.kinds import find_recipe
-    from wis.experiments.overrides import recipe_of
+    from wis.experiments.recipe import recipe_of
+    from wis.experiments.sweep import find_recipe
 
     if recipe is not None:
         return find_recipe(recipe)

@@ -86,25 +86,19 @@ def table(
     confidence intervals. Results of Table 5.1 are printed beside the thesis', and those of
     factorization experiments as their verdicts, both as text only.
     """
-    from wis.experiments.results import (
-        FACTORIZATION,
-        TABLE5_1,
-        kind_of_row,
-        read_results,
-        rows_of_recipe,
-    )
+    from wis.experiments.results import kind_of_row, read_results, rows_of_recipe
     from wis.experiments.summary import panels_of
+    from wis.experiments.sweep import KINDS
     from wis.show.sweep_tables import format_tables
-    from wis.theory.factorization.recipe import format_verdicts
-    from wis.theory.table5_1.table5_1_text import format_table
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
-    formats = {TABLE5_1: format_table, FACTORIZATION: format_verdicts}
     kinds = {kind_of_row(row) for row in chosen}
-    if style == "text" and len(kinds) == 1 and kinds <= set(formats):
-        emit(formats[kinds.pop()](chosen))
-        return
+    if style == "text" and len(kinds) == 1 and (kind := kinds.pop()) in KINDS:
+        text = KINDS[kind].summarise(chosen)
+        if text is not None:
+            emit(text)
+            return
     panels = panels_of(rows, recipe=recipe, metric=metric)
     emit(format_tables(panels, style, baseline=baseline).rstrip("\n"))
 

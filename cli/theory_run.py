@@ -125,7 +125,7 @@ def parse_change(text: str) -> tuple[str, Any]:
         click.UsageError: It is none, or the value is no JSON that a setting can be.
     """
     from wis.errors import RecipeError
-    from wis.experiments.recipe_file import check_plain
+    from wis.experiments.settings import check_plain
 
     key, equals, value = text.partition("=")
     try:

@@ -198,7 +198,6 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--jobs", "2"], "runs in one process"),
         (["--remove", "50%"], "--remove is nothing for Table 5.1"),
         (["--devices", "cpu,cpu"], "runs on one device"),
         (["--models", "gcn,foo"], "unknown model of Table 5.1 'foo'"),

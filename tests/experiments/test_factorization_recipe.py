@@ -8,9 +8,8 @@ import pytest
 
 from wis.errors import MissingDependencyError, OptionError, RecipeError, ResultsError
 from wis.experiments import Backend, RunOptions
-from wis.experiments.kinds import available_recipes, find_recipe
 from wis.experiments.results import ResultsFile, read_results
-from wis.theory.factorization import recipe as recipes
+from wis.experiments.sweep import available_recipes, find_recipe, preview, run_recipe
 from wis.theory.factorization.experiments import available_experiments
 from wis.theory.factorization.recipe import FactorizationRecipe
 
@@ -59,14 +58,14 @@ def test_a_bad_recipe_is_one_line(change, match):
 def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkeypatch):
     seen = []
     options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
-    first = recipes.run("tiny", {**TINY, "seeds": [0]}, options)
+    first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
     assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
     assert first.table.startswith("figB_2, seed 0: From the smallest initialization")
     folder = tmp_path / "rows" / "figB_2-seed0"
     written = {path.name for path in folder.iterdir()}
     assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}
     seen.clear()
-    both = recipes.run("tiny", TINY, options)
+    both = run_recipe("tiny", TINY, options)
     assert [status.done for status in seen] == [1, 2]
     assert (both.new, len(both.table.splitlines())) == (1, 2)
     rows, hashes = read_results([options.results])
@@ -74,9 +73,9 @@ def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkey
     assert len({row["key"] for row in rows}) == 6
     assert {row["seed"] for row in rows} == {0, 1}
     assert set(hashes) == {FactorizationRecipe.of(TINY).hash}
-    assert recipes.preview("tiny", TINY, options)["num_runs_missing"] == 0
-    monkeypatch.setattr(recipes, "_rows", lambda *given: pytest.fail("computed again"))
-    again = recipes.run("tiny", TINY, options)
+    assert preview("tiny", TINY, options)["num_runs_missing"] == 0
+    monkeypatch.setattr(Backend, "stream", lambda *given: pytest.fail("computed again"))
+    again = run_recipe("tiny", TINY, options)
     assert (again.new, again.table) == (0, both.table)
 
 
@@ -97,14 +96,14 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
             raise MissingDependencyError("no such package")
         return run(name, size=size, request=request)
 
-    options = RunOptions(results=tmp_path / "rows.jsonl")
+    options = RunOptions(results=tmp_path / "rows.jsonl", backend=Backend(own_process=False))
     with monkeypatch.context() as patch:
         patch.setattr(experiments, "run_experiment", bad)
-        status = recipes.run("tiny", TINY, options)
+        status = run_recipe("tiny", TINY, options)
     assert (status.done, status.failed) == (2, 1)
     assert "seed 0: failed: MissingDependencyError: no such package" in status.table
-    assert recipes.run("tiny", TINY, options).failed == 1
-    mended = recipes.run("tiny", TINY, replace(options, retry_failed=True))
+    assert run_recipe("tiny", TINY, options).failed == 1
+    mended = run_recipe("tiny", TINY, replace(options, retry_failed=True))
     assert (mended.failed, mended.new) == (0, 1)
 
 
@@ -113,13 +112,13 @@ def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
     for change, match in (
         ({"overrides": {"max_epochs": 3}}, "--epochs is nothing for a factorization experiment"),
         ({"overrides": {"walk_length": 3}}, "--walk-length is nothing"),
-        ({"backend": Backend("local", 2)}, "runs in one process"),
+        ({"backend": Backend("dask", address="tcp://127.0.0.1:1")}, "leave out --backend"),
         ({"devices": ("cuda:0",)}, "run on the CPU"),
     ):
         with pytest.raises(OptionError, match=match):
-            recipes.preview("tiny", TINY, replace(options, **change))
+            preview("tiny", TINY, replace(options, **change))
     seeds = replace(options, overrides={"seeds": "3"})
-    assert recipes.preview("tiny", TINY, seeds)["num_runs"] == 3
+    assert preview("tiny", TINY, seeds)["num_runs"] == 3
     ResultsFile(options.results).append([{"type": "run", "key": "1", "status": "done"}])
     with pytest.raises(ResultsError, match="rows of the kind 'accuracy'"):
-        recipes.run("tiny", TINY, options)
+        run_recipe("tiny", TINY, options)

@@ -21,9 +21,9 @@ import pytest
 from rows import made_row, two_methods
 
 from wis.errors import WisError
-from wis.experiments.amounts import parse_amounts, parse_seeds
-from wis.experiments.kinds import available_recipes, find_recipe
-from wis.experiments.overrides import parse_methods
+from wis.experiments.recipe import parse_methods
+from wis.experiments.settings import parse_amounts, parse_seeds
+from wis.experiments.sweep import available_recipes, find_recipe
 from wis_cli.main import run
 
 FACTOR = int(os.environ.get("WIS_FUZZ", "1"))

@@ -13,9 +13,8 @@ import torch
 from sweep_cases import same_rows, toy_graph, toy_recipe
 from work import add, die, fail, hold, where
 
-from wis.experiments import Backend, RunOptions, jobs, read_results, run_sweep
+from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
 from wis.experiments.own_process import ProcessDied, call, can_be_forked, close_all
-from wis.experiments.source import Source
 
 MIB = 2**20
 
@@ -144,11 +143,10 @@ def test_what_is_told_of_a_graph_is_told_once(tmp_path, caplog, capfd):
     assert "val_mask" not in capfd.readouterr().err
 
 
-def test_a_run_that_is_killed_fails_alone(toy_file, monkeypatch):
-    source = Source(str(toy_file))
-    job = jobs.OrderJob(source, source.digest(), None, {}, own_process=True)
-    monkeypatch.setattr(jobs, "modules_of", lambda job: [])
-    monkeypatch.setattr(jobs, "do_here", die)
-    monkeypatch.setattr(jobs, "failed", lambda job, error: [error])
-    (error,) = jobs.do_job(job)
-    assert "killed by signal 9" in error
+def test_a_run_that_is_killed_fails_alone(monkeypatch):
+    job = backends.Job(accuracy.Accuracy(), ("a", "b"), (None, None), own_process=True)
+    monkeypatch.setattr(backends, "do_here", die)
+    one, other = backends.do_job(job)
+    assert (one["key"], other["key"]) == ("a", "b")
+    assert one["status"] == other["status"] == "failed"
+    assert "killed by signal 9" in one["error"]

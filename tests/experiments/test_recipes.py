@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from wis.base.amount import num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
-from wis.experiments import RunOptions, read_recipe
-from wis.experiments import kinds as kinds_module
-from wis.experiments.amounts import Amounts, parse_amounts, parse_seeds, spelt
-from wis.experiments.kinds import available_recipes, find_recipe, kind_of
-from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
-from wis.experiments.recipe import Recipe
-from wis.experiments.sweep import preview
+from wis.experiments import Backend, RunOptions, read_recipe, read_results
+from wis.experiments.recipe import Recipe, apply_overrides, parse_methods, recipe_of
+from wis.experiments.settings import Amounts, parse_amounts, parse_seeds, spelt
+from wis.experiments.sweep import KINDS, Plan, available_recipes, find_recipe, preview, run_recipe
 from wis.show.sweep_report import recipe_toml
 from wis.training import TABLE_D2
 
@@ -34,18 +33,26 @@ name = "random"
 """
 
 
+def facts_of(recipe, folder):
+    """What a sweep of the recipe would do."""
+    options = RunOptions(folder / "runs.jsonl", orders=folder)
+    return preview(recipe.name, recipe.as_dict(), options)
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_parses_and_has_runs(name):
     found, settings = find_recipe(name)
     assert found == name
-    assert kind_of(settings).num_runs(name, settings) > 0
+    assert KINDS[settings["kind"]].plan(name, settings, RunOptions(Path())).num_runs > 0
     assert settings["title"]
 
 
 @pytest.mark.parametrize("name", [n for n in ACCURACY if n.startswith("smoke_")])
 def test_every_smoke_recipe_dry_runs(name, tmp_path):
     recipe = read_recipe(RECIPES[name])
-    facts = preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+    facts = preview(
+        recipe.name, recipe.as_dict(), RunOptions(tmp_path / "runs.jsonl", orders=tmp_path)
+    )
     assert facts["num_rows"] == facts["num_rows_missing"] == recipe.num_runs
     assert 0 < facts["num_jobs"] <= facts["num_trainings"] <= recipe.num_runs
 
@@ -55,7 +62,9 @@ def test_every_smoke_recipe_dry_runs(name, tmp_path):
 @pytest.mark.parametrize("name", [n for n in THESIS if "cora" in n or "chameleon" in n])
 def test_recipes_of_the_thesis_dry_run(name, tmp_path):
     recipe = read_recipe(RECIPES[name])
-    facts = preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+    facts = preview(
+        recipe.name, recipe.as_dict(), RunOptions(tmp_path / "runs.jsonl", orders=tmp_path)
+    )
     assert facts["num_rows_missing"] == recipe.num_runs
     chosen = len(recipe.methods) * 19 + 2  # nothing and all removed are the same for all methods
     assert facts["num_trainings"] == chosen * len(recipe.seeds)
@@ -157,18 +166,42 @@ def test_a_file_that_is_no_recipe_says_so(tmp_path):
         find_recipe("smok_accuracy")
 
 
-def test_a_kind_of_its_own_is_run_by_its_own_functions(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(kinds_module, "_function", lambda address: lambda *a: seen.append(a) or 7)
-    monkeypatch.setitem(
-        kinds_module.KINDS, "mine", kinds_module.Kind("mine", "a:check", "a:run", "a:dry")
-    )
+class Squares:
+    """A kind whose rows are the squares of some numbers, the smallest that there can be."""
+
+    name = "squares"
+
+    def plan(self, name, settings, options):
+        return SquaresPlan(name, "abc", settings, len(settings["numbers"]))
+
+    def run_row(self, job):
+        return [{"square": int(row.key) ** 2} for row in job.runs]
+
+    def summarise(self, rows):
+        return " ".join(str(row["square"]) for row in rows)
+
+
+class SquaresPlan(Plan):
+    @property
+    def rows(self):
+        return [SimpleNamespace(key=str(number)) for number in self.settings["numbers"]]
+
+    def rows_of(self, outcomes):
+        return [{"type": "run", "kind": "squares", **outcome} for outcome in outcomes]
+
+
+def test_a_kind_of_its_own_says_its_rows_and_gets_everything_else(tmp_path):
     path = tmp_path / "own.toml"
-    path.write_text('kind = "mine"\nspeed = 3')
-    name, settings = find_recipe(str(path))
-    assert (name, settings) == ("own", {"kind": "mine", "speed": 3})
-    assert kinds_module.runner_of(kind_of(settings))(name, settings, None) == 7
-    assert seen == [("own", settings), ("own", settings, None)]
+    path.write_text('kind = "squares"\nnumbers = [2, 3]')
+    options = RunOptions(tmp_path / "runs.jsonl", Backend(own_process=False))
+    with KINDS.restored():
+        KINDS.add("squares", Squares())
+        name, settings = find_recipe(str(path))
+        assert preview(name, settings, options)["num_rows_missing"] == 2
+        status = run_recipe(name, settings, options)
+        assert (status.done, status.new, status.failed, status.table) == (2, 2, 0, "4 9")
+        assert run_recipe(name, {**settings, "numbers": [2, 3, 4]}, options).new == 1
+        assert [row["square"] for row in read_results([options.results])[0]] == [4, 9, 16]
 
 
 @pytest.mark.parametrize(
@@ -229,16 +262,16 @@ def test_amounts_that_are_the_same_on_a_graph_are_refused(tmp_path):
     recipe = recipe_of("karate", models="gcn", methods="random", remove="50%,39 edges")
     assert (recipe.percentages, recipe.edges, recipe.num_runs) == ((50.0,), (39,), 2)
     with pytest.raises(OptionError, match="50% and 39 edges are the same on this graph"):
-        preview(recipe, RunOptions(tmp_path / "runs.jsonl", orders=tmp_path))
+        facts_of(recipe, tmp_path)
 
 
 def test_a_recipe_s_hash_and_rows_are_those_of_the_time_of_bare_percentages(tmp_path):
     recipe = recipe_of("digits", models="gcn", methods="random", remove="0%,50%")
     assert recipe.hash == "39f029fbd1159fc7922320c3d9adab9c6f1acb3a36775de07a73f044a1f4660c"
-    from wis.experiments.plan import plan_rows
-    from wis.experiments.source import Source
+    from wis.experiments.accuracy import plan_rows
+    from wis.experiments.inputs import Source
 
-    rows = {row.percentage: row.key for row in plan_rows(recipe, Source("digits"))}
+    rows = {row.cut.percentage: row.key for row in plan_rows(recipe, Source("digits"))}
     assert rows == {
         0.0: "0fb3e16010a0a488d344d664a6059b9972decd5723e60870a410a32f283e2dd8",
         50.0: "5896bfe2acad9bab5be82548d90a7d3ac8939be582dc8a03f665fc91760e4764",
@@ -327,7 +360,7 @@ def test_the_command_line_changes_a_recipe():
 
 
 def test_a_method_that_trains_a_network_trains_one_like_that_which_is_evaluated():
-    from wis.experiments.orders import network_options
+    from wis.experiments.inputs import network_options
 
     recipe = recipe_of("digits", models="gin", methods="ugs,random,ugs:model=gat", width=16)
     (model,) = recipe.models

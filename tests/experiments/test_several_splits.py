@@ -12,7 +12,7 @@ import wis
 from wis.datasets.splits import MASKS, num_splits, split_of_seed, take_split
 from wis.errors import GraphFormatError, OptionError
 from wis.experiments import Backend, RunOptions, read_results, run_sweep
-from wis.experiments.source import Source
+from wis.experiments.inputs import Source
 from wis.training import TrainConfig, split_vertices, train, train_many
 
 HERE = Backend(own_process=False)

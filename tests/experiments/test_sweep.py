@@ -16,10 +16,9 @@ from sweep_cases import COSTS, same_rows, toy_graph, toy_recipe
 
 import wis
 from wis.errors import GraphFormatError, OptionError, UnknownNameError
-from wis.experiments import Backend, RunOptions, jobs, read_results, run_sweep
-from wis.experiments.orders import OrderSpec, order_specs
+from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
+from wis.experiments.inputs import _loaded, order_specs
 from wis.experiments.recipe import MethodSpec, ModelSpec
-from wis.experiments.source import Source, _loaded
 from wis.training import TrainConfig, train_many
 
 HERE = Backend(own_process=False)
@@ -91,13 +90,13 @@ def test_with_nothing_or_all_removed_methods_share_their_runs(toy_file, tmp_path
 def test_a_method_added_later_takes_over_the_runs_that_it_shares(toy_file, tmp_path, monkeypatch):
     run_sweep(toy_recipe(toy_file, methods="wis"), options_in(tmp_path, backend=HERE))
     trained = []
-    real = jobs._train_as_one
+    real = accuracy.train_runs
 
     def noted(job):
         trained.append(len(job.runs))
         return real(job)
 
-    monkeypatch.setattr(jobs, "_train_as_one", noted)
+    monkeypatch.setattr(accuracy, "train_runs", noted)
     status = run_sweep(toy_recipe(toy_file), options_in(tmp_path, backend=HERE))
     assert status.new == 6
     assert trained == [2]  # both seeds of random at 50 %, as one
@@ -140,13 +139,13 @@ def test_seeds_trained_as_one_agree_with_seeds_by_themselves(toy_file, tmp_path)
 
 def test_an_order_is_computed_once_and_a_damaged_one_again(toy_file, tmp_path, monkeypatch):
     computed = []
-    real = jobs.compute_order
+    real = accuracy.compute_order
 
-    def counted(source, spec, *rest):
-        computed.append(spec.method)
-        return real(source, spec, *rest)
+    def counted(ordering, device):
+        computed.append(ordering.spec.method)
+        return real(ordering, device)
 
-    monkeypatch.setattr(jobs, "compute_order", counted)
+    monkeypatch.setattr(accuracy, "compute_order", counted)
     first = toy_recipe(toy_file, remove="20%,40%")
     run_sweep(first, options_in(tmp_path, backend=HERE))
     assert sorted(computed) == ["random", "random", "wis"]
@@ -170,7 +169,7 @@ def test_seeds_share_an_order_only_where_the_options_leave_nothing_to_chance(
     specs = order_specs(
         graph, "digest", MethodSpec.of(method, options), model, dict.fromkeys(range(3))
     )
-    assert len({spec.key for _, spec in specs}) == num_orders
+    assert len({spec.key for spec in specs.values()}) == num_orders
 
 
 def test_a_failed_run_is_a_row_with_its_error_and_stops_nothing(toy_file, tmp_path):
@@ -189,7 +188,7 @@ def test_a_failed_run_is_a_row_with_its_error_and_stops_nothing(toy_file, tmp_pa
 def test_a_seed_that_diverges_spoils_no_other(tmp_path):
     data = toy_graph()
     torch.save(data, tmp_path / "graph.pt")
-    real = jobs._train_as_one
+    real = accuracy.train_runs
 
     def bad(job):
         if any(run.seed == 1 for run in job.runs):
@@ -197,7 +196,7 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
         return real(job)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "_train_as_one", bad)
+        patch.setattr(accuracy, "train_runs", bad)
         recipe = toy_recipe(tmp_path / "graph.pt", seeds="3", remove="50%")
         status = run_sweep(recipe, options_in(tmp_path, backend=HERE))
     assert (status.done, status.failed) == (6, 2)
@@ -209,13 +208,12 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
 
 
 def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done():
-    specs = [OrderSpec("random", {}, None, str(k)) for k in range(5, 11)]
-    work = [jobs.OrderJob(Source("karate"), "", spec, {}) for spec in specs]
+    work = [backends.Job(accuracy.Accuracy(), (str(k),), (None,)) for k in range(5, 11)]
     done = list(Backend(jobs=2).stream(iter(work), die))
-    outcomes = {part.key: part for _, parts in done for part in parts}
+    outcomes = {part["key"]: part for _, parts in done for part in parts}
     assert sorted(outcomes, key=int) == ["5", "6", "7", "8", "9", "10"]
-    assert [key for key, part in outcomes.items() if part.error] == ["7"]
-    assert "died twice" in outcomes["7"].error
+    assert [key for key, part in outcomes.items() if part["error"]] == ["7"]
+    assert "died twice" in outcomes["7"]["error"]
 
 
 SCRIPT = """
@@ -311,7 +309,7 @@ def test_devices_are_given_to_jobs_in_turn_and_are_no_part_of_a_row_s_key(toy_fi
     def watch(self, handed_over, work=None):
         for job in handed_over:
             seen.append(job.device)
-            yield job, jobs.do_job(replace(job, device="cpu"))
+            yield job, backends.do_job(replace(job, device="cpu"))
 
     recipe = toy_recipe(toy_file, methods="random", seeds="1", remove="20%,40%,60%")
 

@@ -10,9 +10,8 @@ import pytest
 
 import wis.theory.table5_1.table5_1 as table5_1
 from wis.errors import DivergedError, GraphFileError, OptionError, ResultsError, UnknownNameError
-from wis.experiments import RunOptions
+from wis.experiments import Backend, RunOptions, run_recipe
 from wis.experiments.results import ResultsFile, read_results
-from wis.theory.table5_1 import table5_1_recipe
 from wis.theory.table5_1.table5_1 import LEARNING_RATES, Table51, run_table
 from wis.theory.table5_1.table5_1_text import format_table
 
@@ -46,7 +45,7 @@ def test_the_defaults_are_those_of_appendix_d_6_2_1():
 def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
     recipe = Table51.from_recipe(RECIPES / "smoke_table5_1.toml")
     recipe = replace(recipe, max_epochs=1, num_train=20, num_test=10)
-    rows = list(run_table(recipe, results=tmp_path / "rows.jsonl"))
+    rows = run_table(recipe, results=tmp_path / "rows.jsonl")
     assert len(rows) == len({row["key"] for row in rows}) == 12
     assert {row["walk_index"] for row in rows if row["partition"] == "low"} == {548}
     assert {row["walk_index"] for row in rows if row["partition"] == "high"} == {8258}
@@ -58,7 +57,7 @@ def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
 
 def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
-    rows = list(run_table(TINY, results=path, own_process=False))
+    rows = run_table(TINY, results=path, own_process=False)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:6]) + lines[6][:40])  # killed while writing the sixth row
     trained = []
@@ -68,45 +67,67 @@ def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, 
         "train_shared",
         lambda *args, **kwargs: trained.append(args[3]) or train(*args, **kwargs),
     )
-    again = list(run_table(TINY, results=path, own_process=False))
+    again = run_table(TINY, results=path, own_process=False)
     assert len(trained) == 3
     assert [row["key"] for row in again] == [row["key"] for row in rows]
     assert format_table(again) == format_table(rows)
     trained.clear()
-    assert len(list(run_table(TINY, results=path, own_process=False))) == 8
+    assert len(run_table(TINY, results=path, own_process=False)) == 8
     assert not trained
 
 
 def test_progress_tells_how_many_rows_are_there(tmp_path):
     seen = []
     options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
-    once = table5_1_recipe.run("tiny", replace(TINY, seeds=(0,)).as_dict(), options)
+    once = run_recipe("tiny", replace(TINY, seeds=(0,)).as_dict(), options)
     assert [(status.done, status.total, status.new) for status in seen] == [
         (count, 4, count) for count in range(5)
     ]
     assert (once.done, once.total, once.new, once.failed) == (4, 4, 4, 0)
     seen.clear()
-    table5_1_recipe.run("tiny", replace(TINY, seeds=(0, 1)).as_dict(), options)
+    run_recipe("tiny", replace(TINY, seeds=(0, 1)).as_dict(), options)
     done = [status.done for status in seen]
     assert (done[0], done[-1]) == (4, 8)
 
 
-def test_rows_are_on_the_disk_as_soon_as_they_are_yielded(tmp_path):
+def test_rows_are_on_the_disk_as_soon_as_they_are_reported(tmp_path):
     path = tmp_path / "rows.jsonl"
-    running = run_table(TINY, results=path)
-    for number in (1, 2):
-        row = next(running)
-        assert len(rows_in(path)) == number
-        assert rows_in(path)[-1]["key"] == row["key"]
+    seen = []
+
+    def watch(status):
+        if status.done:
+            assert len(rows_in(path)) == status.done
+            seen.append(status.done)
+
+    run_recipe("tiny", TINY.as_dict(), RunOptions(path, report=watch))
+    assert seen == list(range(1, 9))
 
 
 def test_two_that_run_at_the_same_time_share_the_work(tmp_path):
     path = tmp_path / "rows.jsonl"
-    one, other = run_table(TINY, results=path), run_table(TINY, results=path)
-    rows = [next(running) for _ in range(4) for running in (one, other)]
-    assert [row["key"] for row in rows[::2]] == [row["key"] for row in rows[1::2]]
+    other = []
+
+    def run_the_rest(status):
+        if status.done == 2 and not other:
+            other.append(run_recipe("tiny", TINY.as_dict(), RunOptions(path)))
+
+    one = run_recipe("tiny", TINY.as_dict(), RunOptions(path, report=run_the_rest))
+    assert (one.new, other[0].new) == (2, 6)
+    assert one.done == other[0].done == 8
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["type"] for line in lines] == ["recipe", *["run"] * 4]
+    assert [line["type"] for line in lines] == ["recipe", *["run"] * 8]
+
+
+def test_rows_are_the_same_in_one_process_and_in_two(tmp_path):
+    costs = ("seconds", "cpu_seconds", "finished_at", "peak_memory_bytes", "written")
+    rows = []
+    for jobs in (1, 2):
+        options = RunOptions(tmp_path / f"{jobs}.jsonl", Backend(jobs=jobs, own_process=jobs == 1))
+        assert run_recipe("tiny", TINY.as_dict(), options).new == 8
+        rows.append({row["key"]: row for row in rows_in(options.results)})
+    for key, row in rows[0].items():
+        assert {name for name in row if row[name] != rows[1][key][name]} <= set(costs)
+        assert row["peak_memory_bytes"] > 2**20
 
 
 def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, monkeypatch):
@@ -121,18 +142,18 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(table5_1, "train_shared", bad)
-        rows = list(run_table(small, results=path, own_process=False))
+        rows = run_table(small, results=path, own_process=False)
     assert [row["status"] for row in rows] == ["done", "failed", "done", "failed"]
     assert {row["error"] for row in rows} == {None, "DivergedError: the loss is not finite"}
     assert format_table(rows).splitlines()[-1].split() == ["failed", "2"]
-    assert list(run_table(small, results=path, own_process=False)) == rows_in(path)
-    again = list(run_table(small, results=path, retry_failed=True))
+    assert run_table(small, results=path, own_process=False) == rows_in(path)
+    again = run_table(small, results=path, retry_failed=True)
     assert {row["status"] for row in again} == {"done"}
 
 
 def test_a_device_that_is_not_there_stops_before_anything_runs(tmp_path):
     with pytest.raises(OptionError, match="cuda:7"):
-        next(run_table(replace(TINY, device="cuda:7"), results=tmp_path / "rows.jsonl"))
+        run_table(replace(TINY, device="cuda:7"), results=tmp_path / "rows.jsonl")
     assert not (tmp_path / "rows.jsonl").exists()
 
 
@@ -140,14 +161,14 @@ def test_a_file_of_sweeps_is_no_place_for_its_rows(tmp_path):
     path = tmp_path / "rows.jsonl"
     ResultsFile(path).append([{"type": "run", "key": "1", "status": "done"}])
     with pytest.raises(ResultsError, match=r"of the kind 'accuracy' .* give another file"):
-        next(run_table(TINY, results=path))
+        run_table(TINY, results=path)
 
 
 def test_another_configuration_is_another_row(tmp_path):
     path = tmp_path / "rows.jsonl"
     small = replace(TINY, models=("gcn",), seeds=(0,))
     for table in (small, replace(small, max_epochs=3), replace(small, data_seed=1)):
-        list(run_table(table, results=path))
+        run_table(table, results=path)
     assert len(rows_in(path)) == 6
 
 

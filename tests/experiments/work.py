@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from wis.experiments.measure import PeakMemory
+from wis.experiments.own_process import PeakMemory
 
 
 def where(_):

@@ -1,15 +1,16 @@
-"""Sweeps: recipe → one order per method and seed → one training run per cut → rows → figures.
+"""Sweeps: a recipe gives rows, each row is run once, and rows give tables and figures.
 
     recipe = read_recipe("benchmarks/recipes/thesis_fig5_3_cora_gcn.toml")
     run_sweep(recipe, RunOptions(results=Path("runs.jsonl"), backend=Backend(jobs=2)))
 
-- `wis.experiments.recipe`: what a sweep is; `wis.experiments.kinds`: kinds of recipes, and where
-  recipes lie; `wis.experiments.overrides`: recipes changed on the command line;
-- `wis.experiments.plan`: rows, and which runs go together; `wis.experiments.orders`: the cache of
-  orders; `wis.experiments.jobs`: what a worker does; `wis.experiments.backends`: where workers are;
-- `wis.experiments.own_process`: a process for each job, which measures its memory;
-- `wis.experiments.sweep`: the whole of it; `wis.experiments.results`: the file of rows;
-- `wis.theory.table5_1.table5_1`: Table 5.1, on the graphs of `wis.theory.table5_1.patch_graphs`.
+- `wis.experiments.settings`, `wis.experiments.recipe`: what a recipe holds;
+- `wis.experiments.sweep`: the driver for all kinds of recipes, and where recipes lie;
+- `wis.experiments.accuracy`: the kind that trains networks on sparser graphs, with its
+  `wis.experiments.inputs`, the graph and the removal orders. Other kinds: Table 5.1
+  (`wis.theory.table5_1.table5_1`) and factorizations (`wis.theory.factorization.recipe`);
+- `wis.experiments.backends`: jobs, and where they run; `wis.experiments.own_process`: a process
+  for each job, which measures its memory;
+- `wis.experiments.results`: the file of rows; `wis.experiments.summary`: means and intervals.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from wis.experiments.backends import Backend
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, read_recipe
 from wis.experiments.results import ResultsFile, read_results
-from wis.experiments.sweep import RunOptions, Status, run_sweep
+from wis.experiments.sweep import RunOptions, Status, run_recipe, run_sweep
 
 __all__ = [
     "Backend",
@@ -29,5 +30,6 @@ __all__ = [
     "Status",
     "read_recipe",
     "read_results",
+    "run_recipe",
     "run_sweep",
 ]

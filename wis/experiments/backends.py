@@ -1,37 +1,186 @@
-"""Where jobs run: in this process, in processes of this machine, or on a cluster that is there.
+"""Jobs, and where they run: in this process, in processes of this machine, or on a cluster.
 
-joblib carries the jobs to processes (its back end loky) and to Dask, submitit to Slurm. For Ray
-there is a back end of joblib too, but it hands nothing back before all is done, and every run is to
-be saved when it is finished; so Ray gets the jobs as tasks of its own. Each package is imported
-when it is asked for. Nothing here schedules anything.
+A job is small and picklable, so every back end can carry it to another process or machine. What
+comes back is picklable too: an outcome for each run, which gives the error of a run that failed.
 
-A worker process that dies takes its job along. On this machine joblib then gives all up, so what it
-had begun is tried again, each job in a process of its own, and one that dies again is reported as
-failed. Dask and Ray give the jobs of a lost worker to others; Slurm requeues by its own rules.
+joblib carries jobs to processes (by loky) and to Dask, submitit carries them to Slurm. joblib has a
+back end for Ray too, but hands nothing back before everything is done, and a sweep saves every run
+as soon as it is finished; so Ray gets the jobs as tasks. Each package is imported when its back end
+is used. wis schedules nothing itself.
+
+A worker process that dies loses its job. On this machine joblib then gives up all jobs, so those
+that had begun are tried again, each in a process of its own, and one that dies again is reported as
+failed. Dask and Ray give the jobs of a lost worker to other workers. Slurm requeues by its rules.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from wis.base.checks import checked_integer
-from wis.errors import ClusterError, MissingDependencyError, OptionError
-from wis.experiments.jobs import Job, Worker, do_job, failed
+from wis.base.plugins import load_plugins, loaded_plugins
+from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError
+from wis.experiments.own_process import (
+    PeakMemory,
+    ProcessDied,
+    call,
+    can_be_forked,
+    can_be_imported,
+    environment,
+)
+from wis.experiments.results import DONE, FAILED
 
-Outcomes = tuple[Job, list[Any]]
+Outcome = dict[str, Any]
+"""What came of a run: its ``key``, ``status``, ``error`` and, if it is done, what was found."""
+
 Name = Literal["local", "dask", "ray", "slurm"]
 NAMES: tuple[str, ...] = get_args(Name)
 POLL_S = 0.5
 EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
+
+
+class Runner(Protocol):
+    """The part of a kind of experiment that workers need."""
+
+    def run_row(self, job: Job) -> list[Outcome]:
+        """Do the runs of a job, and return what was found for each."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs that one process does together.
+
+    Attributes:
+        kind: The kind of experiment, which does the runs.
+        keys: A key for each run.
+        runs: What differs between the runs, one for each key.
+        common: What the runs share.
+        prepare: Loads what many jobs share; called once before jobs with the same `common_key`
+            get processes of their own. An error in it is left to the job.
+        common_key: Which jobs share it.
+        modules: Plugins to import first (`wis.base.plugins`).
+        folders: Folders in which these are looked for, after all others.
+        device: Where to compute.
+        threads: Threads of torch.
+        own_process: Give the job a process of its own on a CPU, which measures its memory.
+    """
+
+    kind: Runner
+    keys: tuple[str, ...]
+    runs: tuple[Any, ...]
+    common: Any = None
+    prepare: Callable[[], Any] | None = None
+    common_key: Any = None
+    modules: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    device: str = "cpu"
+    threads: int = 1
+    own_process: bool = False
+
+
+def do_job(job: Job) -> list[Outcome]:
+    """Outcomes of a job, one for each key, wherever it runs; a bad run never raises."""
+    sys.path.extend(folder for folder in job.folders if folder not in sys.path)
+    try:
+        load_plugins(job.modules)
+    except WisError as error:
+        return failed(job, told(error))
+    modules = [*job.modules, type(job.kind).__module__]
+    if not job.own_process or job.device != "cpu" or not can_be_forked(modules):
+        return do_here(job)
+    try:
+        done: list[Outcome] = call(
+            do_here,
+            job,
+            threads=job.threads,
+            prepare=job.prepare,
+            key=job.common_key,
+            modules=modules,
+        )
+    except ProcessDied as error:
+        return failed(job, str(error))
+    return done
+
+
+def do_here(job: Job) -> list[Outcome]:
+    """Outcomes of a job, done in this process.
+
+    If several runs fail together, each is done by itself, so that a bad run spoils no other.
+    """
+    try:
+        with torch_threads(job.threads), PeakMemory(job.device) as memory:
+            found = job.kind.run_row(job)
+    except Exception as error:
+        if len(job.runs) == 1:
+            return failed(job, told(error))
+        parts = zip(job.keys, job.runs, strict=True)
+        return [
+            outcome
+            for key, run in parts
+            for outcome in do_here(replace(job, keys=(key,), runs=(run,)))
+        ]
+    facts = {"peak_memory_bytes": memory.bytes, "threads": job.threads, **finished()}
+    keys = ({"key": key, "status": DONE, "error": None} for key in job.keys)
+    return [{**key, **facts, **outcome} for key, outcome in zip(keys, found, strict=True)]
+
+
+def failed(job: Job, error: str) -> list[Outcome]:
+    """Outcomes of a job that failed as a whole."""
+    facts = {"status": FAILED, "error": error, **finished()}
+    return [{"key": key, **facts} for key in job.keys]
+
+
+def finished() -> dict[str, Any]:
+    """The time at which a run ended, and the program and machine that it ran on."""
+    return {"finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **environment()}
+
+
+@contextlib.contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads; results are the same bit for bit only with the same number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def told(error: Exception) -> str:
+    """An error of wis in one line; a bug also with the place where it was raised."""
+    line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, WisError):
+        return line
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" (in {frames[-1].name}, line {frames[-1].lineno})" if frames else ""
+    return line + place
+
+
+def plugins_of_workers(*more: str) -> dict[str, tuple[str, ...]]:
+    """The `modules` and `folders` of a job: the plugins of this process and further modules."""
+    modules = [m for m in dict.fromkeys([*loaded_plugins(), *more]) if can_be_imported(m)]
+    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
+    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
+    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
+    return {"modules": tuple(modules), "folders": tuple(folders)}
+
+
+Worker = Callable[[Job], list[Outcome]]
+Outcomes = tuple[Job, list[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -40,13 +189,13 @@ class Backend:
 
     Attributes:
         name: ``"local"``, ``"dask"``, ``"ray"`` or ``"slurm"``.
-        jobs: How many at a time: processes of this machine, or jobs in Slurm's queue. Dask and Ray
-            take as many as the cluster has room for.
-        address: Of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head; for Slurm
-            ``local`` makes submitit run its jobs on this machine.
+        jobs: How many jobs run at a time: processes of this machine, or jobs in Slurm's queue. Dask
+            and Ray run as many as the cluster has room for.
+        address: Address of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head;
+            ``local`` makes submitit run Slurm's jobs on this machine.
         threads: Threads of each job.
-        folder: Where submitit keeps its files; shared by all machines.
-        own_process: Do each job on a CPU in a process of its own, which measures its memory.
+        folder: Folder of submitit's files, shared by all machines.
+        own_process: Give each job on a CPU a process of its own, which measures its memory.
             Without it the memory of jobs on a CPU is not known.
     """
 
@@ -64,31 +213,22 @@ class Backend:
             checked_integer(what, value, 1, expected="an integer of at least 1")
 
     def stream(self, jobs: Iterable[Job], work: Worker = do_job) -> Iterator[Outcomes]:
-        """Do all jobs; each comes back when it is done, in any order.
+        """Do all jobs and yield each with its outcomes when it is done, in any order.
 
         Args:
             jobs: The jobs, taken one by one as there is room for them, perhaps by another thread.
-            work: What to do with each; anything else than `do_job` is for tests.
+            work: The function that does a job; any other than `do_job` is for tests.
 
         Raises:
             MissingDependencyError: A package for this back end is not installed.
             OptionError: The cluster cannot be reached.
-            ClusterError: It was lost on the way; what is finished has been handed back.
+            ClusterError: The cluster was lost; all finished jobs have been yielded.
         """
-        streams: dict[str, Callable[[Backend, Iterable[Job], Worker], Iterator[Outcomes]]] = {
-            "local": _local,
-            "dask": _dask,
-            "ray": _ray,
-            "slurm": _slurm,
-        }
+        streams = {"local": _local, "dask": _dask, "ray": _ray, "slurm": _slurm}
         return streams[self.name](self, jobs, work)
 
     def check(self) -> None:
-        """Find out, before anything is computed, whether the packages are installed.
-
-        Raises:
-            MissingDependencyError: One is not.
-        """
+        """Raise `MissingDependencyError` if a package of the back end is not installed."""
         needs = {"dask": ["joblib", "distributed"], "ray": ["ray"], "slurm": ["submitit"]}
         for module in needs.get(self.name, ["joblib"] if self.jobs > 1 else []):
             _imported(module)
@@ -110,7 +250,7 @@ def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:
 
 @functools.cache
 def _end_with(parent: int) -> None:
-    """Let this worker end within seconds of the process that started it, however that ended."""
+    """End this worker within seconds of the process that started it, however that one ended."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -130,27 +270,20 @@ def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
 
     remaining = iter(jobs)
     while True:
-        begun: dict[int, Job] = {}
+        begun: dict[tuple[str, ...], Job] = {}
         try:
             for job, outcomes in _processes(backend, _noted(remaining, begun), work):
-                _forget(begun, job)
+                begun.pop(job.keys)
                 yield job, outcomes
             return
         except TerminatedWorkerError:
             yield from _one_by_one(list(begun.values()), work)
 
 
-def _noted(jobs: Iterator[Job], begun: dict[int, Job]) -> Iterator[Job]:
-    for number, job in enumerate(jobs):
-        begun[number] = job
+def _noted(jobs: Iterator[Job], begun: dict[tuple[str, ...], Job]) -> Iterator[Job]:
+    for job in jobs:
+        begun[job.keys] = job
         yield job
-
-
-def _forget(begun: dict[int, Job], job: Job) -> None:
-    for number, other in list(begun.items()):
-        if other.keys == job.keys:
-            del begun[number]
-            return
 
 
 def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
@@ -166,7 +299,7 @@ def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[
 
 
 def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
-    """Jobs one of which has killed its process: each with a process to itself while it lasts."""
+    """Do jobs, one of which has killed its process, one after the other in another process."""
     from concurrent.futures.process import BrokenProcessPool
 
     from joblib.externals.loky import ProcessPoolExecutor
@@ -238,14 +371,14 @@ def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcom
 
 @dataclass(frozen=True)
 class _Submitter:
-    """Jobs for a cluster that gives back futures: so many at a time, each back when it is done."""
+    """Submits jobs to a cluster that gives back futures, so many at a time."""
 
     submit: Callable[[Job], Any]
     wait_for_one: Callable[[list[Any]], Any]
     at_a_time: int
 
     def stream(self, jobs: Iterable[Job]) -> Iterator[tuple[Any, Job]]:
-        """Futures that are done, with their jobs."""
+        """Yield each future that is done, with its job."""
         waiting: dict[Any, Job] = {}
         for job in jobs:
             waiting[self.submit(job)] = job
@@ -276,7 +409,7 @@ def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
         yield job, _result(task, job)
 
 
-def _result(task: Any, job: Job) -> list[Any]:
+def _result(task: Any, job: Job) -> list[Outcome]:
     try:
         return list(task.result())
     except Exception as error:  # submitit's own errors, for a job that was killed or ran too long

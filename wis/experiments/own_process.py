@@ -1,40 +1,48 @@
-"""A process of its own for each job, so that its peak memory is its own.
+"""A process of its own for each job, which makes its peak memory its own.
 
-A process that does one job after another keeps what the allocator once got, so the memory that it
-measures for a small job is that of the largest one before it. Here a server, which imports the
-program, loads the graph and does nothing else, forks a process for each call; that one does the
-work, hands back the result and ends. Every call begins from the same memory, and costs some
-milliseconds instead of the seconds that an interpreter takes to start. A call whose process is
-killed, for lack of memory perhaps, takes nothing else along.
+A process that does one job after another keeps the memory that the allocator got from the system,
+so a small job after a large one seems to need as much. Here a server imports the program, loads the
+graph, and forks a process for each call. That process does the work, hands back the result and
+ends. Every call begins with the same memory. A fork takes milliseconds; starting an interpreter
+takes seconds. If the process of a call is killed, perhaps for lack of memory, the others go on.
 
-The server ends when the process that started it does, however that ended. Where processes cannot be
-forked, or the work is made of functions that no other process can import, there is none.
+The server ends when the process that started it ends, in whatever way. `can_be_forked` says where
+this does not work: on systems without `fork`, and for modules that no other process can import.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import importlib
 import importlib.util
 import logging
 import os
 import pickle
-import select
+import platform
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import traceback
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import IO, Any
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+from typing import Any
 
-HEAD = 8  # bytes of the length before each message
-FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")  # of variables that say where data and caches are
+FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
+"""Beginnings of the variables that name plugins and the folders of data and caches."""
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PACKAGES = ("wis-sparsify", "torch", "torch-geometric", "numpy", "scipy")
+START = "import sys; from wis.experiments.own_process import serve; serve(int(sys.argv[1]))"
 
-START = "import sys; from wis.experiments.own_process import serve; serve(*map(int, sys.argv[1:]))"
+is_own_process = False
+"""Whether this process does one job and ends."""
 
 _local = threading.local()
 _servers: set[Server] = set()
@@ -45,17 +53,17 @@ class ProcessDied(Exception):
 
 
 def can_be_forked(modules: Sequence[str]) -> bool:
-    """Whether a call that needs these modules can be made in a process of its own."""
-    return hasattr(os, "fork") and all(map(_can_be_imported, modules))
+    """Whether a call that needs these modules can have a process of its own."""
+    return hasattr(os, "fork") and all(map(can_be_imported, modules))
 
 
-def _can_be_imported(module: str) -> bool:
-    if module == "__main__":
-        return False
+def can_be_imported(module: str) -> bool:
+    """Whether another process can import a module by its name."""
     try:
-        return module in sys.modules or importlib.util.find_spec(module) is not None
+        is_there = module in sys.modules or importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+    return is_there and module != "__main__"
 
 
 def call(
@@ -67,16 +75,16 @@ def call(
     key: Hashable = None,
     modules: Sequence[str] = (),
 ) -> Any:
-    """The result of a function of a module, called in a process of its own.
+    """Call a function of a module in a process of its own.
 
     Args:
         function: The function.
-        argument: Its argument, which can be pickled, as its result can.
+        argument: Its argument. The argument and the result must be picklable.
         threads: Threads of linear algebra that the process may use.
-        prepare: Called once by the server before the first such process, such as to load the graph
-            that all of them use; an error in it is left to the function to find.
-        key: Calls with another key get another server, which knows nothing of what was before.
-        modules: What to import first.
+        prepare: Called once by the server before the first such process, for example to load the
+            graph that all calls use. The server ignores its errors; the function meets them again.
+        key: A call with another key gets a new server, which has prepared nothing yet.
+        modules: Modules that the server imports first.
 
     Raises:
         ProcessDied: The process ended without a result.
@@ -85,15 +93,16 @@ def call(
     environment = {**os.environ, **dict.fromkeys(BLAS, str(threads))}
     folders = [(name, v) for name, v in sorted(environment.items()) if name.startswith(FOLDERS)]
     place = (key, threads, os.getcwd(), tuple(folders))
+    modules = [*modules, function.__module__]
     server: Server | None = getattr(_local, "server", None)
-    if server is None or server.place != place or not server.is_alive():
+    if server is None or server.place != place or server.process.poll() is not None:
         if server is not None:
             server.close()
         server = _local.server = Server(place, environment)
         if prepare is not None:
-            server.send(("prepare", prepare, sys.path, list(modules), environment))
+            server.send("prepare", prepare, modules, environment)
     try:
-        server.send(("call", (function, argument), sys.path, list(modules), environment))
+        server.send("call", (function, argument), modules, environment)
         kind, value = server.receive()
     except BaseException:  # an interrupt too: nobody waits for the result any more
         server.close()
@@ -101,8 +110,8 @@ def call(
     if kind == "died":
         raise ProcessDied(value)
     if kind == "raised":
-        error, told = value
-        error.add_note(told)
+        error, trace = value
+        error.add_note(trace)
         raise error
     return value
 
@@ -112,49 +121,43 @@ class Server:
 
     def __init__(self, place: Hashable, environment: dict[str, str]) -> None:
         self.place = place
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", START, str(theirs_in), str(theirs_out)],
-            pass_fds=(theirs_in, theirs_out),
-            stdin=subprocess.DEVNULL,
-            env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # so that Ctrl-C reaches us alone, and we end the others
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
-        self.requests = os.fdopen(ours_out, "wb")
-        self.answers = os.fdopen(ours_in, "rb")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", START, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,  # so that Ctrl-C reaches us alone, and we end the others
+            )
+        self.link = Connection(ours.detach())
         _servers.add(self)
 
-    def is_alive(self) -> bool:
-        """Whether it runs."""
-        return self.process.poll() is None
-
-    def send(self, message: Any) -> None:
-        """Send a request; a server that has died is noticed when its answer is read."""
-        content = pickle.dumps(message)
-        with contextlib.suppress(BrokenPipeError):
-            self.requests.write(len(content).to_bytes(HEAD, "little") + content)
-            self.requests.flush()
+    def send(
+        self, what: str, subject: Any, modules: Sequence[str], environment: dict[str, str]
+    ) -> None:
+        """Send a request. `receive` notices if the server has died."""
+        # the subject is pickled apart, since its modules have to be imported before it is read
+        request = (what, sys.path, list(modules), environment, pickle.dumps(subject))
+        with contextlib.suppress(ConnectionError):
+            self.link.send_bytes(pickle.dumps(request))
 
     def receive(self) -> tuple[str, Any]:
         """Wait for an answer."""
-        content = _read_message(self.answers)
-        if content is None:
+        try:
+            content = self.link.recv_bytes()
+        except (EOFError, ConnectionError):
             return "died", "its server ended"
         answer: tuple[str, Any] = pickle.loads(content)
         return answer
 
     def close(self) -> None:
-        """End it, and what it has forked."""
+        """End the server and the process that it has forked."""
         _servers.discard(self)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for file in (self.requests, self.answers):
-            with contextlib.suppress(OSError):
-                file.close()
+        self.link.close()
 
 
 @atexit.register
@@ -174,88 +177,64 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_servers_of_the_parent)
 
 
-def _read_message(file: IO[bytes]) -> bytes | None:
-    """The next message, None at the end of the stream."""
-    head = _read_exactly(file, HEAD)
-    return None if head is None else _read_exactly(file, int.from_bytes(head, "little"))
-
-
-def _read_exactly(file: IO[bytes], number: int) -> bytes | None:
-    """So many bytes, however the pipe divides them; None if it ends before."""
-    parts = []
-    while number > 0:
-        part = file.read(number)
-        if not part:
-            return None
-        parts.append(part)
-        number -= len(part)
-    return b"".join(parts)
-
-
 # The server's side.
 
 
-def serve(requests: int, answers: int) -> None:
-    """Do what is asked for until the stream of requests ends."""
+def serve(file: int) -> None:
+    """Answer requests that come through a socket until it is closed."""
+    import torch
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _import_the_program()
-    with os.fdopen(requests, "rb", buffering=0) as stream:
-        while (content := _read_message(stream)) is not None:
-            what, subject, path, modules, environment = pickle.loads(content)
+    torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
+    environment()  # found out once for all jobs
+    with Connection(file) as link:
+        while True:
+            try:
+                request = link.recv_bytes()
+            except (EOFError, ConnectionError):
+                return
+            what, path, modules, variables, subject = pickle.loads(request)
             sys.path[:] = path
             os.environ.clear()
-            os.environ.update(environment)
-            with contextlib.suppress(ImportError):
+            os.environ.update(variables)
+            with contextlib.suppress(Exception):  # the work will meet the error again
                 for module in modules:
                     importlib.import_module(module)
             if what == "prepare":
                 _prepare(subject)
             else:
-                _write(answers, _forked(subject, requests))
+                link.send_bytes(_forked(subject, link))
 
 
-def _prepare(function: Callable[[], Any]) -> None:
-    """Call it without a word: whoever asks has done it too, and has told what there is to tell."""
+def _prepare(subject: bytes) -> None:
+    """Call a function silently: the process that sent it has logged the same lines already."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with contextlib.suppress(Exception):  # the call itself will tell
-            function()
+        with contextlib.suppress(Exception):  # the work will meet the error again
+            pickle.loads(subject)()
     finally:
         logging.disable(level)
 
 
-def _import_the_program() -> None:
-    import torch
-
-    from wis.experiments.kinds import KINDS
-
-    torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
-    for name in ("wis.experiments.jobs", "wis.training", *(kind.module for kind in KINDS.values())):
-        importlib.import_module(name)
-
-
-def _forked(subject: tuple[Callable[[Any], Any], Any], requests: int) -> bytes:
-    """The answer of a process that does the work; it is killed when nobody asks any more."""
-    read, write = os.pipe()
+def _forked(subject: bytes, link: Connection) -> bytes:
+    """Fork a process that does the work, and return its answer."""
+    read, write = Pipe(duplex=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of threads: those of linear algebra know about forks
         child = os.fork()
     if child == 0:
-        os.close(read)
-        os.close(requests)
+        read.close()
+        link.close()
         _do(subject, write)
-    os.close(write)
-    content = b""
-    with os.fdopen(read, "rb", buffering=0) as stream:
-        while True:
-            ready, _, _ = select.select([read, requests], [], [])
-            if requests in ready:  # the end of the stream: no request comes before an answer
-                os.killpg(0, signal.SIGKILL)
-            chunk = stream.read(2**20)
-            if not chunk:
-                break
-            content += chunk
+    write.close()
+    if link in wait([read, link]):  # it was closed: no request comes before an answer
+        os.killpg(0, signal.SIGKILL)
+    with read:
+        try:
+            content = read.recv_bytes()
+        except EOFError:
+            content = b""
     _, status = os.waitpid(child, 0)
     if content and status == 0:
         return content
@@ -264,21 +243,20 @@ def _forked(subject: tuple[Callable[[Any], Any], Any], requests: int) -> bytes:
     return pickle.dumps(("died", f"its process {how}, perhaps for lack of memory"))
 
 
-def _do(subject: tuple[Callable[[Any], Any], Any], write: int) -> None:
-    """Do the work in the forked process, which ends here."""
-    from wis.experiments import measure
-
-    measure.is_own_process = True
+def _do(subject: bytes, write: Connection) -> None:
+    """Do the work in the forked process, and end this process."""
+    global is_own_process
+    is_own_process = True
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     status = 1
     try:
         try:
-            function, argument = subject
+            function, argument = pickle.loads(subject)
             answer = pickle.dumps(("done", function(argument)))
         except Exception as error:
-            told = "".join(traceback.format_exception(error))
-            answer = pickle.dumps(("raised", (error, told)))
-        _write_all(write, answer)
+            trace = "".join(traceback.format_exception(error))
+            answer = pickle.dumps(("raised", (error, trace)))
+        write.send_bytes(answer)
         status = 0
     finally:
         with contextlib.suppress(OSError):
@@ -287,11 +265,76 @@ def _do(subject: tuple[Callable[[Any], Any], Any], write: int) -> None:
         os._exit(status)
 
 
-def _write(file: int, content: bytes) -> None:
-    _write_all(file, len(content).to_bytes(HEAD, "little") + content)
+# What a job takes, and where it ran.
 
 
-def _write_all(file: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]
+class PeakMemory:
+    """Context manager: `bytes` is the largest memory within its block.
+
+    On a GPU it is the memory that was allocated there. On a CPU it is the resident memory of a
+    process of its own. In any other process it is None, since earlier work would count too.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.bytes: int | None = None
+
+    def __enter__(self) -> PeakMemory:
+        import torch
+
+        from wis.training.memory import forget_peak
+
+        on_gpu = self.device.startswith("cuda") and torch.cuda.is_available()
+        self.place = torch.device(self.device if on_gpu else "cpu")
+        self.is_known = on_gpu or is_own_process
+        if self.is_known:
+            forget_peak(self.place)  # where the system cannot do that, the whole process counts
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from wis.training.memory import peak_bytes
+
+        if self.is_known:
+            self.bytes = peak_bytes(self.place)
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Versions, git revision and machine of this process."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return {
+        "versions": versions,
+        "git_revision": _git_revision(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "num_cpus": os.cpu_count(),
+    }
+
+
+def _git_revision() -> str | None:
+    """Commit of the source tree that wis runs from, with ``+`` if it was changed; None without."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    found = re.search(r"model name\s*:\s*(.+)", text)
+    return found.group(1).strip() if found else platform.processor()

@@ -1,47 +1,58 @@
-"""The file of results: JSON lines, appended to under a lock, each row at most once.
+"""The file of results: JSON lines, appended under a lock, each row at most once.
 
-A line is an object with a ``type``, which comes first: ``run`` for a row, ``recipe`` for the recipe
-of rows (once for each hash). Rows of runs that were trained as one form a group: they are written
-by one call, synced before they count, and say their places in the group (``written``).
+A line is an object whose first field is its ``type``: ``run`` for a row, ``recipe`` for the recipe
+of rows (once for each hash). Rows of runs that were trained together form a group. One call writes
+the group and syncs it to the disk; each row says its place in the group (``written``).
 
-A process that is killed while it writes leaves a torn last line and perhaps half a group; an editor
-can do the same. Whatever is a whole line stays and is shown. A torn last line is left out, and the
-next append cuts it off, provided that it begins like a line of ours. Groups that lack rows are
-named in a warning, and the next sweep runs them again as one and writes them anew, so that what it
-ends with does not depend on when it was killed.
+A process that is killed while it writes leaves a torn last line and perhaps a part of a group. So
+does an editor. Every whole line stays and is shown. A torn last line is ignored, and the next
+append cuts it off if it begins like a line of ours. A warning names the groups that lack rows; the
+next sweep runs them again together and writes them anew, so that its rows do not depend on when an
+earlier sweep was killed.
 
-Several processes may append to one file: each reads, under the lock ``FILE.lock``, what the others
+Several processes may append to one file. Each holds the lock ``FILE.lock``, reads what the others
 have written since, and leaves out rows that are there already.
+
+A file of results lasts for years, and people edit it. So a line counts as a row if its object names
+a key and a status; the other fields are checked where they are used (`check_fields`).
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wis.base.atomic import check_writable
-from wis.errors import GraphFileError, ResultsError, UnknownNameError
-from wis.experiments.rows import DONE, FAILED, Row, kind_of_row, name_of_recipe, parse_row
+from wis.errors import GraphFileError, ResultsError, UnknownNameError, echo
 
-__all__ = ["DONE", "FAILED", "ResultsFile", "Row", "kind_of_row", "read_results", "rows_of_recipe"]
-
+Row = dict[str, Any]
+DONE, FAILED = "done", "failed"
 ACCURACY, TABLE5_1, FACTORIZATION = "accuracy", "table5_1", "factorization"
-"""Kinds of rows; one that does not say its `kind` is of the first."""
+"""Kinds of rows. A row without a `kind` is of the first."""
 START = b'{"type": "'
+DEEPEST = 16
+"""Levels of objects and lists; a sweep writes four, and a plain recipe some more."""
+FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "object": (dict,),
+}
 
 _log = logging.getLogger(__name__)
 
 
 class ResultsFile:
-    """Rows by their keys, and the file that they are in.
+    """Rows by their keys, and the file that holds them.
 
     Attributes:
         path: The file; it need not exist yet.
-        rows: Rows by key: the last of each key, or the last that is done.
+        rows: Rows by key: the last row of each key, or the last one that is done.
         recipes: Recipes by hash.
     """
 
@@ -61,15 +72,15 @@ class ResultsFile:
 
     @property
     def incomplete(self) -> set[str]:
-        """Keys of rows whose group lacks others: what was trained as one is not all there."""
+        """Keys of the rows whose group lacks other rows."""
         return self._lacking | {str(row["key"]) for row in self._group if "key" in row}
 
     def refresh(self) -> None:
-        """Read what has been written since the last time.
+        """Read the lines that were written since the last reading.
 
         Raises:
             GraphFileError: The file cannot be read.
-            ResultsError: A line that is whole is not a row.
+            ResultsError: A whole line is not a row.
         """
         try:
             with self.path.open("rb") as file:
@@ -80,7 +91,7 @@ class ResultsFile:
             raise GraphFileError(f"{self.path}: cannot be read: {error.strerror}") from None
 
     def warn(self) -> None:
-        """Log what a hand or a kill has done to the file, if anything."""
+        """Log which damage a kill or an editor has done to the file, if any."""
         number = len(self.incomplete)
         if number:
             _log.warning(
@@ -93,8 +104,8 @@ class ResultsFile:
             _log.warning("%s: the last line is torn and left out", self.path)
 
     def _read(self, file: BinaryIO) -> None:
-        """Take in all lines that are whole, from where the last reading ended."""
-        if file.seek(0, os.SEEK_END) < self._read_to:  # another file lies there now
+        """Take in all whole lines, from where the last reading ended."""
+        if file.seek(0, os.SEEK_END) < self._read_to:  # the file was replaced by a shorter one
             self._forget()
         file.seek(self._read_to)
         self._torn = b""
@@ -107,18 +118,15 @@ class ResultsFile:
                     if not is_ended:
                         self._torn = line
                         return
-                    raise self._not_a_row(error) from None
+                    raise ResultsError(
+                        f"{self.path} line {self._line + 1}: not a row of results: {error}; "
+                        "expected what `wis bench run` writes. Delete that line (its run will be "
+                        "done again), or give another file"
+                    ) from None
                 self._take(row)
             self._line += is_ended
             self._read_to += len(line)
             self._lacks_newline = not is_ended
-
-    def _not_a_row(self, error: ValueError) -> ResultsError:
-        return ResultsError(
-            f"{self.path} line {self._line + 1}: not a row of results: {error}; expected what "
-            "`wis bench run` writes. Delete that line (its run will be done again), or give "
-            "another file"
-        )
 
     def _take(self, row: Row) -> None:
         if row["type"] == "recipe":
@@ -130,8 +138,9 @@ class ResultsFile:
         self._place(row)
 
     def _place(self, row: Row) -> None:
-        """Note whether the group of a row is all there."""
+        """Note whether the group of a row is complete."""
         index, number = row.get("written", (0, 1))
+        # a group that another line interrupts stays incomplete
         if self._group and (len(self._group), self._group[0]["written"][1]) != (index, number):
             self._lacking |= self.incomplete
             self._group = []
@@ -144,11 +153,7 @@ class ResultsFile:
             self._group = []
 
     def check_kind(self, kind: str) -> None:
-        """Make sure that the rows read so far are of one kind, so that no file mixes two.
-
-        Raises:
-            ResultsError: One is of another.
-        """
+        """Raise `ResultsError` if a row of the file is of another kind of experiment."""
         others = {kind_of_row(row) for row in self.rows.values()} - {kind}
         if others:
             raise ResultsError(
@@ -157,17 +162,17 @@ class ResultsFile:
             )
 
     def append(self, rows: Sequence[Row]) -> list[Row]:
-        """Add rows that were made together; those that are there already are left out.
+        """Add rows that were made together, without those that are there already.
 
-        A row that is done takes the place of one that failed, and a group that is whole that of
-        one that lacks rows.
+        A row that is done replaces one that failed. A complete group replaces rows of a group that
+        lacks some.
 
         Returns:
             The rows that were written.
 
         Raises:
             GraphFileError: The file cannot be written.
-            ResultsError: It is damaged.
+            ResultsError: The file is damaged.
         """
         return self._write(lambda: [row for row in rows if self._is_new(row)])
 
@@ -189,18 +194,18 @@ class ResultsFile:
         try:
             with FileLock(f"{self.path}.lock"), self.path.open("a+b") as file:
                 self._read(file)
-                self._check_is_ours()
+                self._check_torn_line()
                 chosen = choose()
                 if chosen:
-                    self._append(file, _as_one(chosen))
+                    self._append(file, chosen)
         except GraphFileError:
             raise
         except OSError as error:
             raise GraphFileError(f"{self.path}: cannot be written: {error.strerror}") from None
         return chosen
 
-    def _check_is_ours(self) -> None:
-        """The torn end, which is about to be cut off, begins like a line of ours."""
+    def _check_torn_line(self) -> None:
+        """Refuse to cut off a torn last line that does not begin like a line of ours."""
         begin = self._torn[: len(START)]
         if START.startswith(begin) or not self._torn.strip(b"\0"):  # zeros: a power failure
             return
@@ -214,8 +219,12 @@ class ResultsFile:
         )
 
     def _append(self, file: BinaryIO, rows: Sequence[Row]) -> None:
-        """Write whole lines after the last whole line; nobody else is writing."""
-        text = b"".join(_as_line(row) for row in rows)
+        """Write lines after the last whole line, while the lock is held."""
+        lines = []
+        for index, row in enumerate(rows):
+            ordered = dict(sorted({**row, "written": [index, len(rows)]}.items()))
+            lines.append(json.dumps({"type": row["type"], **ordered}).encode() + b"\n")
+        text = b"".join(lines)
         file.truncate(self._read_to)
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + text if self._lacks_newline else text)
@@ -224,49 +233,14 @@ class ResultsFile:
         self._read(file)
 
 
-def _as_one(rows: Sequence[Row]) -> list[Row]:
-    """Number the rows of one write, so that a reader can tell whether all are there."""
-    return [{**row, "written": [index, len(rows)]} for index, row in enumerate(rows)]
-
-
-def _as_line(row: Row) -> bytes:
-    """The fields of a row, by name, but the type before all others."""
-    ordered = {"type": row["type"], **dict(sorted(row.items()))}
-    return json.dumps(ordered).encode() + b"\n"
-
-
-def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
-    """Rows of one recipe.
-
-    Args:
-        rows: Rows of results.
-        recipe: Its name, or how its hash begins; None takes all rows.
-
-    Raises:
-        UnknownNameError: No row is of that recipe.
-    """
-    given = list(rows)
-    if recipe is None:
-        return given
-    chosen = [
-        row
-        for row in given
-        if recipe == row.get("recipe") or str(row.get("recipe_hash", "")).startswith(recipe)
-    ]
-    if not recipe or not chosen:
-        known = {name_of_recipe(row) for row in given}
-        raise UnknownNameError.among("recipe of these results", recipe, known)
-    return chosen
-
-
 def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]]:
-    """All rows of some files, and the recipes in them by hash.
+    """Read all rows of some files, and the recipes in them by hash.
 
-    Where a row is in several files, one that is done wins.
+    Of a row that is in several files the one that is done wins.
 
     Raises:
         GraphFileError: A file does not exist or cannot be read.
-        ResultsError: It is no file of results, or there are no rows.
+        ResultsError: A file is no file of results, or there are no rows.
     """
     rows: dict[str, Row] = {}
     recipes: dict[str, Row] = {}
@@ -283,3 +257,160 @@ def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]
     if not rows:
         raise ResultsError(f"{', '.join(map(str, paths))}: there are no rows in it yet")
     return list(rows.values()), recipes
+
+
+def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
+    """The rows of one recipe.
+
+    Args:
+        rows: Rows of results.
+        recipe: Name of the recipe, or the beginning of its hash; None takes all rows.
+
+    Raises:
+        UnknownNameError: No row is of that recipe.
+
+    >>> rows_of_recipe([{"key": "1", "recipe": "a"}, {"key": "2", "recipe": "b"}], "b")
+    [{'key': '2', 'recipe': 'b'}]
+    """
+    given = list(rows)
+    if recipe is None:
+        return given
+    chosen = [
+        row
+        for row in given
+        if recipe == row.get("recipe") or str(row.get("recipe_hash", "")).startswith(recipe)
+    ]
+    if not recipe or not chosen:
+        known = {name_of_recipe(row) for row in given}
+        raise UnknownNameError.among("recipe of these results", recipe, known)
+    return chosen
+
+
+def parse_row(line: bytes) -> Row:
+    """Parse a line; `ValueError` says why it is no row."""
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError:
+        raise ValueError("it is no JSON object") from None
+    if not isinstance(row, dict):
+        raise ValueError("it is no JSON object")
+    if line.count(b"{") + line.count(b"[") > DEEPEST and depth_of(row) > DEEPEST:
+        raise ValueError("it is nested too deeply")
+    needed = {"run": ("key", "status"), "recipe": ("recipe_hash",)}.get(str(row.get("type")), ())
+    for name in ("type", *needed):
+        if not isinstance(row.get(name), str):
+            raise ValueError(f"it has no text {name!r}")
+    if row["type"] == "run" and row["status"] not in (DONE, FAILED):
+        raise ValueError(f"its status is {echo(row['status'])}, neither {DONE!r} nor {FAILED!r}")
+    if not _is_place(row.get("written", [0, 1])):
+        raise ValueError("its field 'written' is no place in a group")
+    return _without_surrogates(row) if b"\\u" in line or b"\xed" in line else row
+
+
+def _is_place(written: Any) -> bool:
+    """Whether the value is [index, number of rows], as `append` writes it."""
+    is_pair = isinstance(written, list) and [type(part) for part in written] == [int, int]
+    return is_pair and 0 <= written[0] < written[1]
+
+
+def depth_of(value: Any) -> int:
+    """Levels of objects and lists within each other, found without recursion."""
+    depth, level = 0, [value]
+    while level:
+        inner = [each for each in level if isinstance(each, (Mapping, list, tuple))]
+        depth += bool(inner)
+        parts = (each.values() if isinstance(each, Mapping) else each for each in inner)
+        level = [value for each in parts for value in each]
+    return depth
+
+
+def _without_surrogates(row: Row) -> Row:
+    """The row with U+FFFD for half a surrogate pair, which no file and no terminal takes."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        row = json.loads(text)
+    return row
+
+
+def kind_of_row(row: Row) -> str:
+    """The kind of experiment of a row."""
+    return str(row.get("kind", ACCURACY))
+
+
+def name_of_recipe(row: Row) -> str:
+    """The name of a row's recipe, for people."""
+    return echo(str(row.get("recipe", "unnamed")))
+
+
+def field_of(row: Row, name: str) -> Any:
+    """The value of a field; a dot stands between an object and its field. None if it is missing."""
+    value: Any = row
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def check_fields(row: Row, fields: Mapping[str, str]) -> None:
+    """Raise `ResultsError` if a row lacks a field, or a field has another type.
+
+    Args:
+        row: A row.
+        fields: The type of each field, a name of `FIELD_TYPES`, by the name for `field_of`.
+
+    >>> check_fields({"key": "1", "config": {"depth": 3}}, {"config.depth": "integer"})
+    """
+    for name, kind in fields.items():
+        value = field_of(row, name)
+        if is_field(value, kind):
+            continue
+        found = f"no {name}" if value is None else f"{echo(repr(value))} for {name}"
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise ResultsError(
+            f"the row with key {echo(row['key'], 60)} has {found}; expected {article} {kind}. "
+            "Choose other rows by --recipe, or delete that line"
+        )
+
+
+def is_field(value: Any, kind: str) -> bool:
+    """Whether a value has a type of `FIELD_TYPES`; numbers must be finite."""
+    if isinstance(value, bool) or not isinstance(value, FIELD_TYPES[kind]):
+        return False
+    try:
+        return not isinstance(value, (int, float)) or math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def number_in(row: Row, name: str) -> float | None:
+    """The finite number in a field, or None."""
+    value = field_of(row, name)
+    return float(value) if is_field(value, "number") else None
+
+
+def texts_of(rows: Sequence[Row], name: str) -> list[str]:
+    """The value of a field in each row as text, ``unknown`` where it is missing."""
+    found = (field_of(row, name) for row in rows)
+    return ["unknown" if value is None else echo(str(value)) for value in found]
+
+
+def reasons(rows: Iterable[Row], most: int = 3) -> tuple[str, ...]:
+    """Why rows failed: a line for each of the first `most` errors, with the number of its rows."""
+    by_error: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get("status") == FAILED:
+            by_error.setdefault(str(row.get("error")), []).append(row)
+    lines = []
+    for error, some in list(by_error.items())[:most]:
+        names = ("experiment", "label", "remove", "model", "partition")
+        place = [echo(str(some[0][name]), 60) for name in names if some[0].get(name) is not None]
+        where = ", ".join([*place, f"seed {some[0].get('seed')}"])
+        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
+        lines.append(f"{where}{more}: {echo(error, 400)}")
+    if len(by_error) > most:
+        lines.append(f"and {len(by_error) - most} other reasons, in the rows' `error`")
+    return tuple(lines)

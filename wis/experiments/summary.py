@@ -1,13 +1,13 @@
 """From rows to the numbers of a table or a figure: means, spreads, areas, differences.
 
-A panel is one data set, model and training. For each method and percentage there are the accuracies
-of some seeds, in percent: their mean and standard deviation (with n - 1), which are the markers and
-bars of the thesis' figures. A method as a whole is summed up by the area under its curve, divided
-by the range of percentages: the mean accuracy over all of them.
+A panel is one data set, model and training. For each method and percentage it has the accuracies of
+some seeds, in percent. Their mean and standard deviation (with n - 1) are the markers and bars of
+the thesis' figures. One number for a whole method is the area under its curve, divided by the range
+of percentages: the mean accuracy over all percentages.
 
 The accuracies are those of the test vertices (the default, as in the thesis) or of the validation
-vertices, both at the epoch of the best validation accuracy; nothing is chosen by test accuracies.
-Whoever chooses a method or an amount by such a table does it by ``metric="val"``.
+vertices, both at the epoch of the best validation accuracy. Nothing is chosen by test accuracies:
+use ``metric="val"`` to choose a method or an amount by such a table.
 
 Methods are compared seed by seed, since a seed has the same split and initial parameters with all
 of them: the mean difference to a baseline and its confidence interval by Student's t. The baseline
@@ -16,30 +16,44 @@ is another method with as many edges removed, or the whole graph (`FULL`).
 
 from __future__ import annotations
 
+import importlib
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.errors import ResultsError, UnknownNameError, echo
+from wis.errors import MissingDependencyError, ResultsError, UnknownNameError, echo
 from wis.experiments.recipe import content_hash
-from wis.experiments.results import ACCURACY, DONE, FACTORIZATION, TABLE5_1, Row, rows_of_recipe
-from wis.experiments.rows import check_fields, kind_of_row, name_of_recipe, number_in
+from wis.experiments.results import (
+    ACCURACY,
+    DONE,
+    FACTORIZATION,
+    TABLE5_1,
+    Row,
+    check_fields,
+    kind_of_row,
+    name_of_recipe,
+    number_in,
+    rows_of_recipe,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIDENCE = 0.95
 LONGEST_PATH = 40
 FULL = "full"
-"""The baseline that is the whole graph, with no edge removed, unless a method is called so."""
+"""The baseline that is the whole graph, with no edge removed, unless a method has this label."""
 
 METRICS = {"test": "test accuracy", "val": "validation accuracy"}
 Unit = int | tuple[int, int]
 """What is paired: a seed, or where a graph comes with several splits a seed and a split."""
 
-Values = dict[Unit, float]
 FIELDS = {
     "dataset": "text",
     "data_digest": "text",
@@ -55,13 +69,13 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """Some numbers in short.
+    """A summary of some numbers.
 
     Attributes:
         num: How many there are.
         mean: Their mean.
-        std: Their standard deviation, with n - 1; nan for one.
-        low: Lower end of the confidence interval of the mean; nan for one.
+        std: Their standard deviation, with n - 1; nan for one number.
+        low: Lower end of the confidence interval of the mean; nan for one number.
         high: Its upper end.
     """
 
@@ -72,16 +86,24 @@ class Cell:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Cell:
-        """Sum numbers up; there is at least one."""
-        mean = statistics.fmean(values)
-        if len(values) == 1:
+    def of(cls, values: Iterable[float]) -> Cell | None:
+        """Summarise numbers; None if there are none. NaNs are left out.
+
+        >>> Cell.of([1.0, 3.0]).mean
+        2.0
+        """
+        numbers = np.array([value for value in values if not math.isnan(value)])
+        num = numbers.size
+        if num == 0:
+            return None
+        mean = math.fsum(numbers) / num
+        if num == 1:
             return cls(1, mean, math.nan, math.nan, math.nan)
         from scipy.stats import t
 
-        std = statistics.stdev(values)
-        half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * std / math.sqrt(len(values))
-        return cls(len(values), mean, std, mean - half, mean + half)
+        std = float(numbers.std(ddof=1))
+        half = float(t.ppf((1 + CONFIDENCE) / 2, num - 1)) * std / math.sqrt(num)
+        return cls(num, mean, std, mean - half, mean + half)
 
 
 @dataclass(frozen=True)
@@ -110,70 +132,72 @@ class Panel:
         """All percentages of any method, ascending."""
         return sorted({percentage for cells in self.rows.values() for percentage in cells})
 
-    def accuracies(self, label: str, percentage: float) -> Values:
-        """Accuracy in percent of each seed."""
-        rows = self.rows[label].get(percentage, {})
-        return {unit: 100 * row[f"{self.metric}_accuracy"] for unit, row in rows.items()}
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Accuracies in percent: a line for each seed, a column for each method and percentage.
 
-    def whole(self) -> Values:
+        It is nan where there is no row.
+        """
+        pd = imported_pandas()
+        units = [u for cells in self.rows.values() for rows in cells.values() for u in rows]
+        index = pd.Index(list(dict.fromkeys(units)), dtype=object, tupleize_cols=False)
+        columns = pd.MultiIndex.from_product([self.labels, self.percentages])
+        table = pd.DataFrame(math.nan, index=index, columns=columns)
+        for label, cells in self.rows.items():
+            for percentage, rows in cells.items():
+                found = {unit: row[f"{self.metric}_accuracy"] for unit, row in rows.items()}
+                table[label, percentage] = [100 * found.get(unit, math.nan) for unit in index]
+        return table
+
+    def accuracies(self, label: str, percentage: float) -> dict[Unit, float]:
+        """Accuracy in percent of each seed."""
+        found = self.curves[label][percentage].dropna()
+        return dict(zip(found.index, found.tolist(), strict=True))
+
+    @cached_property
+    def whole(self) -> pd.Series:
         """Accuracy of each seed on the whole graph, which is the same for all methods."""
-        found: Values = {}
-        for label in self.labels:
-            found = {**self.accuracies(label, 0.0), **found}
-        return found
+        at_zero = self.curves.reindex(columns=[0.0], level=1)
+        return at_zero.bfill(axis=1).iloc[:, 0] if at_zero.size else at_zero.sum(axis=1) * math.nan
 
     def compares_with(self, baseline: str) -> bool:
         """Whether there are rows of a baseline."""
-        return baseline in self.rows or (baseline == FULL and bool(self.whole()))
+        return baseline in self.rows or (baseline == FULL and bool(self.whole.notna().any()))
 
-    def areas(self, label: str) -> Values:
-        """Area under the curve of each seed that has all percentages, divided by their range."""
-        percentages = self.percentages
-        if len(percentages) < 2:
-            return {}
-        columns = [self.accuracies(label, percentage) for percentage in percentages]
-        seeds = set.intersection(*map(set, columns))
-        width = percentages[-1] - percentages[0]
-        return {
-            seed: float(np.trapezoid([column[seed] for column in columns], percentages)) / width
-            for seed in sorted(seeds, key=repr)
-        }
+    def areas(self, label: str) -> pd.Series:
+        """Mean height of each seed's curve; nan for a seed that lacks a percentage."""
+        curves, percentages = self.curves[label], self.percentages
+        width = percentages[-1] - percentages[0] or math.nan
+        return curves.agg(lambda curve: np.trapezoid(curve, percentages) / width, axis=1)
 
     def accuracy(self, label: str, percentage: float) -> Cell | None:
-        """Accuracies in short; None where there are none."""
-        return _cell(self.accuracies(label, percentage))
+        """Summary of the accuracies; None where there are none."""
+        return Cell.of(self.curves[label][percentage])
 
     def area(self, label: str) -> Cell | None:
-        """Areas in short."""
-        return _cell(self.areas(label))
+        """Summary of the areas."""
+        return Cell.of(self.areas(label))
 
     def difference(self, label: str, baseline: str, percentage: float) -> Cell | None:
         """Accuracy minus that of the baseline, seed by seed; None where no seed has both."""
-        is_full = baseline not in self.rows
-        theirs = self.whole() if is_full else self.accuracies(baseline, percentage)
-        return _paired(self.accuracies(label, percentage), theirs)
+        curves, has_rows = self.curves, baseline in self.rows
+        return Cell.of(
+            curves[label][percentage] - (curves[baseline][percentage] if has_rows else self.whole)
+        )
 
     def area_difference(self, label: str, baseline: str) -> Cell | None:
         """Area minus that of the baseline, seed by seed."""
-        theirs = self.areas(baseline) if baseline in self.rows else self.whole()
-        return _paired(self.areas(label), theirs)
+        theirs = self.areas(baseline) if baseline in self.rows else self.whole
+        return Cell.of(self.areas(label) - theirs)
 
     def costs(self, label: str, name: str) -> dict[float, list[float]]:
-        """Values of a field by percentage, of the rows that have it."""
+        """The numbers in a field by percentage, of the rows that have it."""
         found: dict[float, list[float]] = {}
         for percentage, rows in sorted(self.rows[label].items()):
             values = [v for row in rows.values() if (v := number_in(row, name)) is not None]
             if values:
                 found[percentage] = values
         return found
-
-
-def _cell(values: Values) -> Cell | None:
-    return Cell.of(list(values.values())) if values else None
-
-
-def _paired(mine: Values, theirs: Values) -> Cell | None:
-    return _cell({seed: mine[seed] - theirs[seed] for seed in mine if seed in theirs})
 
 
 def panels_of(
@@ -210,6 +234,18 @@ def panels_of(
         Panel(title, _by_place(group), failures[_failed_place(group[0])], metric)
         for title, group in zip(titles, groups.values(), strict=True)
     ]
+
+
+def imported_pandas() -> Any:
+    """pandas, which is imported when a summary is made.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    try:
+        return importlib.import_module("pandas")
+    except ImportError:
+        raise MissingDependencyError.of("summaries of results need pandas", "bench") from None
 
 
 def _check_kind(rows: Iterable[Row]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.figure_text import fitted, text_width
 from wis.base.figures import check_can_plot, save_figure
-from wis.experiments.rows import number_in
+from wis.experiments.results import number_in
 from wis.experiments.summary import METRICS, Cell, Panel
 from wis.show.plot import INK
 
@@ -169,7 +169,7 @@ def _cost(
     def cell_at(percentage: float) -> Cell | None:
         rows = panel.rows[label].get(percentage, {}).values()
         values = [v for v in map(value, rows) if v is not None]
-        return Cell.of(values) if values else None
+        return Cell.of(values)
 
     return cell_at
 

@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING, Any
 from wis.base.atomic import atomic_write, check_writable
 from wis.base.figures import check_can_plot, svg_of
 from wis.errors import OptionError, echo
-from wis.experiments.results import DONE, FAILED, Row, rows_of_recipe
-from wis.experiments.rows import is_kind, name_of_recipe, number_in, texts_of
+from wis.experiments.results import (
+    DONE,
+    FAILED,
+    Row,
+    is_field,
+    name_of_recipe,
+    number_in,
+    rows_of_recipe,
+    texts_of,
+)
 from wis.experiments.summary import METRICS, Panel, panels_of
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
@@ -180,7 +188,7 @@ def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
     amounts = settings.get("remove")
     if not isinstance(amounts, list):
         return settings
-    spelt = [f"{a!r}%" if is_kind(a, "number") else a for a in amounts]
+    spelt = [f"{a!r}%" if is_field(a, "number") else a for a in amounts]
     return {**settings, "remove": [a.replace(".0%", "%") if "%" in str(a) else a for a in spelt]}
 
 
@@ -226,7 +234,7 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
     facts: dict[str, str] = {}
     for package in sorted({name for some in versions for name in some}):
         facts[echo(package)] = _different(texts_of(versions, package))
-    for title, *names in (
+    for title, name in (
         ("git revision", "git_revision"),
         ("system", "system"),
         ("processor", "processor"),
@@ -234,9 +242,9 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
         ("threads of a run", "threads"),
         ("seeds trained as one", "num_seeds"),
         ("splits", "split"),
-        ("devices", "config", "device"),
+        ("devices", "config.device"),
     ):
-        facts[title] = _different(texts_of(done, *names))
+        facts[title] = _different(texts_of(done, name))
     times = sorted(set(texts_of(done, "finished_at")) - {"unknown"})
     facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
     return facts

@@ -1,8 +1,9 @@
-"""The factorization experiments as a kind of recipe: what `wis bench run thesis_fig1_1` calls.
+"""The factorization experiments as a kind of recipe, such as ``thesis_fig1_1``.
 
-A run is an experiment with one seed. Its rows are written to the results by one call, and its
-figure, curves and verdict to a folder beside them; one that was interrupted goes on from the
-checkpoints in that folder. `wis theory run` does the same without a file of results.
+A run is an experiment with one seed. It makes several rows, which are written together, and a
+folder beside the file of results with its figure, curves and verdict. A run that was interrupted
+goes on from the checkpoints in that folder. `wis theory run` does the same without a file of
+results.
 """
 
 from __future__ import annotations
@@ -13,16 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wis.base.figures import check_can_plot
 from wis.base.progress import progress_bar
 from wis.errors import OptionError, RecipeError, WisError, echo
-from wis.experiments.amounts import check_integers, parse_seeds
-from wis.experiments.jobs import told, torch_threads
-from wis.experiments.measure import environment
+from wis.experiments.backends import Job, Outcome
 from wis.experiments.recipe import content_hash
-from wis.experiments.recipe_file import check_plain
-from wis.experiments.results import DONE, FACTORIZATION, FAILED, ResultsFile, Row
-from wis.experiments.rows import check_fields, reasons
-from wis.experiments.sweep import RunOptions, Status
+from wis.experiments.results import DONE, FACTORIZATION, FAILED, Row, check_fields
+from wis.experiments.settings import check_integers, check_plain, parse_seeds
+from wis.experiments.sweep import KINDS, Plan, RunOptions
 
 KEYS = ("experiment", "size", "seeds", "settings")
 SIZES = ("thesis", "quick")
@@ -30,13 +29,13 @@ SIZES = ("thesis", "quick")
 
 @dataclass(frozen=True)
 class FactorizationRecipe:
-    """What to run.
+    """An experiment and its seeds.
 
     Attributes:
         experiment: A name of `wis theory list`.
         size: ``"thesis"`` or ``"quick"``.
         seeds: A run for each.
-        settings: What differs from that size, as for `wis theory run --set`.
+        settings: Changes of that size, as for `wis theory run --set`.
     """
 
     experiment: str
@@ -50,6 +49,9 @@ class FactorizationRecipe:
 
         Raises:
             RecipeError: It is no such recipe.
+
+        >>> FactorizationRecipe.of({"experiment": "figB_2", "size": "quick", "seeds": 2}).seeds
+        (0, 1)
         """
         check_plain(settings)
         given = {k: v for k, v in settings.items() if k not in ("kind", "title", "source")}
@@ -71,7 +73,7 @@ class FactorizationRecipe:
         return recipe
 
     def resized(self) -> Any:
-        """The size of the experiment with the settings in place."""
+        """The size of the experiment, with the settings of the recipe."""
         from wis.theory.factorization.experiments import get_experiment, resized
 
         experiment = get_experiment(self.experiment)
@@ -80,167 +82,148 @@ class FactorizationRecipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that decides the rows but of the seeds, of which there may be more."""
+        """SHA-256 of everything that decides the rows, without the seeds: more may be added."""
         return content_hash([FACTORIZATION, self.experiment, asdict(self.resized())])
 
     def key(self, seed: int, row: int) -> str:
         """Key of a row."""
         return content_hash([self.hash, seed, row])
 
-    def missing(self, store: ResultsFile, *, retry_failed: bool) -> list[int]:
-        """Seeds whose rows are not there."""
-        firsts = {seed: store.rows.get(self.key(seed, 0)) for seed in self.seeds}
+
+@dataclass(frozen=True)
+class FirstRow:
+    """The first row of a run, which stands for all of its rows."""
+
+    key: str
+    seed: int
+
+
+class FactorizationPlan(Plan):
+    """The runs of a recipe, each by its first row."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        recipe: FactorizationRecipe,
+        options: RunOptions,
+    ) -> None:
+        super().__init__(name, recipe.hash, dict(settings), len(recipe.seeds))
+        self.recipe, self.options, self.doing = recipe, options, recipe.experiment
+
+    @property
+    def rows(self) -> list[FirstRow]:
+        """The first row of each seed."""
+        return [FirstRow(self.recipe.key(seed, 0), seed) for seed in self.recipe.seeds]
+
+    def common(self) -> dict[str, Any]:
+        """The recipe and the folders."""
+        check_can_plot("figure.png")
+        common = (self.recipe, self.options.results, self.options.data_root)
+        return {"common": common, "prepare": self.recipe.resized, "common_key": self.hash}
+
+    def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
+        """The rows of a run, or one row that gives the error."""
+        (outcome,) = outcomes
+        (seed,) = (row.seed for row in self.rows if row.key == outcome["key"])
+        common = {
+            "type": "run",
+            "kind": FACTORIZATION,
+            "recipe": self.name,
+            "recipe_hash": self.hash,
+            "seed": seed,
+            "device": "cpu",
+            "experiment": self.recipe.experiment,
+            **outcome,
+        }
+        if outcome["status"] == FAILED:
+            return [common]
         return [
-            seed
-            for seed, row in firsts.items()
-            if row is None
-            or self.key(seed, 0) in store.incomplete
-            or (retry_failed and row["status"] == FAILED)
+            {**common, "found": row, "key": self.recipe.key(seed, position)}
+            for position, row in enumerate(outcome["found"])
         ]
 
-
-def num_runs(name: str, settings: Mapping[str, Any]) -> int:
-    """Number of runs of a recipe, which is checked.
-
-    Raises:
-        RecipeError: It is no recipe of a factorization experiment.
-    """
-    return len(FactorizationRecipe.of(settings).seeds)
+    def facts(self, pending: Sequence[FirstRow]) -> dict[str, Any]:
+        """Numbers of runs."""
+        return {"num_runs": len(self.rows), "num_runs_missing": len(pending)}
 
 
-def run(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
-    """Run what is missing, one seed after the other in this process.
+class Factorization:
+    """The kind of recipe that runs an experiment of Chapters 1 to 3."""
 
-    Args:
-        name: Name of the recipe.
-        settings: Its content.
-        options: Results, data root, threads, whether to run again what failed, and `seeds` among
-            the overrides.
+    name = FACTORIZATION
 
-    Returns:
-        How it ended, with the verdicts.
+    def plan(
+        self, name: str, settings: Mapping[str, Any], options: RunOptions
+    ) -> FactorizationPlan:
+        """Check a recipe and its override `seeds`.
 
-    Raises:
-        OptionError: An option is nothing for this kind of recipe.
-        ResultsError: The file holds rows of something else.
-        MissingDependencyError: matplotlib, for the figure, is not installed.
-    """
-    from wis.base.figures import check_can_plot
+        Raises:
+            RecipeError: It is no such recipe.
+            OptionError: An option does not apply to this kind of recipe.
+        """
+        recipe = FactorizationRecipe.of(settings)
+        given = {key: value for key, value in options.overrides.items() if value is not None}
+        for key in given:
+            if key != "seeds":
+                flag = "epochs" if key == "max_epochs" else key.replace("_", "-")
+                raise OptionError(
+                    f"--{flag} is nothing for a factorization experiment; it takes --seeds"
+                )
+        if options.backend.name != "local":
+            raise OptionError(
+                "a factorization experiment writes figures on this machine; leave out --backend"
+            )
+        if tuple(options.devices) != ("cpu",):
+            raise OptionError("factorization experiments run on the CPU; leave out --devices")
+        if "seeds" in given:
+            recipe = replace(recipe, seeds=parse_seeds(given["seeds"]))
+        return FactorizationPlan(name, settings, recipe, options)
 
-    recipe, store = _opened(settings, options)
-    check_can_plot("figure.png")
-    store.append_recipe(recipe.hash, name, dict(settings))
-    missing = recipe.missing(store, retry_failed=options.retry_failed)
-    total = len(recipe.seeds)
-    store.warn()
-    status = Status(total - len(missing), total, 0, 0, recipe.experiment)
-    options.report(status)
-    for seed in missing:
-        with torch_threads(options.backend.threads):
-            rows = _rows(recipe, seed, options)
-        common = {"type": "run", "kind": FACTORIZATION, "recipe": name, "seed": seed}
-        facts = {"recipe_hash": recipe.hash, "device": "cpu", **environment()}
-        store.append(
-            [
-                {**common, **facts, **row, "key": recipe.key(seed, position)}
-                for position, row in enumerate(rows)
-            ]
-        )
-        failed = status.failed + (rows[0]["status"] == FAILED)
-        status = replace(status, done=status.done + 1, new=status.new + 1, failed=failed)
-        options.report(status)
-    firsts = [store.rows[recipe.key(seed, 0)] for seed in recipe.seeds]
-    failed = sum(row["status"] == FAILED for row in firsts)
-    verdicts = format_verdicts(firsts)
-    return replace(status, failed=failed, doing="done", table=verdicts, failures=reasons(firsts))
+    def run_row(self, job: Job) -> list[Outcome]:
+        """Run the experiment with a seed, and write its figure, curves and verdict."""
+        from wis.theory.factorization.experiments import Request, run_experiment
 
-
-def _rows(recipe: FactorizationRecipe, seed: int, options: RunOptions) -> list[Row]:
-    """The rows of a run, or one that says why there are none."""
-    from wis.theory.factorization.experiments import Request, run_experiment
-
-    folder = folder_of(options.results, recipe.experiment, seed)
-    started = time.monotonic()
-    try:
+        recipe, results, data_root = job.common
+        seed = job.runs[0].seed
+        folder = folder_of(results, recipe.experiment, seed)
+        started = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
-        root = None if options.data_root is None else Path(options.data_root)
+        root = None if data_root is None else Path(data_root)
         request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=root)
         outcome = run_experiment(recipe.experiment, size=recipe.resized(), request=request)
         outcome.write(folder, force=True)
-    except Exception as error:
-        row = {"experiment": recipe.experiment, "status": FAILED, "error": told(error)}
-        return [row | {"seconds": time.monotonic() - started}]
-    seconds = time.monotonic() - started
-    return [
-        {
-            "experiment": recipe.experiment,
-            "status": DONE,
-            "error": None,
-            "seconds": seconds,
-            "verdict": outcome.verdict,
-            "found": row,
-        }
-        for row in outcome.rows
-    ]
+        seconds = time.monotonic() - started
+        return [{"seconds": seconds, "verdict": outcome.verdict, "found": outcome.rows}]
+
+    def summarise(self, rows: Sequence[Row]) -> str:
+        """The verdict of each run."""
+        return format_verdicts(rows)
 
 
 def folder_of(results: Path, experiment: str, seed: int) -> Path:
-    """Where the figure of a run goes: beside the results."""
+    """The folder of a run's figure, beside the results."""
     return results.with_suffix("") / f"{experiment}-seed{seed}"
 
 
 def format_verdicts(rows: Sequence[Row]) -> str:
-    """A paragraph for each run, rows of which are given."""
+    """A paragraph with the verdict of each run, or with the error of one that failed.
+
+    Raises:
+        ResultsError: A row lacks a field.
+    """
     paragraphs: dict[tuple[str, str, int], str] = {}
     for row in rows:
         check_fields(row, {"experiment": "text", "recipe_hash": "text", "seed": "integer"})
-        place = (row["experiment"], row["recipe_hash"], row["seed"])
         if row["status"] == DONE:
             check_fields(row, {"verdict": "text"})
-            paragraphs[place] = row["verdict"]
+            text = row["verdict"]
         else:
-            paragraphs[place] = f"failed: {echo(str(row.get('error')), 400)}"
+            text = f"failed: {echo(str(row.get('error')), 400)}"
+        paragraphs[row["experiment"], row["recipe_hash"], row["seed"]] = text
     return "\n".join(
         f"{echo(name)}, seed {seed}: {text}" for (name, _, seed), text in paragraphs.items()
     )
 
 
-def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
-    """What there would be to run, after all checks that need no computation.
-
-    Raises:
-        WisError: As `run`.
-    """
-    recipe, store = _opened(settings, options)
-    missing = recipe.missing(store, retry_failed=options.retry_failed)
-    return {
-        "recipe": name,
-        "recipe_hash": recipe.hash,
-        "num_runs": len(recipe.seeds),
-        "num_runs_missing": len(missing),
-    }
-
-
-def _opened(
-    settings: Mapping[str, Any], options: RunOptions
-) -> tuple[FactorizationRecipe, ResultsFile]:
-    recipe = FactorizationRecipe.of(settings)
-    given = {key: value for key, value in options.overrides.items() if value is not None}
-    for key in given:
-        if key != "seeds":
-            flag = "epochs" if key == "max_epochs" else key.replace("_", "-")
-            raise OptionError(
-                f"--{flag} is nothing for a factorization experiment; it takes --seeds"
-            )
-    if options.backend.name != "local" or options.backend.jobs != 1:
-        raise OptionError(
-            "a factorization experiment runs in one process; leave out --jobs and --backend"
-        )
-    if tuple(options.devices) != ("cpu",):
-        raise OptionError("factorization experiments run on the CPU; leave out --devices")
-    if "seeds" in given:
-        recipe = replace(recipe, seeds=parse_seeds(given["seeds"]))
-    store = ResultsFile(options.results)
-    store.refresh()
-    store.check_kind(FACTORIZATION)
-    return recipe, store
+KINDS.add(FACTORIZATION, Factorization())

@@ -1,38 +1,36 @@
 """Table 5.1: networks fit a task better if the partition that it is about has a high walk index.
 
-    rows = list(run_table(Table51(), results="table5_1.jsonl"))
+    rows = run_table(Table51(), results="table5_1.jsonl")
     print(format_table(rows))  # of wis.theory.table5_1.table5_1_text
 
-One row for each model, essential partition and seed, appended to the results file (see
-`wis.experiments.results`) as soon as it is there; rows that the file holds already, made from the
-same configuration, are not computed again. A run that fails becomes a row that says why.
-The pairs of images are drawn once, from a seed of their own, and are the same for all runs, as in
-the program published with the paper: the five runs of the thesis differ in their initialisation.
+There is one row for each model, essential partition and seed. This module is the kind ``table5_1``
+of recipes (`wis.experiments.sweep`), so finished rows are not computed again, and a run that fails
+becomes a row with the error. The pairs of images are drawn once, from a seed of their own, and are
+the same for all runs, as in the program published with the paper: the five runs of the thesis
+differ in their initialisation.
 
-All graphs have one structure, which `wis.theory.table5_1.shared_structure` makes the most of.
+All graphs have one structure, which `wis.theory.table5_1.shared_structure` uses for speed.
 
 Source: Section 5.4.3, Table 5.1, Appendix D.6.2.1.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+import functools
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
 from wis.errors import OptionError, RecipeError, UnknownNameError, echo
-from wis.experiments.amounts import check_integers
-from wis.experiments.jobs import told, torch_threads
-from wis.experiments.measure import PeakMemory, environment
-from wis.experiments.own_process import ProcessDied, call, can_be_forked
+from wis.experiments.backends import Backend, Job, Outcome
 from wis.experiments.recipe import content_hash
-from wis.experiments.recipe_file import read_settings
-from wis.experiments.results import DONE, FAILED, TABLE5_1, ResultsFile, Row
+from wis.experiments.results import DONE, TABLE5_1, ResultsFile, Row
+from wis.experiments.settings import check_integers, check_plain, parse_seeds, read_settings
+from wis.experiments.sweep import KINDS, Plan, RunOptions, run_recipe
 from wis.theory.table5_1.patch_graphs import (
     NUM_SEGMENTS,
     NUM_TEST,
@@ -46,6 +44,7 @@ from wis.theory.table5_1.patch_graphs import (
 )
 from wis.theory.table5_1.shared_run import GraphSet, build_module, train_shared
 from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
+from wis.theory.table5_1.table5_1_text import format_table
 from wis.training.config import TrainConfig
 from wis.training.problem import checked_device
 
@@ -56,7 +55,7 @@ LEARNING_RATES: Mapping[str, float] = MappingProxyType({"gcn": 5e-3, "gat": 5e-3
 
 @dataclass(frozen=True)
 class Table51:
-    """What to run. The defaults are the thesis'.
+    """The runs of the table. The defaults are the thesis'.
 
     Attributes:
         images: A name for `wis.datasets.images.load_images`.
@@ -70,8 +69,12 @@ class Table51:
         width: Size of the hidden embeddings.
         max_epochs: The most epochs: a number for all models, or one for each by its name.
         patience: Epochs without improvement of the training accuracy after which to stop.
-        min_delta: What counts as one, a fraction (see `wis.training.stopping`).
+        min_delta: The smallest improvement that counts, a fraction (see `wis.training.stopping`).
         device: Where to train.
+
+    >>> table = Table51(models=("gcn",), seeds=(0, 1))
+    >>> [(partition, config.seed) for partition, config in table.runs()]
+    [('low', 0), ('high', 0), ('low', 1), ('high', 1)]
     """
 
     images: str = "fashion-mnist"
@@ -112,26 +115,24 @@ class Table51:
             raise OptionError(
                 f"images is {echo(repr(self.images))}; expected the name of a set of images"
             )
-        self._check_max_epochs()
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if isinstance(self.max_epochs, Mapping):
+            wrong = set(self.max_epochs).symmetric_difference(self.models)
+            if wrong:
+                raise OptionError(
+                    f"max_epochs has to give a number for each of {', '.join(self.models)} and "
+                    f"nothing else; check {', '.join(sorted(map(str, wrong)))}"
+                )
         for name, low in (("data_seed", 0), ("num_train", 1), ("num_test", 1)):
             check_integers(name, [getattr(self, name)], low)
-        for model in self.models:
-            for seed in self.seeds:
-                config = self.train_config(model, seed)
-                build_module(1, config)  # it knows which widths and depths there can be
-
-    def _check_max_epochs(self) -> None:
-        if not isinstance(self.max_epochs, Mapping):
-            return
-        wrong = set(self.max_epochs).symmetric_difference(self.models)
-        if wrong:
-            raise OptionError(
-                f"max_epochs has to give a number for each of {', '.join(self.models)} and nothing "
-                f"else; check {', '.join(sorted(map(str, wrong)))}"
-            )
+        for model, seed in itertools.product(self.models, self.seeds):
+            # building the network checks widths and depths
+            build_module(1, self.train_config(model, seed))
 
     def train_config(self, model: str, seed: int) -> TrainConfig:
-        """One run.
+        """The configuration of one run.
 
         Raises:
             OptionError: A number is impossible.
@@ -152,7 +153,7 @@ class Table51:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """As in a recipe, with everything spelled out."""
+        """The content of a recipe, with all defaults written out."""
         content = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         del content["device"]
         if isinstance(self.max_epochs, Mapping):
@@ -162,32 +163,20 @@ class Table51:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that decides the rows but of the seeds, of which there may be more."""
+        """SHA-256 of everything that decides the rows, without the seeds: more may be added."""
         return content_hash({k: v for k, v in self.as_dict().items() if k != "seeds"})
-
-    def missing(self, store: ResultsFile, *, retry_failed: bool = False) -> list[str]:
-        """Keys of the rows that `run_table` would compute.
-
-        Args:
-            store: The results, read.
-            retry_failed: Whether it is to run again what failed.
-        """
-        keys = [_describe(self, *run)["key"] for run in self.runs()]
-        return [key for key in keys if _known(store, key, retry_failed) is None]
 
     def runs(self) -> Iterator[tuple[Partition, TrainConfig]]:
         """All runs, in the order seed, partition, model."""
-        for seed in self.seeds:
-            for partition in self.partitions:
-                for model in self.models:
-                    yield partition, self.train_config(model, seed)
+        for seed, part, model in itertools.product(self.seeds, self.partitions, self.models):
+            yield part, self.train_config(model, seed)
 
     @classmethod
     def from_recipe(cls, path: str | Path) -> Table51:
         """Read a recipe: a TOML file with ``kind = "table5_1"`` and any of the attributes.
 
         Raises:
-            GraphFileError: It cannot be read.
+            GraphFileError: The file cannot be read.
             OptionError: It is no such recipe, or a value is impossible.
         """
         try:
@@ -201,15 +190,9 @@ class Table51:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Table51:
-        """What `from_recipe` does with a recipe's content; ``title`` and ``source`` are for people.
-
-        Raises:
-            OptionError: See `from_recipe`.
-        """
-        given = dict(content)
+        """Make a table of the content of a recipe, see `from_recipe`."""
+        given = {key: value for key, value in content.items() if key not in ("title", "source")}
         kind = given.pop("kind", None)
-        for note in ("title", "source"):
-            given.pop(note, None)
         if kind != KIND:
             raise OptionError(f"kind is {echo(repr(kind))}; expected {KIND!r}")
         known = [entry.name for entry in fields(cls)]
@@ -226,26 +209,24 @@ def run_table(
     root: str | Path | None = None,
     name: str = KIND,
     retry_failed: bool = False,
-    progress: bool | None = None,
     own_process: bool = True,
-) -> Iterator[Row]:
-    """Train what is missing and yield all rows, in the order seed, partition, model.
+) -> list[Row]:
+    """Train what is missing, one run after the other, and return all rows.
 
     Args:
-        table: What to run.
-        results: File of results: finished rows are taken from it, new ones appended at once.
+        table: The runs.
+        results: File of results: finished rows are taken from it, and new ones appended at once.
             Without it nothing is kept.
         root: The data root.
-        name: What the recipe is called.
+        name: Name of the recipe.
         retry_failed: Run again what failed.
-        progress: As for `wis.theory.table5_1.shared_run.train_shared`.
-        own_process: Train on a CPU in a process of its own for each run, which measures its memory;
-            without it that is not known.
+        own_process: Give each run on a CPU a process of its own, which measures its memory.
 
-    Yields:
-        For each run a dictionary: its `status`, ``done`` or ``failed``, and `error`; the
-        configuration; ``walk_index`` of the essential partition; the machine and program; and, if
-        it is done, the attributes of `wis.theory.table5_1.shared_run.SharedRecord`.
+    Returns:
+        A row for each run, in the order seed, partition, model. It has the `status`, ``done`` or
+        ``failed``, and the `error`; the configuration; ``walk_index`` of the essential partition;
+        program and machine; and, if it is done, the attributes of
+        `wis.theory.table5_1.shared_run.SharedRecord`.
 
     Raises:
         ResultsError: The file is damaged, or has rows of another kind of experiment.
@@ -255,94 +236,137 @@ def run_table(
     References:
         Table 5.1; Appendix D.6.2.1.
     """
-    checked_device(TrainConfig(device=table.device))
-    store = None if results is None else ResultsFile(results)
-    if store is not None:
+    with tempfile.TemporaryDirectory() as folder:
+        options = RunOptions(
+            Path(folder, "rows.jsonl") if results is None else Path(results),
+            Backend(own_process=own_process),
+            devices=(table.device,),
+            data_root=None if root is None else str(root),
+            retry_failed=retry_failed,
+        )
+        run_recipe(name, table.as_dict(), options)
+        store = ResultsFile(options.results)
         store.refresh()
-        store.check_kind(KIND)
-        store.append_recipe(table.hash, name, table.as_dict())
-    apart = own_process and table.device == "cpu" and can_be_forked([])
-    train = _trained_apart if apart else _trained
-    pairs: tuple[ImagePairs, ImagePairs] | None = None
-    for partition, config in table.runs():
-        described = _describe(table, partition, config)
-        row = _known(store, described["key"], retry_failed)
-        if row is None:
-            pairs = pairs or _pairs(table, root)
-            row = {
-                **described,
-                "recipe": name,
-                "recipe_hash": table.hash,
-                "device": config.device,
-                **train((pairs, partition, config, progress, torch.get_num_threads())),
-                "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                **environment(),
-            }
-            if store is not None:
-                store.append([row])
-                row = store.rows[row["key"]]  # that of another process, if it was first
-        yield row
+        return [store.rows[row.key] for row in Table51Plan(table, name, options).rows]
 
 
-def _known(store: ResultsFile | None, key: str, retry_failed: bool) -> Row | None:
-    if store is None:
-        return None
-    store.refresh()  # others may be at work on the same file
-    row = store.rows.get(key)
-    return None if row is not None and row["status"] == FAILED and retry_failed else row
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of the table: its key, what decides it, its partition and its configuration."""
+
+    key: str
+    said: Mapping[str, Any]
+    partition: Partition
+    config: TrainConfig
 
 
-_Run = tuple[tuple[ImagePairs, ImagePairs], Partition, TrainConfig, bool | None, int]
-"""Pairs, partition, configuration, progress and threads of a run."""
+class Table51Plan(Plan):
+    """The rows of the table."""
+
+    def __init__(self, table: Table51, name: str, options: RunOptions) -> None:
+        planned = [self._planned(table, *run) for run in table.runs()]
+        super().__init__(name, table.hash, table.as_dict(), len(planned))
+        self.table, self.root, self.planned = table, options.data_root, planned
+
+    @property
+    def rows(self) -> list[PlannedRun]:
+        """All runs, in the order seed, partition, model."""
+        return self.planned
+
+    def common(self) -> dict[str, Any]:
+        """The pairs of images, drawn here first: an error in them stops the sweep."""
+        table = self.table
+        pairs = functools.partial(
+            _pairs, table.images, table.num_train, table.num_test, table.data_seed, self.root
+        )
+        pairs()
+        return {"common": pairs, "prepare": pairs, "common_key": (KIND, self.hash)}
+
+    @staticmethod
+    def _planned(table: Table51, partition: Partition, config: TrainConfig) -> PlannedRun:
+        run = config.as_dict()
+        del run["device"]  # the same run on another device is the same row
+        names = ("images", "num_train", "num_test", "data_seed")
+        said = {
+            "kind": KIND,
+            "model": config.model,
+            "partition": partition,
+            "seed": config.seed,
+            **{name: getattr(table, name) for name in names},
+            "config": run,
+        }
+        return PlannedRun(content_hash(said), said, partition, config)
+
+    def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
+        """The row of a run."""
+        (outcome,) = outcomes
+        (row,) = (row for row in self.rows if row.key == outcome["key"])
+        index = essential_walk_index(row.partition, depth=self.table.depth)
+        names = {"recipe": self.name, "recipe_hash": self.hash, "device": self.table.device}
+        return [{"type": "run", **row.said, "walk_index": index, **names, **outcome}]
 
 
-def _trained_apart(run: _Run) -> dict[str, Any]:
-    """What a run found in a process of its own, or why it failed."""
-    try:
-        found: dict[str, Any] = call(_trained, run, threads=run[-1], key=KIND)
-    except ProcessDied as error:
-        return {"status": FAILED, "error": str(error)}
-    return found
+_OVERRIDES: Mapping[str, Callable[[Any], Any]] = {
+    "seeds": parse_seeds,
+    "models": lambda text: tuple(name.strip() for name in text.split(",")),
+    "max_epochs": int,
+    "patience": int,
+}
 
 
-def _trained(run: _Run) -> dict[str, Any]:
-    """What a run found, or why it failed."""
-    pairs, partition, config, progress, threads = run
-    structure = SharedStructure.of(two_cliques(), 2 * NUM_SEGMENTS)
-    train, test = (GraphSet(part.features(partition), part.same) for part in pairs)
-    try:
-        with torch_threads(threads), PeakMemory(config.device) as memory:
-            record = train_shared(structure, train, test, config, progress=progress)
-    except Exception as error:
-        return {"status": FAILED, "error": told(error)}
-    facts = {"peak_memory_bytes": memory.bytes, "threads": threads}
-    return {"status": DONE, "error": None, **asdict(record), **facts}
+class Table51Kind:
+    """The kind of recipe that makes Table 5.1."""
+
+    name = KIND
+
+    def plan(self, name: str, settings: Mapping[str, Any], options: RunOptions) -> Table51Plan:
+        """Check a recipe and its overrides: `seeds`, `models`, `max_epochs` and `patience`.
+
+        Raises:
+            RecipeError: It is no recipe for Table 5.1.
+            OptionError: An option does not apply to Table 5.1, or the device does not exist.
+        """
+        check_plain(settings)
+        try:
+            table = Table51.from_mapping(settings)
+        except OptionError as error:
+            raise RecipeError(str(error)) from None
+        given = {key: value for key, value in options.overrides.items() if value is not None}
+        for key in given:
+            if key not in _OVERRIDES:
+                flag = key.replace("_", "-")
+                raise OptionError(
+                    f"--{flag} is nothing for Table 5.1; it takes --seeds, --models, --epochs and "
+                    "--patience"
+                )
+        if len(options.devices) != 1:
+            raise OptionError("Table 5.1 runs on one device; give one to --devices")
+        changes = {key: _OVERRIDES[key](value) for key, value in given.items()}
+        limits = table.max_epochs
+        if "models" in changes and "max_epochs" not in changes and isinstance(limits, Mapping):
+            changes["max_epochs"] = {n: limits[n] for n in changes["models"] if n in limits}
+        checked_device(TrainConfig(device=options.devices[0]))
+        table = replace(table, **changes, device=options.devices[0])
+        return Table51Plan(table, name, options)
+
+    def run_row(self, job: Job) -> list[Outcome]:
+        """Train a network."""
+        (row,) = job.runs
+        structure = SharedStructure.of(two_cliques(), 2 * NUM_SEGMENTS)
+        train, test = (GraphSet(p.features(row.partition), p.same) for p in job.common())
+        return [asdict(train_shared(structure, train, test, row.config))]
+
+    def summarise(self, rows: Sequence[Row]) -> str | None:
+        """The table beside the thesis', if a row is done."""
+        return format_table(rows) if any(row["status"] == DONE for row in rows) else None
 
 
-def _pairs(table: Table51, root: str | Path | None) -> tuple[ImagePairs, ImagePairs]:
-    return draw_pairs(
-        table.images,
-        num_train=table.num_train,
-        num_test=table.num_test,
-        seed=table.data_seed,
-        root=root,
-    )
+@functools.lru_cache(maxsize=1)
+def _pairs(
+    images: str, num_train: int, num_test: int, seed: int, root: str | None
+) -> tuple[ImagePairs, ImagePairs]:
+    """The training and test pairs, drawn once in a process."""
+    return draw_pairs(images, num_train=num_train, num_test=num_test, seed=seed, root=root)
 
 
-def _describe(table: Table51, partition: Partition, config: TrainConfig) -> dict[str, Any]:
-    """Everything that a row depends on, and a key made of it."""
-    run = config.as_dict()
-    del run["device"]  # where a run was made does not make it another run
-    said = {
-        "kind": KIND,
-        "model": config.model,
-        "partition": partition,
-        "seed": config.seed,
-        "images": table.images,
-        "num_train": table.num_train,
-        "num_test": table.num_test,
-        "data_seed": table.data_seed,
-        "config": run,
-    }
-    index = essential_walk_index(partition, depth=table.depth)
-    return {"type": "run", "key": content_hash(said), **said, "walk_index": index}
+KINDS.add(KIND, Table51Kind())

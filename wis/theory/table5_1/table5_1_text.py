@@ -12,8 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wis.errors import OptionError, ResultsError, echo
-from wis.experiments.results import DONE, TABLE5_1
-from wis.experiments.rows import check_fields, name_of_recipe
+from wis.experiments.results import DONE, TABLE5_1, check_fields, name_of_recipe
 from wis.theory.table5_1.patch_graphs import PARTITIONS
 
 THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(

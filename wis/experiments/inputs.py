@@ -1,0 +1,294 @@
+"""Inputs of the training runs of a sweep: the graph, and removal orders of its edges.
+
+A `Source` says where the graph comes from, so that every process can load it and compare its
+digest. Orders are computed once. The `OrderCache` keeps each order under a hash of everything that
+it depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` beside ``HASH.json``,
+which holds the cost of computing it. A damaged file is ignored, and its order computed again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wis import datasets
+from wis.base.atomic import atomic_write
+from wis.datasets.roots import cache_folder
+from wis.datasets.splits import MASKS, split_of_seed, take_split
+from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
+from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
+from wis.methods import get_method
+from wis.order import RemovalOrder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch_geometric.data import Data
+
+    from wis.graph import CanonicalGraph
+
+FORMAT = 2  # raised when a method gives another order than before for the same options
+APART = "memory_is_of_the_order_alone"
+"""Mark of costs whose memory was measured in a process of its own; older ones lack it."""
+NETWORK = ("model", "depth", "width")
+"""Options of a method that trains a network, see `network_options`."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a graph comes from; small and picklable.
+
+    Attributes:
+        dataset: A name of `wis.datasets`, or a file.
+        root: The data root, see `wis.datasets.load`.
+        split_seed: See `wis.experiments.Recipe`.
+        trust_pickle: Let a `.pt` file run code.
+        split: See `wis.experiments.Recipe`.
+    """
+
+    dataset: str
+    root: str | None = None
+    split_seed: int | None = None
+    trust_pickle: bool = False
+    split: int | None = None
+
+    def load(self) -> Data:
+        """The graph with features, labels and masks. It must not be changed.
+
+        A process loads it once.
+
+        Raises:
+            GraphFormatError: It lacks features or labels, or has several types of edges.
+            UnknownNameError: There is neither such a file nor such a name.
+            WisError: It cannot be read.
+        """
+        return _loaded(self)[0]
+
+    def digest(self) -> str:
+        """Hash of vertices, arcs, features, labels and masks."""
+        return _loaded(self)[1]
+
+    def split_of(self, seed: int) -> int | None:
+        """The split that a run with this seed takes; None if the graph has a single split.
+
+        Raises:
+            OptionError: The graph lacks the split that the recipe names.
+        """
+        data = self.load()
+        chosen = split_of_seed(data, seed, self.split)
+        take_split(data, chosen)
+        return chosen
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(source: Source) -> tuple[Data, str]:
+    from wis.training import split_vertices
+
+    data = _read(source)
+    if hasattr(data, "edge_types"):
+        raise GraphFormatError(
+            f"{source.dataset}: has several types of edges; a sweep takes graphs of one type"
+        )
+    for name in ("edge_index", "x", "y"):
+        if getattr(data, name, None) is None:
+            raise GraphFormatError(
+                f"{source.dataset}: has no {name}; a network is trained on features x, labels y "
+                "and masks of vertices"
+            )
+    lacking = [name for name in MASKS if getattr(data, name, None) is None]
+    if source.split_seed is not None or lacking:
+        data = split_vertices(data, seed=source.split_seed or 0)
+        if source.split_seed is None and len(lacking) < len(MASKS):
+            _log.warning(
+                "%s: has no %s; its vertices are split anew, 80/10/10 with seed 0",
+                source.dataset,
+                " and no ".join(lacking),
+            )
+    return data, data_digest(data)
+
+
+def _read(source: Source) -> Any:
+    """The graph of a file, or else of a data set."""
+    from wis.base.source import user_path
+
+    path = user_path(source.dataset)
+    if not path.is_file() and datasets.is_known(source.dataset):
+        return datasets.load(_spec_of_all_splits(source), root=source.root)
+    if not path.exists():
+        names = [row.name for row in datasets.available_datasets()]
+        error = UnknownNameError.among("graph", source.dataset, names)
+        raise UnknownNameError(f"{source.dataset}: no such file; {error}")
+    from wis.io import read_graph
+
+    return read_graph(path, trust_pickle=source.trust_pickle).data
+
+
+def _spec_of_all_splits(source: Source) -> str:
+    """The data set with all its splits, if the recipe names one of them by its number."""
+    spec = source.dataset
+    has_splits = "split" in datasets.find(spec).parameters
+    if source.split is None or not has_splits or "split=" in spec:
+        return spec
+    return spec + ("," if ":" in spec else ":") + "split=all"
+
+
+def data_digest(data: Data) -> str:
+    """SHA-256 of everything in a graph that training depends on."""
+    hashed = hashlib.sha256(str(data.num_nodes).encode())
+    for name in ("edge_index", "x", "y", *MASKS):
+        hashed.update(name.encode())
+        for array in _strided(data[name]):
+            hashed.update(str((array.dtype, tuple(array.shape))).encode())
+            hashed.update(array.detach().cpu().contiguous().numpy().tobytes())
+    return hashed.hexdigest()
+
+
+def _strided(tensor: Tensor) -> tuple[Tensor, ...]:
+    import torch
+
+    if tensor.layout == torch.strided:
+        return (tensor,)
+    coordinates = tensor.to_sparse(layout=torch.sparse_coo).coalesce()
+    return coordinates.indices(), coordinates.values()
+
+
+@dataclass(frozen=True)
+class OrderSpec:
+    """An order that a sweep needs.
+
+    Attributes:
+        method: Name of the method.
+        options: Its options, resolved for the graph.
+        seed: Seed of the method; None for a method that is not random.
+        key: Hash of these and of the graph.
+        split: Which of several splits the training vertices are of, if the method uses them.
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    seed: int | None
+    key: str
+    split: int | None = None
+
+
+@dataclass(frozen=True)
+class KnownOrder:
+    """An order, and the cost of computing it.
+
+    Attributes:
+        order: The order of all edges.
+        seconds: Wall time.
+        cpu_seconds: CPU time of the process.
+        peak_memory_bytes: Largest memory, see `PeakMemory`; None where it is not known.
+        device: Where it was computed.
+    """
+
+    order: RemovalOrder
+    seconds: float
+    cpu_seconds: float
+    peak_memory_bytes: int | None
+    device: str
+
+
+def network_options(method: MethodSpec, model: ModelSpec) -> dict[str, Any]:
+    """Options of a method for the network that is evaluated.
+
+    A method that trains a network of its own, such as UGS, trains one like the evaluated network,
+    unless its options say otherwise.
+    """
+    options = dict(method.options)
+    known = get_method(method.name).options
+    if all(name in known for name in NETWORK):
+        config = model.config()
+        options = {**{name: getattr(config, name) for name in NETWORK}, **options}
+    return options
+
+
+def order_specs(
+    graph: CanonicalGraph,
+    data_digest: str,
+    method: MethodSpec,
+    model: ModelSpec,
+    splits: Mapping[int, int | None],
+) -> dict[int, OrderSpec]:
+    """The order of each seed; all seeds share one order if the method is not random.
+
+    Args:
+        graph: The graph.
+        data_digest: Digest of all data of the graph.
+        method: The method.
+        model: The network that is evaluated.
+        splits: By seed, which of several splits of the graph it takes.
+
+    Raises:
+        OptionError: An option has an impossible value.
+    """
+    chosen = get_method(method.name)
+    options = chosen.resolved_options(graph, network_options(method, model))
+    looks_at_data = bool(chosen.needs) or "partitions" in options
+    content = {
+        "format": FORMAT,
+        "data": data_digest if looks_at_data else graph.fingerprint,
+        "method": chosen.name,
+        "options": options,
+    }
+    plain = json.loads(json.dumps(content, default=str))
+    is_seeded, learns = chosen.is_seeded(options), "train_mask" in chosen.needs
+    specs = {}
+    for seed, split in splits.items():
+        parts: dict[str, Any] = {"seed": seed if is_seeded else None}
+        if learns and split is not None:
+            parts["split"] = split
+        key = content_hash({**plain, **parts})
+        specs[seed] = OrderSpec(chosen.name, plain["options"], key=key, **{"split": None, **parts})
+    return specs
+
+
+@dataclass(frozen=True)
+class OrderCache:
+    """A folder of orders."""
+
+    folder: Path
+
+    @classmethod
+    def usual(cls) -> OrderCache:
+        """``orders`` in the cache folder of wis."""
+        return cls(cache_folder() / "orders")
+
+    def get(self, spec: OrderSpec) -> KnownOrder | None:
+        """The order; None if it is not there or its files are damaged."""
+        try:
+            costs = json.loads(self._path(spec, "json").read_text(encoding="utf-8"))
+            if not costs.pop(APART, False):  # from a version in which jobs shared a process
+                costs["peak_memory_bytes"] = None
+            return KnownOrder(RemovalOrder.load(self._path(spec, "npz")), **costs)
+        except (GraphFileError, GraphFormatError, OSError, ValueError, TypeError, AttributeError):
+            return None
+
+    def put(self, spec: OrderSpec, known: KnownOrder) -> None:
+        """Keep an order.
+
+        Raises:
+            GraphFileError: The folder cannot be written to.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise GraphFileError(
+                f"{self.folder}: cannot be the folder of orders: {error.strerror}; name another "
+                "with --orders"
+            ) from None
+        costs = {name: value for name, value in vars(known).items() if name != "order"}
+        known.order.save(self._path(spec, "npz"))
+        with atomic_write(self._path(spec, "json"), force=True) as file:
+            file.write(json.dumps({**costs, APART: True}, sort_keys=True).encode())
+
+    def _path(self, spec: OrderSpec, ending: str) -> Path:
+        return self.folder / f"{spec.key}.{ending}"
