@@ -18,7 +18,7 @@ from strategies import large_graphs, small_graphs
 
 from wis.errors import MissingDependencyError
 from wis.scale import cluster, rounds, sparsify_files
-from wis.scale.homes import assigned
+from wis.scale.cluster import assigned
 from wis.scale.phases import Phase
 from wis.scale.rounds import Reaches
 

@@ -31,8 +31,7 @@ from wis.errors import (
 from wis.io import read_graph
 from wis.scale import sparsify_files, vertices
 from wis.scale.files import EdgeFiles
-from wis.scale.phases import Phase
-from wis.scale.thresholds import Levels
+from wis.scale.phases import Levels, Phase
 from wis.scale.vertices import look_at_ids
 
 ARCS = power_law_arcs(200, 2000)
@@ -239,7 +238,7 @@ TERMINATED = """
 import os, signal, sys
 from pathlib import Path
 import wis.scale.output
-from wis.scale.target import OutputFolder
+from wis.scale.output import OutputFolder
 from wis_cli.main import run
 
 write = OutputFolder.write

@@ -1,90 +1,123 @@
-"""Relaxed 1-WIS on a Dask cluster: the partitions of the edges, and who sums what.
+"""Relaxed 1-WIS on a Dask cluster: the partitions of the edges, and the sums over them.
 
 Dask's dataframes bring all rows of an edge into one partition and drop the repeats; its scheduler
-runs the tasks, on a cluster that is there or on processes of this machine, and runs those of a lost
-worker again. The tasks of a phase are those of `wis.scale.rounds`, their sums are added up in a
-tree. The driver keeps arrays over the vertices alone, and up to `block` edges where few are left to
-settle. The numbering of names is made by the driver (`wis.scale.vertices`).
+runs the tasks, on an existing cluster or on processes of this machine, and repeats those of a lost
+worker. The tasks of a phase are those of `wis.scale.rounds`; their sums are added up in a tree. The
+driver keeps only arrays over the vertices, and up to `block` edges where few are left to settle. It
+also numbers the names (`wis.scale.vertices`).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.base.amount import Amount, num_edges_to_remove
 from wis.base.checks import checked_factor
 from wis.base.progress import progress_bar
 from wis.scale import rounds
 from wis.scale.clients import client_of, one_line_errors
-from wis.scale.files import EdgeFiles
-from wis.scale.homes import assigned
-from wis.scale.output import kept_rows, write_kept
-from wis.scale.phases import Phase, hashes_of, num_phases, saved_phases
+from wis.scale.job import Job, proper_ends
+from wis.scale.phases import Levels, Phase, RunningPhase, hashes_of, num_phases
 from wis.scale.rounds import Reaches, Shard
-from wis.scale.shards import write_shards
-from wis.scale.storage import is_local, save_array
-from wis.scale.taking import Taking
-from wis.scale.target import OutputFolder
-from wis.scale.thresholds import Levels
+from wis.scale.storage import CANDIDATE, DEGREES, save_array, work_file
 from wis.scale.vertices import Vertices
-
-if TYPE_CHECKING:
-    from wis.scale.run import Job, Numbers
 
 Ints = NDArray[np.int64]
 FAN_IN = 8
+"""Arrays that one task adds up: more make fewer tasks and hold more arrays in memory at a time."""
+SHARD_EDGES = 1 << 22
+"""Rows of a shard if a cluster has many workers: 32 MB of edges; small graphs get four a worker."""
 PATIENCE = 16
-"""Rounds without any edge settled after which the rest is settled by the driver, be it large."""
+"""Rounds without any edge settled after which the driver settles the rest, however large it is."""
 
 
 def run_on_cluster(
-    job: Job,
-    remove: Amount | None,
-    keep: Amount | None,
-    scheduler_address: str | None,
-    num_workers: int | None,
-) -> Numbers:
-    """All of it, on the cluster at an address or on one of this machine."""
+    job: Job, scheduler_address: str | None, num_workers: int | None
+) -> tuple[dict[str, Any], int, int, int]:
+    """Sparsify on the cluster at an address, or on one of this machine.
+
+    Returns:
+        The facts that `Job.noted` gives, rows kept, phases, and phases of an earlier run.
+    """
     with client_of(scheduler_address, num_workers) as client, one_line_errors():
-        noted = job.folder.open()
-        if noted is None:
-            noted = _prepare(client, job, remove, keep)
-            job.folder.note(**noted)
+        noted = job.noted(lambda vertices, rows: _write_shards(client, job, vertices, rows))
         peeling = _Peeling.open(client, job, noted)
         resumed = peeling.phases
         with progress_bar("remove edges", noted["N"], show=job.progress) as report:
             peeling.peel(noted["N"], report)
-        kept = _write(client, job, Vertices(noted["n"], noted["names"]), peeling.phases)
-    return (noted["n"], noted["m"], noted["N"], noted["rows"], kept, peeling.phases, resumed)
+        job.files.check_unchanged()
+        job.target.begin()
+        plain = replace(job, still_alone=_nothing)  # the check holds locks, and stays here
+        vertices = noted["n"], noted["names"]
+        tasks = [
+            client.submit(_write_file, plain, index, vertices, peeling.phases, pure=False)
+            for index in range(len(job.files.paths))
+        ]
+        kept = sum(client.gather(tasks))
+        job.finish()
+    return noted, kept, peeling.phases, resumed
 
 
-# Preparation
+def _nothing() -> None:
+    """Check nothing."""
 
 
-def _prepare(client: Any, job: Job, remove: Amount | None, keep: Amount | None) -> dict[str, Any]:
-    """Write the shards; returns what is to be noted."""
-    names = Path(job.folder.path) if is_local(job.folder.url) else None
-    vertices, rows = job.look_at_ids(names)
-    sizes = write_shards(client, job, vertices, rows)
-    job.files.check_unchanged()
-    num_edges = sum(sizes)
-    count = num_edges_to_remove(num_edges, remove=remove, keep=keep)
-    return {
-        "n": vertices.num_nodes,
-        "m": num_edges,
-        "rows": rows,
-        "N": count,
-        "names": vertices.names,
-        "shards": len(sizes),
-    }
+def _write_file(job: Job, index: int, vertices: tuple[int, str | None], phases: int) -> int:
+    return job.write_file(index, Vertices(*vertices), phases)[0]
+
+
+# Shards
+
+
+def _write_shards(client: Any, job: Job, vertices: Vertices, rows: int) -> dict[str, int]:
+    """Write each edge once, as arrays [2, k]; the number of edges ``m`` and of ``shards``."""
+    import dask
+    import dask.dataframe as dd
+    import pandas as pd
+
+    meta = pd.DataFrame({"u": np.zeros(0, np.uint32), "v": np.zeros(0, np.uint32)})
+    workers = len(client.scheduler_info()["workers"]) or 1
+    num_shards = max(1, min(-(-rows // SHARD_EDGES), 4096), min(4 * workers, rows // 1000))
+    frame = dd.from_map(
+        _edges_of_file,
+        range(len(job.files.paths)),
+        files=job.files,
+        num_nodes=vertices.num_nodes,
+        names=vertices.names,
+        meta=meta,
+    )
+    if len(job.files.paths) > 1 or num_shards > 1:
+        frame = frame.drop_duplicates(split_out=num_shards)
+    write = dask.delayed(_write_shard)
+    parts = [write(part, job.folder.url, number) for number, part in enumerate(frame.to_delayed())]
+    sizes = client.gather(client.compute(parts))
+    return {"m": sum(sizes), "shards": len(sizes)}
+
+
+def _edges_of_file(index: int, *, files: Any, num_nodes: int, names: str | None) -> Any:
+    """The edges of one file, each once, as a dataframe."""
+    import pandas as pd
+
+    vertices = Vertices(num_nodes, names)
+    parts = [np.zeros((2, 0), np.uint32)]
+    for a, b in files.pairs(index, as_names=vertices.texts):
+        ends = proper_ends(vertices.number(a), vertices.number(b))
+        parts.append(np.stack(ends).astype(np.uint32))
+    u, v = np.concatenate(parts, axis=1)
+    return pd.DataFrame({"u": u, "v": v}).drop_duplicates()
+
+
+def _write_shard(part: Any, folder: str, number: int) -> int:
+    edges = part[["u", "v"]].to_numpy(np.uint32).T
+    save_array(work_file(folder, "edges", number), np.ascontiguousarray(edges))
+    return int(edges.shape[1])
 
 
 # Phases
@@ -96,7 +129,7 @@ class _Peeling:
 
     Attributes:
         client: The cluster.
-        folder: The work folder.
+        folder: The folder of the run.
         shards: The partitions, as before the first phase.
         seed: Seed of the priorities.
         block: Edges that the driver settles itself.
@@ -122,19 +155,17 @@ class _Peeling:
 
     @classmethod
     def open(cls, client: Any, job: Job, noted: dict[str, Any]) -> _Peeling:
-        """Count degrees and levels; finished phases are taken into account."""
+        """Count degrees and levels, and degrees again after the finished phases."""
         folder, n = job.folder.url, noted["n"]
         shards = [Shard(folder, number, job.seed, n, 0) for number in range(noted["shards"])]
         factor = checked_factor(job.epsilon)
-        self = cls(
-            client, folder, shards, job.seed, job.block, np.zeros(n, np.int64),
-            Levels.of_counts(np.zeros(1, np.int64), factor), 0, 0, None,
-        )  # fmt: skip
+        no_levels = Levels.of_counts(np.zeros(1, np.int64), factor)
+        degree = np.zeros(n, np.int64)
+        self = cls(client, folder, shards, job.seed, job.block, degree, no_levels, 0, 0, None)
         original = self._sum(rounds.count_degrees).astype(np.int64)
-        save_array(f"{folder}/degrees.npy", original)
-        self.levels = Levels.of_counts(
-            self._sum(rounds.count_levels, f"{folder}/degrees.npy"), factor
-        )
+        degrees = f"{folder}/{DEGREES}"
+        save_array(degrees, original)
+        self.levels = Levels.of_counts(self._sum(rounds.count_levels, degrees), factor)
         self.phases = num_phases(folder)
         self.degree = original
         if self.phases:
@@ -144,7 +175,7 @@ class _Peeling:
         return self
 
     def peel(self, count: int, progress: Callable[[int], None]) -> None:
-        """Carry the peeling on until `count` edges are removed."""
+        """Run phases until `count` edges are removed."""
         while self.num_removed < count:
             self.last = self.levels.next_threshold(self.last, self.num_removed)
             assert self.last is not None  # as long as edges are left
@@ -157,25 +188,25 @@ class _Peeling:
 
     def _phase(self, t: int) -> tuple[Phase, Ints]:
         """A phase carried to its end, not yet written, and the degrees after it."""
-        taking = Taking.begin(self.degree, t)
-        kinds = f"{self.folder}/kinds-{self.phases:05d}.npy"
-        with self._shown(kinds, taking.kind):
+        running = RunningPhase.begin(self.degree, t)
+        kinds = work_file(self.folder, "kinds", self.phases)
+        with self._shown(kinds, running.kind):
             if self.levels.num_live(t, self.num_removed) <= self.block:
-                self._settle(taking, kinds, 1, rounds.CLASSES - 1, None)
+                self._settle(running, kinds, 1, rounds.CLASSES - 1, None)
             else:
-                self._class_by_class(taking, kinds)
-        after = taking.degree_after()
+                self._class_by_class(running, kinds)
+        after = running.degree_after()
         removed = self.num_removed + int(self.degree.sum() - after.sum()) // 2
-        return taking.phase(self.phases, t, removed, None), after
+        return running.finished(self.phases, t, removed, None), after
 
-    def _class_by_class(self, taking: Taking, kinds: str) -> None:
+    def _class_by_class(self, running: RunningPhase, kinds: str) -> None:
         """The classes of a phase by rounds if they are large, several together if they are not."""
         sizes = self._sum(rounds.count_classes, kinds)
         for lowest, highest in _groups(sizes, self.block):
             if lowest == highest and sizes[lowest] > self.block:
-                self._rounds(taking, kinds, lowest)
+                self._rounds(running, kinds, lowest)
             else:
-                self._settle(taking, kinds, lowest, highest, None)
+                self._settle(running, kinds, lowest, highest, None)
 
     @contextlib.contextmanager
     def _shown(self, path: str, array: NDArray[Any]) -> Iterator[None]:
@@ -188,25 +219,25 @@ class _Peeling:
             fs.rm(there)
 
     def _settle(
-        self, taking: Taking, kinds: str, lowest: int, highest: int, arrays: str | None
+        self, running: RunningPhase, kinds: str, lowest: int, highest: int, arrays: str | None
     ) -> None:
         """Match the live edges of some classes here."""
         parts = self._map(rounds.live_edges, kinds, lowest, highest, arrays)
         u, v = np.concatenate(self.client.gather(parts), axis=1).astype(np.int64)
-        kind = np.maximum(taking.kind[u], taking.kind[v])
+        kind = np.maximum(running.kind[u], running.kind[v])
         order = np.lexsort((hashes_of(u, v, self.seed), 64 - kind))
         u, v, kind = u[order], v[order], kind[order]
-        taken = taking.match(u, v)
+        taken = running.match(u, v)
         u, v = u[taken], v[taken]
-        taking.note_cuts(u, v, kind[taken], hashes_of(u, v, self.seed))
+        running.note_cuts(u, v, kind[taken], hashes_of(u, v, self.seed))
 
-    def _rounds(self, taking: Taking, kinds: str, number: int) -> None:
-        """Settle the edges of a class by sums; the last `block` of them here."""
-        before = taking.budget.numpy().copy()
+    def _rounds(self, running: RunningPhase, kinds: str, number: int) -> None:
+        """Settle the edges of a class by sums; match the last `block` edges here."""
+        before = running.budget.numpy().copy()
         reaches = Reaches.begin(before)
         least, patience, turn = None, PATIENCE, 0
         while True:
-            arrays = f"{self.folder}/round-{self.phases:05d}-{number:02d}-{turn:03d}.npy"
+            arrays = work_file(self.folder, "round", self.phases, number, turn)
             with self._shown(arrays, reaches.arrays()):
                 taken, live, upto = self._sum(rounds.tally, kinds, number, arrays).astype(np.int64)
             num_live = int(live.sum()) // 2
@@ -216,28 +247,31 @@ class _Peeling:
             least = num_live
             reaches.learn(taken, live, upto)
             turn += 1
-        taking.budget -= _tensor(taken)
-        taking.note_reaches(number, taken > 0, reaches.reach)
+        running.budget -= torch.from_numpy(taken)
+        running.note_reaches(number, taken > 0, reaches.reach)
         if num_live:
             tail = Reaches(before, reaches.reach, reaches.bound, reaches.guess, reaches.within)
             tail.bound = np.where((taken >= before) & (tail.bound > tail.reach), tail.reach,
                                   tail.bound)  # fmt: skip
             with self._shown(arrays, tail.arrays()):
-                self._settle(taking, kinds, number, number, arrays)
+                self._settle(running, kinds, number, number, arrays)
 
     def _cut_short(self, phase: Phase, most: int) -> Phase:
-        """The same phase up to its `most`-th edge by priority."""
-        folder = f"{self.folder}/candidate"
+        """The same phase up to its `most`-th edge by priority.
+
+        The limit is found digit by digit: first the class of that edge, then 16 bits of its hash at
+        a time, each by counting the edges that the phase takes.
+        """
+        folder = f"{self.folder}/{CANDIDATE}"
         fs, path = url_to_fs(folder)
         fs.makedirs(path, exist_ok=True)
         phase.save(folder)
-        limit, most = self._limit(folder, phase.number, most)
+        limit = self._limit(folder, phase.number, most)
         fs.rm(path, recursive=True)
         return replace(phase, num_removed=self.num_removed + most, limit=limit)
 
-    def _limit(self, folder: str, phase: int, most: int) -> tuple[tuple[int, int], int]:
-        """Class and hash of the `most`-th edge that a phase takes; and `most`."""
-        rank = most
+    def _limit(self, folder: str, phase: int, rank: int) -> tuple[int, int]:
+        """Class and hash of the `rank`-th edge that a phase takes."""
         counts = self._sum(rounds.count_taken, folder, phase, None, 0, 0)
         number = rounds.CLASSES - 1
         while rank > counts[number]:
@@ -249,10 +283,10 @@ class _Peeling:
             digit = int(np.searchsorted(ends, rank))
             rank -= int(ends[digit - 1]) if digit else 0
             first = (first << rounds.PLACES_BITS) | digit
-        return (number, first - 2**63), most
+        return number, first - 2**63
 
     def _map(self, task: Any, *arguments: Any) -> list[Any]:
-        """A task for each shard, with the phases that are finished now, where it is remembered."""
+        """A task for each shard, after the phases finished so far, on the worker that knows it."""
         self.homes = assigned(self.homes, self.client.nthreads(), len(self.shards))
         return [
             self.client.submit(
@@ -275,14 +309,8 @@ class _Peeling:
         return parts[0].result()
 
 
-def _tensor(array: Ints) -> Any:
-    import torch
-
-    return torch.from_numpy(array)
-
-
 def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Classes from the highest down, as many together as have no more than `most` edges."""
+    """Ranges of classes from the highest down, each with no more than `most` edges if possible."""
     group: list[int] = []
     for number in reversed(np.flatnonzero(sizes).tolist()):
         if group and int(sizes[[*group, number]].sum()) > most:
@@ -293,51 +321,39 @@ def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
         yield group[-1], group[0]
 
 
-# Output
+def assigned(homes: Mapping[int, str], workers: Iterable[str], num_shards: int) -> dict[int, str]:
+    """A worker for each shard, the same as before wherever possible.
 
+    A worker remembers the edges of a shard that are left, so a shard that changes its worker costs
+    memory on both and time on the new one. A lost worker loses its shards; a worker with more than
+    an even share gives some to workers that came later.
 
-def _write(client: Any, job: Job, vertices: Vertices, phases: int) -> int:
-    """Write the output, a task for each file; returns the number of rows kept."""
-    job.files.check_unchanged()
-    job.target.begin()
-    kept = [
-        client.submit(
-            _write_file,
-            job.files,
-            index,
-            (vertices.num_nodes, vertices.names),
-            job.folder.url,
-            phases,
-            job.seed,
-            job.block,
-            job.target,
-            pure=False,
-        )
-        for index in range(len(job.files.paths))
-    ]
-    total = sum(client.gather(kept))
-    job.finish()
-    return int(total)
+    Args:
+        homes: The assignment so far.
+        workers: The workers now; may be none.
+        num_shards: Number of shards, numbered from 0.
 
+    Returns:
+        The worker of each shard; empty without workers. The numbers of shards of two workers
+        differ by at most 1.
 
-def _write_file(
-    files: EdgeFiles,
-    index: int,
-    meaning: tuple[int, str | None],
-    folder: str,
-    phases: int,
-    seed: int,
-    block: int,
-    target: OutputFolder,
-) -> int:
-    vertices = Vertices(*meaning)
-    mask = kept_rows(
-        files,
-        index,
-        vertices,
-        lambda: saved_phases(folder, phases),
-        seed=seed,
-        block=block,
-    )
-    write_kept(files, index, mask, target, as_names=vertices.texts)
-    return int(np.count_nonzero(mask))
+    >>> assigned({0: "a", 1: "a"}, ["a", "b"], 2)
+    {0: 'a', 1: 'b'}
+    """
+    held: dict[str, list[int]] = {worker: [] for worker in sorted(workers)}
+    if not held:
+        return {}
+    fewest, spare = divmod(num_shards, len(held))
+    for shard, worker in sorted(homes.items()):
+        if worker not in held or len(held[worker]) > fewest:
+            continue
+        if len(held[worker]) == fewest:
+            if not spare:
+                continue
+            spare -= 1
+        held[worker].append(shard)
+    settled = {shard for shards in held.values() for shard in shards}
+    for shard in range(num_shards):
+        if shard not in settled:
+            held[min(held, key=lambda worker: len(held[worker]))].append(shard)
+    return {shard: worker for worker, shards in held.items() for shard in shards}

@@ -30,11 +30,10 @@ from fsspec.core import url_to_fs
 
 from wis.base.processes import Process
 from wis.errors import BusyError
-from wis.scale.storage import is_local, writing
+from wis.scale.storage import LOCK, RECORD, is_local, writing
 
 _log = logging.getLogger(__name__)
 
-LOCK, RECORD = "wis-lock", "wis-run.json"
 BEAT_S = 4.0
 """Seconds between two counts."""
 PATIENCE_BEATS = 4

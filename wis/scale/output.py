@@ -1,85 +1,179 @@
-"""The rows that are left: found by the cuts of all phases, and written with all their columns."""
+"""The output folder: it appears under its name when all its files are complete."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from fsspec.core import url_to_fs
 
-from wis.errors import GraphFormatError
-from wis.scale.files import EdgeFiles
-from wis.scale.phases import Phase, edges_of_rows, left_after
-from wis.scale.storage import pyarrow
-from wis.scale.target import OutputFolder
-from wis.scale.vertices import Vertices
+from wis.errors import GraphFileError, OutputExistsError
+from wis.scale.storage import is_local, pyarrow, remove_files, writing
 
-Bools = NDArray[np.bool_]
+REPLACEABLE = (".parquet", ".crc")
+"""Endings of the files that a folder may hold so that `force` replaces it."""
 
 
-def kept_rows(
-    files: EdgeFiles,
-    index: int,
-    vertices: Vertices,
-    phases: Callable[[], Iterator[Phase]],
-    *,
-    seed: int,
-    block: int,
-) -> Bools:
-    """Which rows of a file stay: loops, and rows of edges that no phase took.
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder of Parquet files that appears under its name when all files are complete.
 
-    Args:
-        files: The edge files.
-        index: Which of them.
-        vertices: What ids mean.
-        phases: All phases, from the first on; asked for once for each block.
-        seed: Seed of the priorities.
-        block: Rows to look at together.
+    Unfinished files lie beside it, in a folder with the key of the run in its name; so does, for a
+    moment, a folder that is being replaced. A run that holds the lock on the output removes the
+    folders that killed runs left, or puts a replaced one back.
 
-    Returns:
-        bool array of shape [rows].
+    Attributes:
+        root: Path of the output.
+        force: Whether it may replace a folder.
+        key: 12 hexadecimal digits that identify the run.
     """
-    masks = [np.zeros(0, np.bool_)]
-    waiting: list[tuple[Any, Any]] = []
-    size = 0
-    for a, b in files.pairs(index, as_names=vertices.texts):
-        waiting.append((vertices.number(a), vertices.number(b)))
-        size += len(a)
-        if size >= block:
-            masks.append(_kept(waiting, vertices, phases(), seed))
-            waiting, size = [], 0
-    if waiting:
-        masks.append(_kept(waiting, vertices, phases(), seed))
-    return np.concatenate(masks)
+
+    root: str
+    force: bool
+    key: str = "0" * 12
+
+    @property
+    def _path(self) -> str:
+        return str(url_to_fs(self.root)[1]).rstrip("/")
+
+    def _beside(self, kind: str, key: str | None = None) -> str:
+        return f"{self._path}.wis-{kind}-{key or self.key}"
+
+    def check(self) -> None:
+        """Raise, before anything is computed, if it cannot be written.
+
+        Raises:
+            OutputExistsError: It exists and `force` is false, or it holds other files than Parquet.
+            GraphFileError: The folder above it is missing.
+        """
+        fs, path = url_to_fs(self.root)
+        fs.invalidate_cache()
+        if fs.exists(path) and not self.force:
+            raise OutputExistsError(f"{self.root} exists; pass --force to replace it")
+        if fs.isfile(path):
+            raise OutputExistsError(
+                f"{self.root} is a file; the output is a folder, which does not replace it"
+            )
+        for name in self._found(path):
+            if not _is_replaceable(name):
+                raise OutputExistsError(
+                    f"{self.root} holds {name}, which is no Parquet file; "
+                    "--force replaces folders of Parquet files only, so give another one"
+                )
+        parent = path.rstrip("/").rpartition("/")[0]
+        if is_local(self.root) and parent and not fs.isdir(parent):
+            raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
+
+    def tidy(self) -> None:
+        """Remove or put back the folders that killed runs left; the lock must be held.
+
+        Raises:
+            OutputExistsError: Somebody stored files in one.
+        """
+        fs, path = url_to_fs(self.root)
+        for key in self._left("partial"):
+            self._remove(self._beside("partial", key), _is_parquet)
+        for key in self._left("replaced"):
+            replaced = self._beside("replaced", key)
+            if fs.exists(path):
+                self._remove(replaced, _is_replaceable)
+            else:  # killed between the two steps of `finish`
+                with writing(self.root):
+                    self._rename(replaced, path)
+
+    def _left(self, kind: str) -> list[str]:
+        """Keys of the runs that left a folder of a kind beside the output."""
+        fs, _ = url_to_fs(self.root)
+        parent, _, name = self._path.rpartition("/")
+        pattern = re.compile(re.escape(f"{name}.wis-{kind}-") + "([0-9a-f]{12})")
+        fs.invalidate_cache()
+        try:
+            entries = fs.ls(parent or "/", detail=False)
+        except OSError:
+            return []
+        found = (pattern.fullmatch(PurePosixPath(entry).name) for entry in entries)
+        return [match[1] for match in found if match]
+
+    def begin(self) -> None:
+        """Make the folder of unfinished files."""
+        fs, _ = url_to_fs(self.root)
+        self.tidy()
+        with writing(self.root):
+            fs.makedirs(self._beside("partial"), exist_ok=False)
+
+    def path_of(self, name: str) -> str:
+        """The path of the file that is made of an input file of that name."""
+        suffix = "" if PurePosixPath(name).suffix.lower() == ".parquet" else ".parquet"
+        return f"{self._beside('partial')}/{name}{suffix}"
+
+    def write(self, name: str, batches: Iterator[Any], schema: Any) -> None:
+        """Write one file of record batches; `name` is the name of the input file."""
+        fs, _ = url_to_fs(self.root)
+        path = self.path_of(name)
+        with writing(path):
+            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            with (
+                fs.open(path, "wb") as file,
+                pyarrow().parquet.ParquetWriter(file, schema) as writer,
+            ):
+                for batch in batches:
+                    writer.write_batch(batch)
+
+    def finish(self) -> None:
+        """Let the output appear.
+
+        Raises:
+            OutputExistsError: Something that it may not replace appeared there meanwhile.
+        """
+        fs, path = url_to_fs(self.root)
+        self.check()
+        with writing(self.root):
+            replaced = self._beside("replaced")
+            if fs.exists(path):
+                self._rename(path, replaced)
+            try:
+                self._rename(self._beside("partial"), path)
+            except BaseException:
+                if fs.exists(replaced):
+                    self._rename(replaced, path)
+                raise
+        self._remove(replaced, _is_replaceable)
+
+    def discard(self) -> None:
+        """Remove the unfinished files."""
+        remove_files(self._as_url(self._beside("partial")), _is_parquet)
+
+    def _remove(self, path: str, is_ours: Callable[[str], bool]) -> None:
+        stays = remove_files(self._as_url(path), is_ours)
+        if stays:
+            raise OutputExistsError(
+                f"{path} holds {stays[0]}, which wis did not make; move it away"
+            )
+
+    def _rename(self, old: str, new: str) -> None:
+        if is_local(self.root):
+            os.rename(old, new)
+        else:
+            url_to_fs(self.root)[0].mv(old, new, recursive=True)
+
+    def _as_url(self, path: str) -> str:
+        return path if is_local(self.root) else str(url_to_fs(self.root)[0].unstrip_protocol(path))
+
+    def _found(self, path: str) -> list[str]:
+        """Paths of the files in a folder, relative to it."""
+        fs, _ = url_to_fs(self.root)
+        start = len(path.rstrip("/")) + 1
+        return [name[start:] for name in (fs.find(path) if fs.isdir(path) else ())]
 
 
-def _kept(
-    pairs: list[tuple[Any, Any]], vertices: Vertices, phases: Iterator[Phase], seed: int
-) -> Bools:
-    a, b = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
-    edges, proper = edges_of_rows(a, b, seed)
-    return ~proper | left_after(phases, edges, vertices.num_nodes)
+def _is_parquet(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() == ".parquet"
 
 
-def write_kept(
-    files: EdgeFiles, index: int, mask: Bools, target: OutputFolder, *, as_names: bool
-) -> None:
-    """Write the rows of a file that stay."""
-    schema = files.schema(index, as_names=as_names)
-    batches = files.batches(index, schema, as_names=as_names)
-    target.write(files.names[index], _selected(batches, mask, files.paths[index]), schema)
-
-
-def _selected(batches: Iterator[Any], mask: Bools, path: str) -> Iterator[Any]:
-    row = 0
-    for batch in batches:
-        part = mask[row : row + batch.num_rows]
-        if part.size < batch.num_rows:
-            break
-        yield batch.filter(pyarrow().array(part))
-        row += batch.num_rows
-    else:
-        if row == mask.size:
-            return
-    raise GraphFormatError(f"{path}: its rows have become others while it was read; run it again")
+def _is_replaceable(name: str) -> bool:
+    last = PurePosixPath(name).name
+    return PurePosixPath(last).suffix.lower() in REPLACEABLE or last.startswith("_")

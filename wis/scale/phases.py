@@ -1,19 +1,18 @@
-"""What a phase of relaxed 1-WIS took, written down for its vertices alone.
+"""The phases of relaxed 1-WIS over all vertices: thresholds, budgets, and the edges that went.
 
-See `wis.methods.one_wis.relaxed_rule` for phases and priorities. Going through the edges by
-priority, a vertex loses edges until its budget is spent; call the place in the priorities at which
-that happens its *cut*. An edge that takes part and comes no later than the cuts of both its ends
-was taken, and one that comes later than one of them was not. So two numbers for each vertex that
-takes part say for any edge, in any file on any machine, whether it is left: nothing needs to be
-kept for each edge, and a computation that was killed goes on from the last phase that was written.
+`wis.methods.one_wis.relaxed_rule` explains phases and priorities. In a phase, a vertex loses edges
+in the order of their priorities until its budget is spent; the priority at which that happens is
+its *cut*. An edge between two vertices that take part was taken if it comes no later than the cuts
+of both ends. So two numbers for each vertex that takes part tell for any edge, in any file on any
+machine, whether it is left. Nothing is kept for each edge, and a run that was killed goes on from
+the last phase that was written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ import torch
 from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
-from wis.methods.one_wis.relaxed_rule import degree_class, edge_hash
-from wis.scale.storage import load_array, reading, writing
+from wis.methods.one_wis.relaxed_rule import degree_class, edge_hash, match, threshold
+from wis.scale.storage import load_array, reading, work_file, writing
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -30,8 +29,89 @@ LAST = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Edges of the graph.
+
+    Attributes:
+        u: [k], the smaller vertex of each edge.
+        v: [k], the larger vertex.
+        hash: int64 [k], the hash of each edge (`hashes_of`).
+    """
+
+    u: NDArray[Any]
+    v: NDArray[Any]
+    hash: Ints
+
+    @property
+    def ends(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Both ends of each edge."""
+        return self.u, self.v
+
+    def select(self, where: Any) -> Edges:
+        """Some of the edges, by a mask or by positions."""
+        return Edges(self.u[where], self.v[where], self.hash[where])
+
+
+def load_edges(url: str, seed: int) -> Edges:
+    """Edges that were saved as an array of shape [2, k]."""
+    u, v = load_array(url)
+    return Edges(u, v, hashes_of(u, v, seed))
+
+
+def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
+    """`wis.methods.one_wis.relaxed_rule.edge_hash` of numpy arrays."""
+    ends = [torch.from_numpy(end.astype(np.int64)) for end in (u, v)]
+    return np.asarray(edge_hash(ends[0], ends[1], seed).numpy())
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How many edges take part at each threshold.
+
+    The *level* of an edge is the smaller original degree of its ends. A phase with threshold t
+    concerns the edges of level t or more (`wis.methods.one_wis.relaxed` proves it). So one count of
+    edges by level gives the number of edges in each phase, and the next threshold.
+
+    Attributes:
+        at_least: int64 [top + 2], the number of edges of level t or more, for each t.
+        factor: 1 + epsilon.
+    """
+
+    at_least: Ints
+    factor: Fraction
+
+    @classmethod
+    def of_counts(cls, counts: Ints, factor: Fraction) -> Levels:
+        """The levels, from the number of edges of each level, from 0 on."""
+        padded = np.append(counts, 0)
+        return cls(padded[::-1].cumsum()[::-1], factor)
+
+    def next_threshold(self, last: int | None, num_removed: int) -> int | None:
+        """The threshold of the next phase, None if no edge is left.
+
+        Args:
+            last: The threshold of the phase before, None at the beginning.
+            num_removed: Edges removed so far, in phases carried to their ends.
+        """
+        if last is not None and self.num_live(last, num_removed):
+            return threshold(last - 1, self.factor)
+        below = self.at_least if last is None else self.at_least[:last]
+        entering = np.flatnonzero(below > num_removed)
+        return threshold(int(entering[-1]), self.factor) if entering.size else None
+
+    def num_live(self, t: int, num_removed: int) -> int:
+        """Edges that take part at threshold t and are left."""
+        return int(self.at_least[t]) - num_removed
+
+    def lowest_with(self, most: int, num_removed: int) -> int:
+        """The lowest threshold at which at most so many edges take part and are left."""
+        fits = np.flatnonzero(self.at_least - num_removed <= most)
+        return max(1, int(fits[0])) if fits.size else self.at_least.size
+
+
+@dataclass(frozen=True)
 class Phase:
-    """One phase.
+    """A finished phase.
 
     Attributes:
         number: Position among the phases, from 0.
@@ -39,9 +119,9 @@ class Phase:
         num_removed: Edges removed up to its end.
         limit: Class and hash of the last edge taken, if the phase was not carried to its end.
         vertices: int64 [p], the vertices that take part, ascending.
-        kind: uint8 [p], the class of each one's degree.
+        kind: uint8 [p], the class of the degree of each vertex.
         cut_kind: uint8 [p], the class at which its budget was spent, 0 if it never was.
-        cut_hash: int64 [p], the hash at which it was.
+        cut_hash: int64 [p], the hash at which its budget was spent.
     """
 
     number: int
@@ -55,46 +135,33 @@ class Phase:
 
     def save(self, folder: str) -> None:
         """Write it, whole or not at all."""
-        fs, path = url_to_fs(phase_path(folder, self.number))
+        fs, path = url_to_fs(work_file(folder, "phase", self.number))
         head = {"threshold": self.threshold, "removed": self.num_removed, "limit": self.limit}
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         with writing(path):
             with fs.open(f"{path}.tmp", "wb") as file:
-                np.savez(
-                    file,
-                    head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                    vertices=self.vertices,
-                    kind=self.kind,
-                    cut_kind=self.cut_kind,
-                    cut_hash=self.cut_hash,
-                )
+                np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
             fs.mv(f"{path}.tmp", path)
 
     @classmethod
     def load(cls, folder: str, number: int) -> Phase:
-        """Read what `save` wrote."""
-        fs, path = url_to_fs(phase_path(folder, number))
+        """Read a phase that `save` wrote."""
+        fs, path = url_to_fs(work_file(folder, "phase", number))
         with reading(path), fs.open(path, "rb") as file, np.load(file) as archive:
             head = json.loads(archive["head"].tobytes())
             limit = None if head["limit"] is None else (head["limit"][0], head["limit"][1])
-            return cls(
-                number,
-                head["threshold"],
-                head["removed"],
-                limit,
-                *(archive[name] for name in ("vertices", "kind", "cut_kind", "cut_hash")),
-            )
+            arrays = (archive[name] for name in _ARRAYS)
+            return cls(number, head["threshold"], head["removed"], limit, *arrays)
 
 
-def phase_path(folder: str, number: int) -> str:
-    """Where a phase is written."""
-    return f"{folder}/phase-{number:05d}.npz"
+_ARRAYS = ("vertices", "kind", "cut_kind", "cut_hash")
 
 
 def num_phases(folder: str) -> int:
     """How many phases are finished."""
     fs, path = url_to_fs(folder)
     number = 0
-    while fs.exists(phase_path(path, number)):
+    while fs.exists(work_file(path, "phase", number)):
         number += 1
     return number
 
@@ -114,87 +181,100 @@ class Cuts:
         self.cut_hash = np.zeros(num_nodes, np.int64)
 
     def taken(self, phase: Phase, edges: Edges) -> Bools:
-        """Which of these edges, if they were left before it, the phase took."""
+        """Which edges the phase took, of edges that were left before it."""
         self.kind.fill(0)
         self.kind[phase.vertices] = phase.kind
         self.cut_kind[phase.vertices] = phase.cut_kind
         self.cut_hash[phase.vertices] = phase.cut_hash
-        u, v = edges.u, edges.v
-        inside = np.flatnonzero((self.kind[u] > 0) & (self.kind[v] > 0))
-        u, v, place = u[inside], v[inside], edges.hash[inside]
-        kind = np.maximum(self.kind[u], self.kind[v])
-        goes = self._before_cut(u, kind, place) & self._before_cut(v, kind, place)
+        inside = np.flatnonzero((self.kind[edges.u] > 0) & (self.kind[edges.v] > 0))
+        part = edges.select(inside)
+        kind = np.maximum(self.kind[part.u], self.kind[part.v])
+        goes = self._before_cut(part.u, kind, part.hash) & self._before_cut(part.v, kind, part.hash)
         if phase.limit is not None:
-            limit_kind, limit_hash = phase.limit
-            goes &= (kind > limit_kind) | ((kind == limit_kind) & (place <= limit_hash))
+            goes &= _no_later(kind, part.hash, *phase.limit)
         result = np.zeros(edges.u.size, np.bool_)
         result[inside[goes]] = True
         return result
 
     def _before_cut(self, ends: Ints, kind: NDArray[np.uint8], place: Ints) -> Bools:
-        cut_kind = self.cut_kind[ends]
-        earlier: Bools = (kind > cut_kind) | ((kind == cut_kind) & (place <= self.cut_hash[ends]))
-        return earlier
+        return _no_later(kind, place, self.cut_kind[ends], self.cut_hash[ends])
 
 
-@dataclass(frozen=True)
-class Edges:
-    """Edges of the graph.
-
-    Attributes:
-        u: [k], the smaller vertex of each.
-        v: [k], the larger one.
-        seed: Seed of the priorities.
-    """
-
-    u: NDArray[Any]
-    v: NDArray[Any]
-    seed: int
-
-    @cached_property
-    def hash(self) -> Ints:
-        """int64 [k], `wis.methods.one_wis.relaxed_rule.edge_hash`."""
-        return hashes_of(self.u, self.v, self.seed)
-
-    def select(self, where: Any) -> Edges:
-        """Some of them."""
-        return Edges(self.u[where], self.v[where], self.seed)
+def _no_later(kind: NDArray[np.uint8], place: Ints, last_kind: Any, last_place: Any) -> Bools:
+    """Whether edges come no later than others: higher classes first, then lower hashes."""
+    earlier: Bools = (kind > last_kind) | ((kind == last_kind) & (place <= last_place))
+    return earlier
 
 
-def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
-    """`wis.methods.one_wis.relaxed_rule.edge_hash` of numpy arrays."""
-    ends = [torch.from_numpy(end.astype(np.int64)) for end in (u, v)]
-    return np.asarray(edge_hash(ends[0], ends[1], seed).numpy())
-
-
-def classes_of(degree: Ints) -> NDArray[np.uint8]:
-    """`wis.methods.one_wis.relaxed_rule.degree_class` of a numpy array."""
-    return degree_class(torch.from_numpy(degree)).numpy().astype(np.uint8)
-
-
-def edges_of_rows(a: Ints, b: Ints, seed: int) -> tuple[Edges, Bools]:
-    """Rows as edges, each with its smaller end first; and which rows are no loops."""
-    return Edges(np.minimum(a, b), np.maximum(a, b), seed), a != b
-
-
-def left_after(phases: Iterator[Phase] | Sequence[Phase], edges: Edges, num_nodes: int) -> Bools:
-    """Which of these edges are left after all phases."""
+def left_after(folder: str, count: int, edges: Edges, num_nodes: int) -> Bools:
+    """Which edges are left after the first `count` phases that were saved in a folder."""
     left = np.ones(edges.u.size, np.bool_)
     cuts = Cuts(num_nodes)
-    for phase in phases:
+    for number in range(count):
         alive = np.flatnonzero(left)
-        part = Edges(edges.u[alive], edges.v[alive], edges.seed)
-        part.__dict__["hash"] = edges.hash[alive]
-        left[alive[cuts.taken(phase, part)]] = False
+        left[alive[cuts.taken(Phase.load(folder, number), edges.select(alive))]] = False
     return left
 
 
-def saved_phases(folder: str, count: int) -> Iterator[Phase]:
-    """The first `count` phases, one by one."""
-    return (Phase.load(folder, number) for number in range(count))
+@dataclass
+class RunningPhase:
+    """A phase on its way: budgets and cuts of all vertices.
 
+    Attributes:
+        degree: int64 [n], degrees when it began.
+        vertices: int64 [p], the vertices that take part.
+        kind: uint8 [n], classes of their degrees, 0 for the others.
+        before: int64 [n], budgets when it began.
+        budget: int64 tensor [n], what is left of the budgets.
+        cut_kind: uint8 [n], class of the last edge that each vertex lost.
+        cut_hash: int64 [n], hash of that edge.
+    """
 
-def load_edges(url: str, seed: int) -> Edges:
-    """Edges that were saved as an array of shape [2, k]."""
-    u, v = load_array(url)
-    return Edges(u, v, seed)
+    degree: Ints
+    vertices: Ints
+    kind: NDArray[np.uint8]
+    before: Ints
+    budget: torch.Tensor
+    cut_kind: NDArray[np.uint8]
+    cut_hash: Ints
+
+    @classmethod
+    def begin(cls, degree: Ints, t: int) -> RunningPhase:
+        """The phase with threshold t, nothing taken yet."""
+        vertices = np.flatnonzero(degree >= t)
+        kind = np.zeros(degree.size, np.uint8)
+        kind[vertices] = degree_class(torch.from_numpy(degree[vertices])).numpy()
+        before = np.maximum(degree - (t - 1), 0)
+        budget = torch.from_numpy(before.copy())
+        cut_kind, cut_hash = np.zeros(degree.size, np.uint8), np.zeros(degree.size, np.int64)
+        return cls(degree, vertices, kind, before, budget, cut_kind, cut_hash)
+
+    def match(self, u: Ints, v: Ints) -> Bools:
+        """Take what can be taken of the next edges by priority, and charge the budgets."""
+        return match(torch.from_numpy(u), torch.from_numpy(v), self.budget).numpy()
+
+    def note_cuts(self, u: Ints, v: Ints, kinds: NDArray[np.uint8], places: Ints) -> None:
+        """Note edges that are taken, in the order of priority: the last one of a vertex counts."""
+        ends, places = np.stack([u, v], axis=1).reshape(-1), np.repeat(places, 2)
+        kinds = np.repeat(kinds, 2)
+        later = (kinds != self.cut_kind[ends]) | (places > self.cut_hash[ends])
+        self.cut_kind[ends[later]] = kinds[later]  # of equal indices numpy lets the last one win
+        self.cut_hash[ends[later]] = places[later]
+
+    def note_reaches(self, kind: int, lost: Bools, reach: Ints) -> None:
+        """Note edges of a class that are taken up to a hash, at the vertices that lost some."""
+        self.cut_kind[lost] = kind
+        self.cut_hash[lost] = reach[lost]
+
+    def degree_after(self) -> Ints:
+        """int64 [n], the degrees now."""
+        lost: Ints = self.before - self.budget.numpy()
+        return self.degree - lost
+
+    def finished(self, number: int, t: int, removed: int, limit: tuple[int, int] | None) -> Phase:
+        """The phase as it is saved."""
+        spent = self.budget.numpy()[self.vertices] == 0
+        cut_kind = np.where(spent, self.cut_kind[self.vertices], 0).astype(np.uint8)
+        cut_hash = np.where(spent, self.cut_hash[self.vertices], LAST)
+        kind = self.kind[self.vertices]
+        return Phase(number, t, removed, limit, self.vertices, kind, cut_kind, cut_hash)

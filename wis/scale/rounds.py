@@ -1,18 +1,18 @@
 """Relaxed 1-WIS over partitions: maps over edges, sums over vertices.
 
-The edges of one class in one phase are settled in rounds. Each vertex has a *reach*: it would take
-all its edges up to that hash. An edge within the reach of both ends is *taken*; one beyond the
-reach of an end whose budget is spent is *dead*; the others are *live*. A round counts, for each
-vertex, its edges that are taken, those that are live, and those up to a *guess* that are not dead.
-If the latter are no more than the budget, the reach may go up to the guess, since whatever becomes
-of the live ones, none of them finds the budget spent; and if all that are not dead are no more than
-the budget, there is no end to the reach. What is found so is what going through the edges by
-priority finds. Once few edges are live they are matched in one place.
+The edges of one class in one phase are settled in rounds. Each vertex has a *reach*: it takes all
+its edges up to that hash. An edge is *taken* if it is within the reach of both ends. It is *dead*
+if it is beyond the reach of an end whose budget is spent. All other edges are *live*. A round
+counts, for each vertex, the edges that are taken, those that are live, and those up to a *guess*
+that are not dead. If the last number is at most the budget, the reach rises to the guess: whatever
+becomes of the live edges, the budget suffices for all of them. If all edges that are not dead are
+at most as many as the budget, the reach becomes infinite. The result is that of going through the
+edges by priority. As soon as few edges are live, the driver matches them itself.
 
-The functions here run on workers. They are functions of files alone: of a *shard* of the edges, of
-the phases that are finished (`wis.scale.phases`), and of the arrays of a round, which are memory
-mapped where the file system is that of the machine. What a worker remembers of a shard saves work,
-and is made again from the files by another worker if this one is lost.
+The functions here run on workers. They depend on files alone: on a *shard* of the edges, on the
+finished phases (`wis.scale.phases`), and on the arrays of a round, which are memory-mapped on a
+local file system. A worker remembers the edges of a shard that are left, which saves work; if it is
+lost, another worker makes them again from the files.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wis.scale.phases import Cuts, Edges, Phase, load_edges
-from wis.scale.storage import load_array
+from wis.scale.storage import load_array, work_file
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 CLASSES = 64
 PLACES_BITS = 16
@@ -54,8 +55,8 @@ class Shard:
     phases: int
 
     def path(self) -> str:
-        """Where its edges are."""
-        return f"{self.folder}/edges-{self.number:05d}.npy"
+        """The file of its edges."""
+        return work_file(self.folder, "edges", self.number)
 
     def left(self) -> Edges:
         """Its edges that are left, remembered from call to call."""
@@ -67,10 +68,7 @@ class Shard:
             cuts = Cuts(self.num_nodes) if done < self.phases else None
             for number in range(done, self.phases):
                 assert cuts is not None
-                kept = ~cuts.taken(Phase.load(self.folder, number), edges)
-                place = edges.hash[kept]
-                edges = edges.select(kept)
-                edges.__dict__["hash"] = place
+                edges = edges.select(~cuts.taken(Phase.load(self.folder, number), edges))
             _REMEMBERED[key] = (self.phases, edges)
             while len(_REMEMBERED) > REMEMBERED:
                 del _REMEMBERED[next(iter(_REMEMBERED))]
@@ -97,8 +95,8 @@ def count_degrees(shard: Shard) -> NDArray[np.int32]:
 def count_levels(shard: Shard, degrees: str) -> Ints:
     """Edges by the smaller original degree of their ends: int64 [top + 1]."""
     degree = load_array(degrees)
-    edges = load_edges(shard.path(), shard.seed)
-    level = np.minimum(degree[edges.u], degree[edges.v])
+    u, v = load_array(shard.path())
+    level = np.minimum(degree[u], degree[v])
     return np.bincount(level, minlength=int(degree.max(initial=0)) + 1)
 
 
@@ -122,21 +120,13 @@ def tally(shard: Shard, kinds: str, number: int, arrays: str) -> NDArray[np.int3
         int32 array of shape [3, n]: edges taken, live, and not dead up to the guess.
     """
     edges, kind = _taking_part(shard, kinds)
-    edges = _with_hash(edges, kind == number)
+    edges = edges.select(kind == number)
     reach, bound, guess = load_array(arrays)
-    place = edges.hash
-    taken = (place <= reach[edges.u]) & (place <= reach[edges.v])
-    dead = (place > bound[edges.u]) | (place > bound[edges.v])
-    n = shard.num_nodes
-    upto = np.bincount(edges.u[~dead & (place <= guess[edges.u])], minlength=n)
-    upto += np.bincount(edges.v[~dead & (place <= guess[edges.v])], minlength=n)
-    return np.stack(
-        [
-            _per_vertex(edges.select(taken), n),
-            _per_vertex(edges.select(~taken & ~dead), n),
-            upto.astype(np.int32),
-        ]
-    )
+    taken, live = _settled(edges, reach, bound)
+    place, alive, n = edges.hash, taken | live, shard.num_nodes
+    upto = sum(np.bincount(end[alive & (place <= guess[end])], minlength=n) for end in edges.ends)
+    sums = _per_vertex(edges.select(taken), n), _per_vertex(edges.select(live), n)
+    return np.stack([*sums, np.asarray(upto).astype(np.int32)])
 
 
 def live_edges(
@@ -144,14 +134,19 @@ def live_edges(
 ) -> NDArray[np.uint32]:
     """The live edges of classes from `lowest` to `highest`: [2, k]."""
     edges, kind = _taking_part(shard, kinds)
-    edges = _with_hash(edges, (kind >= lowest) & (kind <= highest))
+    edges = edges.select((kind >= lowest) & (kind <= highest))
     if arrays is not None:
         reach, bound, _ = load_array(arrays)
-        place = edges.hash
-        taken = (place <= reach[edges.u]) & (place <= reach[edges.v])
-        dead = (place > bound[edges.u]) | (place > bound[edges.v])
-        edges = edges.select(~taken & ~dead)
-    return np.stack([edges.u, edges.v])
+        edges = edges.select(_settled(edges, reach, bound)[1])
+    return np.stack(edges.ends)
+
+
+def _settled(edges: Edges, reach: Ints, bound: Ints) -> tuple[Bools, Bools]:
+    """Which edges are taken, and which are live."""
+    (u, v), place = edges.ends, edges.hash
+    taken: Bools = (place <= reach[u]) & (place <= reach[v])
+    dead = (place > bound[u]) | (place > bound[v])
+    return taken, ~taken & ~dead
 
 
 def count_taken(
@@ -188,16 +183,8 @@ def _taking_part(shard: Shard, kinds: str) -> tuple[Edges, NDArray[np.uint8]]:
     """The edges that take part, and their classes."""
     kind = load_array(kinds)
     edges = shard.left()
-    inside = (kind[edges.u] > 0) & (kind[edges.v] > 0)
-    edges = _with_hash(edges, inside)
+    edges = edges.select((kind[edges.u] > 0) & (kind[edges.v] > 0))
     return edges, np.maximum(kind[edges.u], kind[edges.v])
-
-
-def _with_hash(edges: Edges, where: NDArray[np.bool_]) -> Edges:
-    """Some edges; their hashes are carried on."""
-    part = edges.select(where)
-    part.__dict__["hash"] = edges.hash[where]
-    return part
 
 
 def _per_vertex(edges: Edges, num_nodes: int) -> NDArray[np.int32]:
@@ -208,13 +195,13 @@ def _per_vertex(edges: Edges, num_nodes: int) -> NDArray[np.int32]:
 
 @dataclass
 class Reaches:
-    """What the driver of the rounds of a class knows of each vertex.
+    """The state of each vertex in the rounds of a class.
 
     Attributes:
-        budget: int64 [n], what each vertex may lose in this class.
-        reach: int64 [n].
-        bound: int64 [n].
-        guess: int64 [n].
+        budget: int64 [n], the edges that each vertex may lose in this class.
+        reach: int64 [n], the hash up to which a vertex takes its edges.
+        bound: int64 [n], the reach of a vertex whose budget is spent, else the highest number.
+        guess: int64 [n], the hash that may become the reach after the next round.
         within: int64 [n], edges up to the reach that were not dead when it was set.
     """
 
@@ -226,17 +213,17 @@ class Reaches:
 
     @classmethod
     def begin(cls, budget: Ints) -> Reaches:
-        """Nothing is settled yet, but the vertices without a budget."""
+        """The state before the first round; only vertices without a budget are settled."""
         lowest = np.full(budget.size, LOWEST)
         bound = np.where(budget > 0, HIGHEST, LOWEST)
         return cls(budget, lowest, bound, lowest.copy(), np.zeros_like(budget))
 
     def arrays(self) -> Ints:
-        """What a round is given."""
+        """The arrays of a round: [3, n]."""
         return np.stack([self.reach, self.bound, self.guess])
 
     def learn(self, taken: Ints, live: Ints, upto: Ints) -> None:
-        """Take the sums of a round in, and make new guesses."""
+        """Update the state by the sums of a round, and make new guesses."""
         fits = (upto <= self.budget) & (self.guess > self.reach) & (self.bound == HIGHEST)
         failed = (upto > self.budget) & (self.guess > self.reach)
         tried = self.guess
@@ -250,7 +237,12 @@ class Reaches:
         self.guess = self._guesses(taken, live, failed, tried)
 
     def _guesses(self, taken: Ints, live: Ints, failed: NDArray[np.bool_], tried: Ints) -> Ints:
-        """As far as the budget is likely to go, a deviation less; half as far after a failure."""
+        """The hash up to which the budget is likely to suffice; half as far after a failure.
+
+        Hashes are uniform: a share s of the live edges beyond the reach lies within a share s of
+        the hashes beyond it. The expected number is one standard deviation below the budget, so
+        that most guesses hold; at least half of the budget is tried.
+        """
         room = (self.budget - self.within).clip(min=0).astype(np.float64)
         beyond = (live - (self.within - taken).clip(min=0)).clip(min=1)
         share = np.maximum(room - np.sqrt(room), room / 2) / beyond

@@ -1,10 +1,11 @@
-"""Files of any file system that fsspec knows, read and written with errors of one line."""
+"""Files of any file system that fsspec knows, with errors of one line; the names of work files."""
 
 from __future__ import annotations
 
 import contextlib
 import lzma
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,13 +26,40 @@ from wis.errors import (
     without_secrets,
 )
 
+LOCK, RECORD = "wis-lock", "wis-run.json"
+MANIFEST, MADE = "wis-work.json", ".wis-made"
+SOURCES, TARGETS, REMOVED = "u.bin", "v.bin", "removed.bin"
+DEGREES, IDS, CANDIDATE = "degrees.npy", "ids.arrow", "candidate"
+_NUMBERED = {
+    "bucket": "bucket-{:05d}.bin",
+    "class": "class-{:02d}.bin",
+    "edges": "edges-{:05d}.npy",
+    "ids": "ids-run-{:05d}.arrow",
+    "kinds": "kinds-{:05d}.npy",
+    "phase": "phase-{:05d}.npz",
+    "round": "round-{:05d}-{:02d}-{:03d}.npy",
+}
+_SINGLE = (MANIFEST, SOURCES, TARGETS, REMOVED, DEGREES, IDS)
+_PATTERNS = {
+    kind: re.escape(re.sub("{.*?}", "#", name)).replace(r"\#", "[0-9]+")
+    for kind, name in _NUMBERED.items()
+}
+_ANY = [*map(re.escape, _SINGLE), *_PATTERNS.values(), f"{CANDIDATE}/{_PATTERNS['phase']}"]
+_WORK_FILE = re.compile(rf"(?:{'|'.join(_ANY)})(?:\.tmp)?")
+
+
+def work_file(folder: str | Path, kind: str, *numbers: int) -> str:
+    """The path of a numbered file in the folder of a run."""
+    return f"{folder}/{_NUMBERED[kind].format(*numbers)}"
+
+
+def is_work_file(name: str) -> bool:
+    """Whether wis gives this name, relative to the folder of a run, to a file of its own."""
+    return _WORK_FILE.fullmatch(name) is not None
+
 
 def pyarrow() -> Any:
-    """The package, or the line that says how to get it.
-
-    Raises:
-        MissingDependencyError: It is not installed.
-    """
+    """The package pyarrow; raises `MissingDependencyError` if it is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.compute
@@ -44,11 +72,11 @@ def pyarrow() -> Any:
 
 @contextlib.contextmanager
 def opening(path: str) -> Iterator[None]:
-    """Turn what goes wrong while bytes are read or unpacked into one line that names the file.
+    """Turn errors of reading and unpacking bytes into one line that names the file.
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: What is packed in it is damaged.
+        GraphFormatError: Its packed content is damaged.
     """
     try:
         yield
@@ -59,7 +87,7 @@ def opening(path: str) -> Iterator[None]:
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise GraphFormatError(f"{path}: damaged, or ends too early: {_reason(error)}") from None
     except OSError as error:
-        if not _is_of_the_system(error):  # what pyarrow and gzip call damage
+        if not _is_of_the_system(error):  # pyarrow and gzip raise it for damage
             raise GraphFormatError(f"{path}: damaged: {_reason(error)}") from None
         raise GraphFileError(f"{path}: cannot be read: {_reason(error)}") from None
 
@@ -71,12 +99,7 @@ def _reason(error: Exception, url: str = "") -> str:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """`opening`, around a foreign parser, which may stumble over damage in any way.
-
-    Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: It is damaged.
-    """
+    """`opening` around the parser of another package, which may raise anything for damage."""
     try:
         with parsing(Path(path), "an edge file of the kind that its ending says"):
             try:
@@ -84,7 +107,7 @@ def reading(path: str) -> Iterator[None]:
             except FileNotFoundError:
                 raise GraphFileError(f"{path}: no such file") from None
             except OSError as error:
-                if not _is_of_the_system(error):  # pyarrow calls damage so
+                if not _is_of_the_system(error):  # pyarrow raises it for damage
                     raise
                 raise GraphFileError(f"{path}: cannot be read: {_reason(error)}") from None
     except GraphFormatError as error:
@@ -99,11 +122,7 @@ def _is_of_the_system(error: OSError) -> bool:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[None]:
-    """Turn what goes wrong while a file is written, a full disk for one, into one line.
-
-    Raises:
-        GraphFileError: It cannot be written.
-    """
+    """Turn errors of writing, such as that of a full disk, into one line: a `GraphFileError`."""
     try:
         yield
     except OSError as error:
@@ -113,27 +132,23 @@ def writing(path: str) -> Iterator[None]:
 
 
 def check_file_system(url: str) -> None:
-    """Raise if there is no way to the file system of a path, or no file can have its name.
+    """Raise if the file system of a path cannot be reached, or no file can have its name.
 
     Raises:
-        GraphFileError: fsspec knows no such kind, or cannot reach it.
+        GraphFileError: fsspec knows no such file system, or cannot reach it.
         MissingDependencyError: A package for it is not installed.
     """
     try:
         fs, path = url_to_fs(url)
         if is_local(url):
-            _check_name(path)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                os.stat(path)
         fs.isdir(path)
     except ImportError as error:
         raise MissingDependencyError(f"{echo(url, 255)}: {_reason(error, url)}") from None
     except Exception as error:  # each file system has errors of its own
         reason = _reason(error, url)
         raise GraphFileError(f"{echo(url, 255)}: cannot be reached: {reason}") from None
-
-
-def _check_name(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-        os.stat(path)
 
 
 def is_local(url: str) -> bool:

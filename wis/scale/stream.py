@@ -1,52 +1,156 @@
 """Relaxed 1-WIS over edges on disk: O(n) of memory for degrees, and one block of edges.
 
-The edges lie on disk in the order of their hashes (`wis.scale.scan`). While those that take part
-in the coming phases fit into a block, they are held in memory for as many phases as they do; the
-first phases concern few edges, so that most are of this kind. Otherwise a pass over the edges
-distributes the positions of those that take part over files, one for each class, and these are gone
-through by falling class, block by block, with budgets carried on: the outcome is the same, since it
-is that of going through the edges one by one.
+`scan_edges` writes each edge of the input once, in the order of its hash: rows are distributed over
+buckets by the first bits of the hash of their edge, so that all repeats of an edge meet in one
+bucket; each bucket is then sorted, and repeats are left out. So the position of an edge is its
+priority within a class (`wis.methods.one_wis.relaxed_rule`).
 
-A byte pair for each edge says in which phase it went, in a file that is memory-mapped. After a kill
-the phases that were finished and written count (`wis.scale.phases`), the marks of later ones are
-taken back, and degrees are counted anew.
+`Stream` runs the phases. Edges are held in memory for as many phases as those that take part fit
+into a block; the first phases concern few edges, so that most phases are of this kind. Otherwise a
+pass over the edges distributes the positions of those that take part over one file for each class.
+These files are read by falling class, block by block, with budgets carried on. The result is that
+of reading the edges one by one.
+
+Two bytes for each edge, in a memory-mapped file, tell the phase in which it was removed. After a
+kill the phases that were written count (`wis.scale.phases`); the marks of later ones are deleted,
+and degrees are counted again.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from wis.base.progress import Progress
+from wis.base.checks import checked_factor
+from wis.base.progress import Progress, progress_bar
 from wis.errors import OptionError
-from wis.scale.phases import Phase, hashes_of, num_phases
-from wis.scale.scan import SOURCES, TARGETS, Vertex
-from wis.scale.storage import writing
-from wis.scale.taking import Taking
-from wis.scale.thresholds import Levels
+from wis.methods.one_wis.relaxed_rule import hash_order
+from wis.scale.job import Job, proper_ends
+from wis.scale.phases import Levels, Phase, RunningPhase, hashes_of, num_phases
+from wis.scale.storage import REMOVED, SOURCES, TARGETS, work_file, writing
+from wis.scale.vertices import Vertices
 
 Ints = NDArray[np.int64]
-REMOVED = "removed.bin"
+Vertex = np.uint32
+MAX_BUCKETS = 1 << 9
 MOST_PHASES = 2**16 - 2
+
+
+def run_here(job: Job) -> tuple[dict[str, Any], int, int, int]:
+    """Sparsify on this machine.
+
+    Returns:
+        The facts that `Job.noted` gives, rows kept, phases, and phases of an earlier run.
+    """
+    folder = Path(job.folder.path)
+    noted = job.noted(lambda vertices, rows: {"m": scan_edges(job, vertices, rows)})
+    vertices = Vertices(noted["n"], noted["names"])
+    factor = checked_factor(job.epsilon)
+    state = Stream.open(folder, noted["n"], noted["m"], job.seed, factor, job.block)
+    resumed = state.num_finished
+    with progress_bar("remove edges", noted["N"], show=job.progress) as report:
+        phases = state.peel(noted["N"], report)
+    del state  # the memory of degrees and marks
+    job.files.check_unchanged()
+    job.target.begin()
+    kept = done = 0
+    with progress_bar("write edges", noted["rows"], show=job.progress) as report:
+        for index in range(len(job.files.paths)):
+            stays, rows = job.write_file(index, vertices, phases)
+            kept, done = kept + stays, done + rows
+            report(done)
+    job.finish(done, noted["rows"])
+    return noted, kept, phases, resumed
+
+
+def scan_edges(job: Job, vertices: Vertices, num_rows: int) -> int:
+    """Write the edges of a folder to `SOURCES` and `TARGETS`, raw uint32, by rising hash.
+
+    Returns:
+        Number m of edges.
+
+    Cost: one pass over the files; 8 bytes of disk for each row and 8 for each edge.
+    """
+    folder = Path(job.folder.path)
+    bits = max(0, (2 * num_rows // max(job.block, 1)).bit_length())
+    num_buckets = min(1 << bits, MAX_BUCKETS)
+    paths = [Path(work_file(folder, "bucket", number)) for number in range(num_buckets)]
+    with (
+        progress_bar("read edges", num_rows, show=job.progress) as report,
+        contextlib.ExitStack() as stack,
+        writing(str(folder)),
+    ):
+        buckets = [stack.enter_context(path.open("wb")) for path in paths]
+        done = 0
+        for index in range(len(job.files.paths)):
+            for a, b in job.files.pairs(index, as_names=vertices.texts):
+                u, v = proper_ends(vertices.number(a), vertices.number(b))
+                _fill_buckets(u.astype(Vertex), v.astype(Vertex), job.seed, buckets)
+                done += len(a)
+                report(done)
+    num_edges = 0
+    with (
+        writing(str(folder)),
+        (folder / SOURCES).open("wb") as us,
+        (folder / TARGETS).open("wb") as vs,
+    ):
+        for path in paths:
+            ends = _distinct(np.fromfile(path, Vertex).reshape(-1, 2), job.seed)
+            us.write(ends[0].data)
+            vs.write(ends[1].data)
+            num_edges += ends[0].size
+            path.unlink()
+    return num_edges
+
+
+def _fill_buckets(
+    u: NDArray[Vertex], v: NDArray[Vertex], seed: int, buckets: Sequence[BinaryIO]
+) -> None:
+    bits = len(buckets).bit_length() - 1
+    rows = np.stack([u, v], axis=1)
+    if bits == 0:
+        buckets[0].write(rows.data)
+        return
+    number = (hashes_of(u, v, seed) >> (64 - bits)) + (len(buckets) >> 1)
+    by_bucket = np.argsort(number.astype(np.uint16), kind="stable")
+    rows = rows[by_bucket]
+    ends = np.cumsum(np.bincount(number, minlength=len(buckets)))
+    begin = 0
+    for bucket, end in zip(buckets, ends.tolist(), strict=True):
+        if end > begin:
+            bucket.write(rows[begin:end].data)
+        begin = end
+
+
+def _distinct(rows: NDArray[Vertex], seed: int) -> tuple[NDArray[Vertex], NDArray[Vertex]]:
+    """The edges among rows, each once, by rising hash."""
+    hashes = hashes_of(rows[:, 0], rows[:, 1], seed)
+    order = hash_order(torch.from_numpy(hashes)).numpy()
+    hashes, rows = hashes[order], rows[order]
+    first = np.ones(hashes.size, np.bool_)
+    first[1:] = hashes[1:] != hashes[:-1]
+    rows = rows[first]
+    return np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1])
 
 
 @dataclass
 class Stream:
-    """Edges on disk and how far their peeling has come.
+    """Edges on disk, and the state of the phases.
 
     Attributes:
-        folder: Where they lie.
+        folder: The folder of the run.
         seed: Seed of the priorities.
         block: Edges to hold in memory.
         u: [m], the smaller vertex of each edge, memory-mapped.
-        v: [m], the larger one.
+        v: [m], the larger vertex.
         gone_in: [m], the number of the phase that took each edge, + 1; memory-mapped.
         degree: int64 [n], current degrees.
         levels: Edges by level.
@@ -72,12 +176,11 @@ class Stream:
         folder: Path,
         num_nodes: int,
         num_edges: int,
-        *,
         seed: int,
         factor: Fraction,
         block: int,
     ) -> Stream:
-        """Look at scanned edges, and at the phases that are finished already."""
+        """Open scanned edges, and count degrees after the phases that are finished already."""
         u, v = (_mapped(folder / name, num_edges, Vertex, "r") for name in (SOURCES, TARGETS))
         gone_in = _marks(folder / REMOVED, num_edges)
         finished = num_phases(str(folder))
@@ -98,7 +201,7 @@ class Stream:
         return cls(folder, seed, block, u, v, gone_in, degree, levels, removed, finished)
 
     def peel(self, count: int, progress: Progress) -> int:
-        """Carry the peeling on until `count` edges are removed; returns the number of phases."""
+        """Run phases until `count` edges are removed; returns the number of all phases."""
         number = num_phases(str(self.folder))
         last = Phase.load(str(self.folder), number - 1).threshold if number else None
         while self.num_removed < count:
@@ -115,23 +218,23 @@ class Stream:
 
     def _phase(self, number: int, t: int, most: int) -> Phase:
         """Run a phase, but take no more than `most` edges."""
-        taking = Taking.begin(self.degree, t)
+        running = RunningPhase.begin(self.degree, t)
         limit = None
-        for positions, kinds in self._by_priority(t, taking.kind):
+        for positions, kinds in self._by_priority(t, running.kind):
             u, v = self.u[positions].astype(np.int64), self.v[positions].astype(np.int64)
-            taken = np.flatnonzero(taking.match(u, v))[:most]
+            taken = np.flatnonzero(running.match(u, v))[:most]
             most -= taken.size
             self.gone_in[positions[taken]] = number + 1
             self.num_removed += taken.size
             places = hashes_of(u[taken], v[taken], self.seed)
-            taking.note_cuts(u[taken], v[taken], kinds[taken], places)
+            running.note_cuts(u[taken], v[taken], kinds[taken], places)
             if most == 0:
                 limit = (int(kinds[taken[-1]]), int(places[-1]))
                 break
         if self.window is not None:
             self.window.forget_removed(self.gone_in)
-        self.degree = taking.degree_after()
-        return taking.phase(number, t, self.num_removed, limit)
+        self.degree = running.degree_after()
+        return running.finished(number, t, self.num_removed, limit)
 
     def _by_priority(self, t: int, kind: NDArray[np.uint8]) -> Iterator[tuple[Ints, Any]]:
         """Positions and classes of the edges that take part, by falling priority, in blocks."""
@@ -159,7 +262,7 @@ class Stream:
 
     def _class_by_class(self, kind: NDArray[np.uint8]) -> Iterator[tuple[Ints, Any]]:
         with contextlib.ExitStack() as stack, writing(str(self.folder)):
-            paths = [self.folder / f"class-{number:02d}.bin" for number in range(64)]
+            paths = [Path(work_file(self.folder, "class", number)) for number in range(64)]
             for path in paths:
                 stack.callback(path.unlink, missing_ok=True)
             self._distribute(kind, paths)
@@ -221,7 +324,7 @@ def _mapped(path: Path, size: int, kind: Any, mode: Any) -> NDArray[Any]:
 
 
 def _marks(path: Path, size: int) -> NDArray[Any]:
-    """The marks, made if there are none: written out, so that no disk can run full under them."""
+    """The marks; new ones are written out, so that the disk cannot run full while they are used."""
     if not path.exists() or path.stat().st_size != 2 * size:
         with writing(str(path)), path.open("wb") as file:
             for part in _blocks(size, 1 << 24):

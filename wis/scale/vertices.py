@@ -25,7 +25,7 @@ from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
 from wis.io.two_sided import refuse_merging
 from wis.scale.files import EdgeFiles
-from wis.scale.storage import pyarrow, writing
+from wis.scale.storage import IDS, pyarrow, work_file, writing
 
 _log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
@@ -228,7 +228,7 @@ class _Runs:
     def _flush(self) -> None:
         assert self.folder is not None
         run = _sorted_union(self.waiting)
-        path = str(self.folder / f"ids-run-{len(self.paths):05d}.arrow")
+        path = work_file(self.folder, "ids", len(self.paths))
         with _Writer(path, self.kind) as writer:
             writer.write(run)
         self.sample += run[::SAMPLE].to_pylist()
@@ -243,7 +243,7 @@ class _Runs:
         step = max(1, IDS_IN_MEMORY // (SAMPLE * max(len(runs), 1)))
         splitters = sorted(set(self.sample))[::step][1:]
         assert self.folder is not None
-        path = str(self.folder / "ids.arrow")
+        path = str(self.folder / IDS)
         total = 0
         with _Writer(path, self.kind) as writer:
             begins = [0] * len(runs)

@@ -1,11 +1,11 @@
-"""The work folder of a long computation: what it is about, how far it is, and its end.
+"""The work folder of a run: its request, its progress, its locks, and when it is removed.
 
 A run works in a folder of its own, ``wis-run-KEY``, inside the work folder, which is
-``OUTPUT.wis-work`` or one that was named and may hold anything. The key stands for what is
-computed, the output included, so that runs for different ends share a work folder without seeing
-each other, and the same call finds its own work. Where the run ends well, or because of its input,
-the folder goes; where it ends for another reason, it stays, and the same call goes on from it. Only
-files go whose names wis gives.
+``OUTPUT.wis-work`` or a folder that the user named and that may hold anything. The key is a hash of
+the request and the output: runs with different requests share a work folder without conflict, and
+the same call finds its own work. The folder is removed if the run succeeds or fails because of its
+input. If it fails for another reason, the folder stays, and the same call continues from it. wis
+removes only files with names that it gives.
 """
 
 from __future__ import annotations
@@ -14,25 +14,34 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fsspec.core import url_to_fs
 
-from wis.scale.locks import LOCK, RECORD
-from wis.scale.storage import remove_files, writing
+from wis.errors import GraphFormatError, OptionError, OutputExistsError, WisError
+from wis.scale.files import EdgeFiles
+from wis.scale.locks import locked
+from wis.scale.output import OutputFolder
+from wis.scale.storage import (
+    LOCK,
+    MADE,
+    MANIFEST,
+    RECORD,
+    check_file_system,
+    is_local,
+    is_work_file,
+    pyarrow,
+    remove_files,
+    writing,
+)
 
-MANIFEST, MADE = "wis-work.json", ".wis-made"
 FORMAT = 2
 _RUN = "wis-run-"
 _LOCKS = (LOCK, RECORD, f"{RECORD}.tmp")
-_OURS = re.compile(
-    r"(?:wis-work\.json|ids\.arrow|ids-run-\d+\.arrow|bucket-\d+\.bin|[uv]\.bin|removed\.bin"
-    r"|class-\d+\.bin|edges-\d+\.npy|degrees\.npy|kinds-\d+\.npy|round-\d+-\d+-\d+\.npy"
-    r"|(?:candidate/)?phase-\d+\.npz)(?:\.tmp)?"
-)
 _log = logging.getLogger(__name__)
 
 
@@ -42,11 +51,10 @@ class WorkFolder:
 
     Attributes:
         place: The work folder.
-        output: What is to be made, as seen from the work folder.
-        request: What is computed.
-        stamps: Of the input.
-        is_new: Whether the work folder was not there when the run began, so that it goes in the
-            end.
+        output: Path of the output, relative to the work folder if both are on this machine.
+        request: All options that change the result.
+        stamps: The state of the input files.
+        is_new: Whether the run makes the work folder, so that it is removed in the end.
     """
 
     place: str
@@ -57,7 +65,7 @@ class WorkFolder:
 
     @property
     def key(self) -> str:
-        """12 hexadecimal digits that stand for the output and the request."""
+        """12 hexadecimal digits: a hash of the output and the request."""
         text = json.dumps([FORMAT, self.output, self.request], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -72,7 +80,7 @@ class WorkFolder:
         return str(url_to_fs(self.url)[1])
 
     def open(self) -> dict[str, Any] | None:
-        """Make it, or come back to it; returns what was noted, None in a new one."""
+        """Make it, or come back to it; returns the facts noted by `note`, None in a new one."""
         found = _manifest(self.url)
         if found is not None and found["stamps"] == self._known(self.stamps):
             noted: dict[str, Any] | None = found["noted"]
@@ -87,7 +95,7 @@ class WorkFolder:
         return None
 
     def mark_place(self) -> None:
-        """Note that the work folder was made by wis, so that whoever leaves it last removes it."""
+        """Note that wis made the work folder, so that the last run in it removes it."""
         if self.is_new:
             fs, place = url_to_fs(self.place)
             with writing(self.place):
@@ -105,19 +113,16 @@ class WorkFolder:
 
     @property
     def has_progress(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether a later run can continue from here."""
         found = _manifest(self.url)
         return found is not None and found["noted"] is not None
 
     def note(self, **facts: Any) -> None:
-        """Write facts down for a run that comes after."""
+        """Save facts for a later run."""
         self._save(facts)
 
     def remove(self) -> None:
-        """Take the work of this run away, and what earlier runs to the same output left.
-
-        The locks have to be held.
-        """
+        """Remove the work of this run and of earlier runs to the same output; needs the locks."""
         fs, place = url_to_fs(self.place)
         for path in fs.ls(place, detail=False) if fs.isdir(place) else ():
             name = path.rstrip("/").rpartition("/")[2]
@@ -129,8 +134,8 @@ class WorkFolder:
                 self._empty(url)
 
     def _empty(self, url: str) -> None:
-        locks = () if url == self.url else _LOCKS  # those of this run go when they are given back
-        stays = remove_files(url, lambda name: name in locks or _OURS.fullmatch(name) is not None)
+        locks = () if url == self.url else _LOCKS  # those of this run are removed on release
+        stays = remove_files(url, lambda name: name in locks or is_work_file(name))
         foreign = [name for name in stays if name not in _LOCKS]
         if foreign:
             _log.info("%s stays: it holds %s, which wis did not make", url, foreign[0])
@@ -154,7 +159,7 @@ class WorkFolder:
 
 
 def _manifest(url: str) -> Any:
-    """What is written in a folder of a run; None if there is none, or none that is understood."""
+    """The manifest in the folder of a run; None if it is missing or of another version."""
     fs, path = url_to_fs(url)
     try:
         found = json.loads(fs.cat_file(f"{path}/{MANIFEST}"))
@@ -162,3 +167,89 @@ def _manifest(url: str) -> Any:
         return None
     is_one = isinstance(found, dict) and found.get("format") == FORMAT
     return found if is_one and {"output", "stamps", "noted"} <= found.keys() else None
+
+
+def places(
+    source: str,
+    output: str,
+    work: str | None,
+    force: bool,
+    list_files: Callable[[], EdgeFiles],
+    options: dict[str, Any],
+) -> tuple[OutputFolder, WorkFolder, EdgeFiles]:
+    """The output, the work folder and the input, checked before anything is computed."""
+    for url in (source, output, *([] if work is None else [work])):
+        check_file_system(url)
+    root = _resolved(output)
+    place = f"{root}.wis-work" if work is None else _resolved(work)
+    OutputFolder(root, force).check()
+    pyarrow()
+    files = list_files()
+    _check_apart(output=root, source=_resolved(source))
+    _check_apart(output=root, work=place)
+    _check_apart(source=_resolved(source), work=place)
+    request = {"files": list(files.names), **options}
+    fs, path = url_to_fs(place)
+    if fs.isfile(path):
+        raise OutputExistsError(f"{place} is a file; the work folder is a folder, give another one")
+    both = is_local(root) and is_local(place)
+    name = os.path.relpath(root, place) if both else root  # so that all may move together
+    folder = WorkFolder(place, name, request, files.stamps, is_new=not fs.isdir(path))
+    return OutputFolder(root, force, folder.key), folder, files
+
+
+def _resolved(url: str) -> str:
+    """A local path without symbolic links; another URL unchanged."""
+    path = str(url_to_fs(url)[1])
+    return os.path.realpath(path) if is_local(url) else url.rstrip("/")
+
+
+@contextlib.contextmanager
+def alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], None]]:
+    """Lock the output and the work folder; yields a check that raises if another took them."""
+    purpose, beside = target.root, f"{target.root}.wis-work"
+    with contextlib.ExitStack() as stack:
+        locks = [stack.enter_context(locked(beside, purpose))]
+        if folder.place != beside:
+            stack.callback(folder.leave_place)
+            locks.append(stack.enter_context(locked(folder.url, folder.place)))
+            folder.mark_place()
+        target.check()  # a run that ended just now may have written the output
+        target.tidy()
+
+        def still_alone() -> None:
+            for lock in locks:
+                lock.check()
+
+        yield still_alone
+        folder.remove()
+
+
+@contextlib.contextmanager
+def kept_on_failure(target: OutputFolder, folder: WorkFolder) -> Iterator[None]:
+    """Keep the work if the block fails, unless the input or the request is the reason."""
+    try:
+        yield
+    except BaseException as error:
+        with contextlib.suppress(WisError):
+            target.discard()
+        if isinstance(error, GraphFormatError | OptionError) or not folder.has_progress:
+            with contextlib.suppress(WisError):
+                folder.remove()
+        elif isinstance(error, WisError):
+            error.args = (
+                f"{error}; the work is kept in {folder.place}, and the same call goes on from it",
+            )
+        raise
+
+
+def _check_apart(**places: str) -> None:
+    """Raise if the path of one of two folders begins with that of the other."""
+    (first, one), (second, two) = places.items()
+    (fs, inside), (other, outside) = url_to_fs(one), url_to_fs(two)
+    inside, outside = inside.rstrip("/"), outside.rstrip("/")
+    same = type(fs) is type(other) and (
+        f"{outside}/".startswith(f"{inside}/") or f"{inside}/".startswith(f"{outside}/")
+    )
+    if same:
+        raise OptionError(f"{first} {one} and {second} {two} lie in each other; keep them apart")

@@ -1,0 +1,166 @@
+"""A checked request to sparsify a folder, and what the engines share: read, note, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.source import ReadOptions
+from wis.errors import GraphFormatError
+from wis.scale.files import EdgeFiles
+from wis.scale.output import OutputFolder
+from wis.scale.phases import Edges, hashes_of, left_after
+from wis.scale.storage import is_local, pyarrow
+from wis.scale.vertices import Vertices, look_at_ids
+from wis.scale.work import WorkFolder
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+BYTES_PER_VERTEX = 80
+"""Memory for degrees, budgets and cuts: 52 bytes were measured on 10^7 vertices with few edges; the
+rest is room for a phase in which all vertices take part."""
+
+
+def _nothing() -> None:
+    """Check nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request, checked.
+
+    Attributes:
+        files: The input.
+        target: The output.
+        folder: The work folder.
+        remove: The amount to remove, or None.
+        keep: The amount to keep, or None.
+        epsilon: Of the relaxed rule.
+        seed: Seed of the priorities.
+        block: Edges to hold in memory.
+        progress: Whether to show a bar.
+        reading: Options of the ids, and the limit of memory.
+        still_alone: Raises `BusyError` if another run took over.
+    """
+
+    files: EdgeFiles
+    target: OutputFolder
+    folder: WorkFolder
+    remove: Amount | None
+    keep: Amount | None
+    epsilon: float
+    seed: int
+    block: int
+    progress: bool | None
+    reading: ReadOptions
+    still_alone: Callable[[], None] = _nothing
+
+    def noted(self, write_edges: Callable[[Vertices, int], dict[str, int]]) -> dict[str, Any]:
+        """The facts of the input: those of an earlier run, or found now and noted.
+
+        Args:
+            write_edges: Writes each edge once into the work folder, from the meaning of the ids and
+                the number of rows; returns the number of edges ``m``, and perhaps more facts.
+
+        Returns:
+            Vertices ``n``, edges ``m``, ``rows``, edges to remove ``N``, file of ``names``.
+
+        Raises:
+            GraphFormatError: The vertices take more memory than they may, or the input changed.
+        """
+        noted = self.folder.open()
+        if noted is None:
+            names = Path(self.folder.path) if is_local(self.folder.url) else None
+            vertices, rows = self._look_at_ids(names)
+            facts = write_edges(vertices, rows)
+            self.files.check_unchanged()
+            count = num_edges_to_remove(facts["m"], remove=self.remove, keep=self.keep)
+            noted = {"n": vertices.num_nodes, "rows": rows, "N": count, "names": vertices.names}
+            noted |= facts
+            self.folder.note(**noted)
+        return noted
+
+    def _look_at_ids(self, names: Path | None) -> tuple[Vertices, int]:
+        relabel, num_nodes = self.reading.relabel, self.reading.num_nodes
+        vertices, rows = look_at_ids(self.files, names, relabel=relabel, num_nodes=num_nodes)
+        size = vertices.num_nodes * BYTES_PER_VERTEX
+        what = f"the state of {vertices.num_nodes} vertices"
+        self.reading.check_size(self.files.root, size, what)
+        return vertices, rows
+
+    def write_file(self, index: int, vertices: Vertices, phases: int) -> tuple[int, int]:
+        """Write the rows of a file that stay: loops, and rows of edges that no phase took.
+
+        Returns:
+            The number of rows that stay, and of all rows.
+        """
+        mask = self._kept_rows(index, vertices, phases)
+        schema = self.files.schema(index, as_names=vertices.texts)
+        batches = self.files.batches(index, schema, as_names=vertices.texts)
+        rows = _selected(batches, mask, self.files.paths[index])
+        self.target.write(self.files.names[index], rows, schema)
+        return int(np.count_nonzero(mask)), mask.size
+
+    def _kept_rows(self, index: int, vertices: Vertices, phases: int) -> Bools:
+        """Bool [rows], block by block, since all phases are read for each block."""
+        masks = [np.zeros(0, np.bool_)]
+        waiting: list[tuple[Ints, Ints]] = []
+        for a, b in self.files.pairs(index, as_names=vertices.texts):
+            waiting.append((vertices.number(a), vertices.number(b)))
+            if sum(len(first) for first, _ in waiting) >= self.block:
+                masks.append(self._kept(waiting, vertices, phases))
+                waiting = []
+        if waiting:
+            masks.append(self._kept(waiting, vertices, phases))
+        return np.concatenate(masks)
+
+    def _kept(self, pairs: list[tuple[Ints, Ints]], vertices: Vertices, phases: int) -> Bools:
+        a, b = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+        u, v = np.minimum(a, b), np.maximum(a, b)
+        edges = Edges(u, v, hashes_of(u, v, self.seed))
+        left = left_after(self.folder.url, phases, edges, vertices.num_nodes)
+        return np.asarray(left | (u == v))
+
+    def finish(self, num_rows: int | None = None, expected: int | None = None) -> None:
+        """Let the output appear, unless the input has changed or another run took over.
+
+        Raises:
+            GraphFormatError: The input has changed, or other rows were read than expected.
+            BusyError: Another run is at work.
+        """
+        if num_rows != expected:
+            raise GraphFormatError(
+                f"{self.files.root}: has {num_rows} rows now and had {expected}; it has changed "
+                "while it was read. Run it again when the folder is at rest"
+            )
+        self.files.check_unchanged()
+        self.still_alone()
+        self.target.finish()
+
+
+def proper_ends(a: Ints, b: Ints) -> tuple[Ints, Ints]:
+    """The smaller and the larger end of each row that is not a loop."""
+    proper = a != b
+    a, b = a[proper], b[proper]
+    return np.minimum(a, b), np.maximum(a, b)
+
+
+def _selected(batches: Iterator[Any], mask: Bools, path: str) -> Iterator[Any]:
+    """The rows of record batches for which a mask is true; raises if their number differs."""
+    row = 0
+    for batch in batches:
+        part = mask[row : row + batch.num_rows]
+        if part.size < batch.num_rows:
+            break
+        yield batch.filter(pyarrow().array(part))
+        row += batch.num_rows
+    else:
+        if row == mask.size:
+            return
+    raise GraphFormatError(f"{path}: its rows have become others while it was read; run it again")
