@@ -261,12 +261,13 @@ def test_numbers_of_things_are_integers(make, words):
         make()
 
 
-def test_a_registered_name_is_found_however_it_is_written(monkeypatch):
-    monkeypatch.setattr(registry, "_DATASETS", dict(registry._DATASETS))
-    registry.register("My_Graph", summary="")(lambda: None)
-    assert find("my-graph") is find("MY_GRAPH")
-    with pytest.raises(ValueError, match="'my-graph' is registered already"):
-        registry.register("my-graph", summary="")(lambda: None)
+def test_a_registered_name_is_found_however_it_is_written():
+    with registry.DATASETS.restored():
+        registry.register("My_Graph", summary="")(lambda: None)
+        assert find("my-graph") is find("MY_GRAPH")
+        with pytest.raises(ValueError, match="'my-graph' is registered already"):
+            registry.register("my-graph", summary="")(lambda: None)
+    assert not is_known("my-graph")
 
 
 def test_a_name_is_known_with_and_without_parameters():

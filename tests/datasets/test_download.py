@@ -93,11 +93,11 @@ def test_files_that_are_there_are_left_alone(server, tmp_path):
     assert (kept.parent / "b").read_bytes() == b"b"
 
 
-def test_fetch_returns_the_paths_of_a_registered_data_set(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_DATASETS", dict(registry._DATASETS))
-    registry.register("mine", summary="", files=files(f"{server}/good/b"))(lambda: None)
-    assert fetch("mine", root=tmp_path) == [tmp_path / "Kind/name/raw/b"]
-    assert fetch("karate", root=tmp_path) == []
+def test_fetch_returns_the_paths_of_a_registered_data_set(server, tmp_path):
+    with registry.DATASETS.restored():
+        registry.register("mine", summary="", files=files(f"{server}/good/b"))(lambda: None)
+        assert fetch("mine", root=tmp_path) == [tmp_path / "Kind/name/raw/b"]
+        assert fetch("karate", root=tmp_path) == []
 
 
 @pytest.mark.parametrize(

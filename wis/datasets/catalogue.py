@@ -1,14 +1,21 @@
-"""Which real data sets there are: their loaders, raw files, addresses and published sizes.
+"""The real data sets: their loaders, raw files, addresses and published sizes.
 
 The sizes are those of the graph that `wis` makes, self-loops not counted. Those of Cora, Chameleon,
-Squirrel and Tolokers were checked on the real files; the others are what PyG documents, halved
-where it counts both directions, and for ogbn-arxiv what the thesis and others count. OGB states
-61,859,140 edges for ogbn-products; 61,859,012 is what others report once repeats are merged.
+Squirrel and Tolokers were checked on the real files; the others are PyG's numbers, halved where PyG
+counts both directions, and for ogbn-arxiv the number of the thesis. OGB states 61,859,140 edges for
+ogbn-products; others report 61,859,012 after repeats are merged.
+
+Table D.1 of the thesis counts the columns of `to_undirected(edge_index)` and halves them, so that a
+self-loop counts one half. It prints 31,396 for Chameleon, which has 31,371 edges and 50 self-loops,
+and 198,423 for Squirrel, which has 198,353 and 140. For Amazon Computers it prints 13,381 vertices
+and 245,861 edges, which are not of one graph: the data set has 13,752 vertices and 245,861 edges;
+its largest component has 13,381 vertices and 245,778 edges, according to Shchur et al., *Pitfalls
+of Graph Neural Network Evaluation*, 2018 (not checked on the file). PyG and wis read the whole set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,107 +27,80 @@ from wis.datasets.registry import register
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+Recipe = tuple[RawFiles, Reader]
 GITHUB = "https://github.com"
 GEOM_GCN = (
     "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/"
     "f1fc0d14b3b019c562737240d06ec83b07d16a8f"
 )
 OGB = "https://snap.stanford.edu/ogb/data/nodeproppred"
+OGB_RAW = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 MIT = "MIT, that of the repository"
 
 
-def _planetoid(name: str, size_mb: float | None = None) -> tuple[RawFiles, Reader]:
+def _of_pyg(
+    kind: str,
+    name: str,
+    folder: str,
+    urls: Sequence[str],
+    *,
+    raw: str = "raw",
+    size_mb: float | None = None,
+    licence: str = MIT,
+    **options: bool,
+) -> Recipe:
+    """A data set that the class `kind` of PyG reads from files with the last names of `urls`."""
+
     def read(root: Path) -> Any:
-        from torch_geometric.datasets import Planetoid
+        from torch_geometric import datasets
 
-        return Planetoid(str(root / "Planetoid"), name)[0]
+        return getattr(datasets, kind)(str(root / kind), name, **options)[0]
 
-    files = [f"ind.{name.lower()}.{part}" for part in PLANETOID_PARTS]
-    folder, names = f"Planetoid/{name}", tuple(f"raw/{file}" for file in files)
-    return RawFiles(
-        folder=folder,
-        names=names,
-        sha256=sha256_of(folder, names),
-        urls=tuple(f"{GITHUB}/kimiyoung/planetoid/raw/master/data/{file}" for file in files),
-        size_mb=size_mb,
-        licence=MIT,
-    ), read
+    place = f"{kind}/{folder}"
+    names = tuple(f"{raw}/{url.rpartition('/')[2]}" for url in urls)
+    sums = sha256_of(place, names)
+    files = RawFiles(place, names, tuple(urls), size_mb=size_mb, licence=licence, sha256=sums)
+    return files, read
 
 
-def _wikipedia(name: str, size_mb: float) -> tuple[RawFiles, Reader]:
-    def read(root: Path) -> Any:
-        from torch_geometric.datasets import WikipediaNetwork
-
-        folder = str(root / "WikipediaNetwork")
-        return WikipediaNetwork(folder, name, geom_gcn_preprocess=True)[0]
-
-    graph = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
-    splits = tuple(f"{name}_split_0.6_0.2_{number}.npz" for number in range(10))
-    place, names = f"WikipediaNetwork/{name}", [f"geom_gcn/raw/{file}" for file in graph + splits]
-    return RawFiles(
-        folder=place,
-        names=tuple(names),
-        sha256=sha256_of(place, names),
-        urls=(
-            *(f"{GEOM_GCN}/new_data/{name}/{file}" for file in graph),
-            *(f"{GEOM_GCN}/splits/{file}" for file in splits),
-        ),
-        size_mb=size_mb,
-    ), read
+def _planetoid(name: str, size_mb: float | None = None) -> Recipe:
+    start = f"{GITHUB}/kimiyoung/planetoid/raw/master/data/ind.{name.lower()}"
+    urls = [f"{start}.{part}" for part in PLANETOID_PARTS]
+    return _of_pyg("Planetoid", name, name, urls, size_mb=size_mb)
 
 
-def _heterophilous(name: str, size_mb: float | None = None) -> tuple[RawFiles, Reader]:
-    def read(root: Path) -> Any:
-        from torch_geometric.datasets import HeterophilousGraphDataset
+def _wikipedia(name: str, size_mb: float) -> Recipe:
+    files = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
+    splits = (f"{name}_split_0.6_0.2_{number}.npz" for number in range(10))
+    urls = [f"{GEOM_GCN}/new_data/{name}/{file}" for file in files]
+    urls += [f"{GEOM_GCN}/splits/{file}" for file in splits]
+    return _of_pyg(
+        "WikipediaNetwork", name, name, urls, raw="geom_gcn/raw", size_mb=size_mb,
+        licence=RawFiles.licence, geom_gcn_preprocess=True,
+    )  # fmt: skip
 
-        return HeterophilousGraphDataset(str(root / "HeterophilousGraphDataset"), name)[0]
 
+def _heterophilous(name: str, size_mb: float | None = None) -> Recipe:
     file = name.replace("-", "_")
-    return RawFiles(
-        folder=f"HeterophilousGraphDataset/{file}",
-        names=(f"raw/{file}.npz",),
-        sha256=sha256_of(f"HeterophilousGraphDataset/{file}", [f"raw/{file}.npz"]),
-        urls=(f"{GITHUB}/yandex-research/heterophilous-graphs/raw/main/data/{file}.npz",),
-        size_mb=size_mb,
-        licence=MIT,
-    ), read
+    url = f"{GITHUB}/yandex-research/heterophilous-graphs/raw/main/data/{file}.npz"
+    return _of_pyg("HeterophilousGraphDataset", name, file, [url], size_mb=size_mb)
 
 
-def _citation_full(name: str) -> tuple[RawFiles, Reader]:
-    def read(root: Path) -> Any:
-        from torch_geometric.datasets import CitationFull
-
-        return CitationFull(str(root / "CitationFull"), name)[0]
-
-    return RawFiles(
-        folder=f"CitationFull/{name}",
-        names=(f"raw/{name}.npz",),
-        sha256=sha256_of(f"CitationFull/{name}", [f"raw/{name}.npz"]),
-        urls=(f"{GITHUB}/abojchevski/graph2gauss/raw/master/data/{name}.npz",),
-        licence=MIT,
-    ), read
+def _citation_full(name: str) -> Recipe:
+    url = f"{GITHUB}/abojchevski/graph2gauss/raw/master/data/{name}.npz"
+    return _of_pyg("CitationFull", name, name, [url])
 
 
-def _amazon(name: str) -> tuple[RawFiles, Reader]:
-    def read(root: Path) -> Any:
-        from torch_geometric.datasets import Amazon
-
-        return Amazon(str(root / "Amazon"), name)[0]
-
+def _amazon(name: str) -> Recipe:
     file = f"amazon_electronics_{name.lower()}.npz"
-    return RawFiles(
-        folder=f"Amazon/{name}",
-        names=(f"raw/{file}",),
-        sha256=sha256_of(f"Amazon/{name}", [f"raw/{file}"]),
-        urls=(f"{GITHUB}/shchur/gnn-benchmark/raw/master/data/npz/{file}",),
-        licence=MIT,
-    ), read
+    url = f"{GITHUB}/shchur/gnn-benchmark/raw/master/data/npz/{file}"
+    return _of_pyg("Amazon", name, name, [url])
 
 
 def _open_graph(
     name: str, raw: tuple[str, ...], split: str, size_mb: float, licence: str
-) -> tuple[RawFiles, Reader]:
+) -> Recipe:
     folder, short = name.replace("-", "_"), name.removeprefix("ogbn-")
 
     def read(root: Path) -> Any:
@@ -141,20 +121,17 @@ def _open_graph(
     ), read
 
 
-OGB_RAW = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
-
-
 def _add(
     name: str,
-    recipe: tuple[RawFiles, Reader],
-    *,
+    recipe: Recipe,
     summary: str,
     source: str,
     size: tuple[int, int],
+    *,
     table_d1: tuple[int, int] | None = None,
     default_split: str | None = "random",
 ) -> None:
-    """Put a data set into the table; without a public split there is no choice of it."""
+    """Put a data set into the table; without a published split, `split` is no parameter."""
     files, read = recipe
     make = _with_choice(name, read, default_split) if default_split else _with_seed(name, read)
     register(
@@ -182,97 +159,36 @@ def _with_seed(name: str, read: Reader) -> Callable[..., Data]:
     return load
 
 
-_add(
-    "cora",
-    _planetoid("Cora", 0.6),
-    summary="papers on machine learning, joined by citations",
-    source="PyG Planetoid",
-    size=(2_708, 5_278),
-    table_d1=(2_708, 5_278),
-)
-_add(
-    "dblp",
-    _citation_full("dblp"),
-    summary="papers of computer science, joined by citations",
-    source="PyG CitationFull",
-    size=(17_716, 52_867),
-    table_d1=(17_716, 52_867),
-    default_split=None,
-)
-_add(
-    "ogbn-arxiv",
-    _open_graph("ogbn-arxiv", (*OGB_RAW, "node_year"), "time", 81, "ODC-BY"),
-    summary="papers of computer science on arXiv, joined by citations; split by year",
-    source="OGB",
-    size=(169_343, 1_157_799),
-    table_d1=(169_343, 1_157_799),
-    default_split="public",
-)
-_add(
-    "chameleon",
-    _wikipedia("chameleon", 11),
-    summary="Wikipedia pages on chameleons, joined by links",
-    source="PyG WikipediaNetwork",
-    size=(2_277, 31_371),
-    table_d1=(2_277, 31_396),
-)
-_add(
-    "squirrel",
-    _wikipedia("squirrel", 24),
-    summary="Wikipedia pages on squirrels, joined by links",
-    source="PyG WikipediaNetwork",
-    size=(5_201, 198_353),
-    table_d1=(5_201, 198_423),
-)
-_add(
-    "computers",
-    _amazon("Computers"),
-    summary="products that Amazon's customers bought together",
-    source="PyG Amazon",
-    size=(13_752, 245_861),
-    table_d1=(13_381, 245_861),
-    default_split=None,
-)
-_add(
-    "citeseer",
-    _planetoid("CiteSeer"),
-    summary="papers of computer science, joined by citations",
-    source="PyG Planetoid",
-    size=(3_327, 4_552),
-)
-_add(
-    "pubmed",
-    _planetoid("PubMed"),
-    summary="papers on diabetes, joined by citations",
-    source="PyG Planetoid",
-    size=(19_717, 44_324),
-)
-_add(
-    "tolokers",
-    _heterophilous("tolokers", 1.3),
-    summary="crowd workers who shared a task; label: was banned",
-    source="PyG HeterophilousGraphDataset",
-    size=(11_758, 519_000),
-)
-_add(
-    "roman-empire",
-    _heterophilous("roman-empire"),
-    summary="words of an article, joined by order and syntax",
-    source="PyG HeterophilousGraphDataset",
-    size=(22_662, 32_927),
-)
-_add(
-    "amazon-ratings",
-    _heterophilous("amazon-ratings"),
-    summary="products bought together; label: average rating",
-    source="PyG HeterophilousGraphDataset",
-    size=(24_492, 93_050),
-)
-_add(
-    "ogbn-products",
-    _open_graph("ogbn-products", OGB_RAW, "sales_ranking", 1_380, "Amazon license, says OGB"),
-    summary="products bought together; split by sales rank",
-    source="OGB",
-    size=(2_449_029, 61_859_012),
-    default_split="public",
-)
+_add("cora", _planetoid("Cora", 0.6), "papers on machine learning, joined by citations",
+     "PyG Planetoid", (2_708, 5_278), table_d1=(2_708, 5_278))  # fmt: skip
+_add("dblp", _citation_full("dblp"), "papers of computer science, joined by citations",
+     "PyG CitationFull", (17_716, 52_867), table_d1=(17_716, 52_867),
+     default_split=None)  # fmt: skip
+_add("ogbn-arxiv", _open_graph("ogbn-arxiv", (*OGB_RAW, "node_year"), "time", 81, "ODC-BY"),
+     "papers of computer science on arXiv, joined by citations; split by year",
+     "OGB", (169_343, 1_157_799), table_d1=(169_343, 1_157_799),
+     default_split="public")  # fmt: skip
+_add("chameleon", _wikipedia("chameleon", 11), "Wikipedia pages on chameleons, joined by links",
+     "PyG WikipediaNetwork", (2_277, 31_371), table_d1=(2_277, 31_396))  # fmt: skip
+_add("squirrel", _wikipedia("squirrel", 24), "Wikipedia pages on squirrels, joined by links",
+     "PyG WikipediaNetwork", (5_201, 198_353), table_d1=(5_201, 198_423))  # fmt: skip
+_add("computers", _amazon("Computers"), "products that Amazon's customers bought together",
+     "PyG Amazon", (13_752, 245_861), table_d1=(13_381, 245_861),
+     default_split=None)  # fmt: skip
+_add("citeseer", _planetoid("CiteSeer"), "papers of computer science, joined by citations",
+     "PyG Planetoid", (3_327, 4_552))  # fmt: skip
+_add("pubmed", _planetoid("PubMed"), "papers on diabetes, joined by citations",
+     "PyG Planetoid", (19_717, 44_324))  # fmt: skip
+_add("tolokers", _heterophilous("tolokers", 1.3),
+     "crowd workers who shared a task; label: was banned",
+     "PyG HeterophilousGraphDataset", (11_758, 519_000))  # fmt: skip
+_add("roman-empire", _heterophilous("roman-empire"),
+     "words of an article, joined by order and syntax",
+     "PyG HeterophilousGraphDataset", (22_662, 32_927))  # fmt: skip
+_add("amazon-ratings", _heterophilous("amazon-ratings"),
+     "products bought together; label: average rating",
+     "PyG HeterophilousGraphDataset", (24_492, 93_050))  # fmt: skip
+_add("ogbn-products",
+     _open_graph("ogbn-products", OGB_RAW, "sales_ranking", 1_380, "Amazon license, says OGB"),
+     "products bought together; split by sales rank",
+     "OGB", (2_449_029, 61_859_012), default_split="public")  # fmt: skip

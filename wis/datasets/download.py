@@ -1,12 +1,12 @@
-"""Get the raw files of a data set, whole or not at all, and never wait forever.
+"""Download the raw files of a data set, each whole or not at all, with a limit on waiting.
 
 The loaders of PyG and ogb can download by themselves, but PyG's does not check certificates, leaves
-half a file behind when it is interrupted and waits as long as a silent network pleases; ogb's asks
-questions on standard input. So files are put in place here, before a loader is called.
+half a file behind when it is interrupted and waits for a silent network without limit; ogb's asks
+questions on standard input. So this module puts the files in place before a loader is called.
 
-A download goes over https, redirects included, and has to have the SHA-256 that
-`wis.datasets.checksums` lists. A file that is not listed is taken only where the environment says
-so, and its checksum is told.
+A download goes over https, redirects included, and must have the SHA-256 that
+`wis.datasets.checksums` lists. A file that is not listed is accepted only if the environment allows
+it; then its checksum is logged.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def ensure(name: str, files: RawFiles, root: Path) -> None:
 
     Args:
         name: The data set, for messages.
-        files: What it consists of.
+        files: Its raw files.
         root: The data root.
 
     Raises:
-        MissingDataError: Files are missing and cannot be downloaded; it says which, and where to
-            put them.
+        MissingDataError: Files are missing and cannot be downloaded; the message says which, and
+            where to put them.
     """
     if not files.missing(root):
         return
@@ -105,8 +105,8 @@ def save(url: str, path: Path, *, sha256: str | None) -> None:
 
     Args:
         url: Its address.
-        path: Where it goes, in a folder that is made if need be; appears when it is complete.
-        sha256: Its checksum, None if nobody told it.
+        path: Where it goes; its folder is made if need be, and it appears when it is complete.
+        sha256: Its checksum, None if unknown.
 
     Raises:
         OSError: The address is not of https, the server does not answer or refuses, the connection
@@ -171,7 +171,7 @@ def _urlopen(url: str) -> Any:
 
 
 def _open(url: str) -> Any:
-    """Connect in a thread that can be left behind: looking up a name heeds no time limit."""
+    """Connect in a thread that can be abandoned, since looking up a name has no time limit."""
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def connect() -> None:

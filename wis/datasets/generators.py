@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wis.datasets.registry import register
 from wis.datasets.splits import random_masks
 from wis.errors import OptionError
 
@@ -32,11 +33,17 @@ if TYPE_CHECKING:
 
 Ints = NDArray[Any]  # int32 or int64
 
+SOURCE = "generated"
 MAX_NUM_NODES = 1 << 31
 CHUNK = 1 << 18
-"""Random numbers drawn at a time: they stay in the cache; the stream is that of one draw."""
+"""Random numbers drawn at a time: 2 MB stay in the cache. The graph does not depend on it."""
 
 
+@register(
+    "rmat",
+    summary="R-MAT: heavy-tailed degrees; 2^scale vertices, `edges` arcs drawn",
+    source=SOURCE,
+)
 def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
     """Draw a recursive matrix graph with quadrant probabilities 0.57, 0.19, 0.19 and 0.05.
 
@@ -60,7 +67,7 @@ def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
 
 
 def _descend(rng: np.random.Generator, scale: int, num_arcs: int) -> tuple[Ints, Ints]:
-    """One bit of both endpoints of every arc from each level of the recursion."""
+    """The endpoints of all arcs: each level of the recursion draws one bit of both."""
     dtype = np.int32 if scale < 31 else np.int64
     heads: Ints = np.zeros(num_arcs, dtype)
     tails: Ints = np.zeros(num_arcs, dtype)
@@ -76,6 +83,11 @@ def _descend(rng: np.random.Generator, scale: int, num_arcs: int) -> tuple[Ints,
     return heads, tails
 
 
+@register(
+    "barabasi-albert",
+    summary="preferential attachment; (n - degree) · degree edges",
+    source=SOURCE,
+)
 def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     """Grow a graph by preferential attachment, from a star on `degree` + 1 vertices.
 
@@ -117,6 +129,11 @@ def _uniform_draws(rng: np.random.Generator) -> Iterator[float]:
     return itertools.chain.from_iterable(chunks)
 
 
+@register(
+    "sbm",
+    summary="stochastic block model: planted communities, labels y",
+    source=SOURCE,
+)
 def stochastic_block_model(
     *, n: int = 1_000, blocks: int = 4, p_in: float = 0.05, p_out: float = 0.005, seed: int = 0
 ) -> Data:
@@ -146,6 +163,11 @@ def stochastic_block_model(
     return data
 
 
+@register(
+    "csbm",
+    summary="contextual block model: two communities, noisy features x, labels y, masks",
+    source=SOURCE,
+)
 def contextual_block_model(
     *,
     n: int = 1_000,
@@ -155,7 +177,7 @@ def contextual_block_model(
     feature_signal: float = 2.0,
     seed: int = 0,
 ) -> Data:
-    """Draw the contextual stochastic block model: edges and features each tell a part of a secret.
+    """Draw the contextual stochastic block model: edges and features both carry hidden signs.
 
     Every vertex i gets a hidden sign v_i, both signs equally likely. An edge joins two vertices of
     the same sign with probability (d + λ√d)/n, two of different signs with (d - λ√d)/n. Features
@@ -166,9 +188,9 @@ def contextual_block_model(
         n: Number of vertices, up to 2^31.
         features: Length p of a feature vector.
         degree: Average degree d.
-        graph_signal: λ, from -√d to √d: what the edges tell; below 0 vertices of different signs
-            are joined more often (heterophily).
-        feature_signal: μ, from 0 to 10^9: what the features tell.
+        graph_signal: λ, from -√d to √d: the signal of the edges; below 0 vertices of different
+            signs are joined more often (heterophily).
+        feature_signal: μ, from 0 to 10^9: the signal of the features.
         seed: Seed of the draw and of the split.
 
     Returns:

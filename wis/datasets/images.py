@@ -1,4 +1,4 @@
-"""Images with labels: the raw material of graphs whose features are patches of pixels.
+"""Images with labels, of which graphs with patches of pixels as features are made.
 
 Fashion-MNIST and MNIST are read from their published files (idx, gzip-compressed) below the data
 root, and downloaded if they are missing. Scikit-learn's digits come with that library and are split

@@ -1,14 +1,14 @@
 """Node property prediction data sets of the Open Graph Benchmark, read by its own loader.
 
-The package `ogb` 1.3.6 needs some care, all of it undone when the loader has returned:
+The package `ogb` 1.3.6 needs some workarounds, all undone when the loader has returned:
 
-- importing it asks the package index for a newer version in the background, which can hold up the
-  end of a program for minutes where there is no network; it does without if the package that asks
-  cannot be imported;
-- it asks on standard input whether to download or to update. It has no reason to here, since the
-  files are there and of the version it expects;
-- it pickles a `Data` and reads it back by `torch.load`, which today refuses classes it does not
-  know. It is told of the four that the pickle holds; everything else is still refused;
+- its import asks the package index for a newer version in the background, which can delay the end
+  of a program by minutes without a network; it does not ask if the package that does so cannot be
+  imported;
+- it asks on standard input whether to download or to update; it has no reason to here, since the
+  files are complete and of the version that it expects;
+- it pickles a `Data` and reads it back by `torch.load`, which refuses classes that it does not
+  know; it is allowed the four that the pickle holds, and everything else is still refused;
 - it prints to standard output, which belongs to the caller's data.
 """
 
@@ -73,7 +73,7 @@ def _without_version_check() -> Iterator[None]:
 
 
 def _facts(loader: types.ModuleType, name: str) -> dict[str, str]:
-    """What the package knows about a data set; its own table, without its question."""
+    """The facts about a data set in the table of the package, read without its question."""
     import pandas as pd
 
     table = Path(str(loader.__file__)).with_name("master.csv")
@@ -82,7 +82,7 @@ def _facts(loader: types.ModuleType, name: str) -> dict[str, str]:
 
 
 def _classes_of_a_pickled_graph() -> list[Any]:
-    """Those torch does not know yet: it forgets all it was told when `safe_globals` ends."""
+    """The classes of the pickle that torch does not allow yet; `safe_globals` forgets all."""
     from torch.serialization import get_safe_globals
     from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr

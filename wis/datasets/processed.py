@@ -1,11 +1,11 @@
-"""What came of the raw files of a data set, kept in the cache folder.
+"""Results of reading raw files, kept in the cache folder.
 
-A loader of PyG writes `processed/` beside `raw/`, which fails where the data root is read-only and
-mixes up files where two processes do it at once. So each process reads through a folder of its own,
-in which links stand for the raw files, and puts the result into the cache by renaming one file:
-there is never half a result, and whoever is last replaces a result by its equal. The result is
-tensors only, so that it is read without running code, and it is used again as long as the raw files
-have the same paths, sizes and times.
+A loader of PyG writes `processed/` beside `raw/`, which fails if the data root is read-only, and
+mixes files up if two processes do it at once. So each process reads through a folder of its own
+with links to the raw files, and puts the result into the cache by renaming one file: there is never
+half a result, and of two processes the last replaces a result by its equal. The result is tensors
+only, so that it is read without running code. It is used as long as the raw files have the same
+paths, sizes and times.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 def processed(name: str, files: RawFiles, root: Path, read: Callable[[Path], Content]) -> Content:
-    """The result of reading raw files, from the cache if it is there.
+    """The result of reading raw files, from the cache if possible.
 
     Args:
         name: The data set.
         files: Its raw files, all of them present.
         root: The data root.
-        read: Reads them; gets a folder that looks like the data root but can be written to, and
-            returns tensors and numbers by name.
+        read: Reads them from a writable copy of the data root (made of links), and returns tensors
+            and numbers by name.
 
     Returns:
         What `read` returned, now or earlier.

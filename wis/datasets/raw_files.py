@@ -1,4 +1,4 @@
-"""The files that a data set is read from: where they belong, and where they come from."""
+"""The raw files of a data set: their places below the data root, and their addresses."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class RawFiles:
         folder: Folder of the data set below the data root, with forward slashes. Its first part is
             the root that the loader takes.
         names: Paths of the files below that folder.
-        urls: Where to download them: one address for each name, or that of a single archive.
-        archive: Name of the folder in the zip archive that takes the place of `folder`; None where
-            the files are downloaded one by one.
-        size_mb: Megabytes to download, roughly; None where nobody measured.
-        licence: Under which terms, as far as the source says.
-        sha256: The checksum of what each address gives, None where nobody told it.
+        urls: One address for each name, or the address of a single archive.
+        archive: Name of the folder in the zip archive that takes the place of `folder`; None if the
+            files are downloaded one by one.
+        size_mb: Megabytes to download, roughly; None if unknown.
+        licence: The terms, as far as the source says.
+        sha256: The checksum of the file at each address, None if unknown.
         package: Module that reads them and is not installed with wis; also the name of the extra.
     """
 
@@ -35,19 +35,15 @@ class RawFiles:
     package: str | None = None
 
     def paths(self, root: Path) -> list[Path]:
-        """Where the files belong below a data root."""
+        """The places of the files below a data root."""
         return [root / self.folder / name for name in self.names]
 
     def checksum(self, position: int) -> str | None:
-        """The SHA-256 of what the address at a position gives, None if nobody told it."""
+        """The SHA-256 of the file at the address at a position, None if unknown."""
         return self.sha256[position] if position < len(self.sha256) else None
 
     def missing(self, root: Path) -> list[Path]:
-        """Those of `paths` that are not there.
-
-        Raises:
-            GraphFileError: Nobody can look below that root: a name too long, no permission.
-        """
+        """The `paths` that do not exist; raises `GraphFileError` if the root cannot be read."""
         try:
             return [path for path in self.paths(root) if not path.is_file()]
         except OSError as error:
@@ -62,7 +58,7 @@ class RawFiles:
         return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
 
     def instruction(self, root: Path) -> str:
-        """What to do by hand so that nothing is missing, in one sentence."""
+        """One sentence: how to put the missing files in place by hand."""
         missing = self.missing(root)
         if self.archive is not None:
             folder = root / self.folder

@@ -1,11 +1,11 @@
 """The real data sets of the thesis, and some more, each read by the loader of its library.
 
-All of them are made alike: undirected, each edge in both directions and once; self-loops removed;
+All graphs have the same form: undirected, each edge once in both directions; self-loops removed;
 `x` in float32, `y` an int64 label for each vertex, three masks. The masks are the thesis' split,
-80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"); ``split=public`` takes the split that a
-data set is published with, of those that have ten the one whose number is the seed, and
-``split=all`` keeps all of them, as columns of the masks (see `wis.datasets.splits`). The data sets
-of the Open Graph Benchmark have their own split unless told otherwise.
+80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"). ``split=public`` takes the published
+split, and of ten published splits the one whose number is the seed; ``split=all`` keeps all of them
+as columns of the masks (see `wis.datasets.splits`). The data sets of the Open Graph Benchmark have
+their published split by default.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
         root: The data root, see `wis.datasets.data_root`.
         read: How to read its raw files.
         split: ``"random"``, ``"public"`` or ``"all"``.
-        seed: Seed of the random split from 0 on, or number of the public one; of no use for all.
+        seed: Seed of the random split from 0 on, or number of the public one; unused for all.
 
     Raises:
         OptionError: The split or the seed is out of range.
@@ -107,13 +107,13 @@ def _public_masks(public: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def _require(package: str, name: str) -> None:
-    """Raise, before anything is downloaded, if what reads the files is not there."""
+    """Raise, before anything is downloaded, if the package that reads the files is missing."""
     if importlib.util.find_spec(package) is None:
         raise MissingDependencyError.of(f"the data set {name!r} needs {package}", package)
 
 
 def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:
-    """Read raw files, and make sure that a graph came of it."""
+    """Read raw files, and check that the result is a graph."""
     try:
         with _in_silence():
             content = _undirected(read(folder))
@@ -125,7 +125,7 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
         raise GraphFormatError(f"{name}: does not fit into memory, or a file is damaged") from None
     except ImportError as error:
         raise MissingDependencyError(f"{name}: its loader cannot be imported: {error}") from None
-    except Exception as error:  # whatever a parser makes of a damaged file
+    except Exception as error:  # a parser may raise anything for a damaged file
         reason = " ".join(str(error).replace(str(folder), "").split())[:200]
         if isinstance(error, OSError) and error.errno is not None:
             raise GraphFileError(f"{name}: its files cannot be read: {reason}") from None
@@ -138,7 +138,7 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
 
 @contextlib.contextmanager
 def _in_silence() -> Iterator[None]:
-    """Keep what a loader prints, and what it warns of on account of old pickles, to itself."""
+    """Suppress what a loader prints, and its warnings about old pickles."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -149,7 +149,7 @@ def _in_silence() -> Iterator[None]:
 
 
 def _undirected(data: Any) -> dict[str, Any]:
-    """What is kept of a graph: tensors by name, and the number of vertices."""
+    """The tensors of a graph by name, and its number of vertices; undirected, without loops."""
     import torch
     from torch_geometric.utils import remove_self_loops, to_undirected
 
@@ -176,7 +176,7 @@ def _check(content: dict[str, Any]) -> None:
 
 
 def _compare_with_published(dataset: Dataset, data: Data, root: Path) -> None:
-    """Say so if the raw files are not those that were published: figures will differ."""
+    """Warn if the raw files are not the published ones, since results will differ."""
     num_edges = data.num_edges // 2
     if (data.num_nodes, num_edges) != (dataset.num_nodes, dataset.num_edges):
         _log.warning(

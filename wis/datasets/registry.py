@@ -1,4 +1,4 @@
-"""The table of graphs that go by a name, and how a spec becomes a graph."""
+"""The table of graphs by name; `load` makes the graph of a spec."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.base.defaults import usual_defaults
+from wis.base.registry import Registry, plain_name
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
 from wis.errors import OptionError, UnknownNameError, echo
@@ -28,15 +29,15 @@ class Dataset:
 
     Attributes:
         name: Its name, in lower case with hyphens.
-        summary: One line: what the graph is.
+        summary: One line about the graph.
         load: The function that makes it.
-        parameters: What can follow the name in a spec, with the defaults.
-        source: Where it comes from: a library, a loader, or that it is generated.
+        parameters: The parameters that a spec may give, with their defaults.
+        source: The library or loader that it comes from, or ``"generated"``.
         num_nodes: Number of vertices as published; None if parameters decide.
         num_edges: Number of edges as published, self-loops not counted; None if parameters decide.
         files: The raw files that it is read from; None if it needs none.
-        table_d1: Vertices and undirected edges as Table D.1 of the thesis prints them, None if it
-            does not; `wis.datasets.counts` says how it counts.
+        table_d1: Vertices and undirected edges as Table D.1 of the thesis prints them, or None;
+            `wis.datasets.catalogue` explains how the table counts.
     """
 
     name: str
@@ -66,7 +67,18 @@ class Dataset:
         return [] if self.files is None else self.files.missing(data_root(root))
 
 
-_DATASETS: dict[str, Dataset] = {}
+_HOMES = {
+    "embedded": ("karate", "les-miserables", "digits"),
+    "catalogue": (
+        *("cora", "dblp", "ogbn-arxiv", "chameleon", "squirrel", "computers", "citeseer"),
+        *("pubmed", "tolokers", "roman-empire", "amazon-ratings", "ogbn-products"),
+    ),
+    "generators": ("rmat", "barabasi-albert", "sbm", "csbm"),
+}
+DATASETS: Registry[Dataset] = Registry(
+    "graph",
+    homes={name: f"{__package__}.{home}" for home, names in _HOMES.items() for name in names},
+)
 
 
 def register(
@@ -90,39 +102,39 @@ def register(
     """
 
     def add(load: Loader) -> Loader:
-        key = _split(name)[0]
-        if key in _DATASETS:
-            raise ValueError(f"data set {key!r} is registered already")
         signature = inspect.signature(load).parameters
         parameters = {word: value.default for word, value in signature.items() if word != ROOT}
-        _DATASETS[key] = Dataset(
-            key, summary, load, parameters, source, num_nodes, num_edges, files, table_d1
-        )
+        row = Dataset(
+            plain_name(name), summary, load, parameters, source, num_nodes, num_edges, files,
+            table_d1,
+        )  # fmt: skip
+        DATASETS.add(name, row, load)
         return load
 
     return add
 
 
 def available_datasets() -> list[Dataset]:
-    """All rows of the table, in the order of their registration."""
-    return list(_DATASETS.values())
+    """All rows of the table."""
+    return DATASETS.rows()
 
 
 def is_known(spec: str) -> bool:
-    """Whether `spec` begins with a name of the table."""
-    return _split(spec)[0] in _DATASETS
+    """Whether `spec` begins with a name of the table.
+
+    >>> is_known("rmat:scale=3"), is_known("karate.pt")
+    (True, False)
+    """
+    return _split(spec)[0] in DATASETS
 
 
 def find(spec: str) -> Dataset:
-    """The row of the table that a spec begins with.
+    """The row of the table that a spec begins with; raises `UnknownNameError` for another name.
 
-    Raises:
-        UnknownNameError: There is no such name.
+    >>> find("karate").num_edges
+    78
     """
-    name = _split(spec)[0]
-    if name not in _DATASETS:
-        raise UnknownNameError.among("graph", name, _DATASETS)
-    return _DATASETS[name]
+    return DATASETS[_split(spec)[0]]
 
 
 @usual_defaults()
@@ -145,6 +157,9 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
         MissingDependencyError: The graph needs an optional package.
         MissingDataError: Files are missing and cannot be downloaded.
         GraphFormatError: A file is damaged.
+
+    >>> load("karate").num_nodes, load("sbm:n=50,blocks=2,seed=1").num_nodes
+    (34, 50)
     """
     dataset = find(spec)
     arguments: dict[str, Any] = _parse_parameters(dataset, _split(spec)[1])
@@ -183,7 +198,7 @@ def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:
 
 def _split(spec: str) -> tuple[str, str]:
     name, _, parameters = spec.partition(":")
-    return name.strip().lower().replace("_", "-"), parameters
+    return plain_name(name), parameters
 
 
 def _parse_parameters(dataset: Dataset, text: str) -> dict[str, Parameter]:

@@ -1,8 +1,7 @@
-"""Where data sets lie, and where wis keeps what it made of them.
+"""The data root, where raw files lie, and the cache folder, where results of reading them go.
 
-Raw files lie below the data root, one folder for each kind of loader, as ``datasets/README.md``
-lists them. The data root may be read-only and shared: nothing but downloads is ever written to it.
-What is computed from raw files goes to the cache folder.
+The data root has one folder for each kind of loader, as ``datasets/README.md`` lists them. It may
+be read-only and shared: wis writes nothing but downloads to it.
 """
 
 from __future__ import annotations

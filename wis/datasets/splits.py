@@ -1,11 +1,11 @@
-"""Which vertices a network learns from, which stop it, and which judge it.
+"""Masks of the vertices for training, for validation and for testing.
 
 The thesis splits the labels of every data set but ogbn-arxiv at random into 80 % for training, 10 %
 for validation and 10 % for testing (Appendix D.6.2.2, "Data"). Here a seed fixes the permutation,
 the same on every machine.
 
 Some graphs come with several splits: PyTorch Geometric keeps them as masks of shape [n, k], with a
-column for each (Chameleon, Tolokers); a mask of shape [n] beside them is that of all (WikiCS).
+column for each (Chameleon, Tolokers); a mask of shape [n] beside them belongs to all (WikiCS).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MASKS = ("train_mask", "val_mask", "test_mask")
 def random_masks(
     num_nodes: int, *, seed: int, validation: float = 0.1, test: float = 0.1
 ) -> dict[str, Tensor]:
-    """Split vertices by a seeded permutation, 80/10/10 unless told otherwise.
+    """Split vertices by a seeded permutation, 80/10/10 by default.
 
     Args:
         num_nodes: Number of vertices, all of which have a label.
@@ -66,7 +66,7 @@ def random_masks(
 
 
 def num_splits(data: Data) -> int | None:
-    """How many splits a graph comes with, None where its masks are of one.
+    """How many splits a graph comes with, None if its masks hold one split.
 
     Args:
         data: A graph, perhaps with masks.
@@ -132,15 +132,10 @@ def take_split(data: Data, split: int | None) -> Data:
 
 
 def split_of_seed(data: Data, seed: int, split: int | None = None) -> int | None:
-    """The split that a run with a seed takes: the one that is named, else seed mod k of k.
-
-    Args:
-        data: A graph, perhaps with several splits.
-        seed: Seed of the run.
-        split: The split for all seeds, if there is to be one.
+    """The split of a run: `split` if it is given, else seed mod k of k splits.
 
     Returns:
-        Its number; None where the graph has no more than one and none is named.
+        Its number; None if the graph has at most one split and none is given.
     """
     number = num_splits(data)
     if split is not None or number is None:
