@@ -311,21 +311,18 @@ def test_in_doubt_a_list_is_refused_with_the_way_out(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_without_pyarrow_the_same_is_read(kind, tmp_path, monkeypatch):
+def test_line_by_line_the_same_is_read(kind, tmp_path, monkeypatch):
     from wis.io import text_columns
 
     odd = READ[kind]
     path = put(tmp_path, odd)
     usual = read_graph(path, **odd.options)
     monkeypatch.setattr(text_columns, "_with_pyarrow", lambda *_: None)
-    for parser in ("numpy", "lines"):
-        if parser == "lines":
-            monkeypatch.setattr(text_columns, "_with_numpy", lambda *_: None)
-        file = read_graph(path, **odd.options)
-        assert arcs(file) == arcs(usual)
-        assert file.notes == usual.notes
-        for name in odd.attributes:
-            assert [*map(repr, file.data[name])] == [*map(repr, usual.data[name])]
+    file = read_graph(path, **odd.options)
+    assert arcs(file) == arcs(usual)
+    assert file.notes == usual.notes
+    for name in odd.attributes:
+        assert [*map(repr, file.data[name])] == [*map(repr, usual.data[name])]
 
 
 @pytest.mark.parametrize("pack", ["gzip", "bz2", "lzma"])

@@ -1,13 +1,11 @@
 """Edge tables in Parquet."""
 
-import sys
-
 import pytest
 import torch
 from torch_geometric.data import Data
 
 import wis
-from wis.errors import GraphFormatError, MissingDependencyError, OptionError
+from wis.errors import GraphFormatError, OptionError
 from wis.io import read_graph, write_graph
 
 pa = pytest.importorskip("pyarrow")
@@ -110,18 +108,6 @@ def test_truncated_and_other_files_are_damaged(put, tmp_path):
         (tmp_path / "b.parquet").write_bytes(bad)
         with pytest.raises(GraphFormatError, match=r"b\.parquet: damaged, or not a Parquet table"):
             read_graph(tmp_path / "b.parquet")
-
-
-def test_without_pyarrow_the_extra_is_named(put, tmp_path, monkeypatch):
-    path = put(u=[0], v=[1])
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    for action in (
-        lambda: read_graph(path),
-        lambda: write_graph(torch.tensor([[0], [1]]), tmp_path / "b.parquet"),
-    ):
-        with pytest.raises(MissingDependencyError, match=r"pip install 'wis-sparsify\[tables\]'"):
-            action()
-    assert not (tmp_path / "b.parquet").exists()
 
 
 def _table(path, **columns):

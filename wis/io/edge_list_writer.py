@@ -8,7 +8,6 @@ from a header. Then it is written anew, with a header that cannot be taken for a
 from __future__ import annotations
 
 import codecs
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,8 +131,6 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         mark = flat.layout.order_mark
     if isinstance(flat.layout, TextFile):
         text = mark + text.replace(b"\n", flat.layout.line_end)
-    if path.suffix.lower() == ".gz":
-        text = gzip.compress(text, compresslevel=6, mtime=0)
     stream.write(text)
 
 

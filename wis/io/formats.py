@@ -1,31 +1,18 @@
-"""The table of graph formats: which ending is read and written by what."""
+"""The table of graph formats: which ending is read and written by which module."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 from wis.base.source import STANDARD, ReadOptions
 from wis.errors import UnknownNameError, echo
-from wis.io import (
-    edge_list,
-    gexf,
-    gml,
-    graphml,
-    matrix_market,
-    metis,
-    node_link,
-    npz,
-    pajek,
-    parquet,
-    pt,
-)
 from wis.io.graph_file import GraphFile
 from wis.io.text_layout import COMPRESSED, ending_of
 
-GZIP = ".gz"
 Reader = Callable[[Path, ReadOptions], GraphFile]
 Writer = Callable[[GraphFile, Path, BinaryIO, list[str]], None]
 
@@ -37,9 +24,8 @@ class Format:
     Attributes:
         name: Its name.
         endings: The endings that it goes by, lower case, without ``.gz``.
-        summary: One line: what it holds.
-        read: Reads a file.
-        write: Writes a graph into an open file; all that does not fit is noted in the list.
+        summary: One line that says what a file holds.
+        module: Name of the module in `wis.io` with its `read` and `write`; imported on first use.
         is_edge_table: Whether vertices are known from the edges alone, so that ids can be
             relabelled.
         is_text: Whether it may be compressed, with ``.gz`` behind the ending.
@@ -48,41 +34,54 @@ class Format:
     name: str
     endings: tuple[str, ...]
     summary: str
-    read: Reader
-    write: Writer
+    module: str
     is_edge_table: bool = False
     is_text: bool = True
+
+    @property
+    def read(self) -> Reader:
+        """Reads a file."""
+        reader: Reader = import_module(f"wis.io.{self.module}").read
+        return reader
+
+    @property
+    def write(self) -> Writer:
+        """Writes a graph into an open file; lists a phrase for each part that does not fit."""
+        writer: Writer = import_module(f"wis.io.{self.module}").write
+        return writer
 
 
 _FORMATS = (
     Format("pt", (".pt", ".pth"), "PyG Data or HeteroData, or a plain edge_index tensor",
-           pt.read, pt.write, is_text=False),
+           "pt", is_text=False),
     Format("npz", (".npz",), "numpy arrays edge_index, num_nodes, ..., or a sparse matrix of scipy",
-           npz.read, npz.write, is_text=False),
+           "npz", is_text=False),
     Format("edge-list", (".csv", ".tsv", ".txt", ".edgelist", ".edges"),
            "one edge a line, more columns are edge attributes; also with .gz",
-           edge_list.read, edge_list.write, is_edge_table=True),
+           "edge_list", is_edge_table=True),
     Format("parquet", (".parquet",), "edge table of pyarrow, more columns are edge attributes",
-           parquet.read, parquet.write, is_edge_table=True, is_text=False),
+           "parquet", is_edge_table=True, is_text=False),
     Format("matrix-market", (".mtx",), "sparse matrix in coordinate form; also with .gz",
-           matrix_market.read, matrix_market.write),
+           "matrix_market"),
     Format("graphml", (".graphml",), "GraphML, with types and defaults of keys; also with .gz",
-           graphml.read, graphml.write),
-    Format("gml", (".gml",), "GML, attributes of any kind; also with .gz",
-           gml.read, gml.write),
-    Format("gexf", (".gexf",), "GEXF of Gephi, versions 1.1draft to 1.3; also with .gz",
-           gexf.read, gexf.write),
+           "graphml"),
+    Format("gml", (".gml",), "GML, attributes of any kind; also with .gz", "gml"),
+    Format("gexf", (".gexf",), "GEXF of Gephi, versions 1.1draft to 1.3; also with .gz", "gexf"),
     Format("pajek", (".net",), "Pajek: vertices, arcs, edges, lists, matrices; also with .gz",
-           pajek.read, pajek.write),
+           "pajek"),
     Format("node-link", (".json",), "node-link JSON of networkx and D3; also with .gz",
-           node_link.read, node_link.write),
+           "node_link"),
     Format("metis", (".graph", ".metis"), "adjacency lists of METIS and KaHIP; also with .gz",
-           metis.read, metis.write),
+           "metis"),
 )  # fmt: skip
 
 
 def formats() -> dict[str, str]:
-    """What can be read and written: for each ending a line."""
+    """The formats that can be read and written: a line for each ending.
+
+    >>> formats()[".mtx"]
+    'sparse matrix in coordinate form; also with .gz'
+    """
     return {ending: row.summary for row in _FORMATS for ending in row.endings}
 
 
@@ -91,10 +90,13 @@ def format_of_path(path: str | Path) -> Format:
 
     Raises:
         UnknownNameError: There is no such format.
+
+    >>> format_of_path("graph.csv.gz").name
+    'edge-list'
     """
     path = Path(path)
     if str(path) == STANDARD:
-        return _by_name("edge-list")
+        return next(row for row in _FORMATS if row.name == "edge-list")
     ending = ending_of(path)
     compressed = path.suffix.lower() in COMPRESSED
     for row in _FORMATS:
@@ -129,12 +131,5 @@ def is_edge_table(name: str) -> bool:
 
 def known_endings() -> list[str]:
     """All endings, those that may be compressed also with ``.gz``."""
-    plain = [ending for row in _FORMATS for ending in row.endings]
-    return [
-        *plain,
-        *(ending + GZIP for row in _FORMATS if row.is_text for ending in row.endings),
-    ]
-
-
-def _by_name(name: str) -> Format:
-    return next(row for row in _FORMATS if row.name == name)
+    plain = [(row, ending) for row in _FORMATS for ending in row.endings]
+    return [ending for _, ending in plain] + [end + ".gz" for row, end in plain if row.is_text]

@@ -37,6 +37,10 @@ class DroppedDataWarning(UserWarning):
     """A file format has no place for a part of the graph."""
 
 
+class PlainTensor:
+    """The layout of a `.pt` file that holds nothing but an `edge_index`."""
+
+
 @dataclass(frozen=True, eq=False)
 class ArcTable:
     """The attributes of a graph with one type of vertices, without PyG.

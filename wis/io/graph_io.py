@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import functools
+import gzip
 import io
 import lzma
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,14 +26,17 @@ from wis.graph import MAX_NUM_NODES
 from wis.graph.parts import check_lengths
 from wis.graph.vertex_names import is_hetero, names_in
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
-from wis.io.graph_file import DroppedDataWarning, GraphFile, checked_arcs
-from wis.io.pt import PlainTensor
+from wis.io.graph_file import DroppedDataWarning, GraphFile, PlainTensor, checked_arcs
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
 
-_PACKERS: dict[str, Callable[[bytes], bytes]] = {".bz2": bz2.compress, ".xz": lzma.compress}
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": functools.partial(gzip.compress, compresslevel=6, mtime=0),
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 @usual_defaults()
@@ -49,51 +55,55 @@ def read_graph(
     delimiter: str | None = None,
     bipartite: bool | None = None,
 ) -> GraphFile:
-    """Read a graph; its format is that of the ending.
+    r"""Read a graph; the ending of the file says its format.
 
-    What a table of edges does not say is guessed from its first lines, told in `GraphFile.notes`,
-    and refused where it may mean two things. The options from `source` on say it instead.
+    The first lines of a table decide how it is read. `GraphFile.notes` lists what was guessed, and
+    a table that could mean two things is refused. The options from `source` on replace the guesses.
 
     Args:
-        path: The file; ``-`` is an edge list on standard input. See `wis.io.formats` for the
-            endings.
-        trust_pickle: Let a `.pt` or `.npz` file run code, if it wants to.
+        path: The file; ``-`` is an edge list on standard input. `wis.io.formats` lists the endings.
+        trust_pickle: Let a `.pt` or `.npz` file run code.
         relabel: Take the ids of an edge list as names and number the vertices in the order of
-            these: integers by value, texts by code point. Texts are always taken so.
-        num_nodes: Number of vertices where the file does not say; the largest id + 1 if not given.
-        max_memory: What reading may take: bytes, or a text such as ``"4GiB"``; half of the
-            machine's memory if not given. See `wis.base.limits`.
-        format: What the file holds, where its ending does not say or says otherwise: an ending
-            such as ``"csv"``, or the name of a format.
+            these: integers by value, texts by code point. Texts are always names.
+        num_nodes: Number of vertices of a file that does not state it; by default the largest
+            id + 1.
+        max_memory: Most memory that reading may take: bytes, or a text such as ``"4GiB"``; by
+            default half of the machine's memory. See `wis.base.limits`.
+        format: The format of a file whose ending does not say it: an ending such as ``"csv"``, or
+            the name of a format.
         source: The column of the first endpoint in an edge list or table: its name, or its number
             counted from 1. A name goes before a number.
-        target: The column of the second one.
+        target: The column of the second endpoint.
         weight: The column of the weights, which become `edge_weight`.
         header: Whether the first line of an edge list names the columns.
-        delimiter: What stands between the columns of an edge list: a mark, or one of the words
-            ``tab``, ``space``, ``comma``, ``semicolon``, ``pipe``.
+        delimiter: The mark between the columns of an edge list, or one of the words ``tab``,
+            ``space``, ``comma``, ``semicolon``, ``pipe``.
         bipartite: Whether the endpoints are of two kinds, each with ids of its own; then the graph
-            is a `HeteroData` with two types of vertices. False says that they are one set.
+            is a `HeteroData` with two types of vertices. False: they are one set.
 
     Returns:
-        The graph, and what is needed to write it back. In text and tables a line is an arc;
-        of an edge that its file calls undirected both arcs are there.
+        The graph, and what is needed to write it back. A line of a text or table is an arc; an edge
+        that its file calls undirected becomes two arcs.
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is damaged, no graph, has an unknown ending, or needs more memory
-            than reading may take.
+        GraphFormatError: It is damaged, not a graph, has an unknown ending, or needs more than
+            `max_memory`.
         UnsafePickleError: It could run code.
-        MissingDependencyError: The format needs an optional package.
         OptionError: An option does not go with the file.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "path.csv")
+    >>> _ = path.write_text("source,target,weight\n0,1,0.5\n1,2,2.0\n")
+    >>> read_graph(path).data
+    Data(edge_index=[2, 2], num_nodes=3, edge_weight=[2])
     """
     path = user_path(path)
     if num_nodes is not None and (isinstance(num_nodes, bool) or num_nodes < 0):
         raise OptionError(f"num_nodes is {num_nodes}; expected at least 0")
     limit = None if max_memory is None else parse_size(max_memory)
     table = TableOptions(source, target, weight, header, delimiter, bipartite)
-    options = ReadOptions(trust_pickle, relabel, num_nodes, limit, table)
-    return read_with(path, options, format)
+    return read_with(path, ReadOptions(trust_pickle, relabel, num_nodes, limit, table), format)
 
 
 @usual_defaults()
@@ -106,21 +116,17 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
         row, ending = format_of_name(format_name)
         options = replace(options, ending=ending)
     _check_table_options(row, path, options)
-    with warnings.catch_warnings():  # those of parsers, about what their own formats will become
+    with warnings.catch_warnings():  # of parsers, about the future of their own formats
         warnings.simplefilter("ignore")
         file = row.read(path, options)
     if file.table is None:
-        _check_lengths(file.data, path)
+        try:
+            check_lengths(file.data)
+        except GraphFormatError as error:
+            raise GraphFormatError(f"{shown(path)}: {error}") from None
     if file.table is not None or not is_hetero(file.data):
         options.check_num_nodes(path, file.num_nodes)
     return file
-
-
-def _check_lengths(data: Data | HeteroData, path: Path) -> None:
-    try:
-        check_lengths(data)
-    except GraphFormatError as error:
-        raise GraphFormatError(f"{shown(path)}: {error}") from None
 
 
 def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
@@ -135,7 +141,7 @@ def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
 
 
 def _check_table_options(row: Format, path: Path, options: ReadOptions) -> None:
-    """Raise `OptionError` for an option of tables where there is none."""
+    """Raise `OptionError` for an option of tables with a file that is none."""
     if options.relabel and not row.is_edge_table:
         raise OptionError(
             f"relabel is for edge lists; {shown(path)} already numbers its vertices from 0"
@@ -169,17 +175,18 @@ def write_graph(
     force: bool = False,
     dropped: list[str] | None = None,
 ) -> Path:
-    """Write a graph, whole or not at all; its format is that of the ending.
+    """Write a graph, whole or not at all; the ending of the file says the format.
 
-    A graph that was read from the same format and since then only lost edges is written back word
-    for word, without these. A `HeteroData` can only be written as `.pt`.
+    A graph that was read from the same format and since then only lost arcs (`GraphFile.keep`,
+    `GraphFile.with_data`) is written back word for word, without these. A `HeteroData` can only be
+    written as `.pt`.
 
     Args:
-        graph: What `read_graph` gave, with other data perhaps, or a PyG object, or an `edge_index`.
-        path: Where to; ``-`` is an edge list on standard output.
-        force: Replace a file that is already there.
+        graph: A `GraphFile`, a PyG object, or an `edge_index`.
+        path: The file to write; ``-`` is an edge list on standard output.
+        force: Replace a file that exists.
         dropped: Gets a phrase for each part of the graph that the format has no place for. Without
-            it, such parts are told by a `DroppedDataWarning`.
+            it, a `DroppedDataWarning` lists these parts.
 
     Returns:
         The path.
@@ -189,7 +196,11 @@ def write_graph(
         OutputExistsError: The file exists and `force` is false.
         GraphFileError: It cannot be written.
         GraphFormatError: The format cannot hold this graph at all.
-        MissingDependencyError: The format needs an optional package.
+
+    >>> import tempfile, torch
+    >>> out = Path(tempfile.mkdtemp(), "triangle.csv")
+    >>> write_graph(torch.tensor([[0, 1, 2], [1, 2, 0]]), out).read_text().splitlines()
+    ['source,target', '0,1', '1,2', '2,0']
     """
     path = user_path(path)
     row = format_of_path(path)
@@ -201,16 +212,20 @@ def write_graph(
     else:
         with atomic_write(path, force=force) as stream:
             _write(row, file, path, stream, notes)
-    _tell(file, path, notes, dropped)
+    notes = list(dict.fromkeys(notes))
+    if dropped is not None:
+        dropped.extend(notes)
+    elif notes:
+        warnings.warn("; ".join(left_out(file, path, notes)), DroppedDataWarning, stacklevel=3)
     return path
 
 
 def left_out(file: GraphFile, path: Path, dropped: Sequence[str]) -> list[str]:
-    """What is lost where a graph is written, a line for each reason.
+    """Which parts of a graph are lost in writing, a line for each reason.
 
     Args:
         file: The graph.
-        path: Where it is written to.
+        path: The file that was written.
         dropped: The phrases that `write_graph` gave.
     """
     where = "standard output" if str(path) == STANDARD else path
@@ -251,13 +266,11 @@ def _write(row: Format, file: GraphFile, path: Path, stream: BinaryIO, notes: li
             row.write(file, path, stream, notes)
         else:
             content = io.BytesIO()
-            row.write(file, path.with_suffix(""), content, notes)
+            row.write(file, path, content, notes)
             stream.write(pack(content.getvalue()))
 
 
 def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str]) -> None:
-    import sys
-
     buffer = io.BytesIO()
     _write(row, file, path, buffer, notes)
     try:
@@ -268,11 +281,3 @@ def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str])
         raise
     except OSError as error:
         raise GraphFileError(f"standard output: cannot be written: {error.strerror}") from None
-
-
-def _tell(file: GraphFile, path: Path, notes: list[str], dropped: list[str] | None) -> None:
-    notes = list(dict.fromkeys(notes))
-    if dropped is not None:
-        dropped.extend(notes)
-    elif notes:
-        warnings.warn("; ".join(left_out(file, path, notes)), DroppedDataWarning, stacklevel=3)

@@ -7,7 +7,6 @@ undirected if every arc has its reverse with the same attributes; then one arc o
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -41,9 +40,7 @@ def writer(
 
     def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
         require_one_type(file)
-        raw = _raw(file, path, dropped, format_name, as_text)
-        is_zipped = path.suffix.lower() == ".gz"
-        stream.write(gzip.compress(raw, 6, mtime=0) if is_zipped else raw)
+        stream.write(_raw(file, path, dropped, format_name, as_text))
 
     return write
 

@@ -9,7 +9,6 @@ format is that of math.nist.gov/MatrixMarket/formats.html.
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 from collections.abc import Iterator
@@ -35,23 +34,24 @@ _BANNER = re.compile(
 )
 _BYTES_PER_BYTE = 7  # of arrays for each byte of text: measured 6.6
 _REAL = rb"[ \t]+[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|(?i:inf|infinity|nan))"
-_WHOLE = rb"[ \t]+[+-]?\d+"
-_VALUES = {
-    "pattern": (b"", "no value"),
-    "integer": (_WHOLE, "an integer"),
-    "unsigned-integer": (rb"[ \t]+\+?\d+", "an integer"),
-    "real": (_REAL, "a number"),
-    "double": (_REAL, "a number"),
-    "complex": (_REAL + _REAL, "two numbers"),
+_VALUES = {  # for each type of values: how they are written, how many they are, their name
+    "pattern": (b"", 0, "no value"),
+    "integer": (rb"[ \t]+[+-]?\d+", 1, "an integer"),
+    "unsigned-integer": (rb"[ \t]+\+?\d+", 1, "an integer"),
+    "real": (_REAL, 1, "a number"),
+    "double": (_REAL, 1, "a number"),
+    "complex": (_REAL + _REAL, 2, "two numbers"),
 }
 _ASIDE = rb"[ \t\r]*(?:%[^\n]*)?\n"
 
 
-@dataclass(frozen=True)
-class _Head:
-    """What stands before the entries.
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """The text of a matrix, and what stands before its entries.
 
     Attributes:
+        text: All of it; the last line ends like the others.
+        where: The file, for errors.
         field: The type of the values.
         symmetry: Which entries are left out.
         number: The line with the sizes.
@@ -61,6 +61,8 @@ class _Head:
         begin: Where the entries begin.
     """
 
+    text: bytes
+    where: str
     field: str
     symmetry: str
     number: int
@@ -68,6 +70,10 @@ class _Head:
     num_entries: int
     sizes: tuple[int, int]
     begin: int
+
+    def place(self, begin: int) -> str:
+        """The file and the line of an offset."""
+        return f"{self.where} line {self.text.count(bytes([10]), 0, begin) + 1}"
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
@@ -82,32 +88,33 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     options.check_size(path, _BYTES_PER_BYTE * len(raw), "the matrix")
     if b"\r" in raw and b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
-    text = raw if raw.endswith(b"\n") else raw + b"\n"
-    head = _head(text, path)
+    head = _head(raw if raw.endswith(b"\n") else raw + b"\n", shown(path))
     options.resolved_num_nodes(head.num_nodes, path)
     options.check_num_nodes(path, head.num_nodes)
-    lines = _lines_of_entries(text, head, path)
-    matrix = _parsed(text, lines, head, path)
+    lines = _lines_of_entries(head)
+    with parsing(path, "a Matrix Market file"):
+        matrix = _parsed(head, lines)
     edge = np.arange(lines.shape[0])
-    if head.symmetry != "general":
+    if head.symmetry != "general":  # scipy appends the mirror images of entries off the diagonal
         stored = slice(0, edge.size)
         edge = np.concatenate([edge, np.flatnonzero(matrix.row[stored] != matrix.col[stored])])
     arcs = np.stack([matrix.row, matrix.col]).astype(np.int64)
     data = Data(edge_index=torch.from_numpy(arcs), num_nodes=head.num_nodes)
+    columns = {}
     if head.field != "pattern":
-        data.edge_weight = _weights(matrix.data, path)
+        data.edge_weight = _weights(matrix.data, head.where)
+        columns = {"edge_weight": "weight"}
     located = Located(raw, _edits(raw, head, lines), mark=mark)
     layout = LocatedLayout(located, "matrix-market", edge, lines.shape[0])
     undirected = head.symmetry == "symmetric"
-    columns = {"edge_weight": "weight"} if "edge_weight" in data else {}
-    notes = _notes(matrix, head, path) if head.symmetry != "general" else ()
+    notes = _notes(matrix, head) if head.symmetry != "general" else ()
     return GraphFile(
         data, path, "matrix-market", None, layout, columns, undirected=undirected, notes=notes
     )
 
 
-def _notes(matrix: Any, head: _Head, path: Path) -> tuple[str, ...]:
-    """What there is to tell of a symmetric matrix that has both of its triangles."""
+def _notes(matrix: Any, head: _Matrix) -> tuple[str, ...]:
+    """A note on a symmetric matrix that stores both of its triangles."""
     rows, columns = (ends[: head.num_entries] for ends in (matrix.row, matrix.col))
     keys = rows.astype(np.int64) * head.num_nodes + columns
     mirrored = columns.astype(np.int64) * head.num_nodes + rows
@@ -115,25 +122,25 @@ def _notes(matrix: Any, head: _Head, path: Path) -> tuple[str, ...]:
     if not twice:
         return ()
     return (
-        f"{shown(path)}: {twice} entries stand on both sides of the diagonal of a matrix that is "
+        f"{head.where}: {twice} entries stand on both sides of the diagonal of a matrix that is "
         f"{head.symmetry}, where one is expected; each counts together with its mirror image",
     )
 
 
-def _weights(values: np.ndarray, path: Path) -> torch.Tensor:
+def _weights(values: np.ndarray, where: str) -> torch.Tensor:
     if values.dtype == np.uint64:
         if values.size and values.max() >= 2**63:
             raise GraphFormatError(
-                f"{shown(path)}: holds the value {values.max()}; values end at 2^63 - 1"
+                f"{where}: holds the value {values.max()}; values end at 2^63 - 1"
             )
         values = values.astype(np.int64)
     return torch.from_numpy(np.ascontiguousarray(values))
 
 
-def _head(text: bytes, path: Path) -> _Head:
+def _head(text: bytes, where: str) -> _Matrix:
+    """What the banner and the line with the sizes say."""
     line = text.partition(b"\n")[0].decode().rstrip("\r")
     banner = _BANNER.fullmatch(line)
-    where = shown(path)
     if banner is None:
         raise GraphFormatError(
             f"{where} line 1: '{echo(line)}'; expected '%%MatrixMarket matrix coordinate FIELD "
@@ -165,98 +172,97 @@ def _head(text: bytes, path: Path) -> _Head:
     if rows > MAX_NUM_NODES:
         raise GraphFormatError(f"{place}: {rows} vertices; at most {MAX_NUM_NODES} are supported")
     span = begin + sizes[2].start(), begin + sizes[2].end()
-    return _Head(banner[2].lower(), banner[3].lower(), number, rows, entries, span, end)
+    kinds = banner[2].lower(), banner[3].lower()
+    return _Matrix(text, where, *kinds, number, rows, entries, span, end)
 
 
-def _lines_of_entries(text: bytes, head: _Head, path: Path) -> np.ndarray:
+def _lines_of_entries(head: _Matrix) -> np.ndarray:
     """Where each line with an entry begins and ends, int64 [num_entries, 2].
 
     Raises:
-        GraphFormatError: A line is none, or they are not as many as announced.
+        GraphFormatError: A line is malformed, or the entries are not as many as announced.
     """
-    value, _ = _VALUES[head.field]
-    entry = rb"[ \t]*\d+[ \t]+\d+" + value + rb"[ \t\r]*\n"
-    found = re.compile(rb"(?:" + entry + rb"|" + _ASIDE + rb")*+").match(text, head.begin)
-    end = head.begin if found is None else found.end()
+    text, begin = head.text, head.begin
+    entry = rb"[ \t]*\d+[ \t]+\d+" + _VALUES[head.field][0] + rb"[ \t\r]*\n"
+    found = re.compile(rb"(?:" + entry + rb"|" + _ASIDE + rb")*+").match(text, begin)
+    end = begin if found is None else found.end()
     if end < len(text):
-        raise _bad_line(text, end, head, path)
-    characters = np.frombuffer(text, dtype=np.uint8)[head.begin :]
-    ends = np.flatnonzero(characters == ord("\n")) + 1 + head.begin
-    begins = np.concatenate([[head.begin], ends[:-1]])[: ends.size]
+        raise _bad_line(head, end)
+    characters = np.frombuffer(text, dtype=np.uint8)[begin:]
+    ends = np.flatnonzero(characters == ord("\n")) + 1 + begin
+    begins = np.concatenate([[begin], ends[:-1]])[: ends.size]
     lines = np.stack([begins, ends], axis=1)
-    is_entry = np.isin(characters[begins - head.begin], np.frombuffer(b"0123456789", np.uint8))
+    # A line with a digit first is an entry; only the few others are looked at one by one.
+    is_entry = np.isin(characters[begins - begin], np.frombuffer(b"0123456789", np.uint8))
     for i in np.flatnonzero(~is_entry):
         is_entry[i] = text[begins[i] : ends[i]].strip()[:1].isdigit()
     lines = lines[is_entry]
     if lines.shape[0] != head.num_entries:
         raise GraphFormatError(
-            f"{shown(path)} line {head.number}: {head.num_entries} entries announced, "
+            f"{head.where} line {head.number}: {head.num_entries} entries announced, "
             f"{lines.shape[0]} found; is the file whole?"
         )
     return lines
 
 
-def _bad_line(text: bytes, begin: int, head: _Head, path: Path) -> GraphFormatError:
-    place = f"{shown(path)} line {text.count(bytes([10]), 0, begin) + 1}"
-    fields = text[begin : text.index(b"\n", begin)].decode().split()
-    expected = _VALUES[head.field][1]
+def _bad_line(head: _Matrix, begin: int) -> GraphFormatError:
+    place = head.place(begin)
+    fields = head.text[begin : head.text.index(b"\n", begin)].decode().split()
+    _, width, expected = _VALUES[head.field]
     for field in fields[:2]:
         if not (field.isascii() and field.isdigit()):
             return GraphFormatError(f"{place}: vertex id '{echo(field)}' is not an integer")
-    width = 2 + {"pattern": 0, "complex": 2}.get(head.field, 1)
-    if len(fields) != width:
+    if len(fields) != 2 + width:
         return GraphFormatError(
-            f"{place}: {len(fields)} columns; expected {width}: row, column and {expected}"
+            f"{place}: {len(fields)} columns; expected {2 + width}: row, column and {expected}"
         )
     return GraphFormatError(f"{place}: '{echo(' '.join(fields[2:]))}'; expected {expected}")
 
 
-def _parsed(text: bytes, lines: np.ndarray, head: _Head, path: Path) -> Any:
+def _parsed(head: _Matrix, lines: np.ndarray) -> Any:
     """The matrix as scipy reads it; entries that a symmetry implies come last."""
     import scipy.io
 
-    size = head.num_nodes
-    banner = f"%%MatrixMarket matrix coordinate {head.field} {head.symmetry}\n"
-    sizes = f"{size} {size} {head.num_entries}\n"
-    body = text[head.begin :]
+    banner = (
+        f"%%MatrixMarket matrix coordinate {head.field} {head.symmetry}\n"
+        f"{head.num_nodes} {head.num_nodes} {head.num_entries}\n"
+    )
+    body = head.text[head.begin :]
     if int((lines[:, 1] - lines[:, 0]).sum()) < len(body):
-        body = b"".join(text[begin:end] for begin, end in lines.tolist())
-    if head.field in ("real", "double", "complex"):
+        body = b"".join(head.text[begin:end] for begin, end in lines.tolist())
+    if head.field in ("real", "double", "complex"):  # Fortran's exponents are unknown to scipy
         body = re.sub(rb"(?<=[0-9.])[dD](?=[+\-0-9])", b"e", body)
     if b"+" in body:
         body = re.sub(rb"(?<=[ \t])\+", b"", body)
-    with parsing(path, "a Matrix Market file"):
-        try:
-            return scipy.io.mmread(
-                io.BytesIO(banner.encode() + sizes.encode() + body), spmatrix=False
-            )
-        except (ValueError, OverflowError):
-            _check_entries(text, lines, head, path)
-            raise
+    try:
+        return scipy.io.mmread(io.BytesIO(banner.encode() + body), spmatrix=False)
+    except (ValueError, OverflowError):
+        _check_entries(head, lines)
+        raise
 
 
-def _check_entries(text: bytes, lines: np.ndarray, head: _Head, path: Path) -> None:
+def _check_entries(head: _Matrix, lines: np.ndarray) -> None:
     """Raise for the first entry that is outside the matrix, or too large a number."""
+    size = head.num_nodes
     for begin, end in lines.tolist():
-        fields = text[begin:end].split()
+        fields = head.text[begin:end].split()
         row, column = int(fields[0]), int(fields[1])
-        place = f"{shown(path)} line {text.count(bytes([10]), 0, begin) + 1}"
-        if not (1 <= row <= head.num_nodes and 1 <= column <= head.num_nodes):
+        if not (1 <= row <= size and 1 <= column <= size):
             raise GraphFormatError(
-                f"{place}: entry ({row}, {column}) in a matrix of {head.num_nodes} rows; rows and "
-                f"columns count from 1 to {head.num_nodes}"
+                f"{head.place(begin)}: entry ({row}, {column}) in a matrix of {size} rows; rows "
+                f"and columns count from 1 to {size}"
             )
         if head.field.endswith("integer") and not -(2**63) <= int(fields[2]) < 2**63:
             raise GraphFormatError(
-                f"{place}: '{echo(fields[2].decode())}'; expected an integer below 2^63"
+                f"{head.place(begin)}: '{echo(fields[2].decode())}'; expected an integer below 2^63"
             )
 
 
-def _edits(text: bytes, head: _Head, lines: np.ndarray) -> Any:
+def _edits(raw: bytes, head: _Matrix, lines: np.ndarray) -> Any:
     def edits(kept: np.ndarray) -> Iterator[Edit]:
         yield *head.sizes, str(int(kept.sum()))
         for begin, end in lines[~kept].tolist():
-            yield begin, min(end, len(text)), ""
+            yield begin, min(end, len(raw)), ""
 
     return edits
 
@@ -269,11 +275,8 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     """
     layout = file.layout
     kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
-    if kept is not None and layout.format == "matrix-market":
-        text = layout.located.without(kept)
-    else:
-        text = _new_text(file, dropped)
-    stream.write(gzip.compress(text, 6, mtime=0) if path.suffix.lower() == ".gz" else text)
+    is_cut = kept is not None and layout.format == "matrix-market"
+    stream.write(layout.located.without(kept) if is_cut else _new_text(file, dropped))
 
 
 def _new_text(file: GraphFile, dropped: list[str]) -> bytes:

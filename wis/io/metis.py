@@ -2,13 +2,12 @@
 
 The first line says the number of vertices, of edges, and what weights there are; see the manual of
 METIS 5, section 4.1. Every edge stands in two lines, so that both its arcs are read. Edge weights
-become `edge_weight`, vertex weights `node_weight`, vertex sizes `node_size`. The format has no
-self-loops, no repeated edges and no directions.
+become `edge_weight`, vertex weights `node_weight`, vertex sizes `node_size`. The format has neither
+self-loops nor repeated edges nor directions.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import re
 from collections.abc import Iterator
@@ -28,7 +27,10 @@ from wis.io.text_columns import whole_numbers
 
 _COPIES = 3  # each number is a Python text for a while
 _FIELD = re.compile(r"\S+")
-_WEIGHTS = ("node_size", "node_weight", "edge_weight")
+_INTEGER = re.compile("[0-9]{1,18}")
+_VERTEX_NUMBERS = ("node_size", "node_weight")
+
+Lines = list[tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,17 @@ class _Header:
         """Numbers in a vertex's line before its neighbours."""
         return self.has_sizes + self.num_weights
 
+    @property
+    def step(self) -> int:
+        """Numbers for each neighbour."""
+        return 1 + self.has_edge_weights
+
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read adjacency lists.
 
     Raises:
-        GraphFormatError: They are malformed, not symmetric, or not as many as the first line says.
+        GraphFormatError: They are malformed or not symmetric, or the first line counts wrongly.
     """
     from torch_geometric.data import Data
 
@@ -61,12 +68,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     if "\n" not in text:
         text = text.replace("\r", "\n")
     everything = text.removesuffix("\n").split("\n")
-    lines = [
-        (number, line)
-        for number, line in enumerate(everything, start=1)
-        if not line.startswith("%")
-    ]
-    header = _header(*lines[0], path) if lines else _header(1, "", path)
+    lines = [each for each in enumerate(everything, start=1) if not each[1].startswith("%")]
+    header = _header(*(lines[0] if lines else (1, "")), path)
     options.resolved_num_nodes(header.num_nodes, path)
     rows = _rows(lines[1:], header, path)
     values, owner = _numbers(rows, path)
@@ -78,21 +81,13 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         data.node_size = torch.from_numpy(before[:, 0].copy())
     if header.num_weights:
         weight = before[:, header.has_sizes :]
-        data.node_weight = torch.from_numpy(
-            weight[:, 0].copy() if weight.shape[1] == 1 else weight.copy()
-        )
+        weight = weight[:, 0] if weight.shape[1] == 1 else weight
+        data.node_weight = torch.from_numpy(weight.copy())
     if weights is not None:
         data.edge_weight = torch.from_numpy(weights)
-    begins = np.cumsum([0, *(len(line) + 1 for line in everything)])
-    places = _Places(
-        [
-            (int(begins[number - 1]), line)
-            for number, line in [lines[0], *rows]
-            if number <= len(everything)
-        ],
-        header,
-        arcs,
-    )
+    begins = np.cumsum([0, *(len(line) + 1 for line in everything)]).tolist()
+    there = [each for each in (lines[0], *rows) if each[0] <= len(everything)]
+    places = _Places([(begins[number - 1], line) for number, line in there], header, arcs)
     located = Located(text, places.edits, mark=mark)
     layout = LocatedLayout(located, "metis", places.edge_of_arc, header.num_edges)
     return GraphFile(data, path, "metis", layout=layout, undirected=True)
@@ -120,7 +115,7 @@ class _Places:
         begin, line = self.lines[0]
         count = list(_FIELD.finditer(line))[1]
         yield begin + count.start(), begin + count.end(), str(int(kept.sum()))
-        step = 1 + self.header.has_edge_weights
+        step = self.header.step
         first = np.searchsorted(self.arcs[0], np.arange(self.header.num_nodes))
         gone = np.flatnonzero(~kept[self.edge_of_arc])
         owners, begins = np.unique(self.arcs[0, gone], return_index=True)
@@ -135,7 +130,7 @@ class _Places:
 
 def _header(number: int, line: str, path: Path) -> _Header:
     fields = line.split()
-    sound = 2 <= len(fields) <= 4 and all(re.fullmatch("[0-9]{1,18}", field) for field in fields)
+    sound = 2 <= len(fields) <= 4 and all(map(_INTEGER.fullmatch, fields))
     code = fields[2].zfill(3) if sound and len(fields) > 2 else "000"
     if not sound or not re.fullmatch("[01]{3}", code):
         raise GraphFormatError(
@@ -146,7 +141,8 @@ def _header(number: int, line: str, path: Path) -> _Header:
     return _Header(int(fields[0]), int(fields[1]), code[0] == "1", num_weights, code[2] == "1")
 
 
-def _rows(lines: list[tuple[int, str]], header: _Header, path: Path) -> list[tuple[int, str]]:
+def _rows(lines: Lines, header: _Header, path: Path) -> Lines:
+    """The line of each vertex."""
     rows = lines[: header.num_nodes]
     rest = [number for number, line in lines[header.num_nodes :] if line.strip()]
     if len(rows) == header.num_nodes - 1:  # an editor may have stripped an empty line
@@ -159,7 +155,7 @@ def _rows(lines: list[tuple[int, str]], header: _Header, path: Path) -> list[tup
     return rows
 
 
-def _numbers(rows: list[tuple[int, str]], path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(rows: Lines, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """All numbers, and for each of them the vertex in whose line it stands."""
     fields = [line.split() for _, line in rows]
     owner = np.repeat(np.arange(len(rows)), [len(row) for row in fields])
@@ -169,7 +165,7 @@ def _numbers(rows: list[tuple[int, str]], path: Path) -> tuple[np.ndarray, np.nd
             raise ValueError
         return np.array(flat, dtype="U18" if not flat else None).astype(np.int64), owner
     except (ValueError, OverflowError):
-        wrong = next(i for i, field in enumerate(flat) if not re.fullmatch("[0-9]{1,18}", field))
+        wrong = next(i for i, field in enumerate(flat) if not _INTEGER.fullmatch(field))
         raise GraphFormatError(
             f"{path} line {rows[owner[wrong]][0]}: {flat[wrong][:40]!r}; expected "
             "non-negative integers"
@@ -177,11 +173,11 @@ def _numbers(rows: list[tuple[int, str]], path: Path) -> tuple[np.ndarray, np.nd
 
 
 def _parted(
-    values: np.ndarray, owner: np.ndarray, header: _Header, rows: list[tuple[int, str]], path: Path
+    values: np.ndarray, owner: np.ndarray, header: _Header, rows: Lines, path: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Numbers before the neighbours [n, num_before]; positions of the neighbours; weights."""
     counts = np.bincount(owner, minlength=header.num_nodes)
-    step = 1 + header.has_edge_weights
+    step = header.step
     wrong = (counts < header.num_before) | ((counts - header.num_before) % step != 0)
     for vertex in np.flatnonzero(wrong)[:1]:
         raise GraphFormatError(
@@ -196,12 +192,9 @@ def _parted(
 
 
 def _check_arcs(
-    arcs: np.ndarray,
-    weights: np.ndarray | None,
-    header: _Header,
-    rows: list[tuple[int, str]],
-    path: Path,
+    arcs: np.ndarray, weights: np.ndarray | None, header: _Header, rows: Lines, path: Path
 ) -> None:
+    """Raise for a neighbour that is none, an edge without its reverse, or a wrong count."""
     n = header.num_nodes
     for arc in np.flatnonzero((arcs[1] < 0) | (arcs[1] >= n))[:1]:
         raise GraphFormatError(
@@ -248,38 +241,26 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     Raises:
         GraphFormatError: The graph has several types of vertices.
     """
-    notes: list[str] = []
     layout = file.layout
     kept = layout.surviving_edges(file) if isinstance(layout, LocatedLayout) else None
     if kept is not None and layout.format == "metis":
-        _compress(layout.located.without(kept), path, stream)
+        stream.write(layout.located.without(kept))
         return
+    notes: list[str] = []
     table = edge_table(file, notes, keeps_vertices=True)
-    lists = _AdjacencyLists(table.arcs, table.num_nodes, _edge_weight(table.attributes))
+    arcs, weights, lost = _undirected(table.arcs, table.num_nodes, table.attributes.get("weight"))
     before = _vertex_numbers(file.data, table.num_nodes)
-    held = set(before) | ({"weight"} if lists.weights is not None else set())
-    dropped.extend(note for note in notes if note not in held)
-    dropped.extend(name for name in table.attributes if name not in held)
+    held = set(before) | ({"weight"} if weights is not None else set())
+    dropped.extend(name for name in (*notes, *table.attributes) if name not in held)
     dropped.extend(["the names of the vertices"] if table.names is not None else [])
-    dropped.extend(lists.lost)
-    _compress(lists.as_text(before).encode(), path, stream)
-
-
-def _compress(text: bytes, path: Path, stream: BinaryIO) -> None:
-    stream.write(gzip.compress(text, 6, mtime=0) if path.suffix.lower() == ".gz" else text)
-
-
-def _edge_weight(attributes: Any) -> np.ndarray | None:
-    """Positive integers, also where they are written as floats."""
-    weight = attributes.get("weight")
-    whole = whole_numbers(weight) if isinstance(weight, np.ndarray) else None
-    return whole if whole is not None and (whole > 0).all() else None
+    dropped.extend(lost)
+    stream.write(_text(arcs, weights, before, table.num_nodes).encode())
 
 
 def _vertex_numbers(data: Any, num_nodes: int) -> dict[str, np.ndarray]:
     """The vertex sizes and weights that METIS can hold, each of shape [n, k]."""
     numbers: dict[str, np.ndarray] = {}
-    for name in _WEIGHTS[:2]:
+    for name in _VERTEX_NUMBERS:
         values = as_array(data[name]) if name in data else None
         if values is None or values.dtype.kind not in "iu" or values.shape[:1] != (num_nodes,):
             continue
@@ -288,60 +269,48 @@ def _vertex_numbers(data: Any, num_nodes: int) -> dict[str, np.ndarray]:
     return numbers
 
 
-class _AdjacencyLists:
-    """Every edge once in the lists of both its ends, neighbours in ascending order."""
+def _undirected(
+    arcs: np.ndarray, num_nodes: int, weights: Any
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Both arcs of each edge, by owner and neighbour; their weights; phrases for what is lost."""
+    proper = np.flatnonzero(arcs[0] != arcs[1])
+    low, high = arcs[:, proper].min(axis=0), arcs[:, proper].max(axis=0)
+    keys, first, edge = np.unique(low * num_nodes + high, return_index=True, return_inverse=True)
+    repeats = proper.size - np.unique(arcs[0, proper] * num_nodes + arcs[1, proper]).size
+    counts = {
+        "self-loops": arcs.shape[1] - proper.size,
+        "repeated arcs": repeats,
+        "directions of one-way arcs": 2 * keys.size - (proper.size - repeats),
+    }
+    edges = np.stack([keys // max(num_nodes, 1), keys % max(num_nodes, 1)])
+    both = np.concatenate([edges, edges[::-1]], axis=1)
+    order = np.lexsort((both[1], both[0]))
+    # METIS wants positive integers, also where they are written as floats, and one for both arcs.
+    whole = whole_numbers(weights) if isinstance(weights, np.ndarray) else None
+    chosen = whole[proper][first] if whole is not None and (whole > 0).all() else None
+    if chosen is not None and whole is not None and (chosen[edge] == whole[proper]).all():
+        chosen = np.tile(chosen, 2)[order]
+    else:
+        chosen = None
+    return both[:, order], chosen, [f"{count} {what}" for what, count in counts.items() if count]
 
-    def __init__(self, arcs: np.ndarray, num_nodes: int, weights: np.ndarray | None) -> None:
-        self.num_nodes = num_nodes
-        self.lost: list[str] = []
-        loops = int((arcs[0] == arcs[1]).sum())
-        proper = np.flatnonzero(arcs[0] != arcs[1])
-        low, high = arcs[:, proper].min(axis=0), arcs[:, proper].max(axis=0)
-        keys, first, edge = np.unique(
-            low * num_nodes + high, return_index=True, return_inverse=True
-        )
-        arc_keys = arcs[0, proper] * num_nodes + arcs[1, proper]
-        repeats = proper.size - np.unique(arc_keys).size
-        one_way = 2 * keys.size - (proper.size - repeats)
-        self._note(loops, "self-loops")
-        self._note(repeats, "repeated arcs")
-        self._note(one_way, "directions of one-way arcs")
-        self.edges = np.stack([keys // max(num_nodes, 1), keys % max(num_nodes, 1)])
-        self.weights = None
-        if weights is not None:
-            chosen = weights[proper][first]
-            if (chosen[edge] == weights[proper]).all():
-                self.weights = chosen
 
-    def _note(self, count: int, what: str) -> None:
-        if count:
-            self.lost.append(f"{count} {what}")
-
-    def as_text(self, before: dict[str, np.ndarray]) -> str:
-        """The whole file."""
-        owner, target = np.concatenate([self.edges, self.edges[::-1]], axis=1)
-        order = np.lexsort((target, owner))
-        parts = [target[order] + 1]
-        if self.weights is not None:
-            parts.append(np.tile(self.weights, 2)[order])
-        numbers = np.stack(parts, axis=1)
-        bounds = np.searchsorted(owner[order], np.arange(self.num_nodes + 1))
-        leading = [before[name] for name in _WEIGHTS[:2] if name in before]
-        head = np.concatenate(leading, axis=1) if leading else None
-        stream = io.StringIO()
-        stream.write(self._first_line(before))
-        for vertex in range(self.num_nodes):
-            row = [] if head is None else head[vertex].tolist()
-            row += numbers[bounds[vertex] : bounds[vertex + 1]].reshape(-1).tolist()
-            stream.write(" ".join(map(str, row)) + "\n")
-        return stream.getvalue()
-
-    def _first_line(self, before: dict[str, np.ndarray]) -> str:
-        has = [name in before for name in _WEIGHTS[:2]] + [self.weights is not None]
-        code = "".join(str(int(flag)) for flag in has)
-        fields = [str(self.num_nodes), str(self.edges.shape[1])]
-        if code != "000":
-            fields.append(code)
-        if "node_weight" in before and before["node_weight"].shape[1] != 1:
-            fields.append(str(before["node_weight"].shape[1]))
-        return " ".join(fields) + "\n"
+def _text(
+    arcs: np.ndarray, weights: np.ndarray | None, before: dict[str, np.ndarray], num_nodes: int
+) -> str:
+    """The whole file; `before` holds the sizes and weights of the vertices."""
+    code = "".join(str(int(name in before)) for name in _VERTEX_NUMBERS)
+    code += str(int(weights is not None))
+    first = [str(num_nodes), str(arcs.shape[1] // 2), *([code] if code != "000" else [])]
+    num_weights = before["node_weight"].shape[1] if "node_weight" in before else 1
+    first += [str(num_weights)] if num_weights != 1 else []
+    numbers = np.stack([arcs[1] + 1, *([] if weights is None else [weights])], axis=1)
+    bounds = np.searchsorted(arcs[0], np.arange(num_nodes + 1))
+    leading = [before[name] for name in _VERTEX_NUMBERS if name in before]
+    head = np.concatenate(leading, axis=1) if leading else np.zeros((num_nodes, 0), dtype=np.int64)
+    stream = io.StringIO()
+    stream.write(" ".join(first) + "\n")
+    for vertex in range(num_nodes):
+        neighbours = numbers[bounds[vertex] : bounds[vertex + 1]].reshape(-1).tolist()
+        stream.write(" ".join(map(str, head[vertex].tolist() + neighbours)) + "\n")
+    return stream.getvalue()

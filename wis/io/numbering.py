@@ -7,7 +7,7 @@ do not depend on the order of the lines. The names are kept beside the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +72,8 @@ def number_vertices(
 
 
 def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
-    """All names in order, and the arcs as positions among them; pyarrow is ten times faster."""
-    try:
-        import pyarrow as pa
-    except ImportError:
-        return _factorized_in_python(sources, targets)
+    """All names in ascending order, and the arcs as positions among them."""
+    import pyarrow as pa
     from pyarrow import compute
 
     chunks = []
@@ -89,15 +86,6 @@ def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
     rank[by_name] = np.arange(by_name.size)
     names: list[str] = codes.dictionary.take(pa.array(by_name)).to_pylist()
     return names, rank[codes.indices.to_numpy()].reshape(2, -1)
-
-
-def _factorized_in_python(
-    sources: Sequence[str], targets: Sequence[str]
-) -> tuple[list[str], np.ndarray]:
-    names = sorted(set(sources) | set(targets))
-    position = {name: index for index, name in enumerate(names)}
-    arcs = [[position[name] for name in end] for end in (sources, targets)]
-    return names, np.array(arcs, dtype=np.int64).reshape(2, -1)
 
 
 def _named(names: list[str], arcs: np.ndarray, options: ReadOptions, where: str) -> Numbered:

@@ -1,8 +1,8 @@
-"""`.pt`: what `torch.save` made of a PyG `Data`, a `HeteroData` or a plain `edge_index`.
+"""`.pt`: a PyG `Data`, a `HeteroData` or a plain `edge_index`, saved by `torch.save`.
 
-Such a file is a pickle, and a pickle can run code. It is read by `wis.base.unpickle`, which makes
-tensors, numpy arrays, plain containers and the data objects of PyG, and calls nothing that the file
-names. A file that needs more is refused unless the caller trusts it.
+Such a file is a pickle, and a pickle can run code. `wis.base.unpickle` reads it: it makes tensors,
+numpy arrays, plain containers and PyG's data objects, and calls nothing that the file names. A file
+that needs more is refused unless the caller trusts it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
 from wis.graph.vertex_names import NAMES, is_hetero, names_in
-from wis.io.graph_file import GraphFile, checked_arcs
+from wis.io.graph_file import GraphFile, PlainTensor, checked_arcs
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"
 _HINTS = {
@@ -31,21 +31,21 @@ _HINTS = {
 }
 
 
-class PlainTensor:
-    """The layout of a file that holds nothing but an `edge_index`."""
-
-
 def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        UnsafePickleError: The file needs more than the allowed classes, and is not trusted.
+        UnsafePickleError: The file needs other classes than the allowed ones, and is not trusted.
         GraphFormatError: It is damaged, or holds something else.
     """
+    from torch_geometric.data import Data
+
     with open_input(path, options) as file:
         content = _load(file, path, options)
     if isinstance(content, Tensor):
-        return _from_tensor(content, path, options)
+        size = checked_arcs(content, options.num_nodes, str(path))
+        data = Data(edge_index=content, num_nodes=size)
+        return GraphFile(data, path, "pt", layout=PlainTensor())
     with parsing(path, "a PyG graph"):  # a class may have been given any state
         data = _unwrapped(content, path)
         _check(data, path, options)
@@ -58,25 +58,17 @@ def _load(file: BinaryIO, path: Path, options: ReadOptions) -> Any:
             return torch.load(file, map_location="cpu", weights_only=False)
     try:
         return unpickle.load(file, limit=options.limit)
-    except UnsafePickleError as error:
-        raise UnsafePickleError(f"{path}: {error}") from None
-    except GraphFormatError as error:
-        raise GraphFormatError(f"{path}: {error}") from None
+    except (UnsafePickleError, GraphFormatError) as error:
+        kind = UnsafePickleError if isinstance(error, UnsafePickleError) else GraphFormatError
+        raise kind(f"{path}: {error}") from None
     except MemoryError:
         raise GraphFormatError(
             f"{path}: does not fit into memory; expected a file of torch.save"
         ) from None
 
 
-def _from_tensor(edge_index: Tensor, path: Path, options: ReadOptions) -> GraphFile:
-    from torch_geometric.data import Data
-
-    size = checked_arcs(edge_index, options.num_nodes, str(path))
-    return GraphFile(Data(edge_index=edge_index, num_nodes=size), path, "pt", layout=PlainTensor())
-
-
 def _unwrapped(content: Any, path: Path) -> Any:
-    """The graph, also out of what a PyG data set of one graph keeps below ``processed/``."""
+    """The graph; also that of a PyG data set of one graph, as PyG keeps it below ``processed/``."""
     from torch_geometric.data import Data, HeteroData
     from torch_geometric.data.hypergraph_data import HyperGraphData
 
@@ -104,19 +96,16 @@ def _only_graph(content: tuple[Any, ...], path: Path) -> Any:
     if len(content) > 2 and content[2] is HeteroData:
         for key, attributes in graph.items():
             _check_names(attributes, path)
-            if not isinstance(key, str) and [type(part) for part in _parts(key)] != 3 * [str]:
+            is_edge_type = isinstance(key, tuple) and [type(part) for part in key] == 3 * [str]
+            if not isinstance(key, str) and not is_edge_type:
                 raise GraphFormatError(f"{path}: holds a data set with a type {echo(key)}")
         return HeteroData.from_dict(graph)
     _check_names(graph, path)
     return Data.from_dict(graph)
 
 
-def _parts(key: Any) -> tuple[Any, ...]:
-    return key if isinstance(key, tuple) else ()
-
-
 def _check_names(attributes: Any, path: Path) -> None:
-    """What begins with an underscore would take the place of PyG's own parts."""
+    """Refuse names with an underscore first: they would take the place of PyG's own parts."""
     names = attributes if isinstance(attributes, dict) else [None]
     odd = [name for name in names if not isinstance(name, str) or name[:1] == "_"]
     if set(odd) - {"_num_nodes"}:
@@ -124,7 +113,7 @@ def _check_names(attributes: Any, path: Path) -> None:
 
 
 def _check(data: Any, path: Path, options: ReadOptions) -> None:
-    """Raise unless the graph is sound; a number of vertices that was given goes into it."""
+    """Raise unless the graph is sound; put the number of vertices that the caller gave into it."""
     try:
         stores = edge_stores(data)
     except GraphFormatError as error:
@@ -146,7 +135,7 @@ def _check(data: Any, path: Path, options: ReadOptions) -> None:
 
 
 def _stated_num_nodes(data: Any, path: Path) -> int | None:
-    """What the data say about the number of vertices other than by their arcs."""
+    """The number of vertices that follows from anything but the arcs."""
     without = type(data).from_dict({key: data[key] for key in data.keys() if key != "edge_index"})  # noqa: SIM118
     size = without.num_nodes
     if size is not None and not isinstance(size, int):
@@ -169,14 +158,16 @@ def _check_typed_arcs(data: Any, store: Any, path: Path) -> None:
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph, a plain `edge_index` if that is what the file held."""
+    """Write a graph, as a plain `edge_index` if that is what the file held."""
     content = file.data
     if isinstance(file.layout, PlainTensor) and not is_hetero(content):
         names = set(content.keys()) - {"edge_index", "num_nodes"}
         content = content if names else content.edge_index
     elif not is_hetero(content):
         dropped.extend(file.unread)
-        content = _with_names(file)
+        if file.vertex_names is not None and NAMES not in content:
+            content = copy.copy(content)
+            content[NAMES] = list(file.vertex_names)
     buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
     try:
         torch.save(content, buffer)
@@ -187,11 +178,3 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         origin = f" of {file.path}" if file.path is not None else ""
         raise GraphFormatError(f"{path}: the graph{origin} cannot be pickled: {reason}") from None
     stream.write(buffer.getbuffer())
-
-
-def _with_names(file: GraphFile) -> Any:
-    if file.vertex_names is None or NAMES in file.data:
-        return file.data
-    named = copy.copy(file.data)
-    named[NAMES] = list(file.vertex_names)
-    return named

@@ -1,18 +1,14 @@
 """Columns from the text of an edge list.
 
-Three parsers give the same columns. pyarrow's is the fastest, numpy's does for numbers where
-pyarrow is not installed, and that of `wis.io.text_scan` reads line by line: it is exact, copes
-with all that the other two do not, and finds the line that an error has to name. A fast parser that
-stumbles gives way to it.
+pyarrow parses what it reads as `wis.base.ids` and `wis.io.text_scan` would. Everything else goes to
+`wis.io.text_scan`, which reads line by line: odd quotes, gaps between blanks, and texts with an
+error, since it names the line.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from wis.base.ids import integer_ids
-from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
-from wis.io.text_scan import FALSE, SIGNED, TRUE, Column, Columns, scan, typed
+from wis.io.text_layout import BLANKS, TextLayout
+from wis.io.text_scan import FALSE, TRUE, Column, Columns, scan, typed
 
 _FIRST_LINE = re.compile(rb"(?:[ \t]*\n)*[^\n]*\n?")
 _NOT_BLANK = re.compile(rb"\S")
 _COMMENT = re.compile(rb"^[ \t]*[#%].*\n?", flags=re.M)
+_QUOTE_BESIDE_BLANK = re.compile(rb'[ \t]"|"[ \t]')
 _ODD = r"\A[+-]?0[0-9xX]"
-_CHUNK = 1 << 17  # bytes that are looked at in one go: they and their masks fit into the caches
+_CHUNK = 1 << 17  # bytes looked at in one go, so that they and their masks fit into the caches
 _EXACT = 2**53
 
 
@@ -41,55 +38,51 @@ def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Col
         as_names: Whether the endpoints are names; otherwise they are integers.
 
     Raises:
-        GraphFormatError: A line is malformed: too many or too few columns, an id that is missing or
-            no integer.
+        GraphFormatError: A line has too many or too few columns, or an id that is missing or not an
+            integer.
     """
-    quoted = b'"' in text
-    for body, separator in _fast_bodies(text, layout, quoted):
-        for parser in (_with_pyarrow, _with_numpy):
-            columns = parser(body, replace(layout, separator=separator), as_names, quoted)
-            if columns is None or (quoted and columns.num_arcs != _num_lines(body)):
-                continue
-            if layout.separator != " " or not columns.has_gaps:
-                return columns
+    for body, separator, quoted in _bodies(text, layout):
+        columns = _with_pyarrow(body, replace(layout, separator=separator), as_names, quoted)
+        if columns is None or (quoted and columns.num_arcs != _num_lines(body)):
+            continue
+        if layout.separator != " " or not columns.has_gaps:
+            return columns
     return scan(text, layout, where, as_names=as_names)
 
 
 def _num_lines(body: memoryview) -> int:
-    """Number of lines; with it, a quote that is not closed shows, as does a blank line."""
+    """Number of lines, blank ones included; it differs from that of rows if a quote is open."""
     return int((np.frombuffer(body, np.uint8)[:-1] == ord("\n")).sum()) + 1
 
 
-def _fast_bodies(text: bytes, layout: TextLayout, quoted: bool) -> Iterator[tuple[memoryview, str]]:
-    """The lines with edges as a fast parser needs them, and what separates their fields.
+def _bodies(text: bytes, layout: TextLayout) -> Iterator[tuple[memoryview, str, bool]]:
+    """The lines with edges for pyarrow, the mark between fields, and whether there are quotes.
 
-    White space is first taken for a single blank or tab between columns. Where that fails, it is
-    made so. Nothing comes of a list for which neither is easily done.
+    White space is first taken for single blanks or tabs, and then made single blanks.
     """
-    if len(layout.separator) != 1 or (quoted and _has_quotes_beside_blanks(text, layout)):
+    if len(layout.separator) != 1:
         return
     text = without_comments(text)
-    if layout.separator != " ":
-        yield from _body(text, layout, layout.separator)
-    elif b"\t" not in text or b" " not in text:
-        yield from _body(text, layout, " " if b"\t" not in text else "\t")
-    if layout.separator == " ":
+    is_white = layout.separator == " "
+    if not is_white or b"\t" not in text or b" " not in text:
+        separator = "\t" if is_white and b"\t" in text else layout.separator
+        yield from _body(text, layout, separator)
+    if is_white:
         narrow = re.sub(rb"^ | $", b"", re.sub(rb"[ \t]+", b" ", text), flags=re.M)
         yield from _body(narrow, layout, " ")
 
 
-def _body(text: bytes, layout: TextLayout, separator: str) -> Iterator[tuple[memoryview, str]]:
-    """The text behind the header, if there is any."""
+def _body(text: bytes, layout: TextLayout, mark: str) -> Iterator[tuple[memoryview, str, bool]]:
+    """The text behind the header, unless it is empty or pyarrow would misread it."""
     header = _FIRST_LINE.match(text) if layout.header is not None else None
     start = header.end() if header else 0
+    quoted = text.find(b'"', start) >= 0
     if text.startswith(codecs.BOM_UTF8, start):  # which pyarrow would leave out
         return
+    if quoted and (layout.separator == " " or _QUOTE_BESIDE_BLANK.search(text, start)):
+        return
     if _NOT_BLANK.search(text, start):
-        yield memoryview(text)[start:], separator
-
-
-def _has_quotes_beside_blanks(text: bytes, layout: TextLayout) -> bool:
-    return layout.separator == " " or re.search(rb'[ \t]"|"[ \t]', text) is not None
+        yield memoryview(text)[start:], mark, quoted
 
 
 def without_comments(text: bytes) -> bytes:
@@ -104,10 +97,10 @@ def without_comments(text: bytes) -> bytes:
 
 
 def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
-    """Whether a field is written as fast parsers take for a number and `wis.base.ids` does not.
+    """Whether some field begins with a zero and another digit (``007``, ``0x1F``), or with ``-0``.
 
-    That is a field which begins with a zero and another digit (``007``, ``0x1F``), or ``-0``. A
-    text such as ``0:30`` counts as well; then the fields are looked at one by one.
+    pyarrow takes such fields for numbers, and `wis.base.ids` does not. A text such as ``0:30``
+    counts as well; then the fields are looked at one by one. Cost: one pass over the bytes.
     """
     text = np.frombuffer(body, dtype=np.uint8)
     begins = np.zeros(256, dtype=bool)
@@ -129,6 +122,8 @@ def _with_context(text: np.ndarray, start: int) -> np.ndarray:
 
 def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
     before, zero, after = piece[1:-2], piece[2:-1], piece[3:]
+    # Few zeros stand behind a mark and before anything but a point: all marks but some separators
+    # are smaller than the digits.
     odd = zero == ord("0")
     odd &= (
         before < ord("0") if separator < ord("0") else (before < ord("0")) | (before == separator)
@@ -136,6 +131,7 @@ def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
     odd &= after != ord(".")
     if not odd.any():
         return False
+    # Only these are looked at closely: what comes before them, perhaps a sign, and behind.
     places = np.flatnonzero(odd)
     last, behind = before[places], after[places]
     is_signed = (last == ord("+")) | (last == ord("-"))
@@ -146,10 +142,9 @@ def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
 def _with_pyarrow(
     body: memoryview, layout: TextLayout, as_names: bool, quoted: bool
 ) -> Columns | None:
-    try:
-        import pyarrow as pa
-    except ImportError:
-        return None
+    """The columns; None where pyarrow fails, or where it matters what is in quotes."""
+    import pyarrow as pa
+
     is_odd = has_odd_integers(body, layout.separator)
     for kind in [pa.string()] if as_names or is_odd else [pa.int64(), pa.string()]:
         types = {str(end): kind for end in layout.endpoints}
@@ -159,7 +154,11 @@ def _with_pyarrow(
                 table = _arrow_table(body, layout, types | _spelt_oddly(body, layout, table, types))
         except pa.ArrowInvalid:
             continue
-        return _from_arrow(table, layout, as_names=as_names, quoted=quoted)
+        ends = [_arrow_end(table.column(end), as_names, quoted) for end in layout.endpoints]
+        columns = [_trimmed(table.column(column), quoted) for column in layout.attributes]
+        if any(column is None for column in (*ends, *columns)):
+            return None
+        return Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
     return None
 
 
@@ -195,7 +194,7 @@ def _parsed(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
 def _spelt_oddly(
     body: memoryview, layout: TextLayout, table: Any, types: dict[str, Any]
 ) -> dict[str, Any]:
-    """Those columns of numbers that are texts, since they hold a ``007``."""
+    """The string type for those columns of numbers that hold a ``007``."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -221,16 +220,6 @@ def _is_plain(column: Any) -> bool:
         values = column.drop_null().to_numpy()
         return not ((values >= _EXACT) | (values <= -_EXACT)).any()
     return bool(column.type in (pa.int64(), pa.string()))
-
-
-def _from_arrow(table: Any, layout: TextLayout, *, as_names: bool, quoted: bool) -> Columns | None:
-    ends = [_arrow_end(table.column(end), as_names, quoted) for end in layout.endpoints]
-    if ends[0] is None or ends[1] is None:
-        return None
-    columns = [_trimmed(table.column(column), quoted) for column in layout.attributes]
-    if any(column is None for column in columns):
-        return None
-    return Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
 
 
 def _trimmed(column: Any, quoted: bool) -> Any:
@@ -281,51 +270,3 @@ def whole_numbers(values: np.ndarray) -> np.ndarray | None:
     if values.dtype.kind != "f" or not (np.abs(values) < _EXACT).all():
         return None
     return values.astype(np.int64) if (values == np.floor(values)).all() else None
-
-
-def _with_numpy(
-    body: memoryview, layout: TextLayout, as_names: bool, quoted: bool
-) -> Columns | None:
-    """Numbers only; None for anything else. Quotes make no difference."""
-    if as_names or not _is_plain_text(body) or has_odd_integers(body, layout.separator):
-        return None
-    try:
-        first = next(data_lines(bytes(body)))[1]
-        kinds = [
-            "i8" if SIGNED.fullmatch(item) else "f8" for item in split_line(first, layout.separator)
-        ]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            table = np.loadtxt(
-                io.BytesIO(body),
-                dtype=[(f"c{i}", kind) for i, kind in enumerate(kinds)],
-                delimiter=layout.separator,
-                comments=None,
-                quotechar='"',
-                ndmin=1,
-                encoding="utf-8",
-            )
-    except (ValueError, DeprecationWarning, csv.Error):
-        return None
-    if len(kinds) != layout.width or any(kinds[end] != "i8" for end in layout.endpoints):
-        return None
-    columns = [np.ascontiguousarray(table[f"c{i}"]) for i in range(layout.width)]
-    ends = [whole_numbers(columns[end]) for end in layout.endpoints]
-    if ends[0] is None or ends[1] is None or any(_may_be_inexact(column) for column in columns):
-        return None
-    return Columns((ends[0], ends[1]), [columns[column] for column in layout.attributes])
-
-
-def _is_plain_text(body: memoryview) -> bool:
-    """Whether no sign and no blank is there that numpy takes for a part of an integer."""
-    text = np.frombuffer(body, np.uint8)
-    is_blank = (text == ord("\n")) | (text == ord("\t"))
-    return bool((((text >= ord(" ")) | is_blank) & (text < 127) & (text != ord("+"))).all())
-
-
-def _may_be_inexact(values: np.ndarray) -> bool:
-    """Whether floats could stand for long integers, or for integers and gaps."""
-    if values.dtype.kind != "f":
-        return False
-    finite = values[np.isfinite(values)]
-    return bool((finite == np.floor(finite)).all() or (np.abs(finite) >= _EXACT).any())
