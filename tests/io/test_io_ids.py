@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wis.base.ids import first_text_id, integer_id, integer_ids, is_integer_id
+from wis.base.ids import integer_id, integer_ids, is_integer_id
 
 INTEGERS = {
     "0": 0, "7": 7, "-7": -7, "10": 10, "3.0": 3, "0.0": 0, "-3.0": -3,
@@ -47,10 +47,8 @@ def test_columns_of_all_kinds_agree_with_single_texts(kind):
     values = integer_ids(column(list(INTEGERS)))
     assert values.dtype == np.int64
     assert values.tolist() == list(INTEGERS.values())
-    assert first_text_id(column(list(INTEGERS))) is None
     for text in TEXTS + TOO_LARGE + INEXACT:
         assert integer_ids(column(["1", text])) is None, text
-        assert first_text_id(column(["1", text])) == 1, text
     assert integer_ids(column([])[:0] if kind == "chunks" else column(["1"][:0])).size == 0
 
 
@@ -59,4 +57,3 @@ def test_a_missing_text_is_no_integer():
 
     for column in (["1", None], np.array(["1", None], dtype=object), pa.array(["1", None])):
         assert integer_ids(column) is None
-        assert first_text_id(column) == 1

@@ -1,9 +1,9 @@
 """Arrays out of an `.npz` file, each checked before it is built.
 
-`numpy.load` believes an archive: it makes room for whatever the header of an array says, unpacks a
-thousandfold, and hands out texts that are none. Here the directory of the zip file and the headers
-are read first. Sizes that contradict each other, or are more than reading may take, end there; so
-do records, and texts with code points that Unicode does not have.
+`numpy.load` believes an archive: it allocates whatever the header of an array states, unpacks a
+thousandfold, and returns texts with impossible characters. Here the directory of the zip file and
+the headers are read first. Sizes that contradict each other or exceed the limit are refused; so are
+records, and texts with code points that Unicode does not have.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def read_archive(
     Args:
         file: The archive, open for reading.
         path: Its path, for errors.
-        options: Says whether objects may be unpickled, and how much memory reading may take.
-        kind: What was expected, for errors.
+        options: Whether objects may be unpickled, and the limit of memory.
+        kind: The expected content, for errors.
 
     Raises:
         UnsafePickleError: An array holds Python objects, and the file is not trusted.
-        GraphFormatError: It is no such archive, or damaged, or an array takes too much memory.
+        GraphFormatError: It is not such an archive, damaged, or an array takes too much memory.
     """
     with parsing(path, kind):
         if not zipfile.is_zipfile(file):

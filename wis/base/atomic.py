@@ -1,11 +1,11 @@
 """Write a file whole or not at all.
 
-The bytes go to a temporary file in the same folder, which then takes the place of the old one in a
-single step. Whatever happens on the way, a full disk, Ctrl-C or SIGTERM included, the old file is
-untouched and no temporary file stays behind. Only SIGKILL leaves one; its name says which process
-made it, and the next file that is written into the folder takes it away. Folders for the time of
-a task are treated alike. A symbolic link is followed: the file it points to is replaced. What is no
-regular file (``/dev/stdout``, ``/dev/null``, a pipe) is written to directly.
+The bytes go to a temporary file in the same folder, which then replaces the old file in one step.
+If anything fails on the way, a full disk, Ctrl-C or SIGTERM included, the old file is untouched and
+no temporary file stays behind. Only SIGKILL leaves one: its name says which process made it, and
+the next write into the folder removes it. Temporary folders are treated alike. A symbolic link is
+followed: the file it points to is replaced. Special files (``/dev/stdout``, ``/dev/null``, a pipe)
+are written to directly.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name when the block ends without an error.
 
     Args:
-        path: Where to write.
-        force: Replace a file that is already there.
+        path: The file to write.
+        force: Replace a file that exists.
 
     Yields:
         A binary file object, seekable.
@@ -46,6 +46,13 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
     Raises:
         OutputExistsError: The file exists and `force` is false.
         GraphFileError: It cannot be written: no such folder, no permission, a full disk.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.txt")
+    >>> with atomic_write(path, force=False) as file:
+    ...     _ = file.write(b"whole")
+    >>> path.read_text()
+    'whole'
     """
     check_writable(path, force=force)
     target = _resolved(path)
@@ -63,10 +70,10 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: str | Path, *, force: bool) -> None:
-    """Find out, before anything is computed, whether a file could be written.
+    """Check, before anything is computed, whether a file can be written.
 
     Args:
-        path: Where to write; ``-`` is standard output, which always passes.
+        path: The file; ``-`` is standard output, which always passes.
         force: Whether an existing file may be replaced.
 
     Raises:
@@ -126,7 +133,7 @@ def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 @contextlib.contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """A new folder in another one, removed at the end, or by the next of them if we are killed."""
+    """A new folder in another one, removed at the end, or by the next call after SIGKILL."""
     remove_left_files(parent)
     folder = parent / _temporary_name("dir")
     folder.mkdir(mode=0o700)
@@ -139,7 +146,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Show processes that cannot see this one that the folder is in use."""
+    """Lock a folder, so that processes in other containers know that it is in use."""
     if fcntl is None:
         yield
         return
@@ -160,7 +167,7 @@ def _temporary_name(ending: str = "tmp") -> str:
 def remove_left_files(folder: Path) -> None:
     """Remove the temporary files and folders in a folder whose processes were killed.
 
-    Those of other machines and of processes that run stay, as does any file of another name.
+    Files of other machines, of running processes, and with other names stay.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -174,7 +181,7 @@ def remove_left_files(folder: Path) -> None:
 
 
 def _remove_unless_locked(path: str, remove: Callable[[str], None]) -> None:
-    """Remove a file; its writer holds a lock, be it a process that cannot be seen from here."""
+    """Remove a file unless its writer, perhaps in another container, still holds its lock."""
     with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
         if fcntl is not None:
             descriptor = os.open(path, os.O_RDONLY)

@@ -1,23 +1,21 @@
-"""Which texts are integer ids: those that are their own canonical spelling, and no others.
+"""Which texts are integer ids: only those in the canonical spelling of an integer.
 
-Python's `int` and `float`, numpy and pyarrow each take more texts for numbers than a person does:
-``1_0``, ``007``, ``+5``, ``1e3``, ``0x1F``, ``-0``, a number between blanks, digits of other
-scripts. Two ids that differ only so are two vertices, and an id keeps its spelling. So all readers
-ask here:
+Python's `int` and `float`, numpy and pyarrow accept more: ``1_0``, ``007``, ``+5``, ``1e3``,
+``0x1F``, ``-0``, a number between blanks, digits of other scripts. Two ids that differ in spelling
+only are two vertices, and an id keeps its spelling. So all readers ask here:
 
-- an integer is ``0``, or digits that begin with another one, perhaps with a minus before them;
-- ``3.0`` is 3: programs write integers so when their column once held a gap. That holds for
-  exactly one zero behind the point, and below 2^53, where floats are exact;
+- an integer is ``0``, or digits that do not begin with 0, perhaps behind a minus;
+- ``3.0`` is 3, since programs write integers so if their column once held a gap. There has to be
+  exactly one zero behind the point, and the number is below 2^53, where floats are exact;
 - if any id of a file is spelt otherwise, then all its ids are texts, or the file is refused.
 
-Blanks around a field of a text file are no part of the field; whoever splits lines leaves them out
-first. In a column of a table (Parquet) they are part of the text.
+Blanks around a field of a text file do not belong to the field; whoever splits lines removes them.
+In a column of a Parquet table they belong to the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -63,34 +61,15 @@ def integer_ids(texts: Any) -> NDArray[np.int64] | None:
         texts: Strings as a pyarrow array, chunked or not, a numpy array or a sequence.
 
     Returns:
-        int64 array; None if any text is no integer id, does not fit, or is missing.
+        int64 array; None if any text is missing, not an integer id, or does not fit into 64 bits.
 
-    Cost: one regular expression over the column, in pyarrow where the column is of pyarrow.
+    Cost: one regular expression over the column, by pyarrow if the column is of pyarrow.
     """
     if hasattr(texts, "null_count"):
         return _integers_of_arrow(texts)
-    values = [integer_id(text) if isinstance(text, str) else None for text in _listed(texts)]
+    listed = texts.tolist() if isinstance(texts, np.ndarray) else texts
+    values = [integer_id(text) if isinstance(text, str) else None for text in listed]
     return None if None in values else np.array(values, dtype=np.int64)
-
-
-def first_text_id(texts: Any) -> int | None:
-    """Position of the first text that is no integer id of 64 bits, None if all are.
-
-    Args:
-        texts: As for `integer_ids`. A missing text is no integer id.
-    """
-    for position, text in enumerate(_listed(texts)):
-        if not isinstance(text, str) or integer_id(text) is None:
-            return position
-    return None
-
-
-def _listed(texts: Any) -> Iterable[Any]:
-    if hasattr(texts, "to_pylist"):
-        listed: list[Any] = texts.to_pylist()
-        return listed
-    values: Iterable[Any] = texts.tolist() if isinstance(texts, np.ndarray) else texts
-    return values
 
 
 def _integers_of_arrow(texts: Any) -> NDArray[np.int64] | None:

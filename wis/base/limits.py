@@ -1,10 +1,10 @@
 """How much memory reading a graph may take, checked before anything is built.
 
 A file of a megabyte can claim a gigabyte: compressed bytes, an array's header, a number of rows, a
-key of its own for every edge. Each reader adds up what a file says of itself, or what its text will
-become, and asks here first. The limit is `max_memory` (``--max-memory``), else
+key of its own for every edge. Each reader adds up the sizes that a file states, or that its text
+will need, and asks here first. The limit is `max_memory` (``--max-memory``), else
 ``$WIS_MAX_MEMORY``, else half of what the machine, the control group and ``ulimit -v`` leave to
-this process. It is about reading: what a method needs besides is said by the method.
+this process. It is about reading only, not about the methods that follow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ VARIABLE = "WIS_MAX_MEMORY"
 BYTES_PER_VERTEX = 16  # a degree and a pointer: less than any command keeps of a vertex
 SMALL = 1_000_000  # as many vertices need no check
 BYTES_PER_CELL = 48  # a Python object, a pointer to it, and the entry of a column made of it
-
 BYTES_PER_FIELD = 32  # of a text of numbers, once parsed: measured on 20 MB of `0,1` lines
 BYTES_PER_NAME = 160  # a Python text, and its places in a list and in a table of all names
 
@@ -39,8 +38,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 def parse_size(size: str | int) -> int:
     """Bytes from an integer, or from a text such as ``4GiB``, ``500MB`` or ``1.5G``.
 
-    Args:
-        size: kB, MB, GB and TB are powers of 1000, KiB, MiB, GiB and TiB of 1024.
+    kB, MB, GB and TB are powers of 1000; KiB, MiB, GiB and TiB are powers of 1024.
 
     Raises:
         OptionError: It is neither, or not positive.
@@ -91,13 +89,13 @@ def limited_to(size: int | str | None) -> Iterator[None]:
 
 
 def stated_max_memory() -> int | None:
-    """The limit that somebody stated, by `limited_to` or ``$WIS_MAX_MEMORY``; None without."""
+    """The limit of `limited_to`, else of ``$WIS_MAX_MEMORY``, else None."""
     chosen, variable = _chosen.get(), os.environ.get(VARIABLE)
     return parse_size(variable) if chosen is None and variable else chosen
 
 
 def default_max_memory() -> int:
-    """The limit that was stated, else half of the memory that this process can have, in bytes."""
+    """`stated_max_memory`, else half of `available_memory`, in bytes."""
     stated = stated_max_memory()
     return available_memory() // 2 if stated is None else stated
 
@@ -159,17 +157,10 @@ def _content(path: Path) -> str:
 def check_size(
     where: str | Path, num_bytes: float, what: str, limit: int, *, so_far: bool = False
 ) -> None:
-    """Raise unless that many bytes are within the limit.
+    """Raise `GraphFormatError` if a part of a file takes more than the limit.
 
-    Args:
-        where: The file, for the error.
-        num_bytes: What building it will take, as far as the file says.
-        what: What it is, such as ``"the array 'x'"``; the verb is singular.
-        limit: Bytes that reading may take.
-        so_far: Whether it is a part of the whole, and nobody knows how much is to come.
-
-    Raises:
-        GraphFormatError: They are more.
+    `where` names the file and `what` the part, in the singular; `so_far` says that an unknown
+    amount follows.
     """
     if num_bytes <= limit:
         return
@@ -185,7 +176,7 @@ def check_size(
 
 
 def remedy(num_bytes: float) -> str:
-    """What to do about a file that takes so much, in the words of an error."""
+    """Advice on a file that takes so much, for an error."""
     if num_bytes > available_memory():
         had = shown_size(available_memory())
         return f"this machine has {had} (--max-memory, max_memory=, sets what reading may take)"
@@ -202,13 +193,13 @@ def _rounded_up(num_bytes: float) -> float:
 def table_limit(num_values: int, limit: int) -> int:
     """The default limit for a table of which only so many places hold a value.
 
-    Rows of which each has a column of its own become a square. A gigabyte is free, and a thousand
-    bytes for each value: that is a table of which one place in twenty is filled.
+    Rows that each bring a column of their own become a square table. A gigabyte is free, and then
+    a thousand bytes for each value: one place in twenty has to be filled.
     """
     return min(limit, _SPARSE_FREE + _SPARSE_PER_VALUE * num_values)
 
 
 def text_bytes(text: bytes) -> int:
-    """What a text of fields takes, with the columns that are made of it."""
+    """Bytes of a text of fields and of the columns that are made from it."""
     fields = sum(text.count(mark) for mark in (b"\n", b",", b" ", b"\t", b";"))
     return len(text) + fields * BYTES_PER_FIELD

@@ -1,8 +1,8 @@
 """Which process made a file, and whether it still runs.
 
-A number alone does not say it: numbers of processes are used again, and another machine may write
-into the same folder. So a process is known by its host, its number and the moment at which it
-began, as far as the system tells (``/proc`` of Linux).
+The number of a process alone does not identify it: numbers are used again, and another machine may
+write into the same folder. So a process is identified by its host, its number and the moment at
+which it began, where the system tells that (``/proc`` of Linux).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Process:
 
     @classmethod
     def current(cls) -> Process:
-        """The process that asks."""
+        """The process that runs this code."""
         return cls(_host(), os.getpid(), _state_and_start(os.getpid())[1])
 
     @property
@@ -42,7 +42,7 @@ class Process:
         return self.host == _host()
 
     def is_gone(self) -> bool:
-        """Whether it surely runs no more; false for another machine's, of which nothing is known.
+        """Whether it has certainly ended; false for a process of another machine.
 
         >>> Process.current().is_gone()
         False

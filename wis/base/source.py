@@ -1,8 +1,7 @@
-"""Where bytes come from, and errors of one line when they do not.
+"""Open and unpack input files; turn every failure of a parser into an error of one line.
 
-Parsers of foreign formats fail in many ways on damaged bytes; `parsing` is the one place where
-whatever they raise becomes a `GraphFormatError`. It goes around calls of such a parser and nothing
-else.
+Parsers of foreign formats fail in many ways on damaged bytes. `parsing` is the one place that turns
+whatever they raise into a `GraphFormatError`; it wraps calls of such a parser and nothing else.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ class ReadOptions:
     Attributes:
         trust_pickle: Let a file run code.
         relabel: Take the ids of an edge list as names.
-        num_nodes: Number of vertices of a graph whose file does not say.
-        max_memory: Bytes that reading may take; None for the default of `wis.base.limits`.
+        num_nodes: Number of vertices of a graph whose file does not state it.
+        max_memory: Most bytes that reading may take; None for the default of `wis.base.limits`.
         table: How an edge list or an edge table is to be read.
-        ending: The ending whose format was said to be that of the file; None to go by its name.
+        ending: The ending whose format the caller named; None to go by the name of the file.
     """
 
     trust_pickle: bool = False
@@ -53,23 +52,14 @@ class ReadOptions:
 
     @property
     def limit(self) -> int:
-        """Bytes that reading may take."""
+        """Most bytes that reading may take."""
         return limits.default_max_memory() if self.max_memory is None else self.max_memory
 
     def check_text(self, path: Path, text: bytes, what: str, *, copies: int = 1) -> None:
-        """Raise unless a text of fields, and what is made of it, is within the limit.
+        """Raise `GraphFormatError` if a text of fields takes too much memory once it is parsed.
 
-        Fields are counted only where one at every byte would be too much, since counting takes as
-        long as parsing does.
-
-        Args:
-            path: The file, for the error.
-            text: Its content.
-            what: What the text becomes, for the error.
-            copies: How many times over it is held.
-
-        Raises:
-            GraphFormatError: It takes more.
+        Counting fields takes as long as parsing, so they are counted only if a field at every byte
+        would be too much. `what` names the text in the error; it is held `copies` times.
         """
         if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
             self.check_size(path, copies * limits.text_bytes(text), what)
@@ -77,13 +67,13 @@ class ReadOptions:
     def check_size(
         self, path: Path | str, num_bytes: float, what: str, *, so_far: bool = False
     ) -> None:
-        """Raise `GraphFormatError` if building a part of a file would take too much memory.
+        """Raise `GraphFormatError` if a part of a file would take too much memory.
 
         Args:
             path: The file.
-            num_bytes: What it would take, by what the file says; asked before it is built.
+            num_bytes: Size of the part, as far as the file says; asked before it is built.
             what: The part, in the singular, such as ``"the array 'x'"``.
-            so_far: Whether more of it is to come, and nobody knows how much.
+            so_far: Whether an unknown amount follows.
         """
         limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
 
@@ -96,14 +86,9 @@ class ReadOptions:
     def check_table(
         self, path: Path | str, num_rows: int, num_columns: int, num_values: int | None = None
     ) -> None:
-        """`check_size` for columns made of Python values, such as one for each attribute's name.
+        """`check_size` for a table of Python values, of which `num_values` are not missing.
 
-        Args:
-            path: The file.
-            num_rows: Rows of the table.
-            num_columns: Its columns.
-            num_values: How many places hold a value. A table of hardly any takes what
-                `wis.base.limits.table_limit` says, unless a limit was stated.
+        A sparse table has the limit of `wis.base.limits.table_limit`, unless one was stated.
         """
         limit = self.limit
         stated = self.max_memory is not None or limits.stated_max_memory() is not None
@@ -114,11 +99,7 @@ class ReadOptions:
         limits.check_size(shown(Path(path)), num_bytes, what, limit)
 
     def resolved_num_nodes(self, stated: int, path: Path) -> int:
-        """The number of vertices that the file states, unless the caller contradicts it.
-
-        Raises:
-            OptionError: He does.
-        """
+        """The number of vertices that the file states; `OptionError` if the caller gave another."""
         if self.num_nodes not in (None, stated):
             raise OptionError(
                 f"num_nodes is {self.num_nodes}, but {path} says {stated}; leave it out"
@@ -127,14 +108,14 @@ class ReadOptions:
 
 
 def user_path(path: str | Path) -> Path:
-    """A path in which a leading ``~`` is the home folder, as in a shell, wherever it is typed.
+    """A path in which a leading ``~`` is the home folder, as in a shell.
 
     >>> user_path("~/graph.csv") == Path.home() / "graph.csv"
     True
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # there is no home folder
         return Path(path)
 
 
@@ -151,11 +132,11 @@ def open_input(
 
     Args:
         path: The file.
-        options: Says how much may be read into memory from what is no regular file.
-        kind: What was expected, for errors.
+        options: Their limit holds for a stream, which is read into memory.
+        kind: The expected content, for errors.
 
     Raises:
-        GraphFileError: It cannot be read.
+        GraphFileError: The file cannot be read.
         GraphFormatError: It is empty, or too long.
     """
     try:
@@ -190,7 +171,7 @@ def _opened(path: Path, options: ReadOptions) -> BinaryIO:
 
 
 def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> io.BytesIO:
-    """All bytes of a stream whose length nobody knows, unless they are too many."""
+    """All bytes of a stream of unknown length, unless they are too many."""
     content = io.BytesIO()
     while chunk := stream.read(CHUNK_BYTES):
         options.check_size(path, content.tell() + len(chunk), what, so_far=True)
@@ -211,40 +192,35 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
         options.check_size(path, file.seek(0, io.SEEK_END), "the content")
         file.seek(0)
         raw = _all_of(file)
-    packed = _kind_of_packing(raw)
+    packed = _packing(raw, path)
     if packed is None:
-        said = _SUFFIXES.get(path.suffix.lower())
-        if said is not None:
-            raise GraphFormatError(f"{shown(path)}: not {said}, or damaged: it begins otherwise")
         return raw
     try:
-        with _DECOMPRESSORS[packed](io.BytesIO(raw)) as unpacked:
+        with packed.unpack(io.BytesIO(raw)) as unpacked:
             content = _bounded(unpacked, path, options, "the unpacked text")
+    except WisError:
+        raise
     except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-        if isinstance(error, WisError):
-            raise
         reason = "it ends too early" if isinstance(error, EOFError) else str(error)
-        raise GraphFormatError(f"{shown(path)}: not {packed}, or damaged: {reason}") from None
+        raise GraphFormatError(f"{shown(path)}: not {packed.name}, or damaged: {reason}") from None
     return content.getvalue()
 
 
-_MAGIC = {
-    b"\x1f\x8b": "a gzip file",
-    b"BZh": "a bz2 file",
-    b"\xfd7zXZ\0": "an xz file",
-}
-_SUFFIXES = {".gz": "a gzip file", ".bz2": "a bz2 file", ".xz": "an xz file"}
-_DECOMPRESSORS: dict[str, Callable[[BinaryIO], Any]] = {
-    "a gzip file": lambda raw: gzip.GzipFile(fileobj=raw),
-    "a bz2 file": lambda raw: io.BufferedReader(_Members(raw, bz2.BZ2Decompressor)),
-    "an xz file": lambda raw: io.BufferedReader(_Members(raw, lzma.LZMADecompressor, b"\0")),
-}
+def unpacked(file: BinaryIO, path: str) -> BinaryIO:
+    """A file as a stream of its decompressed content; itself if its first bytes are not packed.
+
+    Raises:
+        GraphFormatError: It is not packed though its name says so.
+    """
+    packed = _packing(file.read(max(len(packing.magic) for packing in _PACKINGS)), Path(path))
+    file.seek(0)
+    return file if packed is None else packed.unpack(file)
 
 
 class _Members(io.RawIOBase):
-    """What one packed stream after another holds.
+    """The content of several packed streams, one after another.
 
-    `bz2.BZ2File` and `lzma.LZMAFile` stop at a damaged one that is not the first, without an error.
+    `bz2.BZ2File` and `lzma.LZMAFile` stop without an error at a damaged one that is not the first.
     """
 
     def __init__(self, raw: BinaryIO, begin: Callable[[], Any], padding: bytes = b"") -> None:
@@ -280,25 +256,36 @@ class _Members(io.RawIOBase):
         return packed
 
 
-def _kind_of_packing(head: bytes) -> str | None:
-    return next((name for mark, name in _MAGIC.items() if head.startswith(mark)), None)
+@dataclass(frozen=True)
+class _Packing:
+    """A way to compress a file: its name in errors, its ending, its first bytes, how to undo it."""
+
+    name: str
+    ending: str
+    magic: bytes
+    unpack: Callable[[BinaryIO], Any]
 
 
-def unpacked(file: BinaryIO, path: str) -> BinaryIO:
-    """A file as a stream of what is packed in it, by its first bytes; itself if nothing is.
+_PACKINGS = (
+    _Packing("a gzip file", ".gz", b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)),
+    _Packing("a bz2 file", ".bz2", b"BZh",
+             lambda raw: io.BufferedReader(_Members(raw, bz2.BZ2Decompressor))),
+    _Packing("an xz file", ".xz", b"\xfd7zXZ\0",
+             lambda raw: io.BufferedReader(_Members(raw, lzma.LZMADecompressor, b"\0"))),
+)  # fmt: skip
 
-    Raises:
-        GraphFormatError: It is not packed though its name says so.
-    """
-    packed = _kind_of_packing(file.read(max(map(len, _MAGIC))))
-    file.seek(0)
-    if packed is not None:
-        stream: BinaryIO = _DECOMPRESSORS[packed](file)
-        return stream
-    said = _SUFFIXES.get(Path(path).suffix.lower())
-    if said is not None:
-        raise GraphFormatError(f"{path}: not {said}, or damaged: it begins otherwise")
-    return file
+
+def _packing(head: bytes, path: Path) -> _Packing | None:
+    """How a file is packed, by its first bytes; an error if only its name says so."""
+    for packing in _PACKINGS:
+        if head.startswith(packing.magic):
+            return packing
+    for packing in _PACKINGS:
+        if packing.ending == path.suffix.lower():
+            raise GraphFormatError(
+                f"{shown(path)}: not {packing.name}, or damaged: it begins otherwise"
+            )
+    return None
 
 
 def _all_of(file: BinaryIO) -> bytes:
@@ -312,14 +299,11 @@ def _all_of(file: BinaryIO) -> bytes:
 
 @contextlib.contextmanager
 def parsing(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a parser raises into one line.
+    """Turn whatever a parser raises into a `GraphFormatError` of one line.
 
     Args:
         path: The file, for the error.
-        kind: What was expected, such as ``"a GraphML file"``.
-
-    Raises:
-        GraphFormatError: The parser failed.
+        kind: The expected content, such as ``"a GraphML file"``.
     """
     try:
         yield
@@ -338,18 +322,13 @@ def parsing(path: Path, kind: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class LineEnds:
-    r"""What stands at the ends of lines.
-
-    Attributes:
-        mark: ``\n``, ``\r\n`` or ``\r``.
-        are_mixed: Whether some lines have another one.
-    """
+    r"""How the lines of a text end: with ``\n``, ``\r\n`` or ``\r``, and whether all of them do."""
 
     mark: bytes
     are_mixed: bool = False
 
     def note(self) -> list[str]:
-        """What people are told if the ends differ, since those that are written do not."""
+        """A note on mixed line ends, since all lines that are written end alike."""
         if not self.are_mixed:
             return []
         name = self.mark.decode().replace("\r", "\\r").replace("\n", "\\n")
@@ -357,15 +336,11 @@ class LineEnds:
 
 
 def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, LineEnds, bytes]:
-    r"""A text in UTF-8, decompressed.
+    r"""`read_utf8` with ``\n`` at all line ends.
 
     Returns:
-        The text without a byte order mark, line ends as ``\n``; what the line ends were; and the
-        mark, empty where there is none.
-
-    Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
+        The text without a byte order mark; what the line ends were; and the mark, empty where there
+        is none.
     """
     options = options or ReadOptions()
     raw, mark = read_utf8(path, options)
@@ -381,33 +356,30 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, Li
 
 
 def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
-    """A text in UTF-8, decompressed, as it is otherwise.
-
-    Returns:
-        The text, and the byte order mark before it, empty where there is none.
+    """A decompressed text in UTF-8, and the byte order mark before it, empty where there is none.
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, too long, or no text in UTF-8; the line is named.
+        GraphFormatError: It is empty, too long, or not a text in UTF-8; the line is named.
     """
     whole = read_bytes(path, options)
     raw = whole.removeprefix(codecs.BOM_UTF8)
-    _check_utf8(raw, path)
-    if b"\0" in raw:
-        raise GraphFormatError(f"{shown(path)}: holds zero bytes; expected text")
+    check_utf8(raw, shown(path))
     if not raw or raw.isspace():
         raise GraphFormatError(f"{shown(path)}: is empty; expected a graph")
     return raw, whole[: len(whole) - len(raw)]
 
 
-def _check_utf8(raw: bytes, path: Path) -> None:
-    if raw.isascii():
-        return
+def check_utf8(raw: bytes, where: str, lines_before: int = 0) -> None:
+    """Raise `GraphFormatError` with the line of the first byte that is not UTF-8, or zero."""
     try:
-        raw.decode()
+        if not raw.isascii():
+            raw.decode()
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = lines_before + raw.count(b"\n", 0, error.start) + 1
         raise GraphFormatError(
-            f"{shown(path)} line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; "
+            f"{where} line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; "
             f"expected text in UTF-8"
         ) from None
+    if b"\0" in raw:
+        raise GraphFormatError(f"{where}: holds zero bytes; expected text")

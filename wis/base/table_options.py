@@ -1,4 +1,4 @@
-"""What a caller may say about an edge list or an edge table, instead of having it guessed."""
+"""The options of an edge list or an edge table that replace guesses."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class TableOptions:
     Attributes:
         source: The column of the first endpoint: its name, or its number counted from 1. A name
             goes before a number.
-        target: That of the second one.
-        weight: That of the weights, which become `edge_weight`.
+        target: The column of the second endpoint.
+        weight: The column of the weights, which become `edge_weight`.
         header: Whether the first line names the columns.
-        delimiter: What stands between columns: a mark, or a word such as ``tab``.
+        delimiter: The mark between columns, or a word for it such as ``tab``.
         bipartite: Whether the two endpoints are of two kinds, each with ids of its own.
         is_checked: Whether each edge is looked up in a graph afterwards, so that a first line which
             may be a header can be taken for an edge.
@@ -40,17 +40,7 @@ class TableOptions:
         return [name for name in names if getattr(self, name) is not None]
 
     def position(self, option: str, header: Sequence[str] | None, width: int, where: str) -> int:
-        """Where the column is that an option names.
-
-        Args:
-            option: ``"source"``, ``"target"`` or ``"weight"``.
-            header: Names of the columns.
-            width: Number of columns.
-            where: The file, for the error.
-
-        Raises:
-            OptionError: There is no such column.
-        """
+        """Position of the column that an option names; `OptionError` if there is none."""
         wanted = getattr(self, option)
         names = list(header or ())
         if isinstance(wanted, str) and names.count(wanted) == 1:

@@ -1,9 +1,8 @@
 """Which columns of a table hold the endpoints, the weights and the numbers of the rows.
 
-The caller may say it. Otherwise the header may name two endpoints, and otherwise they are the first
-two columns: that is a guess, which a note tells. It is refused where it does not look right: where
-the middle one of three columns seems to be a relation, where the first counts the rows or holds
-times.
+Options decide; without them the header may name two endpoints; without such names the endpoints are
+the first two columns, and a note says so. That guess is refused where it looks wrong: where the
+middle one of three columns seems to be a relation, where the first counts the rows or holds times.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class Choice:
     """Positions of columns.
 
     Attributes:
-        endpoints: Those of the two endpoints.
-        weight: That of the weights, if the caller named it.
-        index: That of a column that seems to count the rows.
+        endpoints: The two endpoints.
+        weight: The weights, if an option names them.
+        index: A column that seems to count the rows.
         titles: Names of the other columns where the usual ones are wrong.
         notes: What was guessed.
     """
@@ -60,12 +59,12 @@ def choose_columns(
         header: Names of the columns, None if they have none.
         rows: The first rows as texts.
         where: The file and the line, for errors.
-        options: What the caller says.
+        options: Options that replace guesses.
         is_white: Whether columns are separated by blanks, which may as well belong to names.
 
     Raises:
-        GraphFormatError: Nobody can tell which columns are the endpoints.
-        OptionError: There is no such column as the caller names.
+        GraphFormatError: The endpoints cannot be told from other columns.
+        OptionError: The table lacks a column that an option names.
     """
     width = len(header) if header is not None else len(rows[0]) if rows else 2
     rows = [row for row in rows if len(row) == width]
@@ -79,8 +78,12 @@ def choose_columns(
     if ends is None and header is not None:
         ends = named_endpoints(header)
         if ends is None:
-            ends, index = _first_two(header, rows, index, where)
-            notes = (_taken(header, ends),)
+            ends = _first_two(header, rows, index, where)
+            source, target = (repr(echo(header[end], 40)) for end in ends)
+            notes = (
+                f"took the columns {source} and {target} for the endpoints of the edges; --source "
+                f"and --target name others, --no-header says that these are no names",
+            )
     elif ends is None:
         ends = (0, 1)
         if width > 2:
@@ -94,7 +97,7 @@ def choose_columns(
 def _said(
     header: Sequence[str] | None, width: int, where: str, options: TableOptions
 ) -> tuple[int, int] | None:
-    """The endpoints that the caller names; of two columns it is enough to name one."""
+    """The endpoints that options name; of two columns it is enough to name one."""
     given = {
         name: options.position(name, header, width, where)
         for name in ("source", "target")
@@ -102,15 +105,14 @@ def _said(
     }
     if not given:
         return None
-    if len(given) == 1 and width == 2:
-        missing = "target" if "source" in given else "source"
-        given[missing] = 1 - next(iter(given.values()))
     if len(given) == 1:
-        other = "target" if "source" in given else "source"
-        raise OptionError(
-            f"{next(iter(given))} is given and {other} is not; {where} has {width} columns, so "
-            f"give both"
-        )
+        ((name, position),) = given.items()
+        other = "target" if name == "source" else "source"
+        if width != 2:
+            raise OptionError(
+                f"{name} is given and {other} is not; {where} has {width} columns, so give both"
+            )
+        given[other] = 1 - position
     if given["source"] == given["target"]:
         raise OptionError(f"source and target name the same column of {where}; give two")
     return given["source"], given["target"]
@@ -120,10 +122,10 @@ def _counter(header: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> int
     """Position of a first column that has no name and counts the rows."""
     if header is None or not rows or header[0].strip().lower() not in _COUNTERS:
         return None
-    return 0 if counts([row[0] for row in rows]) else None
+    return 0 if _counts([row[0] for row in rows]) else None
 
 
-def counts(fields: Sequence[str]) -> bool:
+def _counts(fields: Sequence[str]) -> bool:
     """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
     values = [integer_id(field) for field in fields]
     start = values[0] if values else None
@@ -132,7 +134,7 @@ def counts(fields: Sequence[str]) -> bool:
 
 def _first_two(
     header: Sequence[str], rows: Sequence[Sequence[str]], index: int | None, where: str
-) -> tuple[tuple[int, int], int | None]:
+) -> tuple[int, int]:
     """The first two columns, behind the one that counts the rows."""
     name = header[0].strip().lower()
     if index is None and name in _COUNTERS:
@@ -143,15 +145,15 @@ def _first_two(
             f"expected two with the endpoints, or {_WAY_OUT}"
         )
     if index is not None:
-        return (1, 2), index
+        return 1, 2
     is_counter = name in _OTHER_COUNTERS and len(header) > 2
-    if is_counter and rows and counts([row[0] for row in rows]):
+    if is_counter and rows and _counts([row[0] for row in rows]):
         raise GraphFormatError(
             f"{where}: the column {echo(header[0], 40)!r} counts the rows, so it may be no "
             f"endpoint; {_WAY_OUT}"
         )
     _refuse_other_tables(header, rows, where)
-    return (0, 1), None
+    return 0, 1
 
 
 def _refuse_other_tables(header: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> None:
@@ -167,14 +169,6 @@ def _refuse_other_tables(header: Sequence[str], rows: Sequence[Sequence[str]], w
             f"{where}: the columns {echo(header[0], 40)!r} and {echo(header[1], 40)!r} seem to be "
             f"of a table of vertices; expected a list of edges, or {_WAY_OUT}"
         )
-
-
-def _taken(header: Sequence[str], ends: tuple[int, int]) -> str:
-    source, target = (repr(echo(header[end], 40)) for end in ends)
-    return (
-        f"took the columns {source} and {target} for the endpoints of the edges; --source and "
-        f"--target name others, --no-header says that these are no names"
-    )
 
 
 def _without_names(

@@ -1,18 +1,20 @@
-"""What the columns beside the endpoints are: weights, row numbers, directions, decimal commas."""
+"""The columns beside the endpoints: weights, row numbers, directions, decimal commas."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import edge_stores
-from wis.io.graph_file import GraphFile, column_name
+from wis.io.graph_file import ArcTable, GraphFile, attribute_name, column_name
+from wis.io.numbering import Numbered
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?", flags=re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})?", flags=re.ASCII)
@@ -28,7 +30,7 @@ class AttributeColumns:
     Attributes:
         titles: Their names in the file.
         values: Their entries.
-        weight: Position of the one that the caller named as weights.
+        weight: Position of the one that an option names as weights, among these.
         notes: What was guessed about them.
     """
 
@@ -36,6 +38,31 @@ class AttributeColumns:
     values: list[Column]
     weight: int | None = None
     notes: tuple[str, ...] = ()
+
+    def named(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """The attributes of a `Data`, and for each of them the name of its column."""
+        columns = {} if self.weight is None else {"edge_weight": self.titles[self.weight]}
+        held: dict[str, Any] = {}
+        for place, (title, values) in enumerate(zip(self.titles, self.values, strict=True)):
+            name = "edge_weight" if place == self.weight else attribute_name(title, columns)
+            columns[name] = title
+            is_array = isinstance(values, np.ndarray)
+            held[name] = torch.from_numpy(_writable(values)) if is_array else list(values)
+        return held, columns
+
+
+def _writable(values: Any) -> np.ndarray:
+    """The array itself, or a copy where pyarrow or numpy keep the memory for themselves."""
+    array = np.ascontiguousarray(values)
+    return array if array.flags.writeable else array.copy()
+
+
+def with_arcs(file: GraphFile, attributes: AttributeColumns, numbered: Numbered) -> GraphFile:
+    """A file with the graph of a table: one arc for each row."""
+    values, columns = attributes.named()
+    values = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes, **values}
+    table = ArcTable(values, frozenset(values) - {"num_nodes"})
+    return replace(file, content=table, vertex_names=numbered.names, columns=columns)
 
 
 def attribute_columns(
@@ -50,21 +77,21 @@ def attribute_columns(
     must_count: bool = False,
     commas: bool = True,
 ) -> AttributeColumns:
-    """Sort out the columns of a table that are no endpoints.
+    """Choose the columns of a table that become edge attributes.
 
     Args:
-        titles: Their names.
+        titles: Names of the columns that are not endpoints.
         values: Their entries.
-        positions: Where they stand in the table.
+        positions: Their positions in the table.
         where: The file, for errors.
-        weight: Where the column stands that was said to hold weights.
-        index: Where a column stands that seems to count the rows; it is left out if it does.
-        unnamed: Where the columns without a name stand; empty ones are left out.
+        weight: Position of the column that an option names as weights.
+        index: Position of a column that seems to count the rows; it is left out if it does.
+        unnamed: Positions of the columns without a name; empty ones are left out.
         must_count: Whether the endpoints were chosen because `index` counts the rows.
         commas: Whether texts with decimal commas are numbers.
 
     Raises:
-        GraphFormatError: The weights are no numbers, or the column that has to count does not.
+        GraphFormatError: The weights are not numbers, or the column that has to count does not.
     """
     kept_titles: list[str] = []
     kept: list[Column] = []
@@ -90,7 +117,23 @@ def attribute_columns(
             _check_weights(title, column, where)
         kept_titles.append(title)
         kept.append(column)
+    notes += _directions(kept_titles, kept)
     return AttributeColumns(kept_titles, kept, place, tuple(notes))
+
+
+def _directions(titles: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """A note on a column ``Type`` with directions, as Gephi writes it."""
+    for title, values in zip(titles, columns, strict=True):
+        if title.strip().lower() != "type" or not isinstance(values, list):
+            continue
+        kinds = {value.strip().lower() for value in values}
+        if "undirected" in kinds and kinds <= _DIRECTIONS:
+            edges = "edges" if len(kinds) == 1 else "some edges"
+            return [
+                f"the column {echo(title)!r} says that {edges} have no direction; each line is "
+                f"read as one arc all the same"
+            ]
+    return []
 
 
 def _counts(column: Column) -> bool:
@@ -101,7 +144,7 @@ def _counts(column: Column) -> bool:
 
 
 def with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
-    """Numbers from texts with decimal commas, unless the commas may mean thousands."""
+    """Numbers from texts with decimal commas, unless the commas may mark thousands."""
     given = [text for text in texts if text]
     if not any("," in text for text in given[:1000]):
         return texts, []
@@ -137,31 +180,11 @@ def _is_no_number(text: str) -> bool:
     return False
 
 
-def directions_told(file: GraphFile) -> list[str]:
-    """A note on what a column ``Type`` says about directions, as Gephi writes it."""
-    for name, title in file.columns.items():
-        values: Any = file.content.values[name]
-        if title.strip().lower() != "type" or not isinstance(values, list):
-            continue
-        kinds = {value.strip().lower() for value in values}
-        if "undirected" in kinds and kinds <= _DIRECTIONS:
-            edges = "edges" if len(kinds) == 1 else "some edges"
-            return [
-                f"the column {echo(title)!r} says that {edges} have no direction; each line is "
-                f"read as one arc all the same"
-            ]
-    return []
-
-
 def attribute_of(file: GraphFile, column: str) -> str:
-    """The edge attribute that a column of the file became, or that is called so itself.
-
-    Args:
-        file: The graph.
-        column: The name of a column, as it stands in the file, or of an attribute.
+    """The edge attribute that a column of the file became, or that has this name itself.
 
     Raises:
-        OptionError: There is none of either name.
+        OptionError: No column and no attribute has the name.
     """
     stores = [] if file.table else edge_stores(file.data)
     attributes = [name for store in stores for name in edge_attribute_names(store)]

@@ -1,47 +1,40 @@
 """Edge lists: one line for each arc, two endpoints and perhaps more columns.
 
-`wis.io.dialects` says how lists are recognised, `wis.io.edge_list_writer` how they are written.
-More columns become edge attributes: integers, floats (in float64, so that nothing is lost), truth
-values, or lists of texts.
+`wis.io.dialects` recognises how a list is written down, `wis.io.edge_list_writer` writes lists.
+More columns become edge attributes: integers, floats (float64, so that nothing is lost), truth
+values, or lists of texts. A text whose first line repeats its first column is an adjacency matrix
+with labels: an entry other than 0 in row u and column v is an arc from u to v, an empty one is 0,
+and entries other than 1 become `edge_weight`. A cut matrix is written as a list.
 """
 
 from __future__ import annotations
 
+import csv
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from wis.base.ids import integer_ids
 from wis.base.source import ReadOptions, read_text, shown
 from wis.errors import GraphFormatError, echo
-from wis.io.adjacency import read_matrix
 from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator, read_dictionaries
-from wis.io.edge_attributes import attribute_columns, directions_told
-from wis.io.edge_list_writer import TextFile, cut_lines, surviving_text, write
-from wis.io.graph_file import ArcTable, GraphFile, attribute_name
-from wis.io.headers import named_endpoints
+from wis.io.edge_attributes import AttributeColumns, attribute_columns, with_arcs, with_points
+from wis.io.edge_list_writer import TextFile, write
+from wis.io.graph_file import GraphFile
+from wis.io.headers import Kind, kind_of, named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.text_columns import parse, without_comments
-from wis.io.text_layout import TextLayout, data_lines, ending_of
-from wis.io.text_scan import Column, Columns
+from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
+from wis.io.text_scan import Columns, typed
 from wis.io.two_sided import kinds_of, refuse_merging, two_sided
 
-__all__ = [
-    "TextFile",
-    "cut_lines",
-    "graph_file",
-    "read",
-    "refuse_other_formats",
-    "surviving_text",
-    "write",
-]
+__all__ = ["read", "refuse_other_formats", "write"]
 
-_WEIGHT = "edge_weight"
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
 _EMPTY_LINE = re.compile(rb"\n[ \t]*(?=\n)")
 _NO_COMMENT = re.compile(rb"^[ \t]*[^#%\s]", re.MULTILINE)
@@ -53,13 +46,14 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
     Raises:
         GraphFormatError: It is malformed, or may mean two things.
-        OptionError: It has no such column as the options name.
+        OptionError: It lacks a column that an option names.
     """
     where = shown(path)
     text, line_ends, order_mark = read_text(path, options)
     refuse_other_formats(text, where)
     ending = options.ending or ending_of(path)
     mark = dictionary_separator(text, delimiter(options.table), where)
+    unread: tuple[str, ...] = ()
     if mark is not None:
         dialect = Dialect(TextLayout(ending, mark))
         columns, titles, unread = read_dictionaries(text, dialect.layout, where, options)
@@ -67,12 +61,12 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     else:
         dialect = sniff(text, ending, where, options.table)
         if dialect.is_matrix:
-            return read_matrix(text, dialect.layout, path, where, options)
-        columns, unread = _columns(text, dialect.layout, where, options), ()
+            return _read_matrix(text, dialect.layout, path, where, options)
+        columns = _columns(text, dialect.layout, where, options)
         titles, positions = dialect.layout.column_names(), dialect.layout.attributes
     layout = dialect.layout
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
-    table = attribute_columns(
+    attributes = attribute_columns(
         titles,
         columns.attributes,
         positions,
@@ -82,50 +76,22 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         unnamed=[i for i, name in enumerate(layout.header or ()) if not name],
         must_count=names is not None and named_endpoints(names) is None,
     )
-    is_two_sided = options.table.bipartite is True
-    place_of = _PlaceOf(text, layout, where)
-    if is_two_sided:
-        numbered = Numbered(torch.zeros((2, columns.num_arcs), dtype=torch.int64, device="cpu"), 1)
+
+    def place_of(arc: int) -> str:
+        number, _ = next(islice(data_lines(text), arc + (layout.header is not None), None))
+        return f"{where} line {number}"
+
+    keep = TextFile(layout, text, line_ends.mark, options.table, mark is not None, order_mark)
+    file = GraphFile(None, path, "edge-list", layout=keep, unread=unread)
+    if options.table.bipartite:
+        doubts = _doubts(text, None, columns, dialect, where, options)
+        file = two_sided(file, attributes, columns.ends, names, options, where, place_of)
     else:
         numbered = number_vertices(columns.ends, options, where, place_of)
-    doubts = _doubts(text, numbered, columns, dialect, where, options)
-    keep = TextFile(
-        layout,
-        text,
-        line_ends.mark,
-        options.table,
-        is_dictionary=mark is not None,
-        order_mark=order_mark,
-    )
-    file = graph_file(
-        path,
-        "edge-list",
-        numbered,
-        table.titles,
-        table.values,
-        keep,
-        unread,
-        weight=table.weight,
-    )
-    notes = (*line_ends.note(), *dialect.notes, *doubts, *table.notes, *directions_told(file))
-    file = replace(file, notes=notes)
-    if is_two_sided:
-        return two_sided(file, columns.ends, names, options, where, place_of)
-    return file
-
-
-@dataclass(frozen=True)
-class _PlaceOf:
-    """The file and the line of an arc, for errors."""
-
-    text: bytes
-    layout: TextLayout
-    where: str
-
-    def __call__(self, arc: int) -> str:
-        lines = data_lines(self.text)
-        number, _ = next(islice(lines, arc + (self.layout.header is not None), None))
-        return f"{self.where} line {number}"
+        doubts = _doubts(text, numbered, columns, dialect, where, options)
+        file = with_arcs(file, attributes, numbered)
+    notes = (*line_ends.note(), *dialect.notes, *doubts, *attributes.notes)
+    return replace(file, notes=notes)
 
 
 def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) -> Columns:
@@ -141,16 +107,16 @@ def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) 
 
 def _doubts(
     text: bytes,
-    numbered: Numbered,
+    numbered: Numbered | None,
     columns: Columns,
     dialect: Dialect,
     where: str,
     options: ReadOptions,
 ) -> list[str]:
-    """Notes on what may have been read wrongly; in doubt the list is refused.
+    """Notes on what may have been read wrongly.
 
     Raises:
-        GraphFormatError: The first line may be a header, the list a matrix, its vertices of two
+        GraphFormatError: The first line may be a header, the list a matrix, or its vertices of two
             kinds.
     """
     layout, said = dialect.layout, options.table
@@ -160,7 +126,7 @@ def _doubts(
     is_named = layout.header is not None and named_endpoints(layout.header) is not None
     if not is_named and layout.width > 2 and not said.given():
         refuse_matrix(columns, where)
-    if said.bipartite:
+    if numbered is None:
         return notes
     if dialect.is_doubtful:
         notes += first_line(numbered, where)
@@ -179,7 +145,7 @@ def _doubts(
 
 
 def odd_looks(text: bytes, layout: TextLayout) -> list[str]:
-    """Notes on what the rules of `wis.io.text_layout` pass over, where it may have been meant."""
+    """Notes on blanks and comments that `wis.io.text_layout` ignores and that may matter."""
     return _blanks(text, layout) + _edges_like_comments(text, layout)
 
 
@@ -212,7 +178,7 @@ def _edges_like_comments(text: bytes, layout: TextLayout) -> list[str]:
 
 
 def first_line(numbered: Numbered, where: str) -> list[str]:
-    """A note on a first line that may be a header, where it is the only one.
+    """A note on a first line that may be a header, if it is the only line.
 
     Raises:
         GraphFormatError: Other lines follow, and none of them has one of its ids.
@@ -250,30 +216,74 @@ def refuse_matrix(columns: Columns, where: str) -> None:
         )
 
 
-def graph_file(
-    path: Path,
-    format_name: str,
-    numbered: Numbered,
-    column_names: list[str],
-    attributes: list[Column],
-    layout: Any,
-    unread: tuple[str, ...] = (),
-    *,
-    weight: int | None = None,
+def _read_matrix(
+    text: bytes, layout: TextLayout, path: Path, where: str, options: ReadOptions
 ) -> GraphFile:
-    """Put a graph together from the columns of a table; that at `weight` is `edge_weight`."""
-    table: dict[str, Any] = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes}
-    columns: dict[str, str] = {} if weight is None else {_WEIGHT: column_names[weight]}
-    for place, (column, values) in enumerate(zip(column_names, attributes, strict=True)):
-        name = _WEIGHT if place == weight else attribute_name(column, columns)
-        columns[name] = column
-        is_array = isinstance(values, np.ndarray)
-        table[name] = torch.from_numpy(_writable(values)) if is_array else list(values)
-    arcs = ArcTable(table, frozenset(table) - {"num_nodes"})
-    return GraphFile(arcs, path, format_name, numbered.names, layout, columns, unread)
+    """Read an adjacency matrix; `GraphFormatError` if it is not square, or not of numbers."""
+    rows = _matrix_rows(text, layout, where)
+    labels, body = rows[0][1][1:], rows[1:]
+    options.check_table(where, len(labels), len(labels))
+    if [fields[0] for _, fields in body] != labels or len(set(labels)) != len(labels):
+        raise GraphFormatError(
+            f"{where}: begins like an adjacency matrix, but its first line and its first column "
+            f"differ ({len(labels)} and {len(body)} labels); expected the same in both, or say "
+            f"which columns hold the endpoints with --source and --target"
+        )
+    entries = [_entry(field, f"{where} line {number}") for number, row in body for field in row[1:]]
+    flat, notes = with_points("entries", entries)
+    matrix = typed(flat) if isinstance(flat, list) else flat
+    if isinstance(matrix, list) and notes:
+        raise GraphFormatError(f"{where}: {notes[0]}")
+    if isinstance(matrix, list) or not np.isfinite(matrix).all():
+        raise GraphFormatError(f"{where}: a matrix with entries that are no finite numbers")
+    matrix = matrix.reshape(len(labels), len(labels))
+    weights = matrix[matrix != 0]
+    is_plain = bool((weights == 1).all())
+    attributes = AttributeColumns(*(([], []) if is_plain else (["weight"], [weights])))
+    note = (
+        f"took the file for an adjacency matrix of {len(labels)} vertices; --source and --target "
+        f"say that it is a list of edges"
+    )
+    file = GraphFile(None, path, "edge-list", notes=(note, *notes))
+    numbered = _in_order(labels, np.stack(np.nonzero(matrix)))
+    return replace(with_arcs(file, attributes, numbered), columns={})
 
 
-def _writable(values: Any) -> np.ndarray:
-    """A copy where pyarrow or numpy do not give the memory away."""
-    array = np.ascontiguousarray(values)
-    return array if array.flags.writeable else array.copy()
+def _matrix_rows(text: bytes, layout: TextLayout, where: str) -> list[tuple[int, list[str]]]:
+    rows: list[tuple[int, list[str]]] = []
+    for number, line in data_lines(text):
+        try:
+            fields = split_line(line, layout.separator)
+        except csv.Error as error:
+            raise GraphFormatError(f"{where} line {number}: {error}") from None
+        if not rows and len(fields) == layout.width - 1:
+            fields = ["", *fields]
+        if len(fields) != layout.width:
+            raise GraphFormatError(
+                f"{where} line {number}: {len(fields)} columns; expected {layout.width}, as in the "
+                f"first line of the matrix"
+            )
+        rows.append((number, fields))
+    return rows
+
+
+def _entry(field: str, place: str) -> str:
+    kind = kind_of(field)
+    if kind not in (Kind.MISSING, Kind.NUMBER):
+        raise GraphFormatError(
+            f"{place}: entry {echo(field)!r} of an adjacency matrix; expected a number"
+        )
+    return "0" if kind is Kind.MISSING else field
+
+
+def _in_order(labels: list[str], arcs: np.ndarray) -> Numbered:
+    """Labels 0 to n - 1 are the vertices themselves; others are names, in the order of readers."""
+    size = len(labels)
+    if labels == [str(i) for i in range(size)]:
+        return Numbered(torch.from_numpy(arcs), size)
+    values = integer_ids(labels)
+    order = np.argsort(values).tolist() if values is not None else None
+    order = order or sorted(range(size), key=labels.__getitem__)
+    rank = np.empty(size, dtype=np.int64)
+    rank[order] = np.arange(size)
+    return Numbered(torch.from_numpy(rank[arcs]), size, [labels[i] for i in order])

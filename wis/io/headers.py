@@ -1,10 +1,10 @@
-"""Does the first line name the columns, and what do the names say?
+"""Whether the first line names the columns, and which names are those of endpoints.
 
 A line is a header if it names two endpoints (``source,target``, ``src,dst``, ``from,to``, ...), or
 if it differs in kind from all lines below it, such as a text over integers. A line of texts over
-texts may be either; so may single letters (``u,v``). Then the whole file decides: a first line
-whose ids occur again below is an edge, unless it is one of the known names. If they do not, nobody
-can tell, and the list is refused.
+texts may be a header or an edge; so may single letters (``u,v``). Then the whole file decides: a
+first line whose ids occur again below is an edge, unless its names are known ones. If the ids do
+not occur again, the list is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
 class Kind(Enum):
-    """What a field looks like."""
+    """The kinds of fields."""
 
     MISSING = "missing"
     NUMBER = "number"
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 
 class Verdict(Enum):
-    """What the first line is."""
+    """The kinds of first lines."""
 
     HEADER = "header"
     EDGE = "edge"
@@ -58,7 +58,7 @@ def kind_of(field: str) -> Kind:
 
 
 def kind_of_column(fields: Sequence[str]) -> Kind:
-    """The kind that all fields of a column share but the missing ones; else text."""
+    """The kind that all fields of a column share, missing ones left out; else text."""
     kinds = {kind_of(field) for field in fields} - {Kind.MISSING}
     if not kinds:
         return Kind.MISSING
@@ -66,12 +66,7 @@ def kind_of_column(fields: Sequence[str]) -> Kind:
 
 
 def verdict(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Verdict:
-    """Whether the first line names the columns.
-
-    Args:
-        first: Its fields.
-        rows: Those of the lines below, as far as they were looked at, each as long as `first`.
-    """
+    """Whether the first line names the columns; `rows` are the next ones, each as long as it."""
     named = named_endpoints(first)
     ends = named or (0, 1)
     below = {row[end] for row in rows for end in ends}

@@ -1,55 +1,55 @@
 """Edge tables in Parquet: a row for each arc, two columns of endpoints and perhaps more.
 
 A table that was only cut keeps its columns and their types, whatever these are. The number of
-vertices is kept in the metadata of the schema, where it is looked for too. pyarrow does the work.
+vertices is written to the metadata of the schema, and read from there.
+
+The size of a table in memory is found out before it is read. A run of equal numbers takes a few
+bytes in a file, so numbers are counted by the rows. A text that is repeated stands once in its
+page, as does the common beginning of texts; lists can have any length. Where that could add up to
+too much, such columns are first read in batches that are small enough, and measured. The details
+that a footer has on each column are not asked for: pyarrow ends the whole process if some of them
+contradict each other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
+import pyarrow as pa
+from pyarrow import parquet
 
+from wis.base.limits import BYTES_PER_FIELD
 from wis.base.source import ReadOptions, open_input, parsing
-from wis.errors import GraphFormatError, MissingDependencyError, echo
+from wis.errors import GraphFormatError, echo
 from wis.io.column_choice import choose_columns
 from wis.io.dialects import HEAD_LINES
-from wis.io.edge_attributes import attribute_columns, directions_told
-from wis.io.edge_list import graph_file
+from wis.io.edge_attributes import attribute_columns, with_arcs
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
 from wis.io.graph_file import GraphFile
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
-from wis.io.parquet_limits import check_table_size
 from wis.io.text_columns import whole_numbers
 from wis.io.text_scan import Column
 from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table
 
 _NUM_NODES = b"num_nodes"
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise MissingDependencyError.of("a .parquet file needs pyarrow", "tables") from None
-    return pyarrow, parquet
+_ROWS_AT_A_TIME = 65_536
+_ROWS_AT_LEAST = 16  # with fewer, measuring an honest table takes longer than reading it
+_COPIES = 3  # of a text: in the table, as a Python text, and in the list of names
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read an edge table.
 
     Raises:
-        MissingDependencyError: pyarrow is not installed.
         GraphFormatError: The table is malformed.
     """
-    _, parquet = _pyarrow()
     with open_input(path, options) as file, parsing(path, "a Parquet table"):
-        check_table_size(file, path, options)
+        _check_size(file, path, options)
         file.seek(0)
         table = parquet.read_table(file)
         table.validate(full=True)
@@ -60,10 +60,42 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     return _graph(table, path, options)
 
 
+def _check_size(file: BinaryIO, path: Path, options: ReadOptions) -> None:
+    """Raise `GraphFormatError` if a table takes more memory than reading may."""
+    with parquet.ParquetFile(file) as table:
+        footer = table.metadata
+        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+        leaves = [table.schema.column(number) for number in range(footer.num_columns)]
+        rows = max(footer.num_rows, sum(group.num_rows for group in groups))
+        fixed = rows * sum(_width(leaf) for leaf in leaves)
+        options.check_size(path, fixed, "the table")
+        varying = [
+            leaf.path
+            for leaf in leaves
+            if leaf.physical_type == "BYTE_ARRAY" or leaf.max_repetition_level > 0
+        ]
+        largest = max((group.total_byte_size for group in groups), default=0)
+        allowed = (options.limit - fixed) // _COPIES
+        if not varying or rows * largest * len(varying) <= allowed:
+            return
+        # Batches have so few rows that they fit even if all texts are as long as the largest group.
+        size = max(allowed // max(1, largest * len(varying)), _ROWS_AT_LEAST)
+        size, total = min(size, _ROWS_AT_A_TIME), 0
+        for batch in table.iter_batches(batch_size=size, columns=varying, use_threads=False):
+            total += batch.nbytes
+            options.check_size(path, fixed + _COPIES * total, "the table", so_far=True)
+
+
+def _width(leaf: Any) -> int:
+    stated = leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
+    return BYTES_PER_FIELD + int(stated)
+
+
 def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     names = [str(name) for name in table.column_names]
     said = options.table
-    head = [list(map(_text, row.values())) for row in table.slice(0, HEAD_LINES).to_pylist()]
+    rows = table.slice(0, HEAD_LINES).to_pylist()
+    head = [["" if value is None else str(value) for value in row.values()] for row in rows]
     choice = choose_columns(names, head, str(path), said)
     end_names = [names[end] for end in choice.endpoints]
     ends = _ends(table, choice.endpoints, path, alike=not said.bipartite)
@@ -71,7 +103,6 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
         i: _attribute(table.column(i)) for i in range(len(names)) if i not in choice.endpoints
     }
     held = {i: values for i, values in columns.items() if values is not None}
-    unread = tuple(f"column {echo(names[i], 40)!r}" for i in columns if i not in held)
     attributes = attribute_columns(
         [names[i] for i in held],
         list(held.values()),
@@ -82,31 +113,21 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
         must_count=named_endpoints(names) is None and not said.source,
         commas=False,
     )
+
+    def place_of(arc: int) -> str:
+        return f"{path} row {arc + 1}"
+
+    unread = tuple(f"column {echo(names[i], 40)!r}" for i in columns if i not in held)
+    notes = (*choice.notes, *attributes.notes)
+    file = GraphFile(None, path, "parquet", layout=table, unread=unread, notes=notes)
     if said.bipartite:
-        numbered = Numbered(torch.zeros((2, table.num_rows), dtype=torch.int64, device="cpu"), 1)
-    else:
-        numbered = _numbered(table, ends, end_names, path, options)
-    file = graph_file(
-        path,
-        "parquet",
-        numbered,
-        attributes.titles,
-        attributes.values,
-        table,
-        unread,
-        weight=attributes.weight,
-    )
-    notes = (*choice.notes, *attributes.notes, *directions_told(file))
-    file = replace(file, notes=notes)
-    if said.bipartite:
-        return two_sided(file, ends, end_names, options, str(path), _Row(path))
-    return file
+        return two_sided(file, attributes, ends, end_names, options, str(path), place_of)
+    return with_arcs(file, attributes, _numbered(table, ends, end_names, path, options, place_of))
 
 
 def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) -> tuple[Any, Any]:
-    """The ids of both ends; if they are to be alike, then as texts where one of them is."""
-    names = table.column_names
-    ends = [_ids(table.column(end), str(names[end]), path) for end in positions]
+    """The ids of both ends; if they are to be alike, both are texts as soon as one of them is."""
+    ends = [_ids(table.column(end), str(table.column_names[end]), path) for end in positions]
     if alike and isinstance(ends[0], np.ndarray) != isinstance(ends[1], np.ndarray):
         ends = [
             list(map(str, end.tolist())) if isinstance(end, np.ndarray) else end for end in ends
@@ -115,41 +136,35 @@ def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) ->
 
 
 def _numbered(
-    table: Any, ends: tuple[Any, Any], names: list[str], path: Path, options: ReadOptions
+    table: Any,
+    ends: tuple[Any, Any],
+    names: list[str],
+    path: Path,
+    options: ReadOptions,
+    place_of: Callable[[int], str],
 ) -> Numbered:
     stated = stated_num_nodes(table.schema)
     if stated is not None and isinstance(ends[0], np.ndarray) and not options.relabel:
         options = replace(options, num_nodes=options.resolved_num_nodes(stated, path))
-    numbered = number_vertices(ends, options, str(path), _Row(path))
+    numbered = number_vertices(ends, options, str(path), place_of)
     kinds = kinds_of(names)
     if kinds is not None and options.table.bipartite is None and not options.table.is_checked:
         refuse_merging(names, kinds, numbered.edge_index, str(path))
     return numbered
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """The file and the row of an arc, for errors."""
-
-    path: Path
-
-    def __call__(self, arc: int) -> str:
-        return f"{self.path} row {arc + 1}"
-
-
 def stated_num_nodes(schema: Any) -> int | None:
-    """The number of vertices that the metadata of a table say."""
+    """The number of vertices in the metadata of a table."""
     text = (schema.metadata or {}).get(_NUM_NODES, b"")
     return int(text) if text.isdigit() and len(text) < 19 else None
 
 
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _ids(column: Any, name: str, path: Path) -> Any:
     """An int64 array, or the column itself if it holds names."""
-    pa, _ = _pyarrow()
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
@@ -158,50 +173,43 @@ def _ids(column: Any, name: str, path: Path) -> Any:
             f"{path} row {row}: vertex id in column {echo(name)!r} is missing; every edge needs "
             "two endpoints"
         )
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if _is_text(column.type):
         return column
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+    is_float = pa.types.is_floating(column.type)
+    if pa.types.is_integer(column.type) or is_float:
         values = whole_numbers(column.to_numpy())
         if values is not None:
             return values
-    found = "numbers that are no integers" if pa.types.is_floating(column.type) else column.type
+    found = "numbers that are no integers" if is_float else column.type
     raise GraphFormatError(
         f"{path}: column {echo(name)!r} holds {found}; expected text, or integers below 2^63"
     )
 
 
-def _texts(column: Any) -> list[str]:
-    values: list[str] = column.to_pylist()
-    return values
-
-
 def _attribute(column: Any) -> Column | None:
     """Numbers, truth values or texts; None for another type."""
-    pa, _ = _pyarrow()
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return None if column.null_count else _texts(column)
+    if _is_text(kind):
+        texts: list[str] = column.to_pylist()
+        return None if column.null_count else texts
+    is_float = pa.types.is_floating(kind)
     signed = pa.types.is_signed_integer(kind) or kind == pa.uint8()
+    if not (signed or is_float or (pa.types.is_boolean(kind) and not column.null_count)):
+        return None
     if column.null_count:
-        if not signed and not pa.types.is_floating(kind):
-            return None
         try:
-            return np.asarray(column.cast(pa.float64()).to_numpy())
-        except pa.ArrowInvalid:  # an integer that no float is, beside a gap
+            column = column.cast(pa.float64())
+        except pa.ArrowInvalid:  # an integer that float64 would round, beside a gap
             return None
-    if signed or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return np.asarray(column.to_numpy())
-    return None
+    return np.asarray(column.to_numpy())
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
     """Write an edge table.
 
     Raises:
-        MissingDependencyError: pyarrow is not installed.
         GraphFormatError: The graph has several types of vertices.
     """
-    pa, parquet = _pyarrow()
     is_two_sided = isinstance(file.layout, TwoSided)
     flat = file.layout.flattened(file) if is_two_sided else file
     kept = flat.surviving_arcs() if isinstance(flat.layout, pa.Table) else None
@@ -221,22 +229,22 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
 
 
 def _new_table(file: GraphFile, dropped: list[str]) -> tuple[Any, int | None]:
-    pa, _ = _pyarrow()
+    """A table, and the number of vertices that goes into its metadata."""
     is_two_sided = isinstance(file.layout, TwoSided)
-    first, second = file.layout.ends if is_two_sided else ("source", "target")
+    ends = file.layout.ends if is_two_sided else ("source", "target")
     if is_two_sided:
         table = two_sided_table(file, dropped, any_text=True)
     else:
         table = edge_table(file, dropped, keeps_vertices=vertex_names(file) is None, any_text=True)
-    ends = table.arcs
-    if table.names is not None:
-        ends = np.array(table.names, dtype=object)[table.arcs]
-    columns = {first: ends[0], second: ends[1]}
+    ids = table.arcs if table.names is None else np.array(table.names, dtype=object)[table.arcs]
+    columns = dict(zip(ends, ids, strict=True))
     for name, values in table.attributes.items():
         columns[name if name not in columns else f"{name}_"] = values
-    kinds = {name: pa.string() for name, values in columns.items() if isinstance(values, list)}
-    if table.names is not None:
-        kinds |= {first: pa.string(), second: pa.string()}
-    arrays = {name: pa.array(values, kinds.get(name)) for name, values in columns.items()}
+    texts = {name for name, values in columns.items() if isinstance(values, list)}
+    texts |= set() if table.names is None else set(ends)
+    arrays = {
+        name: pa.array(values, pa.string() if name in texts else None)
+        for name, values in columns.items()
+    }
     counts = table.names is None and not is_two_sided
     return pa.table(arrays), table.num_nodes if counts else None

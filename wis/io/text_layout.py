@@ -1,25 +1,21 @@
 """How an edge list is written down: its lines, their fields, and which columns are the endpoints.
 
-`wis.io.dialects` finds out a layout from the first lines of a file. Here is what holds for all:
+`wis.io.dialects` finds out a layout from the first lines of a file. These rules hold for all lists:
 
-- a line that begins with ``#`` or ``%``, perhaps behind blanks, is a comment, and a line of blanks
-  is none at all;
+- a line that begins with ``#`` or ``%``, perhaps behind blanks, is a comment; lines of blanks do
+  not count;
 - a list that is separated by white space has any run of blanks and tabs between its fields, all
   other lists exactly their separator;
-- blanks around a field are no part of it, unless they stand inside quotes.
+- blanks around a field do not belong to it, unless they stand inside quotes.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from wis.io.headers import Verdict, is_number, named_endpoints, verdict
-
-__all__ = ["is_header", "is_number", "named_endpoints"]
 
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 BLANKS = " \t"
@@ -36,12 +32,12 @@ class TextLayout:
 
     Attributes:
         ending: The ending of the file without that of a compressed one; ``-`` for a stream.
-        separator: What stands between columns, a space for any white space.
+        separator: The mark between columns, a space for any white space.
         header: The names of the columns, None if there is no such line.
         width: Number of columns.
         endpoints: Positions of the two endpoints.
         numbered: Whether the first line's endpoints are numbers, so that all have to be.
-        weight: Position of the column that was said to hold the weights, None if nobody said so.
+        weight: Position of the column that an option names as weights.
         index: Position of a column that seems to count the rows, None if there is none.
         titles: Names of the attribute columns of a list without a header, None for the usual ones.
     """
@@ -58,7 +54,7 @@ class TextLayout:
 
     @property
     def attributes(self) -> list[int]:
-        """Positions of the columns that are no endpoints."""
+        """Positions of the other columns."""
         return [column for column in range(self.width) if column not in self.endpoints]
 
     def column_names(self) -> list[str]:
@@ -73,7 +69,7 @@ class TextLayout:
         return [f"attr_{i}" for i in range(1, len(positions) + 1)]
 
 
-def data_lines(text: bytes, layout: TextLayout | None = None) -> Iterator[tuple[int, str]]:
+def data_lines(text: bytes) -> Iterator[tuple[int, str]]:
     """The lines that hold edges or the header, with their numbers counted from 1."""
     start, number = 0, 0
     while start < len(text):
@@ -130,18 +126,7 @@ def _next(line: str, separator: str, position: int, end: int) -> int:
     return gap.end() if gap else end
 
 
-def is_header(first: Sequence[str], second: Sequence[str] | None) -> bool:
-    """Whether the first line surely names the columns; `second` is the next one, if any."""
-    rows = [] if second is None or len(second) != len(first) else [second]
-    return verdict(first, rows) is Verdict.HEADER
-
-
-def without_compression(path: Path) -> Path:
-    """The path without the ending of a compressed file."""
-    return path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
-
-
 def ending_of(path: Path) -> str:
     """The ending in lower case, without ``.gz``, ``.bz2`` or ``.xz``."""
-    path = without_compression(path)
+    path = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     return path.suffix.lower() or path.name

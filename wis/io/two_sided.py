@@ -1,14 +1,14 @@
 """Edges between vertices of two kinds, such as users and items, each kind with ids of its own.
 
-Where both kinds are numbered from 0 on, user 3 and item 3 are two vertices. A table says so by the
-names of its columns, or the caller by ``bipartite``: then the graph is a `HeteroData` with two
-types of vertices and one of edges. Names that say it, over columns that share ids, are refused
-until the caller has decided.
+Where both kinds are numbered from 0 on, user 3 and item 3 are two vertices. The names of the
+columns or the option ``bipartite`` say so: then the graph is a `HeteroData` with two types of
+vertices and one of edges. If only the names say so, and the columns share ids, the file is refused
+until the option decides.
 
 Two-sided names are those of a person or an actor beside those of a thing (`_ACTORS`, `_THINGS`),
 and two names that end in ``id`` and begin differently, such as ``org_id,dept_id``. One kind in two
-roles is one-sided: ``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all that
-`wis.io.headers` knows as names of endpoints.
+roles is one-sided: ``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all names
+of endpoints in `wis.io.headers`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.vertex_names import NAMES
+from wis.io.edge_attributes import AttributeColumns
 from wis.io.edge_table import EdgeTable, add_columns
 from wis.io.graph_file import ArcTable, GraphFile, column_name
 from wis.io.headers import named_endpoints
@@ -92,7 +93,7 @@ def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
 
 
 def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
-    """The two kinds of vertices that the names of two columns speak of, None if it is one."""
+    """The two kinds of vertices that the names of two columns say, None if it is one kind."""
     if names is None:
         return None
     first, second = (_stem(name) for name in names)
@@ -101,10 +102,9 @@ def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
     if first in _ROLES or second in _ROLES:
         return None
     pairs = ((first, second), (second, first))
-    if any(one in _ACTORS and other in _THINGS for one, other in pairs):
-        return first, second
     is_id = all(_ID.fullmatch(name.strip()) for name in names)
-    return (first, second) if is_id else None
+    known = any(one in _ACTORS and other in _THINGS for one, other in pairs)
+    return (first, second) if known or is_id else None
 
 
 def _stem(name: str) -> str:
@@ -119,11 +119,7 @@ def _stem(name: str) -> str:
 def refuse_merging(
     names: Sequence[str], kinds: tuple[str, str], edge_index: Iterable[torch.Tensor], where: str
 ) -> None:
-    """Raise if two kinds of vertices share ids, and nobody said that they are one set.
-
-    Raises:
-        GraphFormatError: They do.
-    """
+    """Raise `GraphFormatError` if two kinds of vertices share ids."""
     sources, targets = (torch.unique(end) for end in edge_index)
     shared = int(torch.isin(sources, targets).sum())
     if shared:
@@ -137,16 +133,18 @@ def refuse_merging(
 
 def two_sided(
     file: GraphFile,
+    attributes: AttributeColumns,
     ends: tuple[Any, Any],
     names: Sequence[str] | None,
     options: ReadOptions,
     where: str,
     place_of: Any,
 ) -> GraphFile:
-    """The graph of two types of vertices from a table.
+    """A file with the graph of two types of vertices of a table.
 
     Args:
-        file: The same table as a graph of one type, whose vertices do not matter.
+        file: The file without its graph.
+        attributes: The other columns.
         ends: The two columns of ids.
         names: Names of these columns, None if they have none.
         options: Whether to relabel.
@@ -168,21 +166,18 @@ def two_sided(
         data[kind].num_nodes = side.num_nodes
         if side.names is not None:
             data[kind][NAMES] = list(side.names)
+    values, columns = attributes.named()
+    values["edge_index"] = torch.stack([side.edge_index[0] for side in sides])
     edges = data[kinds[0], "to", kinds[1]]
-    edges.edge_index = torch.stack([side.edge_index[0] for side in sides])
-    values = {key: value for key, value in file.content.values.items() if key != "num_nodes"}
     for key, value in values.items():
-        if key != "edge_index":
-            edges[key] = value
+        edges[key] = value.clone() if isinstance(value, torch.Tensor) else value
     sizes = sides[0].num_nodes, sides[1].num_nodes
-    values["edge_index"] = _shifted(edges.edge_index, sizes[0])
-    flat = ArcTable({**values, "num_nodes": sum(sizes)}, frozenset(values))
-    columns = tuple(names) if names is not None else kinds
-    whole = GraphFile(flat, file.path, file.format, _all_names(sides), file.layout, file.columns)
-    layout = TwoSided(whole, kinds, (columns[0], columns[1]), sizes)
-    return GraphFile(
-        data, file.path, file.format, None, layout, file.columns, file.unread, notes=file.notes
-    )
+    values["edge_index"] = _shifted(values["edge_index"], sizes[0])
+    table = ArcTable({**values, "num_nodes": sum(sizes)}, frozenset(values))
+    file = replace(file, columns=columns)
+    flat = replace(file, content=table, vertex_names=_all_names(sides), unread=())
+    titles = tuple(names) if names is not None else kinds
+    return replace(file, content=data, layout=TwoSided(flat, kinds, (titles[0], titles[1]), sizes))
 
 
 def _kinds(names: Sequence[str] | None) -> tuple[str, str]:
@@ -199,12 +194,9 @@ def _all_names(sides: Sequence[Numbered]) -> list[str] | None:
 
 
 def two_sided_table(file: GraphFile, dropped: list[str], *, any_text: bool = False) -> EdgeTable:
-    """The edges as a table, each column with the ids of its own kind.
+    """The edges of a graph of `two_sided` as a table, each column with the ids of its own kind.
 
-    Args:
-        file: A graph that `two_sided` made, perhaps without some edges.
-        dropped: Gets a phrase for all that has no place in the table.
-        any_text: Whether a text may be longer than a line.
+    The arguments are those of `wis.io.edge_table.edge_table`.
     """
     layout: TwoSided = file.layout
     flat = layout.flattened(file)
