@@ -17,9 +17,8 @@ from typing import Any
 
 from wis.base.source import ReadOptions, parsing
 from wis.errors import GraphFormatError, echo
-from wis.io.edge_table import EdgeTable
+from wis.io.edge_table import EdgeTable, as_column
 from wis.io.headers import is_number
-from wis.io.object_columns import as_column, column_values
 from wis.io.text_layout import BLANKS, TextLayout, data_lines
 from wis.io.text_scan import Columns, checked_id, int64
 
@@ -39,19 +38,22 @@ _NAMES: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+Row = tuple[str, str, dict[str, Any]]
+
+
 def dictionary_separator(text: bytes, delimiter: str | None, where: str) -> str | None:
-    """What separates endpoints and dictionary in the first line with an edge.
+    """The mark between endpoints and dictionary in the first line with an edge.
 
     Args:
         text: The list.
-        delimiter: The separator as far as it was said.
+        delimiter: The separator that an option names.
         where: The file, for the error.
 
     Returns:
-        A space for any white space; None if the line ends with no dictionary.
+        The mark, a space for any white space; None if the line does not end with a dictionary.
 
     Raises:
-        GraphFormatError: The line ends with a dictionary, but has not two endpoints before it.
+        GraphFormatError: The line ends with a dictionary, but lacks two endpoints before it.
     """
     number, first = next(data_lines(text), (0, ""))
     before, brace, rest = first.partition("{")
@@ -80,7 +82,7 @@ def _is_dictionary(text: str) -> bool:
 def read_dictionaries(
     text: bytes, layout: TextLayout, where: str, options: ReadOptions
 ) -> tuple[Columns, list[str], tuple[str, ...]]:
-    """Read the list: its columns, the names of the attributes, and what is left in the file.
+    """The columns of a list, the names of the attributes, and phrases for what is not read.
 
     Raises:
         GraphFormatError: A line is malformed.
@@ -88,18 +90,18 @@ def read_dictionaries(
     options.check_size(where, len(text) * _BYTES_PER_CHARACTER, "the dictionaries in the text")
     lines = list(data_lines(text))
     rows = [_row(line, layout.separator, f"{where} line {number}") for number, line in lines]
-    if options.relabel or not all(map(is_number, rows[0][:2])):
-        ends = _ends(lines, rows, where, as_names=not _are_integers(lines, rows, where))
-    else:
+    try:
         ends = _ends(lines, rows, where, as_names=False)
-    values = column_values([row[2] for row in rows], where, options)
-    columns = [(str(key), as_column(column)) for key, column in values.items()]
+    except GraphFormatError:
+        if not options.relabel and all(map(is_number, rows[0][:2])):
+            raise
+        ends = _ends(lines, rows, where, as_names=True)
+    keys = dict.fromkeys(key for row in rows for key in row[2])
+    options.check_table(where, len(rows), len(keys), sum(len(row[2]) for row in rows))
+    columns = [(str(key), as_column([row[2].get(key) for row in rows])) for key in keys]
     held = [(key, column) for key, column in columns if column is not None]
     unread = tuple(f"edge attribute {key!r}" for key, column in columns if column is None)
     return Columns(ends, [column for _, column in held]), [key for key, _ in held], unread
-
-
-Row = tuple[str, str, dict[str, Any]]
 
 
 def _ends(
@@ -110,14 +112,6 @@ def _ends(
         for end, text_id in zip(ends, row[:2], strict=True):
             end.append(checked_id(text_id, f"{where} line {number}", as_names=as_names))
     return ends if as_names else (int64(ends[0]), int64(ends[1]))
-
-
-def _are_integers(lines: list[tuple[int, str]], rows: list[Row], where: str) -> bool:
-    try:
-        _ends(lines, rows, where, as_names=False)
-    except GraphFormatError:
-        return False
-    return True
 
 
 def _row(line: str, separator: str, place: str) -> Row:

@@ -1,17 +1,20 @@
-"""Writing edge lists, so that what is read back is the same graph.
+"""Write edge lists so that reading them gives the same graph.
 
 A list that was only cut is written back word for word, comments included, unless what is left would
-be read as something else: where only an edge between ``A`` and ``B`` is left, nobody can tell it
-from a header. Then it is written anew, with a header that cannot be taken for an edge.
+be read otherwise: if only an edge between ``A`` and ``B`` is left, it looks like a header. Then the
+list is written anew, with a header that cannot be taken for an edge. pyarrow writes the rows of a
+new list, unless a text needs quotes.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -27,7 +30,6 @@ from wis.io.graph_file import GraphFile
 from wis.io.headers import is_number
 from wis.io.text_layout import COMMENTS, TextLayout, ending_of
 from wis.io.text_scan import typed
-from wis.io.text_writer import header_as_text, rows_as_text
 from wis.io.two_sided import TwoSided, two_sided_table
 
 DICTIONARIES = ".edgelist"  # the ending that networkx uses
@@ -48,7 +50,7 @@ class TextFile:
         layout: How it is written down.
         text: All of it, line ends as ``\n``.
         line_end: What they were.
-        options: What the caller said about it.
+        options: The options it was read with.
         is_dictionary: Whether its lines end with dictionaries of attributes.
         order_mark: The byte order mark before it, as Excel wants it; empty where there is none.
     """
@@ -61,30 +63,39 @@ class TextFile:
     order_mark: bytes = b""
 
 
-def surviving_text(file: GraphFile, ending: str) -> bytes | None:
-    """The lines of the original that are left; None if they do not say what the graph is now."""
+def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
+    """Write a graph as an edge list.
+
+    Raises:
+        GraphFormatError: The graph has several types of vertices and was not read from a list.
+    """
+    ending = ending_of(path)
+    flat = file.layout.flattened(file) if isinstance(file.layout, TwoSided) else file
+    text = _surviving_text(flat, ending)
+    mark = b""
+    if text is None or not text.strip() or not _reads_as_it_was(text, flat):
+        text = _new_text(file, flat, ending, dropped)
+    else:
+        dropped.extend(lost_vertices(flat))
+        mark = flat.layout.order_mark
+    if isinstance(flat.layout, TextFile):
+        text = mark + text.replace(b"\n", flat.layout.line_end)
+    stream.write(text)
+
+
+def _surviving_text(file: GraphFile, ending: str) -> bytes | None:
+    """The lines of the original that are left; None if they are not the graph."""
     source = file.layout
     if not isinstance(source, TextFile) or ending not in (source.layout.ending, STANDARD):
         return None
     kept = file.surviving_arcs()
-    if kept is None:
-        return None
-    if kept.all():
-        return source.text
-    return cut_lines(source.text, source.layout, kept)
+    if kept is None or kept.all():
+        return None if kept is None else source.text
+    return _cut_lines(source.text, source.layout, kept)
 
 
-def cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
-    """Drop lines with edges, and none of the others.
-
-    Args:
-        text: The list.
-        layout: How it is written down.
-        kept: bool array, one entry for each line with an edge.
-
-    Returns:
-        What is left; None if the lines with edges are not as many as `kept` says.
-    """
+def _cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
+    """The text without the edges for which `kept` is false; None if it has another number."""
     if not text.endswith(b"\n"):
         text += b"\n"
     characters = np.frombuffer(text, dtype=np.uint8)
@@ -112,26 +123,6 @@ def _are_not_edges(
         line = text[starts[i] : ends[i]].strip(b" \t\n")
         apart[i] = not line or line.startswith(_COMMENT_BYTES)
     return apart
-
-
-def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph as an edge list.
-
-    Raises:
-        GraphFormatError: The graph has several types of vertices, and is of no edge list.
-    """
-    ending = ending_of(path)
-    flat = file.layout.flattened(file) if isinstance(file.layout, TwoSided) else file
-    text = surviving_text(flat, ending)
-    mark = b""
-    if text is None or not text.strip() or not _reads_as_it_was(text, flat):
-        text = _new_text(file, flat, ending, dropped)
-    else:
-        dropped.extend(lost_vertices(flat))
-        mark = flat.layout.order_mark
-    if isinstance(flat.layout, TextFile):
-        text = mark + text.replace(b"\n", flat.layout.line_end)
-    stream.write(text)
 
 
 def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
@@ -171,10 +162,10 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     separator = {".csv": ",", ".tsv": "\t", STANDARD: ","}.get(ending, " ")
     if old is not None and old.ending == ending and old.separator in _WRITTEN:
         separator = old.separator
-    rows = rows_as_text(table, separator)
+    rows = _rows(table, separator)
     for ends in _headers(file, old, ending, table):
         header = None if ends is None else [*ends, *table.column_names]
-        text = rows if header is None else header_as_text(header, separator) + rows
+        text = rows if header is None else _header(header, separator) + rows
         found = _recognised(text, ending, header, separator)
         if found is not None:
             break
@@ -187,7 +178,7 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
 
 
 def _read_otherwise(table: EdgeTable) -> Iterator[str]:
-    """A phrase for each column of texts that whoever reads the list takes for numbers."""
+    """A phrase for each column of texts that a reader of the list takes for numbers."""
     for name, values in table.attributes.items():
         if not isinstance(values, list) or not values:
             continue
@@ -240,7 +231,7 @@ def _recognised(
     text: bytes, ending: str, header: list[str] | None, separator: str
 ) -> TextLayout | None:
     """The layout of a new list if it is read as it is meant, without a guess."""
-    if text.startswith(codecs.BOM_UTF8):  # of a name; whoever reads takes it for a mark of UTF-8
+    if text.startswith(codecs.BOM_UTF8):  # of a name; readers take it for a mark of UTF-8
         return None
     try:
         refuse_other_formats(text, "")
@@ -255,3 +246,86 @@ def _recognised(
     )
     is_sure = not (found.is_doubtful or found.is_matrix or found.notes)
     return layout if is_meant and is_sure else None
+
+
+def _header(names: list[str], separator: str) -> bytes:
+    """The first line, with the names of all columns."""
+    return _with_csv([[name] for name in names], separator, _need_quotes(names, separator))
+
+
+def _rows(table: EdgeTable, separator: str) -> bytes:
+    """One line for each arc."""
+    ends: list[Any] = list(table.arcs)
+    if table.names is not None:
+        ends = [[table.names[vertex] for vertex in end.tolist()] for end in ends]
+    columns = [*ends, *map(_column, table.attributes.values())]
+    if not len(ends[0]):
+        return b""
+    texts = [column for column in columns if _is_text(column)]
+    quoted = any(_need_quotes(column, separator) for column in texts)
+    rows = None if quoted else _with_pyarrow(columns, separator)
+    return _with_csv(columns, separator, quoted) if rows is None else rows
+
+
+def _column(values: Any) -> Any:
+    """The entries as they are to be written."""
+    if isinstance(values, list):
+        return values
+    if values.dtype.kind == "b":
+        return np.where(values, "true", "false").tolist()
+    if values.dtype.kind == "f" and (values[np.isfinite(values)] % 1 == 0).all():
+        return values.tolist()  # pyarrow would leave out the point that makes it a float
+    return values
+
+
+def _is_text(column: Any) -> bool:
+    return isinstance(column, list) and isinstance(column[0], str)
+
+
+def _need_quotes(texts: Sequence[str], separator: str) -> bool:
+    """Whether a text would be taken for something else, such as another separator."""
+    others = [mark for mark in ",;\t|" if mark != separator]
+    return any(
+        text.startswith(COMMENTS)
+        or text != text.strip()
+        or (separator == " " and not text)
+        or any(mark in text for mark in others)
+        for text in texts
+    )
+
+
+def _with_pyarrow(columns: list[Any], separator: str) -> bytes | None:
+    """The rows; None if a text holds a separator or a quote."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    table = pa.table({str(i): _for_pyarrow(column) for i, column in enumerate(columns)})
+    stream = io.BytesIO()
+    options = arrow_csv.WriteOptions(
+        include_header=False, delimiter=separator, quoting_style="none"
+    )
+    try:
+        arrow_csv.write_csv(table, stream, options)
+    except pa.ArrowInvalid:
+        return None
+    return stream.getvalue()
+
+
+def _for_pyarrow(column: Any) -> Any:
+    if isinstance(column, list) and not _is_text(column):
+        return [repr(value) for value in column]
+    return column.astype(np.float32) if getattr(column, "dtype", None) == np.float16 else column
+
+
+def _with_csv(columns: list[Any], separator: str, quoted: bool) -> bytes:
+    """The rows, with quotes around all texts if `quoted`."""
+    stream = io.StringIO()
+    writer = csv.writer(
+        stream,
+        delimiter=separator,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL,
+    )
+    plain = [column if isinstance(column, list) else column.tolist() for column in columns]
+    writer.writerows(zip(*plain, strict=True))
+    return stream.getvalue().encode()

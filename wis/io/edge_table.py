@@ -1,10 +1,13 @@
-"""A graph as a table with one row for each arc, and what does not fit into it."""
+"""A graph as a table with one row for each arc, and columns of such a table.
+
+`edge_table` is how all formats of tables get at a graph; it names the parts that do not fit.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +23,7 @@ from wis.io.graph_file import GraphFile, column_name
 from wis.io.undirected import one_arc_of_each_edge
 
 _BREAKS = re.compile(r"[\r\n\0]")
+_EXACT = 2**53  # beyond it a float64 skips integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +66,7 @@ def edge_table(
 
     Args:
         file: The graph.
-        dropped: Gets a phrase for all that has no place in the table.
+        dropped: Gets a phrase for each part that has no place in the table.
         keeps_vertices: Whether the format states the number of vertices besides.
         any_text: Whether a text may be longer than a line.
         quotes_blanks: Whether a name may begin or end with blanks.
@@ -74,27 +78,35 @@ def edge_table(
     """
     require_one_type(file)
     store: Any = file.table.values if file.table else edge_stores(file.data)[0]
-    attributes: dict[str, Any] = {}
     edge_level = file.table.edge_level if file.table else edge_attribute_names(store)
-    for name in [key for key in store.keys() if key in edge_level]:  # noqa: SIM118
-        if name != "edge_index":
-            column = column_name(name, file.columns)
-            if not add_columns(attributes, column, store[name], any_text):
-                dropped.append(column)
-    rest = [key for key in store.keys() if key not in edge_level]  # noqa: SIM118
+    keys = list(store.keys())
+    attributes = columns_of(store, (k for k in keys if k in edge_level), file, dropped, any_text)
     names = vertex_names(file)
-    dropped.extend(key for key in rest if not (key == "num_nodes" or _is_names(key, file)))
+    is_held = {"num_nodes", *edge_level, *([NAMES] if names_of_data(file) is not None else [])}
+    dropped.extend(key for key in keys if key not in is_held)
     dropped.extend(file.unread)
     if names is not None and (reason := _unusable(names, any_text, quotes_blanks)) is not None:
         dropped.append(f"the names of the vertices ({reason})")
         names = None
-    arcs = np.asarray(store["edge_index"].detach().cpu().numpy().astype(np.int64, copy=False))
+    arcs: np.ndarray = store["edge_index"].detach().cpu().numpy().astype(np.int64, copy=False)
     if row_is_edge and file.undirected:
         arcs, attributes = _one_row_of_each_edge(arcs, attributes, dropped)
-    table = EdgeTable(arcs, file.num_nodes, names, attributes)
     if not keeps_vertices:
         dropped.extend(lost_vertices(file, named=names is not None))
-    return table
+    return EdgeTable(arcs, file.num_nodes, names, attributes)
+
+
+def columns_of(
+    store: Any, names: Iterable[str], file: GraphFile, dropped: list[str], any_text: bool
+) -> dict[str, Any]:
+    """The columns of the edge attributes of a store; `dropped` gets those that do not fit."""
+    attributes: dict[str, Any] = {}
+    for name in names:
+        if name != "edge_index":
+            column = column_name(name, file.columns)
+            if not _add_columns(attributes, column, store[name], any_text):
+                dropped.append(column)
+    return attributes
 
 
 def _one_row_of_each_edge(
@@ -113,7 +125,7 @@ def _one_row_of_each_edge(
 
 
 def require_one_type(file: GraphFile) -> None:
-    """Raise `GraphFormatError` for a `HeteroData` where neither `.pt` nor its list can hold it."""
+    """Raise `GraphFormatError` for a `HeteroData`."""
     if file.table is None and is_hetero(file.data):
         raise GraphFormatError(
             "a graph with several types of vertices or edges (HeteroData) can only be "
@@ -122,18 +134,17 @@ def require_one_type(file: GraphFile) -> None:
 
 
 def vertex_names(file: GraphFile) -> list[str] | None:
-    """The names of the vertices: those of the file, or those that the data bring along."""
-    if file.vertex_names is not None:
-        return list(file.vertex_names)
+    """The names of the vertices: those of the file, else those in the data."""
+    return names_of_data(file) if file.vertex_names is None else list(file.vertex_names)
+
+
+def names_of_data(file: GraphFile) -> list[str] | None:
+    """The names of the vertices in the data."""
     return None if file.table else names_in(file.data)
 
 
-def _is_names(key: str, file: GraphFile) -> bool:
-    return key == NAMES and not file.table and names_in(file.data) is not None
-
-
 def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str | None:
-    """Why names cannot be written down, or do not tell vertices apart; None if they do."""
+    """Why names cannot be written down, or do not tell vertices apart; None if they can."""
     if len(set(names)) != len(names):
         twice, _ = Counter(names).most_common(1)[0]
         return f"two are {echo(repr(twice), 40)}"
@@ -163,7 +174,7 @@ def _vertices(count: int) -> str:
     return f"{count} vertices" if count != 1 else "1 vertex"
 
 
-def add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
+def _add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
     """A column for an attribute with one entry for each arc, several for one with several."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
         value = value.tolist()
@@ -204,4 +215,29 @@ def as_array(value: Any) -> np.ndarray | None:
             return np.array(value) if type(value[0]) in kinds else None
         except OverflowError:
             return None
+    return None
+
+
+def as_column(values: Sequence[Any]) -> np.ndarray | list[str] | None:
+    """Python values of one kind as a column.
+
+    Returns:
+        An array of truth values, int64 or float64 (NaN for a missing number), or a list of texts;
+        None if the values are of another kind or of several, or integers that a float would round.
+    """
+    kinds = {type(value) for value in values}
+    if kinds == {str}:
+        return list(values)
+    if kinds == {bool}:
+        return np.array(values)
+    try:
+        if kinds == {int}:
+            return np.array(values, dtype=np.int64)
+        if kinds <= {int, float, type(None)} and kinds & {int, float}:
+            if any(type(value) is int and abs(value) > _EXACT for value in values):
+                return None
+            numbers = [np.nan if value is None else value for value in values]
+            return np.array(numbers, dtype=np.float64)
+    except OverflowError:
+        return None
     return None

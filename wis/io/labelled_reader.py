@@ -18,10 +18,10 @@ from wis.errors import GraphFormatError, echo
 from wis.graph.part_names import has_edge_word
 from wis.graph.parts import Part, parts_of
 from wis.graph.vertex_names import NAMES
+from wis.io.edge_table import as_column
 from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.labelled import Columns, LabelledGraph, LabelledLayout
 from wis.io.located import Located
-from wis.io.object_columns import as_column
 
 _SHOWN_PHRASES = 20
 _GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # how many missing numbers become NaN: 8 MB, and 160 B each

@@ -26,8 +26,8 @@ from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.vertex_names import NAMES
 from wis.io.edge_attributes import AttributeColumns
-from wis.io.edge_table import EdgeTable, add_columns
-from wis.io.graph_file import ArcTable, GraphFile, column_name
+from wis.io.edge_table import EdgeTable, columns_of
+from wis.io.graph_file import ArcTable, GraphFile
 from wis.io.headers import named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 
@@ -200,12 +200,8 @@ def two_sided_table(file: GraphFile, dropped: list[str], *, any_text: bool = Fal
     """
     layout: TwoSided = file.layout
     flat = layout.flattened(file)
-    attributes: dict[str, Any] = {}
-    for name in edge_attribute_names(flat.data._store):
-        if name != "edge_index":
-            column = column_name(name, file.columns)
-            if not add_columns(attributes, column, flat.data[name], any_text):
-                dropped.append(column)
+    store = flat.data._store
+    attributes = columns_of(store, edge_attribute_names(store), file, dropped, any_text)
     dropped.extend(file.unread)
     names = flat.vertex_names
     arcs = flat.data.edge_index.detach().cpu().numpy().astype(np.int64)
