@@ -26,13 +26,12 @@ from wis.errors import NotGreedyError, OptionError
 from wis.graph import DirectedGraph
 from wis.graph.partitions import resolve_partitions
 from wis.methods import get_method
-from wis.methods.k_wis import closed_arc_walks
-from wis.methods.k_wis.arc_walk_state import ArcWalkState
-from wis.methods.k_wis.closed_arc_walks import ClosedArcWalkChanges
-from wis.methods.k_wis.closed_walks import num_closed_walks
+from wis.methods.k_wis import closed_walks
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges, num_closed_walks
 from wis.methods.k_wis.lazy_greedy import lazy_order
 from wis.methods.k_wis.one_step_arcs import one_step_order
 from wis.methods.k_wis.signatures import WHOLE
+from wis.methods.k_wis.walk_state import WalkState
 from wis.testing import ODD_GRAPHS, assert_is_permutation, odd_graph
 
 ENGINES = ("local", "dense")
@@ -143,7 +142,7 @@ def test_fast_path_of_1_wis_agrees_with_counting_on_circuits(graph, both_ways, b
     whole = canonical((num_nodes, arcs + backward))
     m = whole.num_edges
     m = whole.num_edges
-    slow = lazy_order(ClosedArcWalkChanges(whole, 2), m, batch_size, silent, smallest_may_rise=True)
+    slow = lazy_order(ClosedWalkChanges(whole, 2), m, batch_size, silent, smallest_may_rise=True)
     assert one_step_order(whole, m, batch_size, silent) == slow
 
 
@@ -186,12 +185,12 @@ def test_gwis_counts_beyond_int64_in_python_integers():
     clique = [(u, v) for u in range(12) for v in range(12)]
     graph = canonical((12, clique))
     chosen = resolve_partitions([[0, 1], ([0], 3)], graph)
-    state = ArcWalkState.of(graph, chosen, 20)
+    state = WalkState.of(graph, chosen, 20)
     assert state.index.tolist() == [12 * 12**20, 12 * 12**19]  # all are on the boundary
     assert state.loss.dtype == object
     without = clique.copy()
     without.remove((2, 3))
-    smaller = ArcWalkState.of(canonical((12, without)), chosen, 20)
+    smaller = WalkState.of(canonical((12, without)), chosen, 20)
     lost = state.loss[int(graph.edge_ids(torch.tensor([[2], [3]])))]
     assert (state.index - lost).tolist() == smaller.index.tolist()
 
@@ -213,7 +212,7 @@ def test_an_arc_of_a_broken_triangle_costs_less_than_before(engine):
     # arc enters it, from 3, 4 or 5. Without an arc all three values fall to 1; after that the
     # others cost nothing: the smallest value that they would create rises from 1.
     graph = canonical((6, [(0, 1), (1, 2), (2, 0), (3, 0), (4, 1), (5, 2)]))
-    changes = ClosedArcWalkChanges(graph, 3)
+    changes = ClosedWalkChanges(graph, 3)
     (first, second, third) = (
         int(graph.edge_ids(torch.tensor([[u], [v]]))) for u, v in ((0, 1), (1, 2), (2, 0))
     )
@@ -234,7 +233,7 @@ def test_only_arcs_that_are_named_can_become_better(graph, depth, data):
     if not edges:
         return
     whole = canonical(graph)
-    changes = ClosedArcWalkChanges(whole, depth)
+    changes = ClosedWalkChanges(whole, depth)
     gone = data.draw(st.integers(0, len(edges) - 1))
     before = [changes.signature(e, WHOLE) for e in range(len(edges))]
     named = {edge for edge, _ in changes.remove(gone)}
@@ -255,7 +254,7 @@ def test_only_arcs_that_are_named_can_become_better(graph, depth, data):
 def test_losses_that_are_not_kept_are_computed_anew(monkeypatch):
     graph = cyclic_graph(random.Random(3), 30)
     expected = order_of(graph, walk_length=3, engine="local")
-    monkeypatch.setattr(closed_arc_walks, "KEPT_ENTRIES", 10)
+    monkeypatch.setattr(closed_walks, "KEPT_ENTRIES", 10)
     assert order_of(graph, walk_length=3, engine="local") == expected
 
 
@@ -265,8 +264,8 @@ def test_counts_beyond_float64_stay_exact(engine):
     clique = [(u, v) for u in range(24) for v in range(24)]
     arcs = [*clique, *((u + 24, v + 24) for u, v in clique if max(u, v) < 4), (0, 24), (25, 1)]
     graph = canonical((28, arcs))
-    assert ClosedArcWalkChanges(graph, 12).kind is np.int64
-    assert ClosedArcWalkChanges(graph, 5).kind is np.float64
+    assert ClosedWalkChanges(graph, 12).kind is np.int64
+    assert ClosedWalkChanges(graph, 5).kind is np.float64
     expected = directed_algorithm_1_by_matrix_powers(28, distinct_arcs(arcs), 12, count=1)
     assert order_of((28, arcs), walk_length=11, count=1, engine=engine) == expected
 

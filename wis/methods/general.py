@@ -8,8 +8,7 @@ itself as target, and sorted tuples compared lexicographically it is (L-1)-WIS (
 the method ``wis`` is made for and does much faster.
 
 What each edge would cost is kept and brought up to date near the edges that go
-(`wis.methods.k_wis.walk_state`, and for the arcs of a directed graph, with the definitions of
-Appendix D.2, `wis.methods.k_wis.arc_walk_state`). What is left is compared by
+(`wis.methods.k_wis.walk_state`). What is left is compared by
 `wis.methods.k_wis.argmax`, or, where an edge touches few of many walk indices, by
 `wis.methods.k_wis.general_signatures`. The certificate in `wis.methods.k_wis.general_certificate`
 shares no code with any of them.
@@ -28,10 +27,9 @@ from torch import Tensor
 from wis.base.checks import checked_integer
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
-from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.graph.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
+from wis.graph import CanonicalGraph
+from wis.graph.partitions import GIVEN, check_partitions, resolve_partitions
 from wis.graph.walks import check_walk_length
-from wis.methods.k_wis.arc_walk_state import ArcWalkState
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
 from wis.methods.k_wis.general_certificate import check_general_order
 from wis.methods.k_wis.general_signatures import Signatures
@@ -98,7 +96,7 @@ def _prepare(
     supports_directed=True,
 )
 def general_order(
-    graph: UndirectedGraph | DirectedGraph,
+    graph: CanonicalGraph,
     *,
     count: int,
     seed: int,
@@ -142,7 +140,7 @@ def general_order(
     size is the memory that long walks take.
     """
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    state = _state_of(graph, chosen, walk_length)
+    state = WalkState.of(graph, chosen, walk_length)
     sparse = argmax == "lexicographic" and Signatures.pay_off(state.loss)
     signatures = Signatures(state.loss) if sparse else None
     left = np.arange(graph.num_edges)
@@ -165,15 +163,7 @@ def general_order(
     return torch.from_numpy(order).to(graph.device)
 
 
-def _state_of(
-    graph: UndirectedGraph | DirectedGraph, partitions: Partitions, walk_length: int
-) -> WalkState | ArcWalkState:
-    if isinstance(graph, DirectedGraph):
-        return ArcWalkState.of(graph, partitions, walk_length)
-    return WalkState.of(graph, partitions, walk_length)
-
-
-def _best(state: WalkState | ArcWalkState, left: Ints, argmax: Argmax, size: int) -> Ints:
+def _best(state: WalkState, left: Ints, argmax: Argmax, size: int) -> Ints:
     """Positions in `left` of the best edges, best first."""
 
     def rows(positions: Ints) -> Counts:

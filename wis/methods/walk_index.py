@@ -21,7 +21,7 @@ the engines give the same order:
   if it needs more than the memory limit.
 
 In a directed graph the edges are arcs, and the boundary and the walks are those of Appendix D.2:
-see `wis.methods.k_wis.closed_arc_walks` for what the tuple's entries are, and are not. The same
+see `wis.methods.k_wis.closed_walks` for what the tuple's entries are, and are not. The same
 engines are there for walks of any length, 1 included, for which ``local`` is one of its own
 (`wis.methods.k_wis.one_step_arcs`) and what ``auto`` stands for. For longer walks ``auto`` takes
 the same estimate, with d the mean of the degrees at which a circuit through an arc goes on. It is
@@ -50,7 +50,6 @@ from wis.graph.triangles import num_common_neighbours
 from wis.graph.walks import check_walk_length
 from wis.methods.isolated import without_isolated
 from wis.methods.k_wis.certificate import check_order
-from wis.methods.k_wis.closed_arc_walks import ClosedArcWalkChanges
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.dense_walks import DensePlan, dense_order
 from wis.methods.k_wis.lazy_greedy import lazy_order
@@ -244,11 +243,10 @@ def _local_order(
     if isinstance(graph, DirectedGraph):
         if depth == 2:
             return one_step_order(graph, count, batch_size, progress)
-        changes = ClosedArcWalkChanges(graph, depth)
-        return lazy_order(changes, count, batch_size, progress, smallest_may_rise=True)
-    if depth == 3:
+    elif depth == 3:
         return two_wis_order(graph, count, batch_size, progress)
-    return lazy_order(ClosedWalkChanges(graph, depth), count, batch_size, progress)
+    changes = ClosedWalkChanges(graph, depth)
+    return lazy_order(changes, count, batch_size, progress, smallest_may_rise=graph.directed)
 
 
 def two_wis_order(

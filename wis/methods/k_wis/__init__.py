@@ -1,8 +1,11 @@
 """K-WIS and General WIS: orders by counts of walks of any length.
 
-- `closed_walks`, `closed_arc_walks`, `dense_walks`, `dense_arc_walks`: what an edge's loss changes;
-- `walk_state`, `arc_walk_state`: the same for the walks of chosen partitions;
-- `lazy_greedy`, `signatures`, `ranking_by_signature`, `argmax`: who goes first;
-- `two_wis`, `two_wis_dense`: the special case of walks of length 2;
+An edge is r arcs, one in a directed graph and two in an undirected one.
+
+- `closed_walks`, `dense_walks`: the closed walks that the loss of an edge breaks;
+- `walk_state`: the same for the walks of chosen partitions;
+- `lazy_greedy`, `signatures`, `ranking_by_signature`, `argmax`: which edge goes first;
+- `two_wis`, `two_wis_dense`, `dense_neighbours`: the special case of walks of length 2;
+- `one_step_arcs`: walks of length 1 in directed graphs;
 - `certificate`, `general_certificate`: whether an order obeys the rule, by other means.
 """

@@ -1,21 +1,42 @@
-"""(L-1)-WIS for any depth L: what the loss of an edge does to the closed walks of length L.
+"""(L-1)-WIS for any depth L: the closed walks of length L that the loss of an edge breaks.
 
-With A the adjacency matrix including all self-loops, the entry of a vertex t in the tuple of
-Algorithm 1 is WI_{L-1, t}({t}) = (A^L)_tt, the closed walks of length L at t, and 0 if t is
-isolated (Definition 11: its boundary is empty then). A closed walk of length L through an edge {i,
-j} never leaves the ball of radius ⌊(L-1)/2⌋ around i and j, so all that the loss of the edge
-changes can be counted in the subgraph that the ball induces. With M its adjacency matrix, M' the
-same without the edge, and p_q = M^q e_i, r_q = M^q e_j, p'_q, r'_q likewise for M',
+Let A be the adjacency matrix with all self-loops. The entry of a vertex t in the tuple of Algorithm
+1 is WI_{L-1, t}({t}) = (A^L)_tt, the number of closed walks of length L at t. It is 0 if no edge
+enters t, because the boundary of {t} is empty then (Definition 11; in a directed graph the boundary
+C_I^-> of Appendix D.2 holds t only if an arc enters t).
 
-    (M^L - M'^L)_tt = Σ_{q=0}^{L-1} p'_q[t] r_{L-1-q}[t] + r'_q[t] p_{L-1-q}[t],
+**An edge is r arcs**: one in a directed graph, (i, j); two in an undirected one, (i, j) and (j, i).
+Its loss subtracts E = Σ_a e_i e_jᵀ over its arcs a = (i, j) from A, a matrix of rank r. With A' =
+A - E, the walks u'_q = A'^q e_i to the tail and w_q = (A^q)ᵀ e_j from the head,
 
-which is 4 (L-1) products of a matrix and a vector. How much each vertex loses is kept for each edge
-until an edge goes that shares a closed walk of length L with it: f = {x, y} does so with {i, j} if
-min(d(i, x) + d(j, y), d(i, y) + d(j, x)) ≤ L - 2, where d is the distance.
+    (A^L - A'^L)_tt = Σ_a Σ_{q=0}^{L-1} u'_q[t] w_{L-1-q}[t],
+
+which takes 2 r (L-1) products of a matrix and a vector.
+
+**The circuit** of an edge holds the vertices on closed walks of length L through it: those t with
+d(j, t) + d(t, i) <= L - 1, where d is the distance along arcs. One of the two distances is at most
+⌊(L-1)/2⌋, so two short searches find all of them, and all that is summed above stays inside.
+
+**What gets better.** The lazy greedy algorithm (`wis.methods.k_wis.lazy_greedy`) must know which
+signatures can get better by the loss of e = (i, j): only those of arcs f = (x, y) on a common
+closed walk of length L, that is, d(j, x) + d(y, i) <= L - 2 (along e, on to x, along f, back to i;
+self-loops fill up). For suppose f is on none. All closed walks that f takes from a vertex are left,
+so each entry that f lowers falls by as much as before, from the same value or a lower one. Two
+cases are special because an entry falls to 0 with the last arc into a vertex: (1) e was the last
+arc into t. Closed walks through f at t would enter t by e, so f took nothing from t. (2) f is the
+last arc into y and takes all that y has. The loss of e lowers that only by closed walks at y, which
+enter y by f; so it does not. If f has just become the last arc, it takes more than before. Hence at
+the smallest value where the new signature of f differs from the old one, it has more entries: it is
+worse.
+
+In an undirected graph the smallest value that f would create never rises while edges go one by one.
+In a directed graph it *can*: on a directed triangle every arc is on the only circuit, and once an
+arc is gone, the others cost nothing but a last arc. So it is computed anew there.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,46 +44,59 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Losses = tuple[Ints, Ints]
+"""Vertices, and how much each would lose."""
+
 FLOAT_EXACT = 2.0**53
+"""Integers below this are exact in float64, whose matrix products are many times faster."""
 LARGEST = 2.0**61
+"""Numbers of walks up to this leave room for sums of two of them in int64."""
 ROWS_AT_A_TIME = 1 << 12
+"""Rows of sparse powers that are in memory at once: some 100 MB on graphs with hubs."""
 KEPT_ENTRIES = 1 << 25
+"""Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are computed anew."""
+TRIM_FROM = 64
+"""Vertices near an arc from which on finding its exact circuit costs less than a larger matrix."""
 SHORT = 24
+"""Up to so many changed vertices a whole signature takes no longer than a part of it."""
 
 
 class ClosedWalkChanges:
-    """`wis.methods.k_wis.lazy_greedy.EdgeChanges` for walks of any length.
+    """`wis.methods.k_wis.lazy_greedy.EdgeChanges` for walks of any length, in any graph.
 
     Args:
-        graph: The graph; its edges go, the object does not change.
+        graph: The graph, undirected or directed; its edges go, the object does not change.
         depth: L, 2 or more.
 
     Raises:
         OptionError: Numbers of walks could pass 2^61.
 
-    Cost: of an edge's losses O(L k²) with k vertices in the ball; memory O(n + m), and 16 bytes for
-    each vertex that an edge changes, at most 512 MiB in all (the rest is computed anew).
+    Cost: of an edge's losses O(L k²) with k vertices in its circuit, after two searches; memory
+    O(n + m), and 16 bytes for each vertex that an edge changes, at most 512 MiB in all.
     """
 
-    def __init__(self, graph: UndirectedGraph, depth: int) -> None:
-        n = graph.num_nodes
+    def __init__(self, graph: CanonicalGraph, depth: int) -> None:
+        n, directed = graph.num_nodes, graph.directed
         edges = graph.edges.cpu().numpy()
-        self.depth = depth
-        self.radius = (depth - 1) // 2
+        self.depth, self.directed = depth, directed
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
-        self.edge_at = {(u, v): edge for edge, (u, v) in enumerate(self.ends)}
-        most = most_walks(edges, n, depth)
+        self.edge_at = {pair: edge for edge, pair in enumerate(self.ends)}
+        most = most_walks(edges, n, depth, directed=directed)
         self.kind = np.float64 if most < FLOAT_EXACT else np.int64
-        self.value = num_closed_walks(edges, n, depth)
+        self.value = num_closed_walks(edges, n, depth, directed=directed)
         self.scale = Scale.for_values(int(self.value.max(initial=0)), n)
-        self.around = _neighbours(edges, n)
-        self.losses: dict[int, tuple[Ints, Ints]] = {}
+        tails, heads = edges if directed else np.concatenate([edges, edges[::-1]], axis=1)
+        self.ahead = _grouped(tails, heads, n)
+        self.behind = _grouped(heads, tails, n) if directed else self.ahead
+        self.losses: dict[int, Losses] = {}
         self.num_kept = 0
-        self.label = np.full(n, -1, dtype=np.int64)
+        self.label = np.full(n, -1, dtype=np.int64)  # positions in a circuit; -1 between two uses
+        self.is_near = np.zeros(n, dtype=bool)  # marks of a search; false between two searches
 
     def is_short(self, edge: int) -> bool:
         """Whether the edge changes few vertices."""
@@ -73,12 +107,12 @@ class ClosedWalkChanges:
         return [self.smallest(edge) for edge in range(len(self.ends))]
 
     def smallest(self, edge: int) -> int:
-        """The smallest value that the loss of the edge would create."""
+        """The smallest value that the loss of the edge would create; one above all if none."""
         vertices, loss = self._losses(edge)
-        return int((self.value[vertices] - loss).min())
+        return int((self.value[vertices] - loss).min()) if vertices.size else self.scale.above
 
     def ceiling(self, edge: int) -> int:
-        """Nothing is known at the cost of a glance."""
+        """A bound of that without any computation: none is known here."""
         return self.scale.above
 
     def signature(self, edge: int, limit: int) -> Signature:
@@ -92,30 +126,43 @@ class ClosedWalkChanges:
         return self.scale.signature(new.tolist(), old.tolist(), limit)
 
     def remove(self, edge: int) -> list[tuple[int, int]]:
-        """Remove the edge; those that shared a closed walk with it may have become better."""
-        ball = _Ball.around(self, edge)
+        """Remove the edge; those on a common closed walk with it may have become better."""
+        circuit = _Circuit.through(self, edge)
         vertices, loss = self._losses(edge)
         self.value[vertices] -= loss
-        i, j = self.ends[edge]
-        self.around[i] = self.around[i][self.around[i] != j]
-        self.around[j] = self.around[j][self.around[j] != i]
-        met = [self.edge_at[pair] for pair in ball.edges_met(self.depth)]
-        for other in [*met, *self._last_edges(i, j)]:
+        for tail, head in self.arcs(edge):
+            self.ahead[tail] = self.ahead[tail][self.ahead[tail] != head]
+            if self.directed:
+                self.behind[head] = self.behind[head][self.behind[head] != tail]
+        met = {self._edge_of(*arc) for arc in circuit.arcs_met()} if circuit else set()
+        for other in (edge, *met, *self._last_edges(edge)):
             kept = self.losses.pop(other, None)
             if kept is not None:
                 self.num_kept -= kept[0].size
         return [(other, 0) for other in met if other != edge]
 
-    def _last_edges(self, *ends: int) -> list[int]:
-        """Edges that became the only one of an end, which they would now isolate: so worse."""
-        alone = [(end, int(self.around[end][0])) for end in ends if self.around[end].size == 1]
-        return [self.edge_at[min(pair), max(pair)] for pair in alone]
+    def arcs(self, edge: int) -> list[tuple[int, int]]:
+        """The arcs that the edge consists of."""
+        i, j = self.ends[edge]
+        return [(i, j)] if self.directed else [(i, j), (j, i)]
 
-    def _losses(self, edge: int) -> tuple[Ints, Ints]:
-        """Vertices whose closed walks the edge is part of, and how many each would lose."""
+    def _edge_of(self, tail: int, head: int) -> int:
+        edge = self.edge_at.get((tail, head))
+        return self.edge_at[head, tail] if edge is None else edge
+
+    def _last_edges(self, gone: int) -> list[int]:
+        """Edges that are now the only one into an end of the one that is gone, so worse."""
+        return [
+            self._edge_of(int(self.behind[head][0]), head)
+            for _, head in self.arcs(gone)
+            if self.behind[head].size == 1
+        ]
+
+    def _losses(self, edge: int) -> Losses:
+        """The vertices whose entries the edge is part of, and how much each would lose."""
         kept = self.losses.get(edge)
         if kept is None:
-            kept = _Ball.around(self, edge).losses(self.depth, self.value, self.kind)
+            kept = self._counted(edge)
             if self.num_kept > KEPT_ENTRIES:
                 self.losses.clear()
                 self.num_kept = 0
@@ -123,89 +170,147 @@ class ClosedWalkChanges:
             self.num_kept += kept[0].size
         return kept
 
-
-class _Ball:
-    """The vertices near an edge and the edges between them.
-
-    Attributes:
-        vertices: int64 [k]; the ends of the edge first.
-        row: int64, ends of the arcs between them as positions in `vertices`; `column` likewise.
-    """
-
-    def __init__(self, vertices: Ints, row: Ints, column: Ints, ends_degree: tuple[int, int]):
-        self.vertices, self.row, self.column = vertices, row, column
-        self.ends_degree = ends_degree
-
-    @classmethod
-    def around(cls, graph: ClosedWalkChanges, edge: int) -> _Ball:
-        i, j = graph.ends[edge]
-        label, around = graph.label, graph.around
-        vertices = np.array([i, j], dtype=np.int64)
-        label[vertices] = (0, 1)
-        fringe = vertices
-        for _ in range(graph.radius):
-            if not fringe.size:
-                break
-            near = np.concatenate([around[v] for v in fringe.tolist()])
-            fringe = np.unique(near[label[near] < 0])
-            label[fringe] = np.arange(vertices.size, vertices.size + fringe.size)
-            vertices = np.concatenate([vertices, fringe])
-        lists = [around[v] for v in vertices.tolist()]
-        column = label[np.concatenate(lists)]
-        row = np.repeat(np.arange(vertices.size), [near.size for near in lists])
-        inside = column >= 0
-        label[vertices] = -1
-        degrees = (around[i].size, around[j].size)
-        return cls(vertices, row[inside], column[inside], degrees)
-
-    def losses(self, depth: int, value: Ints, kind: type) -> tuple[Ints, Ints]:
-        """See `ClosedWalkChanges._losses`."""
-        size = self.vertices.size
-        matrix: NDArray[Any] = np.eye(size, dtype=kind)
-        matrix[self.row, self.column] = 1
-        walks: NDArray[Any] = np.zeros((depth, size, 4), dtype=kind)  # p_q, r_q, p'_q, r'_q
-        walks[0, 0, 0::2] = 1
-        walks[0, 1, 1::2] = 1
-        for q in range(1, depth):
-            walks[q] = matrix @ walks[q - 1]
-            walks[q, 0, 2:] -= walks[q - 1, 1, 2:]
-            walks[q, 1, 2:] -= walks[q - 1, 0, 2:]
-        back = walks[::-1]
-        loss = (walks[:, :, 2] * back[:, :, 1] + walks[:, :, 3] * back[:, :, 0]).sum(axis=0)
-        changed = np.flatnonzero(loss)
-        vertices, loss = self.vertices[changed], loss[changed].astype(np.int64)
-        for end, degree in enumerate(self.ends_degree):
-            if degree == 1:
-                loss[end] = value[self.vertices[end]]  # isolated: down to 0
+    def _counted(self, edge: int) -> Losses:
+        circuit = _Circuit.through(self, edge)
+        nothing = np.empty(0, dtype=np.int64)
+        vertices, loss = circuit.losses(self.kind) if circuit else (nothing, nothing)
+        for _, head in self.arcs(edge):
+            if self.behind[head].size == 1:  # nothing enters it any more: its entry falls to 0
+                others = vertices != head
+                vertices = np.append(vertices[others], head)
+                loss = np.append(loss[others], self.value[head])
         return vertices, loss
 
-    def edges_met(self, depth: int) -> list[tuple[int, int]]:
-        """Edges that share a closed walk of length `depth` with this one, itself included."""
-        size = self.vertices.size
-        far = depth  # not reached by what is left of a closed walk
-        distance = np.full((2, size), far, dtype=np.int64)
-        for end in range(2):
-            distance[end, end] = 0
-            for step in range(1, depth - 1):
-                reached = self.column[distance[end, self.row] == step - 1]
-                fresh = reached[distance[end, reached] == far]
-                distance[end, fresh] = step
-        up = self.vertices[self.row] < self.vertices[self.column]
-        x, y = self.row[up], self.column[up]
-        straight = distance[0, x] + distance[1, y]
-        crossed = distance[0, y] + distance[1, x]
-        met = np.minimum(straight, crossed) <= depth - 2
-        pairs = zip(self.vertices[x[met]].tolist(), self.vertices[y[met]].tolist(), strict=True)
-        return list(pairs)
+
+@dataclass(frozen=True)
+class _Circuit:
+    """The vertices near an edge, which hold its circuit, and the arcs between them.
+
+    Attributes:
+        vertices: int64 [k], both ends of the edge among them.
+        row: int64, tails of the arcs between them as positions in `vertices`; `column`: heads.
+        arcs: Positions of tail and head of each of the edge's r arcs.
+        depth: L.
+    """
+
+    vertices: Ints
+    row: Ints
+    column: Ints
+    arcs: list[tuple[int, int]]
+    depth: int
+
+    @classmethod
+    def through(cls, graph: ClosedWalkChanges, edge: int) -> _Circuit | None:
+        """The circuit of the edge, None if no closed walk of length L runs through it."""
+        most, label, (i, j) = graph.depth - 1, graph.label, graph.ends[edge]
+        if graph.directed:
+            vertices = _ball(graph.ahead, [j], graph.depth // 2, graph.is_near)
+            behind = _ball(graph.behind, [i], most // 2, graph.is_near)
+            label[vertices] = 0
+            apart = behind[label[behind] < 0]
+            label[vertices] = -1
+            if apart.size == behind.size:
+                return None
+            vertices = np.concatenate([vertices, apart])
+        else:
+            vertices = _ball(graph.ahead, [i, j], most // 2, graph.is_near)
+        # the arcs between them, by positions
+        label[vertices] = np.arange(vertices.size)
+        lists = [graph.ahead[v] for v in vertices.tolist()]
+        column = label[np.concatenate(lists)]
+        row = np.repeat(np.arange(vertices.size), [heads.size for heads in lists])
+        inside = column >= 0
+        first, second = int(label[i]), int(label[j])
+        label[vertices] = -1
+        arcs = [(first, second)] if graph.directed else [(first, second), (second, first)]
+        near = cls(vertices, row[inside], column[inside], arcs, graph.depth)
+        worth_it = graph.directed and vertices.size > TRIM_FROM
+        return near._trimmed() if worth_it else near
+
+    def _trimmed(self) -> _Circuit:
+        """Without the vertices that are on no closed walk of length L through a single arc."""
+        after, before = self._distances()
+        held = np.flatnonzero(after + before < self.depth)
+        place = np.full(self.vertices.size, -1)
+        place[held] = np.arange(held.size)
+        row, column = place[self.row], place[self.column]
+        inside = (row >= 0) & (column >= 0)
+        arcs = [(int(place[tail]), int(place[head])) for tail, head in self.arcs]
+        return _Circuit(self.vertices[held], row[inside], column[inside], arcs, self.depth)
+
+    def _distances(self) -> tuple[Ints, Ints]:
+        """d(j, t) from the head of the first arc, and d(t, i) to its tail; L if L or more."""
+        size, (tail, head) = self.vertices.size, self.arcs[0]
+        return (
+            _distances(self.row, self.column, size, head, self.depth),
+            _distances(self.column, self.row, size, tail, self.depth),
+        )
+
+    def losses(self, kind: type) -> Losses:
+        """The vertices, and how many closed walks each would lose."""
+        depth, size, r = self.depth, self.vertices.size, len(self.arcs)
+        matrix: NDArray[Any] = np.eye(size, dtype=kind)
+        matrix[self.row, self.column] = 1
+        # rows 0 to r - 1 hold w_q of each arc, rows r to 2r - 1 hold u'_q
+        walks: NDArray[Any] = np.zeros((depth, 2 * r, size), dtype=kind)
+        for arc, (tail, head) in enumerate(self.arcs):
+            walks[0, arc, head] = walks[0, r + arc, tail] = 1
+        for q in range(1, depth):
+            last, now = walks[q - 1], walks[q]
+            if r == 2:  # the matrix is symmetric: one product for all rows
+                np.matmul(last, matrix, out=now)
+            else:
+                np.matmul(last[0], matrix, out=now[0])
+                np.matmul(matrix, last[1], out=now[1])
+            for tail, head in self.arcs:  # u'_q does without the edge
+                now[r:, tail] -= last[r:, head]
+        loss = np.einsum("qat,qat->t", walks[:, r:], walks[::-1, :r])
+        changed = np.flatnonzero(loss)
+        return self.vertices[changed], loss[changed].astype(np.int64)
+
+    def arcs_met(self) -> list[tuple[int, int]]:
+        """Arcs that share a closed walk of length L with the edge, its own ones included."""
+        after, before = self._distances()
+        met = after[self.row] + before[self.column] <= self.depth - 2
+        tails, heads = self.vertices[self.row[met]], self.vertices[self.column[met]]
+        return list(zip(tails.tolist(), heads.tolist(), strict=True))
 
 
-def _neighbours(edges: Ints, n: int) -> list[Ints]:
-    """For each vertex its neighbours, int64."""
-    row = np.concatenate([edges[0], edges[1]])
-    column = np.concatenate([edges[1], edges[0]])
-    by_row = np.argsort(row, kind="stable")
-    starts = np.searchsorted(row[by_row], np.arange(1, n))
-    return np.split(column[by_row], starts)[:n]
+def _ball(neighbours: list[Ints], centres: list[int], radius: int, is_near: Bools) -> Ints:
+    """The vertices that at most `radius` steps lead to; `is_near` is all false before and after."""
+    fringe = np.array(centres)
+    is_near[fringe] = True
+    found = [fringe]
+    for _ in range(radius):
+        if not fringe.size:
+            break
+        near = np.concatenate([neighbours[v] for v in fringe.tolist()])
+        fringe = np.unique(near[~is_near[near]])
+        is_near[fringe] = True
+        found.append(fringe)
+    vertices = np.concatenate(found)
+    is_near[vertices] = False
+    return vertices
+
+
+def _distances(row: Ints, column: Ints, size: int, start: int, far: int) -> Ints:
+    """Distances from `start` along arcs from `row` to `column`, at most `far`; int64 [size]."""
+    distance = np.full(size, far, dtype=np.int64)
+    distance[start] = 0
+    for step in range(1, far):
+        reached = column[distance[row] == step - 1]
+        fresh = reached[distance[reached] == far]
+        if not fresh.size:
+            break
+        distance[fresh] = step
+    return distance
+
+
+def _grouped(by: Ints, values: Ints, n: int) -> list[Ints]:
+    """For each vertex the values at the positions where it stands in `by`."""
+    order = np.argsort(by, kind="stable")
+    starts = np.searchsorted(by[order], np.arange(1, n))
+    return np.split(values[order], starts)[:n]
 
 
 def adjacency(edges: Ints, n: int, *, directed: bool = False) -> sparse.csr_array:
@@ -248,7 +353,7 @@ def num_closed_walks(
         n: Number of vertices.
         depth: Length of the walks.
         directed: Whether edges are arcs.
-        vertices: int64 [k], for which vertices; all if not given.
+        vertices: int64 [k], the vertices t; all if not given.
 
     Returns:
         int64 [n], or [k].
@@ -262,6 +367,7 @@ def num_closed_walks(
     identity = sparse.eye_array(n, dtype=np.int64, format="csr")
     for start in range(0, chosen.size, ROWS_AT_A_TIME):
         rows = identity[chosen[start : start + ROWS_AT_A_TIME]]
+        # (A^L)_tt = Σ_s (A^⌊L/2⌋)_ts (A^⌈L/2⌉)_st: row t of a power of A and of one of Aᵀ
         half = back = rows
         for _ in range(depth // 2):
             half = half @ matrix

@@ -1,18 +1,18 @@
 """(L-1)-WIS with dense matrices of walk counts: tensor operations alone, on any device.
 
-The powers A^0, ..., A^{L-1} of the adjacency matrix (all self-loops included) are kept. For a batch
-of edges {i, j} their rows i and j say everything: with p_q = A^q e_i and r_q = A^q e_j, walks that
-do without the edge follow from
+The powers A^0, ..., A^{L-1} of the adjacency matrix (all self-loops included) are kept. An edge is
+r arcs (i, j), as in `wis.methods.k_wis.closed_walks`, and its loss is an update of rank r. For a
+batch of edges the rows j and the columns i of the powers are enough: w_q = (A^q)ᵀ e_j, the walks
+from each head, and u_q = A^q e_i, those to each tail. With E = Σ_a e_i e_jᵀ, from A'^q = A^q -
+Σ_{l<q} A'^l E A^{q-1-l} follow the walks to the tail of arc a that do without the edge,
 
-    p'_q = p_q - Σ_{l<q} p'_l[j] p_{q-1-l} + p'_l[i] r_{q-1-l},   r'_q likewise,
+    u'_q = u_q - Σ_b Σ_{l<q} g_{q-1-l} u'_l of arc b,   g_s = (A^s) from the head of b to that tail.
 
-and the closed walks of length L that each vertex t loses are Σ_q p'_q[t] r_{L-1-q}[t] + r'_q[t]
-p_{L-1-q}[t] (see `wis.methods.k_wis.closed_walks`). Once an edge goes, A^q loses the outer products
-Σ_{l<q} p'_l r_{q-1-l}ᵀ + r'_l p_{q-1-l}ᵀ.
+The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once an
+edge goes, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ.
 
 The best edges of a batch are found by their signatures (`wis.methods.k_wis.ranking_by_signature`),
-and compete with those of the next batch. `wis.methods.k_wis.dense_arc_walks` does the same for
-directed graphs.
+and compete with those of the next batch.
 
 Everything is an integer below 2^53 in float64, or else int64, so the result is exact and the same
 on every device. For small dense graphs and long walks; each round looks at every edge.
@@ -27,22 +27,26 @@ from torch import Tensor
 
 from wis.base.progress import Progress
 from wis.errors import OptionError
-from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods.k_wis.dense_arc_walks import DenseArcWalks, walk_counts
+from wis.graph import CanonicalGraph
+from wis.methods.k_wis.closed_walks import FLOAT_EXACT, adjacency, most_walks, num_closed_walks
 from wis.methods.k_wis.ranking_by_signature import Ranked
 
 ENTRIES_ON_CPU = 1 << 17
+"""Entries of a [c, n] tensor on a CPU: 1 MiB, so that those in use stay in its cache."""
 ENTRIES_ELSEWHERE = 1 << 24
+"""Entries on a GPU: 128 MiB, large enough that starting its kernels costs little."""
+Walks = list[list[Tensor]]
+"""For each arc of an edge and each q a tensor [c, n]."""
 
 
 @dataclass(frozen=True)
 class DensePlan:
-    """What the engine will need.
+    """The memory that the engine will need.
 
     Attributes:
         matrix_bytes: The walk-count matrices.
         edge_bytes: Working memory for each edge that is looked at at a time.
-        edges_at_a_time: How many that are.
+        edges_at_a_time: Number of these edges.
     """
 
     matrix_bytes: int
@@ -78,7 +82,7 @@ class DensePlan:
 
 
 def dense_order(
-    graph: UndirectedGraph | DirectedGraph,
+    graph: CanonicalGraph,
     depth: int,
     count: int,
     batch_size: int,
@@ -104,7 +108,7 @@ def dense_order(
     Cost: count / batch_size rounds of O(m n L²) operations.
     """
     plan = DensePlan.of(graph, depth, limit_bytes)
-    state = _state_of(graph, depth)
+    state = DenseWalks(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     order: list[Tensor] = []
     done = 0
@@ -121,95 +125,107 @@ def dense_order(
     return torch.cat(order) if order else left[:0]
 
 
-def _state_of(graph: UndirectedGraph | DirectedGraph, depth: int) -> DenseWalks | DenseArcWalks:
-    if isinstance(graph, DirectedGraph):
-        return DenseArcWalks(graph, depth)
-    return DenseWalks(graph, depth)
-
-
 class DenseWalks:
     """The walk-count matrices.
 
     Attributes:
         powers: A^0, ..., A^{L-1}, each [n, n].
-        value: [n], closed walks of length L at each vertex, 0 where isolated.
+        value: [n], closed walks of length L at each vertex, 0 where nothing enters it.
+        entering: int64 [n], edges at each vertex, or arcs into it.
+        arcs: For each of the r arcs of an edge its tails and heads, int64 [m] each.
     """
 
-    def __init__(self, graph: UndirectedGraph, depth: int) -> None:
-        self.powers, self.value = walk_counts(graph, depth)
-        self.degree = graph.degree.clone()
-        self.edges, self.depth = graph.edges, depth
+    def __init__(self, graph: CanonicalGraph, depth: int) -> None:
+        self.powers, self.value = _walk_counts(graph, depth)
+        u, v = graph.edges
+        self.arcs = [(u, v)] if graph.directed else [(u, v), (v, u)]
+        heads = torch.cat([head for _, head in self.arcs])
+        self.entering = torch.bincount(heads, minlength=graph.num_nodes)
+        self.depth = depth
 
     def changes(self, edge: Tensor) -> Ranked:
-        """What the loss of each of some edges, int64 [c], would do."""
-        i, j = self.edges[:, edge]
-        p, r, q_p, q_r = self._walks(i, j)
-        loss = torch.zeros_like(p[0])
-        for q in range(self.depth):
-            back = self.depth - 1 - q
-            loss.addcmul_(q_p[q], r[back]).addcmul_(q_r[q], p[back])
+        """The signatures of some edges, int64 [c]."""
+        arcs = [(tail[edge], head[edge]) for tail, head in self.arcs]
+        loss = self._losses(*self._walks(arcs))
         row = torch.arange(edge.numel(), device=edge.device)
-        for end in (i, j):
-            alone = self.degree[end] == 1  # isolated: down to 0
-            loss[row[alone], end[alone]] = self.value[end[alone]]
+        for _, head in arcs:
+            last = self.entering[head] == 1  # nothing enters it any more: down to 0
+            loss[row[last], head[last]] = self.value[head[last]]
         row, vertex = loss.nonzero(as_tuple=True)
         old = self.value[vertex].long()
         new = old - loss[row, vertex].long()
         return Ranked.of_entries(edge, row, new, old)
 
-    def _walks(
-        self, i: Tensor, j: Tensor
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """p_q, r_q, p'_q, r'_q for each q and edge, [c, n]."""
-        p = [power[i] for power in self.powers]
-        r = [power[j] for power in self.powers]
-        return p, r, self._without(p, r, p, i, j), self._without(p, r, r, i, j)
-
-    def _without(
-        self, p: list[Tensor], r: list[Tensor], start: list[Tensor], i: Tensor, j: Tensor
-    ) -> list[Tensor]:
-        """Walks from one end that do without the edge."""
-        without: list[Tensor] = []
-        at_i: list[Tensor] = []
-        at_j: list[Tensor] = []
-        for q in range(self.depth):
-            walks = start[q].clone() if q else start[q]
-            for step in range(q):
-                walks.addcmul_(at_j[step], p[q - 1 - step], value=-1)
-                walks.addcmul_(at_i[step], r[q - 1 - step], value=-1)
-            without.append(walks)
-            at_i.append(walks.gather(1, i[:, None]))
-            at_j.append(walks.gather(1, j[:, None]))
-        return without
-
     def remove(self, edges: list[int]) -> None:
         """Take edges out, one after the other."""
         for edge in edges:
-            i, j = self.edges[:, edge]
-            p, r, q_p, q_r = self._walks(i[None], j[None])
-            self._lower_value(p, r, q_p, q_r, i, j)
-            near = (p[-1][0] + r[-1][0]).nonzero()[:, 0]
-            for q in range(self.depth - 1, 0, -1):
-                block = self.powers[q][near[:, None], near]
-                for step in range(q):
-                    back = q - 1 - step
-                    block -= torch.outer(q_p[step][0, near], r[back][0, near])
-                    block -= torch.outer(q_r[step][0, near], p[back][0, near])
-                self.powers[q][near[:, None], near] = block
+            arcs = [(tail[edge, None], head[edge, None]) for tail, head in self.arcs]
+            onward, without = self._walks(arcs)
+            self.value -= self._losses(onward, without)[0]
+            for _, head in arcs:
+                self.entering[head] -= 1
+                if not self.entering[head]:
+                    self.value[head] = 0
+            self._lower_powers(onward, without)
 
-    def _lower_value(
-        self,
-        p: list[Tensor],
-        r: list[Tensor],
-        q_p: list[Tensor],
-        q_r: list[Tensor],
-        i: Tensor,
-        j: Tensor,
-    ) -> None:
+    def _lower_powers(self, onward: Walks, without: Walks) -> None:
+        """A^q loses Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ, where these are not 0."""
+        rows, columns = (
+            sum(walks[-1][0] for walks in part).nonzero()[:, 0] for part in (without, onward)
+        )
+        for q in range(self.depth - 1, 0, -1):
+            block = self.powers[q][rows[:, None], columns]
+            for to_tail, from_head in zip(without, onward, strict=True):
+                for step in range(q):
+                    after = from_head[q - 1 - step][0, columns]
+                    block -= torch.outer(to_tail[step][0, rows], after)
+            self.powers[q][rows[:, None], columns] = block
+
+    def _walks(self, arcs: list[tuple[Tensor, Tensor]]) -> tuple[Walks, Walks]:
+        """w_q and u'_q for each arc of some edges and each q, [c, n]."""
+        onward = [[power[head] for power in self.powers] for _, head in arcs]
+        # (A^q)_ji, from the head of arc b to the tail of arc a
+        returns = [
+            [[walks.gather(1, tail[:, None]) for walks in from_head] for from_head in onward]
+            for tail, _ in arcs
+        ]
+        if len(arcs) == 2:  # the walks to a tail are those from the head of the reverse arc
+            to_tail = [onward[1], onward[0]]
+        else:
+            to_tail = [[power[:, tail].T for power in self.powers] for tail, _ in arcs]
+        without: Walks = [[] for _ in arcs]
         for q in range(self.depth):
-            back = self.depth - 1 - q
-            self.value -= (q_p[q] * r[back] + q_r[q] * p[back])[0]
-        for end in (i, j):
-            self.degree[end] -= 1
-            if not self.degree[end]:
-                self.value[end] = 0
+            for place, all_walks in enumerate(to_tail):
+                walks = all_walks[q].clone(memory_format=torch.contiguous_format)
+                for other, back in zip(without, returns[place], strict=True):
+                    for step in range(q):
+                        walks.addcmul_(back[q - 1 - step], other[step], value=-1)
+                without[place].append(walks)
+        return onward, without
+
+    def _losses(self, onward: Walks, without: Walks) -> Tensor:
+        """Closed walks that each vertex would lose, [c, n]."""
+        loss = torch.zeros_like(onward[0][0])
+        for from_head, to_tail in zip(onward, without, strict=True):
+            for q in range(self.depth):
+                loss.addcmul_(to_tail[q], from_head[self.depth - 1 - q])
+        return loss
+
+
+def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[list[Tensor], Tensor]:
+    """The powers A^0, ..., A^{L-1}, each [n, n], and the entries of the tuple, [n].
+
+    They are float64 while all are below 2^53, else int64; on the graph's device.
+    """
+    n, directed = graph.num_nodes, graph.directed
+    edges = graph.edges.cpu().numpy()
+    most = most_walks(edges, n, depth, directed=directed)
+    kind = torch.float64 if most < FLOAT_EXACT else torch.int64
+    matrix = adjacency(edges, n, directed=directed)
+    power = torch.eye(n, dtype=torch.int64, device="cpu").numpy()
+    powers = [torch.from_numpy(power).to(graph.device, kind)]
+    for _ in range(1, depth):
+        power = matrix @ power
+        powers.append(torch.from_numpy(power).to(graph.device, kind))
+    value = num_closed_walks(edges, n, depth, directed=directed)
+    return powers, torch.from_numpy(value).to(graph.device, kind)

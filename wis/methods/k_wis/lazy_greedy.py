@@ -20,7 +20,7 @@ whichever of the two a walk meets first, and back. So e took more from t than f 
 below the smallest of f, and was not the best edge.) In batches, where edges go that are not the
 best of the graph as it is then, this argument fails and the smallest value is computed anew.
 
-In directed graphs the argument fails even then (`wis.methods.k_wis.closed_arc_walks`).
+In directed graphs the argument fails even then (`wis.methods.k_wis.closed_walks`).
 
 Ties go to the smallest edge id.
 """

@@ -2,7 +2,7 @@
 
 With all self-loops, (A²)_tt = 1 + r_t, where r_t is the number of reciprocal neighbours of t, which
 t has arcs to and from. The entry of t in the tuple is v_t = 1 + r_t, or 0 if no arc enters t
-(`wis.methods.k_wis.closed_arc_walks`). So the loss of an arc (i, j) takes 1 from v_i and from v_j
+(`wis.methods.k_wis.closed_walks`). So the loss of an arc (i, j) takes 1 from v_i and from v_j
 if its reverse is there, and all that is left of v_j if it is the last arc into j. Comparing the
 tuples, arcs come in four kinds, each better than the next:
 

@@ -1,26 +1,31 @@
-"""Walk indices under deletion: what each edge would cost, brought up to date as edges go.
+"""Walk indices under deletion: the cost of each edge, brought up to date as edges go.
 
 Let A be the 0/1 adjacency with all self-loops, p = L - 1, and for a subset I let c be the 0/1
-vector of its boundary (Definition 11). With the end b, which is 1 for graph prediction and e_t for
-the target t, its walk index is c' A^p b. The state: X_l = A^l c for l < p, a column for each
-subset, and Y_l = A^l b for l <= p, a column for each different end.
+vector of its boundary (Definition 11; the heads of the arcs that cross the partition, C_I^-> of
+Appendix D.2, in a directed graph). With the end b, which is 1 for graph prediction and e_t for the
+target t, its walk index is c' A^p b. The state: X_l = (A')^l c for l < p, a column for each subset,
+the walks from the boundary to each vertex; and Y_l = A^l b for l <= p, a column for each different
+end, the walks from each vertex to an end.
 
-Taking the edge {i, j} away gives B = A - E with E = e_i e_j' + e_j e_i', and
+An edge is r arcs (i, j): one in a directed graph, both directions in an undirected one. Taking it
+away gives B = A - E with E = sum of e_i e_j' over its arcs, a matrix of rank r, and
 
     A^q - B^q = sum over l < q of A^l E B^(q-1-l).
 
-Read at the rows i and j, this yields the numbers of walks that are left there, f_q(v) = (B^q b)_v,
-one q after another, from Y at i and j and the scalars (A^l)_ii, (A^l)_ij, (A^l)_jj for l < p, which
-are constants for l < 2. Read between c and b, it yields what the edge costs:
+Read at the head v of each arc, this yields the number of walks that are left there, f_q(v) = (B^q
+b)_v, one q after another:
 
-    sum over l < p of X_l(i) f_(p-1-l)(j) + X_l(j) f_(p-1-l)(i).
+    f_q(v) = Y_q(v) - sum over l < q and arcs (i, j) of (A^l)_vi f_(q-1-l)(j).
 
-Where the edge is the last one that i has across a partition, i leaves the boundary and f_p(i) is
-lost besides; likewise for j.
+In an undirected graph (A^l)_vi is 1 for l = 1, and 0 or 1 for l = 0. Read between c and b, it
+yields the loss: the sum over l < p and arcs (i, j) of X_l(i) f_(p-1-l)(j). Where an arc is the last
+one into j from across a partition, j leaves the boundary and f_p(j) is lost besides.
 
 All of this is sums and products of integers, so wrap-around inside is harmless as long as the walk
 indices themselves fit into int64; where they might not, all arrays hold Python's integers instead.
 Walk counts never rise as edges go, so this is decided once.
+
+References: Algorithm 3; for directed graphs with the definitions of Appendix D.2.
 """
 
 from __future__ import annotations
@@ -35,16 +40,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wis.errors import OptionError
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions
 
 Ints = NDArray[np.int64]
 Counts = NDArray[Any]
 """int64, or object with Python's integers."""
 
+Arcs = list[tuple[Ints, Ints]]
+"""Tails and heads of the r arcs of some edges, [c] each."""
+
 CHUNK_BYTES = 2**26
+"""Working memory of a vectorised step: 64 MiB, little beside the tables."""
 MAX_STATE_BYTES = 2**34
+"""Tables beyond 16 GiB are refused before they are made."""
 SAFE = 2.0**62
+"""The float64 bound on all walk indices may be off by rounding, so it stays a factor of 2 below."""
 
 
 class Adjacency:
@@ -101,7 +112,7 @@ class Adjacency:
         """Rows of A times `vectors`, [n, k] -> [len(rows), k]."""
         result = np.empty((rows.size, vectors.shape[1]), dtype=vectors.dtype)
         width = int((self.start[1:] - self.start[:-1]).mean()) + 1 if rows.size else 1
-        for part in chunks(rows.size, 8 * width * vectors.shape[1]):
+        for part in _chunks(rows.size, 8 * width * vectors.shape[1]):
             arcs, first = self.arcs_of(rows[part])
             result[part] = np.add.reduceat(vectors[self.head[arcs]], first, axis=0)
         return result
@@ -117,14 +128,15 @@ class Adjacency:
 
 @dataclass
 class WalkState:
-    """The walk indices of some partitions, and what the loss of each edge would take from them.
+    """The walk indices of some partitions, and by how much the loss of each edge lowers them.
 
     Attributes:
-        adjacency: The graph that is left.
+        ahead: The graph that is left, arcs by their tails.
+        behind: The same by their heads; `ahead` itself in an undirected graph.
         edges: int64 [2, m].
         walk_length: p = L - 1.
-        inside: bool [n, K], which vertices each subset holds.
-        crossing: int32 [n, K], edges that each vertex has across each partition.
+        inside: bool [n, K], the vertices of each subset.
+        crossing: int32 [n, K], arcs into each vertex from across each partition.
         started: X_l for l = 0 ... p - 1, at least X_0, each [n, K].
         ended: Y_l for l = 0 ... p, each [n, T] for T different ends.
         column: int64 [K], the column of `ended` that belongs to each subset.
@@ -132,7 +144,8 @@ class WalkState:
         loss: [m, K], by how much each falls if the edge goes; rows of gone edges are stale.
     """
 
-    adjacency: Adjacency
+    ahead: Adjacency
+    behind: Adjacency
     edges: Ints
     walk_length: int
     inside: NDArray[np.bool_]
@@ -144,39 +157,45 @@ class WalkState:
     loss: Counts
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, partitions: Partitions, walk_length: int) -> WalkState:
+    def of(cls, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> WalkState:
         """The state before any edge goes.
 
         Raises:
             OptionError: It would take too much memory.
         """
-        edges = graph.edges.cpu().numpy()
-        n, num = graph.num_nodes, len(partitions)
-        column, ends = ends_of(partitions)
-        check_size(n, edges.shape[1], num, len(ends), walk_length)
-        adjacency = Adjacency(n, edges)
+        edges, directed = graph.edges.cpu().numpy(), graph.directed
+        n, m, num = graph.num_nodes, graph.num_edges, len(partitions)
+        column, ends = _ends_of(partitions)
+        _check_size(n, m, num, len(ends), walk_length)
+        ahead = behind = Adjacency(n, edges, directed=directed)
+        if directed:
+            behind = Adjacency(n, edges[::-1], directed=True)
+            behind.left = ahead.left
         inside = partitions.membership(n)
         crossing = np.zeros((n, num), dtype=np.int32)
-        for part in chunks(edges.shape[1], 3 * num):
+        for part in _chunks(m, 3 * num):
             u, v = edges[:, part]
-            across = inside[u] ^ inside[v]
-            np.add.at(crossing, u, across)
-            np.add.at(crossing, v, across)
+            for head in (v,) if directed else (u, v):
+                np.add.at(crossing, head, inside[u] ^ inside[v])
         every = np.arange(n)
-        dtype: Any = np.int64 if fit_in_int64(adjacency, crossing, walk_length) else object
+        dtype: Any = np.int64 if _fit_in_int64(ahead, crossing, walk_length) else object
         started = [(crossing > 0).astype(dtype)]
         for _ in range(walk_length - 1):
-            started.append(adjacency.times(every, started[-1]))
-        ended = [indicators(n, ends, dtype)]
+            started.append(behind.times(every, started[-1]))
+        ended = [_indicators(n, ends, dtype)]
         for _ in range(walk_length):
-            ended.append(adjacency.times(every, ended[-1]))
-        index = np.zeros(num, dtype=dtype)
-        loss = np.zeros((edges.shape[1], num), dtype=dtype)
-        args = (adjacency, edges, walk_length, inside, crossing, started, ended, column)
-        state = cls(*args, index, loss)
+            ended.append(ahead.times(every, ended[-1]))
+        index, loss = np.zeros(num, dtype=dtype), np.zeros((m, num), dtype=dtype)
+        graph_parts = (ahead, behind, edges, walk_length, inside, crossing)
+        state = cls(*graph_parts, started, ended, column, index, loss)
         state.index += state._counted_at(every)
-        state._refresh(np.arange(edges.shape[1]))
+        state._refresh(np.arange(m))
         return state
+
+    @property
+    def directed(self) -> bool:
+        """Whether an edge is one arc, and not two."""
+        return self.behind is not self.ahead
 
     def remove(self, gone: Ints) -> Ints:
         """Take edges away and bring everything up to date that can have changed.
@@ -184,20 +203,28 @@ class WalkState:
         Returns:
             Ids of the edges whose rows of `loss` were computed anew.
         """
-        ends = np.unique(self.edges[:, gone])
-        near = self.adjacency.ball(ends, max(self.walk_length - 1, 0))
-        self.index -= self._counted_at(near)
-        self.adjacency.left[gone] = False
+        radius = max(self.walk_length - 1, 0)
+        heads = np.unique(self.edges[1, gone] if self.directed else self.edges[:, gone])
+        after = before = self.ahead.ball(heads, radius)  # where X, and where Y can change
+        if self.directed:
+            before = np.union1d(self.behind.ball(self.edges[0, gone], radius), heads)
+        # the walk indices without the old counts, then the new counts, then with these
+        self.index -= self._counted_at(before)
+        self.ahead.left[gone] = False
         u, v = self.edges[:, gone]
-        across = self.inside[u] ^ self.inside[v]
-        np.subtract.at(self.crossing, u, across)
-        np.subtract.at(self.crossing, v, across)
-        self.started[0][ends] = self.crossing[ends] > 0
-        for counts in (self.started, self.ended):
-            for before, after in itertools.pairwise(counts):
-                after[near] = self.adjacency.times(near, before)
-        self.index += self._counted_at(near)
-        touched = self.adjacency.edge[self.adjacency.arcs_of(near)[0]]
+        for head in (v,) if self.directed else (u, v):
+            np.subtract.at(self.crossing, head, self.inside[u] ^ self.inside[v])
+        self.started[0][heads] = self.crossing[heads] > 0
+        for last, one_more in itertools.pairwise(self.started):
+            one_more[after] = self.behind.times(after, last)
+        for last, one_more in itertools.pairwise(self.ended):
+            one_more[before] = self.ahead.times(before, last)
+        self.index += self._counted_at(before)
+        # the edges whose tails are in the one or whose heads are in the other ball
+        touched = self.ahead.edge[self.ahead.arcs_of(after)[0]]
+        if self.directed:
+            into = self.behind.edge[self.behind.arcs_of(before)[0]]
+            touched = np.concatenate([touched, into])
         stale = np.unique(touched[touched < self.edges.shape[1]])
         self._refresh(stale)
         return stale
@@ -205,7 +232,7 @@ class WalkState:
     def _counted_at(self, rows: Ints) -> Counts:
         """Walks of length p that start at boundary vertices among `rows`, for each partition."""
         total = np.zeros_like(self.index)
-        for part in chunks(rows.size, 16 * total.size):
+        for part in _chunks(rows.size, 16 * total.size):
             ended = self._per_partition(self.ended[-1][rows[part]])
             total += (self.started[0][rows[part]] * ended).sum(axis=0)
         return total
@@ -222,86 +249,89 @@ class WalkState:
     def _refresh(self, ids: Ints) -> None:
         """Compute the rows of `loss` of these edges."""
         width = 8 * (self.index.size + self.ended[0].shape[1]) * (2 * self.walk_length + 4)
-        for part in chunks(ids.size, width):
+        for part in _chunks(ids.size, width):
             self.loss[ids[part]] = self._loss_of(ids[part])
 
     def _loss_of(self, ids: Ints) -> Counts:
         p, (i, j) = self.walk_length, self.edges[:, ids]
-        at_i, at_j = self._walks_left(ids)
-        last = self.inside[i] ^ self.inside[j]
-        loss = np.where(last & (self.crossing[i] == 1), at_i[p], 0)
-        loss += np.where(last & (self.crossing[j] == 1), at_j[p], 0)
-        for step in range(p):
-            from_i, from_j = self.started[step][i], self.started[step][j]
-            loss += from_i * at_j[p - 1 - step] + from_j * at_i[p - 1 - step]
+        arcs = [(i, j)] if self.directed else [(i, j), (j, i)]
+        across = self.inside[i] ^ self.inside[j]
+        loss = np.zeros(across.shape, dtype=self.index.dtype)
+        for (tail, head), left in zip(arcs, self._walks_left(arcs), strict=True):
+            loss += np.where(across & (self.crossing[head] == 1), left[p], 0)
+            for step in range(p):
+                loss += self.started[step][tail] * left[p - 1 - step]
         return loss
 
-    def _walks_left(self, ids: Ints) -> tuple[list[Counts], list[Counts]]:
-        """f_q(i) and f_q(j) for q = 0 ... p, a column for each partition."""
-        p, (i, j) = self.walk_length, self.edges[:, ids]
-        back = self._returns(ids)
-        at_i: list[Counts] = []
-        at_j: list[Counts] = []
-        for q in range(p + 1):
-            left_i, left_j = self.ended[q][i], self.ended[q][j]
-            for step in range(q):
-                ii, ij, jj = back[step]
-                then_i, then_j = at_i[q - 1 - step], at_j[q - 1 - step]
-                left_i = left_i - ii * then_j - ij * then_i
-                left_j = left_j - jj * then_i - ij * then_j
-            at_i.append(left_i)
-            at_j.append(left_j)
-        return [self._per_partition(f) for f in at_i], [self._per_partition(f) for f in at_j]
+    def _walks_left(self, arcs: Arcs) -> list[list[Counts]]:
+        """f_q at the head of each arc for q = 0 ... p, a column for each partition."""
+        back = self._returns(arcs)
+        found: list[list[Counts]] = [[] for _ in arcs]
+        for q in range(self.walk_length + 1):
+            now = []
+            for a, (_, head) in enumerate(arcs):
+                walks = self.ended[q][head]
+                for step, b in itertools.product(range(q), range(len(arcs))):
+                    if step or a != b:  # a walk of no steps leads to no other vertex
+                        walks = walks - back[step][a][b] * found[b][q - 1 - step]
+                now.append(walks)
+            for walks, all_walks in zip(now, found, strict=True):
+                all_walks.append(walks)
+        return [[self._per_partition(walks) for walks in all_walks] for all_walks in found]
 
-    def _returns(self, ids: Ints) -> list[tuple[Any, Any, Any]]:
-        """The scalars (A^l)_ii, (A^l)_ij, (A^l)_jj for l = 0 ... p - 1, each [len(ids), 1]."""
-        known: list[tuple[Any, Any, Any]] = [(1, 0, 1), (1, 1, 1)]
-        if self.walk_length < 3:
+    def _returns(self, arcs: Arcs) -> list[list[list[Any]]]:
+        """(A^l) from the head of arc a to the tail of arc b, for l = 0 ... p - 1; [c, 1] each."""
+        known = [[[int(a != b) for b in range(len(arcs))] for a in range(len(arcs))]]
+        if not self.directed:  # by an edge or a self-loop each end is one step from each
+            known.append([[1, 1], [1, 1]])
+        if self.walk_length <= len(known):
             return known
-        count = _returns_by_products if self.index.dtype == np.int64 else _returns_by_columns
-        return known + count(self.adjacency, self.edges[:, ids], self.walk_length - 1)
+        # each pair of vertices once; in an undirected graph both directions are the same
+        pairs = np.array([(head, tail) for _, head in arcs for tail, _ in arcs])
+        if not self.directed:
+            pairs.sort(axis=1)
+        pairs = pairs.transpose(1, 0, 2).reshape(2, -1)
+        keys = pairs[0] * self.ahead.num_nodes + pairs[1]
+        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        count = self._powers_by_rows if self.index.dtype == np.int64 else self._powers_by_columns
+        place = place.reshape(len(arcs), len(arcs), -1, 1)
+        found = count(*pairs[:, first], self.walk_length - 1)[len(known) - 1 :]
+        return known + [[list(power[of_head]) for of_head in place] for power in found]
+
+    def _powers_by_rows(self, v: Ints, w: Ints, longest: int) -> list[Counts]:
+        """(A^l)_vw for l = 1 ... longest: products of rows of sparse powers up to half of that."""
+        from scipy.sparse import eye_array
+
+        rows, v = np.unique(v, return_inverse=True)
+        columns, w = np.unique(w, return_inverse=True)
+        identity = eye_array(self.ahead.num_nodes, dtype=np.int64, format="csr")
+        ahead, behind = [identity[rows]], [identity[columns]]
+        for powers, adjacency in ((ahead, self.ahead), (behind, self.behind)):
+            matrix = adjacency.matrix()
+            for _ in range((longest + 1) // 2):
+                powers.append(powers[-1] @ matrix)
+        found = []
+        for length in range(1, longest + 1):
+            a, b = ahead[(length + 1) // 2], behind[length // 2]
+            counts = np.empty(v.size, dtype=np.int64)
+            for part in _chunks(v.size, 16 * (a.nnz // max(rows.size, 1) + 1)):
+                counts[part] = a[v[part]].multiply(b[w[part]]).sum(axis=1)
+            found.append(counts)
+        return found
+
+    def _powers_by_columns(self, v: Ints, w: Ints, longest: int) -> list[Counts]:
+        """The same in Python's integers, by columns of the powers of A."""
+        columns, place = np.unique(w, return_inverse=True)
+        every = np.arange(self.ahead.num_nodes)
+        power = _indicators(every.size, columns.tolist(), object)
+        found = []
+        for _ in range(longest):
+            power = self.ahead.times(every, power)
+            found.append(power[v, place])
+        return found
 
 
-def _returns_by_products(
-    adjacency: Adjacency, edges: Ints, longest: int
-) -> list[tuple[Counts, Counts, Counts]]:
-    """The scalars for l = 2 ... longest: products of rows of sparse powers up to half of that."""
-    vertices, position = np.unique(edges, return_inverse=True)
-    i, j = position.reshape(edges.shape)
-    matrix = adjacency.matrix()
-    powers = [None, matrix[vertices]]
-    for _ in range((longest + 1) // 2 - 1):
-        powers.append(powers[-1] @ matrix)
-    found = []
-    for length in range(2, longest + 1):
-        a, b = powers[(length + 1) // 2], powers[length // 2]
-        ij = np.empty(i.size, dtype=np.int64)
-        for part in chunks(i.size, 16 * (a.nnz // max(vertices.size, 1) + 1)):
-            ij[part] = a[i[part]].multiply(b[j[part]]).sum(axis=1)
-        closed = np.asarray(a.multiply(b).sum(axis=1))
-        found.append((closed[i][:, None], ij[:, None], closed[j][:, None]))
-    return found
-
-
-def _returns_by_columns(
-    adjacency: Adjacency, edges: Ints, longest: int
-) -> list[tuple[Counts, Counts, Counts]]:
-    """The same in Python's integers, by columns of the powers of A."""
-    vertices, position = np.unique(edges, return_inverse=True)
-    i, j = position.reshape(edges.shape)
-    every = np.arange(adjacency.num_nodes)
-    power = indicators(every.size, vertices.tolist(), object)
-    found = []
-    for length in range(1, longest + 1):
-        power = adjacency.times(every, power)
-        closed = power[vertices, np.arange(vertices.size)]
-        if length > 1:
-            ij = power[edges[0], j]
-            found.append((closed[i][:, None], ij[:, None], closed[j][:, None]))
-    return found
-
-
-def ends_of(partitions: Partitions) -> tuple[Ints, list[int | None]]:
+def _ends_of(partitions: Partitions) -> tuple[Ints, list[int | None]]:
     """For each partition the position of its target among the different ones, and these."""
     ends = list(dict.fromkeys(partitions.targets))
     position = {end: column for column, end in enumerate(ends)}
@@ -309,7 +339,7 @@ def ends_of(partitions: Partitions) -> tuple[Ints, list[int | None]]:
     return column, ends
 
 
-def indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) -> Counts:
+def _indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) -> Counts:
     """e_t for each target t, and the vector of ones for None; [n, T]."""
     result = np.zeros((num_nodes, len(ends)), dtype=dtype)
     for column, end in enumerate(ends):
@@ -317,7 +347,7 @@ def indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) -
     return result
 
 
-def fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
+def _fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
     """Whether even the sum of all walk indices does: bounded by walks to anywhere, in float64."""
     every, walks = np.arange(adjacency.num_nodes), np.ones((adjacency.num_nodes, 1))
     with np.errstate(over="ignore"):
@@ -327,7 +357,7 @@ def fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length:
     return bound < SAFE
 
 
-def check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> None:
+def _check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> None:
     """Raise `OptionError` if the tables of so many partitions would not fit."""
     rows = 8 * num * (m + n * max(walk_length, 1)) + 8 * n * num_ends * (walk_length + 1)
     needed = rows + 5 * n * num
@@ -339,7 +369,7 @@ def check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> Non
         )
 
 
-def chunks(size: int, bytes_per_row: int) -> Iterator[slice]:
+def _chunks(size: int, bytes_per_row: int) -> Iterator[slice]:
     """Slices of 0 ... size - 1 that take about `CHUNK_BYTES` each."""
     step = max(CHUNK_BYTES // max(bytes_per_row, 1), 1)
     return (slice(first, min(first + step, size)) for first in range(0, size, step))
