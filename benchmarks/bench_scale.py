@@ -212,8 +212,7 @@ def draw(rows: list[tuple[str, object, list[tuple[float, float]]]], path: Path) 
 def training(args: argparse.Namespace) -> None:
     """Accuracy of GCN on Cora after exact and relaxed sparsification, over seeds."""
     from wis import datasets
-    from wis.training import thesis_config, train
-    from wis.training.splits import split_vertices
+    from wis.training import split_vertices, thesis_config, train
 
     data = datasets.load("cora", root=args.data_root)
     for epsilon in (0.0, 0.1):

@@ -27,10 +27,10 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
 from wis.theory.table5_1.patch_graphs import draw_pairs, two_cliques
-from wis.theory.table5_1.shared_run import GraphSet, SharedTrainer, build_module
-from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
+from wis.theory.table5_1.shared_run import GraphSet, SharedTrainer
+from wis.theory.table5_1.shared_structure import SharedStructure
 from wis.theory.table5_1.table5_1 import Table51
-from wis.training.engine import adam
+from wis.training.engine import adam, build
 
 
 def steps(model: str, graphs: GraphSet) -> dict[str, Callable[[], None]]:
@@ -42,10 +42,10 @@ def steps(model: str, graphs: GraphSet) -> dict[str, Callable[[], None]]:
     ]
     batch = Batch.from_data_list(items)
     loader = DataLoader(items, batch_size=len(items))
-    modules = [build_module(graphs.x.size(2), config) for _ in range(3)]
+    modules = [build(graphs.x.size(2), 1, config) for _ in range(3)]
     optimizers = [adam(list(module.parameters()), config) for module in modules[:2]]
-    network = SHARED[model](modules[2], SharedStructure.of(two_cliques(), graphs.x.size(1)))
-    trainer = SharedTrainer(network, graphs, config)
+    structure = SharedStructure.of(two_cliques(), graphs.x.size(1))
+    trainer = SharedTrainer(modules[2], structure, graphs, config)
 
     def pyg(which: int, given: Batch) -> None:
         logits = modules[which](given.x, given.edge_index, batch=given.batch)

@@ -1,7 +1,7 @@
 """Epochs per second of wis' training runs, as a ratio to a plain PyTorch Geometric loop.
 
     python benchmarks/bench_training.py speed
-    python benchmarks/bench_training.py speed --models gcn --seeds-per-run 1,8 --threads 2
+    python benchmarks/bench_training.py speed --models gcn,sage --threads 2
     python benchmarks/bench_training.py speed --models gcn --compile
     python benchmarks/bench_training.py accuracy --models gcn,gin --seeds 0,1,2
     python benchmarks/bench_training.py mini-batch
@@ -9,9 +9,9 @@
 *speed*: an epoch is a training step and an evaluation of the validation vertices. The peer is the
 loop that one writes after PyTorch Geometric's examples: its layers, dense features, Adam, a second
 forward pass for the evaluation. Both start from the same parameters, and their loss curves are
-compared. They take turns, block by block, so that other programs on the machine disturb both;
-what is printed is the median over blocks of the CPU time of an epoch and of one seed, its range,
-and the median of the ratios of neighbouring blocks. *accuracy*: test accuracies with all edges and
+compared. They take turns, block by block, so that other programs on the machine disturb both. The
+output is the median over blocks of the CPU time of an epoch, its range, and the median of the
+ratios of neighbouring blocks. *accuracy*: test accuracies with all edges and
 with none, at Table D.2's hyperparameters. *mini-batch*: seconds per epoch of the samplers.
 """
 
@@ -28,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn import DeepGCNLayer, GCNConv, GENConv, GINConv
+from torch_geometric.nn import DeepGCNLayer, GCNConv, GENConv, GINConv, SAGEConv
 
 import wis
 from wis import datasets
@@ -43,7 +43,7 @@ class PlainNetwork(nn.Module):
     def __init__(self, model: str, in_dim: int, out_dim: int, depth: int, width: int) -> None:
         super().__init__()
         sizes = [in_dim] + [width] * (depth - 1)
-        layer = {"gcn": GCNConv, "gin": self.gin}[model]
+        layer = {"gcn": GCNConv, "gin": self.gin, "sage": SAGEConv}[model]
         self.layers = nn.ModuleList(layer(size, width) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
         self.output = nn.Linear(width, out_dim)
@@ -93,8 +93,8 @@ RENAMED |= {f".nn.{k}.": f".nn.{k + 1}." for k in (0, 2, 3)}
 
 def plain_network(data: Data, config: TrainConfig) -> nn.Module:
     """The peer with the initial parameters of wis' run."""
-    start = build(make_problem([data], config), config).state_dict()
     in_dim, out_dim = data.x.size(1), int(data.y.max()) + 1
+    start = build(in_dim, out_dim, config).state_dict()
     if config.model == "resgcn":
         network: nn.Module = PlainResGCN(in_dim, out_dim, config.depth, config.width)
     else:
@@ -140,14 +140,13 @@ def plain_epochs(data: Data, config: TrainConfig, compiled: bool) -> Iterator[fl
         yield float(loss.detach())
 
 
-def wis_epochs(data: Data, config: TrainConfig, num_seeds: int) -> Iterator[float]:
-    """Epochs of runs as `train_many` does them, seeds counted from that of `config`."""
-    configs = [config.with_seed(config.seed + offset) for offset in range(num_seeds)]
-    engine = make_engine(make_problem([data] * num_seeds, config), configs)
+def wis_epochs(data: Data, config: TrainConfig) -> Iterator[float]:
+    """Epochs as `train` does them."""
+    engine = make_engine(make_problem(data, config), config)
     number = 0
     while True:
         number += 1
-        yield engine.epoch(number).losses[0]
+        yield engine.epoch(number).loss
 
 
 def block(epochs: Iterator[float], length: int) -> tuple[float, list[float]]:
@@ -158,24 +157,22 @@ def block(epochs: Iterator[float], length: int) -> tuple[float, list[float]]:
 
 
 def speed(args: argparse.Namespace) -> None:
-    """Print a row for each model and number of seeds."""
+    """Print a row for each model."""
     data = split_vertices(datasets.load(args.data, root=args.data_root))
     data.x = data.x.to(getattr(torch, args.dtype))
     threads = torch.get_num_threads()
-    print(f"{threads} threads, {args.data}, {args.dtype}; CPU ms of an epoch of one seed")
-    print("model  seeds    plain (range)         wis (range)         ratio (range)    loss differs")
+    print(f"{threads} threads, {args.data}, {args.dtype}; CPU ms of an epoch")
+    print("model      plain (range)         wis (range)         ratio (range)    loss differs")
     for model in args.models.split(","):
         config = TrainConfig(model=model, learning_rate=5e-4, weight_decay=1e-3, dtype=args.dtype)
-        for num_seeds in map(int, args.seeds_per_run.split(",")):
-            sides: list[Callable[[], Iterator[float]]] = [
-                lambda config=config: plain_epochs(data, config, args.compile),
-                lambda config=config, num=num_seeds: wis_epochs(data, config, num),
-            ]
-            plain, ours, differs = measure(sides, args.blocks, args.block)
-            ours = [value / num_seeds for value in ours]
-            ratios = [a / b for a, b in zip(plain, ours, strict=True)]
-            columns = [shown(plain, 1), shown(ours, 2), shown(ratios, 2)]
-            print(f"{model:7}{num_seeds:4}  {'  '.join(columns)}   {differs:.1e}", flush=True)
+        sides: list[Callable[[], Iterator[float]]] = [
+            lambda config=config: plain_epochs(data, config, args.compile),
+            lambda config=config: wis_epochs(data, config),
+        ]
+        plain, ours, differs = measure(sides, args.blocks, args.block)
+        ratios = [a / b for a, b in zip(plain, ours, strict=True)]
+        columns = [shown(plain, 1), shown(ours, 2), shown(ratios, 2)]
+        print(f"{model:7}  {'  '.join(columns)}   {differs:.1e}", flush=True)
 
 
 def measure(
@@ -210,9 +207,7 @@ def accuracy(args: argparse.Namespace) -> None:
     for model in args.models.split(","):
         config = thesis_config(model, args.data, max_epochs=args.max_epochs, patience=args.patience)
         for label, graph in (("all edges", data), ("no edges", bare)):
-            records = train_many(
-                graph, config, seeds, seeds_per_run=args.group, checkpoint=args.checkpoint
-            )
+            records = train_many(graph, config, seeds, checkpoint=args.checkpoint)
             tests = [100 * record.test_accuracy for record in records]
             spread = f" ± {statistics.stdev(tests):.1f}" if len(tests) > 1 else ""
             epochs = [record.num_epochs for record in records]
@@ -255,13 +250,11 @@ def main() -> None:
     parser.add_argument("--models", default="gcn,gin,resgcn")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
-    parser.add_argument("--seeds-per-run", default="1,4", help="speed: seeds that run as one")
     parser.add_argument("--compile", action="store_true", help="speed: torch.compile the peer")
     parser.add_argument("--blocks", type=int, default=7, help="speed: blocks of each side")
     parser.add_argument("--block", type=int, default=10, help="speed: epochs of a block")
     parser.add_argument("--seeds", default="0,1,2", help="accuracy: seeds")
     parser.add_argument("--split-seed", type=int, default=0)
-    parser.add_argument("--group", type=int, default=3, help="accuracy: seeds that run as one")
     parser.add_argument("--max-epochs", type=int, default=10_000)
     parser.add_argument("--patience", type=int, default=1_000)
     parser.add_argument("--checkpoint", help="accuracy: folder, to go on after an interrupt")

@@ -122,7 +122,7 @@ def test_rows_are_the_same_bit_for_bit_in_one_process_and_in_two(toy_file, tmp_p
     assert same_rows(rows_of(one)) == same_rows(rows_of(two))
 
 
-def test_seeds_trained_as_one_agree_with_seeds_by_themselves(toy_file, tmp_path):
+def test_seeds_of_one_job_agree_with_seeds_by_themselves(toy_file, tmp_path):
     recipe = toy_recipe(toy_file, seeds="3", max_epochs=20)
     run_sweep(recipe, options_in(tmp_path, "many"))
     run_sweep(recipe.changed(seeds_per_run=1), options_in(tmp_path, "single"))
@@ -132,9 +132,7 @@ def test_seeds_trained_as_one_agree_with_seeds_by_themselves(toy_file, tmp_path)
     )
     assert many.keys() == single.keys()
     for key, row in many.items():
-        assert row["num_seeds"] == 3
-        assert single[key]["num_seeds"] == 1
-        assert row["last_loss"] == pytest.approx(single[key]["last_loss"], rel=1e-4)
+        assert row["last_loss"] == single[key]["last_loss"]
 
 
 def test_an_order_is_computed_once_and_a_damaged_one_again(toy_file, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wis.errors import GraphFormatError, OptionError, UnknownNameError
-from wis.models import available_models, build_model, register
+from wis.models import available_models, build_model, get_model, register
 
 NAMES = sorted(available_models())
 
@@ -102,7 +102,22 @@ def resgcn_by_hand(x, p, depth):
     return relu(layer_norm(x, p, "layers.0.norm"))
 
 
-BY_HAND = {"gcn": gcn_by_hand, "gin": gin_by_hand, "gat": gat_by_hand, "resgcn": resgcn_by_hand}
+def sage_by_hand(x, p, depth):
+    means = np.array([[0, 1, 0], [1 / 1.5, 0, 0.5 / 1.5], [0, 1, 0]])  # of weights 1 and 0.5
+    for layer in range(depth):
+        here = f"layers.{layer}"
+        around = means @ x @ p[f"{here}.lin_l.weight"].T + p[f"{here}.lin_l.bias"]
+        x = layer_norm(relu(around + x @ p[f"{here}.lin_r.weight"].T), p, f"norms.{layer}")
+    return x
+
+
+BY_HAND = {
+    "gcn": gcn_by_hand,
+    "gin": gin_by_hand,
+    "gat": gat_by_hand,
+    "resgcn": resgcn_by_hand,
+    "sage": sage_by_hand,
+}
 OPTIONS = {"gat": {"heads": 2}}
 
 
@@ -330,6 +345,7 @@ def test_resgcn_has_ten_layers_unless_told_otherwise_and_the_others_three():
         "gat": 3,
         "gin": 3,
         "resgcn": 10,
+        "sage": 3,
     }
 
 
@@ -359,14 +375,14 @@ def test_an_impossible_temperature_is_told(temperature):
 
 def test_unknown_model_lists_those_there_are():
     with pytest.raises(
-        UnknownNameError, match=r"known: gat, gcn, gin, resgcn\. Did you mean 'resgcn'"
+        UnknownNameError, match=r"known: gat, gcn, gin, resgcn, sage\. Did you mean 'resgcn'"
     ):
         build_model("resgnc", 2, 2)
 
 
 def test_a_name_cannot_be_taken_twice():
     with pytest.raises(ValueError, match="'gcn' is registered already"):
-        register("GCN", summary="again")(object)
+        register("GCN", summary="again")(get_model("gcn").build)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import small_graphs
 from torch_geometric.sampler import NodeSamplerInput
 
-from wis.training import mini_batch, train
-from wis.training.mini_batch import MiniBatchEngine
+from wis.training import engine, train
+from wis.training.engine import MiniBatches
 from wis.training.neighbors import NeighborSampler
 from wis.training.problem import make_problem
 
@@ -45,13 +45,12 @@ def test_an_epoch_takes_a_step_for_each_part_and_all_training_vertices_once(monk
         seen.append(batch.x[rows, 0])
         return rows
 
-    original = mini_batch._trained_rows
-    monkeypatch.setattr(mini_batch, "_trained_rows", recorded)
+    original = engine.trained_rows
+    monkeypatch.setattr(engine, "trained_rows", recorded)
     data = planted()
     data.x[:, 0] = torch.arange(120)
     config = parts()
-    engine = MiniBatchEngine(make_problem([data], config), [config])
-    engine.epoch(1)
+    MiniBatches(make_problem(data, config), config).epoch(1)
     assert len(seen) == 4
     assert torch.cat(seen).sort().values.tolist() == data.train_mask.nonzero().view(-1).tolist()
 
@@ -60,12 +59,12 @@ def test_parts_differ_from_epoch_to_epoch(monkeypatch):
     config = parts()
     data = planted()
     data.x[:, 0] = torch.arange(120)
-    engine = MiniBatchEngine(make_problem([data], config), [config])
+    batches = MiniBatches(make_problem(data, config), config)
     firsts = []
     for epoch in (1, 2):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed * 1_000_003 + epoch)
-            firsts.append(next(iter(engine.loaders[0])).x[:, 0].sort().values)
+            firsts.append(next(iter(batches.loader)).x[:, 0].sort().values)
     assert not torch.equal(*firsts)
 
 

@@ -9,9 +9,10 @@ from torch_geometric.loader import DataLoader
 
 from wis.errors import DivergedError, GraphFormatError, OptionError, UnknownNameError
 from wis.theory.table5_1.patch_graphs import two_cliques
-from wis.theory.table5_1.shared_run import GraphSet, build_module, train_shared
+from wis.theory.table5_1.shared_run import GraphSet, train_shared
 from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
 from wis.training import TrainConfig
+from wis.training.engine import build
 
 STRUCTURE = SharedStructure.of(two_cliques(3), 6)
 
@@ -30,7 +31,7 @@ def config(model: str = "gcn", **changes) -> TrainConfig:
 
 def plain_run(settings: TrainConfig, train: GraphSet, test: GraphSet):
     """Appendix D.6.2.1 by PyG's means: full batches, Adam, binary cross-entropy."""
-    module = build_module(4, settings)
+    module = build(4, 1, settings)
     optimizer = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
     dtype = torch.float64 if settings.dtype == "float64" else torch.float32
     loaders = [

@@ -12,7 +12,13 @@ from torch_geometric.data import Batch, Data
 
 from wis.errors import GraphFormatError, OptionError
 from wis.models import build_model
-from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
+from wis.theory.table5_1.shared_structure import (
+    SHARED,
+    SharedStructure,
+    Twins,
+    check_shareable,
+    in_parts,
+)
 from wis.theory.table5_1.twin_attention import attend
 
 MODELS = sorted(SHARED)
@@ -55,14 +61,13 @@ def assert_same_network(
     """Logits, gradients and running statistics agree with PyG's, training and evaluating."""
     theirs = network(model, depth=depth, seed=seed)
     ours = copy.deepcopy(theirs)
-    shared = SHARED[model](ours, SharedStructure.of(edge_index, num_nodes))
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(graphs, num_nodes, 3, generator=generator, dtype=torch.float64)
     weight = torch.randn(graphs, 2, generator=generator, dtype=torch.float64)
-    prepared = shared.prepare(x)
+    shared = Twins(SharedStructure.of(edge_index, num_nodes), x)
     for training in (True, False):
         theirs.train(training), ours.train(training)
-        expected, found = by_pyg(theirs, x, edge_index), shared.logits(prepared)
+        expected, found = by_pyg(theirs, x, edge_index), ours.over(x, shared)
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
         (weight * expected).sum().backward()
         (weight * found).sum().backward()
@@ -113,15 +118,14 @@ def test_parts_of_the_graphs_add_up_to_the_gradient_of_all(model):
     from wis.theory.table5_1.patch_graphs import two_cliques
 
     gradients = []
+    x = torch.randn(8, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for size in (3, 100):
-        shared = SHARED[model](network(model), SharedStructure.of(two_cliques(3), 6))
-        shared.graphs_at_a_time = size
-        x = torch.randn(8, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        parts = list(shared.chunks(shared.prepare(x)))
+        module = network(model)
+        parts = in_parts(SharedStructure.of(two_cliques(3), 6), x, size)
         assert len(parts) == (3 if size == 3 else 1)
-        for _, part in parts:
-            shared.logits(part).square().sum().backward()
-        gradients.append([p.grad for p in shared.module.parameters()])
+        for part in parts:
+            module.over(part.features, part).square().sum().backward()
+        gradients.append([p.grad for p in module.parameters()])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
 
@@ -137,11 +141,10 @@ def test_an_id_beyond_the_vertices_is_refused():
 
 
 def test_networks_that_cannot_be_shared_are_refused():
-    structure = SharedStructure.of(torch.tensor([[0], [1]]), 2)
     with pytest.raises(OptionError, match="task='graph'"):
-        SHARED["gcn"](build_model("gcn", 3, 1), structure)
+        check_shareable(build_model("gcn", 3, 1))
     with pytest.raises(OptionError, match="train_eps"):
-        SHARED["gin"](build_model("gin", 3, 1, task="graph"), structure)
+        check_shareable(build_model("gin", 3, 1, task="graph"))
 
 
 def literal_attention(at_source, at_end, values, closed, slope):

@@ -33,6 +33,7 @@ MOVED = {
     "wis.resistance": "wis.graph.resistance",
     "wis.splits": "wis.datasets.splits",
     "wis.training.shared_structure": "wis.theory.table5_1.shared_structure",
+    "wis.training.splits": "wis.datasets.splits",
     "wis.triangles": "wis.graph.triangles",
     "wis.verify": "wis.order.verify",
     "wis.walks": "wis.graph.walks",

@@ -31,7 +31,7 @@ def random_masks(
     """Split vertices by a seeded permutation, 80/10/10 by default.
 
     Args:
-        num_nodes: Number of vertices, all of which have a label.
+        num_nodes: Number of vertices; all of them have labels.
         seed: Seed of the permutation, from 0 on.
         validation: Fraction of the vertices to validate on.
         test: Fraction to test on; the rest is for training.
@@ -65,6 +65,49 @@ def random_masks(
     return masks
 
 
+def split_vertices(
+    data: Data, *, seed: int = 0, train: float = 0.8, validation: float = 0.1
+) -> Data:
+    """Give a graph new masks for training, validation and test vertices.
+
+    Args:
+        data: A graph with labels `y`; vertices with a negative label are in no part.
+        seed: Of the permutation, at least 0.
+        train: Fraction of the labelled vertices to train on.
+        validation: Fraction to validate on; the rest is for testing.
+
+    Returns:
+        A shallow copy with boolean `train_mask`, `val_mask` and `test_mask` of shape [num_nodes].
+        Where every vertex has a label, they are the masks of `random_masks` for that seed.
+
+    Raises:
+        OptionError: The fractions or the seed are impossible.
+        GraphFormatError: There are no labels.
+
+    >>> from wis import datasets
+    >>> int(split_vertices(datasets.load("karate"), seed=0).train_mask.sum())
+    28
+    """
+    if not (train > 0 and validation > 0 and train + validation < 1):
+        raise OptionError(
+            f"train is {train!r} and validation {validation!r}; expected positive fractions that "
+            "leave some vertices for testing"
+        )
+    if getattr(data, "y", None) is None or data.y.dim() != 1:
+        raise GraphFormatError("the graph has no labels y of shape [num_nodes]")
+    import torch
+
+    labelled = (data.y >= 0).nonzero().view(-1)
+    test = round(1 - train - validation, 12)  # 0.1, not the 0.0999... of the subtraction
+    masks = random_masks(len(labelled), seed=seed, validation=validation, test=test)
+    result = copy.copy(data)
+    for name, part in masks.items():
+        mask = torch.zeros(data.y.size(0), dtype=torch.bool, device=data.y.device)
+        mask[labelled] = part.to(mask.device)
+        result[name] = mask
+    return result
+
+
 def num_splits(data: Data) -> int | None:
     """How many splits a graph comes with, None if its masks hold one split.
 
@@ -89,8 +132,8 @@ def num_splits(data: Data) -> int | None:
     if not numbers:
         return None
     if len(set(numbers.values())) > 1 or 0 in numbers.values():
-        told = ", ".join(f"{name} has {number}" for name, number in numbers.items())
-        raise GraphFormatError(f"masks have a column for each split, but {told}")
+        found = ", ".join(f"{name} has {number}" for name, number in numbers.items())
+        raise GraphFormatError(f"masks have a column for each split, but {found}")
     return next(iter(numbers.values()))
 
 

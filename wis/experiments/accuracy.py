@@ -457,7 +457,7 @@ def train_runs(job: Job) -> list[Outcome]:
     config = replace(job.common.config, device=job.device)
     seeds = [run.seed for run in job.runs]
     start, cpu_start = time.perf_counter(), time.process_time()
-    records = train_many(graphs, config, seeds, seeds_per_run=len(seeds), progress=False)
+    records = train_many(graphs, config, seeds, progress=False)
     costs = {
         "job_seconds": time.perf_counter() - start,
         "cpu_seconds": (time.process_time() - cpu_start) / len(seeds),

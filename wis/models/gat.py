@@ -5,23 +5,23 @@ Source: Appendix D.6.2.1 (four heads, as in Alon, Yahav, ICLR 2021); Veličkovi�
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATConv
 
 from wis.errors import OptionError
-from wis.models.network import (
-    GraphNetwork,
-    SparseLinear,
-    Task,
-    weighted_softmax,
-    with_self_loops,
-)
+from wis.models.network import GraphNetwork, Task
+from wis.models.operators import Messages
 from wis.models.registry import register
 
 
 @register("gat", summary="attention with four heads (Veličković et al. 2018)")
 class GAT(GraphNetwork):
     """Each layer: attention heads side by side, then ReLU, then layer normalisation.
+
+    PyG's layers hold the parameters.
 
     Args:
         in_dim: Number of features of a vertex.
@@ -50,33 +50,27 @@ class GAT(GraphNetwork):
             raise OptionError(
                 f"heads is {heads!r}; expected a divisor of the width, which is {width}"
             )
+        self.heads = heads
         sizes = [in_dim] + [width] * (depth - 1)
-        self.layers = nn.ModuleList(_WeightedGATConv(size, width // heads, heads) for size in sizes)
-        self.layers[0].lin = SparseLinear(in_dim, width, bias=False, weight_initializer="glorot")
+        self.layers = nn.ModuleList(GATConv(size, width // heads, heads) for size in sizes)
+        self.layers[0].lin.reset_parameters()  # type: ignore[operator, union-attr]  # as in 0.1
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
 
-    def embed(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+    def embed(self, x: Any, graph: Messages) -> Tensor:
         """Hidden embeddings of the last layer."""
-        arcs, weights = with_self_loops(edge_index, edge_weight, x.size(0))
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = norm(layer(x, arcs, weights).relu())
-        return x
+        layers: Any = self.layers
+        for layer, norm in zip(layers, self.norms, strict=True):
+            values = graph.project(x, layer.lin.weight)
+            scores = values @ self._score_weights(layer)
+            at_source, at_end = scores.split_with_sizes([self.heads, self.heads], dim=-1)
+            by_head = values.view(*values.shape[:-1], self.heads, -1)
+            mixed = graph.attend(by_head, at_source, at_end, layer.negative_slope).flatten(-2)
+            x = norm((mixed + layer.bias).relu_())
+        hidden: Tensor = x
+        return hidden
 
-
-class _WeightedGATConv(GATConv):  # type: ignore[misc]
-    """`GATConv` whose third argument holds the weights of the arcs."""
-
-    def __init__(self, in_dim: int, head_dim: int, heads: int) -> None:
-        super().__init__(in_dim, head_dim, heads, add_self_loops=False)
-
-    def edge_update(
-        self,
-        alpha_j: Tensor,
-        alpha_i: Tensor,
-        edge_attr: Tensor,
-        index: Tensor,
-        dim_size: int | None,
-    ) -> Tensor:
-        scores = nn.functional.leaky_relu(alpha_j + alpha_i, self.negative_slope)
-        num_nodes = int(index.max()) + 1 if dim_size is None else dim_size
-        return weighted_softmax(scores, edge_attr, index, num_nodes) if index.numel() else scores
+    @staticmethod
+    def _score_weights(layer: Any) -> Tensor:
+        """[width, 2 heads]: what turns the values of all heads into both scores of every head."""
+        blocks = [torch.block_diag(*part[0]).t() for part in (layer.att_src, layer.att_dst)]  # type: ignore[no-untyped-call]
+        return torch.cat(blocks, dim=1)

@@ -5,10 +5,16 @@ Source: Appendix D.6.2; Xu, Hu, Leskovec, Jegelka, ICLR 2019.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch_geometric.nn import GINConv
+from typing import Any
 
-from wis.models.network import GraphNetwork, SparseLinear, Task
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn.functional import linear
+from torch_geometric.nn import GINConv, Linear
+
+from wis.models.network import GraphNetwork, Task
+from wis.models.operators import Messages
 from wis.models.registry import register
 
 
@@ -29,6 +35,8 @@ class GIN(GraphNetwork):
         train_eps: Whether ε is trained (Figure D.5) or stays zero (Table 5.1).
     """
 
+    same_in_evaluation = False
+
     def __init__(
         self,
         in_dim: int,
@@ -41,55 +49,97 @@ class GIN(GraphNetwork):
     ) -> None:
         super().__init__(in_dim, out_dim, width=width, task=task)
         sizes = [in_dim] + [width] * (depth - 1)
-        self.layers = nn.ModuleList(_WeightedGINConv(size, width, train_eps) for size in sizes)
+        self.layers = nn.ModuleList(_layer(size, width, train_eps) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
 
-    def embed(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+    def embed(self, x: Any, graph: Messages) -> Tensor:
         """Hidden embeddings of the last layer."""
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = norm(layer(x, edge_index, edge_weight).relu())
-        return x
+        layers: Any = self.layers
+        for layer, norm in zip(layers, self.norms, strict=True):
+            first_norm, _, second, second_norm, _ = layer.nn
+            x = graph.total(x, layer.lin.weight, 1 + layer.eps)
+            x = first_norm(x, layer.bias, graph.row_counts)
+            x = norm(second_norm(linear(x, second.weight), second.bias, graph.row_counts))
+        hidden: Tensor = x
+        return hidden
 
 
-class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes a single vertex too: it is its own mean, and no statistics.
+def _layer(in_dim: int, width: int, train_eps: bool) -> GINConv:
+    """The parameters of a layer; the first linear map is `lin`, its bias `bias`."""
+    second = nn.Linear(width, width)
+    parts = (BatchNormRelu(width), nn.ReLU(), second, BatchNormRelu(width), nn.ReLU())
+    layer = GINConv(nn.Sequential(*parts), train_eps=train_eps)
+    first = nn.Linear(in_dim, width)
+    layer.lin = Linear(in_dim, width, bias=False)
+    layer.lin.weight, layer.bias = first.weight, first.bias
+    return layer
 
-    A mini-batch can be a single vertex, and torch refuses to train on one.
+
+class BatchNormRelu(nn.BatchNorm1d):
+    """ReLU of the batch normalisation of x + bias over all vertices, with few temporaries.
+
+    A single vertex is its own mean and says nothing about the variance: the result is that of the
+    shift alone, and the running statistics stay.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.size(0) == 1:
-            return self.bias + 0 * self.weight * x  # with gradients of zero, as for the mean
-        normalised: Tensor = super().forward(x)
+    def forward(self, x: Tensor, bias: Tensor, counts: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Normalise, in the module's mode of training or evaluation.
+
+        Args:
+            x: Float tensor of shape [r, ..., width].
+            bias: Float tensor of shape [width].
+            counts: Float tensor of shape [r]: how many vertices an entry of dimension 0 stands for;
+                None where each row is a vertex.
+        """
+        running: tuple[Any, Any] = self.running_mean, self.running_var  # never None
+        if not self.training:
+            factor = self.weight * (running[1] + self.eps).rsqrt()
+            return torch.addcmul(self.bias + (bias - running[0]) * factor, x, factor).relu_()
+        per_entry = x[0, ..., 0].numel() if len(x) else 0
+        total = len(x) * per_entry if counts is None else int(counts.sum()) * per_entry
+        each = x.new_ones(len(x)) if counts is None else counts
+        weights = (each / max(total, 1)).repeat_interleave(per_entry).unsqueeze(0)
+        out, mean, variance = _BatchNormRelu.apply(  # type: ignore[no-untyped-call]
+            x, bias, self.weight, self.bias, weights, self.eps
+        )
+        if total > 1:
+            self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            running[0].lerp_(mean, self.momentum)
+            running[1].lerp_(variance * (total / (total - 1)), self.momentum)
+        normalised: Tensor = out
         return normalised
 
 
-class _WeightedGINConv(GINConv):  # type: ignore[misc]
-    """`GINConv` with weights of arcs, the first linear map of its MLP taken before the sum.
+class _BatchNormRelu(Function):
+    """The bias only moves the mean, so its gradient is exactly zero."""
 
-    The weights come first in `lin`, their bias is added after the sum as `bias`.
-    """
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, bias: Tensor, scale: Tensor, shift: Tensor, weights: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        rows = x.flatten(0, -2)
+        mean = torch.mm(weights, rows)
+        centred = rows - mean
+        variance = torch.mm(weights, centred.square())
+        inverse = (variance + eps).rsqrt_()
+        out = torch.addcmul(shift, centred, scale * inverse).relu_()
+        ctx.save_for_backward(centred, inverse, scale, out, weights)
+        statistics = mean.view(-1) + bias, variance.view(-1)
+        ctx.mark_non_differentiable(*statistics)
+        return out.view_as(x), *statistics
 
-    def __init__(self, in_dim: int, width: int, train_eps: bool) -> None:
-        rest = nn.Sequential(
-            _BatchNorm(width),
-            nn.ReLU(),
-            nn.Linear(width, width),
-            _BatchNorm(width),
-            nn.ReLU(),
-        )
-        super().__init__(rest, train_eps=train_eps)
-        first = nn.Linear(in_dim, width)
-        self.lin = SparseLinear(in_dim, width, bias=False)
-        self.lin.weight = first.weight
-        self.bias = first.bias
-
-    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
-        x = self.lin(x)
-        # propagate_type: (x: Tensor, edge_weight: Tensor)
-        total = self.propagate(edge_index, x=x, edge_weight=edge_weight)
-        hidden: Tensor = self.nn(total + (1 + self.eps) * x + self.bias)
-        return hidden
-
-    def message(self, x_j: Tensor, edge_weight: Tensor) -> Tensor:
-        return edge_weight.view(-1, 1) * x_j
+    @staticmethod
+    def backward(
+        ctx: Any, gradient: Tensor, _mean: Tensor, _variance: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
+        centred, inverse, scale, out, weights = ctx.saved_tensors
+        rows = torch.ops.aten.threshold_backward(gradient.reshape(out.shape), out, 0)
+        ones = torch.ones_like(weights)
+        of_shift = torch.mm(ones, rows)
+        of_scale = torch.mm(ones, rows * centred) * inverse
+        # the mean and the variance depend on x too: their parts, for each row by its weight
+        through_statistics = torch.addcmul(of_shift, centred, of_scale * inverse)
+        through_statistics *= weights.t()
+        of_x = (rows - through_statistics).mul_(scale * inverse)
+        of_bias = torch.zeros_like(scale)
+        return of_x.view_as(gradient), of_bias, of_scale.view(-1), of_shift.view(-1), None, None

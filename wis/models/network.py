@@ -1,38 +1,39 @@
-"""What all models share: input checks, pooling, the linear output layer, and sparse features."""
+"""What all networks share: checks of the input, the output layer, and networks of other authors."""
 
 from __future__ import annotations
 
-import math
+import inspect
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import Linear, global_mean_pool
-from torch_geometric.utils import add_self_loops, remove_self_loops, scatter
+from torch_geometric.utils import remove_self_loops
 
-from wis.errors import GraphFormatError
+from wis.errors import GraphFormatError, OptionError
+from wis.models.operators import Messages
 
 Task = Literal["vertex", "graph"]
 
-MAX_EXCESS = 30.0
-"""Only scores of weight zero can exceed the highest; by more than this their gradient is capped."""
-
 
 class GraphNetwork(nn.Module, ABC):
-    """A stack of graph layers with a linear output layer.
-
-    A subclass defines `embed`.
+    """A stack of graph layers with a linear output layer. A subclass defines `embed`.
 
     Args:
-        width: Size of the hidden embeddings.
+        in_dim: Number of features of a vertex.
         out_dim: Number of outputs.
+        width: Size of the hidden embeddings.
         task: ``"vertex"`` or ``"graph"``.
 
     Attributes:
-        in_dim: Number of features of a vertex.
         output: The linear output layer.
     """
+
+    uses_operators: ClassVar[bool] = True
+    """Whether `over` works, and gives what `forward` does."""
+
+    same_in_evaluation: ClassVar[bool] = True
+    """Whether the forward pass in evaluation is that in training: no dropout, no batch norm."""
 
     def __init__(self, in_dim: int, out_dim: int, *, width: int, task: Task) -> None:
         super().__init__()
@@ -64,22 +65,25 @@ class GraphNetwork(nn.Module, ABC):
         Raises:
             GraphFormatError: A shape does not fit.
         """
-        _check_shapes(x, edge_index, edge_weight, self.in_dim)
+        check_shapes(x, edge_index, edge_weight, self.in_dim)
         if edge_weight is None:
             edge_weight = torch.ones(edge_index.size(1), dtype=x.dtype, device=x.device)
-        edge_index, edge_weight = remove_self_loops(edge_index, edge_weight)
-        hidden = self.embed(x, edge_index, edge_weight)
-        if self.task == "graph":
-            hidden = global_mean_pool(hidden, batch, num_graphs)
-        logits: Tensor = self.output(hidden)
+        arcs, weights = remove_self_loops(edge_index, edge_weight)
+        return self.over(x, Messages(arcs, weights, x.size(0), batch=batch, num_graphs=num_graphs))
+
+    def over(self, x: Any, graph: Messages) -> Tensor:
+        """Logits by the operations of an operator; `x` as the operator's `project` takes it."""
+        hidden = self.embed(x, graph)
+        logits: Tensor = self.output(graph.pool(hidden) if self.task == "graph" else hidden)
         return logits
 
     @abstractmethod
-    def embed(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
-        """Hidden embeddings of the last layer, [num_nodes, width]; `edge_index` has no loops."""
+    def embed(self, x: Any, graph: Messages) -> Tensor:
+        """Hidden embeddings of the last layer, [num_nodes, width]."""
 
 
-def _check_shapes(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None, in_dim: int) -> None:
+def check_shapes(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None, in_dim: int) -> None:
+    """Raise `GraphFormatError` if features, arcs or weights of arcs have impossible shapes."""
     if x.dim() != 2 or x.size(1) != in_dim:
         raise GraphFormatError(f"x has shape {tuple(x.shape)}; expected [num_nodes, {in_dim}]")
     if edge_index.dim() != 2 or edge_index.size(0) != 2:
@@ -93,44 +97,72 @@ def _check_shapes(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None, in_
         )
 
 
-class SparseLinear(Linear):  # type: ignore[misc]
-    """PyG's linear layer that also takes a sparse matrix."""
+class ForeignNetwork(GraphNetwork):
+    """A module of another author, called as ``module(x, edge_index[, edge_weight][, batch])``.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Multiply by the transposed weight, add the bias."""
-        if x.layout == torch.strided:
-            return nn.functional.linear(x, self.weight, self.bias)
-        product: Tensor = torch.sparse.mm(x, self.weight.t())
-        return product if self.bias is None else product + self.bias
-
-
-def with_self_loops(
-    edge_index: Tensor, edge_weight: Tensor, num_nodes: int
-) -> tuple[Tensor, Tensor]:
-    """Give every vertex one self-loop of weight 1; there must be none."""
-    arcs, weights = add_self_loops(edge_index, edge_weight, fill_value=1.0, num_nodes=num_nodes)
-    return arcs, weights
-
-
-def weighted_softmax(scores: Tensor, weight: Tensor, index: Tensor, num_nodes: int) -> Tensor:
-    """Softmax over the arcs that end at a vertex, each exponential multiplied by its weight.
-
-    Rows are taken by `index_select`: the gradient of indexing is not the same from call to call.
+    It gets dense features and the arcs as they are, self-loops included.
 
     Args:
-        scores: Float tensor of shape [num_arcs, k].
-        weight: Float tensor of shape [num_arcs], at least 0.
-        index: int64 tensor of shape [num_arcs], the vertex where an arc ends.
-        num_nodes: Number of vertices.
+        name: Name of the model, for error messages.
+        module: The module.
+        in_dim: Number of features of a vertex.
+        out_dim: Number of outputs.
+        task: ``"vertex"`` or ``"graph"``.
 
-    Returns:
-        Float tensor of shape [num_arcs, k]; zero for all arcs of a vertex whose weights are zero.
+    Raises:
+        OptionError: The task is ``"graph"``, and the module takes no `batch`.
     """
-    # the highest score that counts: a huge one of weight zero would make all others underflow
-    counted = scores.detach().masked_fill(weight.unsqueeze(-1) <= 0, -math.inf)
-    highest = scatter(counted, index, dim=0, dim_size=num_nodes, reduce="max")
-    excess = scores - highest.masked_fill(highest == -math.inf, 0).index_select(0, index)
-    mass: Tensor = weight.unsqueeze(-1) * excess.clamp(max=MAX_EXCESS).exp()
-    total = scatter(mass, index, dim=0, dim_size=num_nodes, reduce="sum")
-    positive = torch.where(total > 0, total, torch.ones_like(total))
-    return mass / positive.index_select(0, index)
+
+    uses_operators = same_in_evaluation = False
+
+    def __init__(
+        self, name: str, module: nn.Module, in_dim: int, out_dim: int, *, task: Task
+    ) -> None:
+        nn.Module.__init__(self)
+        self.name, self.module, self.task = name, module, task
+        self.in_dim, self.out_dim = in_dim, out_dim
+        self.takes = set(inspect.signature(module.forward).parameters)
+        if task == "graph" and "batch" not in self.takes:
+            raise OptionError(
+                f"the forward pass of model {name!r} takes no batch, so it cannot predict graphs; "
+                "add a parameter batch, or leave task out"
+            )
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_weight: Tensor | None = None,
+        batch: Tensor | None = None,
+        num_graphs: int | None = None,
+    ) -> Tensor:
+        """Logits; see `GraphNetwork.forward`.
+
+        Raises:
+            OptionError: There are weights of arcs, and the module takes no `edge_weight`.
+            GraphFormatError: A shape does not fit, that of the module's result included.
+        """
+        check_shapes(x, edge_index, edge_weight, self.in_dim)
+        if edge_weight is not None and "edge_weight" not in self.takes:
+            raise OptionError(
+                f"the forward pass of model {self.name!r} takes no edge_weight, so its edges "
+                "cannot be masked; add a parameter edge_weight, one factor for each arc"
+            )
+        rows = x.size(0)
+        given: dict[str, Any] = {} if edge_weight is None else {"edge_weight": edge_weight}
+        if self.task == "graph":
+            batch = x.new_zeros(rows, dtype=torch.int64) if batch is None else batch
+            rows = int(batch.max()) + 1 if num_graphs is None else num_graphs
+            given["batch"] = batch
+        logits = self.module(x if x.layout == torch.strided else x.to_dense(), edge_index, **given)
+        if not isinstance(logits, Tensor) or logits.shape != (rows, self.out_dim):
+            found = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise GraphFormatError(
+                f"model {self.name!r} returned {found}; expected logits of shape "
+                f"[{rows}, {self.out_dim}]"
+            )
+        return logits
+
+    def embed(self, x: Any, graph: Messages) -> Tensor:
+        """Not available."""
+        raise TypeError("a module of another author has no operators")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from wis.base.checks import checked_choice, checked_integer, checked_seed
 from wis.base.defaults import usual_defaults
+from wis.base.plugins import load_plugins
 from wis.base.registry import Registry, plain_name
-from wis.errors import OptionError
-from wis.models.network import GraphNetwork, Task
+from wis.errors import OptionError, UnknownNameError, echo
+from wis.models.network import ForeignNetwork, GraphNetwork, Task
 
-SHARED = ("in_dim", "out_dim", "depth", "width", "task")
+SHARED = ("depth", "width", "task")
+
+Build = TypeVar("Build", bound=Callable[..., nn.Module])
 
 
 @dataclass(frozen=True)
@@ -23,18 +28,51 @@ class Architecture:
     """A row of the table.
 
     Attributes:
-        name: Its name, in lower case.
+        name: Its name, in lower case; ``"module:Class"`` as it is.
         summary: One line about it.
         build: The class, or a function that makes the network.
-        depth: Number of layers in the thesis, the default.
+        depth: Number of layers if none is given.
         options: Its own options and their defaults.
+        takes_task: Whether `build` has a parameter `task`.
     """
 
     name: str
     summary: str
-    build: Callable[..., GraphNetwork]
+    build: Callable[..., nn.Module]
     depth: int
     options: Mapping[str, Any]
+    takes_task: bool
+
+    @classmethod
+    def of(
+        cls, name: str, summary: str, build: Callable[..., nn.Module], depth: int | None
+    ) -> Architecture:
+        """Read the options from the signature of `build`.
+
+        Raises:
+            OptionError: It cannot be called as ``build(in_dim, out_dim, depth=..., width=...)``.
+        """
+        try:
+            signature = inspect.signature(build)
+            signature.bind_partial(0, 0, depth=0, width=0)
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"model {name!r} cannot be made: it must take (in_dim, out_dim, depth=..., "
+                f"width=...): {error}"
+            ) from None
+        parameters = {
+            p.name: p.default
+            for p in list(signature.parameters.values())[2:]
+            if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+        }
+        own_depth = parameters.get("depth")
+        if depth is None:
+            depth = own_depth if isinstance(own_depth, int) else 3
+        options = {key: value for key, value in parameters.items() if key not in SHARED}
+        for option, default in options.items():
+            if default is inspect.Parameter.empty:
+                raise OptionError(f"model {name!r}: its option {option!r} needs a default")
+        return cls(name, summary, build, depth, options, "task" in parameters)
 
     def resolved_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The defaults updated by `given`.
@@ -53,46 +91,78 @@ class Architecture:
 
 MODELS: Registry[Architecture] = Registry(
     "model",
-    homes={name: f"wis.models.{name}" for name in ("gat", "gcn", "gin", "resgcn")},
+    homes={name: f"wis.models.{name}" for name in ("gat", "gcn", "gin", "resgcn", "sage")},
     group="wis.models",
 )
 """The table of models."""
 
 
-def register(
-    name: str, *, summary: str, depth: int = 3
-) -> Callable[[type[GraphNetwork]], type[GraphNetwork]]:
+def register(name: str, *, summary: str, depth: int | None = None) -> Callable[[Build], Build]:
     """Decorator that puts a network into the table.
 
-    Its keyword-only parameters beyond the shared ones become its options.
+    Its parameters beyond `in_dim`, `out_dim`, `depth`, `width` and `task` become its options.
+
+    Args:
+        name: Its name.
+        summary: One line about it.
+        depth: Number of layers if none is given; the default of its parameter `depth`, or 3.
 
     Raises:
         ValueError: The name is taken.
+        OptionError: It cannot be called as ``build(in_dim, out_dim, depth=..., width=...)``.
     """
 
-    def add(build: type[GraphNetwork]) -> type[GraphNetwork]:
-        options = {
-            parameter.name: parameter.default
-            for parameter in inspect.signature(build).parameters.values()
-            if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in SHARED
-        }
-        MODELS.add(name, Architecture(plain_name(name), summary, build, depth, options), build)
+    def add(build: Build) -> Build:
+        MODELS.add(name, Architecture.of(plain_name(name), summary, build, depth), build)
         return build
 
     return add
 
 
 def get_model(name: str) -> Architecture:
-    """Look a model up.
+    """Look a model up by its name, or import it where the name is ``"module:Class"``.
 
     Raises:
-        UnknownNameError: There is none of that name; the message lists those there are.
+        UnknownNameError: There is no such model; the message lists those there are.
+        OptionError: What lies under ``"module:Class"`` cannot make a network.
+        PluginError: The module raises an error when it is imported.
+
+    >>> get_model("GIN").options
+    {'train_eps': True}
     """
+    if isinstance(name, str) and ":" in name:
+        return _imported(name.strip())
     return MODELS[name]
 
 
+def _imported(name: str) -> Architecture:
+    """The model behind ``"module:Class"``, or ``"module:function"``."""
+    module_name, _, path = name.partition(":")
+    if module_name != "__main__":  # child processes import it too, but for a script itself
+        load_plugins([module_name])
+    module = importlib.import_module(module_name)
+    build = getattr(module, path, None)
+    if build is None:
+        there = [key for key, value in vars(module).items() if _is_network(value)]
+        raise UnknownNameError.among(f"model in the module {echo(module_name)}", path, there)
+    if not callable(build):
+        raise OptionError(
+            f"model {echo(name)!r} is {type(build).__name__}; expected a class or a function that "
+            "makes a torch.nn.Module"
+        )
+    return Architecture.of(name, f"{path} of the module {module_name}", build, None)
+
+
+def _is_network(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, nn.Module)
+
+
 def available_models() -> dict[str, str]:
-    """Names of all models and one line about each, sorted by name."""
+    """Names of all models and one line about each, sorted by name.
+
+    >>> sorted(available_models())
+    ['gat', 'gcn', 'gin', 'resgcn', 'sage']
+    """
     return {name: MODELS[name].summary for name in sorted(MODELS)}
 
 
@@ -112,7 +182,7 @@ def build_model(
     """Make a network with freshly initialised parameters, on the CPU.
 
     Args:
-        name: A name of `available_models`.
+        name: A name of `available_models`, or ``"module:Class"``.
         in_dim: Number of features of a vertex, at least 1.
         out_dim: Number of outputs for each vertex, or graph; the number of classes, at least 1.
         depth: Number of layers L, at least 1; if not given, as in the thesis: ResGCN 10, others 3.
@@ -124,11 +194,18 @@ def build_model(
         **options: The model's own, such as `heads=4` of a GAT.
 
     Returns:
-        The network, in training mode.
+        The network, in training mode. A module that is not a `GraphNetwork` comes inside one, as
+        its attribute `module`.
 
     Raises:
         UnknownNameError: There is no such model.
         OptionError: A size or an option is impossible.
+
+    >>> from wis import datasets
+    >>> karate = datasets.load("karate")
+    >>> model = build_model("sage", karate.num_features, 2, width=8, seed=0)
+    >>> tuple(model(karate.x, karate.edge_index).shape)
+    (34, 2)
     """
     model = get_model(name)
     resolved = model.resolved_options(options)
@@ -145,8 +222,16 @@ def build_model(
     checked_choice("task", task, ("vertex", "graph"))
     if dtype not in (torch.float32, torch.float64):
         raise OptionError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
+    if model.takes_task:
+        resolved["task"] = task
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        network = model.build(in_dim, out_dim, depth=depth, width=width, task=task, **resolved)
+        network = model.build(in_dim, out_dim, depth=depth, width=width, **resolved)
+    if not isinstance(network, nn.Module):
+        raise OptionError(
+            f"model {model.name!r} gave a {type(network).__name__}; expected a torch.nn.Module"
+        )
+    if not isinstance(network, GraphNetwork):
+        network = ForeignNetwork(model.name, network, in_dim, out_dim, task=task)
     return network.to(dtype)

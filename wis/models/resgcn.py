@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch_geometric.nn import DeepGCNLayer, GENConv
+from torch_geometric.nn import DeepGCNLayer, GENConv, Linear
 
 from wis.errors import OptionError
-from wis.models.network import GraphNetwork, SparseLinear, Task, weighted_softmax
+from wis.models.network import GraphNetwork, Task
+from wis.models.operators import Messages
 from wis.models.registry import register
 
 
@@ -24,7 +25,8 @@ class ResGCN(GraphNetwork):
 
     A layer is z = ReLU(LayerNorm(x)); x + W (z_i + Σ_j α_ij m_j) + b, where m = ReLU(z) + 10^-7 and
     α_ij, for each coordinate, is the softmax of t·m_j over the neighbours of i. The first layer has
-    neither residual nor normalisation; its own normalisation comes before the output.
+    neither residual nor normalisation; its own normalisation comes before the output. PyG's layers
+    hold the parameters.
 
     Args:
         in_dim: Number of features of a vertex.
@@ -51,37 +53,28 @@ class ResGCN(GraphNetwork):
         super().__init__(in_dim, out_dim, width=width, task=task)
         if not isinstance(temperature, (int, float)) or not 0 <= temperature < float("inf"):
             raise OptionError(f"temperature is {temperature!r}; expected a number of at least 0")
-        self.temperature = temperature
-        self.encoder = SparseLinear(in_dim, width)
+        self.temperature = float(temperature)
+        self.encoder = Linear(in_dim, width)
         self.layers = nn.ModuleList(
-            DeepGCNLayer(_WeightedGENConv(width, temperature), nn.LayerNorm(width), nn.ReLU())
+            DeepGCNLayer(
+                GENConv(width, width, aggr="add", num_layers=1, bias=True),
+                nn.LayerNorm(width),
+                nn.ReLU(),
+            )
             for _ in range(depth)
         )
 
-    def embed(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor) -> Tensor:
+    def embed(self, x: Any, graph: Messages) -> Tensor:
         """Hidden embeddings after the last normalisation."""
-        layers: list[Any] = list(self.layers)
+        layers: Any = self.layers
         first, *others = layers
-        x = first.conv(self.encoder(x), edge_index, edge_weight)
+        h = graph.project(x, self.encoder.weight) + self.encoder.bias
+        h = self._convolution(first, h, graph)
         for layer in others:
-            x = layer(x, edge_index, edge_weight)
-        hidden: Tensor = first.act(first.norm(x))
+            h = h + self._convolution(layer, layer.norm(h).relu_(), graph)
+        hidden: Tensor = first.norm(h).relu_()
         return hidden
 
-
-class _WeightedGENConv(GENConv):  # type: ignore[misc]
-    """`GENConv` with a linear layer as its MLP; its third argument is the arcs' weights."""
-
-    def __init__(self, width: int, temperature: float) -> None:
-        super().__init__(width, width, aggr="add", num_layers=1, bias=True)
-        self.temperature = temperature
-
-    def message(
-        self, x_j: Tensor, edge_attr: Tensor, index: Tensor, dim_size: int | None
-    ) -> Tensor:
-        values: Tensor = x_j.relu() + self.eps
-        if not index.numel():
-            return values
-        num_nodes = int(index.max()) + 1 if dim_size is None else dim_size
-        share = weighted_softmax(self.temperature * values, edge_attr, index, num_nodes)
-        return share * edge_attr.unsqueeze(-1) * values
+    def _convolution(self, layer: Any, z: Tensor, graph: Messages) -> Tensor:
+        mixed: Tensor = layer.conv.mlp(z + graph.softmax_mean(z, self.temperature))
+        return mixed

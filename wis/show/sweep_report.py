@@ -240,7 +240,6 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
         ("processor", "processor"),
         ("CPUs", "num_cpus"),
         ("threads of a run", "threads"),
-        ("seeds trained as one", "num_seeds"),
         ("splits", "split"),
         ("devices", "config.device"),
     ):

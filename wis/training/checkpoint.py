@@ -1,8 +1,8 @@
 """State of a run in a file: written whole or not at all, and only read back by the same run.
 
 The file is torch's own format, read by `wis.base.unpickle`, which runs nothing in it. It holds an
-identity, the hash of the configuration and of the data, so that a run never goes on from the state
-of another one.
+identity, the hash of the configuration and of the data, so a run never goes on from the state of
+another one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import signal
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -30,10 +29,10 @@ from wis.training.problem import Problem
 FORMAT = "wis-training-1"
 
 
-def identity(problem: Problem, configs: Sequence[TrainConfig]) -> str:
+def identity(problem: Problem, config: TrainConfig) -> str:
     """Hash of everything that the result depends on, but for versions and threads."""
-    text = json.dumps([config.as_dict() for config in configs], sort_keys=True, default=str)
-    return hashlib.sha256(f"{FORMAT} {text} {problem.digest()}".encode()).hexdigest()
+    text = json.dumps(config.as_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(f"wis-run-2 {text} {problem.digest()}".encode()).hexdigest()
 
 
 def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:

@@ -29,9 +29,8 @@ from wis.datasets.splits import split_of_seed, take_split
 from wis.errors import DivergedError, GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
 from wis.models import GraphNetwork
-from wis.training.masked_networks import Features, SymmetricGraph, masked_logits
-from wis.training.operations import Operator
-from wis.training.problem import as_features, as_labels
+from wis.training.problem import arrays_of, as_features, as_labels
+from wis.training.sparse import Arcs, Features, SparseProducts, as_operand
 
 NEEDS = ("x", "y", "train_mask")
 
@@ -109,18 +108,12 @@ class LabelledVertices:
     @property
     def digest(self) -> str:
         """Hexadecimal digest of everything, the same on any machine."""
-        x = self.x.cpu()
-        sparse = x.layout == torch.sparse_csr
-        parts = (x.crow_indices(), x.col_indices(), x.values()) if sparse else (x,)
-        hashed = hashlib.sha256(f"wis-labelled-1 {tuple(x.shape)}".encode())
-        for part in (*parts, self.y.cpu(), self.train_mask.cpu()):
-            hashed.update(part.contiguous().numpy().tobytes())
+        hashed = hashlib.sha256(f"wis-labelled-1 {tuple(self.x.shape)}".encode())
+        x = list(arrays_of(self.x))
+        x[:-1] = [index.to(torch.int32) for index in x[:-1]]  # saved orders hold this digest
+        for part in (*x, self.y, self.train_mask):
+            hashed.update(part.cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()[:32]
-
-    @property
-    def features(self) -> Features:
-        """As `masked_logits` takes them."""
-        return self.x if self.x.layout == torch.strided else Operator.of(self.x)
 
 
 def _check_kind(data: Any, purpose: str) -> None:
@@ -205,7 +198,8 @@ def train_edge_masks(
     """
     network.load_state_dict(dict(initial))
     network.train()
-    graph = SymmetricGraph.of(edges, vertices.y.numel())
+    arcs = Arcs(torch.cat([edges, edges.flip(0)], dim=1), vertices.y.numel())
+    x = as_operand(vertices.x) if network.uses_operators else vertices.x
     mask = torch.ones(edges.size(1), device=edges.device, requires_grad=True)
     groups: list[dict[str, Any]] = [
         {"params": list(network.parameters())},
@@ -217,11 +211,11 @@ def train_edge_masks(
         weight_decay=config.weight_decay,
         fused=True,
     )
-    features, rows = vertices.features, vertices.train_mask.nonzero().view(-1)
+    rows = vertices.train_mask.nonzero().view(-1)
     labels = vertices.y[rows]
     for epoch in range(1, config.epochs + 1):
         optimizer.zero_grad()
-        logits = masked_logits(network, graph, features, mask)
+        logits = masked_logits(network, arcs, x, mask)
         loss = cross_entropy(logits[rows], labels) + config.l1 * mask.abs().sum()
         _check_finite(loss, epoch, config)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -231,6 +225,25 @@ def train_edge_masks(
         report(epoch)
     _check_finite(mask.detach().sum(), config.epochs, config)
     return mask.detach()
+
+
+def masked_logits(network: GraphNetwork, arcs: Arcs, x: Features, mask: Tensor) -> Tensor:
+    """Logits of each vertex, with gradients in the mask of each edge.
+
+    Args:
+        network: The network, for vertex prediction.
+        arcs: The edges, first all as they are, then all turned round.
+        x: Features: a result of `as_operand`, dense for the module of another author.
+        mask: Float tensor of shape [k], at least 0, one for each edge.
+
+    Raises:
+        OptionError: The network takes no weights of arcs.
+    """
+    weights = torch.cat([mask, mask])
+    if network.uses_operators:
+        return network.over(x, SparseProducts(arcs, weights))
+    logits: Tensor = network(x, arcs.edge_index, weights)
+    return logits
 
 
 def _check_finite(value: Tensor, epoch: int, config: MaskTraining) -> None:

@@ -1,68 +1,70 @@
-"""Ways to compute epochs: one interface, the stacked networks, and what works for every model."""
+"""Engines: how the epochs of a run are computed.
+
+`FullBatch` takes a step on all training vertices. A network of wis works over
+`wis.training.sparse.SparseProducts`. If its forward pass is the same in training and evaluation,
+the evaluation after a step is the forward pass of the next step, and is done once. A module of
+another author is called as it is, with dense features.
+
+`MiniBatches` is for graphs whose gradients do not fit into memory at once. It takes a step for each
+mini-batch of an epoch; accuracies are measured on the whole graph, without gradients. There are two
+ways to form mini-batches, both PyTorch Geometric's:
+
+- ``"neighbor"``: `NodeLoader` draws `num_neighbors` neighbours for each vertex and layer around
+  `batch_size` training vertices (see `wis.training.neighbors`). The degrees of a GCN are those of
+  the drawn arcs;
+- ``"random-parts"``: `RandomNodeLoader` divides the vertices at random into `num_parts` parts in
+  each epoch and trains on the graphs that they induce; the edges between parts are missing for that
+  epoch.
+
+Randomness in an epoch, of dropout or sampling, depends on the seed and the number of the epoch
+alone, so a resumed run goes on as it would have.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch_geometric.data import Data
+from torch_geometric.loader import NodeLoader, RandomNodeLoader
+from torch_geometric.utils import remove_self_loops
 
 from wis.models import GraphNetwork, build_model
 from wis.training.config import DTYPES, TrainConfig
+from wis.training.neighbors import NeighborSampler
 from wis.training.problem import Problem
-from wis.training.stacked import STACKED
+from wis.training.sparse import Arcs, SparseProducts, as_operand
 
 Counts = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What an epoch gave, for each run.
+    """Result of an epoch.
 
     Attributes:
-        losses: Cross-entropy on the training vertices before the step.
+        loss: Cross-entropy on the training vertices before the step.
         correct: Correct predictions after it: training, validation, test.
         finite: Whether all predictions after it are finite.
     """
 
-    losses: list[float]
-    correct: list[Counts]
-    finite: list[bool]
+    loss: float
+    correct: Counts
+    finite: bool
 
 
-class Engine(Protocol):
-    """Trains S runs side by side."""
-
-    name: str
-
-    def epoch(self, number: int) -> EpochResult:
-        """Do epoch `number`, counted from 1, and evaluate."""
-        ...
-
-    def keep(self, positions: Sequence[int]) -> None:
-        """Go on with some of the runs only."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on."""
-        ...
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        ...
-
-
-def build(problem: Problem, config: TrainConfig) -> GraphNetwork:
+def build(in_dim: int, out_dim: int, config: TrainConfig) -> GraphNetwork:
     """A freshly initialised network for a run, on the CPU."""
     return build_model(
         config.model,
-        problem.in_dim,
-        problem.num_classes,
+        in_dim,
+        out_dim,
         depth=config.depth,
         width=config.width,
         task=config.task,
@@ -72,194 +74,164 @@ def build(problem: Problem, config: TrainConfig) -> GraphNetwork:
     )
 
 
-def adam(parameters: Sequence[Tensor], config: TrainConfig) -> torch.optim.Adam:
+def adam(parameters: Sequence[Any], config: TrainConfig) -> torch.optim.Adam:
     """Adam with default β₁ and β₂, all parameters in one fused step."""
     return torch.optim.Adam(
         parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
 
 
-class Measure:
-    """Losses and numbers of correct predictions from logits [S, num_rows, num_classes]."""
-
-    def __init__(self, problem: Problem) -> None:
-        dtype = problem.x.dtype
-        num_runs = problem.masks.size(0)
-        self.masks = problem.masks.to(dtype)
-        training = self.masks[:, 0]
-        self.shares = training / training.sum(dim=1, keepdim=True)
-        self.y = problem.y.clamp(min=0)
-        self.repeated = self.y.repeat(num_runs)
-
-    def losses(self, logits: Tensor) -> Tensor:
-        """Mean cross-entropy over the training rows, [S]."""
-        each = cross_entropy(logits.flatten(0, 1), self.repeated, reduction="none")
-        return (each.view_as(self.shares) * self.shares).sum(dim=1)
-
-    def result(self, losses: Tensor, logits: Tensor) -> EpochResult:
-        """Everything that is reported, in one transfer from the device."""
-        hits = (logits.argmax(dim=2) == self.y).to(self.masks.dtype)
-        counts = torch.bmm(self.masks, hits.unsqueeze(2)).squeeze(2)
-        sums = logits.sum(dim=(1, 2))
-        rows = torch.cat([losses.detach().unsqueeze(1), sums.unsqueeze(1), counts], dim=1).tolist()
-        return EpochResult(
-            losses=[row[0] for row in rows],
-            correct=[(int(row[2]), int(row[3]), int(row[4])) for row in rows],
-            finite=[abs(row[1]) < float("inf") for row in rows],
-        )
+def make_engine(problem: Problem, config: TrainConfig) -> FullBatch:
+    """The engine that a configuration asks for."""
+    return FullBatch(problem, config) if config.sampler is None else MiniBatches(problem, config)
 
 
-class StackedEngine:
-    """All runs as one stacked network; an evaluation is the beginning of the next step."""
+class FullBatch:
+    """A step on all training vertices in each epoch."""
 
-    name = "stacked"
+    def __init__(self, problem: Problem, config: TrainConfig) -> None:
+        self.problem, self.config = problem, config
+        network = build(problem.x.size(1), problem.num_classes, config)
+        self.network = network.to(problem.x.device)
+        self.optimizer = adam(list(self.network.parameters()), config)
+        self.masks = problem.masks.to(problem.x.dtype)
+        self.rows = problem.masks[0].nonzero().view(-1)
+        self.targets = problem.y.index_select(0, self.rows)
+        self.next_logits: Tensor | None = None
+        self.forward: Callable[[], Tensor]
+        self._prepare()
 
-    def __init__(self, problem: Problem, configs: Sequence[TrainConfig]) -> None:
-        self.config = configs[0]
-        self.problem = problem
-        modules = [build(problem, config) for config in configs]
-        self.network = STACKED[self.config.model](modules, problem)
-        self.optimizer = adam(list(self.network.parameters.values()), self.config)
-        self.measure = Measure(problem)
-        self.hidden: Tensor | None = None
-
-    def epoch(self, number: int) -> EpochResult:
-        """One step on all training vertices of all runs."""
-        hidden = self.network.first() if self.hidden is None else self.hidden
-        losses = self.measure.losses(self.network.rest(hidden, training=True))
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.hidden = self.network.first()
-        with torch.no_grad():
-            logits = self.network.rest(self.hidden.detach(), training=False)
-        return self.measure.result(losses, logits)
-
-    def keep(self, positions: Sequence[int]) -> None:
-        """Go on with some of the runs only."""
-        moments = self._moments()
-        self.network.keep(positions)
-        self.problem = self.network.problem
-        self.measure = Measure(self.problem)
-        self.optimizer = adam(list(self.network.parameters.values()), self.config)
-        index = torch.tensor(list(positions), device=self.problem.x.device)
-        self._set_moments(
-            {
-                name: {k: v if v.dim() == 0 else v[index] for k, v in state.items()}
-                for name, state in moments.items()
-            }
-        )
-        self.hidden = None
-
-    def state(self) -> dict[str, Any]:
-        """Parameters, buffers and moments."""
-        detached = {name: value.detach() for name, value in self.network.parameters.items()}
-        return {
-            "parameters": detached,
-            "buffers": dict(self.network.buffers),
-            "moments": self._moments(),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        with torch.no_grad():
-            for kind in ("parameters", "buffers"):
-                for name, value in getattr(self.network, kind).items():
-                    value.copy_(state[kind][name])
-        self._set_moments(state["moments"])
-        self.hidden = None
-
-    def _moments(self) -> dict[str, dict[str, Tensor]]:
-        return {
-            name: dict(self.optimizer.state[value])
-            for name, value in self.network.parameters.items()
-        }
-
-    def _set_moments(self, moments: dict[str, dict[str, Tensor]]) -> None:
-        for name, value in self.network.parameters.items():
-            device = value.device
-            self.optimizer.state[value] = {
-                key: tensor.to(device, copy=True) for key, tensor in moments[name].items()
-            }
-
-
-class ModuleEngine:
-    """Runs one after the other within an epoch, each a PyTorch Geometric module.
-
-    Randomness inside an epoch, such as dropout of a model that was registered from outside, depends
-    on the seed and the number of the epoch alone, so that a resumed run goes on as it would have.
-    """
-
-    name = "modules"
-
-    def __init__(self, problem: Problem, configs: Sequence[TrainConfig]) -> None:
-        self.configs = list(configs)
-        self.problem = problem
-        self.modules = [build(problem, config).to(problem.x.device) for config in configs]
-        self.optimizers = [
-            adam(list(module.parameters()), config)
-            for module, config in zip(self.modules, configs, strict=True)
-        ]
-        self.measure = Measure(problem)
-
-    def epoch(self, number: int) -> EpochResult:
-        """One step of each run on all its training vertices."""
-        losses, logits = [], []
-        for position, config in enumerate(self.configs):
-            with self._generators():
-                torch.manual_seed((config.seed * 1_000_003 + number) % 2**63)
-                losses.append(self._train(position))
-            logits.append(self._evaluate(position))
-        return self.measure.result(torch.stack(losses), torch.stack(logits))
-
-    def _generators(self) -> AbstractContextManager[None]:
-        """Put the global generators back afterwards, that of a GPU too."""
-        device = self.problem.x.device
-        return torch.random.fork_rng([device] if device.type == "cuda" else [])
-
-    def _train(self, position: int) -> Tensor:
-        """A step; returns the loss before it."""
-        logits = self._logits(self.modules[position].train(), position)
-        each = cross_entropy(logits, self.measure.y, reduction="none")
-        loss: Tensor = (each * self.measure.shares[position]).sum()
-        self._step(position, loss)
-        return loss.detach()
-
-    def _step(self, position: int, loss: Tensor) -> None:
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[position].step()
-        self.optimizers[position].zero_grad()
-
-    @torch.no_grad()
-    def _evaluate(self, position: int) -> Tensor:
-        """Logits of all rows."""
-        return self._logits(self.modules[position].eval(), position)
-
-    def _logits(self, module: GraphNetwork, position: int) -> Tensor:
+    def _prepare(self) -> None:
         problem = self.problem
         num_graphs = None if problem.batch is None else problem.y.numel()
-        logits: Tensor = module(
-            problem.x, problem.graphs[position], batch=problem.batch, num_graphs=num_graphs
-        )
-        return logits
+        batches: dict[str, Any] = {"batch": problem.batch, "num_graphs": num_graphs}
+        if self.network.uses_operators:
+            x = as_operand(problem.x)
+            arcs = Arcs(remove_self_loops(problem.edge_index)[0], len(problem.x))
+            ones = torch.ones(
+                arcs.edge_index.size(1), dtype=problem.x.dtype, device=problem.x.device
+            )
+            graph = SparseProducts(arcs, ones, features=x, **batches)
+            self.forward = lambda: self.network.over(x, graph)
+        else:
+            dense = problem.x if problem.x.layout == torch.strided else problem.x.to_dense()
+            self.forward = lambda: self.network(dense, problem.edge_index, **batches)
 
-    def keep(self, positions: Sequence[int]) -> None:
-        """Go on with some of the runs only."""
-        for kind in ("configs", "modules", "optimizers"):
-            setattr(self, kind, [getattr(self, kind)[position] for position in positions])
-        self.problem = self.problem.select(positions)
-        self.measure = Measure(self.problem)
+    @property
+    def name(self) -> str:
+        """How epochs are computed, for the record."""
+        return "sparse" if self.network.uses_operators else "modules"
+
+    def epoch(self, number: int) -> EpochResult:
+        """Do epoch `number`, counted from 1, and evaluate."""
+        with self._seeded(number):
+            loss = self._train()
+        return self._result(loss, self._evaluate())
+
+    @contextmanager
+    def _seeded(self, number: int) -> Iterator[None]:
+        """Seed the global generators for an epoch, that of a GPU too; restore them afterwards."""
+        if self.network.uses_operators and self.config.sampler is None:  # nothing is random
+            yield
+            return
+        device = self.problem.x.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed((self.config.seed * 1_000_003 + number) % 2**63)
+            yield
+
+    def _train(self) -> Tensor:
+        """A step; returns the loss before it."""
+        logits = self.next_logits
+        if logits is None:
+            self.network.train()
+            logits = self.forward()
+        loss = cross_entropy(logits.index_select(0, self.rows), self.targets)
+        self._step(loss)
+        return loss.detach()
+
+    def _step(self, loss: Tensor) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def _evaluate(self) -> Tensor:
+        """Logits of all rows, which the next step may use as well."""
+        if self.network.same_in_evaluation and self.config.sampler is None:
+            self.next_logits = self.forward()
+            return self.next_logits.detach()
+        self.network.eval()
+        with torch.no_grad():
+            return self.forward()
+
+    def _result(self, loss: Tensor, logits: Tensor) -> EpochResult:
+        """Everything that is reported, in one transfer from the device."""
+        hits = (logits.argmax(dim=1) == self.problem.y).to(self.masks.dtype)
+        facts = torch.cat([loss.view(1), logits.sum().view(1), torch.mv(self.masks, hits)])
+        loss_, total, *correct = facts.tolist()
+        train, val, test = (int(count) for count in correct)
+        return EpochResult(loss_, (train, val, test), abs(total) < float("inf"))
 
     def state(self) -> dict[str, Any]:
-        """Parameters, buffers and moments."""
-        return {
-            "modules": [module.state_dict() for module in self.modules],
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-        }
+        """Everything that the next epoch depends on."""
+        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        for module, saved in zip(self.modules, state["modules"], strict=True):
-            module.load_state_dict(saved)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(copy.deepcopy(saved))
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.next_logits = None
+
+
+class MiniBatches(FullBatch):
+    """A step for each mini-batch in each epoch."""
+
+    name = "mini-batch"
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        config, problem = self.config, self.problem
+        x = problem.x if problem.x.layout == torch.strided else problem.x.to_dense()
+        data = Data(
+            x=x.cpu(),
+            y=problem.y.cpu(),
+            edge_index=problem.edge_index.cpu(),
+            train_mask=problem.masks[0].cpu(),
+        )
+        if config.sampler == "random-parts":
+            self.loader: Iterable[Any] = RandomNodeLoader(data, config.num_parts, shuffle=True)
+            return
+        assert config.depth is not None
+        sampler = NeighborSampler(
+            data.edge_index, len(x), num_neighbors=config.num_neighbors, depth=config.depth
+        )
+        self.loader = NodeLoader(
+            data,
+            sampler,
+            input_nodes=data.train_mask,
+            batch_size=config.batch_size,
+            shuffle=True,
+        )
+
+    def _train(self) -> Tensor:
+        """A step for each mini-batch; returns the mean of the losses before them."""
+        network, device = self.network.train(), self.problem.x.device
+        total, count = torch.zeros((), dtype=self.problem.x.dtype, device=device), 0
+        for batch in self.loader:
+            batch = batch.to(device)
+            chosen = trained_rows(batch)
+            if chosen.numel() == 0:
+                continue
+            logits = network(batch.x, batch.edge_index)[chosen]
+            loss = cross_entropy(logits, batch.y[chosen])
+            self._step(loss)
+            total += loss.detach() * chosen.numel()
+            count += chosen.numel()
+        return total / count
+
+
+def trained_rows(batch: Any) -> Tensor:
+    """Rows of a mini-batch that count for the loss."""
+    if "batch_size" in batch:  # a NodeLoader puts the training vertices first
+        return torch.arange(batch.batch_size, device=batch.x.device)
+    rows: Tensor = batch.train_mask.nonzero().view(-1)
+    return rows

@@ -1,4 +1,4 @@
-"""What came of a training run."""
+"""`RunRecord`: the result of a training run."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class RunRecord:
         num_epochs: Epochs that were run.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Cross-entropy on the training vertices before the last step.
-        seconds: Time that the epochs took; where several seeds ran as one, this seed's share.
+        seconds: Wall time of the epochs.
         num_edges: Undirected edges of the graph.
         fingerprint: `wis.UndirectedGraph.fingerprint` of the graph.
-        engine: How it was computed: ``"stacked"``, ``"modules"`` or ``"mini-batch"``.
-        num_seeds: How many seeds ran as one.
-        peak_memory_bytes: The most that was allocated on a GPU meanwhile; on a CPU the largest
+        engine: How it was computed: ``"sparse"`` (products with sparse matrices), ``"modules"`` (a
+            module of another author, as it is) or ``"mini-batch"``.
+        peak_memory_bytes: The largest memory allocated on a GPU meanwhile; on a CPU the largest
             resident memory of the process, with what it had before (see `wis.training.memory`).
-            None where that is not known.
+            None if it is not known.
         versions: Of wis, torch, torch-geometric and Python.
         curve: All epochs, if `config.keep_curve`.
-        split: Which of several splits of the graph it took; None where there was one.
+        split: The number of the split; None if the graph has one split.
     """
 
     config: TrainConfig
@@ -66,9 +66,15 @@ class RunRecord:
     num_edges: int
     fingerprint: str
     engine: str
-    num_seeds: int
     peak_memory_bytes: int | None
-    versions: Mapping[str, str] = field(default_factory=lambda: record_versions())
+    versions: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "wis": version("wis-sparsify"),
+            "torch": torch.__version__,
+            "torch-geometric": version("torch-geometric"),
+            "python": platform.python_version(),
+        }
+    )
     curve: Curve | None = None
     split: int | None = None
 
@@ -89,7 +95,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> RunRecord:
-        """Read what `as_dict` gave.
+        """The record of which `as_dict` gave this row.
 
         Raises:
             TypeError: Fields are missing or unknown.
@@ -100,13 +106,3 @@ class RunRecord:
             "curve": None if curve is None else Curve(**{k: tuple(v) for k, v in curve.items()}),
         }
         return cls(**{**row, **parts})
-
-
-def record_versions() -> dict[str, str]:
-    """Versions of wis, torch, torch-geometric and Python."""
-    return {
-        "wis": version("wis-sparsify"),
-        "torch": torch.__version__,
-        "torch-geometric": version("torch-geometric"),
-        "python": platform.python_version(),
-    }

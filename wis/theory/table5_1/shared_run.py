@@ -1,14 +1,14 @@
 """Training for graph prediction over one shared structure, by the rule of Appendix D.6.2.1.
 
 Adam on the binary cross-entropy, every step on all training graphs, until the *training* accuracy
-has not improved for a number of epochs; what counts as an improvement is read as in
-`wis.training.stopping`. Each epoch counts the correct predictions of the forward pass that its step
-is made from, so no pass is spent on it. As in the program published with the paper, the training
-accuracy that is reported is that of the last epoch, in the mode of training, and the test accuracy
-is that of the network at the end, in its mode of evaluation. With batch normalisation the two modes
-can differ by a lot while the parameters still move fast; so the training accuracy at the end in the
-mode of evaluation is kept as well, and what was found at the epoch of the highest training
-accuracy, since single steps of Adam on a whole data set can throw a network back.
+has not improved for a number of epochs; an improvement is defined as in `wis.training.stopping`.
+Each epoch counts the correct predictions of the forward pass of its step, so no pass is spent on
+it. As in the program published with the paper, the reported training accuracy is that of the last
+epoch, in the mode of training, and the test accuracy is that of the network at the end, in its mode
+of evaluation. With batch normalisation the two modes can differ by a lot while the parameters still
+move fast, so the record holds the training accuracy at the end in the mode of evaluation as well.
+It also holds the accuracies at the epoch of the highest training accuracy, since single steps of
+Adam on a whole data set can throw a network back.
 """
 
 from __future__ import annotations
@@ -23,10 +23,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from wis.base.progress import progress_bar
 from wis.errors import DivergedError, GraphFormatError, UnknownNameError
-from wis.models import GraphNetwork, build_model
-from wis.theory.table5_1.shared_structure import SHARED, SharedNetwork, SharedStructure
+from wis.models import GraphNetwork
+from wis.theory.table5_1.shared_structure import (
+    SHARED,
+    SharedStructure,
+    Twins,
+    check_shareable,
+    in_parts,
+)
 from wis.training.config import DTYPES, TrainConfig
-from wis.training.engine import adam
+from wis.training.engine import adam, build
 from wis.training.problem import checked_device
 from wis.training.stopping import EarlyStopping
 
@@ -46,16 +52,16 @@ class GraphSet:
 
 @dataclass(frozen=True)
 class SharedRecord:
-    """What came of a run; accuracies are fractions in [0, 1].
+    """Result of a run; accuracies are fractions in [0, 1].
 
     Attributes:
-        train_accuracy: That the step of the last epoch was made from, in the mode of training.
+        train_accuracy: In the forward pass of the last epoch, in the mode of training.
         test_accuracy: Of the network at the end.
         train_accuracy_evaluated: Of the network at the end, in the mode of evaluation.
-        best_train_accuracy: The highest that an epoch's step was made from.
-        test_accuracy_at_best: At that epoch, before its step.
+        best_train_accuracy: The highest training accuracy in the forward pass of an epoch.
+        test_accuracy_at_best: Test accuracy at that epoch, before its step.
         best_epoch: That epoch, counted from 1.
-        num_epochs: Epochs that were run.
+        num_epochs: Number of epochs of the run.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Mean binary cross-entropy before the last step.
         seconds: Wall time of the epochs.
@@ -76,30 +82,39 @@ class SharedRecord:
 
 
 class SharedTrainer:
-    """A network, its optimiser, and the training graphs in the form that it wants.
+    """A network, its optimiser, and the training graphs in parts.
 
     Args:
         network: The network.
-        train: The training graphs, on its device and of its dtype.
-        config: Learning rate and weight decay.
+        structure: The structure of all graphs.
+        train: The training graphs, on the network's device and of its dtype.
+        config: Model, learning rate and weight decay.
+
+    Raises:
+        OptionError: The network cannot be computed over a shared structure.
     """
 
-    def __init__(self, network: SharedNetwork, train: GraphSet, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        network: GraphNetwork,
+        structure: SharedStructure,
+        train: GraphSet,
+        config: TrainConfig,
+    ) -> None:
+        check_shareable(network)
         self.network = network
-        self.y = train.y.unsqueeze(1)
-        self.parts = [
-            (part, features.contiguous())
-            for part, features in network.chunks(network.prepare(train.x))
-        ]
-        self.optimizer = adam(list(network.module.parameters()), config)
+        self.parts = in_parts(structure, train.x, SHARED[config.model])
+        self.labels = torch.split(train.y.unsqueeze(1), [len(part.features) for part in self.parts])
+        self.num_graphs = len(train.y)
+        self.optimizer = adam(list(network.parameters()), config)
 
     def forward_backward(self) -> tuple[float, int]:
         """Gradients of the mean loss; returns it and the number of correct predictions."""
-        self.network.module.train()
+        self.network.train()
         losses, correct = [], []
-        for part, features in self.parts:
-            logits, y = self.network.logits(features), self.y[part]
-            loss = binary_cross_entropy_with_logits(logits, y, reduction="sum") / len(self.y)
+        for part, y in zip(self.parts, self.labels, strict=True):
+            logits = self.network.over(part.features, part)
+            loss = binary_cross_entropy_with_logits(logits, y, reduction="sum") / self.num_graphs
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
             correct.append(((logits.detach() > 0) == (y > 0)).sum())
@@ -142,10 +157,9 @@ def train_shared(
     if config.model not in SHARED:
         raise UnknownNameError.among("model over a shared structure", config.model, SHARED)
     train, test = (_on_device(part, structure, config) for part in (train, test))
-    module = build_module(train.x.size(2), config).to(train.x.device)
-    network = SHARED[config.model](module, structure)
-    trainer = SharedTrainer(network, train, config)
-    prepared_test = network.prepare(test.x)
+    network = build(train.x.size(2), 1, config).to(train.x.device)
+    trainer = SharedTrainer(network, structure, train, config)
+    test_parts = in_parts(structure, test.x, SHARED[config.model])
     rule = EarlyStopping(len(train.y), config.patience, config.min_delta)
     at_best, loss, correct, stopped = 0.0, 0.0, 0, False
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -160,13 +174,13 @@ def train_shared(
                 )
             stopped = rule.update(correct)
             if rule.is_best:
-                at_best = accuracy(network, prepared_test, test.y)
+                at_best = accuracy(network, test_parts, test.y)
             trainer.step()
             report(rule.epoch)
     return SharedRecord(
         train_accuracy=correct / len(train.y),
-        test_accuracy=accuracy(network, prepared_test, test.y),
-        train_accuracy_evaluated=accuracy(network, network.prepare(train.x), train.y),
+        test_accuracy=accuracy(network, test_parts, test.y),
+        train_accuracy_evaluated=accuracy(network, trainer.parts, train.y),
         best_train_accuracy=rule.best / len(train.y),
         test_accuracy_at_best=at_best,
         best_epoch=rule.best_epoch,
@@ -178,28 +192,13 @@ def train_shared(
     )
 
 
-def build_module(in_dim: int, config: TrainConfig) -> GraphNetwork:
-    """The freshly initialised network of a run, with one output."""
-    return build_model(
-        config.model,
-        in_dim,
-        1,
-        depth=config.depth,
-        width=config.width,
-        task="graph",
-        seed=config.seed,
-        dtype=DTYPES[config.dtype],
-        **config.model_options,
-    )
-
-
 @torch.no_grad()
-def accuracy(network: SharedNetwork, prepared: Tensor, y: Tensor) -> float:
+def accuracy(network: GraphNetwork, parts: list[Twins], y: Tensor) -> float:
     """Share of graphs predicted correctly in the mode of evaluation; the mode is put back."""
-    was_training = network.module.training
-    network.module.eval()
-    logits = torch.cat([network.logits(part) for _, part in network.chunks(prepared)]).squeeze(1)
-    network.module.train(was_training)
+    was_training = network.training
+    network.eval()
+    logits = torch.cat([network.over(part.features, part) for part in parts]).squeeze(1)
+    network.train(was_training)
     return int(((logits > 0) == (y > 0)).sum()) / len(y)
 
 

@@ -6,23 +6,22 @@ all graphs lie in one tensor and the structure is a small matrix, or a few lists
 
 Beyond that, *twins* need not be told apart: vertices with the same closed neighbourhood (the
 vertex itself and those that send to it). A GCN or a GIN without a trained ε sees of a vertex the
-sum over its closed neighbourhood only, so that after the first layer twins have one embedding, in
-every layer, whatever the features. They are computed once for each class of twins, and what counts
-vertices (mean aggregation, batch normalisation) weighs a class by its size. Two cliques of 16
-vertices joined by an edge have 4 classes. And since the first layer is linear in the features
-before anything is trained, it needs of them only a sum for each class, taken once before training.
-Attention does tell twins apart, by their own features, but they share their lists of neighbours.
+sum over its closed neighbourhood only. So after the first layer twins have one embedding, in every
+layer, whatever the features. It is computed once for each class of twins, and operations that count
+vertices (mean aggregation, batch normalisation) weight a class by its size. Two cliques of 16
+vertices joined by an edge have 4 classes. The first layer is linear in the features before anything
+is trained, so it needs only their sum for each class, taken once before training. Attention does
+tell twins apart, by their own features, but they share their lists of neighbours.
 
-Networks are those of `wis.models`, with their own parameters: what is here computes the same
-logits as their `forward` does for a batch, up to rounding (tested), and so the same gradients.
+`Twins` is an operator for the networks of `wis.models`: it computes the same logits as their
+`forward` does for a batch, up to rounding (tested), and so the same gradients.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -32,8 +31,8 @@ from torch_geometric.utils import remove_self_loops
 
 from wis.errors import GraphFormatError, OptionError
 from wis.models import GraphNetwork
+from wis.models.operators import Messages
 from wis.theory.table5_1.twin_attention import TwinBlock, attend
-from wis.theory.table5_1.twin_norm import twin_norm_relu
 
 GAT_GRAPHS_AT_A_TIME = 250
 """So many graphs of 32 vertices keep the intermediate results of an attention in a cache."""
@@ -126,197 +125,101 @@ class SharedStructure:
         ]
 
 
-class SharedNetwork(ABC):
-    """A network for graph prediction over a shared structure.
+class Twins(Messages):
+    """The operations of GCN, GIN and GAT for many graphs of one structure.
+
+    Embeddings of a GCN or GIN are [r, G, width], one for each class of twins, those of a GAT are
+    [n, G, width].
 
     Args:
-        module: A network of `wis.models` with ``task="graph"``; its parameters and buffers are
-            used and updated in place.
         structure: The structure.
-
-    Raises:
-        OptionError: The network cannot be computed this way.
+        features: Float tensor of shape [G, n, in_dim]; what depends on it alone is computed once.
     """
 
-    graphs_at_a_time: int | None = None
-    """How many graphs to compute at once; None where a training step couples all of them."""
-
-    def __init__(self, module: GraphNetwork, structure: SharedStructure) -> None:
-        if module.task != "graph":
-            raise OptionError(
-                "a shared structure is for task='graph'; this network predicts vertices"
-            )
-        self.module = module
-        self.structure = structure
-        self.layers: Any = module.layers  # torch does not know the types of these
-        self.norms: Any = module.norms
-
-    @abstractmethod
-    def prepare(self, x: Tensor) -> Tensor:
-        """What of the features [G, n, in_dim] the network needs; the graphs are its dimension 1.
-
-        Computed once: it does not depend on any parameter.
-        """
-
-    @abstractmethod
-    def logits(self, prepared: Tensor) -> Tensor:
-        """Logits [G, out_dim] from what `prepare` gave, in the module's mode of training or not."""
-
-    def chunks(self, prepared: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Parts of the prepared features that fit into a cache, and which graphs they are."""
-        total = prepared.size(1)
-        size = self.graphs_at_a_time or max(total, 1)
-        for start in range(0, total, size):
-            part = slice(start, min(start + size, total))
-            yield part, prepared[:, part]
+    def __init__(self, structure: SharedStructure, features: Tensor) -> None:
+        self.structure, self.features, self.num_nodes = structure, features, structure.num_nodes
+        self.row_counts = self.sizes = self._constant(structure.sizes)
 
     def _constant(self, matrix: np.ndarray) -> Tensor:
-        like = self.module.output.weight
-        return torch.from_numpy(matrix).to(device=like.device, dtype=like.dtype)
+        return torch.from_numpy(matrix).to(self.features.device, self.features.dtype)
 
-    def _shares(self) -> Tensor:
-        """Share of each class in the vertices, [1, r]."""
-        return self._constant(self.structure.sizes[None] / self.structure.num_nodes)
+    @cached_property
+    def _by_vertex(self) -> Tensor:
+        return self.features.transpose(0, 1).contiguous()
 
+    @cached_property
+    def _blocks(self) -> list[TwinBlock]:
+        return [block.to(self.features.device) for block in self.structure.blocks()]
 
-class _ByClass(SharedNetwork):
-    """What GCN and GIN share: embeddings [r, G, width], one for each class of twins."""
+    @cached_property
+    def _normalised_pair(self) -> tuple[Tensor, Tensor]:
+        return self._pair(self.structure.gcn_matrix)
 
-    def __init__(self, module: GraphNetwork, structure: SharedStructure) -> None:
-        super().__init__(module, structure)
-        matrix = self.matrix()
-        self.first = self._constant(structure.rows(matrix))
-        self.later = self._constant(structure.quotient(matrix))
-        self.shares = self._shares()
+    @cached_property
+    def _total_pair(self) -> tuple[Tensor, Tensor]:
+        return self._pair(self.structure.closed)
 
-    @abstractmethod
-    def matrix(self) -> np.ndarray:
-        """The matrix by which a layer propagates."""
+    def _pair(self, matrix: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The matrix times the features, [r, G, in_dim], and between classes, [r, r]."""
+        rows = self._constant(self.structure.rows(matrix))
+        return _times(rows, self._by_vertex), self._constant(self.structure.quotient(matrix))
 
-    @abstractmethod
-    def rest_of_layer(self, position: int, hidden: Tensor) -> Tensor:
-        """What a layer does after its first product with weights and the propagation."""
+    def _propagated(self, pair: tuple[Tensor, Tensor], x: Tensor, weight: Tensor) -> Tensor:
+        """The first layer has the product with the features; others multiply by classes."""
+        features, between = pair
+        return (
+            linear(features, weight) if x is self.features else _times(between, linear(x, weight))
+        )
 
-    def prepare(self, x: Tensor) -> Tensor:
-        """Sums over the closed neighbourhood of each class, [r, G, in_dim]."""
-        by_vertex = x.transpose(0, 1).reshape(x.size(1), -1)
-        return _times(self.first, by_vertex.view(x.size(1), x.size(0), x.size(2)))
+    def project(self, x: Tensor, weight: Tensor) -> Tensor:
+        """See `Messages`; for each vertex."""
+        return linear(self._by_vertex if x is self.features else x, weight)
 
-    def logits(self, prepared: Tensor) -> Tensor:
-        """See `SharedNetwork`."""
-        hidden = prepared
-        for position, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            hidden = linear(hidden, layer.lin.weight)
-            if position > 0:
-                hidden = _times(self.later, hidden)
-            hidden = norm(self.rest_of_layer(position, hidden).relu())
-        pooled = _times(self.shares, hidden).squeeze(0)
-        out: Tensor = self.module.output(pooled)
-        return out
+    def normalised(self, x: Tensor, weight: Tensor) -> Tensor:
+        """See `Messages`; for each class."""
+        return self._propagated(self._normalised_pair, x, weight)
 
+    def total(self, x: Tensor, weight: Tensor, own: Tensor) -> Tensor:
+        """See `Messages`; for each class, `own` being 1: another value tells twins apart."""
+        return self._propagated(self._total_pair, x, weight)
 
-class SharedGCN(_ByClass):
-    """`wis.models.gcn.GCN` over a shared structure."""
+    def attend(self, values: Tensor, at_source: Tensor, at_end: Tensor, slope: float) -> Tensor:
+        """See `Messages`; for each vertex, with dense attention within classes."""
+        at_source, at_end = (each.permute(1, 2, 0).contiguous() for each in (at_source, at_end))
+        mixed = attend(at_source, at_end, values.permute(1, 2, 0, 3), self._blocks, slope)
+        return mixed.permute(2, 0, 1, 3)
 
-    graphs_at_a_time = 2_500
+    def pool(self, hidden: Tensor) -> Tensor:
+        """Mean embedding of each graph, [G, width]."""
+        if len(hidden) == self.num_nodes:
+            return hidden.mean(dim=0)
+        return _times(self.sizes.unsqueeze(0) / self.num_nodes, hidden).squeeze(0)
 
-    def matrix(self) -> np.ndarray:
-        """The normalised adjacency matrix."""
-        return self.structure.gcn_matrix
-
-    def rest_of_layer(self, position: int, hidden: Tensor) -> Tensor:
-        """Add the bias."""
-        biased: Tensor = hidden + self.layers[position].bias
-        return biased
-
-
-class SharedGIN(_ByClass):
-    """`wis.models.gin.GIN` over a shared structure, ε fixed to zero.
-
-    Batch normalisation takes its statistics over all vertices of all graphs, so a training step
-    takes all graphs at once.
-    """
-
-    def __init__(self, module: GraphNetwork, structure: SharedStructure) -> None:
-        if any("eps" in name for name, _ in module.named_parameters()):
-            raise OptionError(
-                "a GIN that trains ε tells twins apart; pass model_options={'train_eps': False}"
-            )
-        super().__init__(module, structure)
-
-    def matrix(self) -> np.ndarray:
-        """A + I."""
-        return self.structure.closed
-
-    def rest_of_layer(self, position: int, hidden: Tensor) -> Tensor:
-        """The rest of the perceptron."""
-        layer = self.layers[position]
-        normal, _, second, normal_again, _ = layer.nn
-        hidden = self._norm_relu(normal, hidden + layer.bias)
-        return self._norm_relu(normal_again, second(hidden))
-
-    def _norm_relu(self, norm: Any, x: Tensor) -> Tensor:
-        """ReLU of the batch normalisation of [r, G, width]; a class counts with all members."""
-        if not norm.training:
-            out: Tensor = norm(x.flatten(0, 1)).view_as(x).relu()
-            return out
-        count = x.size(1) * self.structure.num_nodes
-        out, mean, variance = twin_norm_relu(x, norm.weight, norm.bias, self.shares, norm.eps)
-        self._update(norm, mean, variance, count)
-        return out
-
-    @staticmethod
-    def _update(norm: Any, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Running statistics as torch keeps them: the variance without bias."""
-        if count < 2:  # a single vertex says nothing about the variance
-            return
-        norm.num_batches_tracked += 1
-        norm.running_mean.lerp_(mean, norm.momentum)
-        norm.running_var.lerp_(variance * (count / (count - 1)), norm.momentum)
+    def add(self, h: Tensor, weights: Tensor) -> Tensor:
+        """Not the same for twins."""
+        raise TypeError("sums over neighbours alone tell twins apart")
 
 
-class SharedGAT(SharedNetwork):
-    """`wis.models.gat.GAT` over a shared structure: dense attention within classes of twins."""
+SHARED: Mapping[str, int | None] = {"gat": GAT_GRAPHS_AT_A_TIME, "gcn": 2_500, "gin": None}
+"""Models that can be computed over a shared structure, and how many graphs to compute at once.
 
-    graphs_at_a_time = GAT_GRAPHS_AT_A_TIME
-
-    def __init__(self, module: GraphNetwork, structure: SharedStructure) -> None:
-        super().__init__(module, structure)
-        self.blocks = [block.to(module.output.weight.device) for block in structure.blocks()]
-
-    def prepare(self, x: Tensor) -> Tensor:
-        """The features with vertices first, [n, G, in_dim]."""
-        return x.transpose(0, 1).contiguous()
-
-    def logits(self, prepared: Tensor) -> Tensor:
-        """See `SharedNetwork`."""
-        hidden = prepared
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            hidden = norm(self._layer(layer, hidden).relu())
-        out: Tensor = self.module.output(hidden.mean(dim=0))
-        return out
-
-    def _layer(self, layer: Any, x: Tensor) -> Tensor:
-        heads, size = int(layer.heads), int(layer.out_channels)
-        projected = linear(x, layer.lin.weight).view(*x.shape[:2], heads, size)
-        scores = torch.mm(projected.view(-1, heads * size), self._score_weights(layer))
-        at_source, at_end = scores.view(*x.shape[:2], 2, heads).permute(2, 1, 3, 0).contiguous()
-        values = projected.permute(1, 2, 0, 3)  # [G, heads, n, size]
-        mixed = attend(at_source, at_end, values, self.blocks, float(layer.negative_slope))
-        flat = mixed.permute(2, 0, 1, 3).reshape(*x.shape[:2], heads * size)
-        biased: Tensor = flat + layer.bias
-        return biased
-
-    @staticmethod
-    def _score_weights(layer: Any) -> Tensor:
-        """What makes both scores of every head from the values of all heads; [width, 2 heads]."""
-        parts = (layer.att_src, layer.att_dst)  # [1, heads, size] each
-        columns = [torch.block_diag(*part[0]).t() for part in parts]  # type: ignore[no-untyped-call]
-        return torch.cat(columns, dim=1)
+None where a training step couples all graphs: batch normalisation takes its statistics over all.
+"""
 
 
-SHARED: dict[str, type[SharedNetwork]] = {"gcn": SharedGCN, "gat": SharedGAT, "gin": SharedGIN}
-"""Models that can be computed over a shared structure, by their names in `wis.models`."""
+def check_shareable(network: GraphNetwork) -> None:
+    """Raise `OptionError` if a network cannot be computed over a shared structure."""
+    if network.task != "graph":
+        raise OptionError("a shared structure is for task='graph'; this network predicts vertices")
+    if any("eps" in name for name, _ in network.named_parameters()):
+        raise OptionError(
+            "a GIN that trains ε tells twins apart; pass model_options={'train_eps': False}"
+        )
+
+
+def in_parts(structure: SharedStructure, x: Tensor, size: int | None) -> list[Twins]:
+    """Graphs [G, n, in_dim] in parts of `size`, so that intermediate results fit into a cache."""
+    return [Twins(structure, part) for part in torch.split(x, size or max(len(x), 1))]
 
 
 def _times(matrix: Tensor, h: Tensor) -> Tensor:

@@ -42,10 +42,11 @@ from wis.theory.table5_1.patch_graphs import (
     essential_walk_index,
     two_cliques,
 )
-from wis.theory.table5_1.shared_run import GraphSet, build_module, train_shared
+from wis.theory.table5_1.shared_run import GraphSet, train_shared
 from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
 from wis.theory.table5_1.table5_1_text import format_table
 from wis.training.config import TrainConfig
+from wis.training.engine import build
 from wis.training.problem import checked_device
 
 KIND = TABLE5_1
@@ -129,7 +130,7 @@ class Table51:
             check_integers(name, [getattr(self, name)], low)
         for model, seed in itertools.product(self.models, self.seeds):
             # building the network checks widths and depths
-            build_module(1, self.train_config(model, seed))
+            build(1, 1, self.train_config(model, seed))
 
     def train_config(self, model: str, seed: int) -> TrainConfig:
         """The configuration of one run.
