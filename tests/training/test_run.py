@@ -419,7 +419,7 @@ def test_data_that_cannot_be_trained_on_is_told(data, message):
         ({"model_options": [1]}, r"model_options is \[1\]; expected a dictionary"),
         ({"patience": 0}, "patience is 0; expected an integer of at least 1"),
         ({"max_epochs": 1.5}, "max_epochs is 1.5; expected an integer"),
-        ({"dtype": "float16"}, "dtype is 'float16'; expected one of 'float32', 'float64'"),
+        ({"dtype": "float16"}, "dtype is 'float16'; expected 'float32' or 'float64'"),
         ({"sampler": "cluster"}, "sampler is 'cluster'; expected one of None, 'neighbor'"),
         ({"sampler": "neighbor", "task": "graph"}, "mini-batches are for the task 'vertex'"),
         ({"model_options": {"heads": 2}}, "model 'gcn' has no option 'heads'"),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from wis.base.atomic import check_writable
-from wis.base.checks import checked_integer
 from wis.base.defaults import usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
 from wis.datasets.splits import split_of_seed, take_split
