@@ -1,9 +1,9 @@
-"""Names and labels of the user's in a picture: never a formula, never wider than their place.
+"""Names and labels of the user in a picture: never a formula, never wider than their place.
 
-What somebody calls a method or a file may hold dollars, which matplotlib takes for a formula, signs
-that no font has, and hundreds of characters. Here it becomes a text that is drawn as it is, on so
-many lines of so many inches, cut in the middle where it does not fit, since names mostly differ at
-their ends.
+The name of a method or a file may hold dollars, which matplotlib takes for a formula, characters
+that no font has, and hundreds of characters. This module makes a text of it that is drawn
+literally, on a given number of lines of a given width. A text that does not fit is cut in the
+middle, since names mostly differ at their ends.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ LONGEST_TEXT = 300
 
 
 def plain(text: object, longest: int = 60) -> str:
-    """A text of the user's as a picture shows it: on one line, cut in the middle where it is long.
+    """A text of the user for a picture: on one line, a long one cut in the middle.
 
-    matplotlib takes what stands between two dollars for a formula, and fails where it is none; so
-    each is escaped.
+    matplotlib reads a text between two dollars as a formula, and fails if it is not one; so each
+    dollar is escaped.
 
     Args:
         text: A name, a label, a file.
@@ -49,7 +49,7 @@ def text_width(text: str, size: float = 10) -> float:
 
 
 def fitted(text: object, width: float, *, size: float = 10, lines: int = 1) -> str:
-    """A text of the user's in so many lines at most, cut in the middle so that it fits.
+    """A text of the user on a few lines, cut in the middle so that it fits.
 
     Args:
         text: A name, a label, a file.
@@ -71,7 +71,7 @@ def fitted(text: object, width: float, *, size: float = 10, lines: int = 1) -> s
 
 
 def _wrap(text: str, width: float, size: float) -> list[str]:
-    """Lines of at most a width, broken after blanks and signs where there are any."""
+    """Lines of at most a width, broken after blanks and signs if possible."""
     found, line = [], ""
     for word in re.findall(r"[^\s/_,:;=-]*[\s/_,:;=-]+|[^\s/_,:;=-]+", text):
         if text_width((line + word).rstrip(), size) <= width:
@@ -93,7 +93,7 @@ def _fits(text: str, width: float, size: float) -> bool:
 
 @contextlib.contextmanager
 def silent_about_glyphs() -> Iterator[None]:
-    """A sign that the font lacks is shown as a box, which speaks for itself."""
+    """Suppress the warning for a character that the font lacks; it is drawn as a box."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

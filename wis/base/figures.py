@@ -1,4 +1,4 @@
-"""Files of pictures: which endings there are, and writing one whole.
+"""Files of pictures: their formats, and writing them, each whole or not at all.
 
 matplotlib is imported when it is needed and only through its figure objects, so that no window
 opens and no global state changes.
@@ -24,7 +24,7 @@ LARGEST_PIXELS = 60_000
 
 
 def check_can_plot(path: str | Path) -> None:
-    """Find out, before anything is computed, whether a picture can be made.
+    """Check, before anything is computed, that a picture can be made.
 
     Raises:
         UnknownNameError: No picture format has that ending.

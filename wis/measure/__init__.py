@@ -1,24 +1,26 @@
-"""What a cut did to the structure of a graph.
+"""Numbers about one graph, and about a graph before and after a cut.
 
-    from wis.measure import compare
-    from wis.show import comparison_as_text
-    print(comparison_as_text(compare(data, sparse)))
-    for report in order.compare(data, removes=["25%", "50%"]):
-        print(report.after["edges"].value, report.after["transitivity"].value)
+    >>> import wis
+    >>> from wis.measure import compare
+    >>> karate = wis.datasets.load("karate")
+    >>> comparison = compare(karate, wis.sparsify(karate, remove="50%"))
+    >>> comparison.before["edges"].value, comparison.after["edges"].value
+    (78, 39)
 
-- `compare`: two graphs over the same vertices, the second a part of the first;
-- `Comparison`: what comes of it, as JSON; `wis.show` has it as text and as a picture;
-- `wis.measure.profile`: what is measured of one graph; `wis.measure.similarity`: of both together.
+- `compare`: a graph and a part of it over the same vertices; `compare_cuts`: several cuts;
+- `Comparison`: the result, also as JSON; `wis.show` makes a text and a picture of it;
+- `wis.measure.facts`: counts, degrees and attributes of one graph;
+- `wis.measure.profile`: the measures of one graph; `wis.measure.similarity`: those of two.
 
-Everything is exact where that takes seconds, and estimated from a seeded sample or bounded where it
-does not; every number says which.
+A number is exact where that takes seconds; otherwise it is estimated from a seeded sample, or
+bounded. Every number says which.
 """
 
 from __future__ import annotations
 
 from wis.measure.comparison import Comparison, compare, compare_cuts
-from wis.measure.measure import Measure, Spread
 from wis.measure.profile import Settings, graph_profile
+from wis.measure.values import Measure, Spread
 
 __all__ = [
     "Comparison",

@@ -2,8 +2,8 @@
 
 Transitivity is the share of paths of two edges that close; the average clustering is the mean over
 the vertices of at least two neighbours (others have no clustering and do not count) of that share
-at the vertex. Both from exact triangles while listing them takes seconds. Otherwise paths are
-drawn: for the first from all of them alike, for the second by a vertex and two of its neighbours.
+at the vertex. Both come from exact triangles while listing them takes seconds. Otherwise paths are
+drawn: for transitivity uniformly, for the average by a uniform vertex and two of its neighbours.
 
 Source: Schank, Wagner, J. Graph Algorithms Appl. 9, 2005 (sampling of wedges).
 """
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from wis.graph.triangles import num_common_neighbours
-from wis.measure.measure import Measure
 from wis.measure.topology import Topology
+from wis.measure.values import Measure
 
 EXACT_WORK = 5e8
 """Sum over the edges of the neighbours that listing triangles looks at; some ten seconds."""
@@ -30,13 +30,13 @@ LABELS = {
 def clustering_measures(
     topology: Topology, seed: int, sample: int, *, exact_work: float = EXACT_WORK
 ) -> tuple[np.ndarray | None, dict[str, Measure]]:
-    """Triangles at each vertex, int64 [n], None where they were not counted; and both measures.
+    """Triangles at each vertex, int64 [n], None if they were not counted; and both measures.
 
     Args:
         topology: The graph.
-        seed: Of the sample.
+        seed: Seed of the sample.
         sample: A twentieth of the number of paths to draw.
-        exact_work: Count triangles where that is not more work than this.
+        exact_work: Count triangles if that is at most this much work.
     """
     degree = np.diff(topology.adjacency.indptr).astype(np.int64)
     wedges = degree * (degree - 1) // 2

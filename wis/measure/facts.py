@@ -1,14 +1,14 @@
-"""What is in a graph: counts, degrees, components, attributes, memory.
+"""Facts about a graph: counts, degrees, components, attributes, memory.
 
-PyG stores arcs, wis sparsifies edges; the facts say how the two relate. An edge is one-way if only
-one of its two arcs is there. An arc is a repeat if another arc before it has the same source and
-target. A vertex is isolated if it has no neighbour but perhaps itself.
+PyG stores arcs, wis sparsifies edges; the facts relate the two. An edge is one-way if only one of
+its two arcs is stored. An arc is a repeat if an earlier arc has the same source and target. A
+vertex is isolated if it has no neighbour but perhaps itself.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from wis.base.defaults import usual_defaults
-from wis.graph import CanonicalGraph, UndirectedGraph
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.parts import Part, check_lengths, parts_of
 from wis.graph.sizes import is_nested, num_entries
 from wis.graph.stores import edge_stores, num_nodes_of_store
@@ -51,15 +51,15 @@ class DegreeSummary:
 
 @dataclass(frozen=True)
 class Attribute:
-    """One thing that a graph carries besides its arcs.
+    """An attribute of a graph.
 
     Attributes:
         level: ``"vertex"``, ``"edge"`` or ``"graph"``.
         store: Vertex or edge type of a HeteroData, None for a Data.
         name: Its name.
-        type: Its dtype, or the type of an object that has none.
-        shape: Its shape, None for an object that has none.
-        note: What its values are where that is short to say, such as ``"10 classes"``.
+        type: Its dtype, or the type of an object without a dtype.
+        shape: Its shape, None for an object without a shape.
+        note: A short description of its values, such as ``"10 classes"``, or None.
     """
 
     level: str
@@ -81,7 +81,7 @@ class GraphFacts:
         num_arcs: Number of columns of `edge_index`.
         num_loops: Arcs from a vertex to itself.
         num_repeats: Arcs that another arc before them equals, loops among them.
-        num_one_way: Edges that only one direction is stored of.
+        num_one_way: Edges of which only one direction is stored.
         direction: ``"undirected"`` (no edge is one-way), ``"one-way"`` (every edge is) or
             ``"mixed"``.
         num_isolated: Vertices without a neighbour.
@@ -90,7 +90,7 @@ class GraphFacts:
         degree: Summary of the degrees.
         num_nodes_by_type: Vertices of each type of a HeteroData.
         num_arcs_by_type: Arcs of each edge type of a HeteroData.
-        attributes: What the graph carries besides its arcs.
+        attributes: The attributes of vertices, of edges and of the graph.
         memory_bytes: Size of all tensors and arrays.
     """
 
@@ -127,11 +127,18 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
         GraphFormatError: It is not a graph.
 
     Cost: one sort of the arcs.
+
+    >>> import torch
+    >>> facts = graph_facts(torch.tensor([[0, 1, 1], [1, 0, 2]]))
+    >>> facts.num_edges, facts.num_arcs, facts.num_one_way, facts.direction
+    (2, 3, 1, 'mixed')
     """
     graph = UndirectedGraph.from_any(data)
     check_lengths(data)
     num_loops, num_repeats, num_one_way = _arc_counts(graph)
     sizes = component_sizes(graph)
+    stored = () if isinstance(data, Tensor) else data.stores
+    values = [value for store in stored for value in store.values()] or [data]
     return GraphFacts(
         kind="edge_index" if isinstance(data, Tensor) else type(data).__name__,
         num_nodes=graph.num_nodes,
@@ -148,8 +155,16 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
         num_nodes_by_type=_sizes_by_type(data, "node"),
         num_arcs_by_type=_sizes_by_type(data, "edge"),
         attributes=() if isinstance(data, Tensor) else tuple(_attributes(data)),
-        memory_bytes=_memory_bytes(data),
+        memory_bytes=sum(map(_num_bytes, values)),
     )
+
+
+def message_degrees(graph: CanonicalGraph) -> np.ndarray:
+    """int64 [n]: neighbours of each vertex; only the incoming ones of a directed graph."""
+    if isinstance(graph, DirectedGraph):
+        return np.asarray(graph.in_degree.cpu().numpy())
+    assert isinstance(graph, UndirectedGraph)
+    return np.asarray(graph.degree.cpu().numpy())
 
 
 def component_sizes(graph: CanonicalGraph) -> np.ndarray:
@@ -167,10 +182,9 @@ def component_sizes(graph: CanonicalGraph) -> np.ndarray:
 
 def _arc_counts(graph: UndirectedGraph) -> tuple[int, int, int]:
     """Numbers of loops, of repeats and of one-way edges, over all edge types together."""
-    both = (torch.cat(graph.arcs, dim=1), torch.cat(graph.arc_to_edge)) if graph.arcs else None
-    if both is None:
+    if not graph.arcs:
         return 0, 0, 0
-    arcs, edge = both
+    arcs, edge = torch.cat(graph.arcs, dim=1), torch.cat(graph.arc_to_edge)
     looped = arcs[0, arcs[0] == arcs[1]]
     forward = _occurs(edge[arcs[0] < arcs[1]], graph.num_edges)
     backward = _occurs(edge[arcs[0] > arcs[1]], graph.num_edges)
@@ -259,16 +273,6 @@ def _note(name: str, value: Any) -> str | None:
         num_classes = np.unique(value.cpu().numpy()).size
         return f"{num_classes} classes" if num_classes <= MAX_CLASSES else None
     return None
-
-
-def _memory_bytes(data: Any) -> int:
-    return sum(_num_bytes(value) for value in _values(data))
-
-
-def _values(data: Any) -> Iterable[Any]:
-    if isinstance(data, Tensor):
-        return [data]
-    return (value for store in data.stores for value in store.values())
 
 
 def _num_bytes(value: Any) -> int:

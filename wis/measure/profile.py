@@ -1,4 +1,4 @@
-"""What is measured of one graph.
+"""The measures of one graph.
 
 Degrees, components, isolated vertices and costs are exact. Triangles, which clustering and 2-walk
 indices need, are counted while that takes seconds, else paths of two edges and vertices are
@@ -20,11 +20,12 @@ from torch import Tensor
 
 from wis.base.checks import checked_integer
 from wis.errors import OptionError
-from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
+from wis.graph import CanonicalGraph, canonical_graph
 from wis.measure.clustering import clustering_measures
-from wis.measure.measure import Measure
+from wis.measure.facts import message_degrees
 from wis.measure.spectrum import spectral_measures
 from wis.measure.topology import Topology
+from wis.measure.values import Measure
 from wis.measure.walk_indices import walk_index_measure
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ MAX_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure.
+    """Settings of the measures.
 
     Attributes:
-        seed: Of everything that is drawn, from 0 to 2^32 - 1.
-        sample: Vertices (and twenty times as many paths of two edges) to draw where exact counts
-            would take too long, at least 10.
+        seed: Seed of everything that is drawn, from 0 to 2^32 - 1.
+        sample: Vertices (and twenty times as many paths of two edges) to draw if exact counts would
+            take too long, at least 10.
         walk_lengths: Lengths L - 1 of the walk indices, each at least 1.
         widths: Sizes of the embeddings before and after each layer of the network whose cost is
             given: at least two.
@@ -67,12 +68,12 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What was measured of one graph.
+    """The measures of one graph.
 
     Attributes:
         graph: The graph.
         topology: The graph without directions, and its components.
-        measures: By name.
+        measures: The measures by name.
         degrees: int64 [n]; those of incoming arcs for a directed graph.
         labels: int64 [n], None if there are none.
     """
@@ -95,12 +96,12 @@ def graph_profile(
 
     Args:
         data: The graph. Labels `y` of its vertices give homophilies.
-        settings: How; the defaults if not given.
+        settings: Settings of the measures; the defaults if not given.
         directed: Take every arc as an edge of its own.
-        labels: Integers [n] to take where the graph has no labels itself.
+        labels: Integers [n] to take if the graph has no labels itself.
 
     Raises:
-        GraphFormatError: It is no graph.
+        GraphFormatError: It is not a graph.
         OptionError: Walks of a length are too many to count.
 
     Cost: on a graph of a million edges some seconds, most of them for triangles.
@@ -108,7 +109,7 @@ def graph_profile(
     settings = settings or Settings()
     graph = canonical_graph(data, directed=directed)
     topology = Topology.of(graph)
-    degrees = _degrees(graph)
+    degrees = message_degrees(graph)
     triangles, clustering = clustering_measures(topology, settings.seed, settings.sample)
     own = _labels(data, graph)
     labels = labels if own is None else own
@@ -126,13 +127,6 @@ def graph_profile(
         )
     measures |= _costs(graph, settings.widths)
     return Profile(graph, topology, measures, degrees, labels)
-
-
-def _degrees(graph: CanonicalGraph) -> np.ndarray:
-    if isinstance(graph, DirectedGraph):
-        return np.asarray(graph.in_degree.cpu().numpy())
-    assert isinstance(graph, UndirectedGraph)
-    return np.asarray(graph.degree.cpu().numpy())
 
 
 def _counts(graph: CanonicalGraph, degrees: np.ndarray) -> dict[str, Measure]:

@@ -1,16 +1,16 @@
-"""Cuts of the vertices in two: how many of the crossing edges are left.
+"""Cuts of the vertices in two, and the share of the crossing edges that is left.
 
-Cuts are drawn before anything is removed, from a seed: halves, to which every vertex goes by a
-coin, and neighbourhoods, a vertex with its neighbours against the rest. Halves see the average
-only; neighbourhoods are small, and show what a cut does in places.
+The cuts are drawn from a seed: random halves (a coin for each vertex), and neighbourhoods (a vertex
+and its neighbours against the rest). Halves show the average only; neighbourhoods are small, and
+show local changes.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from wis.measure.measure import Spread
 from wis.measure.topology import Topology
+from wis.measure.values import Spread
 
 NUM_CUTS = 64
 
@@ -21,7 +21,7 @@ def cut_ratios(before: Topology, kept: np.ndarray, seed: int) -> dict[str, Sprea
     Args:
         before: The whole graph.
         kept: bool [m], which of its edges are left.
-        seed: Of the cuts.
+        seed: Seed of the cuts.
     """
     generator = np.random.default_rng([seed, 5])
     n = before.num_nodes

@@ -5,8 +5,8 @@ component: how fast walks on it mix. The spectral radius is the largest eigenval
 
 A graph G' is spectrally similar to G if x'L'x is close to x'Lx for all x (Spielman, Srivastava
 2011). For a part of G the ratio lies in [0, 1]. Its extremes over all x are the generalised
-eigenvalues of the two Laplacians: exact for small graphs, bounded from inside by vectors that were
-tried for others. No weights are raised to make up for what was removed, so the ratio of a cut that
+eigenvalues of the two Laplacians: exact for small graphs, for others bounded from inside by vectors
+that are tried. Weights are not raised to compensate for removed edges, so the ratio of a cut that
 keeps half of the edges evenly is 0.5 everywhere.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
-from wis.measure.measure import Measure, Spread
 from wis.measure.topology import Topology
+from wis.measure.values import Measure, Spread
 
 DENSE_NODES = 500
 TOLERANCE = 1e-5
@@ -34,7 +34,7 @@ def spectral_measures(topology: Topology, seed: int) -> dict[str, Measure]:
 
     Args:
         topology: The graph.
-        seed: Of the vector that the iterations start from.
+        seed: Seed of the vector that the iterations start from.
     """
     radius, gap = "spectral radius", "spectral gap of the largest component"
     members = topology.largest()
@@ -49,10 +49,7 @@ def spectral_measures(topology: Topology, seed: int) -> dict[str, Measure]:
 
 
 def _eigenvalue(label: str, matrix: Any, rank: int, seed: int, then: Any) -> Measure:
-    """What `then` makes of the eigenvalue of a symmetric matrix that is number `rank` from above.
-
-    0 where rounding left a number of no size.
-    """
+    """`then` of the `rank`-th largest eigenvalue of a symmetric matrix; 0 below the rounding."""
     size = matrix.shape[0]
     if size <= DENSE_NODES:
         value = float(then(linalg.eigvalsh(matrix.toarray())[-rank]))
@@ -77,14 +74,14 @@ def _eigenvalue(label: str, matrix: Any, rank: int, seed: int, then: Any) -> Mea
 def quadratic_forms(before: Topology, after: Topology, seed: int) -> Spread:
     """Ratios x'L'x / x'Lx of the part to the whole.
 
-    Up to 500 vertices the extremes and the mean of all generalised eigenvalues. Beyond that ratios
-    for random vectors, as they are and smoothed along the edges of both graphs: smooth vectors are
-    those that few edges decide about. If a component fell apart, the lowest ratio is 0 for sure.
+    Up to 500 vertices these are all generalised eigenvalues. Beyond that they are ratios for random
+    vectors, unchanged and smoothed along the edges of both graphs: for smooth vectors few edges
+    decide the ratio. If a component fell apart, the lowest ratio is exactly 0.
 
     Args:
         before: The whole.
         after: A part of its edges.
-        seed: Of the vectors.
+        seed: Seed of the vectors.
     """
     label = "x'L'x / x'Lx"
     if before.num_nodes <= DENSE_NODES:

@@ -11,7 +11,7 @@ from scipy.sparse import csgraph
 
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.graph.laplacian import index_dtype
-from wis.measure.measure import Measure
+from wis.measure.values import Measure
 
 EXACT_DIAMETER_NODES = 1_500
 NUM_SWEEPS = 4
@@ -19,7 +19,7 @@ NUM_SWEEPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """A graph without directions as scipy likes it, and its components.
+    """A graph without directions in the form of scipy, and its components.
 
     Attributes:
         num_nodes: Number n of vertices.
@@ -38,7 +38,7 @@ class Topology:
 
     @classmethod
     def of(cls, graph: CanonicalGraph) -> Topology:
-        """Take the directions away, if there are any."""
+        """The topology of a graph; its directions are ignored."""
         n = graph.num_nodes
         undirected = UndirectedGraph.from_arcs([graph.edges], n) if graph.directed else graph
         edges = undirected.edges.cpu().numpy()

@@ -1,13 +1,13 @@
-"""What a cut costs in walk indices of single vertices.
+"""The sum of the log walk indices of single vertices.
 
 The walk index of {t} with target t and walks of length l is the number of closed walks of length
 l + 1 at t (0 if no edge reaches t), the tuple entry of Algorithm 1. Their product bounds what a
-network can model, so what counts are logarithms: the measure is the sum of log WI_{l,t}({t}) over
-all vertices, in nats, where the log of 0 counts as 0 (no other log is below that).
+network can model, so the measure is the sum of log WI_{l,t}({t}) over all vertices, in nats; the
+log of 0 counts as 0 (no other log is below that).
 
 For l = 1 these are degrees plus 1, for l = 2 two triangles, three times the degree, and 1. Longer
-walks are counted by sparse products, of a seeded sample of vertices where all would take too long;
-the sample is the same before and after.
+walks are counted by sparse products, from a seeded sample of vertices if all would take too long;
+the sample is the same before and after a cut.
 
 Source: Definition 11, Theorem 8, Algorithm 1; Appendix D.2 for directed graphs.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from wis.graph import CanonicalGraph
-from wis.measure.measure import Measure
+from wis.measure.values import Measure
 from wis.methods.k_wis.closed_walks import adjacency, most_walks, num_closed_walks
 
 EXACT_WORK = 2e8

@@ -1,4 +1,4 @@
-"""A comparison as a picture: degrees before and after, and what is left of each measure."""
+"""A comparison as a picture: degrees before and after, and the share of each measure left."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.base.figure_text import fitted
 from wis.base.figures import check_can_plot, save_figure
-from wis.show.plot import INK, PLAIN, REMOVED, degree_ccdf
+from wis.show.plot import INK, PLAIN, REMOVED, add_title, draw_degrees
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +39,7 @@ BESIDE: Any = {
     "color": INK,
     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
 }
-"""Texts to the right of a bar; what lies behind them does not cross them."""
+"""Texts to the right of a bar, on a white box."""
 
 COUNTS = {"isolated": "isolated", "components": "components", "diameter": "diameter"}
 
@@ -48,14 +47,13 @@ COUNTS = {"isolated": "isolated", "components": "components", "diameter": "diame
 def plot_comparison(
     comparison: Comparison, path: str | Path, *, force: bool = False, title: str | None = None
 ) -> Path:
-    """Draw degree distributions, and bars of what is left of each measure.
+    """Draw degree distributions, and a bar for the share of each measure that is left.
 
     Args:
         comparison: The comparison.
         path: Where the picture goes: `.png`, `.svg` or `.pdf`.
         force: Replace a file that is already there.
-        title: What stands above it, such as the names of both graphs; how many edges are left is
-            added to it.
+        title: The title, such as the names of both graphs; the number of edges left is added.
 
     Returns:
         The path.
@@ -80,9 +78,7 @@ def comparison_figure(comparison: Comparison, *, title: str | None = None) -> Fi
     _draw_degrees(left, comparison)
     _draw_shares(right, comparison)
     text = "" if title is None else f"{title}: "
-    figure.suptitle(
-        fitted(text + _edges_left(comparison), 11, size=11, lines=3), color=INK, fontsize=11
-    )
+    add_title(figure, text + _edges_left(comparison))
     return figure
 
 
@@ -94,22 +90,13 @@ def _edges_left(comparison: Comparison) -> str:
 
 
 def _draw_degrees(axes: Axes, comparison: Comparison) -> None:
-    kind = "in-degree" if comparison.directed else "degree"
-    labels = ("before", "after")
-    for degrees, colour, label in zip(comparison.degrees, (REMOVED, PLAIN), labels, strict=True):
-        degree, share = degree_ccdf(degrees)
-        measures = comparison.before if label == "before" else comparison.after
-        mean = measures["mean_degree"].value
-        axes.plot(
-            degree, share, color=colour, marker="o", markersize=3, label=f"{label}, mean {mean:.3g}"
-        )
-    if any(degrees.any() for degrees in comparison.degrees):
-        axes.set(xscale="log", yscale="log")
-        axes.set_xlim(left=0.9)
-    axes.set(xlabel=f"{kind} d", ylabel=f"share of vertices of {kind} at least d")
+    means = (part["mean_degree"].value for part in (comparison.before, comparison.after))
+    labels = [
+        f"{when}, mean {mean:.3g}" for when, mean in zip(("before", "after"), means, strict=True)
+    ]
+    name = "in-degree" if comparison.directed else "degree"
+    draw_degrees(axes, comparison.degrees, labels, name)
     axes.set_title(f"Degrees of {comparison.num_nodes:,} vertices", color=INK, loc="left")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, title=_counts_line(comparison), title_fontsize="small")
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from wis.measure.comparison import Comparison
-    from wis.measure.measure import Measure
+    from wis.measure.values import Measure
 
 WIDTH = 110
 WHOLE = ("edges", "isolated", "components", "messages")
@@ -28,8 +28,8 @@ def comparison_as_text(
         colour: Use the terminal's bold and dim text.
 
     Returns:
-        Text of several lines without one at the end. A value after "~" is not exact; the lines
-        below the table say how it was come by.
+        Several lines. A value after "~" is not exact; the lines below the table say how it was
+        estimated or bounded.
     """
     console = Console(
         file=io.StringIO(), width=width or WIDTH, force_terminal=colour, no_color=not colour,
@@ -88,7 +88,7 @@ def _number(value: float | None) -> str:
 
 
 def _change(before: Measure, after: Measure) -> str:
-    """Relative where that says something, else the difference."""
+    """The relative change, or the difference from 0."""
     if before.value is None or after.value is None:
         return ""
     if before.value == after.value:
@@ -100,7 +100,7 @@ def _change(before: Measure, after: Measure) -> str:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    """How what is not exact was come by."""
+    """How the values that are not exact were estimated or bounded."""
     for name in comparison.sampled:
         before, after = comparison.before[name], comparison.after[name]
         said = {measure.note for measure in (before, after) if measure.note is not None}

@@ -1,8 +1,8 @@
-"""Where to draw the vertices of a small graph.
+"""The layout of a small graph.
 
-Each connected component is laid out by springs, turned so that its longer side lies along the page,
-and stretched to a square whose area is its number of vertices. The squares are then packed into
-rows, largest first, so that components neither drift apart nor overlap.
+Each connected component is laid out by springs, turned so that its longer side is horizontal, and
+stretched to a square whose area is its number of vertices. The squares are then packed into rows,
+the largest first, so that components neither drift apart nor overlap.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def vertex_positions(graph: CanonicalGraph, seed: int) -> np.ndarray:
     """Lay a graph out.
 
     Args:
-        graph: The graph; meant for some hundred vertices at most.
+        graph: The graph, of a few hundred vertices at most.
         seed: Seed of the springs.
 
     Returns:

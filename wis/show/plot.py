@@ -1,15 +1,16 @@
 """Pictures of a graph before and after its sparsification.
 
-A small graph is drawn twice in one layout, that of the graph before, with the edges that go in
-colour. Of a large one a drawing shows nothing, so its degree distributions are drawn instead, as
-the share of vertices of at least each degree, on logarithmic axes, beside a table of counts. Where
-arcs went (``directed``), arcs are drawn as arrows, bent so that an arc and its reverse lie side by
-side, and what is said about degrees is about incoming arcs. matplotlib is imported when it is
-needed and only through its figure objects, so that no window opens and no global state changes.
+A small graph is drawn twice in the layout of the graph before, with removed edges in colour. A
+drawing of a large graph shows nothing, so its degree distributions are drawn instead: the share of
+vertices of at least each degree, on logarithmic axes, beside a table of counts. With ``directed``,
+arcs are drawn as bent arrows, so that an arc and its reverse lie side by side, and degrees count
+incoming arcs. matplotlib is imported when it is needed and only through its figure objects, so that
+no window opens and no global state changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from wis.base.figure_text import fitted, text_width
 from wis.base.figures import check_can_plot, save_figure
-from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph, canonical_graph
+from wis.graph import CanonicalGraph, canonical_graph
+from wis.measure.facts import component_sizes, message_degrees
 from wis.show.layout import vertex_positions
 
 if TYPE_CHECKING:
@@ -61,9 +63,8 @@ def plot_sparsification(
         path: Where the picture goes: `.png`, `.svg` or `.pdf`.
         force: Replace a file that is already there.
         seed: Seed of the layout.
-        directed: Whether arcs are drawn, each for itself, instead of edges.
-        title: What stands above it, such as the graph and the method; how much was removed is added
-            to it.
+        directed: Whether arcs are drawn instead of edges.
+        title: The title, such as the graph and the method; the removed share is added to it.
 
     Returns:
         The path.
@@ -97,21 +98,25 @@ def sparsification_figure(
     else:
         figure = _distributions(*graphs)
     text = "" if title is None else f"{title}: "
-    figure.suptitle(
-        fitted(text + _removed(*graphs), TITLE_WIDTH, size=11, lines=3), color=INK, fontsize=11
-    )
+    add_title(figure, text + _removed(*graphs))
     return figure
 
 
+def add_title(figure: Figure, text: str) -> None:
+    """Write a text above a figure, on up to three lines."""
+    fitting = fitted(text, TITLE_WIDTH, size=11, lines=3)
+    figure.suptitle(fitting, color=INK, fontsize=11)
+
+
 def _removed(before: CanonicalGraph, after: CanonicalGraph) -> str:
-    """How much went: ``39 of 78 edges removed (50.0%)``."""
+    """The removed share, such as ``39 of 78 edges removed (50.0%)``."""
     count, total = before.num_edges - after.num_edges, before.num_edges
     share = f" ({count / total:.1%})" if total else ""
     return f"{count:,} of {_edges(before)} removed{share}"
 
 
 def vertex_classes(data: Any, num_nodes: int) -> tuple[np.ndarray, list[str]] | None:
-    """The class of each vertex and the names of the classes, None if they cannot be told apart."""
+    """The class of each vertex and the names of the classes; None without 2 to 10 classes."""
     import torch
 
     if hasattr(data, "edge_types"):
@@ -146,7 +151,7 @@ def _drawings(
     draw(left, position, edges[:, removed], REMOVED, 0.6)
     draw(right, position, edges[:, ~removed], KEPT, 0.9)
     for axes, graph in ((left, before), (right, after)):
-        _draw_vertices(axes, position, _degree(graph), classes)
+        _draw_vertices(axes, position, message_degrees(graph), classes)
     num_removed = int(removed.sum())
     left.set_title(f"Before: {_edges(before)}", color=INK)
     right.set_title(f"After: {_edges(after)}", color=INK)
@@ -157,15 +162,6 @@ def _drawings(
 def _edges(graph: CanonicalGraph) -> str:
     count = graph.num_edges
     return f"1 {graph.noun}" if count == 1 else f"{count:,} {graph.noun}s"
-
-
-def _degree(graph: CanonicalGraph) -> np.ndarray:
-    """Neighbours of each vertex; incoming ones of a directed graph."""
-    if isinstance(graph, DirectedGraph):
-        degree: np.ndarray = graph.in_degree.cpu().numpy()
-        return degree
-    assert isinstance(graph, UndirectedGraph)
-    return np.asarray(graph.degree.cpu().numpy())
 
 
 def _draw_edges(
@@ -256,7 +252,7 @@ def _add_legend(
 
 
 def _legend_columns(labels: list[Any]) -> int:
-    """As many as fit side by side; a mark and the gaps around it take 0.75 inches."""
+    """As many labels as fit side by side; a mark and its gaps take 0.75 inches."""
     longest = max(text_width(str(label)) for label in labels)
     return max(1, int(TITLE_WIDTH / (0.75 + longest)))
 
@@ -270,23 +266,30 @@ def _distributions(before: CanonicalGraph, after: CanonicalGraph) -> Figure:
 
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    for graph, colour, label in ((before, REMOVED, "before"), (after, PLAIN, "after")):
-        degree, share = degree_ccdf(_degree(graph))
-        left.plot(degree, share, color=colour, marker="o", markersize=3, label=label)
-    if before.num_edges:
-        left.set(xscale="log", yscale="log")
-    name = _degree_name(before)
-    left.set(xlabel=f"{name} d", ylabel=f"share of vertices of {name} at least d")
+    degrees = message_degrees(before), message_degrees(after)
+    draw_degrees(left, degrees, ("before", "after"), _degree_name(before))
     left.set_title("Degrees before and after", color=INK)
-    left.grid(alpha=0.25)
-    left.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)
     _draw_table(right, before, after)
     return figure
 
 
+def draw_degrees(
+    axes: Axes, degrees: Sequence[np.ndarray], labels: Sequence[str], name: str
+) -> None:
+    """Draw the degree distributions before and after, on logarithmic axes."""
+    for degree, colour, label in zip(degrees, (REMOVED, PLAIN), labels, strict=True):
+        axes.plot(*degree_ccdf(degree), color=colour, marker="o", markersize=3, label=label)
+    if any(degree.any() for degree in degrees):
+        axes.set(xscale="log", yscale="log")
+        axes.set_xlim(left=0.9)
+    axes.set(xlabel=f"{name} d", ylabel=f"share of vertices of {name} at least d")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distribution of degrees from 1 on, which is where a logarithmic axis begins.
+    """The distribution of degrees from 1 on, since a logarithmic axis has no 0.
 
     Args:
         degree: int array of shape [n].
@@ -301,7 +304,7 @@ def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _num_isolated(graph: CanonicalGraph) -> int:
-    """Vertices without a neighbour, in whatever direction."""
+    """Vertices without a neighbour in any direction."""
     return graph.num_nodes - np.unique(graph.edges.cpu().numpy()).size
 
 
@@ -324,10 +327,8 @@ def _draw_table(axes: Axes, before: CanonicalGraph, after: CanonicalGraph) -> No
 
 
 def _counts(graph: CanonicalGraph) -> dict[str, str]:
-    from wis.measure.facts import component_sizes
-
     sizes = component_sizes(graph)
-    degree = _degree(graph)
+    degree = message_degrees(graph)
     name = _degree_name(graph)
     ends = 1 if graph.directed else 2
     return {

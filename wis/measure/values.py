@@ -1,4 +1,4 @@
-"""The two kinds of numbers in a comparison: one of a graph, and one of many that were drawn."""
+"""The two kinds of numbers in a comparison: a measure of one graph, and a spread of ratios."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Measure:
     """A number about one graph.
 
     Attributes:
-        label: What it is, for people, with its unit.
-        value: The number; None where it is not defined, such as the clustering of a path.
+        label: Its name for people, with the unit.
+        value: The number; None if it is not defined, such as the clustering of a path.
         note: How it was estimated or bounded; None for an exact value.
-        error: Standard error of an estimate, None for what has none.
+        error: Standard error of an estimate, None for other values.
     """
 
     label: str
@@ -31,14 +31,14 @@ class Measure:
 
 @dataclass(frozen=True)
 class Spread:
-    """What many drawn ratios were.
+    """A summary of many ratios that were drawn.
 
     Attributes:
-        label: What it is, for people.
+        label: Its name for people.
         mean: Their mean; None if there were none.
         low: The lowest.
         high: The highest.
-        note: What was drawn, and how many.
+        note: The kind and number of the draws.
     """
 
     label: str
