@@ -1,14 +1,14 @@
 """Files of `torch.save`, read without running anything that they name.
 
-`load` is for what may come from anybody. It gives what `torch.load` gives, for tensors, numpy
-arrays, plain containers and the data objects of PyG, and raises for the rest:
+`load` is safe for files from anybody. For tensors, numpy arrays, plain containers and the data
+objects of PyG it returns what `torch.load` returns; for anything else it raises:
 
 - `machine` turns the pickle into nodes and calls nothing;
 - `archive` finds the pickle and the bytes of the tensors in the file;
-- `values` makes values of the nodes, by the makers in `tensors`, `arrays`, `graphs` and
-  `containers`, each of which checks what it uses.
+- `values` makes values of the nodes by the makers in `tensors`, `arrays`, `graphs` and
+  `containers`, each of which checks every part that it uses.
 
-Neither the allow-list of torch nor PyG's additions to it are consulted.
+Neither the allow-list of torch nor PyG's additions to it are used.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN_MAKERS = {**containers.MAKERS, **arrays.MAKERS, **tensors.MAKERS}
 _PLAIN_NAMES = containers.ONLY_NAMED | arrays.ONLY_NAMED | tensors.ONLY_NAMED
 
 MAKERS = {**_PLAIN_MAKERS, **graphs.MAKERS}
-"""For each name that a file may call the function of ours that stands in for it."""
+"""For each name that a file may call, our own function for it."""
 
 PLAIN = frozenset({*_PLAIN_MAKERS, *_PLAIN_NAMES, *tensors.DTYPES, *tensors.STORAGE_TYPES})
 """Every name that may occur in a file without graphs."""
@@ -36,7 +36,7 @@ KNOWN = PLAIN | graphs.MAKERS.keys() | graphs.ONLY_NAMED
 
 
 def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> Any:
-    """What was saved, with every tensor on the CPU.
+    """The saved object, with every tensor on the CPU.
 
     Args:
         file: Open for reading, seekable.
@@ -44,7 +44,7 @@ def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> An
         graphs: Whether it may hold data objects of PyG.
 
     Raises:
-        UnsafePickleError: The file names what is none of the above.
+        UnsafePickleError: The file names something else.
         GraphFormatError: It is damaged, or too large.
 
     >>> import io, torch

@@ -1,8 +1,8 @@
 """The two containers of `torch.save`: a zip archive, and before torch 1.6 a row of pickles.
 
-Both hold one pickle of the object and, apart from it, the bytes of the tensors, which go straight
-into memory of torch. Every length is compared with the file's, so that no file takes more memory
-than it has bytes. `torch.save` never compresses, so compressed members are refused.
+Both hold one pickle of the object and, apart from it, the bytes of the tensors, which are read
+straight into memory of torch. Every length is compared with that of the file, so that no file takes
+more memory than it has bytes. `torch.save` never compresses, so compressed members are refused.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ class Archive:
 
 
 def open_archive(file: BinaryIO, known: Known, types: Types, max_bytes: int) -> Archive:
-    """Read the pickle of a file of `torch.save`, not yet the tensors where that can wait.
+    """Read the pickle of a file of `torch.save`; a zip archive reads its tensors later.
 
     Args:
         file: Open for reading, seekable.
         known: The names that the pickle may use.
-        types: For the name of each type of storage what an element is.
-        max_bytes: What reading may take.
+        types: The type of the elements, by the name of each type of storage.
+        max_bytes: Memory that reading may take.
 
     Raises:
-        GraphFormatError: It is none, or damaged.
+        GraphFormatError: It is another file, or damaged.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -99,7 +99,7 @@ class _Zipped(Archive):
         return storage
 
     def _content(self, name: str) -> Any:
-        """The bytes of a member; a checksum of 0 means that torch was told to compute none."""
+        """The bytes of a member; a checksum of 0 means that torch computed none."""
         member = self.members.get(self.folder + name)
         if member is None:
             raise damaged(f"it lacks {name[:40]!r}")
@@ -137,7 +137,7 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
 
 
 def _folder(members: Mapping[str, zipfile.ZipInfo]) -> str:
-    """What all names begin with."""
+    """The folder that all names begin with."""
     folders = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(folders) != 1:
         raise damaged("it lacks 'data.pkl'" if not folders else "it holds several pickles")
@@ -185,7 +185,7 @@ class _Row(Archive):
 
 
 def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
-    """What the file says of the machine that wrote it, once it is known to be of torch."""
+    """The record of the machine that wrote the file; raises if it is not a file of torch."""
     try:
         magic, protocol, system = (Machine(file, end, (), max_bytes).load() for _ in range(3))
     except UnsafePickleError:
@@ -223,7 +223,7 @@ def _read_into(
 
 
 def _swap_bytes(content: torch.Tensor, dtype: torch.dtype) -> None:
-    """Turn the bytes of each number round, in place."""
+    """Reverse the bytes of each number, in place."""
     unit = dtype.itemsize // 2 if dtype.is_complex else dtype.itemsize
     if unit > 1 and content.numel() % unit == 0:
         content.numpy().view(f"u{unit}").byteswap(inplace=True)

@@ -1,6 +1,6 @@
-"""numpy arrays and scalars: of a (type, shape, bytes) triple that is checked, and of nothing else.
+"""numpy arrays and scalars, made of a checked type, shape and bytes.
 
-numpy's own way, an empty array that is given its state, trusts the state: with a type of Python
+numpy's own way, an empty array that receives its state, trusts the state: with a type of Python
 objects it takes bytes for addresses. So only plain numbers and texts pass, and the type of an array
 cannot be changed afterwards.
 """
@@ -19,14 +19,13 @@ from wis.errors import GraphFormatError, UnsafePickleError
 _NUMBERS = frozenset(
     {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"}
 )
-_BYTES = ("encode", "bytes")
 _MAX_DIM = 32
 _LARGEST_CODE_POINT = 0x10FFFF
 
 
 def bytes_of(builder: Builder, node: Any) -> bytes | bytearray:
     """Bytes, which the older protocols write as a text to be encoded."""
-    if isinstance(node, Made) and isinstance(node.maker, Name) and node.maker.name in _BYTES:
+    if isinstance(node, Made) and node.is_of("encode", "bytes"):
         node = builder.value(node)
     if not isinstance(node, (bytes, bytearray)):
         raise damaged("the content of an array is no bytes")
@@ -47,7 +46,7 @@ def encoded(builder: Builder, node: Made) -> bytes:
 
 def dtype(builder: Builder, node: Any) -> np.dtype[Any]:
     """Stands in for `numpy.dtype(code, False, True)` with its state."""
-    if not isinstance(node, Made) or not isinstance(node.maker, Name) or node.maker.name != "dtype":
+    if not isinstance(node, Made) or not node.is_of("dtype"):
         raise damaged("an array has no type")
     match plain(node, state=True):
         case (str() as code, bool() | int(), bool() | int()):
@@ -132,19 +131,15 @@ def _check_items(made: np.ndarray) -> None:
         raise GraphFormatError("holds a text that is not Unicode")
 
 
-def _stray_type(builder: Builder, node: Made) -> np.dtype[Any]:
-    return dtype(builder, node)
-
-
 _PLACES = ("numpy._core", "numpy.core")
 
 MAKERS = {
     ("_codecs", "encode"): encoded,
-    ("numpy", "dtype"): _stray_type,
+    ("numpy", "dtype"): dtype,
     **{(f"{place}.multiarray", "_reconstruct"): array for place in _PLACES},
     **{(f"{place}.multiarray", "scalar"): scalar for place in _PLACES},
     **{(f"{place}.numeric", "_frombuffer"): array_of_buffer for place in _PLACES},
 }
 
 ONLY_NAMED = frozenset({("numpy", "ndarray")})
-"""What is named by others, and cannot be called."""
+"""Names that are arguments only, and cannot be called."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wis.base.unpickle.nodes import Made, Name, Pairs, damaged
-from wis.base.unpickle.values import Builder, plain
+from wis.base.unpickle.values import Builder, Maker, plain
 
 _FACTORIES: dict[str, Callable[[], Any]] = {
     kind.__name__: kind for kind in (dict, list, set, tuple, int, float, bool, str)
@@ -15,8 +15,8 @@ _FACTORIES: dict[str, Callable[[], Any]] = {
 
 
 def _ordered(builder: Builder, node: Made) -> OrderedDict[Any, Any]:
-    """An `OrderedDict`; that of a network's state remembers versions."""
-    made: OrderedDict[Any, Any] = OrderedDict(builder.items(_pairs(node, ())))
+    """An `OrderedDict`; that of the state of a network has versions in `_metadata`."""
+    made: OrderedDict[Any, Any] = OrderedDict(builder.items(_pairs(node)))
     if node.has_state:
         state = builder.texts(node.state.pairs) if isinstance(node.state, Pairs) else {}
         if state.keys() != {"_metadata"}:
@@ -25,9 +25,9 @@ def _ordered(builder: Builder, node: Made) -> OrderedDict[Any, Any]:
     return made
 
 
-def _pairs(node: Made, first: tuple[Any, ...]) -> list[tuple[Any, Any]]:
-    """The entries of a dictionary, whether they come as such or as a list of pairs."""
-    rest = node.arguments[len(first) :]
+def _pairs(node: Made) -> list[tuple[Any, Any]]:
+    """The entries of a dictionary, from its arguments (a list of pairs) and from its entries."""
+    rest = node.arguments
     if node.members is not None or len(rest) > 1:
         raise damaged(f"{node.maker} gets entries that are none")
     if not rest:
@@ -57,7 +57,7 @@ def _counter(builder: Builder, node: Made) -> Counter[Any]:
     if node.has_state:
         raise damaged("a Counter has a state")
     made: Counter[Any] = Counter()
-    for key, value in builder.items(_pairs(node, ())):
+    for key, value in builder.items(_pairs(node)):
         dict.__setitem__(made, key, value)
     return made
 
@@ -75,21 +75,13 @@ def _queue(builder: Builder, node: Made) -> deque[Any]:
     return deque(builder.value(node.members or []), limit)
 
 
-def _members(node: Made) -> list[Any]:
+def _members(builder: Builder, node: Made) -> list[Any]:
     match plain(node):
         case ():
             return []
         case (list() as members,):
-            return members
+            return list(map(builder.key, members))
     raise damaged("a set is made of no list")
-
-
-def _set(builder: Builder, node: Made) -> set[Any]:
-    return set(map(builder.key, _members(node)))
-
-
-def _frozen(builder: Builder, node: Made) -> frozenset[Any]:
-    return frozenset(map(builder.key, _members(node)))
 
 
 def _slice(builder: Builder, node: Made) -> slice:
@@ -117,7 +109,7 @@ def _complex(builder: Builder, node: Made) -> complex:
 
 
 def _bytes(builder: Builder, node: Made) -> bytes:
-    """How protocol 2 writes empty bytes."""
+    """Empty bytes, as protocol 2 writes them."""
     if plain(node) != ():
         raise damaged("its pickle holds bytes that are none")
     return b""
@@ -143,13 +135,13 @@ def _bytearray(builder: Builder, node: Made) -> bytearray:
     raise damaged("its pickle holds bytes that are none")
 
 
-MAKERS = {
+MAKERS: dict[tuple[str, str], Maker] = {
     ("collections", "OrderedDict"): _ordered,
     ("collections", "defaultdict"): _default,
     ("collections", "Counter"): _counter,
     ("collections", "deque"): _queue,
-    ("builtins", "set"): _set,
-    ("builtins", "frozenset"): _frozen,
+    ("builtins", "set"): lambda builder, node: set(_members(builder, node)),
+    ("builtins", "frozenset"): lambda builder, node: frozenset(_members(builder, node)),
     ("builtins", "slice"): _slice,
     ("builtins", "range"): _range,
     ("builtins", "complex"): _complex,
@@ -160,4 +152,4 @@ MAKERS = {
 ONLY_NAMED = frozenset(
     {("builtins", name) for name in (*_FACTORIES, "object")} | {("copyreg", "_reconstructor")}
 )
-"""What is named by others, and cannot be called."""
+"""Names that are arguments only, and cannot be called."""

@@ -1,8 +1,8 @@
 """PyG's objects: each made empty by PyG, then filled with attributes that our code has checked.
 
-Pickles of a `Data` hold the dictionaries of its stores. What PyG only remembers, such as which
-attributes it took for attributes of edges, is left out: it is found again when it is needed, and in
-a file it may be stale or made up.
+Pickles of a `Data` hold the dictionaries of its stores. PyG's caches, such as the list of the
+attributes of edges, are left out: PyG makes them again when needed, and in a file they may be stale
+or forged.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _typed(builder: Builder, node: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _fill(builder: Builder, store: Any, node: Any, kind: str) -> None:
-    """Put the attributes of a store in their place, without the methods of the store."""
+    """Put the attributes of a store in place, without calling the methods of the store."""
     if not isinstance(node, Made) or str(node.maker) != f"{_PLACE}data.storage.{kind}":
         raise damaged("an attribute stands where a store of attributes belongs")
     if plain(node, state=True):
@@ -172,7 +172,7 @@ def _fill(builder: Builder, store: Any, node: Any, kind: str) -> None:
 
 
 def _private(key: str, value: Any) -> Any:
-    """A part that is no attribute; PyG believes what a `Batch` says of its graphs."""
+    """A private part of a store, checked, since PyG trusts the records of a `Batch`."""
     if key == "_slice_dict" and not (isinstance(value, dict) and _are_slices(value)):
         raise damaged("a batch does not say where its graphs begin")
     if key in ("_inc_dict", "_edge_attrs") and not isinstance(value, dict):
@@ -240,7 +240,7 @@ def _tuple(builder: Builder, node: Made) -> Any:
 
 
 def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
-    """An `EdgeIndex` of its arcs and of what it says of them, which is checked."""
+    """An `EdgeIndex` of its arcs and its metadata, which are checked."""
     from torch_geometric import EdgeIndex
     from torch_geometric.edge_index import SortOrder
 
@@ -259,7 +259,7 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
 
 
 def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
-    """An `Index` of its numbers and of what it says of them, which is checked."""
+    """An `Index` of its numbers and its metadata, which are checked."""
     from torch_geometric import Index
 
     data, size = builder.value(parts.get("_data")), parts.get("_dim_size")
@@ -272,7 +272,7 @@ def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
 
 
 def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
-    """Add what the graphs of a batch said of their indices, one entry a graph."""
+    """Add the metadata of the graphs of a batch, one entry for each graph."""
     node = parts.get("_cat_metadata")
     if node is not None:
         if not isinstance(node, Made) or not str(node.maker).endswith(".CatMetadata"):
@@ -290,7 +290,7 @@ def _check_ids(data: Any, dim: int) -> None:
 
 
 def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
-    """An index of that kind, if what is said of it is true."""
+    """An index of that kind, if its metadata are true."""
     try:
         return kind(data, **facts).validate()
     except ValueError as error:
@@ -298,7 +298,7 @@ def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
 
 
 def _edge_type(builder: Builder, node: Made) -> Any:
-    """A type of edges as a text, which PyG uses for keys of modules."""
+    """A type of edges as a text, PyG's key of modules."""
     match plain(node):
         case ((str(), str(), str()) as parts,) | (str() as parts,):
             try:
@@ -321,10 +321,10 @@ MAKERS = {
     _pair("data.batch.DynamicInheritanceGetter"): _batch,
     _pair("typing.EdgeTypeStr"): _edge_type,
 }
-"""What may be made of PyG."""
+"""The classes of PyG that may be made."""
 
 ONLY_NAMED = frozenset({_BATCH, _pair("edge_index.EdgeIndex"), _pair("index.Index")})
-"""What is named by others, and cannot be called."""
+"""Names that are arguments only, and cannot be called."""
 
 SUBCLASSES = {_pair("edge_index.EdgeIndex"): edge_index, _pair("index.Index"): index}
 """Tensors with a state of their own."""

@@ -1,13 +1,12 @@
-"""Reads the opcodes of a pickle without doing what they say.
+"""Reads the opcodes of a pickle without executing them.
 
-Python's own unpickler looks names up, calls them and hands states to them. This one writes down
-which name is called with what, in the nodes of `wis.base.unpickle.nodes`; what may come of a name
-is decided later, by our own code. So a file reaches no class, no function, no method and no
-allow-list of torch or PyG, whatever it names. A name that is not known is refused on sight.
+Python's own unpickler looks names up, calls them and hands states to them. This one records each
+call in the nodes of `wis.base.unpickle.nodes`; our own code decides later what to make of a name.
+So a file reaches no class, no function, no method and no allow-list of torch or PyG, whatever it
+names. An unknown name is refused at once.
 
-Lengths are compared with what is left of the file before anything of that length is read, and
-nothing is hashed or compared but small integers. Opcodes: https://docs.python.org/3/library/
-pickletools.html.
+Every length is compared with the rest of the file before anything of that length is read. Nothing
+but small integers is hashed or compared. Opcodes: https://docs.python.org/3/library/pickletools.html.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Machine:
         file: Open at the first byte of the pickle.
         end: Where the file ends.
         known: The names, as pairs of module and qualified name, that a file may use.
-        max_bytes: What the nodes may take.
+        max_bytes: Memory that the nodes may take.
     """
 
     def __init__(
@@ -49,10 +48,10 @@ class Machine:
         self.stored: list[Stored] = []
 
     def load(self) -> Any:
-        """Read up to the end of the pickle; the file is then open at the byte after it.
+        """The root node; the file is then open at the byte after the pickle.
 
         Raises:
-            UnsafePickleError: The pickle names something that is not known.
+            UnsafePickleError: The pickle has an unknown name.
             GraphFormatError: It is damaged.
         """
         read, handlers = self.read, _HANDLERS
@@ -73,7 +72,7 @@ class Machine:
     # Reading
 
     def exactly(self, length: int) -> bytes:
-        """So many bytes."""
+        """That many bytes."""
         if length > _SHORT and length > self.end - self.file.tell():
             raise damaged("its pickle ends too early")
         raw = self.read(length)
@@ -81,9 +80,9 @@ class Machine:
             raise damaged("its pickle ends too early")
         return raw
 
-    def number(self, form: str, length: int) -> int:
-        """A number of fixed length."""
-        return int(struct.unpack(form, self.read(length))[0])
+    def number(self, form: str) -> Any:
+        """A number in a form of `struct`."""
+        return struct.unpack(form, self.read(struct.calcsize(form)))[0]
 
     def line(self) -> str:
         """A number in digits, up to the end of the line."""
@@ -93,14 +92,14 @@ class Machine:
         return line[:-1].decode()
 
     def marked(self) -> list[Any]:
-        """What lies above the last mark."""
+        """The items above the last mark, taken off the stack."""
         items, self.stack = self.stack, self.below.pop()
         return items
 
     # Nodes
 
     def name(self, module: Any, name: Any) -> None:
-        """Note a name, if it is known."""
+        """Push a name, if it is known."""
         if not isinstance(module, str) or not isinstance(name, str):
             raise damaged("its pickle names something by no text")
         if len(module) + len(name) > LONGEST_NAME:
@@ -113,7 +112,7 @@ class Machine:
         self.stack.append(Name(module, name))
 
     def make(self, maker: Any, arguments: Any) -> None:
-        """Note that something is to be made."""
+        """Push an object to be made."""
         if not isinstance(maker, (Name, Made)) or not isinstance(arguments, tuple):
             raise damaged("its pickle calls what is no class")
         if isinstance(maker, Name) and maker.module == "copyreg":
@@ -149,14 +148,14 @@ class Machine:
         target.members.extend(values)
 
     def build(self) -> None:
-        """Note a state; there is one at most, so that none is put on top of another."""
+        """Record the state of an object; a second state is refused."""
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, Made) or target.has_state:
             raise damaged("its pickle gives a state to what takes none")
         target.state, target.has_state = state, True
 
     def storage(self) -> None:
-        """Note where the bytes of a tensor are."""
+        """Push the place of the bytes of a tensor."""
         match self.stack.pop():
             case (str() as kind, Name() as type_, str() as key, str(), int() as size, *rest):
                 if kind != "storage" or rest not in ([], [None]) or size < 0:
@@ -168,7 +167,7 @@ class Machine:
 
 
 def _of_copyreg(arguments: tuple[Any, ...]) -> tuple[Name, tuple[Any, ...]]:
-    """What `copyreg._reconstructor(class, object, None)` of the oldest protocols makes."""
+    """The object of `copyreg._reconstructor(class, object, None)` of the oldest protocols."""
     match arguments:
         case (Name() as made, Name(module="builtins", name="object"), None):
             return made, ()
@@ -184,7 +183,7 @@ def _integer(raw: bytes) -> int:
 
 
 def _decimal(text: str) -> int | bool:
-    if text in ("00", "01"):  # how protocol 0 writes a truth value
+    if text in ("00", "01"):  # truth values of protocol 0
         return text == "01"
     number = int(text.removesuffix("L"))
     if number.bit_length() >= 8 * LONGEST_INTEGER:
@@ -213,8 +212,11 @@ def _mark(machine: Machine) -> None:
     machine.stack = []
 
 
-def _put(machine: Machine, key: int) -> None:
-    machine.memo[key] = machine.stack[-1]
+def _put(key: Callable[[Machine], int]) -> Callable[[Machine], None]:
+    def handler(machine: Machine) -> None:
+        machine.memo[key(machine)] = machine.stack[-1]
+
+    return handler
 
 
 def _top(count: int) -> Callable[[Machine], None]:
@@ -241,10 +243,6 @@ def _pop(machine: Machine) -> None:
         machine.marked()
 
 
-def _global(machine: Machine) -> None:
-    machine.name(_name_line(machine), _name_line(machine))
-
-
 def _name_line(machine: Machine) -> str:
     """One of the two lines of a name; a long one is no name, and is not read to its end."""
     line = machine.file.readline(LONGEST_NAME + 2)
@@ -255,11 +253,35 @@ def _name_line(machine: Machine) -> str:
     return line[:-1].decode()
 
 
-def _text(machine: Machine, length: int) -> str:
-    return machine.exactly(length).decode()
+_BYTE = "B"
+_NUMBERS = {pickle.BININT1: _BYTE, pickle.BININT2: "<H", pickle.BININT: "<i", pickle.BINFLOAT: ">d"}
+_SIZED: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
+    pickle.LONG1: (_BYTE, _integer),
+    pickle.LONG4: ("<I", _integer),
+    pickle.SHORT_BINUNICODE: (_BYTE, bytes.decode),
+    pickle.BINUNICODE: ("<I", bytes.decode),
+    pickle.BINUNICODE8: ("<Q", bytes.decode),
+    pickle.SHORT_BINSTRING: (_BYTE, _old_text),
+    pickle.BINSTRING: ("<I", _old_text),
+    pickle.SHORT_BINBYTES: (_BYTE, bytes),
+    pickle.BINBYTES: ("<I", bytes),
+    pickle.BINBYTES8: ("<Q", bytes),
+    pickle.BYTEARRAY8: ("<Q", bytearray),
+}
+"""Opcodes of a length and as many bytes: the form of the length, and the value of the bytes."""
+
+
+def _sized(form: str, value: Callable[[bytes], Any]) -> Callable[[Machine], None]:
+    return _pushes(lambda m: value(m.exactly(m.number(form))))
+
+
+def _number(form: str) -> Callable[[Machine], None]:
+    return _pushes(lambda m: m.number(form))
 
 
 _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
+    **{code: _number(form) for code, form in _NUMBERS.items()},
+    **{code: _sized(*row) for code, row in _SIZED.items()},
     pickle.PROTO: lambda m: m.read(1),
     pickle.FRAME: lambda m: m.read(8),
     pickle.MARK: _mark,
@@ -268,23 +290,8 @@ _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
     pickle.NONE: _pushes(lambda m: None),
     pickle.NEWTRUE: _pushes(lambda m: True),
     pickle.NEWFALSE: _pushes(lambda m: False),
-    pickle.BININT1: _pushes(lambda m: m.read(1)[0]),
-    pickle.BININT2: _pushes(lambda m: m.number("<H", 2)),
-    pickle.BININT: _pushes(lambda m: m.number("<i", 4)),
     pickle.INT: _pushes(lambda m: _decimal(m.line())),
     pickle.LONG: _pushes(lambda m: _decimal(m.line())),
-    pickle.LONG1: _pushes(lambda m: _integer(m.exactly(m.read(1)[0]))),
-    pickle.LONG4: _pushes(lambda m: _integer(m.exactly(m.number("<I", 4)))),
-    pickle.BINFLOAT: _pushes(lambda m: struct.unpack(">d", m.read(8))[0]),
-    pickle.SHORT_BINUNICODE: _pushes(lambda m: _text(m, m.read(1)[0])),
-    pickle.BINUNICODE: _pushes(lambda m: _text(m, m.number("<I", 4))),
-    pickle.BINUNICODE8: _pushes(lambda m: _text(m, m.number("<Q", 8))),
-    pickle.SHORT_BINSTRING: _pushes(lambda m: _old_text(m.exactly(m.read(1)[0]))),
-    pickle.BINSTRING: _pushes(lambda m: _old_text(m.exactly(m.number("<I", 4)))),
-    pickle.SHORT_BINBYTES: _pushes(lambda m: m.exactly(m.read(1)[0])),
-    pickle.BINBYTES: _pushes(lambda m: m.exactly(m.number("<I", 4))),
-    pickle.BINBYTES8: _pushes(lambda m: m.exactly(m.number("<Q", 8))),
-    pickle.BYTEARRAY8: _pushes(lambda m: bytearray(m.exactly(m.number("<Q", 8)))),
     pickle.EMPTY_TUPLE: _pushes(lambda m: ()),
     pickle.TUPLE1: _top(1),
     pickle.TUPLE2: _top(2),
@@ -293,23 +300,23 @@ _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
     pickle.EMPTY_LIST: _pushes(lambda m: []),
     pickle.APPEND: lambda m: m.extend([m.stack.pop()]),
     pickle.APPENDS: lambda m: m.extend(m.marked()),
-    pickle.EMPTY_DICT: _pushes(lambda m: Pairs()),
+    pickle.EMPTY_DICT: _pushes(lambda m: Pairs([])),
     pickle.SETITEM: lambda m: _pop_two(m, lambda key, value: m.pair([key, value])),
     pickle.SETITEMS: lambda m: m.pair(m.marked()),
     pickle.EMPTY_SET: _pushes(lambda m: Members([], frozen=False)),
     pickle.FROZENSET: _pushes(lambda m: Members(m.marked(), frozen=True)),
     pickle.ADDITEMS: lambda m: m.add(m.marked()),
-    pickle.BINPUT: lambda m: _put(m, m.read(1)[0]),
-    pickle.LONG_BINPUT: lambda m: _put(m, m.number("<I", 4)),
-    pickle.MEMOIZE: lambda m: _put(m, len(m.memo)),
-    pickle.BINGET: _pushes(lambda m: m.memo[m.read(1)[0]]),
-    pickle.LONG_BINGET: _pushes(lambda m: m.memo[m.number("<I", 4)]),
-    pickle.GLOBAL: _global,
+    pickle.BINPUT: _put(lambda m: m.number(_BYTE)),
+    pickle.LONG_BINPUT: _put(lambda m: m.number("<I")),
+    pickle.MEMOIZE: _put(lambda m: len(m.memo)),
+    pickle.BINGET: _pushes(lambda m: m.memo[m.number(_BYTE)]),
+    pickle.LONG_BINGET: _pushes(lambda m: m.memo[m.number("<I")]),
+    pickle.GLOBAL: lambda m: m.name(_name_line(m), _name_line(m)),
     pickle.STACK_GLOBAL: lambda m: _pop_two(m, m.name),
     pickle.REDUCE: lambda m: _pop_two(m, m.make),
     pickle.NEWOBJ: lambda m: _pop_two(m, m.make),
     pickle.BUILD: lambda m: m.build(),
     pickle.BINPERSID: lambda m: m.storage(),
 }
-"""What `torch.save` writes in protocols 1 to 5. There is nothing here for what refers to code or
-memory outside of the file: extensions, buffers, ids that are texts."""
+"""The opcodes of `torch.save` in protocols 1 to 5. Those that refer to code or memory outside of
+the file are missing: extensions, buffers, ids that are texts."""

@@ -1,11 +1,12 @@
-"""What a pickle says, before anything is made of it: plain values and four kinds of inert nodes.
+"""The content of a pickle before anything is made of it: plain values and inert nodes.
 
 Numbers, texts, bytes, lists and tuples stand for themselves. Dictionaries and sets do not, since
-filling one would hash and compare what the file chose; neither does anything that has a class.
+filling one would hash and compare values that the file chose. Nothing that has a class does.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,13 +17,12 @@ MAX_DEPTH = 50
 """Of lists within lists: far more than any graph has, far less than Python's stack holds."""
 
 
+@dataclass(slots=True, eq=False)
 class Name:
     """A class, function or constant that the file names; it is never looked up by that name."""
 
-    __slots__ = ("module", "name")
-
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
+    module: str
+    name: str
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -33,48 +33,52 @@ class Name:
         return f"{self.module}.{self.name}"
 
 
+@dataclass(slots=True, eq=False)
 class Made:
-    """What the file wants to have made: by whom, of what, with which state and entries."""
+    """An object that the file describes: its maker, arguments, state and entries."""
 
-    __slots__ = ("arguments", "has_state", "maker", "members", "pairs", "state")
+    maker: Name | Made
+    arguments: tuple[Any, ...]
+    state: Any = None
+    has_state: bool = False
+    pairs: list[tuple[Any, Any]] | None = None
+    members: list[Any] | None = None
 
-    def __init__(self, maker: Name | Made, arguments: tuple[Any, ...]) -> None:
-        self.maker, self.arguments = maker, arguments
-        self.state: Any = None
-        self.has_state = False
-        self.pairs: list[tuple[Any, Any]] | None = None
-        self.members: list[Any] | None = None
+    @property
+    def name(self) -> Name | None:
+        """The name of the maker, None if the maker is an object too."""
+        return self.maker if isinstance(self.maker, Name) else None
+
+    def is_of(self, *names: str) -> bool:
+        """Whether the maker is named by one of these names, in whatever module."""
+        return isinstance(self.maker, Name) and self.maker.name in names
 
 
+@dataclass(slots=True, eq=False)
 class Pairs:
     """A dictionary as a list of keys and values."""
 
-    __slots__ = ("pairs",)
-
-    def __init__(self) -> None:
-        self.pairs: list[tuple[Any, Any]] | None = []
+    pairs: list[tuple[Any, Any]] | None
 
 
+@dataclass(slots=True, eq=False)
 class Members:
     """A set as a list."""
 
-    __slots__ = ("frozen", "members")
-
-    def __init__(self, members: list[Any], *, frozen: bool) -> None:
-        self.members: list[Any] | None = members
-        self.frozen = frozen
+    members: list[Any] | None
+    frozen: bool
 
 
+@dataclass(slots=True, eq=False)
 class Stored:
     """The bytes of a tensor, by their key in the archive."""
 
-    __slots__ = ("key", "num_elements", "storage_type")
-
-    def __init__(self, storage_type: Name, key: str, num_elements: int) -> None:
-        self.storage_type, self.key, self.num_elements = storage_type, key, num_elements
+    storage_type: Name
+    key: str
+    num_elements: int
 
     def num_bytes(self, dtype: torch.dtype) -> int:
-        """How long it is if it holds elements of that type; an untyped storage counts bytes."""
+        """Its length if it holds elements of that type; an untyped storage counts bytes."""
         untyped = self.storage_type.name == "UntypedStorage"
         return self.num_elements * (1 if untyped else dtype.itemsize)
 

@@ -1,6 +1,6 @@
-"""Tensors: of storages whose bounds are checked, and of nothing but plain numbers.
+"""Tensors of plain numbers, within the checked bounds of their storages.
 
-Source: `torch._utils._rebuild_tensor_v2` and its siblings, which believe sizes and strides.
+Source: `torch._utils._rebuild_tensor_v2` and its siblings, which trust sizes and strides.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _DEVICE_TYPES = frozenset({"cpu", "cuda", "mps", "xpu", "hpu", "xla", "meta"})
 
 def _sizes(node: Any, what: str) -> tuple[int, ...]:
     """A tuple of lengths; a `torch.Size` is one too."""
-    if isinstance(node, Made) and isinstance(node.maker, Name) and node.maker.name == "Size":
+    if isinstance(node, Made) and node.is_of("Size"):
         node = node.arguments[0] if len(plain(node)) == 1 else None
     if not isinstance(node, tuple) or len(node) > _MAX_DIM or set(map(type, node)) - {int}:
         raise damaged(f"the {what} of a tensor are no short tuple of integers")
@@ -68,39 +68,37 @@ def _sizes(node: Any, what: str) -> tuple[int, ...]:
 
 def _tensor(builder: Builder, node: Made) -> Tensor:
     """Stands in for `_rebuild_tensor_v2(storage, offset, size, stride, grad, hooks, metadata)`."""
-    if len(plain(node)) not in (4, 6, 7):  # the first version had four
+    parts = plain(node)
+    if len(parts) not in (4, 6, 7):
         raise damaged("a tensor has too many or too few parts")
-    parts = (*node.arguments, False, None, None)[:7] if len(node.arguments) == 4 else node.arguments
-    stored, offset, size, stride, grad, hooks, metadata = (*parts, None)[:7]
+    if len(parts) == 4:  # of the first version
+        parts = (*parts, False, None)
+    stored, *place, grad, hooks, metadata = (*parts, None)[:7]
     if not isinstance(stored, Stored):
         raise damaged("a tensor has no storage")
     dtype = STORAGE_TYPES.get(stored.storage_type.pair)
     if dtype is None:
         raise damaged(f"a tensor has a storage of the type {stored.storage_type}")
-    return _strided(builder, stored, dtype, (offset, size, stride), grad, hooks, metadata)
+    made = _strided(builder, stored, dtype, *place)
+    return _with_flags(made, grad, hooks, metadata)
 
 
 def _tensor_of_new_type(builder: Builder, node: Made) -> Tensor:
     """Stands in for `_rebuild_tensor_v3`, which has an untyped storage and says the type."""
     if len(plain(node)) not in (7, 8) or not isinstance(node.arguments[0], Stored):
         raise damaged("a tensor has too many or too few parts")
-    stored, offset, size, stride, grad, hooks, name, metadata = (*node.arguments, None)[:8]
+    stored, *place, grad, hooks, name, metadata = (*node.arguments, None)[:8]
     dtype = DTYPES.get(name.pair) if isinstance(name, Name) else None
     if dtype is None or stored.storage_type.name != "UntypedStorage":
         raise damaged("a tensor says no type of its elements that is known")
-    return _strided(builder, stored, dtype, (offset, size, stride), grad, hooks, metadata)
+    made = _strided(builder, stored, dtype, *place)
+    return _with_flags(made, grad, hooks, metadata)
 
 
 def _strided(
-    builder: Builder,
-    stored: Stored,
-    dtype: torch.dtype,
-    place: tuple[Any, Any, Any],
-    grad: Any,
-    hooks: Any,
-    metadata: Any,
+    builder: Builder, stored: Stored, dtype: torch.dtype, offset: Any, size: Any, stride: Any
 ) -> Tensor:
-    offset, size, stride = place[0], _sizes(place[1], "sizes"), _sizes(place[2], "strides")
+    size, stride = _sizes(size, "sizes"), _sizes(stride, "strides")
     if type(offset) is not int or not 0 <= offset < 2**62 or len(size) != len(stride):
         raise damaged("a tensor's offset, sizes and strides do not fit together")
     storage = builder.archive.storage(stored, dtype)
@@ -114,14 +112,10 @@ def _strided(
     offset = offset if count else 0
     with torch.no_grad():
         made = torch.empty(0, dtype=dtype, device="cpu").set_(storage, offset, size, stride)
-    _check_truth_values(made)
-    return _with_flags(made, grad, hooks, metadata)
-
-
-def _check_truth_values(tensor: Tensor) -> None:
-    """What stands for true is 1: code that counts before it copies may count other bytes twice."""
-    if tensor.dtype == torch.bool and tensor.numel() and int(tensor.view(torch.uint8).max()) > 1:
+    # True must be 1: code that counts before it copies may count other bytes twice.
+    if dtype == torch.bool and count and int(made.view(torch.uint8).max()) > 1:
         raise damaged("a tensor of truth values holds other numbers than 0 and 1")
+    return made
 
 
 def _with_flags(tensor: Tensor, grad: Any, hooks: Any, metadata: Any) -> Tensor:
@@ -148,13 +142,8 @@ def _flags(metadata: Any) -> dict[Any, Any]:
 
 
 def _is_empty_ordered_dict(node: Any) -> bool:
-    return (
-        isinstance(node, Made)
-        and isinstance(node.maker, Name)
-        and node.maker.pair == ("collections", "OrderedDict")
-        and node.arguments in ((), ([],))
-        and not node.pairs
-    )
+    is_one = isinstance(node, Made) and str(node.maker) == "collections.OrderedDict"
+    return is_one and node.arguments in ((), ([],)) and not node.pairs
 
 
 def _parameter(builder: Builder, node: Made) -> Tensor:
@@ -231,7 +220,7 @@ def _typed(builder: Builder, node: Made) -> Tensor:
 
 
 def _with_attributes(builder: Builder, tensor: Any, state: Any) -> Tensor:
-    """Attributes that a program gave to a tensor; none may hide one that tensors have."""
+    """A tensor with attributes that a program gave it; none may hide one of tensors."""
     if not isinstance(tensor, Tensor) or not (state is None or isinstance(state, Pairs)):
         raise damaged("a tensor has a state that is not known")
     for key, value in builder.texts(state.pairs if state else ()).items():
@@ -258,4 +247,4 @@ MAKERS: dict[tuple[str, str], Maker] = {
 }
 
 ONLY_NAMED = _PLAIN_TYPES | {("torch._utils", "_rebuild_wrapper_subclass")}
-"""What is named by others, and cannot be called."""
+"""Names that are arguments only, and cannot be called."""

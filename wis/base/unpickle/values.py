@@ -1,9 +1,9 @@
-"""Makes values of what a pickle says: plain containers here, the rest by tables of our own makers.
+"""Makes values of the nodes of a pickle: plain containers here, the rest by tables of makers.
 
-A maker is a function of ours that knows one class. It gets the nodes, checks each part that it
-uses, and raises for anything else; so it never hands a file's choice to a class that believes it.
-What is made is charged to a budget, with everything that occurs several times counted as often,
-since later code may copy it: a file of a kilobyte cannot become a list of a billion texts.
+A maker is our own function for one class. It gets the nodes, checks each part that it uses, and
+raises for anything else; so no class gets a value from the file unchecked. Everything that is made
+is charged to a budget. A part that occurs several times is charged each time, since later code may
+copy it: a file of a kilobyte cannot become a list of a billion texts.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _SCALARS = frozenset({type(None), bool, int, float})
 _TEXTS = frozenset({str, bytes, bytearray})
 _BYTES_OF_AN_ITEM = 8
 _BYTES_OF_AN_OBJECT = 64
-_GROWTH = 32  # how often a file may repeat itself: a tensor of one element for a whole column
-_ALWAYS = 256 << 20  # what each file may become
+_GROWTH = 32  # how many times larger the values may be: a tensor of one element for a column
+_ALWAYS = 256 << 20  # memory that every file may take
 
 
 class Budget:
-    """What may be made of a file, in bytes.
+    """The memory that the values of a file may take, in bytes.
 
     Args:
         num_bytes: The size of the file.
-        limit: What reading may take, whatever the file.
+        limit: The limit for any file.
     """
 
     def __init__(self, num_bytes: int, limit: int) -> None:
@@ -40,7 +40,7 @@ class Budget:
         self.limit, self.used = limit, 0
 
     def charge(self, num_bytes: int) -> None:
-        """Count something that is going to be made, or raise."""
+        """Charge a value that is about to be made; raises if it is too much."""
         self.used += num_bytes
         if self.used <= self.total:
             return
@@ -61,10 +61,10 @@ class Builder:
     """Makes values of nodes, each node once.
 
     Args:
-        archive: Where the bytes of the tensors are.
-        makers: For each name that may be called the function that stands in for it.
-        constants: For each name that is a value that value.
-        budget: What may be made.
+        archive: The bytes of the tensors.
+        makers: For each name that may be called, our own function for it.
+        constants: For each name of a constant, its value.
+        budget: The memory that the values may take.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Builder:
         self.open: set[int] = set()
 
     def value(self, node: Any) -> Any:
-        """What a node stands for.
+        """The value of a node.
 
         Raises:
             GraphFormatError: It contains itself, is nested too deeply, or is no value.
@@ -138,10 +138,9 @@ class Builder:
     def _made(self, node: Made) -> Any:
         if isinstance(node.maker, Name) and node.maker.pair in self.makers:
             return self.makers[node.maker.pair](self, node)
-        if isinstance(node.maker, Made):
-            name = node.maker.maker
-            if isinstance(name, Name) and name.name == "DynamicInheritanceGetter":
-                return self.makers[name.pair](self, node)
+        if isinstance(node.maker, Made) and node.maker.is_of("DynamicInheritanceGetter"):
+            assert node.maker.name is not None
+            return self.makers[node.maker.name.pair](self, node)
         raise damaged(f"it calls {node.maker if isinstance(node.maker, Name) else 'a result'}")
 
     def items(self, pairs: Iterable[tuple[Any, Any]] | None) -> Iterable[tuple[Any, Any]]:
@@ -151,7 +150,7 @@ class Builder:
             yield self.key(key), self.value(value)
 
     def key(self, node: Any, depth: int = 0) -> Any:
-        """A key of a dictionary or a member of a set: something that hashes at once, by itself."""
+        """A key of a dictionary or a member of a set: a value that hashes fast and harmlessly."""
         if isinstance(node, tuple) and depth < 3 and len(node) <= 16:
             return tuple(self.key(item, depth + 1) for item in node)
         value = self.value(node) if not isinstance(node, (list, tuple, Pairs, Members)) else node
@@ -171,7 +170,7 @@ class Builder:
 
 
 def plain(node: Made, *, state: bool = False) -> tuple[Any, ...]:
-    """The arguments of a call that brings no entries along, and a state only if that may be."""
+    """The arguments of a call without entries, and without a state unless `state` is true."""
     if node.pairs is not None or node.members is not None or (node.has_state and not state):
         raise damaged(f"{node.maker} gets entries or a state")
     return node.arguments
