@@ -1,24 +1,21 @@
-"""`wis theory`: the group of the commands about Chapter 5's theory, and of theory experiments."""
+"""`wis theory`: the commands on Chapter 5's theory, and `list` and `run` for the experiments."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import click
 
-from .framework import CommandGroup
-from .theory_bounds import bounds, separation_rank
-from .theory_network import tensor_network
-from .theory_pictures import figure5_2, preserved
-from .theory_run import list_experiments, run_experiment
+from wis.errors import echo
 
-COMMANDS: tuple[click.Command, ...] = (
-    bounds,
-    separation_rank,
-    tensor_network,
-    figure5_2,
-    preserved,
-    list_experiments,
-    run_experiment,
-)
+from .framework import Command, CommandGroup
+from .graphs import data_root_option
+from .listings import json_option
+from .output import emit, emit_json, emit_table, say
+from .theory_bounds import bounds, separation_rank, tensor_network
+from .theory_pictures import figure5_2, preserved
 
 
 @click.group(
@@ -42,5 +39,148 @@ def theory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in COMMANDS:
+@click.command("list", cls=Command, examples=["wis theory list", "wis theory list --json"])
+@json_option
+def list_experiments(as_json: bool) -> None:
+    """List the experiments by figure or table of the thesis."""
+    from dataclasses import asdict
+
+    from wis.theory.factorization.experiments import available_experiments
+
+    table = available_experiments()
+    if not as_json:
+        rows = ((each.name, each.summary) for each in table.values())
+        emit_table([("NAME", "WHAT IT SHOWS"), *rows])
+        return
+    records = {
+        name: {
+            "summary": each.summary,
+            "quick": asdict(each.quick),
+            "thesis": asdict(each.thesis),
+        }
+        for name, each in table.items()
+    }
+    emit_json({"experiments": records})
+
+
+@click.command(
+    "run",
+    cls=Command,
+    examples=[
+        "wis theory run tableB_1 --quick",
+        "wis theory run figB_2 --quick --set deviations=[0.02,0.01] --seed 1 -o figB_2-seed1",
+    ],
+)
+@click.argument("name")
+@click.option("--quick", is_flag=True, help="A small size that takes under a minute.")
+@click.option(
+    "--set",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another value for a setting that `wis theory list --json` shows, as JSON.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    metavar="N",
+    help="Seed of data and initializations.",
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for rows.jsonl, curves.npz, figure.png and verdict.txt.  [default: wis-NAME, or "
+    "wis-NAME-quick]",
+    show_default=False,
+)
+@click.option("--force", is_flag=True, help="Replace existing results.")
+@data_root_option
+@json_option
+def run_experiment(
+    name: str,
+    quick: bool,
+    changes: tuple[str, ...],
+    seed: int,
+    output: Path | None,
+    force: bool,
+    data_root: Path | None,
+    as_json: bool,
+) -> None:
+    """Run an experiment and print its verdict.
+
+    NAME is one that `wis theory list` shows. Without --quick it runs at the thesis' size, which can
+    take hours; a run that was interrupted goes on from its checkpoints when it is started again
+    with the same folder.
+    """
+    from wis.base.atomic import check_writable
+    from wis.base.figures import check_can_plot
+    from wis.base.progress import progress_bar
+    from wis.show.factorization_pictures import RESULT_FILES, write_outcome
+    from wis.theory.factorization.experiments import Request, get_experiment, resized
+    from wis.theory.factorization.experiments import run_experiment as run
+
+    experiment = get_experiment(name)
+    name = experiment.name
+    size = experiment.quick if quick else experiment.thesis
+    if changes:
+        size = resized(size, dict(parse_change(change) for change in changes))
+    check_can_plot("figure.png")
+    folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
+    make_folder(folder)
+    for file in RESULT_FILES:
+        check_writable(folder / file, force=force)
+    request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=data_root)
+    outcome = run(name, size=size, request=request)
+    paths = write_outcome(outcome, folder, force=force)
+    if as_json:
+        record = {"experiment": name, "verdict": outcome.verdict, "rows": outcome.rows}
+        emit_json({**record, "output": [str(path) for path in paths]})
+    else:
+        emit(outcome.verdict)
+    say(f"{name}: {len(outcome.rows)} rows and a figure in {folder}")
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """Split KEY=VALUE; raises `click.UsageError` unless the value is JSON that a setting can be."""
+    from wis.errors import RecipeError
+    from wis.experiments.settings import check_plain
+
+    key, equals, value = text.partition("=")
+    try:
+        if equals and key.strip():
+            name, parsed = key.strip().replace("-", "_"), json.loads(value)
+            check_plain({name: parsed})
+            return name, parsed
+    except RecipeError as error:
+        raise click.UsageError(f"--set: {error}.") from None
+    except (ValueError, RecursionError):  # not JSON, or too many digits or levels
+        pass
+    raise click.UsageError(
+        f"--set is {echo(text)!r}; expected KEY=VALUE with a JSON value, such as max_steps=1000 or "
+        "deviations=[0.05,0.01]"
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder for results; raises `GraphFileError` if that fails."""
+    from wis.errors import GraphFileError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GraphFileError(f"{folder}: cannot be made: {error.strerror}") from None
+
+
+for command in (
+    bounds,
+    separation_rank,
+    tensor_network,
+    figure5_2,
+    preserved,
+    list_experiments,
+    run_experiment,
+):
     theory.add_command(command)

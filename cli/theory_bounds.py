@@ -1,17 +1,28 @@
-"""`wis theory bounds` and `separation-rank`: one graph, one subset of its vertices."""
+"""`wis theory bounds`, `separation-rank` and `tensor-network`: one graph and one network on it."""
 
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from wis.errors import echo
+
 from .framework import Command
 from .listings import json_option
 from .output import emit, emit_json, emit_table, integers_of_any_size, say
-from .theory_options import Problem, finite, network_options, positive, seed_option
+from .targets import path_option
+from .theory_options import (
+    Problem,
+    finite,
+    max_side_option,
+    network_options,
+    seed_option,
+    size_option,
+)
 
 if TYPE_CHECKING:
     from wis.theory.bounds import Bounds
@@ -19,6 +30,8 @@ if TYPE_CHECKING:
 
 EXACT = "product"
 NUMERICAL = ("product-float64", "gcn", "gin")
+EXPORT_ENDING = ".graphml"
+LONGEST = 24
 
 
 @click.command(
@@ -27,6 +40,7 @@ NUMERICAL = ("product-float64", "gcn", "gin")
         "wis theory bounds karate --subset 0,1,2,3 --depth 3 --width 16",
         "wis theory bounds les-miserables --subset Valjean,Javert --depth 2 --target Cosette",
         "wis theory bounds friends.csv --subset Ada,Bela --depth 2 --plot bounds.png --json",
+        "wis theory bounds friends.csv --subset Ada --depth 2 --width 2 --witness",
     ],
 )
 @network_options(needs_subset=True)
@@ -34,12 +48,15 @@ NUMERICAL = ("product-float64", "gcn", "gin")
     "--admissible",
     type=click.Choice(["auto", "exact", "single-pair", "chain", "disjoint-pairs", "greedy"]),
     default="auto",
-    help="How to look for the subset of the boundary that the lower bound counts walks from.",
+    help="Search for the subset of the boundary from which the lower bound counts walks.",
+)
+@click.option(
+    "--witness",
+    is_flag=True,
+    help="Take the rank of the matrix that proves the lower bound, for depths of 2 or more.",
 )
 @json_option
-def bounds(
-    problem: Problem, plot: Path | None, force: bool, admissible: Any, as_json: bool
-) -> None:
+def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> None:
     """Bound the separation rank from both sides.
 
     For product networks: lower bounds hold for almost all weights (Theorems 8 and 11), upper bounds
@@ -49,16 +66,17 @@ def bounds(
     """
     start = time.perf_counter()
     found = _bounds(problem, admissible)
+    rank = _witness_rank(problem, found) if witness else None
     seconds = time.perf_counter() - start
-    if plot is not None:
-        from wis.show.theory_pictures import draw_bounds, save_figure
+    if problem.plot is not None:
+        from wis.show.theory_pictures import draw_bounds
 
-        figure = draw_bounds(found, None, _title(problem))
-        save_figure(figure, plot, force=force)
+        problem.save(draw_bounds(found, None, problem.title))
     with integers_of_any_size():
         if as_json:
-            record = finite(found.as_record())
-            emit_json({**problem.as_record(), **record, "seconds": round(seconds, 6)})
+            record = {**problem.as_record(), **finite(found.as_record())}
+            record |= {"witness_rank": rank} if witness else {}
+            emit_json({**record, "seconds": round(seconds, 6)})
         else:
             emit_table(_table(found))
     best = found.lower.admissible
@@ -67,6 +85,42 @@ def bounds(
         f"{problem.name}: {problem.task}, {found.num_boundary} vertices on the boundary; the lower "
         f"bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"
     )
+    if rank is not None:
+        say(f"the matrix of the proof has rank {rank}, the multiset coefficient of the bound")
+
+
+def _bounds(problem: Problem, method: Any = "auto") -> Bounds:
+    from wis.theory.bounds import separation_bounds
+
+    return separation_bounds(**problem.arguments(), method=method)
+
+
+def _witness_rank(problem: Problem, found: Bounds) -> int:
+    from wis.theory.generic_rank import rank_modulo
+    from wis.theory.witness import witness_matrix
+
+    given = problem.arguments("graph", "depth", "width", "in_dim", "target")
+    lower = found.lower
+    matrix = witness_matrix(admissible=lower.admissible, power=lower.num_walks, **given)
+    return rank_modulo(matrix)
+
+
+def _table(found: Bounds) -> list[tuple[str, str, str]]:
+    lower, cut, merged = found.lower, found.cut, found.merged_cut
+    walks = f"exponent {found.upper.exponent}, walk index {found.walk_index}"
+    return [
+        ("BOUND", "LOG OF SEPARATION RANK", "FROM"),
+        ("lower", f">= {lower.log:.6g}", f"{lower.num_walks} walks from an admissible subset"),
+        ("multiset", f">= {lower.multiset_log:.6g}", "the same, a multiset coefficient"),
+        ("merged cut", f"<= {merged.log_weight:.6g}", _legs(merged)),
+        ("cut", f"<= {cut.log_weight:.6g}", _legs(cut)),
+        ("sum of walks", f"<= {found.summed.log:.6g}", f"exponent {found.summed.exponent}"),
+        ("upper", f"<= {found.upper.log:.6g}", walks),
+    ]
+
+
+def _legs(cut: Any) -> str:
+    return f"{cut.num_feature_legs} legs at features, {cut.num_hidden_legs} others"
 
 
 @click.command(
@@ -87,19 +141,9 @@ def bounds(
     help="product: the rank that almost all product networks have, exactly. product-float64: one "
     "with random weights, on a grid in float64. gcn, gin: networks with ReLU, an estimate.",
 )
-@click.option(
-    "--max-side",
-    type=positive,
-    default=512,
-    metavar="K",
-    help="Most rows and columns of the matrix whose rank is taken.",
-)
-@click.option(
-    "--templates",
-    type=positive,
-    default=8,
-    metavar="M",
-    help="Template vectors of the grid, for the models in float64.",
+@max_side_option
+@size_option(
+    "--templates", "M", "Template vectors of the grid, for the models in float64.", default=8
 )
 @click.option(
     "--rtol",
@@ -112,8 +156,6 @@ def bounds(
 @json_option
 def separation_rank(
     problem: Problem,
-    plot: Path | None,
-    force: bool,
     model: str,
     max_side: int,
     templates: int,
@@ -131,15 +173,16 @@ def separation_rank(
     """
     start = time.perf_counter()
     if model == EXACT:
-        record, account = _exact_rank(problem, max_side, seed, plot, force)
+        record, account = _exact_rank(problem, max_side, seed)
     else:
-        result = _numerical_rank(problem, model, max_side, templates, rtol, seed)
+        options = {"max_side": max_side, "rtol": rtol, "seed": seed}
+        result = _numerical_rank(problem, model, templates, options)
         record, account = _numerical_record(result, model)
-        if plot is not None:
-            from wis.show.theory_pictures import draw_spectrum, save_figure
+        if problem.plot is not None:
+            from wis.show.theory_pictures import draw_spectrum
 
-            figure = draw_spectrum(result, f"{_title(problem)}, {model}: rank {result.rank}")
-            save_figure(figure, plot, force=force)
+            title = f"{problem.title}, {model}: rank {result.rank}"
+            problem.save(draw_spectrum(result, title))
     seconds = time.perf_counter() - start
     if as_json:
         asked = {**problem.as_record(), "model": model, "seed": seed}
@@ -149,73 +192,16 @@ def separation_rank(
     say(f"{problem.name}: {problem.task}; {account}; {seconds:.2f} s")
 
 
-def _bounds(problem: Problem, method: Any = "auto") -> Bounds:
-    from wis.theory.bounds import separation_bounds
-
-    assert problem.subset is not None
-    return separation_bounds(
-        problem.graph,
-        problem.subset,
-        problem.depth,
-        problem.width,
-        in_dim=problem.in_dim,
-        target=problem.target,
-        method=method,
-    )
-
-
-def _table(found: Bounds) -> list[tuple[str, str, str]]:
-    lower, cut, merged = found.lower, found.cut, found.merged_cut
-    return [
-        ("BOUND", "LOG OF SEPARATION RANK", "FROM"),
-        ("lower", f">= {lower.log:.6g}", f"{lower.num_walks} walks from an admissible subset"),
-        ("multiset", f">= {lower.multiset_log:.6g}", "the same, a multiset coefficient"),
-        ("merged cut", f"<= {merged.log_weight:.6g}", _legs(merged)),
-        ("cut", f"<= {cut.log_weight:.6g}", _legs(cut)),
-        ("sum of walks", f"<= {found.summed.log:.6g}", f"exponent {found.summed.exponent}"),
-        ("upper", f"<= {found.upper.log:.6g}", _upper_source(found)),
-    ]
-
-
-def _legs(cut: Any) -> str:
-    return f"{cut.num_feature_legs} legs at features, {cut.num_hidden_legs} others"
-
-
-def _upper_source(found: Bounds) -> str:
-    return f"exponent {found.upper.exponent}, walk index {found.walk_index}"
-
-
-def _title(problem: Problem) -> str:
-    size = len(problem.subset or ())
-    vertices = "1 vertex" if size == 1 else f"{size} vertices"
-    return (
-        f"{problem.name}, {vertices} against the rest, {problem.task}, depth "
-        f"{problem.depth}, width {problem.width}"
-    )
-
-
-def _exact_rank(
-    problem: Problem, max_side: int, seed: int, plot: Path | None, force: bool
-) -> tuple[dict[str, Any], str]:
+def _exact_rank(problem: Problem, max_side: int, seed: int) -> tuple[dict[str, Any], str]:
     from wis.theory.generic_rank import generic_separation_rank
 
-    assert problem.subset is not None
-    result = generic_separation_rank(
-        problem.graph,
-        problem.subset,
-        problem.depth,
-        problem.width,
-        in_dim=problem.in_dim,
-        target=problem.target,
-        seed=seed,
-        max_side=max_side,
-    )
+    result = generic_separation_rank(**problem.arguments(), seed=seed, max_side=max_side)
     found = _bounds(problem)
-    if plot is not None:
-        from wis.show.theory_pictures import draw_bounds, save_figure
+    if problem.plot is not None:
+        from wis.show.theory_pictures import draw_bounds
 
         measured = result.log_rank, result.is_saturated
-        save_figure(draw_bounds(found, measured, _title(problem)), plot, force=force)
+        problem.save(draw_bounds(found, measured, problem.title))
     record = {
         "rank": result.rank,
         "log_rank": result.log_rank,
@@ -237,59 +223,165 @@ def _exact_rank(
 
 
 def _numerical_rank(
-    problem: Problem,
-    model: str,
-    max_side: int,
-    templates: int,
-    rtol: float | None,
-    seed: int,
+    problem: Problem, model: str, templates: int, options: dict[str, Any]
 ) -> SeparationRank:
     import torch
 
     from wis.models import build_model
-    from wis.theory.functions import of_network, of_product_gnn
-    from wis.theory.product_gnn import ProductGNN, Task
-    from wis.theory.separation_rank import Kind, random_templates, separation_rank
+    from wis.theory import separation_rank as grids
 
     assert problem.subset is not None
     graph, target = problem.graph, problem.target
-    task: Task = "graph" if target is None else "vertex"
-    sizes: dict[str, Any] = {"depth": problem.depth, "width": problem.width}
-    sizes |= {"task": task, "seed": seed}
     product = model == NUMERICAL[0]
-    kind: Kind = "positive" if product else "normal"
-    vectors = random_templates(templates, problem.in_dim, kind=kind, seed=seed)
+    vectors = grids.random_templates(
+        templates,
+        problem.in_dim,
+        kind="positive" if product else "normal",
+        seed=options["seed"],
+    )
     if product:
-        gnn = ProductGNN(problem.in_dim, out_dim=1, num_types=graph.num_types, **sizes)
+        gnn = _product_network(problem, options["seed"])
         sample = vectors[torch.arange(graph.num_nodes, device="cpu") % templates]
-        function = of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
+        function = grids.of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
     else:
+        sizes: Any = {**problem.arguments("depth", "width"), "seed": options["seed"]}
+        sizes |= {"task": "graph" if target is None else "vertex"}
         network = build_model(model, problem.in_dim, 1, dtype=torch.float64, **sizes)
-        function = of_network(network, graph, target=target)
-    return separation_rank(
-        function,
-        problem.subset,
-        vectors,
-        graph.num_nodes,
-        max_side=max_side,
-        rtol=rtol,
+        function = grids.of_network(network, graph, target=target)
+    return grids.separation_rank(function, problem.subset, vectors, graph.num_nodes, **options)
+
+
+def _product_network(problem: Problem, seed: int) -> Any:
+    from wis.theory.product_gnn import ProductGNN
+
+    return ProductGNN(
+        **problem.arguments("in_dim", "width", "depth"),
+        num_types=problem.graph.num_types,
+        task="graph" if problem.target is None else "vertex",
         seed=seed,
     )
 
 
 def _numerical_record(result: SeparationRank, model: str) -> tuple[dict[str, Any], str]:
-    record = {
-        "rank": result.rank,
-        "is_saturated": result.is_saturated,
-        "rtol": result.rtol,
-        "num_rows": result.num_rows,
-        "num_columns": result.num_columns,
-        "is_full_grid": result.is_full_grid,
-        "spectrum": result.spectrum.tolist(),
-    }
+    names = ("rank", "is_saturated", "rtol", "num_rows", "num_columns", "is_full_grid")
+    record = {name: getattr(result, name) for name in names}
     kind = "a numerical rank" if model == NUMERICAL[0] else "an empirical estimate (ReLU)"
     full = ", as high as the matrix allows" if result.is_saturated else ""
-    return record, (
+    return {**record, "spectrum": result.spectrum.tolist()}, (
         f"{kind} on {result.num_rows} x {result.num_columns} points of a grid, tolerance "
         f"{result.rtol:.1e}{full}"
     )
+
+
+@click.command(
+    "tensor-network",
+    cls=Command,
+    examples=[
+        "wis theory tensor-network friends.csv --depth 1 --plot network.png",
+        "wis theory tensor-network karate --depth 2 --target 11 --width 3 -o network.graphml",
+        "wis theory tensor-network karate --depth 4 --subset 0,1,2 --json",
+    ],
+)
+@network_options(needs_subset=False)
+@click.option(
+    "--contract",
+    is_flag=True,
+    help="Contract it with random weights and features, and compare with the network's output.",
+)
+@size_option(
+    "--max-nodes",
+    "K",
+    "Most nodes to build, for --contract, --plot and --output.",
+    default=20_000,
+)
+@path_option("-o", "--output", help="Write the tensor network as a graph (.graphml).")
+@seed_option
+@json_option
+def tensor_network(
+    problem: Problem,
+    contract: bool,
+    max_nodes: int,
+    output: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Count, draw or contract a tensor network.
+
+    That of a product network: its nodes are copies of features, weight matrices and delta-tensors,
+    as many as there are walks (Equations (D.6) and (D.7)); its size is predicted before anything is
+    built. With --subset, the least cut that separates the leaves of the subset from the others
+    (Lemma 51).
+    """
+    if output is not None:
+        from wis.io import check_writable
+
+        if output.suffix != EXPORT_ENDING:
+            raise click.UsageError(
+                f"a tensor network is saved as {EXPORT_ENDING}; got {echo(output.name)!r}."
+            )
+        check_writable(output, force=problem.force)
+    record = _network_facts(problem)
+    if contract or problem.plot is not None or output is not None:
+        record |= _built(problem, contract, max_nodes, output, seed)
+    with integers_of_any_size():
+        if as_json:
+            emit_json({**problem.as_record(), **finite(record)})
+        else:
+            emit_table([(name.replace("_", " "), _shown(value)) for name, value in record.items()])
+    say(f"{problem.name}: {problem.task}, depth {problem.depth}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a table: integers of more than `LONGEST` digits are rounded."""
+    if isinstance(value, int) and value >= 10**LONGEST:
+        return f"~{Decimal(value):.3e}"
+    return str(value)
+
+
+def _network_facts(problem: Problem) -> dict[str, Any]:
+    from wis.theory.min_cut import min_cut
+    from wis.theory.tensor_network import network_size
+
+    size = network_size(**problem.arguments("graph", "depth", "target"))
+    record: dict[str, Any] = {
+        "nodes": size.num_nodes,
+        "feature_vectors": size.num_features,
+        "weight_matrices": size.num_weights,
+        "delta_tensors": size.num_deltas,
+        "legs": size.num_legs,
+    }
+    if problem.subset is not None:
+        cut = min_cut(**problem.arguments())
+        record |= {
+            "log_of_least_cut": cut.log_weight,
+            "cut_legs_at_features": cut.num_feature_legs,
+            "other_cut_legs": cut.num_hidden_legs,
+        }
+    return record
+
+
+def _built(
+    problem: Problem, contract: bool, max_nodes: int, output: Path | None, seed: int
+) -> dict[str, Any]:
+    import torch
+
+    from wis.theory.tensor_network import build_tensor_network
+
+    sizes = problem.arguments("graph", "depth", "width", "in_dim", "target")
+    network = build_tensor_network(**sizes, max_nodes=max_nodes)
+    if output is not None:
+        network.write_graphml(output, force=problem.force)
+    if problem.plot is not None:
+        from wis.show.theory_pictures import draw_tensor_network
+
+        problem.save(draw_tensor_network(network, f"{problem.name}, {problem.task}"))
+    if not contract:
+        return {}
+    gnn = _product_network(problem, seed)
+    draw = torch.Generator().manual_seed(seed)
+    shape = problem.graph.num_nodes, problem.in_dim
+    x = 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
+    with torch.no_grad():
+        gnn.calibrate_(x, problem.graph)
+        direct = float(gnn(x, problem.graph, target=problem.target))
+        return {"contraction": float(network.contract(gnn, x)), "output_of_network": direct}

@@ -1,4 +1,4 @@
-"""What the theory commands share: the graph with a subset and a target, and the network's sizes."""
+"""The graph, subset, target and network sizes that the theory commands share."""
 
 from __future__ import annotations
 
@@ -24,45 +24,42 @@ if TYPE_CHECKING:
 
 positive = click.IntRange(min=1)
 
-depth_option = click.option(
-    "--depth", type=positive, required=True, metavar="L", help="Layers of the network."
-)
-width_option = click.option(
-    "--width", type=positive, default=4, metavar="D", help="Size of its hidden embeddings."
-)
-in_dim_option = click.option(
-    "--in-dim",
-    type=positive,
-    metavar="D",
-    show_default="the width",
-    help="Features of a vertex.",
+
+def size_option(flag: str, metavar: str, text: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option whose value is a positive integer."""
+    return click.option(flag, type=positive, metavar=metavar, help=text, **settings)
+
+
+depth_text = "Layers of the network."
+width_text = "Size of its hidden embeddings."
+in_dim_option = size_option("--in-dim", "D", "Features of a vertex.", show_default="the width")
+max_side_option = size_option(
+    "--max-side", "K", "Most rows and columns of the matrix whose rank is taken.", default=512
 )
 directed_option = click.option(
     "--directed", is_flag=True, help="Messages go along the arcs as they point, not both ways."
 )
 seed_option = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="N",
-    help="Seed of everything that is drawn.",
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of all random draws."
 )
 plot_option = path_option("--plot", help="Draw a picture: .png, .svg or .pdf.")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A graph with a subset of its vertices, and the sizes of a network on it.
+    """A graph with a subset of its vertices, the sizes of a network on it, and a picture's file.
 
     Attributes:
         name: GRAPH as it was typed.
         graph: The graph.
         subset: Ids of the vertices on one side, None if not given.
         target: Id of the vertex to predict over, None for graph prediction.
-        target_name: The same as it was typed.
+        target_name: The target as it was typed.
         depth: Number of layers.
         width: Size of the hidden embeddings.
         in_dim: Features of a vertex.
+        plot: File of the picture, None for no picture.
+        force: Whether existing files may be replaced.
     """
 
     name: str
@@ -73,39 +70,59 @@ class Problem:
     depth: int
     width: int
     in_dim: int
+    plot: Path | None
+    force: bool
 
     @property
     def task(self) -> str:
-        """What the network predicts, for people."""
+        """Description of the task of the network."""
         return "graph prediction" if self.target is None else f"prediction over {self.target_name}"
 
+    @property
+    def title(self) -> str:
+        """Title of a picture."""
+        size = len(self.subset or ())
+        vertices = "1 vertex" if size == 1 else f"{size} vertices"
+        return (
+            f"{self.name}, {vertices} against the rest, {self.task}, depth "
+            f"{self.depth}, width {self.width}"
+        )
+
+    def arguments(self, *names: str) -> dict[str, Any]:
+        """Keyword arguments for the library; all that describe the problem, unless named."""
+        every = ("graph", "subset", "depth", "width", "in_dim", "target")
+        return {name: getattr(self, name) for name in names or every}
+
     def as_record(self) -> dict[str, Any]:
-        """What was asked for, for JSON."""
+        """The problem, for JSON."""
         return {
             "input": self.name,
             "num_nodes": self.graph.num_nodes,
             "num_arcs": self.graph.edge_index.size(1),
             "directed": self.graph.directed,
             "edge_types": list(self.graph.type_names),
-            "subset": self.subset,
-            "target": self.target,
-            "depth": self.depth,
-            "width": self.width,
-            "in_dim": self.in_dim,
+            **self.arguments("subset", "target", "depth", "width", "in_dim"),
         }
+
+    def save(self, figure: Any) -> None:
+        """Write the picture that was asked for."""
+        from wis.base.figures import save_figure
+
+        assert self.plot is not None
+        save_figure(figure, self.plot, force=self.force)
 
 
 def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
-    """Add GRAPH, --subset, --target and the sizes; the command gets them as one `problem`.
+    """Add GRAPH, --subset, --target, the sizes, --plot and --force; the command gets a `problem`.
 
-    It gets `plot` and `force` as well, after a look at whether the picture can be written.
+    The command starts only if the picture can be written.
     """
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @graph_beside_target
         @subset_option(required=needs_subset)
-        @depth_option
-        @width_option
+        @size_option("--depth", "L", depth_text, required=True)
+        @size_option("--width", "D", width_text, default=4)
         @in_dim_option
         @click.option(
             "--target",
@@ -141,8 +158,8 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
             members = None if given is None else sorted(find.distinct(given))
             end = None if target is None else find(Given(target.strip(), "--target", OptionError))
             sizes = depth, width, width if in_dim is None else in_dim
-            problem = Problem(source.name, graph, members, end, target, *sizes)
-            return command(*args, problem=problem, plot=plot, force=force, **kwargs)
+            problem = Problem(source.name, graph, members, end, target, *sizes, plot, force)
+            return command(*args, problem=problem, **kwargs)
 
         return with_problem
 
@@ -150,7 +167,7 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
 
 
 def typed_graph(file: GraphFile, *, directed: bool) -> TypedGraph:
-    """The graph of a file; raises if directions are wanted and it has none."""
+    """The graph of a file; raises an error if directions are asked for and it has none."""
     from wis.theory.typed_graph import TypedGraph
 
     if directed:
@@ -158,15 +175,10 @@ def typed_graph(file: GraphFile, *, directed: bool) -> TypedGraph:
     return TypedGraph.from_any(file.data, directed=directed)
 
 
-def number_or_none(value: float) -> float | None:
-    """A number for JSON, which has no infinity."""
-    return value if math.isfinite(value) else None
-
-
 def finite(record: Any) -> Any:
-    """Nested lists and dictionaries with `number_or_none` of every float."""
+    """Nested lists and dictionaries with None for floats that JSON has not: infinity and NaN."""
     if isinstance(record, float):
-        return number_or_none(record)
+        return record if math.isfinite(record) else None
     if isinstance(record, dict):
         return {key: finite(value) for key, value in record.items()}
     if isinstance(record, (list, tuple)):

@@ -17,19 +17,21 @@ from .options import complete_partitions
 from .output import emit_json, emit_table, say
 from .targets import check_plot_target, force_option
 from .theory_options import (
+    depth_text,
     directed_option,
     finite,
     in_dim_option,
+    max_side_option,
     plot_option,
     positive,
     seed_option,
+    size_option,
     typed_graph,
-    width_option,
+    width_text,
 )
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
-    from wis.graph.partitions import Partitions
     from wis.io import GraphFile
     from wis.order import RemovalOrder
     from wis.theory.figure5_2 import PartitionFacts
@@ -40,7 +42,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "random": ("random", {}),
     "spectral": ("spectral", {}),
 }
-"""What `preserved` compares where no order is given."""
+"""The methods that `preserved` compares if no order is given."""
 
 
 @click.command(
@@ -54,10 +56,8 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 @click.option(
     "--clique", type=click.IntRange(min=2), default=3, metavar="K", help="Vertices of each clique."
 )
-@click.option("--depth", type=positive, default=2, metavar="L", help="Layers of the network.")
-@click.option(
-    "--width", type=positive, default=2, metavar="D", help="Size of its hidden embeddings."
-)
+@size_option("--depth", "L", depth_text, default=2)
+@size_option("--width", "D", width_text, default=2)
 @in_dim_option
 @click.option(
     "--target",
@@ -66,29 +66,12 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     metavar="ID",
     help="Vertex of vertex prediction, from 0 to 2 K - 1.",
 )
-@click.option(
-    "--max-side",
-    type=positive,
-    default=512,
-    metavar="K",
-    help="Most rows and columns of the matrix whose rank is taken.",
-)
+@max_side_option
 @seed_option
 @plot_option
 @force_option
 @json_option
-def figure5_2(
-    clique: int,
-    depth: int,
-    width: int,
-    in_dim: int | None,
-    target: int,
-    max_side: int,
-    seed: int,
-    plot: Path | None,
-    force: bool,
-    as_json: bool,
-) -> None:
+def figure5_2(clique: int, plot: Path | None, force: bool, as_json: bool, **settings: Any) -> None:
     """Compare the two partitions of Figure 5.2.
 
     Two cliques joined by an edge: I1 is one clique, I2 half of each. The walk index of I2 is the
@@ -99,19 +82,19 @@ def figure5_2(
     check_plot_target(plot, force=force)
     from wis.theory.figure5_2 import figure5_2 as compute
 
-    rows = compute(clique, depth, width, in_dim=in_dim, target=target, seed=seed, max_side=max_side)
+    rows = compute(clique, **settings)
+    depth, width = settings["depth"], settings["width"]
     if plot is not None:
         from wis.show.theory_pictures import draw_figure5_2, save_figure
 
         save_figure(draw_figure5_2(rows, clique, depth, width), plot, force=force)
     if as_json:
-        facts = {"clique": clique, "depth": depth, "width": width, "in_dim": in_dim or width}
+        facts = {"clique": clique, "depth": depth, "width": width}
+        facts |= {"in_dim": settings["in_dim"] or width}
         emit_json({**facts, "partitions": [_facts_record(row) for row in rows]})
         return
-    emit_table([_HEADING, *(_facts_row(row) for row in rows)])
-
-
-_HEADING = ("I", "PREDICTION", "WALK INDEX", "RANK", "LOWER", "LOG RANK", "CUT", "UPPER")
+    heading = ("I", "PREDICTION", "WALK INDEX", "RANK", "LOWER", "LOG RANK", "CUT", "UPPER")
+    emit_table([heading, *(_facts_row(row) for row in rows)])
 
 
 def _facts_row(row: PartitionFacts) -> tuple[str, ...]:
@@ -137,7 +120,7 @@ def _facts_record(row: PartitionFacts) -> dict[str, Any]:
 @click.command(
     cls=Command,
     examples=[
-        "wis theory preserved karate --max-partitions 10 --plot preserved.png",
+        "wis theory preserved karate --plot preserved.png",
         "wis theory preserved karate --partitions attribute:y --depth 2 --json",
         "wis theory preserved friends.csv --depth 2 --width 8",
     ],
@@ -152,23 +135,23 @@ def _facts_record(row: PartitionFacts) -> dict[str, Any]:
     show_default="1-WIS, 2-WIS, random and spectral, computed",
     help="A saved removal order; repeatable.",
 )
-@click.option("--depth", type=positive, default=3, metavar="L", help="Layers of the network.")
-@width_option
+@size_option("--depth", "L", depth_text, default=3)
+@size_option("--width", "D", width_text, default=4)
 @in_dim_option
 @click.option(
     "--partitions",
     default="singletons",
     metavar="CHOICE",
     shell_complete=complete_partitions,
-    help="Whose walk indices to look at: singletons, communities, balls:k=2, attribute:y, "
+    help="The partitions to measure: singletons, communities, balls:k=2, attribute:y, "
     "cuts:number=8, or a .json or .csv file.",
 )
 @click.option(
     "--max-partitions",
     type=positive,
-    default=100,
     metavar="K",
-    help="Of more partitions so many are drawn.",
+    show_default="100, or as many as take some 20 seconds",
+    help="Most partitions; of more a sample is drawn with the seed.",
 )
 @directed_option
 @seed_option
@@ -182,7 +165,7 @@ def preserved(
     width: int,
     in_dim: int | None,
     partitions: str,
-    max_partitions: int,
+    max_partitions: int | None,
     directed: bool,
     seed: int,
     plot: Path | None,
@@ -194,7 +177,9 @@ def preserved(
     For every tenth of the edges removed: the walk index for walks of length depth - 1, the
     logarithm of the least cut of the tensor network (an upper bound of the separation rank) and the
     lower bound, each relative to the whole graph and averaged over the partitions ("-" where there
-    is nothing to lose). singletons, the default, are what WIS itself looks at: each vertex against
+    is nothing to lose). SMALLEST is the smallest walk index relative to the smallest one before,
+    which WIS keeps as large as it can; LEAST is the smallest of the averaged shares of the walk
+    index. singletons, the default, are the partitions that WIS itself looks at: each vertex against
     the rest, prediction over it; their least cut has a leg for each walk, so that it falls with the
     walk index.
     """
@@ -203,13 +188,20 @@ def preserved(
     file = source.open()
     saved = _saved_orders(orders, directed)
     graph = _graph(file, saved, directed)
-    chosen = _partitions(file, graph, partitions, max_partitions, seed)
-    from wis.theory.preserved import FRACTIONS, check_work
+    from wis.graph.partitions import resolve_partitions
+    from wis.theory.preserved import FRACTIONS, check_work, sample_of
     from wis.theory.preserved import preserved as compute
 
+    every = resolve_partitions(partitions, graph, data=file.data, seed=seed)
     methods = _methods(directed)
-    number = len(chosen) * len(saved or methods) * len(FRACTIONS)
-    check_work(number, typed_graph(file, directed=graph.directed), depth)
+    whole, num_cuts = typed_graph(file, directed=graph.directed), len(FRACTIONS)
+    num_cuts *= len(saved or methods)
+    chosen = sample_of(every, whole, depth, num_cuts=num_cuts, most=max_partitions, seed=seed)
+    if len(chosen) < len(every):
+        say(
+            f"Note: {len(chosen)} of {len(every)} partitions are drawn; --max-partitions takes more"
+        )
+    check_work(len(chosen) * num_cuts, whole, depth)
     by_name = saved or _computed_orders(file, methods, directed, seed)
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
     title = f"{source.name}: {len(chosen)} partitions ({chosen.choice}), depth {depth}"
@@ -222,19 +214,17 @@ def preserved(
         facts |= {"partitions": chosen.choice, "num_partitions": len(chosen)}
         emit_json({**facts, "rows": finite([asdict(row) for row in rows])})
     else:
-        heading = ("ORDER", "REMOVED", "EDGES", "WALK INDEX", "LEAST", "CUT", "LOWER")
-        emit_table([heading, *(_preserved_row(row) for row in rows)])
+        heading = ("ORDER", "REMOVED", "EDGES", "SAMPLE", "WALK INDEX")
+        heading += ("SMALLEST", "LEAST", "CUT", "LOWER")
+        share = f"{len(chosen)}/{len(every)}"
+        emit_table([heading, *(_preserved_row(row, share) for row in rows)])
     say(title)
 
 
-def _preserved_row(row: Any) -> tuple[str, ...]:
-    shares = (row.walk_index, row.least_walk_index, row.cut, row.lower)
-    return (
-        row.method,
-        f"{row.fraction:.0%}",
-        str(row.num_removed),
-        *("-" if math.isnan(share) else f"{share:.3f}" for share in shares),
-    )
+def _preserved_row(row: Any, share: str) -> tuple[str, ...]:
+    numbers = [row.walk_index, row.smallest_walk_index, row.least_walk_index, row.cut, row.lower]
+    shown = ("-" if math.isnan(number) else f"{number:.3f}" for number in numbers)
+    return (row.method, f"{row.fraction:.0%}", str(row.num_removed), share, *shown)
 
 
 def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalOrder]:
@@ -249,7 +239,7 @@ def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalO
 
 
 def _graph(file: GraphFile, saved: dict[str, RemovalOrder], directed: bool) -> CanonicalGraph:
-    """The graph as the orders see it; raises if one of them was made for another."""
+    """The graph as the orders see it; raises an error if one was made for another graph."""
     from wis.graph import canonical_graph
 
     if directed:
@@ -263,7 +253,7 @@ def _graph(file: GraphFile, saved: dict[str, RemovalOrder], directed: bool) -> C
 
 
 def _methods(directed: bool) -> list[str]:
-    """Those of `METHODS` that take such graphs."""
+    """Those of `METHODS` that take the graph."""
     from wis.methods import get_method
 
     return [
@@ -285,20 +275,3 @@ def _computed_orders(
         method, options = METHODS[name]
         found[name] = wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
     return found
-
-
-def _partitions(
-    file: GraphFile, graph: CanonicalGraph, choice: str, most: int, seed: int
-) -> Partitions:
-    """The partitions, or so many of them, drawn with the seed."""
-    import numpy as np
-
-    from wis.graph.partitions import Partitions, resolve_partitions
-
-    found = resolve_partitions(choice, graph, data=file.data, seed=seed)
-    if len(found) <= most:
-        return found
-    drawn = np.sort(np.random.default_rng(seed).choice(len(found), most, replace=False)).tolist()
-    say(f"Note: {most} of {len(found)} partitions are drawn; --max-partitions takes more")
-    items = [(found.subsets[index], found.targets[index]) for index in drawn]
-    return Partitions.of(f"{most} of {choice}", items)

@@ -295,7 +295,7 @@ def _draw_partition(
 
 
 def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figure:
-    """Curves of what removal orders preserve: walk index, least cut, lower bound.
+    """Curves of the shares that removal orders preserve: walk index, least cut, lower bound.
 
     Args:
         rows: From `wis.theory.preserved.preserved`.
@@ -305,31 +305,42 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(row.method for row in rows))
-    figure = Figure(figsize=(13, 4.9 + 0.07 * len(names)), layout="constrained")
-    panels = figure.subplots(1, 3)
-    for axes, field, label in (
-        (panels[0], "walk_index", f"{depth - 1}-walk index"),
-        (panels[1], "cut", "log of the least cut (upper bound)"),
-        (panels[2], "lower", "lower bound found"),
+    colours = (PLAIN, REMOVED, "#79706e", "#59a14f", *CLASS_COLOURS[3:])
+    figure = Figure(figsize=(10.5, 8.3 + 0.07 * len(names)), layout="constrained")
+    panels = figure.subplots(2, 2).flatten()
+    for axes, field, label in zip(
+        panels,
+        ("walk_index", "smallest_walk_index", "cut", "lower"),
+        (
+            f"mean {depth - 1}-walk index",
+            f"smallest {depth - 1}-walk index, which WIS keeps as large as it can",
+            "mean logarithm of the least cut (upper bound)",
+            "mean lower bound found",
+        ),
+        strict=True,
     ):
         for place, name in enumerate(names):
             mine = [row for row in rows if row.method == name]
             axes.plot(
                 [100 * row.fraction for row in mine],
                 [getattr(row, field) for row in mine],
-                color=(PLAIN, REMOVED, "#79706e", "#59a14f", *CLASS_COLOURS[3:])[place % 11],
+                color=colours[place % len(colours)],
+                # Later curves are dashed with hollow marks, so that earlier ones show through.
+                linestyle=("-", "--", "-.", ":")[place % 4],
                 marker="os^D"[place % 4],
-                markersize=4,
+                markersize=4 + 1.5 * (place % 4),
+                markerfacecolor="none" if place % 4 else None,
                 label=fitted(name, 3.0),
             )
         axes.set(xlabel="edges removed, %", ylim=(0, None))
         axes.set_title(label, color=INK, fontsize=10)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("share that is left, mean over partitions")
+    for axes in panels[::2]:
+        axes.set_ylabel("share of the whole graph's value")
     widest = max(text_width(fitted(name, 3.0)) for name in names)
     handles, labels = panels[0].get_legend_handles_labels()
-    columns = max(1, min(len(labels), int(12.5 / (0.75 + widest))))
+    columns = max(1, min(len(labels), int(10 / (0.75 + widest))))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
-    figure.suptitle(fitted(title, 12, size=12, lines=3), color=INK)
+    figure.suptitle(fitted(title, 9.5, size=12, lines=3), color=INK)
     return figure

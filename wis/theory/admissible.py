@@ -1,14 +1,14 @@
-"""Admissible subsets of a boundary: what the lower bounds of Theorems 8 and 11 count walks from.
+"""Admissible subsets of a boundary, from which the lower bounds of Theorems 8 and 11 count walks.
 
 A set C of boundary vertices is admissible if it holds exactly the shared neighbours of some I'
 inside I and J' outside, and each of them has only one neighbour in I' and one in J' (Definitions 12
 and 13; 16 and 17 with outgoing neighbours). The lower bounds grow with the number of walks from C,
 which is a sum over its vertices, so the best C is the heaviest.
 
-Finding it is a small integer programme, handed to scipy's solver. On large graphs, and where the
-solver gives up, the constructions of Appendix D.1 are tried: one pair of vertices (enough for
-complete graphs), every third edge of a chain, pairs without common neighbours, and pairs that keep
-Definition 12, heaviest first, which generalises the two before.
+scipy's solver finds it as a small integer programme. On large graphs, and where the solver gives
+up, the constructions of Appendix D.1 are tried: one pair of vertices (enough for complete graphs),
+every third edge of a chain, pairs without common neighbours, and pairs that keep Definition 12,
+heaviest first, which generalises the two before.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Pair = tuple[int, int]
 
 MAX_EXACT_ENTRIES = 20_000
 MAX_SOLVER_NODES = 2_000
+"""Both limits trade optimality for time: beyond them the solver takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class AdmissibleSubset:
         vertices: C, ascending.
         inner: I', within I.
         outer: J', outside.
-        method: How it was found.
-        is_optimal: Whether no admissible subset is heavier, to the solver's tolerance of 1e-6 of
-            the heaviest vertex.
+        method: Name of the method that found it.
+        is_optimal: Whether it is proven that no admissible subset is heavier, to the solver's
+            tolerance of 1e-6 of the heaviest vertex.
     """
 
     vertices: tuple[int, ...]
@@ -57,22 +58,27 @@ def admissible_subset(
     weights: Sequence[int],
     method: Method = "auto",
 ) -> AdmissibleSubset:
-    """An admissible subset of the boundary of I, as heavy as the method finds.
+    """An admissible subset of the boundary of I, the heaviest that the method finds.
+
+    >>> import torch
+    >>> chain = TypedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    >>> admissible_subset(chain, [0, 1], [1, 1, 1, 1]).vertices
+    (1, 2)
 
     Args:
         graph: The graph; outgoing neighbours count if it is directed.
         subset: The set I, ids in 0 ... n - 1.
-        weights: A number from 0 on for each vertex, such as its walks of length L - 1.
+        weights: A non-negative number for each vertex, such as its walks of length L - 1.
         method: ``"exact"``, one of the constructions ``"single-pair"``, ``"chain"``,
             ``"disjoint-pairs"`` and ``"greedy"``, or ``"auto"``: exact where the programme has at
-            most 20,000 entries, else the best construction.
+            most 20,000 entries, otherwise the best construction.
 
     Returns:
         The subset, empty if no edge crosses the partition.
 
     Raises:
-        OptionError: The subset is impossible; or the graph is no chain, for ``"chain"``; or it is
-            too large, or the solver stopped early, for ``"exact"``.
+        OptionError: The subset is impossible; ``"chain"`` got a graph that is not a chain; or
+            ``"exact"`` got too large a graph, or its solver stopped early.
         UnknownNameError: There is no such method.
 
     Cost: exact: exponential in the worst case, at most 2,000 nodes of branch and bound.
@@ -96,11 +102,7 @@ def admissible_subset(
 def has_no_repeating_shared_neighbours(
     graph: TypedGraph, one: Iterable[int], other: Iterable[int]
 ) -> bool:
-    """Whether every shared outgoing neighbour of two sets has a single neighbour in each.
-
-    References:
-        Definition 12, and Definition 16 for directed graphs.
-    """
+    """Whether each shared outgoing neighbour of two sets has one in each (Definitions 12, 16)."""
     first, second = set(one), set(other)
     for vertex in range(graph.num_nodes):
         near = set(graph.in_neighbours[vertex])
@@ -111,7 +113,7 @@ def has_no_repeating_shared_neighbours(
 
 
 class _Problem:
-    """A partition of a graph with weights on the vertices."""
+    """A partition of a graph, and weights of its vertices."""
 
     def __init__(self, graph: TypedGraph, members: set[int], weights: Sequence[int]) -> None:
         self.graph = graph
@@ -133,7 +135,7 @@ class _Problem:
 
     @cached_property
     def crossing(self) -> list[Pair]:
-        """Arcs that cross the partition as pairs (i, j) with i in I, heaviest first, then by id."""
+        """Crossing arcs as (i, j) with i in I, heaviest shared neighbours first, then by id."""
         arcs = self.graph.arcs.numpy()
         cut = arcs[:, self.inside[arcs[0]] != self.inside[arcs[1]]]
         turned = np.where(self.inside[cut[0]], cut, cut[::-1])
@@ -158,7 +160,7 @@ class _Problem:
 
 
 def single_pair(problem: _Problem) -> Iterator[Pair]:
-    """The crossing edge with the heaviest shared neighbours; they all are, in a complete graph."""
+    """The crossing edge with the heaviest shared neighbours: in a complete graph all vertices."""
     yield from problem.crossing[:1]
 
 
@@ -191,7 +193,7 @@ def greedy_pairs(problem: _Problem) -> Iterator[Pair]:
 
 
 def chain_pairs(problem: _Problem) -> Iterator[Pair]:
-    """Edges of a chain that cross the partition, the two vertices after each being passed over."""
+    """Edges of a chain that cross the partition; the two vertices after each are skipped."""
     chain = _chain(problem)
     position = 0
     while position + 1 < len(chain):
@@ -251,7 +253,7 @@ def _exact_or_raise(problem: _Problem) -> AdmissibleSubset:
 
 
 def _num_entries(problem: _Problem) -> int:
-    """About the non-zeros of the programme's constraints."""
+    """An estimate of the number of non-zeros in the programme's constraints."""
     total = 0
     for vertex in range(problem.graph.num_nodes):
         inner, outer = problem.sides(vertex)
@@ -261,11 +263,7 @@ def _num_entries(problem: _Problem) -> int:
 
 
 def _solve(problem: _Problem) -> AdmissibleSubset | None:
-    """The heaviest admissible subset: x_v says whether v is in I' or J', c_k whether k is in C.
-
-    For each k with neighbours on both sides: c_k is at most the number of its neighbours in I', and
-    of those in J'; and each neighbour in J' allows at most one in I', and the other way round.
-    """
+    """The heaviest admissible subset: x_v tells whether v is in I' or J', c_k whether k is in C."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import coo_array
 
@@ -290,7 +288,9 @@ def _solve(problem: _Problem) -> AdmissibleSubset | None:
             continue
         gain[n + vertex], upper[n + vertex] = problem.weights[vertex] / top, 1
         for here, there in (sides, sides[::-1]):
+            # c_k is at most the number of its neighbours in I', and in J'.
             add([(n + vertex, 1), *((tail, -1) for tail in here)], 0)
+            # Each neighbour in J' allows at most one neighbour in I', and the other way round.
             if len(here) > 1:
                 for tail in there:
                     add([*((other, 1) for other in here), (tail, len(here) - 1)], len(here))

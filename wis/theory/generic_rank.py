@@ -1,18 +1,18 @@
 """The separation rank of product networks for almost all weights, without rounding.
 
-A product network with integer weights, evaluated at integers, gives integers, and ranks of integer
-matrices can be had exactly: here modulo the prime 2^31 - 1. Weights, rows and columns are drawn at
-random from all residues. Then
+A product network with integer weights gives integers at integer features, and the rank of an
+integer matrix can be found exactly. Here it is found modulo the prime 2^31 - 1, with weights, rows
+and columns drawn at random from all residues. Then
 
-- the rank found is never above the separation rank for almost all weights, since the rank modulo a
-  prime is never above the rank of the integers, and no weights exceed what almost all attain (the
+- the rank found is never above the separation rank for almost all weights: the rank modulo a prime
+  is never above the rank of the integers, and no weights exceed what almost all weights attain (the
   argument of Lemma 59);
-- it is equal to it unless the determinant of a part of the matrix, a polynomial that is not zero,
-  happens to vanish at the numbers drawn; unless its coefficients are all multiples of the prime,
-  that has probability at most its degree over the prime (Schwartz and Zippel), which is returned.
+- it is below that only if a determinant of a part of the matrix, a non-zero polynomial, vanishes at
+  the numbers drawn. Unless all its coefficients are multiples of the prime, the probability is at
+  most its degree over the prime (Schwartz and Zippel), which is part of the result.
 
-Rows are random points of the variables in I and columns of the others, not a grid: random numbers
-are in more general position than templates, and the matrix needs only to be larger than the rank.
+Rows are random points of the variables in I and columns of the others, not a grid: random points
+are in more general position than templates, and the matrix only needs to be larger than the rank.
 """
 
 from __future__ import annotations
@@ -27,15 +27,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
-
-Ints = NDArray[np.int64]
+from wis.theory.tensor_network import network_size
+from wis.theory.typed_graph import Ints, TypedGraph, check_members, check_size, check_target
 
 PRIME = (1 << 31) - 1
 FIRST_SIDE = 32
 MAX_SIDE = 512
 BATCH_ENTRIES = 1 << 22
-"""Residues of hidden embeddings held at a time."""
+"""Residues of hidden embeddings held at a time: 32 MiB, which is fast and fits everywhere."""
 MAX_ENTRIES = 1 << 27
 """Residues in an array, a gibibyte: weights of a layer, or messages for a row of the matrix."""
 
@@ -48,7 +47,7 @@ class GenericRank:
         rank: The rank of the matrix.
         side: Rows, and columns, of the matrix.
         error_bound: Bound of the probability that the separation rank for almost all weights is
-            higher, meaningful unless the rank is saturated.
+            higher; meaningless if the rank is saturated.
     """
 
     rank: int
@@ -62,7 +61,7 @@ class GenericRank:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether the rank is the side of the matrix: then it is only a lower bound."""
+        """Whether the rank is the side of the matrix, so that it is only a lower bound."""
         return self.rank == self.side
 
 
@@ -79,6 +78,11 @@ def generic_separation_rank(
 ) -> GenericRank:
     """Separation rank that a product network has for almost all weights.
 
+    >>> from wis.datasets import load
+    >>> karate = TypedGraph.from_any(load("karate"))
+    >>> generic_separation_rank(karate, [0, 1, 2], 2, 2, in_dim=2, target=8).rank
+    14
+
     Args:
         graph: The graph, with directions and edge types if it has them.
         subset: The set I of vertices, ids in 0 ... n - 1; may be empty.
@@ -87,12 +91,8 @@ def generic_separation_rank(
         in_dim: Number D_x of features.
         target: Vertex t for vertex prediction; graph prediction if not given.
         seed: Seed of weights and features.
-        max_side: The most rows and columns; the matrix is doubled from 32 on while its rank is
-            full.
-
-    Returns:
-        The rank, and whether it is that of the matrix, which means that the separation rank may be
-        higher.
+        max_side: The most rows and columns. The matrix has 32 at first, and twice as many whenever
+            its rank is full.
 
     Raises:
         OptionError: A size, the subset or the target is impossible; or the weights of a layer, or
@@ -110,12 +110,12 @@ def generic_separation_rank(
     if not graph.num_nodes:
         raise OptionError("the graph has no vertices; expected at least one")
     draw = np.random.default_rng(seed)
-    _check_memory(graph, width, in_dim, min(FIRST_SIDE, max_side))
+    side = min(FIRST_SIDE, max_side)
+    _check_memory(graph, width, in_dim, side)
     weights, output = random_weights(graph, depth, width, in_dim, draw)
     inside = np.zeros(graph.num_nodes, dtype=bool)
     inside[members] = True
     points = draw.integers(PRIME, size=(2, max_side, graph.num_nodes, in_dim))
-    side = min(FIRST_SIDE, max_side)
     while True:
         matrix = _values(graph, weights, output, points[:, :side], inside, target)
         rank = rank_modulo(matrix)
@@ -123,9 +123,10 @@ def generic_separation_rank(
             break
         side = min(2 * side, max_side)
         _check_memory(graph, width, in_dim, side)
-    degree = _degree(graph, depth, target)
-    # were it higher, a determinant of rank + 1 rows would have vanished
-    top = (rank + 1) * degree
+    # If the separation rank were higher, a determinant of rank + 1 rows would have vanished. The
+    # output has one degree for each feature and weight node of Equation (D.6).
+    size = network_size(graph, depth, target=target)
+    top = (rank + 1) * (size.num_features + size.num_weights)
     return GenericRank(rank, side, 1.0 if top >= PRIME else top / PRIME)
 
 
@@ -142,7 +143,7 @@ def random_weights(
 def evaluate_modulo(
     graph: TypedGraph, weights: Sequence[Ints], output: Ints, x: Ints, target: int | None
 ) -> Ints:
-    """Output of a product network modulo 2^31 - 1.
+    """Output of a product network modulo 2^31 - 1, residues of shape [batch].
 
     Args:
         graph: The graph.
@@ -150,9 +151,6 @@ def evaluate_modulo(
         output: W^(o), of shape [width].
         x: Residues of shape [batch, n, in_dim].
         target: Vertex t, or None for graph prediction.
-
-    Returns:
-        Residues of shape [batch].
 
     References:
         Equations (5.3), (5.4) and (D.1).
@@ -244,11 +242,3 @@ def _products(factors: Ints, first: Ints) -> Ints:
         longer = np.flatnonzero(count > position)
         product[:, longer] = product[:, longer] * factors[:, first[longer] + position] % PRIME
     return product
-
-
-def _degree(graph: TypedGraph, depth: int, target: int | None) -> int:
-    """Degree of the output in weights and features together: one for each such node of (D.6)."""
-    from wis.theory.tensor_network import network_size
-
-    size = network_size(graph, depth, target=target)
-    return size.num_features + size.num_weights

@@ -1,23 +1,24 @@
 """The least modified multiplicative cut weight of the tensor network of a product network.
 
-Lemma 51 bounds the separation rank by the least weight of a cut of the tree tensor network that
-puts the leaves of the vertices in I on one side and the other leaves on the other. Legs cut weigh
-their dimension, and several legs of one delta-tensor weigh as one (Definition 19).
+A cut puts the leaves of the vertices in I on one side of the tree tensor network and the other
+leaves on the other side. Its least weight bounds the separation rank (Lemma 51). A cut leg weighs
+its dimension, and several cut legs of one delta-tensor weigh as one (Definition 19).
 
-The network unrolls the computation, so it is exponentially large in the depth; but all copies of a
-subtree are alike, so the best cuts of one copy serve for all. A table over (layer, vertex) replaces
-the tree: O(depth · (n + m)) operations, whatever the number of walks. For the node of W^(l)
-associated with vertex j it holds the least weight of its subtree for both sides of the node:
+The network unrolls the computation, so its size is exponential in the depth. All copies of a
+subtree are alike, though, so a table over (layer, vertex) replaces the tree: O(depth · (n + m))
+operations, whatever the number of walks. For the node of W^(l) associated with vertex j the table
+holds the least weight of its subtree for both sides of the node:
 
 - W^(1): nothing on the side of its leaf, one leg of dimension D_x on the other;
-- delta^(l,i) and what is below: all its legs on the side of its parent, or one leg of dimension D_h
-  and the better side for each child. The parent, W^(l+1), goes where the delta-tensor wants it.
+- delta^(l,i) and its subtree: either all its legs are on the side of its parent, or one leg of
+  dimension D_h is cut and each child takes its better side. The parent, W^(l+1), takes the side of
+  the delta-tensor.
 
-Where legs join two delta-tensors, which happens only in the output layer for graph prediction,
-Definition 19 leaves open which legs stand for which delta-tensor. Every choice that leaves no cut
-leg unaccounted for is a bound; the one with the fewest legs is taken. Contracting these
-delta-tensors with each other gives another network of the same function, in which the layer has
-one delta-tensor; `merge_output` takes that one, and its cuts weigh less still.
+In the output layer for graph prediction legs join two delta-tensors. Definition 19 does not say
+which of the two such a leg counts for. Every choice that leaves no cut leg uncounted gives a
+bound; the one with the fewest legs is taken. Contracting these delta-tensors with each other gives
+another network of the same function with one delta-tensor in that layer. `merge_output` takes that
+network, whose cuts weigh less still.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_
 Legs = NDArray[Any]
 """Python integers of shape [..., 2]: cut legs of dimension D_x, and of dimension D_h."""
 
+MOST_LEGS = 10**300
+"""Above this many legs float64 cannot compare weights."""
+
 
 @dataclass(frozen=True)
 class CutWeight:
@@ -44,8 +48,8 @@ class CutWeight:
 
     Attributes:
         log_weight: Its natural logarithm.
-        num_feature_legs: a, legs of dimension D_x in the cut.
-        num_hidden_legs: b, legs of dimension D_h.
+        num_feature_legs: a, cut legs of dimension D_x.
+        num_hidden_legs: b, cut legs of dimension D_h.
     """
 
     log_weight: float
@@ -65,22 +69,28 @@ def min_cut(
 ) -> CutWeight:
     """Least modified multiplicative cut weight that separates the leaves of a subset of vertices.
 
+    Its logarithm is an upper bound of log sep(f; I) for all weights of the product network.
+
+    >>> import torch
+    >>> path = TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
+    >>> min_cut(path, [0], depth=2, width=3, in_dim=3, target=2).num_feature_legs
+    1
+
     Args:
-        graph: The graph; directed and typed ones as in Appendix D.7.4 (types do not matter).
+        graph: The graph, directed or not; edge types do not matter.
         subset: The set I of vertices, ids in 0 ... n - 1.
         depth: Number L of layers.
         width: Width D_h.
         in_dim: Number D_x of features.
         target: Vertex t for vertex prediction; graph prediction if not given.
-        merge_output: Treat the delta-tensors of the output layer as one, see the module.
+        merge_output: Treat the delta-tensors of the output layer as one.
 
     Returns:
-        The weight, whose logarithm is an upper bound of log sep(f; I) for every assignment of
-        weights. Exact counts; sides are chosen by logarithms in float64.
+        The weight. Counts of legs are exact; sides are chosen by logarithms in float64.
 
     Raises:
         OptionError: A size, the subset or the target is impossible, the graph has no vertices, or
-            its walks are more than 10^300.
+            there are more than 10^300 legs.
 
     Cost: O(depth · (n + m)) additions of Python integers.
 
@@ -109,9 +119,6 @@ def min_cut(
     return CutWeight(float(best.weight(total)), int(total[0]), int(total[1]))
 
 
-MOST_LEGS = 10**300
-
-
 class _Best:
     """Compares numbers of legs by the logarithm of their weight."""
 
@@ -132,11 +139,6 @@ class _Best:
 
 
 def _as_float(counts: Legs) -> NDArray[np.float64]:
-    """Python integers as floats.
-
-    Raises:
-        OptionError: One is too large, so that sides cannot be compared.
-    """
     if counts.size and counts.max() > MOST_LEGS:
         raise OptionError(
             "the tensor network has more legs than 10^300, too many to weigh; take a smaller depth"
@@ -154,7 +156,7 @@ def _leaves(num_nodes: int, members: list[int]) -> Legs:
 
 
 def _delta(graph: TypedGraph, children: Legs, best: _Best) -> tuple[Legs, Legs]:
-    """delta^(l,i): all children on a side, [n, 2, 2]; and with a leg of its own cut, [n, 2]."""
+    """delta^(l,i): with all children on one side, [n, 2, 2]; with a leg of its own cut, [n, 2]."""
     pure = graph.sum_over_in_neighbours(children)
     mixed = graph.sum_over_in_neighbours(best.of(children[:, 0], children[:, 1]))
     mixed[:, 1] += 1
@@ -162,14 +164,13 @@ def _delta(graph: TypedGraph, children: Legs, best: _Best) -> tuple[Legs, Legs]:
 
 
 def _output(pure: Legs, mixed: Legs, best: _Best) -> Legs:
-    """Output layer of Equation (D.6): delta-tensors of layer L joined by another.
-
-    Either no delta-tensor has its children wholly on the side away from the output's, or some have;
-    then a leg into the output delta-tensor is cut, and one delta-tensor of layer L with a cut leg
-    of its own stands for that as well. There is always one: to cut a leg of a vertex's delta-tensor
-    never weighs more than to cut the leg between the two.
-    """
+    """Output layer of Equation (D.6): delta-tensors of layer L joined by another."""
+    # Case 1: the subtree of every layer-L delta-tensor is on the output's side, or has a cut leg.
     on_one_side = [best.of(pure[:, side], mixed).sum(axis=0) for side in (0, 1)]
+    # Case 2: some are wholly on the other side, so a leg into the output delta-tensor is cut. One
+    # layer-L delta-tensor with a cut leg of its own counts for that leg too. There always is one,
+    # because cutting a leg of a vertex's delta-tensor never weighs more than cutting the leg
+    # between the two.
     free = best.of(best.of(pure[:, 0], pure[:, 1]), mixed)
     extra = best.weight(mixed) - best.weight(free)
     cut = int(np.argmin(extra))

@@ -1,19 +1,21 @@
-"""What sparsification leaves of walk indices and bounds: the theory's measure of a removal order.
+"""How much of the walk indices and bounds a removal order preserves.
 
-For partitions of the vertices and for growing shares of removed edges: the walk index that is left,
-the logarithm of the least cut of the tensor network, which bounds the separation rank from above,
-and the lower bound of Theorem 8 or 11, each relative to the whole graph and averaged over the
-partitions. A partition whose value is zero before anything is removed is left out of the average.
+For partitions of the vertices and for growing shares of removed edges, the measure takes three
+numbers, each relative to the whole graph: the walk index, the logarithm of the least cut of the
+tensor network, which bounds the separation rank from above, and the lower bound of Theorem 8 or 11.
+They are averaged over the partitions. Of the walk index there is also the smallest one, which WIS
+keeps as large as it can, and the smallest share. A partition whose number is zero in the whole
+graph does not count.
 
-Walk index and cut can only fall when edges go. The lower bound may rise: fewer shared neighbours
-repeat, so larger subsets of the boundary are admissible. It is the one found by the constructions
-of Appendix D.1, which are quick, not by the exact search.
+Walk index and cut can only fall when edges are removed. The lower bound may rise: fewer shared
+neighbours repeat, so larger subsets of the boundary are admissible. It is the bound that the quick
+constructions of Appendix D.1 find, not the exact search.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +23,34 @@ import numpy as np
 
 from wis.base.amount import num_edges_to_remove
 from wis.errors import OptionError
+from wis.graph.partitions import Partitions
 from wis.theory.bounds import boundary_of, lower_bound
 from wis.theory.min_cut import min_cut
 from wis.theory.typed_graph import TypedGraph
 
 if TYPE_CHECKING:
-    from wis.graph.partitions import Partitions
     from wis.order import RemovalOrder
 
 FRACTIONS = tuple(step / 10 for step in range(11))
 MAX_WORK = 300_000_000
 """Partitions times cuts times arcs times layers: some three minutes of one core."""
+QUICK_WORK = MAX_WORK // 10
+"""Up to here, some twenty seconds, all partitions are measured unless a number is asked for."""
+SAMPLE = 100
+"""The size of a sample where measuring all partitions would take longer."""
 
 
 @dataclass(frozen=True)
 class PreservedRow:
-    """What is left after one cut of one order.
+    """Shares that are left after one cut of one order; NaN where every partition started at zero.
 
     Attributes:
         method: Name of the order.
         fraction: Share of the edges that are removed.
         num_removed: Number of edges that are removed.
-        walk_index: Mean over the partitions of the walk index after by before; as the others, not
-            a number where it is zero before for every partition.
+        walk_index: Mean over the partitions of the walk index after the cut by that before.
         least_walk_index: The smallest of these ratios.
+        smallest_walk_index: The smallest walk index after the cut by the smallest one before.
         cut: Mean ratio of the logarithm of the least cut weight (Lemma 51).
         lower: Mean ratio of the lower bound of Theorem 8 or 11; may exceed 1.
     """
@@ -54,6 +60,7 @@ class PreservedRow:
     num_removed: int
     walk_index: float
     least_walk_index: float
+    smallest_walk_index: float
     cut: float
     lower: float
 
@@ -70,15 +77,23 @@ def preserved(
 ) -> list[PreservedRow]:
     """How much of the walk indices and bounds removal orders preserve.
 
+    >>> import wis
+    >>> karate = wis.datasets.load("karate")
+    >>> order = wis.removal_order(karate)
+    >>> both = wis.graph.partitions.resolve_partitions([[0, 1, 2], [33]], order.graph_of(karate))
+    >>> row = preserved(karate, {"1-WIS": order}, both, depth=2, width=4, fractions=[0.5])[0]
+    >>> row.num_removed, round(row.walk_index, 2)
+    (39, 0.26)
+
     Args:
         data: The graph that the orders were made for: PyG `Data` or `HeteroData`.
-        orders: Removal orders by name, all of a directed graph or none.
-        partitions: Which walk indices to look at, see `wis.graph.partitions`.
+        orders: Removal orders by name, either all of a directed graph or none.
+        partitions: Partitions whose walk indices to measure, see `wis.graph.partitions`.
         depth: Number L of layers: walks have length L - 1.
         width: Width D_h, for the bounds.
         in_dim: Number D_x of features; the width if not given.
-        fractions: Shares of edges to remove, in [0, 1]; those that an order with protections, or
-            one that was stopped early, does not reach are left out for it.
+        fractions: Shares of edges to remove, in [0, 1]. An order with protections, or one that was
+            stopped early, gets no rows for fractions beyond its end.
 
     Returns:
         A row for each order and fraction.
@@ -92,7 +107,7 @@ def preserved(
     squared degrees.
 
     References:
-        Definition 11; Lemma 51; Theorems 8 and 11. What WIS is for: Section 5.5.
+        Definition 11; Lemma 51; Theorems 8 and 11; Section 5.5 for the purpose of WIS.
     """
     steps = list(fractions)
     dim = width if in_dim is None else in_dim
@@ -111,9 +126,54 @@ def preserved(
             cut = order.apply(data, remove=count)
             graph = TypedGraph.from_any(cut, directed=order.provenance.directed)
             after = _values(graph, partitions, depth, width, dim)
-            means, least = _ratios(after, before)
-            rows.append(PreservedRow(name, fraction, count, means[0], least, means[1], means[2]))
+            shares = _shares(after, before)
+            rows.append(PreservedRow(name, fraction, count, *shares))
     return rows
+
+
+def sample_of(
+    partitions: Partitions,
+    graph: TypedGraph,
+    depth: int,
+    *,
+    num_cuts: int,
+    most: int | None = None,
+    seed: int = 0,
+) -> Partitions:
+    """All partitions if measuring them is quick, otherwise a random sample that is named as one.
+
+    >>> import wis
+    >>> karate = wis.graph.canonical_graph(wis.datasets.load("karate"))
+    >>> every = wis.graph.partitions.resolve_partitions("singletons", karate)
+    >>> sample_of(every, TypedGraph.from_any(karate), 3, num_cuts=44, most=10).choice
+    '10 of 34 singletons'
+
+    Args:
+        partitions: The partitions to choose from.
+        graph: The graph.
+        depth: Number L of layers.
+        num_cuts: Number of cuts of all orders.
+        most: The most partitions; if not given, 100 or as many as take some twenty seconds.
+        seed: Seed of the sample.
+    """
+    if most is None:
+        most = max(SAMPLE, QUICK_WORK // max(1, num_cuts * depth * graph.arcs.size(1)))
+    if len(partitions) <= most:
+        return partitions
+    drawn = np.random.default_rng(seed).choice(len(partitions), most, replace=False)
+    items = [(partitions.subsets[at], partitions.targets[at]) for at in np.sort(drawn).tolist()]
+    return Partitions.of(f"{most} of {len(partitions)} {partitions.choice}", items)
+
+
+def check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
+    """Raise `OptionError` for work of many minutes; `cuts` is partitions times cuts of orders."""
+    work = cuts * depth * graph.arcs.size(1)
+    if work > MAX_WORK:
+        raise OptionError(
+            f"{cuts} partitions and cuts of a graph with {graph.arcs.size(1)} arcs would take "
+            f"{work / MAX_WORK:.1f} times the longest allowed; take fewer partitions, such as "
+            f"communities:number=10 or cuts:number=8"
+        )
 
 
 def _values(
@@ -133,33 +193,11 @@ def _values(
     return np.array(columns).reshape(-1, 3).T
 
 
-def _ratios(after: np.ndarray, before: np.ndarray) -> tuple[list[float], float]:
-    """Means of after by before for each kind of value, and the least for the walk index."""
-    means, least = [], math.nan
+def _shares(after: np.ndarray, before: np.ndarray) -> Iterator[float]:
+    """The numbers of a `PreservedRow`: shares of walk indices, cuts and lower bounds."""
     for kind, (new, old) in enumerate(zip(after, before, strict=True)):
-        counted = old > 0
-        ratios = new[counted] / old[counted]
-        means.append(float(ratios.mean()) if ratios.size else math.nan)
-        if kind == 0 and ratios.size:
-            least = float(ratios.min())
-    return means, least
-
-
-def check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
-    """Refuse what would take many minutes.
-
-    Args:
-        cuts: Number of partitions times that of cuts of all orders.
-        graph: The graph.
-        depth: Number L of layers.
-
-    Raises:
-        OptionError: It is more than `MAX_WORK`.
-    """
-    work = cuts * depth * graph.arcs.size(1)
-    if work > MAX_WORK:
-        raise OptionError(
-            f"{cuts} partitions and cuts of a graph with {graph.arcs.size(1)} arcs would take "
-            f"{work / MAX_WORK:.1f} times the longest allowed; take fewer partitions, such as "
-            f"communities:number=10 or cuts:number=8"
-        )
+        new, old = new[old > 0], old[old > 0]
+        yield float((new / old).mean()) if old.size else math.nan
+        if kind == 0:
+            yield float((new / old).min()) if old.size else math.nan
+            yield float(new.min() / old.min()) if old.size else math.nan

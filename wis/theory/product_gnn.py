@@ -1,17 +1,17 @@
 """Message-passing networks whose aggregation is the element-wise product.
 
-A hidden embedding is the product, over the incoming neighbours of a vertex and itself, of linear
-maps of their embeddings, with one map for each layer and edge type (Equations (5.2) and (5.5), and
-(D.1)). For graph prediction the embeddings of all vertices are multiplied too (Equation (5.3)); for
-vertex prediction each is taken for itself (Equation (5.4)). A linear layer gives the outputs. There
-is no other non-linearity: the outputs are polynomials in the features, which is what makes the
-theory of Chapter 5 exact for these networks.
+A hidden embedding is a product over the incoming neighbours of a vertex and the vertex itself. The
+factors are linear maps of their embeddings, with one map for each layer and edge type (Equations
+(5.2), (5.5) and (D.1)). Graph prediction multiplies the embeddings of all vertices too (Equation
+(5.3)); vertex prediction takes each by itself (Equation (5.4)). A linear layer gives the outputs.
+There is no other non-linearity, so the outputs are polynomials in the features, and the theory of
+Chapter 5 is exact for these networks.
 
 Products of many factors leave the range of floats: a depth-3 network multiplies as many numbers as
-there are walks of length 3. With `safe` each embedding is kept as a sign, a logarithm of a scale
-and entries of magnitude at most 1, and products are sums of logarithms. The result is the same up
-to rounding: of a sum of logarithms of magnitude S, about S times the machine epsilon. Where a
-factor is exactly zero, the safe form gives gradient zero; the direct form gives the true gradient.
+there are walks of length 3. With `safe` an embedding is stored as entries of magnitude at most 1
+and the logarithm of a scale, and products are sums of logarithms. The result is the same up to a
+rounding error of about S times the machine epsilon, for a sum of logarithms of magnitude S. Where
+a factor is exactly zero, the safe form gives gradient zero and the direct form the true gradient.
 """
 
 from __future__ import annotations
@@ -35,24 +35,29 @@ SPREAD = 0.3
 class ProductGNN(nn.Module):
     """A message-passing network with product aggregation.
 
+    >>> from wis.datasets import load
+    >>> graph = TypedGraph.from_any(load("karate"))
+    >>> gnn = ProductGNN(in_dim=3, width=4, depth=2)
+    >>> gnn(torch.ones(34, 3, dtype=torch.float64), graph).shape
+    torch.Size([1])
+
     Args:
         in_dim: Number D_x of features of a vertex.
         width: Size D_h of the hidden embeddings.
         depth: Number L of layers.
-        out_dim: Number of outputs; the theorems hold for each.
+        out_dim: Number of outputs; the theorems hold for each of them.
         num_types: Number Q of edge types.
-        task: ``"graph"`` for one prediction (Equation (5.3)), ``"vertex"`` for one for each vertex
-            (Equation (5.4)).
-        safe: Keep logarithms of magnitudes, for many factors; see the module.
+        task: ``"graph"`` for one prediction (Equation (5.3)), ``"vertex"`` for a prediction for
+            each vertex (Equation (5.4)).
+        safe: Compute with logarithms of magnitudes, for products of many factors.
         init: ``"near-one"``: weights around 1 / fan-in with a relative deviation of 0.3, so that
             features near one give factors near one; ``"gaussian"``: of variance 1 / fan-in. For
             other features call `calibrate_` before training.
         seed: Seed of the weights.
-        dtype: Of the weights.
+        dtype: Floating type of the weights.
 
     Attributes:
-        weights: For each layer l the matrices W^(l,q), of shape [num_types, width, in_dim or
-            width].
+        weights: For each layer l the matrices W^(l,q): [num_types, width, in_dim or width].
         output: W^(o), of shape [out_dim, width].
 
     Raises:
@@ -112,10 +117,10 @@ class ProductGNN(nn.Module):
         Args:
             x: Float tensor of shape [..., n, in_dim]; leading dimensions are separate inputs.
             graph: The graph.
-            target: For vertex prediction: only the outputs of this vertex t.
-            batch: For graph prediction over several graphs that `graph` is the union of: int64
-                tensor of shape [n], the graph of each vertex.
-            num_graphs: Their number; the largest of `batch` + 1 if not given.
+            target: Vertex prediction over this vertex t only.
+            batch: Graph prediction over several graphs, whose union is `graph`: the graph of each
+                vertex, int64 [n].
+            num_graphs: Number of these graphs; the largest of `batch` + 1 if not given.
 
         Returns:
             [..., out_dim] for graph prediction, with `batch` [..., num_graphs, out_dim]; for vertex
@@ -123,7 +128,7 @@ class ProductGNN(nn.Module):
 
         Raises:
             GraphFormatError: The shape of `x` or the number of edge types does not fit.
-            OptionError: `target` or `batch` is impossible, or not for this task.
+            OptionError: `target` or `batch` is impossible, or belongs to the other task.
         """
         if self.safe:
             log_magnitude, sign = self.log_forward(
@@ -153,22 +158,13 @@ class ProductGNN(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The outputs as logarithm of the magnitude and sign, which never over- or underflow.
 
-        Args:
-            x: See `forward`, also for the others.
-            graph: See there.
-            target: See there.
-            batch: See there.
-            num_graphs: See there.
+        Arguments and errors are those of `forward`.
 
         Returns:
             log|f|, -inf where f is zero, and the sign of f in {-1, 0, 1}; shapes as in `forward`.
-
-        Raises:
-            GraphFormatError: See `forward`.
-            OptionError: See there.
         """
         self._check(x, graph, target, batch)
-        hidden, scale = x, x.new_zeros(*x.shape[:-1], 1)  # the embedding is hidden · exp(scale)
+        hidden, scale = x, x.new_zeros(*x.shape[:-1], 1)  # an embedding is hidden · exp(scale)
         tails, heads = graph.arcs.to(x.device)
         for weight in self.weights:
             factors = _messages(hidden, graph, weight)
@@ -186,17 +182,10 @@ class ProductGNN(nn.Module):
 
     @torch.no_grad()
     def calibrate_(self, x: Tensor, graph: TypedGraph) -> ProductGNN:
-        """Scale the weights so that on these features every layer's factors are around one.
+        """Scale the weights so that every layer's factors are around one on these features.
 
-        The factors W h of each layer and edge type get geometric mean magnitude 1, layer after
-        layer; the output layer gets mean magnitude 1 over its non-zero outputs.
-
-        Args:
-            x: Features as for `forward`.
-            graph: The graph, or the union of several.
-
-        Returns:
-            The network itself.
+        Layer after layer, the factors W h of each edge type get geometric mean magnitude 1; then
+        the non-zero outputs do. `x` and `graph` are those of `forward`. Returns the network itself.
         """
         self._check(x, graph, None, None)
         hidden = x
@@ -284,7 +273,7 @@ def _log_product(factors: Tensor, shift: Tensor, index: Tensor, size: int) -> tu
     top = counted.amax(dim=-1, keepdim=True)
     top = torch.where(top == -torch.inf, torch.zeros_like(top), top)
     sign = 1 - 2 * (num_negative % 2)
-    # a product with a zero factor has no logarithm: what stands in its place must not overflow
+    # A product with a zero factor has no logarithm: its placeholder must not overflow.
     logs = torch.where(num_zero > 0, torch.zeros_like(logs), logs - top)
     return torch.where(num_zero > 0, torch.zeros_like(logs), sign * logs.exp()), top
 

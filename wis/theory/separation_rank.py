@@ -1,26 +1,29 @@
 """The separation rank of any function of several vectors, measured on a grid.
 
 The separation rank of f with respect to a subset I of its variables is the least number of products
-g(X_I) · h(rest) that add up to f (Definition 10). It is not something that can be read off a
-function, but evaluations bound it from below: of a table of values, with a row for each choice of
-the variables in I and a column for each choice of the others, the rank is at most the separation
-rank (Lemma 53). So
+g(X_I) · h(rest) that add up to f (Definition 10). Evaluations bound it from below: in a table of
+values with a row for each choice of the variables in I and a column for each choice of the others,
+the rank is at most the separation rank (Lemma 53). The measurement
 
-1. choose template vectors, M for all variables together;
-2. evaluate f where every variable is one of them: the grid tensor, M^N values;
-3. arrange it as a matrix, rows for I, and count the singular values that are not zero.
+1. chooses M template vectors, the same for all variables;
+2. evaluates f where every variable is one of them, which gives the grid tensor of M^N values;
+3. arranges the values as a matrix with rows for I, and counts its non-zero singular values.
 
-What the result means. The rank in exact arithmetic is a lower bound of the separation rank of
-whatever function. For a product network it is equal to it if the grid is rich enough: its outputs
-are homogeneous polynomials in each variable, so as many templates in general position as there are
-monomials determine it (`num_templates_for_exact_rank`). In float64 singular values below a relative
-tolerance count as zero, which makes the number an estimate, and from below only as far as rounding
-is small; the spectrum is returned, so look for the gap. For networks with ReLU the separation rank
-may well be infinite, and the number is an empirical estimate that grows with the grid. For the
-separation rank of product networks without rounding see `wis.theory.generic_rank`.
+How to read the result:
 
-Rows and columns are scaled to a largest magnitude of 1 before the singular values are taken. That
-changes no rank, and products of many factors otherwise differ by orders of magnitude.
+- In exact arithmetic the rank is a lower bound of the separation rank of any function.
+- For a product network it is equal to it if the grid is rich enough. The outputs are homogeneous
+  polynomials in each variable, so as many templates in general position as there are monomials
+  determine the rank (`num_templates_for_exact_rank`).
+- In float64 singular values below a relative tolerance count as zero, so the number is an estimate.
+  The result holds the spectrum: look for a gap in it.
+- For networks with ReLU the separation rank may be infinite. The number is then an empirical
+  estimate that grows with the grid.
+
+`wis.theory.generic_rank` gives the separation rank of product networks without rounding.
+
+Rows and columns are scaled to a largest magnitude of 1 first. No rank changes, and products of many
+factors would otherwise differ by orders of magnitude.
 """
 
 from __future__ import annotations
@@ -29,14 +32,18 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.typed_graph import check_members, check_size
+from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+
+if TYPE_CHECKING:
+    from wis.models.network import GraphNetwork
+    from wis.theory.product_gnn import ProductGNN
 
 Function = Callable[[Tensor], Tensor]
 """From [batch, number of variables, dimension] to [batch]."""
@@ -59,7 +66,7 @@ class SeparationRank:
         rtol: The relative tolerance.
         num_rows: Rows of the matrix.
         num_columns: Columns of the matrix.
-        is_full_grid: Whether they are all of the grid, rather than some drawn from it.
+        is_full_grid: Whether the matrix holds the whole grid; if not, a part of it was drawn.
     """
 
     rank: int
@@ -71,7 +78,7 @@ class SeparationRank:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether the rank is as high as such a matrix can have: a larger one may have more."""
+        """Whether the rank is the highest for such a matrix: a larger one may have more."""
         return self.rank == min(self.num_rows, self.num_columns)
 
 
@@ -88,22 +95,22 @@ def separation_rank(
 ) -> SeparationRank:
     """Measure the separation rank of a function on a grid of template vectors.
 
+    >>> templates = random_templates(4, 2)
+    >>> separation_rank(lambda x: x[:, 0].sum(1) + x[:, 1].sum(1), [0], templates, 2).rank
+    2
+
     Args:
         function: From tensors of shape [batch, num_variables, D] to [batch], such as
             `of_product_gnn` or `of_network` make.
-        subset: Which variables are on one side, ids in 0 ... num_variables - 1; may be empty.
-        templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`
-            and `wis.theory.witness.witness_templates`.
+        subset: Variables on one side, ids in 0 ... num_variables - 1; may be empty.
+        templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`.
         num_variables: Number N of variables.
-        max_side: The most rows, and the most columns. Where the grid has more, that many are drawn
-            from it without repetition: the rank of a part of the grid is a lower bound too.
+        max_side: The most rows, and the most columns. Of a larger grid as many are drawn without
+            repetition; the rank of a part of the grid is a lower bound too.
         rtol: Singular values below so many times the largest count as zero; if not given, the
-            larger side of the matrix times the machine epsilon, as `torch.linalg.matrix_rank`.
+            larger side of the matrix times the machine epsilon, as in `torch.linalg.matrix_rank`.
         seed: Seed of the choice of rows and columns.
         batch_size: Points to evaluate at a time.
-
-    Returns:
-        The rank, the spectrum, and what they were measured on.
 
     Raises:
         OptionError: The subset, a size or the templates are impossible.
@@ -147,6 +154,9 @@ def grid_tensor(
 ) -> Tensor:
     """Values of a function at all points whose variables are template vectors.
 
+    >>> grid_tensor(lambda x: x.sum((1, 2)), random_templates(4, 2), 3).shape
+    torch.Size([4, 4, 4])
+
     Args:
         function: See `separation_rank`.
         templates: Float tensor of shape [M, D].
@@ -155,13 +165,11 @@ def grid_tensor(
         max_points: The most values to compute.
 
     Returns:
-        B(f): tensor with N modes of dimension M.
+        B(f): tensor with N modes of dimension M. Cost: M^N evaluations.
 
     Raises:
         OptionError: It would have more than `max_points` entries, or a size is impossible.
         NumericalError: See `separation_rank`.
-
-    Cost: M^N evaluations.
 
     References:
         Appendix D.7.3.
@@ -185,9 +193,13 @@ def grid_tensor(
 def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:
     """Arrange a tensor as a matrix: rows for the modes in a subset, columns for the others.
 
+    >>> matricize(torch.zeros(2, 3, 4), [0, 2]).shape
+    torch.Size([8, 3])
+
     Args:
         tensor: Of any order.
-        subset: Which modes, counted from 0; taken in ascending order, as the others.
+        subset: Modes, counted from 0. Rows and columns are in row-major order of ascending modes, a
+            permutation of the thesis' order, which changes no rank, norm or singular value.
 
     Returns:
         Matrix of shape [product of the modes in the subset, product of the others].
@@ -196,7 +208,7 @@ def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:
         OptionError: A mode does not exist or is given twice.
 
     References:
-        Appendix D.3.1.
+        Definition 6; Appendix D.3.1.
     """
     modes = check_members("subset", subset, tensor.dim())
     rest = [mode for mode in range(tensor.dim()) if mode not in modes]
@@ -205,15 +217,11 @@ def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:
 
 
 def numerical_rank(matrix: Tensor, rtol: float | None = None) -> tuple[int, Tensor, float]:
-    """Rank of a matrix of floats.
-
-    Args:
-        matrix: Of shape [rows, columns].
-        rtol: See `separation_rank`.
+    """Rank of a matrix of floats, [rows, columns].
 
     Returns:
         The rank; the singular values of the scaled matrix relative to the largest, descending; and
-        the tolerance.
+        the tolerance, see `separation_rank`.
 
     Raises:
         NumericalError: An entry is not finite.
@@ -237,21 +245,15 @@ def numerical_rank(matrix: Tensor, rtol: float | None = None) -> tuple[int, Tens
 
 
 def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: int = 0) -> Tensor:
-    """Template vectors in general position.
+    """Template vectors in general position, float64 [number, dim].
 
     Args:
         number: Number M of vectors.
         dim: Their dimension D_x.
         kind: ``"positive"``: entries uniform from 0.5 to 1.5, which keep products of many factors
-            in range; ``"normal"``: standard normal, on which units with ReLU are not all on or all
-            off.
+            in range; ``"normal"``: standard normal, on which units with ReLU are neither all on nor
+            all off.
         seed: Seed of the draw.
-
-    Returns:
-        float64 tensor of shape [M, dim].
-
-    Raises:
-        OptionError: A number or the kind is impossible.
     """
     draw = torch.Generator().manual_seed(seed)
     shape = check_size("number", number), check_size("dim", dim)
@@ -260,6 +262,96 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     if kind == "normal":
         return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
     raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
+
+
+def of_product_gnn(
+    gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None, output: int = 0
+) -> Function:
+    """A product network on a graph as a function of the vertices' features.
+
+    Args:
+        gnn: The network.
+        graph: The graph.
+        target: Vertex t, for vertex prediction.
+        output: Index of the output.
+
+    Returns:
+        f^(theta, G) or f^(theta, G, t), from [batch, n, in_dim] to [batch].
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+
+    References:
+        Equations (5.3) and (5.4).
+    """
+    _check_task(gnn.task, target)
+    return lambda x: gnn(x, graph, target=target)[..., output]
+
+
+def of_network(
+    network: GraphNetwork, graph: TypedGraph, *, target: int | None = None, output: int = 0
+) -> Function:
+    """A network of `wis.models` (GCN, GIN, ...) as a function of the vertices' features.
+
+    These networks have ReLU non-linearities, so no theorem gives their separation rank, which may
+    be infinite: the measured rank is an empirical estimate. Normalisation layers are in evaluation
+    mode.
+
+    Args:
+        network: The network; use float64, or rounding hides the spectrum.
+        graph: The graph; its edge types play no part.
+        target: Vertex t, for a network with task ``"vertex"``.
+        output: Index of the output.
+
+    Returns:
+        A function from [batch, n, in_dim] to [batch]: the graphs of a batch are put side by side.
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+    """
+    _check_task(network.task, target)
+    check_target(target, graph.num_nodes)
+    n = graph.num_nodes
+
+    def function(x: Tensor) -> Tensor:
+        size = x.size(0)
+        shift = torch.arange(size, device="cpu")[:, None, None] * n
+        arcs = (graph.edge_index + shift).transpose(0, 1).reshape(2, -1)
+        batch = torch.arange(size, device="cpu").repeat_interleave(n)
+        dtype = network.output.weight.dtype
+        network.eval()
+        values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)
+        if target is not None:
+            values = values.reshape(size, n, -1)[:, target]
+        chosen: Tensor = values[:, output]
+        return chosen
+
+    return function
+
+
+def num_templates_for_exact_rank(
+    graph: TypedGraph, depth: int, in_dim: int, *, target: int | None = None
+) -> int:
+    """Templates with which the whole grid gives the separation rank of a product network.
+
+    The output is a homogeneous polynomial in the features of each vertex i, of degree p = the
+    number of walks of length L from i. Such polynomials in D_x variables form a space of dimension
+    C(D_x + p - 1, p), so as many values at vectors in general position determine one. In exact
+    arithmetic the rank on a grid of them is the separation rank. Returned is the largest of these
+    dimensions over all vertices; the arguments are those of `wis.theory.bounds.upper_bound`.
+
+    Source: Equation (D.10), in which f is a contraction with rho_L({i}, V) copies of x^(i).
+    """
+    degree = max(graph.walks_to(depth, target), default=0)
+    return math.comb(in_dim + degree - 1, degree)
+
+
+def _check_task(task: str, target: int | None) -> None:
+    if (target is None) != (task == "graph"):
+        raise OptionError(
+            f"the network has task={task!r} and target is {target!r}; expected a target for "
+            f"'vertex' and none for 'graph'"
+        )
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:
@@ -292,7 +384,7 @@ def _evaluate(function: Function, templates: Tensor, points: Tensor, batch_size:
 
 
 def _balanced(matrix: Tensor) -> Tensor:
-    """Scale rows, then columns, to a largest magnitude of 1, those of zeros apart."""
+    """Scale rows, then columns, to a largest magnitude of 1, except those of zeros."""
     for dim in (1, 0):
         top = matrix.abs().amax(dim=dim, keepdim=True) if matrix.numel() else matrix
         matrix = matrix / torch.where(top == 0, torch.ones_like(top), top)

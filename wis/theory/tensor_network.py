@@ -1,17 +1,17 @@
 """The tree tensor networks that product networks are (Appendix D.3).
 
 Contracting such a network gives the output of the product network (Proposition 10). Its leaves are
-copies of the feature vectors, above them weight matrices and delta-tensors, which have ones on
-their hyper-diagonal, layer by layer. As a tree it cannot reuse a hidden embedding: each is there
-once for every walk by which it takes part, so numbers of copies are numbers of walks, and networks
-are large. `network_size` predicts the size; `build_tensor_network` refuses what is over a limit.
+copies of the feature vectors. Above them, layer by layer, are weight matrices and delta-tensors,
+which have ones on their hyper-diagonal. A tree cannot reuse a hidden embedding: it holds one copy
+for every walk, so numbers of copies are numbers of walks, and networks are large. `network_size`
+predicts the size; `build_tensor_network` refuses a network above a limit.
 
 Node and leg names follow Equations (D.6) and (D.7), with vertices counted from 0 as everywhere in
 wis and copies from 1 as in the thesis. For directed graphs and edge types the neighbours are the
-incoming ones and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i)) (Appendix D.7.4).
+incoming ones, and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i)) (Appendix D.7.4).
 
-Contraction is left to opt_einsum. By default a delta-tensor becomes what it stands for, one index
-shared by all its legs; as an array it would have D_h^order entries.
+opt_einsum contracts. By default a delta-tensor becomes one index that all its legs share; as an
+array it would have D_h^order entries.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class NetworkSize:
 
     @property
     def num_legs(self) -> int:
-        """Number of legs: it is a tree."""
+        """Number of legs of the tree."""
         return self.num_nodes - 1
 
 
@@ -74,7 +74,7 @@ class Node:
         layer: l, None for feature vectors and the output layer.
         vertex: i, None for the output layer.
         copy: gamma, from 1 on.
-        edge_type: Which W^(l,q) a weight matrix is a copy of.
+        edge_type: q of the matrix W^(l,q) that a weight node is a copy of.
     """
 
     kind: Kind
@@ -89,7 +89,7 @@ class Leg:
     """A leg between two nodes.
 
     Attributes:
-        ends: The positions of its nodes in the list of nodes, and the mode at each, from 1 on.
+        ends: Position of each end's node in the list of nodes, and its mode there, from 1 on.
         weight: Its dimension, D_x or D_h.
     """
 
@@ -99,6 +99,9 @@ class Leg:
 
 def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) -> NetworkSize:
     """Size of the tensor network of a product network, without building it.
+
+    >>> network_size(TypedGraph.from_any(torch.tensor([[0], [1]])), depth=2)
+    NetworkSize(num_features=8, num_weights=13, num_deltas=7)
 
     Args:
         graph: The graph.
@@ -131,6 +134,10 @@ def build_tensor_network(
 ) -> TensorNetwork:
     """The tensor network T(X) of graph prediction, or T^(t)(X) of prediction over a vertex.
 
+    >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
+    >>> len(build_tensor_network(edge, 1, width=2, in_dim=3).nodes)
+    12
+
     Args:
         graph: The graph.
         depth: Number L of layers.
@@ -140,7 +147,7 @@ def build_tensor_network(
         max_nodes: The most nodes to build.
 
     Returns:
-        The network; the arrays on its nodes come in with `TensorNetwork.contract`.
+        The network without arrays; `TensorNetwork.contract` puts them in.
 
     Raises:
         OptionError: It would have more nodes than `max_nodes`, the graph has no vertices, or a size
@@ -165,7 +172,7 @@ def build_tensor_network(
 
 @dataclass(frozen=True, eq=False)
 class TensorNetwork:
-    """A tree tensor network as `build_tensor_network` makes it.
+    """A tree tensor network, made by `build_tensor_network`.
 
     Attributes:
         graph: The graph it was made for.
@@ -198,11 +205,11 @@ class TensorNetwork:
         Args:
             gnn: The product network, of the same depth.
             x: Float tensor of shape [n, in_dim].
-            output: Which row of W^(o).
+            output: Row of W^(o).
             explicit_deltas: Make each delta-tensor an array; refused beyond 2^22 entries.
 
         Returns:
-            The output, a scalar tensor, to rounding that of `gnn` (Proposition 10).
+            A scalar tensor, to rounding the output of `gnn` (Proposition 10).
 
         Raises:
             GraphFormatError: The network and `gnn` or `x` do not fit.
@@ -210,9 +217,14 @@ class TensorNetwork:
             MissingDependencyError: opt_einsum is not installed.
 
         References:
-            Proposition 10; Lemma 61 for what contraction with a delta-tensor does.
+            Proposition 10; Lemma 61 for contraction with a delta-tensor.
         """
-        einsum = _opt_einsum()
+        try:
+            import opt_einsum
+        except ImportError:
+            raise MissingDependencyError.of(
+                "contracting a tensor network needs opt_einsum", "theory"
+            ) from None
         self._check(gnn, x, output)
         index = range(len(self.legs)) if explicit_deltas else self._merged_legs()
         operands: list[Any] = []
@@ -221,7 +233,7 @@ class TensorNetwork:
                 continue
             array = self._array(node, len(legs), gnn, x, output)
             operands += [array, tuple(index[leg] for leg in legs)]
-        result: Tensor = einsum.contract(*operands, (), optimize="greedy")
+        result: Tensor = opt_einsum.contract(*operands, (), optimize="greedy")
         return result
 
     def to_networkx(self) -> Any:
@@ -283,7 +295,7 @@ class TensorNetwork:
     def _merged_legs(self) -> list[int]:
         """For each leg the index that it shares with the other legs of its delta-tensors."""
         index = list(range(len(self.legs)))
-        # from the root down: a delta-tensor passes the index of its leg upwards on to the others
+        # From the root down, each delta-tensor gives the index of its upper leg to its lower legs.
         for position in reversed(range(len(self.nodes))):
             if self.nodes[position].kind in ("delta", "delta_out"):
                 *below, above = self.legs_of[position]
@@ -321,31 +333,28 @@ class _Builder:
         self.num_copies = list(graph.walks_up_to(depth, target))
         self.nodes: list[Node] = []
         self.position: dict[tuple[Kind, int, int, int], int] = {}
-        types = self._edge_types()
-        self._add_level("x", 0, depth)
+        # The type of W^(l, j, gamma) is that of the arc to the delta-tensor above it.
+        types = {(layer, j, copy): kind for layer, _, _, j, copy, _, kind in self._below_deltas()}
+        self._add_level("x", 0, depth, {})
         for layer in range(1, depth + 1):
             self._add_level("W", layer, depth - layer + 1, types)
-            self._add_level("delta", layer, depth - layer)
+            self._add_level("delta", layer, depth - layer, {})
         if target is None:
             self.nodes.append(Node("delta_out"))
         self.nodes.append(Node("W_out"))
 
-    def _add_level(
-        self,
-        kind: Kind,
-        layer: int,
-        length: int,
-        types: dict[tuple[int, int, int], int] | None = None,
-    ) -> None:
+    def _copies(self, length: int) -> Iterator[tuple[int, int]]:
+        """Every vertex with every copy of a node that as many walks of that length lead to."""
         for vertex, number in enumerate(self.num_copies[length]):
-            for copy in range(1, number + 1):
-                self.position[kind, layer, vertex, copy] = len(self.nodes)
-                edge_type = types[layer, vertex, copy] if types else 0
-                self.nodes.append(Node(kind, layer or None, vertex, copy, edge_type))
+            yield from ((vertex, copy) for copy in range(1, number + 1))
 
-    def _edge_types(self) -> dict[tuple[int, int, int], int]:
-        """Type of each W^(l, j, gamma): that of the arc to the delta-tensor above it."""
-        return {(layer, j, copy): kind for layer, _, _, j, copy, _, kind in self._below_deltas()}
+    def _add_level(
+        self, kind: Kind, layer: int, length: int, types: dict[tuple[int, int, int], int]
+    ) -> None:
+        for vertex, copy in self._copies(length):
+            self.position[kind, layer, vertex, copy] = len(self.nodes)
+            edge_type = types.get((layer, vertex, copy), 0)
+            self.nodes.append(Node(kind, layer or None, vertex, copy, edge_type))
 
     def _below_deltas(self) -> Iterator[tuple[int, int, int, int, int, int, int]]:
         """(l, i, gamma, N(i)_j, phi_{l,i,j}(gamma), j, type) for each leg from delta to W.
@@ -353,51 +362,35 @@ class _Builder:
         phi_{l,i,j}(gamma) is gamma plus the copies of delta-tensors of smaller vertices that have
         N(i)_j below them too.
         """
-        n = self.graph.num_nodes
         tails, heads = self.graph.arcs.tolist()
-        types = self.graph.types.tolist()
+        types, first = self.graph.types.tolist(), self.graph.first_arc.tolist()
         for layer in range(1, self.depth + 1):
             copies = self.num_copies[self.depth - layer]
-            taken = [0] * n
+            taken = [0] * self.graph.num_nodes
             for arc, (tail, head) in enumerate(zip(tails, heads, strict=True)):
-                mode = arc - int(self.graph.first_arc[head]) + 1
+                mode = arc - first[head] + 1
                 for copy in range(1, copies[head] + 1):
                     yield layer, head, copy, tail, taken[tail] + copy, mode, types[arc]
                 taken[tail] += copies[head]
 
     def legs(self) -> Iterator[Leg]:
-        at, degree = self.position, np.diff(self.graph.first_arc).tolist()
-        for vertex, number in enumerate(self.num_copies[self.depth]):
-            for copy in range(1, number + 1):
-                ends = (at["x", 0, vertex, copy], 1), (at["W", 1, vertex, copy], 2)
-                yield Leg(ends, self.in_dim)
+        at = self.position
+        above = (np.diff(self.graph.first_arc) + 1).tolist()  # last mode of each delta-tensor
+        for vertex, copy in self._copies(self.depth):
+            ends = (at["x", 0, vertex, copy], 1), (at["W", 1, vertex, copy], 2)
+            yield Leg(ends, self.in_dim)
         for layer, i, copy, j, phi, mode, _ in self._below_deltas():
             ends = (at["delta", layer, i, copy], mode), (at["W", layer, j, phi], 1)
             yield Leg(ends, self.width)
         for layer in range(1, self.depth):
-            for vertex, number in enumerate(self.num_copies[self.depth - layer]):
-                for copy in range(1, number + 1):
-                    below = at["delta", layer, vertex, copy], degree[vertex] + 1
-                    yield Leg((below, (at["W", layer + 1, vertex, copy], 2)), self.width)
-        yield from self._output_legs(degree)
-
-    def _output_legs(self, degree: list[int]) -> Iterator[Leg]:
-        top, n = len(self.nodes) - 1, self.graph.num_nodes
+            for vertex, copy in self._copies(self.depth - layer):
+                below = at["delta", layer, vertex, copy], above[vertex]
+                yield Leg((below, (at["W", layer + 1, vertex, copy], 2)), self.width)
+        top, last = len(self.nodes) - 1, self.depth
         if self.target is not None:
-            below = self.position["delta", self.depth, self.target, 1], degree[self.target] + 1
+            below = at["delta", last, self.target, 1], above[self.target]
             yield Leg((below, (top, 2)), self.width)
             return
-        for vertex in range(n):
-            below = self.position["delta", self.depth, vertex, 1], degree[vertex] + 1
-            yield Leg(((top - 1, vertex + 1), below), self.width)
-        yield Leg(((top - 1, n + 1), (top, 2)), self.width)
-
-
-def _opt_einsum() -> Any:
-    try:
-        import opt_einsum
-    except ImportError:
-        raise MissingDependencyError.of(
-            "contracting a tensor network needs opt_einsum", "theory"
-        ) from None
-    return opt_einsum
+        for vertex, mode in enumerate(above):
+            yield Leg(((top - 1, vertex + 1), (at["delta", last, vertex, 1], mode)), self.width)
+        yield Leg(((top - 1, self.graph.num_nodes + 1), (top, 2)), self.width)

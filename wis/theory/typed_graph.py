@@ -1,16 +1,16 @@
-"""Graphs as the theory sees them: every vertex with a self-loop, every arc of one type.
+"""Graphs as the theory sees them: every vertex has a self-loop, every arc has one type.
 
-Appendix D.2 describes a graph by its arcs (j, i), along which messages go from j to i, and a map
+Appendix D.2 describes a graph by its arcs (j, i), along which messages go from j to i, and by a map
 from arcs to types. An undirected graph (Section 5.2.1) is the case in which every arc has its
-reverse. What the data leave open is settled here:
+reverse. The data leave some choices open. They are settled as follows:
 
-- Undirected is the default, as everywhere in wis: an arc without its reverse is given one, of the
-  same type; where both are there, each keeps its own type.
-- A self-loop keeps the type that the data give it. One that is missing has the only type of a graph
-  without edge types (Equation (5.2) treats it like any neighbour), and a type of its own in a graph
-  with them, which Section 5.3 calls distinguishing self-loops from other edges.
-- Repeats of an arc are one arc. Two arcs from j to i of different types are refused: the thesis'
-  map gives each arc one type.
+- Undirected is the default, as everywhere in wis. An arc without its reverse gets one of the same
+  type; where both are given, each keeps its own type.
+- A given self-loop keeps its type. A missing one gets the only type of a graph without edge types
+  (Equation (5.2) treats it like any neighbour). In a graph with edge types it gets a type of its
+  own, which Section 5.3 calls distinguishing self-loops from other edges.
+- Repeats of an arc are one arc. Two arcs from j to i of different types are an error, because the
+  map of the thesis gives each arc one type.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from wis.base.checks import checked_integer
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.edge_types import EDGE_TYPE, types_of_arcs
+from wis.graph.walks import checked_vertex, checked_vertices
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -43,12 +44,17 @@ ONLY = "edge"
 class TypedGraph:
     """Vertices, arcs with all self-loops, and the type of each arc.
 
+    >>> from wis.datasets import load
+    >>> graph = TypedGraph.from_any(load("karate"))
+    >>> graph.num_nodes, graph.arcs.size(1), graph.type_names
+    (34, 190, ('edge',))
+
     Attributes:
         num_nodes: Number n of vertices.
-        arcs: int64 tensor of shape [2, k], tails above heads, distinct, sorted by (head, tail): the
-            arcs into a vertex stand together, its neighbours N_in(i) ascending.
+        arcs: int64 tensor of shape [2, k], tails above heads, distinct, sorted by (head, tail), so
+            that the incoming neighbours N_in(i) of a vertex stand together in ascending order.
         types: int64 tensor of shape [k], values in 0 ... num_types - 1.
-        type_names: What the types are called.
+        type_names: Names of the types.
         directed: Whether it was read as a directed graph; if not, every arc has its reverse.
     """
 
@@ -76,13 +82,13 @@ class TypedGraph:
 
     @cached_property
     def in_neighbours(self) -> list[list[int]]:
-        """N_in(i) of each vertex, ascending, i among them; N(i) of an undirected graph."""
+        """N_in(i) of each vertex, ascending, i included; N(i) of an undirected graph."""
         tails, first = self.arcs[0].tolist(), self.first_arc.tolist()
         return [tails[start:stop] for start, stop in itertools.pairwise(first)]
 
     @cached_property
     def out_neighbours(self) -> list[list[int]]:
-        """N_out(i) of each vertex, ascending, i among them."""
+        """N_out(i) of each vertex, ascending, i included."""
         found: list[list[int]] = [[] for _ in range(self.num_nodes)]
         for tail, head in self.arcs.t().tolist():
             found[tail].append(head)
@@ -92,11 +98,11 @@ class TypedGraph:
         """Walks from each vertex to anywhere, or to a target: rho_l({i}, V) or rho_l({i}, {t}).
 
         Args:
-            length: Number of steps, from 0 on.
+            length: Number of steps, at least 0.
             target: Vertex t, None for all of V.
 
         Returns:
-            n exact Python integers. Costs O(length · k) additions of Python integers.
+            n exact Python integers. Cost: O(length · k) additions of Python integers.
         """
         *_, last = self.walks_up_to(length, target)
         return last
@@ -127,14 +133,14 @@ class TypedGraph:
         """Read a graph.
 
         Args:
-            data: A PyG `Data` (types from an integer `edge_type`, if it has one), a `HeteroData`
-                (types are its edge types), an `edge_index`, a canonical graph, or a `TypedGraph`,
-                which comes back as it is.
+            data: A PyG `Data` (types from an integer `edge_type`, if there is one), a `HeteroData`
+                (its edge types), an `edge_index`, a canonical graph, or a `TypedGraph`, which is
+                returned unchanged.
             num_nodes: Number of vertices, for a bare `edge_index` only.
             directed: Take the arcs as they point.
 
         Raises:
-            GraphFormatError: It is no graph, or an arc has two types.
+            GraphFormatError: It is not a graph, or an arc has two types.
             OptionError: See `wis.graph.canonical_graph`; or `directed` contradicts a `TypedGraph`.
 
         Cost: one sort of the arcs.
@@ -144,22 +150,23 @@ class TypedGraph:
                 raise OptionError("directed is for data; this TypedGraph was read as undirected")
             return data
         graph = canonical_graph(data, num_nodes, directed=directed)
-        if hasattr(data, "edge_types") or _has_edge_type(data):
-            types, names = types_of_arcs(data, graph)
-            arcs = torch.cat([part.cpu() for part in graph.arcs], dim=1) if graph.arcs else None
-            return cls._of_types(graph, arcs, types, names)
-        return cls._of_types(graph, graph.edges.cpu(), None, [ONLY])
+        if not hasattr(data, "edge_types") and not _has_edge_type(data):
+            return cls._of_types(graph, graph.edges.cpu(), None, [ONLY])
+        types, names = types_of_arcs(data, graph)
+        none = torch.empty((2, 0), dtype=torch.int64, device="cpu")
+        return cls._of_types(
+            graph, torch.cat([none, *(part.cpu() for part in graph.arcs)], dim=1), types, names
+        )
 
     @classmethod
     def _of_types(
-        cls, graph: CanonicalGraph, arcs: Tensor | None, types: Tensor | None, names: list[str]
+        cls, graph: CanonicalGraph, arcs: Tensor, types: Tensor | None, names: list[str]
     ) -> TypedGraph:
+        """Add the missing reverses and self-loops; an arc (j, i) has the sort key i · n + j."""
         n = graph.num_nodes
-        given = torch.empty((2, 0), dtype=torch.int64, device="cpu") if arcs is None else arcs
-        kinds = (
-            torch.zeros(given.size(1), dtype=torch.int64, device="cpu") if types is None else types
-        )
-        keys, kind = _distinct(given[1].numpy() * n + given[0].numpy(), kinds.numpy(), n, names)
+        kinds = torch.zeros(arcs.size(1), dtype=torch.int64, device="cpu")
+        kinds = kinds if types is None else types
+        keys, kind = _distinct(arcs[1].numpy() * n + arcs[0].numpy(), kinds.numpy(), n, names)
         if not graph.directed:
             keys, kind = _with(keys, kind, keys % max(n, 1) * n + keys // max(n, 1), kind)
         loops = np.arange(n, dtype=np.int64) * (n + 1)
@@ -172,33 +179,17 @@ class TypedGraph:
 
 
 def check_members(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> list[int]:
-    """Ids of distinct vertices, ascending.
-
-    Raises:
-        OptionError: They are none, or one is given twice.
-    """
-    from wis.graph.walks import checked_vertices
-
+    """Ids of distinct vertices, ascending; raises `OptionError` for any others."""
     return sorted(checked_vertices(name, given, num_nodes).tolist())
 
 
 def check_target(target: int | None, num_nodes: int) -> int | None:
-    """A vertex id, or None for graph prediction.
-
-    Raises:
-        OptionError: It is no vertex.
-    """
-    from wis.graph.walks import checked_vertex
-
+    """A vertex id, or None for graph prediction; raises `OptionError` for anything else."""
     return None if target is None else checked_vertex("target", target, num_nodes)
 
 
 def check_size(name: str, value: Any) -> int:
-    """A depth, width or dimension: an integer of at least 1.
-
-    Raises:
-        OptionError: It is none.
-    """
+    """A depth, width or dimension; raises `OptionError` unless it is an integer of at least 1."""
     return checked_integer(name, value, 1, expected="an integer of at least 1")
 
 
@@ -223,7 +214,7 @@ def _distinct(keys: Ints, kinds: Ints, n: int, names: list[str]) -> tuple[Ints, 
 
 
 def _with(keys: Ints, kinds: Ints, more: Ints, more_kinds: Ints) -> tuple[Ints, Ints]:
-    """Add the arcs that are not there yet; sorted."""
+    """Add the arcs that are not there yet, and sort."""
     new = ~np.isin(more, keys)
     keys, kinds = np.concatenate([keys, more[new]]), np.concatenate([kinds, more_kinds[new]])
     order = np.argsort(keys)

@@ -1,14 +1,14 @@
 """Weights and template vectors with which the proof of Theorem 8 attains its lower bound.
 
-For an admissible subset C of the boundary with P walks from it, and D the smaller of width and
-number of features, the proof makes the network compute a power of an inner product: with the
-variables of I' set to one vector, those of J' to another and all others to ones, the output is
-<z, z'>^P times a positive function of z and one of z'. For z from a set of C(D + P - 1, P) vectors
-the table of these values has full rank (Lemmas 54, 55 and 57). Polynomials that do not vanish
-somewhere vanish almost nowhere (Lemma 59), so almost all weights do as well.
+Let C be an admissible subset of the boundary with P walks from it, and D the smaller of width and
+number of features. With the weights of the proof the network computes a power of an inner product:
+if the variables of I' are z, those of J' are z' and all others are ones, the output is <z, z'>^P
+times a positive function of z and one of z'. For z and z' from a set of C(D + P - 1, P) vectors the
+table of these values has full rank (Lemmas 54, 55 and 57). A polynomial that does not vanish
+somewhere vanishes almost nowhere (Lemma 59), so almost all weights attain that rank too.
 
-Everything here is a matter of integers, so ranks are exact; entries are powers of a number gamma,
-and are taken modulo a prime, of which gamma = 7 is a primitive root.
+All numbers are integers, so ranks are exact. Entries are powers of a number gamma, taken modulo a
+prime of which gamma = 7 is a primitive root.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from wis.errors import OptionError
 from wis.theory.admissible import AdmissibleSubset
-from wis.theory.generic_rank import PRIME, Ints, evaluate_modulo
-from wis.theory.product_gnn import ProductGNN
-from wis.theory.typed_graph import TypedGraph, check_size
+from wis.theory.generic_rank import PRIME, evaluate_modulo
+from wis.theory.typed_graph import Ints, TypedGraph, check_size
 
 GAMMA = 7
 MAX_TEMPLATES = 1000
@@ -33,6 +30,9 @@ MAX_TEMPLATES = 1000
 
 def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
     """The matrix Z of Lemma 57: a row gamma^q for every way to write P as a sum q of D terms.
+
+    >>> witness_templates(2, 2, gamma=2).tolist()
+    [[1, 4], [2, 2], [4, 1]]
 
     Args:
         dim: D, the smaller of width and number of features.
@@ -68,15 +68,10 @@ def compositions(total: int, num_parts: int) -> Iterator[tuple[int, ...]]:
 def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], Ints]:
     """The weights of the proof of Theorem 8, the same for all edge types.
 
-    Args:
-        depth: Number L of layers.
-        width: Width D_h.
-        in_dim: Number D_x of features.
-
     Returns:
-        For each layer an integer matrix, and W^(o): a padded identity, then for L >= 2 a first row
-        of ones, then only a one in the corner; and the sum of all entries for L = 1, the first
-        entry else.
+        An integer matrix for each layer: a padded identity, for L >= 2 then a first row of ones,
+        then only a one in the corner. And W^(o): the sum of all entries for L = 1, the first entry
+        for L >= 2.
 
     References:
         Appendix D.7.3.1, Lemma 54.
@@ -93,26 +88,6 @@ def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], In
     return weights, output
 
 
-def set_witness_weights(gnn: ProductGNN) -> ProductGNN:
-    """Give a product network the weights of the proof of Theorem 8.
-
-    Args:
-        gnn: The network; every output and edge type gets the same.
-
-    Returns:
-        The network itself.
-
-    References:
-        Appendix D.7.3.1; Appendix D.7.5 for edge types.
-    """
-    weights, output = witness_weights(gnn.depth, gnn.width, gnn.in_dim)
-    with torch.no_grad():
-        for parameter, weight in zip(gnn.weights, weights, strict=True):
-            parameter.copy_(torch.from_numpy(weight))
-        gnn.output.copy_(torch.from_numpy(output))
-    return gnn
-
-
 def witness_matrix(
     graph: TypedGraph,
     admissible: AdmissibleSubset,
@@ -124,6 +99,8 @@ def witness_matrix(
     target: int | None = None,
 ) -> Ints:
     """The part U of the matricized grid tensor whose rank proves Theorem 8 for L >= 2.
+
+    `wis theory bounds --witness` takes its rank.
 
     Args:
         graph: The graph.
@@ -161,21 +138,3 @@ def witness_matrix(
         x[:, list(admissible.outer)] = templates[:, None]
         rows.append(evaluate_modulo(graph, typed, output, x, target))
     return np.stack(rows)
-
-
-def templates_as_tensor(templates: Ints, in_dim: int) -> Tensor:
-    """Template vectors for a grid: those of Lemma 57, padded with zeros, and the all-ones vector.
-
-    Args:
-        templates: Of shape [M, D], small enough to be exact in float64.
-        in_dim: Number D_x of features, at least D.
-
-    Returns:
-        float64 tensor of shape [M + 1, in_dim].
-
-    References:
-        Lemma 54.
-    """
-    padded = torch.zeros(len(templates), in_dim, dtype=torch.float64, device="cpu")
-    padded[:, : templates.shape[1]] = torch.from_numpy(templates)
-    return torch.cat([padded, torch.ones(1, in_dim, dtype=torch.float64, device="cpu")])

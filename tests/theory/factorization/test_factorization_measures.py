@@ -10,14 +10,9 @@ import pytest
 import torch
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization import ground_truth, perfect_tree
-from wis.theory.factorization.cp_rank import cp_rank
-from wis.theory.factorization.ground_truth import (
-    low_hierarchical_rank_tensor,
-    low_rank_matrix,
-    low_rank_tensor,
-)
+from wis.theory.factorization import perfect_tree, tasks
 from wis.theory.factorization.measures import (
+    cp_rank,
     distance_from_rank,
     effective_rank,
     hierarchical_rank,
@@ -25,6 +20,10 @@ from wis.theory.factorization.measures import (
     matricization,
     matrix_rank,
     schatten_norm,
+)
+from wis.theory.factorization.tasks import (
+    low_hierarchical_rank_tensor,
+    low_rank_tensor,
 )
 
 
@@ -67,13 +66,13 @@ def test_matricizations_have_the_singular_values_of_footnote_5():
 
 
 def test_ground_truths_have_the_rank_and_norm_that_was_asked_for(monkeypatch):
-    matrix = low_rank_matrix(9, 7, 3, 64.0, seeded())
+    matrix = low_rank_tensor((9, 7), 3, 64.0, seeded())
     assert int(matrix_rank(matrix)) == 3
     assert float(matrix.norm()) == pytest.approx(64)
     tree = perfect_tree(4)
     tensor = low_hierarchical_rank_tensor((4, 4, 4, 4), tree, 2, 1.0, seeded())
     assert set(hierarchical_rank(tensor, tree).values()) == {2}
-    monkeypatch.setattr(ground_truth, "ATTEMPTS", 20)
+    monkeypatch.setattr(tasks, "ATTEMPTS", 20)
     with pytest.raises(NumericalError, match="smaller rank"):
         low_rank_tensor((2, 2, 2), 3, 1.0, seeded())
 

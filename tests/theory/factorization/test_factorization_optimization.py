@@ -21,7 +21,6 @@ from wis.theory.factorization import (
     perfect_tree,
     train,
 )
-from wis.theory.factorization.ground_truth import low_rank_tensor
 from wis.theory.factorization.initialization import (
     balanced_components,
     balanced_matrices,
@@ -29,10 +28,9 @@ from wis.theory.factorization.initialization import (
     unbalanced_matrices,
 )
 from wis.theory.factorization.measures import unbalancedness_of_matrices
-from wis.theory.factorization.optimization import HURRY
-from wis.theory.factorization.tasks import norm_divergence_problem, random_entries
+from wis.theory.factorization.optimization import HURRY, is_recorded
+from wis.theory.factorization.tasks import low_rank_tensor, norm_divergence_problem, random_entries
 from wis.theory.factorization.tiny_steps import TinySteps
-from wis.theory.factorization.trajectory import is_recorded
 
 MATRIX = MatrixFactorization.unconstrained(2, 2, 3)
 

@@ -37,10 +37,15 @@ from wis.theory.factorization.initialization import (
     gaussian_weights,
 )
 from wis.theory.factorization.measures import hierarchical_rank
-from wis.theory.factorization.propositions import incomparable_problem, prune, rank_bounds
 from wis.theory.factorization.rank_one import rank_one_distances, small_problem
 from wis.theory.factorization.tasks import norm_divergence_problem
-from wis.theory.factorization.theorems import theorem_1_bounds, theorem_2_bounds
+from wis.theory.factorization.theorems import (
+    incomparable_problem,
+    prune,
+    rank_bounds,
+    theorem_1_bounds,
+    theorem_2_bounds,
+)
 
 TENSOR = TensorFactorization((3, 2, 3), 4)
 TREE = HierarchicalFactorization((2, 3, 2, 2), perfect_tree(4), 3)

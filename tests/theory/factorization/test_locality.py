@@ -22,21 +22,21 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.theory.factorization.images import load_images
-from wis.theory.factorization.locality.fitting import FitConfig, fit_network
-from wis.theory.factorization.locality.networks import image_network
-from wis.theory.factorization.locality.pathfinder import (
-    PathfinderConfig,
-    pathfinder_image,
-    pathfinder_samples,
-    turn,
-)
+from wis.theory.factorization.locality.fitting import FitConfig, fit_network, image_network
 from wis.theory.factorization.locality.regularizer import (
     Region,
     derangement,
     long_range_regularizer,
     random_patches,
 )
-from wis.theory.factorization.locality.same_class import image_regions, is_same_class
+from wis.theory.factorization.locality.tasks import (
+    PathfinderConfig,
+    image_regions,
+    is_same_class,
+    pathfinder_image,
+    pathfinder_samples,
+    turn,
+)
 
 LEFT, RIGHT = Region(0, 0, 2, 2), Region(0, 2, 2, 2)
 

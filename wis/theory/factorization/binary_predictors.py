@@ -4,10 +4,10 @@ A tensor of order N with modes of dimension 2 and rank k predicts, for pixels x_
 
     sum over r of the product over n of w[r, n, x_n].
 
-Taken one by one such products cost N multiplications for each image and component. Their logarithms
-are linear in the pixels, so that one matrix product gives all images, components and prediction
-tasks at once, a second one the signs. The derivative with respect to w[r, n, b] is the product
-divided by that factor, summed over images with x_n = b: again one matrix product.
+One by one such products cost N multiplications for each image and component. Their logarithms are
+linear in the pixels, so one matrix product gives all images, components and prediction tasks at
+once, and a second one the signs. The derivative with respect to w[r, n, b] is the product divided
+by that factor, summed over images with x_n = b: again one matrix product.
 
 Source: Sections 2.5.2 and B.2.2.2.
 """
@@ -23,7 +23,7 @@ from wis.base.progress import Progress, silent
 from wis.errors import OptionError
 
 SMALLEST = 1e-30
-"""Factors are kept this far from zero, where a product cannot be divided by them."""
+"""Factors are kept this far from zero, so that a product can be divided by them."""
 
 
 def products(weights: Tensor, pixels: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: T
     Args:
         weights: As for `products`.
         pixels: As for `products`.
-        values: What `products` gave, [n, R].
+        values: Result of `products`, [n, R].
         slopes: Derivative of the loss with respect to each product, [n, R].
     """
     pulled = slopes * values
@@ -61,19 +61,19 @@ def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: T
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """How predictors are fitted; the defaults are the thesis', but for `symmetric`.
+    """Settings of the fit; the defaults are the thesis', except for `symmetric`.
 
     Attributes:
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
         batch_size: Images in a step.
         max_steps: Steps.
         loss: Mean squared error over a batch, of all tasks, at which fitting ends.
-        deviation: Of the initial weights around one.
+        deviation: Standard deviation of the initial weights around one.
         label_scale: Labels are multiplied by it for fitting, predictions divided by it.
-        symmetric: Multiply labels by the rank too. Weights start near one, so that predictions
-            start near the rank; only then are the labels symmetric about them, which is what the
-            thesis gives as the reason for its factor of two. False keeps to that factor: then the
-            higher ranks have to unlearn their start first.
+        symmetric: Multiply labels by the rank too. Weights start near one, so predictions start
+            near the rank, and only then are the labels symmetric about them, which is the thesis'
+            reason for its factor of two. False keeps to that factor: then the higher ranks have to
+            unlearn their start first.
         clip: Squared test errors are clipped at it.
 
     References:
@@ -90,7 +90,7 @@ class PredictorConfig:
     clip: float = 1.0
 
     def scale(self, rank: int) -> float:
-        """What labels are multiplied by for predictors of that rank."""
+        """The factor of the labels for predictors of that rank."""
         return self.label_scale * (rank if self.symmetric else 1)
 
 
@@ -112,8 +112,8 @@ def fit_predictors(
         pixels: float64 [n, N] of zeros and ones.
         labels: float64 [n, T], one column for each prediction task.
         ranks: Numbers of components.
-        config: How.
-        seed: Of the initial weights and the batches.
+        config: Settings of the fit.
+        seed: Seed of the initial weights and the batches.
         progress: Called with the number of steps done.
 
     Returns:
@@ -132,20 +132,16 @@ def fit_predictors(
             f"ranks {ranks} in batches of {config.batch_size} images; expected one rank or more, "
             "and positive numbers"
         )
-    num_images, num_pixels = pixels.shape
-    num_tasks = labels.shape[1]
+    (num_images, num_pixels), num_tasks = pixels.shape, labels.shape[1]
     generator = torch.Generator().manual_seed(seed)
     columns = num_tasks * sum(ranks)
     weights = 1 + config.deviation * torch.randn(
         2, num_pixels, columns, dtype=torch.float64, generator=generator, device="cpu"
     )
-    owner = torch.cat(
-        [
-            first + torch.arange(num_tasks, device="cpu").repeat_interleave(rank)
-            for first, rank in zip(range(0, num_tasks * len(ranks), num_tasks), ranks, strict=True)
-        ]
-    )
-    collect = torch.zeros(columns, num_tasks * len(ranks), dtype=torch.float64, device="cpu")
+    # Each column of the weights belongs to one predictor: a task at a rank.
+    predictors = torch.arange(num_tasks * len(ranks), device="cpu")
+    owner = predictors.repeat_interleave(torch.tensor(ranks).repeat_interleave(num_tasks))
+    collect = torch.zeros(columns, len(predictors), dtype=torch.float64, device="cpu")
     collect[torch.arange(columns, device="cpu"), owner] = 1.0
     targets = torch.cat([config.scale(rank) * labels for rank in ranks], dim=1)
     optimizer = torch.optim.Adam([weights], lr=config.learning_rate)

@@ -1,4 +1,4 @@
-"""How fast component norms move: the theorems' formulas beside one measured gradient step.
+"""Speeds of component norms: the theorems' formulas beside one measured gradient step.
 
 For a component with weight vectors w_1, ..., w_L and direction C, gradient flow moves its norm by
 
@@ -6,8 +6,8 @@ For a component with weight vectors w_1, ..., w_L and direction C, gradient flow
 
 which is sigma^(2 - 2 / L) L <-grad L, C> when the component is balanced, and lies between two
 bounds when it is not. A step of gradient descent of length eta moves it by eta times that and a
-term of order eta^2; taking the step at eta and eta / 2 measures that term. The end tensor is linear
-in each weight vector, so <grad L, C> sigma is the inner product of such a vector with its gradient.
+term of order eta^2; steps of length eta and eta / 2 measure that term. The end tensor is linear in
+each weight vector, so <grad L, C> sigma is the inner product of such a vector with its gradient.
 Source: Theorems 3, 5 and 9, Corollary 2, Equation (3.1).
 """
 
@@ -19,12 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.factorization.hierarchical import HierarchicalFactorization
-from wis.theory.factorization.matrix import MatrixFactorization
-from wis.theory.factorization.mode_tree import Node
-from wis.theory.factorization.model import Weights
+from wis.theory.factorization.hierarchical import HierarchicalFactorization, Node
+from wis.theory.factorization.model import (
+    Factorization,
+    MatrixFactorization,
+    TensorFactorization,
+    Weights,
+)
 from wis.theory.factorization.tasks import Task
-from wis.theory.factorization.tensor import TensorFactorization
 
 
 def within_bounds(least: np.ndarray, unbalancedness: np.ndarray) -> bool:
@@ -32,7 +34,7 @@ def within_bounds(least: np.ndarray, unbalancedness: np.ndarray) -> bool:
 
     Args:
         least: `Speeds.least_unbalancedness` of all components, float64 [T].
-        unbalancedness: Of the weights, float64 [T]; the first entry counts.
+        unbalancedness: Unbalancedness of the weights, float64 [T]; the first entry counts.
     """
     return bool((least <= unbalancedness[0] * (1 + 1e-9)).all())
 
@@ -42,15 +44,15 @@ class Speeds:
     """Derivatives of component norms, float64 [B, R] each.
 
     Attributes:
-        measured: By a step of gradient descent, divided by its length.
+        measured: Change in a step of gradient descent, divided by its length.
         formula: The exact derivative along gradient flow.
         balanced: L sigma^(2 - 2/L) <-grad L, C>, which is `formula` at unbalancedness 0.
-        lower: Bound of Theorem 3 or 9.
-        upper: Bound of Theorem 3 or 9.
+        lower: Lower bound of Theorem 3 or 9.
+        upper: Upper bound of Theorem 3 or 9.
         discretization: Estimated error of `measured`, from steps of full and half length.
         least_unbalancedness: The smallest epsilon for which `formula` is within the bounds. It is
-            never above the unbalancedness of the weights themselves, but the theorems put that of
-            the initialization in its place, which holds as long as that is conserved.
+            never above the unbalancedness of the weights themselves. The theorems put that of the
+            initialization in its place, which holds as long as that is conserved.
     """
 
     measured: Tensor
@@ -67,11 +69,10 @@ class Speeds:
         return (self.lower - slack <= self.formula) & (self.formula <= self.upper + slack)
 
     def summary(self) -> dict[str, Tensor]:
-        """For a trajectory: errors relative to the fastest component, and what the bounds need.
+        """Quantities for a trajectory, float64 [B].
 
-        Returns:
-            ``"speed_error"``, ``"speed_discretization"`` and ``"least_unbalancedness"`` (of all
-            components), float64 [B].
+        ``"speed_error"`` and ``"speed_discretization"`` are relative to the fastest component;
+        ``"least_unbalancedness"`` is that of all components.
         """
         scale = self.formula.abs().amax(dim=1).clamp_min(1e-300)
         return {
@@ -143,6 +144,14 @@ def singular_value_speeds(
 
     The prediction is that for unbalancedness 0; singular values must be distinct.
 
+    >>> from wis.theory.factorization.initialization import balanced_matrices
+    >>> from wis.theory.factorization.tasks import norm_divergence_problem
+    >>> model = MatrixFactorization((2, 2, 2))
+    >>> start = balanced_matrices(model, [0.5], [0])
+    >>> found, told = singular_value_speeds(model, norm_divergence_problem(), start, step=1e-6)
+    >>> bool((found - told).abs().max() < 1e-4)
+    True
+
     References:
         Equation (3.1).
     """
@@ -155,12 +164,7 @@ def singular_value_speeds(
     return (torch.linalg.svdvals(model.forward(moved)[0]) - values) / step, predicted
 
 
-def _gradients(
-    model: TensorFactorization | HierarchicalFactorization, task: Task, weights: Weights
-) -> Weights:
-    if isinstance(model, TensorFactorization):
-        end, halves = model.forward(weights)
-        return model.backward(halves, task.loss_and_gradient(end)[1])
+def _gradients(model: Factorization, task: Task, weights: Weights) -> Weights:
     end, saved = model.forward(weights)
     return model.backward(saved, task.loss_and_gradient(end)[1])
 
@@ -174,19 +178,21 @@ def _speeds(
 ) -> Speeds:
     """From squared norms [L, B, R] and sigma <-grad L, C>, [B, R]."""
     parts = len(squares)
+    # The exact formula: the projection <-grad L, C> times the sum of products of other norms.
     norms = squares.prod(dim=0).sqrt()
     projection = torch.where(norms > 0, pull / norms.clamp_min(1e-300), 0.0)
     others = torch.stack(
         [torch.cat([squares[:n], squares[n + 1 :]]).prod(dim=0) for n in range(parts)]
     ).sum(dim=0)
-    fast = parts * projection * (norms.pow(2 / parts) + epsilon[:, None]).pow(parts - 1)
-    floor = (norms.pow(2 / parts) + epsilon[:, None]).clamp_min(1e-300)
+    # The bounds of Theorems 3 and 9; which is the upper one depends on the projection's sign.
+    raised = norms.pow(2 / parts) + epsilon[:, None]
+    fast = parts * projection * raised.pow(parts - 1)
+    slow = parts * projection * norms.square() / raised.clamp_min(1e-300)
     # fast >= formula and slow <= formula, solved for epsilon
     needed = torch.maximum(
         (others / parts).pow(1 / (parts - 1)),
         parts * norms.square() / others.clamp_min(1e-300),
     )
-    slow = parts * projection * norms.square() / floor
     full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
     return Speeds(
         measured=full,

@@ -1,37 +1,147 @@
-"""Hierarchical tensor factorization: local tensor factorizations, one at each node of a mode tree.
-
-Every node carries a matrix whose columns are its tensors, flattened in the order in which the tree
-reads the modes; an interior node takes the Khatri-Rao product of its children's matrices times its
-weight. The modes are put into ascending order once, at the root, which amounts to doing so at every
-node. The root's product is split into two halves as in `tensor`. Source: Section 3.3.
-"""
+"""Mode trees, and hierarchical tensor factorizations over them. Source: Section 3.3."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.factorization.mode_tree import ModeTree, Node
 from wis.theory.factorization.model import (
+    Halves,
     Weights,
-    khatri_rao_all,
+    halves,
+    halves_gradients,
+    khatri_rao,
     khatri_rao_gradients,
     positive_dimensions,
 )
 
-Saved = tuple[dict[Node, Tensor], dict[Node, Tensor], dict[Node, Tensor], Tensor, Tensor]
+Node = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModeTree:
+    """A rooted tree over the modes 0, ..., N - 1: the order in which modes are joined.
+
+    Nodes are sets of modes, so a node with a single child would be that child; every interior node
+    has at least two.
+
+    Args:
+        children: For each interior node its children in order; nodes are sorted tuples of modes.
+
+    References:
+        Definition 4.
+    """
+
+    children: dict[Node, tuple[Node, ...]]
+
+    def __post_init__(self) -> None:
+        for node, children in self.children.items():
+            joined = [mode for child in children for mode in child]
+            if sorted(joined) != list(node) or len(children) < 2:
+                raise OptionError(
+                    f"mode tree: node {node} has the children {children}; expected two "
+                    "or more sorted nodes whose disjoint union it is"
+                )
+        leaves = sorted(node for node in self.nodes if node not in self.children)
+        if leaves != [(mode,) for mode in range(self.order)]:
+            raise OptionError(
+                f"mode tree: the leaves are {leaves}; expected one for every mode from 0 on"
+            )
+        unreachable = set(self.children) - set(self.nodes)
+        if unreachable:
+            raise OptionError(f"mode tree: {sorted(unreachable)} are not below the root")
+
+    @cached_property
+    def root(self) -> Node:
+        """The node of all modes."""
+        if not self.children:
+            raise OptionError("mode tree: it has no interior node; give at least the root's")
+        return max(self.children, key=len)
+
+    @property
+    def order(self) -> int:
+        """N, the number of modes."""
+        return len(self.root)
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """All nodes, children before their parents, the root last."""
+        found: list[Node] = []
+        stack = [self.root]
+        while stack:
+            node = stack.pop()
+            found.append(node)
+            stack.extend(self.children.get(node, ()))
+        return found[::-1]
+
+    @cached_property
+    def interior(self) -> list[Node]:
+        """The nodes that are not leaves, children before their parents."""
+        return [node for node in self.nodes if node in self.children]
+
+    def parent(self, node: Node) -> Node:
+        """The parent of a node."""
+        return next(above for above, below in self.children.items() if node in below)
+
+    @cached_property
+    def leaf_order(self) -> list[int]:
+        """Modes in the order in which the tree reads them."""
+
+        def below(node: Node) -> list[int]:
+            if node not in self.children:
+                return list(node)
+            return [mode for child in self.children[node] for mode in below(child)]
+
+        return below(self.root)
+
+
+def shallow_tree(order: int) -> ModeTree:
+    """Root and leaves only, which gives tensor factorization (Figure 3.4)."""
+    leaves = tuple((mode,) for mode in range(order))
+    return ModeTree({tuple(range(order)): leaves})
+
+
+def perfect_tree(order: int, arity: int = 2) -> ModeTree:
+    """The perfect `arity`-ary tree that joins adjacent modes (Figure 3.4, Appendix C.1).
+
+    >>> perfect_tree(4).interior
+    [(0, 1), (2, 3), (0, 1, 2, 3)]
+
+    Raises:
+        OptionError: The order is not a power of the arity.
+    """
+    level: list[Node] = [(mode,) for mode in range(order)]
+    children: dict[Node, tuple[Node, ...]] = {}
+    while len(level) > 1:
+        if arity < 2 or len(level) % arity:
+            raise OptionError(
+                f"a perfect tree of order {order} with {arity} children a node does not exist; "
+                "the order must be a power of the number of children, which is at least 2"
+            )
+        groups = [tuple(level[at : at + arity]) for at in range(0, len(level), arity)]
+        level = [tuple(mode for node in group for mode in node) for group in groups]
+        children.update(zip(level, groups, strict=True))
+    return ModeTree(children)
+
+
+Saved = tuple[dict[Node, Tensor], dict[Node, Tensor], dict[Node, Tensor], Halves]
 
 
 @dataclass(frozen=True)
 class HierarchicalFactorization:
-    """The end tensor of Equation (3.3), for any mode tree.
+    """Local tensor factorizations, one at each interior node of a mode tree.
+
+    Every node has a matrix whose columns are its tensors, flattened in the tree's order of modes.
+    An interior node's is the Khatri-Rao product of its children's times its weight. The modes are
+    put into ascending order once, at the root, which has the same effect as doing so at every node.
 
     Args:
         shape: D_1, ..., D_N.
-        tree: Over the N modes.
+        tree: A mode tree over the N modes.
         num_local: R_v, the number of local components: one number for all interior nodes, or one
             for each.
 
@@ -72,18 +182,16 @@ class HierarchicalFactorization:
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """R_v rows and as many columns as the parent has local components, 1 at the root."""
-        root = self.tree.root
-        return [
-            (self.width(node), 1 if node == root else self.width(self.tree.parent(node)))
-            for node in self.nodes
-        ]
+        *below, root = self.nodes
+        shapes = [(self.width(node), self.width(self.tree.parent(node))) for node in below]
+        return [*shapes, (self.width(root), 1)]
 
     def by_node(self, weights: Weights) -> dict[Node, Tensor]:
-        """The weights under their nodes."""
+        """The weights by node."""
         return dict(zip(self.nodes, weights, strict=True))
 
     def forward(self, weights: Weights) -> tuple[Tensor, Saved]:
-        """End tensors; saved: weights, nodes' products and matrices, the root's two halves.
+        """End tensors; saved: weights, products and matrices by node, the root's two halves.
 
         Cost: at each interior node but the root a matrix product of R_v times R_parent times the
         entries of its tensors; at the root one of R times the entries of the end tensor.
@@ -92,28 +200,28 @@ class HierarchicalFactorization:
         products: dict[Node, Tensor] = {}
         matrices: dict[Node, Tensor] = {}
         for node in self.nodes[:-1]:
+            matrices[node] = weight[node]
             if node in children:
-                products[node] = khatri_rao_all([matrices[child] for child in children[node]])
+                products[node] = khatri_rao([matrices[child] for child in children[node]])
                 matrices[node] = products[node] @ weight[node]
-            else:
-                matrices[node] = weight[node]
-        left, right = self._halves(matrices)
-        end = self._sorted((left * weight[self.tree.root].mT) @ right.mT)
-        return end, (weight, products, matrices, left, right)
+        left, right = halves([matrices[child] for child in children[self.tree.root]])
+        end = (left * weight[self.tree.root].mT) @ right.mT
+        return self._ascending(end), (weight, products, matrices, (left, right))
 
     def backward(self, saved: Saved, gradient: Tensor) -> Weights:
         """Gradients of the weights, in their order. Cost: about twice that of `forward`."""
-        weight, products, matrices, left, right = saved
+        weight, products, matrices, (left, right) = saved
         root, children = self.tree.root, self.tree.children
-        matrix = self._unsorted(gradient).reshape(len(gradient), left.shape[1], right.shape[1])
+        # The root: the end matrix is (left · row) right^T.
+        gradient = gradient.permute(0, *(1 + mode for mode in self.tree.leaf_order))
+        matrix = gradient.reshape(len(gradient), left.shape[1], right.shape[1])
         row = weight[root].mT
         toward_left = matrix @ right
         found = {root: (left * toward_left).sum(dim=1, keepdim=True).mT}
-        half = (len(children[root]) + 1) // 2
         below = [matrices[child] for child in children[root]]
-        of_children = khatri_rao_gradients(below[:half], toward_left * row)
-        of_children += khatri_rao_gradients(below[half:], (matrix.mT @ left) * row)
-        pending = dict(zip(children[root], of_children, strict=True))
+        onward = halves_gradients(below, toward_left * row, (matrix.mT @ left) * row)
+        pending = dict(zip(children[root], onward, strict=True))
+        # Each other node passes the gradient of its matrix on to its children.
         for node in reversed(self.nodes[:-1]):
             arrived = pending.pop(node)
             if node not in children:
@@ -125,19 +233,11 @@ class HierarchicalFactorization:
             pending.update(zip(children[node], onward, strict=True))
         return [found[node] for node in self.nodes]
 
-    def _halves(self, matrices: dict[Node, Tensor]) -> tuple[Tensor, Tensor]:
-        below = [matrices[child] for child in self.tree.children[self.tree.root]]
-        half = (len(below) + 1) // 2
-        return khatri_rao_all(below[:half]), khatri_rao_all(below[half:])
-
-    def _sorted(self, end: Tensor) -> Tensor:
+    def _ascending(self, end: Tensor) -> Tensor:
         """From the tree's order of modes to the ascending one (the permutation pi of (3.3))."""
         order = self.tree.leaf_order
         end = end.reshape(len(end), *(self.shape[mode] for mode in order))
         return end.permute(0, *(1 + order.index(mode) for mode in range(len(order))))
-
-    def _unsorted(self, end: Tensor) -> Tensor:
-        return end.permute(0, *(1 + mode for mode in self.tree.leaf_order))
 
     def squared_norms(self, weights: Weights, node: Node) -> Tensor:
         """Squared norms of the vectors of each local component, float64 [L_v, B, R_v].
@@ -159,8 +259,6 @@ class HierarchicalFactorization:
 
     def unbalancedness(self, weights: Weights) -> Tensor:
         """Largest difference of two squared norms in one local component, [B] (Definition 8)."""
-        gaps = []
-        for node in self.tree.interior:
-            squares = self.squared_norms(weights, node)
-            gaps.append((squares.amax(dim=0) - squares.amin(dim=0)).amax(dim=1))
+        squares = [self.squared_norms(weights, node) for node in self.tree.interior]
+        gaps = [(each.amax(dim=0) - each.amin(dim=0)).amax(dim=1) for each in squares]
         return torch.stack(gaps).amax(dim=0)

@@ -18,15 +18,13 @@ CIFAR = "cifar10"
 CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
-def image_sets() -> list[str]:
-    """Names of the image sets."""
-    return [*grey.IMAGE_SETS, CIFAR]
-
-
 def load_images(
     name: str, *, train: bool, root: str | Path | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images and their classes.
+
+    >>> load_images("digits", train=True)[0].shape[1:]
+    (8, 8)
 
     Args:
         name: ``"mnist"``, ``"fashion-mnist"``, ``"cifar10"`` or ``"digits"`` (8-by-8, from
@@ -48,11 +46,10 @@ def load_images(
     if name == CIFAR:
         return _cifar(data_root(root) / "CIFAR10" / "cifar-10-batches-bin", train)
     if name not in grey.IMAGE_SETS:
-        raise UnknownNameError.among("image set", name, image_sets())
+        raise UnknownNameError.among("image set", name, [*grey.IMAGE_SETS, CIFAR])
     images = grey.load_images(name, root=root)[0 if train else 1]
-    return images.pixels.reshape(-1, *images.size).astype(
-        np.float32
-    ) / images.brightest, images.labels
+    pixels = images.pixels.reshape(-1, *images.size).astype(np.float32)
+    return pixels / images.brightest, images.labels
 
 
 def _cifar(folder: Path, train: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -66,9 +63,8 @@ def _cifar(folder: Path, train: bool) -> tuple[np.ndarray, np.ndarray]:
             )
         records.append(content.reshape(-1, CIFAR_RECORD))
     joined = np.concatenate(records)
-    return joined[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32) / 255, joined[:, 0].astype(
-        np.int64
-    )
+    pixels = joined[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32)
+    return pixels / 255, joined[:, 0].astype(np.int64)
 
 
 def _bytes(path: Path) -> bytes:

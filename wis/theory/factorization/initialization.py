@@ -12,12 +12,17 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization.matrix import MatrixFactorization
-from wis.theory.factorization.model import Factorization, Weights, end_tensor
+from wis.theory.factorization.model import (
+    Factorization,
+    MatrixFactorization,
+    Weights,
+    end_tensor,
+)
 
 ATTEMPTS = 200
 
-Sample = Callable[[torch.Generator], Weights]
+Sample = Callable[[torch.Generator, float], Weights]
+"""Draws the weights of one element from a generator and a scale."""
 
 
 def gaussian_weights(
@@ -25,10 +30,14 @@ def gaussian_weights(
 ) -> Weights:
     """Independent Gaussian weights with mean zero.
 
+    >>> model = MatrixFactorization((2, 3, 2))
+    >>> [tuple(weight.shape) for weight in gaussian_weights(model, [0.1, 0.2], [0, 1])]
+    [(2, 3, 2), (2, 2, 3)]
+
     Args:
-        model: Whose weights.
+        model: The factorization.
         deviations: Standard deviation of the weights of each element, [B].
-        seeds: Of each element, [B].
+        seeds: Seed of each element, [B].
 
     Returns:
         float64 [B, *weight shape] for each weight.
@@ -36,11 +45,13 @@ def gaussian_weights(
     References:
         Appendices A.2.2.2, B.2.2.1 and C.4.2.1.
     """
-
-    def sample(generator: torch.Generator, deviation: float) -> Weights:
-        return [deviation * _normal(shape, generator) for shape in model.weight_shapes]
-
-    return _batched(sample, deviations, seeds)
+    return _batched(
+        lambda generator, deviation: [
+            deviation * _normal(shape, generator) for shape in model.weight_shapes
+        ],
+        deviations,
+        seeds,
+    )
 
 
 def unbalanced_matrices(
@@ -53,9 +64,9 @@ def unbalanced_matrices(
     """Layers that are independent Gaussian, scaled for the end matrix' entries.
 
     Args:
-        model: Of equal hidden dimensions.
+        model: A factorization with equal hidden dimensions.
         deviations: alpha, the standard deviation of the entries of the end matrix, [B].
-        seeds: Of each element, [B].
+        seeds: Seed of each element, [B].
         determinant_sign: 1 or -1: draw again until the end matrix, or its square top left part,
             has a determinant of that sign; 0 takes the first draw. Excess rows or columns are
             cleared in either case.
@@ -94,10 +105,9 @@ def balanced_matrices(
     """Layers that fulfil Equation (1.5), whose product is a Gaussian matrix.
 
     With U S V^T the singular value decomposition of the Gaussian matrix, W_L is U S^(1/L), W_1 is
-    S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros.
-
-    Args and Returns: as for `unbalanced_matrices`; hidden dimensions may differ, but none may be
-    smaller than the end matrix' smaller dimension.
+    S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros. Arguments and result are
+    those of `unbalanced_matrices`, but hidden dimensions may differ; none may be smaller than the
+    end matrix' smaller dimension.
 
     References:
         Equation (1.5); Appendix A.2.2.1 (ii): Procedure 1 of Arora, Cohen, Golowich, Hu, ICLR 2019.
@@ -132,10 +142,15 @@ def balanced_components(
 ) -> Weights:
     """Columns in random directions, all of one norm: a tensor factorization of unbalancedness 0.
 
+    >>> from wis.theory.factorization import TensorFactorization
+    >>> model = TensorFactorization((3, 4, 2), 2)
+    >>> float(model.unbalancedness(balanced_components(model, [0.5], [0]))) < 1e-12
+    True
+
     Args:
         model: A tensor factorization.
         norms: Norm of every weight vector of each element, [B].
-        seeds: Of each element, [B].
+        seeds: Seed of each element, [B].
 
     References:
         Assumption 2.
@@ -148,9 +163,7 @@ def balanced_components(
     return _batched(sample, norms, seeds)
 
 
-def _with_sign(
-    model: MatrixFactorization, sample: Callable[[torch.Generator, float], Weights], sign: int
-) -> Callable[[torch.Generator, float], Weights]:
+def _with_sign(model: MatrixFactorization, sample: Sample, sign: int) -> Sample:
     """Draws again until the determinant has the sign (two attempts on average)."""
     size = min(model.shape)
 
@@ -158,7 +171,7 @@ def _with_sign(
         for _ in range(ATTEMPTS):
             weights = sample(generator, alpha)
             end = end_tensor(model, [weight[None] for weight in weights])[0, :size, :size]
-            # The sign is that of the logarithmic form, which cannot underflow.
+            # The logarithmic form gives the sign, because it cannot underflow.
             if sign == 0 or float(torch.linalg.slogdet(end)[0]) == sign:
                 return weights
         raise NumericalError(
@@ -173,11 +186,7 @@ def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=generator, device="cpu")
 
 
-def _batched(
-    sample: Callable[[torch.Generator, float], Weights],
-    scales: Sequence[float],
-    seeds: Sequence[int],
-) -> Weights:
+def _batched(sample: Sample, scales: Sequence[float], seeds: Sequence[int]) -> Weights:
     if len(scales) != len(seeds) or not scales or min(scales) <= 0:
         raise OptionError(
             f"{len(scales)} scales for {len(seeds)} seeds; expected as many, at least one, and "

@@ -1,7 +1,7 @@
-"""How large, and of what rank, a matrix or a tensor is.
+"""Norms and ranks of matrices and tensors.
 
-All functions take leading batch dimensions for matrices. Source: Definitions 1, 2, 6 and 7,
-footnote 5 of Chapter 1, Appendix A.2.2.2.
+All functions of matrices take leading batch dimensions. Source: Definitions 1, 2, 6 and 7, footnote
+5 of Chapter 1, Appendix A.2.2.2.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import OptionError
-from wis.theory.factorization.mode_tree import ModeTree, Node
+from wis.errors import MissingDependencyError, OptionError
+from wis.theory.factorization.hierarchical import ModeTree, Node
+from wis.theory.separation_rank import matricize
 
 RANK_TOLERANCE = 1e-10
 """Singular values below this part of the largest count as zero."""
+
+CP_THRESHOLD = 1e-6
+CP_ITERATIONS = 500
+CP_RESTARTS = 2
 
 
 def singular_values(matrix: Tensor) -> Tensor:
@@ -28,6 +34,9 @@ def singular_values(matrix: Tensor) -> Tensor:
 
 def effective_rank(matrix: Tensor) -> Tensor:
     """The exponential of the entropy of the normalized singular values; NaN for a zero matrix.
+
+    >>> effective_rank(torch.eye(3, dtype=torch.float64)).item()
+    3.0000000000000004
 
     Args:
         matrix: float64 [..., D, D'].
@@ -62,51 +71,34 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
 def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
     """Frobenius distance from the matrices of at most that rank.
 
-    The distance from the infimal rank of a solution set (Definition 2) is that for its infimal
-    rank, which is 1 for all problems of Section 1.3 and D - 1 for D-by-D ones (Appendix A.1).
+    With the infimal rank of a solution set it is the distance of Definition 2. That rank is 1 for
+    all problems of Section 1.3 and D - 1 for D-by-D ones (Appendix A.1).
     """
     return singular_values(matrix)[..., rank:].square().sum(dim=-1).sqrt()
 
 
 def matrix_rank(matrix: Tensor, tolerance: float = RANK_TOLERANCE) -> Tensor:
-    """How many singular values exceed `tolerance` times the largest, int64 [...]."""
+    """Number of singular values above `tolerance` times the largest, int64 [...]."""
     values = singular_values(matrix)
     return (values > tolerance * values[..., :1]).sum(dim=-1)
 
 
 def matricization(tensor: Tensor, modes: Sequence[int]) -> Tensor:
-    """The tensor as a matrix, the given modes as rows, the others as columns.
-
-    Args:
-        tensor: float64 [D_1, ..., D_N].
-        modes: From 0; a non-empty proper subset.
-
-    Returns:
-        float64 [product of the given D_n, product of the others]; the order of rows and columns is
-        row-major, a permutation of the thesis', which no rank, norm or singular value feels.
-
-    References:
-        Definition 6.
-    """
+    """`wis.theory.separation_rank.matricize` for some, but not all, of the modes (Definition 6)."""
     chosen = sorted(set(modes))
-    rest = [mode for mode in range(tensor.dim()) if mode not in chosen]
-    if not chosen or not rest or chosen[0] < 0 or chosen[-1] >= tensor.dim():
+    known = range(tensor.dim())
+    if not 0 < len(chosen) < tensor.dim() or not set(chosen) <= set(known):
         raise OptionError(
             f"matricization with respect to {tuple(modes)}; expected some, but not all, of the "
             f"modes 0 to {tensor.dim() - 1}"
         )
-    rows = math.prod(tensor.shape[mode] for mode in chosen)
-    return tensor.permute(*chosen, *rest).reshape(rows, -1)
+    return matricize(tensor, chosen)
 
 
 def hierarchical_rank(
     tensor: Tensor, tree: ModeTree, tolerance: float = RANK_TOLERANCE
 ) -> dict[Node, int]:
-    """Rank of the matricization with respect to every node but the root.
-
-    References:
-        Definition 7.
-    """
+    """Rank of the matricization with respect to every node but the root (Definition 7)."""
     return {
         node: int(matrix_rank(matricization(tensor, node), tolerance)) for node in tree.nodes[:-1]
     }
@@ -140,3 +132,81 @@ def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
         for lower, upper in itertools.pairwise(weights)
     ]
     return torch.stack(gaps).amax(dim=0)
+
+
+def cp_rank(
+    tensor: Tensor,
+    *,
+    threshold: float = CP_THRESHOLD,
+    max_rank: int | None = None,
+    restarts: int = CP_RESTARTS,
+    seed: int = 0,
+) -> int:
+    """Tensor rank: the smallest number of components that fits a tensor; 0 for a zero tensor.
+
+    Exact tensor rank is hard, so a number of components counts when alternating least squares
+    (tensorly) comes below a mean squared error with it.
+
+    Args:
+        tensor: float64 [D_1, ..., D_N].
+        threshold: The mean squared error, positive.
+        max_rank: The rank at which to give up; if not given, the number that suffices for every
+            tensor of these dimensions.
+        restarts: Random starts after the one from singular vectors.
+        seed: Seed of the random starts.
+
+    Returns:
+        The rank; `max_rank` if nothing below it fits, which is certain only for the default.
+
+    Raises:
+        MissingDependencyError: tensorly is not installed.
+        OptionError: A number is impossible, or an entry is not finite.
+
+    Cost: for each number tried, up to 500 sweeps, each linear in its product with the entries.
+
+    References:
+        Appendix A.2.2.2, with its threshold of 1e-6.
+    """
+    if not threshold > 0 or restarts < 0 or (max_rank is not None and max_rank < 1):
+        raise OptionError(
+            f"threshold {threshold}, {restarts} restarts and highest rank {max_rank}; the "
+            "threshold and the rank must be positive, the restarts not negative"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise OptionError("tensor rank: the tensor has entries that are not finite")
+    last = tensor.numel() // max(tensor.shape) if max_rank is None else max_rank
+    # Every matricization of a tensor of rank k has rank at most k. So the search starts at the rank
+    # from which the best approximation of each matricization can be close enough.
+    allowed = threshold * tensor.numel()
+    start = 0 if float(tensor.square().sum()) < allowed else 1
+    for mode in range(tensor.dim()):
+        energy = np.linalg.svd(matricization(tensor, [mode]).numpy(), compute_uv=False) ** 2
+        left = np.append(np.cumsum(energy[::-1])[::-1], 0.0)
+        start = max(start, int(np.argmax(left < allowed)))
+    for rank in range(start, last):
+        if rank == 0 or _fits(tensor.numpy(), rank, threshold, restarts, seed):
+            return rank
+    return last
+
+
+def _fits(tensor: np.ndarray, rank: int, threshold: float, restarts: int, seed: int) -> bool:
+    try:
+        import tensorly
+        from tensorly.decomposition import parafac
+    except ImportError as error:
+        raise MissingDependencyError.of(
+            "tensor rank by alternating least squares needs tensorly", "theory"
+        ) from error
+    for attempt in range(1 + restarts):
+        fitted = parafac(
+            tensor,
+            rank=rank,
+            n_iter_max=CP_ITERATIONS,
+            init="svd" if attempt == 0 and rank <= min(tensor.shape) else "random",
+            tol=1e-9,
+            random_state=np.random.RandomState(seed + attempt),
+            l2_reg=1e-12,
+        )
+        if np.mean((tensorly.cp_to_tensor(fitted) - tensor) ** 2) < threshold:
+            return True
+    return False

@@ -1,9 +1,10 @@
-"""The neural networks that the factorizations are.
+"""The neural networks that are equivalent to the factorizations.
 
-A matrix factorization is a linear network, a tensor factorization a locally connected convolutional
-network with one hidden layer and global product pooling, a hierarchical one its deep relative. The
-networks are written layer by layer here and share nothing with the factorizations but the weights,
-so that the equivalences can be tested. Source: Figures 1.3 and 3.2, Appendix C.1, Proposition 8.
+A matrix factorization is a linear network. A tensor factorization is a locally connected
+convolutional network with one hidden layer and global product pooling, a hierarchical one its deep
+relative. The networks are written layer by layer and share only the weights with the
+factorizations, so that the equivalences can be tested. Source: Figures 1.3 and 3.2, Appendix C.1,
+Proposition 8.
 """
 
 from __future__ import annotations
@@ -16,11 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from wis.errors import OptionError
-from wis.theory.factorization.hierarchical import HierarchicalFactorization
-from wis.theory.factorization.matrix import MatrixFactorization
-from wis.theory.factorization.mode_tree import Node
-from wis.theory.factorization.model import Weights
-from wis.theory.factorization.tensor import TensorFactorization
+from wis.theory.factorization.hierarchical import HierarchicalFactorization, Node
+from wis.theory.factorization.measures import matricization, matrix_rank
+from wis.theory.factorization.model import MatrixFactorization, TensorFactorization, Weights
 
 
 class LinearNetwork(nn.Module):
@@ -74,7 +73,7 @@ class DeepConvolutionalNetwork(nn.Module):
         children = self.model.tree.children
         hidden: dict[Node, Tensor] = {(mode,): position for mode, position in enumerate(inputs)}
         for node, weight in zip(self.model.nodes, self.weights, strict=True):
-            if node in children:  # pool what the windows below have computed
+            if node in children:  # pool the outputs of the windows below
                 pooled = torch.stack([hidden[child] for child in children[node]]).prod(dim=0)
                 hidden[node] = pooled
             hidden[node] = hidden[node] @ weight
@@ -84,9 +83,17 @@ class DeepConvolutionalNetwork(nn.Module):
 def tensor_of_network(network: nn.Module, shape: Sequence[int]) -> Tensor:
     """The outputs for all tuples of one-hot inputs: the tensor that the network realizes.
 
+    >>> from wis.theory.factorization import end_tensor
+    >>> from wis.theory.factorization.initialization import gaussian_weights
+    >>> model = TensorFactorization((2, 3), 4)
+    >>> weights = gaussian_weights(model, [1.0], [0])
+    >>> network = ShallowConvolutionalNetwork(model, [weight[0] for weight in weights])
+    >>> torch.allclose(tensor_of_network(network, (2, 3)), end_tensor(model, weights)[0])
+    True
+
     Args:
         network: Takes one [n, D_n] for each position.
-        shape: D_1, ..., D_N; the product of them inputs are evaluated.
+        shape: D_1, ..., D_N; their product is the number of inputs.
 
     References:
         Section 2.2.1; with Proposition 8, the end tensor.
@@ -110,12 +117,10 @@ def separation_rank_of_network(
 ) -> int:
     """Separation rank of the network's function with respect to some of its inputs.
 
-    The function is multilinear, so by Proposition 9 it is the rank of a matricization of its
-    tensor, which is measured here from the network's outputs alone.
+    The function is multilinear, so by Proposition 9 it is the rank of a matricization of the tensor
+    that `tensor_of_network` reads from the network's outputs.
 
     References:
         Definition 9, Proposition 9.
     """
-    from wis.theory.factorization.measures import matricization, matrix_rank
-
     return int(matrix_rank(matricization(tensor_of_network(network, shape), modes)))

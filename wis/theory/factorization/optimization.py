@@ -1,8 +1,8 @@
 """Gradient descent on a batch of factorizations, each with its own rate and its own end.
 
 Elements never mix: each has its learning rate (fixed, or the adaptive one of Appendix A.2.2.2) and
-leaves the batch when its stopping rule is met, so that the slow ones run on alone. A run can be
-interrupted and goes on from its checkpoint to the same result.
+leaves the batch when its stopping rule is met, so that the slow ones run on alone. An interrupted
+run goes on from its checkpoint to the same result.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wis.base.progress import Progress, silent
 from wis.errors import DivergedError, OptionError
-from wis.theory.factorization.model import Factorization, Weights, check_weights
+from wis.theory.factorization.model import Factorization, Weights
 from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps
-from wis.theory.factorization.trajectory import Trajectory, is_recorded
 
 TELL_EVERY = 256
-"""Steps between two reports of progress, looks for Ctrl-C and perhaps checkpoints."""
+"""Steps between two reports of progress, checks for Ctrl-C and perhaps checkpoints: often enough to
+feel immediate, and under 1 % of the time of the smallest steps."""
 
 HURRY = 4096
 """`TinySteps` stop at multiples of so many steps, so that reports do not wait for them."""
@@ -62,12 +63,12 @@ Rate = FixedRate | AdaptiveRate
 
 @dataclass(frozen=True)
 class Stop:
-    """When an element is finished.
+    """The stopping rule of an element.
 
     Args:
-        loss: Below this it has converged ...
-        patience: ... if it was there for so many steps in a row.
+        loss: It has converged when its loss was below this ...
         max_steps: After so many steps it ends anyway.
+        patience: ... for so many steps in a row.
     """
 
     loss: float
@@ -75,17 +76,63 @@ class Stop:
     patience: int = 1
 
 
+def is_recorded(step: int, per_decade: int) -> bool:
+    """Whether a step is one of about `per_decade` in every power of ten; 0 always is.
+
+    All steps are recorded up to where the spacing first exceeds one.
+    """
+    if step == 0:
+        return True
+    return step < per_decade / math.log(10) or (
+        int(math.log10(step + 0.5) * per_decade) != int(math.log10(step - 0.5) * per_decade)
+    )
+
+
+@dataclass
+class Trajectory:
+    """Measurements of a batch at the recorded steps, without the elements that have finished.
+
+    Attributes:
+        steps: The recorded steps, ascending.
+        ids: Elements of the batch that were measured, int64, one tensor for each step.
+        values: For each quantity one tensor [number of ids, ...] for each step.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    ids: list[Tensor] = field(default_factory=list)
+    values: dict[str, list[Tensor]] = field(default_factory=dict)
+
+    def append(self, step: int, ids: Tensor, values: dict[str, Tensor]) -> None:
+        """Add the measurements of a step."""
+        self.steps.append(step)
+        self.ids.append(ids.clone())
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(value.detach().clone())
+
+    def of(self, element: int) -> dict[str, np.ndarray]:
+        """The curve of one element: ``"step"`` and every quantity, each with time in front."""
+        at = [
+            (step, int(position))
+            for step, ids in enumerate(self.ids)
+            for position in torch.nonzero(ids == element).flatten().tolist()
+        ]
+        curve = {"step": np.array([self.steps[step] for step, _ in at])}
+        for name, values in self.values.items():
+            curve[name] = np.stack([values[step][position].numpy() for step, position in at])
+        return curve
+
+
 @dataclass(frozen=True)
 class Run:
-    """How a batch ended.
+    """The end of a batch.
 
     Attributes:
         weights: float64 [B, *weight shape] each.
         end: float64 [B, *shape].
         loss: float64 [B].
         steps: int64 [B], gradient steps taken.
-        converged: bool [B], by the loss rather than by the number of steps.
-        trajectory: What was measured on the way; ``"loss"`` is always there.
+        converged: bool [B], whether the loss ended the run, not the number of steps.
+        trajectory: The measurements; ``"loss"`` is always there.
         seconds: Wall time, that before an interruption included.
     """
 
@@ -114,17 +161,27 @@ def train(
 ) -> Run:
     """Run gradient descent from the given weights.
 
+    >>> from wis.theory.factorization import MatrixFactorization
+    >>> from wis.theory.factorization.initialization import gaussian_weights
+    >>> from wis.theory.factorization.tasks import norm_divergence_problem
+    >>> model = MatrixFactorization((2, 2, 2))
+    >>> start = gaussian_weights(model, [0.3], [0])
+    >>> run = train(model, norm_divergence_problem(), start, rate=FixedRate((0.05,)),
+    ...             stop=Stop(loss=1e-2, max_steps=5000))
+    >>> run.converged.item(), round(run.loss.item(), 3)
+    (True, 0.01)
+
     Args:
         model: The factorization.
         task: The loss.
         weights: Starting point, float64 [B, *weight shape] each; not changed.
         rate: Learning rate.
         stop: Stopping rule.
-        measure: What to record besides the loss.
+        measure: Quantities to record besides the loss.
         per_decade: Records for every power of ten of steps; the first and last always.
         checkpoint: A file to go on from, written at most every `checkpoint_every_s` seconds and on
             Ctrl-C, and deleted at the end.
-        checkpoint_every_s: See there.
+        checkpoint_every_s: Seconds between two writes.
         keep_checkpoint: Write it at the end instead, so that the same call finds the result.
         progress: Called with the number of steps done.
 
@@ -135,8 +192,6 @@ def train(
 
     Cost: one `forward` and one `backward` of the model and one loss of the task for each step.
     """
-    check_weights(model, list(weights))
-    _check(model, task, weights, rate, stop, per_decade)
     descent = _Descent(model, task, list(weights), rate, stop, measure, per_decade)
     if checkpoint is None:
         descent.run(progress, lambda state: None, lambda: False)
@@ -145,13 +200,14 @@ def train(
 
 
 def _check(
-    model: Factorization,
-    task: Task,
-    weights: Sequence[Tensor],
-    rate: Rate,
-    stop: Stop,
-    per_decade: int,
+    model: Factorization, task: Task, weights: Weights, rate: Rate, stop: Stop, per_decade: int
 ) -> None:
+    found = [tuple(weight.shape[1:]) for weight in weights]
+    if found != model.weight_shapes or len({len(weight) for weight in weights}) != 1:
+        raise OptionError(
+            f"the weights have the dimensions {[tuple(weight.shape) for weight in weights]}; "
+            f"expected one batch dimension and then {model.weight_shapes}"
+        )
     if task.shape != model.shape:
         raise OptionError(f"the task is of {task.shape}, the factorization of {model.shape}")
     if stop.max_steps < 0 or stop.patience < 1 or per_decade < 1 or math.isnan(stop.loss):
@@ -181,6 +237,7 @@ class _Descent:
         measure: Measure | None,
         per_decade: int,
     ) -> None:
+        _check(model, task, weights, rate, stop, per_decade)
         self.model, self.whole_task, self.rate, self.stop = model, task, rate, stop
         self.measure, self.per_decade = measure, per_decade
         batch = len(weights[0])
@@ -206,7 +263,7 @@ class _Descent:
             self.tiny = TinySteps.of(self.model, self.task, self.rates)
 
     def identity(self) -> str:
-        """Hash of all that the result depends on."""
+        """Hash of everything that the result depends on."""
         digest = hashlib.sha256(repr((self.model, self.rate, self.stop, self.per_decade)).encode())
         for tensor in (*self.final_weights, *self.whole_task.tensors()):
             digest.update(
@@ -248,7 +305,7 @@ class _Descent:
         self.seconds = before + time.monotonic() - started
 
     def _hurry(self) -> None:
-        """Take the steps before the next one that needs attention, if that can be done faster."""
+        """Take the steps before the next one that needs attention, if there is a fast way."""
         if self.tiny is None:
             return
         last = min((self.step // HURRY + 1) * HURRY, self.stop.max_steps)
@@ -302,9 +359,9 @@ class _Descent:
     )
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """The content of a checkpoint."""
         state = {name: getattr(self, name) for name in self.STATE}
-        return {**state, "trajectory": self.trajectory.state()}
+        return {**state, "trajectory": dict(vars(self.trajectory))}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
@@ -314,11 +371,10 @@ class _Descent:
         self._follow_batch()
 
     def result(self) -> Run:
-        """The outcome, once nothing runs any more."""
-        end, _ = self.model.forward(self.final_weights)
+        """The result, once all elements have finished."""
         return Run(
             self.final_weights,
-            end,
+            self.model.forward(self.final_weights)[0],
             self.final_loss,
             self.final_steps,
             self.converged,

@@ -15,14 +15,13 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization.model import Weights
+from wis.theory.factorization.model import TensorFactorization, Weights
 from wis.theory.factorization.tasks import Completion, Loss
-from wis.theory.factorization.tensor import TensorFactorization
 
 
 @dataclass(frozen=True)
 class RankOneDistance:
-    """How far a run strayed from its rank one trajectory.
+    """The distance of a run from its rank one trajectory.
 
     Attributes:
         scale: alpha.
@@ -35,34 +34,6 @@ class RankOneDistance:
     reached_at: float
     largest: float
     other_components: float
-
-
-def check_assumptions(
-    model: TensorFactorization, task: Completion, start: Weights, leading: int
-) -> None:
-    """Refuse what Theorem 4 does not cover.
-
-    Raises:
-        OptionError: Assumption 1, 2 or 3 is violated, or the loss is not Huber's.
-    """
-    values = task.values[task.observed]
-    if task.loss.kind != "huber" or task.loss.transition >= float(values.abs().min()):
-        raise OptionError(
-            "Assumption 1: expected Huber's loss with a transition point below every observation"
-        )
-    if float(model.unbalancedness(start).max()) > 1e-12:
-        raise OptionError("Assumption 2: the start's unbalancedness magnitude is not zero")
-    gradient = task.loss_and_gradient(
-        torch.zeros(1, *model.shape, dtype=torch.float64, device="cpu")
-    )[1]
-    norms = start[0][0].norm(dim=0)
-    unit = [weight[:, :, [leading]] / norms[leading] for weight in start]
-    projection = -float((gradient * TensorFactorization(model.shape, 1).forward(unit)[0]).sum())
-    others = float(torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)]).max())
-    if projection <= 0 or not float(norms[leading]) > others * (
-        float(gradient.norm()) / projection
-    ) ** (1 / (model.order - 2)):
-        raise OptionError("Assumption 3: the component does not lead; enlarge it or turn it")
 
 
 def rank_one_distances(
@@ -79,19 +50,22 @@ def rank_one_distances(
 ) -> list[RankOneDistance]:
     """Distance between factorization and rank one trajectory, for each initialization scale.
 
+    >>> model, task, start, leading = small_problem()
+    >>> options = {"leading": leading, "radius": 0.3, "duration": 2.0, "step": 0.2}
+    >>> near, far = rank_one_distances(model, task, start, scales=[0.1, 0.4], **options)
+    >>> near.largest < far.largest
+    True
+
     Args:
-        model: Of order at least 3.
+        model: Tensor factorization of order at least 3.
         task: Completion under Huber's loss.
         start: Balanced weights, float64 [1, D_n, R], before scaling.
         leading: The component that Assumption 3 is about.
         radius: rho, of the reference sphere; below the smallest observation less the transition.
-        duration: T, how long to compare after the sphere is reached.
+        duration: T, time of the comparison after the sphere is reached.
         scales: Values of alpha, positive.
-        step: Of the explicit Euler method, in units of time.
-        max_steps: Before the sphere is reached.
-
-    Returns:
-        One result for each scale.
+        step: Step of the explicit Euler method, in units of time.
+        max_steps: Most steps before the sphere is reached.
 
     Raises:
         OptionError: An assumption is violated, or a start is not inside the sphere.
@@ -108,93 +82,119 @@ def rank_one_distances(
             f"order {model.order}, radius {radius}, step {step}; expected order 3 or more, a "
             f"radius between 0 and {smallest:g}, a positive step"
         )
-    check_assumptions(model, task, start, leading)
-    return [
-        _distance(model, task, [scale * each for each in start], leading, radius, duration, step,
-                  max_steps, scale)
-        for scale in scales
-    ]  # fmt: skip
+    _check_assumptions(model, task, start, leading)
+    flow = _Flow(model, task, leading, radius, step)
+    return [flow.distance(start, scale, duration, max_steps) for scale in scales]
 
 
-def _distance(
-    model: TensorFactorization,
-    task: Completion,
-    weights: Weights,
-    leading: int,
-    radius: float,
-    duration: float,
-    step: float,
-    max_steps: int,
-    scale: float,
-) -> RankOneDistance:
-    weights, time = _on_sphere(model, task, weights, leading, radius, step, max_steps, scale)
-    norms = model.component_norms(weights)[0]
-    others = torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)])
-    alone = TensorFactorization(model.shape, 1)
-    single = [weight[:, :, [leading]] for weight in weights]
-    factor = (radius / float(alone.forward(single)[0].norm())) ** (1 / model.order)
-    single = [factor * each for each in single]
-    largest = 0.0
-    for _ in range(int(duration / step)):
-        difference: Tensor = model.forward(weights)[0] - alone.forward(single)[0]
-        largest = max(largest, float(difference.norm()))
-        weights, single = _euler(model, task, weights, step), _euler(alone, task, single, step)
-    return RankOneDistance(scale, time, largest, float(others.max()))
-
-
-def _on_sphere(
-    model: TensorFactorization,
-    task: Completion,
-    weights: Weights,
-    leading: int,
-    radius: float,
-    step: float,
-    max_steps: int,
-    scale: float,
-) -> tuple[Weights, float]:
-    """Follow the flow until the end tensor's norm is the radius; the last step is cut to fit."""
-    if float(model.forward(weights)[0].norm()) >= radius:
+def _check_assumptions(
+    model: TensorFactorization, task: Completion, start: Weights, leading: int
+) -> None:
+    """Refuse a problem that Theorem 4 does not cover."""
+    values = task.values[task.observed]
+    if task.loss.kind != "huber" or task.loss.transition >= float(values.abs().min()):
         raise OptionError(
-            f"from scale {scale:g} the start is not inside the reference sphere of radius "
-            f"{radius:g}; choose smaller scales"
+            "Assumption 1: expected Huber's loss with a transition point below every observation"
         )
-    time = 0.0
-    for _ in range(max_steps):
-        # Escaping takes a time that grows like scale^(2 - N); longer steps while little moves.
-        length = step / float(weights[0][:, :, leading].norm()) ** (model.order - 2)
-        onward = _euler(model, task, weights, length)
-        if float(model.forward(onward)[0].norm()) >= radius:
+    if float(model.unbalancedness(start).max()) > 1e-12:
+        raise OptionError("Assumption 2: the start's unbalancedness magnitude is not zero")
+    zero = torch.zeros(1, *model.shape, dtype=torch.float64, device="cpu")
+    gradient = task.loss_and_gradient(zero)[1]
+    norms = start[0][0].norm(dim=0)
+    unit = [weight[:, :, [leading]] / norms[leading] for weight in start]
+    projection = -float((gradient * TensorFactorization(model.shape, 1).forward(unit)[0]).sum())
+    ratio = float(gradient.norm()) / projection if projection > 0 else float("inf")
+    least = _largest_other(norms, leading) * ratio ** (1 / (model.order - 2))
+    if projection <= 0 or not float(norms[leading]) > least:
+        raise OptionError("Assumption 3: the component does not lead; enlarge it or turn it")
+
+
+def _largest_other(norms: Tensor, leading: int) -> float:
+    """The largest norm but for that of the leading component."""
+    return float(torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)]).max())
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Gradient flow of a factorization, in steps of explicit Euler."""
+
+    model: TensorFactorization
+    task: Completion
+    leading: int
+    radius: float
+    step: float
+
+    def distance(
+        self, start: Weights, scale: float, duration: float, max_steps: int
+    ) -> RankOneDistance:
+        """Follow the factorization and its leading component alone, from the same sphere."""
+        weights, time = self.on_sphere([scale * each for each in start], scale, max_steps)
+        others = _largest_other(self.model.component_norms(weights)[0], self.leading)
+        alone = TensorFactorization(self.model.shape, 1)
+        single = [weight[:, :, [self.leading]] for weight in weights]
+        factor = (self.radius / self.norm(single, alone)) ** (1 / self.model.order)
+        single = [factor * each for each in single]
+        largest = 0.0
+        for _ in range(int(duration / self.step)):
+            difference: Tensor = self.model.forward(weights)[0] - alone.forward(single)[0]
+            largest = max(largest, float(difference.norm()))
+            weights, single = self.moved(weights), self.moved(single, model=alone)
+        return RankOneDistance(scale, time, largest, others)
+
+    def norm(self, weights: Weights, model: TensorFactorization | None = None) -> float:
+        """Norm of the end tensor."""
+        return float((model or self.model).forward(weights)[0].norm())
+
+    def moved(
+        self,
+        weights: Weights,
+        length: float | None = None,
+        model: TensorFactorization | None = None,
+    ) -> Weights:
+        """One step, of the usual length if none is given."""
+        model, length = model or self.model, self.step if length is None else length
+        end, saved = model.forward(weights)
+        gradients = model.backward(saved, self.task.loss_and_gradient(end)[1])
+        return [weight - length * slope for weight, slope in zip(weights, gradients, strict=True)]
+
+    def on_sphere(self, weights: Weights, scale: float, max_steps: int) -> tuple[Weights, float]:
+        """Follow the flow until the end tensor's norm is the radius; returns weights and time."""
+        if self.norm(weights) >= self.radius:
+            raise OptionError(
+                f"from scale {scale:g} the start is not inside the reference sphere of radius "
+                f"{self.radius:g}; choose smaller scales"
+            )
+        time = 0.0
+        for _ in range(max_steps):
+            # Escaping takes a time that grows like scale^(2 - N); steps are longer while little
+            # moves.
+            lead = float(weights[0][:, :, self.leading].norm())
+            length = self.step / lead ** (self.model.order - 2)
+            onward = self.moved(weights, length)
+            if self.norm(onward) < self.radius:
+                weights, time = onward, time + length
+                continue
+            # The last step is cut to end on the sphere, by bisection.
             short, long = 0.0, length
             for _ in range(50):
                 middle = (short + long) / 2
-                onward = _euler(model, task, weights, middle)
-                inside = float(model.forward(onward)[0].norm()) < radius
-                short, long = (middle, long) if inside else (short, middle)
+                onward = self.moved(weights, middle)
+                short, long = (middle, long) if self.norm(onward) < self.radius else (short, middle)
             return onward, time + long
-        weights, time = onward, time + length
-    raise NumericalError(
-        f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
-    )
+        raise NumericalError(
+            f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
+        )
 
 
-def _euler(
-    model: TensorFactorization, task: Completion, weights: Weights, length: float
-) -> Weights:
-    end, saved = model.forward(weights)
-    gradients = model.backward(saved, task.loss_and_gradient(end)[1])
-    return [weight - length * slope for weight, slope in zip(weights, gradients, strict=True)]
-
-
-def small_problem(
-    seed: int = 0,
-) -> tuple[TensorFactorization, Completion, Weights, int]:
+def small_problem(seed: int = 0) -> tuple[TensorFactorization, Completion, Weights, int]:
     """A 3-by-3-by-3 problem with a rank one solution and a start that fulfils Assumptions 1 to 3.
 
     Args:
-        seed: Of the ground truth and the smaller components.
+        seed: Seed of the ground truth and the smaller components.
 
     Returns:
-        Model (4 components), task (every entry observed), start, and which component leads.
+        Model (4 components), task (every entry observed), start, and index of the leading
+        component.
     """
     generator = torch.Generator().manual_seed(seed)
     shape = (3, 3, 3)

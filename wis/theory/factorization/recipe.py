@@ -182,6 +182,7 @@ class Factorization:
 
     def run_row(self, job: Job) -> list[Outcome]:
         """Run the experiment with a seed, and write its figure, curves and verdict."""
+        from wis.show.factorization_pictures import write_outcome
         from wis.theory.factorization.experiments import Request, run_experiment
 
         recipe, results, data_root = job.common
@@ -192,7 +193,7 @@ class Factorization:
         root = None if data_root is None else Path(data_root)
         request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=root)
         outcome = run_experiment(recipe.experiment, size=recipe.resized(), request=request)
-        outcome.write(folder, force=True)
+        write_outcome(outcome, folder, force=True)
         seconds = time.monotonic() - started
         return [{"seconds": seconds, "verdict": outcome.verdict, "found": outcome.rows}]
 

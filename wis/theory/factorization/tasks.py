@@ -1,27 +1,42 @@
-"""What a factorization is asked for: to agree with some entries, or with linear measurements.
+"""Ground truths of a given rank, and the tasks: observed entries, or linear measurements.
 
-Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1, B.1 and C.4.2.1.
+Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1, A.2.2.2, B.1,
+B.2.2.1 and C.4.2.1.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from wis.errors import OptionError
+from wis.errors import NumericalError, OptionError
+from wis.theory.factorization.hierarchical import HierarchicalFactorization, ModeTree
+from wis.theory.factorization.measures import (
+    RANK_TOLERANCE,
+    hierarchical_rank,
+    matricization,
+    matrix_rank,
+)
+from wis.theory.factorization.model import Factorization, TensorFactorization, end_tensor
+
+ATTEMPTS = 1000
 
 
 @dataclass(frozen=True)
 class Loss:
     """The loss of one observation as a function of the residual z.
 
+    >>> Loss("huber", 0.5).value(torch.tensor([0.1, 2.0]))
+    tensor([0.0050, 0.8750])
+
     Args:
         kind: ``"square"`` is z^2, ``"half_square"`` z^2 / 2, ``"huber"`` Equation (2.8).
-        transition: Where Huber's loss turns linear; positive.
+        transition: Residual at which Huber's loss turns linear; positive.
     """
 
     kind: Literal["square", "half_square", "huber"] = "square"
@@ -62,7 +77,7 @@ class Task(Protocol):
         """The task of some elements of the batch."""
 
     def tensors(self) -> list[Tensor]:
-        """What the task consists of."""
+        """The tensors that define the task, for the identity of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +85,9 @@ class Completion:
     """Some entries are observed.
 
     Args:
-        observed: bool [T, *shape]: where; T is 1 or the size of the batch.
-        values: float64 [T, *shape]: what, arbitrary elsewhere.
-        loss: Of one entry.
+        observed: bool [T, *shape]: mask of the observed entries; T is 1 or the size of the batch.
+        values: float64 [T, *shape]: the observations, arbitrary elsewhere.
+        loss: Loss of one entry.
         mean: Average over the observed entries (2.1) rather than sum (1.1).
     """
 
@@ -121,7 +136,7 @@ class Completion:
         return replace(self, observed=self.observed[ids], values=self.values[ids])
 
     def tensors(self) -> list[Tensor]:
-        """Where and what."""
+        """Mask and observations."""
         return [self.observed, self.values]
 
 
@@ -132,7 +147,7 @@ class Sensing:
     Args:
         measurements: float64 [M, *shape].
         values: float64 [M].
-        loss: Of one measurement.
+        loss: Loss of one measurement.
         mean: Average over measurements rather than sum.
 
     References:
@@ -165,7 +180,7 @@ class Sensing:
         return self.loss.value(residual).sum(dim=1) * scale, gradient.reshape(end.shape)
 
     def select(self, ids: Tensor) -> Sensing:
-        """The same: all elements of the batch share the measurements."""
+        """The same task, because all elements of the batch share it."""
         return self
 
     def tensors(self) -> list[Tensor]:
@@ -177,7 +192,7 @@ def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generato
     """A mask with `count` entries chosen uniformly without repetition, bool [*shape].
 
     Raises:
-        OptionError: There are not that many entries.
+        OptionError: There are fewer entries.
     """
     total = math.prod(shape)
     if not 1 <= count <= total:
@@ -200,9 +215,7 @@ def gaussian_sensing(
     return Sensing(noise, noise.flatten(1) @ truth.flatten(), loss or Loss())
 
 
-def rank_one_sensing(
-    truth: Tensor, count: int, generator: torch.Generator, *, loss: Loss | None = None
-) -> Sensing:
+def rank_one_sensing(truth: Tensor, count: int, generator: torch.Generator) -> Sensing:
     """Outer products of Gaussian vectors, of expected squared norm 1, the losses summed.
 
     References:
@@ -216,7 +229,7 @@ def rank_one_sensing(
         )
         product = (product.unsqueeze(2) * (deviation * vectors).unsqueeze(1)).flatten(1)
     values = product @ truth.flatten()
-    return Sensing(product.reshape(count, *truth.shape), values, loss or Loss(), mean=False)
+    return Sensing(product.reshape(count, *truth.shape), values, mean=False)
 
 
 def norm_divergence_problem(
@@ -229,6 +242,9 @@ def norm_divergence_problem(
 ) -> Completion:
     """The completion problem on which minimizing norms and minimizing rank contradict each other.
 
+    >>> norm_divergence_problem().values.tolist()
+    [[[0.0, 1.0], [1.0, 0.0]]]
+
     Args:
         num_rows: D, at least 2.
         num_columns: D', at least 2.
@@ -238,7 +254,7 @@ def norm_divergence_problem(
         opposite: The observation diagonally opposite.
 
     Raises:
-        OptionError: A matrix that is too small, or a position outside the block.
+        OptionError: The matrix is too small, or the position is outside the block.
 
     References:
         Equations (1.6) and (1.11), Theorem 2, Equation (A.1).
@@ -260,3 +276,89 @@ def norm_divergence_problem(
     observed = torch.ones(num_rows, num_columns, dtype=torch.bool, device="cpu")
     observed[row, column] = False
     return Completion(observed[None], values[None], Loss("half_square"), mean=False)
+
+
+def low_rank_tensor(
+    shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
+) -> Tensor:
+    """The sum of `rank` outer products of Gaussian vectors, scaled to a Frobenius norm.
+
+    It is drawn again until some matricization has that rank, so that the tensor rank cannot be
+    smaller. (The thesis estimates the rank by alternating least squares instead; this is the
+    stricter test.)
+
+    >>> truth = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
+    >>> int(matrix_rank(truth)), round(float(truth.norm()), 9)
+    (2, 3.0)
+
+    Raises:
+        NumericalError: No draw had that rank; then no matricization can.
+
+    References:
+        Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
+    """
+    halves = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
+    truth = _drawn_until(
+        lambda truth: max(int(matrix_rank(matricization(truth, half))) for half in halves) >= rank,
+        TensorFactorization(shape, rank),
+        norm,
+        generator,
+    )
+    if truth is None:
+        raise NumericalError(
+            f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}; "
+            "ask for a smaller rank"
+        )
+    return truth
+
+
+def low_hierarchical_rank_tensor(
+    shape: tuple[int, ...],
+    tree: ModeTree,
+    rank: int,
+    norm: float,
+    generator: torch.Generator,
+    *,
+    tolerance: float = RANK_TOLERANCE,
+) -> Tensor:
+    """A hierarchical factorization with Gaussian weights, scaled to a Frobenius norm.
+
+    It is drawn again until every entry of the hierarchical tensor rank is `rank`, counting singular
+    values above `tolerance` times the largest.
+
+    Raises:
+        NumericalError: No draw had that rank.
+
+    References:
+        Appendix C.4.2.1, Figure 3.1 (right).
+    """
+    truth = _drawn_until(
+        lambda truth: set(hierarchical_rank(truth, tree, tolerance).values()) == {rank},
+        HierarchicalFactorization(shape, tree, rank),
+        norm,
+        generator,
+    )
+    if truth is None:
+        raise NumericalError(
+            f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn; ask for "
+            "a smaller rank"
+        )
+    return truth
+
+
+def _drawn_until(
+    fits: Callable[[Tensor], bool],
+    model: Factorization,
+    norm: float,
+    generator: torch.Generator,
+) -> Tensor | None:
+    for _ in range(ATTEMPTS):
+        weights = [
+            torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
+            for shape in model.weight_shapes
+        ]
+        truth = end_tensor(model, weights)[0]
+        truth = truth * (norm / float(truth.norm()))
+        if fits(truth):
+            return truth
+    return None

@@ -1,8 +1,8 @@
 """Gradient steps of matrix factorizations so small that calls cost more than arithmetic.
 
 A step in NumPy takes a third to a sixth of the time of one in torch, and the runs of Figures 1.1,
-A.1 and A.2 have up to five million of them. The steps that need no attention are taken here, those
-at which something is recorded or finished by `wis.theory.factorization.optimization`.
+A.1 and A.2 have up to five million of them. `TinySteps` takes the steps that need no attention;
+`wis.theory.factorization.optimization` takes those at which it records something or a run finishes.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.theory.factorization.matrix import MatrixFactorization
-from wis.theory.factorization.model import Factorization, Weights
+from wis.theory.factorization.model import Factorization, MatrixFactorization, Weights
 from wis.theory.factorization.tasks import Completion, Task
 
 LARGEST = 16
-"""The most rows and columns of a weight; the gain falls from here on (1.4 to 3 at 32)."""
+"""The most rows and columns of a weight. Measured: the gain over torch falls from here on, to a
+factor of 1.4 to 3 at 32."""
 
 Doubles = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class TinySteps:
 
     Attributes:
         slope: float64 [T, D_L, D_0], derivative of the loss of each entry over its residual.
-        values: float64 [T, D_L, D_0], what is observed.
+        values: float64 [T, D_L, D_0], the observations.
         rates: float64 [T, 1, 1], learning rates, negative.
     """
 
@@ -41,7 +41,7 @@ class TinySteps:
 
     @classmethod
     def of(cls, model: Factorization, task: Task, rates: Tensor) -> TinySteps | None:
-        """For a model and a task of this kind; None for others."""
+        """The steps for a small matrix factorization and such a loss; None for anything else."""
         if not isinstance(model, MatrixFactorization) or max(model.dimensions) > LARGEST:
             return None
         if not isinstance(task, Completion) or task.loss.kind == "huber":
@@ -65,9 +65,9 @@ class TinySteps:
         Args:
             weights: float64 [B, *weight shape] each.
             calm: int64 [B], steps in a row with a loss below `loss`.
-            steps: From the number of steps taken so far to where to stop at the latest.
-            loss: Below this an element is about to finish ...
-            patience: ... after so many steps in a row.
+            steps: From the number of steps taken so far to the last one to take.
+            loss: An element is about to finish if its loss is below this ...
+            patience: ... for so many steps.
             needs_attention: Whether to stop before a step.
 
         Returns:
@@ -77,7 +77,7 @@ class TinySteps:
         """
         matrices = [weight.numpy() for weight in weights]
         quiet: Any = calm.numpy()
-        with np.errstate(all="ignore"):  # what is not finite is found when it is recorded
+        with np.errstate(all="ignore"):  # numbers that are not finite are found by the next record
             for step in steps:
                 if needs_attention(step):
                     return step

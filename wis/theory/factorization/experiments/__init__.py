@@ -1,18 +1,18 @@
-"""The thesis' factorization experiments, each under the name of its figure.
+"""The thesis' factorization experiments, each under the name of its figure, table or theorem.
 
-`registry` names them; `matrix_completion`, `tensor_completion`, `tensor_dynamics`, `image_tensors`,
-`incremental_ranks` and `countering_locality` run them. Every experiment has a quick and a thesis
-size, and gives rows, a figure in the thesis' form and a verdict that is computed from the rows.
+`table` lists them with a quick and a thesis size; the other modules run them. An experiment gives
+rows, curves and a verdict computed from the rows; `wis.show.factorization_pictures` draws its
+figure in the thesis' form.
 """
 
 from wis.theory.factorization.experiments.outcome import Outcome, Request
 from wis.theory.factorization.experiments.registry import (
-    Experiment,
     available_experiments,
     get_experiment,
     resized,
     run_experiment,
 )
+from wis.theory.factorization.experiments.table import Experiment
 
 __all__ = [
     "Experiment",

@@ -1,12 +1,11 @@
 """Figure 2.3, Table B.1: predictors of low tensor rank fit natural data, but not random data.
 
-Black and white images, one prediction task for each class against the others. The quick size takes
-scikit-learn's digits, which need no files. Source: Sections 2.5.2 and B.2.2.2.
+Black and white images, one prediction task for each class against the others. Source: Sections
+2.5.2 and B.2.2.2.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from torch import Tensor
 from wis.errors import MissingDependencyError, OptionError
 from wis.theory.factorization.binary_predictors import PredictorConfig, fit_predictors, predict
 from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
-from wis.theory.factorization.experiments.pictures import errors_against_rank
-from wis.theory.factorization.experiments.registry import register
 from wis.theory.factorization.images import load_images
 
 VARIANTS = ("original", "random images", "random labels")
@@ -34,17 +31,21 @@ THESIS_LINEAR = {
 }
 """Train and test errors of Table B.1."""
 
+Data = list[tuple[Tensor, Tensor]]
+"""Of the training and the test set: pixels, float64 [n, N] of zeros and ones, and one-vs-all
+labels, float64 [n, 10]."""
+
 
 @dataclass(frozen=True)
 class ImageSize:
-    """Of Figure 2.3.
+    """Size of Figure 2.3.
 
     Attributes:
         image_sets: Names.
         ranks: Tensor ranks.
         num_train: Training images, the first ones; None for all.
         num_test: Test images; None for all.
-        config: How predictors are fitted.
+        config: Settings of the fit.
     """
 
     image_sets: tuple[str, ...]
@@ -54,19 +55,11 @@ class ImageSize:
     config: PredictorConfig
 
 
-@dataclass(frozen=True)
-class BinaryData:
-    """Pixels float64 [n, N] of zeros and ones, and one-vs-all labels float64 [n, 10]."""
-
-    train: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
-
-
-def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> BinaryData:
+def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> Data:
     """The images of a variant, rounded to black and white.
 
     Raises:
-        OptionError: There are not as many images as asked for.
+        OptionError: There are fewer images than asked for.
 
     References:
         Appendix B.2.2.2.
@@ -86,9 +79,8 @@ def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> B
             pixels = generator.integers(0, 2, pixels.shape).astype(np.float64)
         elif variant == "random labels":
             classes = generator.permutation(classes)
-        labels = np.eye(10)[classes]
-        parts.append((torch.from_numpy(pixels), torch.from_numpy(labels)))
-    return BinaryData(*parts)
+        parts.append((torch.from_numpy(pixels), torch.from_numpy(np.eye(10)[classes])))
+    return parts
 
 
 def tensor_ranks(size: ImageSize, request: Request) -> Outcome:
@@ -98,19 +90,16 @@ def tensor_ranks(size: ImageSize, request: Request) -> Outcome:
         data = binary_data(name, variant, size, request)
         with request.watch(f"{name}, {variant}", size.config.max_steps) as progress:
             fitted = fit_predictors(
-                *data.train, list(size.ranks), size.config, seed=request.seed, progress=progress
+                *data[0], list(size.ranks), size.config, seed=request.seed, progress=progress
             )
+        about = {"image_set": name, "variant": variant, "predictor": "tensor"}
         for rank, weights in zip(size.ranks, fitted, strict=True):
-            errors = [
-                (predict(weights, pixels, size.config) - labels).square()
-                for pixels, labels in (data.train, data.test)
+            squares = [
+                (predict(weights, pixels, size.config) - labels).square() for pixels, labels in data
             ]
-            rows.append({**_errors(errors, size.config), "image_set": name, "variant": variant,
-                         "predictor": "tensor", "rank": rank})  # fmt: skip
+            rows.append({**_errors(squares, size.config), **about, "rank": rank})
         rows.append(_linear(data, size, name, variant))
-    return Outcome(
-        rows, _verdict(rows) + " " + _linear_verdict(rows), functools.partial(_draw, rows)
-    )
+    return Outcome(rows, _verdict(rows) + " " + _linear_verdict(rows))
 
 
 def linear(size: ImageSize, request: Request) -> Outcome:
@@ -119,23 +108,23 @@ def linear(size: ImageSize, request: Request) -> Outcome:
         _linear(binary_data(name, variant, size, request), size, name, variant)
         for name, variant in itertools.product(size.image_sets, VARIANTS)
     ]
-    return Outcome(rows, _linear_verdict(rows), functools.partial(_draw_bars, rows))
+    return Outcome(rows, _linear_verdict(rows))
 
 
-def _linear(data: BinaryData, size: ImageSize, name: str, variant: str) -> Row:
+def _linear(data: Data, size: ImageSize, name: str, variant: str) -> Row:
     try:
         from sklearn.linear_model import Ridge
     except ImportError as error:
         raise MissingDependencyError.of("linear predictors need scikit-learn", "digits") from error
-    model = Ridge(alpha=RIDGE_ALPHA).fit(data.train[0].numpy(), data.train[1].numpy())
-    errors = [
+    model = Ridge(alpha=RIDGE_ALPHA).fit(data[0][0].numpy(), data[0][1].numpy())
+    squares = [
         torch.from_numpy((model.predict(pixels.numpy()) - labels.numpy()) ** 2)
-        for pixels, labels in (data.train, data.test)
+        for pixels, labels in data
     ]
     row: Row = {"image_set": name, "variant": variant, "predictor": "linear", "rank": None}
     if (name, variant) in THESIS_LINEAR:
         row["thesis_train"], row["thesis_test"] = THESIS_LINEAR[name, variant]
-    return {**_errors(errors, size.config), **row}
+    return {**_errors(squares, size.config), **row}
 
 
 def _errors(squares: list[Tensor], config: PredictorConfig) -> Row:
@@ -182,56 +171,3 @@ def _linear_verdict(rows: list[Row]) -> str:
                 piece += f" (thesis: {thesis})"
             text.append(piece)
     return "Linear predictors, train and test errors: " + "; ".join(text) + "."
-
-
-def _draw(rows: list[Row], figure: object) -> None:
-    panels = []
-    for name in dict.fromkeys(row["image_set"] for row in rows):
-        curves = {}
-        for variant, part in itertools.product(VARIANTS, ("train", "test")):
-            own = [
-                row for row in rows
-                if (row["image_set"], row["variant"], row["predictor"]) == (name, variant, "tensor")
-            ]  # fmt: skip
-            curves[f"{variant}, {part}"] = tuple(
-                np.array([row[key] for row in own])
-                for key in ("rank", f"{part}_error", f"{part}_deviation")
-            )
-        panels.append((name, curves))
-    errors_against_rank(figure, panels)
-
-
-def _draw_bars(rows: list[Row], figure: object) -> None:
-    panels = []
-    for name in dict.fromkeys(row["image_set"] for row in rows):
-        own = [row for row in rows if row["image_set"] == name]
-        curves = {
-            part: tuple(
-                np.array([row[key] for row in own])
-                for key in ("variant", f"{part}_error", f"{part}_deviation")
-            )
-            for part in ("train", "test")
-        }
-        panels.append((f"{name}, linear predictors", curves))
-    errors_against_rank(figure, panels, label="data")
-
-
-QUICK = ImageSize(
-    ("digits",), (1, 2, 4, 6), 600, None, PredictorConfig(learning_rate=3e-3, max_steps=400)
-)
-THESIS = ImageSize(("mnist", "fashion-mnist"), tuple(range(1, 16)), None, None, PredictorConfig())
-
-register(
-    "fig2_3",
-    "tensor rank as a measure of complexity: natural and random images (with tableB_1)",
-    quick=QUICK,
-    thesis=THESIS,
-    runner=tensor_ranks,
-)
-register(
-    "tableB_1",
-    "linear predictors cannot fit these data sets",
-    quick=QUICK,
-    thesis=THESIS,
-    runner=linear,
-)

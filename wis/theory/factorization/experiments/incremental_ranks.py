@@ -1,12 +1,14 @@
-"""Figures 3.1 and C.2 to C.4: matrix, tensor and hierarchical tensor ranks grow one by one.
+"""Figures 2.2, 3.1, B.1 to B.3 and C.2 to C.4: ranks grow one by one.
 
-Source: Sections 3.2 to 3.4 and C.4.2.1.
+Tensor factorizations learn their components one after the other, matrix and hierarchical ones
+their singular values and local components. At every record the speeds of the component norms are
+measured and compared with Theorems 3 and 9. Source: Sections 2.5.1, 3.2 to 3.4, B.2.2.1 and
+C.4.2.1.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,38 +16,183 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.factorization.dynamics import local_component_speeds, within_bounds
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
-from wis.theory.factorization.experiments.pictures import norms_over_time
-from wis.theory.factorization.experiments.registry import register
-from wis.theory.factorization.ground_truth import (
-    low_hierarchical_rank_tensor,
-    low_rank_matrix,
-    low_rank_tensor,
+from wis.theory.factorization.dynamics import (
+    component_speeds,
+    local_component_speeds,
+    within_bounds,
 )
-from wis.theory.factorization.hierarchical import HierarchicalFactorization
+from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
+from wis.theory.factorization.hierarchical import HierarchicalFactorization, perfect_tree
 from wis.theory.factorization.initialization import gaussian_weights
-from wis.theory.factorization.matrix import MatrixFactorization
 from wis.theory.factorization.measures import (
     RANK_TOLERANCE,
+    cp_rank,
     hierarchical_rank,
     largest,
     matricization,
     matrix_rank,
     reconstruction_error,
 )
-from wis.theory.factorization.mode_tree import ModeTree, perfect_tree
-from wis.theory.factorization.model import Factorization, Weights
-from wis.theory.factorization.optimization import AdaptiveRate, Measure, Run, Stop
-from wis.theory.factorization.tasks import Completion, Sensing, random_entries, rank_one_sensing
-from wis.theory.factorization.tensor import TensorFactorization
+from wis.theory.factorization.model import (
+    Factorization,
+    MatrixFactorization,
+    TensorFactorization,
+    Weights,
+)
+from wis.theory.factorization.optimization import AdaptiveRate, Run, Stop
+from wis.theory.factorization.tasks import (
+    Completion,
+    Loss,
+    Sensing,
+    gaussian_sensing,
+    low_hierarchical_rank_tensor,
+    low_rank_tensor,
+    random_entries,
+    rank_one_sensing,
+)
 
 EFFECTIVE = 0.02
 """A singular value or norm counts when it is at least this part of the largest."""
 
-SPEED_STEP = 1e-6
+TENSOR_STEP, HIERARCHICAL_STEP = 1e-4, 1e-6
+"""Lengths of the measured steps: long enough that rounding is small against the change."""
 
 PER_DECADE = 250
+
+Curve = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class DynamicsSize:
+    """Size of Figures 2.2 and B.1 to B.3.
+
+    Attributes:
+        shape: Dimensions of the ground truth.
+        rank: Rank of the ground truth.
+        num_observations: Entries or measurements.
+        deviations: Standard deviations of the initial weights.
+        loss: Loss at which a run ends.
+        max_steps: Steps at which it ends anyway.
+        huber: Transition point of Huber's loss; None for the square loss. The loss at which a run
+            ends is then multiplied by it: 1e-8 is the square of a residual of 1e-4, for which
+            Huber's loss is 1e-4 times the transition point. (The thesis gives 1e-8 for Huber's loss
+            too, but a run would be below that at the start.)
+        sensing: Linear measurements instead of entries.
+    """
+
+    shape: tuple[int, ...]
+    rank: int
+    num_observations: int
+    deviations: tuple[float, ...]
+    loss: float
+    max_steps: int
+    huber: float | None = None
+    sensing: bool = False
+
+
+def dynamics(size: DynamicsSize, request: Request) -> Outcome:
+    """Figures 2.2 and B.1 to B.3: all initialization scales run as one batch."""
+    generator = torch.Generator().manual_seed(request.seed)
+    truth = low_rank_tensor(size.shape, size.rank, 1.0, generator)
+    loss = Loss("square") if size.huber is None else Loss("huber", size.huber)
+    task: Completion | Sensing
+    if size.sensing:
+        task = gaussian_sensing(truth, size.num_observations, generator, loss=loss)
+    else:
+        observed = random_entries(size.shape, size.num_observations, generator)
+        task = Completion(observed[None], truth[None], loss)
+    model = TensorFactorization.unconstrained(size.shape)
+
+    def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
+        return {
+            "norms": largest(model.component_norms(weights), 10),
+            "error": reconstruction_error(end, truth, normalized=False),
+            **component_speeds(model, task, weights, step=TENSOR_STEP).summary(),
+            "unbalancedness": model.unbalancedness(weights),
+        }
+
+    run = request.train(
+        "dynamics",
+        model,
+        task,
+        gaussian_weights(model, size.deviations, [request.seed] * len(size.deviations)),
+        rate=AdaptiveRate(),
+        stop=Stop(size.loss if size.huber is None else size.loss**0.5 * size.huber, size.max_steps),
+        measure=measure,
+        per_decade=PER_DECADE,
+    )
+    rows, curves = [], {}
+    for element, deviation in enumerate(size.deviations):
+        curve = run.trajectory.of(element)
+        rows.append(_dynamics_row(model, run, element, curve, size))
+        curves.update({f"init {deviation:g}/{name}": values for name, values in curve.items()})
+    return Outcome(rows, _dynamics_verdict(rows), curves)
+
+
+def _dynamics_row(
+    model: TensorFactorization, run: Run, element: int, curve: Curve, size: DynamicsSize
+) -> Row:
+    norms = model.component_norms(run.weights)[element]
+    return {
+        "deviation": size.deviations[element],
+        "true_rank": size.rank,
+        "components": model.num_components,
+        "noticeable_components": int((norms >= EFFECTIVE * norms.max()).sum()),
+        "tensor_rank": cp_rank(run.end[element], max_rank=2 * size.rank + 1, restarts=0),
+        "largest_norms": largest(norms[None], 10)[0].tolist(),
+        "error": float(curve["error"][-1]),
+        "lowest_error": float(curve["error"].min()),
+        "step_of_lowest_error": int(curve["step"][curve["error"].argmin()]),
+        **_ending(run, element),
+        **_speeds(curve, "within_bounds_of_theorem_3"),
+    }
+
+
+def _ending(run: Run, element: int) -> Row:
+    return {
+        "loss": float(run.loss[element]),
+        "steps": int(run.steps[element]),
+        "converged": bool(run.converged[element]),
+        "seconds": run.seconds,
+    }
+
+
+def _speeds(curve: Curve, within: str) -> Row:
+    """Errors of the measured speeds, the bounds of the theorem, the drift of unbalancedness."""
+    start, end = curve["unbalancedness"][[0, -1]]
+    return {
+        "speed_error": float(np.median(curve["speed_error"])),
+        "speed_discretization": float(np.median(curve["speed_discretization"])),
+        within: within_bounds(curve["least_unbalancedness"], curve["unbalancedness"]),
+        "least_unbalancedness": float(curve["least_unbalancedness"].max()),
+        "unbalancedness_start": float(start),
+        "unbalancedness_drift": float(end - start),
+    }
+
+
+def _dynamics_verdict(rows: list[Row]) -> str:
+    few, many = (pick(rows, key=lambda row: row["deviation"]) for pick in (min, max))
+    text = (
+        f"From the smallest initialization ({few['deviation']:g}), "
+        f"{few['noticeable_components']} of {few['components']} components ended with a norm of at "
+        f"least {EFFECTIVE:.0%} of the largest, and the end tensor with rank {few['tensor_rank']} "
+        f"(the ground truth has rank {few['true_rank']}), at a reconstruction error of "
+        f"{number(few['error'])} (lowest {number(few['lowest_error'])}, at step "
+        f"{few['step_of_lowest_error']}); from the largest ({many['deviation']:g}) it was "
+        f"{many['noticeable_components']} and rank {many['tensor_rank']}, at an error of "
+        f"{number(many['error'])}. Ranks are estimated by alternating least squares, up to twice "
+        "the true one and one more. "
+    )
+    return text + (
+        f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. "
+        f"With the unbalancedness of the start, the bounds of Theorem 3 held at every record in "
+        f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
+        f"{TENSOR_STEP:g} measured the formula with a relative error of "
+        f"{number(max(row['speed_error'] for row in rows))} (median over the records; the estimate "
+        "of its discretization error is "
+        f"{number(max(row['speed_discretization'] for row in rows))}). The unbalancedness "
+        f"magnitude moved by at most {number(max(abs(r['unbalancedness_drift']) for r in rows))}."
+    )
 
 
 @dataclass(frozen=True)
@@ -54,16 +201,16 @@ class Part:
 
     Attributes:
         kind: ``"matrix"``, ``"tensor"`` or ``"hierarchical"``.
-        shape: Of the ground truth.
+        shape: Dimensions of the ground truth.
         rank: Matrix, tensor or (at every node) hierarchical tensor rank of the ground truth.
         num_observations: Entries, or measurements.
         width: Hidden dimensions, components, local components.
-        deviation: Of the initial weights.
+        deviation: Standard deviation of the initial weights.
         arity: Children of a node of the mode tree.
         sensing: Rank one measurements instead of entries.
         smallest: Hierarchical ground truths are drawn again until the singular values that make
-            their ranks are at least this part of the largest; small problems need it, or their
-            ranks would be low in effect.
+            their ranks are at least this part of the largest. Small problems need it, because their
+            ranks would be lower in effect.
     """
 
     kind: str
@@ -79,7 +226,7 @@ class Part:
 
 @dataclass(frozen=True)
 class IncrementalSize:
-    """Which parts, and when to stop: once the loss has been low for `patience` steps in a row."""
+    """The parts, and when to stop: once the loss has been low for `patience` steps in a row."""
 
     parts: tuple[Part, ...]
     max_steps: int
@@ -88,8 +235,8 @@ class IncrementalSize:
 
 
 def incremental(size: IncrementalSize, request: Request) -> Outcome:
-    """Run the parts, show what each learned."""
-    rows, panels, curves, texts = [], [], {}, []
+    """Figures 3.1 and C.2 to C.4: run the parts one after the other."""
+    rows, curves, texts = [], {}, []
     for part in size.parts:
         truth, model, task = problem(part, request.seed)
         run = request.train(
@@ -99,34 +246,14 @@ def incremental(size: IncrementalSize, request: Request) -> Outcome:
             gaussian_weights(model, [part.deviation], [request.seed]),
             rate=AdaptiveRate(),
             stop=Stop(size.loss, size.max_steps, size.patience),
-            measure=measures(part, model, task, truth),
+            measure=functools.partial(_measured, model, task, truth),
             per_decade=PER_DECADE,
         )
         curve = run.trajectory.of(0)
         curves.update({f"{part.kind}/{name}": values for name, values in curve.items()})
-        row = _row(part, model, run, curve, truth)
-        rows.append(row)
-        texts.append(_verdict(part, row))
-        panels += [
-            (title, label, curve["step"], curve[key]) for key, title, label in _panels(part, curve)
-        ]
-    if len(size.parts) > 1:  # Figure 3.1 shows one panel for each factorization
-        panels = [
-            next(panel for panel in panels if panel[1].startswith(start))
-            for start in ("singular", "component", "local component norms at all")
-        ]
-    errors = {
-        part.kind: (curves[f"{part.kind}/step"], curves[f"{part.kind}/error"])
-        for part in size.parts
-    }
-    draw = functools.partial(
-        lambda panels, errors, figure: norms_over_time(
-            figure, panels, errors, "normalized reconstruction error"
-        ),
-        panels,
-        errors,
-    )
-    return Outcome(rows, " ".join(texts), draw, curves)
+        rows.append(_row(part, run, curve, truth))
+        texts.append(_verdict(part, rows[-1]))
+    return Outcome(rows, " ".join(texts), curves)
 
 
 def problem(part: Part, seed: int) -> tuple[Tensor, Factorization, Completion | Sensing]:
@@ -134,18 +261,17 @@ def problem(part: Part, seed: int) -> tuple[Tensor, Factorization, Completion | 
     generator = torch.Generator().manual_seed(seed)
     norm = float(np.sqrt(np.prod(part.shape)))
     model: Factorization
-    if part.kind == "matrix":
-        truth = low_rank_matrix(part.shape[0], part.shape[1], part.rank, norm, generator)
-        model = MatrixFactorization((part.shape[1], part.width, part.width, part.shape[0]))
-    elif part.kind == "tensor":
-        truth = low_rank_tensor(part.shape, part.rank, norm, generator)
-        model = TensorFactorization(part.shape, part.width)
-    elif part.kind == "hierarchical":
-        tree = _tree(part)
+    if part.kind == "hierarchical":
+        tree = perfect_tree(len(part.shape), part.arity)
         truth = low_hierarchical_rank_tensor(
             part.shape, tree, part.rank, norm, generator, tolerance=part.smallest
         )
         model = HierarchicalFactorization(part.shape, tree, part.width)
+    elif part.kind in ("matrix", "tensor"):
+        truth = low_rank_tensor(part.shape, part.rank, norm, generator)
+        model = TensorFactorization(part.shape, part.width)
+        if part.kind == "matrix":
+            model = MatrixFactorization((part.shape[1], part.width, part.width, part.shape[0]))
     else:
         raise OptionError(f"kind {part.kind!r}; expected matrix, tensor or hierarchical")
     if part.sensing:
@@ -154,114 +280,57 @@ def problem(part: Part, seed: int) -> tuple[Tensor, Factorization, Completion | 
     return truth, model, Completion(observed[None], truth[None])
 
 
-def _tree(part: Part) -> ModeTree:
-    return perfect_tree(len(part.shape), part.arity)
-
-
-def measures(
-    part: Part, model: Factorization, task: Completion | Sensing, truth: Tensor
-) -> Measure:
-    """What is recorded: norms, singular values, errors, and speeds of local components."""
-    inner: Callable[[Weights, Tensor], dict[str, Tensor]]
-    if isinstance(model, MatrixFactorization):
-
-        def inner(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-            return {"singular": torch.linalg.svdvals(end)[:, :10]}
-
-    elif isinstance(model, TensorFactorization):
-
-        def inner(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-            return {"norms": largest(model.component_norms(weights), 10)}
-
-    elif isinstance(model, HierarchicalFactorization):
-        inner = functools.partial(_hierarchical, model, task)
-
-    def both(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-        error = reconstruction_error(end, truth, normalized=True)
-        return {"error": error, **inner(weights, end)}
-
-    return both
-
-
-def _hierarchical(
-    model: HierarchicalFactorization, task: Completion | Sensing, weights: Weights, end: Tensor
+def _measured(
+    model: Factorization, task: Completion | Sensing, truth: Tensor, weights: Weights, end: Tensor
 ) -> dict[str, Tensor]:
-    """Norms at a lowest interior node and the root, singular values in and outside the tree."""
+    """Errors, norms, singular values in and outside the tree, speeds of local components."""
+    values = {"error": reconstruction_error(end, truth, normalized=True)}
+    if isinstance(model, MatrixFactorization):
+        return {**values, "singular": torch.linalg.svdvals(end)[:, :10]}
+    if isinstance(model, TensorFactorization):
+        return {**values, "norms": largest(model.component_norms(weights), 10)}
+    assert isinstance(model, HierarchicalFactorization)
     low, root = min(model.tree.interior), model.tree.root
-    values = {
-        "norms_low": largest(model.component_norms(weights, low), 10),
-        "norms_root": largest(model.component_norms(weights, root), 10),
-    }
-    for key, modes in (("in_tree", low), ("outside", _outside(model.tree))):
+    values["norms_low"] = largest(model.component_norms(weights, low), 10)
+    values["norms_root"] = largest(model.component_norms(weights, root), 10)
+    modes_outside = shown_modes(model.tree.order, len(low))[1]
+    for key, modes in (("in_tree", low), ("outside", modes_outside)):
         found = [torch.linalg.svdvals(matricization(each, modes))[:10] for each in end]
         values[f"singular_{key}"] = largest(torch.stack(found), 10)
-    speeds = local_component_speeds(model, task, weights, low, step=SPEED_STEP)
+    speeds = local_component_speeds(model, task, weights, low, step=HIERARCHICAL_STEP)
     return {**values, **speeds.summary(), "unbalancedness": model.unbalancedness(weights)}
 
 
-def _outside(tree: ModeTree) -> tuple[int, ...]:
-    """As many modes as a lowest interior node has, but of different branches."""
-    size = len(min(tree.interior))
-    return tuple(range(0, tree.order, size))[:size]
+def shown_modes(order: int, arity: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The modes of a lowest interior node, and as many of different branches of the tree."""
+    return tuple(range(arity)), tuple(range(0, order, arity))[:arity]
 
 
-def _panels(part: Part, curve: dict[str, np.ndarray]) -> list[tuple[str, str, str]]:
-    """Key of the values, title and label for each panel."""
-    if part.kind == "matrix":
-        return [("singular", "matrix factorization", "singular values")]
-    if part.kind == "tensor":
-        return [("norms", "tensor factorization", "component norms")]
-    tree = _tree(part)
-    low, outside = (_text(modes) for modes in (min(tree.interior), _outside(tree)))
-    return [
-        ("norms_low", "hierarchical factorization", f"local component norms at {low}"),
-        ("norms_root", "hierarchical factorization", "local component norms at all modes"),
-        ("singular_in_tree", "a node of the tree", f"singular values for {low}"),
-        ("singular_outside", "no node of the tree", f"singular values for {outside}"),
-    ]
-
-
-def _text(modes: tuple[int, ...]) -> str:
+def modes_text(modes: tuple[int, ...]) -> str:
+    """Modes as the figures show them, counted from 1."""
     return "{" + ",".join(str(mode + 1) for mode in modes) + "}"
 
 
-def _count(values: np.ndarray) -> int:
-    return int((values >= EFFECTIVE * values[0]).sum())
-
-
-def _row(
-    part: Part, model: Factorization, run: Run, curve: dict[str, np.ndarray], truth: Tensor
-) -> Row:
+def _row(part: Part, run: Run, curve: Curve, truth: Tensor) -> Row:
     row: Row = {
         "kind": part.kind,
         "true_rank": part.rank,
         "deviation": part.deviation,
         "error": float(curve["error"][-1]),
-        "loss": float(run.loss[0]),
-        "steps": int(run.steps[0]),
-        "converged": bool(run.converged[0]),
-        "seconds": run.seconds,
+        **_ending(run, 0),
     }
-    for key in ("singular", "norms", "norms_low", "norms_root", "singular_in_tree",
-                "singular_outside"):  # fmt: skip
-        if key in curve:
-            row[f"final_{key}"] = curve[key][-1].tolist()
-            row[f"effective_{key}"] = _count(curve[key][-1])
+    for key, values in curve.items():
+        if key.startswith(("singular", "norms")):
+            row[f"final_{key}"] = values[-1].tolist()
+            row[f"effective_{key}"] = int((values[-1] >= EFFECTIVE * values[-1][0]).sum())
     if part.kind == "hierarchical":
-        tree = _tree(part)
+        tree = perfect_tree(len(part.shape), part.arity)
         ranks = hierarchical_rank(run.end[0], tree, EFFECTIVE)
-        row["hierarchical_rank"] = {_text(node): rank for node, rank in ranks.items()}
-        outside = matricization(run.end[0], _outside(tree))
-        row["rank_outside"] = int(matrix_rank(outside, EFFECTIVE))
-        row["true_rank_outside"] = int(matrix_rank(matricization(truth, _outside(tree))))
-        row["speed_error"] = float(np.median(curve["speed_error"]))
-        row["speed_discretization"] = float(np.median(curve["speed_discretization"]))
-        start, end = curve["unbalancedness"][[0, -1]]
-        row["unbalancedness_start"], row["unbalancedness_drift"] = float(start), float(end - start)
-        row["within_bounds_of_theorem_9"] = within_bounds(
-            curve["least_unbalancedness"], curve["unbalancedness"]
-        )
-        row["least_unbalancedness"] = float(curve["least_unbalancedness"].max())
+        outside = shown_modes(len(part.shape), part.arity)[1]
+        row["hierarchical_rank"] = {modes_text(node): rank for node, rank in ranks.items()}
+        row["rank_outside"] = int(matrix_rank(matricization(run.end[0], outside), EFFECTIVE))
+        row["true_rank_outside"] = int(matrix_rank(matricization(truth, outside)))
+        row |= _speeds(curve, "within_bounds_of_theorem_9")
     return row
 
 
@@ -269,14 +338,13 @@ def _verdict(part: Part, row: Row) -> str:
     ending = f"reconstruction error {number(row['error'])} after {row['steps']} steps"
     if not row["converged"]:
         ending += " (stopped before the loss was low for long enough)"
-    if part.kind == "matrix":
+    if part.kind != "hierarchical":
+        key, noun = {
+            "matrix": ("effective_singular", "singular values"),
+            "tensor": ("effective_norms", "components"),
+        }[part.kind]
         return (
-            f"Matrix: {row['effective_singular']} singular values of at least {EFFECTIVE:.0%} of "
-            f"the largest (true rank {part.rank}), {ending}."
-        )
-    if part.kind == "tensor":
-        return (
-            f"Tensor: {row['effective_norms']} components of at least {EFFECTIVE:.0%} of the "
+            f"{part.kind.capitalize()}: {row[key]} {noun} of at least {EFFECTIVE:.0%} of the "
             f"largest (true rank {part.rank}), {ending}."
         )
     ranks = sorted(set(row["hierarchical_rank"].values()))
@@ -286,60 +354,9 @@ def _verdict(part: Part, row: Row) -> str:
         f"{row['rank_outside']} outside of it (true {row['true_rank_outside']}), {ending}. The "
         f"bounds of Theorem 9 held with the unbalancedness of the start at "
         f"{'every record' if row['within_bounds_of_theorem_9'] else 'some records only'}; a step "
-        f"of {SPEED_STEP:g} measured its formula with a relative error of "
+        f"of {HIERARCHICAL_STEP:g} measured its formula with a relative error of "
         f"{number(row['speed_error'])} (median; the estimate of its discretization error is "
         f"{number(row['speed_discretization'])}). The unbalancedness magnitude, "
         f"{number(row['unbalancedness_start'])} at the start, moved by "
         f"{number(abs(row['unbalancedness_drift']))}."
     )
-
-
-MATRIX = Part("matrix", (64, 64), 5, 2048, 64, 1e-3)
-TENSOR = Part("tensor", (16, 16, 16), 5, 2048, 256, 1e-3)
-TREE = Part("hierarchical", (8, 8, 8, 8), 5, 2048, 512, 1e-2)
-SENSED = Part("hierarchical", (8, 8, 8, 8), 5, 2048, 512, 1e-2, sensing=True)
-ORDER_9 = Part("hierarchical", (3,) * 9, 2, 9840, 100, 1e-1, arity=3)
-SMALL = Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, smallest=0.2)
-
-register(
-    "fig3_1",
-    "matrix, tensor and hierarchical tensor ranks are learned incrementally",
-    quick=IncrementalSize(
-        (
-            Part("matrix", (16, 16), 2, 160, 16, 1e-2),
-            Part("tensor", (8, 8, 8), 2, 300, 64, 1e-2),
-            SMALL,
-        ),
-        4_500,
-        loss=2e-4,
-    ),
-    thesis=IncrementalSize((MATRIX, TENSOR, TREE), 1_000_000),
-    runner=incremental,
-)
-register(
-    "figC_2",
-    "hierarchical tensor factorization: nodes of the tree, and matricizations in and outside it",
-    quick=IncrementalSize((SMALL,), 4_500, loss=2e-4),
-    thesis=IncrementalSize((TREE,), 1_000_000),
-    runner=incremental,
-)
-register(
-    "figC_3",
-    "the same for tensor sensing with rank one measurements",
-    quick=IncrementalSize(
-        (Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, sensing=True, smallest=0.2),),
-        4_500,
-        loss=2e-4,
-    ),
-    thesis=IncrementalSize((SENSED,), 1_000_000),
-    runner=incremental,
-)
-register(
-    "figC_4",
-    "the same for order 9 and a ternary mode tree",
-    quick=IncrementalSize(
-        (Part("hierarchical", (2,) * 9, 2, 400, 12, 0.2, arity=3, smallest=0.1),), 12_000, loss=5e-4
-    ),
-    thesis=IncrementalSize((ORDER_9,), 1_000_000),
-    runner=incremental,
-)

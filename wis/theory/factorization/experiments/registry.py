@@ -1,97 +1,61 @@
-"""One table of experiments; registering one enrols it in `wis theory list` and in the tests."""
+"""Find an experiment by its name, change its settings, run it."""
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
 from wis.base.defaults import usual_defaults
-from wis.errors import OptionError, UnknownNameError, echo
+from wis.base.registry import Registry
+from wis.errors import OptionError, echo
 from wis.theory.factorization.experiments.outcome import Outcome, Request
-
-Runner = Callable[[Any, Request], Outcome]
-
-MODULES = (
-    "matrix_completion",
-    "tensor_completion",
-    "tensor_dynamics",
-    "image_tensors",
-    "incremental_ranks",
-    "countering_locality",
-)
+from wis.theory.factorization.experiments.table import TABLE, Experiment
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment of the thesis.
-
-    Attributes:
-        name: Of its figure or table.
-        summary: One line.
-        quick: Size that takes under a minute.
-        thesis: The thesis' size.
-        runner: Runs it at a size.
-    """
-
-    name: str
-    summary: str
-    quick: Any
-    thesis: Any
-    runner: Runner
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(".", "_").replace("-", "_")
 
 
-_EXPERIMENTS: dict[str, Experiment] = {}
-
-
-def register(name: str, summary: str, *, quick: Any, thesis: Any, runner: Runner) -> None:
-    """Add an experiment to the table."""
-    if name in _EXPERIMENTS:
-        raise ValueError(f"two experiments are called {name!r}")
-    _EXPERIMENTS[name] = Experiment(name, summary, quick, thesis, runner)
-
-
-def _load() -> None:
-    for module in MODULES:
-        importlib.import_module(f"wis.theory.factorization.experiments.{module}")
+EXPERIMENTS: Registry[Experiment] = Registry("experiment", homes={}, normalise=_plain)
+for _each in TABLE:
+    EXPERIMENTS.add(_each.name, _each)
 
 
 def available_experiments() -> dict[str, Experiment]:
-    """All experiments under their names, in the order of the thesis."""
-    _load()
+    """All experiments by name, in the order of the thesis.
 
-    def place(experiment: Experiment) -> int:
-        return MODULES.index(experiment.runner.__module__.rpartition(".")[2])
-
-    # A module that was imported by itself registers out of turn.
-    return {each.name: each for each in sorted(_EXPERIMENTS.values(), key=place)}
+    >>> list(available_experiments())[:3]
+    ['fig1_1', 'figA_1', 'figA_2']
+    """
+    return {each.name: each for each in EXPERIMENTS.rows()}
 
 
 def get_experiment(name: str) -> Experiment:
-    """The experiment of that name; upper and lower case and dots do not matter.
+    """The experiment of that name; case, dots and hyphens do not matter.
+
+    >>> get_experiment("Fig1.1").name
+    'fig1_1'
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no such experiment.
     """
-    known = available_experiments()
-    plain = {each.lower(): each for each in known}
-    key = name.lower().replace(".", "_").replace("-", "_")
-    if key not in plain:
-        raise UnknownNameError.among("experiment", name, known)
-    return known[plain[key]]
+    return EXPERIMENTS[name]
 
 
 def resized(size: Any, changes: Mapping[str, Any]) -> Any:
     """A size with other values for some of its fields.
 
+    >>> resized(get_experiment("figB_2").quick, {"max_steps": 30}).max_steps
+    30
+
     Args:
         size: The quick or the thesis size of an experiment.
-        changes: Values under the names of fields; lists stand for tuples. Fields that hold settings
-            of their own cannot be changed this way.
+        changes: Values by name of field; lists stand for tuples. Fields that hold settings of their
+            own cannot be changed this way.
 
     Raises:
         OptionError: There is no such field, or the value is of another type than the field's, such
@@ -146,12 +110,12 @@ def run_experiment(
 
     Args:
         name: See `available_experiments`.
-        quick: At the quick size rather than at the thesis'.
+        quick: Run at the quick size instead of the thesis'.
         size: Another size, made from one of these with `resized` or `dataclasses.replace`.
         request: Seed, folder and progress.
 
     Returns:
-        Rows, verdict and figure. Each row moreover says what it was run as.
+        Rows, verdict and curves. Each row also names the experiment, its settings and the seed.
     """
     experiment = get_experiment(name)
     request = request or Request()

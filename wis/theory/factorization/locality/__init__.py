@@ -1,17 +1,20 @@
 """Countering the locality of convolutional networks by regularization: Section 3.6 of the thesis.
 
-`regularizer` is a loss term for any image model; `same_class` and `pathfinder` make tasks whose
-dependencies have a chosen range; `networks` and `fitting` train on them.
+`regularizer` is a loss term for any image model; `tasks` makes image data whose dependencies have a
+chosen range; `fitting` has networks and trains them.
 """
 
-from wis.theory.factorization.locality.pathfinder import PathfinderConfig, pathfinder_image
 from wis.theory.factorization.locality.regularizer import (
     Region,
     derangement,
     long_range_regularizer,
     random_patches,
 )
-from wis.theory.factorization.locality.same_class import is_same_class
+from wis.theory.factorization.locality.tasks import (
+    PathfinderConfig,
+    is_same_class,
+    pathfinder_image,
+)
 
 __all__ = [
     "PathfinderConfig",

@@ -1,32 +1,37 @@
-"""Train a network on a binary image task, with or without the long-range regularizer.
+"""Networks for binary image tasks, trained with or without the long-range regularizer.
 
-Source: Appendix C.4.2.2.
+The networks are a small residual one and torchvision's ResNets, with dropout before the blocks that
+widen. Source: Appendix C.4.2.2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from wis.base.progress import Progress, silent
-from wis.errors import DivergedError, OptionError
+from wis.errors import DivergedError, MissingDependencyError, OptionError, UnknownNameError
 from wis.theory.factorization.locality.regularizer import Region, long_range_regularizer
 
 Regions = Callable[[torch.Generator], tuple[Region, Region]]
 
+RESNETS = ("resnet18", "resnet34")
+SMALL = "small"
+
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How a network is trained; the defaults are the thesis'.
+    """Settings of the training; the defaults are the thesis'.
 
     Attributes:
-        coefficient: Of the regularizer; 0 leaves it out.
-        learning_rate: Of stochastic gradient descent.
-        momentum: Of it.
-        weight_decay: Of it.
+        coefficient: Coefficient of the regularizer; 0 leaves it out.
+        learning_rate: Learning rate of stochastic gradient descent.
+        momentum: Momentum of stochastic gradient descent.
+        weight_decay: Weight decay of stochastic gradient descent.
         batch_size: Images in a step, 2 or more; a last batch of a single image is left out.
         max_epochs: Epochs.
         patience: Epochs in a row with perfect training accuracy after which training ends.
@@ -43,7 +48,7 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Fit:
-    """How training ended: accuracies in [0, 1], epochs, and the mean regularizer of the last."""
+    """The end of training: accuracies in [0, 1], epochs, and the mean regularizer of the last."""
 
     train_accuracy: float
     test_accuracy: float
@@ -68,8 +73,8 @@ def fit_network(
         train: float32 [n, channels, height, width] and labels float32 [n] of zeros and ones.
         test: The same.
         regions: Draws I and J for each step.
-        config: How.
-        seed: Of batches, regions and permutations.
+        config: Settings of the training.
+        seed: Seed of batches, regions and permutations.
         progress: Called with the number of epochs done.
 
     Raises:
@@ -141,3 +146,99 @@ def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     with torch.no_grad():
         logits = torch.cat([network(part).flatten() for part in torch.split(images, 256)])
     return float(((logits > 0) == (labels > 0.5)).double().mean())
+
+
+class SmallResidualNetwork(nn.Module):
+    """A residual network that trains on two cores: three stages, global average pooling, a logit.
+
+    The first convolution halves the image, and each stage that widens does so again.
+
+    Args:
+        channels: Channels of the images.
+        width: Width of the first stage; it doubles with each.
+        dropout: Probability before each stage that widens.
+    """
+
+    def __init__(self, channels: int, width: int = 8, dropout: float = 0.0) -> None:
+        super().__init__()
+        widths = [width, 2 * width, 4 * width]
+        self.stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
+        self.stages = nn.ModuleList(
+            _Block(before, after, stride=1 if before == after else 2)
+            for before, after in zip([width, *widths], widths, strict=False)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(widths[-1], 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """From images, float [B, channels, height, width], to logits, [B, 1]."""
+        hidden = self.stem(images)
+        for position, stage in enumerate(self.stages):
+            hidden = stage(self.dropout(hidden) if position else hidden)
+        return cast(Tensor, self.head(hidden.mean(dim=(2, 3))))
+
+
+class _Block(nn.Module):
+    """Two convolutions with normalization beside a shortcut."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.shortcut = (
+            nn.Identity() if before == after else nn.Conv2d(before, after, 1, stride, bias=False)
+        )
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.relu(self.body(hidden) + self.shortcut(hidden))
+
+
+def image_network(name: str, channels: int, *, dropout: float = 0.0, seed: int = 0) -> nn.Module:
+    """A randomly initialized network with one logit.
+
+    Args:
+        name: ``"small"``, ``"resnet18"`` or ``"resnet34"``.
+        channels: Channels of the images; ResNets take 1 (repeated) or 3.
+        dropout: Probability, in [0, 1).
+        seed: Seed of the initialization.
+
+    Raises:
+        UnknownNameError: There is no such network.
+        MissingDependencyError: A ResNet without torchvision.
+        OptionError: Dropout is outside [0, 1), or a ResNet does not take the channels.
+    """
+    if not 0 <= dropout < 1:
+        raise OptionError(f"dropout {dropout}; expected a probability in [0, 1)")
+    if name not in (SMALL, *RESNETS):
+        raise UnknownNameError.among("network", name, (SMALL, *RESNETS))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name == SMALL:
+            return SmallResidualNetwork(channels, dropout=dropout)
+        return _ResNet(name, channels, dropout)
+
+
+class _ResNet(nn.Module):
+    """torchvision's network with one output and dropout before the layers that widen."""
+
+    def __init__(self, name: str, channels: int, dropout: float) -> None:
+        super().__init__()
+        try:
+            from torchvision import models
+        except ImportError as error:
+            raise MissingDependencyError.of(f"{name} needs torchvision", "vision") from error
+        if channels not in (1, 3):
+            raise OptionError(f"images of {channels} channels; {name} takes 1 or 3")
+        self.network = getattr(models, name)(num_classes=1)
+        if dropout:
+            for layer in ("layer2", "layer3", "layer4"):
+                block = getattr(self.network, layer)
+                setattr(self.network, layer, nn.Sequential(nn.Dropout(dropout), block))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return cast(Tensor, self.network(images.expand(-1, 3, -1, -1)))

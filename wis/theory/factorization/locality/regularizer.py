@@ -1,9 +1,9 @@
-"""A loss term that wants a model to let distant regions of an image depend on each other.
+"""A loss term that makes a model let distant regions of an image depend on each other.
 
-A function of separation rank one with respect to a region I is g(x_I) * h(x_J), so that other
-pixels in J change the length of its gradient with respect to x_I but never its direction. The term
-is the absolute cosine between the gradients before and after x_J is exchanged: 1 for such a
-function, less the more the regions interact. Source: Sections 3.6.1 and C.4.2.2.
+A function of separation rank one with respect to a region I is g(x_I) * h(x_J), so other pixels in
+J change the length of its gradient with respect to x_I but never its direction. The term is the
+absolute cosine between the gradients before and after x_J is exchanged: 1 for such a function, and
+smaller the more the regions interact. Source: Sections 3.6.1 and C.4.2.2.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ def long_range_regularizer(
 ) -> Tensor:
     """Mean absolute cosine between input gradients before and after the other region is exchanged.
 
+    >>> left, right = Region(0, 0, 2, 2), Region(0, 2, 2, 2)
+    >>> product = lambda images: left.of(images).sum((1, 2, 3)) * right.of(images).sum((1, 2, 3))
+    >>> images = torch.rand(4, 1, 2, 4, generator=torch.Generator().manual_seed(0))
+    >>> long_range_regularizer(product, images, left, right, torch.Generator()).round().item()
+    1.0
+
     Multiply it by a coefficient and add it to the loss. The exchanged pixels come from other images
     of the batch; the exchanged images enter this term only.
 
@@ -67,7 +73,7 @@ def long_range_regularizer(
         images: float [B, channels, height, width], B at least 2.
         region: I, with respect to which gradients are taken.
         other: J, whose pixels are exchanged; disjoint from I.
-        generator: Of the permutation.
+        generator: Generator of the permutation.
 
     Returns:
         A scalar in [0, 1] that can be differentiated with respect to the model's parameters. Images
@@ -89,7 +95,7 @@ def long_range_regularizer(
     gradients = [region.of(_input_gradient(model, each)).flatten(1) for each in (images, changed)]
     first, second = gradients
     product = (first * second).sum(dim=1)
-    # A norm that vanishes has no derivative, so that zero gradients are left out beforehand.
+    # A norm that vanishes has no derivative, so zero gradients are left out beforehand.
     squares = first.square().sum(dim=1) * second.square().sum(dim=1)
     there = squares > TINY**2
     safe = torch.where(there, squares, 1.0)
@@ -126,12 +132,12 @@ def _check(images: Tensor, region: Region, other: Region) -> None:
 
 
 def derangement(size: int, generator: torch.Generator) -> Tensor:
-    """A uniformly random permutation without fixed points, int64 [size].
+    """A uniformly random permutation without fixed points, int64 [size], size at least 2.
+
+    >>> derangement(2, torch.Generator().manual_seed(0)).tolist()
+    [1, 0]
 
     Cost: about e permutations on average.
-
-    Raises:
-        OptionError: `size` is less than 2.
     """
     if size < 2:
         raise OptionError(

@@ -1,14 +1,16 @@
-"""Pathfinder images: two circles, dashed paths, and the question whether a path joins the circles.
+"""Image data whose dependencies have a chosen range: IsSameClass and Pathfinder.
 
-Each image holds two paths of the same number of dashes and some shorter distractors. A circle lies
-at one end of a path; the other one at its other end (label 1) or at an end of the second path
-(label 0). A path grows dash by dash: the next dash starts after a gap of two inner margins and
-turns by an angle d with a density proportional to cos(min(c |d|, pi / 2))^2, where c is the
-continuity, so that for c = 1.8 no turn exceeds 50 degrees. Paths keep their distance from each
-other and from themselves; those that would not are drawn again. The generator follows the published
-protocol's parameters, not its program: positions and distractors are drawn differently.
+IsSameClass asks whether two small images at a distance show the same class.
 
-Source: Appendix C.4.2.2; Linsley, Kim, Veerabadran, Windolf, Serre, NeurIPS 2018.
+Pathfinder asks whether a dashed path joins two circles. Each image holds two paths of the same
+number of dashes and some shorter distractors. One circle lies at one end of a path; the other one
+at its other end (label 1) or at an end of the second path (label 0). A path grows dash by dash: the
+next dash starts after a gap of two inner margins and turns by an angle d with a density
+proportional to cos(min(c |d|, pi / 2))^2, where c is the continuity; for c = 1.8 no turn exceeds 50
+degrees. A path that comes too close to another one or to itself is drawn again. Parameters are
+those of the published protocol; positions and distractors are drawn differently.
+
+Source: Section 3.6, Appendix C.4.2.2; Linsley, Kim, Veerabadran, Windolf, Serre, NeurIPS 2018.
 """
 
 from __future__ import annotations
@@ -21,11 +23,85 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
+from wis.theory.factorization.locality.regularizer import Region
 
 LAYOUTS = 300
 ATTEMPTS = 60
+"""Draws of all paths of an image, and of one path: enough to find a possible layout, few enough to
+refuse an impossible one in seconds."""
+
 Point = tuple[float, float]
 Dash = tuple[Point, Point]
+
+
+def is_same_class(
+    images: np.ndarray,
+    classes: np.ndarray,
+    *,
+    count: int,
+    distance: int,
+    size: tuple[int, int],
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """Draw samples: a label, an image, and a second one of the same class or of another.
+
+    Args:
+        images: float [n, height, width] or [n, channels, height, width].
+        classes: int64 [n], at least two different ones.
+        count: Number of samples.
+        distance: Columns between the two images.
+        size: Height and width of a sample, which is zero elsewhere.
+        seed: Seed of the draws.
+
+    Returns:
+        float32 [count, channels, *size] and float32 [count], 1 for the same class.
+
+    Raises:
+        OptionError: The images do not fit, or are of a single class.
+
+    References:
+        Appendix C.4.2.2.
+    """
+    stacked = images[:, None] if images.ndim == 3 else images
+    regions = image_regions(stacked.shape[2:], distance=distance, size=size)
+    kinds = np.unique(classes)
+    if len(kinds) < 2:
+        raise OptionError("images of a single class; IsSameClass needs at least two")
+    generator = np.random.default_rng(seed)
+    same = generator.integers(0, 2, count)
+    first = generator.integers(0, len(classes), count)
+    members = {kind: np.flatnonzero(classes == kind) for kind in kinds}
+    others = {kind: np.flatnonzero(classes != kind) for kind in kinds}
+    second = np.array(
+        [
+            generator.choice((members if label else others)[classes[index]])
+            for label, index in zip(same, first, strict=True)
+        ]
+    )
+    samples = torch.zeros(count, stacked.shape[1], *size, device="cpu")
+    for region, chosen in zip(regions, (first, second), strict=True):
+        region.of(samples).copy_(torch.from_numpy(stacked[chosen].astype(np.float32)))
+    return samples, torch.from_numpy(same.astype(np.float32))
+
+
+def image_regions(
+    image: tuple[int, ...], *, distance: int, size: tuple[int, int]
+) -> tuple[Region, Region]:
+    """Regions of the two images: symmetric around the centre, `distance` columns apart.
+
+    Args:
+        image: Height and width of the images.
+        distance: Columns between them.
+        size: Height and width of a sample.
+    """
+    height, width = image
+    left = (size[1] - 2 * width - distance) // 2
+    top = (size[0] - height) // 2
+    if distance < 0 or left < 0 or top < 0:
+        raise OptionError(
+            f"two images of {height} by {width} pixels, {distance} apart, do not fit into {size}"
+        )
+    return Region(top, left, height, width), Region(top, left + width + distance, height, width)
 
 
 @dataclass(frozen=True)
@@ -35,11 +111,11 @@ class PathfinderConfig:
     Attributes:
         path_length: Dashes of a path, 2 or more.
         size: Pixels along a side.
-        circle_radius: In pixels.
+        circle_radius: Radius of a circle in pixels.
         paddle_length: Length of a dash.
-        paddle_thickness: Of a dash.
+        paddle_thickness: Thickness of a dash.
         inner_margin: Half the gap between dashes of a path.
-        continuity: How straight paths are; 1 allows turns of up to 90 degrees.
+        continuity: Straightness of paths; 1 allows turns of up to 90 degrees.
         num_distractors: Short paths besides the two.
         distractor_length: Dashes of each.
     """
@@ -70,7 +146,7 @@ class PathfinderConfig:
 
 @dataclass(frozen=True)
 class PathfinderImage:
-    """An image and how it came about.
+    """An image and the shapes in it.
 
     Attributes:
         pixels: float32 [size, size], 0 or 1.
@@ -88,15 +164,9 @@ class PathfinderImage:
 def pathfinder_image(
     config: PathfinderConfig, label: bool, generator: np.random.Generator
 ) -> PathfinderImage:
-    """Draw one image.
-
-    Raises:
-        NumericalError: The paths do not fit: the image is too small for them.
-    """
+    """Draw one image; raises `NumericalError` if it is too small for the paths."""
     paths = _layout(config, generator)
-    first, second = paths[0], paths[1]
-    far = second if not label else first
-    circles = (_end(first, config, start=True), _end(far, config, start=False))
+    circles = (paths[0][0][0], paths[0 if label else 1][-1][1])
     pixels = np.zeros((config.size, config.size), dtype=np.float32)
     for path in paths:
         for dash in path:
@@ -115,7 +185,7 @@ def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> tu
 
 
 def _layout(config: PathfinderConfig, generator: np.random.Generator) -> list[list[Dash]]:
-    """Paths that keep their distance; drawn anew from the first one on when one does not fit."""
+    """Paths that keep their distance; all are drawn again when one does not fit."""
     lengths = [config.path_length] * 2 + [config.distractor_length] * config.num_distractors
     for _ in range(LAYOUTS):
         paths: list[list[Dash]] = []
@@ -158,8 +228,8 @@ def _grown_path(
         if min(end) < border or max(end) > config.size - 1 - border:
             return None
         dash = ((float(at[0]), float(at[1])), (float(end[0]), float(end[1])))
-        earlier = _points(path[:-1])
-        if not _is_clear([dash], earlier, config.inner_margin + config.paddle_thickness):
+        margin = config.inner_margin + config.paddle_thickness
+        if not _is_clear([dash], _points(path[:-1]), margin):
             return None
         path.append(dash)
         heading += turn(config.continuity, generator)
@@ -193,11 +263,6 @@ def _is_clear(path: list[Dash], taken: np.ndarray, clearance: float) -> bool:
         return True
     gaps = _points(path)[:, None] - taken[None]
     return bool((gaps**2).sum(axis=2).min() >= clearance**2)
-
-
-def _end(path: list[Dash], config: PathfinderConfig, *, start: bool) -> Point:
-    """The first or last point of a path, where a circle goes."""
-    return path[0][0] if start else path[-1][1]
 
 
 def _mark(pixels: np.ndarray, dash: Dash, radius: float) -> None:

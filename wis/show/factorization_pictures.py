@@ -1,0 +1,282 @@
+"""The figures of the factorization experiments, drawn from their rows and curves.
+
+Each has the form that it has in the thesis. `write_outcome` writes all files of an experiment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wis.base.figures import check_can_plot, save_figure
+from wis.theory.factorization.experiments import Outcome
+from wis.theory.factorization.experiments.image_tensors import VARIANTS
+from wis.theory.factorization.experiments.incremental_ranks import modes_text, shown_modes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = Mapping[str, Any]
+Values = dict[int, list[float]]
+
+RESULT_FILES = ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png")
+
+LONG = 50_000
+"""From this many iterations on their axis is logarithmic, because most happens early."""
+
+
+def write_outcome(outcome: Outcome, folder: Path, *, force: bool = False) -> list[Path]:
+    """Write rows.jsonl, verdict.txt, curves.npz and figure.png; returns their paths.
+
+    Raises:
+        OutputExistsError: One exists and `force` is false.
+        MissingDependencyError: matplotlib is not installed; the other files are written by then.
+    """
+    written = outcome.write(folder, force=force)
+    check_can_plot("figure.png")
+    figure = draw_experiment(outcome)
+    return [*written, save_figure(figure, folder / RESULT_FILES[-1], force=force, dpi=110)]
+
+
+def draw_experiment(outcome: Outcome) -> Figure:
+    """The figure of an experiment.
+
+    Args:
+        outcome: From `wis.theory.factorization.experiments.run_experiment`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    FORMS[outcome.rows[0]["experiment"]](figure, outcome.rows, outcome.curves)
+    return figure
+
+
+def _grouped(rows: Iterable[Row], x: str, y: str, label: str) -> dict[str, Values]:
+    """Values of column y under those of column x, for each label."""
+    found: dict[str, Values] = {}
+    for row in rows:
+        found.setdefault(row[label], {}).setdefault(row[x], []).append(row[y])
+    return found
+
+
+def _unique(rows: Iterable[Row], key: str) -> list[Any]:
+    """The values of a column in their first order."""
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """Unobserved entry against loss, one panel for each depth, the step as colour (Figure 1.1)."""
+    from matplotlib.colors import LogNorm
+
+    panels: dict[str, dict[str, np.ndarray]] = {}
+    for key, curve in curves.items():
+        name, _, label = key.partition("/")
+        panels.setdefault(name, {})[label] = curve
+    figure.set_size_inches(4.6 * len(panels) + 0.8, 4.2)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    last = max(float(curve[-1, 0]) for panel in panels.values() for curve in panel.values())
+    norm = LogNorm(1, max(last, 10))
+    drawn = None
+    for axis, (name, panel) in zip(axes, panels.items(), strict=True):
+        for marker, (label, curve) in zip("osD^v<>phX*P", panel.items(), strict=False):
+            step, loss, entry = curve.T
+            axis.plot(loss, entry, color="0.8", linewidth=0.8, zorder=1)
+            drawn = axis.scatter(
+                loss, entry, c=np.maximum(step, 1), norm=norm, s=9, marker=marker, cmap="viridis"
+            )
+            axis.scatter(
+                loss[-1], entry[-1], s=45, marker=marker, edgecolor="k", facecolor="none",
+                label=label,
+            )  # fmt: skip
+        axis.set(xscale="log", xlabel="loss", title=name)
+        axis.set_yscale("symlog", linthresh=1e-1)
+        axis.set_ylim(0, 1.5 * max(float(curve[:, 2].max()) for curve in panel.values()))
+        axis.invert_xaxis()
+        axis.legend(fontsize=7, title="end of run", title_fontsize=7)
+    moved = rows[0]["experiment"] == "figA_2"
+    axes[0].set_ylabel("unobserved entry, absolute" if moved else "unobserved entry |W₁₁|")
+    figure.colorbar(drawn, ax=list(axes), label="iteration")
+
+
+def quartiles_against_observations(
+    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
+) -> None:
+    """Median and quartiles for each number of observations (Figure 1.2)."""
+    most = rows[0]["settings"]["max_rank"]
+    rank = f"tensor rank (sought up to {most})" if most else "tensor rank"
+    panels = itertools.product(
+        sorted(_unique(rows, "order")), (("error", "reconstruction error"), ("rank", rank))
+    )
+    chosen = [
+        (f"{title}, order {order}", key, [row for row in rows if row["order"] == order])
+        for order, (key, title) in panels
+    ]
+    figure.set_size_inches(4.2 * len(chosen), 3.6)
+    axes = figure.subplots(1, len(chosen), squeeze=False)[0]
+    for axis, (title, key, own) in zip(axes, chosen, strict=True):
+        methods = _grouped(own, "observations", key, "method")
+        for position, (label, values) in enumerate(methods.items()):
+            counts = sorted(values)
+            # Later curves are dashed with hollow marks, so that earlier ones show through.
+            style = ("-", "--", "-.", ":", (0, (1, 4)))[position % 5]
+            low, middle, high = np.array(
+                [np.percentile(values[count], (25, 50, 75)) for count in counts]
+            ).T
+            axis.errorbar(
+                counts, middle, yerr=(middle - low, high - middle), marker="osD^v"[position % 5],
+                markersize=4 + 2 * position, markerfacecolor="none" if position else None,
+                linestyle=style, capsize=3, label=label,
+            )  # fmt: skip
+        axis.set(xlabel="number of observations", ylabel=title)
+        axis.legend(fontsize=7)
+
+
+def component_norms(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """The largest component norms for each initialization, then the errors (Figure 2.2)."""
+    names = [f"init {row['deviation']:g}" for row in rows]
+    panels = [(name, "component norms", f"{name}/norms") for name in names]
+    _over_time(figure, panels, names, curves, "reconstruction error")
+
+
+def incremental_ranks(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """The largest norms and singular values for each factorization (Figures 3.1 and C.2)."""
+    parts = rows[0]["settings"]["parts"]
+    panels = []
+    for part in parts:
+        low, outside = map(modes_text, shown_modes(len(part["shape"]), part["arity"]))
+        panels += {
+            "matrix": [("matrix factorization", "singular values", "matrix/singular")],
+            "tensor": [("tensor factorization", "component norms", "tensor/norms")],
+            "hierarchical": [
+                ("hierarchical factorization", f"local component norms at {low}", "norms_low"),
+                ("hierarchical factorization", "local component norms at all modes", "norms_root"),
+                ("a node of the tree", f"singular values for {low}", "singular_in_tree"),
+                ("no node of the tree", f"singular values for {outside}", "singular_outside"),
+            ],
+        }[part["kind"]]
+    if len(parts) > 1:  # Figure 3.1 shows one panel for each factorization
+        starts = ("singular", "component", "local component norms at all")
+        panels = [next(panel for panel in panels if panel[1].startswith(each)) for each in starts]
+    full = [
+        (title, label, key if "/" in key else f"hierarchical/{key}") for title, label, key in panels
+    ]
+    kinds = [part["kind"] for part in parts]
+    _over_time(figure, full, kinds, curves, "normalized reconstruction error")
+
+
+def _over_time(
+    figure: Any,
+    panels: Sequence[tuple[str, str, str]],
+    runs: Sequence[str],
+    curves: Mapping[str, np.ndarray],
+    error_title: str,
+) -> None:
+    """A panel for each title, axis label and key of a curve; then one for the runs' errors."""
+    count = len(panels) + 1
+    num_rows = 1 if count <= 4 else 2  # more than four side by side are too small to read
+    num_columns = math.ceil(count / num_rows)
+    figure.set_size_inches(3.5 * num_columns, 3.3 * num_rows)
+    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
+    axes = grid[:count]
+    for axis in grid[count:]:
+        axis.set_axis_off()
+    for axis, (title, label, key) in zip(axes, panels, strict=False):
+        steps = curves[f"{key.partition('/')[0]}/step"]
+        for values in curves[key].T:
+            axis.plot(steps, values, linewidth=1.5)
+        axis.set(title=title, xlabel="iteration", ylabel=label)
+        axis.title.set_fontsize(9)
+        if steps[-1] > LONG:
+            axis.set_xscale("symlog", linthresh=100)
+    for run in runs:
+        axes[-1].plot(np.maximum(curves[f"{run}/step"], 1), curves[f"{run}/error"], label=run)
+    axes[-1].set(xscale="log", yscale="log", xlabel="iteration", ylabel=error_title)
+    if len(runs) > 1:
+        axes[-1].legend(fontsize=7)
+
+
+def errors_against_rank(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """Mean and standard deviation of errors for each tensor rank (Figure 2.3)."""
+    tensors = [row for row in rows if row["predictor"] == "tensor"]
+    panels = {
+        name: {
+            f"{variant}, {part}": [
+                row for row in tensors if (row["image_set"], row["variant"]) == (name, variant)
+            ]
+            for variant, part in itertools.product(VARIANTS, ("train", "test"))
+        }
+        for name in _unique(rows, "image_set")
+    }
+    _errors(figure, panels, "rank", "tensor rank")
+
+
+def errors_of_linear_predictors(
+    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
+) -> None:
+    """Mean and standard deviation of errors for each kind of data (Table B.1)."""
+    panels = {
+        f"{name}, linear predictors": {
+            part: [row for row in rows if row["image_set"] == name] for part in ("train", "test")
+        }
+        for name in _unique(rows, "image_set")
+    }
+    _errors(figure, panels, "variant", "data")
+
+
+def _errors(
+    figure: Any, panels: Mapping[str, Mapping[str, list[Row]]], x: str, x_label: str
+) -> None:
+    figure.set_size_inches(5.2 * len(panels), 3.8)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+        for position, (name, own) in enumerate(curves.items()):
+            part = "test" if "test" in name else "train"
+            axis.errorbar(
+                [row[x] for row in own], [row[f"{part}_error"] for row in own],
+                yerr=[row[f"{part}_deviation"] for row in own], marker="o", markersize=3,
+                capsize=2, linestyle="--" if part == "test" else "-", color=f"C{position // 2}",
+                label=name,
+            )  # fmt: skip
+        axis.set(xlabel=x_label, ylabel="mean squared error", title=title)
+        axis.legend(fontsize=7)
+
+
+def accuracies_against_range(
+    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
+) -> None:
+    """Mean and standard deviation of accuracies for each distance (Figure 3.6)."""
+    tasks = _unique(rows, "task")
+    figure.set_size_inches(4.6 * len(tasks), 3.6)
+    axes = figure.subplots(1, len(tasks), squeeze=False)[0]
+    for axis, task in zip(axes, tasks, strict=True):
+        own = [row for row in rows if row["task"] == task]
+        for name, values in _grouped(own, "range", "test_accuracy", "setting").items():
+            ranges = sorted(values)
+            means = [np.mean(values[each]) for each in ranges]
+            spread = [np.std(values[each]) for each in ranges]
+            axis.errorbar(ranges, means, yerr=spread, marker="o", capsize=3, label=name)
+        axis.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
+        label = "path length" if task == "pathfinder" else "distance between images (pixels)"
+        axis.set(title=task, xlabel=label, ylabel="test accuracy")
+        axis.legend(fontsize=7)
+
+
+Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]
+
+FORMS: dict[str, Form] = {
+    **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
+    **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
+    **dict.fromkeys(("fig2_2", "figB_1", "figB_2", "figB_3"), component_norms),
+    "fig2_3": errors_against_rank,
+    "tableB_1": errors_of_linear_predictors,
+    **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),
+    **dict.fromkeys(("fig3_6", "figC_5", "figC_6", "figC_7"), accuracies_against_range),
+}
+"""The form of each experiment's figure."""

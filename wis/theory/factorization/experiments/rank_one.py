@@ -1,0 +1,46 @@
+"""Theorem 4: from smaller starts, the distance from a rank one trajectory falls."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict, dataclass
+
+from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
+from wis.theory.factorization.rank_one import rank_one_distances, small_problem
+
+
+@dataclass(frozen=True)
+class RankOneSize:
+    """Size of Theorem 4's check: initialization scales, reference sphere, duration, time step."""
+
+    scales: tuple[float, ...]
+    radius: float = 0.3
+    duration: float = 30.0
+    step: float = 0.2
+
+
+def rank_one(size: RankOneSize, request: Request) -> Outcome:
+    """Theorem 4: the distance from a rank one trajectory, for ever smaller starts."""
+    model, task, start, leading = small_problem(request.seed)
+    found = rank_one_distances(
+        model,
+        task,
+        start,
+        leading=leading,
+        radius=size.radius,
+        duration=size.duration,
+        scales=list(size.scales),
+        step=size.step,
+    )
+    rows: list[Row] = [asdict(each) for each in found]
+    ordered = sorted(rows, key=lambda row: -row["scale"])
+    distances = [row["largest"] for row in ordered]
+    falls = [after < before for before, after in itertools.pairwise(distances)]
+    verdict = (
+        f"Within a time of {size.duration:g} after the end tensor reached the reference sphere of "
+        f"radius {size.radius:g}, it strayed from the rank one trajectory by at most "
+        f"{number(distances[0])} from the scale {ordered[0]['scale']:g} and by at most "
+        f"{number(distances[-1])} from the scale {ordered[-1]['scale']:g}; the distance fell in "
+        f"{share(falls)} steps to a smaller scale, as Theorem 4 says it must in the limit."
+    )
+    return Outcome(rows, verdict)
