@@ -214,8 +214,8 @@ def preserved(
         facts |= {"partitions": chosen.choice, "num_partitions": len(chosen)}
         emit_json({**facts, "rows": finite([asdict(row) for row in rows])})
     else:
-        heading = ("ORDER", "REMOVED", "EDGES", "SAMPLE", "WALK INDEX")
-        heading += ("SMALLEST", "LEAST", "CUT", "LOWER")
+        shares = ("WALK INDEX", "SMALLEST", "LEAST", "CUT", "LOWER")
+        heading = ("ORDER", "REMOVED", "EDGES", "SAMPLE", *shares)
         share = f"{len(chosen)}/{len(every)}"
         emit_table([heading, *(_preserved_row(row, share) for row in rows)])
     say(title)

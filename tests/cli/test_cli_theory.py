@@ -171,6 +171,14 @@ def test_counts_of_very_many_digits_are_rounded_in_the_table_only(capsys):
     assert math.isclose(float(shown[1][1:]), exact, rel_tol=1e-3)
 
 
+def test_the_witness_of_the_lower_bound_has_the_rank_of_its_multiset_coefficient(capsys):
+    args = ["bounds", "friends.csv", "--subset", "Ada", "--depth", "2", "--width", "2", "--witness"]
+    record = output_json(capsys, *args)
+    assert math.isclose(math.log(record["witness_rank"]), record["lower"]["multiset_log"])
+    assert run(["theory", *args]) == 0
+    assert f"has rank {record['witness_rank']}" in capsys.readouterr().err
+
+
 def test_figure_5_2_prints_both_partitions_for_both_tasks(capsys):
     assert run(["theory", "figure5_2", "--clique", "2", "--plot", "f.png"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
@@ -201,10 +209,26 @@ def test_preserved_draws_partitions_by_the_seed_and_leaves_out_what_takes_no_arc
     assert run(["theory", *args, "--json"]) == 0
     out, err = capsys.readouterr()
     record = json.loads(out)
-    assert record["partitions"] == "3 of singletons"
+    assert record["partitions"] == "3 of 34 singletons"
     assert {row["method"] for row in record["rows"]} == {"1-WIS", "2-WIS", "random"}
     assert "Note: 3 of 34 partitions are drawn" in err
     assert "Note: spectral is left out, it takes no directed graphs" in err
+
+
+def test_preserved_measures_all_partitions_and_shows_that_wis_keeps_the_smallest(capsys):
+    record = output_json(capsys, "preserved", "karate")
+    assert (record["partitions"], record["num_partitions"]) == ("singletons", 34)
+    half = {row["method"]: row for row in record["rows"] if row["fraction"] == 0.5}
+    assert half["2-WIS"]["walk_index"] > half["1-WIS"]["walk_index"] > half["random"]["walk_index"]
+    assert half["1-WIS"]["smallest_walk_index"] == half["2-WIS"]["smallest_walk_index"] == 1
+    assert half["random"]["smallest_walk_index"] == half["spectral"]["smallest_walk_index"] == 0
+
+
+def test_the_table_of_a_sample_says_so(capsys):
+    assert run(["theory", "preserved", "karate", "--depth", "1", "--max-partitions", "10"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "SAMPLE" in lines[0]
+    assert all(line.split()[3] == "10/34" for line in lines[1:])
 
 
 def test_preserved_has_no_shares_of_nothing(capsys):

@@ -22,7 +22,7 @@ from wis.show.theory_pictures import (
 from wis.theory.bounds import lower_bound
 from wis.theory.figure5_2 import figure5_2, partitions, two_cliques
 from wis.theory.min_cut import min_cut
-from wis.theory.preserved import preserved
+from wis.theory.preserved import preserved, sample_of
 from wis.theory.separation_rank import random_templates, separation_rank
 from wis.theory.typed_graph import TypedGraph
 
@@ -90,6 +90,23 @@ def test_shares_are_those_of_the_graphs_that_are_left():
     for field, values in ratios.items():
         assert math.isclose(getattr(rows[1], field), sum(values) / 34), field
     assert rows[1].least_walk_index == min(ratios["walk_index"])
+    smallest = [
+        min(wis.walk_index(order.apply(KARATE, remove=r), [t], 2, target=t) for t in range(34))
+        for r in (0.5, 0)
+    ]
+    assert rows[1].smallest_walk_index == smallest[0] / smallest[1]
+
+
+def test_a_sample_of_partitions_is_named_and_taken_only_where_all_take_long():
+    graph, every = TypedGraph.from_any(KARATE), singletons()
+    assert sample_of(every, graph, 3, num_cuts=44) is every
+    drawn = sample_of(every, graph, 3, num_cuts=44, most=10, seed=1)
+    assert drawn.choice == "10 of 34 singletons"
+    assert drawn.targets == sample_of(every, graph, 3, num_cuts=44, most=10, seed=1).targets
+    assert drawn.targets != sample_of(every, graph, 3, num_cuts=44, most=10, seed=2).targets
+    many = resolve_partitions([[t % 34] for t in range(300)], UndirectedGraph.from_any(KARATE))
+    assert len(sample_of(many, graph, 10**6, num_cuts=44)) == 100
+    assert len(sample_of(many, graph, 3, num_cuts=44)) == 300
 
 
 def test_wis_preserves_more_of_its_own_walk_indices_than_chance():
@@ -169,7 +186,8 @@ def test_pictures_show_what_was_computed(tmp_path):
     shares = preserved(KARATE, {"WIS": order}, few(), depth=2, width=3, fractions=[0, 0.4, 1])
     panels = draw_preserved(shares, 2, "title").axes
     assert panels[0].lines[0].get_ydata().tolist() == [row.walk_index for row in shares]
-    assert panels[1].lines[0].get_ydata().tolist() == [row.cut for row in shares]
+    assert panels[1].lines[0].get_ydata().tolist() == [row.smallest_walk_index for row in shares]
+    assert panels[2].lines[0].get_ydata().tolist() == [row.cut for row in shares]
     assert (tmp_path / "figure.svg").stat().st_size > 5000
 
 

@@ -33,12 +33,7 @@ from wis.theory.separation_rank import (
     separation_rank,
 )
 from wis.theory.typed_graph import TypedGraph
-from wis.theory.witness import (
-    compositions,
-    set_witness_weights,
-    templates_as_tensor,
-    witness_templates,
-)
+from wis.theory.witness import compositions, witness_templates, witness_weights
 
 EDGE = TypedGraph.from_any(torch.tensor([[0], [1]]))
 PATH = TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
@@ -260,9 +255,16 @@ def test_symmetric_partitions_of_a_symmetric_graph_have_the_same_rank():
 
 def test_templates_and_weights_of_the_proof_reach_the_multiset_coefficient_on_a_grid():
     # one edge, depth 2: C = {0, 1}, 4 walks of length 1, D = 2: the rank is C(5, 4) = 5
-    gnn = set_witness_weights(ProductGNN(3, 2, 2))
-    templates = templates_as_tensor(witness_templates(2, 4, gamma=2), 3)
-    assert templates.shape == (math.comb(5, 4) + 1, 3)
+    gnn = ProductGNN(3, 2, 2)
+    weights, output = witness_weights(2, 2, 3)
+    with torch.no_grad():
+        for parameter, weight in zip(gnn.weights, weights, strict=True):
+            parameter.copy_(torch.from_numpy(weight))
+        gnn.output.copy_(torch.from_numpy(output))
+    found = torch.from_numpy(witness_templates(2, 4, gamma=2))
+    assert found.shape == (math.comb(5, 4), 2)
+    templates = torch.ones(len(found) + 1, 3, dtype=torch.float64)  # the last is the all-ones one
+    templates[:-1] = torch.nn.functional.pad(found, (0, 1))
     function = of_product_gnn(gnn, EDGE)
     # the all-ones vector belongs to vertices outside I' and J', of which an edge has none
     assert separation_rank(function, [0], templates[:-1], 2).rank == 5

@@ -202,6 +202,18 @@ def _over_time(
         axes[-1].legend(fontsize=7)
 
 
+def distances_against_scale(
+    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
+) -> None:
+    """Largest distance from the rank one trajectory for each initialization scale (Theorem 4)."""
+    figure.set_size_inches(5.2, 3.8)
+    axis = figure.subplots()
+    ordered = sorted(rows, key=lambda row: row["scale"])
+    scales = [row["scale"] for row in ordered]
+    axis.loglog(scales, [row["largest"] for row in ordered], "o-")
+    axis.set(xlabel="initialization scale", ylabel="distance from the rank one trajectory")
+
+
 def errors_against_rank(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
     """Mean and standard deviation of errors for each tensor rank (Figure 2.3)."""
     tensors = [row for row in rows if row["predictor"] == "tensor"]
@@ -274,6 +286,7 @@ FORMS: dict[str, Form] = {
     **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
     **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
     **dict.fromkeys(("fig2_2", "figB_1", "figB_2", "figB_3"), component_norms),
+    "theorem4": distances_against_scale,
     "fig2_3": errors_against_rank,
     "tableB_1": errors_of_linear_predictors,
     **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from wis.errors import CheckpointError, OutputExistsError, UnknownNameError
+from wis.show.factorization_pictures import FORMS, RESULT_FILES, write_outcome
 from wis.theory.factorization.binary_predictors import (
     PredictorConfig,
     fit_predictors,
@@ -29,14 +30,17 @@ from wis.theory.factorization.locality.fitting import FitConfig
 
 NAMES = [
     *("fig1_1", "figA_1", "figA_2", "fig1_2", "figA_3"),
-    *("fig2_2", "figB_1", "figB_2", "figB_3", "fig2_3", "tableB_1"),
+    *("theorem4", "fig2_2", "figB_1", "figB_2", "figB_3", "fig2_3", "tableB_1"),
     *("fig3_1", "figC_2", "figC_3", "figC_4"),
     *("fig3_6", "figC_5", "figC_6", "figC_7"),
 ]
 
 
 # one for every form of figure; drawing takes longer than the tiny runs
-DRAWN = ("fig1_1", "fig1_2", "fig2_2", "fig2_3", "tableB_1", "fig3_1", "figC_2", "fig3_6")
+DRAWN = (
+    *("fig1_1", "fig1_2", "theorem4", "fig2_2", "fig2_3", "tableB_1", "fig3_1", "figC_2"),
+    "fig3_6",
+)
 
 
 def tiny(name):
@@ -58,6 +62,8 @@ def tiny(name):
                        config=PredictorConfig(learning_rate=1e-2, max_steps=20))  # fmt: skip
     if name in ("fig3_1", "figC_2", "figC_3", "figC_4"):
         return replace(quick, max_steps=50)
+    if name == "theorem4":
+        return replace(quick, scales=(0.4, 0.2), duration=2.0)
     if name == "tableB_1":
         return quick
     tasks = tuple(
@@ -70,6 +76,7 @@ def tiny(name):
 def test_the_table_names_every_experiment_in_the_order_of_the_thesis():
     assert list(available_experiments()) == NAMES
     assert get_experiment("Fig1.1").name == "fig1_1"
+    assert set(FORMS) == set(NAMES)
     with pytest.raises(UnknownNameError, match="fig1_1"):
         get_experiment("fig1_3")
 
@@ -83,10 +90,8 @@ def test_an_experiment_gives_rows_a_verdict_and_a_figure(name, tmp_path):
     assert not list(tmp_path.glob("*.ckpt"))
     if name not in DRAWN:
         return
-    paths = outcome.write(tmp_path, force=False)
-    assert [path.name for path in paths] == [
-        "rows.jsonl", "verdict.txt", "curves.npz", "figure.png",
-    ]  # fmt: skip
+    paths = write_outcome(outcome, tmp_path)
+    assert tuple(path.name for path in paths) == RESULT_FILES
     rows = [json.loads(line) for line in paths[0].read_text().splitlines()]
     assert len(rows) == len(outcome.rows)
     assert all(row["experiment"] == name and row["seed"] == 1 for row in rows)
@@ -94,7 +99,7 @@ def test_an_experiment_gives_rows_a_verdict_and_a_figure(name, tmp_path):
     with np.load(paths[2]) as curves:
         assert all(np.isfinite(curves[key]).all() for key in curves.files)
     with pytest.raises(OutputExistsError, match="--force"):
-        outcome.write(tmp_path, force=False)
+        write_outcome(outcome, tmp_path)
 
 
 def test_an_interrupted_experiment_goes_on_from_the_folder(tmp_path):
@@ -134,6 +139,14 @@ def test_smaller_starts_let_the_unobserved_entry_grow_further():
     assert balanced[1]["entry"] > balanced[0]["entry"] > 1
     assert all(row["bounds_held_while_sign_was_kept"] for row in balanced)
     assert all(row["unbalancedness_start"] < 1e-14 for row in balanced)
+
+
+def test_theorem_4_distances_fall_with_the_scale_and_the_verdict_says_so():
+    outcome = run_experiment("theorem4", size=replace(tiny("theorem4"), scales=(0.2, 0.4)))
+    small, large = outcome.rows
+    assert small["scale"] < large["scale"]
+    assert small["largest"] < large["largest"]
+    assert "fell in 1 of 1 steps to a smaller scale" in outcome.verdict
 
 
 def test_settings_and_parts_say_what_they_are():

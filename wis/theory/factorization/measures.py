@@ -35,8 +35,8 @@ def singular_values(matrix: Tensor) -> Tensor:
 def effective_rank(matrix: Tensor) -> Tensor:
     """The exponential of the entropy of the normalized singular values; NaN for a zero matrix.
 
-    >>> effective_rank(torch.eye(3, dtype=torch.float64)).item()
-    3.0000000000000004
+    >>> round(effective_rank(torch.eye(3, dtype=torch.float64)).item(), 9)
+    3.0
 
     Args:
         matrix: float64 [..., D, D'].

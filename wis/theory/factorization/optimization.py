@@ -168,8 +168,8 @@ def train(
     >>> start = gaussian_weights(model, [0.3], [0])
     >>> run = train(model, norm_divergence_problem(), start, rate=FixedRate((0.05,)),
     ...             stop=Stop(loss=1e-2, max_steps=5000))
-    >>> run.converged.item(), round(run.loss.item(), 3)
-    (True, 0.01)
+    >>> run.converged.item(), run.loss.item() < 1e-2
+    (True, True)
 
     Args:
         model: The factorization.

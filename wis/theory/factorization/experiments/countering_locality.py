@@ -135,16 +135,17 @@ def _fit(
     watched: str,
 ) -> Row:
     seed += request.seed
-    channels = data[0][0].shape[1]
+    train, test = data
+    channels = train[0].shape[1]
     network = image_network(size.network, channels, dropout=setting.dropout, seed=seed)
-    own = {"coefficient": setting.coefficient, "weight_decay": setting.weight_decay}
+    own: Row = {"coefficient": setting.coefficient, "weight_decay": setting.weight_decay}
     config = replace(size.config, **own)
     with (
         request.watch(watched, config.max_epochs) as progress,
         torch.random.fork_rng(devices=[]),
     ):
         torch.manual_seed(seed)  # dropout draws from torch's own generator
-        fit = fit_network(network, *data, regions, config, seed=seed, progress=progress)
+        fit = fit_network(network, train, test, regions, config, seed=seed, progress=progress)
     return {**own, "dropout": setting.dropout, "network": size.network, **vars(fit)}
 
 

@@ -60,8 +60,8 @@ class Request:
             path = self.folder / f"{label}.ckpt"
             self.checkpoints.append(path)
         with self.watch(label, options["stop"].max_steps) as progress:
-            kept = {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
-            return train(model, task, weights, **options, **kept)
+            options |= {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
+            return train(model, task, weights, **options)
 
     def forget(self) -> None:
         """Delete the checkpoints."""
