@@ -108,7 +108,7 @@ def list_recipes(as_json: bool) -> None:
 )
 @click.option("--split-seed", type=int, metavar="N", help="Seed of a new 80/10/10 split.")
 @click.option(
-    "--seeds-per-run", type=int, metavar="N", help="Seeds that are trained as one network, at most."
+    "--seeds-per-run", type=int, metavar="N", help="Seeds that a job trains, one by one, at most."
 )
 @click.option("--epochs", type=int, metavar="N", help="The most epochs of a run.")
 @click.option(

@@ -4,9 +4,8 @@ A row is a method, an amount, a model and a seed. Several rows can share one tra
 nothing or everything removed the graph is the same for all methods, and two percentages of a small
 graph can be the same number of edges. So a row names its run by a key, and a run is done once.
 
-A job computes one order, or trains up to `seeds_per_run` runs that differ only in their seeds as
-one network. The places of the seeds in the recipe decide which seeds are trained together, not the
-number of processes. So the rows are the same bit for bit however a sweep is run.
+A job computes one order, or trains up to `seeds_per_run` runs that differ only in their seeds, one
+after the other. So the rows are the same bit for bit however a sweep is run.
 """
 
 from __future__ import annotations
@@ -452,7 +451,7 @@ def compute_order(ordering: Ordering, device: str) -> dict[str, Any]:
 
 
 def train_runs(job: Job) -> list[Outcome]:
-    """Train the runs of a job as one network."""
+    """Train the runs of a job, one after the other."""
     graphs = _graphs(job.common.source.load(), job.runs)
     config = replace(job.common.config, device=job.device)
     seeds = [run.seed for run in job.runs]

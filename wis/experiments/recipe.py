@@ -153,7 +153,7 @@ class Recipe:
         methods: Methods, one line each.
         percentages: Amounts to remove, in percent of the edges, ascending.
         seeds: Seeds of the initial parameters and of random methods.
-        seeds_per_run: How many seeds of a cell are trained together (`wis.training.train_many`).
+        seeds_per_run: How many seeds of a cell one job trains, one after the other.
         edges: Further amounts to remove, in numbers of edges, ascending.
         split: Which of several splits of the graph all seeds take. None lets seed s take split
             s mod k of k.
