@@ -118,6 +118,17 @@ html_css_files = ["wis.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it reads pages by fetch, which browsers refuse for plain files
+html_sidebars = {  # pages without pages below them
+    page: []
+    for page in (
+        "index",
+        "start",
+        "choose",
+        "repeatable",
+        "theory",
+        "_generated/project/benchmarks",
+    )
+}
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": True,

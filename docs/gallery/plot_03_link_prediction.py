@@ -10,6 +10,7 @@ import torch
 import torch_geometric.transforms as T
 
 from wis import datasets
+from wis.show import plot_sparsification
 from wis.transforms import WalkIndexSparsification
 
 # %%
@@ -32,6 +33,8 @@ for name, before, after in [
         f"{name:10} message arcs {before.num_edges:3d} -> {after.num_edges:3d}, "
         f"edges to predict {after.edge_label.numel()}"
     )
+
+plot_sparsification(train, sparse_train, "messages.png", title="message edges in training")
 
 # %%
 # In training and validation messages run along the same edges. Both are cut by the same rule from

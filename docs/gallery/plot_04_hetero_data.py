@@ -6,6 +6,7 @@ In a ``HeteroData`` each type of edges has an ``edge_index`` of its own. Walk in
 walks over all types together. ``per_type=True`` removes the same fraction of every type.
 """
 
+import matplotlib.pyplot as plt
 import torch
 from torch_geometric.data import HeteroData
 
@@ -48,6 +49,21 @@ print("per type   ", counts(cut))
 forward = set(map(tuple, cut["author", "writes", "paper"].edge_index.t().tolist()))
 backward = set(map(tuple, cut["paper", "rev_writes", "author"].edge_index.flip(0).t().tolist()))
 print("reverse type in step:", forward == backward)
+
+# %%
+# The share of each type that is left:
+
+figure, axes = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
+whole, together = counts(data), counts(wis.sparsify(data, remove="40%"))
+places = torch.arange(len(whole))
+for shift, (name, left) in zip(
+    (-0.2, 0.2), {"all at once": together, "per type": counts(cut)}.items(), strict=True
+):
+    axes.bar(places + shift, [left[t] / whole[t] for t in whole], width=0.36, label=name)
+axes.set_xticks(places, list(whole))
+axes.set(ylabel="share of arcs left", ylim=(0, 1.05))
+axes.legend()
+plt.show()
 
 # %%
 # A ``Data`` with an ``edge_type`` for each arc works in the same way.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import wis
 from wis.io import formats, read_graph, write_graph
+from wis.show import plot_sparsification
 
 # %%
 # An edge list with names and two more columns:
@@ -43,6 +44,7 @@ print(file.vertex_names)
 sparse = wis.sparsify(file.data, remove=3)
 write_graph(file.with_data(sparse), "friends-sparse.csv", force=True)
 print(Path("friends-sparse.csv").read_text(encoding="utf-8"))
+plot_sparsification(file.data, sparse, "friends.png", title="friends.csv, 3 edges removed")
 
 # %%
 # The same on the command line is ``wis sparsify friends.csv --source who --target whom --remove 3

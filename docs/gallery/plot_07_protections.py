@@ -6,6 +6,7 @@ Any method can be told to keep a graph connected, to leave every vertex some nei
 keep given edges.
 """
 
+import matplotlib.pyplot as plt
 import networkx as nx
 
 import wis
@@ -15,22 +16,29 @@ from wis.errors import ProtectionError
 data = datasets.load("les-miserables")
 
 
-def facts(graph):
-    """Components and smallest degree of a graph."""
+def as_networkx(graph):
+    """The graph as networkx knows it."""
     simple = nx.Graph()
     simple.add_nodes_from(range(graph.num_nodes))
     simple.add_edges_from(graph.edge_index.t().tolist())
+    return simple
+
+
+place = nx.kamada_kawai_layout(as_networkx(data))
+protections = {
+    "no protection": {},
+    "keep_connected=True": {"keep_connected": True},
+    "min_degree=2": {"min_degree": 2},
+}
+figure, panels = plt.subplots(1, 3, figsize=(10, 3.8), layout="constrained")
+for axes, (name, protection) in zip(panels, protections.items(), strict=True):
+    simple = as_networkx(wis.sparsify(data, remove="60%", method="random", **protection))
+    nx.draw_networkx(simple, place, ax=axes, node_size=16, with_labels=False, edge_color="#999")
+    parts = nx.number_connected_components(simple)
     smallest = min(degree for _, degree in simple.degree)
-    return f"{nx.number_connected_components(simple)} components, smallest degree {smallest}"
-
-
-print("whole graph:      ", facts(data))
-for name, protection in {
-    "no protection:    ": {},
-    "keep_connected:   ": {"keep_connected": True},
-    "min_degree of 2:  ": {"min_degree": 2},
-}.items():
-    print(name, facts(wis.sparsify(data, remove="60%", method="random", **protection)))
+    axes.set_title(f"{name}:\n{parts} components, smallest degree {smallest}", fontsize=10)
+    axes.set_axis_off()
+plt.show()
 
 # %%
 # ``min_degree=2`` never *adds* edges: a vertex with one neighbour keeps it.

@@ -24,7 +24,7 @@ def wis(line):
 
 wis(
     "bench run --dataset csbm:n=1000,feature_signal=1.0 --models gcn --methods wis,random"
-    " --remove 0%,30%,60%,90%,100% --seeds 2 --epochs 60 --learning-rate 0.01 --results sweep.jsonl"
+    " --remove 0%,50%,80%,100% --seeds 3 --epochs 60 --learning-rate 0.01 --results sweep.jsonl"
 )
 
 # %%

@@ -9,6 +9,7 @@ needs memory for the vertices and one block of edges, never for all edges.
 import shutil
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 
@@ -47,6 +48,20 @@ in_memory = wis.sparsify(data, remove="50%", epsilon=0.1).edge_index
 from_files = set(zip(left.source.tolist(), left.target.tolist(), strict=True))
 print(from_files == {(u, v) for u, v in in_memory.t().tolist() if u < v})
 print(torch.unique(in_memory).numel(), "vertices still have an edge")
+
+# %%
+# Hubs lose most of their edges, vertices of small degree keep theirs:
+
+degrees = {
+    "before": torch.bincount(data.edge_index[0]),
+    "after": torch.bincount(in_memory[0]),
+}
+figure, axes = plt.subplots(figsize=(5.5, 3.3), layout="constrained")
+for name, degree in degrees.items():
+    axes.loglog(degree[degree > 0].sort(descending=True).values, label=name)
+axes.set(xlabel="vertices, sorted", ylabel="degree")
+axes.legend()
+plt.show()
 
 # %%
 # On the command line: ``wis sparsify edges/ --engine stream --epsilon 0.1 --remove 50% -o

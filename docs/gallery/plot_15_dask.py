@@ -8,6 +8,7 @@ On a Dask cluster
 import shutil
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from dask.distributed import Client, LocalCluster
 
@@ -55,3 +56,13 @@ def edges_of(folder):
 
 sparsify_files("edges-dask", "edges-streamed", remove="50%")
 print(edges_of("edges-clustered") == edges_of("edges-streamed"))
+
+# %%
+# The edges as dots of the adjacency matrix, before and after:
+
+figure, panels = plt.subplots(1, 2, figsize=(7.5, 3.7), layout="constrained")
+for axes, folder in zip(panels, ("edges-dask", "edges-clustered"), strict=True):
+    found = edges_of(folder)
+    axes.scatter(*zip(*found, strict=True), s=1)
+    axes.set(title=f"{folder}: {len(found)} edges", xlabel="target", ylabel="source")
+plt.show()

@@ -11,6 +11,7 @@ import torch
 import wis
 from wis import datasets
 from wis.methods import register
+from wis.show import plot_sparsification
 
 # %%
 # This one removes edges with the largest product of degrees first. ``graph.edges`` has shape [2,
@@ -29,7 +30,7 @@ def degree_product(graph, *, count, seed, progress, offset=0):
 
 data = datasets.load("karate")
 cut = wis.sparsify(data, remove="50%", method="degree-product", offset=1)
-print(cut)
+plot_sparsification(data, cut, "own.png", title="karate, half removed by degree-product")
 
 # %%
 # Orders, protections, ``per_type`` and the transform work at once:
