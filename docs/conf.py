@@ -72,6 +72,7 @@ exclude_patterns = [
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "literal"
+smartquotes = False  # "--remove" stays as it is typed
 nitpicky = False
 suppress_warnings = ["ref.python"]  # names that wis and its modules both have
 
@@ -96,7 +97,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "within_subsection_order": "FileNameSortKey",
     "image_scrapers": ("matplotlib", "pictures.scrape_written_pictures"),
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": (),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,

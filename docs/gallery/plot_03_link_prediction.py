@@ -1,6 +1,6 @@
 """
-Link prediction: after RandomLinkSplit
-======================================
+Link prediction
+===============
 
 In link prediction the edges have two roles: messages run along some, others are to be
 predicted. Only the first may be cut.

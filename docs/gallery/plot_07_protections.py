@@ -36,7 +36,7 @@ for axes, (name, protection) in zip(panels, protections.items(), strict=True):
     nx.draw_networkx(simple, place, ax=axes, node_size=16, with_labels=False, edge_color="#999")
     parts = nx.number_connected_components(simple)
     smallest = min(degree for _, degree in simple.degree)
-    axes.set_title(f"{name}:\n{parts} components, smallest degree {smallest}", fontsize=10)
+    axes.set_title(f"{name}\ncomponents: {parts}, smallest degree: {smallest}", fontsize=10)
     axes.set_axis_off()
 plt.show()
 
