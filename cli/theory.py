@@ -53,11 +53,7 @@ def list_experiments(as_json: bool) -> None:
         emit_table([("NAME", "WHAT IT SHOWS"), *rows])
         return
     records = {
-        name: {
-            "summary": each.summary,
-            "quick": asdict(each.quick),
-            "thesis": asdict(each.thesis),
-        }
+        name: {"summary": each.summary, "quick": asdict(each.quick), "thesis": asdict(each.thesis)}
         for name, each in table.items()
     }
     emit_json({"experiments": records})

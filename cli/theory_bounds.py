@@ -228,26 +228,24 @@ def _numerical_rank(
     import torch
 
     from wis.models import build_model
+    from wis.theory import functions
     from wis.theory import separation_rank as grids
 
     assert problem.subset is not None
     graph, target = problem.graph, problem.target
     product = model == NUMERICAL[0]
     vectors = grids.random_templates(
-        templates,
-        problem.in_dim,
-        kind="positive" if product else "normal",
-        seed=options["seed"],
+        templates, problem.in_dim, kind="positive" if product else "normal", seed=options["seed"]
     )
     if product:
         gnn = _product_network(problem, options["seed"])
         sample = vectors[torch.arange(graph.num_nodes, device="cpu") % templates]
-        function = grids.of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
+        function = functions.of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
     else:
         sizes: Any = {**problem.arguments("depth", "width"), "seed": options["seed"]}
         sizes |= {"task": "graph" if target is None else "vertex"}
         network = build_model(model, problem.in_dim, 1, dtype=torch.float64, **sizes)
-        function = grids.of_network(network, graph, target=target)
+        function = functions.of_network(network, graph, target=target)
     return grids.separation_rank(function, problem.subset, vectors, graph.num_nodes, **options)
 
 
@@ -289,21 +287,13 @@ def _numerical_record(result: SeparationRank, model: str) -> tuple[dict[str, Any
     help="Contract it with random weights and features, and compare with the network's output.",
 )
 @size_option(
-    "--max-nodes",
-    "K",
-    "Most nodes to build, for --contract, --plot and --output.",
-    default=20_000,
+    "--max-nodes", "K", "Most nodes to build, for --contract, --plot and --output.", default=20_000
 )
 @path_option("-o", "--output", help="Write the tensor network as a graph (.graphml).")
 @seed_option
 @json_option
 def tensor_network(
-    problem: Problem,
-    contract: bool,
-    max_nodes: int,
-    output: Path | None,
-    seed: int,
-    as_json: bool,
+    problem: Problem, contract: bool, max_nodes: int, output: Path | None, seed: int, as_json: bool
 ) -> None:
     """Count, draw or contract a tensor network.
 

@@ -14,6 +14,7 @@ from theory_oracles import exact_rank, product_network
 
 from wis.errors import NumericalError, OptionError
 from wis.models import build_model
+from wis.theory.functions import num_templates_for_exact_rank, of_network, of_product_gnn
 from wis.theory.generic_rank import (
     PRIME,
     evaluate_modulo,
@@ -25,10 +26,7 @@ from wis.theory.product_gnn import ProductGNN
 from wis.theory.separation_rank import (
     grid_tensor,
     matricize,
-    num_templates_for_exact_rank,
     numerical_rank,
-    of_network,
-    of_product_gnn,
     random_templates,
     separation_rank,
 )

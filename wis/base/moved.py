@@ -42,7 +42,6 @@ MOVED = {
     "wis.theory.factorization.propositions": "wis.theory.factorization.theorems",
     "wis.theory.factorization.tensor": "wis.theory.factorization.model",
     "wis.theory.factorization.trajectory": "wis.theory.factorization.optimization",
-    "wis.theory.functions": "wis.theory.separation_rank",
     "wis.training.shared_structure": "wis.theory.table5_1.shared_structure",
     "wis.training.splits": "wis.datasets.splits",
     "wis.triangles": "wis.graph.triangles",

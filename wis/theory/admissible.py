@@ -53,10 +53,7 @@ class AdmissibleSubset:
 
 
 def admissible_subset(
-    graph: TypedGraph,
-    subset: Iterable[int],
-    weights: Sequence[int],
-    method: Method = "auto",
+    graph: TypedGraph, subset: Iterable[int], weights: Sequence[int], method: Method = "auto"
 ) -> AdmissibleSubset:
     """An admissible subset of the boundary of I, the heaviest that the method finds.
 

@@ -171,6 +171,9 @@ def evaluate_modulo(
 def rank_modulo(matrix: Ints) -> int:
     """Rank of a matrix of residues modulo 2^31 - 1, by elimination.
 
+    >>> rank_modulo(np.array([[1, 2], [2, 4]]))
+    1
+
     Args:
         matrix: int64 array of shape [rows, columns], values in 0 ... 2^31 - 2.
 

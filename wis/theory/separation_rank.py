@@ -14,7 +14,7 @@ How to read the result:
 - In exact arithmetic the rank is a lower bound of the separation rank of any function.
 - For a product network it is equal to it if the grid is rich enough. The outputs are homogeneous
   polynomials in each variable, so as many templates in general position as there are monomials
-  determine the rank (`num_templates_for_exact_rank`).
+  determine the rank (`wis.theory.functions.num_templates_for_exact_rank`).
 - In float64 singular values below a relative tolerance count as zero, so the number is an estimate.
   The result holds the spectrum: look for a gap in it.
 - For networks with ReLU the separation rank may be infinite. The number is then an empirical
@@ -32,18 +32,14 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
-
-if TYPE_CHECKING:
-    from wis.models.network import GraphNetwork
-    from wis.theory.product_gnn import ProductGNN
+from wis.theory.typed_graph import check_members, check_size
 
 Function = Callable[[Tensor], Tensor]
 """From [batch, number of variables, dimension] to [batch]."""
@@ -101,7 +97,7 @@ def separation_rank(
 
     Args:
         function: From tensors of shape [batch, num_variables, D] to [batch], such as
-            `of_product_gnn` or `of_network` make.
+            `wis.theory.functions.of_product_gnn` or `of_network` make.
         subset: Variables on one side, ids in 0 ... num_variables - 1; may be empty.
         templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`.
         num_variables: Number N of variables.
@@ -262,96 +258,6 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     if kind == "normal":
         return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
     raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
-
-
-def of_product_gnn(
-    gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None, output: int = 0
-) -> Function:
-    """A product network on a graph as a function of the vertices' features.
-
-    Args:
-        gnn: The network.
-        graph: The graph.
-        target: Vertex t, for vertex prediction.
-        output: Index of the output.
-
-    Returns:
-        f^(theta, G) or f^(theta, G, t), from [batch, n, in_dim] to [batch].
-
-    Raises:
-        OptionError: The target does not fit the network's task.
-
-    References:
-        Equations (5.3) and (5.4).
-    """
-    _check_task(gnn.task, target)
-    return lambda x: gnn(x, graph, target=target)[..., output]
-
-
-def of_network(
-    network: GraphNetwork, graph: TypedGraph, *, target: int | None = None, output: int = 0
-) -> Function:
-    """A network of `wis.models` (GCN, GIN, ...) as a function of the vertices' features.
-
-    These networks have ReLU non-linearities, so no theorem gives their separation rank, which may
-    be infinite: the measured rank is an empirical estimate. Normalisation layers are in evaluation
-    mode.
-
-    Args:
-        network: The network; use float64, or rounding hides the spectrum.
-        graph: The graph; its edge types play no part.
-        target: Vertex t, for a network with task ``"vertex"``.
-        output: Index of the output.
-
-    Returns:
-        A function from [batch, n, in_dim] to [batch]: the graphs of a batch are put side by side.
-
-    Raises:
-        OptionError: The target does not fit the network's task.
-    """
-    _check_task(network.task, target)
-    check_target(target, graph.num_nodes)
-    n = graph.num_nodes
-
-    def function(x: Tensor) -> Tensor:
-        size = x.size(0)
-        shift = torch.arange(size, device="cpu")[:, None, None] * n
-        arcs = (graph.edge_index + shift).transpose(0, 1).reshape(2, -1)
-        batch = torch.arange(size, device="cpu").repeat_interleave(n)
-        dtype = network.output.weight.dtype
-        network.eval()
-        values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)
-        if target is not None:
-            values = values.reshape(size, n, -1)[:, target]
-        chosen: Tensor = values[:, output]
-        return chosen
-
-    return function
-
-
-def num_templates_for_exact_rank(
-    graph: TypedGraph, depth: int, in_dim: int, *, target: int | None = None
-) -> int:
-    """Templates with which the whole grid gives the separation rank of a product network.
-
-    The output is a homogeneous polynomial in the features of each vertex i, of degree p = the
-    number of walks of length L from i. Such polynomials in D_x variables form a space of dimension
-    C(D_x + p - 1, p), so as many values at vectors in general position determine one. In exact
-    arithmetic the rank on a grid of them is the separation rank. Returned is the largest of these
-    dimensions over all vertices; the arguments are those of `wis.theory.bounds.upper_bound`.
-
-    Source: Equation (D.10), in which f is a contraction with rho_L({i}, V) copies of x^(i).
-    """
-    degree = max(graph.walks_to(depth, target), default=0)
-    return math.comb(in_dim + degree - 1, degree)
-
-
-def _check_task(task: str, target: int | None) -> None:
-    if (target is None) != (task == "graph"):
-        raise OptionError(
-            f"the network has task={task!r} and target is {target!r}; expected a target for "
-            f"'vertex' and none for 'graph'"
-        )
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:

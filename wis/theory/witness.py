@@ -100,6 +100,13 @@ def witness_matrix(
 ) -> Ints:
     """The part U of the matricized grid tensor whose rank proves Theorem 8 for L >= 2.
 
+    >>> import torch
+    >>> from wis.theory.bounds import lower_bound
+    >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
+    >>> found = lower_bound(edge, [0], 2, 2, in_dim=2)
+    >>> witness_matrix(edge, found.admissible, 2, 2, in_dim=2, power=found.num_walks).shape
+    (5, 5)
+
     `wis theory bounds --witness` takes its rank.
 
     Args:

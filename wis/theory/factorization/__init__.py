@@ -24,11 +24,7 @@ from wis.theory.factorization.initialization import (
     gaussian_weights,
     unbalanced_matrices,
 )
-from wis.theory.factorization.model import (
-    MatrixFactorization,
-    TensorFactorization,
-    end_tensor,
-)
+from wis.theory.factorization.model import MatrixFactorization, TensorFactorization, end_tensor
 from wis.theory.factorization.networks import (
     DeepConvolutionalNetwork,
     LinearNetwork,

@@ -92,6 +92,13 @@ def component_speeds(
 ) -> Speeds:
     """Speeds of the component norms of a tensor factorization.
 
+    >>> from wis.theory.factorization import Completion, gaussian_weights
+    >>> model, ones = TensorFactorization((2, 2, 2), 2), torch.ones(1, 2, 2, 2, dtype=torch.float64)
+    >>> weights = gaussian_weights(model, [0.8], [0])
+    >>> speeds = component_speeds(model, Completion(ones > 0, ones), weights, step=1e-6)
+    >>> bool(speeds.holds().all())
+    True
+
     Args:
         model: The factorization.
         task: The loss.
@@ -190,8 +197,7 @@ def _speeds(
     slow = parts * projection * norms.square() / raised.clamp_min(1e-300)
     # fast >= formula and slow <= formula, solved for epsilon
     needed = torch.maximum(
-        (others / parts).pow(1 / (parts - 1)),
-        parts * norms.square() / others.clamp_min(1e-300),
+        (others / parts).pow(1 / (parts - 1)), parts * norms.square() / others.clamp_min(1e-300)
     )
     full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
     return Speeds(

@@ -135,6 +135,9 @@ Saved = tuple[dict[Node, Tensor], dict[Node, Tensor], dict[Node, Tensor], Halves
 class HierarchicalFactorization:
     """Local tensor factorizations, one at each interior node of a mode tree.
 
+    >>> HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 3).weight_shapes[-3:]
+    [(2, 3), (3, 3), (3, 1)]
+
     Every node has a matrix whose columns are its tensors, flattened in the tree's order of modes.
     An interior node's is the Khatri-Rao product of its children's times its weight. The modes are
     put into ascending order once, at the root, which has the same effect as doing so at every node.

@@ -12,12 +12,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization.model import (
-    Factorization,
-    MatrixFactorization,
-    Weights,
-    end_tensor,
-)
+from wis.theory.factorization.model import Factorization, MatrixFactorization, Weights, end_tensor
 
 ATTEMPTS = 200
 
@@ -63,6 +58,11 @@ def unbalanced_matrices(
 ) -> Weights:
     """Layers that are independent Gaussian, scaled for the end matrix' entries.
 
+    >>> model = MatrixFactorization((2, 2, 2))
+    >>> start = unbalanced_matrices(model, [0.1], [0], determinant_sign=1)
+    >>> bool(torch.linalg.det(end_tensor(model, start)[0]) > 0)
+    True
+
     Args:
         model: A factorization with equal hidden dimensions.
         deviations: alpha, the standard deviation of the entries of the end matrix, [B].
@@ -103,6 +103,11 @@ def balanced_matrices(
     determinant_sign: int = 0,
 ) -> Weights:
     """Layers that fulfil Equation (1.5), whose product is a Gaussian matrix.
+
+    >>> from wis.theory.factorization.measures import unbalancedness_of_matrices
+    >>> start = balanced_matrices(MatrixFactorization((2, 3, 2)), [0.1], [0])
+    >>> float(unbalancedness_of_matrices(start)) < 1e-12
+    True
 
     With U S V^T the singular value decomposition of the Gaussian matrix, W_L is U S^(1/L), W_1 is
     S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros. Arguments and result are

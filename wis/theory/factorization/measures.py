@@ -53,6 +53,9 @@ def effective_rank(matrix: Tensor) -> Tensor:
 def schatten_norm(matrix: Tensor, p: float) -> Tensor:
     """The Schatten-p norm, a quasi-norm for p below 1.
 
+    >>> schatten_norm(torch.diag(torch.tensor([3.0, 4.0])), 2).item()
+    5.0
+
     Args:
         matrix: float64 [..., D, D'].
         p: Positive, or infinity for the spectral norm.
@@ -70,6 +73,9 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
 
 def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
     """Frobenius distance from the matrices of at most that rank.
+
+    >>> distance_from_rank(torch.diag(torch.tensor([3.0, 4.0])), 1).item()
+    3.0
 
     With the infimal rank of a solution set it is the distance of Definition 2. That rank is 1 for
     all problems of Section 1.3 and D - 1 for D-by-D ones (Appendix A.1).
@@ -98,7 +104,12 @@ def matricization(tensor: Tensor, modes: Sequence[int]) -> Tensor:
 def hierarchical_rank(
     tensor: Tensor, tree: ModeTree, tolerance: float = RANK_TOLERANCE
 ) -> dict[Node, int]:
-    """Rank of the matricization with respect to every node but the root (Definition 7)."""
+    """Rank of the matricization with respect to every node but the root (Definition 7).
+
+    >>> from wis.theory.factorization.hierarchical import shallow_tree
+    >>> hierarchical_rank(torch.ones(2, 2, 2).double(), shallow_tree(3))
+    {(0,): 1, (1,): 1, (2,): 1}
+    """
     return {
         node: int(matrix_rank(matricization(tensor, node), tolerance)) for node in tree.nodes[:-1]
     }
@@ -143,6 +154,9 @@ def cp_rank(
     seed: int = 0,
 ) -> int:
     """Tensor rank: the smallest number of components that fits a tensor; 0 for a zero tensor.
+
+    >>> cp_rank(torch.ones(3, 3, 3, dtype=torch.float64))
+    1
 
     Exact tensor rank is hard, so a number of components counts when alternating least squares
     (tensorly) comes below a mean squared error with it.

@@ -62,6 +62,9 @@ def end_tensor(model: Factorization, weights: Weights) -> Tensor:
 class MatrixFactorization:
     """W = W_L ... W_1 with W_l of D_l rows and D_(l-1) columns: a linear neural network.
 
+    >>> MatrixFactorization.unconstrained(4, 3, depth=3).weight_shapes
+    [(3, 3), (3, 3), (4, 3)]
+
     Args:
         dimensions: D_0, ..., D_L: the columns of the end matrix, the hidden dimensions, its rows.
 
@@ -122,6 +125,9 @@ class MatrixFactorization:
 @dataclass(frozen=True)
 class TensorFactorization:
     """The sum over r of w_r^1 x ... x w_r^N (CP); the vectors w_r^n are columns of N weights.
+
+    >>> TensorFactorization.unconstrained((2, 3, 4)).weight_shapes
+    [(2, 6), (3, 6), (4, 6)]
 
     Args:
         shape: D_1, ..., D_N, N at least 2.

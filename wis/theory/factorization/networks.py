@@ -117,6 +117,12 @@ def separation_rank_of_network(
 ) -> int:
     """Separation rank of the network's function with respect to some of its inputs.
 
+    >>> from wis.theory.factorization import gaussian_weights
+    >>> model = TensorFactorization((3, 3), 2)
+    >>> weights = [weight[0] for weight in gaussian_weights(model, [1.0], [0])]
+    >>> separation_rank_of_network(ShallowConvolutionalNetwork(model, weights), (3, 3), [0])
+    2
+
     The function is multilinear, so by Proposition 9 it is the rank of a matricization of the tensor
     that `tensor_of_network` reads from the network's outputs.
 

@@ -26,8 +26,7 @@ from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps
 
 TELL_EVERY = 256
-"""Steps between two reports of progress, checks for Ctrl-C and perhaps checkpoints: often enough to
-feel immediate, and under 1 % of the time of the smallest steps."""
+"""Steps between two reports of progress and checks for Ctrl-C: far less than a second of work."""
 
 HURRY = 4096
 """`TinySteps` stop at multiples of so many steps, so that reports do not wait for them."""
@@ -47,10 +46,7 @@ class FixedRate:
 class AdaptiveRate:
     """The base rate over the root of a moving average of squared gradient norms.
 
-    Only the length of a step changes, never its direction.
-
-    References:
-        Appendix A.2.2.2.
+    Only the length of a step changes, never its direction (Appendix A.2.2.2).
     """
 
     base: float = 1e-2
@@ -161,8 +157,7 @@ def train(
 ) -> Run:
     """Run gradient descent from the given weights.
 
-    >>> from wis.theory.factorization import MatrixFactorization
-    >>> from wis.theory.factorization.initialization import gaussian_weights
+    >>> from wis.theory.factorization import MatrixFactorization, gaussian_weights
     >>> from wis.theory.factorization.tasks import norm_divergence_problem
     >>> model = MatrixFactorization((2, 2, 2))
     >>> start = gaussian_weights(model, [0.3], [0])
@@ -179,8 +174,7 @@ def train(
         stop: Stopping rule.
         measure: Quantities to record besides the loss.
         per_decade: Records for every power of ten of steps; the first and last always.
-        checkpoint: A file to go on from, written at most every `checkpoint_every_s` seconds and on
-            Ctrl-C, and deleted at the end.
+        checkpoint: A file to go on from, written on Ctrl-C too, and deleted at the end.
         checkpoint_every_s: Seconds between two writes.
         keep_checkpoint: Write it at the end instead, so that the same call finds the result.
         progress: Called with the number of steps done.
@@ -188,7 +182,7 @@ def train(
     Raises:
         DivergedError: A loss is not finite: the learning rate is too large.
         CheckpointError: The file belongs to another run.
-        OptionError: Shapes or numbers that do not fit.
+        OptionError: Shapes or numbers do not fit.
 
     Cost: one `forward` and one `backward` of the model and one loss of the task for each step.
     """
@@ -256,7 +250,7 @@ class _Descent:
     def _follow_batch(self) -> None:
         """Task and rates of the elements that still run."""
         self.task = self.whole_task.select(self.ids)
-        self.tiny: TinySteps | None = None
+        self.tiny: TinySteps | None = None  # a faster way for most steps
         if isinstance(self.rate, FixedRate):
             rates = torch.tensor(self.rate.rates, dtype=torch.float64, device="cpu")
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
@@ -278,7 +272,7 @@ class _Descent:
         save: Callable[[dict[str, Any]], None],
         interrupted: Callable[[], bool],
     ) -> None:
-        """Step until every element has finished."""
+        """Step until every element has finished, or Ctrl-C was pressed."""
         started, before = time.monotonic(), self.seconds
         told = self.step // TELL_EVERY
         while len(self.ids):
@@ -372,15 +366,9 @@ class _Descent:
 
     def result(self) -> Run:
         """The result, once all elements have finished."""
-        return Run(
-            self.final_weights,
-            self.model.forward(self.final_weights)[0],
-            self.final_loss,
-            self.final_steps,
-            self.converged,
-            self.trajectory,
-            self.seconds,
-        )
+        end = self.model.forward(self.final_weights)[0]
+        facts = self.final_loss, self.final_steps, self.converged, self.trajectory, self.seconds
+        return Run(self.final_weights, end, *facts)
 
 
 def _with_checkpoint(

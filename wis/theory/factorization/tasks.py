@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Protocol
 
 import torch
@@ -95,8 +96,6 @@ class Completion:
     values: Tensor
     loss: Loss = Loss()
     mean: bool = True
-    _weight: Tensor = field(init=False, repr=False, compare=False)
-    _values: Tensor = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.observed.shape != self.values.shape or self.observed.dtype != torch.bool:
@@ -106,25 +105,24 @@ class Completion:
             )
         if not self.observed.flatten(1).any(dim=1).all():
             raise OptionError("a completion task without observed entries; observe at least one")
-        mask = self.observed.to(self.values.dtype)
-        axes = (-1,) + (1,) * (self.observed.dim() - 1)
-        count = mask.flatten(1).sum(dim=1)
-        weight = mask / (count if self.mean else torch.ones_like(count)).reshape(axes)
-        object.__setattr__(self, "_weight", weight)
-        object.__setattr__(self, "_values", torch.where(self.observed, self.values, 0.0))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Dimensions of the end tensors."""
         return tuple(self.observed.shape[1:])
 
+    @cached_property
     def weighted(self) -> tuple[Tensor, Tensor]:
         """Weight and value of every entry, float64 [T, *shape]; 0 where it is not observed."""
-        return self._weight, self._values
+        mask = self.observed.to(self.values.dtype)
+        axes = (-1,) + (1,) * (self.observed.dim() - 1)
+        count = mask.flatten(1).sum(dim=1)
+        weight = mask / (count if self.mean else torch.ones_like(count)).reshape(axes)
+        return weight, torch.where(self.observed, self.values, 0.0)
 
     def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
         """Losses [B] and gradients [B, *shape]. Cost: linear in the entries."""
-        weight, values = self.weighted()
+        weight, values = self.weighted
         residual = end - values
         losses = (self.loss.value(residual) * weight).flatten(1).sum(dim=1)
         return losses, self.loss.slope(residual) * weight
@@ -190,6 +188,9 @@ class Sensing:
 
 def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generator) -> Tensor:
     """A mask with `count` entries chosen uniformly without repetition, bool [*shape].
+
+    >>> int(random_entries((3, 4), 5, torch.Generator()).sum())
+    5
 
     Raises:
         OptionError: There are fewer entries.
@@ -347,10 +348,7 @@ def low_hierarchical_rank_tensor(
 
 
 def _drawn_until(
-    fits: Callable[[Tensor], bool],
-    model: Factorization,
-    norm: float,
-    generator: torch.Generator,
+    fits: Callable[[Tensor], bool], model: Factorization, norm: float, generator: torch.Generator
 ) -> Tensor | None:
     for _ in range(ATTEMPTS):
         weights = [

@@ -74,14 +74,15 @@ def theorem_1_bounds(ends: Tensor, losses: Tensor, p: float = 1.0) -> dict[str, 
 
 
 def theorem_2_bounds(
-    ends: Tensor,
-    losses: Tensor,
-    *,
-    adjacent: tuple[float, float],
-    opposite: float,
-    p: float = 1.0,
+    ends: Tensor, losses: Tensor, *, adjacent: tuple[float, float], opposite: float, p: float = 1.0
 ) -> dict[str, Bound]:
     """The three bounds of Theorem 2, for perturbed observations and any unobserved entry.
+
+    >>> end = torch.tensor([[[50.0, 1.0], [1.0, 0.01]]], dtype=torch.float64)
+    >>> loss = torch.tensor([1e-4], dtype=torch.float64)
+    >>> bounds = theorem_2_bounds(end, loss, adjacent=(1.0, 1.0), opposite=0.02)
+    >>> bool(bounds["norm"].margin >= 0)
+    True
 
     Args:
         ends: float64 [T, 2, 2].
@@ -103,8 +104,7 @@ def theorem_2_bounds(
     triangle = _weakened_triangle(p)
     factor = 1 / triangle
     offset = max(
-        factor * first * second / (epsilon + smaller),
-        8 * triangle**2 * max(first, second, epsilon),
+        factor * first * second / (epsilon + smaller), 8 * triangle**2 * max(first, second, epsilon)
     )
     root = (2 * losses).sqrt()
     slope = 4 + math.sqrt(first * second) / smaller

@@ -46,7 +46,7 @@ class TinySteps:
             return None
         if not isinstance(task, Completion) or task.loss.kind == "huber":
             return None
-        weight, values = (entries.numpy() for entries in task.weighted())
+        weight, values = (entries.numpy() for entries in task.weighted)
         slope = weight * (2.0 if task.loss.kind == "square" else 1.0)
         return cls(slope, values, rates.numpy())
 

@@ -140,10 +140,7 @@ def _fit(
     network = image_network(size.network, channels, dropout=setting.dropout, seed=seed)
     own: Row = {"coefficient": setting.coefficient, "weight_decay": setting.weight_decay}
     config = replace(size.config, **own)
-    with (
-        request.watch(watched, config.max_epochs) as progress,
-        torch.random.fork_rng(devices=[]),
-    ):
+    with request.watch(watched, config.max_epochs) as progress, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # dropout draws from torch's own generator
         fit = fit_network(network, train, test, regions, config, seed=seed, progress=progress)
     return {**own, "dropout": setting.dropout, "network": size.network, **vars(fit)}

@@ -108,6 +108,11 @@ def run_experiment(
 ) -> Outcome:
     """Run an experiment.
 
+    >>> size = resized(get_experiment("theorem4").quick, {"scales": [0.4, 0.2], "duration": 1.0})
+    >>> outcome = run_experiment("theorem4", size=size)
+    >>> outcome.rows[0]["largest"] > outcome.rows[1]["largest"]
+    True
+
     Args:
         name: See `available_experiments`.
         quick: Run at the quick size instead of the thesis'.

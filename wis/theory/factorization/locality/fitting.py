@@ -201,6 +201,9 @@ class _Block(nn.Module):
 def image_network(name: str, channels: int, *, dropout: float = 0.0, seed: int = 0) -> nn.Module:
     """A randomly initialized network with one logit.
 
+    >>> image_network("small", channels=1)(torch.zeros(2, 1, 16, 16)).shape
+    torch.Size([2, 1])
+
     Args:
         name: ``"small"``, ``"resnet18"`` or ``"resnet34"``.
         channels: Channels of the images; ResNets take 1 (repeated) or 3.

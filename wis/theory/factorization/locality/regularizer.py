@@ -155,6 +155,10 @@ def random_patches(
 ) -> tuple[Region, Region]:
     """Two square patches that do not overlap, uniform over all such pairs.
 
+    >>> first, second = random_patches(8, 8, 2, torch.Generator().manual_seed(0))
+    >>> first.overlaps(second)
+    False
+
     References:
         Appendix C.4.2.2: 2-by-2 patches for Pathfinder.
     """

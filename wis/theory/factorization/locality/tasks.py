@@ -45,6 +45,11 @@ def is_same_class(
 ) -> tuple[Tensor, Tensor]:
     """Draw samples: a label, an image, and a second one of the same class or of another.
 
+    >>> images, classes = np.ones((4, 2, 2)), np.array([0, 0, 1, 1])
+    >>> data, labels = is_same_class(images, classes, count=5, distance=1, size=(4, 8), seed=0)
+    >>> data.shape
+    torch.Size([5, 1, 4, 8])
+
     Args:
         images: float [n, height, width] or [n, channels, height, width].
         classes: int64 [n], at least two different ones.
@@ -164,7 +169,13 @@ class PathfinderImage:
 def pathfinder_image(
     config: PathfinderConfig, label: bool, generator: np.random.Generator
 ) -> PathfinderImage:
-    """Draw one image; raises `NumericalError` if it is too small for the paths."""
+    """Draw one image; raises `NumericalError` if it is too small for the paths.
+
+    >>> config = PathfinderConfig(path_length=2, size=64, num_distractors=1)
+    >>> image = pathfinder_image(config, True, np.random.default_rng(0))
+    >>> image.pixels.shape, len(image.paths)
+    ((64, 64), 3)
+    """
     paths = _layout(config, generator)
     circles = (paths[0][0][0], paths[0 if label else 1][-1][1])
     pixels = np.zeros((config.size, config.size), dtype=np.float32)

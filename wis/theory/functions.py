@@ -1,0 +1,117 @@
+"""Networks as functions of the features of their vertices, for `wis.theory.separation_rank`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from wis.errors import OptionError
+from wis.theory.separation_rank import Function
+from wis.theory.typed_graph import TypedGraph, check_target
+
+if TYPE_CHECKING:
+    from wis.models.network import GraphNetwork
+    from wis.theory.product_gnn import ProductGNN
+
+
+def of_product_gnn(
+    gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None, output: int = 0
+) -> Function:
+    """A product network on a graph as a function of the vertices' features.
+
+    >>> from wis.theory.product_gnn import ProductGNN
+    >>> from wis.theory.separation_rank import random_templates, separation_rank
+    >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
+    >>> function = of_product_gnn(ProductGNN(2, 2, 1), edge)
+    >>> separation_rank(function, [0], random_templates(6, 2), 2).rank
+    2
+
+    Args:
+        gnn: The network.
+        graph: The graph.
+        target: Vertex t, for vertex prediction.
+        output: Index of the output.
+
+    Returns:
+        f^(theta, G) or f^(theta, G, t), from [batch, n, in_dim] to [batch].
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+
+    References:
+        Equations (5.3) and (5.4).
+    """
+    _check_task(gnn.task, target)
+    return lambda x: gnn(x, graph, target=target)[..., output]
+
+
+def of_network(
+    network: GraphNetwork, graph: TypedGraph, *, target: int | None = None, output: int = 0
+) -> Function:
+    """A network of `wis.models` (GCN, GIN, ...) as a function of the vertices' features.
+
+    These networks have ReLU non-linearities, so no theorem gives their separation rank, which may
+    be infinite: the measured rank is an empirical estimate. Normalisation layers are in evaluation
+    mode.
+
+    Args:
+        network: The network; use float64, or rounding hides the spectrum.
+        graph: The graph; its edge types play no part.
+        target: Vertex t, for a network with task ``"vertex"``.
+        output: Index of the output.
+
+    Returns:
+        A function from [batch, n, in_dim] to [batch]: the graphs of a batch are put side by side.
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+    """
+    _check_task(network.task, target)
+    check_target(target, graph.num_nodes)
+    n = graph.num_nodes
+
+    def function(x: Tensor) -> Tensor:
+        size = x.size(0)
+        shift = torch.arange(size, device="cpu")[:, None, None] * n
+        arcs = (graph.edge_index + shift).transpose(0, 1).reshape(2, -1)
+        batch = torch.arange(size, device="cpu").repeat_interleave(n)
+        dtype = network.output.weight.dtype
+        network.eval()
+        values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)
+        if target is not None:
+            values = values.reshape(size, n, -1)[:, target]
+        chosen: Tensor = values[:, output]
+        return chosen
+
+    return function
+
+
+def num_templates_for_exact_rank(
+    graph: TypedGraph, depth: int, in_dim: int, *, target: int | None = None
+) -> int:
+    """Templates with which the whole grid gives the separation rank of a product network.
+
+    >>> num_templates_for_exact_rank(TypedGraph.from_any(torch.tensor([[0], [1]])), 1, in_dim=2)
+    3
+
+    The output is a homogeneous polynomial in the features of each vertex i, of degree p = the
+    number of walks of length L from i. Such polynomials in D_x variables form a space of dimension
+    C(D_x + p - 1, p), so as many values at vectors in general position determine one. In exact
+    arithmetic the rank on a grid of them is the separation rank. Returned is the largest of these
+    dimensions over all vertices; the arguments are those of `wis.theory.bounds.upper_bound`.
+
+    Source: Equation (D.10), in which f is a contraction with rho_L({i}, V) copies of x^(i).
+    """
+    degree = max(graph.walks_to(depth, target), default=0)
+    return math.comb(in_dim + degree - 1, degree)
+
+
+def _check_task(task: str, target: int | None) -> None:
+    if (target is None) != (task == "graph"):
+        raise OptionError(
+            f"the network has task={task!r} and target is {target!r}; expected a target for "
+            f"'vertex' and none for 'graph'"
+        )
