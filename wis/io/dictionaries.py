@@ -1,4 +1,4 @@
-"""Edge lists as `networkx.write_edgelist` makes them: two endpoints and a dictionary of attributes.
+"""Edge lists of `networkx.write_edgelist`: two endpoints and a dictionary of attributes in a line.
 
 0 1 {'weight': 3.0}
 
@@ -15,12 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wis.base.source import ReadOptions, parsing
 from wis.errors import GraphFormatError, echo
 from wis.io.edge_table import EdgeTable, as_column
 from wis.io.headers import is_number
 from wis.io.text_layout import BLANKS, TextLayout, data_lines
-from wis.io.text_scan import Columns, checked_id, int64
+from wis.io.text_scan import Columns, checked_id
 
 _BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
 _NO_LITERALS = (math.inf, -math.inf)
@@ -111,7 +113,7 @@ def _ends(
     for (number, _), row in zip(lines, rows, strict=True):
         for end, text_id in zip(ends, row[:2], strict=True):
             end.append(checked_id(text_id, f"{where} line {number}", as_names=as_names))
-    return ends if as_names else (int64(ends[0]), int64(ends[1]))
+    return ends if as_names else (np.array(ends[0], np.int64), np.array(ends[1], np.int64))
 
 
 def _row(line: str, separator: str, place: str) -> Row:
@@ -135,7 +137,7 @@ def _literal(text: str) -> Any:
 
 
 class _Numpy(ast.NodeTransformer):
-    """Puts a plain number or text in the place of a scalar of numpy; nothing is called."""
+    """Replaces scalars of numpy by plain numbers and texts, without a call."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """``np.float64(0.5)``."""
@@ -171,7 +173,7 @@ def _is_numpy(node: ast.expr) -> bool:
 
 
 def as_dictionaries(table: EdgeTable) -> bytes | None:
-    """Write the list; None for what it cannot hold: odd names, infinite numbers, no edges."""
+    """The text of a list; None if it cannot hold the table: odd names, infinite numbers, no arcs."""
     names = table.names or [str(vertex) for vertex in range(table.num_nodes)]
     columns = [
         [str(value) for value in values] if isinstance(values, list) else values.tolist()

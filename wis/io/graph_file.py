@@ -159,7 +159,7 @@ class GraphFile:
 
     @property
     def edge_index(self) -> Tensor:
-        """The arcs of a graph with one type of edges, int64 [2, num_arcs]."""
+        """The arcs of a graph with one type of edges, int64 [2, num_arcs]; not to be changed."""
         arcs: Tensor = self.table.edge_index if self.table else edge_stores(self.data)[0].edge_index
         return arcs
 

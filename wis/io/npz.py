@@ -1,8 +1,8 @@
 """`.npz`: numpy arrays by name, or a sparse matrix of `scipy.sparse.save_npz`.
 
 `edge_index` has shape [2, num_arcs]; `num_nodes` is a number; the other arrays become attributes of
-the same name. Names of vertices are the texts in `name`. An array of a type that torch lacks stays
-a numpy array. The entries of a sparse matrix become arcs with an `edge_weight`.
+the same name. The texts in `name` are the names of the vertices. An array of a type that torch
+lacks stays a numpy array. The entries of a sparse matrix become arcs with an `edge_weight`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,7 @@ _COPIES = 3  # of a sparse matrix: scipy's, its coordinates, and the arcs
 
 @dataclass(frozen=True)
 class Archive:
-    """How the arrays lay in the file.
-
-    Attributes:
-        compressed: Whether they were compressed.
-        index_dtype: The type of `edge_index`.
-    """
+    """Whether the arrays were compressed, and the type of `edge_index`."""
 
     compressed: bool
     index_dtype: str = "<i8"
@@ -60,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
     Raises:
         UnsafePickleError: They hold Python objects, and the file is not trusted.
-        GraphFormatError: They are damaged, or no graph.
+        GraphFormatError: They are damaged, or not a graph.
     """
     with open_input(path, options) as file:
         arrays, compressed = read_archive(file, path, options)
@@ -81,14 +76,16 @@ def _from_arrays(
 
     edge_index = _edge_index(arrays["edge_index"], path)
     stated = _num_nodes(arrays, path)
-    _check_names(arrays, path, options)
+    texts = arrays.get(NAMES)
+    if texts is not None and texts.dtype.kind == "U" and texts.ndim == 1:
+        needed = total_bytes(arrays) + texts.size * BYTES_PER_NAME
+        options.check_size(path, needed, f"a list of {texts.size} names")
     for key in ("x", "pos", "batch", "adj", "adj_t"):
         if key in arrays and not arrays[key].ndim:
             raise GraphFormatError(f"{path}: {key} is a single value; expected an array")
-    others = {key: array for key, array in arrays.items() if key not in ("edge_index", "num_nodes")}
     data = Data()
-    for key, array in others.items():
-        data[key] = _value(array)
+    for key in [key for key in arrays if key not in ("edge_index", "num_nodes")]:
+        data[key] = _value(arrays[key])
     if stated is None:
         with parsing(path, "a graph"):
             stated = data.num_nodes
@@ -100,13 +97,6 @@ def _from_arrays(
         data[NAMES] = names
     layout = Archive(compressed, arrays["edge_index"].dtype.str)
     return GraphFile(data, path, "npz", names, layout)
-
-
-def _check_names(arrays: Mapping[str, np.ndarray], path: Path, options: ReadOptions) -> None:
-    names = arrays.get(NAMES)
-    if names is not None and names.dtype.kind == "U" and names.ndim == 1:
-        needed = total_bytes(arrays) + names.size * BYTES_PER_NAME
-        options.check_size(path, needed, f"a list of {names.size} names")
 
 
 def _edge_index(array: np.ndarray, path: Path) -> Tensor:
@@ -192,11 +182,8 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         GraphFormatError: The graph has several types of vertices.
     """
     require_one_type(file)
-    if isinstance(file.layout, SparseMatrix) and set(file.data.keys()) <= {
-        "edge_index",
-        "edge_weight",
-        "num_nodes",
-    }:
+    is_plain = set(file.data.keys()) <= {"edge_index", "edge_weight", "num_nodes"}
+    if isinstance(file.layout, SparseMatrix) and is_plain:
         _write_sparse(file, file.layout, stream)
         return
     compressed = isinstance(file.layout, Archive) and file.layout.compressed

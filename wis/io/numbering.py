@@ -1,7 +1,7 @@
-"""From the ids in an edge list to vertices 0 to n - 1.
+"""Number the vertices of an edge list from 0 to n - 1.
 
-Integers are what they say, and n is the largest of them + 1. Names, and integers that are to be
-relabelled, are numbered in their own order: integers by value, texts by code point. So the numbers
+Integers are their own numbers, and n is the largest of them + 1. Names, and integers that are to be
+relabelled, are numbered in ascending order: integers by value, texts by code point. So the numbers
 do not depend on the order of the lines. The names are kept beside the graph.
 """
 
@@ -19,8 +19,8 @@ from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
 
-_FREE_IDS = 1_000_000
-_IDS_PER_ARC = 10
+_FREE_IDS = 1_000_000  # ids below this need no explanation; above, there are at most
+_IDS_PER_ARC = 10  # as many per arc, or one stray number would ask for a billion vertices
 _NO_ID = 2**63 - 1
 
 
@@ -31,7 +31,7 @@ class Numbered:
     Attributes:
         edge_index: int64 tensor of shape [2, num_arcs].
         num_nodes: Number n of vertices.
-        names: What the file calls each of them, None if it calls them by these numbers.
+        names: The name of each vertex in the file, None if the file uses these numbers.
         smallest: The smallest number of a vertex with an edge, 0 if there is none.
     """
 
@@ -49,7 +49,7 @@ def number_vertices(
     Args:
         ends: The endpoints of each arc: two int64 arrays, or two columns of names (lists, or
             pyarrow's).
-        options: Whether to relabel, and the number of vertices if it was given.
+        options: Whether to relabel, and the number of vertices if the caller gave it.
         where: The file, for errors.
         place_of: The file and the line of an arc, for errors.
 
@@ -64,7 +64,8 @@ def number_vertices(
         ids, positions = np.unique(arcs, return_inverse=True)
         return _named([str(i) for i in ids.tolist()], positions.reshape(2, -1), options, where)
     smallest, largest = int(arcs.min(initial=_NO_ID)), int(arcs.max(initial=-1))
-    _check_ids(arcs, smallest, largest, options.num_nodes, place_of)
+    if arcs.size:
+        _check_ids(arcs, smallest, largest, options.num_nodes, place_of)
     size = largest + 1 if options.num_nodes is None else options.num_nodes
     if size > MAX_NUM_NODES:
         raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
@@ -104,8 +105,6 @@ def _check_ids(
     num_nodes: int | None,
     place_of: Callable[[int], str],
 ) -> None:
-    if not arcs.size:
-        return
     if smallest < 0:
         arc = _first_arc(arcs < 0)
         raise GraphFormatError(

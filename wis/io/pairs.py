@@ -1,7 +1,7 @@
-"""Pairs of vertices of a graph, read from a file of their own, such as edges to protect.
+"""Read pairs of vertices of a graph from a file, such as edges to protect.
 
-The file is a graph in any format. Where vertices have names in the graph, an edge list calls them
-by these; otherwise by their numbers. Other formats number vertices from 0 on, as the graph does.
+The file is a graph in any format. An edge list uses the names of the vertices if the graph has
+names, and their numbers otherwise. Other formats number vertices from 0 on, as the graph does.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
         directed: Whether a pair is an arc from the first vertex to the second.
 
     Returns:
-        int64 tensor of shape [2, k] of vertex ids, as they come.
+        int64 tensor of shape [2, k] of vertex ids, in the order of the file.
 
     Raises:
         GraphFileError: The file cannot be read.
         GraphFormatError: It is damaged, or names a vertex that the graph does not have.
-        ProtectionError: A pair is no edge of the graph.
+        ProtectionError: A pair is not an edge of the graph.
         UnknownNameError: No format has that ending.
 
     Cost: that of reading the file, and one sort of the arcs of the graph.
@@ -67,7 +67,7 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
 
 
 def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | None]:
-    """The pairs of a file, and the names of what they are pairs of."""
+    """The pairs of a file, and the ids of their vertices as the file spells them."""
     relabel = format_of_path(path).is_edge_table
     options = ReadOptions(relabel=relabel, table=table if relabel else GUESS)
     listed = read_with(path, options)
@@ -78,7 +78,7 @@ def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | No
 
 
 def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -> bool:
-    """Whether the first line alone holds what are no vertices: then it names the columns."""
+    """Whether only the first line holds unknown vertices, so that it names the columns."""
     unknown = [name for name in listed if name not in known]
     return bool(unknown) and {listed[int(i)] for i in pairs[:, 0]} == set(unknown)
 
@@ -86,7 +86,7 @@ def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -
 def _positions(
     listed: Sequence[str] | None, names: Sequence[str] | None, num_nodes: int
 ) -> Mapping[str, int]:
-    """The vertex that each id stands for that is one of the graph."""
+    """For each id that belongs to the graph its vertex."""
     if names is not None:
         return {name: vertex for vertex, name in enumerate(names)}
     found = {name: integer_id(name) for name in listed or ()}
@@ -100,7 +100,7 @@ def _ids(
     num_nodes: int,
     path: Path | str,
 ) -> Tensor:
-    """The vertex of the graph that each vertex of the file stands for."""
+    """For each vertex of the file the vertex of the graph."""
     for name in listed:
         if name not in known:
             have = f"have names, such as {echo(names[0])!r}" if names else "are numbered from 0"

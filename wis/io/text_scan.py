@@ -1,14 +1,13 @@
 """Columns from the text of an edge list, line by line: exact, and able to name a line in an error.
 
-The fast parsers of `wis.io.text_columns` give the same columns and give way to this one where a
-text is none of theirs.
+pyarrow gives the same columns in `wis.io.text_columns`, which calls this parser for the texts that
+pyarrow would misread.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ _INT64 = range(-(2**63), 2**63)
 
 @dataclass(frozen=True)
 class Columns:
-    """What an edge list holds.
+    """The content of an edge list.
 
     Attributes:
         ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
@@ -57,7 +56,7 @@ class Columns:
 
 
 def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
-    """As `wis.io.text_columns.parse`, line by line."""
+    """`wis.io.text_columns.parse`, line by line."""
     lines = data_lines(text)
     if layout.header is not None:
         next(lines, None)
@@ -72,7 +71,7 @@ def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Colu
     attributes = [typed(values) for values in others]
     if as_names:
         return Columns(ends, attributes)
-    return Columns((int64(ends[0]), int64(ends[1])), attributes)
+    return Columns((np.array(ends[0], np.int64), np.array(ends[1], np.int64)), attributes)
 
 
 def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
@@ -89,11 +88,7 @@ def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
 
 
 def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
-    """A vertex id from its field.
-
-    Raises:
-        GraphFormatError: It is missing, or no integer where `as_names` is false.
-    """
+    """A vertex id from its field; `GraphFormatError` if it is missing, or not an integer."""
     if not text.strip(BLANKS) or (text.lower() == "nan" and not as_names):
         found = repr(text) if text.strip(BLANKS) else "missing"
         raise GraphFormatError(f"{place}: vertex id is {found}; every edge needs two endpoints")
@@ -121,20 +116,15 @@ def _is_like_a_number(text: str) -> bool:
         return False
 
 
-def int64(values: Sequence[int]) -> np.ndarray:
-    """Integers as an array."""
-    return np.array(values, dtype=np.int64)
-
-
 def _is_exact(text: str) -> bool:
-    """Whether a number, if it is an integer, is the same as a float."""
+    """Whether a float holds the number exactly, if it is an integer."""
     if len(text) <= 15 or not SIGNED.fullmatch(text):
         return True
     return len(text) < 100 and int(float(text)) == int(text)
 
 
 def typed(texts: list[str]) -> Column:
-    """A column of integers, numbers or truth values if all its fields are such, else of texts.
+    """A column of integers, floats or truth values if all its fields are, else of texts.
 
     Integers that floats would round, beside gaps or fractions, stay texts.
     """
@@ -149,7 +139,7 @@ def typed(texts: list[str]) -> Column:
         if not all(len(text) < 100 and int(text) in _INT64 for text in given):
             return texts
         if len(given) == len(texts):
-            return int64([int(text) for text in given])
+            return np.array([int(text) for text in given], dtype=np.int64)
     if not all(map(_is_exact, given)):
         return texts
     return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])
