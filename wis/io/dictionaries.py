@@ -173,7 +173,7 @@ def _is_numpy(node: ast.expr) -> bool:
 
 
 def as_dictionaries(table: EdgeTable) -> bytes | None:
-    """The text of a list; None if it cannot hold the table: odd names, infinite numbers, no arcs."""
+    """The text of a list; None for odd names, infinite numbers, or no arcs."""
     names = table.names or [str(vertex) for vertex in range(table.num_nodes)]
     columns = [
         [str(value) for value in values] if isinstance(values, list) else values.tolist()
