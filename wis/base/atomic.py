@@ -88,17 +88,18 @@ def check_writable(path: str | Path, *, force: bool) -> None:
 
 def _check_writable(path: Path, target: Path, force: bool) -> None:
     folder = target.parent
+    typed = folder if path.is_symlink() else path.parent
     if not path.name or target.is_dir():
         raise GraphFileError(f"{path}: is a folder; give the name of a file")
     if not folder.exists():
-        raise GraphFileError(f"{path}: there is no folder {folder}; make it first")
+        raise GraphFileError(f"{path}: there is no folder {typed}; make it first")
     if not folder.is_dir():
-        raise GraphFileError(f"{path}: {folder} is not a folder")
+        raise GraphFileError(f"{path}: {typed} is not a folder")
     if _is_special(target):
         if not os.access(target, os.W_OK):
             raise GraphFileError(f"{path}: cannot be written: no permission")
     elif not os.access(folder, os.W_OK | os.X_OK):
-        raise GraphFileError(f"{path}: cannot be written: no permission to write to {folder}")
+        raise GraphFileError(f"{path}: cannot be written: no permission to write to {typed}")
     elif target.exists() and not force:
         raise OutputExistsError(f"{path} exists; pass --force to replace it")
 

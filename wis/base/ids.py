@@ -9,7 +9,7 @@ only are two vertices, and an id keeps its spelling. So all readers ask here:
   exactly one zero behind the point, and the number is below 2^53, where floats are exact;
 - if any id of a file is spelt otherwise, then all its ids are texts, or the file is refused.
 
-Blanks around a field of a text file do not belong to the field; whoever splits lines removes them.
+Blanks around a field of a text file do not belong to the field; `wis.io.text_layout` removes them.
 In a column of a Parquet table they belong to the text.
 """
 

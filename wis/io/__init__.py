@@ -5,7 +5,7 @@
     file = read_graph("friends.csv")
     write_graph(file.with_data(wis.sparsify(file.data, remove="50%")), "friends-sparse.csv")
 
-Whoever knows which arcs stay passes their mask, and needs no PyG for a list or a table:
+A mask of the arcs that stay does as well, and needs no PyG for a list or a table:
 
     write_graph(file.keep(mask), "friends-sparse.csv")
 

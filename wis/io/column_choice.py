@@ -63,7 +63,7 @@ def choose_columns(
         is_white: Whether columns are separated by blanks, which may as well belong to names.
 
     Raises:
-        GraphFormatError: The endpoints cannot be told from other columns.
+        GraphFormatError: It is unclear which columns hold the endpoints.
         OptionError: The table lacks a column that an option names.
     """
     width = len(header) if header is not None else len(rows[0]) if rows else 2

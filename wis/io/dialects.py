@@ -134,10 +134,10 @@ def refuse_other_formats(text: bytes, where: str) -> None:
     A first line for Excel (``sep=;``) is refused too, since it is not a row of the list.
     """
     head = text[:64].decode(errors="replace").lstrip().lower()
-    told = _OF_EXCEL.match(head)
-    if told is not None:
+    excel = _OF_EXCEL.match(head)
+    if excel is not None:
         raise GraphFormatError(
-            f"{where}: the first line tells Excel that {echo(told[1])!r} separates columns, and "
+            f"{where}: the first line tells Excel that {echo(excel[1])!r} separates columns, and "
             f"is no row of the list; delete it, or save the file without it"
         )
     for mark, name in _OTHER_FORMATS.items():
@@ -248,8 +248,8 @@ def _is_header(rows: Rows, options: TableOptions) -> Verdict:
     first = rows[0]
     if options.header is not None:
         return Verdict.HEADER if options.header else Verdict.EDGE
-    said = [name for name in (options.source, options.target) if isinstance(name, str)]
-    if any(name in first and not is_number(name) for name in said):
+    ends = [name for name in (options.source, options.target) if isinstance(name, str)]
+    if any(name in first and not is_number(name) for name in ends):
         return Verdict.HEADER
     below = [row for row in rows[1:] if len(row) == len(first)]
     # An empty first field alone stands above row numbers: an edge has two endpoints.

@@ -67,7 +67,7 @@ def edge_table(
     Args:
         file: The graph.
         dropped: Gets a phrase for each part that has no place in the table.
-        keeps_vertices: Whether the format states the number of vertices besides.
+        keeps_vertices: Whether the format states the number of vertices.
         any_text: Whether a text may be longer than a line.
         quotes_blanks: Whether a name may begin or end with blanks.
         row_is_edge: Whether a graph that its file calls undirected has one row for each edge

@@ -3,7 +3,7 @@
 A file is written back word for word, minus the lines or elements of some arcs, where the caller
 says which arcs are left: `GraphFile.keep` takes a mask, and `GraphFile.with_data` takes a graph
 that `wis.graph.cut` cut and whose mask is known from there. All other data are written anew, and so
-are data that somebody changed in place.
+are data that were changed in place.
 """
 
 from __future__ import annotations
@@ -150,10 +150,7 @@ class GraphFile:
 
     @property
     def table(self) -> ArcTable | None:
-        """The graph without PyG; None where it was not read from a list or table, or was changed.
-
-        Nobody has the object `data` yet, so that nobody can have changed it.
-        """
+        """The graph of a list or table, as long as `data` was not made from it; None otherwise."""
         is_untouched = isinstance(self.content, ArcTable) and "data" not in self.__dict__
         return self.content if is_untouched else None
 
@@ -181,7 +178,7 @@ class GraphFile:
         return dataclasses.replace(self, content=data, kept=kept)
 
     def keep(self, mask: Tensor | np.ndarray) -> GraphFile:
-        """The same file with some of its arcs, for whoever knows which ones without a `Data`.
+        """The same file with some of its arcs; it needs no `Data`.
 
         Args:
             mask: bool of shape [num_arcs], true for each column of `edge_index` that stays.
@@ -207,7 +204,7 @@ class GraphFile:
 
         Returns:
             bool array with one entry for each arc that was read; None if the graph is anything but
-            the original without some of its arcs, or if somebody changed it in place.
+            the original without some of its arcs, or was changed in place.
         """
         if self.original is None or self.kept is None:
             return None
@@ -311,11 +308,11 @@ def column_name(attribute: str, columns: Mapping[str, str]) -> str:
 
 
 def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
-    """Number of vertices of a graph, once its arcs are known to be sound.
+    """Check the arcs of a graph, and return its number of vertices.
 
     Args:
         edge_index: What should be an integer tensor of shape [2, num_arcs].
-        num_nodes: Number of vertices as far as it was said.
+        num_nodes: Number of vertices, if it is known.
         where: The file, for the error.
 
     Raises:

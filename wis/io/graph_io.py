@@ -141,7 +141,7 @@ def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
 
 
 def _check_table_options(row: Format, path: Path, options: ReadOptions) -> None:
-    """Raise `OptionError` for an option of tables with a file that is none."""
+    """Raise `OptionError` for an option of tables with a file that is not a table."""
     if options.relabel and not row.is_edge_table:
         raise OptionError(
             f"relabel is for edge lists; {shown(path)} already numbers its vertices from 0"

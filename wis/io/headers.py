@@ -103,7 +103,7 @@ def named_endpoints(header: Sequence[str]) -> tuple[int, int] | None:
 
 
 def _plain(name: str) -> str:
-    """``FromNodeId``, ``from_id`` and ``from`` are the same; a bare number is no name."""
+    """``FromNodeId``, ``from_id`` and ``from`` are the same; a bare number is not a name."""
     letters = re.sub(r"[^a-z0-9]", "", name.lower())
     if not re.search("[a-z]", letters):
         return ""
@@ -111,7 +111,7 @@ def _plain(name: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a field is written as a number, be it negative, a fraction or NaN."""
+    """Whether a field is written as a number, also a negative one, a fraction or NaN."""
     try:
         float(text)
     except ValueError:

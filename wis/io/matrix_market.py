@@ -138,7 +138,7 @@ def _weights(values: np.ndarray, where: str) -> torch.Tensor:
 
 
 def _head(text: bytes, where: str) -> _Matrix:
-    """What the banner and the line with the sizes say."""
+    """Read the banner and the line with the sizes."""
     line = text.partition(b"\n")[0].decode().rstrip("\r")
     banner = _BANNER.fullmatch(line)
     if banner is None:

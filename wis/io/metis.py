@@ -111,7 +111,7 @@ class _Places:
         self.edge_of_arc = np.unique(keys, return_inverse=True)[1].reshape(-1)
 
     def edits(self, kept: np.ndarray) -> Iterator[Edit]:
-        """What takes edges out of the text."""
+        """The edits that take edges out of the text."""
         begin, line = self.lines[0]
         count = list(_FIELD.finditer(line))[1]
         yield begin + count.start(), begin + count.end(), str(int(kept.sum()))
@@ -194,7 +194,7 @@ def _parted(
 def _check_arcs(
     arcs: np.ndarray, weights: np.ndarray | None, header: _Header, rows: Lines, path: Path
 ) -> None:
-    """Raise for a neighbour that is none, an edge without its reverse, or a wrong count."""
+    """Raise for an impossible neighbour, an edge without its reverse, or a wrong count."""
     n = header.num_nodes
     for arc in np.flatnonzero((arcs[1] < 0) | (arcs[1] >= n))[:1]:
         raise GraphFormatError(
