@@ -31,14 +31,13 @@ from wis.io.numbering import Numbered, number_vertices
 from wis.io.text_columns import parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
 from wis.io.text_scan import Columns, typed
-from wis.io.two_sided import kinds_of, refuse_merging, two_sided
+from wis.io.two_sided import kinds_of_list, refuse_merging, two_sided
 
-__all__ = ["read", "refuse_other_formats", "write"]
+__all__ = ["read", "write"]
 
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
 _EMPTY_LINE = re.compile(rb"\n[ \t]*(?=\n)")
 _NO_COMMENT = re.compile(rb"^[ \t]*[^#%\s]", re.MULTILINE)
-KONECT_BIPARTITE = re.compile(rb"% *bip\b")
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
@@ -131,11 +130,9 @@ def _doubts(
     if dialect.is_doubtful:
         notes += first_line(numbered, where)
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
-    kinds = kinds_of(names)
-    if names is None and KONECT_BIPARTITE.match(text):
-        names, kinds = ["column 1", "column 2"], ("the first", "the second")
-    if kinds is not None and names is not None and said.bipartite is None:
-        refuse_merging(names, kinds, numbered.edge_index, where)
+    kinds = kinds_of_list(text, names)
+    if kinds is not None and said.bipartite is None:
+        refuse_merging(*kinds, numbered.edge_index, where)
     if numbered.smallest > 0 and options.num_nodes is None:
         notes.append(
             "no edge has the vertex 0, which is there without neighbours; --relabel leaves it out, "

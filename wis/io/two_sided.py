@@ -58,7 +58,10 @@ _ROLES = frozenset(
         "partner", "alter", "ego", "ref",
     )
 )  # fmt: skip
+_KONECT = re.compile(rb"% *bip\b")
 _ID = re.compile(r"(.*?)[ _.-]?id", flags=re.IGNORECASE)
+
+Kinds = tuple[tuple[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +108,17 @@ def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
     is_id = all(_ID.fullmatch(name.strip()) for name in names)
     known = any(one in _ACTORS and other in _THINGS for one, other in pairs)
     return (first, second) if known or is_id else None
+
+
+def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
+    """Names of the two columns of endpoints and of the two kinds in them; None if it is one kind.
+
+    Lists of KONECT say it in a comment on their first line instead of a header.
+    """
+    if names is None and _KONECT.match(text):
+        return ("column 1", "column 2"), ("the first", "the second")
+    kinds = kinds_of(names)
+    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
 
 
 def _stem(name: str) -> str:

@@ -27,7 +27,7 @@ from wis.io.headers import named_endpoints
 from wis.io.parquet import stated_num_nodes
 from wis.io.text_columns import whole_numbers
 from wis.io.text_layout import TextLayout, ending_of
-from wis.io.two_sided import kinds_of
+from wis.io.two_sided import Kinds, kinds_of
 from wis.scale import texts
 from wis.scale.storage import opening, pyarrow, reading
 
@@ -65,7 +65,7 @@ class EdgeFiles:
     ends: tuple[str, str]
     layouts: tuple[TextLayout | None, ...]
     format: str | None = None
-    kinds: texts.Kinds | None = None
+    kinds: Kinds | None = None
     num_nodes: int | None = None
 
     @classmethod
@@ -187,7 +187,7 @@ class _Head:
     ends: tuple[str, str]
     layout: TextLayout | None
     notes: tuple[str, ...]
-    kinds: texts.Kinds | None
+    kinds: Kinds | None
     num_nodes: int | None = None
 
     @classmethod

@@ -17,27 +17,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wis.base.source import ReadOptions, unpacked
+from wis.base.source import ReadOptions, check_utf8, unpacked
 from wis.base.table_options import TableOptions
 from wis.errors import GraphFormatError
-from wis.io.dialects import HEAD_LINES, delimiter, sniff
+from wis.io.dialects import HEAD_LINES, delimiter, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator
-from wis.io.edge_list import (
-    KONECT_BIPARTITE,
-    first_line,
-    odd_looks,
-    refuse_matrix,
-    refuse_other_formats,
-)
+from wis.io.edge_list import first_line, odd_looks, refuse_matrix
 from wis.io.headers import named_endpoints
 from wis.io.numbering import number_vertices
 from wis.io.text_columns import parse
 from wis.io.text_layout import TextLayout, data_lines, split_line
 from wis.io.text_scan import Column, Columns
-from wis.io.two_sided import kinds_of
+from wis.io.two_sided import Kinds, kinds_of_list
 from wis.scale.storage import pyarrow
-
-Kinds = tuple[tuple[str, str], tuple[str, str]]
 
 CHUNK_BYTES = 1 << 24
 HEAD_BYTES = 1 << 20
@@ -67,12 +59,12 @@ def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
                 f"{path} line {line + 1}: is longer than {LONGEST_LINE} bytes; expected an edge"
             )
         if cut:
-            _check(text[:cut], path, line)
+            check_utf8(text[:cut], path, line)
             yield line, text[:cut]
             line += text.count(b"\n", 0, cut)
     if rest:
         rest = rest.replace(b"\r", b"\n")
-        _check(rest, path, line)
+        check_utf8(rest, path, line)
         yield line, rest
     if not begun:
         raise GraphFormatError(f"{path}: is empty; expected edges")
@@ -85,21 +77,6 @@ def _with_line_feeds(text: bytes) -> bytes:
     half = text.endswith(b"\r")
     body = text[:-1] if half else text
     return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + (b"\r" if half else b"")
-
-
-def _check(text: bytes, path: str, line: int) -> None:
-    if b"\0" in text:
-        raise GraphFormatError(f"{path}: holds zero bytes; expected text")
-    if text.isascii():
-        return
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        number = line + text.count(b"\n", 0, error.start) + 1
-        raise GraphFormatError(
-            f"{path} line {number}: byte 0x{text[error.start]:02x} is not UTF-8; expected text in "
-            "UTF-8"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -145,7 +122,7 @@ def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> He
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
     if is_whole and names is None and layout.width > 2 and not options.given():
         _refuse_matrix(head, path, layout)
-    return Head(layout, notes, _kinds(head, names))
+    return Head(layout, notes, kinds_of_list(head, names))
 
 
 def _refuse_matrix(head: bytes, path: str, layout: TextLayout) -> None:
@@ -174,13 +151,6 @@ def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> l
     found = parse(head, layout, path, as_names=True)
     numbered = number_vertices(found.ends, ReadOptions(), path, lambda arc: f"{path} row {arc + 1}")
     return first_line(numbered, path) if is_whole or numbered.edge_index.size(1) > 1 else []
-
-
-def _kinds(head: bytes, names: list[str] | None) -> Kinds | None:
-    kinds = kinds_of(names)
-    if names is None and KONECT_BIPARTITE.match(head):
-        return ("column 1", "column 2"), ("the first", "the second")
-    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
 
 
 def columns(
