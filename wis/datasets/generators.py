@@ -56,6 +56,10 @@ def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
         OptionError: A parameter is out of range.
 
     Cost: `scale` random numbers for each arc and one sort; at most about 75 bytes for each arc.
+
+    >>> graph = rmat(scale=6, edges=200, seed=0)
+    >>> graph.num_nodes, graph.is_undirected()
+    (64, True)
     """
     _check_count("scale", scale, 0, 31)
     _check_count("edges", edges, 0)
@@ -104,6 +108,9 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
         OptionError: A parameter is out of range.
 
     Cost: less than a microsecond for each edge.
+
+    >>> barabasi_albert(n=10, degree=2).num_edges  # two arcs for each of (10 - 2)·2 edges
+    32
     """
     _check_count("degree", degree, 1, MAX_NUM_NODES - 1)
     _check_count("n", n, degree + 1, MAX_NUM_NODES)

@@ -46,6 +46,9 @@ def random_masks(
 
     References:
         Appendix D.6.2.2, "Data".
+
+    >>> {name: int(mask.sum()) for name, mask in random_masks(20, seed=0).items()}
+    {'train_mask': 16, 'val_mask': 2, 'test_mask': 2}
     """
     import torch
 

@@ -27,12 +27,12 @@ _PACKED: dict[torch.layout, tuple[Callable[..., Tensor], str, str]] = {
     torch.sparse_csr: (torch.sparse_csr_tensor, "crow_indices", "col_indices"),
     torch.sparse_csc: (torch.sparse_csc_tensor, "ccol_indices", "row_indices"),
 }
-"""How a packed tensor is made, and the methods that give its pointers and its indices."""
+"""The function that makes a packed tensor, and the methods for its pointers and indices."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """Where the vertices of an edge type stand among all of them.
+    """The ranges of the vertices of an edge type among all vertices.
 
     Attributes:
         source: First vertex id and number of the vertices that arcs come from.

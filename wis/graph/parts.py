@@ -1,4 +1,4 @@
-"""Which attributes of a PyG object depend on its arcs, so that a cut leaves nothing stale.
+"""Rules: which attributes of a PyG object depend on its arcs, so that a cut leaves none stale.
 
 The rules apply in this order. "Length" is the length along PyG's `__cat_dim__`; in a `Batch` the
 lengths of the parts of each graph count, not only their sum.
@@ -8,9 +8,10 @@ lengths of the parts of each graph count, not only their sum.
    each vertex; another length is an error.
 3. Separate lists, which no cut changes whatever their length: `OWN_NAMES`; pairs held out or
    sampled for training, such as ``train_pos_edge_index`` (a word of `SPLIT_WORDS` before
-   ``edge_index``); ``edge_label`` and all that begins so where ``edge_label_index`` stands beside
-   it, with any prefix; any other ``NAME`` beside an integer ``NAME_index`` of as many pairs, as
-   `RandomLinkSplit(key=NAME)` makes them. ``edge_label`` alone holds one entry for each arc.
+   ``edge_index``); ``edge_label`` and names that begin with it, with any prefix, if there is an
+   ``edge_label_index`` too; any other ``NAME`` if there is an integer ``NAME_index`` of as many
+   pairs, as `RandomLinkSplit(key=NAME)` makes them. ``edge_label`` alone holds one entry for each
+   arc.
 4. Attributes that repeat the edges in another form are cut with them: `MATRIX_NAMES`, and any
    sparse square matrix whose entries are arcs or lie on the diagonal (`wis.graph.matrices`);
    counters of arcs (`COUNTER_NAMES`, ``num_sampled_edges``); pointers into the arcs (``rowptr``,

@@ -1,4 +1,4 @@
-"""How long the attributes of an edge store are, and which of them have an entry for each arc.
+"""The lengths of the attributes of an edge store, and whether they have an entry for each arc.
 
 Rule 6 of `wis.graph.parts` is here.
 """

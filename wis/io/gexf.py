@@ -16,9 +16,18 @@ from wis.base.source import ReadOptions
 from wis.errors import echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph
-from wis.io.labelled_values import convert, kind_of, spelt
 from wis.io.labelled_writer import free_name, unique_ids, writer
-from wis.io.xml_graph import Declared, XmlGraphReader, attribute, declared, edge_tags, element
+from wis.io.xml_graph import (
+    Declared,
+    XmlGraphReader,
+    attribute,
+    convert,
+    declared,
+    edge_tags,
+    element,
+    kind_of,
+    spelt,
+)
 from wis.io.xml_parsing import XmlText
 
 _TIMES = {"start", "end", "startopen", "endopen", "timestamp", "timestamps", "intervals"}
@@ -51,7 +60,6 @@ class _Reader(XmlGraphReader):
         self.default_type = "undirected"
         self._class = ""  # the level of the open <attributes>
         self._declared: Declared | None = None  # the open <attribute>
-        self._text: list[str] | None = None  # of the open <default>
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
@@ -66,7 +74,7 @@ class _Reader(XmlGraphReader):
         elif name == "attribute" and parent == "attributes":
             self._start_attribute(attributes)
         elif name == "default" and parent == "attribute":
-            self._text = []
+            self.text = []
         elif name == "node" and parent == "nodes":
             self._start_node(attributes)
         elif name == "edge" and parent == "edges":
@@ -133,18 +141,13 @@ class _Reader(XmlGraphReader):
         if "value" in attributes and not is_second:
             declared.column.put(row, attributes["value"])
 
-    def characters(self, text: str) -> None:
-        """Text of a default."""
-        if self._text is not None:
-            self._text.append(text)
-
     def end(self, name: str) -> None:
         """An element ends."""
         if name == "edge" and self.outer[-1] == "edges":
             self.close_edge()
         elif name == "default" and self._declared is not None:
-            self._declared.default = "".join(self._text or [])
-            self._text = None
+            self._declared.default = "".join(self.text or [])
+            self.text = None
 
     def graph(self) -> LabelledGraph:
         """The graph, once the file was read."""

@@ -59,7 +59,6 @@ class _Reader(XmlGraphReader):
             "edge": self._start_edge,
             "data": self._start_data,
         }
-        self._text: list[str] | None = None  # of the value that is being read
         self._key = ""  # the id of the open <key> or <data>
         self._has_markup = False  # whether the open <data> holds elements
 
@@ -92,7 +91,7 @@ class _Reader(XmlGraphReader):
         self._levels_of_default = [name for name in self.levels if level in (name, "all")]
 
     def _start_text(self, attributes: dict[str, str]) -> None:
-        self._text = []
+        self.text = []
 
     def _start_graph(self, attributes: dict[str, str]) -> None:
         if self.outer[-1] != "graphml":
@@ -141,18 +140,13 @@ class _Reader(XmlGraphReader):
         self._key = attributes.get("key", "")
         if self._key not in self.declared["graph"]:
             raise self.error(f"data for the key '{echo(self._key)}', which is not declared")
-        self._text, self._has_markup = [], False
+        self.text, self._has_markup = [], False
 
     def _start_markup(self) -> None:
         self._has_markup = True
-        if self._text and "".join(self._text).strip():
+        if self.text and "".join(self.text).strip():
             self._end_label()  # yEd puts elements behind the text of a label
-        self._text = []
-
-    def characters(self, text: str) -> None:
-        """Text of a value, or of one of yEd's labels."""
-        if self._text is not None:
-            self._text.append(text)
+        self.text = []
 
     def end(self, name: str) -> None:
         """An element ends."""
@@ -161,20 +155,20 @@ class _Reader(XmlGraphReader):
             self.close_edge()
         elif name == "default" and outer == "key":
             for level in self._levels_of_default:
-                self.declared[level][self._key].default = "".join(self._text or [])
-            self._text = None
+                self.declared[level][self._key].default = "".join(self.text or [])
+            self.text = None
         elif name == "key":
             self._key = ""
         elif name == "data" and outer in self.levels and self._key:
             self._end_data(outer)
         elif self._has_markup:
             self._end_label()
-            self._text = []
+            self.text = []
 
     def _end_label(self) -> None:
         """Keep the text of an element below a drawing, of the first that has one."""
         level = self.outer[2] if len(self.outer) > 2 else ""
-        text = "".join(self._text or []).strip()
+        text = "".join(self.text or []).strip()
         if not text or level not in self.labels or not self.declared[level][self._key].is_drawing:
             return
         column, row = self.labels[level], self.row(level)
@@ -191,8 +185,8 @@ class _Reader(XmlGraphReader):
         else:
             if attribute.column.rows and attribute.column.rows[-1] == row:
                 raise self.error(f"a second value for the key '{echo(key)}'")
-            attribute.column.put(row, "".join(self._text or []))
-        self._key, self._text, self._has_markup = "", None, False
+            attribute.column.put(row, "".join(self.text or []))
+        self._key, self.text, self._has_markup = "", None, False
 
     def graph(self) -> LabelledGraph:
         """The graph, once the file was read."""

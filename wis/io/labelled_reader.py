@@ -6,7 +6,9 @@ order of the file, then the reverse ones.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from html.entities import html5
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,13 @@ from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.labelled import Columns, LabelledGraph, LabelledLayout
 from wis.io.located import Located
 
+_ENTITY = re.compile("&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 _SHOWN_PHRASES = 20
 _GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # how many missing numbers become NaN: 8 MB, and 160 B each
 
 
 class GraphReader:
-    """What the readers share: the elements that were read so far, and errors with their place.
+    """The base of the readers: the elements that were read so far, and errors with their place.
 
     Attributes:
         path: The file.
@@ -147,7 +150,7 @@ class GraphReader:
             ) from None
 
     def file(self, located: Located, options: ReadOptions) -> GraphFile:
-        """The `GraphFile` of the graph, with whatever its `Data` has no place for."""
+        """The `GraphFile`: a `Data`, and the `LabelledGraph` for all that a `Data` cannot hold."""
         from torch_geometric.data import Data
 
         graph = self.graph()
@@ -248,7 +251,7 @@ def _add_vertex_attributes(data: Any, graph: LabelledGraph, unread: list[str]) -
 
 
 def _is_free(name: str, value: Any, data: Any) -> bool:
-    """Whether a `Data` takes a value of this name for nothing but an attribute of its vertices."""
+    """Whether PyG treats a value of this name as a plain attribute of the vertices."""
     from torch_geometric.data import Data
 
     own = name in ("x", "y", "pos") or not hasattr(Data, name)
@@ -260,3 +263,21 @@ def _is_free(name: str, value: Any, data: Any) -> bool:
         return parts_of(probe._store)[name] is Part.OTHER
     except GraphFormatError:
         return False
+
+
+def without_entities(text: str) -> str:
+    """A text with its HTML entities replaced by their characters; unknown entities stay.
+
+    >>> without_entities("R&D &#233; &lt;")
+    'R&D é <'
+    """
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    name = found[1]
+    if not name.startswith("#"):
+        return html5.get(f"{name};", found[0])
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    is_character = 0 < number <= 0x10FFFF and not 0xD800 <= number < 0xE000
+    return chr(number) if is_character else found[0]

@@ -2,7 +2,7 @@
 
 A graph that was only cut is written back as the text of its file minus the elements of the edges
 that are gone. So all the rest stays as it was, byte for byte: ids, comments, drawings, the spelling
-of numbers, and whatever else wis does not read.
+of numbers, and everything else that wis does not read.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def edited(text: Text, edits: Iterable[Edit]) -> Text:
 
 
 def without_blanks_before(text: str | bytes, begin: int) -> int:
-    """Where the blanks before a piece begin, so that the piece goes with its indentation."""
+    """The offset of the blanks before a piece, so that its indentation is removed with it."""
     blanks: Any = " \t\r\n" if isinstance(text, str) else b" \t\r\n"
     while begin > 0 and text[begin - 1] in blanks:
         begin -= 1

@@ -19,8 +19,7 @@ from wis.base.source import ReadOptions, shown
 from wis.errors import echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, LabelledGraph
-from wis.io.labelled_reader import GraphReader, text_of
-from wis.io.labelled_values import without_entities
+from wis.io.labelled_reader import GraphReader, text_of, without_entities
 from wis.io.labelled_writer import writer
 from wis.io.located import Edit, Located
 

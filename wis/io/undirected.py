@@ -1,4 +1,4 @@
-"""Which arcs stand for an undirected graph: every one with its reverse, alike in all attributes."""
+"""Undirected graphs as arcs: every arc has its reverse with the same attributes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def one_arc_of_each_edge(arcs: np.ndarray, attributes: Mapping[str, Any]) -> np.ndarray | None:
-    """Choose one of the two arcs of each edge, the one that comes first; loops have only one.
+    """The first of the two arcs of each edge of an undirected graph; a loop is one arc.
 
     Args:
         arcs: int64 array of shape [2, num_arcs].
@@ -19,14 +19,19 @@ def one_arc_of_each_edge(arcs: np.ndarray, attributes: Mapping[str, Any]) -> np.
         Positions of the chosen arcs in ascending order; None if the graph is not undirected: some
         arc has no reverse, or one with other attributes. Repeated arcs have repeated reverses.
         Costs a sort of the arcs.
+
+    >>> one_arc_of_each_edge(np.array([[0, 1, 1, 2], [1, 0, 2, 1]]), {}).tolist()
+    [0, 2]
     """
     low, high = arcs.min(axis=0), arcs.max(axis=0)
     codes = [_codes(values) for values in attributes.values()]
+    # Group the arcs with the same pair of vertices and the same attributes.
     order = np.lexsort([*codes, high, low])
     keys = np.stack([low, high, *codes])[:, order]
     begins = np.ones(order.size, dtype=bool)
     begins[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     group = np.cumsum(begins) - 1
+    # In each group there must be as many arcs in one direction as in the other.
     forward = (arcs[0] < arcs[1])[order]
     loops = (low == high)[order]
     size = int(begins.sum())
@@ -34,6 +39,7 @@ def one_arc_of_each_edge(arcs: np.ndarray, attributes: Mapping[str, Any]) -> np.
     balance = np.bincount(group, weights=sign, minlength=size)
     if balance.any():
         return None
+    # Keep the arcs in the direction of the first arc of the group.
     first = np.full(size, order.size)
     np.minimum.at(first, group, order)
     goes_forward = arcs[0, first] < arcs[1, first] if size else np.zeros(0, dtype=bool)

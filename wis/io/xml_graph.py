@@ -1,13 +1,13 @@
 """GraphML and GEXF share nodes, edges and declared attributes as XML elements; so they share this.
 
-`XmlGraphReader` collects the elements. `declared`, `edge_tags`, `element`, `content` and
-`attribute` write them.
+`XmlGraphReader` collects the elements; `convert` gives values their declared types. `declared`,
+`edge_tags`, `element`, `content` and `attribute` write them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,7 +17,6 @@ from wis.base.source import ReadOptions, shown
 from wis.errors import GraphFormatError, echo
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph
-from wis.io.labelled_values import convert, spelt, typed_columns
 from wis.io.located import Edit, Located, without_blanks_before
 from wis.io.xml_parsing import XmlReader, XmlText
 
@@ -25,6 +24,9 @@ _TYPES = {"boolean": "boolean", "integer": "long", "real": "double", "text": "st
 _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL = re.compile('[&<>"\t\n\r]')
 _IN_CONTENT = re.compile("[&<>\r]")
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
+_LARGEST = 2**63
+_EXACT = 2**53  # beyond it a float64 skips integers
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -62,6 +64,12 @@ class XmlGraphReader(XmlReader):
         self.node_begins: list[int] = []
         self.counts: list[re.Match[bytes]] = []
         self.directed: bool | None = None
+        self.text: list[str] | None = None  # of the element whose text is read
+
+    def characters(self, text: str) -> None:
+        """Text between tags."""
+        if self.text is not None:
+            self.text.append(text)
 
     def read(self, options: ReadOptions) -> GraphFile:
         """Go through the file; the graph."""
@@ -246,3 +254,105 @@ def _checked(text: str) -> str:
             "or write another format"
         )
     return text
+
+
+def integer(text: str) -> int:
+    """An integer, also one that is spelt with a point: 3.0."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
+
+
+def real(text: str) -> float:
+    """A number, also ``INF``, ``NaN`` and hexadecimal ones as in C and graph-tool."""
+    text = text.strip()
+    if "_" in text:
+        raise ValueError
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
+
+
+def truth(text: str) -> bool:
+    """A truth value."""
+    known = {"true": True, "false": False, "1": True, "0": False}
+    return known[text.strip().lower()]
+
+
+CONVERTERS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("int", "integer", "long", "short", "byte", "biginteger"), integer),
+    **dict.fromkeys(("float", "double", "bigdecimal"), real),
+    **dict.fromkeys(("boolean", "bool"), truth),
+}
+"""The conversion of each declared type; values of other types stay texts."""
+
+
+def convert(column: Column, kind: str, name: str, place_of: Callable[[int], str]) -> None:
+    """Convert the texts of a column to its declared type; blank numbers are missing.
+
+    Raises:
+        GraphFormatError: A text is not of that type.
+    """
+    read = CONVERTERS.get(kind.lower())
+    if read is None:
+        return
+    rows, values = [], []
+    for row, text in zip(column.rows, column.values, strict=True):
+        if not text.strip():
+            continue
+        try:
+            values.append(read(text))
+        except (ValueError, KeyError, OverflowError):
+            raise GraphFormatError(
+                f"{place_of(row)}: '{echo(text)}' is the value of '{echo(name)}', whose declared "
+                f"type is {echo(kind)}"
+            ) from None
+        rows.append(row)
+    column.rows, column.values = rows, values
+
+
+def kind_of(values: Sequence[Any]) -> str:
+    """The type that all values have: boolean, integer, real, text, or other."""
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        small = all(-_LARGEST <= value < _LARGEST for value in values)
+        return "integer" if small else "other"
+    if kinds <= {int, float}:
+        exact = all(type(value) is float or abs(value) <= _EXACT for value in values)
+        return "real" if exact else "other"
+    return "text" if kinds == {str} else "other"
+
+
+def spelt(value: Any, kind: str) -> str:
+    """A value as XML Schema spells it."""
+    if kind == "boolean":
+        return "true" if value else "false"
+    if kind == "real":
+        number = float(value)
+        if number != number:
+            return "NaN"
+        if number in (float("inf"), float("-inf")):
+            return "INF" if number > 0 else "-INF"
+        return repr(number)
+    return str(value)
+
+
+def typed_columns(columns: Columns, what: str, dropped: list[str]) -> list[tuple[str, str, Column]]:
+    """Name, type and column of all columns with one type; the others are noted.
+
+    Args:
+        columns: The columns.
+        what: ``"vertex"`` or ``"edge"``.
+        dropped: Gets a phrase for each column that is left out.
+    """
+    typed = []
+    for name, column in columns.items():
+        kind = kind_of(column.values)
+        if kind == "other":
+            dropped.append(f"{what} attribute '{name}'")
+        else:
+            typed.append((name, kind, column))
+    return typed

@@ -81,7 +81,7 @@ class XmlText:
         return f"{shown(self.path)} line {self.text.count(bytes([10]), 0, offset) + 1}"
 
     def end(self, begin: int, end: int) -> int:
-        """Where an element ends.
+        """The offset of the end of an element.
 
         Args:
             begin: Where it begins.
@@ -117,7 +117,7 @@ class XmlReader(GraphReader):
 
     @property
     def offset(self) -> int:
-        """Where in the text the parser stands."""
+        """The offset of the parser in the text."""
         return self.parser.CurrentByteIndex
 
     @property

@@ -141,7 +141,7 @@ def _counts(graph: CanonicalGraph, degrees: np.ndarray) -> dict[str, Measure]:
 
 
 def _labels(data: Any, graph: CanonicalGraph) -> Tensor | None:
-    """Classes of the vertices; negative ones stand for none."""
+    """Classes of the vertices; a negative class means that there is none."""
     y = None if isinstance(data, (Tensor, CanonicalGraph)) else data.get("y")
     if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (graph.num_nodes,):
         return None

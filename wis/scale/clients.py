@@ -1,9 +1,9 @@
-"""The way to a Dask cluster: one that is there, or one on this machine; and its errors in a line.
+"""Clients of a Dask cluster, an existing one or a private one on this machine; errors in one line.
 
-Whoever reaches a scheduler can run code as its user. So the cluster on this machine is a private
-one, without a dashboard: its processes speak TLS with a certificate that is made for this run and
-never leaves it; without the package cryptography, which makes it, there are no sockets at all, and
-the workers are threads of this process.
+Anyone who reaches a scheduler can run code as its user. So the cluster on this machine is private
+and has no dashboard: its processes speak TLS with a certificate that is made for this run and never
+leaves it. Without the package cryptography, which makes the certificate, there are no sockets at
+all, and the workers are threads of this process.
 """
 
 from __future__ import annotations
@@ -28,18 +28,14 @@ from wis.errors import (
 )
 
 PATIENCE_S = 12.0
-"""How long a scheduler is waited for; a command that does not find one ends within 20 seconds."""
+"""How long to wait for a scheduler; a command without one ends within 20 seconds."""
 NOWHERE = "127.0.0.1:0"
 _LOGS = ("distributed", "distributed.client")  # those to which Dask gives levels of their own
 _log = logging.getLogger(__name__)
 
 
 def distributed() -> Any:
-    """The package, or the line that says how to get it.
-
-    Raises:
-        MissingDependencyError: It or dask is not installed.
-    """
+    """The package distributed; raises `MissingDependencyError` without it or dask."""
     try:
         import distributed
         from dask import dataframe
@@ -47,7 +43,7 @@ def distributed() -> Any:
         raise MissingDependencyError.of(
             "engine 'dask' needs dask and distributed", "dask"
         ) from None
-    del dataframe  # only to know
+    del dataframe  # imported only as a check
     return distributed
 
 
@@ -56,7 +52,7 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
     """A client of the cluster at an address, or of a new one on this machine.
 
     Raises:
-        OptionError: Workers are counted for a cluster that has its own.
+        OptionError: A number of workers is given for a cluster that has its own.
         ClusterError: No scheduler answers.
     """
     module = distributed()
@@ -68,26 +64,26 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
             yield client
         return
     with quiet(), connect(module, address) as client:
-        if not client.scheduler_info()["workers"]:  # it may start some once there is work
+        if not client.scheduler_info()["workers"]:  # it may start workers when work arrives
             _log.info("the Dask scheduler at %s has no workers yet; waiting for one", address)
         yield client
 
 
 def connect(module: Any, address: str, **settings: Any) -> Any:
-    """A client of the scheduler at an address, which is asked first whether it is one.
+    """A client of the scheduler at an address, after a check that a scheduler answers.
 
     Args:
         module: The package distributed.
         address: Such as ``tcp://10.0.0.1:8786``.
-        settings: Of the client.
+        settings: Settings of the client.
 
     Raises:
         ClusterError: No scheduler answers.
     """
     try:
-        _look(module, address)
+        _check_answer(module, address)
         return module.Client(address, timeout=PATIENCE_S, **settings)
-    except Exception as error:  # whatever a foreign answer makes of Dask
+    except Exception as error:  # Dask may raise anything for a foreign answer
         shown = echo(address) or "an empty address"
         reason = _reason(error, address)
         raise ClusterError(f"no Dask scheduler answers at {shown}: {reason}") from None
@@ -95,7 +91,7 @@ def connect(module: Any, address: str, **settings: Any) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Let Dask not log a lost scheduler with a traceback: `one_line_errors` says it."""
+    """Stop Dask from logging a lost scheduler with a traceback; `one_line_errors` reports it."""
     before = [(log, log.level) for log in map(logging.getLogger, _LOGS)]
     try:
         for log, _ in before:
@@ -122,8 +118,8 @@ def _reason(error: Exception, address: str) -> str:
     return f"what answers does not speak Dask ({type(error).__name__})"
 
 
-def _look(module: Any, address: str) -> None:
-    """Shake hands: Dask itself would wait for an answer for ever."""
+def _check_answer(module: Any, address: str) -> None:
+    """Exchange one message with a time limit, since Dask itself would wait without one."""
     from distributed.utils import LoopRunner, wait_for
 
     async def shake_hands() -> None:
@@ -140,7 +136,7 @@ def _look(module: Any, address: str) -> None:
             comm.abort()
 
     if address.startswith("inproc://"):
-        return  # of this process, and bound to the loop of its cluster
+        return  # a cluster of this process, bound to its loop
     runner = LoopRunner()
     runner.start()
     try:
@@ -151,7 +147,7 @@ def _look(module: Any, address: str) -> None:
 
 @contextlib.contextmanager
 def _cluster_here(module: Any, num_workers: int | None) -> Iterator[Any]:
-    """A cluster on this machine that nobody else can reach."""
+    """A cluster on this machine that only this process can reach."""
     from dask.system import CPU_COUNT
 
     if importlib.util.find_spec("cryptography") is None:
@@ -176,7 +172,7 @@ def _cluster_here(module: Any, num_workers: int | None) -> Iterator[Any]:
 
 
 def _thread_workers(module: Any) -> Any:
-    """Workers inside this process, whose page (which is empty) is not seen from outside either."""
+    """Workers inside this process, with an empty page that only this machine can reach."""
 
     class ThreadWorker(module.Worker):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -188,7 +184,7 @@ def _thread_workers(module: Any) -> Any:
 
 @contextlib.contextmanager
 def _without_pages() -> Iterator[None]:
-    """Serve no web pages: Dask opens a port for them in any case, which then has none."""
+    """Serve no web pages: Dask opens a port for them in any case, but it stays empty."""
     import dask
 
     routes: dict[str, list[str]] = {
@@ -200,14 +196,15 @@ def _without_pages() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_for_this_process_only() -> Iterator[None]:
-    """Let threads and processes that begin in a block not see Ctrl-C, which reaches all of them.
+    """Hide Ctrl-C from threads and processes that begin in a block.
 
-    This process answers it, and ends the others. What is pressed in the block comes after it.
+    Ctrl-C reaches all processes of a terminal; this one answers it, and ends the others. A Ctrl-C
+    within the block takes effect after it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    resource_tracker.ensure_running()  # which would let Ctrl-C through again
+    resource_tracker.ensure_running()  # its later start would unblock Ctrl-C
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -217,11 +214,7 @@ def _interrupts_for_this_process_only() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn what a cluster does when it is lost, or loses its workers, into one line.
-
-    Raises:
-        ClusterError: It gave up.
-    """
+    """Turn the errors of a lost cluster, or of lost workers, into a `ClusterError` of one line."""
     module = distributed()
     try:
         yield

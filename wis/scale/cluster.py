@@ -241,15 +241,18 @@ class _Peeling:
             with self._shown(arrays, reaches.arrays()):
                 taken, live, upto = self._sum(rounds.tally, kinds, number, arrays).astype(np.int64)
             num_live = int(live.sum()) // 2
+            # Stop when the rest fits into a block, or when rounds settle nothing any more.
             patience = PATIENCE if least is None or num_live < least else patience - 1
             if num_live <= self.block or not patience:
                 break
             least = num_live
             reaches.learn(taken, live, upto)
             turn += 1
+        # Charge the taken edges; the cut of a vertex that lost some is its reach.
         running.budget -= torch.from_numpy(taken)
         running.note_reaches(number, taken > 0, reaches.reach)
         if num_live:
+            # Match the rest here: a spent vertex takes nothing beyond its reach.
             tail = Reaches(before, reaches.reach, reaches.bound, reaches.guess, reaches.within)
             tail.bound = np.where((taken >= before) & (tail.bound > tail.reach), tail.reach,
                                   tail.bound)  # fmt: skip

@@ -1,8 +1,8 @@
-"""Folders of edge files, one row for each arc: read batch by batch.
+"""Folders of edge files, one row for each arc, read batch by batch.
 
-Parquet, and text with or without compression, on any file system that fsspec knows. Every file of a
-folder counts: what is no edge file is named and refused, except what other programs leave beside
-their data, which begins with ``_`` or ``.`` or ends in ``.crc``.
+The files are Parquet, or text with or without compression, on any file system that fsspec knows.
+Every file of a folder counts: another file is refused by name, except the files that other programs
+leave beside their data, whose names begin with ``_`` or ``.`` or end in ``.crc``.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class EdgeFiles:
     Attributes:
         root: The folder, or the one file, as it was given.
         paths: Path of each file on its file system.
-        names: Its name below the folder.
-        stamps: For each file its bytes, when it was last changed as far as the file system tells,
-            and a digest of its end, which holds the row counts and statistics of Parquet.
+        names: Name of each file below the folder.
+        stamps: For each file its size, its time of change as far as the file system tells, and a
+            digest of its end, which holds the row counts and statistics of Parquet.
         ends: Names of the two columns of endpoints.
-        layouts: How each text is written down, None for Parquet.
-        format: The ending whose format all files were said to have; None to go by their names.
+        layouts: The layout of each text, None for Parquet.
+        format: The ending whose format all files have; None to go by their names.
         kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
-            hold; None if that is one kind, or was said to be.
+            hold; None for one kind.
         num_nodes: The number of vertices that Parquet files state, None if they do not.
     """
 
@@ -74,8 +74,8 @@ class EdgeFiles:
 
         Args:
             root: The folder, or one file.
-            options: How the files are to be read.
-            ending: The ending whose format they have, whatever they are called.
+            options: The options of tables.
+            ending: The ending whose format all files have; None to go by their names.
 
         Raises:
             GraphFileError: There is no such folder, or no edge file in it.
@@ -109,11 +109,7 @@ class EdgeFiles:
         )
 
     def check_unchanged(self) -> None:
-        """Look at the files again.
-
-        Raises:
-            GraphFormatError: One has changed, or come, or gone.
-        """
+        """Raise `GraphFormatError` if a file has changed, appeared or disappeared."""
         fs, path = url_to_fs(self.root)
         found = _found(self.root, self.format)
         now = {_relative(name, path): _stamp(fs, name, found[name]) for name in found}
@@ -130,11 +126,10 @@ class EdgeFiles:
 
         Args:
             index: Which file.
-            as_names: Take integers of text files as they are spelt.
+            as_names: Take integers of text files as names, with their spelling.
         """
-        fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with self._reading(index), fs.open(path, "rb") as file:
+        with self._opened(index) as file:
             if layout is not None:
                 named = as_names or not layout.numbered
                 for found, _, _ in texts.columns(file, path, layout, as_names=named):
@@ -151,9 +146,8 @@ class EdgeFiles:
 
     def batches(self, index: int, schema: Any, *, as_names: bool = False) -> Iterator[Any]:
         """The record batches of a file, in order, of the schema that `schema` gave."""
-        fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with self._reading(index), fs.open(path, "rb") as file:
+        with self._opened(index) as file:
             if layout is None:
                 yield from _parquet_batches(file, None)
             else:
@@ -162,16 +156,19 @@ class EdgeFiles:
 
     def schema(self, index: int, *, as_names: bool = False) -> Any:
         """The columns of a file and their types."""
-        fs, _ = url_to_fs(self.root)
         path, layout = self.paths[index], self.layouts[index]
-        with self._reading(index), fs.open(path, "rb") as file:
+        with self._opened(index) as file:
             if layout is None:
                 return pyarrow().parquet.ParquetFile(file).schema_arrow
             named = as_names or not layout.numbered
             return texts.schema_of(file, path, layout, as_names=named)
 
-    def _reading(self, index: int) -> contextlib.AbstractContextManager[None]:
-        return (reading if self.layouts[index] is None else opening)(self.paths[index])
+    @contextlib.contextmanager
+    def _opened(self, index: int) -> Iterator[Any]:
+        path = self.paths[index]
+        errors = reading if self.layouts[index] is None else opening
+        with errors(path), url_to_fs(self.root)[0].open(path, "rb") as file:
+            yield file
 
 
 def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
@@ -181,7 +178,7 @@ def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Head:
-    """What the beginning of a text, or the end and the first rows of a Parquet file, say."""
+    """The columns and endpoints of a file, from the first rows (and the end of Parquet)."""
 
     columns: tuple[str, ...]
     ends: tuple[str, str]
@@ -229,7 +226,7 @@ def _checked(columns: list[str], path: str) -> tuple[str, ...]:
 
 
 def _found(root: str, ending: str | None) -> dict[str, Any]:
-    """The edge files of a folder in order, each with what the file system says of it."""
+    """The edge files of a folder in order, each with the details of its file system."""
     with opening(root):
         fs, path = url_to_fs(root)
         fs.invalidate_cache()
@@ -283,7 +280,7 @@ def _relative(path: str, root: str) -> str:
 
 
 def _check_names(root: str, names: tuple[str, ...], columns: tuple[str, ...]) -> None:
-    """Raise if two files would be written to one, or a folder's name holds an endpoint."""
+    """Raise if two files would become one, or if the name of a folder holds an endpoint."""
     for name in names:
         if f"{name}{PARQUET}" in names and _ending(name) != PARQUET:
             raise GraphFormatError(
@@ -312,7 +309,7 @@ def _stamp(fs: Any, path: str, details: Any) -> tuple[int, str, str]:
 
 
 def _changed(fs: Any, path: str, details: Any) -> str:
-    """When a file was last changed, as exactly as its file system tells."""
+    """When a file was last changed, as exactly as its file system knows."""
     if isinstance(fs, LocalFileSystem):
         with opening(path):
             return str(os.stat(path).st_mtime_ns)

@@ -1,15 +1,15 @@
-"""One run at a time on a folder, and a record of the run that is at work there.
+"""One run at a time on a folder, and a record of the run that holds it.
 
-On this machine's file systems the lock is `flock`, by filelock: the kernel lets go of it when the
-process ends, however it ends, so that what a killed run leaves is harmless. It reaches across
-machines on NFS where the server's locks are switched on. They need not be, and object stores have
-none. So whoever holds a lock also writes down who he is, and lets a count beside it go up every few
-seconds. Who finds such a record looks whether its process lives: in the table of processes if it is
-one of this machine, else by waiting for the count. A record whose count stands still is void.
+On local file systems the lock is `flock`, through filelock: the kernel releases it when the process
+ends, however it ends, so that a killed run leaves nothing harmful. It also works across machines on
+NFS if the locks of the server are on. They may be off, and object stores have none. So the holder
+of a lock also writes a record of itself, and increases a count in it every few seconds. A run that
+finds a record checks whether its process lives: in the table of processes if it is of this machine,
+otherwise by waiting for the count. A record whose count stands still is void.
 
-What that cannot do: on a store without locks, two runs that begin in the same moment see each other
-only where the store can make a file on the condition that there is none (S3 and memory can; others
-are asked again after a moment, which is likely and not sure to do).
+Limits: on a store without locks, two runs that begin in the same moment see each other only if the
+store can create a file on the condition that it does not exist (S3 and memory can). On other stores
+the record is read again after a moment, which detects most such cases, but not all.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from wis.scale.storage import LOCK, RECORD, is_local, writing
 _log = logging.getLogger(__name__)
 
 BEAT_S = 4.0
-"""Seconds between two counts."""
+"""Seconds between two counts: few writes, and a dead run is noticed within 16 s."""
 PATIENCE_BEATS = 4
-"""Counts that may fail to come before a run on another machine is taken for dead."""
+"""Missing counts after which a run on another machine counts as dead."""
 SETTLE_S = 0.2
-"""After so long the record on a store without conditions is read again."""
+"""Seconds after which the record on a store without conditions is read again."""
 _ATTEMPTS = 20
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who holds a lock.
+    """The holder of a lock.
 
     Attributes:
         process: The process.
-        since: When it began to hold it, for people.
-        token: Tells one holding from another.
+        since: The time when it took the lock, for people.
+        token: A random text that identifies this holder.
         beat: The count.
     """
 
@@ -67,7 +67,7 @@ class Owner:
         return cls(Process.current(), since, secrets.token_hex(8))
 
     def to_json(self, beat: int) -> bytes:
-        """As it is written down."""
+        """The record."""
         return json.dumps(
             {
                 "host": self.process.host,
@@ -81,7 +81,7 @@ class Owner:
 
     @classmethod
     def from_json(cls, text: bytes) -> Owner | None:
-        """Read what `to_json` made; None if it is something else."""
+        """Read a record; None for any other text."""
         try:
             found = json.loads(text)
             process = Process(str(found["host"]), int(found["pid"]), found["process_started"])
@@ -95,11 +95,11 @@ class Owner:
 
 @contextlib.contextmanager
 def locked(folder: str, purpose: str) -> Iterator[Lock]:
-    """Hold a folder for the duration of a block; it is made if need be, and goes if it is empty.
+    """Lock a folder for the duration of a block; it is made if need be, and removed if empty.
 
     Args:
-        folder: Where the lock lies.
-        purpose: What is held, for the error, such as ``"out/"``.
+        folder: The folder of the lock.
+        purpose: The thing that is locked, for the error, such as ``"out/"``.
 
     Raises:
         BusyError: Another run holds it.
@@ -125,7 +125,7 @@ class Lock:
     _beats: threading.Thread | None = None
 
     def take(self) -> None:
-        """Take it, or raise `BusyError`."""
+        """Take the lock, or raise `BusyError`."""
         with writing(self.folder):
             if is_local(self.folder):
                 self._take_flock()
@@ -138,13 +138,13 @@ class Lock:
         self._beats.start()
 
     def check(self) -> None:
-        """Raise `BusyError` if another run took it over, because this one seemed to be dead."""
+        """Raise `BusyError` if another run took the lock because this one seemed dead."""
         owner = self._owner()
         if owner is not None and owner.token != self.me.token:
             raise self._busy(owner)
 
     def release(self) -> None:
-        """Give it back, and take the files of the lock away."""
+        """Release the lock, and remove its files."""
         self._ended.set()
         if self._beats is not None:
             self._beats.join()
@@ -168,7 +168,7 @@ class Lock:
                 owner = self._owner()
                 if owner is not None:
                     raise self._busy(owner) from None
-            except FileNotFoundError:  # the run before took the folder away just now
+            except FileNotFoundError:  # the run before removed the folder just now
                 pass
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
@@ -199,7 +199,7 @@ class Lock:
         self.check()
 
     def _create(self, fs: Any, path: str) -> None:
-        """Write the record on the condition that there is none, where the store knows that."""
+        """Write the record on the condition that it does not exist, if the store can."""
         content = self.me.to_json(0)
         try:
             fs.pipe_file(path, content, mode="create")
@@ -210,7 +210,7 @@ class Lock:
 
     def _lives(self, owner: Owner) -> bool:
         if owner.process.is_here:
-            # Where there are locks, the kernel has said already that nobody holds this one.
+            # With `flock` held, the kernel has confirmed that no other process holds it.
             return self._flock is None and not owner.process.is_gone()
         _log.info("%s: waiting whether a run that was there still lives (%s)", self.purpose, owner)
         for _ in range(PATIENCE_BEATS):
@@ -224,7 +224,7 @@ class Lock:
         beat = 0
         while not self._ended.wait(BEAT_S):
             beat += 1
-            with contextlib.suppress(OSError):  # a run does not end for want of a count
+            with contextlib.suppress(OSError):  # a missing count does not end the run
                 owner = self._owner()
                 if owner is not None and owner.token == self.me.token:
                     self._write(beat)
@@ -270,7 +270,7 @@ class Lock:
 
 
 def _is_at(lock: Any, path: str) -> bool:
-    """Whether a lock is on the file that has the name now, and not on one that was removed."""
+    """Whether a lock is on the file with this name, and not on a removed one."""
     descriptor = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
     if descriptor is None:
         return True

@@ -33,6 +33,7 @@ LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 CLASSES = 64
 PLACES_BITS = 16
 REMEMBERED = 64
+"""Shards that a worker remembers, 16 bytes for each edge left; others are read again."""
 _STEADY = float(2**63 - 2**11)
 
 
@@ -227,11 +228,14 @@ class Reaches:
         fits = (upto <= self.budget) & (self.guess > self.reach) & (self.bound == HIGHEST)
         failed = (upto > self.budget) & (self.guess > self.reach)
         tried = self.guess
+        # A vertex whose taken edges use the budget up takes none beyond its reach.
         spent = (taken >= self.budget) & (self.bound == HIGHEST)
         self.bound = np.where(spent, self.reach, self.bound)
+        # The budget suffices for all edges up to the guess.
         rises = fits & ~spent
         self.reach = np.where(rises, self.guess, self.reach)
         self.within = np.where(rises, upto, self.within)
+        # The budget suffices for all edges that are left.
         endless = (taken + live <= self.budget) & (self.bound == HIGHEST)
         self.reach = np.where(endless, HIGHEST, self.reach)
         self.guess = self._guesses(taken, live, failed, tried)

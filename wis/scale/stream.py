@@ -220,6 +220,7 @@ class Stream:
         """Run a phase, but take no more than `most` edges."""
         running = RunningPhase.begin(self.degree, t)
         limit = None
+        # Match block by block, in the order of priority, with budgets carried on.
         for positions, kinds in self._by_priority(t, running.kind):
             u, v = self.u[positions].astype(np.int64), self.v[positions].astype(np.int64)
             taken = np.flatnonzero(running.match(u, v))[:most]
@@ -228,7 +229,7 @@ class Stream:
             self.num_removed += taken.size
             places = hashes_of(u[taken], v[taken], self.seed)
             running.note_cuts(u[taken], v[taken], kinds[taken], places)
-            if most == 0:
+            if most == 0:  # the amount is reached within the phase
                 limit = (int(kinds[taken[-1]]), int(places[-1]))
                 break
         if self.window is not None:

@@ -1,9 +1,9 @@
-"""Edge lists as text, read chunk by chunk with the parsers that read them whole.
+"""Edge lists as text, read chunk by chunk with the parsers of whole files.
 
-A file is cut at ends of lines, and each chunk is parsed as a file of that layout would be
-(`wis.io.text_columns`), so that a list means the same here and in memory: which texts are integers,
-what is a comment, what quotes do. What concerns the whole of a column, its type, is found out by a
-pass of its own before the column is written.
+A file is cut at ends of lines, and each chunk is parsed like a file of that layout
+(`wis.io.text_columns`), so that a list means the same here and in memory: integers, comments and
+quotes. The type of a column depends on all chunks; a pass of its own finds it before the column is
+written.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _with_line_feeds(text: bytes) -> bytes:
-    """Line ends as they shall be; a carriage return at the end may be half of one."""
+    r"""A text whose lines end with ``\n``; a last carriage return may be half of a line end."""
     if b"\r" not in text:
         return text
     half = text.endswith(b"\r")
@@ -81,11 +81,11 @@ def _with_line_feeds(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Head:
-    """What the beginning of a list says.
+    """The facts that the beginning of a list gives.
 
     Attributes:
-        layout: How it is written down.
-        notes: What was guessed, for people.
+        layout: The layout.
+        notes: The guesses, for people.
         kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
             hold, None if it is one kind.
     """
@@ -96,10 +96,10 @@ class Head:
 
 
 def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> Head:
-    """Find out how a list is written down from its head, as `wis.io.edge_list` does from all of it.
+    """The layout of a list, guessed from its head as `wis.io.edge_list` does from the whole.
 
     Raises:
-        GraphFormatError: It is empty, no edge list, or may mean two things.
+        GraphFormatError: It is empty, not an edge list, or ambiguous.
     """
     head, is_whole = _beginning(file, path)
     refuse_other_formats(head, path)
@@ -128,13 +128,13 @@ def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> He
 def _refuse_matrix(head: bytes, path: str, layout: TextLayout) -> None:
     try:
         found = parse(head, layout, path, as_names=False)
-    except GraphFormatError:  # which is no matrix of numbers, and named where it is read
+    except GraphFormatError:  # not a matrix of numbers; the error comes when it is read
         return
     refuse_matrix(found, path)
 
 
 def _beginning(file: BinaryIO, path: str) -> tuple[bytes, bool]:
-    """Whole lines, as many as the guess is made from and more; and whether these are all."""
+    """At least as many whole lines as the guess needs, and whether these are all."""
     head, lines = b"", 0
     for _, text in chunks(file, path, HEAD_BYTES):
         if lines >= HEAD_LINES:
@@ -156,7 +156,7 @@ def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> l
 def columns(
     file: BinaryIO, path: str, layout: TextLayout, *, as_names: bool
 ) -> Iterator[tuple[Columns, bytes, TextLayout]]:
-    """The columns of a list, chunk by chunk, each with its text and the layout of that.
+    """The columns of a list, chunk by chunk, each with its text and its layout.
 
     Raises:
         GraphFormatError: A line is malformed.
@@ -179,10 +179,12 @@ def columns(
 def _checked_start(
     found: Columns, path: str, layout: TextLayout, rows: int, start: int | None
 ) -> int | None:
-    """Where the column begins for whose sake the next ones are the endpoints: it has to count.
+    """The first number of a nameless first column, which must count the rows.
+
+    Only then are the two columns after it the endpoints.
 
     Raises:
-        GraphFormatError: It does not.
+        GraphFormatError: It does not count.
     """
     names = [] if layout.header is None else [layout.header[end] for end in layout.endpoints]
     if layout.index is None or not names or named_endpoints(names) is not None:
@@ -200,14 +202,14 @@ def _checked_start(
 
 
 def _further_down(error: GraphFormatError, lines: int) -> GraphFormatError:
-    """An error whose line is counted from the beginning of the file."""
+    """The error of a chunk with its line counted from the beginning of the file."""
     return GraphFormatError(
         re.sub(r" line (\d+)", lambda found: f" line {int(found[1]) + lines}", str(error), count=1)
     )
 
 
 def arrow_ids(ids: Any) -> Any:
-    """A column of ids: int64 array as it is, names as pyarrow's large strings in one piece."""
+    """A column of ids: an int64 array unchanged, names as one array of large strings."""
     if isinstance(ids, np.ndarray):
         return ids
     pa = pyarrow()
@@ -232,7 +234,7 @@ _NUMBER_KINDS = ("int64", "float64", "empty")
 
 
 def schema_of(file: BinaryIO, path: str, layout: TextLayout, *, as_names: bool) -> Any:
-    """The columns of a list as pyarrow's, each with the type that all its fields have."""
+    """The columns of a list in pyarrow, each with the common type of its fields."""
     pa = pyarrow()
     kinds: list[set[str]] = [set() for _ in layout.attributes]
     if kinds:
@@ -279,13 +281,13 @@ def _of_type(values: Column, kind: Any, text: bytes, layout: TextLayout, place: 
     pa = pyarrow()
     if _kind(values) == "empty" and kind == pa.float64():
         return pa.array(np.full(len(values), np.nan))
-    if isinstance(values, np.ndarray) and kind == pa.string():  # elsewhere it holds texts
+    if isinstance(values, np.ndarray) and kind == pa.string():  # other chunks hold texts
         values = _spelt(text, layout, place)
     return pa.array(values).cast(kind)
 
 
 def _spelt(text: bytes, layout: TextLayout, place: int) -> list[str]:
-    """A column as it is written."""
+    """A column as it is spelt."""
     lines = data_lines(text)
     if layout.header is not None:
         next(lines)

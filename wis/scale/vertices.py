@@ -1,17 +1,17 @@
 """From the ids in edge files to vertices 0 to n - 1, out of core.
 
-Integers are what they say. Names, and integers that are to be relabelled, are numbered in their own
-order, as `wis.io.numbering` numbers them, so that a folder gives the graph that the same edges give
-in memory. The numbering is a sorted list of ids on disk, made by an external sort: sorted runs of
-distinct ids, cut at common splitters, merged range by range. A block of edges looks its ids up in
-one range after the other.
+Integers are vertices. Names, and integers to be relabelled, are numbered in ascending order as in
+`wis.io.numbering`, so that a folder gives the same graph as its edges in memory. The numbering is a
+sorted list of ids on disk, made by an external sort: sorted runs of distinct ids are cut at common
+splitters and merged range by range. A block of edges looks its ids up in one range after the other.
 """
 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,14 +32,14 @@ Ints = NDArray[np.int64]
 FREE_IDS = 1_000_000
 IDS_PER_ROW = 10
 IDS_IN_MEMORY = 1 << 22
-"""Ids of a run, and about as many in a range."""
+"""Ids of a run, and about as many in a range: 32 MB of integers. More ids make fewer runs."""
 SAMPLE = 256
-"""A run gives its every so many-th id as a possible splitter."""
+"""One of 256 ids of a run is a candidate for a splitter: few to sort, enough for even ranges."""
 
 
 @dataclass(frozen=True)
 class Vertices:
-    """What ids mean.
+    """The vertices of ids.
 
     Attributes:
         num_nodes: Number n of vertices.
@@ -57,7 +57,7 @@ class Vertices:
 
     @property
     def texts(self) -> bool:
-        """Whether the names are texts, so that integers have to be taken as they are spelt."""
+        """Whether the names are texts, so that integers are names with their spelling."""
         return self.names is not None and self._names.holds_texts
 
     @cached_property
@@ -69,16 +69,16 @@ class Vertices:
 def look_at_ids(
     files: EdgeFiles, folder: Path | None, *, relabel: bool, num_nodes: int | None
 ) -> tuple[Vertices, int]:
-    """Find out what the ids of a folder mean, in one pass (two that read ids, for names).
+    """Find the vertices of a folder, in one pass over its ids (two for mixed names).
 
     Args:
         files: The edge files.
-        folder: Where the sorted ids go, for names; None if names cannot be had.
+        folder: The folder for the sorted ids of names; None if names are impossible.
         relabel: Take integers as names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
 
     Returns:
-        The meaning of the ids, and the number of rows.
+        The vertices, and the number of rows.
 
     Raises:
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
@@ -89,7 +89,7 @@ def look_at_ids(
     except (GraphFormatError, _Texts):
         if not relabel:
             raise
-        # One id is no integer: then all are as they are spelt.
+        # One id is not an integer: then all ids are names with their spelling.
         vertices, rows = _look(files, folder, True, num_nodes, as_names=True)
     if files.kinds is not None:
         _refuse_merging(files, vertices)
@@ -229,25 +229,26 @@ class _Runs:
         assert self.folder is not None
         run = _sorted_union(self.waiting)
         path = work_file(self.folder, "ids", len(self.paths))
-        with _Writer(path, self.kind) as writer:
-            writer.write(run)
+        with _arrow_file(path, self.kind) as write:
+            write(run)
         self.sample += run[::SAMPLE].to_pylist()
         self.paths.append(path)
         self.waiting, self.size = [], 0
 
     def merge(self) -> tuple[str, int]:
-        """All ids in one sorted file; its path and their number. The runs are gone then."""
+        """Merge all ids into one sorted file, and remove the runs; its path and their number."""
         if self.waiting:
             self._flush()
         runs = [_mapped(path)[0] for path in self.paths]
+        # Splitters such that all runs together have about `IDS_IN_MEMORY` ids between two.
         step = max(1, IDS_IN_MEMORY // (SAMPLE * max(len(runs), 1)))
         splitters = sorted(set(self.sample))[::step][1:]
         assert self.folder is not None
         path = str(self.folder / IDS)
         total = 0
-        with _Writer(path, self.kind) as writer:
+        with _arrow_file(path, self.kind) as write:
             begins = [0] * len(runs)
-            for splitter in [*splitters, None]:
+            for splitter in [*splitters, None]:  # the ids below a splitter, of all runs
                 ends = [
                     len(run) if splitter is None else bisect.bisect_left(_Items(run), splitter)
                     for run in runs
@@ -258,7 +259,7 @@ class _Runs:
                 ]
                 merged = _sorted_union(parts)
                 total += len(merged)
-                writer.write(merged)
+                write(merged)
                 begins = ends
         for run_path in self.paths:
             Path(run_path).unlink()
@@ -278,26 +279,13 @@ class _Items(Sequence[Any]):
         return self.array[index].as_py()
 
 
-class _Writer:
-    """An Arrow file of one column."""
-
-    def __init__(self, path: str, kind: Any) -> None:
-        pa = pyarrow()
-        self.path = path
-        self.schema = pa.schema([("id", kind)])
-        with writing(path):
-            self.file = pa.ipc.new_file(path, self.schema)
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with writing(self.path):
-            self.file.close()
-
-    def write(self, column: Any) -> None:
-        with writing(self.path):
-            self.file.write(pyarrow().record_batch([column], schema=self.schema))
+@contextlib.contextmanager
+def _arrow_file(path: str, kind: Any) -> Iterator[Callable[[Any], None]]:
+    """A function that appends a batch to an Arrow file of one column."""
+    pa = pyarrow()
+    schema = pa.schema([("id", kind)])
+    with writing(path), pa.ipc.new_file(path, schema) as file:
+        yield lambda column: file.write(pa.record_batch([column], schema=schema))
 
 
 def _sorted_union(columns: Sequence[Any]) -> Any:

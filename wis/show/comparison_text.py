@@ -103,9 +103,9 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     """How the values that are not exact were estimated or bounded."""
     for name in comparison.sampled:
         before, after = comparison.before[name], comparison.after[name]
-        said = {measure.note for measure in (before, after) if measure.note is not None}
-        if len(said) == 1 and not before.is_exact and not after.is_exact:
-            yield f"~ {before.label}: {said.pop()}"
+        notes = {measure.note for measure in (before, after) if measure.note is not None}
+        if len(notes) == 1 and not before.is_exact and not after.is_exact:
+            yield f"~ {before.label}: {notes.pop()}"
         else:
             for when, measure in (("before", before), ("after", after)):
                 if measure.note is not None:

@@ -18,7 +18,13 @@ DIRECTIONS = {
 
 
 def facts_as_text(facts: GraphFacts) -> str:
-    """Lines of a label and a value; labels that repeat are shown once."""
+    """Lines of a label and a value; repeated labels are shown once.
+
+    >>> import wis
+    >>> from wis.measure.facts import graph_facts
+    >>> print(facts_as_text(graph_facts(wis.datasets.load("karate"))).splitlines()[2])
+    edges              78
+    """
     rows = list(_rows(facts))
     width = max(len(label) for label, _ in rows) + 2
     lines, last = [], ""

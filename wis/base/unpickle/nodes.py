@@ -50,7 +50,7 @@ class Made:
         return self.maker if isinstance(self.maker, Name) else None
 
     def is_of(self, *names: str) -> bool:
-        """Whether the maker is named by one of these names, in whatever module."""
+        """Whether the maker has one of these names, in any module."""
         return isinstance(self.maker, Name) and self.maker.name in names
 
 
