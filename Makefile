@@ -52,7 +52,7 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 test-newest:
-	tox run -e newest
+	uvx --with tox-uv tox run -e newest
 
 lint: $(READY)
 	$(BIN)/ruff check .

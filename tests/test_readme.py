@@ -33,6 +33,15 @@ def test_links_of_the_documents_lead_to_files():
                 assert (README.parent / address).exists(), f"{name}.md links to {address}"
 
 
+def test_files_that_the_documents_name_exist():
+    """A path in backticks below a folder of the repository, such as `tests/oracles.py`."""
+    for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY"):
+        text = (README.parent / f"{name}.md").read_text(encoding="utf-8")
+        for path in re.findall(r"`((?:wis|tests|benchmarks|datasets|docs)/[\w/.-]+)`", text):
+            if not path.startswith("docs/_build"):
+                assert (README.parent / path).exists(), f"{name}.md names {path}"
+
+
 def test_the_readme_shows_code():
     assert len(PYTHON) == 3
     assert len(COMMANDS) >= 6
