@@ -120,7 +120,7 @@ def test_unknown_model_is_answered_with_the_known_ones():
 # Data
 
 
-@pytest.mark.parametrize("name", edge_masks.NEEDS)
+@pytest.mark.parametrize("name", list(edge_masks.NEEDS))
 def test_missing_data_is_named(name):
     data = small()
     del data[name]
@@ -171,7 +171,7 @@ def test_attributes_may_come_from_another_object():
 
 
 def test_the_registry_knows_what_the_training_needs():
-    assert get_method("ugs").needs == edge_masks.NEEDS
+    assert get_method("ugs").needs == tuple(edge_masks.NEEDS)
 
 
 def test_unlabelled_vertices_may_be_outside_the_training_set():

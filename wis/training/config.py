@@ -1,4 +1,4 @@
-"""What one training run needs to know, and the hyperparameters of Table D.2."""
+"""`TrainConfig`: one training run apart from its data; the hyperparameters of Table D.2."""
 
 from __future__ import annotations
 
@@ -23,23 +23,21 @@ class TrainConfig:
     """One training run, apart from its data. The defaults are Appendix D.6.2.2's.
 
     Attributes:
-        model: A name of `wis.models.available_models`.
-        depth: Number of layers; None stands for the thesis' (10 for ResGCN, else 3).
+        model: A name of `wis.models.available_models`, or ``"module:Class"`` (see `wis.models`).
+        depth: Number of layers; None stands for the model's default (10 for ResGCN, else 3).
         width: Size of the hidden embeddings.
-        model_options: The model's own options, such as ``{"heads": 4}``; those that are not given
-            are filled in with their defaults.
+        model_options: The model's own options, such as ``{"heads": 4}``; defaults are filled in.
         task: ``"vertex"``, or ``"graph"``, for which the data is a batch of graphs.
         learning_rate: Of Adam, above 0.
         weight_decay: Of Adam (an L2 penalty, as in `torch.optim.Adam`), at least 0.
         max_epochs: The most epochs, at least 1.
         patience: Number of consecutive epochs without improvement after which to stop.
-        min_delta: What counts as an improvement of the validation accuracy, a fraction in [0, 1]
+        min_delta: Least improvement of the validation accuracy that counts, a fraction in [0, 1]
             (see `wis.training.stopping`).
-        seed: Of the initial parameters and, for mini-batches, of the sampling.
+        seed: Of the initial parameters, of dropout and, for mini-batches, of the sampling.
         dtype: ``"float32"`` or ``"float64"``.
         device: Where to train, such as ``"cpu"`` or ``"cuda"``.
-        sampler: None for full batches; how to form mini-batches otherwise (see
-            `wis.training.mini_batch`).
+        sampler: None for full batches; else how to form mini-batches (see `wis.training.engine`).
         batch_size: Training vertices in a mini-batch of the sampler ``"neighbor"``.
         num_neighbors: Neighbours that it draws for each vertex and layer; -1 takes all.
         num_parts: Parts into which ``"random-parts"`` divides the vertices in each epoch.
@@ -83,14 +81,13 @@ class TrainConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""
-        return {**asdict(self), "model_options": dict(self.model_options)}
+        return asdict(self)
 
 
 def _check(config: TrainConfig) -> None:
-    for name, low in (("max_epochs", 1), ("patience", 1), ("seed", 0), ("batch_size", 1)):
-        _check_integer(config, name, low)
-    for name, low in (("width", 1), ("depth", 1), ("num_neighbors", -1), ("num_parts", 1)):
-        _check_integer(config, name, low)
+    lows = {"seed": 0, "num_neighbors": -1}
+    for name in ("max_epochs", "patience", "batch_size", "width", "depth", "num_parts", *lows):
+        _check_integer(config, name, lows.get(name, 1))
     for name in ("learning_rate", "weight_decay", "min_delta"):
         value = getattr(config, name)
         if not is_number(value):
@@ -164,6 +161,9 @@ def thesis_config(model: str, dataset: str, **changes: Any) -> TrainConfig:
 
     Raises:
         UnknownNameError: Table D.2 has no such row.
+
+    >>> thesis_config("gcn", "cora", seed=3).learning_rate
+    0.0005
     """
     key = (model.strip().lower(), dataset.strip().lower())
     if key not in TABLE_D2:

@@ -1,11 +1,11 @@
-"""Training edge masks together with a network: what UGS does between two removals.
+"""Training edge masks together with a network: the work of UGS between two removals.
 
 The mask holds a number for each undirected edge, which multiplies both its arcs in the adjacency
 matrix before anything is normalised. It starts at one. Mask and weights are trained by one Adam on
 
     cross-entropy on the training vertices + l1 · Σ_e |mask_e|
 
-for a fixed number of epochs; the mask of the last one counts. Weight decay acts on the mask as it
+for a fixed number of epochs; the mask of the last epoch counts. Weight decay acts on the mask as it
 does on the weights, as in the programs published with both papers, with which Table D.2 was tuned.
 After each step negative entries are set to zero, since a negative weight means nothing to a
 degree or a softmax; with the hyperparameters of Table D.2 and 200 epochs none comes near it.
@@ -32,7 +32,12 @@ from wis.models import GraphNetwork
 from wis.training.problem import arrays_of, as_features, as_labels
 from wis.training.sparse import Arcs, Features, SparseProducts, as_operand
 
-NEEDS = ("x", "y", "train_mask")
+NEEDS = {
+    "x": "a number for each vertex and feature, [num_nodes, num_features]",
+    "y": "an integer class for each vertex, [num_nodes]",
+    "train_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
+}
+"""Attributes of the data that the training needs."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +61,22 @@ class MaskTraining:
 
 @dataclass(frozen=True, eq=False)
 class LabelledVertices:
-    """What vertices are given and what is known about them; the graph is apart.
+    """Features, labels and training vertices, without the graph.
 
     Attributes:
         x: float32 [n, in_dim], dense or in compressed rows, whichever is faster.
         y: int64 [n]; -1 or below where unknown.
         train_mask: Boolean [n].
-        num_classes: The largest label + 1; at least 1.
     """
 
     x: Tensor
     y: Tensor
     train_mask: Tensor
-    num_classes: int
+
+    @property
+    def num_classes(self) -> int:
+        """The largest label + 1; at least 1."""
+        return max(int(self.y.max()) + 1, 1) if self.y.numel() else 1
 
     @classmethod
     def of(
@@ -79,8 +87,8 @@ class LabelledVertices:
         Args:
             data: A `Data` with `x` [n, in_dim], a number for each entry, dense or sparse; integer
                 `y` [n]; boolean `train_mask` [n], or [n, k] of k splits.
-            graph: The graph; on its device the tensors will be.
-            purpose: Who needs them, for the error messages.
+            graph: The graph; the tensors are moved to its device.
+            purpose: What needs them, for the error messages.
             seed: Of several splits, seed s takes split s mod k, as training does.
 
         Raises:
@@ -88,30 +96,31 @@ class LabelledVertices:
             GraphFormatError: Something is missing or does not fit.
         """
         _check_kind(data, purpose)
-        for name in NEEDS:
-            if not isinstance(data.get(name), Tensor):
-                raise GraphFormatError(_missing(name, data.get(name), purpose))
+        for name, form in NEEDS.items():
+            value = data.get(name)
+            if not isinstance(value, Tensor):
+                found = f"a tensor, not a {type(value).__name__}"
+                raise GraphFormatError(
+                    f"{purpose} trains a network, so it needs data.{name}, "
+                    f"{'which is missing' if value is None else found}: {form}"
+                )
         data = take_split(data, split_of_seed(data, seed))
         n = graph.num_nodes
-        x = _checked_features(data.x, n)
         y = as_labels(data.y, n)
         mask = _checked_mask(data.train_mask, y, need_some=graph.num_edges > 0)
-        num_classes = int(y.max()) + 1 if y.numel() else 1
-        device = graph.device
-        return cls(x.to(device), y.to(device), mask.to(device), max(num_classes, 1))
+        return cls(_checked_features(data.x, n), y, mask).to(graph.device)
 
     def to(self, device: torch.device) -> LabelledVertices:
         """The same on another device."""
-        x, y, mask = (part.to(device) for part in (self.x, self.y, self.train_mask))
-        return LabelledVertices(x, y, mask, self.num_classes)
+        return LabelledVertices(*(part.to(device) for part in (self.x, self.y, self.train_mask)))
 
     @property
     def digest(self) -> str:
         """Hexadecimal digest of everything, the same on any machine."""
         hashed = hashlib.sha256(f"wis-labelled-1 {tuple(self.x.shape)}".encode())
-        x = list(arrays_of(self.x))
-        x[:-1] = [index.to(torch.int32) for index in x[:-1]]  # saved orders hold this digest
-        for part in (*x, self.y, self.train_mask):
+        *places, values = arrays_of(self.x)
+        places = [place.to(torch.int32) for place in places]  # saved orders hold this digest
+        for part in (*places, values, self.y, self.train_mask):
             hashed.update(part.cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()[:32]
 
@@ -130,16 +139,6 @@ def _check_kind(data: Any, purpose: str) -> None:
         )
 
 
-def _missing(name: str, found: Any, purpose: str) -> str:
-    what = "which is missing" if found is None else f"a tensor, not a {type(found).__name__}"
-    help_ = {
-        "x": "a number for each vertex and feature, [num_nodes, num_features]",
-        "y": "an integer class for each vertex, [num_nodes]",
-        "train_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
-    }
-    return f"{purpose} trains a network, so it needs data.{name}, {what}: {help_[name]}"
-
-
 def _checked_features(x: Tensor, num_nodes: int) -> Tensor:
     if x.dim() != 2 or x.size(0) != num_nodes or x.size(1) == 0 or x.is_complex():
         raise GraphFormatError(
@@ -147,8 +146,7 @@ def _checked_features(x: Tensor, num_nodes: int) -> Tensor:
             f"[{num_nodes}, num_features] with at least one feature"
         )
     made = as_features(x, num_nodes, torch.float32)
-    values = made if made.layout == torch.strided else made.values()
-    if not bool(torch.isfinite(values).all()):
+    if not bool(torch.isfinite(arrays_of(made)[-1]).all()):
         raise GraphFormatError(
             "x holds NaN, infinite values, or some too large for float32; replace them"
         )
@@ -186,15 +184,16 @@ def train_edge_masks(
         vertices: Features, labels, training vertices.
         edges: int64 tensor of shape [2, k], u < v, no repeats.
         config: How to train.
-        report: Told the number of epochs done.
+        report: Called with the number of epochs done.
 
     Returns:
         float32 tensor of shape [k], the masks after the last epoch, at least 0.
 
     Raises:
         DivergedError: The loss or the masks are no longer finite.
+        OptionError: The network takes no weights of arcs.
 
-    Cost: a forward and a backward pass for each epoch; see `wis.training.masked_networks`.
+    Cost: a forward and a backward pass for each epoch; see `wis.training.sparse`.
     """
     network.load_state_dict(dict(initial))
     network.train()
@@ -206,10 +205,7 @@ def train_edge_masks(
         {"params": [mask], "lr": config.mask_learning_rate},
     ]
     optimizer = torch.optim.Adam(
-        groups,
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,
+        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     rows = vertices.train_mask.nonzero().view(-1)
     labels = vertices.y[rows]
@@ -233,7 +229,7 @@ def masked_logits(network: GraphNetwork, arcs: Arcs, x: Features, mask: Tensor) 
     Args:
         network: The network, for vertex prediction.
         arcs: The edges, first all as they are, then all turned round.
-        x: Features: a result of `as_operand`, dense for the module of another author.
+        x: Features: a result of `as_operand`, or a tensor for the module of another author.
         mask: Float tensor of shape [k], at least 0, one for each edge.
 
     Raises:

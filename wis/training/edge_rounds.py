@@ -1,8 +1,8 @@
 """Rounds of UGS: train masks, remove edges, rewind, until enough are gone.
 
-A round begins where every round begins: with the initial weights, buffers included, and with masks
-of one on the edges that are left. So all that it depends on is which edges are left, and all that a
-checkpoint has to hold are the edges removed so far, in their order.
+Every round begins with the initial weights, buffers included, and with masks of one on the edges
+that are left. So a round depends only on which edges are left, and a checkpoint has to hold only
+the edges removed so far, in their order.
 
 Source: Algorithm 2 of Chen et al., ICML 2021, arXiv:2102.06790; Appendix D.6.2.2 of the thesis.
 """
@@ -34,7 +34,7 @@ class Pruning:
     """All that an order depends on beside the graph and its vertices.
 
     Attributes:
-        model: A name of `wis.models.available_models`.
+        model: A name of `wis.models.available_models`, or ``"module:Class"``.
         depth: Number of layers.
         width: Size of the hidden embeddings.
         seed: Seed of the initial weights.
@@ -55,10 +55,13 @@ def round_levels(num_edges: int, fraction: float) -> list[int]:
 
     Args:
         num_edges: Number m of edges.
-        fraction: What a round removes of them, above 0, at most 1.
+        fraction: The fraction of them that a round removes, above 0, at most 1.
 
     Returns:
         Rising numbers, the last of them m; rounds that would remove nothing are left out.
+
+    >>> round_levels(10, 0.3)
+    [3, 6, 9, 10]
     """
     exact = Fraction(repr(float(fraction)))
     levels = [round(number * exact * num_edges) for number in range(1, math.ceil(1 / exact))]
@@ -77,25 +80,32 @@ def prune(
     """The first `count` edges, or some more, in the order in which UGS removes them.
 
     Args:
-        graph: The graph, on the device where the work is done.
+        graph: The graph, on the device of the work.
         vertices: Features, labels and training vertices.
-        config: How.
+        config: The options.
         count: How many edges are wanted, 0 to m.
         checkpoint: A file that keeps the rounds that are done, written after each of them.
-        progress: Told the number of edges removed; within a round it rises with the epochs.
+        progress: Called with the number of edges removed; within a round it rises with the epochs.
 
     Returns:
         int64 edge ids, at least `count` of them.
 
     Raises:
         DivergedError: The loss or the masks are no longer finite.
+        OptionError: The network takes no weights of arcs.
         CheckpointError: The checkpoint is damaged, or of another order.
         GraphFileError: It cannot be read or written.
     """
-    levels = round_levels(graph.num_edges, config.round_fraction)
-    record = _Record.open(checkpoint, identity(graph, vertices, config), graph.num_edges, levels)
-    if record.num_removed >= count:
-        return record.removed
+    m, levels = graph.num_edges, round_levels(graph.num_edges, config.round_fraction)
+    key = identity(graph, vertices, config)
+    removed = torch.empty(0, dtype=torch.int64, device="cpu")
+    if checkpoint is not None:
+        check_writable(checkpoint, force=True)
+        state = read_checkpoint(checkpoint, key, "cpu")
+        if state is not None:
+            removed = _checked(state.get("removed"), m, levels, checkpoint)
+    if len(removed) >= count:
+        return removed
     vertices = vertices.to(graph.device)
     network = build_model(
         config.model,
@@ -107,26 +117,23 @@ def prune(
     ).to(graph.device)
     initial = {name: value.clone() for name, value in network.state_dict().items()}
     for level in levels:
-        done = record.num_removed
+        done = len(removed)
         if not done < min(level, count):
             continue
 
         def report(epoch: int, done: int = done, size: int = level - done) -> None:
             progress(min(count, done + size * epoch // config.masks.epochs))
 
-        left = _left(record.removed, graph.num_edges)
+        stays = torch.ones(m, dtype=torch.bool, device="cpu")
+        stays[removed] = False
+        left = stays.nonzero().view(-1)
         edges = graph.edges[:, left.to(graph.device)]
         mask = train_edge_masks(network, initial, vertices, edges, config.masks, report)
         by_magnitude = mask.abs().cpu().sort(stable=True).indices  # ties: the smallest edge id
-        record.add(left[by_magnitude[: level - done]])
-    return record.removed
-
-
-def _left(removed: Tensor, num_edges: int) -> Tensor:
-    """Ids of the edges that are not removed, ascending."""
-    stays = torch.ones(num_edges, dtype=torch.bool, device="cpu")
-    stays[removed] = False
-    return stays.nonzero().view(-1)
+        removed = torch.cat([removed, left[by_magnitude[: level - done]]])
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, key, {"removed": removed})
+    return removed
 
 
 def identity(graph: UndirectedGraph, vertices: LabelledVertices, config: Pruning) -> str:
@@ -136,44 +143,16 @@ def identity(graph: UndirectedGraph, vertices: LabelledVertices, config: Pruning
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-@dataclass
-class _Record:
-    """The edges removed so far, on the CPU, and the file that keeps them if there is one."""
-
-    path: Path | None
-    identity: str
-    removed: Tensor
-
-    @property
-    def num_removed(self) -> int:
-        return self.removed.numel()
-
-    @classmethod
-    def open(cls, path: Path | None, identity: str, num_edges: int, levels: list[int]) -> _Record:
-        """A new record, or the one that a file holds."""
-        state = None
-        if path is not None:
-            check_writable(path, force=True)
-            state = read_checkpoint(path, identity, "cpu")
-        removed: Any = torch.empty(0, dtype=torch.int64, device="cpu")
-        if state is not None:
-            removed = state.get("removed")
-        if state is not None and not _is_plausible(removed, num_edges, levels):
-            raise CheckpointError(f"{path}: is damaged; delete it to start afresh")
-        return cls(path, identity, removed)
-
-    def add(self, ids: Tensor) -> None:
-        """Append the edges of a round."""
-        self.removed = torch.cat([self.removed, ids])
-        if self.path is not None:
-            write_checkpoint(self.path, self.identity, {"removed": self.removed})
-
-
-def _is_plausible(removed: Any, num_edges: int, levels: list[int]) -> bool:
-    """Whether these can be the edges of some rounds."""
-    if not isinstance(removed, Tensor) or removed.ndim != 1:
-        return False
-    if removed.dtype != torch.int64 or removed.numel() not in levels:
-        return False
-    known = bool(((removed >= 0) & (removed < num_edges)).all())
-    return known and len(set(removed.tolist())) == removed.numel()
+def _checked(removed: Any, num_edges: int, levels: list[int], path: Path) -> Tensor:
+    """The content of a checkpoint, if it can be the edges of some rounds."""
+    is_plausible = (
+        isinstance(removed, Tensor)
+        and (removed.ndim, removed.dtype) == (1, torch.int64)
+        and removed.numel() in levels
+        and bool(((removed >= 0) & (removed < num_edges)).all())
+        and len(set(removed.tolist())) == len(removed)
+    )
+    if not is_plausible:
+        raise CheckpointError(f"{path}: is damaged; delete it to start afresh")
+    edges: Tensor = removed
+    return edges

@@ -1,8 +1,8 @@
-"""The most memory that something takes: on a GPU by its allocator, else resident in the process.
+"""The largest memory of some work: on a GPU by its allocator, else resident in the process.
 
-A process starts the measurement anew where the system lets it, which Linux does. Even then it has
-what the allocator kept of earlier work; whoever wants the memory of a piece of work alone does it
-in a process of its own, as `wis.experiments.own_process`.
+A process resets the measurement where the system lets it, as Linux does. Even then it includes what
+the allocator kept of earlier work. To measure the memory of a piece of work alone, run it in a
+process of its own (`wis.experiments.own_process`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 
 def forget_peak(device: torch.device) -> bool:
-    """Start anew; returns whether that could be done."""
+    """Reset the measurement; returns whether that was possible."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
@@ -27,7 +27,7 @@ def forget_peak(device: torch.device) -> bool:
 
 
 def peak_bytes(device: torch.device) -> int | None:
-    """The largest memory since `forget_peak`, or since the process began; None if not known."""
+    """The largest memory since `forget_peak`, or since the process began; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     try:

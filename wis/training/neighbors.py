@@ -1,8 +1,8 @@
 """Neighbour sampling for PyTorch Geometric's `NodeLoader`, with nothing but torch.
 
 `NeighborLoader` is `NodeLoader` with a sampler in compiled code, from ``pyg-lib`` (no wheel for
-current torch on the package index) or ``torch-sparse`` (has to be compiled). This sampler takes
-that place, so that runs give the same everywhere.
+current torch on the package index) or ``torch-sparse`` (must be compiled). This sampler replaces
+it, so that runs give the same everywhere.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         )
 
     def sample_from_edges(self, index: Any, neg_sampling: Any = None) -> SamplerOutput:
-        """Not what this sampler is for."""
+        """Not supported."""
         raise TypeError("NeighborSampler samples around vertices, not around edges")
 
     def _draw(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,5 +79,5 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
 
     @property
     def edge_permutation(self) -> None:
-        """Arcs are not told apart afterwards."""
+        """None: the sample does not name the drawn arcs."""
         return None

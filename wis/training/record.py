@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -85,13 +85,7 @@ class RunRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON; `from_dict` is its inverse."""
-        row = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        row["config"] = self.config.as_dict()
-        row["versions"] = dict(self.versions)
-        row["curve"] = (
-            None if self.curve is None else {k: list(v) for k, v in vars(self.curve).items()}
-        )
-        return row
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> RunRecord:

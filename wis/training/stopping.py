@@ -4,14 +4,15 @@ The thesis stops when the validation accuracy has not improved by at least 0.01 
 consecutive epochs, or after 10,000 epochs, and reports the test accuracy of the epoch with the
 highest validation accuracy.
 
-An improvement of 0.01 is read in percentage points, which is 0.0001 as a fraction: so do the
-configurations published with the paper have it (`early_stop_min_delta` of 0.0001, for accuracies in
-[0, 1]; github.com/noamrazin/gnn_interactions). It is less than one vertex of every validation set
-of Table D.1 but OGBN-ArXiv's, so there any new record counts.
+An improvement of 0.01 is read in percentage points, which is 0.0001 as a fraction. The
+configurations published with the paper say the same (`early_stop_min_delta` of 0.0001, for
+accuracies in [0, 1]; github.com/noamrazin/gnn_interactions). It is less than one vertex of every
+validation set of Table D.1 but OGBN-ArXiv's, so there any new record counts.
 
-The reference is the accuracy at the last improvement: an epoch improves if it reaches the reference
-plus that, and then becomes the reference. Slow progress counts once it has added up. The epoch with
-the highest validation accuracy is found apart from that, the first of them if there are several.
+The reference is the accuracy at the last improvement. An epoch improves if its accuracy is at least
+the reference plus `min_delta`; it is then the new reference. So slow progress counts once it has
+added up. The epoch with the highest validation accuracy is recorded independently of the reference,
+the first of them if there are several.
 
 Accuracies are compared as numbers of vertices, so rounding never decides.
 """
@@ -25,14 +26,14 @@ TOLERANCE = 1e-9
 
 @dataclass
 class EarlyStopping:
-    """The rule at work: tell it the validation accuracy of each epoch.
+    """The state of the rule in a run; `update` takes the validation accuracy of each epoch.
 
     Attributes:
         num_samples: Size of the validation set.
         patience: Consecutive epochs without improvement after which to stop.
         min_delta: Least improvement, a fraction of `num_samples`.
         epoch: Number of epochs seen.
-        reference: Correct predictions at the last improvement, -1 before the first epoch.
+        reference: Number of correct predictions at the last improvement, -1 at the beginning.
         waited: Epochs since then.
         best: Highest number of correct predictions.
         best_epoch: The first epoch that had it, counted from 1.
@@ -48,7 +49,7 @@ class EarlyStopping:
     best_epoch: int = 0
 
     def update(self, num_correct: int) -> bool:
-        """Take note of an epoch.
+        """Count an epoch.
 
         Args:
             num_correct: Validation vertices classified correctly after it.

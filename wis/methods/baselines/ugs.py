@@ -1,34 +1,32 @@
 """UGS: remove, round by round, the edges on which a trained mask puts the least weight.
 
 A baseline of Figures 5.3 and D.5. In each round a mask, one number for each edge that is left, is
-trained together with a graph neural network (`wis.training.edge_masks`); then the edges with the
+trained together with a graph neural network (`wis.training.edge_masks`). Then the edges with the
 smallest mask magnitudes go, the smallest first, ties to the smallest edge id. The weights of the
-network are rewound to their initial values and the masks of the remaining edges to one, as in
-Algorithms 1 and 2 of the paper, where a removal sets the mask to 0 at the edges that go and to 1 at
-all others.
+network are rewound to their initial values and the masks of the remaining edges to one.
 
 The adaptations of Appendix D.6.2.2 are followed: only edges are removed, not weights; a round takes
 5 % of the *original* edges, so that 20 rounds take all; the mask is symmetric. After r rounds
-exactly round-half-even(r · 5 % · m) edges are gone, which is where a cut at that percentage falls.
+exactly round-half-even(r · 5 % · m) edges are gone, the number that a cut at r · 5 % removes.
 
 The thesis does not say for how many epochs masks are trained. The default is the 200 of the paper's
 citation graphs; the programs published with the thesis train each mask until their stopping rule
-ends it, at most 10,000 epochs. Learning rate, weight decay and l1 are those of a row of Table D.2
-where the option `dataset` names it.
+ends it, at most 10,000 epochs.
 
-What a network learns depends on features, labels and training vertices, and so does the order; of
-several splits (masks of shape [n, k]) seed s takes split s mod k. It is a matter of floats: the
-same call gives the same order on a CPU, with any number of threads; another device or build of
-torch rounds otherwise, and nearly equal masks may change places.
+The order depends on features, labels and training vertices; of several splits (masks of shape
+[n, k]) seed s takes split s mod k. The same call gives the same order on a CPU, with any number of
+threads. Another device or build of torch rounds differently, and nearly equal masks may change
+places.
 
-Source: Chen, Sui, Chen, Zhang, Wang, ICML 2021, arXiv:2102.06790; Appendix D.6.2.2 of the thesis.
+Source: Algorithms 1 and 2 of Chen, Sui, Chen, Zhang, Wang, ICML 2021, arXiv:2102.06790; Appendix
+D.6.2.2 and Table D.2 of the thesis.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
 
@@ -74,24 +72,20 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
-    """Those of Table D.2 for the data set that is named, where none are given."""
+    """The given rates; else those of the named data set in Table D.2, or the general ones."""
     from wis.errors import UnknownNameError
     from wis.training.config import TABLE_D2
 
     model, dataset = options["model"], str(options["dataset"]).strip().lower()
-    values = GENERAL
-    if dataset != NONE:
-        if (model, dataset) not in TABLE_D2:
-            known = (f"{row[0]} on {row[1]}" for row in TABLE_D2)
-            error = UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
-            usual = ", ".join(f"{name}={value:g}" for name, value in GENERAL.items())
-            raise UnknownNameError(f"{error} Leave dataset out for {usual}")
-        row = TABLE_D2[model, dataset]
-        values = {
-            "learning_rate": row.learning_rate,
-            "weight_decay": row.weight_decay,
-            "l1": row.edge_mask_l1,
-        }
+    values, row = GENERAL, TABLE_D2.get((model, dataset))
+    if row is not None:
+        rates = (row.learning_rate, row.weight_decay, row.edge_mask_l1)
+        values = dict(zip(GENERAL, rates, strict=True))
+    elif dataset != NONE:
+        known = (f"{row[0]} on {row[1]}" for row in TABLE_D2)
+        error = UnknownNameError.among("row of Table D.2", f"{model} on {dataset}", known)
+        usual = ", ".join(f"{name}={value:g}" for name, value in GENERAL.items())
+        raise UnknownNameError(f"{error} Leave dataset out for {usual}")
     given = {name: options[name] for name in values if options[name] is not None}
     return {**values, **given, "dataset": dataset}
 
@@ -99,10 +93,10 @@ def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
 def _prepare(
     graph: UndirectedGraph, data: Any, options: dict[str, Any], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Take features, labels and training vertices from the data; their digest is recorded.
+    """Take features, labels and training vertices from the data; record their digest.
 
-    The options of a saved order come with that digest. Where the checkpoint lies is not recorded,
-    since the order is the same with it and without.
+    The options of a saved order come with that digest. The checkpoint is not recorded: the order is
+    the same with it and without.
     """
     from wis.training.edge_masks import LabelledVertices
 
@@ -150,13 +144,13 @@ def ugs_order(
     """The removal order of UGS.
 
     Args:
-        graph: The graph; repeats of arcs and self-loops mean nothing to the network.
+        graph: The graph; the network ignores repeats of arcs and self-loops.
         count: Length of the order; a shorter one is the beginning of the whole one and takes only
             as many rounds as it needs.
         seed: Seed of the initial weights.
-        progress: Told the number of edges removed; within a round it rises with the epochs.
+        progress: Called with the number of edges removed; within a round it rises with the epochs.
         data: Features, labels and training vertices.
-        model: ``"gcn"``, ``"gin"``, ``"resgcn"`` or ``"gat"``.
+        model: A name of `wis.models.available_models`, or ``"module:Class"`` (see `wis.models`).
         depth: Number of layers; the thesis' if not given (10 for ResGCN, else 3).
         width: Size of the hidden embeddings.
         epochs_per_round: Steps of Adam before each removal.
@@ -184,32 +178,15 @@ def ugs_order(
 
     Cost: 1 / round_fraction times `epochs_per_round` forward and backward passes over what is left
     of the graph, on one core.
-
-    References:
-        Algorithms 1 and 2 of Chen et al., ICML 2021; Appendix D.6.2.2 and Table D.2 of the thesis.
     """
     from wis.training.edge_masks import MaskTraining
     from wis.training.edge_rounds import Pruning, prune
 
-    if data is None:
+    rates = (learning_rate, mask_learning_rate, weight_decay, l1)
+    if data is None or depth is None or None in rates:
         raise OptionError("method 'ugs' needs features and labels; call it by wis.removal_order")
-    given = {
-        "model": model,
-        "depth": depth,
-        "width": width,
-        "epochs_per_round": epochs_per_round,
-        "round_fraction": round_fraction,
-        "learning_rate": learning_rate,
-        "mask_learning_rate": mask_learning_rate,
-        "weight_decay": weight_decay,
-        "l1": l1,
-        "dataset": dataset,
-    }
-    options = _resolve(graph, given)
-    names = ("learning_rate", "mask_learning_rate", "weight_decay", "l1")
-    masks = MaskTraining(options["epochs_per_round"], **{name: options[name] for name in names})
-    names = ("model", "depth", "width", "round_fraction")
-    config = Pruning(seed=seed, masks=masks, **{name: options[name] for name in names})
+    masks = MaskTraining(epochs_per_round, *cast("tuple[float, ...]", rates))
+    config = Pruning(model, depth, width, seed, round_fraction, masks)
     path = None if checkpoint is None else Path(checkpoint)
     with single_threaded():
         ids = prune(graph, data, config, count=count, checkpoint=path, progress=progress)
