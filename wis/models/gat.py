@@ -32,7 +32,7 @@ class GAT(GraphNetwork):
         heads: Number of heads; it divides `width`.
 
     Raises:
-        OptionError: `width` is no multiple of `heads`.
+        OptionError: `heads` does not divide `width`.
     """
 
     def __init__(
@@ -71,6 +71,6 @@ class GAT(GraphNetwork):
 
     @staticmethod
     def _score_weights(layer: Any) -> Tensor:
-        """[width, 2 heads]: what turns the values of all heads into both scores of every head."""
+        """Weights [width, 2 heads] from the values of all heads to both scores of every head."""
         blocks = [torch.block_diag(*part[0]).t() for part in (layer.att_src, layer.att_dst)]  # type: ignore[no-untyped-call]
         return torch.cat(blocks, dim=1)

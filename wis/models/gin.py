@@ -134,7 +134,7 @@ class _BatchNormRelu(Function):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         centred, inverse, scale, out, weights = ctx.saved_tensors
         rows = torch.ops.aten.threshold_backward(gradient.reshape(out.shape), out, 0)
-        ones = torch.ones_like(weights)
+        ones = torch.ones_like(weights)  # sums over all rows
         of_shift = torch.mm(ones, rows)
         of_scale = torch.mm(ones, rows * centred) * inverse
         # the mean and the variance depend on x too: their parts, for each row by its weight

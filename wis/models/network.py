@@ -1,4 +1,4 @@
-"""What all networks share: checks of the input, the output layer, and networks of other authors."""
+"""`GraphNetwork`, the base of all networks, and `ForeignNetwork`, a module of another author."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class GraphNetwork(nn.Module, ABC):
     """
 
     uses_operators: ClassVar[bool] = True
-    """Whether `over` works, and gives what `forward` does."""
+    """Whether `over` works; its result is that of `forward`."""
 
     same_in_evaluation: ClassVar[bool] = True
-    """Whether the forward pass in evaluation is that in training: no dropout, no batch norm."""
+    """Whether training and evaluation have the same forward pass: no dropout, no batch norm."""
 
     def __init__(self, in_dim: int, out_dim: int, *, width: int, task: Task) -> None:
         super().__init__()

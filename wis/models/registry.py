@@ -123,8 +123,8 @@ def get_model(name: str) -> Architecture:
     """Look a model up by its name, or import it where the name is ``"module:Class"``.
 
     Raises:
-        UnknownNameError: There is no such model; the message lists those there are.
-        OptionError: What lies under ``"module:Class"`` cannot make a network.
+        UnknownNameError: There is no such model; the message lists the known ones.
+        OptionError: The object at ``"module:Class"`` cannot make a network.
         PluginError: The module raises an error when it is imported.
 
     >>> get_model("GIN").options

@@ -75,7 +75,8 @@ def train(
         CheckpointError: The checkpoint is damaged, or belongs to another run.
 
     >>> from wis import datasets
-    >>> data = datasets.load("karate")
+    >>> from wis.training import split_vertices
+    >>> data = split_vertices(datasets.load("karate"), seed=0)
     >>> record = train(data, TrainConfig("sage", width=8, max_epochs=3), progress=False)
     >>> record.num_epochs, record.stopped_by
     (3, 'max_epochs')
@@ -117,8 +118,10 @@ def train_many(
         WisError: As for `train`.
 
     >>> from wis import datasets
+    >>> from wis.training import split_vertices
+    >>> data = split_vertices(datasets.load("karate"), seed=0)
     >>> config = TrainConfig("gcn", width=8, max_epochs=3)
-    >>> records = train_many(datasets.load("karate"), config, [0, 1], progress=False)
+    >>> records = train_many(data, config, [0, 1], progress=False)
     >>> [record.config.seed for record in records]
     [0, 1]
     """
@@ -204,7 +207,7 @@ class Run:
         return cls(problem, config, split, knows_memory=knows_memory)
 
     def keep_in(self, path: Path, every_s: float) -> None:
-        """Keep the state in a file, and go on from what it holds."""
+        """Keep the state in a file, and go on from its content if it exists."""
         check_writable(path, force=True)
         self.path, self.every_s = path, every_s
         self.identity = identity(self.problem, self.config)

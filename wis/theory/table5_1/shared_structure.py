@@ -4,14 +4,14 @@ Many data sets for graph prediction differ in their features only. A batch of Py
 repeats the structure for every graph and gathers and scatters along its arcs; here the features of
 all graphs lie in one tensor and the structure is a small matrix, or a few lists of neighbours.
 
-Beyond that, *twins* need not be told apart: vertices with the same closed neighbourhood (the
+Beyond that, *twins* need not be distinguished: vertices with the same closed neighbourhood (the
 vertex itself and those that send to it). A GCN or a GIN without a trained ε sees of a vertex the
 sum over its closed neighbourhood only. So after the first layer twins have one embedding, in every
 layer, whatever the features. It is computed once for each class of twins, and operations that count
 vertices (mean aggregation, batch normalisation) weight a class by its size. Two cliques of 16
 vertices joined by an edge have 4 classes. The first layer is linear in the features before anything
-is trained, so it needs only their sum for each class, taken once before training. Attention does
-tell twins apart, by their own features, but they share their lists of neighbours.
+is trained, so it needs only their sum for each class, taken once before training. Attention
+distinguishes twins by their own features, but they share their lists of neighbours.
 
 `Twins` is an operator for the networks of `wis.models`: it computes the same logits as their
 `forward` does for a batch, up to rounding (tested), and so the same gradients.
@@ -35,7 +35,7 @@ from wis.models.operators import Messages
 from wis.theory.table5_1.twin_attention import TwinBlock, attend
 
 GAT_GRAPHS_AT_A_TIME = 250
-"""So many graphs of 32 vertices keep the intermediate results of an attention in a cache."""
+"""The attention over 250 graphs of 32 vertices keeps its intermediate results in a cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class SharedStructure:
         return chosen
 
     def quotient(self, matrix: np.ndarray) -> np.ndarray:
-        """What the matrix does to values that are equal for twins; [r, r]."""
+        """The matrix for values that are equal for twins; [r, r]."""
         membership = np.eye(self.num_classes)[self.twin_class]
         folded: np.ndarray = self.rows(matrix) @ membership
         return folded
@@ -133,7 +133,8 @@ class Twins(Messages):
 
     Args:
         structure: The structure.
-        features: Float tensor of shape [G, n, in_dim]; what depends on it alone is computed once.
+        features: Float tensor of shape [G, n, in_dim]; its product with the matrix of a model is
+            computed once.
     """
 
     def __init__(self, structure: SharedStructure, features: Tensor) -> None:
@@ -196,8 +197,8 @@ class Twins(Messages):
         return _times(self.sizes.unsqueeze(0) / self.num_nodes, hidden).squeeze(0)
 
     def add(self, h: Tensor, weights: Tensor) -> Tensor:
-        """Not the same for twins."""
-        raise TypeError("sums over neighbours alone tell twins apart")
+        """Not supported: sums over neighbours alone differ between twins."""
+        raise TypeError("sums over neighbours alone differ between twins")
 
 
 SHARED: Mapping[str, int | None] = {"gat": GAT_GRAPHS_AT_A_TIME, "gcn": 2_500, "gin": None}
