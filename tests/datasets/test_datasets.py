@@ -15,7 +15,7 @@ import pytest
 import torch
 from raw_datasets import edge_set
 
-from wis.datasets import available_datasets, find, is_known, load, registry
+from wis.datasets import available_datasets, find, is_known, load, table
 from wis.datasets.generators import (
     barabasi_albert,
     contextual_block_model,
@@ -262,11 +262,11 @@ def test_numbers_of_things_are_integers(make, words):
 
 
 def test_a_registered_name_is_found_however_it_is_written():
-    with registry.DATASETS.restored():
-        registry.register("My_Graph", summary="")(lambda: None)
+    with table.DATASETS.restored():
+        table.register("My_Graph", summary="")(lambda: None)
         assert find("my-graph") is find("MY_GRAPH")
         with pytest.raises(ValueError, match="'my-graph' is registered already"):
-            registry.register("my-graph", summary="")(lambda: None)
+            table.register("my-graph", summary="")(lambda: None)
     assert not is_known("my-graph")
 
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from wis.datasets import available_datasets, download, fetch, registry
+from wis.datasets import available_datasets, download, fetch, table
 from wis.datasets.checksums import SHA256
 from wis.datasets.download import ensure
 from wis.datasets.images import IDX_FILES
@@ -94,8 +94,8 @@ def test_files_that_are_there_are_left_alone(server, tmp_path):
 
 
 def test_fetch_returns_the_paths_of_a_registered_data_set(server, tmp_path):
-    with registry.DATASETS.restored():
-        registry.register("mine", summary="", files=files(f"{server}/good/b"))(lambda: None)
+    with table.DATASETS.restored():
+        table.register("mine", summary="", files=files(f"{server}/good/b"))(lambda: None)
         assert fetch("mine", root=tmp_path) == [tmp_path / "Kind/name/raw/b"]
         assert fetch("karate", root=tmp_path) == []
 

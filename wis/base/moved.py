@@ -19,6 +19,7 @@ MOVED = {
     "wis.amount": "wis.base.amount",
     "wis.compare": "wis.measure",
     "wis.cut": "wis.graph.cut",
+    "wis.datasets.registry": "wis.datasets.table",
     "wis.edge_types": "wis.graph.edge_types",
     "wis.edge_weights": "wis.graph.edge_weights",
     "wis.experiments.patch_graphs": "wis.theory.table5_1.patch_graphs",

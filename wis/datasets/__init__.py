@@ -5,14 +5,15 @@ A spec is a name, or a name with parameters: ``karate``, ``rmat:scale=17,edges=1
 it is registered, Python and the command line know its graph. ``datasets/README.md`` lists sources,
 licences and sizes.
 
-- `registry`: the table, `load`, `fetch`; `roots`: the folders of data sets and of the cache;
+- `table`: the rows, `load`, `fetch`; `roots`: the folders of data sets and of the cache;
 - `embedded` and `generators`: graphs that need no file;
 - `catalogue`: data sets that `real` reads by the loaders of PyG and of the Open Graph Benchmark
   (`open_graph`), from `raw_files` that `download` gets if need be; `processed` caches the results;
 - `images`: the pixels of Fashion-MNIST, MNIST and digits; `splits`: masks of vertices.
 """
 
-from wis.datasets.registry import (
+from wis.datasets.roots import data_root
+from wis.datasets.table import (
     Dataset,
     available_datasets,
     fetch,
@@ -21,7 +22,6 @@ from wis.datasets.registry import (
     load,
     register,
 )
-from wis.datasets.roots import data_root
 
 __all__ = [
     "Dataset",

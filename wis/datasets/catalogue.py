@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from wis.datasets.checksums import sha256_of
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.real import Reader, load_real
-from wis.datasets.registry import register
+from wis.datasets.table import register
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.datasets.generators import undirected_data
-from wis.datasets.registry import register
 from wis.datasets.splits import random_masks
+from wis.datasets.table import register
 from wis.errors import MissingDependencyError, OptionError
 
 if TYPE_CHECKING:

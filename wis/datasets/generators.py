@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.datasets.registry import register
 from wis.datasets.splits import random_masks
+from wis.datasets.table import register
 from wis.errors import OptionError
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from wis.datasets.processed import processed
 from wis.datasets.raw_files import RawFiles
-from wis.datasets.registry import Dataset, find
 from wis.datasets.roots import data_root
 from wis.datasets.splits import MASKS, random_masks
+from wis.datasets.table import Dataset, find
 from wis.errors import (
     GraphFileError,
     GraphFormatError,

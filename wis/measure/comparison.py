@@ -148,6 +148,13 @@ def compare_cuts(
 
     Raises:
         WisError: As for `RemovalOrder.apply` and `compare`.
+
+    >>> import wis
+    >>> karate = wis.datasets.load("karate")
+    >>> order = wis.removal_order(karate)
+    >>> cuts = compare_cuts(order, karate, ["25%", "50%"])
+    >>> [cut.after["edges"].value for cut in cuts]
+    [58, 39]
     """
     settings = settings or Settings()
     parts = [order.apply(data, remove=remove, num_nodes=_bare(order, data)) for remove in removes]

@@ -63,6 +63,12 @@ def plot_comparison(
         OutputExistsError: The file exists and `force` is false.
         GraphFileError: It cannot be written.
         MissingDependencyError: matplotlib is not installed.
+
+    >>> import wis
+    >>> karate = wis.datasets.load("karate")
+    >>> comparison = wis.measure.compare(karate, wis.sparsify(karate, remove="50%"))
+    >>> plot_comparison(comparison, "comparison.svg").name
+    'comparison.svg'
     """
     check_can_plot(path)
     return save_figure(comparison_figure(comparison, title=title), path, force=force)

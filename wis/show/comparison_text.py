@@ -30,6 +30,12 @@ def comparison_as_text(
     Returns:
         Several lines. A value after "~" is not exact; the lines below the table say how it was
         estimated or bounded.
+
+    >>> import wis
+    >>> karate = wis.datasets.load("karate")
+    >>> comparison = wis.measure.compare(karate, wis.sparsify(karate, remove="50%"))
+    >>> print(comparison_as_text(comparison).splitlines()[2].strip())
+    edges                                                         78      39      -50.0%
     """
     console = Console(
         file=io.StringIO(), width=width or WIDTH, force_terminal=colour, no_color=not colour,

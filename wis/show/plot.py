@@ -74,6 +74,12 @@ def plot_sparsification(
         OutputExistsError: The file exists and `force` is false.
         GraphFileError: It cannot be written.
         MissingDependencyError: matplotlib is not installed.
+
+    >>> import wis
+    >>> karate = wis.datasets.load("karate")
+    >>> half = wis.sparsify(karate, remove="50%")
+    >>> plot_sparsification(karate, half, "half.svg").name
+    'half.svg'
     """
     check_can_plot(path)
     figure = sparsification_figure(before, after, seed=seed, directed=directed, title=title)
