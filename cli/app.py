@@ -18,19 +18,8 @@ from click.shell_completion import shell_complete
 
 from wis.errors import LONGEST_ECHO, OptionError, WisError, echo
 
-from .bench import bench
-from .compare import compare
-from .completion import completion
-from .datasets import datasets
-from .framework import COMPLETE_VARIABLE, PROGRAM, Group
-from .inspect import inspect
-from .listings import methods
-from .order import order
+from .framework import COMPLETE_VARIABLE, PROGRAM, Commands, Group, plugin_option
 from .output import discard_stdout, say, settle_stdout
-from .sparsify import sparsify
-from .theory import theory
-from .verify import verify
-from .walk_index import walk_index
 
 LONGEST_NAME = 255  # characters of a path that is repeated whole: no file has a longer name
 SETTINGS = {
@@ -39,8 +28,25 @@ SETTINGS = {
     "max_content_width": 100,
 }
 
+COMMANDS = Commands(
+    sparsify="sparsify:sparsify",
+    order="order:order",
+    inspect="inspect:inspect",
+    walk_index="walk_index:walk_index",
+    verify="verify:verify",
+    compare="compare:compare",
+    methods="listings:methods",
+    datasets="datasets:datasets",
+    bench="bench:bench",
+    theory="theory:theory",
+    completion="completion:completion",
+)
 
-@click.group(cls=Group, context_settings=SETTINGS, invoke_without_command=True)
+
+@click.group(
+    cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True
+)
+@plugin_option
 @click.version_option(
     package_name="wis-sparsify", prog_name=PROGRAM, message="%(prog)s %(version)s"
 )
@@ -53,25 +59,12 @@ def cli(context: click.Context) -> None:
     standard input, or the name of a graph that `wis datasets` lists. Of a file with another ending
     --format says what it holds. Results go to files or to standard output, everything else to
     standard error.
+
+    Methods and models of other packages are known by name once the package is installed, or with
+    --plugin MODULE, here or behind a command that takes methods.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (
-    sparsify,
-    order,
-    inspect,
-    walk_index,
-    verify,
-    compare,
-    methods,
-    datasets,
-    bench,
-    theory,
-    completion,
-):
-    cli.add_command(command)
 
 
 def run_command(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .bench_results import export, plot, report, table
-from .framework import Command, CommandGroup
+from .framework import Command, CommandGroup, plugin_option
 from .graphs import complete_dataset, data_root_option
 from .listings import json_option
 from .output import emit, emit_json, emit_table, say
@@ -73,6 +73,7 @@ def list_recipes(as_json: bool) -> None:
         "--epochs 3",
     ],
 )
+@plugin_option
 @click.argument("recipe", required=False, shell_complete=lambda *given: _complete_recipe(*given))
 @click.option(
     "--dataset",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 import click
+
+from wis.base.plugins import load_plugins
 
 PROGRAM = "wis"
 COMPLETE_VARIABLE = "_WIS_COMPLETE"
@@ -58,6 +61,59 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands."""
         return list(self.commands)
+
+
+class Commands(MutableMapping[str, click.Command]):
+    """Commands by name; the module of each is imported when the command is first used.
+
+    Args:
+        addresses: For each name a module of this package and an attribute of it.
+    """
+
+    def __init__(self, **addresses: str) -> None:
+        self._known: dict[str, str | click.Command] = {
+            name.replace("_", "-"): address for name, address in addresses.items()
+        }
+
+    def __getitem__(self, name: str) -> click.Command:
+        found = self._known[name]
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = getattr(importlib.import_module(f".{module}", __package__), attribute)
+            self._known[name] = found
+        return found
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._known[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def _load_plugins(
+    context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]
+) -> None:
+    if modules:
+        load_plugins(modules)
+
+
+plugin_option = click.option(
+    "--plugin",
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_load_plugins,
+    metavar="MODULE",
+    help="Import this module, which registers methods or models of its own; repeatable. It may lie "
+    "in the current folder.",
+)
+"""The option ``--plugin``; the plugins are imported before other options are looked at."""
 
 
 class CommandGroup(Group, Command):

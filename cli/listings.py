@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .framework import Command
+from .framework import Command, plugin_option
 from .options import describe_options
 from .output import emit_json, emit_table
 
@@ -12,6 +12,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 
 @click.command(cls=Command, examples=["wis methods", "wis methods --json"])
+@plugin_option
 @json_option
 def methods(as_json: bool) -> None:
     """List the methods that rank edges.

@@ -13,6 +13,8 @@ from click.shell_completion import CompletionItem
 
 from wis.errors import GraphFormatError, echo
 
+from .framework import plugin_option
+
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
     from wis.io import GraphFile
@@ -187,6 +189,7 @@ partitions_option = click.option(
 def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of the methods; the command gets them as one `choice`."""
 
+    @plugin_option
     @click.option(
         "--method",
         metavar="NAME",

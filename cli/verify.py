@@ -10,7 +10,7 @@ import click
 
 from wis.errors import NotGreedyError
 
-from .framework import Command
+from .framework import Command, plugin_option
 from .graphs import GraphSource, graph_argument
 from .listings import json_option
 from .options import describe_options, partitions_option
@@ -23,6 +23,7 @@ from .output import emit_json, say
 )
 @graph_argument
 @click.argument("order_file", metavar="ORDER", type=click.Path(path_type=Path))
+@plugin_option
 @partitions_option
 @click.option("--all-steps", is_flag=True, help="Check every step, however long that takes.")
 @click.option(
