@@ -43,9 +43,7 @@ COMMANDS = Commands(
 )
 
 
-@click.group(
-    cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True
-)
+@click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)
 @plugin_option
 @click.version_option(
     package_name="wis-sparsify", prog_name=PROGRAM, message="%(prog)s %(version)s"

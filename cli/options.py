@@ -161,9 +161,9 @@ def complete_method(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Names of methods that begin so."""
-    from wis.methods import available_methods
+    from wis.methods.registry import METHODS
 
-    return [name for name in available_methods() if name.startswith(incomplete)]
+    return sorted(name for name in METHODS.names() if name.startswith(incomplete))
 
 
 def complete_partitions(

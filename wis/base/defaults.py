@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 
 @contextmanager
 def usual_defaults() -> Iterator[None]:
@@ -21,6 +19,8 @@ def usual_defaults() -> Iterator[None]:
     Costs nothing where that is so anyway. A default dtype is torch's for the whole process: while
     another one is set, other threads see float32 during the call.
     """
+    import torch
+
     dtype = torch.get_default_dtype()
     elsewhere = torch.get_default_device() != torch.device("cpu")
     if dtype != torch.float32:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wis.base.registry import Registry, plain_name
 from wis.errors import OptionError
-from wis.graph import CanonicalGraph
-from wis.methods.certificates import Checked
 
-OrderMethod = Callable[..., Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wis.graph import CanonicalGraph
+    from wis.methods.certificates import Checked
+
+OrderMethod: TypeAlias = "Callable[..., Tensor]"
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
 
 `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too, on
@@ -28,7 +29,7 @@ int64 tensor of shape [count] on the graph's device: distinct edge ids, first re
 
 Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
 Preparer = Callable[[Any, Any, dict[str, Any], int], tuple[dict[str, Any], dict[str, Any]]]
-Certificate = Callable[..., Checked | int | None]
+Certificate: TypeAlias = "Callable[..., Checked | int | None]"
 """``check(graph, edge_ids, *, progress, seed, choice, made_with, **options) -> Checked``.
 
 It raises `NotGreedyError`, or returns what it found to be right (`wis.methods.certificates`); a
@@ -121,10 +122,12 @@ class Method:
 
 def plain_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Options with Python's numbers in place of numpy's."""
-    return {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in given.items()
-    }
+    return {name: value.item() if _is_scalar(value) else value for name, value in given.items()}
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether a value is a number of numpy's; numpy need not be imported to tell."""
+    return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
 
 
 _BASELINES = "wis.methods.baselines"
