@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 Ints = NDArray[np.int64]
 ENTRIES_AT_A_TIME = 1 << 22
@@ -79,6 +78,8 @@ def _triangles(edges: Ints, num_nodes: int) -> Iterator[_Triangles]:
         return
     narrow = np.int32 if max(num_edges, num_nodes) < 2**31 - 1 else np.int64
     tail, head = (end.astype(narrow) for end in _from_low_to_high_degree(edges, num_nodes))
+    from scipy import sparse
+
     ids = np.arange(1, num_edges + 1, dtype=np.int64)  # 1, 2, ..., since a sparse 0 is no entry
     there, shape = (tail, head), (num_nodes, num_nodes)
     id_of = sparse.csr_array((ids, there), shape=shape)

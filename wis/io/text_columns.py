@@ -243,11 +243,21 @@ def _arrow_end(column: Any, as_names: bool, quoted: bool) -> Any:
     if column.null_count:
         return None
     if column.type != pa.string():
-        return whole_numbers(column.to_numpy())
+        return whole_numbers(_as_numpy(column))
     names = _trimmed(column, quoted)
     if names is None or compute.any(compute.equal(names, "")).as_py():
         return None
     return names if as_names else integer_ids(names)
+
+
+def _as_numpy(column: Any) -> np.ndarray:
+    """The values of a column without gaps; `to_numpy` would import pandas, half a second of CPU."""
+    import pyarrow as pa
+
+    if column.num_chunks and column.type in (pa.int64(), pa.float64()):
+        return np.from_dlpack(column.combine_chunks()).copy()
+    values: np.ndarray = column.to_numpy()
+    return values
 
 
 def _arrow_attribute(column: Any) -> Column:
@@ -257,8 +267,7 @@ def _arrow_attribute(column: Any) -> Column:
         return typed(column.to_pylist())
     if column.null_count:
         column = column.cast(pa.float64())
-    values: np.ndarray = column.to_numpy()
-    return values
+    return _as_numpy(column)
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:
