@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -86,7 +87,9 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         f"bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"
     )
     if rank is not None:
-        say(f"the matrix of the proof has rank {rank}, the multiset coefficient of the bound")
+        say(
+            f"the matrix of the proof has rank {rank}, which has the logarithm {math.log(rank):.6g}"
+        )
 
 
 def _bounds(problem: Problem, method: Any = "auto") -> Bounds:

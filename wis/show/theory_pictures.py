@@ -1,4 +1,4 @@
-"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, and what cuts preserve.
+"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, preserved walk indices.
 
 matplotlib is imported where it is needed and only through figure objects; see `wis.show.plot`.
 """
@@ -45,8 +45,8 @@ def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Fig
 
     Args:
         network: The network, of at most 1,200 nodes.
-        title: What stands above it, such as the graph and the task; the depth and the number of
-            nodes are added to it. None for the task with the number of its vertex.
+        title: Title, such as the graph and the task; the depth and the number of nodes are added.
+            None for the task with the number of its vertex.
 
     Returns:
         The figure. Colours, and the numbers in nodes of small networks, are vertices of the graph.
@@ -89,36 +89,36 @@ def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Fig
 
 def _tree_positions(network: TensorNetwork) -> tuple[np.ndarray, list[str]]:
     """Leaves in the order of a walk through the tree, each other node above the mean of its own."""
-    kinds = ["x"]
-    for layer in range(1, network.depth + 1):
-        kinds += [f"W{layer}", f"delta{layer}"]
+    # Height: the level of each kind of node, with its name beside the axis.
+    levels: list[tuple[str, int | None]] = [("x", None)]
     names = ["features $x$"]
     for layer in range(1, network.depth + 1):
+        levels += [("W", layer), ("delta", layer)]
         names += [f"$W^{{({layer})}}$", rf"$\delta$, layer {layer}"]
     if network.target is None:
-        kinds.append("delta_outNone")
+        levels.append(("delta_out", None))
         names.append(r"$\delta$, output")
-    level_of = {kind: level for level, kind in enumerate([*kinds, "W_outNone"])}
+    levels.append(("W_out", None))
     names.append("$W^{(o)}$")
     position = np.zeros((len(network.nodes), 2))
-    for index, node in enumerate(network.nodes):
-        key = "x" if node.kind == "x" else f"{node.kind}{node.layer}"
-        position[index, 1] = level_of[key]
+    position[:, 1] = [levels.index((node.kind, node.layer)) for node in network.nodes]
+    # The children of each node, in the order of its modes; nodes are sorted from the leaves up.
     below: list[list[int]] = [[] for _ in network.nodes]
-    for legs, index in zip(network.legs_of, range(len(network.nodes)), strict=True):
+    for index, legs in enumerate(network.legs_of):
         for leg in legs:
-            for end, _ in network.legs[leg].ends:
-                if position[end, 1] < position[index, 1]:
-                    below[index].append(end)
+            low, high = sorted(node for node, _ in network.legs[leg].ends)
+            if high == index:
+                below[index].append(low)
+    # Leaves take the next place in a walk through the tree; the others follow from the leaves up.
     row, stack = iter(range(len(network.nodes))), [len(network.nodes) - 1]
     while stack:
         index = stack.pop()
         if not below[index]:
             position[index, 0] = next(row)
         stack += reversed(below[index])
-    for index in range(len(network.nodes)):  # nodes stand level by level from the leaves up
-        if below[index]:
-            position[index, 0] = position[below[index], 0].mean()
+    for index, children in enumerate(below):
+        if children:
+            position[index, 0] = position[children, 0].mean()
     return position, names
 
 
@@ -168,7 +168,7 @@ def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str)
     Args:
         bounds: The bounds.
         measured: Logarithm of a measured rank, and whether it is only a lower bound; None for none.
-        title: What it is about.
+        title: Title of the figure.
     """
     from matplotlib.figure import Figure
 
@@ -221,7 +221,7 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
 
 
 def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width: int) -> Figure:
-    """Both partitions of Figure 5.2, their boundaries ringed, with what is known of them.
+    """Both partitions of Figure 5.2 with bounds and ranks; boundary vertices have a ring.
 
     Args:
         rows: From `wis.theory.figure5_2.figure5_2`.

@@ -111,7 +111,7 @@ def generic_separation_rank(
         raise OptionError("the graph has no vertices; expected at least one")
     draw = np.random.default_rng(seed)
     side = min(FIRST_SIDE, max_side)
-    _check_memory(graph, width, in_dim, side)
+    check_memory(graph, width, in_dim, side)
     weights, output = random_weights(graph, depth, width, in_dim, draw)
     inside = np.zeros(graph.num_nodes, dtype=bool)
     inside[members] = True
@@ -122,7 +122,7 @@ def generic_separation_rank(
         if rank < side or side == max_side:
             break
         side = min(2 * side, max_side)
-        _check_memory(graph, width, in_dim, side)
+        check_memory(graph, width, in_dim, side)
     # If the separation rank were higher, a determinant of rank + 1 rows would have vanished. The
     # output has one degree for each feature and weight node of Equation (D.6).
     size = network_size(graph, depth, target=target)
@@ -198,7 +198,8 @@ def rank_modulo(matrix: Ints) -> int:
     return rank
 
 
-def _check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
+def check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
+    """Raise `OptionError` if weights or messages for a row of the matrix take over a gibibyte."""
     widest = max(check_size("width", width), check_size("in_dim", in_dim))
     entries = max(graph.num_types * width * widest, side * graph.arcs.size(1) * widest)
     if entries > MAX_ENTRIES:

@@ -3,9 +3,9 @@
 For partitions of the vertices and for growing shares of removed edges, the measure takes three
 numbers, each relative to the whole graph: the walk index, the logarithm of the least cut of the
 tensor network, which bounds the separation rank from above, and the lower bound of Theorem 8 or 11.
-They are averaged over the partitions. Of the walk index there is also the smallest one, which WIS
-keeps as large as it can, and the smallest share. A partition whose number is zero in the whole
-graph does not count.
+They are averaged over the partitions. For the walk index the measure also takes the smallest one,
+which WIS keeps as large as it can, and the smallest share. A partition whose number is zero in the
+whole graph does not count.
 
 Walk index and cut can only fall when edges are removed. The lower bound may rise: fewer shared
 neighbours repeat, so larger subsets of the boundary are admissible. It is the bound that the quick

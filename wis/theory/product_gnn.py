@@ -279,6 +279,6 @@ def _log_product(factors: Tensor, shift: Tensor, index: Tensor, size: int) -> tu
 
 
 def _geometric_mean(values: Tensor) -> float:
-    """Of the magnitudes of the non-zero values; 1 if there are none."""
+    """Geometric mean of the magnitudes of the non-zero values; 1 if there are none."""
     known = values[values != 0].abs().log()
     return float(known.mean().exp()) if known.numel() else 1.0

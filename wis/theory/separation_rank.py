@@ -193,7 +193,7 @@ def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:
     torch.Size([8, 3])
 
     Args:
-        tensor: Of any order.
+        tensor: A tensor of any order.
         subset: Modes, counted from 0. Rows and columns are in row-major order of ascending modes, a
             permutation of the thesis' order, which changes no rank, norm or singular value.
 

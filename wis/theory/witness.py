@@ -21,7 +21,7 @@ import numpy as np
 
 from wis.errors import OptionError
 from wis.theory.admissible import AdmissibleSubset
-from wis.theory.generic_rank import PRIME, evaluate_modulo
+from wis.theory.generic_rank import PRIME, check_memory, evaluate_modulo
 from wis.theory.typed_graph import Ints, TypedGraph, check_size
 
 GAMMA = 7
@@ -123,7 +123,7 @@ def witness_matrix(
         prime happens to divide a determinant.
 
     Raises:
-        OptionError: The depth is 1, or M is more than 1,000.
+        OptionError: The depth is 1, M is more than 1,000, or a row takes more than a gibibyte.
 
     Cost: M² evaluations of the network.
 
@@ -138,6 +138,7 @@ def witness_matrix(
     weights, output = witness_weights(depth, width, in_dim)
     typed = [np.broadcast_to(weight, (graph.num_types, *weight.shape)) for weight in weights]
     number = len(templates)
+    check_memory(graph, width, in_dim, number)
     rows = []
     for row in range(number):
         x = np.ones((number, graph.num_nodes, in_dim), dtype=np.int64)

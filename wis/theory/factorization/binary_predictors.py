@@ -48,8 +48,8 @@ def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: T
     """Gradient with respect to the weights, float64 [2, N, R].
 
     Args:
-        weights: As for `products`.
-        pixels: As for `products`.
+        weights: The weights given to `products`.
+        pixels: The pixels given to `products`.
         values: Result of `products`, [n, R].
         slopes: Derivative of the loss with respect to each product, [n, R].
     """

@@ -155,8 +155,8 @@ def singular_value_speeds(
     >>> from wis.theory.factorization.tasks import norm_divergence_problem
     >>> model = MatrixFactorization((2, 2, 2))
     >>> start = balanced_matrices(model, [0.5], [0])
-    >>> found, told = singular_value_speeds(model, norm_divergence_problem(), start, step=1e-6)
-    >>> bool((found - told).abs().max() < 1e-4)
+    >>> found, predicted = singular_value_speeds(model, norm_divergence_problem(), start, step=1e-6)
+    >>> bool((found - predicted).abs().max() < 1e-4)
     True
 
     References:

@@ -274,7 +274,7 @@ class _Descent:
     ) -> None:
         """Step until every element has finished, or Ctrl-C was pressed."""
         started, before = time.monotonic(), self.seconds
-        told = self.step // TELL_EVERY
+        reported = self.step // TELL_EVERY
         while len(self.ids):
             self._hurry()
             end, saved = self.model.forward(self.weights)
@@ -289,8 +289,8 @@ class _Descent:
                     continue
             self._move(self.model.backward(saved, gradient))
             self.step += 1
-            if self.step // TELL_EVERY > told:
-                told = self.step // TELL_EVERY
+            if self.step // TELL_EVERY > reported:
+                reported = self.step // TELL_EVERY
                 progress(self.step)
                 self.seconds = before + time.monotonic() - started
                 if interrupted():

@@ -32,8 +32,8 @@ THESIS_LINEAR = {
 """Train and test errors of Table B.1."""
 
 Data = list[tuple[Tensor, Tensor]]
-"""Of the training and the test set: pixels, float64 [n, N] of zeros and ones, and one-vs-all
-labels, float64 [n, 10]."""
+"""Pixels, float64 [n, N] of zeros and ones, and one-vs-all labels, float64 [n, 10], of the training
+set and of the test set."""
 
 
 @dataclass(frozen=True)
