@@ -26,8 +26,8 @@ DEFAULT_RESULTS = "runs.jsonl"
     cls=CommandGroup,
     examples=[
         "wis bench list",
-        "wis bench run smoke_accuracy --results smoke.jsonl",
-        "wis bench table smoke.jsonl",
+        "wis bench run one_minute --jobs 2 --results minute.jsonl",
+        "wis bench table minute.jsonl",
     ],
 )
 def bench() -> None:
@@ -68,7 +68,7 @@ def list_recipes(as_json: bool) -> None:
 @bench.command(
     cls=Command,
     examples=[
-        "wis bench run smoke_accuracy --results smoke.jsonl",
+        "wis bench run one_minute --jobs 2 --results minute.jsonl",
         "wis bench run --dataset digits --models gcn --methods wis,random --remove 0%:100%:50% "
         "--epochs 3",
     ],

@@ -13,7 +13,7 @@ from wis.base.words import counted
 from .framework import Command
 from .output import emit, say
 
-RESULTS = "smoke.jsonl"
+RESULTS = "minute.jsonl"
 
 
 def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +106,7 @@ def table(
 @click.command(
     cls=Command,
     examples=[
-        f"wis bench plot {RESULTS} -o smoke.png",
+        f"wis bench plot {RESULTS} -o minute.png",
         f"wis bench plot {RESULTS} --costs -o costs.svg",
     ],
 )

@@ -12,7 +12,8 @@ import torch
 
 from wis.base.amount import num_edges_to_remove
 from wis.datasets import load
-from wis.experiments.results import read_results
+from wis.experiments import read_results, sweep
+from wis.experiments.sweep import available_recipes
 from wis_cli import bench as bench_module
 from wis_cli.app import cli
 from wis_cli.main import run
@@ -36,13 +37,26 @@ def test_every_command_explains_itself_and_has_an_example(capsys):
             assert isinstance(option, click.Argument) or option.help, (name, option.name)
 
 
+@pytest.fixture
+def quick_recipe(tmp_path, monkeypatch):
+    """The recipe of the examples at a size that takes seconds."""
+    text = available_recipes()["one_minute"].read_text()
+    for long, quick in (("n=2000", "n=200"), ("seeds = 5", "seeds = 2"), ("= 300", "= 2")):
+        assert text.count(long) == 1
+        text = text.replace(long, quick)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "one_minute.toml").write_text(text)
+    monkeypatch.setattr(sweep, "recipe_folders", lambda: [tmp_path / "recipes"])
+
+
+@pytest.mark.usefixtures("quick_recipe")
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("list", "run", "table", "plot", "export", "report"):
         for example in BENCH.commands[name].examples:
             assert run(shlex.split(example)[1:]) == 0, capsys.readouterr().err
     made = {path.name for path in tmp_path.iterdir()}
-    assert {"smoke.jsonl", "smoke.png", "costs.svg", "rows.csv", "rows.parquet"} <= made
+    assert {"minute.jsonl", "minute.png", "costs.svg", "rows.csv", "rows.parquet"} <= made
     assert (tmp_path / "report.html").read_text().count("<table") >= 3
 
 
@@ -115,7 +129,7 @@ def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
     ("args", "words", "code"),
     [
         ([], "Give a RECIPE (`wis bench list`) or --dataset", 2),
-        (["smoke_acuracy"], "Did you mean 'smoke_accuracy'", 2),
+        (["one_minut"], "Did you mean 'one_minute'", 2),
         (["nowhere.toml"], "nowhere.toml: cannot be read", 1),
         ([*QUICK, "--seeds", "x"], "seeds is 'x'", 2),
         ([*QUICK, "--remove", "120%"], "expected amounts such as", 2),

@@ -123,7 +123,7 @@ def checked(call, *arguments):
 
 
 @pytest.mark.parametrize("batch", BATCHES)
-@pytest.mark.parametrize("name", ["smoke_accuracy", "smoke_table5_1", "smoke_factorization"])
+@pytest.mark.parametrize("name", ["one_minute", "smoke_table5_1", "smoke_factorization"])
 def test_broken_recipes_are_recipes_or_one_line(name, batch, tmp_path):
     content = available_recipes()[name].read_bytes()
     path = tmp_path / "broken.toml"
