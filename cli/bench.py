@@ -1,7 +1,8 @@
-"""`wis bench run` and `wis bench list`: sweeps over methods, percentages, models and seeds."""
+"""`wis bench run` and `wis bench list`: sweeps over methods, amounts, models and seeds."""
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +20,76 @@ if TYPE_CHECKING:
 
 LINE_EVERY_S = 30.0
 DEFAULT_METHODS = "wis,random"
-DEFAULT_RESULTS = "runs.jsonl"
+RUN_EXAMPLE = "wis bench run one_minute --jobs 2 --results minute.jsonl"
+
+OPTIONS = {
+    "--dataset GRAPH": "Graph to train on: a name of `wis datasets`, or a file with x and y.",
+    "--models NAMES": "Networks, such as gcn,gin; gcn without a recipe.",
+    "--methods NAMES": "Methods with their options, such as wis:walk_length=2,random; "
+    f"{DEFAULT_METHODS} without a recipe.",
+    "--walk-length K": "Steps of the walks, for methods that have this option.",
+    "--remove AMOUNTS": "How much to remove: 0%:100%:10% or 0%,25%,50% of the edges, 0.5 (a "
+    "fraction), 50 (edges); 0%:100%:10% without a recipe.",
+    "--seeds N": "Number of seeds, or a list such as 0,1,5; 1 without a recipe.",
+    "--split N": "Which of the k splits that a graph comes with.",
+    "--split-seed N": "Seed of a new 80/10/10 split.",
+    "--seeds-per-run N": "The most seeds that a job trains, one by one.",
+    "--epochs N": "The most epochs of a run.",
+    "--patience N": "Epochs without improvement that end a run.",
+    "--learning-rate X": "Of Adam, for all networks.",
+    "--weight-decay X": "Of Adam, for all networks.",
+    "--results FILE": "File that finished runs are appended to; runs that it has are skipped.",
+    "--jobs N": "Processes of this machine, or jobs in a queue.",
+    "--threads N": "Threads of each process.",
+    "--backend NAME": "Where to run: local, dask, ray or slurm.",
+    "--scheduler-address ADDRESS": "Of a running Dask scheduler (tcp://HOST:8786) or Ray head.",
+    "--devices NAMES": "Devices in turn, such as cuda:0,cuda:1.",
+    "--orders DIR": "Folder that keeps removal orders for the next time.",
+    "--retry-failed": "Run again what failed before.",
+    "--trust-pickle": "Read a .pt file that needs more than PyG's classes.",
+    "--dry-run": "Check everything and count the runs, then stop.",
+}
+"""The options of `wis bench run` and their help. An option without a metavar is a flag."""
+
+TYPES = {"N": int, "K": int, "X": float}
+MORE: dict[str, dict[str, Any]] = {
+    "--dataset": {"shell_complete": complete_dataset},
+    "--seeds": {"type": str},
+    "--split": {"type": click.IntRange(min=0), "show_default": "seed s takes split s mod k"},
+    "--results": {
+        "type": click.Path(dir_okay=False, path_type=Path),
+        "default": "runs.jsonl",
+    },
+    "--jobs": {"default": 1},
+    "--threads": {"default": 1},
+    "--backend": {"default": "local"},
+    "--devices": {"default": "cpu"},
+    "--orders": {
+        "type": click.Path(file_okay=False, path_type=Path),
+        "show_default": "in wis' cache",
+    },
+}
+"""What the metavar and its type do not say about an option."""
+
+OVERRIDES = (
+    *("dataset", "models", "methods", "walk_length", "remove", "seeds", "split", "split_seed"),
+    *("seeds_per_run", "patience", "learning_rate", "weight_decay"),
+)
+"""Options that change the recipe; ``--epochs`` changes its `max_epochs`."""
+
+
+def sweep_options(command: Any) -> Any:
+    """Add the `OPTIONS`."""
+    for spelt, text in reversed(OPTIONS.items()):
+        flag, _, metavar = spelt.partition(" ")
+        kind = {"type": TYPES.get(metavar), "metavar": metavar} if metavar else {"is_flag": True}
+        command = click.option(flag, help=text, **{**kind, **MORE.get(flag, {})})(command)
+    return command
 
 
 @click.group(
     cls=CommandGroup,
-    examples=[
-        "wis bench list",
-        "wis bench run one_minute --jobs 2 --results minute.jsonl",
-        "wis bench table minute.jsonl",
-    ],
+    examples=["wis bench list", RUN_EXAMPLE, "wis bench table minute.jsonl"],
 )
 def bench() -> None:
     """Compare methods by the accuracy of networks.
@@ -48,15 +109,8 @@ def list_recipes(as_json: bool) -> None:
     for name in available_recipes():
         _, settings = find_recipe(name)
         plan = KINDS[settings["kind"]].plan(name, settings, RunOptions(Path()))
-        rows.append(
-            {
-                "name": name,
-                "kind": settings["kind"],
-                "title": settings.get("title", ""),
-                "source": settings.get("source", ""),
-                "num_runs": plan.num_runs,
-            }
-        )
+        notes = {key: settings.get(key, "") for key in ("kind", "title", "source")}
+        rows.append({"name": name, **notes, "num_runs": plan.num_runs})
     if as_json:
         emit_json({"recipes": rows})
         return
@@ -68,90 +122,14 @@ def list_recipes(as_json: bool) -> None:
 @bench.command(
     cls=Command,
     examples=[
-        "wis bench run one_minute --jobs 2 --results minute.jsonl",
+        RUN_EXAMPLE,
         "wis bench run --dataset digits --models gcn --methods wis,random --remove 0%:100%:50% "
         "--epochs 3",
     ],
 )
 @plugin_option
 @click.argument("recipe", required=False, shell_complete=lambda *given: _complete_recipe(*given))
-@click.option(
-    "--dataset",
-    metavar="GRAPH",
-    shell_complete=complete_dataset,
-    help="Graph to train on: a name of `wis datasets`, or a file with x and y.",
-)
-@click.option("--models", metavar="NAMES", help="Networks, such as gcn,gin; gcn without a recipe.")
-@click.option(
-    "--methods",
-    metavar="NAMES",
-    help="Methods with their options, such as wis:walk_length=2,random; "
-    f"{DEFAULT_METHODS} without a recipe.",
-)
-@click.option(
-    "--walk-length", type=int, metavar="K", help="Steps of the walks, for methods that count them."
-)
-@click.option(
-    "--remove",
-    metavar="AMOUNTS",
-    help="How much to remove: 0%:100%:10% or 0%,25%,50% of the edges, 0.5 (a fraction), 50 "
-    "(edges); 0%:100%:10% without a recipe.",
-)
-@click.option(
-    "--seeds", metavar="N", help="Number of seeds, or a list such as 0,1,5; 1 without a recipe."
-)
-@click.option(
-    "--split",
-    type=click.IntRange(min=0),
-    metavar="N",
-    show_default="seed s takes split s mod k",
-    help="Which of the k splits that a graph comes with.",
-)
-@click.option("--split-seed", type=int, metavar="N", help="Seed of a new 80/10/10 split.")
-@click.option(
-    "--seeds-per-run", type=int, metavar="N", help="Seeds that a job trains, one by one, at most."
-)
-@click.option("--epochs", type=int, metavar="N", help="The most epochs of a run.")
-@click.option(
-    "--patience", type=int, metavar="N", help="Epochs without improvement that end a run."
-)
-@click.option("--learning-rate", type=float, metavar="X", help="Of Adam, for all networks.")
-@click.option("--weight-decay", type=float, metavar="X", help="Of Adam, for all networks.")
-@click.option(
-    "--results",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    default=DEFAULT_RESULTS,
-    help="File that finished runs are appended to; what it has is not run again.",
-)
-@click.option("--jobs", type=int, metavar="N", default=1, help="Processes, or runs handed over.")
-@click.option("--threads", type=int, metavar="N", default=1, help="Threads of each process.")
-@click.option(
-    "--backend",
-    metavar="NAME",
-    default="local",
-    help="Where to run: local, dask, ray or slurm.",
-)
-@click.option(
-    "--scheduler-address",
-    metavar="ADDRESS",
-    help="Of a Dask scheduler (tcp://HOST:8786) or Ray head that is there.",
-)
-@click.option(
-    "--devices", metavar="NAMES", default="cpu", help="Devices in turn, such as cuda:0,cuda:1."
-)
-@click.option(
-    "--orders",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    show_default="in wis' cache",
-    help="Folder that keeps removal orders for the next time.",
-)
-@click.option("--retry-failed", is_flag=True, help="Run again what failed before.")
-@click.option(
-    "--trust-pickle", is_flag=True, help="Read a .pt file that needs more than PyG's classes."
-)
-@click.option("--dry-run", is_flag=True, help="Check everything and count the runs, then stop.")
+@sweep_options
 @data_root_option
 @json_option
 def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
@@ -162,8 +140,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     """
     from wis.experiments.sweep import preview, run_recipe
 
-    overrides = {name: given[name] for name in _OVERRIDES}
-    overrides["max_epochs"] = given["epochs"]
+    overrides = {**{name: given[name] for name in OVERRIDES}, "max_epochs": given["epochs"]}
     name, settings = _settings(recipe, overrides)
     started = time.monotonic()
     watch = _Watch()
@@ -175,7 +152,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
         else:
             emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
         return
-    _say_what_counts_edges(given["remove"])
+    _note_counts_of_edges(given["remove"])
     with watch:
         status = run_recipe(name, settings, options)
     _account(status, options.results, time.monotonic() - started, as_json)
@@ -185,24 +162,8 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
         click.get_current_context().exit(1)
 
 
-_OVERRIDES = (
-    "dataset",
-    "models",
-    "methods",
-    "walk_length",
-    "remove",
-    "seeds",
-    "split",
-    "split_seed",
-    "seeds_per_run",
-    "patience",
-    "learning_rate",
-    "weight_decay",
-)
-
-
-def _say_what_counts_edges(remove: str | None) -> None:
-    """Bare numbers used to be percentages here."""
+def _note_counts_of_edges(remove: str | None) -> None:
+    """Say which bare numbers are numbers of edges; earlier versions read them as percentages."""
     from wis.experiments.settings import parse_amounts, spelt
 
     if remove is None or "edge" in remove:
@@ -221,6 +182,7 @@ def _complete_recipe(
 
 
 def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and content of a recipe, or of one that the options describe."""
     from wis.experiments.recipe import recipe_of
     from wis.experiments.sweep import find_recipe
 
@@ -228,32 +190,29 @@ def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[
         return find_recipe(recipe)
     if overrides["dataset"] is None:
         raise click.UsageError("Give a RECIPE (`wis bench list`) or --dataset.")
-    defaults = {"models": "gcn", "methods": DEFAULT_METHODS}
     given = {name: value for name, value in overrides.items() if value is not None}
-    made = recipe_of(**{**defaults, **given})
+    made = recipe_of(**{"models": "gcn", "methods": DEFAULT_METHODS, **given})
     return made.name, made.as_dict()
 
 
 def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) -> Any:
     from wis.experiments import Backend, RunOptions
 
-    root = given["data_root"]
+    root, results = given["data_root"], given["results"]
     return RunOptions(
-        results=given["results"],
+        results=results,
         backend=Backend(
             given["backend"],
             given["jobs"],
             given["scheduler_address"],
             given["threads"],
-            folder=given["results"].parent / f"{given['results'].stem}.slurm",
+            folder=results.parent / f"{results.stem}.slurm",
         ),
         devices=tuple(device.strip() for device in given["devices"].split(",")),
         data_root=None if root is None else str(root),
-        orders=given["orders"],
-        trust_pickle=given["trust_pickle"],
-        retry_failed=given["retry_failed"],
         report=watch.take,
         overrides=overrides,
+        **{name: given[name] for name in ("orders", "trust_pickle", "retry_failed")},
     )
 
 
@@ -262,10 +221,9 @@ def _account(status: Status, results: Path, seconds: float, as_json: bool) -> No
         record = {**vars(status), "results": str(results), "seconds": seconds}
         del record["doing"], record["table"]
         emit_json(record)
-    failed = f", {status.failed} failed" if status.failed else ""
     say(
-        f"{results}: {status.done} of {status.total} runs, {status.new} of them new{failed}, "
-        f"{_duration(seconds)}"
+        f"{results}: {status.done} of {status.total} runs, {status.new} of them new"
+        f"{_failed(status)}, {_duration(seconds)}"
     )
     for reason in status.failures:
         say(f"failed: {reason}")
@@ -274,7 +232,7 @@ def _account(status: Status, results: Path, seconds: float, as_json: bool) -> No
 
 
 class _Watch:
-    """Shows a sweep's progress: a bar on a terminal, else a line every half minute."""
+    """Shows the progress of a sweep: a bar on a terminal, else a line every half minute."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -289,9 +247,7 @@ class _Watch:
             self.bar.stop()
 
     def take(self, status: Status) -> None:
-        """Note how far it is."""
-        import sys
-
+        """Show the progress."""
         now = time.monotonic()
         if self.first is None:
             self.first, self.start = status.done, now
@@ -302,18 +258,11 @@ class _Watch:
             say(self._line(status, now))
 
     def _line(self, status: Status, now: float) -> str:
-        failed = f", {status.failed} failed" if status.failed else ""
-        return (
-            f"{status.doing}: {status.done} of {status.total} runs{failed}{self._left(status, now)}"
-        )
-
-    def _left(self, status: Status, now: float) -> str:
-        """Time left, if the rest goes as fast as what this process has seen."""
-        done = status.done - (self.first or 0)
-        if done <= 0:
-            return ""
-        seconds = (now - self.start) / done * (status.total - status.done)
-        return f", about {_duration(seconds)} left"
+        """The progress, and the time left if the rest goes as fast as what was seen."""
+        seen = status.done - (self.first or 0)
+        rest = (now - self.start) / seen * (status.total - status.done) if seen > 0 else None
+        left = "" if rest is None else f", about {_duration(rest)} left"
+        return f"{status.doing}: {status.done} of {status.total} runs{_failed(status)}{left}"
 
     def _draw(self, status: Status, now: float) -> None:
         from rich import progress as rich
@@ -321,11 +270,14 @@ class _Watch:
 
         if self.bar is None:
             columns = (rich.TextColumn("{task.description}"), rich.BarColumn())
-            console = Console(stderr=True)
-            self.bar = rich.Progress(*columns, console=console, transient=True)
+            self.bar = rich.Progress(*columns, console=Console(stderr=True), transient=True)
             self.task = self.bar.add_task("", total=status.total)
             self.bar.start()
         self.bar.update(self.task, completed=status.done, description=self._line(status, now))
+
+
+def _failed(status: Status) -> str:
+    return f", {status.failed} failed" if status.failed else ""
 
 
 def _duration(seconds: float) -> str:

@@ -1,8 +1,8 @@
 """Tables of a sweep: text for a terminal, Markdown, LaTeX, and tidy csv.
 
-A table has a line for each percentage and a column for each method, mean ± standard deviation of
-the test or validation accuracy in percent, and below the area under each curve. A second one has
-the paired differences to a baseline with their 95 % confidence intervals. See
+A table has a line for each percentage and a column for each method: mean ± standard deviation of
+the test or validation accuracy in percent, and below them the area under each curve. A second table
+has the paired differences to a baseline with their 95 % confidence intervals. See
 `wis.experiments.summary`.
 """
 
@@ -28,7 +28,7 @@ class Grid:
     """A table of texts.
 
     Attributes:
-        title: What is above it.
+        title: The text above it.
         head: Names of the columns.
         lines: Cells of each line, as many as there are names.
     """
@@ -39,7 +39,7 @@ class Grid:
 
 
 def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELINE) -> str:
-    """All panels in one of the styles of `STYLES`.
+    """Format all panels in one of the `STYLES`, or as csv.
 
     Args:
         panels: See `wis.experiments.summary.panels_of`.
@@ -49,17 +49,19 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
 
     Raises:
         UnknownNameError: There is no such style; or no panel has the baseline, and it is not the
-            one that is taken when none is named.
+            default.
         ResultsError: The baseline is the whole graph, of which there are no rows.
     """
-    if style not in STYLES:
-        raise UnknownNameError.among("style of table", style, STYLES)
+    if style not in (*STYLES, "csv"):
+        raise UnknownNameError.among("style of table", style, (*STYLES, "csv"))
     check_baseline(panels, baseline)
-    return STYLES[style](panels, baseline)
+    if style == "csv":
+        return _csv(panels, baseline)
+    return "\n\n".join(STYLES[style](grid) for grid in grids(panels, baseline)) + "\n"
 
 
 def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
-    """Raise, as `format_tables` says, unless there is something to compare with."""
+    """Raise, as `format_tables` says, unless some panel has rows of the baseline."""
     if baseline == BASELINE or any(panel.compares_with(baseline) for panel in panels):
         return
     if baseline == FULL:
@@ -71,63 +73,60 @@ def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
     raise UnknownNameError.among("method of these results", baseline, labels | {FULL})
 
 
-def _text(panels: Sequence[Panel], baseline: str) -> str:
-    return "\n\n".join(_aligned(grid) for grid in grids(panels, baseline)) + "\n"
-
-
-def _markdown(panels: Sequence[Panel], baseline: str) -> str:
-    return "\n\n".join(_marked_down(grid) for grid in grids(panels, baseline)) + "\n"
-
-
-def _latex(panels: Sequence[Panel], baseline: str) -> str:
-    return "\n\n".join(_typeset(grid) for grid in grids(panels, baseline)) + "\n"
-
-
 def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
-    """Two tables for each panel, the second one only where it has the baseline."""
+    """Accuracies of each panel, and differences where the panel has the baseline."""
     found = []
     for panel in panels:
-        found.append(_accuracies(panel))
+        metric, failed = METRICS[panel.metric], panel.num_failed
+        title = (
+            f"{panel.title}: {metric} in %, mean ± standard deviation over {seeds_of(panel)}"
+            + (f"; {failed} runs failed" if failed else "")
+        )
+        found.append(_grid(panel, title, panel.labels, lambda pair: _spread(pair[0]), baseline))
         others = [label for label in panel.labels if label != baseline]
         if others and panel.compares_with(baseline):
-            found.append(_differences(panel, baseline))
+            other = baseline if baseline in panel.labels else "the whole graph"
+            title = (
+                f"{panel.title}: difference to {other} in {metric}, paired by seed, with 95 % "
+                "confidence intervals"
+            )
+            found.append(_grid(panel, title, others, lambda pair: _interval(pair[1]), baseline))
     return found
 
 
-def _accuracies(panel: Panel) -> Grid:
-    lines = [
-        [f"{percentage:g}", *(_spread(panel.accuracy(label, percentage)) for label in panel.labels)]
-        for percentage in panel.percentages
-    ]
-    if len(panel.percentages) > 1:
-        lines.append([AREA, *(_spread(panel.area(label)) for label in panel.labels)])
-    failed = f"; {panel.num_failed} runs failed" if panel.num_failed else ""
-    title = (
-        f"{panel.title}: {METRICS[panel.metric]} in %, mean ± standard deviation over "
-        f"{seeds_of(panel)}{failed}"
-    )
-    return Grid(title, ["% removed", *panel.labels], lines)
+Pair = tuple[Cell | None, Cell | None]
+"""An accuracy or area, and its difference to the baseline."""
 
 
-def _differences(panel: Panel, baseline: str) -> Grid:
-    labels = [label for label in panel.labels if label != baseline]
+def _pair(panel: Panel, label: str, percentage: float | None, baseline: str) -> Pair:
+    """The numbers of a method at a percentage; those of the whole curve for None."""
+    compares = panel.compares_with(baseline)
+    if percentage is None:
+        area = panel.area(label)
+        return area, panel.area_difference(label, baseline) if compares else None
+    accuracy = panel.accuracy(label, percentage)
+    return accuracy, panel.difference(label, baseline, percentage) if compares else None
+
+
+def _grid(
+    panel: Panel,
+    title: str,
+    labels: Sequence[str],
+    shown: Callable[[Pair], str],
+    baseline: str,
+) -> Grid:
+    rows: list[tuple[str, float | None]] = [(f"{p:g}", p) for p in panel.percentages]
+    if len(rows) > 1:
+        rows.append((AREA, None))
     lines = [
-        [f"{p:g}", *(_interval(panel.difference(label, baseline, p)) for label in labels)]
-        for p in panel.percentages
+        [name, *(shown(_pair(panel, label, percentage, baseline)) for label in labels)]
+        for name, percentage in rows
     ]
-    if len(panel.percentages) > 1:
-        areas = (panel.area_difference(label, baseline) for label in labels)
-        lines.append([AREA, *map(_interval, areas)])
-    is_full = baseline not in panel.labels
-    title = (
-        f"{panel.title}: difference to {'the whole graph' if is_full else baseline} in "
-        f"{METRICS[panel.metric]}, paired by seed, with 95 % confidence intervals"
-    )
     return Grid(title, ["% removed", *labels], lines)
 
 
 def seeds_of(panel: Panel) -> str:
-    """How many seeds its cells have."""
+    """The number of seeds in the cells of a panel, as text."""
     numbers = {len(rows) for cells in panel.rows.values() for rows in cells.values()}
     low, high = min(numbers), max(numbers)
     noun = "seed" if high == 1 else "seeds"
@@ -149,94 +148,68 @@ def _interval(cell: Cell | None) -> str:
 
 
 def _aligned(grid: Grid) -> str:
-    rows = [list(grid.head), *map(list, grid.lines)]
+    rows = [grid.head, *grid.lines]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
     return "\n".join([grid.title, *lines])
 
 
 def _marked_down(grid: Grid) -> str:
-    rows = [list(grid.head), ["---:"] * len(grid.head), *map(list, grid.lines)]
+    rows = [grid.head, ["---:"] * len(grid.head), *grid.lines]
     lines = ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
-    return "\n".join([f"{grid.title}", "", *lines])
+    return "\n".join([grid.title, "", *lines])
 
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "±": r"$\pm$",
-    "–": "--",
-    **{character: f"\\{character}" for character in "%_&#${}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
+_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "±": r"$\pm$",
+        "–": "--",
+        **{character: f"\\{character}" for character in "%_&#${}"},
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
 
 
 def _typeset(grid: Grid) -> str:
-    def escaped(text: str) -> str:
-        return "".join(_SPECIAL.get(character, character) for character in text)
-
-    rows = [" & ".join(map(escaped, row)) + r" \\" for row in (grid.head, *grid.lines)]
-    body = [rows[0], r"\hline", *rows[1:]]
+    rows = (" & ".join(cell.translate(_SPECIAL) for cell in row) for row in grid.lines)
+    head = " & ".join(cell.translate(_SPECIAL) for cell in grid.head)
+    body = [rf"{head} \\", r"\hline", *(rf"{row} \\" for row in rows)]
     columns = "r" * len(grid.head)
     return "\n".join(
         [f"% {grid.title}", rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"]
     )
 
 
+STYLES: dict[str, Callable[[Grid], str]] = {
+    "text": _aligned,
+    "markdown": _marked_down,
+    "latex": _typeset,
+}
+"""How to write a table, by the name of the style."""
+
 CSV_HEAD = (
-    "panel",
-    "metric",
-    "method",
-    "percent_removed",
-    "num_seeds",
-    "mean",
-    "std",
-    "difference",
-    "difference_low",
-    "difference_high",
+    *("panel", "metric", "method", "percent_removed", "num_seeds", "mean", "std"),
+    *("difference", "difference_low", "difference_high"),
 )
 
 
 def _csv(panels: Sequence[Panel], baseline: str) -> str:
-    """One line for each method and percentage, and one for each area, all digits."""
+    """One line for each method and percentage, and one for each area, with all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     for panel in panels:
         for label in panel.labels:
-            for percentage in panel.percentages:
-                cell = panel.accuracy(label, percentage)
-                other = None
-                if panel.compares_with(baseline):
-                    other = panel.difference(label, baseline, percentage)
-                _write(writer.writerow, (*_place(panel, label), f"{percentage:g}"), cell, other)
-            other = None
-            if panel.compares_with(baseline):
-                other = panel.area_difference(label, baseline)
-            _write(writer.writerow, (*_place(panel, label), AREA), panel.area(label), other)
+            for percentage in (*panel.percentages, None):
+                cell, other = _pair(panel, label, percentage, baseline)
+                if cell is None:
+                    continue
+                numbers = [cell.mean, cell.std]
+                numbers += [other.mean, other.low, other.high] if other else [math.nan] * 3
+                shown = ("" if math.isnan(number) else repr(number) for number in numbers)
+                place = (guarded(panel.title), panel.metric, guarded(label))
+                amount = AREA if percentage is None else f"{percentage:g}"
+                writer.writerow([*place, amount, cell.num, *shown])
     return text.getvalue()
-
-
-def _place(panel: Panel, label: str) -> tuple[str, str, str]:
-    return guarded(panel.title), panel.metric, guarded(label)
-
-
-def _write(
-    write: Callable[[Sequence[object]], object],
-    place: tuple[str, ...],
-    cell: Cell | None,
-    other: Cell | None,
-) -> None:
-    if cell is None:
-        return
-    numbers = (cell.mean, cell.std, *((other.mean, other.low, other.high) if other else ()))
-    shown = ["" if math.isnan(number) else repr(number) for number in numbers]
-    write([*place, cell.num, *shown, *[""] * (5 - len(shown))])
-
-
-STYLES: dict[str, Callable[[Sequence[Panel], str], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "latex": _latex,
-    "csv": _csv,
-}
