@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
-
 
 PLUGIN = """
 import torch
@@ -63,6 +63,34 @@ def test_a_method_and_a_model_of_a_plugin_run_in_this_process_and_in_workers(
         tests=os.path.dirname(__file__), graph=str(toy_file), jobs=jobs, own_process=own_process
     )
     assert printed(code, folder) == "24 0"
+
+
+NET = """
+import torch
+from torch_geometric.nn import SAGEConv
+
+class Net(torch.nn.Module):
+    def __init__(self, in_dim, out_dim, *, depth, width):
+        super().__init__()
+        self.first, self.last = SAGEConv(in_dim, width), SAGEConv(width, out_dim)
+
+    def forward(self, x, edge_index):
+        return self.last(self.first(x, edge_index).relu(), edge_index)
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_network_of_a_module_in_the_current_folder_is_swept_by_its_name(jobs, folder, toy_file):
+    (folder / "their_nets.py").write_text(NET)
+    code = (
+        "from wis_cli.main import run\n"
+        f"print(run(['bench', 'run', '--dataset', {str(toy_file)!r}, '--epochs', '2', '--models', "
+        f"'their_nets:Net', '--remove', '50%', '--jobs', '{jobs}', '--orders', 'orders']))"
+    )
+    assert printed(code, folder) == "0"
+    rows = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
+    found = {(row["model"], row["label"], row["status"]) for row in rows if "model" in row}
+    assert found == {("their_nets:Net", label, "done") for label in ("1-WIS", "random")}
 
 
 JOB = """

@@ -60,7 +60,7 @@ class PlannedRow:
         seed: Its seed.
         split: Which of several splits of the graph it takes; None if there is one.
         order: The order that is cut.
-        group: Runs of the same group can be trained together.
+        group: Runs of the same group are one job.
     """
 
     key: str
@@ -174,7 +174,7 @@ def _planned(
 
 
 def group_runs(rows: Iterable[PlannedRow]) -> list[list[PlannedRow]]:
-    """One row for each run; rows whose runs are trained together stand together."""
+    """One row for each run; rows whose runs are one job stand together."""
     groups: dict[tuple[Any, ...], dict[str, PlannedRow]] = {}
     for row in rows:
         groups.setdefault(row.group, {}).setdefault(row.run_key, row)
@@ -424,7 +424,7 @@ class Accuracy:
         return AccuracyPlan(recipe, options)
 
     def run_row(self, job: Job) -> list[Outcome]:
-        """Compute an order, or train runs together."""
+        """Compute an order, or train."""
         source, digest = job.common.source, job.common.digest
         if source.digest() != digest:
             raise GraphFormatError(
