@@ -1,7 +1,7 @@
 """Rows of results as a flat table, csv or parquet.
 
-A csv file is mostly opened by a spreadsheet, which takes a text such as ``=1+1`` for a formula and
-runs it. Texts that begin so get an apostrophe before them, as OWASP advises; numbers stay numbers.
+Most people open a csv file with a spreadsheet, which takes a text such as ``=1+1`` for a formula
+and runs it. Such a text gets an apostrophe before it, as OWASP advises. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -24,33 +24,29 @@ LARGEST = 2**63 - 1
 
 
 def guarded(text: str) -> str:
-    """A cell of a csv file that no spreadsheet takes for a formula.
+    """A cell of a csv file that no spreadsheet takes for a formula; numbers stay as they are.
 
-    Args:
-        text: What the cell says; a number stays as it is.
-
-    Example:
-        >>> [guarded(text) for text in ("=1+1", "-0.5", "-x", "2-WIS")]
-        ["'=1+1", '-0.5', "'-x", '2-WIS']
+    >>> [guarded(text) for text in ("=1+1", "-0.5", "-x", "2-WIS")]
+    ["'=1+1", '-0.5', "'-x", '2-WIS']
     """
     is_safe = not text.startswith(FORMULA) or NUMBER.fullmatch(text)
     return text if is_safe else f"'{text}"
 
 
 def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -> Path:
-    """Write rows with a column for each field; nested fields are joined by a dot.
+    """Write rows with a column for each field; a dot joins the names of nested fields.
 
-    Lists are written as JSON, and so is a column of parquet whose values are of different kinds.
+    Lists are written as JSON, and so is a column of parquet whose values are of different types.
 
     Args:
         rows: Rows of results.
-        path: Where to: `.csv` or `.parquet`.
+        path: A file whose name ends in `.csv` or `.parquet`.
         force: Replace a file that is already there.
 
     Raises:
         UnknownNameError: The ending is neither.
         ResultsError: There are no rows.
-        MissingDependencyError: pandas is not installed, or for parquet pyarrow.
+        MissingDependencyError: pandas is not installed.
         OutputExistsError: The file exists and `force` is false.
     """
     path = Path(path)
@@ -61,47 +57,38 @@ def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -
         raise ResultsError("there are no rows to export")
     try:
         import pandas as pd
-
-        if ending == ".parquet":
-            import pyarrow  # noqa: F401
     except ImportError:
-        raise MissingDependencyError.of(
-            "exporting rows needs pandas, and parquet pyarrow", "tables"
-        ) from None
+        raise MissingDependencyError.of("exporting rows needs pandas", "tables") from None
     plain = [{k: v for k, v in row.items() if k not in BOOKKEEPING} for row in rows]
     table = pd.json_normalize(plain)
-    to_cell = _csv_cell if ending == ".csv" else _plain_cell
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
-            column = table[name].astype(object).map(to_cell)
-            table[name] = column if ending == ".csv" else _of_one_kind(column)
-    if ending == ".csv":
-        table.columns = [guarded(str(name)) for name in table.columns]
+            cells = table[name].astype(object).map(_plain_cell)
+            table[name] = cells.map(_csv_cell) if ending == ".csv" else _of_one_type(cells)
     with atomic_write(path, force=force) as file:
         if ending == ".csv":
-            table.to_csv(file, index=False)
+            table.rename(columns=lambda name: guarded(str(name))).to_csv(file, index=False)
         else:
             table.to_parquet(file, index=False)
     return path
 
 
 def _plain_cell(value: Any) -> Any:
-    """What a table has no cell for, as JSON; missing values stay missing."""
+    """A value that a table has no cell for as JSON; a missing value as None."""
     if value is None or (isinstance(value, float) and value != value):
         return None
     is_large = isinstance(value, int) and abs(value) > LARGEST
     return json.dumps(value) if is_large or not isinstance(value, (str, int, float)) else value
 
 
-def _csv_cell(value: Any) -> Any:
+def _csv_cell(cell: Any) -> Any:
     """A text on one line, since not every reader knows where a line with a return ends."""
-    cell = _plain_cell(value)
     return guarded(cell.replace("\r", "\\r")) if isinstance(cell, str) else cell
 
 
-def _of_one_kind(column: Any) -> Any:
-    """A column that parquet can hold: as JSON if its values are of different kinds."""
-    kinds = {type(value) for value in column if value is not None}
-    if len(kinds) < 2 or kinds == {int, float}:
+def _of_one_type(column: Any) -> Any:
+    """A column that parquet can hold: as JSON if its values are of different types."""
+    types = {type(value) for value in column if value is not None}
+    if len(types) < 2 or types == {int, float}:
         return column
     return column.map(lambda value: value if value is None else json.dumps(value))

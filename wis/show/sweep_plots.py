@@ -1,10 +1,10 @@
-"""Figures of a sweep: the thesis' accuracy against removed edges, and what it all costs.
+"""Figures of a sweep: the thesis' accuracy against removed edges, and the cost in time and memory.
 
-One panel for each data set and model, one line for each method, means as markers and standard
-deviations as bars. Sizes follow the texts: a figure grows with its legend, long names are
-wrapped and cut in the middle. Colours are those of Okabe and Ito, which people with any colour
-vision can tell apart; markers and dashes differ too, so that a grey print can be read. matplotlib
-is used through its figure objects only, so no display is needed.
+There is one panel for each data set and model, and one line for each method, with means as markers
+and standard deviations as bars. A figure grows with its legend; long names are wrapped and cut in
+the middle. The colours are those of Okabe and Ito, which people with any colour vision can tell
+apart; markers and dashes differ too, for a grey print. Only figure objects of matplotlib are used,
+so no display is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.figure_text import fitted, text_width
 from wis.base.figures import check_can_plot, save_figure
-from wis.experiments.results import number_in
+from wis.experiments.results import Row, number_in
 from wis.experiments.summary import METRICS, Cell, Panel
 from wis.show.plot import INK
 
@@ -30,15 +30,15 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 COLUMNS = 3
 TITLE_WIDTH, LABEL_WIDTH, TICK_WIDTH = 3.1, 3.9, 2.0  # inches
-SHORTEST_S = 1e-6  # an order that took less is drawn as if it had taken so long
+SHORTEST_S = 1e-6  # a logarithmic axis has no zero: a shorter time is drawn as this one
 
 
 def plot_accuracy(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
     """Draw accuracy against the percentage of removed edges.
 
     Args:
-        panels: See `wis.experiments.summary.panels_of`; they say whose accuracy it is.
-        path: Where the picture goes: `.png`, `.svg` or `.pdf`.
+        panels: See `wis.experiments.summary.panels_of`; they decide whose accuracy it is.
+        path: The picture: `.png`, `.svg` or `.pdf`.
         force: Replace a file that is already there.
 
     Raises:
@@ -66,46 +66,32 @@ def accuracy_figure(panels: Sequence[Panel]) -> Figure:
     for axes in grid[len(panels) :]:
         axes.remove()
     for axes, panel in zip(grid, panels, strict=False):
-        for label in panel.labels:
-            _line(axes, panel, label, partial(panel.accuracy, label), styles)
+        _lines(axes, panel, panel.accuracy, styles)
         _dress(axes, panel, f"{METRICS[panel.metric]} (%)")
-    _legend(figure, grid, _seeds_line(panels))
+    _legend(figure, grid, panels)
     return figure
 
 
-def _seeds_line(panels: Sequence[Panel]) -> str:
-    numbers = [len(rows) for p in panels for cells in p.rows.values() for rows in cells.values()]
-    low, high = min(numbers), max(numbers)
-    if high == 1:
-        return "one seed"
-    seeds = f"{low}" if low == high else f"{low} to {high}"
-    return f"mean of {seeds} seeds, error bars: standard deviation"
-
-
 def cost_figure(panels: Sequence[Panel]) -> Figure:
-    """The figure that `plot_costs` saves: a line of three drawings for each panel."""
+    """The figure that `plot_costs` saves: three drawings side by side for each panel."""
     styles = _styles(panels)
     height = max(3.6, 1.4 + 0.2 * max(len(panel.labels) for panel in panels))
     figure = _figure(13.8, height * len(panels), styles)
     grid = figure.subplots(len(panels), 3, squeeze=False)
-    for (order, epoch, memory), panel in zip(grid, panels, strict=True):
+    for (order, *others), panel in zip(grid, panels, strict=True):
         _order_seconds(order, panel, styles)
-        for label in panel.labels:
-            _line(epoch, panel, label, _cost(panel, label, _seconds_per_epoch), styles)
-            _line(memory, panel, label, _cost(panel, label, _mebibytes), styles)
-        _dress(epoch, panel, "seconds of an epoch of one seed\n(of CPU time, on a CPU)")
-        _dress(memory, panel, "peak memory while training (MiB)")
-        for axes in (epoch, memory):
-            _scale_from_zero(axes)
+        for axes, value, title in (
+            (others[0], _epoch_seconds, "seconds of an epoch of one seed\n(of CPU time, on a CPU)"),
+            (others[1], _mebibytes, "peak memory while training (MiB)"),
+        ):
+            _lines(axes, panel, partial(_mean_of, panel, value), styles)
+            _dress(axes, panel, title)
+            # from zero, so that close values look close, with room for the markers at the top
+            axes.set_ylim(0, 1.06 * axes.dataLim.y1 if axes.has_data() else None)
             if not axes.containers:
                 _say_nothing_is_known(axes)
-    _legend(figure, grid[:, 1], _seeds_line(panels))
+    _legend(figure, grid[:, 1], panels)
     return figure
-
-
-def _scale_from_zero(axes: Axes) -> None:
-    """An axis from 0 with room for the markers at the top, however close the values are."""
-    axes.set_ylim(0, 1.06 * axes.dataLim.y1 if axes.has_data() else None)
 
 
 def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
@@ -139,49 +125,46 @@ def _styles(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _line(
+def _lines(
     axes: Axes,
     panel: Panel,
-    label: str,
-    cell_at: Callable[[float], Cell | None],
+    cell_at: Callable[[str, float], Cell | None],
     styles: dict[str, dict[str, Any]],
 ) -> None:
-    found = [(p, cell) for p in panel.percentages if (cell := cell_at(p)) is not None]
-    if not found:
-        return
-    spreads = [0.0 if math.isnan(cell.std) else cell.std for _, cell in found]
-    axes.errorbar(
-        [percentage for percentage, _ in found],
-        [cell.mean for _, cell in found],
-        yerr=spreads if any(spreads) else None,
-        label=_name(label),
-        markersize=4.5,
-        linewidth=1.4,
-        elinewidth=0.8,
-        capsize=2,
-        **styles[label],
-    )
+    """A line for each method through the means, with a bar for each standard deviation."""
+    for label in panel.labels:
+        found = [(p, cell) for p in panel.percentages if (cell := cell_at(label, p)) is not None]
+        if not found:
+            continue
+        spreads = [0.0 if math.isnan(cell.std) else cell.std for _, cell in found]
+        axes.errorbar(
+            [percentage for percentage, _ in found],
+            [cell.mean for _, cell in found],
+            yerr=spreads if any(spreads) else None,
+            label=_name(label),
+            markersize=4.5,
+            linewidth=1.4,
+            elinewidth=0.8,
+            capsize=2,
+            **styles[label],
+        )
 
 
-def _cost(
-    panel: Panel, label: str, value: Callable[[Any], float | None]
-) -> Callable[[float], Cell | None]:
-    def cell_at(percentage: float) -> Cell | None:
-        rows = panel.rows[label].get(percentage, {}).values()
-        values = [v for v in map(value, rows) if v is not None]
-        return Cell.of(values)
-
-    return cell_at
+def _mean_of(
+    panel: Panel, value: Callable[[Row], float | None], label: str, percentage: float
+) -> Cell | None:
+    rows = panel.rows[label].get(percentage, {}).values()
+    return Cell.of(v for v in map(value, rows) if v is not None)
 
 
-def _seconds_per_epoch(row: Any) -> float | None:
+def _epoch_seconds(row: Row) -> float | None:
     on_cpu = row["config"].get("device") == "cpu"
     seconds = number_in(row, "cpu_seconds" if on_cpu else "seconds")
     epochs = number_in(row, "num_epochs")
     return seconds / epochs if seconds is not None and epochs else None
 
 
-def _mebibytes(row: Any) -> float | None:
+def _mebibytes(row: Row) -> float | None:
     peak = number_in(row, "peak_memory_bytes")
     return None if peak is None else peak / 2**20
 
@@ -239,8 +222,8 @@ def _dress(axes: Axes, panel: Panel, what: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure: Figure, grid: Any, title: str) -> None:
-    """One legend below everything, with each method once."""
+def _legend(figure: Figure, grid: Iterable[Axes], panels: Sequence[Panel]) -> None:
+    """One legend below everything, with each method once and the number of seeds above."""
     handles: dict[str, Any] = {}
     for axes in grid:
         if axes.figure is not None:
@@ -248,13 +231,16 @@ def _legend(figure: Figure, grid: Any, title: str) -> None:
                 handles.setdefault(label, handle)
     if not handles:
         return
-    columns = _legend_columns(figure.get_size_inches()[0], handles)
+    numbers = [len(rows) for p in panels for cells in p.rows.values() for rows in cells.values()]
+    low, high = min(numbers), max(numbers)
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    bars = f"mean of {seeds} seeds, error bars: standard deviation"
     figure.legend(
         handles.values(),
         handles.keys(),
         loc="outside lower center",
-        ncols=min(len(handles), columns),
+        ncols=min(len(handles), _legend_columns(figure.get_size_inches()[0], handles)),
         frameon=False,
-        title=title,
+        title="one seed" if high == 1 else bars,
         title_fontsize="small",
     )

@@ -1,6 +1,6 @@
 """A report: one HTML page with figures, tables, recipe and environment, which needs nothing else.
 
-Figures are SVG inside the page, styles too; there is no script, and nothing is fetched.
+The page holds its figures (as SVG) and styles. It has no script and fetches nothing.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ def write_report(
     Args:
         rows: Rows of results, see `wis.experiments.read_results`.
         recipes: Their recipes by hash, as read with them.
-        path: Where to; its ending is `.html`.
-        recipe: Only rows of this recipe, by its name or hash.
+        path: The page; its name ends in `.html`.
+        recipe: Only rows of this recipe, by its name or the beginning of its hash.
         metric: ``"test"`` or ``"val"``, see `panels_of`.
         baseline: Label of the method that the others are compared with; ``"full"`` for the whole
             graph.
         force: Replace a file that is already there.
 
     Raises:
-        OptionError: The ending is another one.
+        OptionError: The name has another ending.
         MissingDependencyError: matplotlib is not installed.
         OutputExistsError: The file exists and `force` is false.
         WisError: As `panels_of`.
@@ -118,7 +118,7 @@ def page(
         "<h2>Recipe</h2>",
         *(_recipe(name, key, recipes.get(key)) for key, name in used.items()),
         "<h2>Environment</h2>",
-        _facts(environment_of(rows)),
+        _html_table("", environment_of(rows).items(), ' class="facts"'),
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -149,27 +149,25 @@ def _picture(figure: Figure, what: str) -> str:
 
 def _table(grid: Grid) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid.head)
+    head = f"<caption>{escape(grid.title)}</caption><thead><tr>{head}</tr></thead>"
+    return _html_table(head, grid.lines)
+
+
+def _html_table(head: str, lines: Iterable[Sequence[str]], kind: str = "") -> str:
+    """A table whose lines begin with a heading."""
     body = "\n".join(
         f'<tr><th scope="row">{escape(line[0])}</th>'
         + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
         + "</tr>"
-        for line in grid.lines
+        for line in lines
     )
-    return (
-        f'<div class="wide"><table><caption>{escape(grid.title)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return f'<div class="wide"><table{kind}>{head}<tbody>{body}</tbody></table></div>'
 
 
 def _failures(rows: Iterable[Row]) -> list[str]:
     errors = Counter(str(row.get("error")) for row in rows if row["status"] == FAILED)
-    if not errors:
-        return []
-    items = "".join(
-        f"<li>{number} × {escape(str(error))}</li>"
-        for error, number in errors.most_common(SHOWN_FAILURES)
-    )
-    return ["<h2>Failed runs</h2>", f"<ul>{items}</ul>"]
+    items = (f"<li>{n} × {escape(error)}</li>" for error, n in errors.most_common(SHOWN_FAILURES))
+    return ["<h2>Failed runs</h2>", f"<ul>{''.join(items)}</ul>"] if errors else []
 
 
 def _recipe(name: str, key: str, line: Row | None) -> str:
@@ -184,7 +182,7 @@ def _recipe(name: str, key: str, line: Row | None) -> str:
 
 
 def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
-    """A recipe in which the bare numbers of older ones are percentages."""
+    """The recipe with the bare numbers of older versions written as percentages."""
     amounts = settings.get("remove")
     if not isinstance(amounts, list):
         return settings
@@ -193,19 +191,24 @@ def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def recipe_toml(settings: Mapping[str, Any]) -> str:
-    """A recipe as a TOML file; what is None is left out."""
-    lines = []
+    """The text of a recipe file; values that are None are left out.
+
+    >>> print(recipe_toml({"seeds": 2, "models": [{"name": "gcn"}]}), end="")
+    seeds = 2
+    <BLANKLINE>
+    [[models]]
+    name = "gcn"
+    """
     tables = {key: value for key, value in settings.items() if _is_tables(value)}
-    for key, value in settings.items():
-        if key not in tables and value is not None:
-            lines.append(f"{_toml_key(key)} = {_toml(value)}")
+    lines = _toml_lines({k: v for k, v in settings.items() if k not in tables})
     for key, value in tables.items():
         for table in value:
-            lines += ["", f"[[{_toml_key(key)}]]"]
-            lines += [
-                f"{_toml_key(name)} = {_toml(v)}" for name, v in table.items() if v is not None
-            ]
+            lines += ["", f"[[{_toml_key(key)}]]", *_toml_lines(table)]
     return "\n".join(lines) + "\n"
+
+
+def _toml_lines(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{_toml_key(k)} = {_toml(v)}" for k, v in settings.items() if v is not None]
 
 
 def _is_tables(value: Any) -> bool:
@@ -213,7 +216,7 @@ def _is_tables(value: Any) -> bool:
 
 
 def _toml(value: Any) -> str:
-    """JSON is TOML for texts, numbers and truth values, but not for objects, nan and escapes."""
+    """A value in TOML: as in JSON, but for objects, nan and escapes."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):
@@ -228,12 +231,12 @@ def _toml_key(name: str) -> str:
 
 
 def environment_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Where the runs were made, each fact once for all different values."""
+    """Versions and machines of the runs, each fact with all its values."""
     done = [row for row in rows if row["status"] == DONE]
     versions = [row["versions"] if isinstance(row.get("versions"), dict) else {} for row in done]
     facts: dict[str, str] = {}
     for package in sorted({name for some in versions for name in some}):
-        facts[echo(package)] = _different(texts_of(versions, package))
+        facts[echo(package)] = ", ".join(dict.fromkeys(texts_of(versions, package)))
     for title, name in (
         ("git revision", "git_revision"),
         ("system", "system"),
@@ -243,19 +246,7 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
         ("splits", "split"),
         ("devices", "config.device"),
     ):
-        facts[title] = _different(texts_of(done, name))
+        facts[title] = ", ".join(dict.fromkeys(texts_of(done, name)))
     times = sorted(set(texts_of(done, "finished_at")) - {"unknown"})
     facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
     return facts
-
-
-def _different(values: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(values))
-
-
-def _facts(facts: Mapping[str, str]) -> str:
-    lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
-        for name, value in facts.items()
-    )
-    return f'<div class="wide"><table class="facts"><tbody>{lines}</tbody></table></div>'

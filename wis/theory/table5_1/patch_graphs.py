@@ -1,9 +1,9 @@
 """The two data sets of Table 5.1: two images as the features of two cliques.
 
 Every graph consists of two cliques of 16 vertices with one edge between them. Its features are the
-16 segments of each of two images, and the question is whether both show the same class. Which
-vertices hold which image is the *essential partition*, across which a network has to model strong
-interaction:
+16 segments of each of two images. The task is to say whether both images show the same class. The
+*essential partition* separates the vertices of the first image from those of the second. A network
+has to model strong interaction across it:
 
 - ``"low"``: each clique holds one image, so only the two ends of the bridge are on the boundary
   and the walk index is low;
@@ -11,10 +11,10 @@ interaction:
   boundary and the walk index is high.
 
 The thesis leaves open which half goes where. As in the program published with the paper, the first
-halves of both images share a clique; in the first clique they alternate starting with the first
-image, in the second one with the second image; the bridge joins the first vertices of the cliques.
-Both data sets are made of the same pairs of images. Pixels are standardised by the mean and
-deviation of all training images.
+halves of both images share a clique. In the first clique they alternate starting with the first
+image, in the second one starting with the second image. The bridge joins the first vertices of the
+cliques. Both data sets are made of the same pairs of images. Pixels are standardised by the mean
+and deviation of all training images.
 
 Source: Section 5.4.3, Figure 5.2, Appendix D.6.2.1; github.com/noamrazin/gnn_interactions.
 """
@@ -73,6 +73,9 @@ def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
 
     References:
         Figure 5.2.
+
+    >>> two_cliques(2).tolist()
+    [[0, 0, 1, 2, 2, 3], [1, 2, 0, 0, 3, 2]]
     """
     ids = torch.arange(2 * size, device="cpu")
     together = ids.unsqueeze(1) // size == ids // size
@@ -84,7 +87,7 @@ def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
 def vertices_of_image(
     image: int, partition: Partition, num_segments: int = NUM_SEGMENTS
 ) -> list[int]:
-    """Where the segments of an image lie, in their order.
+    """The vertices that hold the segments of an image, in the order of the segments.
 
     Args:
         image: 0 or 1.
@@ -93,6 +96,9 @@ def vertices_of_image(
 
     Raises:
         OptionError: There is no such partition.
+
+    >>> vertices_of_image(0, "high", 4), vertices_of_image(1, "high", 4)
+    ([0, 2, 5, 7], [1, 3, 4, 6])
     """
     if partition not in PARTITIONS:
         raise OptionError(f"partition is {partition!r}; expected 'low' or 'high'")
@@ -112,6 +118,9 @@ def essential_walk_index(partition: Partition, *, depth: int = 3) -> int:
 
     References:
         Definition 11; Table 5.1.
+
+    >>> essential_walk_index("low"), essential_walk_index("high")
+    (548, 8258)
     """
     return walk_index(two_cliques(), vertices_of_image(0, partition), depth - 1)
 
@@ -124,16 +133,16 @@ def draw_pairs(
     seed: int = 0,
     root: str | Path | None = None,
 ) -> tuple[ImagePairs, ImagePairs]:
-    """Training and test pairs, from the training and the test images of a set.
+    """Draw training and test pairs from the training and the test images of a set.
 
-    For each pair a label is drawn with equal chances and an image at random; then another image at
-    random from the same class or from all others, as the label says.
+    For each pair a label is drawn with equal chances, and an image at random. The other image is
+    drawn at random from the same class or from all other classes, as the label says.
 
     Args:
         images: A name for `wis.datasets.images.load_images`.
         num_train: Number of training pairs.
         num_test: Number of test pairs.
-        seed: Of all draws.
+        seed: Seed of all draws.
         root: The data root.
 
     Raises:

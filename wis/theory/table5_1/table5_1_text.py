@@ -28,68 +28,63 @@ THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
 """Table 5.1: (model, partition) → train and test accuracy in percent, as printed."""
 
 FIELDS = {
-    "model": "text",
-    "partition": "text",
-    "seed": "integer",
-    "images": "text",
-    "num_train": "integer",
-    "num_test": "integer",
-    "data_seed": "integer",
+    **dict.fromkeys(("model", "partition", "images"), "text"),
+    **dict.fromkeys(("seed", "num_train", "num_test", "data_seed"), "integer"),
     "config": "object",
-    "config.depth": "integer",
-    "walk_index": "integer",
-    "num_epochs": "integer",
-    "train_accuracy": "number",
-    "test_accuracy": "number",
-    "best_train_accuracy": "number",
-    "test_accuracy_at_best": "number",
+    **dict.fromkeys(("config.depth", "walk_index", "num_epochs"), "integer"),
+    **dict.fromkeys(("train_accuracy", "test_accuracy"), "number"),
+    **dict.fromkeys(("best_train_accuracy", "test_accuracy_at_best"), "number"),
 }
 
 
 def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> str:
-    """The rows as Table 5.1, each figure above that of the thesis.
+    """Format rows as Table 5.1, each figure above that of the thesis.
 
     Args:
-        rows: What `wis.theory.table5_1.table5_1.run_table` yields; all of one configuration but for
-            model, partition and seed. Of runs that failed only the number is given.
+        rows: Rows of `wis.theory.table5_1.table5_1.run_table` that differ only in model, partition
+            and seed. Of runs that failed only the number is given.
         best: Give the accuracies at the epoch of the highest training accuracy, not at the end.
 
     Returns:
-        Text of several lines. Means and standard deviations (of a sample, n - 1) over the seeds, in
-        percent; a single seed has no deviation.
+        Text of several lines: means and standard deviations (of a sample, n - 1) over the seeds, in
+        percent. A single seed has no deviation.
 
     Raises:
-        OptionError: No row is done, or they are of different experiments.
+        OptionError: No row is done, or the rows are of different experiments.
         ResultsError: A row lacks a field, or has a value that Table 5.1 cannot have.
     """
     all_rows = [dict(row) for row in rows]
-    given = [row for row in all_rows if row["status"] == DONE]
-    _check_alike(given)
-    found = [part for part in PARTITIONS if any(row["partition"] == part for row in given)]
-    models = list(dict.fromkeys(row["model"] for row in given))
-    header = ["", "", *(f"{part} walk index" for part in found)]
-    lines = [header, ["", "", *(_index_line(given, part) for part in found)]]
-    names = ("best_train_accuracy", "test_accuracy_at_best")
+    done = [row for row in all_rows if row["status"] == DONE]
+    _check_alike(done)
+    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in done:
+        cells.setdefault((row["model"], row["partition"]), []).append(row)
+    models = list(dict.fromkeys(model for model, _ in cells))
+    parts = [part for part in PARTITIONS if any(part == other for _, other in cells)]
+    lines = [
+        ["", "", *(f"{part} walk index" for part in parts)],
+        ["", "", *(_walk_indices(done, part) for part in parts)],
+    ]
+    at_best = ("best_train_accuracy", "test_accuracy_at_best")
     for model in models:
-        for position, label in enumerate(("train", "test")):
-            name = names[position] if best else f"{label}_accuracy"
-            ours = [_mean_std(_values(given, model, part, name)) for part in found]
-            lines.append([model.upper() if not position else "", f"{label} acc. (%)", *ours])
-            thesis = [THESIS[model, part][position] for part in found]
-            lines.append(["", "  thesis", *thesis])
-    lines.append(["", "epochs", *(_epochs(given, part) for part in found)])
-    if len(given) < len(all_rows):
-        lines.append(["", "failed", str(len(all_rows) - len(given)), *[""] * (len(found) - 1)])
+        for place, label in enumerate(("train", "test")):
+            name = at_best[place] if best else f"{label}_accuracy"
+            ours = [_mean_std(cells.get((model, part), []), name) for part in parts]
+            lines.append([model.upper() if place == 0 else "", f"{label} acc. (%)", *ours])
+            lines.append(["", "  thesis", *(THESIS[model, part][place] for part in parts)])
+    lines.append(["", "epochs", *(_epochs(cells, models, part) for part in parts)])
+    if len(done) < len(all_rows):
+        lines.append(["", "failed", str(len(all_rows) - len(done)), *[""] * (len(parts) - 1)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    aligned = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         for line in lines
     )
-    return "\n".join(text)
+    return "\n".join(line.rstrip() for line in aligned)
 
 
 def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
-    """All of one experiment, and none twice."""
+    """Check that all rows are of one experiment, and none stands twice."""
     if not rows:
         raise OptionError("there are no finished rows of Table 5.1; run it first")
     varying = ("model", "learning_rate", "model_options", "max_epochs", "seed")
@@ -104,48 +99,41 @@ def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
                 f"{echo(row['partition'])}, which Table 5.1 has not; delete that line"
             )
         config = {name: value for name, value in row["config"].items() if name not in varying}
-        said = [row[name] for name in ("images", "num_train", "num_test", "data_seed")]
-        kinds.add(json.dumps([said, config], sort_keys=True))
+        data = [row[name] for name in ("images", "num_train", "num_test", "data_seed")]
+        kinds.add(json.dumps([data, config], sort_keys=True))
         places.add((row["model"], row["partition"], row["seed"]))
     if len(kinds) > 1 or len(places) < len(rows):
-        told = {f"{name_of_recipe(row)} ({str(row.get('recipe_hash'))[:8]})" for row in rows}
-        recipes = ", ".join(sorted(told))
+        names = {f"{name_of_recipe(row)} ({str(row.get('recipe_hash'))[:8]})" for row in rows}
         raise OptionError(
             "the rows are of different experiments; select those of one by --recipe, with the name "
-            f"or how the hash begins: {recipes}"
+            f"or how the hash begins: {', '.join(sorted(names))}"
         )
 
 
-def _index_line(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
+def _walk_indices(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
     indices = sorted({row["walk_index"] for row in rows if row["partition"] == partition})
-    (depth,) = {row["config"]["depth"] for row in rows}
+    depth = rows[0]["config"]["depth"]
     return f"WI_{depth - 1} = {' or '.join(f'{index:,}' for index in indices)}"
 
 
-def _values(
-    rows: Sequence[Mapping[str, Any]], model: str, partition: str, name: str
-) -> list[float]:
-    chosen = (row for row in rows if (row["model"], row["partition"]) == (model, partition))
-    return [100 * row[name] for row in chosen]
-
-
-def _mean_std(values: Sequence[float]) -> str:
+def _mean_std(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    values = [100 * row[name] for row in rows]
     if not values:
         return "-"
     deviation = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
     return f"{mean(values):.1f}{deviation}"
 
 
-def _epochs(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
-    """Epochs that were run: for each model, the range over its seeds."""
-    parts = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        numbers = [
-            row["num_epochs"]
-            for row in rows
-            if (row["model"], row["partition"]) == (model, partition)
-        ]
+def _epochs(
+    cells: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
+    models: Sequence[str],
+    partition: str,
+) -> str:
+    """For each model, the range of the number of epochs over the seeds."""
+    texts = []
+    for model in models:
+        numbers = [row["num_epochs"] for row in cells.get((model, partition), [])]
         if numbers:
             low, high = min(numbers), max(numbers)
-            parts.append(f"{model} {low}" if low == high else f"{model} {low}-{high}")
-    return ", ".join(parts)
+            texts.append(f"{model} {low}" if low == high else f"{model} {low}-{high}")
+    return ", ".join(texts)
