@@ -152,33 +152,14 @@ def plain_tensor(value: Tensor) -> Tensor:
 
 
 def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
-    """The arcs as int64; raises `GraphFormatError` if they are not an integer tensor [2, k]."""
-    if not isinstance(arcs, Tensor):
-        raise GraphFormatError(
-            f"{name} is a {type(arcs).__name__}; expected an integer tensor [2, num_arcs], for "
-            f"example torch.as_tensor(...)"
-        )
-    if arcs.is_nested or arcs.layout != torch.strided:
-        kind = "nested" if arcs.is_nested else "sparse"
-        raise GraphFormatError(
-            f"{name} is a {kind} tensor; expected a dense integer tensor [2, num_arcs], for "
-            f"example torch_geometric.utils.to_edge_index(...)[0]"
-        )
-    if arcs.dim() != 2 or arcs.size(0) != 2:
-        turned = arcs.dim() == 2 and arcs.size(1) == 2
-        is_square = arcs.dim() == 2 and arcs.size(0) == arcs.size(1)
-        hint = ": transpose it with .t()" if turned else ""
-        if is_square:
-            hint = ": of an adjacency matrix take torch_geometric.utils.dense_to_sparse(matrix)[0]"
-        raise GraphFormatError(f"{name} has shape {list(arcs.shape)}; expected [2, num_arcs]{hint}")
-    if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
-        raise GraphFormatError(
-            f"{name} has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
-        )
-    if arcs.is_meta:
-        raise GraphFormatError(
-            f"{name} is on the device meta, which holds no values: load the graph on a real device"
-        )
+    """The arcs as int64; raises `GraphFormatError` if they are not an integer tensor [2, k].
+
+    >>> checked_arcs(torch.tensor([[0], [1]], dtype=torch.int32), 3, "edge_index").dtype
+    torch.int64
+    """
+    problem = _problem_of_kind(arcs) or _problem_of_shape(arcs)
+    if problem is not None:
+        raise GraphFormatError(f"{name} {problem}")
     checked = plain_tensor(arcs).detach().to(torch.int64)
     if checked.numel():
         smallest, largest = (int(extreme) for extreme in torch.aminmax(checked))
@@ -194,3 +175,31 @@ def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
     if num_nodes is not None and num_nodes < 0:
         raise GraphFormatError(f"num_nodes is {num_nodes}; it cannot be negative")
     return checked
+
+
+def _problem_of_kind(arcs: Any) -> str | None:
+    """The reason why a value is not a dense tensor, None if it is one."""
+    expected = "expected {} integer tensor [2, num_arcs], for example {}"
+    if not isinstance(arcs, Tensor):
+        wanted = expected.format("an", "torch.as_tensor(...)")
+        return f"is a {type(arcs).__name__}; {wanted}"
+    if arcs.is_nested or arcs.layout != torch.strided:
+        wanted = expected.format("a dense", "torch_geometric.utils.to_edge_index(...)[0]")
+        return f"is a {'nested' if arcs.is_nested else 'sparse'} tensor; {wanted}"
+    return None
+
+
+def _problem_of_shape(arcs: Tensor) -> str | None:
+    """The reason why a dense tensor is not a list of arcs, None if it is one."""
+    if arcs.dim() != 2 or arcs.size(0) != 2:
+        turned = arcs.dim() == 2 and arcs.size(1) == 2
+        is_square = arcs.dim() == 2 and arcs.size(0) == arcs.size(1)
+        hint = ": transpose it with .t()" if turned else ""
+        if is_square:
+            hint = ": of an adjacency matrix take torch_geometric.utils.dense_to_sparse(matrix)[0]"
+        return f"has shape {list(arcs.shape)}; expected [2, num_arcs]{hint}"
+    if arcs.is_floating_point() or arcs.is_complex() or arcs.dtype == torch.bool:
+        return f"has dtype {arcs.dtype}; vertex ids are integers: convert with .long()"
+    if arcs.is_meta:
+        return "is on the device meta, which holds no values: load the graph on a real device"
+    return None

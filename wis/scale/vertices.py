@@ -143,16 +143,7 @@ def _look(
         return _named(runs, None if stated else num_nodes, files.root), rows
     if relabel:
         return Vertices(0), rows
-    size = largest + 1 if num_nodes is None else num_nodes
-    if num_nodes is None and largest >= FREE_IDS + IDS_PER_ROW * rows:
-        raise GraphFormatError(
-            f"{files.root}: vertex id {largest} is very large for {rows} edges, and every number "
-            "up to it would be a vertex; pass --relabel, or --num-nodes if that is meant"
-        )
-    if size > MAX_NUM_NODES:
-        raise GraphFormatError(
-            f"{files.root}: {size} vertices; at most {MAX_NUM_NODES} are supported; pass --relabel"
-        )
+    size = _num_vertices(files.root, num_nodes, largest, rows)
     if rows and smallest > 0 and num_nodes is None:
         _log.info(
             "%s: no edge has the vertex 0, which is there without neighbours; --relabel leaves it "
@@ -160,6 +151,21 @@ def _look(
             files.root,
         )
     return Vertices(size), rows
+
+
+def _num_vertices(root: str, num_nodes: int | None, largest: int, rows: int) -> int:
+    """The number of vertices of integer ids: the largest + 1 if it is not given."""
+    size = largest + 1 if num_nodes is None else num_nodes
+    if num_nodes is None and largest >= FREE_IDS + IDS_PER_ROW * rows:
+        raise GraphFormatError(
+            f"{root}: vertex id {largest} is very large for {rows} edges, and every number "
+            "up to it would be a vertex; pass --relabel, or --num-nodes if that is meant"
+        )
+    if size > MAX_NUM_NODES:
+        raise GraphFormatError(
+            f"{root}: {size} vertices; at most {MAX_NUM_NODES} are supported; pass --relabel"
+        )
+    return size
 
 
 def _named(runs: _Runs, num_nodes: int | None, root: str) -> Vertices:
