@@ -26,8 +26,11 @@ from .theory_options import (
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from wis.theory.bounds import Bounds
-    from wis.theory.separation_rank import SeparationRank
+    from wis.theory.product_gnn import ProductGNN
+    from wis.theory.separation_rank import Function
 
 EXACT = "product"
 NUMERICAL = ("product-float64", "gcn", "gin")
@@ -158,13 +161,7 @@ def _legs(cut: Any) -> str:
 @seed_option
 @json_option
 def separation_rank(
-    problem: Problem,
-    model: str,
-    max_side: int,
-    templates: int,
-    rtol: float | None,
-    seed: int,
-    as_json: bool,
+    problem: Problem, model: str, templates: int, as_json: bool, **options: Any
 ) -> None:
     """Measure the separation rank of a network.
 
@@ -176,19 +173,12 @@ def separation_rank(
     """
     start = time.perf_counter()
     if model == EXACT:
-        record, account = _exact_rank(problem, max_side, seed)
+        record, account = _exact_rank(problem, options["max_side"], options["seed"])
     else:
-        options = {"max_side": max_side, "rtol": rtol, "seed": seed}
-        result = _numerical_rank(problem, model, templates, options)
-        record, account = _numerical_record(result, model)
-        if problem.plot is not None:
-            from wis.show.theory_pictures import draw_spectrum
-
-            title = f"{problem.title}, {model}: rank {result.rank}"
-            problem.save(draw_spectrum(result, title))
+        record, account = _numerical_rank(problem, model, templates, options)
     seconds = time.perf_counter() - start
     if as_json:
-        asked = {**problem.as_record(), "model": model, "seed": seed}
+        asked = {**problem.as_record(), "model": model, "seed": options["seed"]}
         emit_json({**asked, **finite(record), "seconds": round(seconds, 6)})
     else:
         emit(str(record["rank"]))
@@ -227,51 +217,53 @@ def _exact_rank(problem: Problem, max_side: int, seed: int) -> tuple[dict[str, A
 
 def _numerical_rank(
     problem: Problem, model: str, templates: int, options: dict[str, Any]
-) -> SeparationRank:
+) -> tuple[dict[str, Any], str]:
+    from wis.theory.separation_rank import random_templates, separation_rank
+
+    assert problem.subset is not None
+    product = model == NUMERICAL[0]
+    kind: Any = "positive" if product else "normal"
+    vectors = random_templates(templates, problem.in_dim, kind=kind, seed=options["seed"])
+    function = _function(problem, model, vectors, options["seed"])
+    n = problem.graph.num_nodes
+    result = separation_rank(function, problem.subset, vectors, n, **options)
+    if problem.plot is not None:
+        from wis.show.theory_pictures import draw_spectrum
+
+        problem.save(draw_spectrum(result, f"{problem.title}, {model}: rank {result.rank}"))
+    record = {**vars(result), "is_saturated": result.is_saturated}
+    record["spectrum"] = result.spectrum.tolist()
+    noun = "a numerical rank" if product else "an empirical estimate (ReLU)"
+    full = ", as high as the matrix allows" if result.is_saturated else ""
+    return record, (
+        f"{noun} on {result.num_rows} x {result.num_columns} points of a grid, tolerance "
+        f"{result.rtol:.1e}{full}"
+    )
+
+
+def _function(problem: Problem, model: str, vectors: Tensor, seed: int) -> Function:
+    """The network of that name as a function of the features of the vertices."""
     import torch
 
     from wis.models import build_model
-    from wis.theory import functions
-    from wis.theory import separation_rank as grids
+    from wis.theory.functions import of_network, of_product_gnn
 
-    assert problem.subset is not None
     graph, target = problem.graph, problem.target
-    product = model == NUMERICAL[0]
-    vectors = grids.random_templates(
-        templates, problem.in_dim, kind="positive" if product else "normal", seed=options["seed"]
-    )
-    if product:
-        gnn = _product_network(problem, options["seed"])
-        sample = vectors[torch.arange(graph.num_nodes, device="cpu") % templates]
-        function = functions.of_product_gnn(gnn.calibrate_(sample, graph), graph, target=target)
-    else:
-        sizes: Any = {**problem.arguments("depth", "width"), "seed": options["seed"]}
-        sizes |= {"task": "graph" if target is None else "vertex"}
-        network = build_model(model, problem.in_dim, 1, dtype=torch.float64, **sizes)
-        function = functions.of_network(network, graph, target=target)
-    return grids.separation_rank(function, problem.subset, vectors, graph.num_nodes, **options)
+    if model == NUMERICAL[0]:
+        sample = vectors[torch.arange(graph.num_nodes, device="cpu") % len(vectors)]
+        gnn = _product_network(problem, seed).calibrate_(sample, graph)
+        return of_product_gnn(gnn, graph, target=target)
+    sizes: Any = {**problem.arguments("depth", "width"), "task": problem.kind, "seed": seed}
+    network = build_model(model, problem.in_dim, 1, dtype=torch.float64, **sizes)
+    return of_network(network, graph, target=target)
 
 
-def _product_network(problem: Problem, seed: int) -> Any:
+def _product_network(problem: Problem, seed: int) -> ProductGNN:
     from wis.theory.product_gnn import ProductGNN
 
-    return ProductGNN(
-        **problem.arguments("in_dim", "width", "depth"),
-        num_types=problem.graph.num_types,
-        task="graph" if problem.target is None else "vertex",
-        seed=seed,
-    )
-
-
-def _numerical_record(result: SeparationRank, model: str) -> tuple[dict[str, Any], str]:
-    names = ("rank", "is_saturated", "rtol", "num_rows", "num_columns", "is_full_grid")
-    record = {name: getattr(result, name) for name in names}
-    kind = "a numerical rank" if model == NUMERICAL[0] else "an empirical estimate (ReLU)"
-    full = ", as high as the matrix allows" if result.is_saturated else ""
-    return {**record, "spectrum": result.spectrum.tolist()}, (
-        f"{kind} on {result.num_rows} x {result.num_columns} points of a grid, tolerance "
-        f"{result.rtol:.1e}{full}"
-    )
+    sizes = problem.arguments("in_dim", "width", "depth")
+    types = problem.graph.num_types
+    return ProductGNN(**sizes, num_types=types, task=problem.kind, seed=seed)
 
 
 @click.command(

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -77,6 +77,11 @@ class Problem:
     def task(self) -> str:
         """Description of the task of the network."""
         return "graph prediction" if self.target is None else f"prediction over {self.target_name}"
+
+    @property
+    def kind(self) -> Literal["graph", "vertex"]:
+        """The task of the network, for the library."""
+        return "graph" if self.target is None else "vertex"
 
     @property
     def title(self) -> str:

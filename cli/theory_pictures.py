@@ -31,7 +31,6 @@ from .theory_options import (
 )
 
 if TYPE_CHECKING:
-    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.order import RemovalOrder
     from wis.theory.figure5_2 import PartitionFacts
@@ -186,23 +185,26 @@ def preserved(
     source.check()
     check_plot_target(plot, force=force)
     file = source.open()
+    if directed:
+        check_has_directions(file)
     saved = _saved_orders(orders, directed)
-    graph = _graph(file, saved, directed)
+    directed = directed or any(order.provenance.directed for order in saved.values())
+    from wis.graph import canonical_graph
     from wis.graph.partitions import resolve_partitions
     from wis.theory.preserved import FRACTIONS, check_work, sample_of
     from wis.theory.preserved import preserved as compute
 
+    graph = canonical_graph(file.data, directed=directed)
     every = resolve_partitions(partitions, graph, data=file.data, seed=seed)
-    methods = _methods(directed)
-    whole, num_cuts = typed_graph(file, directed=graph.directed), len(FRACTIONS)
-    num_cuts *= len(saved or methods)
+    whole = typed_graph(file, directed=directed)
+    num_cuts = len(FRACTIONS) * len(saved or _methods(directed))
     chosen = sample_of(every, whole, depth, num_cuts=num_cuts, most=max_partitions, seed=seed)
     if len(chosen) < len(every):
         say(
             f"Note: {len(chosen)} of {len(every)} partitions are drawn; --max-partitions takes more"
         )
     check_work(len(chosen) * num_cuts, whole, depth)
-    by_name = saved or _computed_orders(file, methods, directed, seed)
+    by_name = saved or _computed_orders(file, directed, seed)
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
     title = f"{source.name}: {len(chosen)} partitions ({chosen.choice}), depth {depth}"
     if plot is not None:
@@ -238,40 +240,21 @@ def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalO
     return found
 
 
-def _graph(file: GraphFile, saved: dict[str, RemovalOrder], directed: bool) -> CanonicalGraph:
-    """The graph as the orders see it; raises an error if one was made for another graph."""
-    from wis.graph import canonical_graph
-
-    if directed:
-        check_has_directions(file)
-    for order in saved.values():
-        order.check_made_for(order.graph_of(file.data))
-        directed = order.provenance.directed
-    if any(order.provenance.directed != directed for order in saved.values()):
-        raise click.UsageError("some of the orders are of directed graphs, some are not.")
-    return canonical_graph(file.data, directed=directed)
-
-
-def _methods(directed: bool) -> list[str]:
+def _methods(directed: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     """Those of `METHODS` that take the graph."""
     from wis.methods import get_method
 
-    return [
-        name
-        for name, (method, _) in METHODS.items()
-        if not directed or get_method(method).supports_directed
-    ]
+    usable = [m for m, _ in METHODS.values() if not directed or get_method(m).supports_directed]
+    return {name: method for name, method in METHODS.items() if method[0] in usable}
 
 
-def _computed_orders(
-    file: GraphFile, methods: list[str], directed: bool, seed: int
-) -> dict[str, RemovalOrder]:
+def _computed_orders(file: GraphFile, directed: bool, seed: int) -> dict[str, RemovalOrder]:
     import wis
 
+    methods = _methods(directed)
     for name in [name for name in METHODS if name not in methods]:
         say(f"Note: {name} is left out, it takes no directed graphs")
-    found = {}
-    for name in methods:
-        method, options = METHODS[name]
-        found[name] = wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
-    return found
+    return {
+        name: wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
+        for name, (method, options) in methods.items()
+    }
