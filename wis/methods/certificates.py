@@ -1,4 +1,4 @@
-"""What all certificates share: which steps they look at, and how they say what they found.
+"""The common part of all certificates: the steps they look at, and how they report a fault.
 
 A certificate shares no code with what it certifies: nothing here computes an order, or a key that
 one is made by.
@@ -6,8 +6,9 @@ one is made by.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,9 @@ from wis.graph import CanonicalGraph
 
 Ints = NDArray[np.int64]
 MOST_STEPS = 256
+"""Orders of up to so many steps are checked whole."""
 SAMPLE = 32
+"""Steps of a longer order that are checked if no number is given."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,12 @@ class StepChoice:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a certificate found to be right.
+    """The result of a certificate that found no fault.
 
     Attributes:
         num_checked: Number of steps that were checked.
-        rule: What these steps are, to be put after "all steps are".
-        not_covered: What the certificate says nothing about, a phrase for each.
+        rule: The verdict about these steps, to be put after "all steps are".
+        not_covered: Properties that were not checked, a phrase for each.
         certifies_nothing: Why the options leave nothing of greediness to certify; empty if they do
             not.
     """
@@ -80,7 +83,7 @@ class Checked:
 
 
 def in_batches(num_checked: int, num_edges: int, batch_size: int, noun: str) -> Checked:
-    """What can be said of an order whose steps were compared by the batch."""
+    """The result for an order whose steps were compared by the batch."""
     if batch_size == 1 or num_edges < 2:
         return Checked(num_checked)
     rule = f"greedy by the graph at the beginning of each batch of {batch_size}"
@@ -89,22 +92,6 @@ def in_batches(num_checked: int, num_edges: int, batch_size: int, noun: str) -> 
         return Checked(num_checked, rule, certifies_nothing=why)
     missing = f"whether an {noun} is still the best when those before it in its batch are gone"
     return Checked(num_checked, rule, (missing,))
-
-
-def first_tie_out_of_place(keys: Sequence[Hashable], batch: Sequence[int]) -> Fault | None:
-    """The first edge of a batch that is listed before one of the same key and a smaller id.
-
-    Which of several edges of the same key go is left open; those that go at once are listed by id.
-    """
-    least: dict[Hashable, int] = {}
-    found = None
-    for place in range(len(batch) - 1, -1, -1):
-        key, edge = keys[place], batch[place]
-        before = least.setdefault(key, edge)
-        if before < edge:
-            found = Fault(place, before, is_tie=True)
-        least[key] = min(before, edge)
-    return found
 
 
 @dataclass(frozen=True)
@@ -134,6 +121,54 @@ class Fault:
             step=self.step,
             edge=gone,
         )
+
+
+def first_tie_out_of_place(keys: Sequence[Hashable], batch: Sequence[int]) -> Fault | None:
+    """The first edge of a batch that is listed before one of the same key and a smaller id.
+
+    Which of several edges of the same key go is left open; those that go at once are listed by id.
+    """
+    least: dict[Hashable, int] = {}
+    found = None
+    for place in range(len(batch) - 1, -1, -1):
+        key, edge = keys[place], batch[place]
+        before = least.setdefault(key, edge)
+        if before < edge:
+            found = Fault(place, before, is_tie=True)
+        least[key] = min(before, edge)
+    return found
+
+
+def fault_of(
+    candidates: Iterable[tuple[int, Any]],
+    mine: Any,
+    batch: Sequence[int],
+    place: int,
+    *,
+    stop_early: bool = False,
+) -> Fault | None:
+    """The fault of one place of a batch: the best edge that should have gone instead.
+
+    Args:
+        candidates: The edges that are left at the beginning of the batch, by rising id, each with
+            its key; a smaller key is better.
+        mine: The key of the edge at that place.
+        batch: Edge ids.
+        place: The place in the batch, which the fault counts from.
+        stop_early: Name the first better edge, without a look at the others.
+    """
+    listed, mates = set(batch[:place]), set(batch[place + 1 :])
+    best, better, tied = mine, -1, -1
+    for edge, key in candidates:
+        if key < best and edge not in listed:
+            best, better = key, edge
+            if stop_early:
+                break
+        elif tied < 0 and key == mine and edge < batch[place] and edge in mates:
+            tied = edge  # edges of one key and one batch are listed by their ids
+    if better >= 0:
+        return Fault(place, better)
+    return Fault(place, tied, is_tie=True) if tied >= 0 else None
 
 
 def first_of(*faults: Fault | None) -> Fault | None:

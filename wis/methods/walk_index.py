@@ -18,10 +18,14 @@ the engines give the same order:
   around an edge has about k = min(n, 2·d^⌊(L-1)/2⌋) vertices, and ``local`` is put at
   11·m·(10⁻⁴ + 4·10⁻⁹·L·k²) seconds, or 11·m·(2·10⁻⁵ + 10⁻⁷·d) for L = 3; ``dense`` at
   m / batch_size · (10⁻³ + 3·10⁻⁹·m·n·L²), a hundredth of the second part on a GPU. ``dense`` is out
-  if it needs more than the memory limit.
+  if it needs more than the memory limit. Each term is the cost of the
+  algorithm in its docstring times a factor fitted by hand, 11 being the looks at an edge in a whole
+  order. It is right in order of magnitude, which is enough to tell the engines apart: for Cora and
+  L = 3, 4, 5 it says 1.2, 6.3, 72 s of ``local``, which takes 0.2, 8, 18 s
+  (`benchmarks/README.md`), and over half an hour of ``dense``.
 
 In a directed graph the edges are arcs, and the boundary and the walks are those of Appendix D.2:
-see `wis.methods.k_wis.closed_walks` for what the tuple's entries are, and are not. The same
+`wis.methods.k_wis.closed_walks` derives the entries of the tuple. The same
 engines are there for walks of any length, 1 included, for which ``local`` is one of its own
 (`wis.methods.k_wis.one_step_arcs`) and what ``auto`` stands for. For longer walks ``auto`` takes
 the same estimate, with d the mean of the degrees at which a circuit through an arc goes on. It is

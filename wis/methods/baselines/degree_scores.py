@@ -115,8 +115,24 @@ def local_degree_order(
     """
     degree = graph.degree.cpu().numpy()
     starts, neighbour, edge = neighbour_lists(graph)
-    by_place = places(starts, -degree[neighbour], tie_ranks(graph.num_edges, seed)[edge])
-    least = exponent(starts, edge, by_place, graph.num_edges)
+    return by_exponent(graph, starts, edge, -degree[neighbour], count, seed)
+
+
+def by_exponent(
+    graph: UndirectedGraph, starts: Ints, edge: Ints, worse: Ints | Floats, count: int, seed: int
+) -> Tensor:
+    """Edges by the least exponent a for which one of their ends keeps them, the largest first.
+
+    Args:
+        graph: The graph.
+        starts: int64 [n + 1]: where its rows begin, as in `neighbour_lists`.
+        edge: int64 [2m]: the edges by row.
+        worse: [2m]: ranks neighbours within a row, the smallest is the best.
+        count: Length of the order.
+        seed: Seed of the shuffle that settles ties.
+    """
+    place = places(starts, worse, tie_ranks(graph.num_edges, seed)[edge])
+    least = exponent(starts, edge, place, graph.num_edges)
     return highest_first(tie_classes(least), graph, count, seed)
 
 

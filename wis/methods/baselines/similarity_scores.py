@@ -17,16 +17,13 @@ from torch import Tensor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
-from wis.methods.baselines.degree_scores import exponent, places
+from wis.methods.baselines.degree_scores import by_exponent
 from wis.methods.baselines.ranking import (
     Floats,
     Share,
-    highest_first,
     lowest_first,
     neighbour_lists,
     share_of,
-    tie_classes,
-    tie_ranks,
 )
 from wis.methods.registry import register
 
@@ -109,6 +106,4 @@ def local_similarity_order(
     """
     similarity = jaccard_similarity(graph, share_of(progress, count))
     starts, _, edge = neighbour_lists(graph)
-    by_place = places(starts, -similarity[edge], tie_ranks(graph.num_edges, seed)[edge])
-    least = exponent(starts, edge, by_place, graph.num_edges)
-    return highest_first(tie_classes(least), graph, count, seed)
+    return by_exponent(graph, starts, edge, -similarity[edge], count, seed)

@@ -107,9 +107,8 @@ def spectral_order(
         MissingDependencyError: PyAMG is not installed.
 
     Cost: see `wis.graph.resistance.effective_resistances`. A projection is bitwise the same on any
-        number
-    of threads. Exact resistances differ by about 1e-13 from one number to another, which moves no
-    tie, but could exchange two edges whose random numbers are as close.
+    number of threads. Exact resistances differ by about 1e-13 from one number to another, which
+    moves no tie, but could exchange two edges whose random numbers are as close.
 
     References:
         Spielman and Srivastava 2011, algorithm Sparsify; Appendix D.6.2.2 of the thesis.
@@ -143,29 +142,13 @@ def spectral_exact_order(
 ) -> Tensor:
     """Edges by effective resistance R_e, the lowest first; bridges, whose w_e·R_e is 1, last.
 
-    Args:
-        graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the projections, and of the shuffle that settles ties
-            (`wis.methods.baselines.ranking`).
-        progress: Told as resistances are computed.
-        solver: As in `spectral_order`. By a projection the order is only approximately that of R_e.
-        exact_up_to: As in `spectral_order`.
-        num_projections: As in `spectral_order`.
-        tolerance: As in `spectral_order`.
-        memory_gib: As in `spectral_order`.
-        edge_weight: As in `spectral_order`.
+    Arguments, errors and cost are those of `spectral_order`, but the seed is that of the
+    projections and of the shuffle that settles ties (`wis.methods.baselines.ranking`). By a
+    projection the order is only approximately that of R_e.
 
     Returns:
         int64 tensor of shape [count] on the graph's device. Resistances that differ by no more than
         a factor of 1 + 2^-30 are ties, which go in random order: so do all bridges, at the end.
-
-    Raises:
-        OptionError: ``"exact"`` takes more memory; a weight is not positive.
-        NumericalError: The resistances miss their stated error bound.
-        MissingDependencyError: PyAMG is not installed.
-
-    Cost: as `spectral_order`.
 
     References:
         Spielman and Srivastava 2011 for effective resistances.

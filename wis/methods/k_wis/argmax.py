@@ -29,7 +29,9 @@ Rows = Callable[[Ints], Counts]
 Argmax = str | Callable[[Counts], Any]
 NAMED = ("lexicographic", "min", "sum", "max")
 FIRST_WIDTH = 16
+"""Factor by which more columns are compared when rows are still tied."""
 CHUNK_CELLS = 2**22
+"""Entries of rows that are in memory at once: 32 MiB."""
 
 
 def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> Ints:

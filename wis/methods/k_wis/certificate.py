@@ -1,7 +1,7 @@
 """The certificate of ``wis``: no edge that was left was better than the one that went.
 
 For walks of length 1 in undirected graphs every step is checked, whatever is asked for: edge by
-edge by `wis.methods.one_wis.certificate`, in batches by `wis.methods.one_wis.batched_certificate`,
+edge or in batches by `wis.methods.one_wis.certificate`,
 for the relaxed rule by `wis.methods.one_wis.relaxed_certificate`. These take about as long as the
 order itself.
 
@@ -21,7 +21,7 @@ Nothing of that is shared with the engines.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +37,16 @@ from wis.methods.certificates import (
     Checked,
     Fault,
     StepChoice,
+    fault_of,
     in_batches,
 )
 from wis.methods.isolated import without_isolated
-from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, WalksByProducts
-from wis.methods.k_wis.every_step_certificate import first_fault
-from wis.methods.one_wis import certificate as one_wis_certificate
-from wis.methods.one_wis.batched_certificate import check_batches
+from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, WalksByProducts, check_range
+from wis.methods.k_wis.every_step_certificate import Code, codes_of, first_fault
+from wis.methods.one_wis.certificate import check_batches, first_non_greedy_step
 from wis.methods.one_wis.relaxed_certificate import check_relaxed_order
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 WHY = "whose loss leaves larger walk indices"
 
 
@@ -113,7 +112,7 @@ def _check_by_degrees(
             raise OptionError("epsilon is for batch_size=1; leave one of them out")
         return check_relaxed_order(graph, edge_ids, epsilon, made_with, progress)
     if batch_size == 1:
-        one_wis_certificate.first_non_greedy_step(graph, edge_ids, progress=progress)
+        first_non_greedy_step(graph, edge_ids, progress)
     else:
         check_batches(graph, edge_ids, batch_size, progress)
     return in_batches(edge_ids.numel(), graph.num_edges, batch_size, graph.noun)
@@ -131,7 +130,7 @@ def _check_longer(
     compact = without_isolated(graph)
     ids = edge_ids.cpu().numpy()
     steps = choice.of(ids.size)
-    WalksByProducts.check_range(compact.edges.cpu().numpy(), compact.num_nodes, depth)
+    check_range(compact.edges.cpu().numpy(), compact.num_nodes, depth)
     if steps.size == ids.size > MOST_STEPS:
         fault = first_fault(compact, ids, depth, batch_size, progress)
     else:
@@ -153,70 +152,23 @@ def _first_fault_among(
     edges = graph.edges.cpu().numpy()
     for done, step in enumerate(steps.tolist()):
         start = step - step % batch_size
-        left = np.ones(graph.num_edges, dtype=bool)
-        left[ids[:start]] = False  # G at the beginning of the batch
-        walks = WalksByProducts.of(edges[:, left], graph.num_nodes, depth, directed=graph.directed)
-        left[ids[start:step]] = False
-        fault = _fault_at(walks, edges, left, ids, step, ids[step + 1 : start + batch_size])
+        left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])  # G at the batch's beginning
+        walks = WalksByProducts.of(
+            edges, graph.num_nodes, depth, directed=graph.directed, left=left
+        )
+        ((_, mine),) = _codes(walks, ids[step : step + 1])
+        batch = ids[start : start + batch_size].tolist()
+        fault = fault_of(_codes(walks, left), mine, batch, step - start, stop_early=True)
         if fault is not None:
-            return fault
+            return Fault(step, fault.better, fault.is_tie)
         progress((done + 1) * ids.size // steps.size)
     return None
 
 
-def _fault_at(
-    walks: WalksByProducts, edges: Ints, left: Bools, ids: Ints, step: int, mates: Ints
-) -> Fault | None:
-    """What is wrong with a step; `mates` go after it in the same batch."""
-    value = walks.value
-    taken = int(ids[step])
-    _, vertex, loss = walks.losses(edges[:, [taken]])
-    mine = (value[vertex] - loss, value[vertex])
-    rivals = np.flatnonzero(left)
-    smaller_mates = mates[mates < taken]
-    tied = rivals[:0]
-    for start in range(0, rivals.size, EDGES_AT_A_TIME):
-        chunk = rivals[start : start + EDGES_AT_A_TIME]
-        row, vertex, loss = walks.losses(edges[:, chunk])
-        sign = compared(chunk.size, row, value[vertex] - loss, value[vertex], mine)
-        better = np.flatnonzero(sign > 0)
-        if better.size:
-            return Fault(step, int(chunk[better[0]]))
-        tied = np.concatenate([tied, np.intersect1d(chunk[sign == 0], smaller_mates)])
-    return Fault(step, int(tied[0]), is_tie=True) if tied.size else None
-
-
-def compared(
-    num_edges: int, row: Ints, new: Ints, old: Ints, mine: tuple[Ints, Ints]
-) -> NDArray[Any]:
-    """For each edge whether its sorted tuple is larger (1), as large (0) or smaller than `mine`.
-
-    Args:
-        num_edges: Number of edges.
-        row: int64 [k], the edge, from 0 on, of each walk index that falls.
-        new: int64 [k], what that falls to.
-        old: int64 [k], what it was.
-        mine: The same two for the edge that all are compared with.
-    """
-    my_new, my_old = mine
-    everyone = np.arange(num_edges)
-    rows = np.concatenate(
-        [row, row, np.repeat(everyone, my_new.size), np.repeat(everyone, my_old.size)]
-    )
-    values = np.concatenate([new, old, np.tile(my_new, num_edges), np.tile(my_old, num_edges)])
-    weights = np.repeat(
-        np.array([1, -1, -1, 1]),
-        [row.size, row.size, num_edges * my_new.size, num_edges * my_old.size],
-    )
-    sign = np.zeros(num_edges, dtype=np.int8)
-    if rows.size == 0:  # neither mine nor another one changes a walk index
-        return sign
-    order = np.lexsort((values, rows))
-    rows, values, weights = rows[order], values[order], weights[order]
-    starts = np.flatnonzero(np.r_[True, (np.diff(rows) != 0) | (np.diff(values) != 0)])
-    more = np.add.reduceat(weights, starts)  # entries of this value beyond those of mine
-    differs = more != 0
-    of_row, more = rows[starts][differs], more[differs]
-    first = np.flatnonzero(np.diff(of_row, prepend=-1))  # the smallest such value of each edge
-    sign[of_row[first]] = -np.sign(more[first])
-    return sign
+def _codes(walks: WalksByProducts, ids: Ints) -> Iterator[tuple[int, Code]]:
+    """Edges and their codes; a smaller code is better."""
+    for start in range(0, ids.size, EDGES_AT_A_TIME):
+        chunk = ids[start : start + EDGES_AT_A_TIME]
+        row, vertex, loss = walks.losses(chunk)
+        old = walks.value[vertex]
+        yield from zip(chunk.tolist(), codes_of(chunk.size, row, old - loss, old), strict=True)

@@ -57,13 +57,14 @@ FLOAT_EXACT = 2.0**53
 LARGEST = 2.0**61
 """Numbers of walks up to this leave room for sums of two of them in int64."""
 ROWS_AT_A_TIME = 1 << 12
-"""Rows of sparse powers that are in memory at once: some 100 MB on graphs with hubs."""
+"""Rows of sparse powers that are in memory at once."""
 KEPT_ENTRIES = 1 << 25
 """Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are computed anew."""
 TRIM_FROM = 64
-"""Vertices near an arc from which on finding its exact circuit costs less than a larger matrix."""
+"""Vertices near an arc from which on its exact circuit is looked for, which makes matrices smaller.
+Without this limit Cora with directed edges and L = 4 takes about 1.2 times as long."""
 SHORT = 24
-"""Up to so many changed vertices a whole signature takes no longer than a part of it."""
+"""Up to so many changed vertices a whole signature is taken to be as cheap as a part of it."""
 
 
 class ClosedWalkChanges:

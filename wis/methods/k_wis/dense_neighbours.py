@@ -1,6 +1,6 @@
 """Common neighbours in a dense graph whose edges go, for `wis.methods.k_wis.two_wis_dense`.
 
-What an edge's loss does to the closed walks of length 3 is in `wis.methods.k_wis.two_wis`. The
+`wis.methods.k_wis.two_wis` says how an edge's loss changes the closed walks of length 3. The
 adjacency matrix is kept twice: as booleans, to ask about one vertex and many edges, and as bits, to
 find the common neighbours of the ends of many edges at once.
 """
@@ -20,11 +20,12 @@ Bools = NDArray[np.bool_]
 FAR = 1 << 40
 """Above any value."""
 LOOK_AT_A_TIME = 512
+"""Edges whose rows of bits are in memory at once: 1 MiB for the most vertices that are allowed."""
 
 
 @dataclass(frozen=True)
 class Fall:
-    """What the loss of an edge did.
+    """The effect of the loss of an edge.
 
     Attributes:
         ends: The two ends of the edge.
@@ -48,7 +49,7 @@ class DenseNeighbours:
         ends: int64 [2, m].
         adjacent: bool [n, n]; `bits` the same in bits, vertex v in bit v % 8 of byte v // 8.
         num_common: int64 [m], common neighbours of the ends of each edge.
-        value: int64 [n + 1], (A³)_tt, 0 if isolated; `FAR` for a vertex n that there is not.
+        value: int64 [n + 1], (A³)_tt, 0 if isolated; `FAR` for a vertex n, which stands for none.
         degree: int64 [n].
     """
 

@@ -34,7 +34,7 @@ from wis.methods.k_wis.ranking_by_signature import Ranked
 ENTRIES_ON_CPU = 1 << 17
 """Entries of a [c, n] tensor on a CPU: 1 MiB, so that those in use stay in its cache."""
 ENTRIES_ELSEWHERE = 1 << 24
-"""Entries on a GPU: 128 MiB, large enough that starting its kernels costs little."""
+"""Entries on a GPU: 128 MiB, so that few kernels are started."""
 Walks = list[list[Tensor]]
 """For each arc of an edge and each q a tensor [c, n]."""
 
@@ -171,7 +171,8 @@ class DenseWalks:
     def _lower_powers(self, onward: Walks, without: Walks) -> None:
         """A^q loses Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ, where these are not 0."""
         rows, columns = (
-            sum(walks[-1][0] for walks in part).nonzero()[:, 0] for part in (without, onward)
+            torch.stack([walks[-1][0] for walks in part]).any(dim=0).nonzero()[:, 0]
+            for part in (without, onward)
         )
         for q in range(self.depth - 1, 0, -1):
             block = self.powers[q][rows[:, None], columns]

@@ -7,7 +7,7 @@ takes hours where there are thousands. Here an edge is looked at again only when
    and the new values. The tuples of two edges agree but for these, and of the values that they do
    not hold equally often the smallest decides. So edges are compared by their *codes*: for each
    value, ascending, whether there are more or fewer entries of it, and how many. Comparing codes
-   number by number is comparing sorted tuples (`code_of`).
+   number by number is comparing sorted tuples (`codes_of`).
 2. *When a code can change.* It does only if an edge that goes lowers the walk index of one of these
    vertices. The vertices whose walk index hangs on an edge become fewer as others go, but for the
    ends of the edge itself, so that one list for each vertex, of the edges that it may have to do
@@ -23,25 +23,19 @@ Nothing is shared with the engines.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from wis.base.progress import Progress, silent
 from wis.graph import CanonicalGraph
 from wis.methods.certificates import Fault, first_of, first_tie_out_of_place
-from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, WalksByProducts
+from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, walks_of
 
 Ints = NDArray[np.int64]
 Code = tuple[int, ...]
-COMPACT_EVERY = 256
-"""Edges that go before the matrix leaves its explicit zeros out: a copy of it, so not each time."""
 
 
 def first_fault(
@@ -75,36 +69,37 @@ def first_fault(
     return None
 
 
-def code_of(new: Iterable[int], old: Iterable[int]) -> Code:
-    """The code of an edge whose loss replaces some values by others; a smaller code is better.
+def codes_of(num_edges: int, row: Ints, new: Ints, old: Ints) -> Iterator[Code]:
+    """The codes of some edges; a smaller code is better.
 
-    Three numbers for each value that the tuple then holds more or less often than before, by
+    Three numbers for each value that the tuple would hold more or less often than before, by
     rising value, and one for the end. At the first difference:
 
     - more entries of a small value are worse: 1, -value, how many;
     - fewer of them are better: -1, value, minus how many;
     - the end, 0, is in between: no entry is more or less from there on.
+
+    Args:
+        num_edges: Number of edges.
+        row: int64 [k], the edge, from 0 on, of each walk index that falls.
+        new: int64 [k], its value afterwards.
+        old: int64 [k], its value before.
     """
-    change = Counter(new)
-    change.subtract(old)
-    code: list[int] = []
-    for value in sorted(value for value, number in change.items() if number):
-        code += (1, -value, change[value]) if change[value] > 0 else (-1, value, change[value])
-    return (*code, 0)
-
-
-class _Walks(Protocol):
-    """Walk indices as edges go."""
-
-    @property
-    def value(self) -> Ints:
-        """The walk index of each vertex."""
-
-    def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """Row in `ids`, vertex, and by how much the loss of that edge lowers its walk index."""
-
-    def remove(self, batch: list[int]) -> Ints:
-        """Take edges away; returns the vertices whose walk index that can lower."""
+    rows, values = np.concatenate([row, row]), np.concatenate([new, old])
+    order = np.lexsort((values, rows))
+    rows, values = rows[order], values[order]
+    # how many more entries each value of each row has
+    starts = np.flatnonzero(np.diff(rows, prepend=-1) | np.diff(values, prepend=-1))
+    signs = np.where(order < row.size, 1, -1)
+    more = np.add.reduceat(signs, starts) if row.size else signs
+    held = more != 0
+    rows, values, more = rows[starts][held], values[starts][held], more[held]
+    numbers = np.stack([np.sign(more), -np.sign(more) * values, more], axis=1).ravel().tolist()
+    ends = 3 * np.cumsum(np.bincount(rows, minlength=num_edges))
+    start = 0
+    for end in ends.tolist():
+        yield (*numbers[start:end], 0)
+        start = end
 
 
 class _State:
@@ -122,7 +117,7 @@ class _State:
         self.edges = graph.edges.cpu().numpy()
         self.directed = graph.directed
         m = self.edges.shape[1]
-        self.walks = _walks_of(self.edges, graph.num_nodes, depth, directed=graph.directed)
+        self.walks = walks_of(self.edges, graph.num_nodes, depth, directed=graph.directed)
         self.stale = np.zeros(m, dtype=bool)
         self.listed = np.zeros(m, dtype=bool)
         self.bound = np.zeros(m, dtype=np.int64)
@@ -190,8 +185,6 @@ class _State:
     def _look_at(self, ids: Ints) -> tuple[Ints, Ints]:
         """Find the codes of edges; returns the rows and vertices of what their losses do."""
         row, vertex, loss = self.walks.losses(ids)
-        by_row = np.argsort(row, kind="stable")
-        row, vertex, loss = row[by_row], vertex[by_row], loss[by_row]
         old = self.walks.value[vertex]
         new = old - loss
         if not self.directed:
@@ -199,11 +192,8 @@ class _State:
             least = np.full(ids.size, np.iinfo(np.int64).max)
             np.minimum.at(least, row[at_end], new[at_end])
             self.bound[ids] = least
-        starts = np.searchsorted(row, np.arange(ids.size + 1)).tolist()
-        new_list, old_list = new.tolist(), old.tolist()
-        for place, edge in enumerate(ids.tolist()):
-            part = slice(starts[place], starts[place + 1])
-            self.code[edge] = code_of(new_list[part], old_list[part])
+        for edge, code in zip(ids.tolist(), codes_of(ids.size, row, new, old), strict=True):
+            self.code[edge] = code
         return row, vertex
 
 
@@ -217,125 +207,3 @@ def _lists(
     by_vertex = np.argsort(vertex, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(vertex, minlength=num_nodes))])
     return starts, row[by_vertex]
-
-
-def _walks_of(edges: Ints, num_nodes: int, depth: int, *, directed: bool) -> _Walks:
-    if depth == 3 and not directed:
-        return _CommonNeighbours(edges, num_nodes)
-    return _Products.of(edges, num_nodes, depth, directed=directed)
-
-
-@dataclass
-class _Products:
-    """Walks counted by the matrix; an edge that is gone is an explicit zero in it.
-
-    Attributes:
-        edges: int64 [2, m].
-        left: bool [m].
-        walks: The counts for the graph that is left.
-        depth: L.
-        directed: Whether edges are arcs.
-        num_zeros: Edges that are explicit zeros.
-    """
-
-    edges: Ints
-    left: NDArray[np.bool_]
-    walks: WalksByProducts
-    depth: int
-    directed: bool
-    num_zeros: int = 0
-
-    @classmethod
-    def of(cls, edges: Ints, num_nodes: int, depth: int, *, directed: bool) -> _Products:
-        """Count for all edges."""
-        walks = WalksByProducts.of(edges, num_nodes, depth, directed=directed)
-        return cls(edges, np.ones(edges.shape[1], dtype=bool), walks, depth, directed)
-
-    @property
-    def value(self) -> Ints:
-        """The walk index of each vertex."""
-        return self.walks.value
-
-    def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """See `_Walks`."""
-        return self.walks.losses(self.edges[:, ids])
-
-    def remove(self, batch: list[int]) -> Ints:
-        """See `_Walks`."""
-        walks, (u, v) = self.walks, self.edges[:, batch]
-        _, vertex, loss = self.losses(np.array(batch))
-        self.left[batch] = False
-        _set_to_zero(walks.matrix, u, v)
-        if self.directed:
-            _set_to_zero(walks.backward, v, u)
-            np.subtract.at(walks.entering, v, 1)
-        else:
-            _set_to_zero(walks.matrix, v, u)
-            np.subtract.at(walks.entering, np.concatenate([u, v]), 1)
-        if len(batch) == 1:
-            walks.value[vertex] -= loss
-        else:
-            walks.recount(np.unique(np.concatenate([vertex, v])))
-        self.num_zeros += len(batch)
-        if self.num_zeros >= COMPACT_EVERY:
-            self.num_zeros = 0
-            walks.matrix.eliminate_zeros()
-            walks.backward.eliminate_zeros()
-        return vertex
-
-
-def _set_to_zero(matrix: sparse.csr_array, rows: Ints, columns: Ints) -> None:
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        start, end = matrix.indptr[row], matrix.indptr[row + 1]
-        place = start + int(np.searchsorted(matrix.indices[start:end], column))
-        matrix.data[place] = 0
-
-
-class _CommonNeighbours:
-    """L = 3: with all self-loops (A^3)_tt = 2·(triangles at t) + 3·(degree of t) + 1.
-
-    It is 0 where t is isolated, whose boundary is empty (Definition 11). The loss of an edge with c
-    common neighbours takes c triangles and a neighbour from both ends, and from each of the common
-    neighbours one triangle.
-    """
-
-    def __init__(self, edges: Ints, num_nodes: int) -> None:
-        self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
-        self.around: list[set[int]] = [set() for _ in range(num_nodes)]
-        for i, j in self.ends:
-            self.around[i].add(j)
-            self.around[j].add(i)
-        triangles = np.zeros(num_nodes, dtype=np.int64)
-        for i, j in self.ends:  # each triangle once for each edge that is opposite
-            np.add.at(triangles, list(self.around[i] & self.around[j]), 1)
-        degree = np.array([len(near) for near in self.around], dtype=np.int64)
-        self.value: Ints = np.where(degree > 0, 2 * triangles + 3 * degree + 1, 0)
-
-    def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """See `_Walks`."""
-        rows: list[int] = []
-        vertices: list[int] = []
-        lost: list[int] = []
-        for row, edge in enumerate(ids.tolist()):
-            i, j = self.ends[edge]
-            common = self.around[i] & self.around[j]
-            for end in (i, j):
-                last = len(self.around[end]) == 1
-                lost.append(int(self.value[end]) if last else 3 + 2 * len(common))
-            lost += [2] * len(common)
-            vertices += (i, j, *common)
-            rows += [row] * (len(common) + 2)
-        found = np.array([rows, vertices, lost], dtype=np.int64)
-        return found[0], found[1], found[2]
-
-    def remove(self, batch: list[int]) -> Ints:
-        """See `_Walks`."""
-        changed = []
-        for edge in batch:
-            _, vertex, loss = self.losses(np.array([edge]))
-            self.value[vertex] -= loss
-            changed.append(vertex)
-            i, j = self.ends[edge]
-            self.around[i].discard(j)
-            self.around[j].discard(i)
-        return np.concatenate(changed)

@@ -1,17 +1,16 @@
 """The certificate of General WIS: recompute the tuples of Algorithm 3 by plain matrix products.
 
-For each step that is checked, and each edge that is left there, the edge is taken out of a sparse
-matrix, its boundaries are looked up and the walks counted by products with the matrix alone. The
-edge that went must have a tuple that is a maximum. No count is kept from one edge or step to the
-next. Where checking all steps would take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions,
-a seeded sample of steps is checked, the first one always among them: that one alone takes a tuple
-for each edge of the graph.
+For each step that is checked, the boundaries are looked up in a sparse matrix, and the walks that
+do without each edge that is left are counted by products with the matrix alone: with B = A without
+the edge, B y is A y but for the entries at the ends of the edge. The edge that went must have a
+tuple that is a maximum. No count is kept from one step to the next. Where checking all steps would
+take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions, a seeded sample of steps is checked,
+the first one always among them: that one alone takes a tuple for each edge of the graph.
 
-If all steps of such an order are asked for, what the loss of an edge would take from the walk
-indices is kept from one step to the next for the edges that are far from the one that goes. A walk
-of length p that takes both edges, or that starts at an end of one and takes the other, leaves at
-most p - 1 steps between them: only edges with an end so near are looked at again, many at a time.
-With B = A without an edge, B y is A y but for the entries at the ends of the edge.
+If all steps of such an order are asked for, the losses of edges far from the one that goes are kept
+from one step to the next. A walk of length p that takes both edges, or that starts at an end of one
+and takes the other, leaves at most p - 1 steps between them: only edges with an end so near are
+looked at again.
 
 In batches the tuples are those of the graph at the beginning of the batch. An edge must have a
 maximum of all that are left and were not listed before it; edges of the same key are listed by
@@ -20,7 +19,6 @@ their ids within a batch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -33,20 +31,18 @@ from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.graph.walks import check_walk_length
-from wis.methods.certificates import (
-    Checked,
-    Fault,
-    StepChoice,
-    first_tie_out_of_place,
-    in_batches,
-)
+from wis.methods.certificates import Checked, StepChoice, fault_of, in_batches
 
 Ints = NDArray[np.int64]
 MAX_CANDIDATES = 40_000
+"""Most tuples that a check without options computes."""
 MAX_WORK = 4 * 10**10
+"""Most additions that it takes."""
 MAX_DENSE = 1000
+"""Vertices up to which a dense matrix of Python's integers is affordable."""
 SAFE = 2.0**62
 CELLS_AT_A_TIME = 1 << 22
+"""Entries of the walks of some edges at a time: 32 MiB."""
 
 
 def check_general_order(
@@ -89,41 +85,54 @@ def check_general_order(
     checked_integer("batch_size", batch_size, 1)
     check_walk_length(walk_length, least=0)
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    tuples = _Tuples(graph, chosen, walk_length)
+    counts = Tuples(graph, chosen, walk_length)
     ids = edge_ids.cpu().numpy()
     choice = choice or StepChoice(seed=seed)
-    most = min(MAX_CANDIDATES, MAX_WORK // tuples.work)
+    most = min(MAX_CANDIDATES, MAX_WORK // counts.work)
     affordable = _steps(graph.num_edges, ids.size, most, choice.seed)
     steps = affordable if choice.is_default else choice.of(ids.size)
     if steps.size == ids.size > affordable.size:
-        fault = _first_fault(tuples, ids, argmax, batch_size, progress)
-        if fault is not None:
-            raise _error(graph, ids, fault)
+        counts.start_at(np.arange(graph.num_edges))
+        for start in range(0, ids.size, batch_size):
+            batch = ids[start : start + batch_size].tolist()
+            keys = counts.keys(argmax)
+            for place in range(len(batch)):
+                _check_place(graph, ids, keys, batch, place, start)
+            counts.remove(ids[start : start + batch_size])
+            progress(start + len(batch))
         return in_batches(ids.size, graph.num_edges, batch_size, graph.noun)
     for step in steps.tolist():
         start = step - step % batch_size
-        left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
-        keys = _keys_of(tuples.after_removal_of_each(left), argmax)
-        fault = _fault_at(keys, left, ids[start : start + batch_size], step - start)
-        if fault is not None:
-            raise _error(graph, ids, Fault(start + fault.step, fault.better, fault.is_tie))
+        counts.start_at(np.setdiff1d(np.arange(graph.num_edges), ids[:start]))
+        batch = ids[start : start + batch_size].tolist()
+        _check_place(graph, ids, counts.keys(argmax), batch, step - start, start)
         progress(step + 1)
     return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
 
 
-def _fault_at(
-    keys: list[Hashable], left: NDArray[np.int64], batch: NDArray[np.int64], place: int
-) -> Fault | None:
-    """What is wrong with one place of a batch; `keys` are those of the edges that are left."""
-    key = dict(zip(left.tolist(), keys, strict=True))
-    listed = batch.tolist()
-    for edge in listed[:place]:
-        del key[edge]
-    best = max(key, key=key.__getitem__)
-    if key[listed[place]] != key[best]:
-        return Fault(place, best)
-    tie = first_tie_out_of_place([key[edge] for edge in listed[place:]], listed[place:])
-    return Fault(place, tie.better, is_tie=True) if tie is not None and tie.step == 0 else None
+def _check_place(
+    graph: CanonicalGraph,
+    ids: Ints,
+    keys: dict[int, Any],
+    batch: list[int],
+    place: int,
+    start: int,
+) -> None:
+    """Raise `NotGreedyError` if a place of the batch that begins at step `start` is wrong."""
+    fault = fault_of(keys.items(), keys[batch[place]], batch, place)
+    if fault is None:
+        return
+    step = start + place
+    gone, best = (tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[step]), fault.better))
+    why = "leaves greater walk indices"
+    if fault.is_tie:
+        why = "is as good, and its edge id, by which the edges of a batch are listed, is smaller"
+    raise NotGreedyError(
+        f"step {step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
+        f"{graph.noun} {best} {why}",
+        step=step,
+        edge=gone,
+    )
 
 
 def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64]:
@@ -137,8 +146,14 @@ def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64
     return np.sort(drawn[: max(int(affordable.sum()), 1)])
 
 
-class _Tuples:
-    """The tuples s^(e) of Algorithm 3."""
+class Tuples:
+    """The walk indices of a graph, and what each edge would take from them, as edges go.
+
+    Attributes:
+        left: bool [m].
+        index: [K], the walk indices of the graph that is left.
+        loss: [m, K], by how much the loss of each edge lowers them; of those left.
+    """
 
     def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
         self.num_nodes, self.walk_length = graph.num_nodes, walk_length
@@ -160,20 +175,78 @@ class _Tuples:
         size = self.num_nodes + 2 * self.edges.shape[1]
         return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
 
-    def after_removal_of_each(self, left: NDArray[np.int64]) -> Any:
-        """A row for each of the edges that are left: the walk indices without it."""
-        matrix = self._matrix(left)
-        rows = np.empty((left.size, len(self.column)), dtype=self.ends.dtype)
-        for k, (u, v) in enumerate(self.edges[:, left].T.tolist()):
-            self._put(matrix, u, v, 0)
-            rows[k] = self._walk_indices(matrix)
-            self._put(matrix, u, v, 1)
-        return rows
+    def start_at(self, left: Ints) -> None:
+        """Count everything for the graph with these edges."""
+        m = self.edges.shape[1]
+        self.left = np.zeros(m, dtype=bool)
+        self.left[left] = True
+        self.loss = np.zeros((m, len(self.column)), dtype=self.ends.dtype)
+        self._look_at(left)
 
-    def _put(self, matrix: Any, u: int, v: int, value: int) -> None:
-        matrix[u, v] = value
-        if not self.directed:
-            matrix[v, u] = value
+    def remove(self, batch: Ints) -> None:
+        """Take edges away and look again at those nearby."""
+        near = self._near(batch)
+        self.left[batch] = False
+        self._look_at(np.flatnonzero(near & self.left))
+
+    def keys(self, argmax: Any) -> dict[int, Any]:
+        """For each edge that is left the key of its tuple; a smaller one is better."""
+        left = np.flatnonzero(self.left)
+        tuples = self.index - self.loss[left]
+        keys: Any
+        if not isinstance(argmax, str):
+            listed = np.asarray(argmax(tuples)).tolist()
+            keys = (tuple(-x for x in key) if isinstance(key, list) else -key for key in listed)
+        elif argmax == "lexicographic":
+            keys = (tuple(-x for x in sorted(row)) for row in tuples.tolist())
+        else:
+            pick: Any = {"min": min, "max": max, "sum": sum}[argmax]
+            keys = (-pick(row) if row else 0 for row in tuples.tolist())
+        return dict(zip(left.tolist(), keys, strict=True))
+
+    def _near(self, batch: Ints) -> NDArray[np.bool_]:
+        """Edges with an end at most p - 1 steps away from an edge of the batch."""
+        inside = np.zeros(self.num_nodes, dtype=bool)
+        inside[self.edges[:, batch]] = True
+        u, v = self.edges[:, self.left]
+        for _ in range(self.walk_length - 1):
+            step = inside[u] | inside[v]
+            inside[u[step]] = inside[v[step]] = True
+        return np.asarray(inside[self.edges].any(axis=0))
+
+    def _look_at(self, ids: Ints) -> None:
+        """Count walk indices for the graph that is left, and without each of some edges."""
+        matrix = self._matrix(np.flatnonzero(self.left))
+        self.index = self._walk_indices(matrix)
+        at_once = max(CELLS_AT_A_TIME // max(self.ends.size, 1), 1)
+        for start in range(0, ids.size, at_once):
+            some = ids[start : start + at_once]
+            self.loss[some] = self.index - self._without_each(matrix, some)
+
+    def _without_each(self, matrix: Any, ids: Ints) -> Any:
+        """Walk indices without each edge, [len(ids), K]."""
+        (u, v), each = self.edges[:, ids], np.arange(ids.size)
+        n, num_ends = self.ends.shape
+        # walks of B = A without the edge, which may not be stepped along
+        walks = np.repeat(self.ends[:, :, None], ids.size, axis=2)  # [n, T, edges], y = b
+        for _ in range(self.walk_length):
+            onward = (matrix @ walks.reshape(n, -1)).reshape(n, num_ends, ids.size)
+            onward[u, :, each] -= walks[v, :, each]  # (A y)_u without the step from u to v
+            if not self.directed:
+                onward[v, :, each] -= walks[u, :, each]
+            walks = onward
+        # from the boundaries with the edge, less those of its ends that only the edge has there
+        num_inside, degree, boundary = self._boundaries(matrix)
+        found = np.zeros((ids.size, len(self.column)), dtype=walks.dtype)
+        for k, column in enumerate(self.column):
+            found[:, k] = walks[boundary[:, k], column].sum(axis=0)
+        for end, other in ((v, u),) if self.directed else ((v, u), (u, v)):
+            inside = self.inside[end]
+            entering = num_inside[end] - self.inside[other]  # the edge enters no more
+            stays = np.where(inside, entering < degree[end] - 1, entering > 0)
+            leaves = boundary[end] & ~stays
+            found -= np.where(leaves, walks[end, :, each][:, self.column], 0)
+        return found
 
     def _boundaries(self, matrix: Any) -> tuple[Any, Any, Any]:
         """What enters each vertex from inside, [n, K]; all that does, [n, 1]; C_I, bool [n, K]."""
@@ -216,116 +289,3 @@ class _Tuples:
                 f"that far only on graphs of at most {MAX_DENSE} vertices"
             )
         return False
-
-
-def _keys_of(tuples: Any, argmax: Any) -> list[Hashable]:
-    """For each row what `argmax` compares: the greater one is the better one."""
-    if not isinstance(argmax, str):
-        listed = np.asarray(argmax(tuples)).tolist()
-        return [tuple(key) if isinstance(key, list) else key for key in listed]
-    if argmax == "lexicographic":
-        return [tuple(sorted(row)) for row in tuples.tolist()]
-    pick: Any = {"min": min, "max": max, "sum": sum}[argmax]
-    return [pick(row) if row else 0 for row in tuples.tolist()]
-
-
-def _error(graph: CanonicalGraph, ids: NDArray[np.int64], fault: Fault) -> NotGreedyError:
-    gone, best = (
-        tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[fault.step]), fault.better)
-    )
-    why = "leaves greater walk indices"
-    if fault.is_tie:
-        why = "is as good, and its edge id, by which the edges of a batch are listed, is smaller"
-    return NotGreedyError(
-        f"step {fault.step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
-        f"{graph.noun} {best} {why}",
-        step=fault.step,
-        edge=gone,
-    )
-
-
-def _first_fault(
-    tuples: _Tuples, ids: Ints, argmax: Any, batch_size: int, progress: Progress
-) -> Fault | None:
-    """The first wrong step of an order whose steps are all to be checked."""
-    state = _Losses(tuples)
-    for start in range(0, ids.size, batch_size):
-        batch = ids[start : start + batch_size]
-        left = np.flatnonzero(state.left)
-        keys = _keys_of(state.index - state.loss[left], argmax)
-        for place in range(batch.size):
-            fault = _fault_at(keys, left, batch, place)
-            if fault is not None:
-                return Fault(start + place, fault.better, fault.is_tie)
-        state.remove(batch)
-        progress(start + batch.size)
-    return None
-
-
-class _Losses:
-    """The walk indices, and what each edge would take from them, as edges go.
-
-    Attributes:
-        left: bool [m].
-        index: [K], the walk indices of the graph that is left.
-        loss: [m, K], by how much the loss of each edge lowers them; of those left.
-    """
-
-    def __init__(self, tuples: _Tuples) -> None:
-        self.tuples = tuples
-        m = tuples.edges.shape[1]
-        self.left = np.ones(m, dtype=bool)
-        self.loss = np.zeros((m, len(tuples.column)), dtype=tuples.ends.dtype)
-        self._look_at(np.arange(m))
-
-    def remove(self, batch: Ints) -> None:
-        """Take edges away and look again at those nearby."""
-        near = self._near(batch)
-        self.left[batch] = False
-        near[batch] = False
-        self._look_at(np.flatnonzero(near & self.left))
-
-    def _near(self, batch: Ints) -> NDArray[np.bool_]:
-        """Edges with an end at most p - 1 steps away from an edge of the batch."""
-        edges = self.tuples.edges
-        inside = np.zeros(self.tuples.num_nodes, dtype=bool)
-        inside[edges[:, batch]] = True
-        u, v = edges[:, self.left]
-        for _ in range(self.tuples.walk_length - 1):
-            step = inside[u] | inside[v]
-            inside[u[step]] = inside[v[step]] = True
-        return np.asarray(inside[edges].any(axis=0))
-
-    def _look_at(self, ids: Ints) -> None:
-        """Count walk indices for the graph that is left, and without each of some edges."""
-        tuples = self.tuples
-        matrix = tuples._matrix(np.flatnonzero(self.left))
-        self.index = tuples._walk_indices(matrix)
-        at_once = max(CELLS_AT_A_TIME // max(tuples.ends.size, 1), 1)
-        for start in range(0, ids.size, at_once):
-            some = ids[start : start + at_once]
-            self.loss[some] = self.index - self._without_each(matrix, some)
-
-    def _without_each(self, matrix: Any, ids: Ints) -> Any:
-        """Walk indices without each edge, [len(ids), K]."""
-        tuples = self.tuples
-        (u, v), each = tuples.edges[:, ids], np.arange(ids.size)
-        n, num_ends = tuples.ends.shape
-        walks = np.repeat(tuples.ends[:, :, None], ids.size, axis=2)  # [n, T, edges], y = b
-        for _ in range(tuples.walk_length):
-            onward = (matrix @ walks.reshape(n, -1)).reshape(n, num_ends, ids.size)
-            onward[u, :, each] -= walks[v, :, each]  # (A y)_u without the step from u to v
-            if not tuples.directed:
-                onward[v, :, each] -= walks[u, :, each]
-            walks = onward
-        num_inside, degree, boundary = tuples._boundaries(matrix)
-        found = np.zeros((ids.size, len(tuples.column)), dtype=walks.dtype)
-        for k, column in enumerate(tuples.column):
-            found[:, k] = walks[boundary[:, k], column].sum(axis=0)
-        for end, other in ((v, u),) if tuples.directed else ((v, u), (u, v)):
-            inside = tuples.inside[end]
-            entering = num_inside[end] - tuples.inside[other]  # the edge enters no more
-            stays = np.where(inside, entering < degree[end] - 1, entering > 0)
-            leaves = boundary[end] & ~stays
-            found -= np.where(leaves, walks[end, :, each][:, tuples.column], 0)
-        return found

@@ -35,8 +35,12 @@ from wis.base.progress import Progress
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 STEP = 8
+"""Signatures are first computed up to a multiple of this above the smallest value, so that edges
+of nearly the same smallest value share one limit, and `wis.methods.k_wis.two_wis` one bit set."""
 WIDE = 64
+"""Where that does not settle a comparison, values further up are added, then all of them."""
 NOTHING: Signature = (WHOLE,)
+"""Comes after every signature: what follows the last edge."""
 Entry = tuple[Signature, int]
 
 
@@ -196,15 +200,17 @@ class _Bounds:
         self, edge: int, bound: Signature, second: Entry
     ) -> tuple[Signature | None, int]:
         """The edge's signature as far as it takes to see that it comes after `second`, or None."""
+        # a glance may already show that the edge sinks below the second entry
         rival, rival_edge = second
         smallest = min(self.level, self.changes.ceiling(edge))
         sunk = self.scale.at_least(smallest)
         if smallest < self.level and sunk > rival:
             return sunk, smallest
+        # else its signature is computed up to a limit that rises until the two differ
         limit = WHOLE if self.changes.is_short(edge) else (smallest // STEP + 2) * STEP
         while True:
             signature = self.changes.signature(edge, limit)
-            if not signature:
+            if not signature:  # it creates no value below the limit
                 smallest = self.changes.smallest(edge)
                 signature = self.scale.at_least(smallest)
                 if signature > rival:
@@ -224,7 +230,7 @@ class _Bounds:
             if bound is None or self.limit[edge] <= limit:
                 continue
             held = self.scale.below(bound, limit)
-            if not held:
+            if not held:  # at most the smallest value still holds
                 if not keeps_smallest:
                     self.unknown.add(edge)
                     continue

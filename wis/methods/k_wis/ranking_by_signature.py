@@ -3,14 +3,30 @@
 Signatures (`wis.methods.k_wis.signatures`) are compared column by column: each column splits the
 candidates further, and those that cannot be among the best any more are left out. The best of one
 batch of edges compete with the next batch.
+
+`LossTable` does that for a table of losses of which a round changes a few rows. The first position
+of a signature, the least value that the loss of the edge would create, rules out most edges; only
+the others get whole signatures.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Ints = NDArray[np.int64]
+
+MIN_PARTITIONS = 32
+"""Rows of fewer columns are short enough to be sorted whole."""
+MAX_SHARE = 1 / 8
+"""Signatures are used if no edge touches more than this share of the columns."""
+TOP = 2**62
+"""Above every walk index."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +120,59 @@ class Ranked:
         held = (row >= 0).nonzero()[:, 0]
         order = held[torch.argsort(row[held], stable=True)]
         return Ranked(self.edge[pick], row[order], self.value[order], self.change[order])
+
+
+class LossTable:
+    """The walk indices that each edge touches, as rows padded to the longest.
+
+    Attributes:
+        column: int64 [m, w], the partitions that the loss of an edge touches, 0 where padded.
+        loss: int64 [m, w], by how much, 0 where padded.
+    """
+
+    def __init__(self, loss: Ints) -> None:
+        self.column = self.loss = np.zeros((loss.shape[0], 0), dtype=np.int64)
+        self.update(loss, np.arange(loss.shape[0]))
+
+    @staticmethod
+    def pays_off(loss: NDArray[Any]) -> bool:
+        """Whether edges touch few enough of the walk indices, given all losses, [m, K]."""
+        if loss.dtype != np.int64 or loss.shape[1] < MIN_PARTITIONS or not loss.size:
+            return False
+        longest = int(np.count_nonzero(loss, axis=1).max())
+        return bool(longest <= MAX_SHARE * loss.shape[1])
+
+    def update(self, loss: Ints, ids: Ints) -> None:
+        """Read the rows of some edges anew from the whole table, [m, K]."""
+        rows = loss[ids]
+        row, column = np.nonzero(rows)
+        size = np.bincount(row, minlength=ids.size)
+        missing = int(size.max(initial=0)) - self.column.shape[1]
+        if missing > 0:
+            self.column, self.loss = (
+                np.pad(part, ((0, 0), (0, missing))) for part in (self.column, self.loss)
+            )
+        place = np.arange(row.size) - np.repeat(np.cumsum(size) - size, size)
+        self.column[ids] = 0
+        self.loss[ids] = 0
+        self.column[ids[row], place] = column
+        self.loss[ids[row], place] = rows[row, column]
+
+    def best(self, index: Ints, left: Ints, size: int) -> Ints:
+        """Positions in `left` of the best edges, best first; ties go to the first.
+
+        Args:
+            index: The walk indices, int64 [K].
+            left: Ids of the edges that are left.
+            size: How many to choose.
+        """
+        loss = self.loss[left]
+        before = np.where(loss > 0, index[self.column[left]], TOP)
+        least = (before - loss).min(axis=1, initial=TOP)
+        bound = least.max() if size == 1 else np.sort(least)[least.size - size]
+        rivals = np.flatnonzero(least >= bound)
+        row, column = np.nonzero(loss[rivals])
+        old = before[rivals[row], column]
+        new = old - loss[rivals[row], column]
+        ranked = Ranked.of_entries(*map(torch.from_numpy, (rivals, row, new, old)))
+        return ranked.first(size).edge.numpy()

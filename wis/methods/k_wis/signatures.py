@@ -1,4 +1,4 @@
-"""Which of two edges costs the walk indices less, without building a tuple of n numbers for each.
+"""Compare the loss of two edges without building a tuple of n walk indices for each.
 
 Algorithm 1 compares edges by the walk indices that would be left without them, sorted ascending,
 lexicographically; the larger tuple wins. All these tuples stem from one: that of the present graph,
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 Signature = tuple[int, ...]
 END = 0
 WHOLE = 1 << 200
-"""A limit that no value reaches: the signature is to be complete."""
+"""A limit that no value reaches: the signature is computed completely."""
 
 
 @dataclass(frozen=True)

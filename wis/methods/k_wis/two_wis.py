@@ -3,9 +3,9 @@
 With all self-loops, (A³)_tt = 2·(triangles at t) + 3·(degree of t) + 1, and 0 for an isolated
 vertex, whose boundary is empty (Definition 11). The loss of an edge {i, j} with c common neighbours
 takes 3 + 2c from i and from j, and 2 from each common neighbour; 1 more from i or j that becomes
-isolated. So common neighbours are all it takes. They come from sets, or, where degrees are high and
-the graph is not too large, from Python's big integers as bit sets: then the common neighbours whose
-value is small, which usually decide, are one more ``&`` away.
+isolated. So common neighbours determine everything. They come from sets, or, where degrees are
+high and the graph is not too large, from Python's big integers as bit sets: then the common
+neighbours whose value is small, which usually decide, are one more ``&`` away.
 
 Another edge f = {i, w} whose triangle with e = {i, j} is gone loses the entry of j from its
 signature, and w starts from 2 less without ending lower: codes of values below s_j - 2 and s_w - 2
@@ -25,8 +25,12 @@ from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 Ints = NDArray[np.int64]
 FEW = 8
+"""With so few common neighbours a whole signature is taken to be as cheap as a part of it."""
 MOST_BITS = 1 << 15
+"""Vertices up to which bit sets, n² / 8 bytes or 128 MiB, are affordable."""
 DENSE_FROM = 24
+"""Bit sets are used from this mean of the lower degree of an edge's ends on: an ``&`` of n bits
+costs the same whatever the degrees, the intersection of two sets grows with them."""
 
 
 class TwoWisChanges:
@@ -60,7 +64,7 @@ class TwoWisChanges:
         return self.num_common[edge] <= FEW
 
     def ceiling(self, edge: int) -> int:
-        """What the edge would create now at its ends and where it created the smallest value."""
+        """The least value at its ends and at the vertex where it last created the smallest one."""
         i, j = self.ends[edge]
         drop = 3 + 2 * self.num_common[edge]
         at_witness = self.value[self.witness[edge]] - 2
@@ -105,6 +109,7 @@ class TwoWisChanges:
         self.near.disconnect(i, j)
         self.degree[i] -= 1
         self.degree[j] -= 1
+        # each common neighbour w loses 2; the edges {i, w} and {j, w} lose a common neighbour
         loosened = []
         n, edge_at, num_common = self.num_nodes, self.edge_at, self.num_common
         witness = self.witness
@@ -134,7 +139,7 @@ def closed_walks_of_length_3(edges: Ints, num_common: Ints, n: int) -> Ints:
 
 
 class _Neighbours(Protocol):
-    """Who is adjacent to whom, and the value of each vertex."""
+    """The neighbours and the value of each vertex."""
 
     value: list[int]
 

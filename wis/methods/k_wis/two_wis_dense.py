@@ -31,12 +31,19 @@ from wis.graph import UndirectedGraph
 from wis.methods.k_wis.dense_neighbours import FAR, Bools, DenseNeighbours, Ints
 
 MOST_VERTICES = 1 << 14
+"""Vertices up to which 9/8 n² bytes of adjacency, 288 MiB, are affordable."""
 MANY = 8
 BREADTH = 400
+"""The front pays off from `MANY` + n / `BREADTH` common neighbours of an edge on average. Chameleon
+(n = 2,277) takes 20, 18, 24, 31, 47 s if it ends at 10, 14, 18, 22, 28 (`benchmarks/README.md`)."""
 WIDTH = 128
+"""Values in the window: more columns settle more ties, fewer are updated faster."""
 ROWS = 1024
+"""Edges that a new front aims at: more make it last longer, fewer make each removal cheaper."""
 HEIGHT = 64
+"""Most values from the floor to the best edge: half of the window is left above these."""
 COLUMNS_AT_A_TIME = 8
+"""Columns that are compared at a time while more than 64 rows are tied."""
 
 
 def front_order(
@@ -114,6 +121,7 @@ class Front:
             return False
         chosen = np.empty(0, dtype=np.int64)
         while not chosen.size:
+            # the newest bounds say which edges could lead; a look at these may lower them
             now = np.minimum(self.bound, self.graph.value[self.witness] - 2)
             top, place = int(now.max()), max(now.size - ROWS, 0)
             self.floor = max(min(int(np.partition(now, place)[place]), top), top - HEIGHT, 0)
@@ -125,13 +133,16 @@ class Front:
 
     def pop(self) -> int:
         """Remove the best edge from the graph."""
+        # the edge goes
         top = int(self.smallest.max())
         row = self._best_row(top)
         edge = int(self.rows[row])
         self.smallest[row] = self.bound[edge] = -1
         fall = self.graph.remove(edge)
+        # each end is no common neighbour of the edges from the other end to a former common one
         for side, other in zip(fall.sides, (1, 0), strict=True):
             self._forget(side, fall.ends[other], int(fall.before[other - 2]))
+        # of the vertices that fell, those near the window change the entries of their rows
         low = fall.before < self.floor + WIDTH + 4
         low[-2:] = fall.after[-2:] < self.floor + WIDTH + 2
         changes = (part[low].tolist() for part in (fall.vertices, fall.before, fall.after))
@@ -250,6 +261,7 @@ class Front:
 
     def _enter_ends(self, rows: Ints, entries: Ints) -> None:
         old = self.end_entries[:, rows]
+        # both ends' values to be count as more entries, their present values as fewer
         for kind, sign in enumerate((1, 1, -1, -1)):
             differs = old[kind] != entries[kind]
             for values, change in ((old[kind], -sign), (entries[kind], sign)):
@@ -279,9 +291,11 @@ class Front:
         graph = self.graph
         shared = graph.adjacent[graph.ends[0, edges]]
         shared &= graph.adjacent[graph.ends[1, edges]]
+        # neighbours that all rows share cancel; the others, by rising value, in runs of equal ones
         vertices = np.flatnonzero(shared.any(axis=0) ^ shared.all(axis=0))
         vertices = vertices[np.argsort(graph.value[vertices], kind="stable")]
         values, starts = np.unique(graph.value[vertices], return_index=True)
+        # change[c, row]: more or fewer entries of the value of column c; columns by rising value
         ends = graph.end_values(edges)
         _, column = np.unique(np.concatenate([values - 2, values, *ends]), return_inverse=True)
         new, old = column[: values.size], column[values.size : 2 * values.size]
@@ -296,6 +310,7 @@ class Front:
             column[2 * values.size :].reshape(4, -1), (1, 1, -1, -1), strict=True
         ):
             change[place, every] += sign
+        # the smallest value at which rows differ decides, fewer entries being better
         while (decided := _first_difference(change)) is not None:
             best = change[decided] == change[decided].min()
             every, change = every[best], change[decided + 1 :, best]

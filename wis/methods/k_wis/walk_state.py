@@ -295,7 +295,7 @@ class WalkState:
         _, first, place = np.unique(keys, return_index=True, return_inverse=True)
         count = self._powers_by_rows if self.index.dtype == np.int64 else self._powers_by_columns
         place = place.reshape(len(arcs), len(arcs), -1, 1)
-        found = count(*pairs[:, first], self.walk_length - 1)[len(known) - 1 :]
+        found = count(pairs[0, first], pairs[1, first], self.walk_length - 1)[len(known) - 1 :]
         return known + [[list(power[of_head]) for of_head in place] for power in found]
 
     def _powers_by_rows(self, v: Ints, w: Ints, longest: int) -> list[Counts]:

@@ -1,4 +1,4 @@
-"""What both engines of exact 1-WIS share: a graph laid out by degree, and the state of its peeling.
+"""The common part of the engines of exact 1-WIS: a graph laid out by degree, and its peeling.
 
 The key of an edge is the pair (smaller, larger) of its endpoints' degrees; keys only ever fall. Let
 k run down from the largest smaller degree, and let A_k be the vertices whose *original* degree is
@@ -72,12 +72,8 @@ class Peeling:
         sorted.
         """
         n = graph.num_nodes
-        top = int(graph.degree.max()) if n else 0
-        ids = torch.arange(n, device=graph.device)
-        vertex = sort_values((top - graph.degree) * n + ids) % max(n, 1)
-        original = graph.degree[vertex]
-        label = torch.empty(n, dtype=torch.int32, device=graph.device)
-        label[vertex] = ids.to(torch.int32)
+        original, label = labels_by_degree(graph)
+        top = int(original[0]) if n else 0
         a, b = label[graph.edges[0]], label[graph.edges[1]]
         stronger, weaker = torch.minimum(a, b), torch.maximum(a, b)
         del a, b
@@ -105,6 +101,20 @@ class Peeling:
         if not self.removed:
             return self.edge_id[:0]
         return self.edge_id[torch.cat(self.removed)[:count]]
+
+
+def labels_by_degree(graph: UndirectedGraph) -> tuple[Tensor, Tensor]:
+    """Degrees in falling order, int64 [n], and the place of each vertex among them, int32 [n].
+
+    Of equal degrees the smaller vertex id comes first.
+    """
+    n = graph.num_nodes
+    ids = torch.arange(n, device=graph.device)
+    top = int(graph.degree.max()) if n else 0
+    vertex = sort_values((top - graph.degree) * n + ids) % max(n, 1)
+    label = torch.empty(n, dtype=torch.int32, device=graph.device)
+    label[vertex] = ids.to(torch.int32)
+    return graph.degree[vertex], label
 
 
 def at_least(values: Tensor, top: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from wis.base.arrays import sort_values, stable_argsort
 from wis.base.checks import checked_factor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
-from wis.methods.one_wis.levels import at_least
+from wis.methods.one_wis.levels import at_least, labels_by_degree
 from wis.methods.one_wis.relaxed_rule import (
     BITS,
     MASK,
@@ -103,12 +103,8 @@ class _Layout:
 
     @classmethod
     def of(cls, graph: UndirectedGraph, seed: int) -> _Layout:
-        n, device = graph.num_nodes, graph.device
-        top = int(graph.degree.max()) if n else 0
-        vertex = stable_argsort(top - graph.degree)
-        original = graph.degree[vertex]
-        label = torch.empty(n, dtype=torch.int32, device=device)
-        label[vertex] = torch.arange(n, dtype=torch.int32, device=device)
+        original, label = labels_by_degree(graph)
+        top = int(original[0]) if graph.num_nodes else 0
         edge_id = hash_order(edge_hash(graph.edges[0], graph.edges[1], seed))
         u, v = (label[end.index_select(0, edge_id)] for end in graph.edges)
         stronger, weaker = torch.minimum(u, v), torch.maximum(u, v)
