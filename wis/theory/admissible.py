@@ -265,40 +265,25 @@ def _solve(problem: _Problem) -> AdmissibleSubset | None:
     from scipy.sparse import coo_array
 
     n = problem.graph.num_nodes
-    rows: list[int] = []
-    columns: list[int] = []
-    values: list[float] = []
-    limits: list[float] = []
-
-    def add(entries: list[tuple[int, float]], limit: float) -> None:
-        rows.extend([len(limits)] * len(entries))
-        columns.extend(column for column, _ in entries)
-        values.extend(value for _, value in entries)
-        limits.append(limit)
-
-    top = max([1, *problem.weights])
-    gain = np.zeros(2 * n)
-    upper = np.concatenate([np.ones(n), np.zeros(n)])
-    for vertex in range(n):
-        sides = problem.sides(vertex)
-        if not all(sides):
-            continue
-        gain[n + vertex], upper[n + vertex] = problem.weights[vertex] / top, 1
-        for here, there in (sides, sides[::-1]):
-            # c_k is at most the number of its neighbours in I', and in J'.
-            add([(n + vertex, 1), *((tail, -1) for tail in here)], 0)
-            # Each neighbour in J' allows at most one neighbour in I', and the other way round.
-            if len(here) > 1:
-                for tail in there:
-                    add([*((other, 1) for other in here), (tail, len(here) - 1)], len(here))
-    if not limits:
+    inequalities = list(_inequalities(problem))
+    if not inequalities:
         return problem.of_sets(set(), set(), "exact", is_optimal=True)
-    matrix = coo_array((values, (rows, columns)), shape=(len(limits), 2 * n)).tocsr()
+    entries = [
+        (value, row, column)
+        for row, (terms, _) in enumerate(inequalities)
+        for column, value in terms
+    ]
+    values, rows, columns = zip(*entries, strict=True)
+    matrix = coo_array((values, (rows, columns)), shape=(len(inequalities), 2 * n)).tocsr()
+    # Maximise the weight of C, scaled to 1, over integer x and continuous c.
+    in_reach = np.array([all(problem.sides(vertex)) for vertex in range(n)])
+    top = max([1, *problem.weights])
+    gain = np.array([weight / top for weight in problem.weights]) * in_reach
     result = milp(
-        -gain,
+        np.concatenate([np.zeros(n), -gain]),
         integrality=np.concatenate([np.ones(n), np.zeros(n)]),
-        bounds=Bounds(0, upper),
-        constraints=LinearConstraint(matrix, -np.inf, np.array(limits)),
+        bounds=Bounds(0, np.concatenate([np.ones(n), in_reach])),
+        constraints=LinearConstraint(matrix, -np.inf, [limit for _, limit in inequalities]),
         options={"mip_rel_gap": 0, "node_limit": MAX_SOLVER_NODES},
     )
     if result.x is None:
@@ -308,3 +293,19 @@ def _solve(problem: _Problem) -> AdmissibleSubset | None:
     if not has_no_repeating_shared_neighbours(problem.graph, inner, chosen - inner):
         return None
     return problem.of_sets(inner, chosen - inner, "exact", is_optimal=result.status == 0)
+
+
+def _inequalities(problem: _Problem) -> Iterator[tuple[list[tuple[int, int]], int]]:
+    """Terms (column, factor) and upper limit of each inequality; x_v is column v, c_k n + k."""
+    n = problem.graph.num_nodes
+    for vertex in range(n):
+        sides = problem.sides(vertex)
+        if not all(sides):
+            continue
+        for here, there in (sides, sides[::-1]):
+            # c_k is at most the number of its neighbours in I', and in J'.
+            yield [(n + vertex, 1), *((tail, -1) for tail in here)], 0
+            # Each neighbour in J' allows at most one neighbour in I', and the other way round.
+            if len(here) > 1:
+                for tail in there:
+                    yield [*((other, 1) for other in here), (tail, len(here) - 1)], len(here)

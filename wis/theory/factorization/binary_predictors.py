@@ -14,6 +14,8 @@ Source: Sections 2.5.2 and B.2.2.2.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -145,13 +147,8 @@ def fit_predictors(
     collect[torch.arange(columns, device="cpu"), owner] = 1.0
     targets = torch.cat([config.scale(rank) * labels for rank in ranks], dim=1)
     optimizer = torch.optim.Adam([weights], lr=config.learning_rate)
-    order = torch.randperm(num_images, generator=generator, device="cpu")
-    position = 0
-    for step in range(config.max_steps):
-        if position + min(config.batch_size, num_images) > num_images:
-            order, position = torch.randperm(num_images, generator=generator, device="cpu"), 0
-        batch = order[position : position + config.batch_size]
-        position += config.batch_size
+    batches = _batches(num_images, config.batch_size, generator)
+    for step, batch in enumerate(itertools.islice(batches, config.max_steps)):
         values = products(weights, pixels[batch])
         residual = values @ collect - targets[batch]
         if float(residual.square().mean(dim=0).max()) < config.loss:
@@ -166,6 +163,14 @@ def fit_predictors(
         part.reshape(2, num_pixels, num_tasks, rank)
         for part, rank in zip(torch.split(weights, sizes, dim=2), ranks, strict=True)
     ]
+
+
+def _batches(num_images: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Random batches without repetition; a new order of the images whenever too few are left."""
+    while True:
+        order = torch.randperm(num_images, generator=generator, device="cpu")
+        for start in range(0, max(1, num_images - size + 1), size):
+            yield order[start : start + size]
 
 
 def predict(weights: Tensor, pixels: Tensor, config: PredictorConfig) -> Tensor:
