@@ -1,4 +1,4 @@
-"""`wis bench table`, `plot`, `report` and `export`: what a file of results says."""
+"""`wis bench table`, `plot`, `report` and `export`: tables and pictures of files of results."""
 
 from __future__ import annotations
 
@@ -14,35 +14,13 @@ from .framework import Command
 from .output import emit, say
 
 RESULTS = "minute.jsonl"
+PATH = click.Path(dir_okay=False, path_type=Path)
 
-
-def results_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add RESULTS, one file or several, and the choice of a recipe."""
-    command = click.option(
-        "--recipe",
-        metavar="NAME",
-        help="Only rows of this recipe, by its name or how its hash begins.",
-    )(command)
-    return click.argument(
-        "results",
-        nargs=-1,
-        required=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    )(command)
-
-
-def output_option(help_text: str, *, required: bool = True) -> Callable[..., Any]:
-    """Add -o."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        required=required,
-        metavar="FILE",
-        help=help_text,
-    )
-
-
+recipe_option = click.option(
+    "--recipe",
+    metavar="NAME",
+    help="Only rows of this recipe, by its name or how its hash begins.",
+)
 baseline_option = click.option(
     "--baseline",
     metavar="LABEL",
@@ -59,24 +37,46 @@ metric_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
 
 
-@click.command(
-    cls=Command,
+def results_command(
+    *options: Callable[..., Any], output: str | None = None, examples: list[str]
+) -> Callable[..., click.Command]:
+    """A command that takes files of results, the choice of a recipe, and an output file.
+
+    Args:
+        *options: Further options of the command.
+        output: The help of ``-o``; None for a command that prints.
+        examples: See `Command`.
+    """
+    paths = click.Path(exists=True, dir_okay=False, path_type=Path)
+    given = [click.argument("results", nargs=-1, required=True, type=paths), recipe_option]
+    if output is not None:
+        flags = ("-o", "--output")
+        given.append(click.option(*flags, type=PATH, required=True, metavar="FILE", help=output))
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        for option in reversed([*given, *options, *([force_option] if output else [])]):
+            function = option(function)
+        return click.command(cls=Command, examples=examples)(function)
+
+    return make
+
+
+@results_command(
+    click.option(
+        "--format",
+        "style",
+        type=click.Choice(["text", "markdown", "csv", "latex"]),
+        default="text",
+        help="How to print it; csv has all digits, and an apostrophe before a text that a "
+        "spreadsheet would take for a formula.",
+    ),
+    metric_option,
+    baseline_option,
     examples=[
         f"wis bench table {RESULTS}",
         f"wis bench table {RESULTS} --metric val --baseline full --format markdown",
     ],
 )
-@results_argument
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "markdown", "csv", "latex"]),
-    default="text",
-    help="How to print it; csv has all digits, and an apostrophe before a text that a spreadsheet "
-    "would take for a formula.",
-)
-@metric_option
-@baseline_option
 def table(
     results: tuple[Path, ...], recipe: str | None, style: str, metric: str, baseline: str
 ) -> None:
@@ -103,18 +103,15 @@ def table(
     emit(format_tables(panels, style, baseline=baseline).rstrip("\n"))
 
 
-@click.command(
-    cls=Command,
+@results_command(
+    click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy."),
+    metric_option,
+    output="The picture: .png, .svg or .pdf.",
     examples=[
         f"wis bench plot {RESULTS} -o minute.png",
         f"wis bench plot {RESULTS} --costs -o costs.svg",
     ],
 )
-@results_argument
-@output_option("Where the picture goes: .png, .svg or .pdf.")
-@click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy.")
-@metric_option
-@force_option
 def plot(
     results: tuple[Path, ...],
     recipe: str | None,
@@ -137,20 +134,13 @@ def plot(
     say(f"{output}: drawn from {counted(len(rows), 'row')}")
 
 
-@click.command(cls=Command, examples=[f"wis bench report {RESULTS} -o report.html"])
-@results_argument
-@output_option("Where the page goes.")
-@metric_option
-@baseline_option
-@force_option
-def report(
-    results: tuple[Path, ...],
-    recipe: str | None,
-    output: Path,
-    metric: str,
-    baseline: str,
-    force: bool,
-) -> None:
+@results_command(
+    metric_option,
+    baseline_option,
+    output="The page; its name ends in .html.",
+    examples=[f"wis bench report {RESULTS} -o report.html"],
+)
+def report(results: tuple[Path, ...], output: Path, **choices: Any) -> None:
     """Write a page with figures, tables, recipe and environment.
 
     It is one file that needs nothing else, not even a network.
@@ -159,22 +149,17 @@ def report(
     from wis.show.sweep_report import write_report
 
     rows, recipes = read_results(results)
-    write_report(
-        rows, recipes, output, recipe=recipe, metric=metric, baseline=baseline, force=force
-    )
+    write_report(rows, recipes, output, **choices)
     say(f"{output}: written from {counted(len(rows), 'row')}")
 
 
-@click.command(
-    cls=Command,
+@results_command(
+    output="The table: .csv or .parquet.",
     examples=[
         f"wis bench export {RESULTS} -o rows.csv",
         f"wis bench export {RESULTS} -o rows.parquet",
     ],
 )
-@results_argument
-@output_option("Where the rows go: .csv or .parquet.")
-@force_option
 def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: bool) -> None:
     """Write all rows as a flat table, with a column for each field.
 
@@ -184,7 +169,6 @@ def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: b
     from wis.experiments.export import export_rows
     from wis.experiments.results import read_results, rows_of_recipe
 
-    rows, _ = read_results(results)
-    chosen = rows_of_recipe(rows, recipe)
+    chosen = rows_of_recipe(read_results(results)[0], recipe)
     export_rows(chosen, output, force=force)
     say(f"{output}: {counted(len(chosen), 'row')}")

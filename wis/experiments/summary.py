@@ -280,53 +280,40 @@ def _training(row: Row) -> str:
 
 
 def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
-    """Data set and model; with recipe and epochs where that does not tell them apart."""
-    titles = [f"{_graph_name(group[0])}, {echo(group[0]['model'])}" for group in groups]
-    longer = [
-        f"{title} ({name_of_recipe(group[0])}, at most {_epochs(group[0])} epochs)"
-        for title, group in zip(titles, groups, strict=True)
-    ]
-    return [
-        long if titles.count(title) > 1 else title
-        for title, long in zip(titles, longer, strict=True)
-    ]
-
-
-def _graph_name(row: Row) -> str:
-    """The data set; of the path of a file the last part, where it is long."""
-    name = row["dataset"]
-    return echo(PurePath(name).name if len(name) > LONGEST_PATH else name)
-
-
-def _epochs(row: Row) -> str:
-    return echo(str(row["config"].get("max_epochs", "unknown")))
+    """Data set and model of each panel; recipe and epochs too where two would be the same."""
+    titles, longer = [], []
+    for row, *_ in groups:
+        graph = row["dataset"]
+        if len(graph) > LONGEST_PATH:  # of the path of a file the last part
+            graph = PurePath(graph).name
+        titles.append(f"{echo(graph)}, {echo(row['model'])}")
+        epochs = echo(str(row["config"].get("max_epochs", "unknown")))
+        longer.append(f"{titles[-1]} ({name_of_recipe(row)}, at most {epochs} epochs)")
+    pairs = zip(titles, longer, strict=True)
+    return [long if titles.count(title) > 1 else title for title, long in pairs]
 
 
 def _by_place(rows: Sequence[Row]) -> dict[str, dict[float, dict[Unit, Row]]]:
-    """By label, percentage and seed; a method has the label of the first row with its options."""
+    """Rows by label, percentage and seed; a method has the label of its first row."""
     labels: dict[str, str] = {}
     placed: dict[str, dict[float, dict[Unit, Row]]] = {}
     for row in rows:
         method = content_hash([row["method"], row["options"]])
         label = labels.setdefault(method, echo(row["label"]) or "unnamed")
         cell = placed.setdefault(label, {}).setdefault(float(row["percent_removed"]), {})
-        unit = _unit(row)
-        if unit in cell and not _is_same_run(row, cell[unit]):
+        split = row.get("split")
+        unit = (row["seed"], split) if isinstance(split, int) else row["seed"]
+        if not _is_same_run(row, cell.setdefault(unit, row)):
             raise ResultsError(
                 f"two rows are {label!r} at {row['percent_removed']:g} % with seed {row['seed']} "
                 f"on {echo(row['dataset'])}, with different options; choose by --recipe, or give "
                 "the methods different labels"
             )
-        cell.setdefault(unit, row)
     return placed
 
 
-def _unit(row: Row) -> Unit:
-    split = row.get("split")
-    return (row["seed"], split) if isinstance(split, int) else row["seed"]
-
-
 def _is_same_run(row: Row, other: Row) -> bool:
-    """Whether two rows are one cut, said once in percent and once in edges."""
+    """Whether two rows are the same cut, given once in percent and once in edges."""
     same = ("run_key", "method", "options")
-    return row.get("run_key") is not None and all(row.get(n) == other.get(n) for n in same)
+    is_known = row.get("run_key") is not None
+    return row is other or (is_known and all(row.get(n) == other.get(n) for n in same))
