@@ -199,14 +199,14 @@ def preserved(
     whole = typed_graph(file, directed=directed)
     num_cuts = len(FRACTIONS) * len(saved or _methods(directed))
     chosen = sample_of(every, whole, depth, num_cuts=num_cuts, most=max_partitions, seed=seed)
-    if len(chosen) < len(every):
-        say(
-            f"Note: {len(chosen)} of {len(every)} partitions are drawn; --max-partitions takes more"
-        )
+    drawn = "" if len(chosen) == len(every) else " drawn at random"
+    if drawn:
+        share = f"{len(chosen)} of {len(every)}"
+        say(f"Note: {share} partitions are drawn; --max-partitions takes more")
     check_work(len(chosen) * num_cuts, whole, depth)
     by_name = saved or _computed_orders(file, directed, seed)
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
-    title = f"{source.name}: {len(chosen)} partitions ({chosen.choice}), depth {depth}"
+    title = f"{source.name}: {len(chosen)} partitions{drawn} ({chosen.choice}), depth {depth}"
     if plot is not None:
         from wis.show.theory_pictures import draw_preserved, save_figure
 

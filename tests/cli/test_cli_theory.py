@@ -226,7 +226,9 @@ def test_preserved_measures_all_partitions_and_shows_that_wis_keeps_the_smallest
 
 def test_the_table_of_a_sample_says_so(capsys):
     assert run(["theory", "preserved", "karate", "--depth", "1", "--max-partitions", "10"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    assert "karate: 10 partitions drawn at random (10 of 34 singletons), depth 1" in err
+    lines = out.splitlines()
     assert "SAMPLE" in lines[0]
     assert all(line.split()[3] == "10/34" for line in lines[1:])
 

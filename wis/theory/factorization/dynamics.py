@@ -111,11 +111,11 @@ def component_speeds(
     References:
         Theorem 3, Corollary 2.
     """
-    gradients = _gradients(model, task, weights)
+    gradients = gradients_of(model, task, weights)
     squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
     pull = -(weights[0] * gradients[0]).sum(dim=1)
     epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
-    halves = [model.component_norms(_stepped(weights, gradients, step / part)) for part in (1, 2)]
+    halves = [model.component_norms(stepped(weights, gradients, step / part)) for part in (1, 2)]
     return _speeds(squares, pull, epsilon, halves, step)
 
 
@@ -133,13 +133,13 @@ def local_component_speeds(
     References:
         Theorems 5 and 9.
     """
-    gradients = _gradients(model, task, weights)
+    gradients = gradients_of(model, task, weights)
     at = model.nodes.index(node)
     squares = model.squared_norms(weights, node)
     pull = -(weights[at] * gradients[at]).sum(dim=2)
     epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
     halves = [
-        model.component_norms(_stepped(weights, gradients, step / part), node) for part in (1, 2)
+        model.component_norms(stepped(weights, gradients, step / part), node) for part in (1, 2)
     ]
     return _speeds(squares, pull, epsilon, halves, step)
 
@@ -167,16 +167,18 @@ def singular_value_speeds(
     left, values, right = torch.linalg.svd(end, full_matrices=False)
     pull = -torch.einsum("bir,bij,brj->br", left, gradient, right)
     predicted = values.pow(2 - 2 / model.depth) * model.depth * pull
-    moved = _stepped(weights, model.backward(saved, gradient), step)
+    moved = stepped(weights, model.backward(saved, gradient), step)
     return (torch.linalg.svdvals(model.forward(moved)[0]) - values) / step, predicted
 
 
-def _gradients(model: Factorization, task: Task, weights: Weights) -> Weights:
+def gradients_of(model: Factorization, task: Task, weights: Weights) -> Weights:
+    """Gradients of the loss with respect to the weights."""
     end, saved = model.forward(weights)
     return model.backward(saved, task.loss_and_gradient(end)[1])
 
 
-def _stepped(weights: Weights, gradients: Weights, step: float) -> Weights:
+def stepped(weights: Weights, gradients: Weights, step: float) -> Weights:
+    """The weights after a step of gradient descent."""
     return [weight - step * slope for weight, slope in zip(weights, gradients, strict=True)]
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
+from wis.theory.factorization.dynamics import gradients_of, stepped
 from wis.theory.factorization.model import TensorFactorization, Weights
 from wis.theory.factorization.tasks import Completion, Loss
 
@@ -153,9 +154,7 @@ class _Flow:
     ) -> Weights:
         """One step, of the usual length if none is given."""
         model, length = model or self.model, self.step if length is None else length
-        end, saved = model.forward(weights)
-        gradients = model.backward(saved, self.task.loss_and_gradient(end)[1])
-        return [weight - length * slope for weight, slope in zip(weights, gradients, strict=True)]
+        return stepped(weights, gradients_of(model, self.task, weights), length)
 
     def on_sphere(self, weights: Weights, scale: float, max_steps: int) -> tuple[Weights, float]:
         """Follow the flow until the end tensor's norm is the radius; returns weights and time."""
