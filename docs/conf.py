@@ -109,6 +109,8 @@ sphinx_gallery_conf = {
     "nested_sections": False,
 }
 
+mathmpl_fontsize = 14.0
+mathmpl_srcset = ["2x"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
 

@@ -65,25 +65,27 @@ def test_the_command_reference_has_every_command_and_option(tmp_path: Path) -> N
 
 def test_docstrings_become_text_without_accidental_markup() -> None:
     lines = [
-        "A *rule* of `a|b` and name_ for x**2.",
+        "A *rule* of `a|b` and name_ for x**2, 2 * 3 and ``code over",
+        "lines``.",
         "",
         "    file = read(path)",
         "",
         "Args:",
-        "    given: What `it` is, *any*.",
+        "    given: What `it` is, any*.",
         "",
         "    >>> 1 + 1",
         "    2",
     ]
     assert as_rst(lines) == [
-        r"A \*rule\* of ``a|b`` and name\_ for x\*\*2.",
+        r"A *rule* of ``a|b`` and name\_ for x\*\*2, 2 \* 3 and ``code over",
+        "lines``.",
         "",
         "::",
         "",
         "    file = read(path)",
         "",
         "Args:",
-        r"    given: What ``it`` is, \*any\*.",
+        r"    given: What ``it`` is, any\*.",
         "",
         "    >>> 1 + 1",
         "    2",

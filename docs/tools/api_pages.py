@@ -60,13 +60,18 @@ def _page(name: str) -> str:
     names = public_names(module)
     parts = [name, "=" * len(name), "", f".. automodule:: {name}", "   :no-members:", ""]
     parts += [f".. currentmodule:: {name}", "", ".. rubric:: Names", "", ".. autosummary::", ""]
-    parts += [f"   {each}" for each in names] + [""]
+    parts += [f"   {each}" for each in names if _has_docstring(getattr(module, each))] + [""]
     for each in names:
         value = getattr(module, each)
         parts += ["", _directive(value, f"{name}.{each}")]
         if name == "wis" and inspect.isclass(value) and _has_another_page(value):
             parts += ["   :no-index:"]
     return "\n".join(parts) + "\n"
+
+
+def _has_docstring(value: object) -> bool:
+    """Whether a name is a class or a function; others would be summed up by those of their type."""
+    return inspect.isclass(value) or inspect.isfunction(value)
 
 
 def _has_another_page(value: type) -> bool:

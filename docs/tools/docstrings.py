@@ -12,43 +12,52 @@ import re
 SECTION = re.compile(
     r"^(Args|Arguments|Attributes|Returns|Raises|Yields|References|Note|Notes|Example|Examples):$"
 )
-CODE = re.compile(r"``(.+?)``|`(.+?)`(?!_)")
+MARKUP = re.compile(
+    r"``(.+?)``|`(.+?)`(?!_)|(?<![\w*])(\*\*?[^\s*](?:[^*\n]*[^\s*])?\*\*?)(?![\w*])", re.S
+)
 LIST_ITEM = re.compile(r"^\s*([-*]|\d+\.)\s")
 
 
 def as_rst(lines: list[str]) -> list[str]:
     """The lines of a docstring, ready for napoleon and reStructuredText."""
     result: list[str] = []
+    text: list[str] = []  # lines of the paragraph so far, in which code may go over a line's end
     doctest = literal = False
     in_section = in_list = False
     for line in lines:
         bare = line.strip()
+        doctest = bool(bare) and (doctest or bare.startswith(">>> "))
+        starts_item = bool(LIST_ITEM.match(line))
+        if not bare or doctest or starts_item or SECTION.match(line):
+            _close(text, result)
         if not bare:
-            doctest = False
             result.append("")
-            continue
-        indented = line[0] == " "
-        if bare.startswith(">>> "):
-            doctest = True
-        if doctest:
+        elif doctest:
             _open_paragraph(result, line)
             result.append(line)
-            continue
-        if SECTION.match(line):
+        elif SECTION.match(line):
             in_section, literal = True, False
-        elif not indented:
-            in_section = literal = False
-            in_list = bool(LIST_ITEM.match(line)) or (in_list and bool(result and result[-1]))
-            if LIST_ITEM.match(line):
-                _open_paragraph(result, line)
-        elif literal or (not in_section and not in_list and result and not result[-1]):
-            if not literal:
-                result += ["::", ""]
-                literal = True
             result.append(line)
-            continue
-        result.append(escaped(line))
+        elif line[0] != " ":
+            in_section = literal = False
+            in_list = starts_item or (in_list and bool(text))
+            if starts_item:
+                _open_paragraph(result, line)
+            text.append(line)
+        elif literal or (not in_section and not in_list and not text):
+            result += [line] if literal else ["::", "", line]
+            literal = True
+        else:
+            text.append(line)
+    _close(text, result)
     return result
+
+
+def _close(text: list[str], result: list[str]) -> None:
+    """Move a paragraph to the result."""
+    if text:
+        result += escaped("\n".join(text)).split("\n")
+        text.clear()
 
 
 def _open_paragraph(result: list[str], line: str) -> None:
@@ -83,21 +92,22 @@ def _inside_list(result: list[str]) -> bool:
     return False
 
 
-def escaped(line: str) -> str:
-    """One line with its code in double backticks and everything else without markup."""
+def escaped(text: str) -> str:
+    """A paragraph with its code in double backticks, and no markup but emphasis."""
     parts, end = [], 0
-    for found in CODE.finditer(line):
-        parts.append(_plain(line[end : found.start()]))
-        parts.append(f"``{found[1] or found[2]}``")
+    for found in MARKUP.finditer(text):
+        parts.append(_plain(text[end : found.start()]))
+        parts.append(found[3] or f"``{found[1] or found[2]}``")
         end = found.end()
-        if line[end : end + 1].isalnum():
+        if text[end : end + 1].isalnum():
             parts.append("\\ ")
-    parts.append(_plain(line[end:]))
+    parts.append(_plain(text[end:]))
     return "".join(parts)
 
 
 def _plain(text: str) -> str:
+    """Text without markup; a star or dash that opens a list item stays."""
     text = text.replace("\\", "\\\\")
-    text = re.sub(r"(?<!^)(?<!^ {4})([*|`])", r"\\\1", text) if text else text
-    text = re.sub(r"^(\s*)([*|`])(?!\s)", r"\1\\\2", text)
+    text = re.sub(r"(?<!^)([*|`])", r"\\\1", text, flags=re.M)
+    text = re.sub(r"^([*|`])(?!\s)", r"\\\1", text, flags=re.M)
     return re.sub(r"(\w)_(?=\W|$)", r"\1\\_", text)
