@@ -44,6 +44,7 @@ wis("bench table sweep.jsonl")
 wis("bench plot sweep.jsonl -o sweep.png")
 
 # %%
-# ``wis bench report sweep.jsonl -o report.html`` makes a page with tables, figures and settings
-# to pass on. For a result to publish, take more seeds, several splits and no limit of epochs:
-# ``wis bench list`` names the recipes of the thesis' figures.
+# ``wis bench run one_minute --jobs 2`` is a recipe of this kind with five seeds and the spectral
+# method beside it. ``wis bench report sweep.jsonl -o report.html`` makes a page with tables,
+# figures and settings to pass on. For a result to publish, take more seeds, several splits and no
+# limit of epochs: ``wis bench list`` names the recipes of the thesis' figures.
