@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
+from wis.base.checks import checked_choice
 from wis.errors import GraphFormatError, OptionError
 from wis.theory.typed_graph import TypedGraph, check_size, check_target
 
@@ -88,11 +89,8 @@ class ProductGNN(nn.Module):
         self.width = check_size("width", width)
         self.depth = check_size("depth", depth)
         self.num_types = check_size("num_types", num_types)
-        if task not in ("vertex", "graph"):
-            raise OptionError(f"task is {task!r}; expected 'vertex' or 'graph'")
-        if init not in ("near-one", "gaussian"):
-            raise OptionError(f"init is {init!r}; expected 'near-one' or 'gaussian'")
-        self.task = task
+        self.task: Task = checked_choice("task", task, ("vertex", "graph"))
+        checked_choice("init", init, ("near-one", "gaussian"))
         self.safe = safe
         generator = torch.Generator().manual_seed(seed)
         fan_in = [in_dim] + [width] * (depth - 1)

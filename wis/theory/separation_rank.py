@@ -38,6 +38,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_choice
 from wis.errors import NumericalError, OptionError
 from wis.theory.typed_graph import check_members, check_size
 
@@ -253,11 +254,9 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     """
     draw = torch.Generator().manual_seed(seed)
     shape = check_size("number", number), check_size("dim", dim)
-    if kind == "positive":
-        return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
-    if kind == "normal":
+    if checked_choice("kind", kind, ("positive", "normal")) == "normal":
         return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
-    raise OptionError(f"kind is {kind!r}; expected 'positive' or 'normal'")
+    return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:

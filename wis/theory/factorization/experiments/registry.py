@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
+from wis.base.checks import is_number
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry
 from wis.errors import OptionError, echo
@@ -97,8 +98,7 @@ def _fits(kind: Any, value: Any) -> bool:
     if inner:  # a union
         return any(_fits(each, value) for each in inner)
     if kind is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and math.isfinite(value)
+        return is_number(value) and math.isfinite(value)
     return type(value) is kind
 
 
