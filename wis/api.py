@@ -18,6 +18,7 @@ from wis.order import RemovalOrder
 from wis.order.cut import Cut, GraphT
 from wis.order.protections import Pairs
 from wis.order.ranking import Ranking, sparsified
+from wis.order.small import cut_small
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -189,5 +190,8 @@ def sparsify(
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect
     )  # fmt: skip
+    small = cut_small(data, ranking, cut) if num_nodes is None and not progress else None
+    if small is not None:
+        return small  # type: ignore[no-any-return]
     graph = ranking.graph(data, num_nodes)
     return sparsified(data, graph, ranking, cut, progress=progress)

@@ -25,6 +25,7 @@ from wis.methods.keywords import check_keywords, named_options
 from wis.order.cut import Cut
 from wis.order.protections import Pairs
 from wis.order.ranking import Ranking, sparsified
+from wis.order.small import cut_small
 
 MAX_PAIRS_SHOWN = 8
 
@@ -105,11 +106,15 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         """The name of the method."""
         return self.ranking.method
 
-    @usual_defaults()
     def forward(self, data: Any) -> Any:
         """The sparser graph, or a list of them for a list."""
         if isinstance(data, (list, tuple)):
             return [self(graph) for graph in data]
+        small = cut_small(data, self.ranking, self.cut)
+        return self._forward(data) if small is None else small
+
+    @usual_defaults()
+    def _forward(self, data: Any) -> Any:
         graph = self.ranking.graph(data)
         return sparsified(data, graph, self.ranking, self.cut, progress=False)
 

@@ -42,7 +42,14 @@ def num_edges_to_remove(
     Raises:
         OptionError: Both or neither are given, or the amount is not in range.
     """
-    name, value, amount = checked_amount(remove, keep)
+    return num_edges_of(checked_amount(remove, keep), num_edges, noun)
+
+
+def num_edges_of(
+    given: tuple[str, Amount, int | Fraction], num_edges: int, noun: str = "edge"
+) -> int:
+    """`num_edges_to_remove` for an amount that `checked_amount` returned."""
+    name, value, amount = given
     if isinstance(amount, int):
         count = amount if name == "remove" else num_edges - amount
     else:

@@ -78,7 +78,7 @@ def drop_edges(
     ]
     changes = [cut.changes() for cut in cuts]
     for cut, changed in zip(cuts, changes, strict=True):
-        _remember(cut.store["edge_index"], changed["edge_index"], cut.kept)
+        remember_cut(cut.store["edge_index"], changed["edge_index"], cut.kept)
     result = copy.copy(data)
     for store, changed in zip(edge_stores(result), changes, strict=True):
         for name, value in changed.items():
@@ -93,7 +93,7 @@ _cuts_of: Any = WeakTensorKeyDictionary()
 """For each `edge_index` that a cut left: every one it came from, with the mask of its columns."""
 
 
-def _remember(before: Tensor, after: Tensor, kept: Tensor) -> None:
+def remember_cut(before: Tensor, after: Tensor, kept: Tensor) -> None:
     """Note which arcs a cut left, for as long as its result exists."""
     if type(before) is not Tensor or type(after) is not Tensor:
         return

@@ -11,8 +11,10 @@ whose types come first, so that N edges go in all.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -22,7 +24,7 @@ from wis.base.amount import (
     Amount,
     amounts_per_class,
     checked_amount,
-    num_edges_to_remove,
+    num_edges_of,
     plain_amount,
 )
 from wis.base.words import counted
@@ -125,15 +127,26 @@ class Cut:
         for name, value in plain.items():
             object.__setattr__(self, name, value)
 
+    @functools.cached_property
+    def _amount(self) -> tuple[str, Amount, int | Fraction]:
+        return checked_amount(self.remove, self.keep)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether neither types nor names of attributes matter."""
+        return not self.per_type and not self.edge_attrs
+
     def num_edges(self, graph: CanonicalGraph) -> int:
         """Number of edges that go.
 
         Raises:
             OptionError: The graph has fewer.
         """
-        return num_edges_to_remove(
-            graph.num_edges, remove=self.remove, keep=self.keep, noun=graph.noun
-        )
+        return self.num_edges_of(graph.num_edges, graph.noun)
+
+    def num_edges_of(self, num_edges: int, noun: str = "edge") -> int:
+        """`num_edges` of a graph of so many edges."""
+        return num_edges_of(self._amount, num_edges, noun)
 
     def length_needed(self, graph: CanonicalGraph, data: Any) -> int | None:
         """How long an order this cut needs, None if all of it; and checks before the work.

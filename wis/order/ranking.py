@@ -6,6 +6,7 @@ checked once, and then applied to any number of graphs.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,21 @@ class Ranking:
     def chosen(self) -> Method:
         """The method's row in the table."""
         return get_method(self.method)
+
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether this is exact 1-WIS by the usual engine, of undirected graphs, unprotected."""
+        options = {**self.chosen.options, **self.options}
+        wanted = {"walk_length": 1, "epsilon": 0, "batch_size": 1}
+        return (
+            self.method == "wis"
+            and all(type(options[name]) is not bool for name in wanted)
+            and all(options[name] == value for name, value in wanted.items())
+            and options["engine"] in ("auto", "bitset")
+            and not (self.directed or self.keep_connected or self.min_degree)
+            and self.protect is None
+            and self.device is None
+        )
 
     def check(self) -> None:
         """Raise `OptionError` unless the options can be resolved, tried on an empty graph."""

@@ -120,62 +120,12 @@ class _Core:
         spent: list[int] = []
         taker: list[int] = []
         heights = [*degree[heavy].tolist(), k]
-        unspent = self._heavy_phase(heavy.tolist(), heights, k, unspent, spent, taker)
+        unspent = heavy_phase(
+            self.rows, self.bit, heavy.tolist(), heights, k, unspent, spent, taker
+        )
         by_heavy = len(spent)
-        self._light_phase(unspent, spent, taker)
+        light_phase(self.rows, self.bit, unspent, spent, taker)
         self._record(spent, taker, by_heavy, size)
-
-    def _heavy_phase(
-        self,
-        heavy: list[int],
-        heights: list[int],
-        k: int,
-        unspent: int,
-        spent: list[int],
-        taker: list[int],
-    ) -> int:
-        """The tallest heavy vertex takes one, until none can; returns what is still unspent."""
-        rows, bit = self.rows, self.bit
-        tallest: list[int] = []  # those that can still take one and have sunk to `height`
-        height, waiting = heights[0], 0
-        while height > k and unspent:
-            while heights[waiting] == height:
-                tallest.append(heavy[waiting])
-                waiting += 1
-            sunk = []
-            for v in tallest:
-                free = rows[v] & unspent
-                if free:
-                    w = free.bit_length() - 1
-                    w_bit = bit[w]
-                    unspent ^= w_bit
-                    rows[v] ^= w_bit
-                    rows[w] ^= bit[v]
-                    spent.append(w)
-                    sunk.append(v)
-            taker += sunk
-            tallest = sunk
-            height = height - 1 if sunk else heights[waiting]
-        if height == k:
-            for v in tallest:
-                unspent |= bit[v]
-        return unspent
-
-    def _light_phase(self, unspent: int, spent: list[int], taker: list[int]) -> None:
-        """Match unspent vertices with each other until no two of them are adjacent."""
-        rows, bit = self.rows, self.bit
-        while unspent:
-            v = unspent.bit_length() - 1
-            unspent ^= bit[v]
-            free = rows[v] & unspent
-            if free:
-                w = free.bit_length() - 1
-                w_bit = bit[w]
-                unspent ^= w_bit
-                rows[v] ^= w_bit
-                rows[w] ^= bit[v]
-                spent.append(w)
-                taker.append(v)
 
     def _record(self, spent: list[int], taker: list[int], by_heavy: int, size: int) -> None:
         if not spent:
@@ -203,6 +153,61 @@ class _Core:
         position = np.empty(key.size, dtype=np.int64)
         position[by_key] = np.searchsorted(keys, key[by_key])
         state.record(torch.from_numpy(position))
+
+
+def heavy_phase(
+    rows: list[int],
+    bit: list[int],
+    heavy: list[int],
+    heights: list[int],
+    k: int,
+    unspent: int,
+    spent: list[int],
+    taker: list[int],
+) -> int:
+    """The tallest heavy vertex takes one, until none can; returns what is still unspent."""
+    tallest: list[int] = []  # those that can still take one and have sunk to `height`
+    height, waiting = heights[0], 0
+    while height > k and unspent:
+        while heights[waiting] == height:
+            tallest.append(heavy[waiting])
+            waiting += 1
+        sunk = []
+        for v in tallest:
+            free = rows[v] & unspent
+            if free:
+                w = free.bit_length() - 1
+                w_bit = bit[w]
+                unspent ^= w_bit
+                rows[v] ^= w_bit
+                rows[w] ^= bit[v]
+                spent.append(w)
+                sunk.append(v)
+        taker += sunk
+        tallest = sunk
+        height = height - 1 if sunk else heights[waiting]
+    if height == k:
+        for v in tallest:
+            unspent |= bit[v]
+    return unspent
+
+
+def light_phase(
+    rows: list[int], bit: list[int], unspent: int, spent: list[int], taker: list[int]
+) -> None:
+    """Match unspent vertices with each other until no two of them are adjacent."""
+    while unspent:
+        v = unspent.bit_length() - 1
+        unspent ^= bit[v]
+        free = rows[v] & unspent
+        if free:
+            w = free.bit_length() - 1
+            w_bit = bit[w]
+            unspent ^= w_bit
+            rows[v] ^= w_bit
+            rows[w] ^= bit[v]
+            spent.append(w)
+            taker.append(v)
 
 
 def _pack(row: np.ndarray, column: np.ndarray, num_rows: int, width: int) -> list[int]:

@@ -1,0 +1,96 @@
+"""A short way for data sets of small graphs: `wis.sparsify` of a `Data` of a few hundred arcs.
+
+The general way takes about a millisecond for each graph, most of it the fixed cost of a hundred
+small tensor operations and of rules about attributes with unusual names. Here a graph whose
+attributes all have the usual names of PyG is cut by exact 1-WIS in plain Python. The result is the
+same; everything unusual, and every error, is left to the general way.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wis.graph.cut import remember_cut
+from wis.methods.one_wis.small import first_removed
+from wis.order.cut import Cut
+from wis.order.ranking import Ranking
+
+MOST_ARCS = 1000
+"""A bound on the time in Python. Measured on random graphs of 3 edges for each vertex, this way and
+the general one: 0.13 and 1.1 ms at 100 arcs, 0.6 and 1.6 at 800, 1.3 and 2.0 at 1,600."""
+
+OF_VERTICES = frozenset({"x", "pos"})
+OF_ARCS = frozenset({"edge_index", "edge_attr", "edge_weight"})
+OTHERS = frozenset({"y", "num_nodes", "train_mask", "val_mask", "test_mask"})
+
+
+def cut_small(data: Any, ranking: Ranking, cut: Cut) -> Any:
+    """The sparser graph, or None where the general way has to be taken."""
+    if not (ranking.is_plain and cut.is_plain) or type(data).__name__ != "Data":
+        return None
+    held = data._store._mapping
+    arcs = held.get("edge_index")
+    if not _is_plain(arcs) or arcs.dtype != torch.int64 or arcs.shape[:1] != (2,):
+        return None
+    num_arcs, num_nodes = arcs.size(-1), _num_nodes(held)
+    if num_nodes is None or num_arcs == num_nodes or not _is_usual(held, num_nodes, num_arcs):
+        return None
+    tails, heads = arcs.tolist()
+    if num_arcs and not (min(*tails, *heads) >= 0 and max(*tails, *heads) < num_nodes):
+        return None
+    pairs = [(u, v) if u < v else (v, u) for u, v in zip(tails, heads, strict=True)]
+    edges = {pair for pair in pairs if pair[0] != pair[1]}
+    gone = set(first_removed(edges, num_nodes, cut.num_edges_of(len(edges))))
+    kept = torch.tensor([pair not in gone for pair in pairs], dtype=torch.bool, device="cpu")
+    left = kept.nonzero().view(-1)
+    result = copy.copy(data)
+    cut_held = result._store._mapping
+    for name in OF_ARCS & held.keys():
+        cut_held[name] = held[name].index_select(1 if name == "edge_index" else 0, left)
+    result._store.__dict__.pop("_cached_attr", None)  # PyG's cache of a classification by length
+    remember_cut(arcs, cut_held["edge_index"], kept)
+    return result
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is an ordinary tensor on the CPU with at least one dimension."""
+    return (
+        type(value) is Tensor
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_nested
+        and value.dim() > 0
+    )
+
+
+def _num_nodes(held: dict[str, Any]) -> int | None:
+    """Number of vertices, as far as it is stated or that of rows of `x`."""
+    stated = held.get("num_nodes")
+    if stated is None and _is_plain(held.get("x")):
+        stated = held["x"].size(0)
+    return stated if type(stated) is int and stated >= 0 else None
+
+
+def _is_usual(held: dict[str, Any], num_nodes: int, num_arcs: int) -> bool:
+    """Whether every attribute has a usual name and the length that goes with it."""
+    if num_arcs > MOST_ARCS:
+        return False
+    for name, value in held.items():
+        if name == "num_nodes":
+            continue
+        if not _is_plain(value):
+            return False
+        length = value.size(0)
+        if name in OF_VERTICES:
+            fits = length == num_nodes
+        elif name in OF_ARCS:
+            fits = name == "edge_index" or length == num_arcs
+        else:
+            fits = name in OTHERS and length != num_arcs
+        if not fits:
+            return False
+    return True
