@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import networkx as nx
@@ -24,6 +28,8 @@ from wis.io import GraphFile
 from wis.measure.facts import graph_facts
 from wis.testing import assert_same_data, odd_graph
 from wis.transforms import Sparsify
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("remove", [0, 5, 0.3, "50%", 1.0])
@@ -231,3 +237,68 @@ def test_numbers_of_numpy_are_options_as_those_of_python_are(options):
     )
     assert repr(Sparsify(1, **options)) == repr(Sparsify(1, **plain))
     wis.verify_order(pairs, order, **options)
+
+
+NAMED = ["walk_length", "epsilon", "batch_size", "engine"]
+
+
+@pytest.mark.parametrize(
+    "call", [wis.sparsify, wis.removal_order, Sparsify, wis.transforms.WalkIndexSparsification]
+)
+def test_options_of_wis_are_parameters_that_the_help_explains(call):
+    parameters = inspect.signature(call).parameters
+    assert {*NAMED, "keep_connected", "min_degree", "protect"} <= parameters.keys()
+    assert all(f"{name}: " in inspect.getdoc(call) for name in NAMED)
+
+
+def test_an_option_that_is_none_is_the_methods_own_default():
+    data = odd_graph("power-law")
+    given = wis.removal_order(data, **dict.fromkeys(NAMED), count=5)
+    assert given.provenance.options == wis.removal_order(data, count=5).provenance.options
+    with pytest.raises(OptionError, match=r"no option 'walk_length' with the method 'random'"):
+        wis.sparsify(data, remove=1, method="random", walk_length=1)
+
+
+TYPES = """
+from typing import assert_type
+from torch import Tensor
+from torch_geometric.data import Batch, Data, HeteroData
+import wis
+
+def check(
+    data: Data, hetero: HeteroData, batch: Batch, arcs: Tensor, graph: wis.UndirectedGraph
+) -> None:
+    assert_type(wis.sparsify(data, remove=0.5, walk_length=2), Data)
+    assert_type(wis.sparsify(hetero, remove=0.5), HeteroData)
+    assert_type(wis.sparsify(batch, remove=0.5), Batch)
+    assert_type(wis.sparsify(arcs, remove="50%", num_nodes=3), Tensor)
+    assert_type(wis.sparsify(graph, remove=1), wis.UndirectedGraph)
+    order = wis.removal_order(data, engine="bitset")
+    assert_type(order.apply(data, remove=0.5), Data)
+    assert_type(order.apply(arcs, remove=0.5), Tensor)
+    assert_type(wis.sparsify(hetero, remove=0.5), Data)  # which is wrong
+"""
+
+
+def test_a_type_checker_knows_that_data_gives_data(tmp_path):
+    (tmp_path / "torch_geometric").mkdir()
+    (tmp_path / "torch_geometric" / "__init__.pyi").touch()
+    classes = "class Data: ...\nclass HeteroData: ...\nclass Batch(Data): ...\n"
+    (tmp_path / "torch_geometric" / "data.pyi").write_text(classes)
+    (error,) = checked(tmp_path, TYPES).splitlines()
+    line = TYPES.splitlines().index(next(x for x in TYPES.splitlines() if "wrong" in x)) + 1
+    assert error.startswith(f"program.py:{line}: error: Expression is of type")
+
+
+def checked(folder, code):
+    """The errors that mypy finds in a program, with classes of PyG that a stub declares."""
+    (folder / "program.py").write_text(code)
+    options = ["--follow-imports=silent", "--ignore-missing-imports", "--no-error-summary"]
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "--cache-dir", "cache", "program.py"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+    )
+    return run.stdout + run.stderr

@@ -160,24 +160,68 @@ class WalkIndexSparsification(Sparsify):
     40
 
     Args:
-        remove: What to take away, as in `Sparsify`.
+        remove: What to take away (see `Sparsify`).
+        keep: What to keep instead.
         walk_length: L - 1 for a GNN of depth L.
-        **others: All other arguments of `Sparsify` but `method`.
+        epsilon: How far below the best an edge may be; 0, the exact rule, if not given.
+        batch_size: Number of edges that go before the rest is ranked anew; 1 if not given.
+        engine: How the order is computed; ``"auto"`` if not given.
+        directed: Take each distinct arc as an edge of its own.
+        per_type: Remove the same fraction of the edges of each type.
+        seed: Seed of the order with `epsilon`.
+        device: Where to compute; the graph's own device if not given.
+        edge_attrs: Attributes that are edge-level whatever their length suggests.
+        keep_connected: Remove no edge whose loss would disconnect its component.
+        min_degree: Let no vertex fall below so many neighbours.
+        protect: Pairs of vertices whose edges stay in every graph.
+        **options: Further options of the method ``"wis"``.
 
     Raises:
         OptionError: The amount or an option is impossible for every graph.
     """
 
     def __init__(
-        self, remove: Amount | None = None, *, walk_length: int = 1, **others: Any
+        self,
+        remove: Amount | None = None,
+        *,
+        keep: Amount | None = None,
+        walk_length: int = 1,
+        epsilon: float | None = None,
+        batch_size: int | None = None,
+        engine: str | None = None,
+        directed: bool = False,
+        per_type: bool | str = False,
+        seed: int | None = None,
+        device: torch.device | str | None = None,
+        edge_attrs: Iterable[str] = (),
+        keep_connected: bool = False,
+        min_degree: int = 0,
+        protect: Pairs | None = None,
+        **options: Any,
     ) -> None:
-        method = others.pop("method", "wis")
-        if get_method(method).name != "wis":
+        other = options.pop("method", "wis")
+        if get_method(other).name != "wis":
             raise OptionError(
                 f"WalkIndexSparsification is the method 'wis'; for another one take "
-                f"Sparsify(..., method={method!r})"
+                f"Sparsify(..., method={other!r})"
             )
-        super().__init__(remove, walk_length=walk_length, **others)
+        super().__init__(
+            remove,
+            keep=keep,
+            walk_length=walk_length,
+            epsilon=epsilon,
+            batch_size=batch_size,
+            engine=engine,
+            directed=directed,
+            per_type=per_type,
+            seed=seed,
+            device=device,
+            edge_attrs=edge_attrs,
+            keep_connected=keep_connected,
+            min_degree=min_degree,
+            protect=protect,
+            **options,
+        )
 
     def __repr__(self) -> str:
         """What differs from the defaults, and the walk length."""
