@@ -123,7 +123,7 @@ def test_a_checkpoint_of_this_run_with_an_odd_content_is_one_line(sampler, tmp_p
         if epoch == 2:
             raise KeyboardInterrupt
 
-    run = Run.of(data, config)
+    run = Run(data, config)
     run.keep_in(path, 0.0)
     with pytest.raises(KeyboardInterrupt):
         run.loop(run.start(), stop)

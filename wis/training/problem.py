@@ -47,17 +47,12 @@ class Problem:
 
     def digest(self) -> str:
         """Hash of all that training depends on."""
-        return digest_of("", self.x, self.y, self.masks, self.batch, self.edge_index)
-
-
-def digest_of(text: str, *parts: Tensor | None) -> str:
-    """Hexadecimal SHA-256 of a text and tensors, the same on any machine."""
-    hashed = hashlib.sha256(text.encode())
-    for part in parts:
-        for array in () if part is None else arrays_of(part):
-            hashed.update(str((array.dtype, tuple(array.shape))).encode())
-            hashed.update(array.detach().cpu().contiguous().numpy().tobytes())
-    return hashed.hexdigest()
+        hashed = hashlib.sha256()
+        for part in (self.x, self.y, self.masks, self.batch, self.edge_index):
+            for array in () if part is None else arrays_of(part):
+                hashed.update(str((array.dtype, tuple(array.shape))).encode())
+                hashed.update(array.detach().cpu().contiguous().numpy().tobytes())
+        return hashed.hexdigest()
 
 
 def arrays_of(tensor: Tensor) -> tuple[Tensor, ...]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +24,7 @@ from wis.training.checkpoint import (
 from wis.training.config import TrainConfig
 from wis.training.engine import Counts, EpochResult, FullBatch, make_engine
 from wis.training.memory import forget_peak, peak_bytes
-from wis.training.problem import Problem, checked_device, make_problem
+from wis.training.problem import checked_device, make_problem
 from wis.training.record import Curve, RunRecord
 from wis.training.stopping import EarlyStopping
 
@@ -81,7 +80,7 @@ def train(
     >>> record.num_epochs, record.stopped_by
     (3, 'max_epochs')
     """
-    run = Run.of(data, config, split)
+    run = Run(data, config, split)
     if checkpoint is not None:
         run.keep_in(Path(checkpoint), checkpoint_every_s)
     return run.finish(progress)
@@ -131,7 +130,7 @@ def train_many(
     folder = None if checkpoint is None else Path(checkpoint)
     records = []
     for graph, seed in zip(graphs, seeds, strict=True):
-        run = Run.of(graph, config.with_seed(seed), split)
+        run = Run(graph, config.with_seed(seed), split)
         if folder is not None:
             run.keep_in(_file_in(folder, run), checkpoint_every_s)
         records.append(run.finish(progress))
@@ -189,22 +188,12 @@ class Run:
     path: Path | None = None
     every_s = CHECKPOINT_EVERY_S
 
-    def __init__(
-        self, problem: Problem, config: TrainConfig, split: int | None, *, knows_memory: bool
-    ) -> None:
-        self.problem, self.config, self.split = problem, config, split
-        self.knows_memory = knows_memory
-        self.sizes = tuple(problem.masks.sum(dim=1).tolist())
-        rule = EarlyStopping(self.sizes[1], config.patience, config.min_delta)
-        self.track = Track(rule)
-
-    @classmethod
-    def of(cls, data: Any, config: TrainConfig, split: int | None = None) -> Run:
-        """A run from the start, on checked data."""
-        knows_memory = forget_peak(checked_device(config))
-        split = split_of_seed(data, config.seed, split)
-        problem = make_problem(take_split(data, split), config)
-        return cls(problem, config, split, knows_memory=knows_memory)
+    def __init__(self, data: Any, config: TrainConfig, split: int | None = None) -> None:
+        self.knows_memory = forget_peak(checked_device(config))
+        self.config, self.split = config, split_of_seed(data, config.seed, split)
+        self.problem = make_problem(take_split(data, self.split), config)
+        self.sizes = tuple(self.problem.masks.sum(dim=1).tolist())
+        self.track = Track(EarlyStopping(self.sizes[1], config.patience, config.min_delta))
 
     def keep_in(self, path: Path, every_s: float) -> None:
         """Keep the state in a file, and go on from its content if it exists."""
@@ -231,26 +220,21 @@ class Run:
         if self.path is not None:
             saved = read_checkpoint(self.path, self.identity, self.config.device)
         engine = make_engine(self.problem, self.config)
-        if saved is not None:
-            with self._whatever_fails_is_damage():
-                self.track = Track.of(saved["track"])
-                if not 0 <= self.track.stopping.epoch <= self.config.max_epochs:
-                    raise ValueError("impossible epoch")
-                if self.track.stopped_by is None:
-                    engine.restore(saved["engine"])
-        return engine
-
-    @contextmanager
-    def _whatever_fails_is_damage(self) -> Iterator[None]:
-        """Around reading a checkpoint, whose content may be anything under the right name."""
-        try:
-            yield
+        if saved is None:
+            return engine
+        try:  # the file may hold anything under the right name
+            self.track = Track.of(saved["track"])
+            if not 0 <= self.track.stopping.epoch <= self.config.max_epochs:
+                raise ValueError("impossible epoch")
+            if self.track.stopped_by is None:
+                engine.restore(saved["engine"])
         except torch.OutOfMemoryError:
             raise
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
             raise CheckpointError(
                 f"{self.path}: its content is not that of a run; delete it to start afresh"
             ) from None
+        return engine
 
     def loop(
         self,
@@ -298,10 +282,9 @@ class Run:
                 track.memory_bytes = peak_bytes(self.problem.x.device)
 
     def _record(self, engine: str) -> RunRecord:
-        track = self.track
-        train_accuracy, val_accuracy, test_accuracy = (
-            correct / total for correct, total in zip(track.best, self.sizes, strict=True)
-        )
+        track, source = self.track, self.problem.source
+        shares = (correct / size for correct, size in zip(track.best, self.sizes, strict=True))
+        train_accuracy, val_accuracy, test_accuracy = shares
         assert track.stopped_by is not None
         return RunRecord(
             config=self.config,
@@ -313,8 +296,8 @@ class Run:
             stopped_by=track.stopped_by,
             last_loss=track.loss,
             seconds=track.seconds,
-            num_edges=self.problem.source.num_edges,
-            fingerprint=self.problem.source.fingerprint,
+            num_edges=source.num_edges,
+            fingerprint=source.fingerprint,
             engine=engine,
             peak_memory_bytes=track.memory_bytes,
             curve=self._curve() if self.config.keep_curve else None,
@@ -323,8 +306,5 @@ class Run:
 
     def _curve(self) -> Curve:
         losses, val, test = zip(*self.track.curve, strict=True)
-        return Curve(
-            loss=losses,
-            val_accuracy=tuple(correct / self.sizes[1] for correct in val),
-            test_accuracy=tuple(correct / self.sizes[2] for correct in test),
-        )
+        of_val, of_test = self.sizes[1:]
+        return Curve(losses, tuple(k / of_val for k in val), tuple(k / of_test for k in test))
