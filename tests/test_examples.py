@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import wis
+from wis import datasets, methods, models
+from wis.base.registry import Registry
 
 ROOT = Path(__file__).parents[1]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -22,6 +27,17 @@ PAGES = sorted(
     if not {"_generated", "_build"} & set(path.relative_to(ROOT).parts)
 )
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_registered() -> Iterator[None]:
+    """Methods, models and data sets that an example registers are forgotten after it."""
+    with contextlib.ExitStack() as stack:
+        for package in (datasets, methods, models):
+            for value in vars(sys.modules[package.register.__module__]).values():
+                if isinstance(value, Registry):
+                    stack.enter_context(value.restored())
+        yield
 
 
 def examples_of(name: str) -> Iterator[doctest.DocTest]:
@@ -41,6 +57,20 @@ def test_examples_in_docstrings_print_what_they_say(
     for test in examples_of(name):
         runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)
+
+
+def functions_of_the_menus() -> Iterator[str]:
+    """The functions that a package lists in `__all__`, by the place where they are written."""
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for each in getattr(module, "__all__", ()) if hasattr(module, "__path__") else ():
+            value = getattr(module, each)
+            if inspect.isfunction(value) and ">>>" not in (inspect.getdoc(value) or ""):
+                yield f"{value.__module__}.{each}"
+
+
+def test_each_function_of_a_menu_has_an_example() -> None:
+    assert sorted(set(functions_of_the_menus())) == []
 
 
 def blocks_of_the_site() -> list[tuple[str, str]]:

@@ -79,6 +79,8 @@ def check_writable(path: str | Path, *, force: bool) -> None:
     Raises:
         OutputExistsError: The file exists and `force` is false.
         GraphFileError: Its folder does not exist or cannot be written to, or it is itself a folder.
+
+    >>> check_writable("result.csv", force=False)  # no error: the file can be written
     """
     if str(path) == "-":
         return

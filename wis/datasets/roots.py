@@ -30,6 +30,9 @@ def data_root(root: str | Path | None = None) -> Path:
     Args:
         root: A folder, which need not exist; if not given, ``$WIS_DATA_ROOT``, and without that
             the folder ``data`` in the cache folder.
+
+    >>> data_root("graphs").name
+    'graphs'
     """
     chosen = root or os.environ.get(ROOT_VARIABLE) or cache_folder() / "data"
     return Path(chosen).expanduser().absolute()

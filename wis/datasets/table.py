@@ -99,6 +99,15 @@ def register(
 
     Raises:
         ValueError: The name is taken.
+
+    >>> import torch
+    >>> from torch_geometric.data import Data
+    >>> @register("a-path", summary="a path of n vertices")
+    ... def a_path(*, n=4):
+    ...     ids = torch.arange(n - 1)
+    ...     return Data(edge_index=torch.stack([ids, ids + 1]), num_nodes=n)
+    >>> load("a-path:n=6").num_edges
+    5
     """
 
     def add(load: Loader) -> Loader:
@@ -115,7 +124,11 @@ def register(
 
 
 def available_datasets() -> list[Dataset]:
-    """All rows of the table."""
+    """All rows of the table.
+
+    >>> [dataset.name for dataset in available_datasets()][:2]
+    ['karate', 'les-miserables']
+    """
     return DATASETS.rows()
 
 
@@ -186,6 +199,9 @@ def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:
     Raises:
         UnknownNameError: There is no such name.
         MissingDataError: Files are missing and cannot be downloaded.
+
+    >>> fetch("karate")  # it comes with networkx
+    []
     """
     from wis.datasets.download import ensure
 

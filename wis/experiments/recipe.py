@@ -300,11 +300,17 @@ def _method(table: Any) -> MethodSpec:
 
 
 def read_recipe(path: str | Path) -> Recipe:
-    """Read and check a recipe of the kind ``accuracy``.
+    r"""Read and check a recipe of the kind ``accuracy``.
 
     Raises:
         GraphFileError: The file cannot be read.
         RecipeError: It is no such recipe; the message says why.
+
+    >>> lines = ['kind = "accuracy"', 'dataset = "karate"', 'remove = ["50%"]', 'seeds = 2',
+    ...          '[[models]]', 'name = "gcn"', '[[methods]]', 'name = "random"']
+    >>> _ = Path("tiny.toml").write_text("\n".join(lines))
+    >>> read_recipe("tiny.toml").num_runs
+    2
     """
     path = Path(path)
     settings = read_settings(path)

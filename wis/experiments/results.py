@@ -241,6 +241,16 @@ def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]
     Raises:
         GraphFileError: A file does not exist or cannot be read.
         ResultsError: A file is no file of results, or there are no rows.
+
+    >>> from wis.experiments import Backend, Recipe, RunOptions, run_sweep
+    >>> recipe = Recipe.from_settings("tiny", {
+    ...     "kind": "accuracy", "dataset": "karate", "remove": ["50%"], "seeds": 1,
+    ...     "models": [{"name": "gcn", "max_epochs": 1}], "methods": [{"name": "random"}]})
+    >>> options = RunOptions(Path("read.jsonl"), backend=Backend(own_process=False))
+    >>> _ = run_sweep(recipe, options)
+    >>> rows, recipes = read_results(["read.jsonl"])
+    >>> len(rows), rows[0]["num_removed"], len(recipes)
+    (1, 39, 1)
     """
     rows: dict[str, Row] = {}
     recipes: dict[str, Row] = {}

@@ -218,6 +218,13 @@ def run_sweep(recipe: Recipe, options: RunOptions) -> Status:
 
     Raises:
         WisError: The graph, a method, the file of results or the back end cannot be used.
+
+    >>> recipe = Recipe.from_settings("tiny", {
+    ...     "kind": "accuracy", "dataset": "karate", "remove": ["50%"], "seeds": 1,
+    ...     "models": [{"name": "gcn", "max_epochs": 1}], "methods": [{"name": "random"}]})
+    >>> options = RunOptions(Path("sweep.jsonl"), backend=Backend(own_process=False))
+    >>> run_sweep(recipe, options).new, run_sweep(recipe, options).new  # nothing is run twice
+    (1, 0)
     """
     return run_recipe(recipe.name, recipe.as_dict(), options)
 
@@ -232,6 +239,12 @@ def run_recipe(name: str, settings: Mapping[str, Any], options: RunOptions) -> S
 
     Raises:
         WisError: The recipe, the file of results or the back end cannot be used.
+
+    >>> settings = {"kind": "accuracy", "dataset": "karate", "remove": ["50%"], "seeds": 2,
+    ...             "models": [{"name": "gcn", "max_epochs": 1}], "methods": [{"name": "random"}]}
+    >>> options = RunOptions(Path("recipe.jsonl"), backend=Backend(own_process=False))
+    >>> run_recipe("tiny", settings, options).done
+    2
     """
     return Sweep(name, settings, options).run()
 

@@ -279,6 +279,11 @@ def canonical_graph(
     Raises:
         GraphFormatError: See there.
         OptionError: See there; or `directed` is no truth value.
+
+    >>> import torch
+    >>> arcs = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 2]])  # both arcs of one edge, a loop
+    >>> canonical_graph(arcs).edges.tolist(), canonical_graph(arcs, directed=True).num_edges
+    ([[0, 1], [1, 2]], 3)
     """
     if not isinstance(directed, (bool, np.bool_)):
         raise OptionError(f"directed is {directed!r}; expected True or False")

@@ -32,6 +32,10 @@ def edge_stores(data: Data | HeteroData) -> list[Any]:
     Raises:
         GraphFormatError: There is none, or an edge type has only a matrix, for example because
             `ToSparseTensor` came first.
+
+    >>> from wis import datasets
+    >>> len(edge_stores(datasets.load("karate")))
+    1
     """
     for store in data.edge_stores:
         if store.get("edge_index") is None and ("adj_t" in store or "adj" in store):

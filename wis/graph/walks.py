@@ -90,6 +90,10 @@ def walk_index(
 
     References:
         Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
+
+    >>> from wis import datasets
+    >>> walk_index(datasets.load("karate"), subset=[0, 3, 5], length=2)
+    871
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
     members = checked_vertices("subset", subset, graph.num_nodes)

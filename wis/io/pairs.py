@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> Tensor:
-    """Read pairs of vertices, each of which is an edge of a graph.
+    r"""Read pairs of vertices, each of which is an edge of a graph.
 
     Args:
         path: The file with the pairs; further columns are ignored.
@@ -45,6 +45,13 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
         UnknownNameError: No format has that ending.
 
     Cost: that of reading the file, and one sort of the arcs of the graph.
+
+    >>> from pathlib import Path
+    >>> from wis.io import read_graph
+    >>> written = [Path(name).write_text(lines) for name, lines in
+    ...            {"all.csv": "a,b\na,c\nb,c\n", "stay.csv": "c,a\n"}.items()]
+    >>> read_pairs("stay.csv", read_graph("all.csv", header=False)).tolist()
+    [[2], [0]]
     """
     graph = canonical_graph(file.data, directed=directed)
     names = None if hasattr(file.data, "edge_types") else vertex_names(file)

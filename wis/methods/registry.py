@@ -169,6 +169,13 @@ def register(
 
     Raises:
         ValueError: The name is taken.
+
+    >>> import torch
+    >>> @register("last-first", summary="edges by falling id")
+    ... def last_first(graph, *, count, seed, progress):
+    ...     return torch.arange(graph.num_edges, device=graph.device).flip(0)[:count]
+    >>> get_method("last-first").summary
+    'edges by falling id'
     """
 
     def add(order: OrderMethod) -> OrderMethod:
@@ -202,10 +209,17 @@ def get_method(name: str) -> Method:
 
     Raises:
         UnknownNameError: There is none of that name; the message lists those there are.
+
+    >>> get_method("WIS").options["walk_length"]
+    1
     """
     return METHODS[name]
 
 
 def available_methods() -> dict[str, str]:
-    """Names of all methods and one line about each, sorted by name."""
+    """Names of all methods and one line about each, sorted by name.
+
+    >>> available_methods()["random"]
+    'edges in uniformly random order (the baseline)'
+    """
     return {name: METHODS[name].summary for name in sorted(METHODS)}

@@ -110,6 +110,17 @@ def register(name: str, *, summary: str, depth: int | None = None) -> Callable[[
     Raises:
         ValueError: The name is taken.
         OptionError: It cannot be called as ``build(in_dim, out_dim, depth=..., width=...)``.
+
+    >>> import torch
+    >>> @register("ignores-edges", summary="a linear map of the features")
+    ... class IgnoresEdges(torch.nn.Module):
+    ...     def __init__(self, in_dim, out_dim, depth=1, width=1):
+    ...         super().__init__()
+    ...         self.map = torch.nn.Linear(in_dim, out_dim)
+    ...     def forward(self, x, edge_index):
+    ...         return self.map(x)
+    >>> get_model("ignores-edges").summary
+    'a linear map of the features'
     """
 
     def add(build: Build) -> Build:

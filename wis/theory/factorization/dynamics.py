@@ -132,6 +132,15 @@ def local_component_speeds(
 
     References:
         Theorems 5 and 9.
+
+    >>> from wis.theory.factorization import Completion, gaussian_weights, perfect_tree
+    >>> model = HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 2)
+    >>> ones = torch.ones(1, 2, 2, 2, 2, dtype=torch.float64)
+    >>> weights = gaussian_weights(model, [0.8], [0])
+    >>> node = (0, 1)
+    >>> speeds = local_component_speeds(model, Completion(ones > 0, ones), weights, node, step=1e-6)
+    >>> bool(speeds.holds().all())
+    True
     """
     gradients = gradients_of(model, task, weights)
     at = model.nodes.index(node)

@@ -100,7 +100,11 @@ class ModeTree:
 
 
 def shallow_tree(order: int) -> ModeTree:
-    """Root and leaves only, which gives tensor factorization (Figure 3.4)."""
+    """Root and leaves only, which gives tensor factorization (Figure 3.4).
+
+    >>> shallow_tree(3)
+    ModeTree(children={(0, 1, 2): ((0,), (1,), (2,))})
+    """
     leaves = tuple((mode,) for mode in range(order))
     return ModeTree({tuple(range(order)): leaves})
 
