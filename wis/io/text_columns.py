@@ -251,10 +251,11 @@ def _arrow_end(column: Any, as_names: bool, quoted: bool) -> Any:
 
 
 def _as_numpy(column: Any) -> np.ndarray:
-    """The values of a column without gaps; `to_numpy` would import pandas, half a second of CPU."""
+    """The values of a column; without gaps not by `to_numpy`, whose pandas costs 0.5 s of CPU."""
     import pyarrow as pa
 
-    if column.num_chunks and column.type in (pa.int64(), pa.float64()):
+    has_gaps = column.null_count > 0  # they become NaN
+    if column.num_chunks and not has_gaps and column.type in (pa.int64(), pa.float64()):
         return np.from_dlpack(column.combine_chunks()).copy()
     values: np.ndarray = column.to_numpy()
     return values
