@@ -297,8 +297,9 @@ def made_report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     results = ResultsFile(folder / "made.jsonl")
     results.append_recipe("0123456789abcdef", "made", {"kind": "accuracy", "title": "<b>&"})
+    name = "csbm:n=2000,degree=6,feature_signal=1.0,graph_signal=2.0"  # no space to break it at
     for row in [*two_methods(), made_row("random", 50.0, 2, None)]:
-        results.append([row])
+        results.append([row | {"dataset": name}])
     return write_report(*read_results([results.path]), folder / "report.html"), results.path
 
 
@@ -327,7 +328,8 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.mark.skipif(BROWSER is None, reason=f"none of the browsers {', '.join(BROWSERS)} is here")
-def test_the_report_opens_in_a_browser_with_its_figures_and_tables(made_report, tmp_path):
+@pytest.mark.parametrize("width", [1200, 500])
+def test_the_report_opens_in_a_browser_with_its_figures_and_tables(width, made_report, tmp_path):
     page, _ = made_report
     probe = tmp_path / "probe.html"
     script = """<script>
@@ -345,7 +347,7 @@ def test_the_report_opens_in_a_browser_with_its_figures_and_tables(made_report, 
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     command += ["--disable-quic", "--disable-background-networking", "--disable-sync"]
     command += ["--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}"]
-    command += ["--virtual-time-budget=5000", "--window-size=1200,900", "--dump-dom"]
+    command += ["--virtual-time-budget=5000", f"--window-size={width},900", "--dump-dom"]
     done = subprocess.run(
         [*command, probe.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )

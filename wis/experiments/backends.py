@@ -94,7 +94,7 @@ def do_job(job: Job) -> list[Outcome]:
     """Outcomes of a job, one for each key, wherever it runs; a bad run never raises."""
     sys.path.extend(folder for folder in job.folders if folder not in sys.path)
     try:
-        load_plugins(job.modules)
+        load_plugins(module for module in job.modules if module not in sys.modules)
     except WisError as error:
         return failed(job, told(error))
     modules = [*job.modules, type(job.kind).__module__]
