@@ -69,7 +69,7 @@ MORE: dict[str, dict[str, Any]] = {
         "show_default": "in wis' cache",
     },
 }
-"""What the metavar and its type do not say about an option."""
+"""Further settings of options, beyond the type that the metavar stands for."""
 
 OVERRIDES = (
     *("dataset", "models", "methods", "walk_length", "remove", "seeds", "split", "split_seed"),

@@ -206,7 +206,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Training:
-    """What the training runs of a job share: the graph, its digest and the configuration."""
+    """The graph, its digest and the configuration that the training runs of a job share."""
 
     source: Source
     digest: str

@@ -43,7 +43,7 @@ from wis.experiments.own_process import (
 from wis.experiments.results import DONE, FAILED
 
 Outcome = dict[str, Any]
-"""What came of a run: its ``key``, ``status``, ``error`` and, if it is done, what was found."""
+"""The result of a run: its ``key``, ``status``, ``error`` and, if it is done, its findings."""
 
 Name = Literal["local", "dask", "ray", "slurm"]
 NAMES: tuple[str, ...] = get_args(Name)
@@ -96,7 +96,7 @@ def do_job(job: Job) -> list[Outcome]:
     try:
         load_plugins(module for module in job.modules if module not in sys.modules)
     except WisError as error:
-        return failed(job, told(error))
+        return failed(job, one_line(error))
     modules = [*job.modules, type(job.kind).__module__]
     if not job.own_process or job.device != "cpu" or not can_be_forked(modules):
         return do_here(job)
@@ -124,7 +124,7 @@ def do_here(job: Job) -> list[Outcome]:
             found = job.kind.run_row(job)
     except Exception as error:
         if len(job.runs) == 1:
-            return failed(job, told(error))
+            return failed(job, one_line(error))
         parts = zip(job.keys, job.runs, strict=True)
         return [
             outcome
@@ -160,7 +160,7 @@ def torch_threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def told(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An error of wis in one line; a bug also with the place where it was raised."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, WisError):

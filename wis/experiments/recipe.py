@@ -384,7 +384,7 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
         specs = (table_d2_model(name, dataset) for name in given.pop("models").split(","))
         changes["models"] = tuple(known.get(spec.name, spec) for spec in specs)
     if given:
-        raise OptionError(f"{next(iter(given))!r} is nothing that can be said against a recipe")
+        raise OptionError(f"{next(iter(given))!r} cannot be changed in a recipe")
     recipe = recipe.changed(**changes)
     models = tuple(replace(m, settings={**m.settings, **training}) for m in recipe.models)
     return recipe.changed(models=models)

@@ -52,7 +52,7 @@ FULL = "full"
 
 METRICS = {"test": "test accuracy", "val": "validation accuracy"}
 Unit = int | tuple[int, int]
-"""What is paired: a seed, or where a graph comes with several splits a seed and a split."""
+"""The unit of pairs: a seed, or a seed and a split where a graph comes with several splits."""
 
 FIELDS = {
     "dataset": "text",

@@ -256,7 +256,7 @@ class PlannedRun:
     """A run of the table: its key, what decides it, its partition and its configuration."""
 
     key: str
-    said: Mapping[str, Any]
+    facts: Mapping[str, Any]
     partition: Partition
     config: TrainConfig
 
@@ -288,7 +288,7 @@ class Table51Plan(Plan):
         run = config.as_dict()
         del run["device"]  # the same run on another device is the same row
         names = ("images", "num_train", "num_test", "data_seed")
-        said = {
+        facts = {
             "kind": KIND,
             "model": config.model,
             "partition": partition,
@@ -296,7 +296,7 @@ class Table51Plan(Plan):
             **{name: getattr(table, name) for name in names},
             "config": run,
         }
-        return PlannedRun(content_hash(said), said, partition, config)
+        return PlannedRun(content_hash(facts), facts, partition, config)
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
         """The row of a run."""
@@ -304,7 +304,7 @@ class Table51Plan(Plan):
         (row,) = (row for row in self.rows if row.key == outcome["key"])
         index = essential_walk_index(row.partition, depth=self.table.depth)
         names = {"recipe": self.name, "recipe_hash": self.hash, "device": self.table.device}
-        return [{"type": "run", **row.said, "walk_index": index, **names, **outcome}]
+        return [{"type": "run", **row.facts, "walk_index": index, **names, **outcome}]
 
 
 _OVERRIDES: Mapping[str, Callable[[Any], Any]] = {
