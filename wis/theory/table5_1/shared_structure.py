@@ -101,7 +101,7 @@ class SharedStructure:
         return matrix
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
-        """One row for each class of a matrix whose rows are equal for twins; [r, n]."""
+        """The row of each class, [r, n], of a matrix whose rows are equal for twins."""
         _, first = np.unique(self.twin_class, return_index=True)
         chosen: np.ndarray = matrix[first]
         return chosen

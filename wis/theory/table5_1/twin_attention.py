@@ -44,7 +44,7 @@ def attend(
         at_source: The scores s, float [G, heads, n].
         at_end: The scores d, float [G, heads, n].
         values: Float [G, heads, n, size].
-        blocks: They hold every vertex once as a member.
+        blocks: Blocks in which each vertex is a member once.
         slope: Of LeakyReLU below zero, in (0, 1).
 
     Returns:
@@ -75,10 +75,12 @@ def _take(tensor: Tensor, index: Tensor) -> Tensor:
 
 def _weights(sources: Tensor, ends: Tensor, slope: float) -> tuple[Tensor, Tensor]:
     """exp(LeakyReLU(s_j + d_i)) up to a factor for each i, and its derivative; [..., k, q]."""
+    # shift by the larger exponent of the highest s_j, so that no factor exceeds 1
     highest = sources.amax(dim=-1, keepdim=True)
     top = ends + highest
     shift = torch.maximum(top, slope * top)
     below = sources - highest
+    # the two products, one exponential for each vertex
     linear = (top - shift).exp().unsqueeze(-1) * below.exp().unsqueeze(-2)
     sloped = (slope * top - shift).exp().unsqueeze(-1) * (slope * below).exp().unsqueeze(-2)
     positive = sources.unsqueeze(-2) > -ends.unsqueeze(-1)  # s_j + d_i > 0, exactly
@@ -101,9 +103,11 @@ class _Attention(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         weights, derivative, values, out, totals = ctx.saved_tensors
+        # out = sums / totals, totals being the last column of the sums
         of_sums = torch.empty_like(values[..., :1, :]).expand(*out.shape[:-1], -1).contiguous()
         torch.div(gradient, totals, out=of_sums[..., :-1])
         of_sums[..., -1] = -(of_sums[..., :-1] * out).sum(dim=-1)
+        # sums = weights · values; `derivative` is that of the weights in s_j + d_i
         of_values = weights.transpose(-1, -2) @ of_sums
         of_scores = (of_sums @ values.transpose(-1, -2)).mul_(derivative)
         return of_scores.sum(dim=-2), of_scores.sum(dim=-1), of_values, None
