@@ -132,7 +132,7 @@ def test_tuples_on_larger_graphs_are_those_of_plain_products(walk_length, graph,
     partitions = [*subsets, *((subset, rng.randrange(num_nodes)) for subset in subsets)]
     resolved = resolve_partitions(partitions, data)
     state = WalkState.of(data, resolved, walk_length)
-    plain = general_certificate.Tuples(data, resolved, walk_length)
+    plain = general_certificate.Tuples(data, resolved, walk_length, "min")
     left = np.random.default_rng(seed).permutation(len(edges))
     while left.size > 20:
         some = left[-20:]

@@ -1,4 +1,4 @@
-"""Laplacians of graphs: what effective resistances are computed from (`wis.graph.resistance`).
+"""Laplacians of graphs, from which effective resistances are computed (`wis.graph.resistance`).
 
 A vertex of degree 1 hangs on a bridge, whose resistance is known, and changes no other resistance;
 so these go first, again and again, until every vertex left lies between cycles. That is exact,
@@ -29,12 +29,14 @@ Bools = NDArray[np.bool_]
 Preconditioner = Callable[[Floats], Floats]
 
 ENTRIES_AT_A_TIME = 1 << 22
+"""Entries of dense matrices that are inverted at once: 32 MiB."""
 MAX_ITERATIONS = 3000
+"""Conjugate gradients stop with an error here; long and thin graphs need another solver."""
 
 
 @dataclass(frozen=True)
 class Core:
-    """What is left of a graph without its pendant trees, by components in order of their size.
+    """A graph without its pendant trees, by components in order of their size.
 
     Attributes:
         edge_ids: int64 [k]: its edges, by component.
@@ -90,7 +92,7 @@ def _starts(sizes: Ints) -> Ints:
 
 
 def on_pendant_trees(edges: Ints, num_nodes: int) -> Bools:
-    """Which edges disappear if vertices of degree 1 are removed until none is left; bool [m].
+    """The edges that disappear if vertices of degree 1 are removed until none is left; bool [m].
 
     All edges of a tree do. Costs O(n + m).
     """

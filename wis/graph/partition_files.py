@@ -50,7 +50,7 @@ COLUMNS = ["partition", "vertex", "target"]
 
 @dataclass(frozen=True)
 class VertexIds:
-    """What may stand for a vertex.
+    """The ids and names of the vertices of a graph.
 
     Attributes:
         num_nodes: Number of vertices.
@@ -62,7 +62,7 @@ class VertexIds:
 
     @classmethod
     def of(cls, graph: CanonicalGraph, data: Any = None) -> VertexIds:
-        """Those of a graph, with the names that its `Data` may have in the attribute ``name``."""
+        """The ids of a graph, and the names that its `Data` may have in the attribute ``name``."""
         if data is None or isinstance(data, (Tensor, CanonicalGraph)):
             return cls(graph.num_nodes, {})
         names = names_in(data) or ()
@@ -123,8 +123,8 @@ def read_partitions(
 
     Args:
         path: The file.
-        vertices: What may stand for a vertex.
-        max_memory: What reading may take, see `wis.io.read_graph`.
+        vertices: The ids and names of the vertices.
+        max_memory: Most memory for reading, see `wis.io.read_graph`.
 
     Raises:
         GraphFileError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""Which interactions to preserve: the partitions whose walk indices General WIS looks after.
+"""Partitions of the vertices: the interactions that General WIS preserves.
 
 A partition is a subset I of the vertices against the rest. Its walk index counts the walks from its
 boundary to anywhere, for graph prediction, or to one target t, for vertex prediction (Definition
@@ -78,14 +78,14 @@ class Partitions:
         return text.hexdigest()[:16]
 
     def membership(self, num_nodes: int) -> NDArray[np.bool_]:
-        """Which vertices each subset holds: bool array of shape [n, number of partitions]."""
+        """The vertices of each subset: bool array of shape [n, number of partitions]."""
         inside = np.zeros((num_nodes, len(self)), dtype=bool)
         for column, subset in enumerate(self.subsets):
             inside[subset, column] = True
         return inside
 
     def check_made_for(self, graph: CanonicalGraph) -> None:
-        """Raise `OptionError` if a vertex is none of the graph's."""
+        """Raise `OptionError` if a vertex is not in the graph."""
         targets = np.array([t for t in self.targets if t is not None], dtype=np.int64)
         ids = np.concatenate([targets, *self.subsets])
         if ids.size and not 0 <= ids.min() <= ids.max() < graph.num_nodes:
@@ -114,6 +114,13 @@ def resolve_partitions(
         UnknownNameError: There is no choice, parameter or attribute of that name.
         GraphFileError: The file cannot be read.
         GraphFormatError: It is malformed.
+
+    >>> from wis.graph import UndirectedGraph
+    >>> path = UndirectedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    >>> resolve_partitions([[0, 1], ([2], 3)], path)
+    Partitions(2, choice='given')
+    >>> [subset.tolist() for subset in resolve_partitions("balls:k=1", path).subsets]
+    [[0, 1], [0, 1, 2], [1, 2, 3], [2, 3]]
     """
     check_partitions(partitions)
     if isinstance(partitions, Partitions):
@@ -128,7 +135,7 @@ def resolve_partitions(
 
 
 def check_partitions(partitions: Any) -> None:
-    """Raise what is wrong with partitions whatever the graph.
+    """Check partitions as far as that needs no graph.
 
     Raises:
         OptionError: They are none, or of an impossible type; a parameter is malformed.

@@ -9,7 +9,7 @@ Exactly: dense inverses, one for each component (`wis.graph.laplacian`).
 
 By projection (Spielman and Srivastava): R_e = ‖W^{1/2} B L⁺ (e_u - e_v)‖², and k random ±1
 combinations of the m coordinates keep lengths up to a relative standard deviation of √(2/k). Each
-takes one solution of a Laplacian system. The error is brought down by what is known exactly. From
+takes one solution of a Laplacian system. Terms that are known exactly bring the error down. From
 L⁺ = D⁻¹ + D⁻¹ A D⁻¹ + D⁻¹ A L⁺ A D⁻¹ on vectors that sum to 0,
 
     R_e = 1/d_u + 1/d_v - 2 w_e / (d_u d_v) + y·L⁺y,    y = A D⁻¹ (e_u - e_v),
@@ -85,7 +85,7 @@ class Solver:
     memory_gib: float = 4.0
 
     def resolved(self, graph: UndirectedGraph, core: Core | None = None) -> Solver:
-        """What it comes to for a graph, with its core if known: ``"auto"`` replaced, all checked.
+        """The solver for a graph, with its core if known: ``"auto"`` replaced, all checked.
 
         ``"auto"`` is ``"exact"`` if no component has more than `exact_up_to` vertices (6000 if not
         given), and otherwise ``"projection"`` for those that have more. Named, a projection is
@@ -171,7 +171,7 @@ def effective_resistances(
         weight: float64 [m]: positive conductances by edge id, 1e-100 to 1e100; all 1 if not given.
         solver: How; ``Solver("auto")`` if not given.
         seed: Seed of the projections.
-        told: Told the share of the work that is done.
+        told: Called with the share of the work that is done.
 
     Returns:
         The resistances. Those of pendant edges are exact; the others by the solver.
@@ -185,6 +185,12 @@ def effective_resistances(
     Cost: exact, O(c³) time and 32 c² bytes for each component of c vertices without its pendant
     trees; by projection, k Laplacian systems of O(m) for each iteration, and about 400 bytes for
     each edge.
+
+    >>> import torch
+    >>> triangle_and_bridge = torch.tensor([[0, 0, 1, 2], [1, 2, 2, 3]])
+    >>> graph = UndirectedGraph.from_any(triangle_and_bridge)
+    >>> effective_resistances(graph).resistance.round(3).tolist()
+    [0.667, 0.667, 0.667, 1.0]
     """
     weight = _checked_weight(weight, graph.num_edges)
     core = Core.of(graph)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 ENTRIES_AT_A_TIME = 1 << 22
+"""Entries of sparse rows that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class _Triangles:
     sides: tuple[Ints, Ints, Ints]
     opposite: tuple[Ints, Ints, Ints]
     share: float
-    """Of all work, what is done once these are found."""
+    """The share of all work that is done once these are found."""
 
 
 def num_common_neighbours(
@@ -35,12 +36,15 @@ def num_common_neighbours(
     Args:
         edges: int64 [2, m], each column an edge of its own, no loops.
         num_nodes: Number n of vertices.
-        told: Told the share of the work that is done, 0 to 1.
+        told: Called with the share of the work that is done, 0 to 1.
 
     Returns:
         int64 [m].
 
     Cost: O(Σ over edges of the out-degrees of its ends), at most O(m √m); memory O(m).
+
+    >>> num_common_neighbours(np.array([[0, 0, 1, 2], [1, 2, 2, 3]]), 4).tolist()
+    [1, 1, 1, 0]
     """
     counts = np.zeros(edges.shape[1], dtype=np.int64)
     for found in _triangles(edges, num_nodes):

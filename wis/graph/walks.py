@@ -2,14 +2,14 @@
 
 A partition separates a subset I of the vertices from the rest. Its boundary C_I holds the vertices
 with an edge to the other side, and its walk index counts the walks that start there: all of them,
-or those that end at a target t. It is what bounds the separation rank of a graph neural network of
+or those that end at a target t. It bounds the separation rank of a graph neural network of
 depth L, with walks of length L - 1.
 
 Counts are exact. A walk takes one sparse product for each step, on int64 while every count provably
 fits; beyond that a count is spread over several int64 columns, the digits of a number to the base
 2^30, so that the products stay vectorised where floats would round and int64 would wrap around.
 
-Source: Section 5.2.1 (walks, self-loops), Definition 11 (walk index), Theorems 7 and 8 (what it
+Source: Section 5.2.1 (walks, self-loops), Definition 11 (walk index), Theorems 7 and 8 (the
 bounds); Appendix D.2 for directed graphs; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494.
 """
 
@@ -91,9 +91,11 @@ def walk_index(
     References:
         Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
 
-    >>> from wis import datasets
-    >>> walk_index(datasets.load("karate"), subset=[0, 3, 5], length=2)
-    871
+    >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])  # 0 - 1 - 2 - 3
+    >>> walk_index(path, {0, 1}, 1)  # 1 and 2 are on the boundary, each with 3 walks of length 1
+    6
+    >>> walk_index(path, {0, 1}, 2, target=3)  # 1-2-3, 2-2-3 and 2-3-3
+    3
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
     members = checked_vertices("subset", subset, graph.num_nodes)
@@ -134,6 +136,10 @@ def boundary(
 
     References:
         C_I of Definition 11; C_I^-> of Appendix D.2.
+
+    >>> path = torch.tensor([[0, 1, 2], [1, 2, 3]])
+    >>> boundary(path, {0, 1}).tolist(), boundary(path, {0, 1}, directed=True).tolist()
+    ([1, 2], [2])
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
     members = checked_vertices("subset", subset, graph.num_nodes)
@@ -175,6 +181,10 @@ def num_walks(
 
     References:
         Section 5.2.1 with its footnote 4; Appendix D.2.
+
+    >>> triangle = torch.tensor([[0, 1, 2], [1, 2, 0]])
+    >>> num_walks(triangle, 2), num_walks(triangle, 2, sources=[0], targets=[0])
+    (27, 3)
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
     steps = _checked_length(length)
@@ -268,7 +278,7 @@ def checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -
     """Distinct vertex ids, int64 [k], in the order in which they are given.
 
     Raises:
-        OptionError: One is no vertex id or is given twice; `name` says what they are.
+        OptionError: One is no vertex id or is given twice; `name` is their name in the message.
     """
     if isinstance(given, (Tensor, np.ndarray)):
         ids = _checked_array(name, given, num_nodes)
@@ -309,7 +319,7 @@ def checked_vertex(name: str, value: Any, num_nodes: int) -> int:
 
 
 def _as_integer(value: Any) -> int | None:
-    """A Python integer, or None for what is none: texts, floats, and also True and False."""
+    """A Python integer; None for other things, such as texts, floats, True and False."""
     if isinstance(value, Tensor) and value.dim() == 0:
         value = value.item()
     if isinstance(value, (bool, np.bool_)):

@@ -1,7 +1,7 @@
 """The table of methods: how to order the edges of a graph for removal.
 
 A method is a plain function of one signature, `OrderMethod`: a graph and a count in, edge ids out,
-best first. Registering it is all it takes to reach it from Python, the transforms and the command
+best first. A registered function can be called from Python, the transforms and the command
 line, and to be enrolled in the contract tests. Its keyword-only parameters beyond those of the
 signature are its options.
 """

@@ -6,15 +6,16 @@ one is made by.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, MutableSequence, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.checks import checked_integer
+from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
 
@@ -27,7 +28,7 @@ SAMPLE = 32
 
 @dataclass(frozen=True)
 class StepChoice:
-    """Which steps of an order are to be checked where a check of all is long.
+    """The steps of an order to be checked where a check of all takes long.
 
     Attributes:
         all_steps: Every one.
@@ -40,7 +41,7 @@ class StepChoice:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise `OptionError` where the choice is none."""
+        """Raise `OptionError` if the choice is impossible."""
         if self.all_steps and self.sample is not None:
             raise OptionError("all_steps and sample exclude each other; give one of them")
         for name, value, least in (("sample", self.sample, 1), ("seed", self.seed, 0)):
@@ -123,12 +124,12 @@ class Fault:
         )
 
 
-def first_tie_out_of_place(keys: Sequence[Hashable], batch: Sequence[int]) -> Fault | None:
+def first_tie_out_of_place(keys: Sequence[Any], batch: Sequence[int]) -> Fault | None:
     """The first edge of a batch that is listed before one of the same key and a smaller id.
 
     Which of several edges of the same key go is left open; those that go at once are listed by id.
     """
-    least: dict[Hashable, int] = {}
+    least: dict[Any, int] = {}
     found = None
     for place in range(len(batch) - 1, -1, -1):
         key, edge = keys[place], batch[place]
@@ -171,6 +172,51 @@ def fault_of(
     return Fault(place, tied, is_tie=True) if tied >= 0 else None
 
 
-def first_of(*faults: Fault | None) -> Fault | None:
-    """The fault of the first step; None if there is none."""
-    return min((f for f in faults if f is not None), key=lambda f: f.step, default=None)
+class Replay(Protocol):
+    """A graph from which the edges of an order go, batch by batch."""
+
+    def fault_in(self, batch: list[int]) -> Fault | None:
+        """The first wrong place of a batch, by the graph at its beginning."""
+
+    def remove(self, batch: list[int]) -> object:
+        """Take the edges of a batch away."""
+
+
+def first_fault(
+    replay: Replay, ids: list[int], batch_size: int, progress: Progress = silent
+) -> Fault | None:
+    """The first wrong step of an order, all of whose steps are checked; None if there is none."""
+    for start in range(0, len(ids), batch_size):
+        batch = ids[start : start + batch_size]
+        fault = replay.fault_in(batch)
+        if fault is not None:
+            return replace(fault, step=start + fault.step)
+        replay.remove(batch)
+        progress(start + len(batch))
+    return None
+
+
+def first_fault_by_keys(
+    keys: Sequence[Any],
+    batch: Sequence[int],
+    better_than: Callable[[Any], int | None],
+    listed: MutableSequence[bool],
+) -> Fault | None:
+    """The first wrong place of a batch.
+
+    Args:
+        keys: The keys of its edges; a smaller one is better.
+        batch: Edge ids.
+        better_than: An edge that is left and not listed with a better key than this one, or None.
+        listed: Whether an edge has come up in the order; updated in place.
+    """
+    fault = None
+    for place, edge in enumerate(batch):
+        better = better_than(keys[place])
+        if better is not None:
+            fault = Fault(place, better)
+            break
+        listed[edge] = True
+    tie = first_tie_out_of_place(keys, batch)
+    found = [wrong for wrong in (fault, tie) if wrong is not None]
+    return min(found, key=lambda wrong: wrong.step, default=None)

@@ -60,7 +60,7 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
 def _prepare(
     graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Find the partitions; what is recorded are their choice, number and digest.
+    """Find the partitions; their choice, number and digest are recorded.
 
     Options of a saved order come with these, and its partitions must be found again.
     """
@@ -113,7 +113,7 @@ def general_order(
             Appendix D.2.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of those choices of partitions that are random.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
         walk_length: L - 1 for a GNN of depth L, 0 or more.
         partitions: A list of subsets and (subset, target) pairs, the name of a choice, or a file;
             see `wis.graph.partitions.resolve_partitions`.
@@ -135,7 +135,7 @@ def general_order(
     Cost, with K partitions, T different targets and p = `walk_length`: tables of 8 K (m + p n) +
     8 T (p + 1) n bytes. At the beginning O(p^2 m K). A round compares m K numbers, sorts those that
     tie if `argmax` is lexicographic (only the numbers that an edge changes, where these are few),
-    and computes anew what is lost by edges within p steps of those that went. From p = 3 on it
+    and computes the losses anew of edges within p steps of those that went. From p = 3 on it
     needs the rows of the powers of A up to (p - 1) / 2, rounded up, at these edges, sparse: their
     size is the memory that long walks take.
     """

@@ -198,7 +198,7 @@ def wis_order(
         graph: The graph; in a directed one arcs go, each without its reverse.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the priorities with `epsilon`; the exact order is deterministic.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
         walk_length: L - 1 for a GNN of depth L.
         engine: ``"auto"``; ``"bitset"`` or ``"rounds"`` for ``walk_length=1``; ``"local"`` or
             ``"dense"`` for longer walks, and for all walks in directed graphs. All are exact. With

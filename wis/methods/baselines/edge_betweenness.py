@@ -66,7 +66,7 @@ def edge_betweenness_order(
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the sample of sources, and of the shuffle that settles ties
             (`wis.methods.baselines.ranking`).
-        progress: Told as sources are done.
+        progress: Called as sources are done.
         num_samples: Number of sources, drawn without replacement; all n vertices, and then the
             betweenness is exact, if there are no more.
 
@@ -92,7 +92,7 @@ def edge_betweenness(
         graph: The graph.
         num_samples: Number of sources.
         seed: Seed of their choice.
-        told: Told the share of the sources that are done.
+        told: Called with the share of the sources that are done.
 
     Returns:
         float64 [m]: the sum over unordered pairs of vertices of the share of their shortest paths
@@ -170,7 +170,7 @@ class _Counts:
         self.power = np.zeros(size, dtype=np.int64)
 
     def set_to_one(self, where: Ints) -> None:
-        """These are 1."""
+        """Set the numbers at some places to 1."""
         self.fraction[where], self.power[where] = 0.5, 1
 
     def add(self, tail: Ints, head: Ints, heads: Ints) -> Floats:

@@ -73,7 +73,7 @@ def forest_fire_order(
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the fires, and of the shuffle that settles ties
             (`wis.methods.baselines.ranking`).
-        progress: Told as fires burn.
+        progress: Called as fires burn.
         burn_probability: p, at least 0.01 and below 1: a burning vertex sets p / (1 - p) neighbours
             alight on average, if so many do not burn yet.
         burnt_ratio: New fires start until so many times m edges have burnt in all.

@@ -36,7 +36,7 @@ def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None)
 
     Args:
         graph: The graph.
-        told: Told the share of the work that is done.
+        told: Called with the share of the work that is done.
 
     Returns:
         float64 [m], each the nearest float to the exact fraction. Costs O(m √m) at most.
@@ -62,7 +62,7 @@ def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Pr
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
-        progress: Told as common neighbours are counted.
+        progress: Called as common neighbours are counted.
 
     Returns:
         int64 tensor of shape [count] on the graph's device; edges of the same coefficient go in
@@ -94,7 +94,7 @@ def local_similarity_order(
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
-        progress: Told as common neighbours are counted.
+        progress: Called as common neighbours are counted.
 
     Returns:
         int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two

@@ -85,7 +85,7 @@ def spectral_order(
         graph: The graph.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the draws and of the projections.
-        progress: Told as resistances are computed.
+        progress: Called as resistances are computed.
         solver: ``"exact"``; ``"projection"``; ``"pyamg"``, the same with a preconditioner for long
             and thin graphs, which PyAMG must be installed for; or ``"auto"``: exact if all
             components allow it, projection otherwise (`wis.graph.resistance.Solver`).

@@ -1,17 +1,15 @@
 """The certificate of ``wis``: no edge that was left was better than the one that went.
 
-For walks of length 1 in undirected graphs every step is checked, whatever is asked for: edge by
-edge or in batches by `wis.methods.one_wis.certificate`,
-for the relaxed rule by `wis.methods.one_wis.relaxed_certificate`. These take about as long as the
-order itself.
+For walks of length 1 in undirected graphs every step is checked: edge by edge or in batches by
+`wis.methods.one_wis.certificate`, for the relaxed rule by
+`wis.methods.one_wis.relaxed_certificate`. These take about as long as the order itself.
 
-Else a step is checked by Algorithm 1 as it stands: the walk indices that the loss of each remaining
-edge would leave are computed by sparse products with the adjacency matrix of the graph as it is
-then (for several thousand edges at a time), and the sorted tuple of each edge is compared with that
-of the edge that went: of the values that two sorted tuples do not hold equally often the smallest
-one decides. A whole look at the graph for each step is too much for long orders. So a seeded sample
-of their steps is checked, or, on demand, all of them by `wis.methods.k_wis.every_step_certificate`,
-which looks again only at the edges for which that matters.
+Else a step is checked by Algorithm 1 as it stands. The walk indices that the loss of each remaining
+edge would leave are computed by sparse products with the adjacency matrix of the graph at that step
+(for several thousand edges at a time), and the sorted tuple of each edge is compared with that of
+the edge that went, by their codes (`wis.methods.k_wis.every_step_certificate`). A whole look at the
+graph for each step is too much for long orders. So a seeded sample of their steps is checked, or,
+on demand, all of them by that module, which looks again only at the edges for which that matters.
 
 In batches an edge is compared, by the graph at the beginning of its batch, with all edges that are
 left and were not listed before it; edges of the same tuple are listed by their ids within a batch.
@@ -38,11 +36,12 @@ from wis.methods.certificates import (
     Fault,
     StepChoice,
     fault_of,
+    first_fault,
     in_batches,
 )
 from wis.methods.isolated import without_isolated
 from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, WalksByProducts, check_range
-from wis.methods.k_wis.every_step_certificate import Code, codes_of, first_fault
+from wis.methods.k_wis.every_step_certificate import Code, CodesAsEdgesGo, codes_of
 from wis.methods.one_wis.certificate import check_batches, first_non_greedy_step
 from wis.methods.one_wis.relaxed_certificate import check_relaxed_order
 
@@ -67,7 +66,7 @@ def check_order(
     Args:
         graph: The graph, undirected or directed.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        progress: Told the number of steps that are checked.
+        progress: Called with the number of steps that are checked.
         choice: Which steps, for longer walks and directed graphs; the default of `StepChoice` if
             not given.
         made_with: The seed of the phases of a relaxed order; None to check its rule alone.
@@ -132,7 +131,8 @@ def _check_longer(
     steps = choice.of(ids.size)
     check_range(compact.edges.cpu().numpy(), compact.num_nodes, depth)
     if steps.size == ids.size > MOST_STEPS:
-        fault = first_fault(compact, ids, depth, batch_size, progress)
+        replay = CodesAsEdgesGo(compact, depth)
+        fault = first_fault(replay, ids.tolist(), batch_size, progress)
     else:
         fault = _first_fault_among(compact, ids, steps, depth, batch_size, progress)
     if fault is not None:

@@ -97,7 +97,7 @@ def dense_order(
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
         limit_bytes: Memory that may be used, see `DensePlan`.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
 
     Returns:
         int64 tensor of shape [count] on the graph's device.

@@ -3,20 +3,20 @@
 To look at all edges anew at each step, as `wis.methods.k_wis.certificate` does for a sample,
 takes hours where there are thousands. Here an edge is looked at again only when that could matter:
 
-1. *What the loss of an edge does* is the list of vertices whose walk index it lowers, with the old
-   and the new values. The tuples of two edges agree but for these, and of the values that they do
-   not hold equally often the smallest decides. So edges are compared by their *codes*: for each
-   value, ascending, whether there are more or fewer entries of it, and how many. Comparing codes
-   number by number is comparing sorted tuples (`codes_of`).
-2. *When a code can change.* It does only if an edge that goes lowers the walk index of one of these
-   vertices. The vertices whose walk index hangs on an edge become fewer as others go, but for the
-   ends of the edge itself, so that one list for each vertex, of the edges that it may have to do
-   with, serves all steps.
-3. *When that matters.* Each end of an undirected edge loses walks when the edge goes, and what the
-   loss would leave there only falls as other edges go. So the smallest value in its code is at most
-   the smaller one of what it left at its ends when it was last looked at: a bound, from above, on
-   how good it can have become. Only if that beats the edge that went is it looked at again. A
-   directed graph has no such bound: an arc of which no walk makes use costs nothing.
+1. *Codes.* The loss of an edge lowers the walk indices of some vertices. The tuples of two edges
+   agree in all other entries, and of the values that they do not hold equally often the smallest
+   decides. So each edge has a *code*: for each value, by rising value, whether the tuple without
+   the edge holds more or fewer entries of it than the present tuple, and how many. To compare codes
+   number by number is to compare sorted tuples (`codes_of`).
+2. *When a code can change.* Only if an edge that goes lowers the walk index of one of these
+   vertices. As edges go, an edge is on closed walks of fewer and fewer vertices, its own ends
+   excepted. So one list for each vertex, of the edges whose losses lower its walk index at the
+   beginning, serves all steps.
+3. *When that matters.* The loss of an undirected edge lowers the walk index of both ends, and the
+   values left there only fall as other edges go. So the smallest value in its code is at most the
+   smaller one of these two values when it was last looked at, which bounds from above how good the
+   code can have become. The edge is looked at again only if this bound beats the edge that went. A
+   directed graph has no such bound: an arc that is on no closed walk costs nothing.
 
 Nothing is shared with the engines.
 """
@@ -29,44 +29,12 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.base.progress import Progress, silent
 from wis.graph import CanonicalGraph
-from wis.methods.certificates import Fault, first_of, first_tie_out_of_place
+from wis.methods.certificates import Fault, first_fault_by_keys
 from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, walks_of
 
 Ints = NDArray[np.int64]
 Code = tuple[int, ...]
-
-
-def first_fault(
-    graph: CanonicalGraph,
-    edge_ids: Ints,
-    depth: int,
-    batch_size: int,
-    progress: Progress = silent,
-) -> Fault | None:
-    """The first wrong step of an order, or of the beginning of one; None if there is none.
-
-    Args:
-        graph: The graph.
-        edge_ids: int64 [count], distinct edge ids, first removed first.
-        depth: L.
-        batch_size: How many edges go at a time.
-        progress: Told the number of steps that are checked.
-
-    Cost: for each step the products of `wis.methods.k_wis.certificate_walks` for the edges looked
-        at again, some milliseconds, or for L = 3 of an undirected graph sets of common neighbours,
-        a fraction of one; memory for the vertices that each edge has to do with.
-    """
-    state = _State(graph, depth)
-    for start in range(0, edge_ids.size, batch_size):
-        batch = edge_ids[start : start + batch_size].tolist()
-        fault = state.fault_in(batch)
-        if fault is not None:
-            return Fault(start + fault.step, fault.better, fault.is_tie)
-        state.remove(batch)
-        progress(min(start + batch_size, edge_ids.size))
-    return None
 
 
 def codes_of(num_edges: int, row: Ints, new: Ints, old: Ints) -> Iterator[Code]:
@@ -102,13 +70,17 @@ def codes_of(num_edges: int, row: Ints, new: Ints, old: Ints) -> Iterator[Code]:
         start = end
 
 
-class _State:
-    """Codes of edges as others go.
+class CodesAsEdgesGo:
+    """The codes of edges as others go: the `Replay` of an order of ``wis``.
+
+    Cost: for each step the products of `wis.methods.k_wis.certificate_walks` for the edges looked
+    at again, some milliseconds, or for L = 3 of an undirected graph sets of common neighbours, a
+    fraction of one; memory for the vertices whose walk index each edge lowers.
 
     Attributes:
         code: For each edge its code when last looked at, or the bound on it since it is stale.
         stale: bool [m], whether the code may have changed.
-        listed: bool [m], whether the edge has come up in the order.
+        listed: Whether the edge has come up in the order.
         heap: (code or bound, edge id): entries whose code is another one by now count no more.
         concerned: By vertex, the edges whose codes may change with its walk index.
     """
@@ -119,7 +91,7 @@ class _State:
         m = self.edges.shape[1]
         self.walks = walks_of(self.edges, graph.num_nodes, depth, directed=graph.directed)
         self.stale = np.zeros(m, dtype=bool)
-        self.listed = np.zeros(m, dtype=bool)
+        self.listed = [False] * m
         self.bound = np.zeros(m, dtype=np.int64)
         self.code: list[Code] = [()] * m
         rows: list[Ints] = []
@@ -137,14 +109,7 @@ class _State:
         """The first wrong place of a batch, by the graph as it is at its beginning."""
         self._refresh([edge for edge in batch if self.stale[edge]])
         codes = [self.code[edge] for edge in batch]
-        fault = None
-        for place, edge in enumerate(batch):
-            better = self._better_than(codes[place])
-            if better is not None:
-                fault = Fault(place, better)
-                break
-            self.listed[edge] = True
-        return first_of(fault, first_tie_out_of_place(codes, batch))
+        return first_fault_by_keys(codes, batch, self._better_than, self.listed)
 
     def remove(self, batch: list[int]) -> None:
         """Take the edges of a batch away; the codes of others become bounds."""
@@ -152,8 +117,9 @@ class _State:
         vertices = np.unique(np.concatenate([changed, self.edges[:, batch].reshape(-1)]))
         start, edge = self.concerned
         around = np.concatenate([edge[start[v] : start[v + 1]] for v in vertices.tolist()])
-        around = around[~(self.stale[around] | self.listed[around])]
-        for stale in np.unique(around).tolist():
+        for stale in np.unique(around[~self.stale[around]]).tolist():
+            if self.listed[stale]:
+                continue
             self.stale[stale] = True
             self.code[stale] = () if self.directed else (1, -int(self.bound[stale]))
             heappush(self.heap, (self.code[stale], stale))
@@ -183,7 +149,7 @@ class _State:
             heappush(self.heap, (self.code[edge], edge))
 
     def _look_at(self, ids: Ints) -> tuple[Ints, Ints]:
-        """Find the codes of edges; returns the rows and vertices of what their losses do."""
+        """Find the codes of edges; returns the rows and vertices of their losses."""
         row, vertex, loss = self.walks.losses(ids)
         old = self.walks.value[vertex]
         new = old - loss

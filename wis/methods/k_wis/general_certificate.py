@@ -19,6 +19,8 @@ their ids within a batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,13 +33,20 @@ from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.graph.walks import check_walk_length
-from wis.methods.certificates import Checked, StepChoice, fault_of, in_batches
+from wis.methods.certificates import (
+    Checked,
+    Fault,
+    StepChoice,
+    fault_of,
+    first_fault,
+    in_batches,
+)
 
 Ints = NDArray[np.int64]
 MAX_CANDIDATES = 40_000
 """Most tuples that a check without options computes."""
 MAX_WORK = 4 * 10**10
-"""Most additions that it takes."""
+"""Most additions of such a check."""
 MAX_DENSE = 1000
 """Vertices up to which a dense matrix of Python's integers is affordable."""
 SAFE = 2.0**62
@@ -63,7 +72,7 @@ def check_general_order(
     Args:
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        progress: Told the number of steps up to the last one checked.
+        progress: Called with the number of steps up to the last one checked.
         seed: Seed of the sample where there is no `choice`.
         choice: Which steps; if it leaves that open, all or as many as are affordable.
         walk_length: L - 1.
@@ -85,7 +94,7 @@ def check_general_order(
     checked_integer("batch_size", batch_size, 1)
     check_walk_length(walk_length, least=0)
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    counts = Tuples(graph, chosen, walk_length)
+    counts = Tuples(graph, chosen, walk_length, argmax)
     ids = edge_ids.cpu().numpy()
     choice = choice or StepChoice(seed=seed)
     most = min(MAX_CANDIDATES, MAX_WORK // counts.work)
@@ -93,44 +102,40 @@ def check_general_order(
     steps = affordable if choice.is_default else choice.of(ids.size)
     if steps.size == ids.size > affordable.size:
         counts.start_at(np.arange(graph.num_edges))
-        for start in range(0, ids.size, batch_size):
-            batch = ids[start : start + batch_size].tolist()
-            keys = counts.keys(argmax)
-            for place in range(len(batch)):
-                _check_place(graph, ids, keys, batch, place, start)
-            counts.remove(ids[start : start + batch_size])
-            progress(start + len(batch))
-        return in_batches(ids.size, graph.num_edges, batch_size, graph.noun)
-    for step in steps.tolist():
-        start = step - step % batch_size
-        counts.start_at(np.setdiff1d(np.arange(graph.num_edges), ids[:start]))
-        batch = ids[start : start + batch_size].tolist()
-        _check_place(graph, ids, counts.keys(argmax), batch, step - start, start)
-        progress(step + 1)
+        fault = first_fault(counts, ids.tolist(), batch_size, progress)
+    else:
+        fault = _first_fault_among(counts, ids, steps, batch_size, progress)
+    if fault is not None:
+        raise _error(graph, ids, fault)
     return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
 
 
-def _check_place(
-    graph: CanonicalGraph,
-    ids: Ints,
-    keys: dict[int, Any],
-    batch: list[int],
-    place: int,
-    start: int,
-) -> None:
-    """Raise `NotGreedyError` if a place of the batch that begins at step `start` is wrong."""
-    fault = fault_of(keys.items(), keys[batch[place]], batch, place)
-    if fault is None:
-        return
-    step = start + place
-    gone, best = (tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[step]), fault.better))
+def _first_fault_among(
+    counts: Tuples, ids: Ints, steps: Ints, batch_size: int, progress: Progress
+) -> Fault | None:
+    """The first of some steps that is wrong."""
+    for step in steps.tolist():
+        start = step - step % batch_size
+        counts.start_at(np.setdiff1d(np.arange(counts.num_edges), ids[:start]))
+        batch = ids[start : start + batch_size].tolist()
+        fault = counts.fault_at(batch, [step - start])
+        if fault is not None:
+            return replace(fault, step=step)
+        progress(step + 1)
+    return None
+
+
+def _error(graph: CanonicalGraph, ids: Ints, fault: Fault) -> NotGreedyError:
+    gone, best = (
+        tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[fault.step]), fault.better)
+    )
     why = "leaves greater walk indices"
     if fault.is_tie:
         why = "is as good, and its edge id, by which the edges of a batch are listed, is smaller"
-    raise NotGreedyError(
-        f"step {step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
+    return NotGreedyError(
+        f"step {fault.step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
         f"{graph.noun} {best} {why}",
-        step=step,
+        step=fault.step,
         edge=gone,
     )
 
@@ -155,8 +160,11 @@ class Tuples:
         loss: [m, K], by how much the loss of each edge lowers them; of those left.
     """
 
-    def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
-        self.num_nodes, self.walk_length = graph.num_nodes, walk_length
+    def __init__(
+        self, graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Any
+    ) -> None:
+        self.num_nodes, self.num_edges = graph.num_nodes, graph.num_edges
+        self.walk_length, self.argmax = walk_length, argmax
         self.directed = graph.directed
         self.edges = graph.edges.cpu().numpy()
         self.inside = partitions.membership(graph.num_nodes)
@@ -177,23 +185,34 @@ class Tuples:
 
     def start_at(self, left: Ints) -> None:
         """Count everything for the graph with these edges."""
-        m = self.edges.shape[1]
+        m = self.num_edges
         self.left = np.zeros(m, dtype=bool)
         self.left[left] = True
         self.loss = np.zeros((m, len(self.column)), dtype=self.ends.dtype)
         self._look_at(left)
 
-    def remove(self, batch: Ints) -> None:
+    def fault_in(self, batch: list[int]) -> Fault | None:
+        """The first wrong place of a batch, by the graph at its beginning."""
+        return self.fault_at(batch, range(len(batch)))
+
+    def fault_at(self, batch: list[int], places: Iterable[int]) -> Fault | None:
+        """The first of some places of a batch that is wrong."""
+        keys = self._keys()
+        faults = (fault_of(keys.items(), keys[batch[at]], batch, at) for at in places)
+        return next((fault for fault in faults if fault is not None), None)
+
+    def remove(self, batch: list[int]) -> None:
         """Take edges away and look again at those nearby."""
         near = self._near(batch)
         self.left[batch] = False
         self._look_at(np.flatnonzero(near & self.left))
 
-    def keys(self, argmax: Any) -> dict[int, Any]:
+    def _keys(self) -> dict[int, Any]:
         """For each edge that is left the key of its tuple; a smaller one is better."""
         left = np.flatnonzero(self.left)
         tuples = self.index - self.loss[left]
         keys: Any
+        argmax = self.argmax
         if not isinstance(argmax, str):
             listed = np.asarray(argmax(tuples)).tolist()
             keys = (tuple(-x for x in key) if isinstance(key, list) else -key for key in listed)
@@ -204,7 +223,7 @@ class Tuples:
             keys = (-pick(row) if row else 0 for row in tuples.tolist())
         return dict(zip(left.tolist(), keys, strict=True))
 
-    def _near(self, batch: Ints) -> NDArray[np.bool_]:
+    def _near(self, batch: list[int]) -> NDArray[np.bool_]:
         """Edges with an end at most p - 1 steps away from an edge of the batch."""
         inside = np.zeros(self.num_nodes, dtype=bool)
         inside[self.edges[:, batch]] = True
@@ -249,7 +268,7 @@ class Tuples:
         return found
 
     def _boundaries(self, matrix: Any) -> tuple[Any, Any, Any]:
-        """What enters each vertex from inside, [n, K]; all that does, [n, 1]; C_I, bool [n, K]."""
+        """Arcs into each vertex from inside, [n, K], and in all, [n, 1]; C_I, bool [n, K]."""
         entering = matrix.T if self.directed else matrix
         num_inside = entering @ self.inside_as_numbers
         degree = entering @ np.ones((self.num_nodes, 1), dtype=np.int64)

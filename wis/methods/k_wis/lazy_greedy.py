@@ -1,26 +1,26 @@
-"""The exact order of (L-1)-WIS from upper bounds: most edges are left alone at most steps.
+"""The exact order of (L-1)-WIS from upper bounds: most edges are not looked at in most steps.
 
-A heap holds for each edge a signature (`wis.methods.k_wis.signatures`) that its true one does not
-beat: whole or cut short, of now or of long ago. The first edge of the heap is looked at anew, as
-far as it takes to tell it from the second. If it still comes first, it goes; otherwise it sinks to
-its place.
+For each edge a heap holds a bound: a signature (`wis.methods.k_wis.signatures`), perhaps cut short
+or computed many steps ago, that the true signature of the edge does not beat. In each step the
+first edge of the heap is looked at: its signature is computed, far enough to compare it with the
+second bound. If the edge still comes first, it goes; otherwise it sinks to its place.
 
-This is exact because of what one removal, of e, does to the signature of another edge f. Entries of
-the tuple of f that both edges change through the same closed walk may change by less from then on,
-and the signature may become *better*; those f are few, all near e, and `EdgeChanges.remove` names
-them. For all others each entry that f changes keeps the amount of the change and starts from a
-lower value, if anything: at the smallest value where the new signature differs from the old it has
-more entries, so it is worse, and the old one bounds it.
+**Why old bounds hold.** Let the removal of e change the signature of another edge f. Some entries
+of the tuple fall by closed walks through both e and f. From then on f lowers these by less, so that
+its signature may become *better*; those f are few, all near e, and `EdgeChanges.remove` names them.
+For every other f, each entry that f lowers falls by as much as before, from the same value or from
+a lower one. At the smallest value where the new signature differs from the old one it has more
+entries, so it is worse, and the old signature bounds it.
 
-For the f that are named, codes of values below some limit still hold. If that leaves none, the
-smallest value that f would create still does: it never rises while edges go one by one. (Suppose it
-was attained at vertex t, and f no longer changes t's entry once e is gone. Then every closed walk
-of length L at t through f runs through e as well, while one through e does not need f: go to
-whichever of the two a walk meets first, and back. So e took more from t than f would, to a value
-below the smallest of f, and was not the best edge.) In batches, where edges go that are not the
-best of the graph as it is then, this argument fails and the smallest value is computed anew.
-
-In directed graphs the argument fails even then (`wis.methods.k_wis.closed_walks`).
+**Bounds of the edges that are named.** Codes of values below some limit still hold. If there are
+none, the smallest value that f would create still bounds it: while edges go one by one, that value
+never rises. For suppose f attained it at a vertex t, and f no longer changes the entry of t once e
+is gone. Then every closed walk of length L at t through f ran through e as well. A closed walk
+through e need not use f: walk to whichever of the two comes first, and back. So e took more from t
+than f would have, down to a value below the smallest one of f, and e was not the best edge: a
+contradiction. In batches edges go that are not the best of the graph as it is then, so this
+argument fails, and the smallest value is computed anew. In directed graphs it fails even for single
+edges (`wis.methods.k_wis.closed_walks`).
 
 Ties go to the smallest edge id.
 """
@@ -45,7 +45,7 @@ Entry = tuple[Signature, int]
 
 
 class EdgeChanges(Protocol):
-    """What the loss of an edge would do to the walk indices of a graph whose edges go.
+    """The effect that the loss of each edge would have on walk indices, while edges go.
 
     Attributes:
         scale: How signatures are packed.
@@ -60,7 +60,7 @@ class EdgeChanges(Protocol):
         """The smallest value that the loss of the edge would create, `Scale.above` if none."""
 
     def ceiling(self, edge: int) -> int:
-        """The edge creates this value or a smaller one: what is known at the cost of a glance."""
+        """A bound without any computation: the edge creates this value or a smaller one."""
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
@@ -91,7 +91,7 @@ def lazy_order(
         changes: The graph and the effect of its edges, at the beginning; advanced in place.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
         smallest_may_rise: Whether the smallest value that an edge would create can rise even while
             edges go one by one, as in directed graphs.
 
@@ -145,7 +145,7 @@ class _Bounds:
             self._lead()
             bound, edge = self.heap[0]
             if self.current[edge] is bound:
-                signature, limit = self._told_apart(edge, bound, self._second())
+                signature, limit = self._compared(edge, bound, self._second())
                 if signature is None:
                     break
                 self._sink(edge, signature, limit)
@@ -188,7 +188,7 @@ class _Bounds:
         return True
 
     def _second(self) -> Entry:
-        """What follows the first entry, or a bound of it."""
+        """The entry after the first one, or a bound of it."""
         heap = self.heap
         if len(heap) > 2:
             return min(heap[1], heap[2])
@@ -196,10 +196,8 @@ class _Bounds:
             return heap[1]
         return (self.scale.at_least(-self.heights[0]) if self.heights else NOTHING), -1
 
-    def _told_apart(
-        self, edge: int, bound: Signature, second: Entry
-    ) -> tuple[Signature | None, int]:
-        """The edge's signature as far as it takes to see that it comes after `second`, or None."""
+    def _compared(self, edge: int, bound: Signature, second: Entry) -> tuple[Signature | None, int]:
+        """The edge's signature, far enough to show that it comes after `second`; else None."""
         # a glance may already show that the edge sinks below the second entry
         rival, rival_edge = second
         smallest = min(self.level, self.changes.ceiling(edge))

@@ -38,7 +38,7 @@ def one_step_order(
         graph: The graph.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        progress: Told the number of arcs removed.
+        progress: Called with the number of arcs removed.
 
     Returns:
         Edge ids, first removed first.

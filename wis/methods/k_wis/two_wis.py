@@ -1,4 +1,4 @@
-"""2-WIS: what the loss of an edge does to the closed walks of length 3.
+"""2-WIS: the closed walks of length 3 that the loss of an edge breaks.
 
 With all self-loops, (A³)_tt = 2·(triangles at t) + 3·(degree of t) + 1, and 0 for an isolated
 vertex, whose boundary is empty (Definition 11). The loss of an edge {i, j} with c common neighbours
@@ -13,8 +13,6 @@ hold.
 """
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,25 +136,9 @@ def closed_walks_of_length_3(edges: Ints, num_common: Ints, n: int) -> Ints:
     return counts + (counts > 0)
 
 
-class _Neighbours(Protocol):
-    """The neighbours and the value of each vertex."""
-
-    value: list[int]
-
-    def common(self, i: int, j: int) -> list[int]:
-        """The common neighbours."""
-
-    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int] | Ints, list[int]]:
-        """Common neighbours and their values; those of `limit` + 2 or more may be missing."""
-
-    def disconnect(self, i: int, j: int) -> None:
-        """Remove an edge."""
-
-    def fell(self, changes: list[tuple[int, int]]) -> None:
-        """Give vertices lower values."""
-
-
-def _neighbours(ends: list[tuple[int, int]], degree: list[int], value: np.ndarray) -> _Neighbours:
+def _neighbours(
+    ends: list[tuple[int, int]], degree: list[int], value: np.ndarray
+) -> _Sets | _BitSets:
     """Bit sets where the lower degree of an edge's ends is high on average and n is not."""
     total = sum(min(degree[i], degree[j]) for i, j in ends)
     if len(degree) <= MOST_BITS and total >= DENSE_FROM * len(ends) > 0:
@@ -165,7 +147,7 @@ def _neighbours(ends: list[tuple[int, int]], degree: list[int], value: np.ndarra
 
 
 class _Sets:
-    """Neighbours as sets."""
+    """The neighbours and the value of each vertex; neighbours as sets."""
 
     def __init__(self, ends: list[tuple[int, int]], value: np.ndarray) -> None:
         self.value: list[int] = value.tolist()
@@ -175,23 +157,27 @@ class _Sets:
             self.around[j].add(i)
 
     def common(self, i: int, j: int) -> list[int]:
+        """The common neighbours."""
         return list(self.around[i] & self.around[j])
 
     def common_values(self, i: int, j: int, limit: int) -> tuple[list[int], list[int]]:
+        """Common neighbours and their values; those of `limit` + 2 or more may be missing."""
         vertices = list(self.around[i] & self.around[j])
         return vertices, list(map(self.value.__getitem__, vertices))
 
     def disconnect(self, i: int, j: int) -> None:
+        """Remove an edge."""
         self.around[i].discard(j)
         self.around[j].discard(i)
 
     def fell(self, changes: list[tuple[int, int]]) -> None:
+        """Give vertices lower values."""
         for vertex, value in changes:
             self.value[vertex] = value
 
 
 class _BitSets:
-    """Neighbours as big integers, bit v for vertex v.
+    """`_Sets` with neighbours as big integers, bit v for vertex v.
 
     Attributes:
         low: For some limits, the vertices with a value below limit + 2.

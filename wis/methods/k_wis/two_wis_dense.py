@@ -53,10 +53,10 @@ def front_order(
 
     Args:
         graph: The graph.
-        num_common: int64 [m], the number of common neighbours of the ends of each edge; what it is
-            for the edges that are left, when the function returns.
+        num_common: int64 [m], the number of common neighbours of the ends of each edge; updated in
+            place for the edges that are left.
         count: Most edges to order.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
 
     Returns:
         Edge ids, first removed first: at most `count`, fewer if the edges that are then left have
@@ -230,7 +230,7 @@ class Front:
         self.smallest[rows] = smallest
 
     def _follow_ends(self, gone: tuple[int, int]) -> None:
-        """See to the ends after a removal: those of other rows than its own fall by 2 at most."""
+        """Follow the ends after a removal; those of other rows than its own fall by 2 at most."""
         self.slack -= 2
         if self.slack < 0:
             self._follow_all_ends()

@@ -11,6 +11,8 @@ have a key that no edge outside it can reach.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def batched_order(
         graph: The graph.
         batch_size: B, edges that go in each round.
         count: Length of the order; the last round is cut.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
 
     Returns:
         int64 tensor of shape [count] on the graph's device: within a round by falling key, then by
@@ -77,11 +79,12 @@ def _fill_pool(state: Peeling, pool: Tensor, batch_size: int) -> Tensor:
     return pool
 
 
+@dataclass(frozen=True)
 class _Packing:
-    """Keys and edge ids in one int64, larger for what goes first."""
+    """Keys and edge ids in one int64, larger for the edges that go first."""
 
-    def __init__(self, larger_bits: int, id_bits: int) -> None:
-        self.larger_bits, self.id_bits = larger_bits, id_bits
+    larger_bits: int
+    id_bits: int
 
     @classmethod
     def of(cls, state: Peeling) -> _Packing:

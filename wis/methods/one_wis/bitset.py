@@ -28,6 +28,7 @@ from wis.methods.one_wis.levels import Peeling
 from wis.methods.one_wis.rounds import peel_in_rounds
 
 ROWS_PER_CHUNK_BYTES = 1 << 25
+"""Working memory while rows of bits are packed: 32 MiB."""
 
 
 def peel_with_bitsets(
@@ -38,7 +39,7 @@ def peel_with_bitsets(
     Args:
         state: The peeling of a graph on the CPU, at its beginning; advanced in place.
         count: Stop at the end of the level in which so many are removed.
-        progress: Told the number of edges removed after each level.
+        progress: Called with the number of edges removed after each level.
         core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
 
     Cost: O(|A_k| / 64) machine words for each removal, and for each heavy vertex that begins a
@@ -80,7 +81,7 @@ class _Core:
         self.num_removed = 0
 
     def grow(self, size: int, limit: int) -> None:
-        """Make room for `size` labels; doubles, so that all calls cost about what the last does."""
+        """Make room for `size` labels; doubles, so that all calls cost about as much as one."""
         if size <= self.size:
             return
         n = self.degree.size
@@ -109,7 +110,8 @@ class _Core:
         return integers
 
     def peel_level(self, size: int) -> None:
-        """Remove what the greedy rule removes at the state's level."""
+        """Remove the edges that the greedy rule takes at the state's level."""
+        # light vertices as one bit set, heavy ones by falling height
         k = self.state.level
         degree = self.degree[:size]
         unspent = int.from_bytes(np.packbits(degree == k, bitorder="little").tobytes(), "little")
@@ -139,7 +141,7 @@ class _Core:
         self.num_removed += len(spent)
 
     def hand_over(self) -> None:
-        """Tell the state what was removed, as positions."""
+        """Record the removed edges in the state, as positions."""
         state = self.state
         state.joined = int(state.edges_at[state.level + 1])
         if not self.spent:
@@ -169,11 +171,12 @@ def heavy_phase(
     tallest: list[int] = []  # those that can still take one and have sunk to `height`
     height, waiting = heights[0], 0
     while height > k and unspent:
+        # heavy vertices that begin the level at this height join those that sank to it
         while heights[waiting] == height:
             tallest.append(heavy[waiting])
             waiting += 1
         sunk = []
-        for v in tallest:
+        for v in tallest:  # each takes its unspent light neighbour with the largest label
             free = rows[v] & unspent
             if free:
                 w = free.bit_length() - 1
@@ -186,7 +189,7 @@ def heavy_phase(
         taker += sunk
         tallest = sunk
         height = height - 1 if sunk else heights[waiting]
-    if height == k:
+    if height == k:  # those that came down to degree k are light from now on
         for v in tallest:
             unspent |= bit[v]
     return unspent

@@ -40,7 +40,7 @@ from wis.base.arrays import rank_in_run, stable_argsort
 from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError
 from wis.graph import UndirectedGraph
-from wis.methods.certificates import Fault, first_of, first_tie_out_of_place
+from wis.methods.certificates import Fault, first_fault, first_fault_by_keys
 
 Ints = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
@@ -54,7 +54,7 @@ def first_non_greedy_step(
     Args:
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        progress: Told the number of steps that are checked.
+        progress: Called with the number of steps that are checked.
 
     Raises:
         NotGreedyError: Some step is not; it names the first one.
@@ -247,7 +247,7 @@ def check_batches(
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         batch_size: B.
-        progress: Told the number of steps that are checked.
+        progress: Called with the number of steps that are checked.
 
     Raises:
         NotGreedyError: Some step is wrong; it names the first one.
@@ -255,13 +255,9 @@ def check_batches(
     Cost: some microseconds for each time that an edge comes up whose key has fallen since it was
         last looked at; about 250 bytes for an edge.
     """
-    ids: list[int] = edge_ids.tolist()
-    keys = _FallingKeys(graph)
-    for start in range(0, len(ids), batch_size):
-        fault = keys.fault_in(ids[start : start + batch_size], start)
-        if fault is not None:
-            raise fault.error(graph, edge_ids, "whose (smaller, larger) degrees are larger")
-        progress(min(start + batch_size, len(ids)))
+    fault = first_fault(_FallingKeys(graph), edge_ids.tolist(), batch_size, progress)
+    if fault is not None:
+        raise fault.error(graph, edge_ids, "whose (smaller, larger) degrees are larger")
 
 
 class _FallingKeys:
@@ -289,24 +285,19 @@ class _FallingKeys:
         a, b = (self.degree[end] for end in self.ends[edge])
         return (-a, -b) if a < b else (-b, -a)
 
-    def fault_in(self, batch: list[int], start: int) -> Fault | None:
-        """The first wrong step of a batch that begins at step `start`; then its edges are gone."""
-        fault = None
+    def fault_in(self, batch: list[int]) -> Fault | None:
+        """The first wrong place of a batch, by the degrees at its beginning."""
         keys = [self.key_of(edge) for edge in batch]
-        for place, (key, edge) in enumerate(zip(keys, batch, strict=True)):
-            best = self._best_left()
-            if self.key_of(best) < key:
-                fault = Fault(start + place, best)
-                break
-            self.listed[edge] = True
-        tie = first_tie_out_of_place(keys, batch)
+        return first_fault_by_keys(keys, batch, self._better_than, self.listed)
+
+    def remove(self, batch: list[int]) -> None:
+        """Take the edges of a batch away."""
         for edge in batch:
             for end in self.ends[edge]:
                 self.degree[end] -= 1
-        return first_of(fault, tie and Fault(start + tie.step, tie.better, is_tie=True))
 
-    def _best_left(self) -> int:
-        """An edge with the largest key of those not listed."""
+    def _better_than(self, mine: tuple[int, int]) -> int | None:
+        """An edge with the largest key of those not listed, if that is larger than mine."""
         while True:
             *stale, edge = self.heap[0]
             key = self.key_of(edge)
@@ -315,4 +306,4 @@ class _FallingKeys:
             elif key != tuple(stale):
                 heapreplace(self.heap, (*key, edge))
             else:
-                return edge
+                return edge if key < mine else None

@@ -50,12 +50,10 @@ def one_wis_order(
 
     Args:
         graph: The graph.
-        engine: ``"bitset"`` or ``"rounds"``, both exact; they differ in ties and speed. Or
-            ``"relaxed"``.
-        batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
-            the B best edges by the degrees at the beginning of a round go at once.
+        engine: ``"bitset"`` or ``"rounds"``, both exact; or ``"relaxed"``.
+        batch_size: 1 is exact; more edges go at once by the degrees at the beginning of a round.
         count: Length of the order; a shorter one is the beginning of the whole one.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
         epsilon: How far below the best an edge may be, for ``"relaxed"``.
         seed: Seed of the priorities of ``"relaxed"``.
 

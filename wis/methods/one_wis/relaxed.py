@@ -45,7 +45,7 @@ def relaxed_order(
             that of the exact rule and the larger one only to its class.
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the priorities.
-        progress: Told the number of edges removed.
+        progress: Called with the number of edges removed.
 
     Returns:
         int64 tensor of shape [count] on the graph's device.
@@ -140,7 +140,7 @@ class _Layout:
         return sort_values(keys).bitwise_and_(MASK)
 
     def peel(self, positions: Tensor, t: int) -> Tensor:
-        """Take what the phase takes of these edges; bool, shaped like `positions`."""
+        """The edges that the phase takes of these, as bool, shaped like `positions`."""
         degree = self.degree[: int(self.num_vertices[t])]
         budget = degree - (t - 1)
         left = budget.clone()

@@ -3,8 +3,8 @@
 *The rule.* A step keeps to it if both ends of the edge that goes have degree k / (1 + epsilon) or
 more, k being the largest smaller degree of an edge that is left. With s the smaller degree at a
 step, read off the order by one sort, that is k <= (1 + epsilon)·s. Since k never rises, only steps
-at which s is lower than at all steps before need a look at the graph: a step with a larger s allows
-what the lowest one before it, where k was at least as large, was found to allow. A look goes over
+at which s is lower than at all steps before need a look at the graph: a step with a larger s keeps
+to the rule if the lowest one before it does, where k was at least as large. A look goes over
 the edges left between vertices whose original degree is above (1 + epsilon)·s, a prefix that grows,
 and asks whether one has both degrees above it.
 
@@ -79,7 +79,7 @@ def check_relaxed_steps(
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         factor: 1 + epsilon, exactly.
-        progress: Told the number of steps that are checked.
+        progress: Called with the number of steps that are checked.
 
     Raises:
         NotGreedyError: Some step breaks the rule; it names the first one.
@@ -167,7 +167,7 @@ def check_phases(
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         factor: 1 + epsilon, exactly.
         seed: Seed of the priorities.
-        progress: Told the number of steps that are checked.
+        progress: Called with the number of steps that are checked.
 
     Raises:
         NotGreedyError: Some step is another one; it names the first.

@@ -1,4 +1,4 @@
-"""Relaxed 1-WIS: what it takes and in which order; the kernel of all places to run it.
+"""Relaxed 1-WIS: its rule, and the kernel of all places where it runs.
 
 The rule, for ``epsilon`` >= 0: with k the largest smaller degree of the endpoints of an edge that
 is left, an edge may go if both its endpoints have degree k / (1 + epsilon) or more. Many edges may
@@ -15,8 +15,8 @@ Priority: first the *class* of the larger degree when the phase begins, the numb
 digits, the highest first (the second key of the exact rule, coarsely: it keeps nearly all that the
 exact rule keeps of walk indices, which chance alone does not); then a hash of the seed and the two
 vertex ids. So what goes depends on the graph and the seed, never on how the edges are divided or
-how many are looked at together. That it is *the* outcome of a sequential rule is what lets each
-place find it in its own way:
+how many are looked at together. The rule is sequential and has one outcome, which each place finds
+in its own way:
 
 - `match` finds it for edges in memory in few rounds: an edge goes as soon as fewer edges of higher
   priority than the budget allows are left at both its ends;
@@ -124,8 +124,8 @@ def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
     Args:
         a: int64 tensor of shape [k], one end of each edge, the edges by falling priority.
         b: int64 tensor of shape [k], the other end.
-        budget: int64 tensor of shape [n], how many edges each vertex may lose, 0 or more; what is
-            taken is subtracted in place.
+        budget: int64 tensor of shape [n], how many edges each vertex may lose, 0 or more; edges
+            that are taken are subtracted in place.
 
     Returns:
         bool tensor of shape [k], true for the edges taken.
@@ -141,6 +141,7 @@ def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
         if SMALL * live.numel() < budget.numel():
             taken[live[_match_renumbered(a, b, budget)]] = True
             break
+        # take the edges that no other edge can keep out, then drop those whose ends are spent
         go = _unbeaten(a, b, budget)
         taken[live[go]] = True
         rest = (~go & (budget.index_select(0, a) > 0) & (budget.index_select(0, b) > 0)).nonzero()
@@ -159,8 +160,9 @@ def _match_renumbered(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
 
 
 def _unbeaten(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
-    """Which edges have fewer edges before them than budget at both ends; these are charged."""
+    """Edges with fewer edges before them than budget at both ends, as bool; budgets are charged."""
     size, n = a.numel(), budget.numel()
+    # only ends with more edges than budget can keep an edge out
     count = torch.bincount(a, minlength=n).add_(torch.bincount(b, minlength=n))
     tight = count > budget
     at_a = tight.index_select(0, a).nonzero().view(-1)
@@ -170,6 +172,7 @@ def _unbeaten(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
         budget -= count
         return go
     ends = torch.cat([a.index_select(0, at_a), b.index_select(0, at_b)])
+    # the edges of each such end by priority: those after its budget are late
     keys = sort_values((ends << BITS) | torch.cat([at_a, at_b]))
     count *= tight
     end_of_budget = count.cumsum(0).sub_(count).add_(budget)  # in the rows of the sorted keys

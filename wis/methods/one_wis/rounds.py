@@ -46,7 +46,7 @@ def peel_in_rounds(state: Peeling, count: int, progress: Progress) -> None:
     Args:
         state: The peeling, at the beginning of a level; advanced in place.
         count: Stop at the end of the level in which so many are removed.
-        progress: Told the number of edges removed after each level.
+        progress: Called with the number of edges removed after each level.
 
     Cost: a few passes over the edges inside A_k for each level k, and over the contested ones for
         each round.
@@ -76,7 +76,7 @@ class _LiveEdges:
 
     @classmethod
     def of(cls, state: Peeling) -> _LiveEdges:
-        """Those that joined and were not removed."""
+        """The edges that joined and were not removed."""
         left = torch.ones(state.joined, dtype=torch.bool, device=state.degree.device)
         for piece in state.removed:
             left[piece] = False
@@ -105,7 +105,7 @@ class _LiveEdges:
 
 
 def _peel_level(state: Peeling, live: _LiveEdges) -> _LiveEdges:
-    """Remove what the greedy rule removes at `state.level`; returns what is left inside A_k."""
+    """Remove the edges that the greedy rule takes at `state.level`; returns those left in A_k."""
     k = state.level
     degree = state.degree[: int(state.vertices_at[k])]
     a_is_heavy = degree.index_select(0, live.a) > k
@@ -142,6 +142,7 @@ def _heavy_phase(heavy: Tensor, light: Tensor, height: Tensor, k: int) -> Tensor
     Returns:
         int64 [r], the edges that go, as indices into `heavy`, in order of their removal.
     """
+    # 1. first choices; an edge is contested if its heavy end is taller than its light one's slot
     matching = _first_choice(heavy, light, height, k)
     contest = (
         (height.index_select(0, heavy) > matching.slot.index_select(0, light)).nonzero().view(-1)
@@ -150,9 +151,7 @@ def _heavy_phase(heavy: Tensor, light: Tensor, height: Tensor, k: int) -> Tensor
     rounds = 0
     while matching.improve(contest_heavy, contest_light):
         rounds += 1
-        if (
-            rounds % 4 == 0
-        ):  # an edge whose light holds a slot above all that its heavy vertex has is settled
+        if rounds % 4 == 0:  # an edge is settled once its light's slot is above its heavy end
             hopeful = height[contest_heavy] > matching.slot[contest_light]
             contest_heavy, contest_light = contest_heavy[hopeful], contest_light[hopeful]
     taken = (matching.holder.index_select(0, light) == heavy).nonzero().view(-1)
@@ -183,7 +182,8 @@ class _Matching:
 
     def improve(self, heavy: Tensor, light: Tensor) -> bool:
         """One round of bids along the given edges; false if there was none to make."""
-        offer = self.height - self.num_held  # the tallest free slot of each heavy vertex
+        # a heavy vertex bids for lights in slots below its tallest free one
+        offer = self.height - self.num_held
         held_slot = self.slot.index_select(0, light)
         wants = offer.index_select(0, heavy) > held_slot
         wants &= self.holder.index_select(0, light) != heavy
@@ -191,6 +191,7 @@ class _Matching:
         if bidding.numel() == 0:
             return False
         heavy, light = heavy[bidding], light[bidding]
+        # its bids fall one by one, the first for the light in the lowest slot
         cheapest_first = stable_argsort(heavy * (self.top + 1) + held_slot[bidding])
         heavy, light = heavy[cheapest_first], light[cheapest_first]
         bid = offer[heavy] - rank_in_run(heavy)
@@ -199,6 +200,7 @@ class _Matching:
         return True
 
     def _award(self, heavy: Tensor, light: Tensor, bid: Tensor) -> None:
+        # each light goes to its best bid, then to the larger label
         offer = (bid << LABEL_BITS) | heavy
         best = torch.zeros_like(self.slot).scatter_reduce_(0, light, offer, "amax")
         won = (best[light] == offer).nonzero().view(-1)
@@ -227,12 +229,14 @@ class _Matching:
 def _first_choice(heavy: Tensor, light: Tensor, height: Tensor, k: int) -> _Matching:
     """Step 1: every light goes to its tallest heavy neighbour, as far as that one's slots go."""
     top = int(height.max())
+    # each light wishes for its tallest neighbour, then for the larger label
     wish = (height.index_select(0, heavy) << LABEL_BITS) | heavy
     best = torch.zeros_like(height).scatter_reduce_(0, light, wish, "amax")
     lights = best.nonzero().view(-1)
     row = best[lights] & LABEL_MASK
     holder = torch.full_like(height, FREE)
     holder[lights] = row
+    # a heavy vertex fills its slots from the top with the lights that others want most
     rival = (holder.index_select(0, light) != heavy).nonzero().view(-1)
     rival_height = torch.zeros_like(height)
     rival_height.scatter_reduce_(0, light[rival], height[heavy[rival]], "amax")
