@@ -1,4 +1,4 @@
-"""What goes where: data to standard output, a line of account to standard error."""
+"""Output: data goes to standard output, everything for people to standard error."""
 
 from __future__ import annotations
 

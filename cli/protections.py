@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ProtectionChoice:
-    """What must stay, as it was typed.
+    """The options that protect edges, as they were typed.
 
     Attributes:
         keep_connected: Whether components stay connected.
@@ -46,7 +46,7 @@ class ProtectionChoice:
             raise click.UsageError("GRAPH and --protect cannot both be standard input.")
 
     def arguments(self, file: GraphFile, *, directed: bool) -> dict[str, Any]:
-        """What `wis.removal_order` is given for them.
+        """The fields of a `Ranking` for these options.
 
         Raises:
             WisError: The file of protected edges does not fit the graph.

@@ -225,7 +225,7 @@ def _refuse_beside_order(
 
 @dataclass(frozen=True)
 class _Job:
-    """What `wis sparsify` was asked to do."""
+    """A call of `wis sparsify` with its options."""
 
     source: GraphSource
     choice: MethodChoice
@@ -286,7 +286,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Result:
-    """What came of it."""
+    """The result of a cut, and how it is written and described."""
 
     file: GraphFile
     sparse: GraphFile

@@ -15,7 +15,7 @@ SECTION = "Options for edge lists and tables"
 
 @dataclass(frozen=True)
 class TableChoice:
-    """What was typed; None where nothing was.
+    """The options as they were typed; None where they were not.
 
     Attributes:
         source: The column of the first endpoint.

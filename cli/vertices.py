@@ -36,7 +36,7 @@ class Given(NamedTuple):
     Attributes:
         text: Its id or name.
         where: The option, or the line of the file.
-        error: What to raise if there is no such vertex: bad usage, or bad data.
+        error: The error for a vertex that does not exist: bad usage, or bad data.
     """
 
     text: str
@@ -50,7 +50,7 @@ def given_vertices(subset: str) -> list[Given]:
     Raises:
         OptionError: There is none, or nothing between two commas.
         GraphFileError: The file of ids cannot be read.
-        GraphFormatError: It holds no id, or is no text.
+        GraphFormatError: It holds no id, or is not a text file.
     """
     if subset.startswith(FROM_FILE):
         return _read_ids(subset.removeprefix(FROM_FILE))

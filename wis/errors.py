@@ -1,4 +1,4 @@
-"""Everything that can be wrong with what a user hands to wis.
+"""The errors that wis raises on purpose.
 
 Each error derives from `WisError` and from the builtin that a caller would expect, and its message
 is one line: what was wrong, what was found, what was expected and what to do. The command line
@@ -23,11 +23,11 @@ _SECRETS = (
 
 
 def echo(token: object, limit: int = LONGEST_ECHO) -> str:
-    """A piece of somebody's input as an error line shows it: on one line, and never long.
+    """A piece of input as error messages show it: on one line, and never long.
 
     Args:
-        token: What was read; a text is shown without quotes, anything else as its `repr`.
-        limit: Characters that are shown; what is cut is counted.
+        token: The value; a text is shown without quotes, anything else as its `repr`.
+        limit: The most characters to show; of a longer value the length is given.
     """
     text = without_secrets(token if isinstance(token, str) else _repr(token))
     printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
@@ -40,12 +40,12 @@ def echo(token: object, limit: int = LONGEST_ECHO) -> str:
 def without_secrets(text: str, address: str = "") -> str:
     """A text in which the passwords and tokens of its addresses are stars, wherever it has them.
 
-    A secret is what stands between the colon and the @ before a host, as in
-    ``sftp://user:secret@host``, and the value of a parameter that is called key, token or such.
+    Secrets are the part between the colon and the @ before a host, as in
+    ``sftp://user:secret@host``, and the values of parameters called key, token and the like.
 
     Args:
         text: The text.
-        address: What it is about: libraries repeat parts of an address in reasons of their own.
+        address: The address that the text is about, whose secrets it may repeat by themselves.
     """
     if ":/" not in (known := f"{text} {address}"):
         return text
@@ -130,11 +130,11 @@ class OrderMismatchError(WisError, ValueError):
 
 
 class NotASubgraphError(WisError, ValueError):
-    """Two graphs are compared, and the second is no part of the first."""
+    """Two graphs are compared, and the second is not a subgraph of the first."""
 
 
 class ProtectionError(WisError, ValueError):
-    """More edges are to go than the protections allow, or a protected pair is no edge."""
+    """More edges should go than the protections allow, or a protected pair is not an edge."""
 
 
 class NotGreedyError(WisError, ValueError):

@@ -65,8 +65,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         UnknownNameError: There is no such method.
         OptionError: The amount or an option is impossible for every graph.
 
-    A transform takes a `Data`, a `HeteroData` or a list of them and leaves it as it was; it raises
-    what `wis.sparsify` raises.
+    A transform takes a `Data`, a `HeteroData` or a list of them, and does not change it. It raises
+    the errors of `wis.sparsify`.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         return sparsified(data, graph, self.ranking, self.cut, progress=False)
 
     def __repr__(self) -> str:
-        """What differs from the defaults; the same for equal transforms, since PyG compares it."""
+        """The arguments that differ from the defaults; PyG compares transforms by this text."""
         shown = {**self._amount(), "method": self.ranking.method, **self._extras()}
         return f"{type(self).__name__}({_arguments(shown)})"
 
@@ -224,7 +224,7 @@ class WalkIndexSparsification(Sparsify):
         )
 
     def __repr__(self) -> str:
-        """What differs from the defaults, and the walk length."""
+        """The walk length, and the other arguments that differ from the defaults."""
         walk_length = self.ranking.options["walk_length"]
         shown = {**self._amount(), "walk_length": walk_length, **self._extras()}
         return f"{type(self).__name__}({_arguments(shown)})"

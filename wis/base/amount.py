@@ -1,9 +1,9 @@
-"""How much to remove: one number of edges from the ways in which people say it.
+"""Amounts: how many edges `remove` or `keep` stand for, given as a number, fraction or text.
 
-`remove` is what to take away: an `int` counts edges, a `float` in [0, 1] is a fraction of the m
+`remove` says how much goes: an `int` counts edges, a `float` in [0, 1] is a fraction of the m
 edges, a `str` is either (``"50%"``, ``"0.5"``, ``"120"``). `keep` is its complement; never both. A
-fraction f gives round-half-even(f·m), reckoned on the decimal number that was written, so that 0.3,
-``"0.3"``, ``"30%"`` and ``keep=0.7`` agree on every graph.
+fraction f gives round-half-even(f·m), computed from the decimal number that was written, so that
+0.3, ``"0.3"``, ``"30%"`` and ``keep=0.7`` agree on every graph.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def num_edges_of(
 def checked_amount(
     remove: Amount | None, keep: Amount | None
 ) -> tuple[str, Amount, int | Fraction]:
-    """Which of the two was given, its value, and what that says: edges, or a fraction of them.
+    """Which of the two was given, its value, and the amount: edges (int) or a fraction of them.
 
     Raises:
         OptionError: Both or neither are given, or no graph has such an amount.

@@ -1,9 +1,9 @@
-"""torch's usual defaults inside wis, whatever a program has set around it.
+"""Run code under torch's usual defaults, whatever the program around wis has set.
 
-`torch.set_default_device` and `torch.set_default_dtype` change what torch and PyG make where nobody
-says where or of what type, in PyG's layers for example. A result must not depend on them. The code
-of wis names the device of each tensor that it makes; the functions that call others' code, or make
-modules, run under `usual_defaults` besides.
+`torch.set_default_device` and `torch.set_default_dtype` change the tensors that torch and PyG make
+where the code names no device or type, for example in PyG's layers. Results of wis must not depend
+on them. The code of wis names the device of each tensor that it makes. Functions that call other
+libraries, or make modules, run under `usual_defaults`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import contextmanager
 def usual_defaults() -> Iterator[None]:
     """Inside a `with` block, or a function decorated by it: the device is the CPU, floats float32.
 
-    Costs nothing where that is so anyway. A default dtype is torch's for the whole process: while
-    another one is set, other threads see float32 during the call.
+    It costs nothing if these are the defaults already. torch has one default dtype for the whole
+    process: if the program set another one, its other threads see float32 during the call.
     """
     import torch
 

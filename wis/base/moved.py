@@ -1,4 +1,4 @@
-"""Earlier paths of public modules: they keep working and give the very same module.
+"""Earlier paths of public modules, which still work and give the same module.
 
 0.2.0 moved modules out of the top level of `wis`. ``from wis.resistance import
 effective_resistances`` goes on to work: a finder in `sys.meta_path` answers for the names of

@@ -1,8 +1,7 @@
-"""Progress of long computations: a bar for people, silence for everyone else.
+"""A progress bar for long computations.
 
-A method reports how many edges are done; what comes of it is the caller's choice. By default a bar
-appears on a terminal's stderr once a computation has lasted `PATIENCE_S` seconds, so that short
-ones leave no trace.
+A method reports how many edges are done, and the caller chooses what to show. By default a bar
+appears on stderr if that is a terminal and the computation has lasted `PATIENCE_S` seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ PATIENCE_S = 2.0
 
 
 def silent(done: int) -> None:
-    """Progress that nobody watches."""
+    """A progress report that does nothing."""
 
 
 @contextmanager
@@ -32,11 +31,11 @@ def progress_bar(
     """A bar on stderr for the duration of a `with` block.
 
     Args:
-        title: What is being done.
-        total: The number at which it is finished; 0 if nobody knows.
+        title: A name for the computation.
+        total: The number at which it is finished; 0 if unknown.
         show: Draw it from the start (true), never (false), or after `PATIENCE_S` seconds if stderr
             is a terminal (None).
-        unit: What is counted; bytes are shown as kB, MB and so on.
+        unit: ``"items"``, or ``"bytes"`` to show kB, MB and so on.
     """
     if show is False or (show is None and not sys.stderr.isatty()):
         yield silent

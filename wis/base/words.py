@@ -1,4 +1,4 @@
-"""Numbers with their nouns, as messages for people say them."""
+"""Numbers with their nouns, for messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def counted(number: int, noun: str, form: str = "d") -> str:
 
     Args:
         number: The number.
-        noun: What is counted, in the singular.
+        noun: The noun, in the singular.
         form: How the number is written, such as ``","``.
 
     >>> counted(1, "edge"), counted(3, "vertex"), counted(1200, "arc", ",")

@@ -55,7 +55,7 @@ class CanonicalGraph(ABC):
 
     directed: ClassVar[bool]
     noun: ClassVar[str]
-    """What one of its edges is called in a message."""
+    """The word for one of its edges in messages."""
     _prefix: ClassVar[str]
 
     @staticmethod
@@ -269,21 +269,21 @@ def canonical_graph(
     *,
     directed: bool = False,
 ) -> UndirectedGraph | DirectedGraph:
-    """The `DirectedGraph` of a graph if so wanted, or if it is one already; else the undirected.
-
-    Args:
-        graph: See `CanonicalGraph.from_any`.
-        num_nodes: See there.
-        directed: Whether each distinct arc is an edge of its own.
-
-    Raises:
-        GraphFormatError: See there.
-        OptionError: See there; or `directed` is no truth value.
+    """The `DirectedGraph` of a graph if `directed`, or if it is one; else its `UndirectedGraph`.
 
     >>> import torch
     >>> arcs = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 2]])  # both arcs of one edge, a loop
     >>> canonical_graph(arcs).edges.tolist(), canonical_graph(arcs, directed=True).num_edges
     ([[0, 1], [1, 2]], 3)
+
+    Args:
+        graph: As for `CanonicalGraph.from_any`.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+        directed: Whether each distinct arc is an edge of its own.
+
+    Raises:
+        GraphFormatError: As for `CanonicalGraph.from_any`.
+        OptionError: As for `CanonicalGraph.from_any`; or `directed` is not a truth value.
     """
     if not isinstance(directed, (bool, np.bool_)):
         raise OptionError(f"directed is {directed!r}; expected True or False")

@@ -78,7 +78,7 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.floa
 
 
 def _kind_of(value: Any) -> str:
-    """What an attribute is that does not hold one number for each arc."""
+    """A description of an attribute that does not hold one number for each arc."""
     if isinstance(value, Tensor):
         return f"{value.dtype}" if value.is_complex() else f"{list(value.shape)}"
     if isinstance(value, (list, tuple)) and any(isinstance(item, str) for item in value):

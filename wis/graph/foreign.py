@@ -1,4 +1,4 @@
-"""What is no graph to wis, and how to make one of it: one line for each kind of object."""
+"""Objects that wis does not take as graphs, and a line for each on how to convert it."""
 
 from __future__ import annotations
 

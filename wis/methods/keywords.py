@@ -23,7 +23,7 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("undirected", "direction"), "directed"),
     **dict.fromkeys(("depth", "num_layers", "layers", "L"), "walk_length (depth - 1)"),
 }
-"""What people call an option elsewhere, and what it is called here."""
+"""Names that options have in other libraries, and their names here."""
 
 
 def named_options(**named: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def check_keywords(
         without: Parameters of it that cannot be given.
 
     Raises:
-        OptionError: There is no such keyword; the message lists those there are.
+        OptionError: A keyword is unknown; the message lists the known ones and the closest.
     """
     unknown = [keyword for keyword in given if keyword not in method.options]
     if not unknown:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 OrderMethod: TypeAlias = "Callable[..., Tensor]"
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
 
-`graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too, on
-the device where the method shall work if it can; `count` says how many edges to order, 0 to m;
-`seed` is for a method's randomness; `progress` is to be told how many edges are done
-(`wis.base.progress`); `data`, for a method that has such a parameter, is what its `prepare` made of
-the user's data; further keyword-only parameters are the method's own options. What comes back is an
-int64 tensor of shape [count] on the graph's device: distinct edge ids, first removed first.
+- `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too. It
+  lies on the device where the method should compute.
+- `count` is the number of edges to order, 0 to m.
+- `seed` is for random methods.
+- `progress` is a function to call with the number of edges that are done (`wis.base.progress`).
+- `data`, for a method that has such a parameter, is the object that its `prepare` returned.
+- Further keyword-only parameters are the options of the method.
+
+The method returns an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
+removed first.
 """
 
 Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
@@ -32,11 +36,11 @@ Preparer = Callable[[Any, Any, dict[str, Any], int], tuple[dict[str, Any], dict[
 Certificate: TypeAlias = "Callable[..., Checked | int | None]"
 """``check(graph, edge_ids, *, progress, seed, choice, made_with, **options) -> Checked``.
 
-It raises `NotGreedyError`, or returns what it found to be right (`wis.methods.certificates`); a
-number stands for so many greedy steps, None for all. `choice` says which steps to check, `seed` is
-that of a sample of them. `made_with` is the seed that the order was made with, None if it was not
-made by this method with these options; only then can it be expected to follow more than the rule. A
-certificate that has no use for some of these takes them among its `options`.
+It raises `NotGreedyError`, or returns a `Checked` (`wis.methods.certificates`), or the number of
+greedy steps, or None if all steps are greedy. `choice` says which steps to check; `seed` is for a
+sample of them. `made_with` is the seed of the order if this method made it with these options, and
+None otherwise. Only orders with such a seed can be checked for ties and other details beyond the
+rule. A certificate can take arguments that it does not need as `**options`.
 """
 
 SHARED = ("count", "seed", "progress", "data")

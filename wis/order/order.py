@@ -1,7 +1,7 @@
 """A removal order: the edges of a graph in the order in which they go, and how it was made.
 
-Computing an order is the work; cutting it is not. One order cut at two levels gives nested graphs,
-so a study over many fractions computes it once, saves it, and cuts it many times.
+Computing an order takes the time; cutting it is quick. Two cuts of one order give nested graphs. So
+a study over many fractions computes the order once, saves it, and cuts it many times.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Provenance:
     directed: bool = False
 
     def as_header(self) -> dict[str, Any]:
-        """What goes into the header of an order file; what is off by default only if it is on."""
+        """The header of an order file; protections and directions only if there are any."""
         header = asdict(self)
         if not self.directed:
             del header["directed"]
@@ -125,7 +125,7 @@ class RemovalOrder:
 
     @property
     def noun(self) -> str:
-        """What one of its edges is called: ``"edge"``, or ``"arc"`` for a directed graph."""
+        """The word for one of its edges: ``"edge"``, or ``"arc"`` for a directed graph."""
         return DirectedGraph.noun if self.provenance.directed else UndirectedGraph.noun
 
     def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
@@ -193,7 +193,7 @@ class RemovalOrder:
         *,
         settings: Settings | None = None,
     ) -> list[Comparison]:
-        """What cuts of this order do to the structure of the graph; see `wis.measure`.
+        """Compare the structure of the graph before and after cuts (see `wis.measure`).
 
         Args:
             data: The graph that the order was made for.

@@ -1,4 +1,4 @@
-"""What an order file says, checked against its own words before an order is made of it.
+"""Reading an order file, and checking it before an order is made of it.
 
 An order file is an `.npz` archive of two arrays: `header`, the bytes of a JSON object, and `edges`.
 """
@@ -45,7 +45,7 @@ _KIND_NAMES = {
 def order_file(
     path: Path, max_memory: int | str | None
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Its header and its edges; what is found wrong inside the block is told of the file.
+    """The header and the edges of a file; errors inside the `with` block are reported for it.
 
     Args:
         path: The file.
@@ -53,7 +53,7 @@ def order_file(
 
     Raises:
         GraphFileError: It cannot be read.
-        GraphFormatError: It is no order file, or damaged, or needs too much memory.
+        GraphFormatError: It is not an order file, is damaged, or needs too much memory.
     """
     text, edges = _arrays(path, max_memory)
     try:

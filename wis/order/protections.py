@@ -4,20 +4,21 @@
 - ``min_degree=d``: no vertex falls below d neighbours; one that has fewer loses none;
 - ``protect``: the edges between these pairs of vertices stay.
 
-The method ranks the edges as if nothing were protected. Then they are walked through in that order;
-an edge that any protection forbids to remove at its turn is passed over and stays for good, every
-other one goes. What decides is the graph at that turn: the edges passed over so far and all that
-are still to come. So the protected order is the method's order without the edges passed over; it
-holds k of the m edges, it does not depend on how many are asked for, and more than k is an error.
-Self-loops are no edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
+The method ranks the edges as if nothing were protected. Then wis visits the edges in that order. An
+edge whose removal a protection forbids at its turn is passed over and stays for good; every other
+edge goes. The protections are checked on the graph at that turn: the edges passed over so far, and
+all edges still to come. So the protected order is the method's order without the edges passed over.
+It holds k of the m edges, whatever number is asked for, and asking for more than k is an error.
+Self-loops are not edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
 ``keep_connected``, since the only edge of a vertex is a bridge.
 
 In a directed graph the edges are arcs. ``keep_connected`` keeps weak components: no arc goes whose
 loss would disconnect the graph in which arcs are taken without direction, so an arc whose reverse
 is still there is never a bridge. ``min_degree`` is about incoming arcs, from which a vertex of a
-graph neural network hears (Equation D.1): an arc stays if its head would fall below d of them. It
-does not look at the tail, so with ``keep_connected`` even ``min_degree=1`` is something to ask for:
-whoever is heard of need not hear. ``protect`` keeps arcs as given, not their reverses.
+graph neural network gets messages (Equation D.1): an arc stays if its head would fall below d of
+them. The tail does not matter. So ``min_degree=1`` adds something to ``keep_connected`` here: a
+vertex of a connected graph may have outgoing arcs only. ``protect`` keeps arcs as given, not their
+reverses.
 
 How it is computed: an edge is a bridge at its turn exactly if it belongs to the maximum spanning
 forest of the graph at that turn, edges being as large as their turn and those that stay for good
@@ -95,7 +96,7 @@ class Protections:
 
         Raises:
             OptionError: A value is of another kind.
-            ProtectionError: A pair is no edge of the graph.
+            ProtectionError: A pair is not an edge of the graph.
         """
         check_limits(keep_connected, min_degree)
         ids = torch.unique(_edge_ids(graph, pairs_of(protect)))
@@ -117,7 +118,7 @@ class Protections:
         return found
 
     def describe(self, noun: str = "edge") -> str:
-        """What is protected, such as ``keep_connected, min_degree=2, 3 protected edges``."""
+        """The protections in words, such as ``keep_connected, min_degree=2, 3 protected edges``."""
         number = len(self.edge_ids)
         parts = [
             "keep_connected" if self.keep_connected else "",
@@ -178,7 +179,7 @@ def pairs_of(protect: Pairs | None) -> Tensor:
     """Pairs in any form as an int64 tensor of shape [2, k] on the CPU.
 
     Raises:
-        OptionError: They are no pairs of integers.
+        OptionError: They are not pairs of integers.
     """
     if protect is None:
         return torch.empty((2, 0), dtype=torch.int64, device="cpu")
@@ -208,7 +209,7 @@ def _array_of_pairs(protect: Iterable[tuple[int, int]]) -> NDArray[Any]:
 
 
 def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | None:
-    """The first pair of different vertices that is no edge, or of ids that are no vertices."""
+    """The first pair that is not an edge, loops aside; None if all pairs are edges."""
     pairs = pairs.to(graph.device)
     known = ((pairs >= 0) & (pairs < graph.num_nodes)).all(dim=0)
     ids = graph.edge_ids(torch.where(known, pairs, 0))

@@ -39,15 +39,15 @@ Check = Literal["certificate", "recomputation"]
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found to be right.
+    """The result of a check: which steps are right, and what was not checked.
 
     Attributes:
         num_steps: Length of the order.
         num_checked: Steps that were checked.
         recomputed: Whether the order was compared with the same one computed again, instead of
             being checked against the greedy rule.
-        rule: What the steps that were checked are: ``"greedy"``, or what is left of that under the
-            options of the order.
+        rule: The property that the checked steps have: ``"greedy"``, or the weaker property that
+            the options of the order allow.
         seed: Seed of the sample of steps; None if all were checked.
         method: The method whose rule it is.
         options: The options that the order was checked by.
@@ -85,7 +85,7 @@ class Verified:
 
     @property
     def limits(self) -> str:
-        """What the check does not say, as one sentence; empty if there is nothing of it."""
+        """The limits of the check in a sentence or two; empty if there are none."""
         parts = []
         if self.certifies_nothing:
             parts.append(f"This certifies nothing about greediness: {self.certifies_nothing}.")
@@ -295,7 +295,7 @@ def _compare(graph: CanonicalGraph, order: RemovalOrder, found: Tensor, again: T
 def _arguments(
     method: Method, graph: CanonicalGraph, data: Any, order: RemovalOrder, given: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the method takes, and what it records.
+    """The arguments of the method, and the options that it records.
 
     The order's options where it was made by this method, its defaults otherwise.
     """
