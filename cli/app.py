@@ -31,7 +31,7 @@ SETTINGS = {
 COMMANDS = Commands(
     sparsify="sparsify:sparsify",
     order="order:order",
-    inspect="inspect:inspect",
+    inspect="listings:inspect",
     walk_index="walk_index:walk_index",
     verify="verify:verify",
     compare="compare:compare",
@@ -39,7 +39,7 @@ COMMANDS = Commands(
     datasets="datasets:datasets",
     bench="bench:bench",
     theory="theory:theory",
-    completion="completion:completion",
+    completion="listings:completion",
 )
 
 

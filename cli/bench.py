@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .bench_results import export, plot, report, table
-from .framework import Command, CommandGroup, plugin_option
+from .framework import Command, CommandGroup, json_option, plugin_option
 from .graphs import complete_dataset, data_root_option
-from .listings import json_option
 from .output import emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:

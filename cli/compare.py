@@ -11,9 +11,8 @@ import click
 
 from wis.errors import NotASubgraphError, echo
 
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import GraphSource, complete_graph, graph_argument
-from .listings import json_option
 from .output import emit, emit_json, say
 
 if TYPE_CHECKING:

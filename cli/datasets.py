@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import complete_dataset, data_root_option
-from .listings import json_option
 from .output import emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import click
 
 from wis.base.words import counted
 
-from .framework import SectionOption
+from .framework import SectionOption, grouped
 from .graphs import STANDARD, GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
 from .output import emit_json, say
@@ -56,10 +54,10 @@ class FolderOptions:
                 raise click.UsageError(f"{flag} is for --engine dask.")
 
 
-def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the engines for folders; the command gets them as one `folders`."""
-
-    @click.option(
+folder_options = grouped(
+    "folders",
+    FolderOptions,
+    click.option(
         "--block-edges",
         cls=SectionOption,
         section=SECTION,
@@ -67,24 +65,24 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="N",
         show_default="8388608",
         help="Edges held in memory at a time, about 100 bytes each.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--work-dir",
         cls=SectionOption,
         section=SECTION,
         metavar="DIR",
         show_default="OUTPUT.wis-work",
         help="Folder for intermediate results, from which a killed run goes on; may hold others'.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--scheduler-address",
         cls=SectionOption,
         section=SECTION,
         metavar="ADDRESS",
         show_default="a cluster on this machine",
         help="Only dask: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--workers",
         cls=SectionOption,
         section=SECTION,
@@ -92,14 +90,9 @@ def folder_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="N",
         show_default="one for each core",
         help="Only dask: processes of the cluster on this machine (threads without cryptography).",
-    )
-    @functools.wraps(command)
-    def with_folders(*args: Any, **kwargs: Any) -> Any:
-        fields = FolderOptions.__dataclass_fields__
-        folders = FolderOptions(**{name: kwargs.pop(name) for name in fields})
-        return command(*args, folders=folders, **kwargs)
-
-    return with_folders
+    ),
+)
+"""Adds the options of the engines for folders; the command gets them as one `folders`."""
 
 
 def sparsify_folder(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 import click
@@ -94,6 +95,33 @@ class Commands(MutableMapping[str, click.Command]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def grouped(name: str, kind: type, *options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator that adds options; the command gets their values as one object.
+
+    Args:
+        name: The parameter of the command that gets the object.
+        kind: A dataclass with a field for each option.
+        options: Decorators that add one option each.
+    """
+    fields = tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_object(*args: Any, **kwargs: Any) -> Any:
+            values = {field: kwargs.pop(field) for field in fields}
+            return command(*args, **{name: kind(**values)}, **kwargs)
+
+        decorated: Callable[..., Any] = with_object
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return add
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def _load_plugins(

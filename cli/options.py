@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from wis.errors import GraphFormatError, echo
 
-from .framework import plugin_option
+from .framework import grouped, plugin_option
 
 if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
@@ -186,69 +185,64 @@ partitions_option = click.option(
 )
 
 
-def method_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of the methods; the command gets them as one `choice`."""
-
-    @plugin_option
-    @click.option(
+method_options = grouped(
+    "choice",
+    MethodChoice,
+    plugin_option,
+    click.option(
         "--method",
         metavar="NAME",
         show_default=DEFAULT_METHOD,
         shell_complete=complete_method,
         help="How to rank the edges; `wis methods` lists what there is.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--walk-length",
         type=int,
         metavar="K",
         show_default="1",
         help="Steps of the walks that wis and gwis count: K = depth of the network - 1.",
-    )
-    @partitions_option
-    @click.option(
+    ),
+    partitions_option,
+    click.option(
         "--batch-size",
         type=int,
         metavar="B",
         show_default="1, which is exact",
         help="Edges that go at a time before the rest is ranked anew.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--engine",
         metavar="NAME",
         show_default="auto",
         help="How to compute the order; engines differ in speed, and in how they break ties.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--epsilon",
         type=float,
         metavar="E",
         show_default="0, which is exact",
         help="Let wis take edges whose ends have at least 1/(1+E) of the degree that the exact "
         "rule asks of them: many at once, a little less is kept. For walk length 1.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--option",
         multiple=True,
         metavar="KEY=VALUE",
         help="Any other option of the method, as `wis methods` lists them; repeatable.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--seed",
         type=int,
         metavar="N",
         show_default="0",
         help="Seed of methods that draw random numbers, an integer from 0 on.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--device",
         metavar="NAME",
         show_default="cpu",
         help="Where to compute, such as cpu or cuda:0; never changes the result.",
-    )
-    @functools.wraps(command)
-    def with_choice(*args: Any, **kwargs: Any) -> Any:
-        fields = MethodChoice.__dataclass_fields__
-        choice = MethodChoice(**{name: kwargs.pop(name) for name in fields})
-        return command(*args, choice=choice, **kwargs)
-
-    return with_choice
+    ),
+)
+"""Adds the options of the methods; the command gets them as one `choice`."""

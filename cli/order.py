@@ -10,9 +10,8 @@ import click
 from wis.base.words import counted
 
 from .directions import directed_option, graph_of
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import GraphSource, graph_argument
-from .listings import json_option
 from .options import MethodChoice, method_options
 from .output import emit_json, say
 from .protections import (
@@ -63,9 +62,9 @@ def order(
 ) -> None:
     """Rank the edges of GRAPH and save the order.
 
-    The order lists all edges, or all that can go, first removed first. Ranking is the work; cutting
-    is not: the saved order can be cut at any level with `wis sparsify GRAPH --order FILE --remove
-    50%`, and the results are nested. An order of arcs (--directed) cuts arcs.
+    The order lists all edges, or all that can go, first removed first. Ranking takes the time, and
+    cutting is quick: `wis sparsify GRAPH --order FILE --remove 50%` cuts the saved order at any
+    level, and the results are nested. An order of arcs (--directed) cuts arcs.
     """
     source.check()
     target = order_target(output, force=force) or output

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .framework import grouped
 from .graphs import STANDARD
 
 if TYPE_CHECKING:
@@ -82,31 +81,26 @@ def protections_record(provenance: Provenance) -> dict[str, Any] | None:
     }
 
 
-def protection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets them as `protection`."""
-
-    @click.option(
+protection_options = grouped(
+    "protection",
+    ProtectionChoice,
+    click.option(
         "--keep-connected",
         is_flag=True,
         help="Remove no edge whose loss would disconnect its component (directions aside).",
-    )
-    @click.option(
+    ),
+    click.option(
         "--min-degree",
         type=click.IntRange(min=0),
         metavar="D",
         show_default="no limit",
         help="Let no vertex fall below D neighbours (incoming ones with --directed).",
-    )
-    @click.option(
+    ),
+    click.option(
         "--protect",
         type=click.Path(path_type=Path),
         metavar="FILE",
         help="Keep the edges (or arcs) that this edge list holds, ids or names as in GRAPH.",
-    )
-    @functools.wraps(command)
-    def with_protection(*args: Any, **kwargs: Any) -> Any:
-        fields = ProtectionChoice.__dataclass_fields__
-        protection = ProtectionChoice(**{name: kwargs.pop(name) for name in fields})
-        return command(*args, protection=protection, **kwargs)
-
-    return with_protection
+    ),
+)
+"""Adds the options; the command gets them as `protection`."""

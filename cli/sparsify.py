@@ -16,9 +16,8 @@ from wis.errors import OptionError, echo
 
 from .directions import directed_option, graph_of
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
-from .listings import json_option
 from .options import MethodChoice, describe_options, method_options
 from .output import emit_json, say
 from .protections import (
@@ -137,16 +136,16 @@ def sparsify(
 ) -> None:
     """Remove the edges of GRAPH that matter least.
 
-    Those go first whose loss costs a graph neural network least of its ability to model how
-    vertices interact, or whatever else the method goes by. An edge is a pair of vertices; it goes
-    with all its arcs. With --directed every arc is an edge of its own, and AMOUNT is about arcs.
-    Vertices, attributes, self-loops and the order of the remaining arcs are kept.
+    The method wis removes first the edges whose loss costs a graph neural network least of its
+    ability to model how vertices interact; other methods use other rules. An edge is a pair of
+    vertices, and goes with all its arcs. With --directed every arc is an edge of its own, and
+    AMOUNT counts arcs. Vertices, attributes, self-loops and the order of the remaining arcs stay.
 
-    With --engine stream or dask GRAPH is a folder of .parquet files or edge lists of any size, the
-    output a folder of .parquet files, GRAPH-sparse by default, and epsilon is 0.1 unless it is
-    given. Every file in the folder counts, and one of another kind is refused. Killed, or ended by
-    a full disk or a lost cluster, the same command goes on where it was. A second run on the same
-    output is refused while the first is at work.
+    With --engine stream or dask, GRAPH is a folder of .parquet files or edge lists of any size. The
+    output is a folder of .parquet files, GRAPH-sparse by default, and epsilon is 0.1 by default.
+    All files in the folder are read; a file of another kind is an error. If the command is killed,
+    or stops because the disk is full or the cluster is lost, the same command continues the work.
+    While it runs, a second run with the same output is refused.
     """
     amount = Amount(remove, keep)
     amount.check()

@@ -10,9 +10,8 @@ import click
 
 from wis.errors import echo
 
-from .framework import Command, CommandGroup
+from .framework import Command, CommandGroup, json_option
 from .graphs import data_root_option
-from .listings import json_option
 from .output import emit, emit_json, emit_table, say
 from .theory_bounds import bounds, separation_rank, tensor_network
 from .theory_pictures import figure5_2, preserved

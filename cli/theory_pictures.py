@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .directions import check_has_directions
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import GraphSource, graph_argument
-from .listings import json_option
 from .options import complete_partitions
 from .output import emit_json, emit_table, say
 from .targets import check_plot_target, force_option

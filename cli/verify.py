@@ -10,9 +10,8 @@ import click
 
 from wis.errors import NotGreedyError
 
-from .framework import Command, plugin_option
+from .framework import Command, json_option, plugin_option
 from .graphs import GraphSource, graph_argument
-from .listings import json_option
 from .options import describe_options, partitions_option
 from .output import emit_json, say
 

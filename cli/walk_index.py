@@ -9,9 +9,8 @@ import click
 from wis.base.words import counted
 from wis.errors import OptionError
 
-from .framework import Command
+from .framework import Command, json_option
 from .graphs import STANDARD, GraphSource, graph_beside_target
-from .listings import json_option
 from .output import emit, emit_json, integers_of_any_size, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 

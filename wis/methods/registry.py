@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 OrderMethod: TypeAlias = "Callable[..., Tensor]"
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
 
-- `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too. It
-  lies on the device where the method should compute.
+- `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too.
+  It lies on the device where the method should compute.
 - `count` is the number of edges to order, 0 to m.
 - `seed` is for random methods.
 - `progress` is a function to call with the number of edges that are done (`wis.base.progress`).
