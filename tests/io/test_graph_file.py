@@ -87,6 +87,9 @@ def test_data_that_were_changed_in_place_are_written_anew(put, written):
             sparse.edge_weight.mul_(2)
         assert "# friends" not in written(file.with_data(sparse))
     file = put(LIST)
+    file.data.edge_index[0, 0] = 2
+    assert written(file).startswith("source,target,weight\n2,1,")
+    file = put(LIST)
     file.data.edge_weight = torch.tensor([7.0, 8.0, 9.0], dtype=torch.float64)
     assert written(file) == "source,target,weight\n0,1,7.0\n1,2,8.0\n2,0,9.0\n"
     assert "# friends" not in written(file.keep(mask(1, 0, 1)))

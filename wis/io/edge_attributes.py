@@ -57,11 +57,15 @@ def _writable(values: Any) -> np.ndarray:
     return array if array.flags.writeable else array.copy()
 
 
-def with_arcs(file: GraphFile, attributes: AttributeColumns, numbered: Numbered) -> GraphFile:
-    """A file with the graph of a table: one arc for each row."""
+def with_arcs(
+    file: GraphFile, attributes: AttributeColumns, numbered: Numbered, ends: tuple[Any, Any]
+) -> GraphFile:
+    """A file with the graph of a table: one arc for each row, between the ids in `ends`."""
     values, columns = attributes.named()
     values = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes, **values}
-    table = ArcTable(values, frozenset(values) - {"num_nodes"})
+    table = ArcTable(
+        values, frozenset(values) - {"num_nodes"}, ends if numbered.names is None else None
+    )
     return replace(file, content=table, vertex_names=numbered.names, columns=columns)
 
 

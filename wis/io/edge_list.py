@@ -88,7 +88,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     else:
         numbered = number_vertices(columns.ends, options, where, place_of)
         doubts = _doubts(text, numbered, columns, dialect, where, options)
-        file = with_arcs(file, attributes, numbered)
+        file = with_arcs(file, attributes, numbered, columns.ends)
     notes = (*line_ends.note(), *dialect.notes, *doubts, *attributes.notes)
     return replace(file, notes=notes)
 
@@ -242,8 +242,9 @@ def _read_matrix(
         f"say that it is a list of edges"
     )
     file = GraphFile(None, path, "edge-list", notes=(note, *notes))
-    numbered = _in_order(labels, np.stack(np.nonzero(matrix)))
-    return replace(with_arcs(file, attributes, numbered), columns={})
+    sources, targets = np.nonzero(matrix)
+    numbered = _in_order(labels, np.stack((sources, targets)))
+    return replace(with_arcs(file, attributes, numbered, (sources, targets)), columns={})
 
 
 def _matrix_rows(text: bytes, layout: TextLayout, where: str) -> list[tuple[int, list[str]]]:

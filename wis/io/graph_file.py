@@ -49,10 +49,12 @@ class ArcTable:
         values: All attributes by name, among them `edge_index` (int64 tensor [2, num_arcs]) and
             `num_nodes`. Others are tensors, numpy arrays, lists of texts or single values.
         edge_level: Names of the attributes with one entry for each arc, `edge_index` among them.
+        ends: The rows of `edge_index` as two more arrays, None where there are no such copies.
     """
 
     values: Mapping[str, Any]
     edge_level: frozenset[str]
+    ends: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, data: Any) -> ArcTable:
@@ -69,16 +71,24 @@ class ArcTable:
     def keep(self, mask: np.ndarray) -> ArcTable:
         """The table of the arcs for which a bool array is true."""
         cut = {name: _where(name, self.values[name], mask) for name in self.edge_level}
-        return dataclasses.replace(self, values={**self.values, **cut})
+        return ArcTable({**self.values, **cut}, self.edge_level)
 
     def as_data(self) -> Any:
-        """A PyG `Data` with copies of the attributes."""
+        """A PyG `Data` with copies of the attributes; of `edge_index` only if `ends` is None."""
         from torch_geometric.data import Data
 
         data = Data()
         for name, value in self.values.items():
-            data[name] = _copied(value)
+            is_given_away = name == "edge_index" and self.ends is not None
+            data[name] = value if is_given_away else _copied(value)
         return data
+
+    def as_read(self) -> ArcTable:
+        """The table as it was, even if `edge_index` was given away and changed in place."""
+        if self.ends is None:
+            return self
+        arcs = torch.from_numpy(np.stack(self.ends))
+        return ArcTable({**self.values, "edge_index": arcs}, self.edge_level)
 
     def is_held_by(self, data: Any) -> bool:
         """Whether a `Data` holds these attributes with these values, and no others."""
@@ -210,7 +220,8 @@ class GraphFile:
             return None
         if self.table or is_hetero(self.data):
             return self.kept
-        return self.kept if self.original.keep(self.kept).is_held_by(self.data) else None
+        left = self.original.as_read().keep(self.kept)
+        return self.kept if left.is_held_by(self.data) else None
 
 
 def _left(before: Any, after: Any) -> np.ndarray | None:

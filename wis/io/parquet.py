@@ -122,7 +122,8 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     file = GraphFile(None, path, "parquet", layout=table, unread=unread, notes=notes)
     if said.bipartite:
         return two_sided(file, attributes, ends, end_names, options, str(path), place_of)
-    return with_arcs(file, attributes, _numbered(table, ends, end_names, path, options, place_of))
+    numbered = _numbered(table, ends, end_names, path, options, place_of)
+    return with_arcs(file, attributes, numbered, ends)
 
 
 def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) -> tuple[Any, Any]:
