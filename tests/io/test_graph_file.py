@@ -1,5 +1,6 @@
 """A file is written back without the arcs that the caller named, and anew after other changes."""
 
+import gc
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from torch_geometric.transforms import BaseTransform, Compose
 
 import wis
 from wis.errors import GraphFormatError, OptionError
+from wis.graph.cut import _cuts_of
 from wis.io import GraphFile, read_graph, write_graph
 from wis.io.graph_file import attribute_name
 from wis.transforms import Sparsify
@@ -107,6 +109,19 @@ def test_transforms_tell_which_arcs_are_left(put, written):
     assert "# friends" in written(file.with_data(one(file.data)))
     assert written(file.with_data(Compose([one, one])(file.data))).count("\n") == 4
     assert "# friends" not in written(file.with_data(Compose([one, Doubled()])(file.data)))
+
+
+def test_a_row_of_cuts_is_known_by_its_first_graph_and_costs_two_masks(put, written):
+    file = put(LIST)
+    data = file.data
+    for _ in range(3):
+        data = wis.sparsify(data, remove=0)
+    assert len(_cuts_of[data.edge_index]) == 2
+    assert written(file.with_data(data)) == LIST
+    size = len(_cuts_of)
+    del data
+    gc.collect()
+    assert len(_cuts_of) < size
 
 
 @pytest.mark.parametrize("wrong", [mask(1, 0), torch.tensor([1, 0, 1]), mask(1, 0, 1)[None]])

@@ -90,7 +90,8 @@ def drop_edges(
 
 
 _cuts_of: Any = WeakTensorKeyDictionary()
-"""For each `edge_index` that a cut left: every one it came from, with the mask of its columns."""
+"""For each `edge_index` that a cut left: the one before, and the first one of a row of cuts, each
+with the mask of its columns that are left. Entries go with the tensors."""
 
 
 def remember_cut(before: Tensor, after: Tensor, kept: Tensor) -> None:
@@ -98,7 +99,8 @@ def remember_cut(before: Tensor, after: Tensor, kept: Tensor) -> None:
     if type(before) is not Tensor or type(after) is not Tensor:
         return
     cuts = [(TensorWeakRef(before), kept)]
-    for origin, mask in _cuts_of.get(before, ()):
+    earlier = [cut for cut in _cuts_of.get(before, ()) if cut[0]() is not None]
+    for origin, mask in earlier[-1:]:
         left = mask.clone()
         left[mask] = kept
         cuts.append((origin, left))
