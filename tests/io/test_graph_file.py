@@ -138,19 +138,24 @@ def test_several_types_and_parts_that_cannot_follow_are_refused():
         GraphFile(data).keep(mask(1))
 
 
-def test_lists_are_read_cut_and_written_without_pyg(tmp_path):
+def test_lists_are_read_cut_and_written_without_pyg_and_pandas(tmp_path):
     (tmp_path / "in.csv").write_text(LIST)
+    named = "source,target,w,ok,when\nann,bob,1.5,true,2020\nbob,cy,,false,x\ncy,ann,2,true,y\n"
+    (tmp_path / "named.csv").write_text(named)
     code = (
         "import sys, torch, wis.io\n"
         "file = wis.io.read_graph('in.csv')\n"
         "cut = file.keep(file.edge_index[0] != 1)\n"
         "wis.io.write_graph(cut, 'out.csv')\n"
         "wis.io.write_graph(cut, 'out.txt')\n"
-        "assert 'torch_geometric' not in sys.modules\n"
+        "named = wis.io.read_graph('named.csv')\n"
+        "wis.io.write_graph(named.keep(named.edge_index[0] != 0), 'rest.csv')\n"
+        "assert not {'torch_geometric', 'pandas', 'scipy'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     assert (tmp_path / "out.csv").read_text() == CUT
     assert (tmp_path / "out.txt").read_text() == "source target weight\n0 1 0.5\n2 0 2\n"
+    assert (tmp_path / "rest.csv").read_text() == named.replace("ann,bob,1.5,true,2020\n", "")
 
 
 def test_no_column_becomes_a_method_of_a_pyg_data():

@@ -89,11 +89,34 @@ def _integers_of_arrow(texts: Any) -> NDArray[np.int64] | None:
     if any_floats:
         texts = compute.replace_substring_regex(texts, r"\.0\z", "")
     try:
-        values: NDArray[np.int64] = np.asarray(texts.cast(pa.int64()))
+        values: NDArray[np.int64] = numbers_of_arrow(texts.cast(pa.int64()))
     except pa.ArrowInvalid:  # one has more than 64 bits
         return None
     if any_floats:
         in_range = (values < _EXACT) & (values > -_EXACT)
-        if not (in_range | ~np.asarray(whole)).all():
+        if not (in_range | ~numbers_of_arrow(whole)).all():
             return None
+    return values
+
+
+def numbers_of_arrow(column: Any) -> NDArray[Any]:
+    """A copy of a column of numbers or truth values of pyarrow, chunked or not; gaps become NaN.
+
+    pyarrow's own `to_numpy` imports pandas, which takes half a second, as do its scalars.
+    """
+    import pyarrow as pa
+
+    is_bool = column.type == pa.bool_()
+    column = column.cast(pa.uint8()) if is_bool else column
+    gaps = numbers_of_arrow(column.is_null()) if column.null_count else None
+    column = column if gaps is None else column.cast(pa.float64())
+    kind = np.dtype(np.bool_ if is_bool else column.type.to_pandas_dtype())
+    chunks = [part for part in getattr(column, "chunks", [column]) if len(part)]
+    parts = [
+        np.frombuffer(part.buffers()[1], kind, len(part), part.offset * kind.itemsize)
+        for part in chunks
+    ]
+    values: NDArray[Any] = np.concatenate([np.empty(0, kind), *parts])
+    if gaps is not None:
+        values[gaps] = np.nan
     return values

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.ids import numbers_of_arrow
 from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
@@ -82,11 +83,12 @@ def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
         column = end if isinstance(end, pa.ChunkedArray) else pa.chunked_array([end], pa.string())
         chunks += column.cast(pa.large_string()).chunks
     codes = pa.chunked_array(chunks, pa.large_string()).combine_chunks().dictionary_encode()
-    by_name = compute.sort_indices(codes.dictionary).to_numpy()  # UTF-8 sorts by code point
+    order = compute.sort_indices(codes.dictionary)
+    by_name = numbers_of_arrow(order)  # UTF-8 sorts by code point
     rank = np.empty(by_name.size, dtype=np.int64)
     rank[by_name] = np.arange(by_name.size)
-    names: list[str] = codes.dictionary.take(pa.array(by_name)).to_pylist()
-    return names, rank[codes.indices.to_numpy()].reshape(2, -1)
+    names: list[str] = codes.dictionary.take(order).to_pylist()
+    return names, rank[numbers_of_arrow(codes.indices)].reshape(2, -1)
 
 
 def _named(names: list[str], arcs: np.ndarray, options: ReadOptions, where: str) -> Numbered:

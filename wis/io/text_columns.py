@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wis.base.ids import integer_ids
+from wis.base.ids import integer_ids, numbers_of_arrow
 from wis.io.text_layout import BLANKS, TextLayout
 from wis.io.text_scan import FALSE, TRUE, Column, Columns, scan, typed
 
@@ -211,14 +211,15 @@ def _spelt_oddly(
 def _is_plain(column: Any) -> bool:
     """Whether pyarrow found numbers, truth values or texts, and lost nothing of them."""
     import pyarrow as pa
+    from pyarrow import compute
 
     if column.type == pa.bool_():
         return bool(column.null_count == 0)
-    if column.type == pa.float64():  # long integers are among the floats, rounded
-        return not (np.abs(column.drop_null().to_numpy()) >= _EXACT).any()
-    if column.type == pa.int64() and column.null_count:  # gaps make floats of them
-        values = column.drop_null().to_numpy()
-        return not ((values >= _EXACT) | (values <= -_EXACT)).any()
+    # Long integers are rounded among floats, and so are integers that become floats for gaps.
+    if column.type == pa.float64() or (column.type == pa.int64() and column.null_count):
+        extremes = compute.min_max(column)
+        low, high = extremes["min"].as_py(), extremes["max"].as_py()
+        return low is None or not (low <= -_EXACT or high >= _EXACT)
     return bool(column.type in (pa.int64(), pa.string()))
 
 
@@ -243,32 +244,17 @@ def _arrow_end(column: Any, as_names: bool, quoted: bool) -> Any:
     if column.null_count:
         return None
     if column.type != pa.string():
-        return whole_numbers(_as_numpy(column))
+        return whole_numbers(numbers_of_arrow(column))
     names = _trimmed(column, quoted)
-    if names is None or compute.any(compute.equal(names, "")).as_py():
+    if names is None or compute.min_max(compute.binary_length(names))["min"].as_py() == 0:
         return None
     return names if as_names else integer_ids(names)
-
-
-def _as_numpy(column: Any) -> np.ndarray:
-    """The values of a column; without gaps not by `to_numpy`, whose pandas costs 0.5 s of CPU."""
-    import pyarrow as pa
-
-    has_gaps = column.null_count > 0  # they become NaN
-    if column.num_chunks and not has_gaps and column.type in (pa.int64(), pa.float64()):
-        return np.from_dlpack(column.combine_chunks()).copy()
-    values: np.ndarray = column.to_numpy()
-    return values
 
 
 def _arrow_attribute(column: Any) -> Column:
     import pyarrow as pa
 
-    if column.type == pa.string():
-        return typed(column.to_pylist())
-    if column.null_count:
-        column = column.cast(pa.float64())
-    return _as_numpy(column)
+    return typed(column.to_pylist()) if column.type == pa.string() else numbers_of_arrow(column)
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:
