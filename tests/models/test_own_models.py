@@ -16,6 +16,7 @@ from torch_geometric.data import Batch, Data
 import wis
 import wis.models
 from wis import datasets
+from wis.base import plugins
 from wis.errors import GraphFormatError, OptionError, PluginError, UnknownNameError
 from wis.models import build_model, get_model, register
 from wis.models.registry import MODELS
@@ -66,6 +67,8 @@ def modules(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("WIS_PLUGINS", "")
+    for names in ("_named", "_noted"):  # looking a module up notes it for child processes
+        monkeypatch.setattr(plugins, names, {})
     (tmp_path / "mymodule.py").write_text(of_docstring())
     (tmp_path / "others.py").write_text(OTHERS)
     (tmp_path / "broken.py").write_text("1 / 0")
