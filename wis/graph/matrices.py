@@ -155,7 +155,11 @@ def _check_invariants(value: Tensor, name: str) -> None:
     try:
         if value.layout == torch.sparse_coo:
             torch.sparse_coo_tensor(
-                value._indices(), value._values(), value.shape, check_invariants=True
+                value._indices(),
+                value._values(),
+                value.shape,
+                device=value.device,
+                check_invariants=True,
             )
         else:
             make, pointers, indices = _packed(value)

@@ -142,7 +142,9 @@ def fit_predictors(
     )
     # Each column of the weights belongs to one predictor: a task at a rank.
     predictors = torch.arange(num_tasks * len(ranks), device="cpu")
-    owner = predictors.repeat_interleave(torch.tensor(ranks).repeat_interleave(num_tasks))
+    owner = predictors.repeat_interleave(
+        torch.tensor(ranks, device="cpu").repeat_interleave(num_tasks)
+    )
     collect = torch.zeros(columns, len(predictors), dtype=torch.float64, device="cpu")
     collect[torch.arange(columns, device="cpu"), owner] = 1.0
     targets = torch.cat([config.scale(rank) * labels for rank in ranks], dim=1)
