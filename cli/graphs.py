@@ -71,7 +71,6 @@ class GraphSource:
             GraphFileError: There is no such file and no such name, or it cannot be read.
             WisError: The graph is malformed.
         """
-        from wis import datasets
         from wis.io import GraphFile, read_graph
 
         if self.is_file:
@@ -89,6 +88,8 @@ class GraphSource:
         if not self._is_known():
             raise self._nothing_found()
         self._refuse_reading_options()
+        from wis import datasets
+
         data = datasets.load(self.name, root=self.data_root)
         return GraphFile(data, vertex_names=data.get("name"))
 

@@ -23,9 +23,9 @@ from wis.methods.k_wis import two_wis
 from wis.methods.k_wis import two_wis_dense as two_wis_front
 from wis.methods.k_wis.certificate import MOST_STEPS
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges, num_closed_walks
+from wis.methods.k_wis.engines import two_wis_order
 from wis.methods.k_wis.lazy_greedy import lazy_order
 from wis.methods.k_wis.two_wis import TwoWisChanges
-from wis.methods.walk_index import two_wis_order
 from wis.testing import odd_graph
 
 ENGINES = ("local", "dense")

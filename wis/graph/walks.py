@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from wis.base.defaults import usual_defaults
@@ -236,6 +235,8 @@ def _adjacency(num_nodes: int, arcs: np.ndarray) -> Any:
     row_start = np.zeros(num_nodes + 1, dtype=np.int64)
     np.cumsum(np.bincount(arcs[0], minlength=num_nodes), out=row_start[1:])
     ones = np.ones(arcs.shape[1], dtype=np.int64)
+    from scipy.sparse import csr_array
+
     return csr_array((ones, arcs[1], row_start), shape=(num_nodes, num_nodes))
 
 

@@ -7,5 +7,6 @@ An edge is r arcs, one in a directed graph and two in an undirected one.
 - `lazy_greedy`, `signatures`, `ranking_by_signature`, `argmax`: which edge goes first;
 - `two_wis`, `two_wis_dense`, `dense_neighbours`: the special case of walks of length 2;
 - `one_step_arcs`: walks of length 1 in directed graphs;
+- `engines`: which engine runs, and its order;
 - `certificate`, `general_certificate`: whether an order obeys the rule, by other means.
 """

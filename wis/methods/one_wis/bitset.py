@@ -25,7 +25,6 @@ import torch
 
 from wis.base.progress import Progress
 from wis.methods.one_wis.levels import Peeling
-from wis.methods.one_wis.rounds import peel_in_rounds
 
 ROWS_PER_CHUNK_BYTES = 1 << 25
 """Working memory while rows of bits are packed: 32 MiB."""
@@ -57,6 +56,8 @@ def peel_with_bitsets(
         progress(min(core.num_removed, count))
     core.hand_over()
     if state.num_removed < count:
+        from wis.methods.one_wis.rounds import peel_in_rounds
+
         peel_in_rounds(state, count, progress)
 
 

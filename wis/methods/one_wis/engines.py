@@ -13,6 +13,7 @@ deterministic, in its docstring, and recorded as the engine in the provenance.
 - ``auto`` is ``bitset`` on every device, so that the result does not depend on the device, and
   ``relaxed`` if there is an ``epsilon``.
 
+Each engine is imported where it is chosen, since a command runs only one of them.
 `wis.methods.walk_index` puts this into the table of methods, as ``wis`` with ``walk_length=1``.
 
 Source: Razin, Verbin, Cohen, "On the Ability of Graph Neural Networks to Model Interactions Between
@@ -26,11 +27,7 @@ from torch import Tensor
 from wis.base.arrays import single_threaded
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
-from wis.methods.one_wis.batched import batched_order
-from wis.methods.one_wis.bitset import peel_with_bitsets
 from wis.methods.one_wis.levels import Peeling
-from wis.methods.one_wis.relaxed import relaxed_order
-from wis.methods.one_wis.rounds import peel_in_rounds
 
 EXACT_ENGINES = ("auto", "bitset", "rounds")
 ENGINES = (*EXACT_ENGINES, "relaxed")
@@ -66,13 +63,21 @@ def one_wis_order(
     """
     with single_threaded():
         if batch_size > 1:
+            from wis.methods.one_wis.batched import batched_order
+
             return batched_order(graph, batch_size, count, progress)
         if engine == "relaxed":
+            from wis.methods.one_wis.relaxed import relaxed_order
+
             return relaxed_order(graph, epsilon, count, seed, progress)
         if engine == "rounds":
+            from wis.methods.one_wis.rounds import peel_in_rounds
+
             state = Peeling.of(graph)
             peel_in_rounds(state, count, progress)
         else:
+            from wis.methods.one_wis.bitset import peel_with_bitsets
+
             state = Peeling.of(graph.to("cpu"))
             peel_with_bitsets(state, count, progress)
         return state.result(count).to(graph.device)

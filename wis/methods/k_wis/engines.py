@@ -1,0 +1,166 @@
+"""Walk Index Sparsification by walks: the engines for ``walk_length`` above 1 and for arcs.
+
+- ``local`` (`wis.methods.k_wis.lazy_greedy`) looks at an edge only when an upper bound says that
+  the edge could be next. It counts walks in the neighbourhood of the edge, on the CPU; longer walks
+  are counted in balls (`wis.methods.k_wis.closed_walks`). 2-WIS needs only common neighbours
+  (`wis.methods.k_wis.two_wis`); while there are many, the leading edges are kept in arrays
+  (`wis.methods.k_wis.two_wis_dense`). Walks of length 1 in directed graphs have an engine of their
+  own (`wis.methods.k_wis.one_step_arcs`).
+- ``dense`` (`wis.methods.k_wis.dense_walks`) keeps matrices of walk counts and looks at all edges
+  in each round, with tensor operations on the graph's device. It suits small dense graphs, long
+  walks and large batches.
+- ``auto`` takes the engine with the lower estimate. Let d be the mean degree of the end of an edge.
+  The ball around an edge has about k = min(n, 2·d^⌊(L-1)/2⌋) vertices. The estimate for ``local``
+  is 11·m·(10⁻⁴ + 4·10⁻⁹·L·k²) seconds, or 11·m·(2·10⁻⁵ + 10⁻⁷·d) for L = 3. The estimate for
+  ``dense`` is m / batch_size · (10⁻³ + 3·10⁻⁹·m·n·L²), with a hundredth of the second term on a
+  GPU. ``dense`` is excluded if it needs more than the memory limit. Each term is the cost of the
+  algorithm times a factor that was fitted by hand; 11 is the number of looks at an edge in a whole
+  order. The estimates are right in order of magnitude, which is enough to choose an engine: for
+  Cora and L = 3, 4, 5 the estimate for ``local`` is 1.2, 6.3, 72 s, and the measured time 0.2, 8,
+  18 s (`benchmarks/README.md`); the estimate for ``dense`` is over half an hour.
+
+In directed graphs ``auto`` always takes ``local`` for walks of length 1. For longer walks it uses
+the same estimate, with d the mean degree at which a circuit through an arc goes on. The estimate
+for ``local`` is up to ten times too high where most arcs are on no circuit, since the engine looks
+at such arcs about once.
+
+Source: Algorithm 1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.arrays import single_threaded
+from wis.base.progress import Progress
+from wis.errors import OptionError
+from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph.triangles import num_common_neighbours
+from wis.methods.isolated import without_isolated
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges
+from wis.methods.k_wis.dense_walks import DensePlan, dense_order
+from wis.methods.k_wis.lazy_greedy import lazy_order
+from wis.methods.k_wis.one_step_arcs import one_step_order
+from wis.methods.k_wis.two_wis import TwoWisChanges
+from wis.methods.k_wis.two_wis_dense import front_order
+
+_LOG = logging.getLogger(__name__)
+
+
+def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
+    """Replace ``auto`` by the cheaper engine, and check that ``dense`` has enough memory."""
+    graph = without_isolated(graph)
+    depth = options["walk_length"] + 1
+    limit = int(options["memory_gib"] * 2**30)
+    if options["engine"] == "auto":
+        cheaper = _cheaper_engine(graph, depth, options["batch_size"], limit)
+        options = {**options, "engine": cheaper}
+    if options["engine"] == "local":
+        return {name: value for name, value in options.items() if name != "memory_gib"}
+    DensePlan.of(graph, depth, limit)
+    return options
+
+
+def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: int) -> str:
+    """By the estimate in the module's docstring."""
+    n, m = graph.num_nodes, graph.num_edges
+    if not m or (graph.directed and depth == 2):
+        return "local"
+    degree = _mean_degree_of_ends(graph)
+    radius = (depth - 1) // 2
+    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # before a power gets too large
+    near = float(n) if is_far else min(float(n), 2 * degree**radius)
+    fast_path = depth == 3 and not graph.directed
+    per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
+    local_s = 11 * m * per_look
+    speed = 1.0 if graph.device.type == "cpu" else 0.01
+    dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
+    try:
+        DensePlan.of(graph, depth, limit)
+    except OptionError:
+        return "local"
+    return "dense" if dense_s < local_s else "local"
+
+
+def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
+    """Mean degree of the end of an edge: of an arc, where its circuits go on at either end."""
+    if isinstance(graph, DirectedGraph):
+        tails, heads = graph.edges
+        both = graph.in_degree[tails].double().mean() + graph.out_degree[heads].double().mean()
+        return float(both) / 2
+    assert isinstance(graph, UndirectedGraph)
+    return float(graph.degree[graph.edges].double().mean())
+
+
+def order_by_walks(
+    graph: UndirectedGraph | DirectedGraph,
+    engine: str,
+    depth: int,
+    count: int,
+    batch_size: int,
+    memory_gib: float,
+    progress: Progress,
+) -> Tensor:
+    """The removal order of (L-1)-WIS by walks.
+
+    Args:
+        graph: The graph, undirected or directed, without its isolated vertices.
+        engine: ``"local"`` or ``"dense"``.
+        depth: The depth L of the network: walks have length L - 1.
+        count: Length of the order.
+        batch_size: Number of edges that go at once; 1 is exact.
+        memory_gib: Memory limit of ``"dense"``, in GiB.
+        progress: Called with the number of edges removed.
+
+    Returns:
+        int64 tensor of shape [count] on the graph's device.
+    """
+    if engine == "dense":
+        limit = int(memory_gib * 2**30)
+        plan = DensePlan.of(graph, depth, limit)
+        _LOG.info("engine dense: will use up to %.2g GiB", plan.total_bytes / 2**30)
+        with single_threaded():
+            return dense_order(graph, depth, count, batch_size, limit, progress)
+    with single_threaded():
+        order = _local_order(graph, depth, count, batch_size, progress)
+    return torch.tensor(order, dtype=torch.int64, device=graph.device)
+
+
+def _local_order(
+    graph: UndirectedGraph | DirectedGraph,
+    depth: int,
+    count: int,
+    batch_size: int,
+    progress: Progress,
+) -> list[int]:
+    """Edge ids, by the engine ``local``."""
+    if isinstance(graph, DirectedGraph):
+        if depth == 2:
+            return one_step_order(graph, count, batch_size, progress)
+    elif depth == 3:
+        return two_wis_order(graph, count, batch_size, progress)
+    changes = ClosedWalkChanges(graph, depth)
+    return lazy_order(changes, count, batch_size, progress, smallest_may_rise=graph.directed)
+
+
+def two_wis_order(
+    graph: UndirectedGraph, count: int, batch_size: int, progress: Progress
+) -> list[int]:
+    """The local order of 2-WIS: by the front while the graph is dense, then by lazy bounds."""
+    num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
+    begun = front_order(graph, num_common, count, progress) if batch_size == 1 else []
+    left = np.delete(np.arange(graph.num_edges), begun)
+    rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
+    ended = lazy_order(
+        TwoWisChanges(rest, num_common[left]),
+        count - len(begun),
+        batch_size,
+        lambda done: progress(len(begun) + done),
+    )
+    return [*begun, *left[ended].tolist()]
