@@ -69,13 +69,13 @@ def test_list_may_mix_subsets_of_many_types_and_pairs():
         ([7], "partition 1: vertex 7 is not in the graph; ids run from 0 to 6"),
         ([-1], "vertex -1 is not in the graph"),
         (([0], 9), "vertex 9 is not in the graph"),
-        ([0.5], "0.5 is no vertex"),
-        ([True], "True is no vertex"),
+        ([0.5], "0.5 is not a vertex"),
+        ([True], "True is not a vertex"),
         (["ann"], "vertex 'ann': the graph has no vertex names, but ids"),
-        (3, "3 is no subset; expected a list of vertices"),
-        ("abc", "'abc' is no subset"),
-        (torch.tensor(3), "is no subset"),
-        (torch.tensor([[1]]), r"\[1\] is no vertex"),
+        (3, "3 is not a subset; expected a list of vertices"),
+        ("abc", "'abc' is not a subset"),
+        (torch.tensor(3), "is not a subset"),
+        (torch.tensor([[1]]), r"\[1\] is not a vertex"),
         ({"subset": [0], "end": 3}, "has 'end'; expected 'subset' and perhaps 'target'"),
         ({"target": 3}, "has no 'subset'"),
     ],
@@ -202,7 +202,7 @@ def test_choices_take_graphs_without_edges(name):
     ("spec", "error", "message"),
     [
         ("singleton", UnknownNameError, "Did you mean 'singletons'.*ending in .json or .csv"),
-        ("balls:2", OptionError, "'2' is no parameter; known: k=1"),
+        ("balls:2", OptionError, "'2' is not a parameter; known: k=1"),
         ("balls:k=two", OptionError, "k is two; expected an integer from 0 on"),
         ("balls:k=-1", OptionError, "expected an integer from 0 on"),
         ("singletons:k=1", OptionError, "known: none"),
@@ -239,19 +239,19 @@ def test_json_file_is_a_list_of_subsets_and_objects(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[0],\n[1,]]", "parts.json line 2: no JSON: "),
+        ("[[0],\n[1,]]", "parts.json line 2: not JSON: "),
         ('{"subset": [0]}', "holds a dict; expected a list"),
         ("[[0], [9]]", "partition 1: vertex 9 is not in the graph"),
-        ("[[[0], 1]]", r"partition 0: \[0\] is no vertex"),
-        ("[0, 1]", "partition 0: 0 is no subset"),
+        ("[[[0], 1]]", r"partition 0: \[0\] is not a vertex"),
+        ("[0, 1]", "partition 0: 0 is not a subset"),
         ("[]", "holds no partition"),
-        ("[" * 100_000, "parts.json.*no JSON"),
+        ("[" * 100_000, "parts.json.*not JSON"),
         ("[" * 400 + "]" * 400, r"partition 0: \[\[\["),
         (f"[[{'7' * 5000}]]", "holds an integer of too many digits"),
         (f"[[{'7' * 4000}]]", r"vertex 7777.* \(4000 characters\) is not in the graph"),
-        ("[[1e30]]", r"partition 0: 1e\+30 is no vertex"),
-        ("[[NaN, Infinity]]", "partition 0: nan is no vertex"),
-        ("[[true]]", "partition 0: True is no vertex"),
+        ("[[1e30]]", r"partition 0: 1e\+30 is not a vertex"),
+        ("[[NaN, Infinity]]", "partition 0: nan is not a vertex"),
+        ("[[true]]", "partition 0: True is not a vertex"),
         ('[{"subset": [0], "subset": [1]}]', "an object holds 'subset' twice"),
         (f'[{{"{"x" * 9999}": 1}}]', r"partition 0: has 'xxxx.* \(9999 characters\)'"),
         (r'[["\ud800"]]', r"vertex '.*ud800': the graph has no vertex names"),
@@ -314,7 +314,7 @@ def test_file_that_cannot_be_read_is_one_line(tmp_path):
     with pytest.raises(GraphFileError, match="is a folder; expected a file of partitions"):
         resolved(tmp_path / "folder.json")
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(GraphFormatError, match="no text in UTF-8"):
+    with pytest.raises(GraphFormatError, match="not text in UTF-8"):
         resolved(tmp_path / "bytes.csv")
     with pytest.raises(OptionError, match=r"unknown ending '.txt'; expected .json or .csv"):
         resolved(tmp_path / "parts.txt")

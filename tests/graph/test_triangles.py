@@ -49,7 +49,7 @@ def test_share_of_the_work_rises_to_one(monkeypatch):
     monkeypatch.setattr(triangles, "ENTRIES_AT_A_TIME", 20)
     edges = np.array([(u, v) for u in range(12) for v in range(u + 1, 12)]).T
     shares: list[float] = []
-    num_common_neighbours(edges, 12, told=shares.append)
+    num_common_neighbours(edges, 12, report=shares.append)
     assert len(shares) > 3
     assert shares == sorted(shares)
     assert shares[-1] == 1

@@ -315,12 +315,12 @@ def test_bounds_are_a_record_for_json():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda g: upper_bound(g, [9], 2, 2), "subset holds 9, which is no vertex id"),
+        (lambda g: upper_bound(g, [9], 2, 2), "subset holds 9, which is not a vertex id"),
         (lambda g: upper_bound(g, [1, 1], 2, 2), "vertex 1 more than once"),
         (lambda g: upper_bound(g, [0], 0, 2), "depth is 0; expected an integer of at least 1"),
         (lambda g: upper_bound(g, [0], 2, 0), "width is 0"),
         (lambda g: lower_bound(g, [0], 2, 2, in_dim=0), "in_dim is 0"),
-        (lambda g: min_cut(g, [0], 2, 2, in_dim=2, target=4), "target is 4, which is no vertex"),
+        (lambda g: min_cut(g, [0], 2, 2, in_dim=2, target=4), "target is 4, which is not a vertex"),
         (lambda g: min_cut(g, [0], True, 2, in_dim=2), "depth is True"),
         (lambda g: witness_templates(6, 30), "324632 template vectors .* more than 1000"),
         (
@@ -342,7 +342,7 @@ def test_chain_method_is_for_chains_and_unknown_methods_are_named():
         TypedGraph.from_any(torch.tensor([[0, 1, 3, 4, 5], [1, 2, 4, 5, 3]])),
         TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]), directed=True),
     ):
-        with pytest.raises(OptionError, match="is no chain"):
+        with pytest.raises(OptionError, match="is not a chain"):
             admissible_subset(graph, [0], [1] * graph.num_nodes, "chain")
     with pytest.raises(UnknownNameError, match="Did you mean 'greedy'"):
         admissible_subset(chain(3), [0], [1] * 3, "greedi")

@@ -254,7 +254,7 @@ def test_edge_types_of_a_hetero_graph_are_types():
         (
             lambda: ProductGNN(2, 1, 1, task="vertex")(torch.ones(3, 2), PATH, target=3),
             OptionError,
-            "target is 3, which is no vertex id",
+            "target is 3, which is not a vertex id",
         ),
         (
             lambda: ProductGNN(2, 1, 1, task="vertex")(

@@ -307,7 +307,7 @@ def test_networks_with_relu_are_measured_as_they_are(name, target):
         (
             lambda f: separation_rank(f, [3], random_templates(2, 1), 3),
             OptionError,
-            "subset holds 3, which is no vertex id",
+            "subset holds 3, which is not a vertex id",
         ),
         (
             lambda f: separation_rank(f, [0], torch.ones(3), 3),

@@ -1,12 +1,12 @@
-"""Laplacians of graphs, from which effective resistances are computed (`wis.graph.resistance`).
+"""Solvers for Laplacians of graphs, which `wis.graph.resistance` uses.
 
-A vertex of degree 1 hangs on a bridge, whose resistance is known, and changes no other resistance;
-so these go first, again and again, until every vertex left lies between cycles. That is exact,
-shrinks sparse graphs to half their size, and removes the long tails on which solvers are slow.
+The edge of a vertex of degree 1 is a bridge, so its resistance is known, and the vertex changes no
+other resistance. Such vertices are removed until none is left. This step is exact, halves the size
+of sparse graphs, and removes the long tails on which solvers are slow.
 
-Conjugate gradients are written out here, and not scipy's, for two reasons: many right-hand sides
-share each product with the matrix, and scipy's inner products go through a threaded BLAS, whose
-last digits depend on the number of threads. What is here is bitwise the same on any number.
+This module has its own conjugate gradients, for two reasons. Many right-hand sides share each
+product with the matrix. scipy's inner products use a threaded BLAS, whose last digits depend on the
+number of threads; the results here do not.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ MAX_ITERATIONS = 3000
 
 @dataclass(frozen=True)
 class Core:
-    """A graph without its pendant trees, by components in order of their size.
+    """A graph without its pendant trees, sorted by components of ascending size.
 
     Attributes:
-        edge_ids: int64 [k]: its edges, by component.
+        edge_ids: int64 [k]: the remaining edges, by component.
         ends: int64 [2, k]: their ends, vertices renumbered by component.
         first_vertex: int64 [components + 1]: where the vertices of each component begin.
-        first_edge: int64 [components + 1]: where its edges begin.
+        first_edge: int64 [components + 1]: where the edges of each component begin.
     """
 
     edge_ids: Ints
@@ -52,7 +52,7 @@ class Core:
 
     @classmethod
     def of(cls, graph: UndirectedGraph) -> Core:
-        """Strip and sort. Costs O(n + m log m)."""
+        """Remove the pendant trees and sort. Costs O(n + m log m)."""
         edges = graph.edges.cpu().numpy()
         edge_ids = np.flatnonzero(~on_pendant_trees(edges, graph.num_nodes))
         vertices, ends = np.unique(edges[:, edge_ids], return_inverse=True)
@@ -82,7 +82,7 @@ class Core:
         return np.diff(self.first_vertex)
 
     def part(self, first: int, stop: int) -> tuple[slice, Ints]:
-        """Components `first` to `stop` - 1: which edges, and their ends counted from 0."""
+        """Components `first` to `stop` - 1: the slice of their edges, and the ends, from 0."""
         edges = slice(int(self.first_edge[first]), int(self.first_edge[stop]))
         return edges, self.ends[:, edges] - self.first_vertex[first]
 
@@ -92,19 +92,16 @@ def _starts(sizes: Ints) -> Ints:
 
 
 def on_pendant_trees(edges: Ints, num_nodes: int) -> Bools:
-    """The edges that disappear if vertices of degree 1 are removed until none is left; bool [m].
-
-    All edges of a tree do. Costs O(n + m).
-    """
+    """Mark the edges that repeated removal of vertices of degree 1 removes, bool [m]; O(n + m)."""
     pendant = np.zeros(edges.shape[1], dtype=np.bool_)
     degree = np.bincount(edges.reshape(-1), minlength=num_nodes)
-    rest = np.zeros(num_nodes, dtype=np.int64)  # xor of the ids of the edges left at a vertex
+    rest = np.zeros(num_nodes, dtype=np.int64)  # xor of the ids of the remaining edges
     ids = np.arange(edges.shape[1])
     for end in edges:
         np.bitwise_xor.at(rest, end, ids)
     leaves = np.flatnonzero(degree == 1).tolist()
     left, last, across = degree.tolist(), rest.tolist(), (edges[0] ^ edges[1]).tolist()
-    for leaf in leaves:  # grows as it goes
+    for leaf in leaves:  # grows in the loop
         if left[leaf] != 1:
             continue
         edge = last[leaf]
@@ -121,8 +118,8 @@ def on_pendant_trees(edges: Ints, num_nodes: int) -> Bools:
 def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floats:
     """Effective resistances of the edges of some components of equal size, by dense inverses.
 
-    With one vertex grounded, the inverse X of what is left of the Laplacian gives X_uu + X_vv -
-    2 X_uv.
+    Let X be the inverse of the Laplacian without the row and column of one vertex. Then the
+    resistance of an edge (u, v) is X_uu + X_vv - 2 X_uv.
 
     Args:
         core: The graph.
@@ -135,7 +132,7 @@ def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floa
         c vertices.
 
     Raises:
-        NumericalError: A matrix is singular to floats.
+        NumericalError: A matrix is singular in floats.
     """
     size, number = int(core.sizes[first]), stop - first
     _, ends = core.part(first, stop)
@@ -159,7 +156,7 @@ def dense_resistances(core: Core, first: int, stop: int, weight: Floats) -> Floa
 
 
 def batches_of_equal_size(sizes: Ints, limit: int) -> Iterator[tuple[int, int]]:
-    """Ranges of components of up to `limit` vertices, of one size each, of bounded memory."""
+    """Ranges of components of equal size, at most `limit` vertices, of bounded memory."""
     first, stop = 0, int(np.searchsorted(sizes, limit, side="right"))
     while first < stop:
         size = int(sizes[first])
@@ -171,7 +168,7 @@ def batches_of_equal_size(sizes: Ints, limit: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Laplacian:
-    """D - A of a graph without isolated vertices, sparse.
+    """The sparse Laplacian D - A of a graph without isolated vertices.
 
     Attributes:
         ends: int64 [2, k]: its edges.
@@ -201,16 +198,16 @@ class Laplacian:
         return cls(ends, weight, first_vertex, degree, adjacency, matrix)
 
     def jacobi(self, residual: Floats) -> Floats:
-        """The inverse of the diagonal, as a preconditioner."""
+        """Preconditioner: the inverse of the diagonal."""
         preconditioned: Floats = residual / self.degree[:, None]
         return preconditioned
 
     def multigrid(self) -> Preconditioner:
-        """Algebraic multigrid of PyAMG (Ruge and Stüben's), one cycle for each column.
+        """Preconditioner: a cycle of PyAMG's multigrid (Ruge and Stüben) for each column.
 
-        A cycle drifts along the constant vectors, where the matrix is 0, until rounding swamps the
-        rest; so means are taken off. It needs few iterations on grids and other long and thin
-        graphs, but is slow to set up where degrees are heavy-tailed.
+        A cycle drifts along the constant vectors, the null space of the matrix, so means are
+        subtracted. Solves need few iterations on grids and other long and thin graphs. Set-up is
+        slow on graphs with heavy-tailed degrees.
 
         Raises:
             MissingDependencyError: PyAMG is not installed.
@@ -238,14 +235,14 @@ class Laplacian:
         Args:
             right: float64 [n, b], each column summing to 0 over each component.
             precondition: A symmetric positive definite map of residuals [n, b].
-            tolerance: Stop once the residual of each column, in the norm of the preconditioner, has
-                fallen to so many times its start.
+            tolerance: Largest ratio of the final to the first residual of each column, in the norm
+                of the preconditioner.
 
         Returns:
             float64 [n, b], up to a constant on each component.
 
         Raises:
-            NumericalError: It did not come to that in `MAX_ITERATIONS` iterations.
+            NumericalError: `MAX_ITERATIONS` iterations did not reach the tolerance.
         """
         solution = np.zeros_like(right)
         residual = right.copy()
@@ -271,11 +268,7 @@ class Laplacian:
 
 
 def index_dtype(num_entries: int) -> type[np.signedinteger[Any]]:
-    """The narrowest integers that a sparse matrix of so many entries can be indexed by.
-
-    scipy keeps int64 where it is given them; products with int32 are faster, and PyAMG takes no
-    other.
-    """
+    """Type of the indices of a sparse matrix: int32 is faster, and PyAMG needs it."""
     return np.int32 if num_entries < 2**31 else np.int64
 
 
@@ -286,5 +279,5 @@ def _inner(a: Floats, b: Floats) -> Floats:
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
-    """The ratio a / b, 0 where b is (a column that is solved exactly)."""
+    """The ratio a / b; 0 where b is 0, which happens once a column is solved exactly."""
     return np.divide(a, b, out=np.zeros_like(a), where=b > 0)

@@ -1,21 +1,20 @@
-"""Partitions one by one: lists, JSON and csv, with vertices by id or by name.
+"""Partitions given one by one in a list, a JSON file or a csv file.
 
-JSON is a list of partitions. Each is a list of vertices, or an object with `subset` and perhaps
-`target`::
+A JSON file holds a list of partitions. Each is a list of vertices, or an object with `subset` and
+an optional `target`::
 
     [[0, 1, 2], {"subset": [7, 8], "target": 3}]
 
-csv has a line for each vertex of each partition, and a header or none::
+A csv file has a line for each vertex of each partition, and an optional header::
 
     partition,vertex,target
     left,0,
     left,1,
     right,7,3
 
-Lines with the same first entry are one partition; the target may be left out, and is the same on
-all lines of a partition that have it. Vertices are ids, 0 to n - 1, or names, if the graph has
-names; where names are numbers, a number in quotes in a JSON file is a name, and in a csv file all
-are names.
+Lines with the same first entry are one partition. The target is optional, and all targets of a
+partition must agree. Vertices are ids, 0 to n - 1, or names, if the graph has names. If names are
+numbers, a number in quotes in a JSON file is a name, and every vertex in a csv file is a name.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.vertex_names import names_in
 
-_BYTES_PER_CHARACTER = 40  # a Python integer of one digit, and its place in a list
+_BYTES_PER_CHARACTER = 40  # a small Python integer and its entry in a list
 
 Ints = NDArray[np.int64]
 Item = tuple[Ints, int | None]
@@ -50,7 +49,7 @@ COLUMNS = ["partition", "vertex", "target"]
 
 @dataclass(frozen=True)
 class VertexIds:
-    """The ids and names of the vertices of a graph.
+    """Ids and names of the vertices of a graph.
 
     Attributes:
         num_nodes: Number of vertices.
@@ -62,7 +61,7 @@ class VertexIds:
 
     @classmethod
     def of(cls, graph: CanonicalGraph, data: Any = None) -> VertexIds:
-        """The ids of a graph, and the names that its `Data` may have in the attribute ``name``."""
+        """The vertices of a graph, with names from the attribute ``name`` of its `Data`."""
         if data is None or isinstance(data, (Tensor, CanonicalGraph)):
             return cls(graph.num_nodes, {})
         names = names_in(data) or ()
@@ -72,12 +71,12 @@ class VertexIds:
         """The id of a vertex.
 
         Raises:
-            OptionError: There is no such vertex.
+            OptionError: The graph has no such vertex.
         """
         if isinstance(vertex, str):
             return self._id_of_name(vertex)
         if isinstance(vertex, (bool, np.bool_)) or not isinstance(vertex, (int, np.integer)):
-            raise OptionError(f"{_quoted(vertex)} is no vertex; expected an integer id")
+            raise OptionError(f"{_quoted(vertex)} is not a vertex; expected an integer id")
         return self._checked(int(vertex))
 
     def id_of_text(self, text: str) -> int:
@@ -105,7 +104,7 @@ def listed_items(partitions: Iterable[Any], vertices: VertexIds) -> list[Item]:
     """Subsets and targets of a list, as `wis.graph.partitions.resolve_partitions` describes it.
 
     Raises:
-        OptionError: One of them is malformed; the message says which.
+        OptionError: A partition is malformed; the message gives its position.
     """
     items = []
     for position, listed in enumerate(partitions):
@@ -123,14 +122,14 @@ def read_partitions(
 
     Args:
         path: The file.
-        vertices: The ids and names of the vertices.
-        max_memory: Most memory for reading, see `wis.io.read_graph`.
+        vertices: Ids and names of the vertices.
+        max_memory: Limit of memory for reading, see `wis.io.read_graph`.
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is malformed, or needs more memory than reading may take; the message
-            names the line or the item.
-        OptionError: It has another ending.
+        GraphFormatError: The file is malformed, or needs more than `max_memory`; the message names
+            the line or the item.
+        OptionError: The file has another ending.
     """
     if path.suffix.lower() not in (".json", ".csv"):
         raise OptionError(f"{path}: unknown ending {path.suffix!r}; expected .json or .csv")
@@ -149,7 +148,7 @@ def _text(path: Path, options: ReadOptions) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise GraphFormatError(f"{path}: is no text in UTF-8") from None
+        raise GraphFormatError(f"{path}: is not text in UTF-8") from None
     if "\0" in text:
         raise GraphFormatError(f"{path}: holds zero bytes; expected text")
     return text
@@ -177,11 +176,9 @@ def _is_collection(value: Any) -> bool:
 
 
 def _subset(vertices_of: Any, vertices: VertexIds) -> np.ndarray:
-    if not _is_collection(vertices_of):
-        raise OptionError(f"{_quoted(vertices_of)} is no subset; expected a list of vertices")
     listed = vertices_of.tolist() if hasattr(vertices_of, "tolist") else vertices_of
     if not _is_collection(listed):
-        raise OptionError(f"{_quoted(vertices_of)} is no subset; expected a list of vertices")
+        raise OptionError(f"{_quoted(vertices_of)} is not a subset; expected a list of vertices")
     return np.array(sorted({vertices.id_of(vertex) for vertex in listed}), dtype=np.int64)
 
 
@@ -198,9 +195,9 @@ def _from_json(path: Path, text: str, vertices: VertexIds) -> list[Item]:
             raise GraphFormatError(f"{path}: holds a {type(listed).__name__}; expected a list")
         return listed_items(listed, vertices)
     except json.JSONDecodeError as error:
-        raise GraphFormatError(f"{path} line {error.lineno}: no JSON: {error.msg}") from None
+        raise GraphFormatError(f"{path} line {error.lineno}: not JSON: {error.msg}") from None
     except RecursionError:
-        raise GraphFormatError(f"{path}: no JSON: nested too deeply") from None
+        raise GraphFormatError(f"{path}: not JSON: nested too deeply") from None
     except OptionError as error:
         raise GraphFormatError(f"{path}: {error}") from None
     except ValueError as error:
@@ -210,7 +207,7 @@ def _from_json(path: Path, text: str, vertices: VertexIds) -> list[Item]:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, each of whose keys stands once."""
+    """A JSON object; raises `OptionError` if a key is repeated."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

@@ -1,20 +1,19 @@
-"""Partitions of the vertices: the interactions that General WIS preserves.
+"""Partitions of the vertices, across which General WIS preserves interaction.
 
 A partition is a subset I of the vertices against the rest. Its walk index counts the walks from its
 boundary to anywhere, for graph prediction, or to one target t, for vertex prediction (Definition
 11). Partitions are given
 
 - as a list of subsets and of pairs (subset, target),
-- by the name of a choice, perhaps with parameters: ``singletons``, ``balls:k=2``,
+- by the name of a choice, with parameters if needed: ``singletons``, ``balls:k=2``,
   ``communities:number=10``, ``attribute:y``, ``cuts:number=8``,
-- or as a file of them, see `wis.graph.partition_files`.
+- or as a file, see `wis.graph.partition_files`.
 
-In a directed graph the choices go by its arcs without their directions; what counts then are the
-directed boundary and the walks along arcs.
+In a directed graph the choices ignore the directions of arcs; boundaries and walks follow them.
 
-A partition that no edge crosses has walk index 0 whatever goes. The choices leave those out, except
-for ``singletons``, which Algorithm 1 takes as they are: an entry that is 0 for good would leave the
-ARGMAX ``min`` nothing to compare.
+A partition that no edge crosses always has walk index 0. With it, the smallest walk index would
+always be 0 and the ARGMAX ``min`` would have nothing to compare, so the choices leave such
+partitions out. Only ``singletons`` keeps them, as Algorithm 1 does.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ GIVEN = "given"
 
 @dataclass(frozen=True, eq=False)
 class Partitions:
-    """Subsets of the vertices, each with a target or without.
+    """Subsets of the vertices, each with or without a target.
 
     Attributes:
-        choice: How they were chosen: the name of a choice with its parameters, the path of a file,
-            or ``given`` for a list.
+        choice: Origin of the partitions: the name of a choice with its parameters, the path of a
+            file, or ``given`` for a list.
         subsets: int64 arrays of distinct vertex ids, ascending.
-        targets: For each subset a vertex t, whose walk index is WI_{L-1, t}, or None for WI_{L-1}.
+        targets: For each subset a vertex t, for the walk index WI_{L-1, t}, or None, for WI_{L-1}.
     """
 
     choice: str
@@ -70,7 +69,7 @@ class Partitions:
 
     @cached_property
     def digest(self) -> str:
-        """Hexadecimal digest of the subsets and targets in their order, the same everywhere."""
+        """Hexadecimal digest of the subsets and targets in their order, equal on all machines."""
         text = hashlib.sha256(b"wis-partitions-1")
         for subset, target in zip(self.subsets, self.targets, strict=True):
             text.update(f" {subset.size} {target} ".encode())
@@ -78,7 +77,7 @@ class Partitions:
         return text.hexdigest()[:16]
 
     def membership(self, num_nodes: int) -> NDArray[np.bool_]:
-        """The vertices of each subset: bool array of shape [n, number of partitions]."""
+        """Membership of vertices in subsets: bool array of shape [n, number of partitions]."""
         inside = np.zeros((num_nodes, len(self)), dtype=bool)
         for column, subset in enumerate(self.subsets):
             inside[subset, column] = True
@@ -98,29 +97,22 @@ class Partitions:
 def resolve_partitions(
     partitions: Any, graph: CanonicalGraph, *, data: Any = None, seed: int = 0
 ) -> Partitions:
-    """The partitions that a list, a name or a file stands for.
+    """Read partitions from a list, the name of a choice, or a file.
 
     Args:
         partitions: A list of subsets and of pairs (subset, target), where a subset is a list, a set
-            or a one-dimensional integer tensor of vertex ids, or of their names if `data` has names
-            in its attribute ``name``; the name of a choice; the path of a `.json` or `.csv` file;
-            or `Partitions`, which come back as they are.
+            or a one-dimensional integer tensor of vertex ids, or of vertex names if `data` has an
+            attribute ``name``; the name of a choice; the path of a `.json` or `.csv` file; or
+            `Partitions`, which are returned unchanged.
         graph: The graph.
         data: The PyG `Data` of the graph, for attributes and names of vertices.
-        seed: Seed of the choices that are random.
+        seed: Seed of random choices.
 
     Raises:
         OptionError: A subset or target is malformed, or no edge crosses any partition of a choice.
-        UnknownNameError: There is no choice, parameter or attribute of that name.
+        UnknownNameError: The choice or the attribute is unknown.
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is malformed.
-
-    >>> from wis.graph import UndirectedGraph
-    >>> path = UndirectedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]]))
-    >>> resolve_partitions([[0, 1], ([2], 3)], path)
-    Partitions(2, choice='given')
-    >>> [subset.tolist() for subset in resolve_partitions("balls:k=1", path).subsets]
-    [[0, 1], [0, 1, 2], [1, 2, 3], [2, 3]]
+        GraphFormatError: The file is malformed.
     """
     check_partitions(partitions)
     if isinstance(partitions, Partitions):
@@ -135,11 +127,11 @@ def resolve_partitions(
 
 
 def check_partitions(partitions: Any) -> None:
-    """Check partitions as far as that needs no graph.
+    """Check partitions as far as possible without a graph.
 
     Raises:
-        OptionError: They are none, or of an impossible type; a parameter is malformed.
-        UnknownNameError: There is no choice, or no parameter of it, by that name.
+        OptionError: The list is empty, the type is wrong, or a parameter is unknown or malformed.
+        UnknownNameError: The choice is unknown.
     """
     if isinstance(partitions, (str, Path)):
         if not is_file(partitions):
@@ -155,7 +147,7 @@ def check_partitions(partitions: Any) -> None:
 
 
 def is_file(partitions: str | Path) -> bool:
-    """Whether the text or path is meant to be a file of partitions."""
+    """Whether a text or path names a file of partitions."""
     return isinstance(partitions, Path) or partitions.lower().endswith(FILE_ENDINGS)
 
 
@@ -169,12 +161,12 @@ def canonical_choice(partitions: str) -> str:
 
 
 def singletons(graph: CanonicalGraph, data: Any, seed: int) -> Iterator[Item]:
-    """({t}, t) for every vertex t: the choice that makes General WIS (L-1)-WIS (Algorithm 1)."""
+    """({t}, t) for every vertex t; with this choice General WIS is (L-1)-WIS (Algorithm 1)."""
     return ((np.array([t]), t) for t in range(graph.num_nodes))
 
 
 def balls(graph: CanonicalGraph, data: Any, seed: int, *, k: int = 1) -> Iterator[Item]:
-    """(B, t) for every vertex t, with B the vertices at most `k` steps from it; 0 is singletons."""
+    """(B, t) for every vertex t, where B holds the vertices at most `k` steps from t."""
     from scipy.sparse import csr_array
 
     n, (u, v) = graph.num_nodes, graph.edges.cpu().numpy()
@@ -192,7 +184,7 @@ def balls(graph: CanonicalGraph, data: Any, seed: int, *, k: int = 1) -> Iterato
 def communities(
     graph: CanonicalGraph, data: Any, seed: int, *, number: int = 0, resolution: float = 1.0
 ) -> Iterator[Item]:
-    """Communities by Louvain's method, largest first: the `number` largest, or all if that is 0."""
+    """The `number` largest communities of Louvain's method, largest first; all if `number` is 0."""
     import networkx as nx
 
     network = nx.empty_graph(graph.num_nodes)
@@ -203,13 +195,13 @@ def communities(
 
 
 def attribute(graph: CanonicalGraph, data: Any, seed: int, *, name: str) -> Iterator[Item]:
-    """The vertices of each value of a vertex attribute of integers, such as the labels ``y``."""
+    """For each value of an integer vertex attribute, such as the labels ``y``, its vertices."""
     values = _attribute(graph, data, name)
     return ((np.flatnonzero(values == value), None) for value in np.unique(values))
 
 
 def cuts(graph: CanonicalGraph, data: Any, seed: int, *, number: int = 8) -> Iterator[Item]:
-    """Half of the vertices, rounded down, drawn uniformly at random; `number` times."""
+    """`number` uniformly random halves of the vertices, rounded down."""
     rng, n = np.random.default_rng(seed), graph.num_nodes
     return ((np.sort(rng.permutation(n)[: n // 2]), None) for _ in range(number))
 
@@ -264,7 +256,7 @@ def _parse(spec: str) -> tuple[str, dict[str, Any]]:
         if key not in parameters or not equals:
             known = ", ".join(f"{key}={default}" for key, default in parameters.items()) or "none"
             raise OptionError(
-                f"partitions {echo(spec)!r}: {echo(item)!r} is no parameter; known: {known}"
+                f"partitions {echo(spec)!r}: {echo(item)!r} is not a parameter; known: {known}"
             )
         parameters[key] = _number(spec, key, value, type(parameters[key]))
     return name, parameters

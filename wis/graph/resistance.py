@@ -3,24 +3,24 @@
 If every edge e is a resistor of conductance w_e, R_e is the voltage between its ends when a unit
 current flows in at one and out at the other. w_e·R_e is the probability that a random spanning
 tree contains e: 1 for a bridge, near 1/d_u + 1/d_v inside a dense region. Over a connected
-component of c vertices these sum to c - 1, which every computation here is checked against.
+component of c vertices these probabilities sum to c - 1, and every computation checks this.
 
-Exactly: dense inverses, one for each component (`wis.graph.laplacian`).
+The exact solver inverts a dense matrix for each component (`wis.graph.laplacian`).
 
-By projection (Spielman and Srivastava): R_e = ‖W^{1/2} B L⁺ (e_u - e_v)‖², and k random ±1
-combinations of the m coordinates keep lengths up to a relative standard deviation of √(2/k). Each
-takes one solution of a Laplacian system. Terms that are known exactly bring the error down. From
-L⁺ = D⁻¹ + D⁻¹ A D⁻¹ + D⁻¹ A L⁺ A D⁻¹ on vectors that sum to 0,
+The projection (Spielman and Srivastava) uses R_e = ‖W^{1/2} B L⁺ (e_u - e_v)‖². k random ±1
+combinations of the m coordinates preserve squared lengths up to a relative standard deviation of
+√(2/k), and each takes one solution of a Laplacian system. An exact part of R_e reduces the error.
+From L⁺ = D⁻¹ + D⁻¹ A D⁻¹ + D⁻¹ A L⁺ A D⁻¹ on vectors that sum to 0,
 
     R_e = 1/d_u + 1/d_v - 2 w_e / (d_u d_v) + y·L⁺y,    y = A D⁻¹ (e_u - e_v),
 
-with weighted degrees d. Only the last term is estimated, and its vectors y are shorter: they are
-those of the solutions after one step of averaging over neighbours.
+with weighted degrees d. Only the last term is estimated. Its vectors y are shorter, because A D⁻¹
+averages over neighbours.
 
-Stated bound: for a component of c vertices the estimates sum to c - 1 with a standard deviation of
-at most √(2 (c - 1) / k), that of Hutchinson's estimator of a trace whose matrix has eigenvalues in
-[0, 1]. A deviation above six times that, plus 10 (c - 1) times the solver's tolerance, is an error.
-The estimated terms of each component are then scaled so that its sum is right.
+Error bound: for a component of c vertices the sum of the estimates has mean c - 1 and a standard
+deviation of at most √(2 (c - 1) / k) (Hutchinson's trace estimator for a matrix with eigenvalues in
+[0, 1]). A deviation above six times this, plus 10 (c - 1) times the solver's tolerance, is an
+error. Finally the estimated terms of each component are scaled so that the sum is c - 1.
 
 Source: D. A. Spielman, N. Srivastava, "Graph Sparsification by Effective Resistances", SIAM Journal
 on Computing 40, 2011 (the thesis' [198]); D. Achlioptas, "Database-friendly Random Projections",
@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wis.base.checks import checked_integer
+from wis.base.checks import TINY, checked_integer, checked_number
 from wis.errors import NumericalError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.graph.laplacian import (
@@ -51,7 +51,7 @@ from wis.graph.laplacian import (
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Told = Callable[[float], None]
+Report = Callable[[float], None]
 
 SOLVERS = ("auto", "exact", "projection", "pyamg")
 AUTO_EXACT_UP_TO = 6000
@@ -60,22 +60,22 @@ EDGES_AT_A_TIME = 1 << 17
 EXACT_TOLERANCE = 1e-6
 SMALLEST = float(np.finfo(np.float64).tiny)
 WEIGHTS = (1e-100, 1e100)
-"""Weights beyond could leave the range of floats in a square or an inverse."""
+"""Squares and inverses of weights outside this range could leave the range of floats."""
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Solver:
-    """How resistances are computed.
+    """Settings of the computation of effective resistances.
 
     Attributes:
-        name: ``"exact"``, ``"projection"`` or ``"pyamg"``.
-        exact_up_to: Components of up to so many vertices, pendant trees not counted, are solved
-            exactly whatever the name.
-        num_projections: k, for the others.
-        tolerance: Relative residual of the Laplacian systems, for the others.
-        memory_gib: How much dense matrices may take.
+        name: ``"auto"``, ``"exact"``, ``"projection"`` or ``"pyamg"`` (projection with multigrid).
+        exact_up_to: Components of at most this many vertices, without pendant trees, are solved
+            exactly by every solver.
+        num_projections: k, the number of projections for the other components.
+        tolerance: Relative residual of the Laplacian systems of projections.
+        memory_gib: Limit of the memory for dense matrices.
     """
 
     name: str
@@ -85,21 +85,23 @@ class Solver:
     memory_gib: float = 4.0
 
     def resolved(self, graph: UndirectedGraph, core: Core | None = None) -> Solver:
-        """The solver for a graph, with its core if known: ``"auto"`` replaced, all checked.
+        """Check the settings for a graph, and replace ``"auto"``.
 
-        ``"auto"`` is ``"exact"`` if no component has more than `exact_up_to` vertices (6000 if not
-        given), and otherwise ``"projection"`` for those that have more. Named, a projection is
-        applied to all components unless `exact_up_to` says otherwise.
+        ``"auto"`` is ``"exact"`` if no component has more than `exact_up_to` vertices (default:
+        6000), and otherwise ``"projection"`` for the larger components. If a projection is
+        requested by name, `exact_up_to` is 0 by default.
 
         Raises:
-            UnknownNameError: There is no such solver.
-            OptionError: A number is impossible, or ``"exact"`` takes more than `memory_gib`.
+            UnknownNameError: The solver is unknown.
+            OptionError: A number is invalid, or dense matrices need more than `memory_gib`.
         """
         if self.name not in SOLVERS:
             raise UnknownNameError.among("solver", str(self.name), SOLVERS)
-        _check_number("num_projections", self.num_projections, integral=True, below=math.inf)
-        _check_number("tolerance", self.tolerance, integral=False, below=1.0)
-        _check_number("memory_gib", self.memory_gib, integral=False, below=math.inf)
+        checked_integer("num_projections", self.num_projections, 1)
+        below_one = math.nextafter(1, 0)
+        expected = "a positive number below 1"
+        checked_number("tolerance", self.tolerance, TINY, below_one, expected=expected)
+        checked_number("memory_gib", self.memory_gib, TINY, expected="a positive number")
         limit = self.exact_up_to
         if limit is None:
             limit = AUTO_EXACT_UP_TO if self.name == "auto" else 0
@@ -125,15 +127,6 @@ class Solver:
             )
 
 
-def _check_number(name: str, value: float, *, integral: bool, below: float) -> None:
-    kinds = (int,) if integral else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < below:
-        expected = "an integer, 1 or more" if integral else "a positive number"
-        if below < math.inf:
-            expected += f" below {below:g}"
-        raise OptionError(f"{name} is {value!r}; expected {expected}")
-
-
 @dataclass(frozen=True)
 class Resistances:
     """Effective resistances of the edges of a graph.
@@ -142,7 +135,7 @@ class Resistances:
         leverage: float64 [m]: w_e·R_e, in (0, 1].
         weight: float64 [m]: w_e.
         sum_error: The largest relative deviation of the sum of w_e·R_e over a component from c - 1,
-            before estimates were scaled.
+            before scaling.
     """
 
     leverage: Floats
@@ -162,35 +155,29 @@ def effective_resistances(
     weight: Floats | None = None,
     solver: Solver | None = None,
     seed: int = 0,
-    told: Told = lambda share: None,
+    report: Report = lambda share: None,
 ) -> Resistances:
     """Effective resistances of all edges.
 
     Args:
         graph: The graph.
         weight: float64 [m]: positive conductances by edge id, 1e-100 to 1e100; all 1 if not given.
-        solver: How; ``Solver("auto")`` if not given.
+        solver: Settings; ``Solver("auto")`` if not given.
         seed: Seed of the projections.
-        told: Called with the share of the work that is done.
+        report: Called with the share of work done, in (0, 1].
 
     Returns:
-        The resistances. Those of pendant edges are exact; the others by the solver.
+        The resistances; those of edges on pendant trees are always exact.
 
     Raises:
         OptionError: See `Solver.resolved`; a weight is out of range.
-        NumericalError: A sum deviates from c - 1 by more than the stated bound, or the iterations
+        NumericalError: A sum deviates from c - 1 by more than the error bound, or the iterations
             did not converge.
         MissingDependencyError: The solver is ``"pyamg"``, which is not installed.
 
-    Cost: exact, O(c³) time and 32 c² bytes for each component of c vertices without its pendant
-    trees; by projection, k Laplacian systems of O(m) for each iteration, and about 400 bytes for
-    each edge.
-
-    >>> import torch
-    >>> triangle_and_bridge = torch.tensor([[0, 0, 1, 2], [1, 2, 2, 3]])
-    >>> graph = UndirectedGraph.from_any(triangle_and_bridge)
-    >>> effective_resistances(graph).resistance.round(3).tolist()
-    [0.667, 0.667, 0.667, 1.0]
+    Cost: the exact solver takes O(c³) time and 32 c² bytes for each component of c vertices without
+    its pendant trees. A projection solves k Laplacian systems at O(m) for each iteration, and takes
+    about 400 bytes for each edge.
     """
     weight = _checked_weight(weight, graph.num_edges)
     core = Core.of(graph)
@@ -198,9 +185,9 @@ def effective_resistances(
     leverage = np.ones(graph.num_edges)
     assert solver.exact_up_to is not None
     num_exact = int(np.searchsorted(core.sizes, solver.exact_up_to, side="right"))
-    error = _solve_exactly(core, solver.exact_up_to, weight, leverage, told)
+    error = _solve_exactly(core, solver.exact_up_to, weight, leverage, report)
     if num_exact < core.sizes.size:
-        projected = _project(core, num_exact, weight, leverage, solver, seed, told)
+        projected = _project(core, num_exact, weight, leverage, solver, seed, report)
         error = max(error, projected)
     _LOG.info(
         "effective resistances: %s; %d of %d components exact; sums right up to %.1e",
@@ -230,8 +217,10 @@ def _checked_weight(weight: Floats | None, num_edges: int) -> Floats:
     return weight
 
 
-def _solve_exactly(core: Core, limit: int, weight: Floats, leverage: Floats, told: Told) -> float:
-    """Fill in the components of up to `limit` vertices; the worst error of a sum."""
+def _solve_exactly(
+    core: Core, limit: int, weight: Floats, leverage: Floats, report: Report
+) -> float:
+    """Fill in the components of up to `limit` vertices; returns the worst error of a sum."""
     worst, done = 0.0, 0.0
     batches = list(batches_of_equal_size(core.sizes, limit))
     cost = [(stop - first) * float(core.sizes[first]) ** 3 for first, stop in batches]
@@ -247,12 +236,12 @@ def _solve_exactly(core: Core, limit: int, weight: Floats, leverage: Floats, tol
             )
         leverage[core.edge_ids[edges]] = np.clip(found, SMALLEST, 1)
         worst, done = max(worst, float(error)), done + work
-        told(done / sum(cost))
+        report(done / sum(cost))
     return worst
 
 
 def _sums(core: Core, first: int, stop: int, values: Floats) -> Floats:
-    """Sums of values of the edges of some components, over each of these."""
+    """For each component the sum of the values of its edges."""
     begin = core.first_edge[first:stop] - core.first_edge[first]
     sums: Floats = np.add.reduceat(values, begin)
     return sums
@@ -265,9 +254,9 @@ def _project(
     leverage: Floats,
     solver: Solver,
     seed: int,
-    told: Told,
+    report: Report,
 ) -> float:
-    """Fill in the components from `first` on by projection; the worst error of a sum."""
+    """Fill in the components from `first` on by projection; returns the worst error of a sum."""
     stop = core.sizes.size
     edges, ends = core.part(first, stop)
     conductance = weight[core.edge_ids[edges]]
@@ -275,7 +264,7 @@ def _project(
     laplacian = Laplacian.of(ends, conductance, first_vertex)
     d_u, d_v = laplacian.degree[ends]
     known = conductance * (1 / d_u + 1 / d_v - 2 * conductance / (d_u * d_v))
-    estimated = conductance * _estimates(laplacian, solver, seed, told)
+    estimated = conductance * _estimates(laplacian, solver, seed, report)
     wanted = core.sizes[first:stop] - 1.0
     rest = _sums(core, first, stop, estimated)
     deviation = _sums(core, first, stop, known) + rest - wanted
@@ -293,8 +282,8 @@ def _project(
     return float(np.abs(deviation / wanted).max())
 
 
-def _estimates(laplacian: Laplacian, solver: Solver, seed: int, told: Told) -> Floats:
-    """y·L⁺y for each edge, the mean over the projections."""
+def _estimates(laplacian: Laplacian, solver: Solver, seed: int, report: Report) -> Floats:
+    """Estimates of y·L⁺y for each edge: means over the projections."""
     rng = np.random.default_rng(seed)
     ends, root = laplacian.ends, np.sqrt(laplacian.weight)
     edge = np.arange(root.size)
@@ -313,5 +302,5 @@ def _estimates(laplacian: Laplacian, solver: Solver, seed: int, told: Told) -> F
             part = slice(start, start + EDGES_AT_A_TIME)
             voltage = averaged[ends[0, part]] - averaged[ends[1, part]]
             total[part] += np.einsum("ij,ij->i", voltage, voltage)
-        told((done + columns) / solver.num_projections)
+        report((done + columns) / solver.num_projections)
     return total / solver.num_projections

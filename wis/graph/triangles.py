@@ -1,8 +1,9 @@
-"""Common neighbours of the ends of every edge, that is, the triangles on it.
+"""Common neighbours of the two ends of every edge, that is, the triangles on the edge.
 
 Each edge is directed from the end of lower degree to the other, so that no vertex has more than
 √(2m) out-neighbours even where hubs have many neighbours. A triangle a → b, a → c, b → c is found
-once, at its edge a → b, where the out-neighbours of a and b meet, and counts for its three edges.
+once, at its edge a → b, because c is an out-neighbour of both a and b. It counts for its three
+edges.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ ENTRIES_AT_A_TIME = 1 << 22
 
 @dataclass(frozen=True)
 class _Triangles:
-    """Some triangles, [k] each: their sides as edge ids, and the corner opposite to each side."""
+    """A batch of k triangles: their sides as edge ids, and the corner opposite to each side."""
 
     sides: tuple[Ints, Ints, Ints]
     opposite: tuple[Ints, Ints, Ints]
     share: float
-    """The share of all work that is done once these are found."""
+    """The share of all work that is done after this batch."""
 
 
 def num_common_neighbours(
-    edges: Ints, num_nodes: int, *, told: Callable[[float], None] = lambda share: None
+    edges: Ints, num_nodes: int, *, report: Callable[[float], None] = lambda share: None
 ) -> Ints:
     """Number of common neighbours of the two ends of each edge.
 
     Args:
         edges: int64 [2, m], each column an edge of its own, no loops.
         num_nodes: Number n of vertices.
-        told: Called with the share of the work that is done, 0 to 1.
+        report: Called with the share of work done, in (0, 1].
 
     Returns:
         int64 [m].
@@ -50,7 +51,7 @@ def num_common_neighbours(
     for found in _triangles(edges, num_nodes):
         for side in found.sides:
             counts += np.bincount(side, minlength=counts.size)
-        told(found.share)
+        report(found.share)
     return counts
 
 
@@ -59,10 +60,10 @@ def lowest_common_neighbours(edges: Ints, value: Ints) -> Ints:
 
     Args:
         edges: int64 [2, m], each column an edge of its own, no loops.
-        value: int64 [n], of each vertex, at most 2^62 / n; ties go to the smallest vertex.
+        value: int64 [n], the value of each vertex, at most 2^62 / n; ties go to the smallest id.
 
     Returns:
-        int64 [m], n where there is none.
+        int64 [m]; n if the ends have no common neighbour.
 
     Cost: as `num_common_neighbours`.
     """
@@ -76,7 +77,7 @@ def lowest_common_neighbours(edges: Ints, value: Ints) -> Ints:
 
 
 def _triangles(edges: Ints, num_nodes: int) -> Iterator[_Triangles]:
-    """All triangles, some at a time."""
+    """All triangles, in batches of bounded memory."""
     num_edges = edges.shape[1]
     if not num_edges:
         return
@@ -84,7 +85,7 @@ def _triangles(edges: Ints, num_nodes: int) -> Iterator[_Triangles]:
     tail, head = (end.astype(narrow) for end in _from_low_to_high_degree(edges, num_nodes))
     from scipy import sparse
 
-    ids = np.arange(1, num_edges + 1, dtype=np.int64)  # 1, 2, ..., since a sparse 0 is no entry
+    ids = np.arange(1, num_edges + 1, dtype=np.int64)  # from 1, because a sparse matrix drops zeros
     there, shape = (tail, head), (num_nodes, num_nodes)
     id_of = sparse.csr_array((ids, there), shape=shape)
     is_edge = sparse.csr_array((np.ones_like(ids), there), shape=shape)
@@ -110,7 +111,7 @@ def _triangles(edges: Ints, num_nodes: int) -> Iterator[_Triangles]:
 def _from_low_to_high_degree(edges: Ints, num_nodes: int) -> tuple[Ints, Ints]:
     degree = np.bincount(edges.reshape(-1), minlength=num_nodes)
     u, v = edges
-    falls = degree[u] > degree[v]  # equal degrees: from the smaller id
+    falls = degree[u] > degree[v]  # equal degrees: the smaller id is the tail
     rises = (degree[u] == degree[v]) & (u > v)
     swap = falls | rises
     return np.where(swap, v, u), np.where(swap, u, v)

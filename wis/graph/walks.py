@@ -2,12 +2,12 @@
 
 A partition separates a subset I of the vertices from the rest. Its boundary C_I holds the vertices
 with an edge to the other side, and its walk index counts the walks that start there: all of them,
-or those that end at a target t. It bounds the separation rank of a graph neural network of
-depth L, with walks of length L - 1.
+or those that end at a target t. With walks of length L - 1 it bounds the separation rank of a graph
+neural network of depth L.
 
-Counts are exact. A walk takes one sparse product for each step, on int64 while every count provably
-fits; beyond that a count is spread over several int64 columns, the digits of a number to the base
-2^30, so that the products stay vectorised where floats would round and int64 would wrap around.
+Counts are exact. Each step is one sparse product, on int64 while every count provably fits. Larger
+counts are split into several int64 columns, the digits of a number to the base 2^30, because floats
+would round and int64 would overflow.
 
 Source: Section 5.2.1 (walks, self-loops), Definition 11 (walk index), Theorems 7 and 8 (the
 bounds); Appendix D.2 for directed graphs; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494.
@@ -15,7 +15,6 @@ bounds); Appendix D.2 for directed graphs; Razin, Verbin, Cohen, NeurIPS 2023, a
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +22,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import as_integer, checked_integer, shown
 from wis.base.defaults import usual_defaults
-from wis.errors import OptionError, echo
+from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
-MAX_WALK_LENGTH = 1000  # networks have fewer layers; an order file may say any number
-LIMIT = 1 << 62  # below 2^63 by more than carrying adds
-DIGIT_BITS = 30  # 2^30 times MAX_NUM_NODES, the most that a product adds up, is below LIMIT
+MAX_WALK_LENGTH = 1000  # networks have fewer layers; the limit guards against order files
+LIMIT = 1 << 62  # leaves room for carries below 2^63
+DIGIT_BITS = 30  # a product adds at most MAX_NUM_NODES digits: below LIMIT
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
@@ -41,15 +41,10 @@ def check_walk_length(value: Any, *, least: int) -> int:
     """The `walk_length` of a method: L - 1 for a network of depth L.
 
     Raises:
-        OptionError: It is no integer, or not in `least` ... `MAX_WALK_LENGTH`.
+        OptionError: The value is not an integer from `least` to `MAX_WALK_LENGTH`.
     """
-    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_integer or not least <= value <= MAX_WALK_LENGTH:
-        raise OptionError(
-            f"walk_length is {echo(value)}; expected a number of steps, {least} to "
-            f"{MAX_WALK_LENGTH}"
-        )
-    return int(value)
+    expected = f"a number of steps, {least} to {MAX_WALK_LENGTH}"
+    return checked_integer("walk_length", value, least, MAX_WALK_LENGTH, expected=expected)
 
 
 def walk_index(
@@ -61,31 +56,30 @@ def walk_index(
     directed: bool = False,
     num_nodes: int | None = None,
 ) -> int:
-    """Walk index of a subset of the vertices: the walks that start on its boundary.
+    """Walk index of a subset of the vertices: the number of walks that start on its boundary.
 
     Args:
         data: The graph: a PyG `Data` or `HeteroData` (the union of its edge types, vertices
             numbered as in `UndirectedGraph`), or an `edge_index` of shape [2, num_arcs].
-        subset: Vertex ids, the set I: at least one, each in 0 ... n - 1 and given once, in any
-            order; an integer tensor of shape [k] or any iterable of integers.
+        subset: The set I: at least one vertex id, without repetition, in 0 ... n - 1; an integer
+            tensor of shape [k] or any iterable of integers.
         length: Number of steps l of a walk, from 0 on; L - 1 for a network of depth L.
         target: Vertex id t: count only the walks that end there.
-        directed: Take the arcs as they point instead of merging both directions, as is always done
-            for a `DirectedGraph`; see `boundary`.
-            For directed graphs the bounds of Theorem 10 add up the counts of all lengths from 0 to
-            L - 1; this is one of the summands.
+        directed: Keep the directions of the arcs instead of merging both, see `boundary`; a
+            `DirectedGraph` always keeps them. The bounds of Theorem 10 sum this count over all
+            lengths from 0 to L - 1.
         num_nodes: Number of vertices, for a bare `edge_index` only.
 
     Returns:
-        WI_l(I), or WI_{l,t}(I) with a target: an exact Python integer of any size. For length 0 the
-        number of boundary vertices; 0 where no edge crosses the partition, as when I is everything.
+        WI_l(I), or WI_{l,t}(I) with a target: an exact Python integer of any size. Length 0 gives
+        the number of boundary vertices. The result is 0 if no edge crosses the partition.
 
     Raises:
         GraphFormatError: `data` is not a graph.
-        OptionError: The subset, length or target is impossible.
+        OptionError: The subset, length or target is invalid.
 
-    Cost: O(length · (n + m)) after one sort of the arcs, times the number of 30-bit digits of the
-    counts where they pass 2^62.
+    Cost: O(length · (n + m)) after one sort of the arcs, times the number of 30-bit digits of
+    counts above 2^62.
 
     References:
         Definition 11; for directed graphs rho_l of C_I^-> in Equations (D.2) and (D.3).
@@ -100,7 +94,7 @@ def walk_index(
     members = checked_vertices("subset", subset, graph.num_nodes)
     if not members.size:
         raise OptionError("subset is empty; expected at least one vertex id")
-    steps = _checked_length(length)
+    steps = checked_integer("length", length, expected="an integer from 0 on")
     ends = None if target is None else np.array([checked_vertex("target", target, graph.num_nodes)])
     arcs = graph.edges.cpu().numpy()
     starts = _boundary(graph.num_nodes, arcs, members, graph.directed)
@@ -120,8 +114,8 @@ def boundary(
     Args:
         data: See `walk_index`.
         subset: See `walk_index`; it may be empty here.
-        directed: Take the arcs as they point. Then a vertex is on the boundary if an arc from the
-            other side *enters* it; the tail of a crossing arc is not, unless one enters it too.
+        directed: Keep the directions of the arcs. Then a vertex is on the boundary if an arc from
+            the other side *enters* it.
         num_nodes: Number of vertices, for a bare `edge_index` only.
 
     Returns:
@@ -129,7 +123,7 @@ def boundary(
 
     Raises:
         GraphFormatError: `data` is not a graph.
-        OptionError: The subset is impossible.
+        OptionError: The subset is invalid.
 
     Cost: O(n + m) after one sort of the arcs.
 
@@ -158,8 +152,8 @@ def num_walks(
 ) -> int:
     """Number of walks of a length from one set of vertices to another.
 
-    A walk may visit a vertex, and use an edge, as often as it likes; every vertex has exactly one
-    self-loop, whatever the data say.
+    A walk may repeat vertices and edges. Every vertex has exactly one self-loop, whether or not the
+    data have it.
 
     Args:
         data: See `walk_index`.
@@ -174,7 +168,7 @@ def num_walks(
 
     Raises:
         GraphFormatError: `data` is not a graph.
-        OptionError: The length, the sources or the targets are impossible.
+        OptionError: The length, the sources or the targets are invalid.
 
     Cost: that of `walk_index`.
 
@@ -186,7 +180,7 @@ def num_walks(
     (27, 3)
     """
     graph = canonical_graph(data, num_nodes, directed=directed)
-    steps = _checked_length(length)
+    steps = checked_integer("length", length, expected="an integer from 0 on")
     starts, ends = (
         None if given is None else checked_vertices(name, given, graph.num_nodes)
         for name, given in (("sources", sources), ("targets", targets))
@@ -196,7 +190,7 @@ def num_walks(
 
 
 def _boundary(num_nodes: int, arcs: np.ndarray, members: np.ndarray, directed: bool) -> np.ndarray:
-    """Ends of the edges, or heads of the arcs, that lead to the other side; ascending ids."""
+    """Ends of the edges, or heads of the arcs, that cross the partition; ascending ids."""
     inside = np.zeros(num_nodes, dtype=bool)
     inside[members] = True
     crossing = arcs[:, inside[arcs[0]] != inside[arcs[1]]]
@@ -213,7 +207,7 @@ def _num_walks(
     starts: np.ndarray | None,
     ends: np.ndarray | None,
 ) -> int:
-    """rho_l of two sets of vertices, None standing for all of them."""
+    """rho_l of two sets of vertices; None stands for all vertices."""
     digits = np.zeros((num_nodes, 1), dtype=np.int64)
     digits[slice(None) if starts is None else starts] = 1
     if not digits.any():
@@ -231,7 +225,7 @@ def _num_walks(
 
 
 def _adjacency(num_nodes: int, arcs: np.ndarray) -> Any:
-    """0/1 int64 matrix of shape [n, n] with a one for each arc, which are sorted and distinct."""
+    """0/1 int64 matrix of shape [n, n] with a one for each arc; arcs are sorted and distinct."""
     row_start = np.zeros(num_nodes + 1, dtype=np.int64)
     np.cumsum(np.bincount(arcs[0], minlength=num_nodes), out=row_start[1:])
     ones = np.ones(arcs.shape[1], dtype=np.int64)
@@ -248,8 +242,8 @@ def _largest_in_degree(num_nodes: int, arcs: np.ndarray, directed: bool) -> int:
 def _carried(digits: np.ndarray) -> np.ndarray:
     """The same numbers with every digit below 2^30, in as many columns as they need.
 
-    Column k of an int64 array of shape [n, columns] counts 2^(30 k), and may itself hold values up
-    to 2^62: sums need no carry until they could pass that.
+    Column k of the int64 array [n, columns] has the weight 2^(30 k). Its values may grow to 2^62
+    before the next carry.
     """
     columns = []
     carry = np.zeros(digits.shape[0], dtype=np.int64)
@@ -268,25 +262,18 @@ def _total(digits: np.ndarray) -> int:
     return sum(part << (DIGIT_BITS * position) for position, part in enumerate(sums))
 
 
-def _checked_length(length: int) -> int:
-    number = _as_integer(length)
-    if number is None or number < 0:
-        raise OptionError(f"length is {_shown(length)}; expected an integer from 0 on")
-    return number
-
-
 def checked_vertices(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> np.ndarray:
-    """Distinct vertex ids, int64 [k], in the order in which they are given.
+    """Distinct vertex ids, int64 [k], in the given order.
 
     Raises:
-        OptionError: One is no vertex id or is given twice; `name` is their name in the message.
+        OptionError: A value is not a vertex id or is repeated; the message starts with `name`.
     """
     if isinstance(given, (Tensor, np.ndarray)):
         ids = _checked_array(name, given, num_nodes)
     elif isinstance(given, Iterable):
         ids = np.array([checked_vertex(name, value, num_nodes) for value in given], dtype=np.int64)
     else:
-        raise OptionError(f"{name} is {_shown(given)}; expected a list of vertex ids")
+        raise OptionError(f"{name} is {shown(given)}; expected a list of vertex ids")
     ascending = np.sort(ids)
     twice = np.flatnonzero(ascending[1:] == ascending[:-1])
     if twice.size:
@@ -310,27 +297,10 @@ def _checked_array(name: str, given: Tensor | np.ndarray, num_nodes: int) -> np.
 
 
 def checked_vertex(name: str, value: Any, num_nodes: int) -> int:
-    """One vertex id; raises as `checked_vertices` does."""
-    number = _as_integer(value)
+    """One vertex id; raises the errors of `checked_vertices`."""
+    number = as_integer(value)
     if number is None or not 0 <= number < num_nodes:
         known = f"ids run from 0 to {num_nodes - 1}" if num_nodes else "the graph has no vertices"
         verb = "is" if name == "target" else "holds"
-        raise OptionError(f"{name} {verb} {_shown(value)}, which is no vertex id; {known}")
+        raise OptionError(f"{name} {verb} {shown(value)}, which is not a vertex id; {known}")
     return number
-
-
-def _as_integer(value: Any) -> int | None:
-    """A Python integer; None for other things, such as texts, floats, True and False."""
-    if isinstance(value, Tensor) and value.dim() == 0:
-        value = value.item()
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
-def _shown(value: Any) -> str:
-    """A value on one line of an error, whatever it is."""
-    return " ".join(repr(value).split())[:80]

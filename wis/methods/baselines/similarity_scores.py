@@ -43,7 +43,7 @@ def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None)
     """
     edges = graph.edges.cpu().numpy()
     degree = graph.degree.cpu().numpy()
-    common = num_common_neighbours(edges, graph.num_nodes, told=told)
+    common = num_common_neighbours(edges, graph.num_nodes, report=told)
     similarity: Floats = common / (degree[edges[0]] + degree[edges[1]] - common)
     return similarity
 

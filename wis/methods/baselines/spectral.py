@@ -115,7 +115,7 @@ def spectral_order(
     """
     how = Solver(solver, exact_up_to, num_projections, tolerance, memory_gib)
     found = effective_resistances(
-        graph, weight=edge_weight, solver=how, seed=seed, told=share_of(progress, count)
+        graph, weight=edge_weight, solver=how, seed=seed, report=share_of(progress, count)
     )
     return drawn_last_first(found.leverage, graph, count, seed)
 
@@ -155,6 +155,6 @@ def spectral_exact_order(
     """
     how = Solver(solver, exact_up_to, num_projections, tolerance, memory_gib)
     found = effective_resistances(
-        graph, weight=edge_weight, solver=how, seed=seed, told=share_of(progress, count)
+        graph, weight=edge_weight, solver=how, seed=seed, report=share_of(progress, count)
     )
     return lowest_first(tie_classes(found.resistance), graph, count, seed)
