@@ -1,4 +1,4 @@
-"""`wis theory`: the commands on Chapter 5's theory, and `list` and `run` for the experiments."""
+"""`wis theory`: bounds and measurements of Chapter 5, and the experiments of Chapters 1 to 3."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ from .theory_pictures import figure5_2, preserved
 def theory(context: click.Context) -> None:
     """Measure and bound what graph neural networks can model.
 
-    The separation rank of a network with respect to a subset of the vertices says how strongly it
-    models interaction between these and the others. The theory bounds it for networks whose
-    aggregation is a product; logarithms are natural. Chapter 5 of the thesis; arXiv:2211.16494.
+    The separation rank of a network with respect to a subset of the vertices measures how strongly
+    the network models interaction between the subset and the other vertices. The theory bounds the
+    separation rank of networks with product aggregation. Logarithms are natural. Source: Chapter 5
+    of the thesis; arXiv:2211.16494. The commands list and run are for the experiments of Chapters 1
+    to 3.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -41,7 +43,7 @@ def theory(context: click.Context) -> None:
 @click.command("list", cls=Command, examples=["wis theory list", "wis theory list --json"])
 @json_option
 def list_experiments(as_json: bool) -> None:
-    """List the experiments by figure or table of the thesis."""
+    """List the experiments of the thesis, for `wis theory run`."""
     from dataclasses import asdict
 
     from wis.theory.factorization.experiments import available_experiments
@@ -49,7 +51,7 @@ def list_experiments(as_json: bool) -> None:
     table = available_experiments()
     if not as_json:
         rows = ((each.name, each.summary) for each in table.values())
-        emit_table([("NAME", "WHAT IT SHOWS"), *rows])
+        emit_table([("NAME", "RESULT"), *rows])
         return
     records = {
         name: {"summary": each.summary, "quick": asdict(each.quick), "thesis": asdict(each.thesis)}
@@ -67,20 +69,20 @@ def list_experiments(as_json: bool) -> None:
     ],
 )
 @click.argument("name")
-@click.option("--quick", is_flag=True, help="A small size that takes under a minute.")
+@click.option("--quick", is_flag=True, help="Run at a small size that takes under a minute.")
 @click.option(
     "--set",
     "changes",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Another value for a setting that `wis theory list --json` shows, as JSON.",
+    help="Change a setting; VALUE is JSON. `wis theory list --json` shows the settings.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     metavar="N",
-    help="Seed of data and initializations.",
+    help="Seed of the data and the initializations.",
 )
 @click.option(
     "-o",
@@ -106,8 +108,8 @@ def run_experiment(
 ) -> None:
     """Run an experiment and print its verdict.
 
-    NAME is one that `wis theory list` shows. Without --quick it runs at the thesis' size, which can
-    take hours; a run that was interrupted goes on from its checkpoints when it is started again
+    NAME is a name from `wis theory list`. Without --quick the experiment has the size of the thesis
+    and can take hours. An interrupted run continues from its checkpoints when it is started again
     with the same folder.
     """
     from wis.base.atomic import check_writable
@@ -139,7 +141,7 @@ def run_experiment(
 
 
 def parse_change(text: str) -> tuple[str, Any]:
-    """Split KEY=VALUE; raises `click.UsageError` unless the value is JSON that a setting can be."""
+    """Split KEY=VALUE; raises `click.UsageError` if the value is not valid JSON for a setting."""
     from wis.errors import RecipeError
     from wis.experiments.settings import check_plain
 

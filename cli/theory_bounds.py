@@ -1,4 +1,4 @@
-"""`wis theory bounds`, `separation-rank` and `tensor-network`: one graph and one network on it."""
+"""`wis theory bounds`, `separation-rank` and `tensor-network`: a network on one graph."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ LONGEST = 24
     "--admissible",
     type=click.Choice(["auto", "exact", "single-pair", "chain", "disjoint-pairs", "greedy"]),
     default="auto",
-    help="Search for the subset of the boundary from which the lower bound counts walks.",
+    help="Method that chooses the boundary vertices from which the lower bound counts walks.",
 )
 @click.option(
     "--witness",
     is_flag=True,
-    help="Take the rank of the matrix that proves the lower bound, for depths of 2 or more.",
+    help="Also compute the rank of the matrix that proves the lower bound (depth 2 or more).",
 )
 @json_option
 def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> None:
     """Bound the separation rank from both sides.
 
-    For product networks: lower bounds hold for almost all weights (Theorems 8 and 11), upper bounds
-    for all of them: the least cut of the tensor network (Lemma 51), the walks of all lengths below
-    the depth (Theorem 10) and the walk index (Theorem 7). The last two are log(width) times an
-    integer, the exponent.
+    The bounds are for networks with product aggregation. Lower bounds hold for almost all weights
+    (Theorems 8 and 11). Upper bounds hold for all weights; they come from the least cut of the
+    tensor network (Lemma 51), the number of walks of all lengths below the depth (Theorem 10) and
+    the walk index (Theorem 7). The last two are log(width) times an integer, the exponent.
     """
     start = time.perf_counter()
     found = _bounds(problem, admissible)
@@ -89,9 +89,7 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         f"bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"
     )
     if rank is not None:
-        say(
-            f"the matrix of the proof has rank {rank}, which has the logarithm {math.log(rank):.6g}"
-        )
+        say(f"the matrix of the proof has rank {rank}, with logarithm {math.log(rank):.6g}")
 
 
 def _bounds(problem: Problem, method: Any = "auto") -> Bounds:
@@ -116,7 +114,7 @@ def _table(found: Bounds) -> list[tuple[str, str, str]]:
     return [
         ("BOUND", "LOG OF SEPARATION RANK", "FROM"),
         ("lower", f">= {lower.log:.6g}", f"{lower.num_walks} walks from an admissible subset"),
-        ("multiset", f">= {lower.multiset_log:.6g}", "the same, a multiset coefficient"),
+        ("multiset", f">= {lower.multiset_log:.6g}", "the same walks, by a multiset coefficient"),
         ("merged cut", f"<= {merged.log_weight:.6g}", _legs(merged)),
         ("cut", f"<= {cut.log_weight:.6g}", _legs(cut)),
         ("sum of walks", f"<= {found.summed.log:.6g}", f"exponent {found.summed.exponent}"),
@@ -143,19 +141,20 @@ def _legs(cut: Any) -> str:
     "--model",
     type=click.Choice([EXACT, *NUMERICAL]),
     default=EXACT,
-    help="product: the rank that almost all product networks have, exactly. product-float64: one "
-    "with random weights, on a grid in float64. gcn, gin: networks with ReLU, an estimate.",
+    help="product: the exact rank of almost all networks with product aggregation. "
+    "product-float64: one such network with random weights, on a grid in float64. gcn, gin: "
+    "networks with ReLU, for which the rank is an estimate.",
 )
 @max_side_option
 @size_option(
-    "--templates", "M", "Template vectors of the grid, for the models in float64.", default=8
+    "--templates", "M", "Template vectors of the grid; not for the model product.", default=8
 )
 @click.option(
     "--rtol",
     type=click.FloatRange(0, 1, max_open=True),
     metavar="R",
     show_default="the matrix' side times 2.2e-16",
-    help="Singular values below R times the largest count as zero, for the models in float64.",
+    help="Singular values below R times the largest count as zero; not for the model product.",
 )
 @seed_option
 @json_option
@@ -164,11 +163,12 @@ def separation_rank(
 ) -> None:
     """Measure the separation rank of a network.
 
-    The rank of a table of its values, a row for each choice of the features of the subset, a column
-    for each choice of the others, is a lower bound of the separation rank. Random weights and
-    features modulo a prime make it exact for product networks, as long as it is below --max-side.
-    For gcn and gin, whose separation rank may be infinite, it is an empirical estimate, and on a
-    grid in float64 it depends on --templates and --rtol: look at the spectrum with --plot.
+    The command fills a matrix with outputs of the network. Rows are choices of the features of the
+    subset, and columns are choices of the other features. The rank of the matrix is a lower bound
+    of the separation rank. For the model product, which computes modulo a prime, the two are equal
+    if the rank is below --max-side. For gcn and gin, whose separation rank may be infinite, the
+    rank is an empirical estimate. In float64 it depends on --templates and --rtol: check the
+    spectrum with --plot.
     """
     start = time.perf_counter()
     if model == EXACT:
@@ -206,9 +206,9 @@ def _exact_rank(problem: Problem, max_side: int, seed: int) -> tuple[dict[str, A
         "upper_bound": found.upper.log,
     }
     if result.is_saturated:
-        return record, f"at least {result.rank}, as high as --max-side allows"
+        return record, f"at least {result.rank}, the limit of --max-side"
     return record, (
-        f"for almost all weights, up to a chance of {result.error_bound:.1g}; logarithm "
+        f"for almost all weights, except with probability {result.error_bound:.1g}; logarithm "
         f"{found.lower.log:.4g} (lower bound) <= {result.log_rank:.4g} <= "
         f"{found.merged_cut.log_weight:.4g} (least cut)"
     )
@@ -233,7 +233,7 @@ def _numerical_rank(
     record = {**vars(result), "is_saturated": result.is_saturated}
     record["spectrum"] = result.spectrum.tolist()
     noun = "a numerical rank" if product else "an empirical estimate (ReLU)"
-    full = ", as high as the matrix allows" if result.is_saturated else ""
+    full = ", full rank" if result.is_saturated else ""
     return record, (
         f"{noun} on {result.num_rows} x {result.num_columns} points of a grid, tolerance "
         f"{result.rtol:.1e}{full}"
@@ -241,7 +241,7 @@ def _numerical_rank(
 
 
 def _function(problem: Problem, model: str, vectors: Tensor, seed: int) -> Function:
-    """The network of that name as a function of the features of the vertices."""
+    """The network of a model as a function of the features of the vertices."""
     import torch
 
     from wis.models import build_model
@@ -278,12 +278,13 @@ def _product_network(problem: Problem, seed: int) -> ProductGNN:
 @click.option(
     "--contract",
     is_flag=True,
-    help="Contract it with random weights and features, and compare with the network's output.",
+    help="Contract the tensor network with random weights and features, and print the result "
+    "beside the output of the network.",
 )
 @size_option(
-    "--max-nodes", "K", "Most nodes to build, for --contract, --plot and --output.", default=20_000
+    "--max-nodes", "K", "Largest number of nodes for --contract, --plot and -o.", default=20_000
 )
-@path_option("-o", "--output", help="Write the tensor network as a graph (.graphml).")
+@path_option("-o", "--output", help="Save the tensor network as a graph (.graphml).")
 @seed_option
 @json_option
 def tensor_network(
@@ -291,10 +292,10 @@ def tensor_network(
 ) -> None:
     """Count, draw or contract a tensor network.
 
-    That of a product network: its nodes are copies of features, weight matrices and delta-tensors,
-    as many as there are walks (Equations (D.6) and (D.7)); its size is predicted before anything is
-    built. With --subset, the least cut that separates the leaves of the subset from the others
-    (Lemma 51).
+    The tensor network is equivalent to a network with product aggregation. Its nodes are feature
+    vectors, weight matrices and delta-tensors, with one copy for each walk (Equations (D.6) and
+    (D.7)). The command prints their numbers without building the network. With --subset it also
+    prints the least cut that separates the leaves of the subset from the other leaves (Lemma 51).
     """
     if output is not None:
         from wis.io import check_writable
@@ -316,7 +317,7 @@ def tensor_network(
 
 
 def _shown(value: Any) -> str:
-    """A value in a table: integers of more than `LONGEST` digits are rounded."""
+    """A value in a table; integers of more than `LONGEST` digits are rounded."""
     if isinstance(value, int) and value >= 10**LONGEST:
         return f"~{Decimal(value):.3e}"
     return str(value)

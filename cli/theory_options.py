@@ -30,31 +30,33 @@ def size_option(flag: str, metavar: str, text: str, **settings: Any) -> Callable
     return click.option(flag, type=positive, metavar=metavar, help=text, **settings)
 
 
-depth_text = "Layers of the network."
-width_text = "Size of its hidden embeddings."
-in_dim_option = size_option("--in-dim", "D", "Features of a vertex.", show_default="the width")
+depth_text = "Number of layers of the network."
+width_text = "Size of the hidden embeddings."
+in_dim_option = size_option(
+    "--in-dim", "D", "Number of features of a vertex.", show_default="the width"
+)
 max_side_option = size_option(
-    "--max-side", "K", "Most rows and columns of the matrix whose rank is taken.", default=512
+    "--max-side", "K", "Largest number of rows, and of columns, of the matrix.", default=512
 )
 directed_option = click.option(
-    "--directed", is_flag=True, help="Messages go along the arcs as they point, not both ways."
+    "--directed", is_flag=True, help="Send messages along the directions of the arcs only."
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of all random draws."
+    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of all random numbers."
 )
 plot_option = path_option("--plot", help="Draw a picture: .png, .svg or .pdf.")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A graph with a subset of its vertices, the sizes of a network on it, and a picture's file.
+    """A graph with a subset of its vertices, the sizes of a network, and a file for a picture.
 
     Attributes:
-        name: GRAPH as it was typed.
+        name: The argument GRAPH.
         graph: The graph.
         subset: Ids of the vertices on one side, None if not given.
-        target: Id of the vertex to predict over, None for graph prediction.
-        target_name: The target as it was typed.
+        target: Id of the vertex for vertex prediction, None for graph prediction.
+        target_name: The value of --target.
         depth: Number of layers.
         width: Size of the hidden embeddings.
         in_dim: Features of a vertex.
@@ -94,7 +96,7 @@ class Problem:
         )
 
     def arguments(self, *names: str) -> dict[str, Any]:
-        """Keyword arguments for the library; all that describe the problem, unless named."""
+        """Keyword arguments for the library: the named ones, or all that describe the problem."""
         every = ("graph", "subset", "depth", "width", "in_dim", "target")
         return {name: getattr(self, name) for name in names or every}
 
@@ -110,7 +112,7 @@ class Problem:
         }
 
     def save(self, figure: Any) -> None:
-        """Write the picture that was asked for."""
+        """Write the picture of --plot."""
         from wis.base.figures import save_figure
 
         assert self.plot is not None
@@ -118,10 +120,7 @@ class Problem:
 
 
 def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
-    """Add GRAPH, --subset, --target, the sizes, --plot and --force; the command gets a `problem`.
-
-    The command starts only if the picture can be written.
-    """
+    """Add GRAPH, --subset, --target, the sizes, --plot and --force, as a `Problem`."""
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @graph_beside_target
@@ -133,7 +132,7 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
             "--target",
             metavar="ID",
             show_default="none: graph prediction",
-            help="Vertex to predict over.",
+            help="Id or name of the vertex whose prediction is analysed.",
         )
         @directed_option
         @plot_option
@@ -172,7 +171,7 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
 
 
 def typed_graph(file: GraphFile, *, directed: bool) -> TypedGraph:
-    """The graph of a file; raises an error if directions are asked for and it has none."""
+    """The graph of a file; raises an error if `directed` is true and the file has no directions."""
     from wis.theory.typed_graph import TypedGraph
 
     if directed:
@@ -181,7 +180,7 @@ def typed_graph(file: GraphFile, *, directed: bool) -> TypedGraph:
 
 
 def finite(record: Any) -> Any:
-    """Nested lists and dictionaries with None for floats that JSON has not: infinity and NaN."""
+    """Replace infinity and NaN, which JSON lacks, by None in nested lists and dictionaries."""
     if isinstance(record, float):
         return record if math.isfinite(record) else None
     if isinstance(record, dict):

@@ -1,4 +1,4 @@
-"""`wis theory figure5_2` and `preserved`: pictures with their numbers."""
+"""`wis theory figure5_2` and `preserved`: a table of numbers and its picture."""
 
 from __future__ import annotations
 
@@ -52,7 +52,11 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     ],
 )
 @click.option(
-    "--clique", type=click.IntRange(min=2), default=3, metavar="K", help="Vertices of each clique."
+    "--clique",
+    type=click.IntRange(min=2),
+    default=3,
+    metavar="K",
+    help="Number of vertices of each clique.",
 )
 @size_option("--depth", "L", depth_text, default=2)
 @size_option("--width", "D", width_text, default=2)
@@ -62,7 +66,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     type=click.IntRange(min=0),
     default=0,
     metavar="ID",
-    help="Vertex of vertex prediction, from 0 to 2 K - 1.",
+    help="Vertex for vertex prediction, 0 to 2 K - 1.",
 )
 @max_side_option
 @seed_option
@@ -72,10 +76,10 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
 def figure5_2(clique: int, plot: Path | None, force: bool, as_json: bool, **settings: Any) -> None:
     """Compare the two partitions of Figure 5.2.
 
-    Two cliques joined by an edge: I1 is one clique, I2 half of each. The walk index of I2 is the
-    higher one, and so is the separation rank of product networks, which is measured for almost all
-    weights ("+" where it may be higher than --max-side allows to see). Ranks are in natural
-    logarithms from LOWER on.
+    The graph is two cliques joined by an edge. The subset I1 is one clique, and I2 is half of each
+    clique. I2 has a higher walk index and a higher separation rank. RANK is the separation rank of
+    almost all networks with product aggregation; "+" marks a rank that reached --max-side and may
+    be higher. LOWER, CUT and UPPER are bounds. They and LOG RANK are natural logarithms.
     """
     check_plot_target(plot, force=force)
     from wis.theory.figure5_2 import figure5_2 as compute
@@ -130,8 +134,8 @@ def _facts_record(row: PartitionFacts) -> dict[str, Any]:
     type=click.Path(path_type=Path),
     metavar="FILE",
     multiple=True,
-    show_default="1-WIS, 2-WIS, random and spectral, computed",
-    help="A saved removal order; repeatable.",
+    show_default="compute 1-WIS, 2-WIS, random and spectral",
+    help="Saved removal order to measure; may be repeated.",
 )
 @size_option("--depth", "L", depth_text, default=3)
 @size_option("--width", "D", width_text, default=4)
@@ -141,15 +145,15 @@ def _facts_record(row: PartitionFacts) -> dict[str, Any]:
     default="singletons",
     metavar="CHOICE",
     shell_complete=complete_partitions,
-    help="The partitions to measure: singletons, communities, balls:k=2, attribute:y, "
+    help="Partitions to measure: singletons, communities, balls:k=2, attribute:y, "
     "cuts:number=8, or a .json or .csv file.",
 )
 @click.option(
     "--max-partitions",
     type=positive,
     metavar="K",
-    show_default="100, or as many as take some 20 seconds",
-    help="Most partitions; of more a sample is drawn with the seed.",
+    show_default="100, or as many as take about 20 seconds",
+    help="Largest number of partitions; more are sampled at random.",
 )
 @directed_option
 @seed_option
@@ -170,16 +174,16 @@ def preserved(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Show what removal orders preserve.
+    """Measure how much walk index removal orders preserve.
 
-    For every tenth of the edges removed: the walk index for walks of length depth - 1, the
-    logarithm of the least cut of the tensor network (an upper bound of the separation rank) and the
-    lower bound, each relative to the whole graph and averaged over the partitions ("-" where there
-    is nothing to lose). SMALLEST is the smallest walk index relative to the smallest one before,
-    which WIS keeps as large as it can; LEAST is the smallest of the averaged shares of the walk
-    index. singletons, the default, are the partitions that WIS itself looks at: each vertex against
-    the rest, prediction over it; their least cut has a leg for each walk, so that it falls with the
-    walk index.
+    There is a row for every tenth of the edges that an order removes. All numbers are ratios of the
+    value after removal to the value of the whole graph; "-" means that the whole graph has value 0.
+    WALK INDEX is for walks of length depth - 1, CUT is the logarithm of the least cut of the tensor
+    network (an upper bound of the separation rank), and LOWER is the lower bound. These three are
+    means over the partitions. SMALLEST is the ratio of the smallest walk indices, which WIS
+    maximises. LEAST is the smallest ratio of walk indices over the partitions. The default
+    partitions, singletons, are those of WIS: each vertex against the rest, for the prediction of
+    this vertex.
     """
     source.check()
     check_plot_target(plot, force=force)
@@ -201,7 +205,7 @@ def preserved(
     drawn = "" if len(chosen) == len(every) else " drawn at random"
     if drawn:
         share = f"{len(chosen)} of {len(every)}"
-        say(f"Note: {share} partitions are drawn; --max-partitions takes more")
+        say(f"Note: {share} partitions are sampled; --max-partitions raises the number")
     check_work(len(chosen) * num_cuts, whole, depth)
     by_name = saved or _computed_orders(file, directed, seed)
     rows = compute(file.data, by_name, chosen, depth=depth, width=width, in_dim=in_dim)
@@ -232,7 +236,9 @@ def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalO
     from wis.order import RemovalOrder
 
     if paths and directed:
-        raise click.UsageError("--directed is for orders to compute; a saved one knows it.")
+        raise click.UsageError(
+            "--directed is for computed orders; a saved order records its directions."
+        )
     found = {path.name.removesuffix(".npz"): RemovalOrder.load(path) for path in paths}
     if len(found) < len(paths):
         raise click.UsageError("two orders have files of the same name.")
@@ -240,7 +246,7 @@ def _saved_orders(paths: tuple[Path, ...], directed: bool) -> dict[str, RemovalO
 
 
 def _methods(directed: bool) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Those of `METHODS` that take the graph."""
+    """The entries of `METHODS` that accept the graph."""
     from wis.methods import get_method
 
     usable = [m for m, _ in METHODS.values() if not directed or get_method(m).supports_directed]
@@ -252,7 +258,7 @@ def _computed_orders(file: GraphFile, directed: bool, seed: int) -> dict[str, Re
 
     methods = _methods(directed)
     for name in [name for name in METHODS if name not in methods]:
-        say(f"Note: {name} is left out, it takes no directed graphs")
+        say(f"Note: {name} is left out: it does not accept directed graphs")
     return {
         name: wis.removal_order(file.data, method, directed=directed, seed=seed, **options)
         for name, (method, options) in methods.items()

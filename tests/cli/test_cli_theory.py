@@ -114,7 +114,7 @@ def test_separation_rank_is_that_of_the_library(capsys):
     assert run(["theory", *args, "--max-side", "3"]) == 0
     out, err = capsys.readouterr()
     assert out == "3\n"
-    assert "at least 3, as high as --max-side allows" in err
+    assert "at least 3, the limit of --max-side" in err
 
 
 def read_friends():
@@ -211,8 +211,8 @@ def test_preserved_draws_partitions_by_the_seed_and_leaves_out_what_takes_no_arc
     record = json.loads(out)
     assert record["partitions"] == "3 of 34 singletons"
     assert {row["method"] for row in record["rows"]} == {"1-WIS", "2-WIS", "random"}
-    assert "Note: 3 of 34 partitions are drawn" in err
-    assert "Note: spectral is left out, it takes no directed graphs" in err
+    assert "Note: 3 of 34 partitions are sampled" in err
+    assert "Note: spectral is left out: it does not accept directed graphs" in err
 
 
 def test_preserved_measures_all_partitions_and_shows_that_wis_keeps_the_smallest(capsys):
@@ -267,7 +267,7 @@ def test_preserved_takes_no_directed_orders_among_others(capsys):
         (["bounds", "karatee", "--subset", "0", "--depth", "2"], "Did you mean 'karate'?"),
         (
             ["bounds", "karate", "--subset", "0", "--depth", "2", "--admissible", "chain"],
-            "the graph is no chain",
+            "the graph is not a chain",
         ),
         (
             ["bounds", "karate", "--subset", "0", "--depth", "2", "--plot", "x.gif"],
@@ -283,9 +283,9 @@ def test_preserved_takes_no_directed_orders_among_others(capsys):
         ),
         (["tensor-network", "karate", "--depth", "1", "-o", "x.txt"], "is saved as .graphml"),
         (["figure5_2", "--clique", "1"], "1 is not in the range x>=2"),
-        (["figure5_2", "--target", "6"], "target is 6, which is no vertex id"),
+        (["figure5_2", "--target", "6"], "target is 6, which is not a vertex id"),
         (["preserved", "karate", "--partitions", "nothing"], "unknown"),
-        (["preserved", "karate", "--order", "x.npz", "--directed"], "is for orders to compute"),
+        (["preserved", "karate", "--order", "x.npz", "--directed"], "is for computed orders"),
     ],
 )
 def test_bad_usage_is_one_line(args, message, capsys):
