@@ -1,24 +1,24 @@
-"""The theory of Chapter 5 as code: the interaction that a graph neural network can model.
+"""The theory of the thesis as code: bounds of the interaction that graph neural networks can model.
 
 `factorization` has Chapters 1 to 3, `table5_1` the experiment of Table 5.1. The modules of Chapter
 5, in the order in which they build on each other:
 
-- `typed_graph`: graphs as the theory sees them, every vertex with a self-loop, every arc of a type;
+- `typed_graph`: graphs in which every vertex has a self-loop and every arc has a type;
 - `product_gnn`: networks with product aggregation, Equations (5.2) to (5.5) and (D.1);
 - `tensor_network`: the tree tensor networks of Equations (D.6) and (D.7);
 - `min_cut`: the least modified multiplicative cut weight in them, Definition 19 and Lemma 51;
-- `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: the proof of Theorem 8 in numbers;
-- `separation_rank`: the separation rank of any function, measured on a grid; `generic_rank`: that
-  of a product network for almost all weights, exactly;
-- `figure5_2`: the figure of the thesis; `preserved`: the effect of sparsification on all this.
+- `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: a matrix that proves Theorem 8;
+- `separation_rank`: the separation rank of any function, measured on a grid; `generic_rank`: the
+  exact rank of product networks for almost all weights;
+- `figure5_2`: Figure 5.2; `preserved`: the effect of sparsification on walk indices and bounds.
 
     >>> from wis import datasets, theory
     >>> graph = theory.TypedGraph.from_any(datasets.load("karate"))
     >>> theory.separation_bounds(graph, [0, 1, 2], depth=2, width=2, target=8).walk_index
     5
 
-Names of the menu are imported on first use. The functions `min_cut` and `separation_rank` lie in
-the modules of these names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin, Cohen,
+Names of the menu are imported on first use. The functions `min_cut` and `separation_rank` are in
+the modules of the same names. Source: Chapter 5 and Appendix D of the thesis; Razin, Verbin, Cohen,
 NeurIPS 2023, arXiv:2211.16494.
 """
 
@@ -43,7 +43,7 @@ __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of the menu at its first use."""
+    """Import a name of the menu on its first use."""
     if name not in __all__:
         raise AttributeError(f"module 'wis.theory' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"wis.theory.{_HOME[name]}"), name)

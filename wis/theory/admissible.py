@@ -1,14 +1,15 @@
-"""Admissible subsets of a boundary, from which the lower bounds of Theorems 8 and 11 count walks.
+"""Admissible subsets of a boundary; the lower bounds of Theorems 8 and 11 count walks from them.
 
-A set C of boundary vertices is admissible if it holds exactly the shared neighbours of some I'
-inside I and J' outside, and each of them has only one neighbour in I' and one in J' (Definitions 12
-and 13; 16 and 17 with outgoing neighbours). The lower bounds grow with the number of walks from C,
-which is a sum over its vertices, so the best C is the heaviest.
+A set C of boundary vertices is admissible if there are a set I' inside I and a set J' outside with
+two properties: C holds exactly the vertices with neighbours in both, and each vertex of C has only
+one neighbour in I' and only one in J' (Definitions 12 and 13; 16 and 17 with outgoing neighbours).
+The lower bounds grow with the number of walks from C. If the weight of a vertex is its number of
+walks, the best C is the heaviest one.
 
-scipy's solver finds it as a small integer programme. On large graphs, and where the solver gives
-up, the constructions of Appendix D.1 are tried: one pair of vertices (enough for complete graphs),
-every third edge of a chain, pairs without common neighbours, and pairs that keep Definition 12,
-heaviest first, which generalises the two before.
+scipy's integer programming solver finds it on small graphs. On large graphs, and where the solver
+gives up, the constructions of Appendix D.1 are tried: one pair of vertices (enough for complete
+graphs), every third edge of a chain, pairs without common neighbours, and a greedy choice of the
+heaviest pairs that satisfy Definition 12, which generalises the two before.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ MAX_SOLVER_NODES = 2_000
 
 @dataclass(frozen=True)
 class AdmissibleSubset:
-    """An admissible subset with the sets that witness it.
+    """An admissible subset C with its sets I' and J'.
 
     Attributes:
         vertices: C, ascending.
         inner: I', within I.
-        outer: J', outside.
+        outer: J', outside I.
         method: Name of the method that found it.
-        is_optimal: Whether it is proven that no admissible subset is heavier, to the solver's
-            tolerance of 1e-6 of the heaviest vertex.
+        is_optimal: Whether the solver proved that no admissible subset is heavier, up to its
+            tolerance of 1e-6 times the heaviest vertex.
     """
 
     vertices: tuple[int, ...]
@@ -55,7 +56,7 @@ class AdmissibleSubset:
 def admissible_subset(
     graph: TypedGraph, subset: Iterable[int], weights: Sequence[int], method: Method = "auto"
 ) -> AdmissibleSubset:
-    """An admissible subset of the boundary of I, the heaviest that the method finds.
+    """The heaviest admissible subset of the boundary of I that the method finds.
 
     >>> import torch
     >>> chain = TypedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]]))
@@ -74,9 +75,9 @@ def admissible_subset(
         The subset, empty if no edge crosses the partition.
 
     Raises:
-        OptionError: The subset is impossible; ``"chain"`` got a graph that is not a chain; or
-            ``"exact"`` got too large a graph, or its solver stopped early.
-        UnknownNameError: There is no such method.
+        OptionError: The subset is invalid; the graph is not a chain (``"chain"``); or the graph is
+            too large or the solver stopped early (``"exact"``).
+        UnknownNameError: The method is unknown.
 
     Cost: exact: exponential in the worst case, at most 2,000 nodes of branch and bound.
     Constructions: O(sum of squared degrees).
@@ -142,7 +143,7 @@ class _Problem:
     def found(
         self, pairs: Iterable[Pair], method: str, *, is_optimal: bool = False
     ) -> AdmissibleSubset:
-        """The admissible subset of I' and J' that hold these pairs."""
+        """The admissible subset for the I' and J' that consist of these pairs."""
         chosen = list(pairs)
         inner, outer = ({pair[side] for pair in chosen} for side in (0, 1))
         return self.of_sets(inner, outer, method, is_optimal=is_optimal)
@@ -157,12 +158,12 @@ class _Problem:
 
 
 def single_pair(problem: _Problem) -> Iterator[Pair]:
-    """The crossing edge with the heaviest shared neighbours: in a complete graph all vertices."""
+    """The crossing edge with the heaviest shared neighbours; all vertices, in a complete graph."""
     yield from problem.crossing[:1]
 
 
 def disjoint_pairs(problem: _Problem) -> Iterator[Pair]:
-    """Crossing edges, heaviest first, of which no two have a common neighbour ("general graph")."""
+    """Crossing edges without common neighbours, chosen heaviest first ("general graph")."""
     taken: set[int] = set()
     for pair in problem.crossing:
         near = set(problem.out[pair[0]]) | set(problem.out[pair[1]])
@@ -190,7 +191,7 @@ def greedy_pairs(problem: _Problem) -> Iterator[Pair]:
 
 
 def chain_pairs(problem: _Problem) -> Iterator[Pair]:
-    """Edges of a chain that cross the partition; the two vertices after each are skipped."""
+    """Edges of a chain that cross the partition, with two vertices skipped after each."""
     chain = _chain(problem)
     position = 0
     while position + 1 < len(chain):
@@ -215,12 +216,12 @@ def _chain(problem: _Problem) -> list[int]:
     near = [sorted(set(out) - {vertex}) for vertex, out in enumerate(problem.out)]
     ends = [vertex for vertex, others in enumerate(near) if len(others) == 1]
     if problem.graph.directed or len(ends) != 2 or any(len(others) > 2 for others in near):
-        raise OptionError("the graph is no chain; expected an undirected path, or take 'greedy'")
+        raise OptionError("the graph is not a chain; expected an undirected path, or take 'greedy'")
     row, before = [ends[0]], -1
     while len(row) == 1 or len(near[row[-1]]) == 2:
         before, row = row[-1], [*row, next(v for v in near[row[-1]] if v != before)]
     if len(row) != len(near):
-        raise OptionError("the graph is no chain: it is not connected; take 'greedy'")
+        raise OptionError("the graph is not a chain: it is not connected; take 'greedy'")
     return row
 
 
@@ -260,7 +261,7 @@ def _num_entries(problem: _Problem) -> int:
 
 
 def _solve(problem: _Problem) -> AdmissibleSubset | None:
-    """The heaviest admissible subset: x_v tells whether v is in I' or J', c_k whether k is in C."""
+    """The heaviest admissible subset; x_v is 1 if v is in I' or J', c_k is 1 if k is in C."""
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import coo_array
 
@@ -296,7 +297,7 @@ def _solve(problem: _Problem) -> AdmissibleSubset | None:
 
 
 def _inequalities(problem: _Problem) -> Iterator[tuple[list[tuple[int, int]], int]]:
-    """Terms (column, factor) and upper limit of each inequality; x_v is column v, c_k n + k."""
+    """Terms (column, factor) and limit of each inequality; x_v is column v, c_k column n + k."""
     n = problem.graph.num_nodes
     for vertex in range(n):
         sides = problem.sides(vertex)

@@ -1,9 +1,10 @@
 """Bounds of the separation rank of product networks, from the graph alone.
 
-Upper bounds hold for all weights. Theorem 7 takes the walk index, Theorem 10, for directed graphs,
-the walks of all lengths below the depth, and Lemma 51 the least cut of the tensor network, which is
-at most as high as both. Lower bounds hold for almost all weights: Theorems 8 and 11 count walks
-from an admissible subset of the boundary. Edge types change none of them (Appendix D.2).
+Upper bounds hold for all weights. Theorem 7 uses the walk index. Theorem 10, for directed graphs,
+uses the number of walks of all lengths below the depth. Lemma 51 uses the least cut of the tensor
+network, which is at least as tight as both. Lower bounds hold for almost all weights: Theorems 8
+and 11 count walks from an admissible subset of the boundary. Edge types change none of them
+(Appendix D.2).
 
 For every subset I of the vertices
 
@@ -33,11 +34,11 @@ MAX_LOG_TERMS = 10_000
 
 @dataclass(frozen=True)
 class UpperBound:
-    """log sep(f; I) <= log(D_h) · exponent.
+    """The upper bound log sep(f; I) <= log(D_h) · exponent.
 
     Attributes:
         log: The bound.
-        exponent: An exact integer.
+        exponent: The exponent, an exact integer.
     """
 
     log: float
@@ -46,14 +47,14 @@ class UpperBound:
 
 @dataclass(frozen=True)
 class LowerBound:
-    """log sep(f; I) >= log, for almost all weights.
+    """A lower bound of log sep(f; I) for almost all weights.
 
     Attributes:
         log: The bound of the theorem.
-        multiset_log: The bound of its proof before the last estimate: the logarithm of a multiset
-            coefficient, at least as high.
+        multiset_log: The logarithm of a multiset coefficient, which the proof estimates from below
+            in its last step; at least as high as `log`.
         num_walks: rho_{L-1}(C, V) or rho_{L-1}(C, {t}).
-        admissible: The admissible subset C; its `is_optimal` tells whether it is the best one.
+        admissible: The admissible subset C.
     """
 
     log: float
@@ -73,7 +74,7 @@ class Bounds:
         upper: Upper bound of Theorem 7; for directed graphs of Theorem 10.
         summed: Upper bound of Theorem 10, which holds for undirected graphs as well.
         cut: The least cut of the tensor network (Lemma 51).
-        merged_cut: The same with one delta-tensor in the output layer.
+        merged_cut: The least cut with one delta-tensor in the output layer.
         lower: Lower bound of Theorem 8; for directed graphs of Theorem 11.
     """
 
@@ -91,7 +92,7 @@ class Bounds:
 
 
 def boundary_of(graph: TypedGraph, subset: Iterable[int] | Tensor) -> list[int]:
-    """C_I, or C_I^-> of a directed graph: the vertices that an arc enters from the other side.
+    """Vertices that an arc enters from the other side: C_I, or C_I^-> of a directed graph.
 
     >>> import torch
     >>> boundary_of(TypedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]])), [0, 1])
@@ -127,15 +128,15 @@ def upper_bound(
         depth: Number L of layers.
         width: Width D_h.
         target: Vertex t for vertex prediction; graph prediction if not given.
-        summed: Take the sum over walks of lengths 0 ... L - 1, as for directed graphs. It is a
-            bound for undirected graphs too, and never above the other.
+        summed: Sum over the walks of lengths 0 ... L - 1, as for directed graphs. This bound also
+            holds for undirected graphs and is at least as tight.
 
     Returns:
         The bound. For undirected graphs with walk index WI the exponent is 4 · WI + 1 for graph and
         4 · WI for vertex prediction; otherwise the sum of walks, plus 1 for graph prediction.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible.
+        OptionError: A size, the subset or the target is invalid.
 
     Cost: O(depth · m) additions of Python integers.
 
@@ -178,14 +179,14 @@ def lower_bound(
         width: Width D_h.
         in_dim: Number D_x of features; D is the smaller of the two.
         target: Vertex t for vertex prediction; graph prediction if not given.
-        method: Search for admissible subsets, see `admissible_subset`. Every admissible subset
-            gives a bound, the best one the highest.
+        method: Method of `admissible_subset`. Every admissible subset gives a bound, and the
+            heaviest one gives the highest bound.
 
     Returns:
         The bound, 0 if no walk leads from an admissible subset to the target.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible; or the method cannot be used.
+        OptionError: A size, the subset or the target is invalid; or the method cannot be used.
 
     Cost: that of `admissible_subset`.
 
@@ -217,7 +218,7 @@ def separation_bounds(
     target: int | None = None,
     method: Method = "auto",
 ) -> Bounds:
-    """Every bound of the separation rank of a product network with respect to a subset.
+    """All bounds of the separation rank of a product network with respect to a subset.
 
     Arguments are those of `lower_bound`; `in_dim` is the width if not given.
 

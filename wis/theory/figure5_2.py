@@ -1,9 +1,9 @@
-"""Figure 5.2: two cliques joined by an edge, cut between the cliques or through both.
+"""Figure 5.2: two partitions of two cliques that are joined by an edge.
 
-The first partition has two boundary vertices. The second makes every vertex a boundary vertex, so
-its walk index is higher by the order of the number of vertices, and product networks can model
-stronger interaction across it. The rows hold the bounds and the separation ranks that almost all
-product networks have.
+The first partition separates the cliques and has two boundary vertices. The second divides both
+cliques, so every vertex is on its boundary. Its walk index is higher by about the number of
+vertices, and product networks can model stronger interaction across it. The rows hold the bounds
+and the separation ranks that almost all product networks have.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def two_cliques(size: int) -> Tensor:
         int64 tensor of shape [2, size · (size - 1) + 1]; the last edge joins the cliques.
 
     Raises:
-        OptionError: The size is impossible.
+        OptionError: The size is invalid.
     """
     checked_integer("size", size, 2, expected="an integer of at least 2")
     one = torch.combinations(torch.arange(size, device="cpu")).t()
@@ -59,7 +59,7 @@ def two_cliques(size: int) -> Tensor:
 
 
 def partitions(size: int) -> dict[str, tuple[int, ...]]:
-    """One clique against the other, and half of each (rounded up in the first) against the rest."""
+    """I1: the first clique. I2: half of each clique, rounded up in the first."""
     halves = [*range((size + 1) // 2), *range(size, size + size // 2)]
     return {"I1": tuple(range(size)), "I2": tuple(halves)}
 
@@ -86,13 +86,13 @@ def figure5_2(
         in_dim: Number D_x of features; the width if not given.
         target: Vertex t of vertex prediction.
         seed: Seed of the measurement.
-        max_side: Largest matrix of the measurement; a rank as high as that is only a lower bound.
+        max_side: Largest side of the measured matrix; a rank equal to it is only a lower bound.
 
     Returns:
         Four rows: both partitions for graph prediction, then both for vertex prediction.
 
     Raises:
-        OptionError: A size or the target is impossible.
+        OptionError: A size or the target is invalid.
 
     Cost: that of `generic_separation_rank`, four times.
 

@@ -59,12 +59,12 @@ def of_network(
 
     Args:
         network: The network; use float64, or rounding hides the spectrum.
-        graph: The graph; its edge types play no part.
+        graph: The graph; its edge types are ignored.
         target: Vertex t, for a network with task ``"vertex"``.
         output: Index of the output.
 
     Returns:
-        A function from [batch, n, in_dim] to [batch]: the graphs of a batch are put side by side.
+        A function from [batch, n, in_dim] to [batch].
 
     Raises:
         OptionError: The target does not fit the network's task.
@@ -92,16 +92,17 @@ def of_network(
 def num_templates_for_exact_rank(
     graph: TypedGraph, depth: int, in_dim: int, *, target: int | None = None
 ) -> int:
-    """Templates with which the whole grid gives the separation rank of a product network.
+    """Number of templates for which the rank on the whole grid is the exact separation rank.
 
     >>> num_templates_for_exact_rank(TypedGraph.from_any(torch.tensor([[0], [1]])), 1, in_dim=2)
     3
 
     The output is a homogeneous polynomial in the features of each vertex i, of degree p = the
     number of walks of length L from i. Such polynomials in D_x variables form a space of dimension
-    C(D_x + p - 1, p), so as many values at vectors in general position determine one. In exact
-    arithmetic the rank on a grid of them is the separation rank. Returned is the largest of these
-    dimensions over all vertices; the arguments are those of `wis.theory.bounds.upper_bound`.
+    C(D_x + p - 1, p), so the values at as many vectors in general position determine a polynomial.
+    In exact arithmetic the rank on a grid of these vectors is the separation rank. The result is
+    the largest of these dimensions over all vertices. The arguments are those of
+    `wis.theory.bounds.upper_bound`.
 
     Source: Equation (D.10), in which f is a contraction with rho_L({i}, V) copies of x^(i).
     """

@@ -1,18 +1,18 @@
 """The separation rank of product networks for almost all weights, without rounding.
 
 A product network with integer weights gives integers at integer features, and the rank of an
-integer matrix can be found exactly. Here it is found modulo the prime 2^31 - 1, with weights, rows
-and columns drawn at random from all residues. Then
+integer matrix can be computed exactly. This module computes it modulo the prime 2^31 - 1, with
+weights and features drawn at random from all residues. Then
 
-- the rank found is never above the separation rank for almost all weights: the rank modulo a prime
-  is never above the rank of the integers, and no weights exceed what almost all weights attain (the
-  argument of Lemma 59);
-- it is below that only if a determinant of a part of the matrix, a non-zero polynomial, vanishes at
-  the numbers drawn. Unless all its coefficients are multiples of the prime, the probability is at
-  most its degree over the prime (Schwartz and Zippel), which is part of the result.
+- the rank is never above the separation rank for almost all weights: the rank modulo a prime is at
+  most the rank of the integers, and no weights have a higher separation rank than almost all
+  weights (Lemma 59);
+- it is lower only if a minor of the matrix, a non-zero polynomial, vanishes at the random numbers.
+  Unless all its coefficients are multiples of the prime, the probability is at most its degree over
+  the prime (Schwartz and Zippel), which is part of the result.
 
-Rows are random points of the variables in I and columns of the others, not a grid: random points
-are in more general position than templates, and the matrix only needs to be larger than the rank.
+Rows are random points for the variables in I, and columns are random points for the others. They
+need no grid: the matrix only has to be larger than the rank.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_ENTRIES = 1 << 27
 
 @dataclass(frozen=True)
 class GenericRank:
-    """A separation rank found modulo a prime.
+    """A separation rank computed modulo a prime.
 
     Attributes:
         rank: The rank of the matrix.
@@ -76,7 +76,7 @@ def generic_separation_rank(
     seed: int = 0,
     max_side: int = MAX_SIDE,
 ) -> GenericRank:
-    """Separation rank that a product network has for almost all weights.
+    """The separation rank of a product network for almost all weights.
 
     >>> from wis.datasets import load
     >>> karate = TypedGraph.from_any(load("karate"))
@@ -91,12 +91,12 @@ def generic_separation_rank(
         in_dim: Number D_x of features.
         target: Vertex t for vertex prediction; graph prediction if not given.
         seed: Seed of weights and features.
-        max_side: The most rows and columns. The matrix has 32 at first, and twice as many whenever
-            its rank is full.
+        max_side: Largest number of rows and of columns. The matrix starts with 32, and is doubled
+            as long as it has full rank.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible; or the weights of a layer, or
-            the messages for a row of the matrix, would take more than a gibibyte.
+        OptionError: A size, the subset or the target is invalid; or the weights of a layer, or the
+            messages for a row of the matrix, would take more than a gibibyte.
 
     Cost: about max_side² evaluations of the network and max_side³ operations, less where the rank
     is small.
@@ -123,8 +123,8 @@ def generic_separation_rank(
             break
         side = min(2 * side, max_side)
         check_memory(graph, width, in_dim, side)
-    # If the separation rank were higher, a determinant of rank + 1 rows would have vanished. The
-    # output has one degree for each feature and weight node of Equation (D.6).
+    # If the separation rank were higher, a minor of rank + 1 rows would have vanished by chance.
+    # The degree of the output is the number of feature and weight nodes of Equation (D.6).
     size = network_size(graph, depth, target=target)
     top = (rank + 1) * (size.num_features + size.num_weights)
     return GenericRank(rank, side, 1.0 if top >= PRIME else top / PRIME)
@@ -133,7 +133,7 @@ def generic_separation_rank(
 def random_weights(
     graph: TypedGraph, depth: int, width: int, in_dim: int, draw: Any
 ) -> tuple[list[Ints], Ints]:
-    """Weight matrices [num_types, width, fan-in] of each layer, and W^(o), [width], at random."""
+    """Random weight matrices [num_types, width, fan-in] of each layer, and W^(o), [width]."""
     fan_in = [check_size("in_dim", in_dim)] + [width] * (check_size("depth", depth) - 1)
     check_size("width", width)
     weights = [draw.integers(PRIME, size=(graph.num_types, width, size)) for size in fan_in]
@@ -199,7 +199,7 @@ def rank_modulo(matrix: Ints) -> int:
 
 
 def check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
-    """Raise `OptionError` if weights or messages for a row of the matrix take over a gibibyte."""
+    """Raise `OptionError` if weights, or messages for a row of the matrix, exceed a gibibyte."""
     widest = max(check_size("width", width), check_size("in_dim", in_dim))
     entries = max(graph.num_types * width * widest, side * graph.arcs.size(1) * widest)
     if entries > MAX_ENTRIES:

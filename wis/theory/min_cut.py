@@ -1,24 +1,24 @@
 """The least modified multiplicative cut weight of the tensor network of a product network.
 
 A cut puts the leaves of the vertices in I on one side of the tree tensor network and the other
-leaves on the other side. Its least weight bounds the separation rank (Lemma 51). A cut leg weighs
-its dimension, and several cut legs of one delta-tensor weigh as one (Definition 19).
+leaves on the other side. The least weight of a cut bounds the separation rank (Lemma 51). The
+weight of a cut is the product of the dimensions of its cut legs; several cut legs of one
+delta-tensor count once (Definition 19).
 
-The network unrolls the computation, so its size is exponential in the depth. All copies of a
-subtree are alike, though, so a table over (layer, vertex) replaces the tree: O(depth · (n + m))
-operations, whatever the number of walks. For the node of W^(l) associated with vertex j the table
-holds the least weight of its subtree for both sides of the node:
+The network unrolls the computation, so its size is exponential in the depth. But all copies of a
+subtree are equal, so a table over (layer, vertex) replaces the tree and takes O(depth · (n + m))
+operations. For the node of W^(l) at vertex j, the table holds the least weight of its subtree if
+the node is on either side:
 
-- W^(1): nothing on the side of its leaf, one leg of dimension D_x on the other;
-- delta^(l,i) and its subtree: either all its legs are on the side of its parent, or one leg of
-  dimension D_h is cut and each child takes its better side. The parent, W^(l+1), takes the side of
-  the delta-tensor.
+- W^(1): no cut leg on the side of its leaf, one cut leg of dimension D_x on the other side;
+- delta^(l,i): either all its children are on the side of its parent W^(l+1), or one leg of
+  dimension D_h is cut and each child takes its better side.
 
-In the output layer for graph prediction legs join two delta-tensors. Definition 19 does not say
-which of the two such a leg counts for. Every choice that leaves no cut leg uncounted gives a
-bound; the one with the fewest legs is taken. Contracting these delta-tensors with each other gives
-another network of the same function with one delta-tensor in that layer. `merge_output` takes that
-network, whose cuts weigh less still.
+In the output layer for graph prediction, legs join two delta-tensors. Definition 19 does not say to
+which of the two such a leg belongs. Every assignment that counts each cut leg gives a bound; this
+module uses the assignment with the fewest legs. Contracting these delta-tensors with each other
+gives an equivalent network with one delta-tensor in that layer. `merge_output` uses that network,
+whose least cut is lower still.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ def min_cut(
         merge_output: Treat the delta-tensors of the output layer as one.
 
     Returns:
-        The weight. Counts of legs are exact; sides are chosen by logarithms in float64.
+        The weight. Numbers of legs are exact; weights are compared by their logarithms in float64.
 
     Raises:
-        OptionError: A size, the subset or the target is impossible, the graph has no vertices, or
+        OptionError: A size, the subset or the target is invalid, the graph has no vertices, or
             there are more than 10^300 legs.
 
     Cost: O(depth · (n + m)) additions of Python integers.
@@ -120,7 +120,7 @@ def min_cut(
 
 
 class _Best:
-    """Compares numbers of legs by the logarithm of their weight."""
+    """Compares cuts, given as numbers of legs, by the logarithms of their weights."""
 
     def __init__(self, logs: tuple[float, float]) -> None:
         self.logs = logs
@@ -134,7 +134,7 @@ class _Best:
         return np.asarray(parts[0] + parts[1])
 
     def of(self, one: Legs, other: Legs) -> Legs:
-        """The lighter of two, entry by entry; the first where they weigh the same."""
+        """The lighter of two cuts, entry by entry; the first in a tie."""
         return np.where((self.weight(other) < self.weight(one))[..., None], other, one)
 
 
@@ -147,7 +147,7 @@ def _as_float(counts: Legs) -> NDArray[np.float64]:
 
 
 def _leaves(num_nodes: int, members: list[int]) -> Legs:
-    """Weights of the subtrees of W^(1): [n, 2, 2], vertex by side (0 with I) by kind of leg."""
+    """Numbers of legs for W^(1): [n, 2, 2], vertex by side (0 is the side of I) by kind of leg."""
     legs = np.zeros((num_nodes, 2, 2), dtype=object)
     outside = np.ones(num_nodes, dtype=np.int64)
     outside[members] = 0
@@ -156,7 +156,7 @@ def _leaves(num_nodes: int, members: list[int]) -> Legs:
 
 
 def _delta(graph: TypedGraph, children: Legs, best: _Best) -> tuple[Legs, Legs]:
-    """delta^(l,i): with all children on one side, [n, 2, 2]; with a leg of its own cut, [n, 2]."""
+    """delta^(l,i): all children on one side, [n, 2, 2], and with its own leg cut, [n, 2]."""
     pure = graph.sum_over_in_neighbours(children)
     mixed = graph.sum_over_in_neighbours(best.of(children[:, 0], children[:, 1]))
     mixed[:, 1] += 1
@@ -165,12 +165,12 @@ def _delta(graph: TypedGraph, children: Legs, best: _Best) -> tuple[Legs, Legs]:
 
 def _output(pure: Legs, mixed: Legs, best: _Best) -> Legs:
     """Output layer of Equation (D.6): delta-tensors of layer L joined by another."""
-    # Case 1: the subtree of every layer-L delta-tensor is on the output's side, or has a cut leg.
+    # Case 1: every layer-L delta-tensor is on the output's side, or has a cut leg of its own.
     on_one_side = [best.of(pure[:, side], mixed).sum(axis=0) for side in (0, 1)]
-    # Case 2: some are wholly on the other side, so a leg into the output delta-tensor is cut. One
-    # layer-L delta-tensor with a cut leg of its own counts for that leg too. There always is one,
-    # because cutting a leg of a vertex's delta-tensor never weighs more than cutting the leg
-    # between the two.
+    # Case 2: some are on the other side, so a leg into the output delta-tensor is cut. A layer-L
+    # delta-tensor with a cut leg of its own also accounts for that leg. Such a delta-tensor exists
+    # in a least cut, because cutting its own leg costs no more than cutting the leg between the
+    # two.
     free = best.of(best.of(pure[:, 0], pure[:, 1]), mixed)
     extra = best.weight(mixed) - best.weight(free)
     cut = int(np.argmin(extra))

@@ -1,15 +1,14 @@
 """How much of the walk indices and bounds a removal order preserves.
 
-For partitions of the vertices and for growing shares of removed edges, the measure takes three
-numbers, each relative to the whole graph: the walk index, the logarithm of the least cut of the
-tensor network, which bounds the separation rank from above, and the lower bound of Theorem 8 or 11.
-They are averaged over the partitions. For the walk index the measure also takes the smallest one,
-which WIS keeps as large as it can, and the smallest share. A partition whose number is zero in the
-whole graph does not count.
+For each partition and each share of removed edges, this module computes three numbers relative to
+the whole graph: the walk index, the logarithm of the least cut of the tensor network (an upper
+bound of the separation rank), and the lower bound of Theorem 8 or 11. It averages them over the
+partitions. For the walk index it also gives the smallest ratio and the ratio of the smallest
+indices, which WIS maximises. A partition whose number is zero in the whole graph is left out.
 
-Walk index and cut can only fall when edges are removed. The lower bound may rise: fewer shared
-neighbours repeat, so larger subsets of the boundary are admissible. It is the bound that the quick
-constructions of Appendix D.1 find, not the exact search.
+The walk index and the cut can only fall when edges are removed. The lower bound may rise, because
+more subsets of the boundary become admissible. The quick constructions of Appendix D.1 give the
+lower bound; the exact search would take too long.
 """
 
 from __future__ import annotations
@@ -33,24 +32,25 @@ if TYPE_CHECKING:
 
 FRACTIONS = tuple(step / 10 for step in range(11))
 MAX_WORK = 300_000_000
-"""Partitions times cuts times arcs times layers: some three minutes of one core."""
+"""Largest number of partitions times cuts times arcs times layers: about three minutes on one
+core."""
 QUICK_WORK = MAX_WORK // 10
-"""Up to here, some twenty seconds, all partitions are measured unless a number is asked for."""
+"""Below this work, about twenty seconds, all partitions are measured by default."""
 SAMPLE = 100
-"""The size of a sample where measuring all partitions would take longer."""
+"""Default size of a sample where measuring all partitions would take longer."""
 
 
 @dataclass(frozen=True)
 class PreservedRow:
-    """Shares that are left after one cut of one order; NaN where every partition started at zero.
+    """Ratios after one cut of one order; NaN where the number is zero for every partition before.
 
     Attributes:
         method: Name of the order.
-        fraction: Share of the edges that are removed.
-        num_removed: Number of edges that are removed.
-        walk_index: Mean over the partitions of the walk index after the cut by that before.
+        fraction: Share of removed edges.
+        num_removed: Number of removed edges.
+        walk_index: Mean over the partitions of the ratio of walk indices, after to before.
         least_walk_index: The smallest of these ratios.
-        smallest_walk_index: The smallest walk index after the cut by the smallest one before.
+        smallest_walk_index: Ratio of the smallest walk indices, after to before.
         cut: Mean ratio of the logarithm of the least cut weight (Lemma 51).
         lower: Mean ratio of the lower bound of Theorem 8 or 11; may exceed 1.
     """
@@ -75,7 +75,7 @@ def preserved(
     in_dim: int | None = None,
     fractions: Iterable[float] = FRACTIONS,
 ) -> list[PreservedRow]:
-    """How much of the walk indices and bounds removal orders preserve.
+    """Measure how much of the walk indices and bounds removal orders preserve.
 
     >>> import wis
     >>> karate = wis.datasets.load("karate")
@@ -101,7 +101,7 @@ def preserved(
     Raises:
         OrderMismatchError: An order was made for another graph.
         OptionError: The work would take too long; only some of the orders are of directed graphs;
-            or a size or fraction is impossible.
+            or a size or fraction is invalid.
 
     Cost: for each row and partition O(depth · m) additions of Python integers and the sum of the
     squared degrees.
@@ -140,7 +140,7 @@ def sample_of(
     most: int | None = None,
     seed: int = 0,
 ) -> Partitions:
-    """All partitions if measuring them is quick, otherwise a random sample that is named as one.
+    """All partitions if measuring them is quick, otherwise a random sample, named in its `choice`.
 
     >>> import wis
     >>> karate = wis.graph.canonical_graph(wis.datasets.load("karate"))
@@ -153,7 +153,7 @@ def sample_of(
         graph: The graph.
         depth: Number L of layers.
         num_cuts: Number of cuts of all orders.
-        most: The most partitions; if not given, 100 or as many as take some twenty seconds.
+        most: Largest number of partitions; default: 100, or as many as take about twenty seconds.
         seed: Seed of the sample.
     """
     if most is None:
@@ -166,7 +166,7 @@ def sample_of(
 
 
 def check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
-    """Raise `OptionError` for work of many minutes; `cuts` is partitions times cuts of orders."""
+    """Raise `OptionError` for work of many minutes; `cuts` counts pairs of partition and cut."""
     work = cuts * depth * graph.arcs.size(1)
     if work > MAX_WORK:
         raise OptionError(
@@ -194,7 +194,7 @@ def _values(
 
 
 def _shares(after: np.ndarray, before: np.ndarray) -> Iterator[float]:
-    """The numbers of a `PreservedRow`: shares of walk indices, cuts and lower bounds."""
+    """The ratios of a `PreservedRow`."""
     for kind, (new, old) in enumerate(zip(after, before, strict=True)):
         new, old = new[old > 0], old[old > 0]
         yield float((new / old).mean()) if old.size else math.nan

@@ -1,17 +1,17 @@
 """Message-passing networks whose aggregation is the element-wise product.
 
-A hidden embedding is a product over the incoming neighbours of a vertex and the vertex itself. The
-factors are linear maps of their embeddings, with one map for each layer and edge type (Equations
-(5.2), (5.5) and (D.1)). Graph prediction multiplies the embeddings of all vertices too (Equation
-(5.3)); vertex prediction takes each by itself (Equation (5.4)). A linear layer gives the outputs.
-There is no other non-linearity, so the outputs are polynomials in the features, and the theory of
-Chapter 5 is exact for these networks.
+The hidden embedding of a vertex is a product over its incoming neighbours and itself. The factors
+are linear maps of their embeddings, with one map for each layer and edge type (Equations (5.2),
+(5.5) and (D.1)). Graph prediction multiplies the embeddings of all vertices (Equation (5.3));
+vertex prediction uses the embedding of one vertex (Equation (5.4)). A linear layer gives the
+outputs. There is no other non-linearity, so the outputs are polynomials in the features, and the
+theory of Chapter 5 is exact for these networks.
 
 Products of many factors leave the range of floats: a depth-3 network multiplies as many numbers as
-there are walks of length 3. With `safe` an embedding is stored as entries of magnitude at most 1
-and the logarithm of a scale, and products are sums of logarithms. The result is the same up to a
-rounding error of about S times the machine epsilon, for a sum of logarithms of magnitude S. Where
-a factor is exactly zero, the safe form gives gradient zero and the direct form the true gradient.
+there are walks of length 3. With `safe`, an embedding is stored as entries of magnitude at most 1
+and the logarithm of a scale, and products become sums of logarithms. The result is the same up to a
+rounding error of about S times the machine epsilon, for a sum of logarithms of magnitude S. Where a
+factor is exactly zero, the safe form gives gradient zero and the direct form the true gradient.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ProductGNN(nn.Module):
         num_types: Number Q of edge types.
         task: ``"graph"`` for one prediction (Equation (5.3)), ``"vertex"`` for a prediction for
             each vertex (Equation (5.4)).
-        safe: Compute with logarithms of magnitudes, for products of many factors.
+        safe: Compute with logarithms of magnitudes, so that products of many factors stay in range.
         init: ``"near-one"``: weights around 1 / fan-in with a relative deviation of 0.3, so that
             features near one give factors near one; ``"gaussian"``: of variance 1 / fan-in. For
             other features call `calibrate_` before training.
@@ -62,7 +62,7 @@ class ProductGNN(nn.Module):
         output: W^(o), of shape [out_dim, width].
 
     Raises:
-        OptionError: A size or choice is impossible.
+        OptionError: A size or choice is invalid.
 
     Cost of a call: O(depth · (n · num_types · width² + k · width)) with k arcs, loops included.
 
@@ -115,18 +115,18 @@ class ProductGNN(nn.Module):
         Args:
             x: Float tensor of shape [..., n, in_dim]; leading dimensions are separate inputs.
             graph: The graph.
-            target: Vertex prediction over this vertex t only.
-            batch: Graph prediction over several graphs, whose union is `graph`: the graph of each
-                vertex, int64 [n].
-            num_graphs: Number of these graphs; the largest of `batch` + 1 if not given.
+            target: Vertex t; the outputs for this vertex only.
+            batch: The index of the graph that each vertex belongs to, int64 [n], if `graph` is the
+                disjoint union of several graphs.
+            num_graphs: Number of these graphs; max(batch) + 1 if not given.
 
         Returns:
             [..., out_dim] for graph prediction, with `batch` [..., num_graphs, out_dim]; for vertex
             prediction [..., n, out_dim], with `target` [..., out_dim].
 
         Raises:
-            GraphFormatError: The shape of `x` or the number of edge types does not fit.
-            OptionError: `target` or `batch` is impossible, or belongs to the other task.
+            GraphFormatError: The shape of `x` or the number of edge types does not match.
+            OptionError: `target` or `batch` is invalid, or belongs to the other task.
         """
         if self.safe:
             log_magnitude, sign = self.log_forward(
@@ -154,7 +154,7 @@ class ProductGNN(nn.Module):
         batch: Tensor | None = None,
         num_graphs: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The outputs as logarithm of the magnitude and sign, which never over- or underflow.
+        """Logarithm of the magnitude, and sign, of each output; they never over- or underflow.
 
         Arguments and errors are those of `forward`.
 
@@ -180,10 +180,11 @@ class ProductGNN(nn.Module):
 
     @torch.no_grad()
     def calibrate_(self, x: Tensor, graph: TypedGraph) -> ProductGNN:
-        """Scale the weights so that every layer's factors are around one on these features.
+        """Scale the weights so that the factors of every layer are near one on these features.
 
-        Layer after layer, the factors W h of each edge type get geometric mean magnitude 1; then
-        the non-zero outputs do. `x` and `graph` are those of `forward`. Returns the network itself.
+        Layer by layer, the factors W h of each edge type are scaled to geometric mean magnitude 1,
+        and then the non-zero outputs. `x` and `graph` are those of `forward`. Returns the network
+        itself.
         """
         self._check(x, graph, None, None)
         hidden = x
@@ -254,7 +255,7 @@ def _messages(hidden: Tensor, graph: TypedGraph, weight: Tensor) -> Tensor:
 
 
 def _product(factors: Tensor, index: Tensor, size: int) -> Tensor:
-    """Products of the factors that have the same index: [..., size, width]."""
+    """Products of the factors with the same index: [..., size, width]."""
     product: Tensor = scatter(factors, index, dim=-2, dim_size=size, reduce="mul")
     return product
 

@@ -12,7 +12,7 @@ the rank is at most the separation rank (Lemma 53). The measurement
 How to read the result:
 
 - In exact arithmetic the rank is a lower bound of the separation rank of any function.
-- For a product network it is equal to it if the grid is rich enough. The outputs are homogeneous
+- For a product network the two are equal if the grid is rich enough. The outputs are homogeneous
   polynomials in each variable, so as many templates in general position as there are monomials
   determine the rank (`wis.theory.functions.num_templates_for_exact_rank`).
 - In float64 singular values below a relative tolerance count as zero, so the number is an estimate.
@@ -75,7 +75,7 @@ class SeparationRank:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether the rank is the highest for such a matrix: a larger one may have more."""
+        """Whether the matrix has full rank, so that a larger matrix may have a higher rank."""
         return self.rank == min(self.num_rows, self.num_columns)
 
 
@@ -97,21 +97,22 @@ def separation_rank(
     2
 
     Args:
-        function: From tensors of shape [batch, num_variables, D] to [batch], such as
-            `wis.theory.functions.of_product_gnn` or `of_network` make.
+        function: Maps tensors of shape [batch, num_variables, D] to [batch]; `wis.theory.functions`
+            makes such functions from networks.
         subset: Variables on one side, ids in 0 ... num_variables - 1; may be empty.
         templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`.
         num_variables: Number N of variables.
-        max_side: The most rows, and the most columns. Of a larger grid as many are drawn without
-            repetition; the rank of a part of the grid is a lower bound too.
-        rtol: Singular values below so many times the largest count as zero; if not given, the
-            larger side of the matrix times the machine epsilon, as in `torch.linalg.matrix_rank`.
+        max_side: Largest number of rows, and of columns. Those of a larger grid are sampled without
+            repetition; the rank of a part of the grid is still a lower bound.
+        rtol: Singular values below `rtol` times the largest count as zero. Default: the larger side
+            of the matrix times the machine epsilon, as in `torch.linalg.matrix_rank`.
         seed: Seed of the choice of rows and columns.
         batch_size: Points to evaluate at a time.
 
     Raises:
-        OptionError: The subset, a size or the templates are impossible.
-        NumericalError: A value is not finite, or the function does not give one for each point.
+        OptionError: The subset, a size or the templates are invalid.
+        NumericalError: A value is not finite, or the function does not return one value for each
+            point.
 
     Cost: at most max_side² evaluations and a singular value decomposition.
 
@@ -159,13 +160,13 @@ def grid_tensor(
         templates: Float tensor of shape [M, D].
         num_variables: Number N of variables.
         batch_size: Points to evaluate at a time.
-        max_points: The most values to compute.
+        max_points: Largest number of values to compute.
 
     Returns:
         B(f): tensor with N modes of dimension M. Cost: M^N evaluations.
 
     Raises:
-        OptionError: It would have more than `max_points` entries, or a size is impossible.
+        OptionError: The tensor would have more than `max_points` entries, or a size is invalid.
         NumericalError: See `separation_rank`.
 
     References:
@@ -260,7 +261,7 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:
-    """Choices of a template for each variable of one side: all, or `most` different ones."""
+    """Choices of a template for each variable of one side: all choices, or a sample of `most`."""
     if number**num_variables <= most:
         axes = list(itertools.product(range(number), repeat=num_variables))
         return np.array(axes, dtype=np.int64).reshape(len(axes), num_variables)
@@ -274,7 +275,7 @@ def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndar
 
 
 def _evaluate(function: Function, templates: Tensor, points: Tensor, batch_size: int) -> Tensor:
-    """Values at points given as positions among the templates, [k, N]."""
+    """Values of the function at points; each point is N template indices, [k, N]."""
     parts = []
     with torch.no_grad():
         for chunk in torch.split(points, batch_size):
@@ -289,7 +290,7 @@ def _evaluate(function: Function, templates: Tensor, points: Tensor, batch_size:
 
 
 def _balanced(matrix: Tensor) -> Tensor:
-    """Scale rows, then columns, to a largest magnitude of 1, except those of zeros."""
+    """Scale the non-zero rows, then the non-zero columns, to a largest magnitude of 1."""
     for dim in (1, 0):
         top = matrix.abs().amax(dim=dim, keepdim=True) if matrix.numel() else matrix
         matrix = matrix / torch.where(top == 0, torch.ones_like(top), top)

@@ -1,17 +1,18 @@
-"""The tree tensor networks that product networks are (Appendix D.3).
+"""The tree tensor networks that are equivalent to product networks (Appendix D.3).
 
 Contracting such a network gives the output of the product network (Proposition 10). Its leaves are
 copies of the feature vectors. Above them, layer by layer, are weight matrices and delta-tensors,
-which have ones on their hyper-diagonal. A tree cannot reuse a hidden embedding: it holds one copy
-for every walk, so numbers of copies are numbers of walks, and networks are large. `network_size`
-predicts the size; `build_tensor_network` refuses a network above a limit.
+which have ones on their hyper-diagonal. A tree cannot reuse a hidden embedding. It holds one copy
+for every walk, so tensor networks are large. `network_size` predicts the size;
+`build_tensor_network` refuses a network above a limit.
 
-Node and leg names follow Equations (D.6) and (D.7), with vertices counted from 0 as everywhere in
-wis and copies from 1 as in the thesis. For directed graphs and edge types the neighbours are the
-incoming ones, and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i)) (Appendix D.7.4).
+The names of nodes and legs follow Equations (D.6) and (D.7), with vertices counted from 0 as
+everywhere in wis and copies from 1 as in the thesis. For directed graphs and edge types the
+neighbours are the incoming ones, and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i))
+(Appendix D.7.4).
 
-opt_einsum contracts. By default a delta-tensor becomes one index that all its legs share; as an
-array it would have D_h^order entries.
+opt_einsum contracts the network. By default a delta-tensor becomes one index that all its legs
+share; as an array it would have D_h^order entries.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Node:
         kind: Feature vector, weight matrix, delta-tensor, or one of the two of the output layer.
         layer: l, None for feature vectors and the output layer.
         vertex: i, None for the output layer.
-        copy: gamma, from 1 on.
-        edge_type: q of the matrix W^(l,q) that a weight node is a copy of.
+        copy: gamma, counted from 1.
+        edge_type: q, for a copy of the matrix W^(l,q).
     """
 
     kind: Kind
@@ -89,8 +90,9 @@ class Leg:
     """A leg between two nodes.
 
     Attributes:
-        ends: Position of each end's node in the list of nodes, and its mode there, from 1 on.
-        weight: Its dimension, D_x or D_h.
+        ends: For each end the position of its node in the list of nodes, and its mode, counted from
+            1.
+        weight: Dimension of the leg, D_x or D_h.
     """
 
     ends: tuple[tuple[int, int], tuple[int, int]]
@@ -109,7 +111,7 @@ def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) ->
         target: Vertex t for vertex prediction; graph prediction if not given.
 
     Raises:
-        OptionError: The depth or the target is impossible.
+        OptionError: The depth or the target is invalid.
 
     Cost: O(depth · m) additions of Python integers.
 
@@ -142,16 +144,16 @@ def build_tensor_network(
         graph: The graph.
         depth: Number L of layers.
         width: Width D_h, the weight of all legs that do not end at a feature vector.
-        in_dim: Number D_x of features, the weight of the others.
+        in_dim: Number D_x of features, the weight of the legs at feature vectors.
         target: Vertex t for vertex prediction; graph prediction if not given.
-        max_nodes: The most nodes to build.
+        max_nodes: Largest number of nodes to build.
 
     Returns:
-        The network without arrays; `TensorNetwork.contract` puts them in.
+        The network without arrays; `TensorNetwork.contract` fills them in.
 
     Raises:
-        OptionError: It would have more nodes than `max_nodes`, the graph has no vertices, or a size
-            or the target is impossible.
+        OptionError: The network would have more nodes than `max_nodes`, the graph has no vertices,
+            or a size or the target is invalid.
 
     Cost: O(nodes), which is O(walks of length L).
 
@@ -175,11 +177,11 @@ class TensorNetwork:
     """A tree tensor network, made by `build_tensor_network`.
 
     Attributes:
-        graph: The graph it was made for.
+        graph: The graph of the product network.
         depth: Number L of layers.
         target: Vertex t, None for graph prediction.
-        nodes: Its nodes, level by level from the leaves up.
-        legs: Its legs, whose ends are positions in `nodes`.
+        nodes: The nodes, level by level from the leaves up.
+        legs: The legs; their ends are positions in `nodes`.
     """
 
     graph: TypedGraph
@@ -200,20 +202,20 @@ class TensorNetwork:
     def contract(
         self, gnn: ProductGNN, x: Tensor, *, output: int = 0, explicit_deltas: bool = False
     ) -> Tensor:
-        """Contract the network with the weights of a product network and features on its leaves.
+        """Contract the network, with the weights of a product network and features on the leaves.
 
         Args:
             gnn: The product network, of the same depth.
             x: Float tensor of shape [n, in_dim].
             output: Row of W^(o).
-            explicit_deltas: Make each delta-tensor an array; refused beyond 2^22 entries.
+            explicit_deltas: Make each delta-tensor an array of at most 2^22 entries.
 
         Returns:
-            A scalar tensor, to rounding the output of `gnn` (Proposition 10).
+            A scalar tensor: the output of `gnn`, up to rounding (Proposition 10).
 
         Raises:
-            GraphFormatError: The network and `gnn` or `x` do not fit.
-            OptionError: There is no such output, or a delta-tensor would have too many entries.
+            GraphFormatError: `gnn` or `x` does not fit the network.
+            OptionError: `output` is out of range, or a delta-tensor would have too many entries.
             MissingDependencyError: opt_einsum is not installed.
 
         References:
@@ -257,11 +259,11 @@ class TensorNetwork:
         return network
 
     def write_graphml(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write `to_networkx` as GraphML, whole or not at all.
+        """Write the graph of `to_networkx` as a GraphML file, atomically.
 
         Raises:
             OutputExistsError: The file exists and `force` is false.
-            GraphFileError: It cannot be written.
+            GraphFileError: The file cannot be written.
         """
         import networkx as nx
 
@@ -293,7 +295,7 @@ class TensorNetwork:
             )
 
     def _merged_legs(self) -> list[int]:
-        """For each leg the index that it shares with the other legs of its delta-tensors."""
+        """For each leg the contraction index that its delta-tensors share."""
         index = list(range(len(self.legs)))
         # From the root down, each delta-tensor gives the index of its upper leg to its lower legs.
         for position in reversed(range(len(self.nodes))):
@@ -344,7 +346,7 @@ class _Builder:
         self.nodes.append(Node("W_out"))
 
     def _copies(self, length: int) -> Iterator[tuple[int, int]]:
-        """Every vertex with every copy of a node that as many walks of that length lead to."""
+        """Vertex and number of each copy: one copy for each walk of that length from the vertex."""
         for vertex, number in enumerate(self.num_copies[length]):
             yield from ((vertex, copy) for copy in range(1, number + 1))
 
@@ -357,11 +359,7 @@ class _Builder:
             self.nodes.append(Node(kind, layer or None, vertex, copy, edge_type))
 
     def _below_deltas(self) -> Iterator[tuple[int, int, int, int, int, int, int]]:
-        """(l, i, gamma, N(i)_j, phi_{l,i,j}(gamma), j, type) for each leg from delta to W.
-
-        phi_{l,i,j}(gamma) is gamma plus the copies of delta-tensors of smaller vertices that have
-        N(i)_j below them too.
-        """
+        """(l, i, gamma, N(i)_j, phi_{l,i,j}(gamma), j, type) of each leg from delta to W."""
         tails, heads = self.graph.arcs.tolist()
         types, first = self.graph.types.tolist(), self.graph.first_arc.tolist()
         for layer in range(1, self.depth + 1):
@@ -370,6 +368,7 @@ class _Builder:
             for arc, (tail, head) in enumerate(zip(tails, heads, strict=True)):
                 mode = arc - first[head] + 1
                 for copy in range(1, copies[head] + 1):
+                    # phi is gamma plus the copies of W below delta-tensors of smaller vertices
                     yield layer, head, copy, tail, taken[tail] + copy, mode, types[arc]
                 taken[tail] += copies[head]
 

@@ -1,16 +1,16 @@
-"""Graphs as the theory sees them: every vertex has a self-loop, every arc has one type.
+"""Graphs for the theory: every vertex has a self-loop, and every arc has one type.
 
 Appendix D.2 describes a graph by its arcs (j, i), along which messages go from j to i, and by a map
 from arcs to types. An undirected graph (Section 5.2.1) is the case in which every arc has its
-reverse. The data leave some choices open. They are settled as follows:
+reverse. Data are converted by these rules:
 
-- Undirected is the default, as everywhere in wis. An arc without its reverse gets one of the same
-  type; where both are given, each keeps its own type.
+- Undirected is the default, as everywhere in wis. If an arc has no reverse, a reverse of the same
+  type is added. If both are given, each keeps its type.
 - A given self-loop keeps its type. A missing one gets the only type of a graph without edge types
-  (Equation (5.2) treats it like any neighbour). In a graph with edge types it gets a type of its
-  own, which Section 5.3 calls distinguishing self-loops from other edges.
-- Repeats of an arc are one arc. Two arcs from j to i of different types are an error, because the
-  map of the thesis gives each arc one type.
+  (Equation (5.2) treats it like any neighbour). In a graph with edge types, missing self-loops get
+  a type of their own (Section 5.3 distinguishes self-loops from other edges).
+- Repeated arcs are merged. Two arcs from j to i of different types are an error, because the map of
+  the thesis gives each arc one type.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ class TypedGraph:
 
     Attributes:
         num_nodes: Number n of vertices.
-        arcs: int64 tensor of shape [2, k], tails above heads, distinct, sorted by (head, tail), so
-            that the incoming neighbours N_in(i) of a vertex stand together in ascending order.
+        arcs: int64 tensor of shape [2, k], tails in row 0 and heads in row 1, distinct, sorted by
+            (head, tail), so that the incoming neighbours N_in(i) of a vertex are contiguous and
+            ascending.
         types: int64 tensor of shape [k], values in 0 ... num_types - 1.
         type_names: Names of the types.
-        directed: Whether it was read as a directed graph; if not, every arc has its reverse.
+        directed: Whether the graph is directed; if not, every arc has its reverse.
     """
 
     num_nodes: int
@@ -82,20 +83,20 @@ class TypedGraph:
 
     @cached_property
     def in_neighbours(self) -> list[list[int]]:
-        """N_in(i) of each vertex, ascending, i included; N(i) of an undirected graph."""
+        """N_in(i) of each vertex, ascending, with i; equal to N(i) in an undirected graph."""
         tails, first = self.arcs[0].tolist(), self.first_arc.tolist()
         return [tails[start:stop] for start, stop in itertools.pairwise(first)]
 
     @cached_property
     def out_neighbours(self) -> list[list[int]]:
-        """N_out(i) of each vertex, ascending, i included."""
+        """N_out(i) of each vertex, ascending, with i."""
         found: list[list[int]] = [[] for _ in range(self.num_nodes)]
         for tail, head in self.arcs.t().tolist():
             found[tail].append(head)
         return found
 
     def walks_to(self, length: int, target: int | None) -> list[int]:
-        """Walks from each vertex to anywhere, or to a target: rho_l({i}, V) or rho_l({i}, {t}).
+        """Number of walks from each vertex, rho_l({i}, V), or to a target, rho_l({i}, {t}).
 
         Args:
             length: Number of steps, at least 0.
@@ -108,7 +109,7 @@ class TypedGraph:
         return last
 
     def walks_up_to(self, length: int, target: int | None) -> Iterator[list[int]]:
-        """`walks_to` of every length from 0 to this one, at the cost of the last."""
+        """`walks_to` for every length from 0 to this one, at the cost of the last alone."""
         counts = np.array([int(target in (None, i)) for i in range(self.num_nodes)], dtype=object)
         by_tail = np.lexsort((self.arcs[1].numpy(), self.arcs[0].numpy()))
         tails, heads = self.arcs.numpy()[:, by_tail]
@@ -137,10 +138,10 @@ class TypedGraph:
                 (its edge types), an `edge_index`, a canonical graph, or a `TypedGraph`, which is
                 returned unchanged.
             num_nodes: Number of vertices, for a bare `edge_index` only.
-            directed: Take the arcs as they point.
+            directed: Keep the directions of the arcs.
 
         Raises:
-            GraphFormatError: It is not a graph, or an arc has two types.
+            GraphFormatError: `data` is not a graph, or an arc has two types.
             OptionError: See `wis.graph.canonical_graph`; or `directed` contradicts a `TypedGraph`.
 
         Cost: one sort of the arcs.
@@ -179,12 +180,12 @@ class TypedGraph:
 
 
 def check_members(name: str, given: Iterable[int] | Tensor, num_nodes: int) -> list[int]:
-    """Ids of distinct vertices, ascending; raises `OptionError` for any others."""
+    """Ids of distinct vertices, ascending; raises `OptionError` for invalid or repeated ids."""
     return sorted(checked_vertices(name, given, num_nodes).tolist())
 
 
 def check_target(target: int | None, num_nodes: int) -> int | None:
-    """A vertex id, or None for graph prediction; raises `OptionError` for anything else."""
+    """A vertex id, or None for graph prediction; raises `OptionError` for an invalid id."""
     return None if target is None else checked_vertex("target", target, num_nodes)
 
 
@@ -214,7 +215,7 @@ def _distinct(keys: Ints, kinds: Ints, n: int, names: list[str]) -> tuple[Ints, 
 
 
 def _with(keys: Ints, kinds: Ints, more: Ints, more_kinds: Ints) -> tuple[Ints, Ints]:
-    """Add the arcs that are not there yet, and sort."""
+    """Add the arcs that are missing, and sort."""
     new = ~np.isin(more, keys)
     keys, kinds = np.concatenate([keys, more[new]]), np.concatenate([kinds, more_kinds[new]])
     order = np.argsort(keys)

@@ -1,14 +1,15 @@
 """Weights and template vectors with which the proof of Theorem 8 attains its lower bound.
 
 Let C be an admissible subset of the boundary with P walks from it, and D the smaller of width and
-number of features. With the weights of the proof the network computes a power of an inner product:
-if the variables of I' are z, those of J' are z' and all others are ones, the output is <z, z'>^P
-times a positive function of z and one of z'. For z and z' from a set of C(D + P - 1, P) vectors the
-table of these values has full rank (Lemmas 54, 55 and 57). A polynomial that does not vanish
-somewhere vanishes almost nowhere (Lemma 59), so almost all weights attain that rank too.
+number of features. With the weights of the proof the network computes a power of an inner product.
+If the variables of I' are z, those of J' are z' and all others are ones, the output is <z, z'>^P
+times a positive function of z and a positive function of z'. If z and z' run over a set of C(D + P
+- 1, P) vectors, the matrix of these values has full rank (Lemmas 54, 55 and 57). A polynomial that
+is not zero everywhere is zero almost nowhere (Lemma 59), so almost all weights attain that rank
+too.
 
-All numbers are integers, so ranks are exact. Entries are powers of a number gamma, taken modulo a
-prime of which gamma = 7 is a primitive root.
+All numbers are integers, so ranks are exact. Entries are powers of gamma = 7 modulo a prime of
+which 7 is a primitive root.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MAX_TEMPLATES = 1000
 
 
 def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
-    """The matrix Z of Lemma 57: a row gamma^q for every way to write P as a sum q of D terms.
+    """The matrix Z of Lemma 57: a row gamma^q for each composition q of P into D terms.
 
     >>> witness_templates(2, 2, gamma=2).tolist()
     [[1, 4], [2, 2], [4, 1]]
@@ -43,7 +44,7 @@ def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
         Residues modulo 2^31 - 1, of shape [C(D + P - 1, P), D].
 
     Raises:
-        OptionError: There would be more than 1,000 rows.
+        OptionError: The matrix would have more than 1,000 rows.
 
     References:
         Lemma 57.
@@ -59,7 +60,7 @@ def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
 
 
 def compositions(total: int, num_parts: int) -> Iterator[tuple[int, ...]]:
-    """All ways to write a number as an ordered sum of so many terms from 0 on."""
+    """All ways to write a number as an ordered sum of non-negative integers."""
     for bars in itertools.combinations(range(total + num_parts - 1), num_parts - 1):
         marks = (-1, *bars, total + num_parts - 1)
         yield tuple(later - one - 1 for one, later in itertools.pairwise(marks))
@@ -69,9 +70,9 @@ def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], In
     """The weights of the proof of Theorem 8, the same for all edge types.
 
     Returns:
-        An integer matrix for each layer: a padded identity, for L >= 2 then a first row of ones,
-        then only a one in the corner. And W^(o): the sum of all entries for L = 1, the first entry
-        for L >= 2.
+        An integer matrix for each layer, and W^(o). The first layer is a padded identity; the
+        second has a first row of ones; all later ones have a single one in the corner. W^(o) sums
+        all entries for L = 1 and takes the first entry for L >= 2.
 
     References:
         Appendix D.7.3.1, Lemma 54.
@@ -98,7 +99,7 @@ def witness_matrix(
     power: int,
     target: int | None = None,
 ) -> Ints:
-    """The part U of the matricized grid tensor whose rank proves Theorem 8 for L >= 2.
+    """The submatrix U of the matricized grid tensor; its rank proves Theorem 8 for L >= 2.
 
     >>> import torch
     >>> from wis.theory.bounds import lower_bound
@@ -131,7 +132,7 @@ def witness_matrix(
         Lemmas 54 and 55; Appendix D.7.5 for directed graphs and edge types.
     """
     if check_size("depth", depth) < 2:
-        raise OptionError("depth is 1; this matrix belongs to depths from 2 on")
+        raise OptionError("depth is 1; the matrix of the proof needs a depth of at least 2")
     dim = min(width, in_dim)
     templates = np.zeros((math.comb(dim + power - 1, power), in_dim), dtype=np.int64)
     templates[:, :dim] = witness_templates(dim, power)

@@ -1,13 +1,13 @@
-"""Predictors of low tensor rank over binary pixels: sums of products of one number per pixel.
+"""Predictors of low tensor rank over binary pixels: sums of products with one factor per pixel.
 
 A tensor of order N with modes of dimension 2 and rank k predicts, for pixels x_n in {0, 1},
 
     sum over r of the product over n of w[r, n, x_n].
 
-One by one such products cost N multiplications for each image and component. Their logarithms are
-linear in the pixels, so one matrix product gives all images, components and prediction tasks at
-once, and a second one the signs. The derivative with respect to w[r, n, b] is the product divided
-by that factor, summed over images with x_n = b: again one matrix product.
+The logarithms of such products are linear in the pixels. So one matrix product gives the magnitudes
+for all images, components and prediction tasks, and a second one gives the signs. The derivative
+with respect to w[r, n, b] is the sum, over images with x_n = b, of the product divided by that
+factor, which is again one matrix product.
 
 Source: Sections 2.5.2 and B.2.2.2.
 """
@@ -25,14 +25,14 @@ from wis.base.progress import Progress, silent
 from wis.errors import OptionError
 
 SMALLEST = 1e-30
-"""Factors are kept this far from zero, so that a product can be divided by them."""
+"""Smallest magnitude of a factor, so that a product can be divided by its factors."""
 
 
 def products(weights: Tensor, pixels: Tensor) -> Tensor:
     """Products over the pixels, float64 [n, R].
 
     Args:
-        weights: float64 [2, N, R], none of them zero.
+        weights: float64 [2, N, R], without zeros.
         pixels: float64 [n, N] of zeros and ones.
 
     Cost: two products of the pixels with a matrix of N rows and R columns.
@@ -67,16 +67,16 @@ class PredictorConfig:
 
     Attributes:
         learning_rate: Learning rate of Adam.
-        batch_size: Images in a step.
-        max_steps: Steps.
-        loss: Mean squared error over a batch, of all tasks, at which fitting ends.
+        batch_size: Number of images in a step.
+        max_steps: Largest number of steps.
+        loss: Mean squared error of all tasks over a batch at which fitting ends.
         deviation: Standard deviation of the initial weights around one.
-        label_scale: Labels are multiplied by it for fitting, predictions divided by it.
-        symmetric: Multiply labels by the rank too. Weights start near one, so predictions start
-            near the rank, and only then are the labels symmetric about them, which is the thesis'
-            reason for its factor of two. False keeps to that factor: then the higher ranks have to
-            unlearn their start first.
-        clip: Squared test errors are clipped at it.
+        label_scale: Factor of the labels in fitting; predictions are divided by it.
+        symmetric: Also multiply labels by the rank. Weights start near one, so predictions start
+            near the rank. With this factor the labels are symmetric about the initial predictions,
+            which is the thesis' reason for its factor of two. False uses the factor of the thesis;
+            then higher ranks have to unlearn their start first.
+        clip: Upper limit of squared test errors.
 
     References:
         Appendix B.2.2.2.
@@ -92,7 +92,7 @@ class PredictorConfig:
     clip: float = 1.0
 
     def scale(self, rank: int) -> float:
-        """The factor of the labels for predictors of that rank."""
+        """The factor of the labels for predictors of a rank."""
         return self.label_scale * (rank if self.symmetric else 1)
 
 
@@ -105,10 +105,9 @@ def fit_predictors(
     seed: int,
     progress: Progress = silent,
 ) -> list[Tensor]:
-    """Fit, for each rank and each task, a predictor of that tensor rank by Adam.
+    """Fit a predictor for each tensor rank and each task by Adam.
 
-    All ranks and tasks are fitted side by side on the same batches: their components are columns
-    of one matrix.
+    All ranks and tasks are fitted on the same batches; their components are columns of one matrix.
 
     Args:
         pixels: float64 [n, N] of zeros and ones.
@@ -122,7 +121,7 @@ def fit_predictors(
         Weights, float64 [2, N, T, k] for each rank k.
 
     Raises:
-        OptionError: Pixels, labels, ranks or the batch size are impossible.
+        OptionError: Pixels, labels, ranks or the batch size are invalid.
 
     Cost: for each step, four products of a batch with a matrix of N rows and T * (sum of ranks)
     columns.
@@ -168,7 +167,7 @@ def fit_predictors(
 
 
 def _batches(num_images: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Random batches without repetition; a new order of the images whenever too few are left."""
+    """Random batches without repetition; the images are reshuffled when too few are left."""
     while True:
         order = torch.randperm(num_images, generator=generator, device="cpu")
         for start in range(0, max(1, num_images - size + 1), size):

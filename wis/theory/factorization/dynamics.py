@@ -1,13 +1,13 @@
-"""Speeds of component norms: the theorems' formulas beside one measured gradient step.
+"""Speeds of component norms: formulas of the theorems, and measurements by a gradient step.
 
 For a component with weight vectors w_1, ..., w_L and direction C, gradient flow moves its norm by
 
-    d/dt sigma = <-grad L, C> * sum over n of the product over n' != n of |w_n'|^2,
+    d/dt sigma = <-grad L, C> * sum over n of the product over n' != n of |w_n'|^2.
 
-which is sigma^(2 - 2 / L) L <-grad L, C> when the component is balanced, and lies between two
-bounds when it is not. A step of gradient descent of length eta moves it by eta times that and a
-term of order eta^2; steps of length eta and eta / 2 measure that term. The end tensor is linear in
-each weight vector, so <grad L, C> sigma is the inner product of such a vector with its gradient.
+This speed is sigma^(2 - 2 / L) L <-grad L, C> if the component is balanced, and lies between two
+bounds otherwise. A gradient step of length eta changes the norm by eta times the speed plus a term
+of order eta^2; steps of length eta and eta / 2 measure that term. The end tensor is linear in each
+weight vector, so <grad L, C> sigma is the inner product of a weight vector with its gradient.
 Source: Theorems 3, 5 and 9, Corollary 2, Equation (3.1).
 """
 
@@ -30,7 +30,7 @@ from wis.theory.factorization.tasks import Task
 
 
 def within_bounds(least: np.ndarray, unbalancedness: np.ndarray) -> bool:
-    """Whether Theorem 3 or 9 held along a run with the unbalancedness of its initialization.
+    """Whether Theorem 3 or 9 held along a run, for the unbalancedness of the initialization.
 
     Args:
         least: `Speeds.least_unbalancedness` of all components, float64 [T].
@@ -44,15 +44,15 @@ class Speeds:
     """Derivatives of component norms, float64 [B, R] each.
 
     Attributes:
-        measured: Change in a step of gradient descent, divided by its length.
+        measured: Change of the norm in a gradient step, divided by the length of the step.
         formula: The exact derivative along gradient flow.
-        balanced: L sigma^(2 - 2/L) <-grad L, C>, which is `formula` at unbalancedness 0.
+        balanced: L sigma^(2 - 2/L) <-grad L, C>, the value of `formula` at unbalancedness 0.
         lower: Lower bound of Theorem 3 or 9.
         upper: Upper bound of Theorem 3 or 9.
         discretization: Estimated error of `measured`, from steps of full and half length.
-        least_unbalancedness: The smallest epsilon for which `formula` is within the bounds. It is
-            never above the unbalancedness of the weights themselves. The theorems put that of the
-            initialization in its place, which holds as long as that is conserved.
+        least_unbalancedness: The smallest epsilon for which `formula` is within the bounds; at most
+            the unbalancedness of the weights. The theorems take the unbalancedness of the
+            initialization, which gradient flow conserves.
     """
 
     measured: Tensor
@@ -72,7 +72,7 @@ class Speeds:
         """Quantities for a trajectory, float64 [B].
 
         ``"speed_error"`` and ``"speed_discretization"`` are relative to the fastest component;
-        ``"least_unbalancedness"`` is that of all components.
+        ``"least_unbalancedness"`` is the largest over all components.
         """
         scale = self.formula.abs().amax(dim=1).clamp_min(1e-300)
         return {
@@ -104,7 +104,7 @@ def component_speeds(
         task: The loss.
         weights: float64 [B, D_n, R] each.
         step: eta, the length of the measured step; positive.
-        unbalancedness: Epsilon of the theorem, [B]; that of the weights if not given.
+        unbalancedness: Epsilon of the theorem, [B]; default: the unbalancedness of the weights.
 
     Cost: three gradients.
 
@@ -128,7 +128,7 @@ def local_component_speeds(
     step: float,
     unbalancedness: Tensor | None = None,
 ) -> Speeds:
-    """Speeds of the local component norms at an interior node; arguments as above.
+    """Speeds of the local component norms at an interior node; see `component_speeds`.
 
     References:
         Theorems 5 and 9.
@@ -158,7 +158,7 @@ def singular_value_speeds(
 ) -> tuple[Tensor, Tensor]:
     """Measured and predicted speeds of the end matrix' singular values, float64 [B, min(D, D')].
 
-    The prediction is that for unbalancedness 0; singular values must be distinct.
+    The prediction assumes unbalancedness 0. Singular values must be distinct.
 
     >>> from wis.theory.factorization.initialization import balanced_matrices
     >>> from wis.theory.factorization.tasks import norm_divergence_problem
@@ -202,7 +202,7 @@ def _speeds(
     others = torch.stack(
         [torch.cat([squares[:n], squares[n + 1 :]]).prod(dim=0) for n in range(parts)]
     ).sum(dim=0)
-    # The bounds of Theorems 3 and 9; which is the upper one depends on the projection's sign.
+    # The bounds of Theorems 3 and 9; the sign of the projection decides which is the upper bound.
     raised = norms.pow(2 / parts) + epsilon[:, None]
     fast = parts * projection * raised.pow(parts - 1)
     slow = parts * projection * norms.square() / raised.clamp_min(1e-300)

@@ -24,10 +24,9 @@ Node = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ModeTree:
-    """A rooted tree over the modes 0, ..., N - 1: the order in which modes are joined.
+    """A rooted tree over the modes 0, ..., N - 1, which gives the order in which modes are joined.
 
-    Nodes are sets of modes, so a node with a single child would be that child; every interior node
-    has at least two.
+    Nodes are sets of modes; a parent is the union of its children, at least two.
 
     Args:
         children: For each interior node its children in order; nodes are sorted tuples of modes.
@@ -89,7 +88,7 @@ class ModeTree:
 
     @cached_property
     def leaf_order(self) -> list[int]:
-        """Modes in the order in which the tree reads them."""
+        """Modes in the order of the leaves of the tree."""
 
         def below(node: Node) -> list[int]:
             if node not in self.children:
@@ -100,7 +99,7 @@ class ModeTree:
 
 
 def shallow_tree(order: int) -> ModeTree:
-    """Root and leaves only, which gives tensor factorization (Figure 3.4).
+    """The tree of root and leaves, which gives tensor factorization (Figure 3.4).
 
     >>> shallow_tree(3)
     ModeTree(children={(0, 1, 2): ((0,), (1,), (2,))})
@@ -110,7 +109,7 @@ def shallow_tree(order: int) -> ModeTree:
 
 
 def perfect_tree(order: int, arity: int = 2) -> ModeTree:
-    """The perfect `arity`-ary tree that joins adjacent modes (Figure 3.4, Appendix C.1).
+    """The perfect `arity`-ary tree over adjacent modes (Figure 3.4, Appendix C.1).
 
     >>> perfect_tree(4).interior
     [(0, 1), (2, 3), (0, 1, 2, 3)]
@@ -137,20 +136,20 @@ Saved = tuple[dict[Node, Tensor], dict[Node, Tensor], dict[Node, Tensor], Halves
 
 @dataclass(frozen=True)
 class HierarchicalFactorization:
-    """Local tensor factorizations, one at each interior node of a mode tree.
+    """A hierarchical tensor factorization: a tensor factorization at each interior node of a tree.
 
     >>> HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 3).weight_shapes[-3:]
     [(2, 3), (3, 3), (3, 1)]
 
-    Every node has a matrix whose columns are its tensors, flattened in the tree's order of modes.
-    An interior node's is the Khatri-Rao product of its children's times its weight. The modes are
-    put into ascending order once, at the root, which has the same effect as doing so at every node.
+    Every node has a matrix; its columns are the tensors of the node, flattened in the tree's order
+    of modes. The matrix of an interior node is the Khatri-Rao product of its children's matrices
+    times its weight. The modes are sorted once, at the root, which is equivalent to sorting them at
+    every node.
 
     Args:
         shape: D_1, ..., D_N.
         tree: A mode tree over the N modes.
-        num_local: R_v, the number of local components: one number for all interior nodes, or one
-            for each.
+        num_local: R_v, the number of local components, for all interior nodes or for each one.
 
     References:
         Definitions 4, 5 and 8, Equation (3.3).
@@ -176,7 +175,7 @@ class HierarchicalFactorization:
             raise OptionError(f"{self.num_local} local components; expected at least 1 at a node")
 
     def width(self, node: Node) -> int:
-        """R_v: local components of an interior node, the dimension of a leaf."""
+        """R_v: the number of local components of an interior node, or the dimension of a leaf."""
         if node not in self.tree.children:
             return self.shape[node[0]]
         return self.num_local[node] if isinstance(self.num_local, dict) else self.num_local
@@ -188,7 +187,7 @@ class HierarchicalFactorization:
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
-        """R_v rows and as many columns as the parent has local components, 1 at the root."""
+        """R_v rows, and a column for each local component of the parent (1 column at the root)."""
         *below, root = self.nodes
         shapes = [(self.width(node), self.width(self.tree.parent(node))) for node in below]
         return [*shapes, (self.width(root), 1)]
@@ -198,10 +197,10 @@ class HierarchicalFactorization:
         return dict(zip(self.nodes, weights, strict=True))
 
     def forward(self, weights: Weights) -> tuple[Tensor, Saved]:
-        """End tensors; saved: weights, products and matrices by node, the root's two halves.
+        """End tensors; saved: weights, products and matrices by node, both halves at the root.
 
-        Cost: at each interior node but the root a matrix product of R_v times R_parent times the
-        entries of its tensors; at the root one of R times the entries of the end tensor.
+        Cost: at the root one matrix product of R times the entries of the end tensor; at each other
+            interior node one of R_v times R_parent times the entries of its tensors.
         """
         weight, children = self.by_node(weights), self.tree.children
         products: dict[Node, Tensor] = {}
@@ -241,7 +240,7 @@ class HierarchicalFactorization:
         return [found[node] for node in self.nodes]
 
     def _ascending(self, end: Tensor) -> Tensor:
-        """From the tree's order of modes to the ascending one (the permutation pi of (3.3))."""
+        """Sort the modes, from the order of the tree (the permutation pi of (3.3))."""
         order = self.tree.leaf_order
         end = end.reshape(len(end), *(self.shape[mode] for mode in order))
         return end.permute(0, *(1 + order.index(mode) for mode in range(len(order))))
@@ -255,7 +254,7 @@ class HierarchicalFactorization:
         weight = self.by_node(weights)
         if node not in self.tree.children:
             raise OptionError(
-                f"{node} is no interior node; interior nodes: {sorted(self.tree.interior)}"
+                f"{node} is not an interior node; interior nodes: {sorted(self.tree.interior)}"
             )
         below = [weight[child].square().sum(dim=1) for child in self.tree.children[node]]
         return torch.stack([weight[node].square().sum(dim=2), *below])

@@ -1,4 +1,4 @@
-"""Images for the experiments: those of `wis.datasets.images` as numbers in [0, 1], and CIFAR-10.
+"""Images for the experiments, with values in [0, 1]: those of `wis.datasets.images`, and CIFAR-10.
 
 CIFAR-10 is read in its publisher's binary version (records of one class byte and 3072 pixels) from
 ``CIFAR10/cifar-10-batches-bin`` below the data root.
@@ -33,13 +33,13 @@ def load_images(
         root: The data root, see `wis.datasets.data_root`.
 
     Returns:
-        float32 [n, height, width], of CIFAR-10 [n, 3, 32, 32], with values in [0, 1], and
-        int64 [n].
+        Images with values in [0, 1], float32 [n, height, width] or, for CIFAR-10, [n, 3, 32, 32],
+        and classes, int64 [n].
 
     Raises:
-        UnknownNameError: There is no such set.
-        MissingDataError: Its files are not there; those of CIFAR-10 are not downloaded.
-        GraphFormatError: A file of the MNISTs is damaged.
+        UnknownNameError: The set is unknown.
+        MissingDataError: The files are missing; CIFAR-10 is never downloaded.
+        GraphFormatError: A file of MNIST or Fashion-MNIST is damaged.
         GraphFileError: A file of CIFAR-10 is damaged or cannot be read.
         MissingDependencyError: scikit-learn is not installed.
     """

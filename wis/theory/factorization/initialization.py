@@ -1,6 +1,6 @@
-"""Random starting points near zero, one for every seed of a batch.
+"""Random initial weights near zero, for every seed of a batch.
 
-Every element has a generator of its own, so that it is the same alone and in any batch. Source:
+Every element has its own generator, so its weights do not depend on the rest of the batch. Source:
 Appendices A.2.2.1, A.2.2.2, B.2.2.1 and C.4.2.1.
 """
 
@@ -17,7 +17,7 @@ from wis.theory.factorization.model import Factorization, MatrixFactorization, W
 ATTEMPTS = 200
 
 Sample = Callable[[torch.Generator, float], Weights]
-"""Draws the weights of one element from a generator and a scale."""
+"""Draws the weights of one element, given a generator and a scale."""
 
 
 def gaussian_weights(
@@ -56,7 +56,7 @@ def unbalanced_matrices(
     *,
     determinant_sign: int = 0,
 ) -> Weights:
-    """Layers that are independent Gaussian, scaled for the end matrix' entries.
+    """Independent Gaussian layers, scaled to a standard deviation of the end matrix' entries.
 
     >>> model = MatrixFactorization((2, 2, 2))
     >>> start = unbalanced_matrices(model, [0.1], [0], determinant_sign=1)
@@ -67,9 +67,9 @@ def unbalanced_matrices(
         model: A factorization with equal hidden dimensions.
         deviations: alpha, the standard deviation of the entries of the end matrix, [B].
         seeds: Seed of each element, [B].
-        determinant_sign: 1 or -1: draw again until the end matrix, or its square top left part,
-            has a determinant of that sign; 0 takes the first draw. Excess rows or columns are
-            cleared in either case.
+        determinant_sign: 1 or -1: repeat the draw until the determinant of the end matrix, or of
+            its square top left block, has this sign; 0 accepts the first draw. Rows or columns
+            outside the block are set to zero.
 
     Returns:
         float64 [B, *weight shape] for each weight.
@@ -102,17 +102,17 @@ def balanced_matrices(
     *,
     determinant_sign: int = 0,
 ) -> Weights:
-    """Layers that fulfil Equation (1.5), whose product is a Gaussian matrix.
+    """Balanced layers, Equation (1.5), whose product is a Gaussian matrix.
 
     >>> from wis.theory.factorization.measures import unbalancedness_of_matrices
     >>> start = balanced_matrices(MatrixFactorization((2, 3, 2)), [0.1], [0])
     >>> float(unbalancedness_of_matrices(start)) < 1e-12
     True
 
-    With U S V^T the singular value decomposition of the Gaussian matrix, W_L is U S^(1/L), W_1 is
-    S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros. Arguments and result are
-    those of `unbalanced_matrices`, but hidden dimensions may differ; none may be smaller than the
-    end matrix' smaller dimension.
+    Let U S V^T be the singular value decomposition of the Gaussian matrix. Then W_L is U S^(1/L),
+    W_1 is S^(1/L) V^T and the layers between are S^(1/L), each padded with zeros. Arguments and
+    result are those of `unbalanced_matrices`, but hidden dimensions may differ. None may be smaller
+    than both dimensions of the end matrix.
 
     References:
         Equation (1.5); Appendix A.2.2.1 (ii): Procedure 1 of Arora, Cohen, Golowich, Hu, ICLR 2019.
@@ -145,7 +145,7 @@ def balanced_matrices(
 def balanced_components(
     model: Factorization, norms: Sequence[float], seeds: Sequence[int]
 ) -> Weights:
-    """Columns in random directions, all of one norm: a tensor factorization of unbalancedness 0.
+    """Columns of equal norm in random directions: a tensor factorization of unbalancedness 0.
 
     >>> from wis.theory.factorization import TensorFactorization
     >>> model = TensorFactorization((3, 4, 2), 2)
@@ -169,14 +169,14 @@ def balanced_components(
 
 
 def _with_sign(model: MatrixFactorization, sample: Sample, sign: int) -> Sample:
-    """Draws again until the determinant has the sign (two attempts on average)."""
+    """Repeat the draw until the determinant has the sign (two attempts on average)."""
     size = min(model.shape)
 
     def signed(generator: torch.Generator, alpha: float) -> Weights:
         for _ in range(ATTEMPTS):
             weights = sample(generator, alpha)
             end = end_tensor(model, [weight[None] for weight in weights])[0, :size, :size]
-            # The logarithmic form gives the sign, because it cannot underflow.
+            # The logarithmic form is used because it cannot underflow.
             if sign == 0 or float(torch.linalg.slogdet(end)[0]) == sign:
                 return weights
         raise NumericalError(

@@ -19,7 +19,7 @@ from wis.theory.factorization.hierarchical import ModeTree, Node
 from wis.theory.separation_rank import matricize
 
 RANK_TOLERANCE = 1e-10
-"""Singular values below this part of the largest count as zero."""
+"""Singular values below this share of the largest count as zero."""
 
 CP_THRESHOLD = 1e-6
 CP_ITERATIONS = 500
@@ -72,13 +72,13 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
 
 
 def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
-    """Frobenius distance from the matrices of at most that rank.
+    """Frobenius distance from the nearest matrix of at most the given rank.
 
     >>> distance_from_rank(torch.diag(torch.tensor([3.0, 4.0])), 1).item()
     3.0
 
-    With the infimal rank of a solution set it is the distance of Definition 2. That rank is 1 for
-    all problems of Section 1.3 and D - 1 for D-by-D ones (Appendix A.1).
+    For the infimal rank of a solution set this is the distance of Definition 2. The infimal rank is
+    1 for all problems of Section 1.3, and D - 1 for D-by-D problems (Appendix A.1).
     """
     return singular_values(matrix)[..., rank:].square().sum(dim=-1).sqrt()
 
@@ -90,7 +90,7 @@ def matrix_rank(matrix: Tensor, tolerance: float = RANK_TOLERANCE) -> Tensor:
 
 
 def matricization(tensor: Tensor, modes: Sequence[int]) -> Tensor:
-    """`wis.theory.separation_rank.matricize` for some, but not all, of the modes (Definition 6)."""
+    """`wis.theory.separation_rank.matricize`, refusing no mode and all modes (Definition 6)."""
     chosen = sorted(set(modes))
     known = range(tensor.dim())
     if not 0 < len(chosen) < tensor.dim() or not set(chosen) <= set(known):
@@ -104,7 +104,7 @@ def matricization(tensor: Tensor, modes: Sequence[int]) -> Tensor:
 def hierarchical_rank(
     tensor: Tensor, tree: ModeTree, tolerance: float = RANK_TOLERANCE
 ) -> dict[Node, int]:
-    """Rank of the matricization with respect to every node but the root (Definition 7).
+    """Ranks of the matricizations with respect to every node but the root (Definition 7).
 
     >>> from wis.theory.factorization.hierarchical import shallow_tree
     >>> hierarchical_rank(torch.ones(2, 2, 2).double(), shallow_tree(3))
@@ -158,25 +158,26 @@ def cp_rank(
     >>> cp_rank(torch.ones(3, 3, 3, dtype=torch.float64))
     1
 
-    Exact tensor rank is hard, so a number of components counts when alternating least squares
-    (tensorly) comes below a mean squared error with it.
+    Exact tensor rank is hard to compute. The result is the smallest number of components with which
+    alternating least squares (tensorly) gets below a mean squared error.
 
     Args:
         tensor: float64 [D_1, ..., D_N].
         threshold: The mean squared error, positive.
-        max_rank: The rank at which to give up; if not given, the number that suffices for every
-            tensor of these dimensions.
-        restarts: Random starts after the one from singular vectors.
+        max_rank: The largest rank to try; default: a rank that suffices for every tensor of these
+            dimensions.
+        restarts: Number of random starts after a start from singular vectors.
         seed: Seed of the random starts.
 
     Returns:
-        The rank; `max_rank` if nothing below it fits, which is certain only for the default.
+        The estimated rank; `max_rank` if no smaller rank fits. Such a result is reliable only for
+        the default of `max_rank`.
 
     Raises:
         MissingDependencyError: tensorly is not installed.
-        OptionError: A number is impossible, or an entry is not finite.
+        OptionError: A number is invalid, or an entry is not finite.
 
-    Cost: for each number tried, up to 500 sweeps, each linear in its product with the entries.
+    Cost: up to 500 sweeps for each rank; a sweep is linear in the rank times the number of entries.
 
     References:
         Appendix A.2.2.2, with its threshold of 1e-6.
@@ -189,8 +190,8 @@ def cp_rank(
     if not bool(torch.isfinite(tensor).all()):
         raise OptionError("tensor rank: the tensor has entries that are not finite")
     last = tensor.numel() // max(tensor.shape) if max_rank is None else max_rank
-    # Every matricization of a tensor of rank k has rank at most k. So the search starts at the rank
-    # from which the best approximation of each matricization can be close enough.
+    # Every matricization of a tensor of rank k has rank at most k. So the search starts at the
+    # smallest rank for which the best approximation of every matricization is close enough.
     allowed = threshold * tensor.numel()
     start = 0 if float(tensor.square().sum()) < allowed else 1
     for mode in range(tensor.dim()):

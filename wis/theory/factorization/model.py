@@ -1,14 +1,14 @@
 """Matrix and tensor factorizations: end tensors, and gradients in closed form.
 
-A model holds shapes only. Its weights are arguments, float64 with a batch dimension in front, so
+A model holds shapes only. Its weights are arguments, float64 with a leading batch dimension, so
 that one call trains many factorizations (seeds, initialization scales, learning rates) at once.
-`forward` returns the intermediate products that `backward` needs. Together they replace autograd's
-graph, whose bookkeeping costs more than the arithmetic at these sizes
-(`benchmarks/bench_factorization.py`).
+`forward` returns the intermediate products that `backward` needs. They replace autograd, whose
+bookkeeping costs more than the arithmetic at these sizes (`benchmarks/bench_factorization.py`).
 
-The tensors are split into two halves of modes. With A and B the Khatri-Rao products of the factors
-of each half, the end tensor is the matrix A B^T, and its gradient G gives G B and G^T A: three
-matrix products do nearly all the work. Source: Sections 1.2, 1.4.2 and 2.2 of the thesis.
+The modes of a tensor are split into two halves. Let A and B be the Khatri-Rao products of the
+factors of each half. Then the end tensor is the matrix A B^T. If its gradient is G, the gradients
+of A and B are G B and G^T A. These three matrix products do nearly all the work. Source: Sections
+1.2, 1.4.2 and 2.2 of the thesis.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Factorization(Protocol):
         """Dimensions of each weight matrix."""
 
     def forward(self, weights: Weights) -> tuple[Tensor, Any]:
-        """End tensors, float64 [B, *shape], and the argument `saved` of `backward`."""
+        """End tensors, float64 [B, *shape], and the intermediate products that `backward` needs."""
 
     def backward(self, saved: Any, gradient: Tensor) -> Weights:
-        """Gradients with respect to the weights, given that with respect to the end tensors."""
+        """Gradients with respect to the weights, from those with respect to the end tensors."""
 
 
 def end_tensor(model: Factorization, weights: Weights) -> Tensor:
@@ -60,7 +60,7 @@ def end_tensor(model: Factorization, weights: Weights) -> Tensor:
 
 @dataclass(frozen=True)
 class MatrixFactorization:
-    """W = W_L ... W_1 with W_l of D_l rows and D_(l-1) columns: a linear neural network.
+    """W = W_L ... W_1, where W_l is D_l by D_(l-1): a linear neural network.
 
     >>> MatrixFactorization.unconstrained(4, 3, depth=3).weight_shapes
     [(3, 3), (3, 3), (4, 3)]
@@ -147,7 +147,7 @@ class TensorFactorization:
 
     @classmethod
     def unconstrained(cls, shape: tuple[int, ...]) -> TensorFactorization:
-        """With enough components for every tensor: all dimensions but the largest, multiplied.
+        """With enough components for every tensor: the product of all dimensions but the largest.
 
         References:
             Appendix A.2.2.2, footnote 3.
@@ -197,7 +197,7 @@ def khatri_rao(matrices: Sequence[Tensor]) -> Tensor:
 
 
 def khatri_rao_gradients(matrices: Sequence[Tensor], gradient: Tensor) -> Weights:
-    """Gradients with respect to the factors of `khatri_rao`, given that of the product."""
+    """Gradients with respect to the factors of `khatri_rao`, from the gradient of the product."""
     if len(matrices) == 1:
         return [gradient]
     first, rest = matrices[0], matrices[1:]
@@ -216,7 +216,7 @@ def halves(matrices: Sequence[Tensor]) -> Halves:
 
 
 def halves_gradients(matrices: Sequence[Tensor], left: Tensor, right: Tensor) -> Weights:
-    """Gradients of all matrices, given those of both products of `halves`."""
+    """Gradients of all matrices, from those of both products of `halves`."""
     half = (len(matrices) + 1) // 2
     return khatri_rao_gradients(matrices[:half], left) + khatri_rao_gradients(
         matrices[half:], right
@@ -224,7 +224,7 @@ def halves_gradients(matrices: Sequence[Tensor], left: Tensor, right: Tensor) ->
 
 
 def positive_dimensions(noun: str, dimensions: Sequence[int], at_least: int) -> tuple[int, ...]:
-    """The dimensions as a tuple; raises `OptionError` if one is not positive or there are few."""
+    """The dimensions as a tuple; raises `OptionError` unless there are `at_least`, all positive."""
     checked = tuple(int(dimension) for dimension in dimensions)
     if len(checked) < at_least or min(checked) < 1:
         raise OptionError(

@@ -1,10 +1,10 @@
-"""The neural networks that are equivalent to the factorizations.
+"""Neural networks that are equivalent to the factorizations.
 
-A matrix factorization is a linear network. A tensor factorization is a locally connected
-convolutional network with one hidden layer and global product pooling, a hierarchical one its deep
-relative. The networks are written layer by layer and share only the weights with the
-factorizations, so that the equivalences can be tested. Source: Figures 1.3 and 3.2, Appendix C.1,
-Proposition 8.
+A matrix factorization is equivalent to a linear network. A tensor factorization is equivalent to a
+locally connected convolutional network with one hidden layer and global product pooling. A
+hierarchical tensor factorization is equivalent to a deep network of this kind. The networks are
+independent implementations that share only the weights, so that tests can compare the two. Source:
+Figures 1.3 and 3.2, Appendix C.1, Proposition 8.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class ShallowConvolutionalNetwork(nn.Module):
 class DeepConvolutionalNetwork(nn.Module):
     """Locally connected layers with product pooling over the children of each tree node.
 
-    With a perfect P-ary tree this is the network of Appendix C.1: windows of size P, log_P N hidden
-    layers, then a linear one. Other trees give windows of their own shape at each position.
+    A perfect P-ary tree gives the network of Appendix C.1: windows of size P, log_P N hidden
+    layers, then a linear layer. Other trees give windows of different sizes.
     """
 
     def __init__(self, model: HierarchicalFactorization, weights: Weights) -> None:
@@ -81,7 +81,7 @@ class DeepConvolutionalNetwork(nn.Module):
 
 
 def tensor_of_network(network: nn.Module, shape: Sequence[int]) -> Tensor:
-    """The outputs for all tuples of one-hot inputs: the tensor that the network realizes.
+    """The tensor of the network's outputs for all tuples of one-hot inputs.
 
     >>> from wis.theory.factorization import end_tensor
     >>> from wis.theory.factorization.initialization import gaussian_weights
@@ -96,7 +96,7 @@ def tensor_of_network(network: nn.Module, shape: Sequence[int]) -> Tensor:
         shape: D_1, ..., D_N; their product is the number of inputs.
 
     References:
-        Section 2.2.1; with Proposition 8, the end tensor.
+        Section 2.2.1. By Proposition 8 this is the end tensor.
     """
     if len(shape) < 1 or min(shape) < 1:
         raise OptionError(f"dimensions {tuple(shape)}; expected at least one, all positive")

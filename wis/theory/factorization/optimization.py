@@ -1,8 +1,8 @@
-"""Gradient descent on a batch of factorizations, each with its own rate and its own end.
+"""Gradient descent on a batch of factorizations, each with its own learning rate and end.
 
-Elements never mix: each has its learning rate (fixed, or the adaptive one of Appendix A.2.2.2) and
-leaves the batch when its stopping rule is met, so that the slow ones run on alone. An interrupted
-run goes on from its checkpoint to the same result.
+The elements of a batch are independent. Each has its own learning rate (fixed, or the adaptive rate
+of Appendix A.2.2.2), and leaves the batch when it meets the stopping rule. An interrupted run
+continues from its checkpoint to the same result.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps
 
 TELL_EVERY = 256
-"""Steps between two reports of progress and checks for Ctrl-C: far less than a second of work."""
+"""Number of steps between checks for Ctrl-C and reports of progress: far less than a second."""
 
 HURRY = 4096
-"""`TinySteps` stop at multiples of so many steps, so that reports do not wait for them."""
+"""`TinySteps` stops at multiples of this number, so that progress is reported in time."""
 
 Measure = Callable[[Weights, Tensor], dict[str, Tensor]]
-"""From weights and end tensors to quantities with the batch in front."""
+"""Maps weights and end tensors to quantities with a leading batch dimension."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class FixedRate:
 
 @dataclass(frozen=True)
 class AdaptiveRate:
-    """The base rate over the root of a moving average of squared gradient norms.
+    """The base rate divided by the root of a moving average of squared gradient norms.
 
-    Only the length of a step changes, never its direction (Appendix A.2.2.2).
+    It changes the length of a step but not its direction (Appendix A.2.2.2).
     """
 
     base: float = 1e-2
@@ -62,9 +62,9 @@ class Stop:
     """The stopping rule of an element.
 
     Args:
-        loss: It has converged when its loss was below this ...
-        max_steps: After so many steps it ends anyway.
-        patience: ... for so many steps in a row.
+        loss: An element converges when its loss stays below this value for `patience` steps.
+        max_steps: Largest number of steps.
+        patience: Number of consecutive steps.
     """
 
     loss: float
@@ -73,10 +73,7 @@ class Stop:
 
 
 def is_recorded(step: int, per_decade: int) -> bool:
-    """Whether a step is one of about `per_decade` in every power of ten; 0 always is.
-
-    All steps are recorded up to where the spacing first exceeds one.
-    """
+    """Whether a step is recorded: step 0, and about `per_decade` steps in every power of ten."""
     if step == 0:
         return True
     return step < per_decade / math.log(10) or (
@@ -86,12 +83,12 @@ def is_recorded(step: int, per_decade: int) -> bool:
 
 @dataclass
 class Trajectory:
-    """Measurements of a batch at the recorded steps, without the elements that have finished.
+    """Measurements of a batch at the recorded steps; finished elements are left out.
 
     Attributes:
         steps: The recorded steps, ascending.
-        ids: Elements of the batch that were measured, int64, one tensor for each step.
-        values: For each quantity one tensor [number of ids, ...] for each step.
+        ids: For each step the measured elements of the batch, int64.
+        values: For each quantity and step a tensor [number of ids, ...].
     """
 
     steps: list[int] = field(default_factory=list)
@@ -106,7 +103,7 @@ class Trajectory:
             self.values.setdefault(name, []).append(value.detach().clone())
 
     def of(self, element: int) -> dict[str, np.ndarray]:
-        """The curve of one element: ``"step"`` and every quantity, each with time in front."""
+        """The curves of one element: ``"step"`` and every quantity, time first."""
         at = [
             (step, int(position))
             for step, ids in enumerate(self.ids)
@@ -120,16 +117,16 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Run:
-    """The end of a batch.
+    """The result of a batch.
 
     Attributes:
         weights: float64 [B, *weight shape] each.
         end: float64 [B, *shape].
         loss: float64 [B].
         steps: int64 [B], gradient steps taken.
-        converged: bool [B], whether the loss ended the run, not the number of steps.
-        trajectory: The measurements; ``"loss"`` is always there.
-        seconds: Wall time, that before an interruption included.
+        converged: bool [B], whether the loss reached its goal within the steps.
+        trajectory: The measurements, among them ``"loss"``.
+        seconds: Wall time, including the time before an interruption.
     """
 
     weights: Weights
@@ -169,20 +166,21 @@ def train(
     Args:
         model: The factorization.
         task: The loss.
-        weights: Starting point, float64 [B, *weight shape] each; not changed.
+        weights: Initial weights, float64 [B, *weight shape] each; not changed.
         rate: Learning rate.
         stop: Stopping rule.
         measure: Quantities to record besides the loss.
-        per_decade: Records for every power of ten of steps; the first and last always.
-        checkpoint: A file to go on from, written on Ctrl-C too, and deleted at the end.
-        checkpoint_every_s: Seconds between two writes.
-        keep_checkpoint: Write it at the end instead, so that the same call finds the result.
+        per_decade: Number of records for every power of ten of steps, besides the first and last.
+        checkpoint: File to continue from. It is also written on Ctrl-C, and deleted at the end.
+        checkpoint_every_s: Seconds between two checkpoints.
+        keep_checkpoint: Write the checkpoint at the end instead of deleting it, so that the same
+            call returns the result at once.
         progress: Called with the number of steps done.
 
     Raises:
         DivergedError: A loss is not finite: the learning rate is too large.
         CheckpointError: The file belongs to another run.
-        OptionError: Shapes or numbers do not fit.
+        OptionError: Shapes do not match, or a number is invalid.
 
     Cost: one `forward` and one `backward` of the model and one loss of the task for each step.
     """
@@ -248,16 +246,16 @@ class _Descent:
         self._follow_batch()
 
     def _follow_batch(self) -> None:
-        """Task and rates of the elements that still run."""
+        """The task and the rates of the running elements."""
         self.task = self.whole_task.select(self.ids)
-        self.tiny: TinySteps | None = None  # a faster way for most steps
+        self.tiny: TinySteps | None = None  # a faster path for most steps
         if isinstance(self.rate, FixedRate):
             rates = torch.tensor(self.rate.rates, dtype=torch.float64, device="cpu")
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
             self.tiny = TinySteps.of(self.model, self.task, self.rates)
 
     def identity(self) -> str:
-        """Hash of everything that the result depends on."""
+        """Hash of everything that determines the result."""
         digest = hashlib.sha256(repr((self.model, self.rate, self.stop, self.per_decade)).encode())
         for tensor in (*self.final_weights, *self.whole_task.tensors()):
             digest.update(
@@ -299,7 +297,7 @@ class _Descent:
         self.seconds = before + time.monotonic() - started
 
     def _hurry(self) -> None:
-        """Take the steps before the next one that needs attention, if there is a fast way."""
+        """Take the steps before the next record or report by `TinySteps`, if possible."""
         if self.tiny is None:
             return
         last = min((self.step // HURRY + 1) * HURRY, self.stop.max_steps)
@@ -333,7 +331,7 @@ class _Descent:
         self.trajectory.append(self.step, self.ids, {"loss": loss, **values})
 
     def _retire(self, done: Tensor, loss: Tensor, *, everyone: bool) -> None:
-        """Take finished elements out of the batch."""
+        """Remove finished elements from the batch."""
         gone = torch.ones_like(done) if everyone else done
         ids = self.ids[gone]
         for final, weight in zip(self.final_weights, self.weights, strict=True):
@@ -358,7 +356,7 @@ class _Descent:
         return {**state, "trajectory": dict(vars(self.trajectory))}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         for name in self.STATE:
             setattr(self, name, state[name])
         self.trajectory = Trajectory(**state["trajectory"])

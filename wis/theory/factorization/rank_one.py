@@ -1,10 +1,10 @@
-"""Theorem 4 on a small problem: from ever smaller starts, ever closer to a rank one trajectory.
+"""Theorem 4 on a small problem: small initializations follow a rank one trajectory.
 
 A factorization with one leading component is trained under Huber's loss from a balanced start
-scaled by alpha. From the moment at which its end tensor reaches a reference sphere it is compared
-with the trajectory of that component alone, started on the same sphere. The theorem says that their
-distance vanishes with alpha for any time. Gradient flow is solved by steps that are small against
-its time scale. Source: Section 2.4.
+scaled by alpha. Once its end tensor reaches a reference sphere, it is compared with the trajectory
+of the leading component alone, started on the same sphere. By the theorem their distance goes to
+zero with alpha, for any duration. Gradient flow is approximated by small gradient steps. Source:
+Section 2.4.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class RankOneDistance:
     Attributes:
         scale: alpha.
         reached_at: Time at which the reference sphere was reached.
-        largest: Largest distance within the duration.
+        largest: Largest distance during the comparison.
         other_components: Norm of the largest other component on the sphere.
     """
 
@@ -49,7 +49,7 @@ def rank_one_distances(
     step: float = 1e-3,
     max_steps: int = 2_000_000,
 ) -> list[RankOneDistance]:
-    """Distance between factorization and rank one trajectory, for each initialization scale.
+    """Measure the distance from the rank one trajectory for each initialization scale.
 
     >>> model, task, start, leading = small_problem()
     >>> options = {"leading": leading, "radius": 0.3, "duration": 2.0, "step": 0.2}
@@ -61,12 +61,13 @@ def rank_one_distances(
         model: Tensor factorization of order at least 3.
         task: Completion under Huber's loss.
         start: Balanced weights, float64 [1, D_n, R], before scaling.
-        leading: The component that Assumption 3 is about.
-        radius: rho, of the reference sphere; below the smallest observation less the transition.
-        duration: T, time of the comparison after the sphere is reached.
+        leading: Index of the leading component of Assumption 3.
+        radius: rho, the radius of the reference sphere; below the smallest observation minus the
+            transition point.
+        duration: T, the time of the comparison after the sphere is reached.
         scales: Values of alpha, positive.
         step: Step of the explicit Euler method, in units of time.
-        max_steps: Most steps before the sphere is reached.
+        max_steps: Largest number of steps before the sphere is reached.
 
     Raises:
         OptionError: An assumption is violated, or a start is not inside the sphere.
@@ -91,7 +92,7 @@ def rank_one_distances(
 def _check_assumptions(
     model: TensorFactorization, task: Completion, start: Weights, leading: int
 ) -> None:
-    """Refuse a problem that Theorem 4 does not cover."""
+    """Raise `OptionError` for a problem that Theorem 4 does not cover."""
     values = task.values[task.observed]
     if task.loss.kind != "huber" or task.loss.transition >= float(values.abs().min()):
         raise OptionError(
@@ -111,7 +112,7 @@ def _check_assumptions(
 
 
 def _largest_other(norms: Tensor, leading: int) -> float:
-    """The largest norm but for that of the leading component."""
+    """The largest norm of the components other than the leading one."""
     return float(torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)]).max())
 
 
@@ -128,7 +129,7 @@ class _Flow:
     def distance(
         self, start: Weights, scale: float, duration: float, max_steps: int
     ) -> RankOneDistance:
-        """Follow the factorization and its leading component alone, from the same sphere."""
+        """Measure the distance from the leading component alone, both started on the sphere."""
         weights, time = self.on_sphere([scale * each for each in start], scale, max_steps)
         others = _largest_other(self.model.component_norms(weights)[0], self.leading)
         alone = TensorFactorization(self.model.shape, 1)
@@ -152,12 +153,12 @@ class _Flow:
         length: float | None = None,
         model: TensorFactorization | None = None,
     ) -> Weights:
-        """One step, of the usual length if none is given."""
+        """The weights after one step of the given or the default length."""
         model, length = model or self.model, self.step if length is None else length
         return stepped(weights, gradients_of(model, self.task, weights), length)
 
     def on_sphere(self, weights: Weights, scale: float, max_steps: int) -> tuple[Weights, float]:
-        """Follow the flow until the end tensor's norm is the radius; returns weights and time."""
+        """Follow the flow until the end tensor has norm `radius`; returns weights and time."""
         if self.norm(weights) >= self.radius:
             raise OptionError(
                 f"from scale {scale:g} the start is not inside the reference sphere of radius "
@@ -165,7 +166,7 @@ class _Flow:
             )
         time = 0.0
         for _ in range(max_steps):
-            # Escaping takes a time that grows like scale^(2 - N); steps are longer while little
+            # The escape takes a time of order scale^(2 - N), so steps are longer while little
             # moves.
             lead = float(weights[0][:, :, self.leading].norm())
             length = self.step / lead ** (self.model.order - 2)
@@ -173,7 +174,7 @@ class _Flow:
             if self.norm(onward) < self.radius:
                 weights, time = onward, time + length
                 continue
-            # The last step is cut to end on the sphere, by bisection.
+            # Bisection finds the length of the last step, which ends on the sphere.
             short, long = 0.0, length
             for _ in range(50):
                 middle = (short + long) / 2
@@ -186,7 +187,7 @@ class _Flow:
 
 
 def small_problem(seed: int = 0) -> tuple[TensorFactorization, Completion, Weights, int]:
-    """A 3-by-3-by-3 problem with a rank one solution and a start that fulfils Assumptions 1 to 3.
+    """A 3-by-3-by-3 problem with a rank one solution and a start that satisfies Assumptions 1 to 3.
 
     Args:
         seed: Seed of the ground truth and the smaller components.

@@ -1,9 +1,8 @@
-"""The factorization experiments as a kind of recipe, such as ``thesis_fig1_1``.
+"""Recipes of the factorization experiments, such as ``thesis_fig1_1``.
 
-A run is an experiment with one seed. It makes several rows, which are written together, and a
-folder beside the file of results with its figure, curves and verdict. A run that was interrupted
-goes on from the checkpoints in that folder. `wis theory run` does the same without a file of
-results.
+A run is an experiment with one seed. It writes several rows together, and a folder beside the file
+of results with its figure, curves and verdict. An interrupted run continues from the checkpoints in
+that folder. `wis theory run` does the same without a file of results.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class FactorizationRecipe:
     Attributes:
         experiment: A name of `wis theory list`.
         size: ``"thesis"`` or ``"quick"``.
-        seeds: A run for each.
-        settings: Changes of that size, as for `wis theory run --set`.
+        seeds: Seeds of the runs.
+        settings: Changed settings of that size, as for `wis theory run --set`.
     """
 
     experiment: str
@@ -48,7 +47,7 @@ class FactorizationRecipe:
         """Check the content of a recipe.
 
         Raises:
-            RecipeError: It is no such recipe.
+            RecipeError: The content is invalid.
 
         >>> FactorizationRecipe.of({"experiment": "figB_2", "size": "quick", "seeds": 2}).seeds
         (0, 1)
@@ -73,7 +72,7 @@ class FactorizationRecipe:
         return recipe
 
     def resized(self) -> Any:
-        """The size of the experiment, with the settings of the recipe."""
+        """The size of the experiment with the changed settings."""
         from wis.theory.factorization.experiments import get_experiment, resized
 
         experiment = get_experiment(self.experiment)
@@ -82,11 +81,11 @@ class FactorizationRecipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that decides the rows, without the seeds: more may be added."""
+        """SHA-256 of everything that determines the rows except the seeds."""
         return content_hash([FACTORIZATION, self.experiment, asdict(self.resized())])
 
     def key(self, seed: int, row: int) -> str:
-        """Key of a row."""
+        """Key of the row of a seed."""
         return content_hash([self.hash, seed, row])
 
 
@@ -123,7 +122,7 @@ class FactorizationPlan(Plan):
         return {"common": common, "prepare": self.recipe.resized, "common_key": self.hash}
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """The rows of a run, or one row that gives the error."""
+        """The rows of a run, or one row with the error."""
         (outcome,) = outcomes
         (seed,) = (row.seed for row in self.rows if row.key == outcome["key"])
         common = {
@@ -159,7 +158,7 @@ class Factorization:
         """Check a recipe and its override `seeds`.
 
         Raises:
-            RecipeError: It is no such recipe.
+            RecipeError: The recipe is invalid.
             OptionError: An option does not apply to this kind of recipe.
         """
         recipe = FactorizationRecipe.of(settings)
@@ -208,7 +207,7 @@ def folder_of(results: Path, experiment: str, seed: int) -> Path:
 
 
 def format_verdicts(rows: Sequence[Row]) -> str:
-    """A paragraph with the verdict of each run, or with the error of one that failed.
+    """Format a paragraph for each run: its verdict, or its error.
 
     Raises:
         ResultsError: A row lacks a field.

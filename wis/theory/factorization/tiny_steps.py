@@ -1,8 +1,9 @@
-"""Gradient steps of matrix factorizations so small that calls cost more than arithmetic.
+"""Fast gradient steps for small matrix factorizations.
 
-A step in NumPy takes a third to a sixth of the time of one in torch, and the runs of Figures 1.1,
-A.1 and A.2 have up to five million of them. `TinySteps` takes the steps that need no attention;
-`wis.theory.factorization.optimization` takes those at which it records something or a run finishes.
+For small matrices the overhead of a call exceeds the arithmetic. A step in NumPy takes a third to a
+sixth of the time of a step in torch, and the runs of Figures 1.1, A.1 and A.2 have up to five
+million steps. `wis.theory.factorization.optimization` itself takes the steps that are recorded or
+end a run; `TinySteps` takes all others.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from wis.theory.factorization.model import Factorization, MatrixFactorization, W
 from wis.theory.factorization.tasks import Completion, Task
 
 LARGEST = 16
-"""The most rows and columns of a weight. Measured: the gain over torch falls from here on, to a
-factor of 1.4 to 3 at 32."""
+"""Largest number of rows and columns of a weight. In measurements the speed-up over torch falls
+above this size, to a factor of 1.4 to 3 at 32."""
 
 Doubles = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ class TinySteps:
     """Steps of fixed length on a square loss of observed entries.
 
     Attributes:
-        slope: float64 [T, D_L, D_0], derivative of the loss of each entry over its residual.
+        slope: float64 [T, D_L, D_0], derivative of the loss of each entry divided by its residual.
         values: float64 [T, D_L, D_0], the observations.
         rates: float64 [T, 1, 1], learning rates, negative.
     """
@@ -41,7 +42,7 @@ class TinySteps:
 
     @classmethod
     def of(cls, model: Factorization, task: Task, rates: Tensor) -> TinySteps | None:
-        """The steps for a small matrix factorization and such a loss; None for anything else."""
+        """The steps for a small matrix factorization with a square loss; None for others."""
         if not isinstance(model, MatrixFactorization) or max(model.dimensions) > LARGEST:
             return None
         if not isinstance(task, Completion) or task.loss.kind == "huber":
@@ -60,24 +61,24 @@ class TinySteps:
         patience: int,
         needs_attention: Callable[[int], bool],
     ) -> int:
-        """Step on until something needs attention; weights and `calm` are changed in place.
+        """Take steps until one needs attention; weights and `calm` are changed in place.
 
         Args:
             weights: float64 [B, *weight shape] each.
             calm: int64 [B], steps in a row with a loss below `loss`.
-            steps: From the number of steps taken so far to the last one to take.
-            loss: An element is about to finish if its loss is below this ...
-            patience: ... for so many steps.
-            needs_attention: Whether to stop before a step.
+            steps: Range from the number of steps so far to the last step.
+            loss: An element finishes if its loss stays below this value for `patience` steps.
+            patience: Number of consecutive steps.
+            needs_attention: Returns whether to stop before a step.
 
         Returns:
-            The number of steps taken, those before included.
+            The number of steps taken in total.
 
         Cost: 3 (L - 1) products of stacks of matrices for each step.
         """
         matrices = [weight.numpy() for weight in weights]
         quiet: Any = calm.numpy()
-        with np.errstate(all="ignore"):  # numbers that are not finite are found by the next record
+        with np.errstate(all="ignore"):  # the next record detects numbers that are not finite
             for step in steps:
                 if needs_attention(step):
                     return step

@@ -146,7 +146,7 @@ def draw_pairs(
         root: The data root.
 
     Raises:
-        OptionError: A number is impossible, or the images cannot be paired or cut.
+        OptionError: A number is invalid, or the images cannot be paired or cut.
         WisError: As for `load_images`.
 
     References:

@@ -136,7 +136,7 @@ class Table51:
         """The configuration of one run.
 
         Raises:
-            OptionError: A number is impossible.
+            OptionError: A number is invalid.
         """
         limit = self.max_epochs
         return TrainConfig(
@@ -178,7 +178,7 @@ class Table51:
 
         Raises:
             GraphFileError: The file cannot be read.
-            OptionError: It is no such recipe, or a value is impossible.
+            OptionError: It is no such recipe, or a value is invalid.
         """
         try:
             content = read_settings(Path(path))

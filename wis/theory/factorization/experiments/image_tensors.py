@@ -1,6 +1,6 @@
 """Figure 2.3, Table B.1: predictors of low tensor rank fit natural data, but not random data.
 
-Black and white images, one prediction task for each class against the others. Source: Sections
+The images are black and white, and a task predicts one class against the others. Source: Sections
 2.5.2 and B.2.2.2.
 """
 
@@ -32,8 +32,8 @@ THESIS_LINEAR = {
 """Train and test errors of Table B.1."""
 
 Data = list[tuple[Tensor, Tensor]]
-"""Pixels, float64 [n, N] of zeros and ones, and one-vs-all labels, float64 [n, 10], of the training
-set and of the test set."""
+"""For the training set and the test set: pixels, float64 [n, N] of zeros and ones, and one-vs-all
+labels, float64 [n, 10]."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class ImageSize:
     Attributes:
         image_sets: Names.
         ranks: Tensor ranks.
-        num_train: Training images, the first ones; None for all.
-        num_test: Test images; None for all.
+        num_train: Number of training images, the first ones; None for all.
+        num_test: Number of test images; None for all.
         config: Settings of the fit.
     """
 
@@ -59,7 +59,7 @@ def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> D
     """The images of a variant, rounded to black and white.
 
     Raises:
-        OptionError: There are fewer images than asked for.
+        OptionError: The set has fewer images.
 
     References:
         Appendix B.2.2.2.
@@ -84,7 +84,7 @@ def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> D
 
 
 def tensor_ranks(size: ImageSize, request: Request) -> Outcome:
-    """Figure 2.3, with Table B.1's linear predictors beside it."""
+    """Figure 2.3, together with the linear predictors of Table B.1."""
     rows: list[Row] = []
     for name, variant in itertools.product(size.image_sets, VARIANTS):
         data = binary_data(name, variant, size, request)

@@ -1,9 +1,9 @@
 """Figures 2.2, 3.1, B.1 to B.3 and C.2 to C.4: ranks grow one by one.
 
-Tensor factorizations learn their components one after the other, matrix and hierarchical ones
-their singular values and local components. At every record the speeds of the component norms are
-measured and compared with Theorems 3 and 9. Source: Sections 2.5.1, 3.2 to 3.4, B.2.2.1 and
-C.4.2.1.
+Tensor factorizations learn their components one after the other. So do matrix factorizations with
+singular values, and hierarchical factorizations with local components. At every record the speeds
+of the component norms are measured and compared with Theorems 3 and 9. Source: Sections 2.5.1, 3.2
+to 3.4, B.2.2.1 and C.4.2.1.
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ from wis.theory.factorization.tasks import (
 )
 
 EFFECTIVE = 0.02
-"""A singular value or norm counts when it is at least this part of the largest."""
+"""A singular value or norm counts if it is at least this share of the largest."""
 
 TENSOR_STEP, HIERARCHICAL_STEP = 1e-4, 1e-6
-"""Lengths of the measured steps: long enough that rounding is small against the change."""
+"""Lengths of the measured steps. A shorter step has less discretization error but more rounding
+error; here rounding is small."""
 
 PER_DECADE = 250
 
@@ -69,15 +70,15 @@ class DynamicsSize:
     Attributes:
         shape: Dimensions of the ground truth.
         rank: Rank of the ground truth.
-        num_observations: Entries or measurements.
+        num_observations: Number of entries or measurements.
         deviations: Standard deviations of the initial weights.
         loss: Loss at which a run ends.
-        max_steps: Steps at which it ends anyway.
-        huber: Transition point of Huber's loss; None for the square loss. The loss at which a run
-            ends is then multiplied by it: 1e-8 is the square of a residual of 1e-4, for which
-            Huber's loss is 1e-4 times the transition point. (The thesis gives 1e-8 for Huber's loss
-            too, but a run would be below that at the start.)
-        sensing: Linear measurements instead of entries.
+        max_steps: Largest number of steps.
+        huber: Transition point of Huber's loss; None for the square loss. With it a run ends at the
+            Huber loss of a residual sqrt(loss), that is, about sqrt(loss) times the transition
+            point. (The thesis gives 1e-8 for Huber's loss, but the initial loss is lower than
+            that.)
+        sensing: Whether observations are linear measurements instead of entries.
     """
 
     shape: tuple[int, ...]

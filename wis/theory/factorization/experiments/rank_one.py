@@ -1,4 +1,4 @@
-"""Theorem 4: from smaller starts, the distance from a rank one trajectory falls."""
+"""Theorem 4: smaller initializations follow a rank one trajectory more closely."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RankOneSize:
 
 
 def rank_one(size: RankOneSize, request: Request) -> Outcome:
-    """Theorem 4: the distance from a rank one trajectory, for ever smaller starts."""
+    """Measure the distance from a rank one trajectory for several initialization scales."""
     model, task, start, leading = small_problem(request.seed)
     found = rank_one_distances(
         model,

@@ -1,7 +1,7 @@
 """Countering the locality of convolutional networks by regularization: Section 3.6 of the thesis.
 
-`regularizer` is a loss term for any image model; `tasks` makes image data whose dependencies have a
-chosen range; `fitting` has networks and trains them.
+`regularizer` defines a loss term for image models, `tasks` makes image data with dependencies of a
+chosen range, and `fitting` defines and trains networks.
 """
 
 from wis.theory.factorization.locality.regularizer import (

@@ -1,7 +1,7 @@
 """Networks for binary image tasks, trained with or without the long-range regularizer.
 
-The networks are a small residual one and torchvision's ResNets, with dropout before the blocks that
-widen. Source: Appendix C.4.2.2.
+The networks are a small residual network and torchvision's ResNets, with dropout before the blocks
+that widen. Source: Appendix C.4.2.2.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ class FitConfig:
         learning_rate: Learning rate of stochastic gradient descent.
         momentum: Momentum of stochastic gradient descent.
         weight_decay: Weight decay of stochastic gradient descent.
-        batch_size: Images in a step, 2 or more; a last batch of a single image is left out.
+        batch_size: Number of images in a step, 2 or more; a last batch of a single image is left
+            out.
         max_epochs: Epochs.
-        patience: Epochs in a row with perfect training accuracy after which training ends.
+        patience: Consecutive epochs with perfect training accuracy after which training ends.
     """
 
     coefficient: float = 0.0
@@ -48,7 +49,7 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Fit:
-    """The end of training: accuracies in [0, 1], epochs, and the mean regularizer of the last."""
+    """Result of training: accuracies in [0, 1], epochs, mean regularizer of the last epoch."""
 
     train_accuracy: float
     test_accuracy: float
@@ -69,9 +70,9 @@ def fit_network(
     """Minimize binary cross-entropy plus the regularizer.
 
     Args:
-        network: From images to [B, 1]; trained in place.
+        network: Maps images to logits [B, 1]; trained in place.
         train: float32 [n, channels, height, width] and labels float32 [n] of zeros and ones.
-        test: The same.
+        test: Test images and labels, as `train`.
         regions: Draws I and J for each step.
         config: Settings of the training.
         seed: Seed of batches, regions and permutations.
@@ -113,14 +114,14 @@ def _epoch(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> tuple[float, float]:
-    """Training accuracy while training, and the mean of the regularizer."""
+    """Train for an epoch; returns the training accuracy and the mean regularizer."""
     network.train()
     images, labels = train
     right, seen, terms = 0, 0, []
     for batch in torch.split(
         torch.randperm(len(images), generator=generator, device="cpu"), config.batch_size
     ):
-        if len(batch) < 2:  # batch normalization and the exchange need two
+        if len(batch) < 2:  # batch normalization and the exchange need two images
             continue
         logits = network(images[batch]).flatten()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[batch])
@@ -149,13 +150,13 @@ def _accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 class SmallResidualNetwork(nn.Module):
-    """A residual network that trains on two cores: three stages, global average pooling, a logit.
+    """A small residual network: three stages, global average pooling, a logit.
 
     The first convolution halves the image, and each stage that widens does so again.
 
     Args:
         channels: Channels of the images.
-        width: Width of the first stage; it doubles with each.
+        width: Width of the first stage; each later stage doubles the width.
         dropout: Probability before each stage that widens.
     """
 
@@ -211,9 +212,9 @@ def image_network(name: str, channels: int, *, dropout: float = 0.0, seed: int =
         seed: Seed of the initialization.
 
     Raises:
-        UnknownNameError: There is no such network.
-        MissingDependencyError: A ResNet without torchvision.
-        OptionError: Dropout is outside [0, 1), or a ResNet does not take the channels.
+        UnknownNameError: The network is unknown.
+        MissingDependencyError: A ResNet is requested and torchvision is not installed.
+        OptionError: Dropout is outside [0, 1), or a ResNet does not support the number of channels.
     """
     if not 0 <= dropout < 1:
         raise OptionError(f"dropout {dropout}; expected a probability in [0, 1)")

@@ -1,9 +1,9 @@
-"""A loss term that makes a model let distant regions of an image depend on each other.
+"""A loss term that rewards a model for interaction between distant regions of an image.
 
-A function of separation rank one with respect to a region I is g(x_I) * h(x_J), so other pixels in
-J change the length of its gradient with respect to x_I but never its direction. The term is the
-absolute cosine between the gradients before and after x_J is exchanged: 1 for such a function, and
-smaller the more the regions interact. Source: Sections 3.6.1 and C.4.2.2.
+A function of separation rank one with respect to a region I is g(x_I) * h(x_J). A change of x_J
+changes the length of its gradient with respect to x_I, but not the direction. The term is the
+absolute cosine between the gradients before and after x_J is exchanged. It is 1 for such a
+function, and smaller the more the regions interact. Source: Sections 3.6.1 and C.4.2.2.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Region:
     width: int
 
     def of(self, images: Tensor) -> Tensor:
-        """The rectangle of every image, [..., height, width], a view."""
+        """The pixels of the rectangle in every image, a view [..., height, width]."""
         rows = slice(self.top, self.top + self.height)
         return images[..., rows, self.left : self.left + self.width]
 
@@ -57,7 +57,7 @@ def long_range_regularizer(
     other: Region,
     generator: torch.Generator,
 ) -> Tensor:
-    """Mean absolute cosine between input gradients before and after the other region is exchanged.
+    """Mean absolute cosine of the input gradients before and after the other region is exchanged.
 
     >>> left, right = Region(0, 0, 2, 2), Region(0, 2, 2, 2)
     >>> product = lambda images: left.of(images).sum((1, 2, 3)) * right.of(images).sum((1, 2, 3))
@@ -65,14 +65,14 @@ def long_range_regularizer(
     >>> long_range_regularizer(product, images, left, right, torch.Generator()).round().item()
     1.0
 
-    Multiply it by a coefficient and add it to the loss. The exchanged pixels come from other images
-    of the batch; the exchanged images enter this term only.
+    Multiply the term by a coefficient and add it to the loss. The exchanged pixels come from other
+    images of the batch. Images with exchanged pixels enter this term only.
 
     Args:
-        model: From images to one number for each, [B] or [B, 1].
+        model: Maps images to one number each, [B] or [B, 1].
         images: float [B, channels, height, width], B at least 2.
-        region: I, with respect to which gradients are taken.
-        other: J, whose pixels are exchanged; disjoint from I.
+        region: I, the region of the gradients.
+        other: J, the region of exchanged pixels; disjoint from I.
         generator: Generator of the permutation.
 
     Returns:
@@ -95,7 +95,7 @@ def long_range_regularizer(
     gradients = [region.of(_input_gradient(model, each)).flatten(1) for each in (images, changed)]
     first, second = gradients
     product = (first * second).sum(dim=1)
-    # A norm that vanishes has no derivative, so zero gradients are left out beforehand.
+    # The norm has no derivative at 0, so zero gradients are left out first.
     squares = first.square().sum(dim=1) * second.square().sum(dim=1)
     there = squares > TINY**2
     safe = torch.where(there, squares, 1.0)
@@ -132,7 +132,7 @@ def _check(images: Tensor, region: Region, other: Region) -> None:
 
 
 def derangement(size: int, generator: torch.Generator) -> Tensor:
-    """A uniformly random permutation without fixed points, int64 [size], size at least 2.
+    """A uniformly random permutation without fixed points, int64 [size]; size is at least 2.
 
     >>> derangement(2, torch.Generator().manual_seed(0)).tolist()
     [1, 0]

@@ -1,14 +1,14 @@
-"""Image data whose dependencies have a chosen range: IsSameClass and Pathfinder.
+"""Image data with dependencies of a chosen range: IsSameClass and Pathfinder.
 
-IsSameClass asks whether two small images at a distance show the same class.
+The task IsSameClass: do two small images at a distance show the same class?
 
-Pathfinder asks whether a dashed path joins two circles. Each image holds two paths of the same
-number of dashes and some shorter distractors. One circle lies at one end of a path; the other one
-at its other end (label 1) or at an end of the second path (label 0). A path grows dash by dash: the
-next dash starts after a gap of two inner margins and turns by an angle d with a density
-proportional to cos(min(c |d|, pi / 2))^2, where c is the continuity; for c = 1.8 no turn exceeds 50
-degrees. A path that comes too close to another one or to itself is drawn again. Parameters are
-those of the published protocol; positions and distractors are drawn differently.
+The task Pathfinder: does a dashed path join two circles? Each image holds two paths of the same
+number of dashes and some shorter distractors. One circle lies at one end of the first path. The
+other circle lies at its other end (label 1) or at an end of the second path (label 0). A path grows
+dash by dash. The next dash starts after a gap of two inner margins and turns by an angle d with a
+density proportional to cos(min(c |d|, pi / 2))^2, where c is the continuity; for c = 1.8 no turn
+exceeds 50 degrees. A path that comes too close to another path or to itself is redrawn. Parameters
+are those of the published protocol; the distributions of positions and distractors differ.
 
 Source: Section 3.6, Appendix C.4.2.2; Linsley, Kim, Veerabadran, Windolf, Serre, NeurIPS 2018.
 """
@@ -27,8 +27,8 @@ from wis.theory.factorization.locality.regularizer import Region
 
 LAYOUTS = 300
 ATTEMPTS = 60
-"""Draws of all paths of an image, and of one path: enough to find a possible layout, few enough to
-refuse an impossible one in seconds."""
+"""Largest number of draws for all paths of an image, and for one path. More draws find a layout in
+tighter images; fewer refuse an image without a layout sooner (now in seconds)."""
 
 Point = tuple[float, float]
 Dash = tuple[Point, Point]
@@ -43,7 +43,7 @@ def is_same_class(
     size: tuple[int, int],
     seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """Draw samples: a label, an image, and a second one of the same class or of another.
+    """Draw samples for IsSameClass: pairs of images, and labels.
 
     >>> images, classes = np.ones((4, 2, 2)), np.array([0, 0, 1, 1])
     >>> data, labels = is_same_class(images, classes, count=5, distance=1, size=(4, 8), seed=0)
@@ -52,17 +52,17 @@ def is_same_class(
 
     Args:
         images: float [n, height, width] or [n, channels, height, width].
-        classes: int64 [n], at least two different ones.
+        classes: int64 [n], at least two different classes.
         count: Number of samples.
-        distance: Columns between the two images.
-        size: Height and width of a sample, which is zero elsewhere.
+        distance: Number of columns between the two images.
+        size: Height and width of a sample; pixels outside the images are zero.
         seed: Seed of the draws.
 
     Returns:
         float32 [count, channels, *size] and float32 [count], 1 for the same class.
 
     Raises:
-        OptionError: The images do not fit, or are of a single class.
+        OptionError: The images do not fit into a sample, or are of a single class.
 
     References:
         Appendix C.4.2.2.
@@ -92,7 +92,7 @@ def is_same_class(
 def image_regions(
     image: tuple[int, ...], *, distance: int, size: tuple[int, int]
 ) -> tuple[Region, Region]:
-    """Regions of the two images: symmetric around the centre, `distance` columns apart.
+    """Regions of the two images, symmetric about the centre and `distance` columns apart.
 
     Args:
         image: Height and width of the images.
@@ -114,15 +114,15 @@ class PathfinderConfig:
     """Parameters of the images; the defaults are the thesis'.
 
     Attributes:
-        path_length: Dashes of a path, 2 or more.
+        path_length: Number of dashes of a path, 2 or more.
         size: Pixels along a side.
         circle_radius: Radius of a circle in pixels.
         paddle_length: Length of a dash.
         paddle_thickness: Thickness of a dash.
         inner_margin: Half the gap between dashes of a path.
         continuity: Straightness of paths; 1 allows turns of up to 90 degrees.
-        num_distractors: Short paths besides the two.
-        distractor_length: Dashes of each.
+        num_distractors: Number of short paths besides the two paths.
+        distractor_length: Number of dashes of a distractor.
     """
 
     path_length: int = 6
@@ -145,18 +145,18 @@ class PathfinderConfig:
 
     @property
     def clearance(self) -> float:
-        """Distance between the middle lines of dashes of different paths."""
+        """Smallest distance between the middle lines of dashes of different paths."""
         return 2 * self.inner_margin + self.paddle_thickness + 2 * self.circle_radius
 
 
 @dataclass(frozen=True)
 class PathfinderImage:
-    """An image and the shapes in it.
+    """An image and its shapes.
 
     Attributes:
         pixels: float32 [size, size], 0 or 1.
         label: Whether a path joins the circles.
-        paths: Dashes, path after path, as pairs of points (row, column); distractors last.
+        paths: For each path its dashes as pairs of points (row, column); distractors last.
         circles: Centres of the two circles.
     """
 
@@ -196,7 +196,7 @@ def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> tu
 
 
 def _layout(config: PathfinderConfig, generator: np.random.Generator) -> list[list[Dash]]:
-    """Paths that keep their distance; all are drawn again when one does not fit."""
+    """Paths that keep their distance; all are redrawn if one does not fit."""
     lengths = [config.path_length] * 2 + [config.distractor_length] * config.num_distractors
     for _ in range(LAYOUTS):
         paths: list[list[Dash]] = []
@@ -228,7 +228,7 @@ def _placed_path(
 def _grown_path(
     config: PathfinderConfig, length: int, generator: np.random.Generator
 ) -> list[Dash] | None:
-    """A path from a random point and direction; None if it leaves the image or meets itself."""
+    """A random path; None if it leaves the image or meets itself."""
     border = config.circle_radius + config.paddle_thickness + config.inner_margin
     at = generator.uniform(border, config.size - 1 - border, 2)
     heading = generator.uniform(-math.pi, math.pi)
@@ -250,7 +250,7 @@ def _grown_path(
 
 
 def turn(continuity: float, generator: np.random.Generator) -> float:
-    """An angle with a density of cos(continuity * angle)^2, up to where that first vanishes."""
+    """An angle with a density of cos(continuity * angle)^2, up to its first zero."""
     limit = math.pi / (2 * continuity)
     while True:
         angle = generator.uniform(-limit, limit)
