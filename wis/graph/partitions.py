@@ -113,6 +113,13 @@ def resolve_partitions(
         UnknownNameError: The choice or the attribute is unknown.
         GraphFileError: The file cannot be read.
         GraphFormatError: The file is malformed.
+
+    >>> from wis.graph import UndirectedGraph
+    >>> path = UndirectedGraph.from_any(torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    >>> resolve_partitions([[0, 1], ([2], 3)], path)
+    Partitions(2, choice='given')
+    >>> [subset.tolist() for subset in resolve_partitions("balls:k=1", path).subsets]
+    [[0, 1], [0, 1, 2], [1, 2, 3], [2, 3]]
     """
     check_partitions(partitions)
     if isinstance(partitions, Partitions):
