@@ -62,8 +62,8 @@ def test_an_unknown_set_lists_the_known(tmp_path):
     ("content", "message"),
     [
         (b"no gzip", "cannot be read as gzip"),
-        (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01a"), "no idx file"),
-        (gzip.compress(b"\0\0"), "no idx file"),
+        (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01a"), "not an idx file"),
+        (gzip.compress(b"\0\0"), "not an idx file"),
         (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), "holds 3 bytes"),
         (gzip.compress(idx(np.zeros((2, 28, 28), dtype=np.uint8))), "do not belong together"),
         (gzip.compress(idx(np.zeros(6, dtype=np.uint8)))[:-12], "cannot be read as gzip"),

@@ -188,8 +188,8 @@ def test_a_scheduler_that_dies_is_one_line_and_keeps_what_is_done(
 @pytest.mark.parametrize(
     ("scheme", "answer", "words"),
     [
-        ("tcp", b"", "nothing that Dask says came within"),
-        ("tcp", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Dask"),
+        ("tcp", b"", "no message of Dask came within"),
+        ("tcp", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Dask's protocol"),
         ("tls", b"", "tls:// needs certificates"),
     ],
 )

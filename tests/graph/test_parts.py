@@ -223,7 +223,7 @@ REFUSED = {
         x=torch.ones(3, 1)
     ),
     "edge_weight of ('user', 'buys', 'item') is [3]": shop(edge_weight=torch.ones(3)),
-    "rowptr is no list of positions that rises from 0": plain(rowptr=torch.tensor([0, 2, 5])),
+    "rowptr is not a list of positions that rises from 0": plain(rowptr=torch.tensor([0, 2, 5])),
     "adj_t is [3, 3]": plain(adj_t=torch.eye(3).to_sparse()),
     "adj is a dict of 1": plain(adj={0: [1, 2]}),
 }
@@ -238,7 +238,7 @@ STALE = {
     "sub_edge_index (subgraphs)": plain(sub_edge_index=PAIRS, e_id=A[:3], n_sub_batch=V),
     "num_edges is 17, but there are 18 arcs": plain(),
     "num_sampled_edges is [3, 4]; expected numbers that add up": plain(num_sampled_edges=[3, 4]),
-    "adj_t has an entry at (0, 6), which is no arc": plain(
+    "adj_t has an entry at (0, 6), which is not an arc": plain(
         adj_t=torch.sparse_coo_tensor(PAIRS[:, [0]], torch.ones(1), (NUM_NODES, NUM_NODES))
     ),
     "two_hops has an entry at": plain(two_hops=ONES @ ONES),

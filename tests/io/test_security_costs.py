@@ -86,7 +86,7 @@ BOMBS = {
     "no end": b"\x80\x02K\1",
     "no value": b"\x80\x02.",
     "more than is there": b"\x80\x02\x85.",
-    "half a number": b"\x80\x02J\0",
+    "an incomplete number": b"\x80\x02J\0",
     "half a name": b"\x80\x02ctorch",
     "no name": b"\x80\x04K\1K\2\x93.",
     "a state for a number": b"\x80\x02K\1}b.",
@@ -150,7 +150,7 @@ def test_reading_takes_what_it_may():
     assert unpickle.load(file, limit=5_000_000).shape == (1000, 1000)
     with pytest.raises(GraphFormatError, match=r"reading may take 2\.9 MiB; .*--max-memory"):
         unpickle.load(file, limit=3_000_000)
-    assert "longer than reading may take" in refusal(
+    assert "needs more memory than allowed" in refusal(
         b"\x80\x02" + b"]" * 20_000 + b".", limit=10**6
     )
 
@@ -177,7 +177,7 @@ def test_a_changed_number_is_noticed():
     raw = whole()
     place = raw.index(struct.pack("<4q", *range(4)))
     changed = raw[:place] + b"\1" + raw[place + 1 :]
-    assert "the checksum of 'data/0' does not fit" in damaged(changed)
+    assert "the checksum of 'data/0' does not match" in damaged(changed)
 
 
 def test_an_archive_holds_one_pickle_and_plain_members():
@@ -213,10 +213,10 @@ def test_members_that_claim_more_than_the_file_holds_are_refused():
     raw[entry + 20 : entry + 28] = struct.pack("<II", 100, 100)
     assert "checksum" in damaged(bytes(raw))
     raw[entry + 42 : entry + 46] = struct.pack("<I", 2**31)
-    assert "no directory" in damaged(bytes(raw))
+    assert "not that of a zip archive" in damaged(bytes(raw))
     raw[entry + 42 : entry + 46] = struct.pack("<I", 7)
     raw[entry + 20 : entry + 28] = struct.pack("<II", 32, 32)
-    assert "is not where its directory says" in damaged(bytes(raw))
+    assert "is not at the position in its directory" in damaged(bytes(raw))
 
 
 def test_a_row_of_pickles_holds_the_storages_that_it_lists():
@@ -233,6 +233,6 @@ def test_a_row_of_pickles_holds_the_storages_that_it_lists():
 
 
 def test_other_files_are_told_from_damaged_ones():
-    assert "begins like no file of torch.save" in damaged(b"0 1\n1 2\n")
-    assert "begins like no file of torch.save" in damaged(pickle.dumps([1, 2]))
+    assert "does not begin like a file of torch.save" in damaged(b"0 1\n1 2\n")
+    assert "does not begin like a file of torch.save" in damaged(pickle.dumps([1, 2]))
     assert "is a plain pickle" in damaged(pickle.dumps(Data(edge_index=RING)))

@@ -112,9 +112,9 @@ def answering():
 
 
 ANSWERS = {
-    "silence": (b"", "nothing that Dask says came within"),
-    "a web server": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Dask"),
-    "noise": (b"\x10\0\0\0\0\0\0\0" * 99, "does not speak Dask"),
+    "silence": (b"", "no message of Dask came within"),
+    "a web server": (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak Dask's protocol"),
+    "noise": (b"\x10\0\0\0\0\0\0\0" * 99, "does not speak Dask's protocol"),
 }
 
 

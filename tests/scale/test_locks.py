@@ -356,7 +356,7 @@ def test_a_thesis_that_comes_into_the_output_in_the_meantime_is_not_replaced(tmp
         save(self, folder)
 
     monkeypatch.setattr(Phase, "save", save_while_another_writes)
-    with pytest.raises(OutputExistsError, match=r"holds thesis.tex, which is no Parquet file"):
+    with pytest.raises(OutputExistsError, match=r"holds thesis.tex, which is not a Parquet file"):
         sparsify_files(source, output, **{**OPTIONS, "remove": "50%"}, force=True)
     assert (output / "thesis.tex").exists()
     assert notes_left(output) == notes_expected(120, ARCS, 3, remove="60%", epsilon=0.1)
@@ -444,5 +444,5 @@ def test_input_that_changed_between_runs_is_said_and_begun_anew(tmp_path, monkey
     touched(source / "part-1.parquet")
     with caplog.at_level("INFO", "wis"):
         assert sparsify_files(source, output, **OPTIONS).num_phases_resumed == 0
-    assert "the input has changed since this work was left; begun anew" in caplog.text
+    assert "the input has changed since this work was saved; it starts anew" in caplog.text
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}

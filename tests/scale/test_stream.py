@@ -315,7 +315,7 @@ def full_disk(limit=None):
 
 
 def fails_and_goes_on(source, output, match, **options):
-    """The call fails with one line that says where the work is; the same call goes on from it."""
+    """The call fails with one line that says where the work is; the same call continues from it."""
     before = set(source.parent.iterdir())
     with pytest.raises(GraphFileError, match=match) as caught:
         sparsify_files(source, output, progress=False, **options)
@@ -430,9 +430,9 @@ def test_what_cannot_be_asked_for_is_refused(tmp_path):
     refused(OptionError, source, output, "block is 0", block=0)
     refused(OptionError, source, output, "work folder on this machine", work="memory://work")
     refused(UnknownNameError, source, output, "stream", engine="steam")
-    refused(OptionError, source, source / "out", "output .* and source .* lie in each other")
-    refused(OptionError, source, output, "output .* and work .* lie", work=output / "work")
-    refused(OptionError, source, output, "source .* and work .* lie", work=source / "work")
+    refused(OptionError, source, source / "out", "output .* and source .* overlap")
+    refused(OptionError, source, output, "output .* and work .* overlap", work=output / "work")
+    refused(OptionError, source, output, "source .* and work .* overlap", work=source / "work")
     refused(OptionError, source, output, "num_workers is for engine 'dask'", num_workers=2)
     refused(OptionError, source, output, "scheduler_address is for", scheduler_address="tcp://x:1")
     refused(OptionError, source, output, "num_workers is 0", engine="dask", num_workers=0)
@@ -481,7 +481,7 @@ def test_force_takes_no_folder_away_that_holds_something_else(tmp_path):
     assert not (output / "_SUCCESS").exists()
     (output / "deep").mkdir()
     (output / "deep" / "thesis.tex").touch()
-    match = "holds deep/thesis.tex, which is no Parquet file"
+    match = "holds deep/thesis.tex, which is not a Parquet file"
     refused(OutputExistsError, source, output, match, force=True)
 
 

@@ -1,14 +1,14 @@
 """Graphs by name: small embedded ones, seeded generators of any size, and real data sets.
 
 A spec is a name, or a name with parameters: ``karate``, ``rmat:scale=17,edges=1200000,seed=0``,
-``cora:split=public``. A loader is a function with keyword-only parameters that have defaults; once
-it is registered, Python and the command line know its graph. ``datasets/README.md`` lists sources,
-licences and sizes.
+``cora:split=public``. A loader is a function with keyword-only parameters that have defaults.
+`register` makes its graph available in Python and on the command line. ``datasets/README.md`` lists
+sources, licences and sizes.
 
 - `table`: the rows, `load`, `fetch`; `roots`: the folders of data sets and of the cache;
 - `embedded` and `generators`: graphs that need no file;
-- `catalogue`: data sets that `real` reads by the loaders of PyG and of the Open Graph Benchmark
-  (`open_graph`), from `raw_files` that `download` gets if need be; `processed` caches the results;
+- `catalogue`: the real data sets, which `real` reads by the loaders of PyG and of the Open Graph
+  Benchmark (`open_graph`); `download` gets missing `raw_files`, and `processed` caches the graphs;
 - `images`: the pixels of Fashion-MNIST, MNIST and digits; `splits`: masks of vertices.
 """
 

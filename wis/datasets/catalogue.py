@@ -1,16 +1,17 @@
 """The real data sets: their loaders, raw files, addresses and published sizes.
 
-The sizes are those of the graph that `wis` makes, self-loops not counted. Those of Cora, Chameleon,
-Squirrel and Tolokers were checked on the real files; the others are PyG's numbers, halved where PyG
-counts both directions, and for ogbn-arxiv the number of the thesis. OGB states 61,859,140 edges for
-ogbn-products; others report 61,859,012 after repeats are merged.
+The sizes are those of the graphs that `wis` makes, without self-loops. Those of Cora, Chameleon,
+Squirrel and Tolokers were checked on the real files. The number for ogbn-arxiv is from the thesis.
+The others are PyG's numbers, halved where PyG counts both directions. OGB states 61,859,140 edges
+for ogbn-products; others report 61,859,012 after duplicates are merged.
 
-Table D.1 of the thesis counts the columns of `to_undirected(edge_index)` and halves them, so that a
-self-loop counts one half. It prints 31,396 for Chameleon, which has 31,371 edges and 50 self-loops,
-and 198,423 for Squirrel, which has 198,353 and 140. For Amazon Computers it prints 13,381 vertices
-and 245,861 edges, which are not of one graph: the data set has 13,752 vertices and 245,861 edges;
-its largest component has 13,381 vertices and 245,778 edges, according to Shchur et al., *Pitfalls
-of Graph Neural Network Evaluation*, 2018 (not checked on the file). PyG and wis read the whole set.
+Table D.1 of the thesis counts half the columns of `to_undirected(edge_index)`, so that a self-loop
+counts one half. It prints 31,396 for Chameleon, which has 31,371 edges and 50 self-loops, and
+198,423 for Squirrel, which has 198,353 edges and 140 self-loops. For Amazon Computers it prints
+13,381 vertices and 245,861 edges, which mixes two graphs. The data set has 13,752 vertices and
+245,861 edges. Its largest component has 13,381 vertices and 245,778 edges, according to Shchur et
+al., *Pitfalls of Graph Neural Network Evaluation*, 2018 (not checked on the file). PyG and wis read
+the whole data set.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ GEOM_GCN = (
 OGB = "https://snap.stanford.edu/ogb/data/nodeproppred"
 OGB_RAW = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
-MIT = "MIT, that of the repository"
+MIT = "MIT, the licence of the repository"
 
 
 def _of_pyg(
@@ -50,7 +51,7 @@ def _of_pyg(
     licence: str = MIT,
     **options: bool,
 ) -> Recipe:
-    """A data set that the class `kind` of PyG reads from files with the last names of `urls`."""
+    """The recipe of a data set that PyG's class `kind` reads from the files of `urls`."""
 
     def read(root: Path) -> Any:
         from torch_geometric import datasets
@@ -131,7 +132,7 @@ def _add(
     table_d1: tuple[int, int] | None = None,
     default_split: str | None = "random",
 ) -> None:
-    """Put a data set into the table; without a published split, `split` is no parameter."""
+    """Add a data set to the table; only one with a published split has the parameter `split`."""
     files, read = recipe
     make = _with_choice(name, read, default_split) if default_split else _with_seed(name, read)
     register(

@@ -1,8 +1,8 @@
-"""Download the raw files of a data set, each whole or not at all, with a limit on waiting.
+"""Download the raw files of a data set atomically and with a time limit.
 
-The loaders of PyG and ogb can download by themselves, but PyG's does not check certificates, leaves
-half a file behind when it is interrupted and waits for a silent network without limit; ogb's asks
-questions on standard input. So this module puts the files in place before a loader is called.
+The loaders of PyG and ogb can download too. But PyG's does not check certificates, leaves half a
+file when it is interrupted, and waits for a silent network without limit. ogb's asks questions on
+standard input. So this module downloads the files before a loader is called.
 
 A download goes over https, redirects included, and must have the SHA-256 that
 `wis.datasets.checksums` lists. A file that is not listed is accepted only if the environment allows
@@ -33,7 +33,7 @@ from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, is_offline, tru
 from wis.errors import MissingDataError, WisError, echo
 
 ANSWER_S = 20.0
-"""How long to wait for the next bytes of a server; twice that for its first answer."""
+"""Seconds to wait for the next bytes of a server; the first answer may take twice as long."""
 
 CHUNK_BYTES = 1 << 20
 SCHEMES = ("https",)
@@ -42,16 +42,11 @@ _log = logging.getLogger(__name__)
 
 
 def ensure(name: str, files: RawFiles, root: Path) -> None:
-    """Download those files of a data set that are missing.
-
-    Args:
-        name: The data set, for messages.
-        files: Its raw files.
-        root: The data root.
+    """Download the missing files of a data set; `name` is its name in messages.
 
     Raises:
-        MissingDataError: Files are missing and cannot be downloaded; the message says which, and
-            where to put them.
+        MissingDataError: Files are missing and cannot be downloaded; the message lists them and the
+            folder to put them in.
     """
     if not files.missing(root):
         return
@@ -60,12 +55,12 @@ def ensure(name: str, files: RawFiles, root: Path) -> None:
         reason = "the archive does not hold them"
     except (OSError, http.client.HTTPException, zipfile.BadZipFile, zlib.error) as error:
         reason = _reason(error)
-    missing = files.missing(root)  # another process may have put them there meanwhile
+    missing = files.missing(root)  # another process may have downloaded some
     if missing:
         raise MissingDataError(
             f"{name}: {len(missing)} of {len(files.names)} files are missing and "
-            f"cannot be downloaded ({reason}). {files.instruction(root)}; or choose the folder "
-            "that data sets lie in by --data-root (root=, WIS_DATA_ROOT)"
+            f"cannot be downloaded ({reason}). {files.instruction(root)}; or give the folder "
+            "of your data sets by --data-root (root=, WIS_DATA_ROOT)"
         )
 
 
@@ -84,7 +79,7 @@ def _download(name: str, files: RawFiles, root: Path) -> None:
 
 
 def _download_archive(files: RawFiles, top: str, folder: Path) -> None:
-    """Unpack beside the folder, then move what it lacks into it, each file in one step."""
+    """Unpack an archive beside the folder, then move each missing file into it in one step."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder.parent) as scratch:
         archive = scratch / "archive.zip"
@@ -104,18 +99,18 @@ def save(url: str, path: Path, *, sha256: str | None) -> None:
     """Download one file, with a progress bar on a terminal.
 
     Args:
-        url: Its address.
-        path: Where it goes; its folder is made if need be, and it appears when it is complete.
-        sha256: Its checksum, None if unknown.
+        url: The address of the file.
+        path: Path of the copy, which appears when it is complete; its folder is made if needed.
+        sha256: The checksum of the file, None if unknown.
 
     Raises:
-        OSError: The address is not of https, the server does not answer or refuses, the connection
-            breaks off, the file is another one, or it cannot be written.
+        OSError: The address does not begin with https, the server does not answer or refuses, the
+            connection breaks, the checksum differs, or the file cannot be written.
     """
     if sha256 is None and not trusts_downloads():
         raise OSError(
-            f"the SHA-256 of {url} is not known, so that a download cannot be checked; set "
-            f"{TRUST_VARIABLE}=1 to take what comes"
+            f"the SHA-256 of {url} is not known, so a download cannot be checked; set "
+            f"{TRUST_VARIABLE}=1 to accept it unchecked"
         )
     with _open(url) as response:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,21 +127,21 @@ def save(url: str, path: Path, *, sha256: str | None) -> None:
                 done += file.write(chunk)
                 progress(done)
             if total and done != total:
-                raise OSError(f"{url} broke off after {done} of {total} bytes")
+                raise OSError(f"{url}: the download ended after {done} of {total} bytes")
             _check_sum(url, hashed.hexdigest(), sha256)
 
 
 def _check_room(folder: Path, num_bytes: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if num_bytes > free:
-        raise OSError(f"{what} has {num_bytes} bytes, {folder} has room for {free}")
+        raise OSError(f"{what} has {num_bytes} bytes, but {folder} has room for {free}")
 
 
 def _check_sum(url: str, found: str, expected: str | None) -> None:
     if expected is None:
-        _log.warning("%s is taken unchecked; its SHA-256 is %s", url, found)
+        _log.warning("%s is accepted unchecked; its SHA-256 is %s", url, found)
     elif found != expected:
-        raise OSError(f"{url} is not the file it was: its SHA-256 is {found}, expected {expected}")
+        raise OSError(f"{url} has changed: its SHA-256 is {found}, expected {expected}")
 
 
 class _SecureRedirects(urllib.request.HTTPRedirectHandler):
@@ -162,7 +157,7 @@ class _SecureRedirects(urllib.request.HTTPRedirectHandler):
 
 def _check_scheme(url: str) -> None:
     if url.partition(":")[0].lower() not in SCHEMES:
-        raise OSError(f"{echo(url)}: is not of https")
+        raise OSError(f"{echo(url)}: does not begin with https")
 
 
 def _urlopen(url: str) -> Any:
@@ -171,7 +166,7 @@ def _urlopen(url: str) -> Any:
 
 
 def _open(url: str) -> Any:
-    """Connect in a thread that can be abandoned, since looking up a name has no time limit."""
+    """Connect in a thread that can be abandoned, since a DNS lookup has no time limit."""
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def connect() -> None:
@@ -192,7 +187,7 @@ def _open(url: str) -> Any:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
-        error.close()  # it holds the answer, and with it the connection
+        error.close()  # the error holds the connection open
         return f"{error.url} answered {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
         return f"no network: {getattr(error.reason, 'strerror', None) or error.reason}"

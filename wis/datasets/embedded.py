@@ -1,4 +1,4 @@
-"""Small graphs that come with the libraries wis is built on; nothing is read from the network."""
+"""Small graphs that networkx and scikit-learn contain; they need no network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     num_edges=78,
 )
 def karate() -> Data:
-    """Zachary's karate club: `y` is the faction, `edge_weight` the tie's strength, `x` one-hot."""
+    """Zachary's karate club: `y` is the faction, `edge_weight` the strength, `x` is one-hot."""
     import networkx as nx
     import torch
 
@@ -53,7 +53,7 @@ def les_miserables() -> Data:
 
 
 def _from_networkx(graph: Any) -> Data:
-    """Both directions of every edge with its weight, sorted by (source, target)."""
+    """A `Data` with both arcs of every edge and its weight, sorted by (source, target)."""
     import torch
     from torch_geometric.data import Data
 
@@ -82,8 +82,8 @@ def digits(*, neighbors: int = 8, seed: int = 0) -> Data:
     """Scikit-learn's digits, each joined to the `neighbors` others with the most similar pixels.
 
     Args:
-        neighbors: Neighbours that each image chooses; an edge needs one of the two to choose the
-            other.
+        neighbors: Number of neighbours that each image chooses. Two images are joined if at least
+            one of them chooses the other.
         seed: Seed of the split into 80 % training, 10 % validation and 10 % test vertices.
 
     Returns:
@@ -118,8 +118,8 @@ def digit_images() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _nearest(points: np.ndarray, count: int) -> np.ndarray:
-    """Ids of the nearest other points, exactly: integer distances, ties to the smaller id."""
-    points = points.astype(np.float64)  # a fast product; all values stay far below 2^53
+    """Ids of the nearest other points by exact integer distances; ties go to the smaller id."""
+    points = points.astype(np.float64)  # float products are fast, and exact below 2^53
     squares = (points**2).sum(axis=1)
     distances = squares[:, None] + squares[None, :] - 2 * points @ points.T
     np.fill_diagonal(distances, distances.max() + 1)

@@ -1,17 +1,17 @@
 """Seeded random graphs of any size, drawn by numpy.
 
-A seed gives the same graph on every machine. All of them return a `Data` without self-loops or
-repeats whose `edge_index` holds each edge in both directions: first the canonical edges (u < v,
-sorted by (u, v)), then their reverses.
+A seed gives the same graph on every machine. All generators return a `Data` without self-loops and
+parallel edges. Its `edge_index` holds the canonical edges (u < v, sorted by (u, v)), then their
+reverses.
 
 - `rmat`: recursive matrix graphs (Chakrabarti, Zhan, Faloutsos, SDM 2004) with the probabilities of
-  Graph500 but for its noise: heavy-tailed degrees, many vertices without an edge.
-- `barabasi_albert`: preferential attachment (Barabási, Albert, Science 286, 1999), each new vertex
-  joined to `degree` different earlier ones. A plain loop, since every draw depends on those before
-  it, yet several times faster than networkx and far smaller in memory.
+  Graph500, but without its noise: heavy-tailed degrees and many isolated vertices.
+- `barabasi_albert`: preferential attachment (Barabási, Albert, Science 286, 1999); each new vertex
+  is joined to `degree` earlier ones. A plain loop, since every draw depends on those before it. It
+  is several times faster than networkx and needs far less memory.
 - `stochastic_block_model`: planted communities (Holland, Laskey, Leinhardt, Social Networks 5,
   1983), drawn by skipping from edge to edge, so that sparse graphs cost O(n + m) and not O(n²).
-- `contextual_block_model`: two communities that show both in the edges and in noisy features
+- `contextual_block_model`: two communities that shape both the edges and noisy features
   (Deshpande, Sen, Montanari, Mossel, NeurIPS 2018), with the masks of a split.
 """
 
@@ -36,7 +36,7 @@ Ints = NDArray[Any]  # int32 or int64
 SOURCE = "generated"
 MAX_NUM_NODES = 1 << 31
 CHUNK = 1 << 18
-"""Random numbers drawn at a time: 2 MB stay in the cache. The graph does not depend on it."""
+"""Random numbers drawn at a time: 2 MB fit into the cache. The graph does not depend on it."""
 
 
 @register(
@@ -49,7 +49,7 @@ def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
 
     Args:
         scale: The graph has 2^scale vertices; 0 to 31.
-        edges: Arcs to draw, before loops and repeats are dropped.
+        edges: Number of arcs to draw, before loops and duplicates are dropped.
         seed: Seed of the draw.
 
     Raises:
@@ -71,7 +71,7 @@ def rmat(*, scale: int = 14, edges: int = 262_144, seed: int = 0) -> Data:
 
 
 def _descend(rng: np.random.Generator, scale: int, num_arcs: int) -> tuple[Ints, Ints]:
-    """The endpoints of all arcs: each level of the recursion draws one bit of both."""
+    """Draw the endpoints of all arcs: each level of the recursion draws one bit of each."""
     dtype = np.int32 if scale < 31 else np.int64
     heads: Ints = np.zeros(num_arcs, dtype)
     tails: Ints = np.zeros(num_arcs, dtype)
@@ -97,8 +97,8 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
 
     Args:
         n: Number of vertices, up to 2^31.
-        degree: Earlier vertices that each new vertex is joined to, chosen in proportion to their
-            degrees.
+        degree: Number of earlier vertices to which each new vertex is joined, drawn in proportion
+            to their degrees.
         seed: Seed of the draw.
 
     Returns:
@@ -115,7 +115,7 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     _check_count("degree", degree, 1, MAX_NUM_NODES - 1)
     _check_count("n", n, degree + 1, MAX_NUM_NODES)
     draws = _uniform_draws(_generator(seed))
-    ends = [0] * degree + list(range(1, degree + 1))  # each vertex as often as it has edges
+    ends = [0] * degree + list(range(1, degree + 1))  # each vertex occurs once per edge
     targets = np.zeros((n - degree, degree), dtype=np.int64)
     targets[0] = range(1, degree + 1)
     for vertex in range(degree + 1, n):
@@ -147,7 +147,7 @@ def stochastic_block_model(
     """Draw a graph with planted communities of equal size; `y` holds the block of each vertex.
 
     Args:
-        n: Number of vertices, up to 2^31; block b holds those from ⌈b·n/blocks⌉ on.
+        n: Number of vertices, up to 2^31; block b begins at vertex ⌈b·n/blocks⌉.
         blocks: Number of communities.
         p_in: Probability in [0, 1] of an edge inside a block.
         p_out: Probability in [0, 1] of an edge between two blocks.
@@ -184,19 +184,20 @@ def contextual_block_model(
     feature_signal: float = 2.0,
     seed: int = 0,
 ) -> Data:
-    """Draw the contextual stochastic block model: edges and features both carry hidden signs.
+    """Draw the contextual stochastic block model: edges and features both depend on hidden signs.
 
-    Every vertex i gets a hidden sign v_i, both signs equally likely. An edge joins two vertices of
-    the same sign with probability (d + λ√d)/n, two of different signs with (d - λ√d)/n. Features
-    are x_i = √(μ/n)·v_i·u + z_i/√p, with u drawn from N(0, I/p) once and z_i from N(0, I). For
-    large n the signs can be found again better than by chance if and only if λ² + μ²·p/n > 1.
+    Every vertex i gets a hidden sign v_i; both signs are equally likely. An edge joins two vertices
+    of the same sign with probability (d + λ√d)/n, and two of different signs with (d - λ√d)/n. The
+    features are x_i = √(μ/n)·v_i·u + z_i/√p, where u is drawn once from N(0, I/p) and each z_i from
+    N(0, I). For large n the signs can be estimated better than by chance if and only if
+    λ² + μ²·p/n > 1.
 
     Args:
         n: Number of vertices, up to 2^31.
         features: Length p of a feature vector.
         degree: Average degree d.
-        graph_signal: λ, from -√d to √d: the signal of the edges; below 0 vertices of different
-            signs are joined more often (heterophily).
+        graph_signal: λ, from -√d to √d: the signal of the edges. Negative values join vertices of
+            different signs more often (heterophily).
         feature_signal: μ, from 0 to 10^9: the signal of the features.
         seed: Seed of the draw and of the split.
 
@@ -222,8 +223,8 @@ def contextual_block_model(
     p_in, p_out = (degree + graph_signal * root) / n, (degree - graph_signal * root) / n
     if max(p_in, p_out) > 1:
         raise OptionError(
-            f"degree {degree} and graph_signal {graph_signal} make {max(p_in, p_out):.3g} the "
-            f"probability of an edge; expected at most 1"
+            f"degree {degree} and graph_signal {graph_signal} give an edge the probability "
+            f"{max(p_in, p_out):.3g}; expected at most 1"
         )
     rng = _generator(seed)
     labels = rng.integers(0, 2, n)
@@ -241,7 +242,7 @@ def contextual_block_model(
 def _planted_pairs(
     rng: np.random.Generator, members: list[Ints], p_in: float, p_out: float
 ) -> tuple[Ints, Ints]:
-    """Both ends of every edge: one with `p_in` inside a block, with `p_out` between two."""
+    """Draw the edges: with probability `p_in` inside a block, and `p_out` between two blocks."""
     heads, tails = [], []
     for a, b in itertools.combinations_with_replacement(range(len(members)), 2):
         height, width = members[a].size, members[b].size
@@ -254,7 +255,7 @@ def _planted_pairs(
 
 
 def _bernoulli_positions(rng: np.random.Generator, size: int, p: float) -> NDArray[np.int64]:
-    """Indices of the successes in `size` coin flips, by drawing the gaps between them."""
+    """The positions of the successes in `size` coin flips; it draws the gaps between them."""
     if p == 0 or size == 0:
         return np.empty(0, dtype=np.int64)
     parts, last = [], -1
@@ -269,15 +270,12 @@ def _bernoulli_positions(rng: np.random.Generator, size: int, p: float) -> NDArr
 
 
 def undirected_data(heads: Ints, tails: Ints, num_nodes: int) -> Data:
-    """The graph of some pairs of vertices.
+    """Make the graph of pairs of vertices: without loops and duplicates, both arcs of each edge.
 
     Args:
         heads: Integer array of shape [k]: one vertex of each pair.
-        tails: Integer array of shape [k]: the other one.
+        tails: Integer array of shape [k]: the other vertex.
         num_nodes: Number of vertices.
-
-    Returns:
-        A `Data` without loops and repeats that holds both directions of each edge.
     """
     import torch
     from torch_geometric.data import Data

@@ -1,8 +1,8 @@
-"""Images with labels, of which graphs with patches of pixels as features are made.
+"""Images with labels; their patches of pixels become features of vertices.
 
 Fashion-MNIST and MNIST are read from their published files (idx, gzip-compressed) below the data
-root, and downloaded if they are missing. Scikit-learn's digits come with that library and are split
-once into 1,437 training and 360 test images.
+root, and downloaded if they are missing. Scikit-learn contains its digits, which are split once
+into 1,437 training and 360 test images.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ class Images:
 
 
 def load_images(name: str, *, root: str | Path | None = None) -> tuple[Images, Images]:
-    """Training and test images of a set.
+    """Load the training and the test images of a set.
 
     Args:
         name: ``"fashion-mnist"``, ``"mnist"`` or ``"digits"``.
-        root: The data root, see `wis.datasets.data_root`; ``"digits"`` needs none.
+        root: The data root, see `wis.datasets.data_root`; ``"digits"`` does not use it.
 
     Raises:
-        UnknownNameError: There is no such set.
+        UnknownNameError: The name is unknown.
         MissingDataError: Files are missing and cannot be downloaded.
         GraphFormatError: A file is damaged.
         MissingDependencyError: ``"digits"`` needs scikit-learn.
@@ -121,7 +121,7 @@ def _paired(name: str, pixels: np.ndarray, labels: np.ndarray) -> Images:
 
 
 def _read_idx(path: Path) -> np.ndarray:
-    """Read unsigned bytes in the idx format: two zeros, type 8, rank, sizes, then the content."""
+    """Read unsigned bytes in the idx format: two zeros, type 8, rank, sizes and content."""
     try:
         with gzip.open(path) as file:
             content = file.read(LARGEST_BYTES)
@@ -130,12 +130,12 @@ def _read_idx(path: Path) -> np.ndarray:
     rank = content[3] if len(content) >= 4 and content[:3] == b"\0\0\x08" else 0
     header = 4 + 4 * rank
     if not rank or len(content) < header:
-        raise GraphFormatError(f"{path}: is no idx file of unsigned bytes; download it again")
+        raise GraphFormatError(f"{path}: is not an idx file of unsigned bytes; download it again")
     shape = tuple(map(int, np.frombuffer(content, dtype=">i4", count=rank, offset=4)))
     values = np.frombuffer(content, dtype=np.uint8, offset=header)
     if values.size != np.prod(shape):
         raise GraphFormatError(
-            f"{path}: holds {values.size} bytes where its header says {list(shape)}; download it "
-            "again"
+            f"{path}: holds {values.size} bytes, but its header has the shape {list(shape)}; "
+            "download it again"
         )
     return values.reshape(shape)

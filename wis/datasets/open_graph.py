@@ -1,15 +1,14 @@
 """Node property prediction data sets of the Open Graph Benchmark, read by its own loader.
 
-The package `ogb` 1.3.6 needs some workarounds, all undone when the loader has returned:
+The package `ogb` 1.3.6 needs some workarounds, which are undone when the loader has returned:
 
-- its import asks the package index for a newer version in the background, which can delay the end
-  of a program by minutes without a network; it does not ask if the package that does so cannot be
-  imported;
-- it asks on standard input whether to download or to update; it has no reason to here, since the
-  files are complete and of the version that it expects;
-- it pickles a `Data` and reads it back by `torch.load`, which refuses classes that it does not
-  know; it is allowed the four that the pickle holds, and everything else is still refused;
-- it prints to standard output, which belongs to the caller's data.
+- Its import asks the package index for a newer version in the background. Without a network this
+  can delay the end of a program by minutes. So the import of the package that asks is blocked.
+- It asks on standard input whether to download or to update. Here the files are complete and of the
+  expected version, so it does not ask.
+- It pickles a `Data` and reads it by `torch.load`, which refuses classes that it does not know. The
+  four classes of the pickle are allowed, and all others are still refused.
+- It prints to standard output, where the caller writes data.
 """
 
 from __future__ import annotations
@@ -31,9 +30,8 @@ def read_node_dataset(name: str, folder: Path) -> Any:
     """Read the raw files of a data set with the split that the benchmark prescribes.
 
     Args:
-        name: Its name there, such as ``"ogbn-arxiv"``.
-        folder: The folder of the data set, which holds `raw` and `split`; the loader writes into
-            it.
+        name: Its name in the benchmark, such as ``"ogbn-arxiv"``.
+        folder: The folder of the data set, with `raw` and `split`; the loader writes into it.
 
     Returns:
         A `Data` with `x`, `y` of shape [n] and three masks.
@@ -73,7 +71,7 @@ def _without_version_check() -> Iterator[None]:
 
 
 def _facts(loader: types.ModuleType, name: str) -> dict[str, str]:
-    """The facts about a data set in the table of the package, read without its question."""
+    """The row of a data set in the table of the package, read without asking the user."""
     import pandas as pd
 
     table = Path(str(loader.__file__)).with_name("master.csv")
@@ -82,7 +80,7 @@ def _facts(loader: types.ModuleType, name: str) -> dict[str, str]:
 
 
 def _classes_of_a_pickled_graph() -> list[Any]:
-    """The classes of the pickle that torch does not allow yet; `safe_globals` forgets all."""
+    """The classes of the pickle that torch does not allow yet; `safe_globals` removes all."""
     from torch.serialization import get_safe_globals
     from torch_geometric.data import Data
     from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr

@@ -1,11 +1,10 @@
-"""Results of reading raw files, kept in the cache folder.
+"""A cache of the graphs that loaders read from raw files.
 
-A loader of PyG writes `processed/` beside `raw/`, which fails if the data root is read-only, and
-mixes files up if two processes do it at once. So each process reads through a folder of its own
-with links to the raw files, and puts the result into the cache by renaming one file: there is never
-half a result, and of two processes the last replaces a result by its equal. The result is tensors
-only, so that it is read without running code. It is used as long as the raw files have the same
-paths, sizes and times.
+A loader of PyG writes `processed/` beside `raw/`. This fails if the data root is read-only, and
+damages files if two processes do it at once. So each process reads through a folder of its own with
+links to the raw files, and moves the result into the cache by renaming one file. The cache thus
+never holds half a result. A result holds tensors only, so that it is loaded without running code.
+It is valid as long as the raw files have the same paths, sizes and times.
 """
 
 from __future__ import annotations
@@ -30,23 +29,20 @@ if TYPE_CHECKING:
     Content = dict[str, Any]
 
 LAYOUT = 1
-"""Changes whenever the same raw files lead to another result."""
+"""Version of the results; it changes when the same raw files give another result."""
 
 _log = logging.getLogger(__name__)
 
 
 def processed(name: str, files: RawFiles, root: Path, read: Callable[[Path], Content]) -> Content:
-    """The result of reading raw files, from the cache if possible.
+    """The result of `read`, from the cache if possible.
 
     Args:
         name: The data set.
-        files: Its raw files, all of them present.
+        files: Its raw files, which must all exist.
         root: The data root.
-        read: Reads them from a writable copy of the data root (made of links), and returns tensors
-            and numbers by name.
-
-    Returns:
-        What `read` returned, now or earlier.
+        read: Reads raw files from a writable copy of the data root (made of links), and returns
+            tensors and numbers by name.
     """
     path, key = _cache_file(name, files, root), _fingerprint(files, root)
     content = _load(path, key)
@@ -60,7 +56,7 @@ def processed(name: str, files: RawFiles, root: Path, read: Callable[[Path], Con
 
 
 def _cache_file(name: str, files: RawFiles, root: Path) -> Path:
-    """One file for each data set in each data root, so that old results are replaced."""
+    """The file for a data set in a data root; it does not depend on the raw files."""
     where = hashlib.blake2b(os.fsencode((root / files.folder).resolve()), digest_size=6).hexdigest()
     return cache_folder() / "processed" / f"{name}-{where}.pt"
 
@@ -74,7 +70,7 @@ def _fingerprint(files: RawFiles, root: Path) -> str:
 
 
 def _load(path: Path, key: str) -> Content | None:
-    """A result, or None if there is none, or an outdated or damaged one."""
+    """Load a result; None if it is missing, outdated or damaged."""
     from wis.base import unpickle
     from wis.base.limits import available_memory
 
@@ -84,7 +80,7 @@ def _load(path: Path, key: str) -> Content | None:
         with path.open("rb") as file:
             content = unpickle.load(file, limit=available_memory(), graphs=False)
     except (GraphFormatError, OSError) as error:
-        _log.warning("%s is damaged (%s) and made anew", path, type(error).__name__)
+        _log.warning("%s is damaged (%s) and is made again", path, type(error).__name__)
         return None
     if not isinstance(content, dict) or content.pop("key", None) != key:
         return None
@@ -96,7 +92,7 @@ def _store(path: Path, content: Content) -> None:
 
     from wis.base.atomic import atomic_write
 
-    buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
+    buffer = io.BytesIO()  # torch.save aborts the process if the disk is full
     torch.save(content, buffer)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +104,7 @@ def _store(path: Path, content: Content) -> None:
 
 @contextlib.contextmanager
 def _scratch_folder() -> Iterator[Path]:
-    """A folder of this process alone, in the cache if that can be written to: /tmp may be small."""
+    """A private folder of this process, in the cache if possible, since /tmp may be small."""
     from wis.base.atomic import temporary_folder
 
     parent = cache_folder() / "processed"
@@ -120,7 +116,7 @@ def _scratch_folder() -> Iterator[Path]:
 
 
 def _mirror(files: RawFiles, root: Path, scratch: Path) -> None:
-    """Links to the raw files, or copies where the file system has no links."""
+    """Link the raw files into a folder, or copy them where links are not supported."""
     for source, target in zip(files.paths(root), files.paths(scratch), strict=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,4 +1,4 @@
-"""The raw files of a data set: their places below the data root, and their addresses."""
+"""The raw files of a data set: their paths below the data root and their addresses."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class RawFiles:
             the root that the loader takes.
         names: Paths of the files below that folder.
         urls: One address for each name, or the address of a single archive.
-        archive: Name of the folder in the zip archive that takes the place of `folder`; None if the
-            files are downloaded one by one.
-        size_mb: Megabytes to download, roughly; None if unknown.
-        licence: The terms, as far as the source says.
+        archive: The folder in the zip archive that becomes `folder`; None if the files are
+            downloaded one by one.
+        size_mb: Approximate size of the download in megabytes; None if unknown.
+        licence: The licence, if the source states one.
         sha256: The checksum of the file at each address, None if unknown.
-        package: Module that reads them and is not installed with wis; also the name of the extra.
+        package: An optional module that reads the files; also the name of the extra of wis.
     """
 
     folder: str
@@ -35,11 +35,11 @@ class RawFiles:
     package: str | None = None
 
     def paths(self, root: Path) -> list[Path]:
-        """The places of the files below a data root."""
+        """The paths of the files below a data root."""
         return [root / self.folder / name for name in self.names]
 
     def checksum(self, position: int) -> str | None:
-        """The SHA-256 of the file at the address at a position, None if unknown."""
+        """The SHA-256 of the file at the address number `position`, None if unknown."""
         return self.sha256[position] if position < len(self.sha256) else None
 
     def missing(self, root: Path) -> list[Path]:
@@ -52,13 +52,13 @@ class RawFiles:
 
     @property
     def origin(self) -> str:
-        """The addresses that the files come from: folders, or an archive."""
+        """The folders or the archive that the files come from, as text."""
         if self.archive is not None:
             return f"{self.urls[0]}, folder {self.archive!r} in it"
         return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
 
     def instruction(self, root: Path) -> str:
-        """One sentence: how to put the missing files in place by hand."""
+        """A sentence that explains how to install the missing files by hand."""
         missing = self.missing(root)
         if self.archive is not None:
             folder = root / self.folder

@@ -1,11 +1,11 @@
-"""The real data sets of the thesis, and some more, each read by the loader of its library.
+"""Load the real data sets of the thesis, and some more, by the loaders of their libraries.
 
-All graphs have the same form: undirected, each edge once in both directions; self-loops removed;
-`x` in float32, `y` an int64 label for each vertex, three masks. The masks are the thesis' split,
-80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"). ``split=public`` takes the published
-split, and of ten published splits the one whose number is the seed; ``split=all`` keeps all of them
-as columns of the masks (see `wis.datasets.splits`). The data sets of the Open Graph Benchmark have
-their published split by default.
+All graphs have the same form: undirected, both arcs of each edge, no self-loops, float32 features
+`x`, an int64 label `y` for each vertex, and three masks. By default the masks are the split of the
+thesis, 80/10/10 by a seeded permutation (Appendix D.6.2.2, "Data"). ``split=public`` takes the
+published split; if there are several, the seed is its number. ``split=all`` keeps all published
+splits as columns of the masks (see `wis.datasets.splits`). The data sets of the Open Graph
+Benchmark have their published split by default.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 Reader = Callable[[Path], Any]
-"""Calls a loader on a data root and returns its graph as it is."""
+"""Calls a loader on a data root and returns its unchanged graph."""
 
 SPLITS = ("random", "public", "all")
 
@@ -50,9 +50,10 @@ def load_real(name: str, root: Path | None, read: Reader, *, split: str, seed: i
     Args:
         name: Its name in the table.
         root: The data root, see `wis.datasets.data_root`.
-        read: How to read its raw files.
+        read: The files and the reader of the data set.
         split: ``"random"``, ``"public"`` or ``"all"``.
-        seed: Seed of the random split from 0 on, or number of the public one; unused for all.
+        seed: Seed of the random split, or number of the public split, at least 0; ignored for
+            ``"all"``.
 
     Raises:
         OptionError: The split or the seed is out of range.
@@ -97,7 +98,7 @@ def _with_masks(
 
 
 def _public_masks(public: dict[str, Any], seed: int) -> dict[str, Any]:
-    """One of the published splits; their masks are the columns of a tensor if there are several."""
+    """The masks of published split number `seed`; several splits are columns of the masks."""
     columns = {name: mask.view(mask.size(0), -1) for name, mask in public.items()}
     count = columns[MASKS[0]].size(1)
     if seed >= count:
@@ -107,13 +108,13 @@ def _public_masks(public: dict[str, Any], seed: int) -> dict[str, Any]:
 
 
 def _require(package: str, name: str) -> None:
-    """Raise, before anything is downloaded, if the package that reads the files is missing."""
+    """Check, before anything is downloaded, that the package that reads the files is installed."""
     if importlib.util.find_spec(package) is None:
         raise MissingDependencyError.of(f"the data set {name!r} needs {package}", package)
 
 
 def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:
-    """Read raw files, and check that the result is a graph."""
+    """Read raw files and check the graph."""
     try:
         with _in_silence():
             content = _undirected(read(folder))
@@ -125,20 +126,20 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
         raise GraphFormatError(f"{name}: does not fit into memory, or a file is damaged") from None
     except ImportError as error:
         raise MissingDependencyError(f"{name}: its loader cannot be imported: {error}") from None
-    except Exception as error:  # a parser may raise anything for a damaged file
+    except Exception as error:  # a parser may raise any error for a damaged file
         reason = " ".join(str(error).replace(str(folder), "").split())[:200]
         if isinstance(error, OSError) and error.errno is not None:
             raise GraphFileError(f"{name}: its files cannot be read: {reason}") from None
         raise GraphFormatError(
             f"{name}: a file below {files.folder} in the data root is damaged or not in the "
             f"expected format ({type(error).__name__}: {reason}). Delete the files there, "
-            f"{', '.join(Path(path).name for path in files.names)}, and get them again"
+            f"{', '.join(Path(path).name for path in files.names)}, and download them again"
         ) from None
 
 
 @contextlib.contextmanager
 def _in_silence() -> Iterator[None]:
-    """Suppress what a loader prints, and its warnings about old pickles."""
+    """Suppress the output of a loader and its warnings about old pickles."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -149,7 +150,7 @@ def _in_silence() -> Iterator[None]:
 
 
 def _undirected(data: Any) -> dict[str, Any]:
-    """The tensors of a graph by name, and its number of vertices; undirected, without loops."""
+    """The tensors and the number of vertices of the undirected graph without loops, by name."""
     import torch
     from torch_geometric.utils import remove_self_loops, to_undirected
 
@@ -172,11 +173,11 @@ def _check(content: dict[str, Any]) -> None:
     if content["y"].dim() != 1:
         raise ValueError(f"y has shape {list(content['y'].shape)}; expected [num_nodes]")
     if arcs.numel() and not 0 <= int(arcs.min()) <= int(arcs.max()) < size:
-        raise ValueError(f"edges name a vertex that is not among the {size}")
+        raise ValueError(f"an edge has a vertex that is not below {size}")
 
 
 def _compare_with_published(dataset: Dataset, data: Data, root: Path) -> None:
-    """Warn if the raw files are not the published ones, since results will differ."""
+    """Warn if the size differs from the published one, since results will differ too."""
     num_edges = data.num_edges // 2
     if (data.num_nodes, num_edges) != (dataset.num_nodes, dataset.num_edges):
         _log.warning(

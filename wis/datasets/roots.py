@@ -1,7 +1,7 @@
-"""The data root, where raw files lie, and the cache folder, where results of reading them go.
+"""The data root with raw files, and the cache folder with the graphs read from them.
 
-The data root has one folder for each kind of loader, as ``datasets/README.md`` lists them. It may
-be read-only and shared: wis writes nothing but downloads to it.
+The data root has one folder for each kind of loader (see ``datasets/README.md``). It may be
+read-only and shared, since wis writes only downloads to it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ def cache_folder() -> Path:
     own, shared = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
     if own:
         return Path(own).expanduser().absolute()
-    # The XDG specification wants a relative path to be ignored.
+    # The XDG specification requires that a relative path is ignored.
     return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "wis"
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """The folder below which raw files are looked for and downloaded to.
+    """The folder with raw files, to which missing ones are downloaded.
 
     Args:
-        root: A folder, which need not exist; if not given, ``$WIS_DATA_ROOT``, and without that
+        root: A folder, which need not exist. The default is ``$WIS_DATA_ROOT`` if it is set, else
             the folder ``data`` in the cache folder.
 
     >>> data_root("graphs").name

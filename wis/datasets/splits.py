@@ -1,11 +1,12 @@
 """Masks of the vertices for training, for validation and for testing.
 
 The thesis splits the labels of every data set but ogbn-arxiv at random into 80 % for training, 10 %
-for validation and 10 % for testing (Appendix D.6.2.2, "Data"). Here a seed fixes the permutation,
-the same on every machine.
+for validation and 10 % for testing (Appendix D.6.2.2, "Data"). Here a seed gives the same
+permutation on every machine.
 
-Some graphs come with several splits: PyTorch Geometric keeps them as masks of shape [n, k], with a
-column for each (Chameleon, Tolokers); a mask of shape [n] beside them belongs to all (WikiCS).
+Some graphs come with several splits. PyTorch Geometric stores them in masks of shape [n, k], one
+column per split (Chameleon, Tolokers). A mask of shape [n] beside them belongs to all splits
+(WikiCS).
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ def random_masks(
     """Split vertices by a seeded permutation, 80/10/10 by default.
 
     Args:
-        num_nodes: Number of vertices; all of them have labels.
-        seed: Seed of the permutation, from 0 on.
-        validation: Fraction of the vertices to validate on.
-        test: Fraction to test on; the rest is for training.
+        num_nodes: Number of vertices, which all have labels.
+        seed: Seed of the permutation, at least 0.
+        validation: Fraction of the vertices for validation.
+        test: Fraction of the vertices for testing; the rest is for training.
 
     Returns:
-        Three bool tensors of shape [num_nodes] under the names in `MASKS`, of which each vertex is
-        in exactly one. Validation and test get the nearest whole number of vertices to their
-        fraction, training the rest.
+        Three bool tensors of shape [num_nodes] under the names in `MASKS`; each vertex is in
+        exactly one of them. The sizes of the validation and test sets are rounded to the nearest
+        integer.
 
     Raises:
-        OptionError: The seed is negative or no integer, or the fractions are impossible.
+        OptionError: The seed is not an integer of at least 0, or the fractions are out of range.
 
     References:
         Appendix D.6.2.2, "Data".
@@ -74,18 +75,18 @@ def split_vertices(
     """Give a graph new masks for training, validation and test vertices.
 
     Args:
-        data: A graph with labels `y`; vertices with a negative label are in no part.
-        seed: Of the permutation, at least 0.
-        train: Fraction of the labelled vertices to train on.
-        validation: Fraction to validate on; the rest is for testing.
+        data: A graph with labels `y`; vertices with a negative label are not in any mask.
+        seed: Seed of the permutation, at least 0.
+        train: Fraction of the labelled vertices for training.
+        validation: Fraction for validation; the rest is for testing.
 
     Returns:
         A shallow copy with boolean `train_mask`, `val_mask` and `test_mask` of shape [num_nodes].
-        Where every vertex has a label, they are the masks of `random_masks` for that seed.
+        If every vertex has a label, they equal the masks of `random_masks` for the same seed.
 
     Raises:
-        OptionError: The fractions or the seed are impossible.
-        GraphFormatError: There are no labels.
+        OptionError: The fractions or the seed are out of range.
+        GraphFormatError: The graph has no labels.
 
     >>> from wis import datasets
     >>> int(split_vertices(datasets.load("karate"), seed=0).train_mask.sum())
@@ -112,13 +113,10 @@ def split_vertices(
 
 
 def num_splits(data: Data) -> int | None:
-    """How many splits a graph comes with, None if its masks hold one split.
-
-    Args:
-        data: A graph, perhaps with masks.
+    """The number of splits that a graph comes with; None if its masks hold one split.
 
     Raises:
-        GraphFormatError: Masks have different numbers of columns, or none.
+        GraphFormatError: Masks have different numbers of columns, or zero columns.
 
     Example:
         >>> import torch
@@ -141,17 +139,17 @@ def num_splits(data: Data) -> int | None:
 
 
 def take_split(data: Data, split: int | None) -> Data:
-    """One of the splits that a graph comes with.
+    """Take one of the splits that a graph comes with.
 
     Args:
-        data: A graph whose masks are of shape [num_nodes, k].
-        split: Which, in 0, ..., k - 1; None leaves the graph as it is.
+        data: A graph with masks of shape [num_nodes, k].
+        split: Number of the split, 0 to k - 1; None leaves the graph unchanged.
 
     Returns:
         A shallow copy with masks of shape [num_nodes].
 
     Raises:
-        OptionError: There is no such split.
+        OptionError: The graph has no such split.
 
     Example:
         >>> import torch
@@ -165,7 +163,7 @@ def take_split(data: Data, split: int | None) -> Data:
     number = num_splits(data)
     if number is None:
         raise OptionError(
-            f"split is {split}, but the masks of the graph are of one split; leave it out"
+            f"split is {split}, but the masks of the graph hold one split; leave it out"
         )
     expected = f"0 to {number - 1}, a split of the graph"
     checked_integer("split", split, 0, number - 1, expected=expected)
@@ -178,10 +176,9 @@ def take_split(data: Data, split: int | None) -> Data:
 
 
 def split_of_seed(data: Data, seed: int, split: int | None = None) -> int | None:
-    """The split of a run: `split` if it is given, else seed mod k of k splits.
+    """The number of the split of a run: `split` if it is given, else `seed` mod k of k splits.
 
-    Returns:
-        Its number; None if the graph has at most one split and none is given.
+    It is None if the graph has at most one split and `split` is not given.
     """
     number = num_splits(data)
     if split is not None or number is None:

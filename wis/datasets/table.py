@@ -1,4 +1,4 @@
-"""The table of graphs by name; `load` makes the graph of a spec."""
+"""The table of graphs by name; `load` returns the graph of a spec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Loader = Callable[..., Data]
 
 Parameter = int | float | str
-ROOT = "root"  # the one keyword of a loader that is no parameter of a spec
+ROOT = "root"  # this keyword of a loader is not a parameter of a spec
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Dataset:
     Attributes:
         name: Its name, in lower case with hyphens.
         summary: One line about the graph.
-        load: The function that makes it.
-        parameters: The parameters that a spec may give, with their defaults.
-        source: The library or loader that it comes from, or ``"generated"``.
-        num_nodes: Number of vertices as published; None if parameters decide.
-        num_edges: Number of edges as published, self-loops not counted; None if parameters decide.
-        files: The raw files that it is read from; None if it needs none.
-        table_d1: Vertices and undirected edges as Table D.1 of the thesis prints them, or None;
-            `wis.datasets.catalogue` explains how the table counts.
+        load: The function that returns the graph.
+        parameters: The parameters of a spec, with their defaults.
+        source: The library or loader of the graph, or ``"generated"``.
+        num_nodes: Published number of vertices; None if it depends on parameters.
+        num_edges: Published number of edges without self-loops; None if it depends on parameters.
+        files: The raw files of the graph; None for a graph without files.
+        table_d1: Vertices and undirected edges in Table D.1 of the thesis, or None; see
+            `wis.datasets.catalogue` for the way the table counts.
     """
 
     name: str
@@ -52,18 +52,14 @@ class Dataset:
 
     @property
     def spec(self) -> str:
-        """The name with all its parameters, as it can be typed."""
+        """The name with all parameters and their defaults."""
         if not self.parameters:
             return self.name
         pairs = (f"{key}={value}" for key, value in self.parameters.items())
         return f"{self.name}:{','.join(pairs)}"
 
     def missing(self, root: str | Path | None = None) -> list[Path]:
-        """The raw files that are not below the data root; empty for a graph that needs none.
-
-        Args:
-            root: The data root, see `wis.datasets.data_root`.
-        """
+        """The raw files that are missing below the data root (see `wis.datasets.data_root`)."""
         return [] if self.files is None else self.files.missing(data_root(root))
 
 
@@ -91,11 +87,10 @@ def register(
     files: RawFiles | None = None,
     table_d1: tuple[int, int] | None = None,
 ) -> Callable[[Loader], Loader]:
-    """Decorator that puts a loader into the table.
+    """Decorator that adds a loader to the table; its arguments are the attributes of `Dataset`.
 
-    A loader takes keyword-only parameters that have defaults: integers, numbers or words. A loader
-    with the keyword `root` gets the data root as a `Path`. Case and underscores of the name do not
-    matter. The arguments are those of `Dataset`.
+    A loader has keyword-only parameters with defaults: integers, numbers or words. A loader with
+    the keyword `root` gets the data root as a `Path`. Names ignore case, and ``_`` equals ``-``.
 
     Raises:
         ValueError: The name is taken.
@@ -142,7 +137,7 @@ def is_known(spec: str) -> bool:
 
 
 def find(spec: str) -> Dataset:
-    """The row of the table that a spec begins with; raises `UnknownNameError` for another name.
+    """The row of the table for a spec; raises `UnknownNameError` for an unknown name.
 
     >>> find("karate").num_edges
     78
@@ -152,20 +147,20 @@ def find(spec: str) -> Dataset:
 
 @usual_defaults()
 def load(spec: str, *, root: str | Path | None = None) -> Data:
-    """Make the graph that a spec names; download its files if they are not there.
+    """Load the graph of a spec; missing files are downloaded.
 
     Args:
         spec: A name of the table, perhaps followed by ``:key=value,key=value``.
-        root: Folder below which data sets lie; if not given, ``$WIS_DATA_ROOT``, and without that a
-            folder in the user's cache. Graphs that need no file ignore it.
+        root: The folder of the data sets (see `wis.datasets.data_root` for the default). Graphs
+            without files ignore it.
 
     Returns:
-        A `Data` that holds each edge in both directions, no repeats and no self-loops. Real data
-        sets have features `x`, labels `y` and three masks.
+        A `Data` with both arcs of each edge, without duplicates and self-loops. Real data sets have
+        features `x`, labels `y` and three masks.
 
     Raises:
-        UnknownNameError: There is no such name, or it has no such parameter.
-        OptionError: A parameter is malformed or out of range, or asks for more than fits into
+        UnknownNameError: The name or a parameter is unknown.
+        OptionError: A parameter is malformed or out of range, or the graph does not fit into
             memory.
         MissingDependencyError: The graph needs an optional package.
         MissingDataError: Files are missing and cannot be downloaded.
@@ -187,20 +182,20 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
 
 
 def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:
-    """Make sure that the raw files of a data set are below the data root.
+    """Download the missing raw files of a data set.
 
     Args:
         spec: A name of the table; parameters after it are ignored.
         root: The data root, see `load`.
 
     Returns:
-        The paths of all its files; none for a graph that needs none.
+        The paths of all its files; empty for a graph without files.
 
     Raises:
-        UnknownNameError: There is no such name.
+        UnknownNameError: The name is unknown.
         MissingDataError: Files are missing and cannot be downloaded.
 
-    >>> fetch("karate")  # it comes with networkx
+    >>> fetch("karate")  # part of networkx
     []
     """
     from wis.datasets.download import ensure

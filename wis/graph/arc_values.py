@@ -1,4 +1,4 @@
-"""Select the entries of some arcs from any kind of value with one entry for each arc."""
+"""Select the entries of some arcs from a value of any type with one entry for each arc."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from wis.graph.stores import plain_tensor
 def select_arcs(
     value: Any, kept: Tensor, dim: int = 0, arcs_of_graph: tuple[int, ...] | None = None
 ) -> Any:
-    """The entries of the arcs that are kept, in their old order and as the same type.
+    """The entries of the kept arcs, in their old order and in the same type.
 
     Args:
         value: A tensor (also a nested or sparse one, or an `EdgeIndex`), array, list, tuple, pandas
             object or `TensorFrame`.
         kept: bool tensor with an entry for each arc.
-        dim: The dimension of tensors and arrays that counts arcs.
-        arcs_of_graph: Arcs of each graph of a `Batch`, for the metadata of an `EdgeIndex`.
+        dim: The dimension of the arcs in tensors and arrays.
+        arcs_of_graph: Number of arcs of each graph of a `Batch`, for metadata of an `EdgeIndex`.
     """
     if isinstance(value, Tensor):
         return _select_tensor(value, kept, dim, arcs_of_graph)
@@ -61,7 +61,7 @@ def _select_tensor(
 def _select_edge_index(
     value: Any, positions: Tensor, kept: Tensor, arcs_of_graph: tuple[int, ...] | None
 ) -> Tensor:
-    """A PyG `EdgeIndex` whose metadata fit the arcs that are left, without its caches."""
+    """Select arcs of a PyG `EdgeIndex`, correct its metadata and drop its caches."""
     from torch_geometric import EdgeIndex
 
     arcs = plain_tensor(value).index_select(1, positions)
@@ -85,7 +85,7 @@ def _select_edge_index(
 
 
 def split_arcs(values: Tensor, sizes: Iterable[int]) -> list[Tensor]:
-    """Split a tensor along its last dimension, that of the arcs, into parts of these sizes."""
+    """Split a tensor along its last dimension into parts of these sizes."""
     ends = [0, *itertools.accumulate(sizes)]
     return [values[..., start:end] for start, end in itertools.pairwise(ends)]
 

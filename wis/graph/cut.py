@@ -1,10 +1,10 @@
-"""Drop edges from a PyG object and keep everything else as it was.
+"""Remove edges from a PyG object and update the attributes that depend on them.
 
-`wis.graph.parts` decides which parts of the object go with the edges, before `edge_index` is
-replaced, since many rules compare lengths. An attribute with an entry for each arc keeps those of
-the surviving arcs, in their old order; matrices lose the entries of removed edges; counters and
-pointers are counted again; PyG's metadata (an `EdgeIndex`'s sort order and symmetry, a `Batch`'s
-slices) are updated. A part that cannot be made to fit is refused.
+`wis.graph.parts` classifies the attributes before `edge_index` is replaced, since many rules
+compare lengths. An attribute with an entry for each arc keeps those of the remaining arcs, in their
+old order. Matrices lose the entries of removed edges. Counters and pointers are recomputed. PyG's
+metadata (the sort order and symmetry of an `EdgeIndex`, the slices of a `Batch`) are updated. An
+attribute that cannot be updated is refused.
 """
 
 from __future__ import annotations
@@ -36,21 +36,20 @@ from wis.graph.stores import edge_stores, node_ranges
 def drop_edges(
     data: Any, graph: CanonicalGraph, removed: Tensor, *, edge_attrs: Iterable[str] = ()
 ) -> Any:
-    """Take edges away, each with all its arcs; self-loops stay.
+    """Remove edges with all their arcs; self-loops stay.
 
     Args:
-        data: The `Data`, `HeteroData` or `edge_index` that `graph` was made from; it is not
-            changed.
-        graph: Its canonical form.
-        removed: bool tensor of shape [m], true for each edge that goes.
-        edge_attrs: Names of attributes that are edge-level whatever their length suggests.
+        data: The `Data`, `HeteroData` or `edge_index` that `graph` was made from; not changed.
+        graph: The canonical form of `data`.
+        removed: bool tensor of shape [m], true for each edge to remove.
+        edge_attrs: Names of attributes that are edge-level whatever their length.
 
     Returns:
-        A shallow copy of `data` whose edge stores hold the surviving arcs in their old order.
+        A shallow copy of `data` whose edge stores hold the remaining arcs in their old order.
 
     Raises:
-        OptionError: A name in `edge_attrs` is no attribute with one entry for each arc.
-        GraphFormatError: A part has another length than its name says, or cannot be cut.
+        OptionError: A name in `edge_attrs` is not an attribute with one entry for each arc.
+        GraphFormatError: The length of an attribute does not fit its name, or it cannot be cut.
 
     >>> import torch
     >>> from wis.graph import UndirectedGraph
@@ -83,19 +82,19 @@ def drop_edges(
     for store, changed in zip(edge_stores(result), changes, strict=True):
         for name, value in changed.items():
             store[name] = value
-        store.__dict__.pop("_cached_attr", None)  # PyG's cache of a classification by length
+        store.__dict__.pop("_cached_attr", None)  # PyG's cache of edge-level names
     _keep_num_nodes(result, graph)
     _recount_batch(result, cuts)
     return result
 
 
 _cuts_of: Any = WeakTensorKeyDictionary()
-"""For each `edge_index` that a cut left: the one before, and the first one of a row of cuts, each
-with the mask of its columns that are left. Entries go with the tensors."""
+"""For each result of a cut: the `edge_index` before the cut and the first one before a row of cuts,
+each with the mask of its kept columns. An entry lives as long as its tensors."""
 
 
 def remember_cut(before: Tensor, after: Tensor, kept: Tensor) -> None:
-    """Note which arcs a cut left, for as long as its result exists."""
+    """Record the arcs that a cut kept, as long as its result exists."""
     if type(before) is not Tensor or type(after) is not Tensor:
         return
     cuts = [(TensorWeakRef(before), kept)]
@@ -108,15 +107,15 @@ def remember_cut(before: Tensor, after: Tensor, kept: Tensor) -> None:
 
 
 def arcs_left(before: Tensor, after: Tensor) -> Tensor | None:
-    """Which columns of one `edge_index` are left in another that `drop_edges` made of it.
+    """Mark the columns of an `edge_index` that one or several calls of `drop_edges` kept.
 
     Args:
         before: The `edge_index` of a graph.
-        after: The `edge_index` of the graph after one or several cuts.
+        after: The `edge_index` of the graph after the cuts.
 
     Returns:
-        bool tensor of shape [num_arcs]; None if `drop_edges` did not make `after` from `before`.
-        The two objects decide, not their values.
+        bool tensor of shape [num_arcs]; None if `drop_edges` did not make the object `after` from
+        the object `before`, even if the values agree.
     """
     if before is after:
         return torch.ones(before.size(1), dtype=torch.bool, device=before.device)
@@ -135,11 +134,11 @@ class _Cut:
 
     Attributes:
         store: The store, which is not changed.
-        ends: Where its vertices stand among all of them.
-        graph: All edges.
-        removed: bool tensor of shape [m]: the edges that go.
-        kept: bool tensor of shape [num_arcs]: the arcs of the store that stay.
-        explicit: Names that are edge-level whatever their length suggests.
+        ends: The ranges of its vertices among those of all types.
+        graph: The canonical graph with the edges of all stores.
+        removed: bool tensor of shape [m]: the removed edges.
+        kept: bool tensor of shape [num_arcs]: the kept arcs of the store.
+        explicit: Names that are edge-level whatever their length.
     """
 
     store: Any
@@ -155,7 +154,7 @@ class _Cut:
 
     @functools.cached_property
     def begins(self) -> Tensor:
-        """int64 tensor of shape [num_arcs + 1]: new positions of the old arcs."""
+        """int64 tensor of shape [num_arcs + 1]: number of kept arcs before each old position."""
         return torch.cat([self.kept.new_zeros(1, dtype=torch.int64), self.kept.cumsum(0)]).cpu()
 
     @property
@@ -168,12 +167,12 @@ class _Cut:
 
     @functools.cached_property
     def leaves(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Of each attribute with entries for arcs, the paths to them."""
+        """The paths to the edge-level values in each edge-level attribute."""
         names = [name for name, part in self.parts.items() if part is Part.ARCS]
         return {name: self.sizes.arc_leaves(name) for name in names}
 
     def changes(self) -> dict[str, Any]:
-        """New values of the attributes that go with the edges."""
+        """The new values of the attributes that depend on the edges."""
         for name, part in self.parts.items():
             if part is Part.STALE:
                 raise stale(self.store, name)
@@ -184,7 +183,7 @@ class _Cut:
         }
 
     def new_slices(self) -> dict[str, Any]:
-        """Where the graphs of a `Batch` now begin in each attribute."""
+        """The new first position of each graph of a `Batch` in each attribute."""
         slices = dict(self.sizes.slices)
         for name, paths in self.leaves.items():
             per_graph = self.sizes.is_per_graph(self.store[name])
@@ -197,9 +196,9 @@ class _Cut:
             return slices
         if int(slices[-1]) != len(self.kept):
             raise GraphFormatError(
-                f"the slices of the batch count {int(slices[-1])} arcs, and edge_index has "
-                f"{len(self.kept)}: it was changed after it was made. Change the graphs before "
-                "Batch.from_data_list, or del batch._slice_dict if it stays in one piece"
+                f"the slices of the batch count {int(slices[-1])} arcs, but edge_index has "
+                f"{len(self.kept)}: the batch was changed after it was made. Change the graphs "
+                "before Batch.from_data_list, or del batch._slice_dict if you will not split it"
             )
         return self.begins[slices]
 
@@ -244,7 +243,7 @@ class _Cut:
         )
 
     def _counter(self, name: str, value: Any) -> Any:
-        """A number of arcs or of edges, or those of each graph of a `Batch`."""
+        """Recompute a number of arcs or of edges, or the numbers for the graphs of a `Batch`."""
         arcs = self.sizes.arcs_of_graph
         numbers = _numbers(value)
         if numbers is not None and arcs is not None and numbers == list(arcs):
@@ -255,18 +254,18 @@ class _Cut:
             new = [self.graph.num_edges - int(self.removed.sum())]
         else:
             raise GraphFormatError(
-                f"{described(self.store, name)} is {_shown(value)}, but there are "
-                f"{self.sizes.num_arcs} arcs: mend it or delete it"
+                f"{described(self.store, name)} is {_shown(value)}, but the graph has "
+                f"{self.sizes.num_arcs} arcs: correct it or delete it"
             )
         return _like(value, torch.tensor(new, device="cpu"))
 
     def _sampled(self, name: str, value: Any) -> Any:
-        """Numbers of arcs of each hop, one hop after the other, as PyG's loaders count them."""
+        """Recompute the number of arcs of each hop of a subgraph that PyG's loaders sampled."""
         numbers = _numbers(value)
         if numbers is None or sum(numbers) != self.sizes.num_arcs or min(numbers, default=0) < 0:
             raise GraphFormatError(
                 f"{described(self.store, name)} is {_shown(value)}; expected numbers that add up "
-                f"to {self.sizes.num_arcs} arcs: mend it or delete it"
+                f"to {self.sizes.num_arcs} arcs: correct it or delete it"
             )
         ends = torch.tensor([0, *numbers], dtype=torch.int64, device="cpu").cumsum(0)
         return _like(value, self.begins[ends].diff())
@@ -279,7 +278,7 @@ def _ends(store: Any, ranges: Mapping[str | None, tuple[int, int]]) -> Ends:
 
 
 def _numbers(value: Any) -> list[int] | None:
-    """A scalar or a vector of integers as a list, None for anything else."""
+    """A scalar or a vector of integers as a list, None for any other value."""
     if isinstance(value, (Tensor, np.ndarray)):
         value = value.reshape(-1).tolist()
     items = value if isinstance(value, (list, tuple)) else [value]
@@ -289,7 +288,7 @@ def _numbers(value: Any) -> list[int] | None:
 
 
 def _like(value: Any, numbers: Tensor) -> Any:
-    """Integers as the type, dtype and shape of another value."""
+    """Convert integers to the type, dtype and shape of another value."""
     if isinstance(value, Tensor):
         return numbers.to(value.device, value.dtype).view(value.shape)
     if isinstance(value, np.ndarray):
@@ -311,7 +310,7 @@ def _check_known(data: Any, explicit: frozenset[str]) -> None:
 
 
 def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
-    """Write the number of vertices down where PyG would infer a smaller one from fewer arcs."""
+    """State the number of vertices if PyG would infer a smaller number from the kept arcs."""
     if hasattr(result, "edge_types"):
         return
     with warnings.catch_warnings():
@@ -322,7 +321,7 @@ def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
 
 
 def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
-    """Let a PyG `Batch` know where the arcs of each of its graphs now begin."""
+    """Update the first positions of the arcs of each graph in a PyG `Batch`."""
     if not any(cut.sizes.slices for cut in cuts):
         return
     slices = dict(result._slice_dict)
@@ -337,15 +336,15 @@ def _recount_batch(result: Any, cuts: list[_Cut]) -> None:
 
 
 def _keep_nodes_of_graphs(store: Any, sizes: StoreSizes) -> None:
-    """Let PyG state the vertices of each graph where it would infer fewer from fewer arcs."""
-    sized = VERTEX_KEYS - {"batch"}  # PyG takes `batch` off the graphs of a batch
+    """State the number of vertices of each graph if PyG would infer a smaller one."""
+    sized = VERTEX_KEYS - {"batch"}  # a graph taken from a PyG batch lacks `batch`
     stated = "_num_nodes" in store.__dict__ or not sized.isdisjoint(store.keys())
     if sizes.nodes_of_graph is not None and not stated:
         store._num_nodes = list(sizes.nodes_of_graph)
 
 
 def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
-    """The value with what stands at the end of a path changed; containers on the way are copies."""
+    """Change the value at the end of a path; the containers on the path are copied."""
     if not path:
         return change(value)
     if isinstance(value, Mapping):
@@ -358,7 +357,7 @@ def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -
 
 
 def kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
-    """The arcs that a cut leaves, bool [num_arcs]: loops, and those of edges that stay."""
+    """Mark the arcs that a cut keeps, bool [num_arcs]: loops, and the arcs of kept edges."""
     if removed.numel() == 0:
         return torch.ones_like(edge_of_arc, dtype=torch.bool)
     return (edge_of_arc < 0) | ~removed[edge_of_arc.clamp(min=0)]

@@ -1,12 +1,12 @@
-"""Matrices that repeat the edges are cut together with them.
+"""Cut matrices that repeat the edges.
 
-`ToSparseTensor(remove_edge_index=False)` puts `adj_t` beside `edge_index`, and networks use the one
-or the other. A matrix repeats the edges if each of its entries off the diagonal is an arc: then the
-entries of removed edges go, and all others keep their values. Row i, column j is the arc from i to
-j, or in a transposed matrix the arc from j to i. Both are tried; a name that ends in ``_t`` tries
-the transposed one first.
+`ToSparseTensor(remove_edge_index=False)` puts `adj_t` beside `edge_index`, and networks use one of
+them. A matrix repeats the edges if each of its entries off the diagonal is an arc. Then the entries
+of removed edges are removed, and all others keep their values. The entry in row i and column j is
+the arc from i to j, or in a transposed matrix the arc from j to i. Both are tried; for a name that
+ends in ``_t`` the transposed form is tried first.
 
-Known forms: torch's sparse COO, CSR and CSC tensors, `torch_sparse.SparseTensor`, scipy's sparse
+Known types: torch's sparse COO, CSR and CSC tensors, `torch_sparse.SparseTensor`, scipy's sparse
 matrices, and dense tensors and arrays, in which removed entries become zero.
 """
 
@@ -35,8 +35,8 @@ class Ends:
     """The ranges of the vertices of an edge type among all vertices.
 
     Attributes:
-        source: First vertex id and number of the vertices that arcs come from.
-        target: First vertex id and number of those that they go to.
+        source: First id and number of the source vertices.
+        target: First id and number of the target vertices.
     """
 
     source: tuple[int, int]
@@ -44,12 +44,12 @@ class Ends:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of the matrix with a row for each source."""
+        """The shape of the matrix with a row for each source vertex."""
         return self.source[1], self.target[1]
 
 
 def is_sparse_matrix(value: Any) -> bool:
-    """Whether a value is a sparse matrix of any kind that is known here."""
+    """Whether a value is a sparse matrix of a known type."""
     if isinstance(value, Tensor):
         if value.layout == torch.sparse_coo:
             return value.sparse_dim() == 2
@@ -70,13 +70,13 @@ def cut_matrix(
     """The matrix without the entries of removed edges.
 
     Args:
-        value: The matrix, of shape `ends.shape` or turned round; not changed.
-        ends: Which vertices its rows and columns are.
-        edge_ids: Gives the edge ids of arcs, int64 [2, k], -1 for a pair that is not an edge.
-        removed: bool tensor of shape [m], true for each edge that goes.
-        name: Its name in an error.
-        transposed: Whether the name says that rows are targets.
-        must_fit: Whether it is an error if the matrix does not repeat the edges.
+        value: The matrix, of shape `ends.shape` or its transpose; not changed.
+        ends: The vertices of its rows and columns.
+        edge_ids: Maps arcs, int64 [2, k], to edge ids, or to -1 for a pair that is not an edge.
+        removed: bool tensor of shape [m], true for each removed edge.
+        name: The name of the matrix in errors.
+        transposed: Whether the name suggests that rows are targets.
+        must_fit: Whether to raise if the matrix does not repeat the edges.
 
     Returns:
         A matrix of the same kind; `value` itself if it does not repeat the edges.
@@ -105,14 +105,14 @@ def cut_matrix(
         overlaps = overlaps or bool((ids >= 0).any())
     if must_fit or overlaps:
         raise GraphFormatError(
-            f"{name} has an entry at {stray}, which is no arc of edge_index, and others that are: "
-            f"it cannot be cut with the edges; delete it and make it anew from the sparser graph"
+            f"{name} has an entry at {stray}, which is not an arc of edge_index, so it cannot be "
+            f"cut with the edges; delete it and compute it from the sparser graph"
         )
     return value
 
 
 def _entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
-    """Row and column of each entry, int64 [nnz], in the order in which the matrix stores them."""
+    """Row and column of each entry, int64 [nnz], in the order of storage."""
     if isinstance(value, Tensor) and value.is_meta:
         raise GraphFormatError(f"{name} is on the device meta and holds no values to cut")
     if isinstance(value, np.ndarray):
@@ -166,11 +166,11 @@ def _check_invariants(value: Tensor, name: str) -> None:
             make(pointers, indices, value.values(), value.shape, check_invariants=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        raise GraphFormatError(f"{name} is no valid sparse tensor: {echo(reason)}") from None
+        raise GraphFormatError(f"{name} is not a valid sparse tensor: {echo(reason)}") from None
 
 
 def _without(value: Any, gone: Tensor) -> Any:
-    """The same matrix without some of its entries, counted as `_entries` lists them."""
+    """The matrix without the entries in `gone`, a mask in the order of `_entries`."""
     if isinstance(value, np.ndarray):
         array = value.copy()
         chosen = gone.cpu().numpy()
@@ -217,7 +217,7 @@ def _sparse_tensor_without(value: Any, kept: Tensor) -> Any:
 
 
 def _scipy_without(value: Any, gone: np.ndarray) -> Any:
-    """Entries are removed in the COO form, whose order is that of `_entries`."""
+    """Remove entries in the COO form, which has the order of `_entries`."""
     kept = value.tocoo(copy=True)
     kept.row, kept.col, kept.data = kept.row[~gone], kept.col[~gone], kept.data[~gone]
     return kept.asformat(value.format)

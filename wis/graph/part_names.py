@@ -66,10 +66,9 @@ def has_edge_word(name: str) -> bool:
 
 
 def checked_names(edge_attrs: Iterable[str]) -> tuple[str, ...]:
-    """Names of attributes as a tuple; a text alone is one name.
+    """Names of attributes as a tuple; a single text is one name.
 
-    Raises:
-        OptionError: The argument is not a list of names.
+    Raises `OptionError` if the argument is not a list of names.
     """
     if isinstance(edge_attrs, str):
         return (edge_attrs,)

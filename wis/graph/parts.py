@@ -1,37 +1,41 @@
-"""Rules: which attributes of a PyG object depend on its arcs, so that a cut leaves none stale.
+"""Rules that decide which attributes of a PyG object change when edges are removed.
 
-The rules apply in this order. "Length" is the length along PyG's `__cat_dim__`; in a `Batch` the
-lengths of the parts of each graph count, not only their sum.
+The rules apply in this order. "Length" is the length along PyG's `__cat_dim__`. In a `Batch` the
+length of each graph's part counts, not only the sum.
 
-1. Names that the caller gives (`edge_attrs`) hold one entry for each arc, or it is an error.
-2. PyG's own names: `EDGE_KEYS` hold one entry for each arc, and `VERTEX_KEYS` of a `Data` one for
-   each vertex; another length is an error.
-3. Separate lists, which no cut changes whatever their length: `OWN_NAMES`; pairs held out or
-   sampled for training, such as ``train_pos_edge_index`` (a word of `SPLIT_WORDS` before
-   ``edge_index``); ``edge_label`` and names that begin with it, with any prefix, if there is an
-   ``edge_label_index`` too; any other ``NAME`` if there is an integer ``NAME_index`` of as many
-   pairs, as `RandomLinkSplit(key=NAME)` makes them. ``edge_label`` alone holds one entry for each
-   arc.
-4. Attributes that repeat the edges in another form are cut with them: `MATRIX_NAMES`, and any
-   sparse square matrix whose entries are arcs or lie on the diagonal (`wis.graph.matrices`);
-   counters of arcs (`COUNTER_NAMES`, ``num_sampled_edges``); pointers into the arcs (``rowptr``,
-   ``edge_attr_ptr``).
+1. Names that the caller gives (`edge_attrs`) must hold one entry for each arc.
+2. PyG's own names: `EDGE_KEYS` must hold one entry for each arc, and `VERTEX_KEYS` of a `Data` one
+   for each vertex.
+3. Separate lists stay unchanged, whatever their length:
+   - `OWN_NAMES`;
+   - pairs held out or sampled for training, such as ``train_pos_edge_index``: a word of
+     `SPLIT_WORDS` before ``edge_index``;
+   - ``edge_label`` and longer names that begin with it, with any prefix, if the graph has an
+     ``edge_label_index``; without it, ``edge_label`` holds one entry for each arc;
+   - any other ``NAME`` if the graph has an integer ``NAME_index`` with as many pairs, as
+     `RandomLinkSplit(key=NAME)` makes them.
+4. Attributes that repeat the edges in another form are cut too:
+   - `MATRIX_NAMES`, and any sparse square matrix whose entries are arcs or lie on the diagonal
+     (`wis.graph.matrices`);
+   - counters of arcs (`COUNTER_NAMES`, ``num_sampled_edges``);
+   - pointers into the arcs (``rowptr``, ``edge_attr_ptr``).
 5. Attributes that follow from the edges in a way that wis cannot repeat are refused: `STALE_NAMES`,
    and lists of pairs called ``..edge_index..`` that no rule above covers, such as a second hop.
-6. All else follows PyG's rule: an attribute as long as the arcs is edge-level, one as long as the
-   vertices is not. If arcs and vertices are equally many, the name decides: it is edge-level if one
-   of its *words* is edge or arc (``my_edge_kind``, ``edgeKind``, ``edgeweight``; not
-   ``knowledge``). The name also decides for ``y`` of a graph with one arc, and for an attribute
-   with one entry for each graph of a `Batch` of such graphs.
-7. An attribute whose name has that word, and which has neither length, is an error, unless it has
-   one entry only, or its last word is one of `DESCRIPTION_WORDS` (``edge_attr_names``).
+6. All other attributes follow PyG's rule: an attribute is edge-level if its length is the number of
+   arcs. If that is also the number of vertices, the name decides: it must have the *word* edge or
+   arc (``my_edge_kind``, ``edgeKind``, ``edgeweight``; not ``knowledge``). The name also decides
+   for ``y`` of a graph with one arc, and for an attribute with one entry for each graph of a
+   `Batch` of such graphs.
+7. A name with the word edge or arc is an error if its length is neither the number of arcs nor that
+   of vertices. Exceptions: an attribute with one entry, and names whose last word is one of
+   `DESCRIPTION_WORDS` (``edge_attr_names``).
 
-A name of rule 4 or 5 that holds a plain number for each vertex or arc is a column (the number of
-``triangles`` at each vertex), and rule 6 applies to it.
+A name of rule 4 or 5 that holds one number for each vertex or arc is a column (such as the number
+of ``triangles`` at each vertex), and rule 6 applies to it.
 
 Values that were computed from the edges (degrees, encodings, normalised weights) are data to wis
-and stay as they are. The rules apply inside dictionaries and lists of tensors too; rule 7 applies
-to each array in a dictionary.
+and stay unchanged. The rules also apply inside dictionaries and lists of tensors; rule 7 applies to
+each array in a dictionary.
 
 Source: `torch_geometric.data.storage` for rules 2 and 6; Fey and Lenssen, 2019.
 """
@@ -82,15 +86,15 @@ class Part(Enum):
 
 
 def parts_of(store: Any, explicit: frozenset[str] = frozenset()) -> dict[str, Part]:
-    """How each attribute of an edge store depends on its arcs.
+    """Classify how each attribute of an edge store depends on its arcs.
 
     Args:
         store: An edge store of a `Data` or `HeteroData` with an `edge_index`; not changed.
-        explicit: Names that are edge-level whatever the rules say; others than the store's are
-            ignored.
+        explicit: Names that are edge-level in spite of the other rules; names that the store lacks
+            are ignored.
 
     Raises:
-        GraphFormatError: An attribute has another length than its name says.
+        GraphFormatError: The length of an attribute does not fit its name.
         OptionError: One of `explicit` does not hold one entry for each arc.
 
     >>> import torch
@@ -106,15 +110,15 @@ def parts_of(store: Any, explicit: frozenset[str] = frozenset()) -> dict[str, Pa
 
 
 def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[str] = ()) -> None:
-    """Raise if an attribute of a PyG object has another length than its name says.
+    """Check that the length of each attribute of a PyG object fits its name.
 
     Args:
-        data: The object; anything without edge stores passes.
-        to_be_cut: Raise also if a part could not follow a cut.
-        edge_attrs: Names of attributes that are edge-level whatever the rules say.
+        data: The object; an object without edge stores passes.
+        to_be_cut: Whether to refuse attributes that cannot be cut (rule 5) as well.
+        edge_attrs: Names of attributes that are edge-level in spite of the other rules.
 
     Raises:
-        GraphFormatError: An attribute has another length, or could not follow.
+        GraphFormatError: A length does not fit, or an attribute cannot be cut.
         OptionError: One of `edge_attrs` does not hold one entry for each arc.
     """
     explicit = frozenset(checked_names(edge_attrs))
@@ -135,11 +139,11 @@ def has_arcs(store: Any) -> bool:
 
 
 def stale(store: Any, name: str) -> GraphFormatError:
-    """The error for a part that would no longer fit after a cut."""
+    """The error for an attribute that would be outdated after a cut."""
     what = STALE_NAMES.get(name, "a list of pairs that may follow from the edges")
     return GraphFormatError(
         f"{described(store, name)} ({what}) would no longer fit the graph after a cut: delete it "
-        f"first and make it anew from the sparser graph, or put it back if it does not follow from "
+        f"first and compute it from the sparser graph, or put it back if it does not follow from "
         f"the edges"
     )
 
@@ -172,7 +176,7 @@ def _part(sizes: StoreSizes, name: str, value: Any, explicit: frozenset[str]) ->
 
 
 def _special_part(sizes: StoreSizes, name: str, value: Any) -> Part | None:
-    """The part by its name or kind (rules 2 to 5), None where only its length can tell."""
+    """The part by its name or type (rules 2 to 5), None if its length must decide."""
     store = sizes.store
     if name == "edge_index":
         return Part.ARCS
@@ -197,7 +201,7 @@ def _special_part(sizes: StoreSizes, name: str, value: Any) -> Part | None:
 
 
 def _is_column(sizes: StoreSizes, name: str, value: Any) -> bool:
-    """Whether a value is a vector with a plain entry for each arc or each vertex."""
+    """Whether a value is a vector with one entry for each arc or each vertex."""
     if isinstance(value, (Tensor, np.ndarray)) and (is_nested(value) or value.ndim != 1):
         return False
     if sizes.arcs_of_graph is not None or name == SAMPLED:
@@ -235,7 +239,7 @@ def _is_pairs(value: Any) -> bool:
 
 
 def _is_list_of_pairs(name: str, value: Any) -> bool:
-    """Whether a value named after edges lists pairs, as columns or, like ``edges``, as rows."""
+    """Whether a value with edge or arc in its name is a list of pairs."""
     words = words_of(name)
     if name in EDGE_KEYS or EDGE_WORDS.isdisjoint(words):
         return False
@@ -243,7 +247,7 @@ def _is_list_of_pairs(name: str, value: Any) -> bool:
 
 
 def parallel_dim(store: Any, value: Tensor) -> int | None:
-    """The dimension along which a list of pairs repeats the arcs, turned round or not, or None."""
+    """The dimension of the arcs in a copy of `edge_index` or of its reverse; None for others."""
     arcs = store["edge_index"]
     if value.shape != arcs.shape or value.device != arcs.device or not _is_pairs(value):
         return None
@@ -252,10 +256,9 @@ def parallel_dim(store: Any, value: Tensor) -> int | None:
 
 
 def _is_pointer(sizes: StoreSizes, name: str, value: Any) -> bool:
-    """Whether an array holds positions in the list of arcs, from 0 to their number.
+    """Whether an array holds ascending positions in the list of arcs, from 0 to `num_arcs`.
 
-    Raises:
-        GraphFormatError: Its name says so, but its numbers do not fit.
+    Raises `GraphFormatError` if it has the name of a pointer, but other numbers.
     """
     if not name.endswith("ptr") or name == "ptr":
         return False
@@ -271,8 +274,8 @@ def _is_pointer(sizes: StoreSizes, name: str, value: Any) -> bool:
     if name in ARC_POINTERS or has_edge_word(base):
         if not fits and not _is_column(sizes, name, value):
             raise GraphFormatError(
-                f"{described(sizes.store, name)} is no list of positions that rises from 0 to the "
-                f"number of arcs, {sizes.num_arcs}: mend it or delete it"
+                f"{described(sizes.store, name)} is not a list of positions that rises from 0 to "
+                f"the number of arcs, {sizes.num_arcs}: correct it or delete it"
             )
         return fits
     if not fits or sizes.num_arcs != sizes.num_nodes:
@@ -281,7 +284,7 @@ def _is_pointer(sizes: StoreSizes, name: str, value: Any) -> bool:
 
 
 def _integers(value: Any) -> np.ndarray | None:
-    """A vector of integers as numpy has it, None for anything else."""
+    """A vector of integers as a numpy array, None for any other value."""
     if isinstance(value, Tensor):
         if value.layout != torch.strided or value.is_nested or value.is_meta:
             return None
@@ -291,7 +294,7 @@ def _integers(value: Any) -> np.ndarray | None:
 
 
 def _check_length(sizes: StoreSizes, name: str, value: Any, shown: str) -> None:
-    """Raise if the name says that there is an entry for each arc, and there is not (rule 7)."""
+    """Raise if a value lacks the entry for each arc that its name requires (rules 2 and 7)."""
     if not isinstance(value, (Tensor, np.ndarray, list, tuple, Mapping)):
         return
     if name not in EDGE_KEYS:
@@ -304,12 +307,12 @@ def _check_length(sizes: StoreSizes, name: str, value: Any, shown: str) -> None:
             return
     raise GraphFormatError(
         f"{shown} is {shape_of(value)}; expected one entry for each of the "
-        f"{sizes.num_arcs} arcs: mend it, delete it, or rename it if it is no attribute of arcs"
+        f"{sizes.num_arcs} arcs: correct it, delete it, or rename it if it is not edge-level"
     )
 
 
 def _check_inner(sizes: StoreSizes, name: str, value: Mapping[Any, Any], shown: str) -> None:
-    """`_check_length` for the arrays in a dictionary, except for held-out lists."""
+    """Apply `_check_length` to the arrays in a dictionary, except held-out lists."""
     if not DESCRIPTION_WORDS.isdisjoint(words_of(name)[-1:]):
         return
     for key, item in value.items():
@@ -325,7 +328,7 @@ def _check_inner(sizes: StoreSizes, name: str, value: Mapping[Any, Any], shown: 
 
 
 def _is_one_entry(sizes: StoreSizes, value: Any) -> bool:
-    """Whether a value belongs to the graph as a whole, or one to each graph of a `Batch`."""
+    """Whether a value has one entry, or one for each graph of a `Batch`."""
     if isinstance(value, (Mapping, list, tuple)) and not holds_arrays(value):
         return not isinstance(value, (list, tuple)) or len(value) <= 1
     if isinstance(value, (Tensor, np.ndarray)):
@@ -341,12 +344,12 @@ def _check_vertex_key(sizes: StoreSizes, name: str, value: Any) -> None:
     if num_entries(sizes.store, name, value) != sizes.num_nodes:
         raise GraphFormatError(
             f"{described(sizes.store, name)} is {shape_of(value)}; expected one entry for each of "
-            f"the {sizes.num_nodes} vertices: mend it, delete it, or mend num_nodes"
+            f"the {sizes.num_nodes} vertices: correct it, delete it, or correct num_nodes"
         )
 
 
 def _is_adjacency(store: Any, value: Any, name: str) -> bool:
-    """Whether a matrix has a row and a column for each vertex; one of `MATRIX_NAMES` must."""
+    """Whether a matrix has the shape of the adjacency; raises if one of `MATRIX_NAMES` has not."""
     known = _adjacency_shape(store)
     shape = tuple(getattr(value, "shape", ()))[:2]
     for turned in (shape, shape[::-1]):
@@ -355,13 +358,13 @@ def _is_adjacency(store: Any, value: Any, name: str) -> bool:
     if name in MATRIX_NAMES:
         raise GraphFormatError(
             f"{described(store, name)} is {shape_of(value)}; expected a matrix of shape "
-            f"{list(known)} that repeats the arcs: mend it or delete it"
+            f"{list(known)} that repeats the arcs: correct it or delete it"
         )
     return False
 
 
 def _adjacency_shape(store: Any) -> tuple[int | None, int | None]:
-    """Rows and columns of the adjacency of an edge store, None where PyG does not know."""
+    """Rows and columns of the adjacency of an edge store, None if PyG does not know the number."""
     if store._key is None:
         size = num_nodes_of_store(store)
         return size, size

@@ -1,7 +1,4 @@
-"""The lengths of the attributes of an edge store, and whether they have an entry for each arc.
-
-Rule 6 of `wis.graph.parts` is here.
-"""
+"""Lengths of the attributes of an edge store; rule 6 of `wis.graph.parts`."""
 
 from __future__ import annotations
 
@@ -24,9 +21,9 @@ class StoreSizes:
         store: The store of a `Data`, or of an edge type of a `HeteroData`.
         num_arcs: Columns of `edge_index`.
         num_nodes: Vertices of a `Data`; None for an edge type of a `HeteroData`.
-        slices: Where each graph of a `Batch` begins in each attribute; empty without a `Batch`.
-        arcs_of_graph: Arcs of each graph of a `Batch`.
-        nodes_of_graph: Vertices of each graph of a `Batch` of `Data`.
+        slices: First position of each graph of a `Batch` in each attribute; empty otherwise.
+        arcs_of_graph: Number of arcs of each graph of a `Batch`.
+        nodes_of_graph: Number of vertices of each graph of a `Batch` of `Data`.
     """
 
     store: Any
@@ -51,17 +48,17 @@ class StoreSizes:
         return cls(store, num_arcs, num_nodes, slices, arcs, None if nodes is None else (*nodes,))
 
     def has_arc_entries(self, name: str, value: Any) -> bool:
-        """Whether a value, or something in it, has an entry for each arc."""
+        """Whether a value, or a value inside it, has an entry for each arc."""
         return next(self._leaves(name, value, self.slices.get(name)), None) is not None
 
     def arc_leaves(self, name: str) -> list[tuple[Any, ...]]:
-        """The paths into an attribute to what has entries for arcs; the empty path is all of it."""
+        """The paths to the values with an entry for each arc; the empty path is the attribute."""
         return list(self._leaves(name, self.store[name], self.slices.get(name))) or [()]
 
     def is_per_graph(self, value: Any) -> bool:
-        """Whether a value is a list with an item, that has a length, for each graph of a `Batch`.
+        """Whether a value is a list with one list or array for each graph of a `Batch`.
 
-        An example is a list of lists that PyG joined without concatenating them.
+        PyG makes such lists of attributes that it does not concatenate.
         """
         graphs = self.arcs_of_graph
         if graphs is None or not isinstance(value, list) or len(value) != len(graphs):
@@ -87,7 +84,7 @@ class StoreSizes:
                 yield from ((position, *path) for path in self._leaves(name, item, below))
 
     def _is_per_arc(self, name: str, length: int | None, slices: Any) -> bool:
-        """Whether so many entries, or so many in each graph, are one for each arc."""
+        """Whether `length` entries, divided as in `slices`, are one for each arc."""
         if length != self.num_arcs:
             return False
         lengths = _lengths(slices)
@@ -118,12 +115,12 @@ def holds_arrays(value: Any) -> bool:
 
 
 def is_nested(value: Any) -> bool:
-    """Whether a value is a nested tensor, which has no one shape."""
+    """Whether a value is a nested tensor, which has no single shape."""
     return isinstance(value, Tensor) and bool(value.is_nested)
 
 
 def shape_of(value: Any) -> str:
-    """A value for an error: its shape and dtype, or its type and length."""
+    """Describe a value in an error: its shape and dtype, or its type and length."""
     if is_nested(value):
         return f"a nested tensor of {value.size(0)}"
     if isinstance(value, (Tensor, np.ndarray)) or hasattr(value, "shape"):
@@ -137,7 +134,7 @@ def _names_edges(name: str) -> bool:
 
 
 def _slices(store: Any) -> Mapping[str, Any]:
-    """Where the graphs of a `Batch` begin in each attribute of a store."""
+    """The first position of each graph of a `Batch` in each attribute of a store."""
     try:
         slices = store._parent()._slice_dict
     except (AttributeError, KeyError):
@@ -147,7 +144,7 @@ def _slices(store: Any) -> Mapping[str, Any]:
 
 
 def _lengths(slices: Any) -> tuple[int, ...] | None:
-    """The length of each part from where the parts begin."""
+    """The length of each part, from the first positions of the parts."""
     if not isinstance(slices, Tensor) or slices.dim() != 1:
         return None
     return tuple(slices.diff().tolist())

@@ -1,7 +1,7 @@
-"""The arcs and the vertices of a PyG object, checked.
+"""Check the arcs and the vertices of a PyG object.
 
-An edge store is the one store of a `Data`, or that of an edge type of a `HeteroData`. The object of
-a user is checked here before anything is computed from it, and is never changed.
+An edge store is the only store of a `Data`, or the store of an edge type of a `HeteroData`. The
+user's object is checked before anything is computed from it, and is never changed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def edge_stores(data: Data | HeteroData) -> list[Any]:
     """The edge stores of a PyG object that hold an `edge_index`, in PyG's order.
 
     Raises:
-        GraphFormatError: There is none, or an edge type has only a matrix, for example because
-            `ToSparseTensor` came first.
+        GraphFormatError: No store holds an `edge_index`, or an edge type has only a matrix, for
+            example after `ToSparseTensor`.
 
     >>> from wis import datasets
     >>> len(edge_stores(datasets.load("karate")))
@@ -50,7 +50,7 @@ def edge_stores(data: Data | HeteroData) -> list[Any]:
 
 
 def _matrix_only(store: Any) -> GraphFormatError:
-    """The error for edges that are in a matrix only, with the line that brings them back."""
+    """The error for edges that are only in a matrix, with the code that restores `edge_index`."""
     name = "adj_t" if "adj_t" in store else "adj"
     where = "" if store._key is None else f" of {store._key}"
     turn = ".flip(0)" if name == "adj_t" else ""
@@ -65,7 +65,7 @@ def _matrix_only(store: Any) -> GraphFormatError:
 
 
 def store_name(store: Any) -> str:
-    """The name of the arcs of a store in an error."""
+    """The name of the arcs of a store in errors."""
     return "edge_index" if store._key is None else f"edge_index of {store._key}"
 
 
@@ -84,7 +84,7 @@ def node_ranges(data: Data | HeteroData) -> dict[str | None, tuple[int, int]]:
 
 
 def num_nodes_of_store(store: Any) -> Any:
-    """Number of vertices by PyG's own rule, without the warning where PyG infers it."""
+    """Number of vertices by PyG's own rule, without PyG's warning about an inferred number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if "num_nodes" in store:  # a `Data` would add up a value that is not a number, or None
@@ -95,14 +95,13 @@ def num_nodes_of_store(store: Any) -> Any:
 def checked_num_nodes(number: Any) -> int | None:
     """A number of vertices as a Python integer, None for None.
 
-    Raises:
-        GraphFormatError: It is no integer, or negative.
+    Raises `GraphFormatError` if it is not an integer, or negative.
     """
     if number is None:
         return None
     try:
         size = -1 if isinstance(number, bool) else operator.index(number)
-    except (TypeError, RuntimeError):  # the latter from a tensor on the device meta
+    except (TypeError, RuntimeError):  # a tensor on the device meta raises RuntimeError
         size = -1
     if size < 0:
         raise GraphFormatError(f"num_nodes is {echo(number)}; expected an integer from 0 on")
@@ -110,7 +109,7 @@ def checked_num_nodes(number: Any) -> int | None:
 
 
 def num_nodes_of_type(data: HeteroData, node_type: str) -> Any:
-    """Number of vertices of a type, None if PyG does not know it; asking adds no type to `data`."""
+    """Number of vertices of a type, None if PyG does not know it; does not add a type to `data`."""
     found = [store for store in data.node_stores if store._key == node_type]
     return num_nodes_of_store(found[0]) if found else None
 
@@ -131,7 +130,7 @@ def _largest_id(data: HeteroData, node_type: str) -> int:
 
 
 def offset_arcs(store: Any, ranges: dict[str | None, tuple[int, int]]) -> Tensor:
-    """The arcs of a store with vertex ids that count the vertices of all types."""
+    """The arcs of a store with vertex ids over the vertices of all types."""
     if store._key is None:
         arcs: Tensor = store.edge_index
         return arcs
@@ -148,7 +147,7 @@ def offset_arcs(store: Any, ranges: dict[str | None, tuple[int, int]]) -> Tensor
 
 
 def plain_tensor(value: Tensor) -> Tensor:
-    """The tensor itself, or the tensor within PyG's `EdgeIndex`."""
+    """The tensor itself, or the tensor inside a PyG `EdgeIndex`."""
     if type(value) is not Tensor and hasattr(value, "as_tensor"):
         plain: Tensor = value.as_tensor()
         return plain
@@ -182,7 +181,7 @@ def checked_arcs(arcs: Any, num_nodes: int | None, name: str) -> Tensor:
 
 
 def _problem_of_kind(arcs: Any) -> str | None:
-    """The reason why a value is not a dense tensor, None if it is one."""
+    """The reason why a value is not a dense tensor, None for a dense tensor."""
     expected = "expected {} integer tensor [2, num_arcs], for example {}"
     if not isinstance(arcs, Tensor):
         wanted = expected.format("an", "torch.as_tensor(...)")
@@ -194,7 +193,7 @@ def _problem_of_kind(arcs: Any) -> str | None:
 
 
 def _problem_of_shape(arcs: Tensor) -> str | None:
-    """The reason why a dense tensor is not a list of arcs, None if it is one."""
+    """The reason why a dense tensor is not a list of arcs, None for a list of arcs."""
     if arcs.dim() != 2 or arcs.size(0) != 2:
         turned = arcs.dim() == 2 and arcs.size(1) == 2
         is_square = arcs.dim() == 2 and arcs.size(0) == arcs.size(1)

@@ -16,14 +16,14 @@ def is_hetero(data: Any) -> bool:
 
 
 def num_nodes_of(data: Any) -> int:
-    """Number of vertices of a `Data`, inferred by PyG where it is not stated."""
-    with warnings.catch_warnings():  # PyG warns where it infers
+    """Number of vertices of a `Data`; PyG infers it if it is not stated."""
+    with warnings.catch_warnings():  # PyG warns if it infers
         warnings.simplefilter("ignore")
         return int(data.num_nodes or 0)
 
 
 def names_in(data: Any) -> list[str] | None:
-    """The vertex names of a `Data`: distinct texts in `name`, one for each vertex; else None."""
+    """The vertex names of a `Data`: `name` if it is distinct texts, one per vertex; else None."""
     if is_hetero(data) or NAMES not in data:
         return None
     names = data[NAMES]

@@ -1,8 +1,8 @@
 """Number the vertices of an edge list from 0 to n - 1.
 
-Integers are their own numbers, and n is the largest of them + 1. Names, and integers that are to be
-relabelled, are numbered in ascending order: integers by value, texts by code point. So the numbers
-do not depend on the order of the lines. The names are kept beside the graph.
+Integer ids are vertices, and n is the largest id + 1. Names, and integers with `relabel`, are
+numbered in ascending order: integers by value, texts by code point. So the numbers do not depend on
+the order of the lines. The names are kept beside the graph.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.ids import numbers_of_arrow
@@ -20,9 +21,11 @@ from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
 
-_FREE_IDS = 1_000_000  # ids below this need no explanation; above, there are at most
-_IDS_PER_ARC = 10  # as many per arc, or one stray number would ask for a billion vertices
-_NO_ID = 2**63 - 1
+Ints = NDArray[np.int64]
+# The largest id must be below a million + 10 per arc. Otherwise one stray number, such as a
+# time stamp, would make a billion isolated vertices.
+_FREE_IDS = 1_000_000
+_IDS_PER_ARC = 10
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Numbered:
         edge_index: int64 tensor of shape [2, num_arcs].
         num_nodes: Number n of vertices.
         names: The name of each vertex in the file, None if the file uses these numbers.
-        smallest: The smallest number of a vertex with an edge, 0 if there is none.
+        smallest: The smallest vertex with an arc, 0 without arcs.
     """
 
     edge_index: Tensor
@@ -50,30 +53,29 @@ def number_vertices(
     Args:
         ends: The endpoints of each arc: two int64 arrays, or two columns of names (lists, or
             pyarrow's).
-        options: Whether to relabel, and the number of vertices if the caller gave it.
+        options: `relabel`, and `num_nodes` if it is known.
         where: The file, for errors.
         place_of: The file and the line of an arc, for errors.
 
     Raises:
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
-        OptionError: `num_nodes` is given for names, and is not their number.
+        OptionError: `num_nodes` is given and is not the number of names.
     """
     if not isinstance(ends[0], np.ndarray):
         return _named(*_factorized(*ends), options, where)
-    arcs = np.stack(ends)
     if options.relabel:
-        ids, positions = np.unique(arcs, return_inverse=True)
+        ids, positions = np.unique(np.stack(ends), return_inverse=True)
         return _named([str(i) for i in ids.tolist()], positions.reshape(2, -1), options, where)
-    smallest, largest = int(arcs.min(initial=_NO_ID)), int(arcs.max(initial=-1))
-    if arcs.size:
-        _check_ids(arcs, smallest, largest, options.num_nodes, place_of)
-    size = largest + 1 if options.num_nodes is None else options.num_nodes
-    if size > MAX_NUM_NODES:
-        raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
-    return Numbered(torch.from_numpy(arcs), size, smallest=smallest if arcs.size else 0)
+    smallest, largest = check_ids(ends, options.num_nodes, place_of)
+
+    def place() -> str:
+        return place_of(_first(ends, largest, largest))
+
+    size = count_vertices(largest, ends[0].size, options.num_nodes, where, place)
+    return Numbered(torch.from_numpy(np.stack(ends)), size, smallest=max(0, smallest))
 
 
-def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
+def _factorized(sources: Any, targets: Any) -> tuple[list[str], Ints]:
     """All names in ascending order, and the arcs as positions among them."""
     import pyarrow as pa
     from pyarrow import compute
@@ -91,43 +93,66 @@ def _factorized(sources: Any, targets: Any) -> tuple[list[str], np.ndarray]:
     return names, rank[numbers_of_arrow(codes.indices)].reshape(2, -1)
 
 
-def _named(names: list[str], arcs: np.ndarray, options: ReadOptions, where: str) -> Numbered:
-    if options.num_nodes not in (None, len(names)):
-        raise OptionError(
-            f"num_nodes is {options.num_nodes}, but {where} calls its vertices by "
-            f"{len(names)} names; leave it out"
-        )
+def _named(names: list[str], arcs: Ints, options: ReadOptions, where: str) -> Numbered:
+    check_num_names(len(names), options.num_nodes, where)
     return Numbered(torch.from_numpy(arcs.astype(np.int64, copy=False)), len(names), names)
 
 
-def _check_ids(
-    arcs: np.ndarray,
-    smallest: int,
-    largest: int,
-    num_nodes: int | None,
-    place_of: Callable[[int], str],
-) -> None:
+def check_num_names(count: int, num_nodes: int | None, where: str) -> None:
+    """Raise `OptionError` if `num_nodes` is given and is not the number of names."""
+    if num_nodes not in (None, count):
+        raise OptionError(
+            f"num_nodes is {num_nodes}, but {where} names {count} vertices; leave num_nodes out"
+        )
+
+
+def check_ids(
+    ends: tuple[Ints, Ints], num_nodes: int | None, place_of: Callable[[int], str]
+) -> tuple[int, int]:
+    """The smallest and the largest id of some arcs; -1 and -1 without arcs.
+
+    Raises `GraphFormatError` if an id is negative or not below `num_nodes`.
+    """
+    if not ends[0].size:
+        return -1, -1
+    smallest = min(int(end.min()) for end in ends)
+    largest = max(int(end.max()) for end in ends)
     if smallest < 0:
-        arc = _first_arc(arcs < 0)
+        arc = _first(ends, smallest, -1)
         raise GraphFormatError(
-            f"{place_of(arc)}: vertex id {arcs[:, arc].min()} is negative; ids run from 0 to "
-            f"num_nodes - 1. Renumber, or pass --relabel."
+            f"{place_of(arc)}: vertex id {min(end[arc] for end in ends)} is negative; ids run "
+            "from 0 to num_nodes - 1. Renumber, or pass --relabel."
         )
-    if num_nodes is not None:
-        if largest >= num_nodes:
-            arc = _first_arc(arcs >= num_nodes)
-            raise GraphFormatError(
-                f"{place_of(arc)}: vertex id {arcs[:, arc].max()}, but num_nodes is "
-                f"{num_nodes}; ids run from 0 to num_nodes - 1"
-            )
-    elif largest >= _FREE_IDS + _IDS_PER_ARC * arcs.shape[1]:
-        arc = _first_arc(arcs == largest)
+    if num_nodes is not None and largest >= num_nodes:
+        arc = _first(ends, num_nodes, largest)
         raise GraphFormatError(
-            f"{place_of(arc)}: vertex id {largest} is very large for {arcs.shape[1]} "
-            "edges, and every number up to it would be a vertex; pass --relabel, or "
-            "--num-nodes if that is meant; --source and --target name the columns with the ids"
+            f"{place_of(arc)}: vertex id {max(end[arc] for end in ends)}, but num_nodes is "
+            f"{num_nodes}; ids run from 0 to num_nodes - 1"
         )
+    return smallest, largest
 
 
-def _first_arc(wrong: np.ndarray) -> int:
-    return int(wrong.any(axis=0).argmax())
+def _first(ends: tuple[Ints, Ints], low: int, high: int) -> int:
+    """The position of the first arc with an id from `low` to `high`."""
+    inside = [(low <= end) & (end <= high) for end in ends]
+    return int((inside[0] | inside[1]).argmax())
+
+
+def count_vertices(
+    largest: int, num_arcs: int, num_nodes: int | None, where: str, place: Callable[[], str]
+) -> int:
+    """The number of vertices of integer ids: `num_nodes`, or the largest id + 1.
+
+    Raises `GraphFormatError` if the largest id is too large for the number of arcs; `place` names
+    the file and the line for this error.
+    """
+    size = largest + 1 if num_nodes is None else num_nodes
+    if num_nodes is None and largest >= _FREE_IDS + _IDS_PER_ARC * num_arcs:
+        raise GraphFormatError(
+            f"{place()}: vertex id {largest} is very large for {num_arcs} edges, and every number "
+            "up to it would be a vertex; pass --relabel, or --num-nodes if that is meant; --source "
+            "and --target name the columns with the ids"
+        )
+    if size > MAX_NUM_NODES:
+        raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
+    return size

@@ -1,4 +1,4 @@
-"""Numbers about one graph, and about a graph before and after a cut.
+"""Measures of one graph, and of a graph before and after a cut.
 
     >>> import wis
     >>> from wis.measure import compare
@@ -7,13 +7,13 @@
     >>> comparison.before["edges"].value, comparison.after["edges"].value
     (78, 39)
 
-- `compare`: a graph and a part of it over the same vertices; `compare_cuts`: several cuts;
+- `compare`: a graph and a subgraph over the same vertices; `compare_cuts`: several cuts;
 - `Comparison`: the result, also as JSON; `wis.show` makes a text and a picture of it;
 - `wis.measure.facts`: counts, degrees and attributes of one graph;
 - `wis.measure.profile`: the measures of one graph; `wis.measure.similarity`: those of two.
 
-A number is exact where that takes seconds; otherwise it is estimated from a seeded sample, or
-bounded. Every number says which.
+A number is exact if it can be computed in seconds. Otherwise it is bounded, or estimated from a
+seeded sample. Each `Measure` records which of these holds.
 """
 
 from __future__ import annotations

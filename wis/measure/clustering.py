@@ -1,9 +1,10 @@
-"""Clustering: how often two neighbours of a vertex are neighbours.
+"""Clustering: the probability that two neighbours of a vertex are neighbours.
 
-Transitivity is the share of paths of two edges that close; the average clustering is the mean over
-the vertices of at least two neighbours (others have no clustering and do not count) of that share
-at the vertex. Both come from exact triangles while listing them takes seconds. Otherwise paths are
-drawn: for transitivity uniformly, for the average by a uniform vertex and two of its neighbours.
+The transitivity is the share of paths of two edges whose ends are joined. The clustering of a
+vertex is this share among the paths with the vertex in the middle. The average clustering is its
+mean over the vertices with at least two neighbours. Both are computed from a list of all triangles
+if listing them takes seconds. Otherwise paths are drawn: uniformly for the transitivity; by a
+uniform vertex and two of its neighbours for the average clustering.
 
 Source: Schank, Wagner, J. Graph Algorithms Appl. 9, 2005 (sampling of wedges).
 """
@@ -19,7 +20,7 @@ from wis.measure.topology import Topology
 from wis.measure.values import Measure
 
 EXACT_WORK = 5e8
-"""Sum over the edges of the neighbours that listing triangles looks at; some ten seconds."""
+"""Most neighbours that listing triangles may visit, summed over the edges; some ten seconds."""
 WEDGES_PER_SAMPLE = 20
 LABELS = {
     "transitivity": "transitivity",
@@ -30,13 +31,13 @@ LABELS = {
 def clustering_measures(
     topology: Topology, seed: int, sample: int, *, exact_work: float = EXACT_WORK
 ) -> tuple[np.ndarray | None, dict[str, Measure]]:
-    """Triangles at each vertex, int64 [n], None if they were not counted; and both measures.
+    """The number of triangles at each vertex, int64 [n] (None after sampling), and both measures.
 
     Args:
         topology: The graph.
         seed: Seed of the sample.
         sample: A twentieth of the number of paths to draw.
-        exact_work: Count triangles if that is at most this much work.
+        exact_work: Largest number of visited neighbours for which triangles are counted.
     """
     degree = np.diff(topology.adjacency.indptr).astype(np.int64)
     wedges = degree * (degree - 1) // 2
@@ -51,7 +52,7 @@ def clustering_measures(
 
 
 def _listing_work(edges: np.ndarray, degree: np.ndarray) -> float:
-    """Entries that `num_common_neighbours` looks at: edges lead from low degrees to high ones."""
+    """Number of entries that `num_common_neighbours` visits, with edges from low to high degree."""
     tail = np.where(degree[edges[0]] <= degree[edges[1]], edges[0], edges[1])
     out_degree = np.bincount(tail, minlength=degree.size)
     return float(out_degree[edges].sum())
@@ -86,7 +87,7 @@ def _sampled(
 def _closed(
     adjacency: Any, degree: np.ndarray, centre: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """For each centre, whether two of its neighbours, drawn without replacement, are joined."""
+    """Draw two neighbours of each centre without replacement; mark the pairs that are joined."""
     first = generator.integers(degree[centre])
     second = generator.integers(degree[centre] - 1)
     second += second >= first

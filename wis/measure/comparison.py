@@ -1,4 +1,4 @@
-"""Two graphs over the same vertices, the second a part of the first, side by side."""
+"""Compare a graph with a subgraph over the same vertices."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Comparison:
 
     Attributes:
         num_nodes: Number of vertices of both graphs.
-        directed: Whether every arc was taken as an edge of its own.
+        directed: Whether every arc counts as an edge of its own.
         settings: The settings of the measures.
         before: The measures of the first graph, by name.
         after: The measures of the second graph.
         similarity: Ratios after over before, by name: ``quadratic_forms``, ``cuts_halves``,
             ``cuts_neighbourhoods``.
-        degrees: int64 [n] each: degrees before and after; incoming ones of a directed graph.
+        degrees: int64 [n] each: degrees before and after; in-degrees of a directed graph.
     """
 
     num_nodes: int
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def lost_log_walk_index(self) -> dict[int, float]:
-        """For each walk length, the decrease of the sum of log walk indices."""
+        """The decrease of the sum of log walk indices, for each walk length."""
         lost = {}
         for length in self.settings.walk_lengths:
             name = f"log_walk_index_{length}"
@@ -70,7 +70,7 @@ class Comparison:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON can hold it; degrees as counts of vertices by degree."""
+        """The comparison as values for JSON; degrees become counts of vertices by degree."""
         return {
             "num_nodes": self.num_nodes,
             "directed": self.directed,
@@ -100,22 +100,22 @@ def compare(
     directed: bool = False,
     settings: Settings | None = None,
 ) -> Comparison:
-    """Compare a graph with a part of it.
+    """Compare a graph with a subgraph over the same vertices.
 
     Args:
-        before: The graph. An `edge_index` has its largest id + 1 vertices; wrap it in a `Data` with
-            `num_nodes` if there are more.
-        after: The same vertices and some of its edges.
-        directed: Take every arc as an edge of its own.
+        before: The graph. A bare `edge_index` has as many vertices as its largest id + 1; to give
+            more, wrap it in a `Data` with `num_nodes`.
+        after: A graph with the same vertices and some of the edges.
+        directed: Whether every arc counts as an edge of its own.
         settings: Settings of the measures; the defaults if not given.
 
     Raises:
         NotASubgraphError: The numbers of vertices differ, or `after` has an edge that `before`
             lacks.
         GraphFormatError: An argument is not a graph.
-        OptionError: Walks of a length are too many to count.
+        OptionError: The number of walks of some length exceeds 64 bits.
 
-    Cost: an R-MAT of 1.19 million edges and half of it took 11 s of one core.
+    Cost: for an R-MAT graph of 1.19 million edges and half of its edges, 11 s on one core.
 
     >>> import torch
     >>> path = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -139,12 +139,12 @@ def compare_cuts(
 
     Args:
         order: The order, of edges or of arcs.
-        data: The graph that the order was made for.
+        data: The graph of the order.
         removes: The amounts to remove (see `wis.base.amount`), each from the whole graph.
         settings: Settings of the measures.
 
     Returns:
-        A comparison for each amount; the graph before is measured once.
+        A comparison for each amount; the whole graph is measured once.
 
     Raises:
         WisError: As for `RemovalOrder.apply` and `compare`.
@@ -167,7 +167,7 @@ def _bare(order: RemovalOrder, data: Any) -> int | None:
 
 
 def _with_nodes(order: RemovalOrder, data: Any) -> Any:
-    """A bare `edge_index` with the number of vertices that the order knows."""
+    """Wrap a bare `edge_index` into a `Data` with the number of vertices of the order."""
     return order.graph_of(data) if isinstance(data, Tensor) else data
 
 
@@ -175,7 +175,7 @@ def _compared(first: Profile, after: Any, settings: Settings) -> Comparison:
     graph = canonical_graph(after, directed=first.graph.directed)
     left = _kept(first.graph, graph)
     second = graph_profile(after, settings, directed=first.graph.directed, labels=first.labels)
-    if first.graph.directed:  # cuts and quadratic forms look at pairs, whatever their directions
+    if first.graph.directed:  # cuts and quadratic forms ignore directions
         pairs = _pair_ids(second.topology.edges, first.graph.num_nodes)
         left = np.isin(_pair_ids(first.topology.edges, first.graph.num_nodes), pairs)
     return Comparison(
@@ -198,7 +198,7 @@ def _pair_ids(edges: np.ndarray, num_nodes: int) -> np.ndarray:
 
 
 def _kept(before: CanonicalGraph, after: CanonicalGraph) -> np.ndarray:
-    """Bool [m]: which edges of the first are in the second, which must have no others."""
+    """Mark the edges of `before` that `after` has, bool [m]; raises if it has others."""
     if before.num_nodes != after.num_nodes:
         raise NotASubgraphError(
             f"the graph before has {counted(before.num_nodes, 'vertex')} and the one after "
@@ -210,8 +210,8 @@ def _kept(before: CanonicalGraph, after: CanonicalGraph) -> np.ndarray:
         number = int((position < 0).sum())
         raise NotASubgraphError(
             f"the graph after has {counted(number, after.noun)} that the one before lacks, the "
-            f"first from vertex {u} to {v}; expected a part of it: are they in the right order, "
-            "with the same numbering?"
+            f"first from vertex {u} to {v}; expected a subgraph: are the two graphs in the right "
+            "order, with the same numbering?"
         )
     kept = np.zeros(before.num_edges, dtype=bool)
     kept[position] = True

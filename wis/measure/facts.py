@@ -1,8 +1,8 @@
 """Facts about a graph: counts, degrees, components, attributes, memory.
 
-PyG stores arcs, wis sparsifies edges; the facts relate the two. An edge is one-way if only one of
+PyG stores arcs, and wis sparsifies edges. The facts count both. An edge is one-way if only one of
 its two arcs is stored. An arc is a repeat if an earlier arc has the same source and target. A
-vertex is isolated if it has no neighbour but perhaps itself.
+vertex is isolated if it has no neighbour other than itself.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ class GraphFacts:
     Attributes:
         kind: ``"Data"``, ``"HeteroData"`` or ``"edge_index"``.
         num_nodes: Number of vertices.
-        num_edges: Number of edges, loops and repeats not counted.
+        num_edges: Number of edges, without loops and repeats.
         num_arcs: Number of columns of `edge_index`.
         num_loops: Arcs from a vertex to itself.
-        num_repeats: Arcs that another arc before them equals, loops among them.
-        num_one_way: Edges of which only one direction is stored.
-        direction: ``"undirected"`` (no edge is one-way), ``"one-way"`` (every edge is) or
+        num_repeats: Arcs that equal an earlier arc, including loops.
+        num_one_way: Edges with only one stored arc.
+        direction: ``"undirected"`` (no edge is one-way), ``"one-way"`` (all edges are one-way) or
             ``"mixed"``.
         num_isolated: Vertices without a neighbour.
-        num_components: Connected components; an isolated vertex is one.
+        num_components: Connected components, including isolated vertices.
         largest_component: Vertices of the largest component.
         degree: Summary of the degrees.
         num_nodes_by_type: Vertices of each type of a HeteroData.
@@ -112,7 +112,7 @@ class GraphFacts:
     memory_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts as JSON can hold them."""
+        """The facts as values for JSON."""
         return asdict(self)
 
 
@@ -121,10 +121,10 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     """Collect the facts about a graph.
 
     Args:
-        data: A `Data`, a `HeteroData` (its edge types are taken together) or an `edge_index`.
+        data: A `Data`, a `HeteroData` (its edge types count together) or an `edge_index`.
 
     Raises:
-        GraphFormatError: It is not a graph.
+        GraphFormatError: The argument is not a graph.
 
     Cost: one sort of the arcs.
 
@@ -160,7 +160,7 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
 
 
 def message_degrees(graph: CanonicalGraph) -> np.ndarray:
-    """int64 [n]: neighbours of each vertex; only the incoming ones of a directed graph."""
+    """int64 [n]: the degree of each vertex, or its in-degree in a directed graph."""
     if isinstance(graph, DirectedGraph):
         return np.asarray(graph.in_degree.cpu().numpy())
     assert isinstance(graph, UndirectedGraph)
@@ -181,7 +181,7 @@ def component_sizes(graph: CanonicalGraph) -> np.ndarray:
 
 
 def _arc_counts(graph: UndirectedGraph) -> tuple[int, int, int]:
-    """Numbers of loops, of repeats and of one-way edges, over all edge types together."""
+    """The numbers of loops, of repeats and of one-way edges over all edge types."""
     if not graph.arcs:
         return 0, 0, 0
     arcs, edge = torch.cat(graph.arcs, dim=1), torch.cat(graph.arc_to_edge)
@@ -217,7 +217,7 @@ def _sizes_by_type(data: Any, level: str) -> dict[str, int]:
         return {}
     stores = data.node_stores if level == "node" else edge_stores(data)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyG warns where it infers the number of vertices
+        warnings.simplefilter("ignore")  # PyG warns if it infers the number of vertices
         return {_type_name(store): int(getattr(store, f"num_{level}s") or 0) for store in stores}
 
 
@@ -226,7 +226,7 @@ def _type_name(store: Any) -> str:
 
 
 def _attributes(data: Data | HeteroData) -> Iterator[Attribute]:
-    """Everything but `edge_index` and `num_nodes`, in the order in which it is stored."""
+    """Yield all attributes except `edge_index` and `num_nodes`, in the order of storage."""
     for store in data.stores:
         edge_level = _edge_level(data, store)
         for name in store.keys():  # noqa: SIM118  (a store iterates over its values)

@@ -1,10 +1,10 @@
 """The measures of one graph.
 
-Degrees, components, isolated vertices and costs are exact. Triangles, which clustering and 2-walk
-indices need, are counted while that takes seconds, else paths of two edges and vertices are
-sampled. Diameters are bounded by breadth-first searches, eigenvalues come from Lanczos iterations
-of scipy. Directions matter for degrees, walk indices, homophily, strong components and costs;
-clustering, diameter and eigenvalues are those of the graph without directions.
+Degrees, components, isolated vertices and costs are exact. Clustering and 2-walk indices need
+triangles. These are counted if it takes seconds; otherwise paths of two edges and vertices are
+sampled. Diameters are bounded by breadth-first searches. Eigenvalues come from Lanczos iterations
+of scipy. Degrees, walk indices, homophily, strong components and costs depend on directions;
+clustering, diameter and eigenvalues ignore them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Settings:
     """Settings of the measures.
 
     Attributes:
-        seed: Seed of everything that is drawn, from 0 to 2^32 - 1.
-        sample: Vertices (and twenty times as many paths of two edges) to draw if exact counts would
-            take too long, at least 10.
+        seed: Seed of all random draws, from 0 to 2^32 - 1.
+        sample: Number of vertices, and a twentieth of the number of paths of two edges, to draw if
+            exact counts would take too long; at least 10.
         walk_lengths: Lengths L - 1 of the walk indices, each at least 1.
-        widths: Sizes of the embeddings before and after each layer of the network whose cost is
-            given: at least two.
+        widths: Sizes of the embeddings before and after each layer of a GCN whose cost is measured;
+            at least two.
     """
 
     seed: int = 0
@@ -74,8 +74,8 @@ class Profile:
         graph: The graph.
         topology: The graph without directions, and its components.
         measures: The measures by name.
-        degrees: int64 [n]; those of incoming arcs for a directed graph.
-        labels: int64 [n], None if there are none.
+        degrees: int64 [n]; in-degrees of a directed graph.
+        labels: int64 [n], None for a graph without labels.
     """
 
     graph: CanonicalGraph
@@ -97,14 +97,14 @@ def graph_profile(
     Args:
         data: The graph. Labels `y` of its vertices give homophilies.
         settings: Settings of the measures; the defaults if not given.
-        directed: Take every arc as an edge of its own.
-        labels: Integers [n] to take if the graph has no labels itself.
+        directed: Whether every arc counts as an edge of its own.
+        labels: Integers [n] that serve as labels if the graph has none.
 
     Raises:
-        GraphFormatError: It is not a graph.
-        OptionError: Walks of a length are too many to count.
+        GraphFormatError: The argument is not a graph.
+        OptionError: The number of walks of some length exceeds 64 bits.
 
-    Cost: on a graph of a million edges some seconds, most of them for triangles.
+    Cost: some seconds for a graph of a million edges, most of them for triangles.
 
     >>> triangle = torch.tensor([[0, 1, 2], [1, 2, 0]])
     >>> measures = graph_profile(triangle).measures
@@ -146,7 +146,7 @@ def _counts(graph: CanonicalGraph, degrees: np.ndarray) -> dict[str, Measure]:
 
 
 def _labels(data: Any, graph: CanonicalGraph) -> Tensor | None:
-    """Classes of the vertices; a negative class means that there is none."""
+    """The classes of the vertices; a negative number is a vertex without a class."""
     y = None if isinstance(data, (Tensor, CanonicalGraph)) else data.get("y")
     if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (graph.num_nodes,):
         return None
@@ -154,7 +154,7 @@ def _labels(data: Any, graph: CanonicalGraph) -> Tensor | None:
 
 
 def _homophilies(labels: Tensor | None, graph: CanonicalGraph) -> dict[str, Measure]:
-    """Share of edges within a class, and its mean over vertices; nothing without labels."""
+    """The share of edges within a class, and its mean over vertices; empty without labels."""
     from torch_geometric.utils import homophily
 
     if labels is None:
@@ -172,13 +172,13 @@ def _homophilies(labels: Tensor | None, graph: CanonicalGraph) -> dict[str, Meas
 
 
 def _costs(graph: CanonicalGraph, widths: tuple[int, ...]) -> dict[str, Measure]:
-    """Arcs that carry a message, and the multiply-adds of each layer."""
+    """The number of arcs that carry a message, and the multiply-adds of each layer."""
     loops = sum(int((arcs[0] == arcs[1]).sum()) for arcs in graph.arcs)
     messages = graph.num_arcs - loops if graph.arcs else graph.num_edges * (2 - graph.directed)
     measures = {"messages": Measure("arcs without loops", messages)}
     for layer, (inner, outer) in enumerate(pairwise(widths), start=1):
         transform = graph.num_nodes * inner * outer
-        aggregate = (messages + graph.num_nodes) * outer  # with one loop for each vertex
+        aggregate = (messages + graph.num_nodes) * outer  # GCN adds a loop to each vertex
         measures[f"multiply_adds_layer_{layer}"] = Measure(
             f"multiply-adds of a GCN layer {inner} -> {outer}", transform + aggregate
         )

@@ -1,8 +1,7 @@
-"""Cuts of the vertices in two, and the share of the crossing edges that is left.
+"""The share of the crossing edges that is left, for random partitions of the vertices in two sets.
 
-The cuts are drawn from a seed: random halves (a coin for each vertex), and neighbourhoods (a vertex
-and its neighbours against the rest). Halves show the average only; neighbourhoods are small, and
-show local changes.
+The partitions are random halves (a coin for each vertex) and neighbourhoods (a random vertex and
+its neighbours against the rest). Halves show only the average; neighbourhoods show local changes.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ NUM_CUTS = 64
 
 
 def cut_ratios(before: Topology, kept: np.ndarray, seed: int) -> dict[str, Spread]:
-    """Crossing edges after over before, for random halves and for random neighbourhoods.
+    """The share of the crossing edges that is left, for random halves and neighbourhoods.
 
     Args:
         before: The whole graph.
-        kept: bool [m], which of its edges are left.
-        seed: Seed of the cuts.
+        kept: bool [m], true for each edge that is left.
+        seed: Seed of the draws.
     """
     generator = np.random.default_rng([seed, 5])
     n = before.num_nodes
@@ -51,7 +50,7 @@ def _closed_neighbourhood(topology: Topology, vertex: int) -> np.ndarray:
 
 
 def _ratio(edges: np.ndarray, kept: np.ndarray, side: np.ndarray) -> float:
-    """NaN where no edge crosses."""
+    """The share of the edges across a side that is left; NaN if no edge crosses."""
     crossing = side[edges[0]] != side[edges[1]]
     total = int(crossing.sum())
     return int((crossing & kept).sum()) / total if total else float("nan")

@@ -1,13 +1,14 @@
-"""Eigenvalues of one graph by scipy's Lanczos iterations, and quadratic forms of two.
+"""Eigenvalues of one graph by scipy's Lanczos iterations, and quadratic forms of two graphs.
 
-The spectral gap is 1 minus the second largest eigenvalue of D^(-1/2) A D^(-1/2), over the largest
-component: how fast walks on it mix. The spectral radius is the largest eigenvalue of A.
+The spectral gap is 1 minus the second largest eigenvalue of D^(-1/2) A D^(-1/2) of the largest
+component. It measures how fast walks on the component mix. The spectral radius is the largest
+eigenvalue of A.
 
 A graph G' is spectrally similar to G if x'L'x is close to x'Lx for all x (Spielman, Srivastava
-2011). For a part of G the ratio lies in [0, 1]. Its extremes over all x are the generalised
-eigenvalues of the two Laplacians: exact for small graphs, for others bounded from inside by vectors
-that are tried. Weights are not raised to compensate for removed edges, so the ratio of a cut that
-keeps half of the edges evenly is 0.5 everywhere.
+2011). For a subgraph of G the ratio lies in [0, 1]. Its extremes over all x are extreme generalised
+eigenvalues of the two Laplacians. They are exact for small graphs. For large graphs, sampled
+vectors bound them from inside. The weights of kept edges are not raised to compensate for removed
+edges, so keeping every second edge evenly gives ratios near 0.5.
 """
 
 from __future__ import annotations
@@ -30,11 +31,9 @@ ROUNDING = 1e-9
 
 
 def spectral_measures(topology: Topology, seed: int) -> dict[str, Measure]:
-    """Spectral gap of the largest component, and spectral radius.
+    """The spectral gap of the largest component, and the spectral radius.
 
-    Args:
-        topology: The graph.
-        seed: Seed of the vector that the iterations start from.
+    `seed` is the seed of the first vector of the iterations.
     """
     radius, gap = "spectral radius", "spectral gap of the largest component"
     members = topology.largest()
@@ -49,7 +48,7 @@ def spectral_measures(topology: Topology, seed: int) -> dict[str, Measure]:
 
 
 def _eigenvalue(label: str, matrix: Any, rank: int, seed: int, then: Any) -> Measure:
-    """`then` of the `rank`-th largest eigenvalue of a symmetric matrix; 0 below the rounding."""
+    """Apply `then` to the `rank`-th largest eigenvalue of a symmetric matrix; tiny ones are 0."""
     size = matrix.shape[0]
     if size <= DENSE_NODES:
         value = float(then(linalg.eigvalsh(matrix.toarray())[-rank]))
@@ -72,15 +71,15 @@ def _eigenvalue(label: str, matrix: Any, rank: int, seed: int, then: Any) -> Mea
 
 
 def quadratic_forms(before: Topology, after: Topology, seed: int) -> Spread:
-    """Ratios x'L'x / x'Lx of the part to the whole.
+    """The ratios x'L'x / x'Lx of a subgraph to the whole graph.
 
     Up to 500 vertices these are all generalised eigenvalues. Beyond that they are ratios for random
-    vectors, unchanged and smoothed along the edges of both graphs: for smooth vectors few edges
-    decide the ratio. If a component fell apart, the lowest ratio is exactly 0.
+    vectors, both unchanged and smoothed along the edges of both graphs, since few edges determine
+    the ratio of a smooth vector. If a component fell apart, the lowest ratio is exactly 0.
 
     Args:
-        before: The whole.
-        after: A part of its edges.
+        before: The whole graph.
+        after: The subgraph.
         seed: Seed of the vectors.
     """
     label = "x'L'x / x'Lx"
@@ -95,7 +94,7 @@ def quadratic_forms(before: Topology, after: Topology, seed: int) -> Spread:
 
 
 def _generalised(before: Topology, after: Topology) -> np.ndarray:
-    """Eigenvalues of the two Laplacians on the range of the first, ascending."""
+    """The generalised eigenvalues on the range of the first Laplacian, ascending."""
     whole, part = (_laplacian(topology).toarray() for topology in (before, after))
     values, vectors = linalg.eigh(whole) if before.num_nodes else (np.empty(0), whole)
     proper = values > ROUNDING * max(1.0, values.max(initial=0.0))
@@ -119,7 +118,7 @@ def _tried(before: Topology, after: Topology, seed: int) -> np.ndarray:
 
 
 def _smoothed(topology: Topology, vectors: np.ndarray) -> np.ndarray:
-    """Each entry replaced, a few times, by the mean over its vertex and the neighbours."""
+    """Replace each entry, a few times, by the mean over its vertex and the neighbours."""
     share = 1 / (1 + np.diff(topology.adjacency.indptr))[:, None]
     for _ in range(SMOOTHING_STEPS):
         vectors = share * (vectors + topology.adjacency @ vectors)

@@ -1,4 +1,4 @@
-"""Components and distances, without directions: scipy's graph routines."""
+"""Components and distances by scipy's graph routines, which ignore directions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NUM_SWEEPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """A graph without directions in the form of scipy, and its components.
+    """A graph without directions as a scipy matrix, and its components.
 
     Attributes:
         num_nodes: Number n of vertices.
         edges: int64 [2, m], each pair once.
         adjacency: Sparse float64 [n, n], 0/1, symmetric, no loops.
         component: int [n], the component of each vertex.
-        strong: Numbers of strongly connected components and of vertices of the largest, None for
-            an undirected graph.
+        strong: Number of strongly connected components and number of vertices of the largest; None
+            for an undirected graph.
     """
 
     num_nodes: int
@@ -38,7 +38,7 @@ class Topology:
 
     @classmethod
     def of(cls, graph: CanonicalGraph) -> Topology:
-        """The topology of a graph; its directions are ignored."""
+        """The topology of a graph without its directions."""
         n = graph.num_nodes
         undirected = UndirectedGraph.from_arcs([graph.edges], n) if graph.directed else graph
         edges = undirected.edges.cpu().numpy()
@@ -51,7 +51,7 @@ class Topology:
         return cls(n, edges, adjacency, _labels(adjacency, connection="weak"), strong)
 
     def measures(self) -> dict[str, Measure]:
-        """Isolated vertices and components."""
+        """The numbers of isolated vertices and of components."""
         sizes = np.bincount(self.component)
         isolated = int((np.diff(self.adjacency.indptr) == 0).sum())
         weak = "" if self.strong is None else "weak "
@@ -76,10 +76,10 @@ class Topology:
         return np.flatnonzero(self.component == np.bincount(self.component).argmax())
 
     def diameter(self, seed: int) -> Measure:
-        """Longest distance in the largest component.
+        """The longest distance in the largest component; exact up to 1,500 vertices.
 
-        Exact up to 1,500 vertices; beyond that the highest eccentricity that a few double sweeps
-        meet: a breadth-first search from a random vertex, and one from the vertex farthest from it.
+        Beyond that it is the highest eccentricity found by a few double sweeps. A double sweep is a
+        breadth-first search from a random vertex, and another from the vertex farthest from it.
         Twice the lowest eccentricity bounds the diameter from above.
         """
         label = "diameter of the largest component"
@@ -99,11 +99,11 @@ class Topology:
 
 
 def eccentricity(adjacency: Any, start: int) -> tuple[int, int]:
-    """Distance to the vertex farthest from `start`, and such a vertex."""
+    """The distance from `start` to a farthest vertex, and this vertex."""
     order, parent = csgraph.breadth_first_order(adjacency, start, directed=True)
     position = np.empty(adjacency.shape[0], dtype=np.int64)
     position[order] = np.arange(order.size)
-    above = position[parent[order[1:]]]  # ascending: children are met in the order of parents
+    above = position[parent[order[1:]]]  # ascending, as in breadth-first order
     distance, first, stop = 0, 0, 1  # order[first:stop] are the vertices at that distance
     while stop < order.size:
         first, stop = stop, 1 + int(np.searchsorted(above, stop, side="left"))

@@ -1,4 +1,4 @@
-"""The two kinds of numbers in a comparison: a measure of one graph, and a spread of ratios."""
+"""The two types of numbers in a comparison: a measure of one graph, and a spread of ratios."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Measure:
     """A number about one graph.
 
     Attributes:
-        label: Its name for people, with the unit.
-        value: The number; None if it is not defined, such as the clustering of a path.
-        note: How it was estimated or bounded; None for an exact value.
+        label: The name in texts and pictures, with the unit.
+        value: The number; None if it is undefined, such as the spectral gap of an empty graph.
+        note: The way it was estimated or bounded; None for an exact value.
         error: Standard error of an estimate, None for other values.
     """
 
@@ -31,13 +31,13 @@ class Measure:
 
 @dataclass(frozen=True)
 class Spread:
-    """A summary of many ratios that were drawn.
+    """A summary of many ratios.
 
     Attributes:
-        label: Its name for people.
-        mean: Their mean; None if there were none.
-        low: The lowest.
-        high: The highest.
+        label: The name in texts and pictures.
+        mean: The mean ratio; None without ratios.
+        low: The lowest ratio.
+        high: The highest ratio.
         note: The kind and number of the draws.
     """
 
@@ -49,7 +49,7 @@ class Spread:
 
     @classmethod
     def of(cls, label: str, values: np.ndarray, note: str) -> Spread:
-        """Summarise ratios; those that are not defined (NaN) do not count."""
+        """Summarise ratios; undefined ones (NaN) do not count."""
         known = values[~np.isnan(values)]
         if not known.size:
             return cls(label, None, None, None, note)

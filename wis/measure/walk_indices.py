@@ -1,13 +1,13 @@
 """The sum of the log walk indices of single vertices.
 
 The walk index of {t} with target t and walks of length l is the number of closed walks of length
-l + 1 at t (0 if no edge reaches t), the tuple entry of Algorithm 1. Their product bounds what a
-network can model, so the measure is the sum of log WI_{l,t}({t}) over all vertices, in nats; the
-log of 0 counts as 0 (no other log is below that).
+l + 1 at t (0 if no edge reaches t), the tuple entry of Algorithm 1. The product of walk indices
+bounds the interactions that a network can model. So the measure is the sum of log WI_{l,t}({t})
+over all vertices, in nats. The log of 0 counts as 0, the lowest log of a positive number of walks.
 
-For l = 1 these are degrees plus 1, for l = 2 two triangles, three times the degree, and 1. Longer
-walks are counted by sparse products, from a seeded sample of vertices if all would take too long;
-the sample is the same before and after a cut.
+For l = 1 the index is the degree plus 1. For l = 2 it is twice the number of triangles plus three
+times the degree plus 1. Longer walks are counted by sparse products, from a seeded sample of
+vertices if all would take too long. The sample is the same before and after a cut.
 
 Source: Definition 11, Theorem 8, Algorithm 1; Appendix D.2 for directed graphs.
 """
@@ -21,7 +21,7 @@ from wis.measure.values import Measure
 from wis.methods.k_wis.closed_walks import adjacency, most_walks, num_closed_walks
 
 EXACT_WORK = 2e8
-"""Walks of half the length, over all vertices; sparse products of that size take some seconds."""
+"""Most walks of half the length over all vertices; sparse products of them take some seconds."""
 
 
 def walk_index_measure(
@@ -39,12 +39,12 @@ def walk_index_measure(
         graph: The graph.
         length: l, at least 1.
         triangles: Triangles at each vertex of the graph without directions, if they are known.
-        seed: Of the sample.
-        sample: Vertices to draw where that is needed.
-        exact_work: Do it for all vertices where that is not more work than this.
+        seed: Seed of the sample.
+        sample: Number of vertices to draw if the work for all vertices is too large.
+        exact_work: The largest amount of work for all vertices.
 
     Raises:
-        OptionError: The walks are too many to be counted in 64 bits.
+        OptionError: The number of walks exceeds 64 bits.
     """
     label = f"Σ log WI_{length} of single vertices"
     n, edges = graph.num_nodes, graph.edges.cpu().numpy()
@@ -70,7 +70,7 @@ def _sum_of_logs(counts: np.ndarray) -> float:
 
 
 def _work(graph: CanonicalGraph, edges: np.ndarray, length: int) -> float:
-    """Entries that the products touch: walks of half the length, from all vertices."""
+    """The number of entries in the products: walks of half the length from all vertices."""
     matrix = adjacency(edges, graph.num_nodes, directed=graph.directed).astype(np.float64)
     walks = np.ones(graph.num_nodes)
     for _ in range((length + 2) // 2):

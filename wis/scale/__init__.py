@@ -5,11 +5,11 @@
 - `wis.scale.vertices`: ids that are names, numbered on disk.
 - `wis.scale.output`, `wis.scale.locks`, `wis.scale.work`: the output folder, one run at a time, and
   the work folder from which a failed run continues.
-- `wis.scale.phases`: a phase as two numbers for each vertex that takes part.
-- `wis.scale.job`: a checked request, and what both engines share.
-- `wis.scale.stream`: edges on disk by priority, block by block.
-- `wis.scale.rounds`, `wis.scale.cluster`, `wis.scale.clients`: the partitions of a Dask cluster.
-- `wis.scale.run`: from folder to folder.
+- `wis.scale.phases`: one phase of the relaxed rule, saved as two numbers per vertex.
+- `wis.scale.job`: a checked request, and the steps that both engines share.
+- `wis.scale.stream`: the engine for one machine, which reads edges from disk block by block.
+- `wis.scale.rounds`, `wis.scale.cluster`, `wis.scale.clients`: the engine for a Dask cluster.
+- `wis.scale.run`: `sparsify_files`, the public function.
 """
 
 from wis.scale.run import FilesResult, sparsify_files

@@ -1,9 +1,9 @@
-"""Clients of a Dask cluster, an existing one or a private one on this machine; errors in one line.
+"""Clients of a running Dask cluster, or of a private cluster on this machine.
 
 Anyone who reaches a scheduler can run code as its user. So the cluster on this machine is private
-and has no dashboard: its processes speak TLS with a certificate that is made for this run and never
-leaves it. Without the package cryptography, which makes the certificate, there are no sockets at
-all, and the workers are threads of this process.
+and has no dashboard: its processes use TLS with a certificate that is made for this run and is
+never stored. The package cryptography makes the certificate. Without it, the workers are threads of
+this process, and no socket is opened.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from wis.errors import (
 )
 
 PATIENCE_S = 12.0
-"""How long to wait for a scheduler; a command without one ends within 20 seconds."""
+"""Seconds to wait for a scheduler: without one, a command fails within 20 seconds."""
 NOWHERE = "127.0.0.1:0"
-_LOGS = ("distributed", "distributed.client")  # those to which Dask gives levels of their own
+_LOGS = ("distributed", "distributed.client")  # Dask sets the levels of these
 _log = logging.getLogger(__name__)
 
 
 def distributed() -> Any:
-    """The package distributed; raises `MissingDependencyError` without it or dask."""
+    """Import distributed; raises `MissingDependencyError` if it or dask is missing."""
     try:
         import distributed
         from dask import dataframe
@@ -52,13 +52,13 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
     """A client of the cluster at an address, or of a new one on this machine.
 
     Raises:
-        OptionError: A number of workers is given for a cluster that has its own.
+        OptionError: `num_workers` is given together with an address.
         ClusterError: No scheduler answers.
     """
     module = distributed()
     if address is not None and num_workers is not None:
-        raise OptionError("num_workers is for a cluster on this machine; the one at the address "
-                          "has its own")  # fmt: skip
+        raise OptionError("num_workers is for a cluster on this machine; the cluster at the "
+                          "address has its own workers")  # fmt: skip
     if address is None:
         with _cluster_here(module, num_workers) as cluster, module.Client(cluster) as client:
             yield client
@@ -70,12 +70,12 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
 
 
 def connect(module: Any, address: str, **settings: Any) -> Any:
-    """A client of the scheduler at an address, after a check that a scheduler answers.
+    """Check that a scheduler answers at an address, and return a client of it.
 
     Args:
         module: The package distributed.
-        address: Such as ``tcp://10.0.0.1:8786``.
-        settings: Settings of the client.
+        address: The address, such as ``tcp://10.0.0.1:8786``.
+        settings: Arguments of ``distributed.Client``.
 
     Raises:
         ClusterError: No scheduler answers.
@@ -112,14 +112,14 @@ def _reason(error: Exception, address: str) -> str:
             "~/.config/dask, or DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on)"
         )
     if isinstance(error, TimeoutError) and not text:
-        return f"nothing that Dask says came within {PATIENCE_S:g} s"
+        return f"no message of Dask came within {PATIENCE_S:g} s"
     if text and isinstance(error, OSError | ValueError | WisError):
         return echo(text, 300)
-    return f"what answers does not speak Dask ({type(error).__name__})"
+    return f"the program there does not speak Dask's protocol ({type(error).__name__})"
 
 
 def _check_answer(module: Any, address: str) -> None:
-    """Exchange one message with a time limit, since Dask itself would wait without one."""
+    """Exchange one message within a time limit; Dask itself would wait forever."""
     from distributed.utils import LoopRunner, wait_for
 
     async def shake_hands() -> None:
@@ -131,12 +131,12 @@ def _check_answer(module: Any, address: str) -> None:
             await comm.write({"op": "identity", "reply": True})
             answer = await comm.read()
             if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
-                raise ClusterError("what answers is no scheduler")
+                raise ClusterError("the program there is not a scheduler")
         finally:
             comm.abort()
 
     if address.startswith("inproc://"):
-        return  # a cluster of this process, bound to its loop
+        return  # a cluster of this process answers on its own event loop only
     runner = LoopRunner()
     runner.start()
     try:
@@ -172,7 +172,7 @@ def _cluster_here(module: Any, num_workers: int | None) -> Iterator[Any]:
 
 
 def _thread_workers(module: Any) -> Any:
-    """Workers inside this process, with an empty page that only this machine can reach."""
+    """A class of workers that are threads; their web page is empty and local."""
 
     class ThreadWorker(module.Worker):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -184,7 +184,7 @@ def _thread_workers(module: Any) -> Any:
 
 @contextlib.contextmanager
 def _without_pages() -> Iterator[None]:
-    """Serve no web pages: Dask opens a port for them in any case, but it stays empty."""
+    """Serve no web pages on the port that Dask always opens."""
     import dask
 
     routes: dict[str, list[str]] = {
@@ -196,10 +196,10 @@ def _without_pages() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_for_this_process_only() -> Iterator[None]:
-    """Hide Ctrl-C from threads and processes that begin in a block.
+    """Hide Ctrl-C from threads and processes that start within the block.
 
-    Ctrl-C reaches all processes of a terminal; this one answers it, and ends the others. A Ctrl-C
-    within the block takes effect after it.
+    Ctrl-C reaches all processes of a terminal. Only this process handles it, and then ends the
+    others. A Ctrl-C within the block takes effect after the block.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -214,7 +214,7 @@ def _interrupts_for_this_process_only() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the errors of a lost cluster, or of lost workers, into a `ClusterError` of one line."""
+    """Turn errors of a lost cluster or of lost workers into a `ClusterError` of one line."""
     module = distributed()
     try:
         yield
@@ -225,6 +225,6 @@ def one_line_errors() -> Iterator[None]:
         raise ClusterError(f"the cluster gave up: {echo(reason, 300)}") from None
     except ImportError as error:
         raise ClusterError(
-            f"the workers of the cluster lack what this machine has: {echo(str(error), 200)}; "
+            f"the workers of the cluster lack a package: {echo(str(error), 200)}; "
             "install wis-sparsify[dask] there too"
         ) from None

@@ -1,10 +1,9 @@
-"""Relaxed 1-WIS on a Dask cluster: the partitions of the edges, and the sums over them.
+"""Relaxed 1-WIS on a Dask cluster.
 
-Dask's dataframes bring all rows of an edge into one partition and drop the repeats; its scheduler
-runs the tasks, on an existing cluster or on processes of this machine, and repeats those of a lost
-worker. The tasks of a phase are those of `wis.scale.rounds`; their sums are added up in a tree. The
-driver keeps only arrays over the vertices, and up to `block` edges where few are left to settle. It
-also numbers the names (`wis.scale.vertices`).
+Dask's dataframes move all rows of an edge into one partition and drop duplicates. Dask's scheduler
+runs the tasks of `wis.scale.rounds` and repeats the tasks of a lost worker. The sums of the tasks
+are added up in a tree. The driver holds arrays over the vertices, and up to `block` edges once few
+are left to settle. It also numbers the names (`wis.scale.vertices`).
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from wis.scale.vertices import Vertices
 
 Ints = NDArray[np.int64]
 FAN_IN = 8
-"""Arrays that one task adds up: more make fewer tasks and hold more arrays in memory at a time."""
+"""Arrays that one task adds up: a larger number makes fewer tasks that need more memory."""
 SHARD_EDGES = 1 << 22
-"""Rows of a shard if a cluster has many workers: 32 MB of edges; small graphs get four a worker."""
+"""Largest number of rows of a shard, 32 MB of edges; small graphs get four shards per worker."""
 PATIENCE = 16
 """Rounds without any edge settled after which the driver settles the rest, however large it is."""
 
@@ -41,10 +40,10 @@ PATIENCE = 16
 def run_on_cluster(
     job: Job, scheduler_address: str | None, num_workers: int | None
 ) -> tuple[dict[str, Any], int, int, int]:
-    """Sparsify on the cluster at an address, or on one of this machine.
+    """Sparsify on the cluster at an address, or on a new cluster on this machine.
 
     Returns:
-        The facts that `Job.noted` gives, rows kept, phases, and phases of an earlier run.
+        The facts of `Job.noted`, the rows kept, the phases, and the phases of an earlier run.
     """
     with client_of(scheduler_address, num_workers) as client, one_line_errors():
         noted = job.noted(lambda vertices, rows: _write_shards(client, job, vertices, rows))
@@ -54,7 +53,7 @@ def run_on_cluster(
             peeling.peel(noted["N"], report)
         job.files.check_unchanged()
         job.target.begin()
-        plain = replace(job, still_alone=_nothing)  # the check holds locks, and stays here
+        plain = replace(job, still_alone=_nothing)  # the check holds locks, so no worker gets it
         vertices = noted["n"], noted["names"]
         tasks = [
             client.submit(_write_file, plain, index, vertices, peeling.phases, pure=False)
@@ -77,7 +76,7 @@ def _write_file(job: Job, index: int, vertices: tuple[int, str | None], phases: 
 
 
 def _write_shards(client: Any, job: Job, vertices: Vertices, rows: int) -> dict[str, int]:
-    """Write each edge once, as arrays [2, k]; the number of edges ``m`` and of ``shards``."""
+    """Write each edge once, in arrays of shape [2, k]; return the counts ``m`` and ``shards``."""
     import dask
     import dask.dataframe as dd
     import pandas as pd
@@ -130,13 +129,13 @@ class _Peeling:
     Attributes:
         client: The cluster.
         folder: The folder of the run.
-        shards: The partitions, as before the first phase.
+        shards: The partitions before the first phase.
         seed: Seed of the priorities.
-        block: Edges that the driver settles itself.
+        block: Largest number of edges that the driver settles itself.
         degree: int64 [n], current degrees.
-        levels: Edges by level.
-        phases: Phases finished.
-        num_removed: Edges removed so far.
+        levels: Number of edges of each level.
+        phases: Number of finished phases.
+        num_removed: Number of edges removed so far.
         last: The threshold of the last phase.
         homes: The worker of each shard.
     """
@@ -155,7 +154,7 @@ class _Peeling:
 
     @classmethod
     def open(cls, client: Any, job: Job, noted: dict[str, Any]) -> _Peeling:
-        """Count degrees and levels, and degrees again after the finished phases."""
+        """Count degrees and levels; count degrees again if an earlier run finished phases."""
         folder, n = job.folder.url, noted["n"]
         shards = [Shard(folder, number, job.seed, n, 0) for number in range(noted["shards"])]
         factor = checked_factor(job.epsilon)
@@ -178,7 +177,7 @@ class _Peeling:
         """Run phases until `count` edges are removed."""
         while self.num_removed < count:
             self.last = self.levels.next_threshold(self.last, self.num_removed)
-            assert self.last is not None  # as long as edges are left
+            assert self.last is not None  # since edges are left
             phase, self.degree = self._phase(self.last)
             if phase.num_removed > count:
                 phase = self._cut_short(phase, count - self.num_removed)
@@ -187,7 +186,7 @@ class _Peeling:
             progress(self.num_removed)
 
     def _phase(self, t: int) -> tuple[Phase, Ints]:
-        """A phase carried to its end, not yet written, and the degrees after it."""
+        """Run a whole phase without writing it; return it and the degrees after it."""
         running = RunningPhase.begin(self.degree, t)
         kinds = work_file(self.folder, "kinds", self.phases)
         with self._shown(kinds, running.kind):
@@ -200,7 +199,7 @@ class _Peeling:
         return running.finished(self.phases, t, removed, None), after
 
     def _class_by_class(self, running: RunningPhase, kinds: str) -> None:
-        """The classes of a phase by rounds if they are large, several together if they are not."""
+        """Settle large classes by rounds, and groups of small classes in the driver."""
         sizes = self._sum(rounds.count_classes, kinds)
         for lowest, highest in _groups(sizes, self.block):
             if lowest == highest and sizes[lowest] > self.block:
@@ -221,7 +220,7 @@ class _Peeling:
     def _settle(
         self, running: RunningPhase, kinds: str, lowest: int, highest: int, arrays: str | None
     ) -> None:
-        """Match the live edges of some classes here."""
+        """Match the live edges of some classes in the driver."""
         parts = self._map(rounds.live_edges, kinds, lowest, highest, arrays)
         u, v = np.concatenate(self.client.gather(parts), axis=1).astype(np.int64)
         kind = np.maximum(running.kind[u], running.kind[v])
@@ -232,7 +231,7 @@ class _Peeling:
         running.note_cuts(u, v, kind[taken], hashes_of(u, v, self.seed))
 
     def _rounds(self, running: RunningPhase, kinds: str, number: int) -> None:
-        """Settle the edges of a class by sums; match the last `block` edges here."""
+        """Settle the edges of a class by sums; match the last `block` edges in the driver."""
         before = running.budget.numpy().copy()
         reaches = Reaches.begin(before)
         least, patience, turn = None, PATIENCE, 0
@@ -241,18 +240,18 @@ class _Peeling:
             with self._shown(arrays, reaches.arrays()):
                 taken, live, upto = self._sum(rounds.tally, kinds, number, arrays).astype(np.int64)
             num_live = int(live.sum()) // 2
-            # Stop when the rest fits into a block, or when rounds settle nothing any more.
+            # Stop when the rest fits into a block, or when rounds no longer settle edges.
             patience = PATIENCE if least is None or num_live < least else patience - 1
             if num_live <= self.block or not patience:
                 break
             least = num_live
             reaches.learn(taken, live, upto)
             turn += 1
-        # Charge the taken edges; the cut of a vertex that lost some is its reach.
+        # Charge the taken edges to the budgets; a vertex that lost some has its reach as its cut.
         running.budget -= torch.from_numpy(taken)
         running.note_reaches(number, taken > 0, reaches.reach)
         if num_live:
-            # Match the rest here: a spent vertex takes nothing beyond its reach.
+            # Match the remaining live edges in the driver.
             tail = Reaches(before, reaches.reach, reaches.bound, reaches.guess, reaches.within)
             tail.bound = np.where((taken >= before) & (tail.bound > tail.reach), tail.reach,
                                   tail.bound)  # fmt: skip
@@ -260,10 +259,10 @@ class _Peeling:
                 self._settle(running, kinds, number, number, arrays)
 
     def _cut_short(self, phase: Phase, most: int) -> Phase:
-        """The same phase up to its `most`-th edge by priority.
+        """End a phase at its `most`-th edge by priority.
 
-        The limit is found digit by digit: first the class of that edge, then 16 bits of its hash at
-        a time, each by counting the edges that the phase takes.
+        Counts of the edges that the phase takes give first the class of that edge, then its hash,
+        16 bits at a time.
         """
         folder = f"{self.folder}/{CANDIDATE}"
         fs, path = url_to_fs(folder)
@@ -274,7 +273,7 @@ class _Peeling:
         return replace(phase, num_removed=self.num_removed + most, limit=limit)
 
     def _limit(self, folder: str, phase: int, rank: int) -> tuple[int, int]:
-        """Class and hash of the `rank`-th edge that a phase takes."""
+        """Find the class and the hash of the `rank`-th edge that a phase takes."""
         counts = self._sum(rounds.count_taken, folder, phase, None, 0, 0)
         number = rounds.CLASSES - 1
         while rank > counts[number]:
@@ -289,7 +288,7 @@ class _Peeling:
         return number, first - 2**63
 
     def _map(self, task: Any, *arguments: Any) -> list[Any]:
-        """A task for each shard, after the phases finished so far, on the worker that knows it."""
+        """Run a task for each shard, on the worker that remembers the shard."""
         self.homes = assigned(self.homes, self.client.nthreads(), len(self.shards))
         return [
             self.client.submit(
@@ -304,7 +303,7 @@ class _Peeling:
         ]
 
     def _sum(self, task: Any, *arguments: Any) -> Any:
-        """The sum of a task's arrays over all shards, added up in a tree."""
+        """Sum the arrays of a task over all shards."""
         parts = self._map(task, *arguments)
         while len(parts) > 1:
             groups = [parts[i : i + FAN_IN] for i in range(0, len(parts), FAN_IN)]
@@ -313,7 +312,7 @@ class _Peeling:
 
 
 def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
-    """Ranges of classes from the highest down, each with no more than `most` edges if possible."""
+    """Ranges of classes from the highest down, each of at most `most` edges or of one class."""
     group: list[int] = []
     for number in reversed(np.flatnonzero(sizes).tolist()):
         if group and int(sizes[[*group, number]].sum()) > most:
@@ -325,20 +324,20 @@ def _groups(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
 
 
 def assigned(homes: Mapping[int, str], workers: Iterable[str], num_shards: int) -> dict[int, str]:
-    """A worker for each shard, the same as before wherever possible.
+    """Assign each shard to a worker, and keep the assignment so far where possible.
 
-    A worker remembers the edges of a shard that are left, so a shard that changes its worker costs
-    memory on both and time on the new one. A lost worker loses its shards; a worker with more than
-    an even share gives some to workers that came later.
+    A worker remembers the remaining edges of its shards, so a move of a shard costs memory on both
+    workers and time on the new one. Shards move only from lost workers, and from workers with more
+    than an even share.
 
     Args:
         homes: The assignment so far.
-        workers: The workers now; may be none.
+        workers: The current workers.
         num_shards: Number of shards, numbered from 0.
 
     Returns:
-        The worker of each shard; empty without workers. The numbers of shards of two workers
-        differ by at most 1.
+        The worker of each shard; empty without workers. The loads of two workers differ by at most
+        one shard.
 
     >>> assigned({0: "a", 1: "a"}, ["a", "b"], 2)
     {0: 'a', 1: 'b'}

@@ -1,8 +1,8 @@
 """Folders of edge files, one row for each arc, read batch by batch.
 
 The files are Parquet, or text with or without compression, on any file system that fsspec knows.
-Every file of a folder counts: another file is refused by name, except the files that other programs
-leave beside their data, whose names begin with ``_`` or ``.`` or end in ``.crc``.
+A folder with a file of another kind is refused. Files that other programs leave beside their data
+are skipped: their names begin with ``_`` or ``.`` or end in ``.crc``.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class EdgeFiles:
         root: The folder, or the one file, as it was given.
         paths: Path of each file on its file system.
         names: Name of each file below the folder.
-        stamps: For each file its size, its time of change as far as the file system tells, and a
-            digest of its end, which holds the row counts and statistics of Parquet.
+        stamps: The size of each file, its time of change if the file system keeps one, and a digest
+            of its last bytes, where Parquet stores row counts and statistics.
         ends: Names of the two columns of endpoints.
-        layouts: The layout of each text, None for Parquet.
-        format: The ending whose format all files have; None to go by their names.
-        kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
-            hold; None for one kind.
-        num_nodes: The number of vertices that Parquet files state, None if they do not.
+        layouts: The layout of each text file, None for Parquet.
+        format: The ending of the format of all files; None to use the ending of each file.
+        kinds: Names of the columns of endpoints and the two kinds of vertices that these names
+            suggest; None for one kind.
+        num_nodes: The number of vertices stated in Parquet files; None if it is not stated.
     """
 
     root: str
@@ -75,12 +75,12 @@ class EdgeFiles:
         Args:
             root: The folder, or one file.
             options: The options of tables.
-            ending: The ending whose format all files have; None to go by their names.
+            ending: The ending of the format of all files; None to use the ending of each file.
 
         Raises:
-            GraphFileError: There is no such folder, or no edge file in it.
-            GraphFormatError: A file is damaged or no edge file, or its columns are not those of
-                the others.
+            GraphFileError: The folder is missing, or holds no edge file.
+            GraphFormatError: A file is damaged, is not an edge file, or has other columns than the
+                first one.
         """
         pyarrow()
         fs, path = url_to_fs(root)
@@ -118,15 +118,13 @@ class EdgeFiles:
         if changed:
             raise GraphFormatError(
                 f"{self.root}: {changed[0]} has changed while it was read; nothing was written. "
-                "Run it again when the folder is at rest"
+                "Run again when no program writes to the folder"
             )
 
     def pairs(self, index: int, *, as_names: bool = False) -> Iterator[tuple[Any, Any]]:
         """The two columns of ids of a file, batch by batch: int64 arrays, or pyarrow's texts.
 
-        Args:
-            index: Which file.
-            as_names: Take integers of text files as names, with their spelling.
+        With `as_names`, integers of text files are names and keep their spelling.
         """
         path, layout = self.paths[index], self.layouts[index]
         with self._opened(index) as file:
@@ -145,7 +143,7 @@ class EdgeFiles:
                 row += batch.num_rows
 
     def batches(self, index: int, schema: Any, *, as_names: bool = False) -> Iterator[Any]:
-        """The record batches of a file, in order, of the schema that `schema` gave."""
+        """The record batches of a file, in order; `schema` is the result of `EdgeFiles.schema`."""
         path, layout = self.paths[index], self.layouts[index]
         with self._opened(index) as file:
             if layout is None:
@@ -178,7 +176,7 @@ def _parquet_batches(file: Any, columns: list[str] | None) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Head:
-    """The columns and endpoints of a file, from the first rows (and the end of Parquet)."""
+    """The columns and endpoints of a file, found in its first rows (and Parquet's metadata)."""
 
     columns: tuple[str, ...]
     ends: tuple[str, str]
@@ -213,7 +211,7 @@ class _Head:
 
 
 def _checked(columns: list[str], path: str) -> tuple[str, ...]:
-    """The names of the columns, two or more, and no name twice."""
+    """Check that there are two or more columns with different names."""
     if len(columns) < 2:
         raise GraphFormatError(f"{path}: {len(columns)} columns; expected two with the endpoints")
     for place, name in enumerate(columns):
@@ -222,11 +220,8 @@ def _checked(columns: list[str], path: str) -> tuple[str, ...]:
     return tuple(columns)
 
 
-# Which files there are
-
-
 def _found(root: str, ending: str | None) -> dict[str, Any]:
-    """The edge files of a folder in order, each with the details of its file system."""
+    """The edge files of a folder, sorted, each with the details that its file system gives."""
     with opening(root):
         fs, path = url_to_fs(root)
         fs.invalidate_cache()
@@ -248,15 +243,15 @@ def _found(root: str, ending: str | None) -> dict[str, Any]:
             found[name] = details[name]
         else:
             raise GraphFormatError(
-                f"{root}: holds {echo(_relative(name, path))}, which is no edge file; expected "
-                f"files that end in {KINDS}. Move it away, let its name begin with _, or say "
-                "what all files hold with --format"
+                f"{root}: holds {echo(_relative(name, path))}, which is not an edge file; "
+                f"expected files that end in {KINDS}. Move it away, put _ before its name, or "
+                "give the format of all files with --format"
             )
     if not found:
         raise GraphFileError(f"{root}: holds no edge files; expected files that end in {KINDS}")
     if left_out:
         _log.info(
-            "%s: left out %s, as names with _ or . at the beginning are no data",
+            "%s: skipped %s, since names that begin with _ or . do not count as data",
             root,
             echo(", ".join(left_out)),
         )
@@ -280,7 +275,7 @@ def _relative(path: str, root: str) -> str:
 
 
 def _check_names(root: str, names: tuple[str, ...], columns: tuple[str, ...]) -> None:
-    """Raise if two files would become one, or if the name of a folder holds an endpoint."""
+    """Raise if two outputs would have one name, or if a folder's name is a column of endpoints."""
     for name in names:
         if f"{name}{PARQUET}" in names and _ending(name) != PARQUET:
             raise GraphFormatError(
@@ -291,8 +286,8 @@ def _check_names(root: str, names: tuple[str, ...], columns: tuple[str, ...]) ->
         ends = named_endpoints([*columns, *keys])
         if ends is not None and max(ends) >= len(columns):
             raise GraphFormatError(
-                f"{root}: the folders say the column {echo(([*columns, *keys])[max(ends)])} of "
-                f"{echo(name)}; expected both endpoints inside the files"
+                f"{root}: the path of {echo(name)} holds the column "
+                f"{echo(([*columns, *keys])[max(ends)])}; expected both endpoints inside the files"
             )
 
 
@@ -309,7 +304,7 @@ def _stamp(fs: Any, path: str, details: Any) -> tuple[int, str, str]:
 
 
 def _changed(fs: Any, path: str, details: Any) -> str:
-    """When a file was last changed, as exactly as its file system knows."""
+    """The time of the last change of a file, or its version; empty if neither is known."""
     if isinstance(fs, LocalFileSystem):
         with opening(path):
             return str(os.stat(path).st_mtime_ns)

@@ -1,4 +1,4 @@
-"""A checked request to sparsify a folder, and what the engines share: read, note, write."""
+"""A checked request to sparsify a folder, and the steps that both engines share."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from wis.scale.work import WorkFolder
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 BYTES_PER_VERTEX = 80
-"""Memory for degrees, budgets and cuts: 52 bytes were measured on 10^7 vertices with few edges; the
-rest is room for a phase in which all vertices take part."""
+"""Memory for degrees, budgets and cuts. 52 bytes were measured on 10^7 vertices with few edges; a
+phase in which all vertices take part needs the rest."""
 
 
 def _nothing() -> None:
@@ -33,7 +33,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A request, checked.
+    """A checked request.
 
     Attributes:
         files: The input.
@@ -41,7 +41,7 @@ class Job:
         folder: The work folder.
         remove: The amount to remove, or None.
         keep: The amount to keep, or None.
-        epsilon: Of the relaxed rule.
+        epsilon: The tolerance of the relaxed rule.
         seed: Seed of the priorities.
         block: Edges to hold in memory.
         progress: Whether to show a bar.
@@ -62,17 +62,17 @@ class Job:
     still_alone: Callable[[], None] = _nothing
 
     def noted(self, write_edges: Callable[[Vertices, int], dict[str, int]]) -> dict[str, Any]:
-        """The facts of the input: those of an earlier run, or found now and noted.
+        """The facts of the input, noted by an earlier run or computed and noted now.
 
         Args:
-            write_edges: Writes each edge once into the work folder, from the meaning of the ids and
-                the number of rows; returns the number of edges ``m``, and perhaps more facts.
+            write_edges: Takes the vertices and the number of rows, writes each edge once into the
+                work folder, and returns the number of edges ``m`` and perhaps more facts.
 
         Returns:
             Vertices ``n``, edges ``m``, ``rows``, edges to remove ``N``, file of ``names``.
 
         Raises:
-            GraphFormatError: The vertices take more memory than they may, or the input changed.
+            GraphFormatError: The vertices need more memory than allowed, or the input changed.
         """
         noted = self.folder.open()
         if noted is None:
@@ -95,10 +95,10 @@ class Job:
         return vertices, rows
 
     def write_file(self, index: int, vertices: Vertices, phases: int) -> tuple[int, int]:
-        """Write the rows of a file that stay: loops, and rows of edges that no phase took.
+        """Write the kept rows of a file: loops, and rows of edges that no phase took.
 
         Returns:
-            The number of rows that stay, and of all rows.
+            The number of kept rows, and the number of all rows.
         """
         mask = self._kept_rows(index, vertices, phases)
         schema = self.files.schema(index, as_names=vertices.texts)
@@ -108,7 +108,7 @@ class Job:
         return int(np.count_nonzero(mask)), mask.size
 
     def _kept_rows(self, index: int, vertices: Vertices, phases: int) -> Bools:
-        """Bool [rows], block by block, since all phases are read for each block."""
+        """Mark the kept rows; each block of rows costs one pass over the phases."""
         masks = [np.zeros(0, np.bool_)]
         waiting: list[tuple[Ints, Ints]] = []
         for a, b in self.files.pairs(index, as_names=vertices.texts):
@@ -128,16 +128,16 @@ class Job:
         return np.asarray(left | (u == v))
 
     def finish(self, num_rows: int | None = None, expected: int | None = None) -> None:
-        """Let the output appear, unless the input has changed or another run took over.
+        """Give the output its name, unless the input has changed or another run took over.
 
         Raises:
-            GraphFormatError: The input has changed, or other rows were read than expected.
-            BusyError: Another run is at work.
+            GraphFormatError: The input has changed, or the number of rows is not the expected one.
+            BusyError: Another run has taken the lock.
         """
         if num_rows != expected:
             raise GraphFormatError(
                 f"{self.files.root}: has {num_rows} rows now and had {expected}; it has changed "
-                "while it was read. Run it again when the folder is at rest"
+                "while it was read. Run again when no program writes to it"
             )
         self.files.check_unchanged()
         self.still_alone()
@@ -152,7 +152,7 @@ def proper_ends(a: Ints, b: Ints) -> tuple[Ints, Ints]:
 
 
 def _selected(batches: Iterator[Any], mask: Bools, path: str) -> Iterator[Any]:
-    """The rows of record batches for which a mask is true; raises if their number differs."""
+    """The rows of record batches where a mask is true; raises if the numbers of rows differ."""
     row = 0
     for batch in batches:
         part = mask[row : row + batch.num_rows]
@@ -163,4 +163,4 @@ def _selected(batches: Iterator[Any], mask: Bools, path: str) -> Iterator[Any]:
     else:
         if row == mask.size:
             return
-    raise GraphFormatError(f"{path}: its rows have become others while it was read; run it again")
+    raise GraphFormatError(f"{path}: its rows changed while it was read; run again")

@@ -1,13 +1,13 @@
-"""One run at a time on a folder, and a record of the run that holds it.
+"""Locks that let one run at a time work on a folder.
 
-On local file systems the lock is `flock`, through filelock: the kernel releases it when the process
-ends, however it ends, so that a killed run leaves nothing harmful. It also works across machines on
-NFS if the locks of the server are on. They may be off, and object stores have none. So the holder
-of a lock also writes a record of itself, and increases a count in it every few seconds. A run that
-finds a record checks whether its process lives: in the table of processes if it is of this machine,
-otherwise by waiting for the count. A record whose count stands still is void.
+On local file systems the lock is `flock`, through filelock. The kernel releases it when the process
+ends, even if it is killed. `flock` also works across machines on NFS if the server supports locks.
+Some servers do not, and object stores have no locks. So the holder of a lock also writes a record
+of itself, and increases a count in it every few seconds. A run that finds a record checks whether
+its process lives: in the process table for a process of this machine, otherwise by watching the
+count. A record whose count stands still is void.
 
-Limits: on a store without locks, two runs that begin in the same moment see each other only if the
+Limits: on a store without locks, two runs that begin at the same moment see each other only if the
 store can create a file on the condition that it does not exist (S3 and memory can). On other stores
 the record is read again after a moment, which detects most such cases, but not all.
 """
@@ -35,11 +35,11 @@ from wis.scale.storage import LOCK, RECORD, is_local, writing
 _log = logging.getLogger(__name__)
 
 BEAT_S = 4.0
-"""Seconds between two counts: few writes, and a dead run is noticed within 16 s."""
+"""Seconds between two counts: longer means fewer writes, but a dead run is noticed later."""
 PATIENCE_BEATS = 4
-"""Missing counts after which a run on another machine counts as dead."""
+"""Number of missing counts after which a run on another machine is considered dead."""
 SETTLE_S = 0.2
-"""Seconds after which the record on a store without conditions is read again."""
+"""Seconds after which the record is read again on a store without conditional creation."""
 _ATTEMPTS = 20
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -50,9 +50,9 @@ class Owner:
 
     Attributes:
         process: The process.
-        since: The time when it took the lock, for people.
+        since: The time when it took the lock, as text.
         token: A random text that identifies this holder.
-        beat: The count.
+        beat: The count of the record.
     """
 
     process: Process
@@ -62,12 +62,12 @@ class Owner:
 
     @classmethod
     def new(cls) -> Owner:
-        """This process, from now on."""
+        """This process and the current time."""
         since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
         return cls(Process.current(), since, secrets.token_hex(8))
 
     def to_json(self, beat: int) -> bytes:
-        """The record."""
+        """The record as JSON, with the count `beat`."""
         return json.dumps(
             {
                 "host": self.process.host,
@@ -95,15 +95,17 @@ class Owner:
 
 @contextlib.contextmanager
 def locked(folder: str, purpose: str) -> Iterator[Lock]:
-    """Lock a folder for the duration of a block; it is made if need be, and removed if empty.
+    """Lock a folder for the duration of a block.
+
+    The folder is created if it is missing, and removed at the end if it is empty.
 
     Args:
         folder: The folder of the lock.
-        purpose: The thing that is locked, for the error, such as ``"out/"``.
+        purpose: A name of the locked thing for errors, such as ``"out/"``.
 
     Raises:
-        BusyError: Another run holds it.
-        GraphFileError: Nothing can be written there.
+        BusyError: Another run holds the lock.
+        GraphFileError: The folder cannot be written.
     """
     lock = Lock(folder, purpose)
     lock.take()
@@ -168,7 +170,7 @@ class Lock:
                 owner = self._owner()
                 if owner is not None:
                     raise self._busy(owner) from None
-            except FileNotFoundError:  # the run before removed the folder just now
+            except FileNotFoundError:  # an earlier run has just removed the folder
                 pass
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
@@ -199,7 +201,7 @@ class Lock:
         self.check()
 
     def _create(self, fs: Any, path: str) -> None:
-        """Write the record on the condition that it does not exist, if the store can."""
+        """Write the record; if the store can, on the condition that it does not exist."""
         content = self.me.to_json(0)
         try:
             fs.pipe_file(path, content, mode="create")
@@ -212,7 +214,7 @@ class Lock:
         if owner.process.is_here:
             # With `flock` held, the kernel has confirmed that no other process holds it.
             return self._flock is None and not owner.process.is_gone()
-        _log.info("%s: waiting whether a run that was there still lives (%s)", self.purpose, owner)
+        _log.info("%s: waiting to see whether an earlier run still lives (%s)", self.purpose, owner)
         for _ in range(PATIENCE_BEATS):
             time.sleep(BEAT_S)
             now = self._owner()
@@ -262,15 +264,15 @@ class Lock:
         return fs, f"{folder.rstrip('/')}/{name}"
 
     def _busy(self, owner: Owner | None) -> BusyError:
-        who = "it has not said which" if owner is None else owner
+        who = "unknown process" if owner is None else owner
         return BusyError(
-            f"{self.purpose}: another run is at work on it ({who}); wait until it ends, or stop "
-            "it, or give another output"
+            f"{self.purpose}: another run is at work on it ({who}); wait until it ends, stop it, "
+            "or give another output"
         )
 
 
 def _is_at(lock: Any, path: str) -> bool:
-    """Whether a lock is on the file with this name, and not on a removed one."""
+    """Whether a lock is on the file at a path, and not on a removed file."""
     descriptor = getattr(getattr(lock, "_context", None), "lock_file_fd", None)
     if descriptor is None:
         return True

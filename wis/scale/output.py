@@ -15,16 +15,16 @@ from wis.errors import GraphFileError, OutputExistsError
 from wis.scale.storage import is_local, pyarrow, remove_files, writing
 
 REPLACEABLE = (".parquet", ".crc")
-"""Endings of the files that a folder may hold so that `force` replaces it."""
+"""`force` replaces a folder only if all its files have these endings."""
 
 
 @dataclass(frozen=True)
 class OutputFolder:
     """A folder of Parquet files that appears under its name when all files are complete.
 
-    Unfinished files lie beside it, in a folder with the key of the run in its name; so does, for a
-    moment, a folder that is being replaced. A run that holds the lock on the output removes the
-    folders that killed runs left, or puts a replaced one back.
+    Unfinished files lie in a folder beside it, whose name holds the key of the run. A folder that
+    is being replaced also lies beside it for a moment. A run that holds the lock on the output
+    removes the folders that killed runs left, or restores a replaced folder.
 
     Attributes:
         root: Path of the output.
@@ -44,11 +44,11 @@ class OutputFolder:
         return f"{self._path}.wis-{kind}-{key or self.key}"
 
     def check(self) -> None:
-        """Raise, before anything is computed, if it cannot be written.
+        """Check, before anything is computed, that the output can be written.
 
         Raises:
             OutputExistsError: It exists and `force` is false, or it holds other files than Parquet.
-            GraphFileError: The folder above it is missing.
+            GraphFileError: Its parent folder is missing.
         """
         fs, path = url_to_fs(self.root)
         fs.invalidate_cache()
@@ -56,23 +56,23 @@ class OutputFolder:
             raise OutputExistsError(f"{self.root} exists; pass --force to replace it")
         if fs.isfile(path):
             raise OutputExistsError(
-                f"{self.root} is a file; the output is a folder, which does not replace it"
+                f"{self.root} is a file; the output is a folder, so give another name"
             )
         for name in self._found(path):
             if not _is_replaceable(name):
                 raise OutputExistsError(
-                    f"{self.root} holds {name}, which is no Parquet file; "
-                    "--force replaces folders of Parquet files only, so give another one"
+                    f"{self.root} holds {name}, which is not a Parquet file; "
+                    "--force replaces folders of Parquet files only, so give another folder"
                 )
         parent = path.rstrip("/").rpartition("/")[0]
         if is_local(self.root) and parent and not fs.isdir(parent):
             raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
 
     def tidy(self) -> None:
-        """Remove or put back the folders that killed runs left; the lock must be held.
+        """Remove or restore the folders that killed runs left; the lock must be held.
 
         Raises:
-            OutputExistsError: Somebody stored files in one.
+            OutputExistsError: One of them holds files that wis did not make.
         """
         fs, path = url_to_fs(self.root)
         for key in self._left("partial"):
@@ -99,19 +99,19 @@ class OutputFolder:
         return [match[1] for match in found if match]
 
     def begin(self) -> None:
-        """Make the folder of unfinished files."""
+        """Create the folder of unfinished files."""
         fs, _ = url_to_fs(self.root)
         self.tidy()
         with writing(self.root):
             fs.makedirs(self._beside("partial"), exist_ok=False)
 
     def path_of(self, name: str) -> str:
-        """The path of the file that is made of an input file of that name."""
+        """The path of the output for the input file `name`."""
         suffix = "" if PurePosixPath(name).suffix.lower() == ".parquet" else ".parquet"
         return f"{self._beside('partial')}/{name}{suffix}"
 
     def write(self, name: str, batches: Iterator[Any], schema: Any) -> None:
-        """Write one file of record batches; `name` is the name of the input file."""
+        """Write record batches to the output for the input file `name`."""
         fs, _ = url_to_fs(self.root)
         path = self.path_of(name)
         with writing(path):
@@ -124,10 +124,10 @@ class OutputFolder:
                     writer.write_batch(batch)
 
     def finish(self) -> None:
-        """Let the output appear.
+        """Give the folder of finished files the name of the output.
 
         Raises:
-            OutputExistsError: Something that it may not replace appeared there meanwhile.
+            OutputExistsError: A folder that must not be replaced has appeared there meanwhile.
         """
         fs, path = url_to_fs(self.root)
         self.check()

@@ -1,11 +1,11 @@
-"""The phases of relaxed 1-WIS over all vertices: thresholds, budgets, and the edges that went.
+"""The phases of relaxed 1-WIS over all vertices: thresholds, budgets and removed edges.
 
-`wis.methods.one_wis.relaxed_rule` explains phases and priorities. In a phase, a vertex loses edges
-in the order of their priorities until its budget is spent; the priority at which that happens is
-its *cut*. An edge between two vertices that take part was taken if it comes no later than the cuts
-of both ends. So two numbers for each vertex that takes part tell for any edge, in any file on any
-machine, whether it is left. Nothing is kept for each edge, and a run that was killed goes on from
-the last phase that was written.
+`wis.methods.one_wis.relaxed_rule` defines phases and priorities. In a phase, a vertex loses edges
+in the order of their priorities until its budget is spent. The priority of the last edge that it
+loses is its *cut*. A phase takes an edge between two participating vertices if the edge does not
+come after the cut of either end. So two numbers per participating vertex decide for any edge, in
+any file on any machine, whether it is left. No state per edge is stored, and a killed run continues
+after the last phase that was written.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Edges:
         return self.u, self.v
 
     def select(self, where: Any) -> Edges:
-        """Some of the edges, by a mask or by positions."""
+        """The edges at a mask or at positions."""
         return Edges(self.u[where], self.v[where], self.hash[where])
 
 
 def load_edges(url: str, seed: int) -> Edges:
-    """Edges that were saved as an array of shape [2, k]."""
+    """Load edges that were saved as an array of shape [2, k]."""
     u, v = load_array(url)
     return Edges(u, v, hashes_of(u, v, seed))
 
@@ -66,11 +66,11 @@ def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
 
 @dataclass(frozen=True)
 class Levels:
-    """How many edges take part at each threshold.
+    """The number of edges that take part at each threshold.
 
-    The *level* of an edge is the smaller original degree of its ends. A phase with threshold t
-    concerns the edges of level t or more (`wis.methods.one_wis.relaxed` proves it). So one count of
-    edges by level gives the number of edges in each phase, and the next threshold.
+    The *level* of an edge is the smaller original degree of its ends. The edges of a phase with
+    threshold t are those of level t or more (proof: `wis.methods.one_wis.relaxed`). So one count of
+    edges by level gives the number of edges in each phase and the next threshold.
 
     Attributes:
         at_least: int64 [top + 2], the number of edges of level t or more, for each t.
@@ -82,7 +82,7 @@ class Levels:
 
     @classmethod
     def of_counts(cls, counts: Ints, factor: Fraction) -> Levels:
-        """The levels, from the number of edges of each level, from 0 on."""
+        """Make levels from the number of edges of each level 0, 1, ..."""
         padded = np.append(counts, 0)
         return cls(padded[::-1].cumsum()[::-1], factor)
 
@@ -90,8 +90,8 @@ class Levels:
         """The threshold of the next phase, None if no edge is left.
 
         Args:
-            last: The threshold of the phase before, None at the beginning.
-            num_removed: Edges removed so far, in phases carried to their ends.
+            last: The threshold of the last phase, None before the first.
+            num_removed: Edges removed so far, in complete phases.
         """
         if last is not None and self.num_live(last, num_removed):
             return threshold(last - 1, self.factor)
@@ -100,11 +100,11 @@ class Levels:
         return threshold(int(entering[-1]), self.factor) if entering.size else None
 
     def num_live(self, t: int, num_removed: int) -> int:
-        """Edges that take part at threshold t and are left."""
+        """The number of edges left that take part at threshold t."""
         return int(self.at_least[t]) - num_removed
 
     def lowest_with(self, most: int, num_removed: int) -> int:
-        """The lowest threshold at which at most so many edges take part and are left."""
+        """The lowest threshold at which at most `most` of the edges left take part."""
         fits = np.flatnonzero(self.at_least - num_removed <= most)
         return max(1, int(fits[0])) if fits.size else self.at_least.size
 
@@ -117,11 +117,11 @@ class Phase:
         number: Position among the phases, from 0.
         threshold: t.
         num_removed: Edges removed up to its end.
-        limit: Class and hash of the last edge taken, if the phase was not carried to its end.
+        limit: Class and hash of the last edge taken, if the phase stopped early.
         vertices: int64 [p], the vertices that take part, ascending.
         kind: uint8 [p], the class of the degree of each vertex.
-        cut_kind: uint8 [p], the class at which its budget was spent, 0 if it never was.
-        cut_hash: int64 [p], the hash at which its budget was spent.
+        cut_kind: uint8 [p], the class of the cut of each vertex, 0 without a cut.
+        cut_hash: int64 [p], the hash of the cut.
     """
 
     number: int
@@ -134,7 +134,7 @@ class Phase:
     cut_hash: Ints
 
     def save(self, folder: str) -> None:
-        """Write it, whole or not at all."""
+        """Write the phase atomically."""
         fs, path = url_to_fs(work_file(folder, "phase", self.number))
         head = {"threshold": self.threshold, "removed": self.num_removed, "limit": self.limit}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
@@ -158,7 +158,7 @@ _ARRAYS = ("vertices", "kind", "cut_kind", "cut_hash")
 
 
 def num_phases(folder: str) -> int:
-    """How many phases are finished."""
+    """The number of finished phases in a folder."""
     fs, path = url_to_fs(folder)
     number = 0
     while fs.exists(work_file(path, "phase", number)):
@@ -167,10 +167,10 @@ def num_phases(folder: str) -> int:
 
 
 class Cuts:
-    """A phase spread over all vertices, to look edges up; used for one phase after the other.
+    """The cuts of one phase as arrays over all vertices, reused for each phase.
 
     Attributes:
-        kind: uint8 [n], 0 for a vertex that takes no part.
+        kind: uint8 [n], class of each degree, 0 for a vertex that does not take part.
         cut_kind: uint8 [n].
         cut_hash: int64 [n].
     """
@@ -181,7 +181,7 @@ class Cuts:
         self.cut_hash = np.zeros(num_nodes, np.int64)
 
     def taken(self, phase: Phase, edges: Edges) -> Bools:
-        """Which edges the phase took, of edges that were left before it."""
+        """Mark the edges that the phase took; all edges must be left before it."""
         self.kind.fill(0)
         self.kind[phase.vertices] = phase.kind
         self.cut_kind[phase.vertices] = phase.cut_kind
@@ -201,13 +201,13 @@ class Cuts:
 
 
 def _no_later(kind: NDArray[np.uint8], place: Ints, last_kind: Any, last_place: Any) -> Bools:
-    """Whether edges come no later than others: higher classes first, then lower hashes."""
+    """Whether edges do not come after others; higher classes come first, then lower hashes."""
     earlier: Bools = (kind > last_kind) | ((kind == last_kind) & (place <= last_place))
     return earlier
 
 
 def left_after(folder: str, count: int, edges: Edges, num_nodes: int) -> Bools:
-    """Which edges are left after the first `count` phases that were saved in a folder."""
+    """Mark the edges that are left after the first `count` phases saved in a folder."""
     left = np.ones(edges.u.size, np.bool_)
     cuts = Cuts(num_nodes)
     for number in range(count):
@@ -218,14 +218,14 @@ def left_after(folder: str, count: int, edges: Edges, num_nodes: int) -> Bools:
 
 @dataclass
 class RunningPhase:
-    """A phase on its way: budgets and cuts of all vertices.
+    """A phase that is being computed: budgets and cuts of all vertices.
 
     Attributes:
-        degree: int64 [n], degrees when it began.
+        degree: int64 [n], degrees before it.
         vertices: int64 [p], the vertices that take part.
         kind: uint8 [n], classes of their degrees, 0 for the others.
-        before: int64 [n], budgets when it began.
-        budget: int64 tensor [n], what is left of the budgets.
+        before: int64 [n], budgets before it.
+        budget: int64 tensor [n], remaining budgets.
         cut_kind: uint8 [n], class of the last edge that each vertex lost.
         cut_hash: int64 [n], hash of that edge.
     """
@@ -240,7 +240,7 @@ class RunningPhase:
 
     @classmethod
     def begin(cls, degree: Ints, t: int) -> RunningPhase:
-        """The phase with threshold t, nothing taken yet."""
+        """Begin the phase with threshold t."""
         vertices = np.flatnonzero(degree >= t)
         kind = np.zeros(degree.size, np.uint8)
         kind[vertices] = degree_class(torch.from_numpy(degree[vertices])).numpy()
@@ -250,29 +250,29 @@ class RunningPhase:
         return cls(degree, vertices, kind, before, budget, cut_kind, cut_hash)
 
     def match(self, u: Ints, v: Ints) -> Bools:
-        """Take what can be taken of the next edges by priority, and charge the budgets."""
+        """Take edges, given in the order of priority, as the budgets allow; charge the budgets."""
         return match(torch.from_numpy(u), torch.from_numpy(v), self.budget).numpy()
 
     def note_cuts(self, u: Ints, v: Ints, kinds: NDArray[np.uint8], places: Ints) -> None:
-        """Note edges that are taken, in the order of priority: the last one of a vertex counts."""
+        """Update the cuts by taken edges, given in the order of priority."""
         ends, places = np.stack([u, v], axis=1).reshape(-1), np.repeat(places, 2)
         kinds = np.repeat(kinds, 2)
         later = (kinds != self.cut_kind[ends]) | (places > self.cut_hash[ends])
-        self.cut_kind[ends[later]] = kinds[later]  # of equal indices numpy lets the last one win
+        self.cut_kind[ends[later]] = kinds[later]  # for repeated indices numpy keeps the last value
         self.cut_hash[ends[later]] = places[later]
 
     def note_reaches(self, kind: int, lost: Bools, reach: Ints) -> None:
-        """Note edges of a class that are taken up to a hash, at the vertices that lost some."""
+        """Set the cuts of the vertices in `lost` to their reaches in a class."""
         self.cut_kind[lost] = kind
         self.cut_hash[lost] = reach[lost]
 
     def degree_after(self) -> Ints:
-        """int64 [n], the degrees now."""
+        """The degrees after the edges taken so far, int64 [n]."""
         lost: Ints = self.before - self.budget.numpy()
         return self.degree - lost
 
     def finished(self, number: int, t: int, removed: int, limit: tuple[int, int] | None) -> Phase:
-        """The phase as it is saved."""
+        """The phase in the form in which it is saved."""
         spent = self.budget.numpy()[self.vertices] == 0
         cut_kind = np.where(spent, self.cut_kind[self.vertices], 0).astype(np.uint8)
         cut_hash = np.where(spent, self.cut_hash[self.vertices], LAST)

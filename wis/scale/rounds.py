@@ -3,16 +3,16 @@
 The edges of one class in one phase are settled in rounds. Each vertex has a *reach*: it takes all
 its edges up to that hash. An edge is *taken* if it is within the reach of both ends. It is *dead*
 if it is beyond the reach of an end whose budget is spent. All other edges are *live*. A round
-counts, for each vertex, the edges that are taken, those that are live, and those up to a *guess*
-that are not dead. If the last number is at most the budget, the reach rises to the guess: whatever
-becomes of the live edges, the budget suffices for all of them. If all edges that are not dead are
-at most as many as the budget, the reach becomes infinite. The result is that of going through the
-edges by priority. As soon as few edges are live, the driver matches them itself.
+counts three numbers at each vertex: the taken edges, the live edges, and the edges up to a *guess*
+that are not dead. If the budget covers the third number, the reach rises to the guess, since the
+budget suffices even if all live edges up to the guess are taken. If the budget covers all edges
+that are not dead, the reach becomes infinite. The result is that of taking the edges one by one in
+the order of priority. Once few edges are live, the driver matches them itself.
 
 The functions here run on workers. They depend on files alone: on a *shard* of the edges, on the
 finished phases (`wis.scale.phases`), and on the arrays of a round, which are memory-mapped on a
-local file system. A worker remembers the edges of a shard that are left, which saves work; if it is
-lost, another worker makes them again from the files.
+local file system. A worker remembers the remaining edges of a shard to save work. If the worker is
+lost, another one computes them again from the files.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 CLASSES = 64
 PLACES_BITS = 16
 REMEMBERED = 64
-"""Shards that a worker remembers, 16 bytes for each edge left; others are read again."""
+"""Number of shards that a worker remembers, 16 bytes per remaining edge; others are read again."""
 _STEADY = float(2**63 - 2**11)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of the edges, and how many phases have gone over it.
+    """A part of the edges, and the number of finished phases.
 
     Attributes:
         folder: The work folder.
-        number: Which part.
+        number: Position of the shard, from 0.
         seed: Seed of the priorities.
         num_nodes: Number n of vertices.
-        phases: How many phases are finished.
+        phases: Number of finished phases.
     """
 
     folder: str
@@ -60,7 +60,7 @@ class Shard:
         return work_file(self.folder, "edges", self.number)
 
     def left(self) -> Edges:
-        """Its edges that are left, remembered from call to call."""
+        """The edges left after the finished phases; the worker remembers them between calls."""
         key = (self.folder, self.number, self.seed)
         with _LOCK:
             done, edges = _REMEMBERED.pop(key, (0, None))
@@ -89,12 +89,12 @@ def add(parts: list[Any]) -> Any:
 
 
 def count_degrees(shard: Shard) -> NDArray[np.int32]:
-    """Edges at each vertex: int32 [n]."""
+    """The number of edges at each vertex: int32 [n]."""
     return _per_vertex(shard.left(), shard.num_nodes)
 
 
 def count_levels(shard: Shard, degrees: str) -> Ints:
-    """Edges by the smaller original degree of their ends: int64 [top + 1]."""
+    """The number of edges of each level, the smaller original degree: int64 [top + 1]."""
     degree = load_array(degrees)
     u, v = load_array(shard.path())
     level = np.minimum(degree[u], degree[v])
@@ -102,7 +102,7 @@ def count_levels(shard: Shard, degrees: str) -> Ints:
 
 
 def count_classes(shard: Shard, kinds: str) -> Ints:
-    """Edges that take part, by class: int64 [64]."""
+    """The number of edges of each class that take part: int64 [64]."""
     _, kind = _taking_part(shard, kinds)
     return np.bincount(kind, minlength=CLASSES)
 
@@ -112,8 +112,8 @@ def tally(shard: Shard, kinds: str, number: int, arrays: str) -> NDArray[np.int3
 
     Args:
         shard: The edges.
-        kinds: File of the classes of vertices, uint8 [n], 0 for those that take no part.
-        number: The class of edges that the round is about.
+        kinds: File of the classes of vertices, uint8 [n], 0 for those that do not take part.
+        number: The class of edges to settle.
         arrays: File of an int64 array of shape [3, n]: reach, bound (the reach of a vertex whose
             budget is spent, else the highest number) and guess.
 
@@ -143,7 +143,7 @@ def live_edges(
 
 
 def _settled(edges: Edges, reach: Ints, bound: Ints) -> tuple[Bools, Bools]:
-    """Which edges are taken, and which are live."""
+    """Two masks: the taken edges and the live edges."""
     (u, v), place = edges.ends, edges.hash
     taken: Bools = (place <= reach[u]) & (place <= reach[v])
     dead = (place > bound[u]) | (place > bound[v])
@@ -153,16 +153,16 @@ def _settled(edges: Edges, reach: Ints, bound: Ints) -> tuple[Bools, Bools]:
 def count_taken(
     shard: Shard, folder: str, phase: int, number: int | None, first: int, bits: int
 ) -> Ints:
-    """Edges that a phase takes: by class, or of one class by the next digits of their hashes.
+    """Count the edges that a phase takes by class, or those of one class by 16 bits of the hash.
 
     Args:
-        shard: The edges that are left before it.
-        folder: Where the phase is written, which is not among the finished ones yet.
-        phase: Its number.
-        number: Which class; None to count by class.
-        first: The first `bits` bits of the hashes, counted from the lowest hash; others are left
-            out.
-        bits: How many bits are known.
+        shard: The edges that are left before the phase.
+        folder: The folder of the unfinished phase.
+        phase: The number of the phase.
+        number: The class to count by bits of the hash; None to count all edges by class.
+        first: The first `bits` bits of the hashes, counted from the lowest hash; only edges with
+            these bits count.
+        bits: The number of bits in `first`; the 16 bits after them are counted.
 
     Returns:
         int64 array of shape [64], or [2^16].
@@ -214,7 +214,7 @@ class Reaches:
 
     @classmethod
     def begin(cls, budget: Ints) -> Reaches:
-        """The state before the first round; only vertices without a budget are settled."""
+        """The state before the first round, in which only vertices without a budget are settled."""
         lowest = np.full(budget.size, LOWEST)
         bound = np.where(budget > 0, HIGHEST, LOWEST)
         return cls(budget, lowest, bound, lowest.copy(), np.zeros_like(budget))
@@ -228,7 +228,7 @@ class Reaches:
         fits = (upto <= self.budget) & (self.guess > self.reach) & (self.bound == HIGHEST)
         failed = (upto > self.budget) & (self.guess > self.reach)
         tried = self.guess
-        # A vertex whose taken edges use the budget up takes none beyond its reach.
+        # A vertex whose taken edges use up the budget takes no edge beyond its reach.
         spent = (taken >= self.budget) & (self.bound == HIGHEST)
         self.bound = np.where(spent, self.reach, self.bound)
         # The budget suffices for all edges up to the guess.
@@ -241,11 +241,11 @@ class Reaches:
         self.guess = self._guesses(taken, live, failed, tried)
 
     def _guesses(self, taken: Ints, live: Ints, failed: NDArray[np.bool_], tried: Ints) -> Ints:
-        """The hash up to which the budget is likely to suffice; half as far after a failure.
+        """The hash up to which the budget probably suffices; half as far after a failure.
 
-        Hashes are uniform: a share s of the live edges beyond the reach lies within a share s of
-        the hashes beyond it. The expected number is one standard deviation below the budget, so
-        that most guesses hold; at least half of the budget is tried.
+        Hashes are uniform: a share s of the hashes beyond the reach holds a share s of the live
+        edges beyond it. The share is chosen so that the expected number of edges is one standard
+        deviation below the budget, but at least half of the budget. So most guesses hold.
         """
         room = (self.budget - self.within).clip(min=0).astype(np.float64)
         beyond = (live - (self.within - taken).clip(min=0)).clip(min=1)

@@ -1,4 +1,4 @@
-"""From a folder of edge files to one with fewer edges: `sparsify_files`."""
+"""`sparsify_files`: sparsify a folder of edge files into another folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Engine = Literal["stream", "dask"]
 ENGINES = ("stream", "dask")
 EPSILON = 0.1
 BLOCK = 1 << 23
-"""Edges in memory at a time, some 100 bytes each: 800 MB. Fewer save memory and read more often."""
+"""Edges in memory at a time, 800 MB at some 100 bytes each; fewer need more passes over files."""
 
 
 @dataclass(frozen=True)
@@ -77,59 +77,60 @@ def sparsify_files(
     scheduler_address: str | None = None,
     num_workers: int | None = None,
 ) -> FilesResult:
-    r"""Sparsify a folder of edge files that need not fit into memory, by relaxed 1-WIS.
+    r"""Sparsify a folder of edge files by relaxed 1-WIS; the edges need not fit into memory.
 
-    The edges that go are those that ``wis.sparsify(..., epsilon=epsilon, seed=seed)`` would remove,
-    whatever the engine, the division into files, the size of blocks and the number of workers.
+    It removes the same edges as ``wis.sparsify(..., epsilon=epsilon, seed=seed)``. The engine, the
+    division into files, the block size and the number of workers do not change the result.
 
     Args:
-        source: A folder of ``.parquet`` files or of edge lists as text, also compressed (or one
-            file), a row for each arc, two columns of ids and perhaps more; for ``"dask"`` on any
-            file system that fsspec knows. All files count; one of another kind is refused.
-        output: The folder to write: a Parquet file for each file of `source`, with the rows that
-            are left in their old order and all columns. It appears when it is complete.
+        source: A folder of ``.parquet`` files or of text edge lists, also compressed, or one file.
+            Each row is an arc: two columns of ids, and perhaps more columns. For ``"dask"`` the
+            folder may be on any file system that fsspec knows. A folder with a file of another
+            kind is refused.
+        output: The folder to write: a Parquet file for each file of `source`, with all columns of
+            the kept rows in their old order. It appears when it is complete.
         remove: The amount to remove (see `wis.base.amount`); or give `keep`.
         keep: The amount to keep.
-        epsilon: How far below the best an edge may be, more than 0
-            (`wis.methods.one_wis.relaxed_rule`).
+        epsilon: Tolerance of the relaxed rule, above 0 (`wis.methods.one_wis.relaxed_rule`).
         seed: Seed of the priorities, 0 to 2^63 - 1.
-        engine: ``"stream"``, on this machine with O(n) memory and a block; or ``"dask"``.
-        relabel: Take integer ids as names, so that they may have gaps. Texts are always names.
+        engine: ``"stream"``, which uses this machine and memory for O(n) numbers and one block, or
+            ``"dask"``, which uses a Dask cluster.
+        relabel: Treat integer ids as names, so that they may have gaps. Texts are always names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
         source_column: The column of the first endpoint, by name or by number from 1; guessed from
             the names and the first rows if not given, as `wis.io.read_graph` does.
         target_column: The column of the second endpoint.
         header: Whether the first line of a text names its columns; guessed if not given.
-        delimiter: The mark between the columns of a text; guessed if not given.
-        format: The format of all files, such as ``"csv"`` or ``"parquet"``, instead of the one that
-            their names say.
-        one_kind: The ids of both columns belong to one set of vertices, even if the names of the
-            columns speak of two kinds, such as ``user`` and ``item``. Without it such columns are
-            refused if they share ids.
+        delimiter: The delimiter of the columns of a text; guessed if not given.
+        format: The format of all files, such as ``"csv"`` or ``"parquet"``; the endings of their
+            names give it if it is not given.
+        one_kind: Whether the ids of both columns belong to one set of vertices, even if the names
+            of the columns suggest two kinds, such as ``user`` and ``item``. By default such columns
+            are refused if they share ids.
         max_memory: Bytes for the state of the vertices, or a text such as ``"4GiB"``; half of the
             free memory if not given.
         block: Edges to hold in memory at a time, some 100 bytes each; it never changes the result.
-        work: Folder for intermediate results, some 20 bytes for each row; ``OUTPUT.wis-work`` if
-            not given. It may hold other things. If a run is killed, or fails for another reason
-            than its input, the same call continues from there.
+        work: Folder for intermediate results, some 20 bytes per row; ``OUTPUT.wis-work`` if not
+            given. It may hold other files. If a run is killed, or fails for another reason than its
+            input, the same call continues from this folder.
         force: Replace an output that exists.
-        progress: Show a bar (true), never (false), or if it takes long on a terminal (None).
-        scheduler_address: Dask: the scheduler of a cluster; one on this machine if not given.
-        num_workers: Dask: processes of the cluster on this machine; the number of cores if not
-            given.
+        progress: Whether to show a progress bar; None shows it on a terminal if the run is long.
+        scheduler_address: Address of the Dask scheduler; a cluster on this machine if not given.
+        num_workers: Number of processes of the Dask cluster on this machine; the number of cores if
+            not given.
 
     Raises:
         GraphFileError: A file cannot be read or written.
-        GraphFormatError: A file is damaged, does not hold edges, or has changed meanwhile.
+        GraphFormatError: A file is damaged, does not hold edges, or changed during the run.
         OutputExistsError: The output exists and `force` is false, or it holds other files than
             Parquet.
         BusyError: Another run works on the same output.
-        OptionError: An option or amount is impossible.
+        OptionError: An option or the amount is out of range.
         MissingDependencyError: The engine or the file system needs a package that is not installed.
-        ClusterError: The cluster does not answer, or gave up.
+        ClusterError: The cluster does not answer, or fails.
 
-    Cost: the input is read three times (more often for names), and 10 bytes for each edge once or
-        twice in each phase whose edges do not fit into a block; see `benchmarks/README.md`.
+    Cost: the input is read three times (more often for names). Each phase whose edges do not fit
+        into a block reads 10 bytes per edge once or twice; see `benchmarks/README.md`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -142,7 +143,7 @@ def sparsify_files(
     start = time.perf_counter()
     _check_options(engine, epsilon, seed, block)
     _check_cluster(engine, scheduler_address, num_workers)
-    num_edges_to_remove(2**62, remove=remove, keep=keep)  # raises unless it is an amount
+    num_edges_to_remove(2**62, remove=remove, keep=keep)  # checks the amount
     bipartite = False if one_kind else None
     table = TableOptions(source_column, target_column, None, header, delimiter, bipartite)
     ending = None if format is None else _ending_of(format)
@@ -184,7 +185,7 @@ def sparsify_files(
 
 
 def _ending_of(name: str) -> str:
-    """The ending that stands for a format of edges."""
+    """The file ending of a format of edge lists or tables."""
     found, ending = format_of_name(name)
     if not found.is_edge_table:
         raise OptionError(
@@ -199,7 +200,7 @@ def _check_options(engine: str, epsilon: float, seed: int, block: int) -> None:
     if checked_factor(epsilon) == 1:
         raise OptionError(
             f"engine {engine!r} is for epsilon above 0, such as 0.1; epsilon=0 is the exact rule, "
-            "one long chain of decisions: use engine 'bitset' on a graph in memory"
+            "which is sequential: use engine 'bitset' on a graph in memory"
         )
     for name, value, least in (("seed", seed, 0), ("block", block, 1)):
         expected = f"an integer from {least} to 2^63 - 1"

@@ -1,4 +1,4 @@
-"""Files of any file system that fsspec knows, with errors of one line; the names of work files."""
+"""Access to files through fsspec with errors of one line, and the names of work files."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def work_file(folder: str | Path, kind: str, *numbers: int) -> str:
 
 
 def is_work_file(name: str) -> bool:
-    """Whether wis gives this name, relative to the folder of a run, to a file of its own."""
+    """Whether a name, relative to the folder of a run, is one that wis gives to its files."""
     return _WORK_FILE.fullmatch(name) is not None
 
 
 def pyarrow() -> Any:
-    """The package pyarrow; raises `MissingDependencyError` if it is not installed."""
+    """Import pyarrow; raises `MissingDependencyError` if it is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.compute
@@ -72,11 +72,11 @@ def pyarrow() -> Any:
 
 @contextlib.contextmanager
 def opening(path: str) -> Iterator[None]:
-    """Turn errors of reading and unpacking bytes into one line that names the file.
+    """Turn errors of reading and decompression into errors of one line that name the file.
 
     Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: Its packed content is damaged.
+        GraphFileError: The file cannot be read.
+        GraphFormatError: Its compressed content is damaged.
     """
     try:
         yield
@@ -99,9 +99,9 @@ def _reason(error: Exception, url: str = "") -> str:
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[None]:
-    """`opening` around the parser of another package, which may raise anything for damage."""
+    """Like `opening`, for the parser of another package, which may raise any error for damage."""
     try:
-        with parsing(Path(path), "an edge file of the kind that its ending says"):
+        with parsing(Path(path), "an edge file in the format of its ending"):
             try:
                 yield
             except FileNotFoundError:
@@ -116,13 +116,13 @@ def reading(path: str) -> Iterator[None]:
 
 
 def _is_of_the_system(error: OSError) -> bool:
-    """Whether a file could not be read, rather than understood."""
+    """Whether the operating system raised an error, and not a parser."""
     return error.errno is not None or isinstance(error, TimeoutError | ConnectionError)
 
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[None]:
-    """Turn errors of writing, such as that of a full disk, into one line: a `GraphFileError`."""
+    """Turn errors of writing, such as a full disk, into a `GraphFileError` of one line."""
     try:
         yield
     except OSError as error:
@@ -132,7 +132,7 @@ def writing(path: str) -> Iterator[None]:
 
 
 def check_file_system(url: str) -> None:
-    """Raise if the file system of a path cannot be reached, or no file can have its name.
+    """Check that the file system of a path exists and can be reached.
 
     Raises:
         GraphFileError: fsspec knows no such file system, or cannot reach it.
@@ -152,12 +152,12 @@ def check_file_system(url: str) -> None:
 
 
 def is_local(url: str) -> bool:
-    """Whether a path is one of this machine's file system."""
+    """Whether a path is on this machine's file system."""
     return isinstance(url_to_fs(url)[0], fsspec.get_filesystem_class("file"))
 
 
 def save_array(url: str, array: NDArray[Any]) -> None:
-    """Write an array, whole or not at all."""
+    """Write an array atomically."""
     fs, path = url_to_fs(url)
     temporary = f"{path}.tmp"
     with writing(url):
@@ -167,7 +167,7 @@ def save_array(url: str, array: NDArray[Any]) -> None:
 
 
 def load_array(url: str) -> NDArray[Any]:
-    """Read what `save_array` wrote: memory-mapped on a local file system."""
+    """Load an array that `save_array` wrote, memory-mapped on a local file system."""
     fs, path = url_to_fs(url)
     with reading(url):
         if is_local(url):
@@ -177,11 +177,11 @@ def load_array(url: str) -> NDArray[Any]:
 
 
 def remove_files(url: str, is_ours: Callable[[str], bool]) -> list[str]:
-    """Remove the files of a folder that wis made, and the folders that are empty then.
+    """Remove the files of a folder that wis made, and then its empty folders.
 
     Args:
         url: The folder; may be missing.
-        is_ours: Says of a path below it whether wis made the file.
+        is_ours: Whether wis made the file at a path relative to the folder.
 
     Returns:
         Paths of the files that stay.

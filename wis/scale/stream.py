@@ -1,18 +1,18 @@
-"""Relaxed 1-WIS over edges on disk: O(n) of memory for degrees, and one block of edges.
+"""Relaxed 1-WIS over edges on disk, with memory for the n degrees and one block of edges.
 
-`scan_edges` writes each edge of the input once, in the order of its hash: rows are distributed over
-buckets by the first bits of the hash of their edge, so that all repeats of an edge meet in one
-bucket; each bucket is then sorted, and repeats are left out. So the position of an edge is its
-priority within a class (`wis.methods.one_wis.relaxed_rule`).
+`scan_edges` writes each edge of the input once, sorted by hash. It distributes the rows over
+buckets by the first bits of the hash, so that all duplicates of an edge are in one bucket. Then it
+sorts each bucket and drops duplicates. So the position of an edge is its priority within a class
+(`wis.methods.one_wis.relaxed_rule`).
 
-`Stream` runs the phases. Edges are held in memory for as many phases as those that take part fit
-into a block; the first phases concern few edges, so that most phases are of this kind. Otherwise a
-pass over the edges distributes the positions of those that take part over one file for each class.
-These files are read by falling class, block by block, with budgets carried on. The result is that
-of reading the edges one by one.
+`Stream` runs the phases. If the edges that take part fit into a block, they stay in memory for as
+many phases as possible. Most phases are of this kind, since early phases concern few edges.
+Otherwise a pass over the edges writes the positions of those that take part into one file per
+class. These files are read from the highest class down, block by block, and the budgets carry over
+from block to block. The result is that of reading the edges one by one.
 
-Two bytes for each edge, in a memory-mapped file, tell the phase in which it was removed. After a
-kill the phases that were written count (`wis.scale.phases`); the marks of later ones are deleted,
+A memory-mapped file with two bytes per edge marks the phase that removed the edge. After a kill
+only the phases that were written count (`wis.scale.phases`): the marks of later phases are deleted,
 and degrees are counted again.
 """
 
@@ -48,7 +48,7 @@ def run_here(job: Job) -> tuple[dict[str, Any], int, int, int]:
     """Sparsify on this machine.
 
     Returns:
-        The facts that `Job.noted` gives, rows kept, phases, and phases of an earlier run.
+        The facts of `Job.noted`, the rows kept, the phases, and the phases of an earlier run.
     """
     folder = Path(job.folder.path)
     noted = job.noted(lambda vertices, rows: {"m": scan_edges(job, vertices, rows)})
@@ -74,10 +74,8 @@ def run_here(job: Job) -> tuple[dict[str, Any], int, int, int]:
 def scan_edges(job: Job, vertices: Vertices, num_rows: int) -> int:
     """Write the edges of a folder to `SOURCES` and `TARGETS`, raw uint32, by rising hash.
 
-    Returns:
-        Number m of edges.
-
-    Cost: one pass over the files; 8 bytes of disk for each row and 8 for each edge.
+    Returns the number m of edges. Cost: one pass over the files; 8 bytes of disk per row and per
+    edge.
     """
     folder = Path(job.folder.path)
     bits = max(0, (2 * num_rows // max(job.block, 1)).bit_length())
@@ -131,7 +129,7 @@ def _fill_buckets(
 
 
 def _distinct(rows: NDArray[Vertex], seed: int) -> tuple[NDArray[Vertex], NDArray[Vertex]]:
-    """The edges among rows, each once, by rising hash."""
+    """The distinct edges among rows, sorted by hash."""
     hashes = hashes_of(rows[:, 0], rows[:, 1], seed)
     order = hash_order(torch.from_numpy(hashes)).numpy()
     hashes, rows = hashes[order], rows[order]
@@ -148,14 +146,14 @@ class Stream:
     Attributes:
         folder: The folder of the run.
         seed: Seed of the priorities.
-        block: Edges to hold in memory.
+        block: Largest number of edges in memory.
         u: [m], the smaller vertex of each edge, memory-mapped.
         v: [m], the larger vertex.
-        gone_in: [m], the number of the phase that took each edge, + 1; memory-mapped.
+        gone_in: [m], 1 + the number of the phase that took each edge, else 0; memory-mapped.
         degree: int64 [n], current degrees.
-        levels: Edges by level.
-        num_removed: Edges removed so far.
-        num_finished: Phases that were finished when it was opened.
+        levels: Number of edges of each level.
+        num_removed: Number of edges removed so far.
+        num_finished: Number of phases that an earlier run finished.
     """
 
     folder: Path
@@ -180,7 +178,7 @@ class Stream:
         factor: Fraction,
         block: int,
     ) -> Stream:
-        """Open scanned edges, and count degrees after the phases that are finished already."""
+        """Open scanned edges, and count the degrees after the finished phases."""
         u, v = (_mapped(folder / name, num_edges, Vertex, "r") for name in (SOURCES, TARGETS))
         gone_in = _marks(folder / REMOVED, num_edges)
         finished = num_phases(str(folder))
@@ -206,7 +204,7 @@ class Stream:
         last = Phase.load(str(self.folder), number - 1).threshold if number else None
         while self.num_removed < count:
             last = self.levels.next_threshold(last, self.num_removed)
-            assert last is not None  # as long as edges are left
+            assert last is not None  # since edges are left
             if number > MOST_PHASES:
                 raise OptionError(f"epsilon is too small: more than {MOST_PHASES} phases")
             phase = self._phase(number, last, count - self.num_removed)
@@ -220,7 +218,7 @@ class Stream:
         """Run a phase, but take no more than `most` edges."""
         running = RunningPhase.begin(self.degree, t)
         limit = None
-        # Match block by block, in the order of priority, with budgets carried on.
+        # Match block by block in the order of priority; the budgets carry over.
         for positions, kinds in self._by_priority(t, running.kind):
             u, v = self.u[positions].astype(np.int64), self.v[positions].astype(np.int64)
             taken = np.flatnonzero(running.match(u, v))[:most]
@@ -229,7 +227,7 @@ class Stream:
             self.num_removed += taken.size
             places = hashes_of(u[taken], v[taken], self.seed)
             running.note_cuts(u[taken], v[taken], kinds[taken], places)
-            if most == 0:  # the amount is reached within the phase
+            if most == 0:  # the phase reached the amount
                 limit = (int(kinds[taken[-1]]), int(places[-1]))
                 break
         if self.window is not None:
@@ -238,7 +236,7 @@ class Stream:
         return running.finished(number, t, self.num_removed, limit)
 
     def _by_priority(self, t: int, kind: NDArray[np.uint8]) -> Iterator[tuple[Ints, Any]]:
-        """Positions and classes of the edges that take part, by falling priority, in blocks."""
+        """Yield blocks of positions and classes of the edges that take part, by priority."""
         if self.levels.num_live(t, self.num_removed) > self.block:
             self.window = None
             yield from self._class_by_class(kind)
@@ -276,7 +274,7 @@ class Stream:
                     yield positions, np.full(positions.size, number, np.uint8)
 
     def _distribute(self, kind: NDArray[np.uint8], paths: list[Path]) -> None:
-        """Positions of the edges that take part, into one file for each class."""
+        """Write the positions of the edges that take part into one file per class."""
         with contextlib.ExitStack() as stack:
             files: dict[int, Any] = {}
             for part in _blocks(self.u.size, self.block):
@@ -299,7 +297,7 @@ class _Window:
     v: NDArray[Any]
 
     def at(self, degree: Ints, t: int) -> Ints:
-        """Positions of those that take part at threshold t."""
+        """Positions of the edges that take part at threshold t."""
         inside = degree >= t
         positions: Ints = self.positions[inside[self.u] & inside[self.v]]
         return positions
@@ -325,7 +323,7 @@ def _mapped(path: Path, size: int, kind: Any, mode: Any) -> NDArray[Any]:
 
 
 def _marks(path: Path, size: int) -> NDArray[Any]:
-    """The marks; new ones are written out, so that the disk cannot run full while they are used."""
+    """Map the marks; zeros are written first, so that the disk cannot run full during a phase."""
     if not path.exists() or path.stat().st_size != 2 * size:
         with writing(str(path)), path.open("wb") as file:
             for part in _blocks(size, 1 << 24):

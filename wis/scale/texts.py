@@ -1,9 +1,8 @@
-"""Edge lists as text, read chunk by chunk with the parsers of whole files.
+"""Text edge lists, read chunk by chunk with the parsers for whole files.
 
-A file is cut at ends of lines, and each chunk is parsed like a file of that layout
-(`wis.io.text_columns`), so that a list means the same here and in memory: integers, comments and
-quotes. The type of a column depends on all chunks; a pass of its own finds it before the column is
-written.
+A file is cut at line ends, and `wis.io.text_columns` parses each chunk like a whole file of the
+same layout. So integers, comments and quotes mean the same here and in memory. The type of a column
+depends on all chunks, so an extra pass finds it before the column is written.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ ENDINGS = (".csv", ".tsv", ".txt", ".edgelist", ".edges")
 
 
 def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
-    r"""Whole lines of a text, and how many lines come before them.
+    r"""Yield chunks of whole lines of a text, each with the number of lines before it.
 
-    The text is unpacked, without a byte order mark, and its lines end with ``\n``.
+    The text is decompressed, without a byte order mark, and its lines end with ``\n``.
 
     Raises:
-        GraphFormatError: It is empty, or no text in UTF-8, or a line is absurdly long.
+        GraphFormatError: The file is empty or not UTF-8, or a line is longer than `LONGEST_LINE`.
     """
     stream = unpacked(file, path)
     line, rest, begun = 0, b"", False
@@ -71,7 +70,7 @@ def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _with_line_feeds(text: bytes) -> bytes:
-    r"""A text whose lines end with ``\n``; a last carriage return may be half of a line end."""
+    r"""End the lines with ``\n``; keep a last ``\r``, which may be half of a line end."""
     if b"\r" not in text:
         return text
     half = text.endswith(b"\r")
@@ -81,13 +80,13 @@ def _with_line_feeds(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Head:
-    """The facts that the beginning of a list gives.
+    """The layout that the first lines of a list show.
 
     Attributes:
         layout: The layout.
-        notes: The guesses, for people.
-        kinds: Names of the columns of endpoints and of the two kinds of vertices that they seem to
-            hold, None if it is one kind.
+        notes: One sentence for each guess.
+        kinds: Names of the columns of endpoints and the two kinds of vertices that these names
+            suggest; None for one kind.
     """
 
     layout: TextLayout
@@ -96,10 +95,10 @@ class Head:
 
 
 def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> Head:
-    """The layout of a list, guessed from its head as `wis.io.edge_list` does from the whole.
+    """Guess the layout of a list from its first lines by the rules of `wis.io.edge_list`.
 
     Raises:
-        GraphFormatError: It is empty, not an edge list, or ambiguous.
+        GraphFormatError: The list is empty, not an edge list, or ambiguous.
     """
     head, is_whole = _beginning(file, path)
     refuse_other_formats(head, path)
@@ -128,13 +127,13 @@ def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> He
 def _refuse_matrix(head: bytes, path: str, layout: TextLayout) -> None:
     try:
         found = parse(head, layout, path, as_names=False)
-    except GraphFormatError:  # not a matrix of numbers; the error comes when it is read
+    except GraphFormatError:  # not a matrix; the reader will raise this error
         return
     refuse_matrix(found, path)
 
 
 def _beginning(file: BinaryIO, path: str) -> tuple[bytes, bool]:
-    """At least as many whole lines as the guess needs, and whether these are all."""
+    """Read at least `HEAD_LINES` lines; also return whether they are the whole file."""
     head, lines = b"", 0
     for _, text in chunks(file, path, HEAD_BYTES):
         if lines >= HEAD_LINES:
@@ -147,7 +146,7 @@ def _beginning(file: BinaryIO, path: str) -> tuple[bytes, bool]:
 
 
 def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> list[str]:
-    """`wis.io.edge_list.first_line` for a head whose first line may be a header."""
+    """Notes about a first line that may be a header, by `wis.io.edge_list.first_line`."""
     found = parse(head, layout, path, as_names=True)
     numbered = number_vertices(found.ends, ReadOptions(), path, lambda arc: f"{path} row {arc + 1}")
     return first_line(numbered, path) if is_whole or numbered.edge_index.size(1) > 1 else []
@@ -156,7 +155,7 @@ def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> l
 def columns(
     file: BinaryIO, path: str, layout: TextLayout, *, as_names: bool
 ) -> Iterator[tuple[Columns, bytes, TextLayout]]:
-    """The columns of a list, chunk by chunk, each with its text and its layout.
+    """Yield the columns of each chunk of a list, with its text and its layout.
 
     Raises:
         GraphFormatError: A line is malformed.
@@ -179,12 +178,12 @@ def columns(
 def _checked_start(
     found: Columns, path: str, layout: TextLayout, rows: int, start: int | None
 ) -> int | None:
-    """The first number of a nameless first column, which must count the rows.
+    """The first number of an unnamed first column, which must count the rows.
 
-    Only then are the two columns after it the endpoints.
+    If it does not, the two columns after it are not certain to be the endpoints.
 
     Raises:
-        GraphFormatError: It does not count.
+        GraphFormatError: The column does not count the rows.
     """
     names = [] if layout.header is None else [layout.header[end] for end in layout.endpoints]
     if layout.index is None or not names or named_endpoints(names) is not None:
@@ -196,13 +195,13 @@ def _checked_start(
         if np.array_equal(values, np.arange(first, first + len(values))):
             return begin
     raise GraphFormatError(
-        f"{path}: the first column has no name, and does not count the rows; say which columns "
-        "hold the endpoints with --source and --target"
+        f"{path}: the first column has no name, and does not count the rows; name the columns "
+        "of the endpoints with --source and --target"
     )
 
 
 def _further_down(error: GraphFormatError, lines: int) -> GraphFormatError:
-    """The error of a chunk with its line counted from the beginning of the file."""
+    """The error of a chunk with the line number of the whole file."""
     return GraphFormatError(
         re.sub(r" line (\d+)", lambda found: f" line {int(found[1]) + lines}", str(error), count=1)
     )
@@ -220,7 +219,7 @@ def arrow_ids(ids: Any) -> Any:
 
 
 def column_names(layout: TextLayout) -> list[str]:
-    """A name for each column, at its place."""
+    """The name of each column, in order; columns without a name get one."""
     names = [""] * layout.width
     titles = dict(zip(layout.attributes, layout.column_names(), strict=True))
     ends = dict(zip(layout.endpoints, ("source", "target"), strict=True))
@@ -234,7 +233,7 @@ _NUMBER_KINDS = ("int64", "float64", "empty")
 
 
 def schema_of(file: BinaryIO, path: str, layout: TextLayout, *, as_names: bool) -> Any:
-    """The columns of a list in pyarrow, each with the common type of its fields."""
+    """The pyarrow schema of a list: the common type of the fields of each column."""
     pa = pyarrow()
     kinds: list[set[str]] = [set() for _ in layout.attributes]
     if kinds:
@@ -254,7 +253,7 @@ def _kind(values: Column) -> str:
 
 
 def _common(kinds: set[str]) -> str:
-    """The type of a column, by the types that its parts have."""
+    """The type of a column, from the types of its chunks."""
     if len(kinds) == 1 and kinds != {"empty"}:
         return next(iter(kinds))
     if kinds and kinds != {"empty"} and kinds <= set(_NUMBER_KINDS):
@@ -265,7 +264,7 @@ def _common(kinds: set[str]) -> str:
 def batches(
     file: BinaryIO, path: str, layout: TextLayout, schema: Any, *, as_names: bool
 ) -> Iterator[Any]:
-    """The record batches of a list, of a schema that `schema_of` found."""
+    """Yield the record batches of a list; `schema` is the result of `schema_of`."""
     pa = pyarrow()
     for found, text, here in columns(file, path, layout, as_names=as_names):
         arrays: list[Any] = [None] * layout.width
@@ -277,7 +276,7 @@ def batches(
 
 
 def _of_type(values: Column, kind: Any, text: bytes, layout: TextLayout, place: int) -> Any:
-    """A column of a chunk in the type of the whole column."""
+    """Convert a column of a chunk to the type of the whole column."""
     pa = pyarrow()
     if _kind(values) == "empty" and kind == pa.float64():
         return pa.array(np.full(len(values), np.nan))
@@ -287,7 +286,7 @@ def _of_type(values: Column, kind: Any, text: bytes, layout: TextLayout, place: 
 
 
 def _spelt(text: bytes, layout: TextLayout, place: int) -> list[str]:
-    """A column as it is spelt."""
+    """The fields of a column as text, in their spelling in the file."""
     lines = data_lines(text)
     if layout.header is not None:
         next(lines)

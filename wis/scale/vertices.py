@@ -1,9 +1,9 @@
-"""From the ids in edge files to vertices 0 to n - 1, out of core.
+"""Number the vertices of a folder of edge files from 0 to n - 1; the names are sorted on disk.
 
-Integers are vertices. Names, and integers to be relabelled, are numbered in ascending order as in
-`wis.io.numbering`, so that a folder gives the same graph as its edges in memory. The numbering is a
-sorted list of ids on disk, made by an external sort: sorted runs of distinct ids are cut at common
-splitters and merged range by range. A block of edges looks its ids up in one range after the other.
+The rules are those of `wis.io.numbering`, so that a folder gives the same graph as its edges in
+memory. Names are numbered by a sorted list of ids on disk, which is made by an external sort:
+sorted runs of distinct ids are cut at common splitters and merged range by range. A block of edges
+looks up its ids in one range after the other.
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ from numpy.typing import NDArray
 
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
+from wis.io.numbering import check_ids, check_num_names, count_vertices
 from wis.io.two_sided import refuse_merging
 from wis.scale.files import EdgeFiles
 from wis.scale.storage import IDS, pyarrow, work_file, writing
 
 _log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
-FREE_IDS = 1_000_000
-IDS_PER_ROW = 10
 IDS_IN_MEMORY = 1 << 22
-"""Ids of a run, and about as many in a range: 32 MB of integers. More ids make fewer runs."""
+"""Number of ids of a run and, about, of a range, 32 MB of integers; more ids make fewer runs."""
 SAMPLE = 256
-"""One of 256 ids of a run is a candidate for a splitter: few to sort, enough for even ranges."""
+"""One of 256 ids of a run is a candidate splitter: few to sort, but enough for even ranges."""
 
 
 @dataclass(frozen=True)
 class Vertices:
-    """The vertices of ids.
+    """The map from ids to vertices.
 
     Attributes:
         num_nodes: Number n of vertices.
-        names: File of the sorted ids, None if ids are vertices.
+        names: File of the sorted ids; None if the ids are the vertices.
     """
 
     num_nodes: int
@@ -57,7 +56,7 @@ class Vertices:
 
     @property
     def texts(self) -> bool:
-        """Whether the names are texts, so that integers are names with their spelling."""
+        """Whether the names are texts, so that integers among them keep their spelling."""
         return self.names is not None and self._names.holds_texts
 
     @cached_property
@@ -74,7 +73,7 @@ def look_at_ids(
     Args:
         files: The edge files.
         folder: The folder for the sorted ids of names; None if names are impossible.
-        relabel: Take integers as names.
+        relabel: Treat integers as names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
 
     Returns:
@@ -82,14 +81,14 @@ def look_at_ids(
 
     Raises:
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
-        OptionError: `num_nodes` is given for names, or there are names and no folder.
+        OptionError: `num_nodes` is not the number of names, or names need a folder.
     """
     try:
         vertices, rows = _look(files, folder, relabel, num_nodes, as_names=False)
     except (GraphFormatError, _Texts):
         if not relabel:
             raise
-        # One id is not an integer: then all ids are names with their spelling.
+        # Some id is not an integer, so all ids are names and keep their spelling.
         vertices, rows = _look(files, folder, True, num_nodes, as_names=True)
     if files.kinds is not None:
         _refuse_merging(files, vertices)
@@ -109,7 +108,7 @@ def _refuse_merging(files: EdgeFiles, vertices: Vertices) -> None:
 
 
 class _Texts(Exception):
-    """There are texts among the ids."""
+    """Some ids are texts."""
 
 
 def _look(
@@ -134,61 +133,24 @@ def _look(
                 continue
             if runs.kind is not None:
                 raise _mixed(path)
-            _check(ends, num_nodes, path)
-            largest = max(largest, *(int(end.max()) for end in ends))
-            smallest = min(smallest, *(int(end.min()) for end in ends))
+            low, high = check_ids(ends, num_nodes, lambda _, path=path: path)
+            smallest, largest = min(smallest, low), max(largest, high)
     if runs.kind is not None:
         if largest >= 0:
             raise _mixed(files.root)
-        return _named(runs, None if stated else num_nodes, files.root), rows
+        names, count = runs.merge()
+        check_num_names(count, None if stated else num_nodes, files.root)
+        return Vertices(count, names), rows
     if relabel:
         return Vertices(0), rows
-    size = _num_vertices(files.root, num_nodes, largest, rows)
+    size = count_vertices(largest, rows, num_nodes, files.root, lambda: files.root)
     if rows and smallest > 0 and num_nodes is None:
         _log.info(
-            "%s: no edge has the vertex 0, which is there without neighbours; --relabel leaves it "
-            "out, as is right where ids count from 1",
+            "%s: no edge has the vertex 0, so it is an isolated vertex; if the ids count from 1, "
+            "pass --relabel, which leaves it out",
             files.root,
         )
     return Vertices(size), rows
-
-
-def _num_vertices(root: str, num_nodes: int | None, largest: int, rows: int) -> int:
-    """The number of vertices of integer ids: the largest + 1 if it is not given."""
-    size = largest + 1 if num_nodes is None else num_nodes
-    if num_nodes is None and largest >= FREE_IDS + IDS_PER_ROW * rows:
-        raise GraphFormatError(
-            f"{root}: vertex id {largest} is very large for {rows} edges, and every number "
-            "up to it would be a vertex; pass --relabel, or --num-nodes if that is meant"
-        )
-    if size > MAX_NUM_NODES:
-        raise GraphFormatError(
-            f"{root}: {size} vertices; at most {MAX_NUM_NODES} are supported; pass --relabel"
-        )
-    return size
-
-
-def _named(runs: _Runs, num_nodes: int | None, root: str) -> Vertices:
-    path, size = runs.merge()
-    if num_nodes not in (None, size):
-        raise OptionError(
-            f"num_nodes is {num_nodes}, but {root} calls its vertices by {size} names; leave it out"
-        )
-    return Vertices(size, path)
-
-
-def _check(ends: tuple[Ints, Ints], num_nodes: int | None, path: str) -> None:
-    for end in ends:
-        if end.min() < 0:
-            raise GraphFormatError(
-                f"{path}: vertex id {end.min()} is negative; ids run from 0 to num_nodes - 1. "
-                f"Renumber, or pass --relabel."
-            )
-        if num_nodes is not None and end.max() >= num_nodes:
-            raise GraphFormatError(
-                f"{path}: vertex id {end.max()}, but num_nodes is {num_nodes}; ids run from 0 to "
-                f"{num_nodes - 1}"
-            )
 
 
 def _mixed(path: str) -> GraphFormatError:
@@ -218,8 +180,8 @@ class _Runs:
     def add(self, columns: Sequence[Any], path: str) -> None:
         if self.folder is None:
             raise OptionError(
-                f"{path}: ids that are names are numbered in the work folder, which has to be on a "
-                "file system of this machine; give one"
+                f"{path}: names are numbered in the work folder, which must be on a file system of "
+                "this machine; give one"
             )
         for column in columns:
             if self.kind is not None and column.type != self.kind:
@@ -242,11 +204,11 @@ class _Runs:
         self.waiting, self.size = [], 0
 
     def merge(self) -> tuple[str, int]:
-        """Merge all ids into one sorted file, and remove the runs; its path and their number."""
+        """Merge the runs into one sorted file; return its path and the number of ids."""
         if self.waiting:
             self._flush()
         runs = [_mapped(path)[0] for path in self.paths]
-        # Splitters such that all runs together have about `IDS_IN_MEMORY` ids between two.
+        # All runs together hold about `IDS_IN_MEMORY` ids between two splitters.
         step = max(1, IDS_IN_MEMORY // (SAMPLE * max(len(runs), 1)))
         splitters = sorted(set(self.sample))[::step][1:]
         assert self.folder is not None
@@ -254,7 +216,7 @@ class _Runs:
         total = 0
         with _arrow_file(path, self.kind) as write:
             begins = [0] * len(runs)
-            for splitter in [*splitters, None]:  # the ids below a splitter, of all runs
+            for splitter in [*splitters, None]:  # merge the ids below the splitter
                 ends = [
                     len(run) if splitter is None else bisect.bisect_left(_Items(run), splitter)
                     for run in runs
@@ -273,7 +235,7 @@ class _Runs:
 
 
 class _Items(Sequence[Any]):
-    """A pyarrow array whose items are Python's."""
+    """A pyarrow array whose items are Python objects."""
 
     def __init__(self, array: Any) -> None:
         self.array = array
@@ -287,7 +249,7 @@ class _Items(Sequence[Any]):
 
 @contextlib.contextmanager
 def _arrow_file(path: str, kind: Any) -> Iterator[Callable[[Any], None]]:
-    """A function that appends a batch to an Arrow file of one column."""
+    """Yield a function that appends a batch to an Arrow file of one column."""
     pa = pyarrow()
     schema = pa.schema([("id", kind)])
     with writing(path), pa.ipc.new_file(path, schema) as file:
@@ -297,14 +259,14 @@ def _arrow_file(path: str, kind: Any) -> Iterator[Callable[[Any], None]]:
 def _sorted_union(columns: Sequence[Any]) -> Any:
     pa = pyarrow()
     together = pa.chunked_array(columns).combine_chunks() if columns else pa.array([])
-    if isinstance(together, pa.ChunkedArray):  # of other than one chunk
+    if isinstance(together, pa.ChunkedArray):  # `combine_chunks` keeps zero or several chunks
         together = pa.concat_arrays(together.chunks)
     distinct = together.unique()
     return distinct.take(pa.compute.sort_indices(distinct))
 
 
 def _mapped(path: str) -> list[Any]:
-    """The columns of the batches of an Arrow file, memory-mapped."""
+    """The column of each batch of an Arrow file, memory-mapped."""
     pa = pyarrow()
     file = pa.ipc.open_file(pa.memory_map(path))
     return [file.get_batch(i).column(0) for i in range(file.num_record_batches)]
@@ -318,7 +280,7 @@ class _Names:
         self.holds_texts = bool(self.ranges) and self.ranges[0].type != pyarrow().int64()
 
     def positions(self, ids: Any) -> Ints:
-        """The place of each id among the sorted ones."""
+        """The position of each id among the sorted ids."""
         pa = pyarrow()
         column = _as_column(ids, text=self.holds_texts)
         codes = column.dictionary_encode()
@@ -332,7 +294,7 @@ class _Names:
         return numbers
 
     def _found(self, ordered: Any) -> Iterator[Ints]:
-        """Places of sorted ids, range by range."""
+        """Yield the positions of sorted ids, range by range."""
         begin = offset = 0
         for ids in self.ranges:
             last = ids[len(ids) - 1].as_py() if len(ids) else None

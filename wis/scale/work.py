@@ -1,11 +1,11 @@
-"""The work folder of a run: its request, its progress, its locks, and when it is removed.
+"""The work folder of a run: its request, its progress, its locks and its removal.
 
 A run works in a folder of its own, ``wis-run-KEY``, inside the work folder, which is
-``OUTPUT.wis-work`` or a folder that the user named and that may hold anything. The key is a hash of
-the request and the output: runs with different requests share a work folder without conflict, and
-the same call finds its own work. The folder is removed if the run succeeds or fails because of its
-input. If it fails for another reason, the folder stays, and the same call continues from it. wis
-removes only files with names that it gives.
+``OUTPUT.wis-work`` or a folder that the user named, which may hold other files. The key is a hash
+of the request and the output. So runs with different requests can share a work folder, and the same
+call finds its own work. The folder is removed if the run succeeds or fails because of its input. If
+it fails for another reason, the folder stays, and the same call continues from it. wis removes only
+files that it made, which it recognises by their names.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class WorkFolder:
         output: Path of the output, relative to the work folder if both are on this machine.
         request: All options that change the result.
         stamps: The state of the input files.
-        is_new: Whether the run makes the work folder, so that it is removed in the end.
+        is_new: Whether the run makes the work folder, and so removes it at the end.
     """
 
     place: str
@@ -76,17 +76,19 @@ class WorkFolder:
 
     @property
     def path(self) -> str:
-        """Its path on its file system."""
+        """The path of the folder of this run on its file system."""
         return str(url_to_fs(self.url)[1])
 
     def open(self) -> dict[str, Any] | None:
-        """Make it, or come back to it; returns the facts noted by `note`, None in a new one."""
+        """Make the folder or reuse it; returns the facts that `note` saved, None in a new one."""
         found = _manifest(self.url)
         if found is not None and found["stamps"] == self._known(self.stamps):
             noted: dict[str, Any] | None = found["noted"]
             return noted
         if found is not None and found["noted"] is not None:
-            _log.info("%s: the input has changed since this work was left; begun anew", self.url)
+            _log.info(
+                "%s: the input has changed since this work was saved; it starts anew", self.url
+            )
         self._empty(self.url)
         fs, path = url_to_fs(self.url)
         with writing(self.url):
@@ -122,7 +124,7 @@ class WorkFolder:
         self._save(facts)
 
     def remove(self) -> None:
-        """Remove the work of this run and of earlier runs to the same output; needs the locks."""
+        """Remove the work of all runs to the same output; the locks must be held."""
         fs, place = url_to_fs(self.place)
         for path in fs.ls(place, detail=False) if fs.isdir(place) else ():
             name = path.rstrip("/").rpartition("/")[2]
@@ -134,7 +136,7 @@ class WorkFolder:
                 self._empty(url)
 
     def _empty(self, url: str) -> None:
-        locks = () if url == self.url else _LOCKS  # those of this run are removed on release
+        locks = () if url == self.url else _LOCKS  # this run's locks are removed on release
         stays = remove_files(url, lambda name: name in locks or is_work_file(name))
         foreign = [name for name in stays if name not in _LOCKS]
         if foreign:
@@ -159,7 +161,7 @@ class WorkFolder:
 
 
 def _manifest(url: str) -> Any:
-    """The manifest in the folder of a run; None if it is missing or of another version."""
+    """Read the manifest of a run; None if it is missing or of another version."""
     fs, path = url_to_fs(url)
     try:
         found = json.loads(fs.cat_file(f"{path}/{MANIFEST}"))
@@ -177,7 +179,7 @@ def places(
     list_files: Callable[[], EdgeFiles],
     options: dict[str, Any],
 ) -> tuple[OutputFolder, WorkFolder, EdgeFiles]:
-    """The output, the work folder and the input, checked before anything is computed."""
+    """Check the output, the work folder and the input before anything is computed."""
     for url in (source, output, *([] if work is None else [work])):
         check_file_system(url)
     root = _resolved(output)
@@ -193,7 +195,7 @@ def places(
     if fs.isfile(path):
         raise OutputExistsError(f"{place} is a file; the work folder is a folder, give another one")
     both = is_local(root) and is_local(place)
-    name = os.path.relpath(root, place) if both else root  # so that all may move together
+    name = os.path.relpath(root, place) if both else root  # so that both may be moved together
     folder = WorkFolder(place, name, request, files.stamps, is_new=not fs.isdir(path))
     return OutputFolder(root, force, folder.key), folder, files
 
@@ -206,7 +208,7 @@ def _resolved(url: str) -> str:
 
 @contextlib.contextmanager
 def alone(target: OutputFolder, folder: WorkFolder) -> Iterator[Callable[[], None]]:
-    """Lock the output and the work folder; yields a check that raises if another took them."""
+    """Lock the output and the work folder; yield a check that raises if a lock was lost."""
     purpose, beside = target.root, f"{target.root}.wis-work"
     with contextlib.ExitStack() as stack:
         locks = [stack.enter_context(locked(beside, purpose))]
@@ -238,13 +240,13 @@ def kept_on_failure(target: OutputFolder, folder: WorkFolder) -> Iterator[None]:
                 folder.remove()
         elif isinstance(error, WisError):
             error.args = (
-                f"{error}; the work is kept in {folder.place}, and the same call goes on from it",
+                f"{error}; the work is kept in {folder.place}, and the same call continues from it",
             )
         raise
 
 
 def _check_apart(**places: str) -> None:
-    """Raise if the path of one of two folders begins with that of the other."""
+    """Raise if one of two folders lies in the other."""
     (first, one), (second, two) = places.items()
     (fs, inside), (other, outside) = url_to_fs(one), url_to_fs(two)
     inside, outside = inside.rstrip("/"), outside.rstrip("/")
@@ -252,4 +254,4 @@ def _check_apart(**places: str) -> None:
         f"{outside}/".startswith(f"{inside}/") or f"{inside}/".startswith(f"{outside}/")
     )
     if same:
-        raise OptionError(f"{first} {one} and {second} {two} lie in each other; keep them apart")
+        raise OptionError(f"{first} {one} and {second} {two} overlap; give separate folders")

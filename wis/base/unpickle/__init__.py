@@ -1,12 +1,12 @@
-"""Files of `torch.save`, read without running anything that they name.
+"""Read files of `torch.save` without running code that they name.
 
-`load` is safe for files from anybody. For tensors, numpy arrays, plain containers and the data
-objects of PyG it returns what `torch.load` returns; for anything else it raises:
+`load` is safe for files from untrusted sources. For tensors, numpy arrays, plain containers and the
+data objects of PyG it returns the same object as `torch.load`. It refuses all other objects.
 
-- `machine` turns the pickle into nodes and calls nothing;
+- `machine` turns the pickle into nodes and calls no function of the file;
 - `archive` finds the pickle and the bytes of the tensors in the file;
-- `values` makes values of the nodes by the makers in `tensors`, `arrays`, `graphs` and
-  `containers`, each of which checks every part that it uses.
+- `values` turns nodes into values by the makers in `tensors`, `arrays`, `graphs` and `containers`,
+  which check all parts that they use.
 
 Neither the allow-list of torch nor PyG's additions to it are used.
 """
@@ -26,7 +26,7 @@ _PLAIN_MAKERS = {**containers.MAKERS, **arrays.MAKERS, **tensors.MAKERS}
 _PLAIN_NAMES = containers.ONLY_NAMED | arrays.ONLY_NAMED | tensors.ONLY_NAMED
 
 MAKERS = {**_PLAIN_MAKERS, **graphs.MAKERS}
-"""For each name that a file may call, our own function for it."""
+"""Our own function for each name that a file may call."""
 
 PLAIN = frozenset({*_PLAIN_MAKERS, *_PLAIN_NAMES, *tensors.DTYPES, *tensors.STORAGE_TYPES})
 """Every name that may occur in a file without graphs."""
@@ -40,12 +40,12 @@ def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> An
 
     Args:
         file: Open for reading, seekable.
-        limit: Bytes of memory that it may take; by default those of `wis.base.limits`.
-        graphs: Whether it may hold data objects of PyG.
+        limit: Largest number of bytes of memory; by default that of `wis.base.limits`.
+        graphs: Whether data objects of PyG are allowed.
 
     Raises:
-        UnsafePickleError: The file names something else.
-        GraphFormatError: It is damaged, or too large.
+        UnsafePickleError: The file names a class or function that is not allowed.
+        GraphFormatError: The file is damaged, or too large.
 
     >>> import io, torch
     >>> file = io.BytesIO()

@@ -1,8 +1,9 @@
 """The two containers of `torch.save`: a zip archive, and before torch 1.6 a row of pickles.
 
-Both hold one pickle of the object and, apart from it, the bytes of the tensors, which are read
-straight into memory of torch. Every length is compared with that of the file, so that no file takes
-more memory than it has bytes. `torch.save` never compresses, so compressed members are refused.
+Both hold one pickle of the object and, separately, the bytes of the tensors, which are read
+directly into memory of torch. Every length is compared with that of the file, so that reading never
+needs more memory than the file has bytes. `torch.save` never compresses, so compressed members are
+refused.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ Types = Mapping[tuple[str, str], torch.dtype]
 
 
 class Archive:
-    """An object in nodes, and the bytes of its tensors by key.
+    """A pickled object as nodes, and the bytes of its tensors by key.
 
     Attributes:
-        root: The object.
+        root: The node of the object.
         num_bytes: Size of the file.
     """
 
@@ -43,7 +44,7 @@ class Archive:
     num_bytes: int
 
     def storage(self, stored: Stored, dtype: torch.dtype) -> torch.UntypedStorage:
-        """The bytes of a tensor, each storage read once."""
+        """The bytes of a tensor; each storage is read once."""
         raise NotImplementedError
 
 
@@ -53,11 +54,11 @@ def open_archive(file: BinaryIO, known: Known, types: Types, max_bytes: int) -> 
     Args:
         file: Open for reading, seekable.
         known: The names that the pickle may use.
-        types: The type of the elements, by the name of each type of storage.
-        max_bytes: Memory that reading may take.
+        types: The type of the elements for each name of a storage type.
+        max_bytes: Largest number of bytes of memory for reading.
 
     Raises:
-        GraphFormatError: It is another file, or damaged.
+        GraphFormatError: The file is damaged, or not a file of `torch.save`.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -93,7 +94,7 @@ class _Zipped(Archive):
                 _swap_bytes(content, dtype)
         storage, was = found
         if storage.nbytes() != stored.num_bytes(dtype):
-            raise damaged("the size of a tensor's storage is not what the pickle says")
+            raise damaged("the size of a tensor's storage differs from that in the pickle")
         if self.swapped and was != dtype:
             raise damaged("one storage is used by tensors of several types")
         return storage
@@ -106,12 +107,12 @@ class _Zipped(Archive):
         self.file.seek(member.header_offset)
         header = self.file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\3\4":
-            raise damaged(f"{name[:40]!r} is not where its directory says")
+            raise damaged(f"{name[:40]!r} is not at the position in its directory")
         _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         self.file.seek(name_length + extra_length, os.SEEK_CUR)
         content, checksum = _read_into(self.file, member.file_size, self.num_bytes)
         if member.CRC not in (0, checksum):
-            raise damaged(f"the checksum of {name[:40]!r} does not fit")
+            raise damaged(f"the checksum of {name[:40]!r} does not match")
         return content if name.startswith("data/") else content.numpy()
 
 
@@ -120,7 +121,7 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError):
-        raise damaged("its directory is no directory of a zip archive") from None
+        raise damaged("its directory is not that of a zip archive") from None
     members = {info.filename: info for info in infos}
     if len(members) != len(infos) or sum(info.file_size for info in infos) > end:
         raise damaged("its members overlap")
@@ -128,7 +129,7 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
         raise damaged("it holds a program of TorchScript")
     for info in infos:
         if not 0 <= info.header_offset < end:
-            raise damaged("its directory is no directory of a zip archive")
+            raise damaged("its directory is not that of a zip archive")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise damaged("its members are compressed, which torch.save never does")
         if info.flag_bits & 1:
@@ -137,7 +138,7 @@ def _members(file: BinaryIO, end: int) -> dict[str, zipfile.ZipInfo]:
 
 
 def _folder(members: Mapping[str, zipfile.ZipInfo]) -> str:
-    """The folder that all names begin with."""
+    """The common folder of all names."""
     folders = [name.removesuffix("data.pkl") for name in members if name.endswith("/data.pkl")]
     if len(folders) != 1:
         raise damaged("it lacks 'data.pkl'" if not folders else "it holds several pickles")
@@ -161,7 +162,7 @@ class _Row(Archive):
     ) -> dict[str, torch.UntypedStorage]:
         expected = {item.key: item for item in reversed(stored)}
         if not isinstance(keys, list) or set(map(type, keys)) - {str}:
-            raise damaged("its list of storages is none")
+            raise damaged("its list of storages is malformed")
         if len(set(keys)) != len(keys) or set(keys) != set(expected):
             raise damaged("its list of storages is not that of its tensors")
         storages = {}
@@ -169,7 +170,7 @@ class _Row(Archive):
             dtype = types.get(expected[key].storage_type.pair, torch.uint8)
             count = self.file.read(8)
             if count != struct.pack("<q", expected[key].num_elements):
-                raise damaged("the size of a tensor's storage is not what the pickle says")
+                raise damaged("the size of a tensor's storage differs from that in the pickle")
             num_bytes = expected[key].num_elements * dtype.itemsize
             content, _ = _read_into(self.file, num_bytes, self.num_bytes, checked=False)
             if self.swapped:
@@ -185,7 +186,7 @@ class _Row(Archive):
 
 
 def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
-    """The record of the machine that wrote the file; raises if it is not a file of torch."""
+    """Read the record of the machine that wrote the file; raises if it is not a file of torch."""
     try:
         magic, protocol, system = (Machine(file, end, (), max_bytes).load() for _ in range(3))
     except UnsafePickleError:
@@ -195,7 +196,7 @@ def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
     except GraphFormatError:
         magic, protocol, system = None, None, None
     if (magic, protocol) != (_MAGIC, _PROTOCOL):
-        raise damaged("it begins like no file of torch.save")
+        raise damaged("it does not begin like a file of torch.save")
     return system
 
 
@@ -207,7 +208,7 @@ def _wrote_big_endian(system: Any) -> bool:
 def _read_into(
     file: BinaryIO, num_bytes: int, end: int, *, checked: bool = True
 ) -> tuple[torch.Tensor, int]:
-    """Bytes as a tensor of uint8, and their checksum."""
+    """Read bytes into a tensor of uint8; also return their checksum."""
     if num_bytes > end - file.tell():
         raise damaged("it ends too early")
     content = torch.empty(num_bytes, dtype=torch.uint8, device="cpu")

@@ -1,8 +1,8 @@
 """numpy arrays and scalars, made of a checked type, shape and bytes.
 
-numpy's own way, an empty array that receives its state, trusts the state: with a type of Python
-objects it takes bytes for addresses. So only plain numbers and texts pass, and the type of an array
-cannot be changed afterwards.
+numpy itself makes an empty array and trusts the state in the file: for a type of Python objects it
+would use bytes of the file as addresses. So only plain numbers and texts are allowed, and the file
+cannot change the type of an array.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _LARGEST_CODE_POINT = 0x10FFFF
 
 
 def bytes_of(builder: Builder, node: Any) -> bytes | bytearray:
-    """Bytes, which the older protocols write as a text to be encoded."""
+    """The bytes of a node; older protocols write them as a text to be encoded."""
     if isinstance(node, Made) and node.is_of("encode", "bytes"):
         node = builder.value(node)
     if not isinstance(node, (bytes, bytearray)):
-        raise damaged("the content of an array is no bytes")
+        raise damaged("the content of an array is not bytes")
     return node
 
 
 def encoded(builder: Builder, node: Made) -> bytes:
-    """Stands in for `codecs.encode(text, "latin1")`."""
+    """Replaces `codecs.encode(text, "latin1")`."""
     match plain(node):
         case (str() as text, str() as code) if code.replace("-", "") in ("latin1", "iso88591"):
             builder.budget.charge(len(text))
@@ -41,11 +41,11 @@ def encoded(builder: Builder, node: Made) -> bytes:
                 return text.encode("latin-1")
             except UnicodeEncodeError:
                 pass
-    raise damaged("its pickle holds bytes that are none")
+    raise damaged("its pickle holds malformed bytes")
 
 
 def dtype(builder: Builder, node: Any) -> np.dtype[Any]:
-    """Stands in for `numpy.dtype(code, False, True)` with its state."""
+    """Replaces `numpy.dtype(code, False, True)` with its state."""
     if not isinstance(node, Made) or not node.is_of("dtype"):
         raise damaged("an array has no type")
     match plain(node, state=True):
@@ -68,37 +68,37 @@ def _dtype(code: str, node: Made) -> np.dtype[Any]:
         case (3, "<" | ">" | "|" | "=" as order, None, None, None, *found):
             if tuple(found) == numbers and set(map(type, found)) == {int}:
                 return np.dtype(f"{order}{code}")
-    raise damaged("the type of an array was altered")
+    raise damaged("the type of an array has an unknown state")
 
 
 def array(builder: Builder, node: Made) -> np.ndarray:
-    """Stands in for `_reconstruct(ndarray, (0,), b"b")` with its state."""
+    """Replaces `_reconstruct(ndarray, (0,), b"b")` with its state."""
     match plain(node, state=True):
         case (Name(name="ndarray"), (0,), first) if bytes_of(builder, first) == b"b":
             pass
         case _:
-            raise damaged("an array begins like none")
+            raise damaged("a numpy array has unknown arguments")
     match node.state:
         case (1, tuple() as shape, kind, bool() as by_columns, content):
             made = _array(builder, kind, shape, content, "F" if by_columns else "C")
             return made.astype(made.dtype.newbyteorder("="), copy=False)  # as numpy does here
-    raise damaged("an array has no state, or an unknown one")
+    raise damaged("an array has no known state")
 
 
 def array_of_buffer(builder: Builder, node: Made) -> np.ndarray:
-    """Stands in for `_frombuffer(bytes, dtype, shape, order)` of protocol 5."""
+    """Replaces `_frombuffer(bytes, dtype, shape, order)` of protocol 5."""
     match plain(node):
         case (content, kind, tuple() as shape, "C" | "F" as order):
             return _array(builder, kind, shape, content, order)
-    raise damaged("an array begins like none")
+    raise damaged("a numpy array has unknown arguments")
 
 
 def scalar(builder: Builder, node: Made) -> Any:
-    """Stands in for `scalar(dtype, bytes)`."""
+    """Replaces `scalar(dtype, bytes)`."""
     match plain(node):
         case (kind, content):
             return _array(builder, kind, (), content, "C")[()]
-    raise damaged("a number of numpy's has too many or too few parts")
+    raise damaged("a numpy scalar has the wrong number of parts")
 
 
 def _array(
@@ -106,12 +106,12 @@ def _array(
 ) -> np.ndarray:
     type_ = dtype(builder, kind)
     if len(shape) > _MAX_DIM or any(type(n) is not int or not 0 <= n < 2**62 for n in shape):
-        raise damaged("the shape of an array is none")
+        raise damaged("the shape of an array is invalid")
     if not type_.itemsize and shape != () and math.prod(shape):
-        raise damaged("an array holds texts of no length")
+        raise damaged("an array holds texts of length 0")
     raw = bytes_of(builder, content)
     if len(raw) != math.prod(shape) * type_.itemsize:
-        raise damaged("an array has too many or too few bytes for its shape")
+        raise damaged("the number of bytes of an array does not fit its shape")
     builder.budget.charge(len(raw))
     if not raw:
         return np.zeros(shape, type_, order)
@@ -122,7 +122,7 @@ def _array(
 
 def _check_items(made: np.ndarray) -> None:
     if made.dtype.kind == "b" and made.view(np.uint8).max(initial=0) > 1:
-        raise damaged("an array of truth values holds other numbers than 0 and 1")
+        raise damaged("a boolean array holds other values than 0 and 1")
     if made.dtype.kind != "U":
         return
     flat = made.reshape(-1, order="A")
@@ -142,4 +142,4 @@ MAKERS = {
 }
 
 ONLY_NAMED = frozenset({("numpy", "ndarray")})
-"""Names that are arguments only, and cannot be called."""
+"""Names that may be arguments, but cannot be called."""

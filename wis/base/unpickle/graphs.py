@@ -1,8 +1,7 @@
-"""PyG's objects: each made empty by PyG, then filled with attributes that our code has checked.
+"""PyG's objects: PyG makes an empty one, and our code fills it with checked attributes.
 
 Pickles of a `Data` hold the dictionaries of its stores. PyG's caches, such as the list of the
-attributes of edges, are left out: PyG makes them again when needed, and in a file they may be stale
-or forged.
+attributes of edges, are ignored: they may be stale or forged, and PyG computes them again.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def _pair(path: str) -> tuple[str, str]:
 
 
 def _class(pair: tuple[str, str]) -> Any:
-    """A class of PyG from our own tables."""
+    """Import a class of PyG that is in our tables."""
     try:
         return getattr(importlib.import_module(pair[0]), pair[1])
     except (ImportError, AttributeError):
@@ -80,31 +79,31 @@ def _class(pair: tuple[str, str]) -> Any:
 
 
 def data_class(name: Name) -> Any:
-    """A class of graphs, by a name that is in `DATA`."""
+    """The class of a name in `DATA`."""
     return _class(name.pair)
 
 
 def _state(builder: Builder, node: Made) -> dict[str, Any]:
     if not isinstance(node.state, Pairs):
-        raise damaged(f"a {node.maker} has no state, or an unknown one")
+        raise damaged(f"a {node.maker} has no known state")
     return builder.texts(node.state.pairs)
 
 
 def _data(builder: Builder, node: Made) -> Any:
     if plain(node, state=True) != () or not isinstance(node.maker, Name):
-        raise damaged("a graph is made of arguments")
+        raise damaged("a graph has unexpected arguments")
     return _filled(builder, _class(node.maker.pair)(), node)
 
 
 def _batch(builder: Builder, node: Made) -> Any:
-    """Stands in for `DynamicInheritanceGetter()(Batch, Data)`, which makes a class of the two."""
+    """Replaces `DynamicInheritanceGetter()(Batch, Data)`, which makes a class of the two."""
     if not isinstance(node.maker, Made):
-        raise damaged("it holds half a batch of graphs")
+        raise damaged("it holds an incomplete batch of graphs")
     plain(node.maker)
     match plain(node, state=True):
         case (Name(name="Batch"), Name() as base) if base.pair in DATA:
             return _filled(builder, _class(_BATCH)(_base_cls=_class(base.pair)), node)
-    raise damaged("a batch is made of no graphs")
+    raise damaged("a batch is not made of graphs")
 
 
 def _filled(builder: Builder, data: Any, node: Made) -> Any:
@@ -115,11 +114,11 @@ def _filled(builder: Builder, data: Any, node: Made) -> Any:
     wanted = stores if hasattr(data, "_node_store_dict") else {"_store"}
     if "_store" not in state and "_global_store" not in state:
         raise GraphFormatError(
-            "holds a graph of PyG 1.x, which today's PyG cannot read; make a Data of its "
-            "attributes and save that"
+            "holds a graph of PyG 1.x, which today's PyG cannot read; copy its "
+            "attributes into a Data and save that"
         )
     if state.keys() != wanted:
-        raise damaged(f"a {type(data).__name__} has parts that are not known")
+        raise damaged(f"a {type(data).__name__} has unknown parts")
     if "_store" in state:
         _fill(builder, data._store, state["_store"], "GlobalStorage")
         return data
@@ -133,53 +132,53 @@ def _fill_types(builder: Builder, data: Any, state: dict[str, Any]) -> None:
 
     for key, store in _typed(builder, state["_node_store_dict"]):
         if not isinstance(key, str):
-            raise damaged("a type of vertices is no text")
+            raise damaged("a vertex type is not a text")
         data._node_store_dict[key] = NodeStorage(_parent=data, _key=key)
         _fill(builder, data._node_store_dict[key], store, "NodeStorage")
     for key, store in _typed(builder, state["_edge_store_dict"]):
         if not isinstance(key, tuple) or list(map(type, key)) != [str, str, str]:
-            raise damaged("a type of edges is not three texts")
+            raise damaged("an edge type is not three texts")
         data._edge_store_dict[key] = EdgeStorage(_parent=data, _key=key)
         _fill(builder, data._edge_store_dict[key], store, "EdgeStorage")
 
 
 def _typed(builder: Builder, node: Any) -> Iterable[tuple[Any, Any]]:
     if not isinstance(node, Pairs):
-        raise damaged("the types of a graph are no dictionary")
+        raise damaged("the types of a graph are not a dictionary")
     return ((builder.key(key), store) for key, store in node.pairs or ())
 
 
 def _fill(builder: Builder, store: Any, node: Any, kind: str) -> None:
-    """Put the attributes of a store in place, without calling the methods of the store."""
+    """Fill the dictionary of a store without calling its methods."""
     if not isinstance(node, Made) or str(node.maker) != f"{_PLACE}data.storage.{kind}":
-        raise damaged("an attribute stands where a store of attributes belongs")
+        raise damaged("a graph has another object in place of a store of attributes")
     if plain(node, state=True):
-        raise damaged("a store of attributes is made of arguments")
+        raise damaged("a store of attributes has unexpected arguments")
     state = _state(builder, node)
     mapping = state.get("_mapping")
     if not isinstance(mapping, Pairs):
         raise damaged("a store has no attributes")
     for key, value in builder.texts(mapping.pairs).items():
         if key.startswith("_"):
-            raise damaged(f"an attribute has the name {key[:40]!r}")
+            raise damaged(f"an attribute has the forbidden name {key[:40]!r}")
         store._mapping[key] = builder.value(value)
     for key in state.keys() - _REMEMBERED:
         if key[:1] != "_" or key[:2] == "__" or hasattr(type(store), key):
-            raise damaged(f"a store has a part {key[:40]!r}")
+            raise damaged(f"a store has an unknown part {key[:40]!r}")
     for key in state:
         if key not in _REMEMBERED:
             store.__dict__[key] = _private(key, builder.value(state[key]))
 
 
 def _private(key: str, value: Any) -> Any:
-    """A private part of a store, checked, since PyG trusts the records of a `Batch`."""
+    """Check a private part of a store, since PyG trusts the records of a `Batch`."""
     if key == "_slice_dict" and not (isinstance(value, dict) and _are_slices(value)):
-        raise damaged("a batch does not say where its graphs begin")
+        raise damaged("a batch does not hold the first positions of its graphs")
     if key in ("_inc_dict", "_edge_attrs") and not isinstance(value, dict):
-        raise damaged(f"a store has a part {key} that is none")
+        raise damaged(f"the part {key} of a store is malformed")
     counts = value if key == "_num_nodes" and isinstance(value, list) else [value]
     if key in ("_num_nodes", "_num_graphs") and not all(_is_count(count) for count in counts):
-        raise damaged(f"a store has a part {key} that is none")
+        raise damaged(f"the part {key} of a store is malformed")
     return value
 
 
@@ -188,7 +187,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _are_slices(value: Any) -> bool:
-    """Whether these are positions that rise from 0, or lists or dictionaries of such."""
+    """Whether a value holds positions that rise from 0, or lists or dictionaries of these."""
     if isinstance(value, dict):
         return all(map(_are_slices, value.values()))
     if isinstance(value, (list, tuple)):
@@ -215,13 +214,13 @@ def _enum(builder: Builder, node: Made) -> Any:
 
 
 def _attribute(builder: Builder, node: Made) -> Any:
-    """A description of an attribute, as its class would have made it."""
+    """Make the description of an attribute without calling its class."""
     if plain(node, state=True) or not isinstance(node.maker, Name):
-        raise damaged("a description of an attribute is made of arguments")
+        raise damaged("a description of an attribute has unexpected arguments")
     fields = dict(_ATTRIBUTES)[".".join(node.maker.pair).removeprefix(_PLACE)]
     state = _state(builder, node)
     if not state.keys() <= set(fields):
-        raise damaged(f"a {node.maker} has parts that are not known")
+        raise damaged(f"a {node.maker} has unknown parts")
     made = object.__new__(_class(node.maker.pair))
     for key, value in state.items():
         made.__dict__[key] = builder.value(value)
@@ -232,15 +231,15 @@ def _tuple(builder: Builder, node: Made) -> Any:
     assert isinstance(node.maker, Name)
     count = dict(_TUPLES)[".".join(node.maker.pair).removeprefix(_PLACE)]
     if len(plain(node)) != count:
-        raise damaged(f"a {node.maker} has too many or too few parts")
+        raise damaged(f"a {node.maker} has the wrong number of parts")
     columns = [builder.value(part) for part in node.arguments]
     if any(type(column) is not list or len(column) != len(columns[0]) for column in columns):
-        raise damaged(f"a {node.maker} has parts that are no lists")
+        raise damaged(f"the parts of a {node.maker} are not lists of one length")
     return _class(node.maker.pair)(*columns)
 
 
 def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
-    """An `EdgeIndex` of its arcs and its metadata, which are checked."""
+    """An `EdgeIndex` with checked arcs and metadata."""
     from torch_geometric import EdgeIndex
     from torch_geometric.edge_index import SortOrder
 
@@ -250,22 +249,22 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
         case (None | int(), None | int()) as size if all(n is None or n >= 0 for n in size):
             pass
         case _:
-            raise damaged("an EdgeIndex has no size")
+            raise damaged("the size of an EdgeIndex is invalid")
     if type(undirected) is not bool or not (order is None or isinstance(order, SortOrder)):
-        raise damaged("an EdgeIndex says no truth about its order")
+        raise damaged("the order of an EdgeIndex is invalid")
     _check_ids(data, 2)
     facts = {"sparse_size": size, "sort_order": order, "is_undirected": undirected}
     return _joined(builder, parts, _valid(EdgeIndex, data, facts))
 
 
 def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
-    """An `Index` of its numbers and its metadata, which are checked."""
+    """An `Index` with checked numbers and metadata."""
     from torch_geometric import Index
 
     data, size = builder.value(parts.get("_data")), parts.get("_dim_size")
     is_sorted = parts.get("_is_sorted", False)
     if type(is_sorted) is not bool or not (size is None or (type(size) is int and size >= 0)):
-        raise damaged("an Index has no size or no order")
+        raise damaged("the size or the order of an Index is invalid")
     _check_ids(data, 1)
     facts = {"dim_size": size, "is_sorted": is_sorted}
     return _joined(builder, parts, _valid(Index, data, facts))
@@ -276,7 +275,7 @@ def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
     node = parts.get("_cat_metadata")
     if node is not None:
         if not isinstance(node, Made) or not str(node.maker).endswith(".CatMetadata"):
-            raise damaged("an index says of its graphs what is not known")
+            raise damaged("an index has unknown metadata about its graphs")
         made._cat_metadata = builder.value(node)
     joined: Tensor = made
     return joined
@@ -284,13 +283,13 @@ def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
 
 def _check_ids(data: Any, dim: int) -> None:
     if type(data) is not Tensor or data.layout != torch.strided or data.dim() != dim:
-        raise damaged("an index is no tensor of ids")
+        raise damaged("an index is not a tensor of ids")
     if data.dtype not in (torch.int32, torch.int64) or (dim == 2 and data.size(0) != 2):
-        raise damaged("an index is no tensor of ids")
+        raise damaged("an index is not a tensor of ids")
 
 
 def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
-    """An index of that kind, if its metadata are true."""
+    """An index of the class `kind`; raises if its metadata contradict its numbers."""
     try:
         return kind(data, **facts).validate()
     except ValueError as error:
@@ -298,19 +297,19 @@ def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
 
 
 def _edge_type(builder: Builder, node: Made) -> Any:
-    """A type of edges as a text, PyG's key of modules."""
+    """An edge type as a text, which PyG uses as a key of modules."""
     match plain(node):
         case ((str(), str(), str()) as parts,) | (str() as parts,):
             try:
                 return _class(_pair("typing.EdgeTypeStr"))(parts)
-            except ValueError:  # no text that PyG would have made
+            except ValueError:  # PyG does not write such a text
                 pass
-    raise damaged("a type of edges is not three texts")
+    raise damaged("an edge type is not three texts")
 
 
 _BATCH = _pair("data.batch.Batch")
 DATA = frozenset(map(_pair, _DATA))
-"""The classes of graphs."""
+"""The classes of graphs that may be made."""
 
 MAKERS = {
     **dict.fromkeys(DATA, _data),
@@ -321,10 +320,10 @@ MAKERS = {
     _pair("data.batch.DynamicInheritanceGetter"): _batch,
     _pair("typing.EdgeTypeStr"): _edge_type,
 }
-"""The classes of PyG that may be made."""
+"""The maker of each class of PyG that may be made."""
 
 ONLY_NAMED = frozenset({_BATCH, _pair("edge_index.EdgeIndex"), _pair("index.Index")})
-"""Names that are arguments only, and cannot be called."""
+"""Names that may be arguments, but cannot be called."""
 
 SUBCLASSES = {_pair("edge_index.EdgeIndex"): edge_index, _pair("index.Index"): index}
-"""Tensors with a state of their own."""
+"""The maker of each subclass of tensors with a state."""

@@ -1,12 +1,12 @@
-"""Reads the opcodes of a pickle without executing them.
+"""Read the opcodes of a pickle without executing them.
 
-Python's own unpickler looks names up, calls them and hands states to them. This one records each
-call in the nodes of `wis.base.unpickle.nodes`; our own code decides later what to make of a name.
-So a file reaches no class, no function, no method and no allow-list of torch or PyG, whatever it
-names. An unknown name is refused at once.
+Python's own unpickler imports the names in a file and calls them. This one records each call in the
+nodes of `wis.base.unpickle.nodes`, and our own code later makes the objects of known names. So a
+file cannot reach a class, a function, a method or an allow-list of torch or PyG. An unknown name is
+refused at once.
 
-Every length is compared with the rest of the file before anything of that length is read. Nothing
-but small integers is hashed or compared. Opcodes: https://docs.python.org/3/library/pickletools.html.
+Every length is compared with the rest of the file before that many bytes are read. Only small
+integers are hashed or compared. Opcodes: https://docs.python.org/3/library/pickletools.html.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from wis.base.unpickle.nodes import Made, Members, Name, Pairs, Stored, damaged,
 from wis.errors import WisError
 
 LONGEST_NAME = 255
-LONGEST_INTEGER = 16  # bytes: the magic number of torch's old format takes ten
+LONGEST_INTEGER = 16  # bytes: the magic number of torch's old format has ten
 _LONGEST_LINE = 64
 _SHORT = 1 << 20
-BYTES_PER_STEP = 128  # the most that an opcode of one byte makes, an empty dictionary
+BYTES_PER_STEP = 128  # an opcode of one byte makes at most an empty dictionary
 
 
 class Machine:
@@ -32,9 +32,9 @@ class Machine:
 
     Args:
         file: Open at the first byte of the pickle.
-        end: Where the file ends.
-        known: The names, as pairs of module and qualified name, that a file may use.
-        max_bytes: Memory that the nodes may take.
+        end: Length of the file.
+        known: The pairs of module and qualified name that a file may use.
+        max_bytes: Largest number of bytes of memory for the nodes.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Machine:
         self.stored: list[Stored] = []
 
     def load(self) -> Any:
-        """The root node; the file is then open at the byte after the pickle.
+        """Read the pickle and return its root node; the file stays at the byte after it.
 
         Raises:
             UnsafePickleError: The pickle has an unknown name.
-            GraphFormatError: It is damaged.
+            GraphFormatError: The pickle is damaged.
         """
         read, handlers = self.read, _HANDLERS
         try:
@@ -63,16 +63,16 @@ class Machine:
                 handlers[code](self)
         except WisError:
             raise
-        except (IndexError, KeyError):  # the stack, or the memo, holds less than is asked of it
+        except (IndexError, KeyError):  # an opcode needs more than the stack or the memo holds
             raise damaged("its pickle is incomplete") from None
         except (struct.error, ValueError):
-            raise damaged("its pickle holds a number or a text that is none") from None
-        raise damaged("its pickle is longer than reading may take of memory")
+            raise damaged("its pickle holds a malformed number or text") from None
+        raise damaged("its pickle needs more memory than allowed")
 
     # Reading
 
     def exactly(self, length: int) -> bytes:
-        """That many bytes."""
+        """Read `length` bytes."""
         if length > _SHORT and length > self.end - self.file.tell():
             raise damaged("its pickle ends too early")
         raw = self.read(length)
@@ -81,27 +81,27 @@ class Machine:
         return raw
 
     def number(self, form: str) -> Any:
-        """A number in a form of `struct`."""
+        """Read a number in a format of `struct`."""
         return struct.unpack(form, self.read(struct.calcsize(form)))[0]
 
     def line(self) -> str:
-        """A number in digits, up to the end of the line."""
+        """Read the digits of a number, which end with the line."""
         line = self.file.readline(_LONGEST_LINE)
         if not line.endswith(b"\n"):
-            raise damaged("its pickle holds half a number")
+            raise damaged("its pickle holds an incomplete number")
         return line[:-1].decode()
 
     def marked(self) -> list[Any]:
-        """The items above the last mark, taken off the stack."""
+        """Pop the items above the last mark."""
         items, self.stack = self.stack, self.below.pop()
         return items
 
     # Nodes
 
     def name(self, module: Any, name: Any) -> None:
-        """Push a name, if it is known."""
+        """Push a name; raises if it is unknown."""
         if not isinstance(module, str) or not isinstance(name, str):
-            raise damaged("its pickle names something by no text")
+            raise damaged("its pickle holds a name that is not a text")
         if len(module) + len(name) > LONGEST_NAME:
             raise refused(f"{module}.{name}")
         if (module, name) in _compat_pickle.NAME_MAPPING:
@@ -112,24 +112,24 @@ class Machine:
         self.stack.append(Name(module, name))
 
     def make(self, maker: Any, arguments: Any) -> None:
-        """Push an object to be made."""
+        """Push the record of a call."""
         if not isinstance(maker, (Name, Made)) or not isinstance(arguments, tuple):
-            raise damaged("its pickle calls what is no class")
+            raise damaged("its pickle calls an object that is not a class")
         if isinstance(maker, Name) and maker.module == "copyreg":
             maker, arguments = _of_copyreg(arguments)
         self.stack.append(Made(maker, arguments))
 
     def pair(self, values: list[Any]) -> None:
-        """Put keys and values into the dictionary on the stack."""
+        """Add keys and values to the dictionary on the stack."""
         target = self.stack[-1]
         if not isinstance(target, (Pairs, Made)) or len(values) % 2:
-            raise damaged("its pickle puts entries into what is no dictionary")
+            raise damaged("its pickle adds entries to an object that is not a dictionary")
         if target.pairs is None:
             target.pairs = []
         target.pairs.extend(zip(values[::2], values[1::2], strict=True))
 
     def extend(self, values: list[Any]) -> None:
-        """Put values into the list on the stack."""
+        """Append values to the list on the stack."""
         target = self.stack[-1]
         if isinstance(target, list):
             target.extend(values)
@@ -138,36 +138,36 @@ class Machine:
                 target.members = []
             target.members.extend(values)
         else:
-            raise damaged("its pickle appends to what is no list")
+            raise damaged("its pickle appends to an object that is not a list")
 
     def add(self, values: list[Any]) -> None:
-        """Put values into the set on the stack."""
+        """Add values to the set on the stack."""
         target = self.stack[-1]
         if not isinstance(target, Members) or target.members is None or target.frozen:
-            raise damaged("its pickle adds to what is no set")
+            raise damaged("its pickle adds to an object that is not a set")
         target.members.extend(values)
 
     def build(self) -> None:
         """Record the state of an object; a second state is refused."""
         state, target = self.stack.pop(), self.stack[-1]
         if not isinstance(target, Made) or target.has_state:
-            raise damaged("its pickle gives a state to what takes none")
+            raise damaged("its pickle gives a state to an object that cannot have one")
         target.state, target.has_state = state, True
 
     def storage(self) -> None:
-        """Push the place of the bytes of a tensor."""
+        """Push the key of the bytes of a tensor."""
         match self.stack.pop():
             case (str() as kind, Name() as type_, str() as key, str(), int() as size, *rest):
                 if kind != "storage" or rest not in ([], [None]) or size < 0:
-                    raise damaged("its pickle names no storage of a tensor")
+                    raise damaged("its pickle refers to data that are not the storage of a tensor")
                 self.stored.append(Stored(type_, key, size))
                 self.stack.append(self.stored[-1])
             case _:
-                raise damaged("its pickle names no storage of a tensor")
+                raise damaged("its pickle refers to data that are not the storage of a tensor")
 
 
 def _of_copyreg(arguments: tuple[Any, ...]) -> tuple[Name, tuple[Any, ...]]:
-    """The object of `copyreg._reconstructor(class, object, None)` of the oldest protocols."""
+    """The call that `copyreg._reconstructor(class, object, None)` of old protocols stands for."""
     match arguments:
         case (Name() as made, Name(module="builtins", name="object"), None):
             return made, ()
@@ -192,7 +192,7 @@ def _decimal(text: str) -> int | bool:
 
 
 def _old_text(raw: bytes) -> str:
-    """A text that Python 2 wrote."""
+    """Decode a text that Python 2 wrote."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -201,7 +201,7 @@ def _old_text(raw: bytes) -> str:
 
 def _pushes(value: Callable[[Machine], Any]) -> Callable[[Machine], None]:
     def handler(machine: Machine) -> None:
-        made = value(machine)  # may take another stack
+        made = value(machine)  # this may replace the stack
         machine.stack.append(made)
 
     return handler
@@ -220,7 +220,7 @@ def _put(key: Callable[[Machine], int]) -> Callable[[Machine], None]:
 
 
 def _top(count: int) -> Callable[[Machine], None]:
-    """A tuple of the last few."""
+    """Replace the last `count` items by a tuple."""
 
     def handler(machine: Machine) -> None:
         stack = machine.stack
@@ -244,7 +244,7 @@ def _pop(machine: Machine) -> None:
 
 
 def _name_line(machine: Machine) -> str:
-    """One of the two lines of a name; a long one is no name, and is not read to its end."""
+    """Read one of the two lines of a name; an overlong line is refused before its end is read."""
     line = machine.file.readline(LONGEST_NAME + 2)
     if len(line) > LONGEST_NAME + 1:
         raise refused(f"{line.decode('ascii', 'replace')}...")
@@ -268,7 +268,7 @@ _SIZED: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
     pickle.BINBYTES8: ("<Q", bytes),
     pickle.BYTEARRAY8: ("<Q", bytearray),
 }
-"""Opcodes of a length and as many bytes: the form of the length, and the value of the bytes."""
+"""Opcodes with a length and that many bytes: the format of the length, and a decoder."""
 
 
 def _sized(form: str, value: Callable[[bytes], Any]) -> Callable[[Machine], None]:
@@ -318,5 +318,5 @@ _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
     pickle.BUILD: lambda m: m.build(),
     pickle.BINPERSID: lambda m: m.storage(),
 }
-"""The opcodes of `torch.save` in protocols 1 to 5. Those that refer to code or memory outside of
-the file are missing: extensions, buffers, ids that are texts."""
+"""The opcodes of `torch.save` in protocols 1 to 5, without those that refer to code or memory
+outside of the file: extensions, buffers and ids that are texts."""

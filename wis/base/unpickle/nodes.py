@@ -1,7 +1,7 @@
-"""The content of a pickle before anything is made of it: plain values and inert nodes.
+"""The content of a pickle before objects are made: plain values and inert nodes.
 
-Numbers, texts, bytes, lists and tuples stand for themselves. Dictionaries and sets do not, since
-filling one would hash and compare values that the file chose. Nothing that has a class does.
+Numbers, texts, bytes, lists and tuples are plain values. Dictionaries and sets are nodes, since
+filling one would hash and compare values that the file chose. Objects with a class are nodes too.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import torch
 from wis.errors import GraphFormatError, UnsafePickleError, echo
 
 MAX_DEPTH = 50
-"""Of lists within lists: far more than any graph has, far less than Python's stack holds."""
+"""Deepest nesting of lists: far deeper than in any graph, far below the limit of Python's stack."""
 
 
 @dataclass(slots=True, eq=False)
 class Name:
-    """A class, function or constant that the file names; it is never looked up by that name."""
+    """A class, function or constant that the file names; it is never imported by this name."""
 
     module: str
     name: str
@@ -46,7 +46,7 @@ class Made:
 
     @property
     def name(self) -> Name | None:
-        """The name of the maker, None if the maker is an object too."""
+        """The name of the maker; None if the maker is itself an object of the file."""
         return self.maker if isinstance(self.maker, Name) else None
 
     def is_of(self, *names: str) -> bool:
@@ -71,14 +71,14 @@ class Members:
 
 @dataclass(slots=True, eq=False)
 class Stored:
-    """The bytes of a tensor, by their key in the archive."""
+    """The key of the bytes of a tensor in the archive."""
 
     storage_type: Name
     key: str
     num_elements: int
 
     def num_bytes(self, dtype: torch.dtype) -> int:
-        """Its length if it holds elements of that type; an untyped storage counts bytes."""
+        """Length of the storage with elements of a type; an untyped storage counts bytes."""
         untyped = self.storage_type.name == "UntypedStorage"
         return self.num_elements * (1 if untyped else dtype.itemsize)
 
@@ -89,7 +89,7 @@ def damaged(reason: str) -> GraphFormatError:
 
 
 def refused(wanted: object) -> UnsafePickleError:
-    """The error for a name that is in none of our tables."""
+    """The error for a name that is not in our tables."""
     return UnsafePickleError(
         f"needs {echo(str(wanted))}, which is neither a tensor nor a storage class of PyG and "
         "could run code; pass --trust-pickle (trust_pickle=True) if you trust where the file "

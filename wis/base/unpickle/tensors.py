@@ -27,7 +27,7 @@ DTYPES = {
     )
     if hasattr(torch, name)
 }
-"""Types of elements of a tensor; quantised ones and bits are no attributes of a graph."""
+"""Types of elements of a tensor; quantised types and bits do not occur in graphs."""
 
 _STORAGES = {
     "DoubleStorage": torch.float64,
@@ -56,22 +56,22 @@ _DEVICE_TYPES = frozenset({"cpu", "cuda", "mps", "xpu", "hpu", "xla", "meta"})
 
 
 def _sizes(node: Any, what: str) -> tuple[int, ...]:
-    """A tuple of lengths; a `torch.Size` is one too."""
+    """A tuple of lengths, or that of a `torch.Size`."""
     if isinstance(node, Made) and node.is_of("Size"):
         node = node.arguments[0] if len(plain(node)) == 1 else None
     if not isinstance(node, tuple) or len(node) > _MAX_DIM or set(map(type, node)) - {int}:
-        raise damaged(f"the {what} of a tensor are no short tuple of integers")
+        raise damaged(f"the {what} of a tensor are not a short tuple of integers")
     if any(not 0 <= number < 2**62 for number in node):
         raise damaged(f"the {what} of a tensor are negative or too large")
     return node
 
 
 def _tensor(builder: Builder, node: Made) -> Tensor:
-    """Stands in for `_rebuild_tensor_v2(storage, offset, size, stride, grad, hooks, metadata)`."""
+    """Replaces `_rebuild_tensor_v2(storage, offset, size, stride, grad, hooks, metadata)`."""
     parts = plain(node)
     if len(parts) not in (4, 6, 7):
-        raise damaged("a tensor has too many or too few parts")
-    if len(parts) == 4:  # of the first version
+        raise damaged("a tensor has the wrong number of parts")
+    if len(parts) == 4:  # `_rebuild_tensor`, the first version
         parts = (*parts, False, None)
     stored, *place, grad, hooks, metadata = (*parts, None)[:7]
     if not isinstance(stored, Stored):
@@ -84,13 +84,13 @@ def _tensor(builder: Builder, node: Made) -> Tensor:
 
 
 def _tensor_of_new_type(builder: Builder, node: Made) -> Tensor:
-    """Stands in for `_rebuild_tensor_v3`, which has an untyped storage and says the type."""
+    """Replaces `_rebuild_tensor_v3`, which has an untyped storage and names the type."""
     if len(plain(node)) not in (7, 8) or not isinstance(node.arguments[0], Stored):
-        raise damaged("a tensor has too many or too few parts")
+        raise damaged("a tensor has the wrong number of parts")
     stored, *place, grad, hooks, name, metadata = (*node.arguments, None)[:8]
     dtype = DTYPES.get(name.pair) if isinstance(name, Name) else None
     if dtype is None or stored.storage_type.name != "UntypedStorage":
-        raise damaged("a tensor says no type of its elements that is known")
+        raise damaged("the type of the elements of a tensor is unknown")
     made = _strided(builder, stored, dtype, *place)
     return _with_flags(made, grad, hooks, metadata)
 
@@ -112,9 +112,9 @@ def _strided(
     offset = offset if count else 0
     with torch.no_grad():
         made = torch.empty(0, dtype=dtype, device="cpu").set_(storage, offset, size, stride)
-    # True must be 1: code that counts before it copies may count other bytes twice.
+    # Code that sums bytes to count True values would count a byte of 2 twice.
     if dtype == torch.bool and count and int(made.view(torch.uint8).max()) > 1:
-        raise damaged("a tensor of truth values holds other numbers than 0 and 1")
+        raise damaged("a boolean tensor holds other values than 0 and 1")
     return made
 
 
@@ -123,10 +123,10 @@ def _with_flags(tensor: Tensor, grad: Any, hooks: Any, metadata: Any) -> Tensor:
     if hooks is not None and not _is_empty_ordered_dict(hooks):
         raise damaged("a tensor has hooks")
     if type(grad) is not bool or (grad and not (tensor.is_floating_point() or tensor.is_complex())):
-        raise damaged("a tensor that holds no real or complex numbers requires a gradient")
+        raise damaged("a tensor of integers requires a gradient")
     if flags.get("conj"):
         if not tensor.is_complex():
-            raise damaged("a tensor of no complex numbers is conjugated")
+            raise damaged("a tensor that is not complex is conjugated")
         tensor = tensor.conj()
     if flags.get("neg"):
         tensor = tensor.neg()
@@ -137,7 +137,7 @@ def _flags(metadata: Any) -> dict[Any, Any]:
     pairs = metadata.pairs if isinstance(metadata, Pairs) else [(None, None)]
     for key, value in pairs or ():
         if not isinstance(key, str) or key not in ("conj", "neg") or type(value) is not bool:
-            raise damaged("a tensor has flags that are not known")
+            raise damaged("a tensor has unknown flags")
     return dict(pairs or ())
 
 
@@ -148,12 +148,12 @@ def _is_empty_ordered_dict(node: Any) -> bool:
 
 def _parameter(builder: Builder, node: Made) -> Tensor:
     if len(plain(node)) != 3:
-        raise damaged("a parameter has too many or too few parts")
+        raise damaged("a parameter has the wrong number of parts")
     data, grad, hooks = builder.value(node.arguments[0]), *node.arguments[1:]
     if type(data) is not Tensor or not _is_empty_ordered_dict(hooks):
-        raise damaged("a parameter is made of no tensor, or has hooks")
+        raise damaged("a parameter is not made of a tensor, or has hooks")
     if type(grad) is not bool or (grad and not (data.is_floating_point() or data.is_complex())):
-        raise damaged("a parameter that holds no real or complex numbers requires a gradient")
+        raise damaged("a parameter of integers requires a gradient")
     return torch.nn.Parameter(data.detach(), grad)
 
 
@@ -161,7 +161,7 @@ def _layout(builder: Builder, node: Made) -> torch.layout:
     match plain(node):
         case (str() as name,) if name in _LAYOUTS:
             return _LAYOUTS[name]
-    raise damaged("it names no layout of a tensor")
+    raise damaged("it names an unknown layout of a tensor")
 
 
 def _device(builder: Builder, node: Made) -> torch.device:
@@ -170,7 +170,7 @@ def _device(builder: Builder, node: Made) -> torch.device:
             return torch.device(kind)
         case (str() as kind, int() as index) if kind in _DEVICE_TYPES and 0 <= index < 128:
             return torch.device(kind, index)
-    raise damaged("it names no device")
+    raise damaged("it names an unknown device")
 
 
 def _size(builder: Builder, node: Made) -> torch.Size:
@@ -178,14 +178,14 @@ def _size(builder: Builder, node: Made) -> torch.Size:
 
 
 def _sparse(builder: Builder, node: Made) -> Tensor:
-    """Stands in for `_rebuild_sparse_tensor(layout, data)`, which checks nothing by itself."""
+    """Replaces `_rebuild_sparse_tensor(layout, data)`, which checks nothing."""
     if len(plain(node)) != 2 or not isinstance(node.arguments[1], tuple):
-        raise damaged("a sparse tensor has too many or too few parts")
+        raise damaged("a sparse tensor has the wrong number of parts")
     layout, parts = builder.value(node.arguments[0]), node.arguments[1]
     is_list = layout is torch.sparse_coo
     count = 2 if is_list else 3
     if layout is torch.strided or not count + 1 <= len(parts) <= (4 if is_list else count + 1):
-        raise damaged("a sparse tensor has too many or too few parts")
+        raise damaged("a sparse tensor has the wrong number of parts")
     tensors = [builder.value(part) for part in parts[:count]]
     if any(type(part) is not Tensor or part.layout != torch.strided for part in tensors):
         raise damaged("a sparse tensor is not made of tensors")
@@ -194,7 +194,7 @@ def _sparse(builder: Builder, node: Made) -> Tensor:
         parts[count + 1] if len(parts) > count + 1 else None,
     )
     if sorted_ not in (None, True, False) or math.prod(size) >= 2**62:
-        raise damaged("a sparse tensor is too large, or says no truth about its order")
+        raise damaged("a sparse tensor is too large, or its order is invalid")
     options = {"is_coalesced": sorted_} if is_list else {"layout": layout}
     make: Any = torch.sparse_coo_tensor if is_list else torch.sparse_compressed_tensor
     with warnings.catch_warnings():  # torch calls some layouts a beta
@@ -208,7 +208,7 @@ def _sparse(builder: Builder, node: Made) -> Tensor:
 
 
 def _typed(builder: Builder, node: Made) -> Tensor:
-    """Stands in for `_rebuild_from_type_v2(function, type, arguments, state)`."""
+    """Replaces `_rebuild_from_type_v2(function, type, arguments, state)`."""
     match plain(node):
         case (Name() as maker, Name() as kind, tuple() as arguments, state):
             if kind.pair in graphs.SUBCLASSES and isinstance(state, Pairs):
@@ -216,16 +216,16 @@ def _typed(builder: Builder, node: Made) -> Tensor:
             if kind.pair in _PLAIN_TYPES and maker.pair in MAKERS:
                 tensor = builder.value(Made(maker, arguments))
                 return _with_attributes(builder, tensor, state)
-    raise damaged("a tensor is of a type that is not known")
+    raise damaged("the type of a tensor is unknown")
 
 
 def _with_attributes(builder: Builder, tensor: Any, state: Any) -> Tensor:
-    """A tensor with attributes that a program gave it; none may hide one of tensors."""
+    """Set attributes on a tensor; none may hide an attribute of all tensors."""
     if not isinstance(tensor, Tensor) or not (state is None or isinstance(state, Pairs)):
-        raise damaged("a tensor has a state that is not known")
+        raise damaged("a tensor has an unknown state")
     for key, value in builder.texts(state.pairs if state else ()).items():
         if hasattr(Tensor, key) or key.startswith("__") or not key.isidentifier():
-            raise damaged(f"a tensor has an attribute {key[:40]!r}")
+            raise damaged(f"a tensor has the forbidden attribute {key[:40]!r}")
         setattr(tensor, key, builder.value(value))
     return tensor
 
@@ -247,4 +247,4 @@ MAKERS: dict[tuple[str, str], Maker] = {
 }
 
 ONLY_NAMED = _PLAIN_TYPES | {("torch._utils", "_rebuild_wrapper_subclass")}
-"""Names that are arguments only, and cannot be called."""
+"""Names that may be arguments, but cannot be called."""

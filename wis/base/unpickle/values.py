@@ -1,9 +1,9 @@
-"""Makes values of the nodes of a pickle: plain containers here, the rest by tables of makers.
+"""Turn the nodes of a pickle into values: plain containers here, other classes by tables of makers.
 
-A maker is our own function for one class. It gets the nodes, checks each part that it uses, and
-raises for anything else; so no class gets a value from the file unchecked. Everything that is made
-is charged to a budget. A part that occurs several times is charged each time, since later code may
-copy it: a file of a kilobyte cannot become a list of a billion texts.
+A maker is our own function for one class. It checks each node that it uses, and raises for unknown
+parts. So no class gets an unchecked value. The memory of each value is charged to a budget. A part
+that occurs several times is charged each time, since later code may copy it. So a file of a
+kilobyte cannot become a list of a billion texts.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _SCALARS = frozenset({type(None), bool, int, float})
 _TEXTS = frozenset({str, bytes, bytearray})
 _BYTES_OF_AN_ITEM = 8
 _BYTES_OF_AN_OBJECT = 64
-_GROWTH = 32  # how many times larger the values may be: a tensor of one element for a column
-_ALWAYS = 256 << 20  # memory that every file may take
+_GROWTH = 32  # largest ratio of memory to file size; an expanded tensor repeats one element
+_ALWAYS = 256 << 20  # memory that any file may use
 
 
 class Budget:
-    """The memory that the values of a file may take, in bytes.
+    """The bytes of memory that the values of a file may use.
 
     Args:
         num_bytes: The size of the file.
-        limit: The limit for any file.
+        limit: The limit for a file of any size.
     """
 
     def __init__(self, num_bytes: int, limit: int) -> None:
@@ -40,13 +40,13 @@ class Budget:
         self.limit, self.used = limit, 0
 
     def charge(self, num_bytes: int) -> None:
-        """Charge a value that is about to be made; raises if it is too much."""
+        """Charge a value before it is made; raises if the budget does not suffice."""
         self.used += num_bytes
         if self.used <= self.total:
             return
         if self.total == self.limit:
             raise GraphFormatError(
-                f"what it holds takes {shown_size(self.used)} of memory or more, and reading may "
+                f"its content needs {shown_size(self.used)} of memory or more, and reading may "
                 f"take {shown_size(self.limit)}; {remedy(self.used)}"
             )
         raise damaged(
@@ -58,13 +58,13 @@ Maker = Callable[["Builder", Made], Any]
 
 
 class Builder:
-    """Makes values of nodes, each node once.
+    """Turns nodes into values; each node is turned once.
 
     Args:
         archive: The bytes of the tensors.
-        makers: For each name that may be called, our own function for it.
-        constants: For each name of a constant, its value.
-        budget: The memory that the values may take.
+        makers: Our own function for each name that may be called.
+        constants: The value of each name of a constant.
+        budget: The memory that the values may use.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class Builder:
     ) -> None:
         self.archive, self.makers, self.constants = archive, makers, constants
         self.budget, self.depth = budget, 0
-        self.finished: dict[int, tuple[Any, Any, int]] = {}  # with the node, to keep its id
+        self.finished: dict[int, tuple[Any, Any, int]] = {}  # holding the node keeps its id unique
         self.open: set[int] = set()
 
     def value(self, node: Any) -> Any:
         """The value of a node.
 
         Raises:
-            GraphFormatError: It contains itself, is nested too deeply, or is no value.
+            GraphFormatError: The node contains itself, is nested too deeply, or is malformed.
         """
         kind = type(node)
         if kind in _SCALARS:
@@ -144,13 +144,13 @@ class Builder:
         raise damaged(f"it calls {node.maker if isinstance(node.maker, Name) else 'a result'}")
 
     def items(self, pairs: Iterable[tuple[Any, Any]] | None) -> Iterable[tuple[Any, Any]]:
-        """Keys and values of a dictionary."""
+        """Yield the keys and values of a dictionary."""
         for key, value in pairs or ():
             self.budget.charge(2 * _BYTES_OF_AN_ITEM)
             yield self.key(key), self.value(value)
 
     def key(self, node: Any, depth: int = 0) -> Any:
-        """A key of a dictionary or a member of a set: a value that hashes fast and harmlessly."""
+        """A key of a dictionary or a member of a set; only types with safe hashes are allowed."""
         if isinstance(node, tuple) and depth < 3 and len(node) <= 16:
             return tuple(self.key(item, depth + 1) for item in node)
         value = self.value(node) if not isinstance(node, (list, tuple, Pairs, Members)) else node
@@ -159,18 +159,18 @@ class Builder:
         raise damaged(f"it has a key of the type {type(value).__name__}")
 
     def texts(self, pairs: Iterable[tuple[Any, Any]] | None) -> dict[str, Any]:
-        """The nodes of a state by name."""
+        """The nodes of a state, by name."""
         state: dict[str, Any] = {}
         for key, node in pairs or ():
             if not isinstance(key, str):
-                raise damaged("the state of an object has a key that is no text")
+                raise damaged("the state of an object has a key that is not a text")
             self.budget.charge(2 * _BYTES_OF_AN_ITEM + len(key))
             state[key] = node
         return state
 
 
 def plain(node: Made, *, state: bool = False) -> tuple[Any, ...]:
-    """The arguments of a call without entries, and without a state unless `state` is true."""
+    """The arguments of a call; raises if it has entries, or a state unless `state` is true."""
     if node.pairs is not None or node.members is not None or (node.has_state and not state):
-        raise damaged(f"{node.maker} gets entries or a state")
+        raise damaged(f"{node.maker} has unexpected entries or an unexpected state")
     return node.arguments
