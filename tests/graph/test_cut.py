@@ -237,7 +237,7 @@ def test_a_batch_that_was_changed_after_it_was_made_is_refused_or_cut_in_one_pie
     graph = Data(edge_index=torch.tensor([[0, 0, 0, 1, 1], [1, 1, 1, 2, 2]]), num_nodes=3)
     for change in (T.RemoveDuplicatedEdges(), T.ToUndirected(), T.AddSelfLoops()):
         batch = change(Batch.from_data_list([graph, graph]))
-        with pytest.raises(GraphFormatError, match="batch count 10 arcs, and edge_index"):
+        with pytest.raises(GraphFormatError, match="batch count 10 arcs, but edge_index"):
             wis.sparsify(batch, remove=1)
         del batch._slice_dict
         assert UndirectedGraph.from_any(wis.sparsify(batch, remove=1)).num_edges == 3

@@ -236,7 +236,7 @@ STALE = {
     "tri_index (triangles)": plain(tri_index=torch.tensor([[0], [1], [2]])),
     "lambda_max (an eigenvalue": plain(lambda_max=2.0),
     "sub_edge_index (subgraphs)": plain(sub_edge_index=PAIRS, e_id=A[:3], n_sub_batch=V),
-    "num_edges is 17, but there are 18 arcs": plain(),
+    "num_edges is 17, but the graph has 18 arcs": plain(),
     "num_sampled_edges is [3, 4]; expected numbers that add up": plain(num_sampled_edges=[3, 4]),
     "adj_t has an entry at (0, 6), which is not an arc": plain(
         adj_t=torch.sparse_coo_tensor(PAIRS[:, [0]], torch.ones(1), (NUM_NODES, NUM_NODES))
@@ -247,7 +247,7 @@ STALE = {
     ),
     "adj_t is on the device meta": plain(adj_t=torch.empty(7, 7, device="meta")),
 }
-STALE["num_edges is 17, but there are 18 arcs"]["num_edges"] = 17
+STALE["num_edges is 17, but the graph has 18 arcs"]["num_edges"] = 17
 
 
 def at(value, path):

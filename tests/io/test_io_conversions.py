@@ -131,7 +131,9 @@ def test_what_a_file_says_survives_or_is_named(name, ending, tmp_path):
     if by_label and names_of(after) != names:
         labels = vertex_attributes(before, names)["label"]
         assert names_of(after) == [labels[name] for name in names]
-        assert before.vertex_names is None or any("go by 'name'" in phrase for phrase in dropped)
+        assert before.vertex_names is None or any(
+            "the use of 'name'" in phrase for phrase in dropped
+        )
         return
     if not lost_vertices and not nameless:
         assert sorted(names_of(after)) == sorted(names)

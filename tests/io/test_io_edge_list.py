@@ -172,7 +172,7 @@ def test_num_nodes_adds_vertices_at_the_end(put):
     assert read_graph(put("a.csv", "0,99999999\n"), num_nodes=10**8).data.num_nodes == 10**8
     with pytest.raises(GraphFormatError, match="at most 3037000499 are supported"):
         read_graph(put("a.csv", "0,99999999999\n"), num_nodes=10**11)
-    with pytest.raises(OptionError, match="by 2 names"):
+    with pytest.raises(OptionError, match="names 2 vertices"):
         read_graph(put("b.csv", "a,b\n"), num_nodes=5)
     with pytest.raises(OptionError, match="num_nodes is -1"):
         read_graph(put("a.csv", "0,1\n"), num_nodes=-1)

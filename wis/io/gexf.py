@@ -1,9 +1,8 @@
 """GEXF, the format of Gephi: an XML file of nodes and edges, versions 1.1draft to 1.3.
 
-wis reads the direction (of the graph, and of edges that differ), weights, labels, ids of edges, and
-attributes with their types and defaults. A weight that is left out is 1 where other edges have one.
-Colours, positions and sizes stay in the file, and so do the times of a dynamic graph. The format is
-that of gexf.net.
+wis reads the direction of the graph and of edges, weights, labels, ids of edges, and attributes
+with their types and defaults. A missing weight is 1 if other edges have one. Only a GEXF output
+keeps colours, positions, sizes, and the times of a dynamic graph. Source of the format: gexf.net.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        GraphFormatError: It is malformed, or has nodes within nodes.
+        GraphFormatError: The file is malformed, or has nested nodes.
     """
     return _Reader(XmlText(path, options)).read(options)
 
@@ -62,7 +61,7 @@ class _Reader(XmlGraphReader):
         self._declared: Declared | None = None  # the open <attribute>
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle a start tag."""
         if not self.outer:
             self.check_root(name)
             return
@@ -113,7 +112,7 @@ class _Reader(XmlGraphReader):
 
     def _start_node(self, attributes: dict[str, str]) -> None:
         if "node" in self.outer:
-            raise self.error("a node within a node; expected a flat graph: take the groups out")
+            raise self.error("a node within a node; expected a flat graph: remove the groups")
         self._note_others("node", attributes)
         self.add_node(attributes)
         self.vertices.put(self.row("node"), "label", attributes.get("label"))
@@ -142,7 +141,7 @@ class _Reader(XmlGraphReader):
             declared.column.put(row, attributes["value"])
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
         if name == "edge" and self.outer[-1] == "edges":
             self.close_edge()
         elif name == "default" and self._declared is not None:
@@ -150,12 +149,12 @@ class _Reader(XmlGraphReader):
             self.text = None
 
     def graph(self) -> LabelledGraph:
-        """The graph, once the file was read."""
+        """The graph of the file."""
         self.note_directions()
         if _WHEN in self.private:
             self.note(
-                "a dynamic graph; every edge is taken whenever it exists, and the times are kept "
-                "only in a GEXF output"
+                "a dynamic graph; wis takes the edges of all times, and only a GEXF output keeps "
+                "the times"
             )
         label = self.vertices.get("label")
         if label is not None and label.dense(len(self.positions)) == list(self.positions):
@@ -174,7 +173,7 @@ class _Reader(XmlGraphReader):
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
-    """A GEXF file of version 1.2, which most programs read."""
+    """The text of a GEXF file of version 1.2, which most programs read."""
     dropped.extend(f"graph attribute '{name}'" for name in graph.about)
     ids, own = unique_ids(graph), _own_columns(graph)
     edges = graph.edges.without(*own, *(["id"] if ids else []))
@@ -222,9 +221,9 @@ write = writer("gexf", as_text)
 
 
 def _own_columns(graph: LabelledGraph) -> dict[str, Column]:
-    """The attributes of edges that GEXF has XML attributes for.
+    """The attributes of edges that become XML attributes in GEXF.
 
-    A weight is one only if every edge has a number, since a weight that is left out means 1.
+    A weight does only if every edge has a number, since a missing weight means 1.
     """
     own = {name: graph.edges[name] for name in ("label", "weight") if name in graph.edges}
     if "label" in own and not own["label"].consists_of(str):
@@ -238,7 +237,7 @@ def _own_columns(graph: LabelledGraph) -> dict[str, Column]:
 
 
 def _optional(name: str, value: str | float | None) -> str:
-    """An XML attribute if there is a value."""
+    """An XML attribute, or nothing if the value is None."""
     return "" if value is None else f" {name}={attribute(spelt(value, kind_of([value])))}"
 
 

@@ -1,12 +1,12 @@
 """GML: nested lists of keys and values, one `node` and one `edge` list for each.
 
-wis reads direction, labels, ids and attributes of any type; repeated edges need no `multigraph 1`.
-Where labels are missing or not distinct, vertices go by their ids. An attribute that repeats in one
-list is a list of values, and a nested list is a record; both stay in the file unless the format of
-the output has them. The format is that of Himsolt, GML: A portable Graph File Format (1997).
+wis reads direction, labels, ids and attributes of any type. Repeated edges do not need
+`multigraph 1`. If labels are missing or not distinct, the names of the vertices are their ids. A
+key that repeats in one list is a list of values, and a nested list is a record; only formats with
+such values keep them. Source of the format: Himsolt, GML: A portable Graph File Format (1997).
 
-GML has no truth values (they become 1 and 0), and its keys are ASCII letters and digits. A number
-that is NaN is left out, since few programs read it. The writer reports each of these.
+GML has no truth values (they become 1 and 0), and its keys are ASCII letters and digits. NaN is
+left out, since few programs read it. The writer reports these changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wis.io.labelled_writer import free_name, writer
 from wis.io.located import Edit, Located, without_blanks_before
 
 MAX_DEPTH = 100
-_BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 7.4
+_BYTES_PER_BYTE = 8  # memory per byte of text; measured 7.4
 _TOKEN = re.compile(
     r"""\s+
     | \#[^\n]*
@@ -40,7 +40,7 @@ _TOKEN = re.compile(
     | (?P<bad>.)""",
     re.VERBOSE,
 )
-# Readers of other libraries join the lines of a text by blanks: a line break is an entity.
+# Other libraries join the lines of a text by blanks, so a line break is written as an entity.
 _SPECIAL = re.compile('[^\t\x20-\x7e]|["&]')
 _FOR_ITSELF = {"vertex": ("id", "label"), "edge": ("source", "target"), "graph": ("node", "edge")}
 _SKIPPED = {"node", "edge", "directed", "multigraph"}
@@ -63,7 +63,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        GraphFormatError: It is malformed.
+        GraphFormatError: The file is malformed.
     """
     text, mark = text_of(path, options, _BYTES_PER_BYTE)
     reader = _Reader(path, text)
@@ -88,7 +88,7 @@ class _Reader(GraphReader):
         return f"{shown(self.path)} line {self.text.count(chr(10), 0, offset) + 1}"
 
     def parse(self) -> None:
-        """Go through the text with a stack of the lists that are open."""
+        """Read the text with a stack of the open lists."""
         stack = [_List("", 0, {})]
         key, begin = None, 0
         for token in _TOKEN.finditer(self.text):
@@ -160,12 +160,12 @@ class _Reader(GraphReader):
         self.spans.append((item.begin, end))
 
     def edits(self, kept: np.ndarray) -> list[Edit]:
-        """The edits that take edges out."""
+        """The edits that remove edges."""
         spans = [self.spans[edge] for edge in np.flatnonzero(~kept).tolist()]
         return [(without_blanks_before(self.text, begin), end, "") for begin, end in spans]
 
     def graph(self) -> LabelledGraph:
-        """The graph, once the file was read."""
+        """The graph of the file."""
         about = self.about or {}
         position = self._positions_of_nodes()
         directed = about.get("directed", 0)
@@ -193,7 +193,7 @@ class _Reader(GraphReader):
         return position
 
     def _labels(self) -> list[str] | None:
-        """The labels of the nodes if each has one of its own."""
+        """The labels of the nodes if all are distinct, else None."""
         labels = [node.content.get("label") for node in self.nodes]
         texts = [str(label) for label in labels if type(label) in (str, int, float)]
         return texts if len(set(texts)) == len(labels) and all(texts) else None
@@ -201,14 +201,14 @@ class _Reader(GraphReader):
     def _ids(self, position: dict[Any, int]) -> list[str]:
         if any("label" in node.content for node in self.nodes):
             self.note(
-                "the labels of the nodes are not distinct, or some are missing; vertices go by "
-                "their ids, and the labels are the attribute 'label'"
+                "the labels of the nodes are not distinct, or some are missing; the names of the "
+                "vertices are their ids, and the labels are the attribute 'label'"
             )
         return self.distinct([str(name) for name in position])
 
 
 def _put(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set a key; the values of one that repeats become a list."""
+    """Set a key; the values of a repeated key become a list."""
     if key not in content:
         content[key] = value
     elif isinstance(content[key], _Several):
@@ -218,7 +218,7 @@ def _put(content: dict[str, Any], key: str, value: Any) -> None:
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
-    """A GML file; vertices that are called by numbers have these as ids."""
+    """The text of a GML file; names of vertices that are numbers become ids."""
     graph = graph.one_way()
     numbers = _numbers(graph.names)
     ids = list(range(len(graph.names))) if numbers is None else numbers
@@ -254,10 +254,10 @@ def _numbers(names: list[str]) -> list[int] | None:
 
 
 def _labelled(graph: LabelledGraph, numbers: list[int] | None, dropped: list[str]) -> Columns:
-    """The attributes of the vertices, with a label for each: its own, or its name.
+    """The attributes of the vertices with a label for each: its attribute `label`, or its name.
 
-    Names that are numbers are ids besides, so their labels may be any. Other names make room only
-    for labels that tell vertices apart, and then are an attribute of their own.
+    Names that are numbers are also ids, so any labels may be written. Other names are replaced by
+    labels only if the labels are distinct, and then become another attribute.
     """
     own = graph.vertices.get("label")
     rows = list(range(len(graph.names)))
@@ -269,7 +269,7 @@ def _labelled(graph: LabelledGraph, numbers: list[int] | None, dropped: list[str
     texts = [text for text in own.values if type(text) is str and text]
     if len(set(texts)) == len(graph.names):
         key = free_name("name", graph.vertices)
-        dropped.append(f"that vertices go by '{key}' rather than by their labels")
+        dropped.append(f"the use of '{key}' as vertex names (now the labels)")
         return Columns({key: names, **graph.vertices})
     key = free_name("label", graph.vertices)
     dropped.append(f"the name of vertex attribute 'label' (now {key})")
@@ -277,7 +277,7 @@ def _labelled(graph: LabelledGraph, numbers: list[int] | None, dropped: list[str
 
 
 def _rows(columns: Columns, what: str, dropped: list[str]) -> dict[int, list[str]]:
-    """The lines of each row."""
+    """The lines of the attributes of each row."""
     rows: dict[int, list[str]] = {}
     keys: dict[str, str] = {}
     for name, column in columns.items():
@@ -306,7 +306,7 @@ def _key(name: str) -> str:
 
 
 def _lines(key: str, value: Any) -> list[str]:
-    """The lines of a value, none where GML has no such value; a list repeats its key."""
+    """The lines of a value, empty for a value that GML cannot hold; a list repeats its key."""
     if isinstance(value, dict):
         inner = [line for name, item in value.items() for line in _lines(_key(str(name)), item)]
         return [f"{key} [", *(f"  {line}" for line in inner), "]"]

@@ -1,8 +1,8 @@
 """GraphML: an XML file of nodes and edges whose attributes are declared as keys.
 
-wis reads one graph, its direction (also where edges differ from its default), the ids of edges, and
-attributes with their types and defaults. Of yEd's drawings it reads the texts, as `label`; all else
-stays in the file. The format is that of graphml.graphdrawing.org/specification.html.
+wis reads one graph with its default direction, the directions and ids of edges, and attributes with
+their types and defaults. The text of a drawing by yEd becomes the attribute `label`. A GraphML
+output keeps everything else. Source of the format: graphml.graphdrawing.org/specification.html.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        GraphFormatError: It is malformed, or has hyperedges, ports, or graphs within graphs.
+        GraphFormatError: The file is malformed, or has hyperedges, ports or nested graphs.
     """
     return _Reader(XmlText(path, options)).read(options)
 
@@ -63,7 +63,7 @@ class _Reader(XmlGraphReader):
         self._has_markup = False  # whether the open <data> holds elements
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
+        """Handle a start tag."""
         begin = self._begin.get(name)
         if not self.outer:
             self.check_root(name)
@@ -72,7 +72,7 @@ class _Reader(XmlGraphReader):
         elif begin is not None:
             begin(attributes)
         elif name in ("hyperedge", "port"):
-            raise self.error(f"a <{name}>; wis reads edges between two nodes, as graphs have them")
+            raise self.error(f"a <{name}>; wis reads only edges between two nodes")
         elif self.outer[-1] in ("node", "edge"):
             self.private[f"<{echo(name)}> elements" if name != "*" else "foreign elements"] = None
 
@@ -96,8 +96,8 @@ class _Reader(XmlGraphReader):
     def _start_graph(self, attributes: dict[str, str]) -> None:
         if self.outer[-1] != "graphml":
             raise self.error(
-                "a graph within a graph (yEd: a group); expected a flat graph: ungroup it, or take "
-                "it out"
+                "a graph within a graph (yEd: a group); expected a flat graph: ungroup it, or "
+                "remove it"
             )
         self.check_first_graph()
         default = attributes.get("edgedefault", "")
@@ -111,8 +111,8 @@ class _Reader(XmlGraphReader):
     def _note_degrees(self, names: Iterable[str]) -> None:
         if any(name.startswith("parse.") and "degree" in name for name in names):
             self.note(
-                "states degrees of nodes for parsers (parse.indegree and the like), which stay as "
-                "they are in a GraphML output, whatever is cut"
+                "states degrees of nodes for parsers (such as parse.indegree), which a GraphML "
+                "output copies although a cut changes them"
             )
 
     def _start_node(self, attributes: dict[str, str]) -> None:
@@ -131,7 +131,7 @@ class _Reader(XmlGraphReader):
     def _check_known(self, level: str, attributes: dict[str, str]) -> None:
         unknown = self.unknown(level, attributes)
         if any("port" in name for name in unknown):
-            raise self.error("an edge between ports; wis reads none")
+            raise self.error("an edge between ports; wis does not read ports")
         self._note_degrees(unknown)
 
     def _start_data(self, attributes: dict[str, str]) -> None:
@@ -145,11 +145,11 @@ class _Reader(XmlGraphReader):
     def _start_markup(self) -> None:
         self._has_markup = True
         if self.text and "".join(self.text).strip():
-            self._end_label()  # yEd puts elements behind the text of a label
+            self._end_label()  # in yEd's files elements follow the text of a label
         self.text = []
 
     def end(self, name: str) -> None:
-        """An element ends."""
+        """Handle the end of an element."""
         outer = self.outer[-1] if self.outer else ""
         if name == "edge" and outer == "graph":
             self.close_edge()
@@ -166,7 +166,7 @@ class _Reader(XmlGraphReader):
             self.text = []
 
     def _end_label(self) -> None:
-        """Keep the text of an element below a drawing, of the first that has one."""
+        """Keep the text of the first label of a drawing."""
         level = self.outer[2] if len(self.outer) > 2 else ""
         text = "".join(self.text or []).strip()
         if not text or level not in self.labels or not self.declared[level][self._key].is_drawing:
@@ -189,7 +189,7 @@ class _Reader(XmlGraphReader):
         self._key, self.text, self._has_markup = "", None, False
 
     def graph(self) -> LabelledGraph:
-        """The graph, once the file was read."""
+        """The graph of the file."""
         self.note_directions()
         about = self.add_declared("graph", Columns(), 1)
         edges = self.add_declared("edge", Columns(), len(self.both))
@@ -207,7 +207,7 @@ class _Reader(XmlGraphReader):
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
-    """A GraphML file."""
+    """The text of a GraphML file."""
     ids = unique_ids(graph)
     edges = graph.edges.without("id") if ids else graph.edges
     about = Columns({name: Column([0], [value]) for name, value in graph.about.items()})

@@ -1,10 +1,9 @@
-"""The graph that a GraphML, GML, GEXF, Pajek or JSON file describes: names, attributes, gaps.
+"""The graph of a GraphML, GML, GEXF, Pajek or JSON file with all its names and attributes.
 
-These formats hold more than a `Data` can: an attribute that some elements lack, values of several
-kinds, lists. So a reader makes a `LabelledGraph` of its file, and the `GraphFile` keeps it beside
-the `Data`. As long as the graph is only cut, another format of this family is written from the
-`LabelledGraph`, and nothing is lost on the way through the `Data`. The same format is written from
-the text of the file; `wis.io.located` does that.
+These formats hold more than a `Data` can: attributes with missing values, values of several types,
+lists. So a reader makes a `LabelledGraph`, and the `GraphFile` keeps it beside the `Data`. If the
+graph was only cut, another format of this family is written from the `LabelledGraph` without loss.
+The same format is written from the text of the file (`wis.io.located`).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Column:
     values: list[Any] = field(default_factory=list)
 
     def put(self, row: int, value: Any) -> None:
-        """Append the value of a row that is larger than all others."""
+        """Append the value of a row after the last one."""
         self.rows.append(row)  # type: ignore[attr-defined]
         self.values.append(value)
 
@@ -36,7 +35,7 @@ class Column:
         return Column(range(size), values)
 
     def dense(self, size: int) -> list[Any]:
-        """The value of each row, None where a row has none."""
+        """The value of each row, None for a row without a value."""
         if len(self.rows) == size:
             return self.values
         values: list[Any] = [None] * size
@@ -45,13 +44,13 @@ class Column:
         return values
 
     def take(self, position: Sequence[int]) -> Column:
-        """The column after each row moved to its `position`; a row at -1 is dropped."""
+        """Move each row to its `position`, and drop the rows with position -1."""
         pairs = [(position[row], value) for row, value in zip(self.rows, self.values, strict=True)]
         kept = sorted((pair for pair in pairs if pair[0] >= 0), key=lambda pair: pair[0])
         return Column([row for row, _ in kept], [value for _, value in kept])
 
     def consists_of(self, *kinds: type) -> bool:
-        """Whether every value is of one of these types; True is no int here."""
+        """Whether every value has one of these types; a bool is not an int here."""
         return set(map(type, self.values)) <= set(kinds)
 
 
@@ -59,7 +58,7 @@ class Columns(dict[str, Column]):
     """The attributes of the vertices or of the edges, by name."""
 
     def put(self, row: int, name: str, value: Any) -> None:
-        """Set one value; rows come in ascending order. None is no value."""
+        """Set one value, in ascending order of the rows; None is a missing value."""
         if value is None:
             return
         column = self.get(name)
@@ -68,17 +67,17 @@ class Columns(dict[str, Column]):
         column.put(row, value)
 
     def take(self, position: Sequence[int]) -> Columns:
-        """`Column.take` of each column; those that become empty are left out."""
+        """Apply `Column.take` to each column, and drop columns that become empty."""
         taken = ((name, column.take(position)) for name, column in self.items())
         return Columns({name: column for name, column in taken if column.rows})
 
     def without(self, *names: str) -> Columns:
-        """The other columns."""
+        """The columns without those of these names."""
         return Columns({name: column for name, column in self.items() if name not in names})
 
     @classmethod
     def of_rows(cls, rows: Sequence[dict[str, Any]], skipped: set[str]) -> Columns:
-        """The columns of a table that is given row by row."""
+        """Make columns from the rows of a table."""
         columns = cls()
         for number, row in enumerate(rows):
             for name, value in row.items():
@@ -93,14 +92,14 @@ class LabelledGraph:
 
     Attributes:
         names: The distinct name of each vertex.
-        sources: int64 array [m]: the vertex where each edge begins, a position in `names`.
-        targets: int64 array [m]: the vertex where each edge ends.
+        sources: int64 array [m]: the source of each edge, a position in `names`.
+        targets: int64 array [m]: the target of each edge.
         both: bool array [m]: whether the edge goes both ways.
         directed: Whether edges are directed by default.
         vertices: Attributes of the vertices.
         edges: Attributes of the edges.
         about: Attributes of the graph.
-        private: A phrase for each thing that only the format of the file has a place for.
+        private: A phrase for each piece of content that only the format of the file can hold.
         notes: One line for each guess of the reader.
     """
 
@@ -117,7 +116,7 @@ class LabelledGraph:
 
     @property
     def num_edges(self) -> int:
-        """Number of edges, repeats and loops counted."""
+        """Number of edges, including repeats and loops."""
         return int(self.sources.size)
 
     @property
@@ -135,7 +134,7 @@ class LabelledGraph:
 
     @property
     def edge_of_arc(self) -> np.ndarray:
-        """The edge that each arc stands for: one arc of every edge, then the reverse arcs."""
+        """The edge of each arc: first one arc of every edge, then the reverse arcs."""
         back = np.flatnonzero(self.both & (self.sources != self.targets))
         return np.concatenate([np.arange(self.num_edges), back])
 
@@ -157,7 +156,7 @@ class LabelledGraph:
         )  # fmt: skip
 
     def one_way(self) -> LabelledGraph:
-        """The graph with two arcs for each edge that goes both ways, unless all edges do."""
+        """Replace each edge that goes both ways by two arcs, unless all edges do."""
         if self.is_undirected or not self.both.any():
             return self
         sources, targets = self.arcs()

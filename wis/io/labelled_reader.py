@@ -1,7 +1,7 @@
-"""The readers' side of the labelled formats: collect nodes and edges, then make the `Data`.
+"""The common part of the readers of labelled formats: collect nodes and edges, make the `Data`.
 
-An undirected edge becomes two arcs of the `Data`, as PyG has it: first one arc for each edge in the
-order of the file, then the reverse ones.
+An undirected edge becomes two arcs, as in PyG. The `Data` holds one arc for each edge in the order
+of the file, then the reverse arcs.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from wis.io.located import Located
 
 _ENTITY = re.compile("&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 _SHOWN_PHRASES = 20
-_GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # how many missing numbers become NaN: 8 MB, and 160 B each
+_GAPS, _GAPS_PER_VALUE = 1_000_000, 20  # NaN for missing numbers: 8 MB, or 160 B each
 
 
 class GraphReader:
-    """The base of the readers: the elements that were read so far, and errors with their place.
+    """The base of the readers: it holds the elements read so far and raises errors with places.
 
     Attributes:
         path: The file.
-        ends: The ids that edges name as their sources, and as their targets.
-        both: For each edge whether it goes both ways.
-        spans: For each edge where its text begins and ends.
+        ends: The ids of the sources and of the targets of the edges.
+        both: Whether each edge goes both ways.
+        spans: Begin and end of each edge in the text.
         vertices: Attributes of the vertices.
         edges: Attributes of the edges.
-        private: A phrase for each thing that only this format has a place for; the values are None.
+        private: A phrase for each piece of content that only this format can hold; values are None.
         notes: One line for each guess.
     """
 
@@ -58,7 +58,7 @@ class GraphReader:
 
     @property
     def place(self) -> str:
-        """The file and, if known, the line that is being read."""
+        """The file and, if known, the current line."""
         return shown(self.path)
 
     def error(self, text: str, place: str | None = None) -> GraphFormatError:
@@ -66,41 +66,41 @@ class GraphReader:
         return GraphFormatError(f"{place or self.place}: {text}")
 
     def damaged(self, text: str, place: str | None = None) -> GraphFormatError:
-        """An error in a file that may be of another kind."""
+        """An error in a file that may have another format."""
         return self.error(f"damaged, or not {self.kind}: {text}", place or shown(self.path))
 
     def note(self, text: str) -> None:
-        """Report a guess once."""
+        """Note a guess once."""
         line = f"{shown(self.path)}: {text}"
         if line not in self.notes:
             self.notes.append(line)
 
     def note_directions(self) -> None:
-        """Report before all else that some edges are directed and others are not."""
+        """Note first, if so, that some edges are directed and others undirected."""
         one_way = self.both.count(False)
         if 0 < one_way < len(self.both):
             self.note(
-                f"{one_way} edges are directed and {len(self.both) - one_way} undirected; of an "
-                "undirected one both arcs are taken"
+                f"{one_way} edges are directed and {len(self.both) - one_way} undirected; an "
+                "undirected edge becomes two arcs"
             )
             self.notes.insert(0, self.notes.pop())
 
     def fill_weights(self, what: str, program: str, *, whole: bool) -> None:
-        """Set the weights that a file leaves out to 1 if other edges have one."""
+        """Set missing weights to 1, and note it."""
         size, weight = len(self.both), self.edges["weight"]
         left_out = size - len(weight.rows)
         if left_out:
             self.edges["weight"] = weight.filled(size, 1 if whole else 1.0)
-            self.note(f"{what} that are left out ({left_out} of {size}) are 1, as {program} says")
+            self.note(f"missing {what} ({left_out} of {size}) are 1, as in {program}")
 
     def distinct(self, names: list[str]) -> list[str]:
-        """The names of the vertices, once they are known to be distinct."""
+        """Check that the names of the vertices are distinct, and return them."""
         if len(set(names)) != len(names):
-            raise self.error("some ids are numbers and others the same as texts")
+            raise self.error("some id occurs both as a number and as a text")
         return names
 
     def graph(self) -> LabelledGraph:
-        """The graph, once the file was read."""
+        """The graph of the file, after all of it was read."""
         raise NotImplementedError
 
     def labelled(
@@ -111,17 +111,17 @@ class GraphReader:
         directed: bool,
         about: dict[str, Any] | None = None,
     ) -> LabelledGraph:
-        """The graph of all that was collected.
+        """The graph of the collected elements.
 
         Args:
             names: The name of each vertex.
             position: The number of each vertex by its id; a range if `ends` are numbers.
-            place_of: Gives the place of an edge by its number, for the error.
+            place_of: Maps the number of an edge to its place in the file, for errors.
             directed: Whether edges are directed by default.
             about: Attributes of the graph.
 
         Raises:
-            GraphFormatError: An edge ends at a vertex that does not exist.
+            GraphFormatError: An end of an edge does not exist.
         """
         sources, targets = (
             self._positions(ends, position, what, place_of)
@@ -144,13 +144,13 @@ class GraphReader:
         except KeyError:
             edge = next(i for i, end in enumerate(ends) if end not in position)
             raise self.error(
-                f"the {what} of an edge is '{echo(str(ends[edge]))}', and the file has no such "
+                f"the {what} of an edge is '{echo(str(ends[edge]))}', but the file has no such "
                 "node",
                 place_of(edge),
             ) from None
 
     def file(self, located: Located, options: ReadOptions) -> GraphFile:
-        """The `GraphFile`: a `Data`, and the `LabelledGraph` for all that a `Data` cannot hold."""
+        """The `GraphFile` with the `Data`, and with the `LabelledGraph` in its layout."""
         from torch_geometric.data import Data
 
         graph = self.graph()
@@ -169,12 +169,9 @@ class GraphReader:
 
 
 def text_of(path: Path, options: ReadOptions, bytes_per_byte: int) -> tuple[str, bytes]:
-    """A text in UTF-8 and its byte order mark.
+    """Read a text in UTF-8, and its byte order mark.
 
-    Args:
-        path: The file.
-        options: The limit on memory.
-        bytes_per_byte: Memory that the Python objects for a byte of the text take.
+    `bytes_per_byte` is the memory of the Python objects for one byte of the text.
     """
     raw, mark = read_utf8(path, options)
     options.check_size(path, bytes_per_byte * len(raw), "the graph")
@@ -182,16 +179,16 @@ def text_of(path: Path, options: ReadOptions, bytes_per_byte: int) -> tuple[str,
 
 
 def _shortened(phrases: Sequence[str]) -> tuple[str, ...]:
-    """The first phrases, and how many more there are."""
+    """The first phrases, and the number of the others."""
     distinct = list(dict.fromkeys(phrases))
     more = len(distinct) - _SHOWN_PHRASES
     if more <= 1:
         return tuple(distinct)
-    return (*distinct[:_SHOWN_PHRASES], f"{more} more such things")
+    return (*distinct[:_SHOWN_PHRASES], f"{more} more")
 
 
 def _number(graph: LabelledGraph) -> list[str] | None:
-    """Give vertices called 0 to n - 1 these numbers; the names of the vertices, None for those."""
+    """Number vertices by their names if these are 0 to n - 1, and return None; else the names."""
     size = len(graph.names)
     if set(graph.names) != set(map(str, range(size))):
         return graph.names
@@ -206,7 +203,7 @@ def _number(graph: LabelledGraph) -> list[str] | None:
 def _add_edge_attributes(
     data: Any, graph: LabelledGraph, edge: np.ndarray, unread: list[str]
 ) -> dict[str, str]:
-    """Give each arc the attributes of its edge; for each name in `data` the one in the file."""
+    """Give each arc the attributes of its edge; return the file's name of each attribute."""
     columns: dict[str, str] = {}
     for key, values in _whole_columns(graph.edges, graph.num_edges):
         if values is None:
@@ -224,10 +221,10 @@ def _add_edge_attributes(
 def _whole_columns(
     columns: Columns, size: int
 ) -> Iterator[tuple[str, np.ndarray | list[str] | None]]:
-    """Each column as a `Data` can hold it, or None.
+    """Yield each column as an array or a list of texts; None if a `Data` cannot hold it.
 
-    Numbers that some rows lack get NaN there, as long as that does not blow up a file in which
-    each row has an attribute of its own.
+    Missing numbers become NaN up to a limit, since a file in which each row has its own attribute
+    would become a huge table.
     """
     cells = 0
     allowed = _GAPS + _GAPS_PER_VALUE * sum(len(column.rows) for column in columns.values())
@@ -251,7 +248,7 @@ def _add_vertex_attributes(data: Any, graph: LabelledGraph, unread: list[str]) -
 
 
 def _is_free(name: str, value: Any, data: Any) -> bool:
-    """Whether PyG treats a value of this name as a plain attribute of the vertices."""
+    """Whether an attribute of this name can be a vertex attribute of a `Data`."""
     from torch_geometric.data import Data
 
     own = name in ("x", "y", "pos") or not hasattr(Data, name)
@@ -266,7 +263,7 @@ def _is_free(name: str, value: Any, data: Any) -> bool:
 
 
 def without_entities(text: str) -> str:
-    """A text with its HTML entities replaced by their characters; unknown entities stay.
+    """Replace HTML entities in a text by their characters; unknown entities stay.
 
     >>> without_entities("R&D &#233; &lt;")
     'R&D é <'

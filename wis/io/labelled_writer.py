@@ -1,8 +1,9 @@
-"""The writers' side of the labelled formats.
+"""The common part of the writers of labelled formats.
 
-A graph that was only cut goes back to its own format as the text of its file minus edges, and to
-another format from its `LabelledGraph`. Any other graph is put together from its `Data`: it is
-undirected if every arc has its reverse with the same attributes; then one arc of the two is kept.
+If a graph was only cut, its own format is written as the text of its file without the removed
+edges, and another format from its `LabelledGraph`. All other graphs are made from their `Data`. A
+graph is undirected if every arc has its reverse with the same attributes; then one arc of the two
+is written.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ AsText = Callable[[LabelledGraph, list[str]], str]
 def writer(
     format_name: str, as_text: AsText
 ) -> Callable[[GraphFile, Path, BinaryIO, list[str]], None]:
-    """The function that writes a format, for the table in `wis.io.formats`.
+    """Make the function that writes a format, for the table in `wis.io.formats`.
 
     It raises `GraphFormatError` if the format cannot hold the graph.
 
     Args:
         format_name: The format.
-        as_text: Makes the text of a graph; the list gets a phrase for all that is left out.
+        as_text: Makes the text of a graph, and adds a phrase to a list for all lost content.
     """
 
     def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
@@ -62,7 +63,7 @@ def _raw(
     except UnicodeEncodeError as error:
         raise GraphFormatError(
             f"{path}: a text holds half of a character (U+{ord(error.object[error.start]):04X})"
-            ", which no file can hold"
+            ", which UTF-8 cannot hold"
         ) from None
     except GraphFormatError as error:
         raise GraphFormatError(f"{path}: {error}") from None
@@ -118,7 +119,7 @@ def _plain(value: Any, num_nodes: int) -> list[Any] | None:
 
 
 def unique_ids(graph: LabelledGraph) -> list[str] | None:
-    """The ids of the edges if each of them has one of its own."""
+    """The ids of the edges if all are distinct, else None."""
     column = graph.edges.get("id")
     if column is None or len(column.rows) != graph.num_edges:
         return None
@@ -128,7 +129,7 @@ def unique_ids(graph: LabelledGraph) -> list[str] | None:
 
 
 def free_name(name: str, taken: Mapping[str, Any] | Sequence[str]) -> str:
-    """A name that is not in use."""
+    """The name, with a number after it if it is in use."""
     if name not in taken:
         return name
     return next(f"{name}_{i}" for i in range(2, len(taken) + 3) if f"{name}_{i}" not in taken)

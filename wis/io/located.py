@@ -1,8 +1,8 @@
-"""The text of a file, and the same text without some of its edges.
+"""Remove edges from the text of a file.
 
-A graph that was only cut is written back as the text of its file minus the elements of the edges
-that are gone. So all the rest stays as it was, byte for byte: ids, comments, drawings, the spelling
-of numbers, and everything else that wis does not read.
+A graph that was only cut is written as the text of its file without the elements of the removed
+edges. All other bytes stay: ids, comments, drawings, the spelling of numbers, and all content that
+wis does not read.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Text = TypeVar("Text", str, bytes)
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """A text and where its edges are.
+    """A text and the positions of its edges.
 
     Attributes:
-        text: The text, in characters or in bytes of UTF-8, as the edits count.
-        edits: Gives the edits, in ascending order, that take out the edges for which a bool array
-            is false.
+        text: The text, in characters or in bytes of UTF-8, the unit of the edits.
+        edits: Makes the edits, in ascending order, that remove the edges for which a bool array is
+            false.
         encoding: The encoding of the file.
         mark: The byte order mark before the text.
     """
@@ -54,12 +54,12 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class LocatedLayout:
-    """The text of a file, and which of its edges each arc of the `Data` came from.
+    """The text of a file, and the edge in the text for each arc of the `Data`.
 
     Attributes:
         located: The text.
         format: Name of the format.
-        edge_of_arc: int64 array: for each arc the number of its edge in the file.
+        edge_of_arc: int64 array: the number of the edge of each arc in the file.
         num_edges: Number of edges in the file.
     """
 
@@ -69,11 +69,10 @@ class LocatedLayout:
     num_edges: int
 
     def surviving_edges(self, file: GraphFile) -> np.ndarray | None:
-        """Which edges of the file are left, bool [num_edges].
+        """Mark the edges of the file that are left, bool [num_edges].
 
-        Returns:
-            The array; None if more than whole edges changed, such as one direction of an
-            undirected edge, so that the array does not describe the graph.
+        It is None if the graph changed in another way than by removed edges, for example if one
+        direction of an undirected edge was removed.
         """
         kept = file.surviving_arcs()
         if kept is None:
@@ -87,7 +86,7 @@ class LocatedLayout:
 
 
 def edited(text: Text, edits: Iterable[Edit]) -> Text:
-    """A text after edits, which come in ascending order and do not overlap."""
+    """Apply edits to a text; they must be in ascending order and must not overlap."""
     parts: list[Any] = []
     done = 0
     for begin, end, instead in edits:
@@ -99,7 +98,7 @@ def edited(text: Text, edits: Iterable[Edit]) -> Text:
 
 
 def without_blanks_before(text: str | bytes, begin: int) -> int:
-    """The offset of the blanks before a piece, so that its indentation is removed with it."""
+    """The offset of the blanks before a piece, so that they are removed with it."""
     blanks: Any = " \t\r\n" if isinstance(text, str) else b" \t\r\n"
     while begin > 0 and text[begin - 1] in blanks:
         begin -= 1

@@ -1,9 +1,8 @@
 """Node-link `.json` of networkx, D3 and others: a list of nodes, and a list of links.
 
-The list of links is called `links` or `edges`. Nodes have ids, or else links count them from 0. The
-member `directed` says whether edges are directed; without it they are undirected, as in networkx.
-Attributes may be of any type; lists, records and nulls stay in the file unless the format of the
-output has them.
+The list of links is called `links` or `edges`. Nodes have ids; otherwise links count them from 0.
+Edges are directed if the member `directed` is true; without it they are undirected, as in networkx.
+Attributes may be of any type; only formats with lists, records and nulls keep these.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from wis.io.labelled_reader import GraphReader, text_of
 from wis.io.labelled_writer import writer
 from wis.io.located import Edit, Located
 
-_BYTES_PER_BYTE = 8  # of Python objects for each byte of text: measured 8.3
+_BYTES_PER_BYTE = 8  # memory per byte of text; measured 8.3
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LISTS = ("links", "edges")
@@ -43,7 +42,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        GraphFormatError: It is malformed, or JSON of another kind.
+        GraphFormatError: The file is malformed, or not node-link JSON.
     """
     text, mark = text_of(path, options, _BYTES_PER_BYTE)
     with parsing(path, "a JSON file"):
@@ -57,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
 
 def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
-    """The members of the outermost object: key, value, and where that begins."""
+    """The members of the outermost object: key, value, and first position of the value."""
     seen: set[str] = set()
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     position = _skip(text, 0)
@@ -86,7 +85,7 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without repeated keys, of which Python would silently keep the last value."""
+    """Refuse repeated keys, of which Python would silently keep the last value."""
     content = dict(pairs)
     if len(content) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
@@ -95,7 +94,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_characters(text: str, members: dict[str, Any], path: Path) -> None:
-    r"""Refuse halves of characters, which JSON can spell (\\ud800) and no other format can hold."""
+    r"""Refuse lone surrogates (\\ud800), which JSON can spell but other formats cannot hold."""
     if _SURROGATE.search(text) is None:
         return
     try:
@@ -149,7 +148,7 @@ class _Reader(GraphReader):
         return self.error(f"holds {echo(found) or 'nothing'}; {expected}")
 
     def graph(self) -> LabelledGraph:
-        """The graph."""
+        """The graph of the file."""
         if any("key" in node and "attributes" in node for node in self.nodes[:1]):
             raise self.error(
                 "JSON of graphology (Sigma); expected node-link JSON, whose nodes have an 'id'. "
@@ -180,13 +179,13 @@ class _Reader(GraphReader):
             raise self.error(f"'{name}' is {echo(value)}; expected true or false")
         if name not in self.members and name == "directed":
             self.note(
-                "does not say whether edges are directed ('directed'); taken as undirected, as "
-                "networkx does"
+                "the member 'directed' is missing; the edges are read as undirected, as networkx "
+                "does"
             )
         return bool(value)
 
     def _names(self) -> tuple[list[str], dict[Any, int], set[str]]:
-        """The names of the vertices, their numbers by id, and which attributes these were."""
+        """The names of the vertices, their numbers by id, and their attributes in the file."""
         if self.nodes and not any("id" in node for node in self.nodes):
             return self._names_without_ids()
         position: dict[Any, int] = {}
@@ -216,12 +215,12 @@ class _Reader(GraphReader):
             name = name.get("id")
         sound = type(name) in (str, int, float)
         if not sound or _key(name) not in position:
-            wrong = ", and the file has no such node" if sound else "; expected the id of a node"
+            wrong = ", but the file has no such node" if sound else "; expected the id of a node"
             raise self.error(f"link {number + 1} has the {end} {echo(name)}{wrong}")
         return position[_key(name)]
 
     def edits(self, kept: np.ndarray) -> Iterator[Edit]:
-        """One edit of the whole list of links, since the commas between these go too."""
+        """One edit of the whole list of links, since commas between links must go too."""
         decoder = json.JSONDecoder()
         items: list[str] = []
         end = before = self.begin + 1
@@ -236,12 +235,12 @@ class _Reader(GraphReader):
 
 
 def _key(name: Any) -> tuple[bool, Any]:
-    """An id such that the text "1" and the number 1 are two."""
+    """A key for an id that keeps the text "1" and the number 1 apart."""
     return isinstance(name, str), name
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
-    """A node-link file as networkx writes it; vertices called by numbers have these as ids."""
+    """A node-link file as networkx writes it; names of vertices that are numbers become ids."""
     graph = graph.one_way()
     numbered = graph.names == [str(vertex) for vertex in range(len(graph.names))]
     ids: list[Any] = list(range(len(graph.names))) if numbered else graph.names

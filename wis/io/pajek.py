@@ -1,10 +1,10 @@
 """Pajek's `.net`: a section of vertices with labels, then sections of arcs, edges, lists, matrices.
 
-wis reads labels, coordinates (`x`, `y`, `z`), weights (a value that is left out is 1 where other
-lines have one), the labels of lines and the names of relations. Arcs are directed, edges are not; a
-file may have both. Vertices without labels go by their numbers, which count from 1 in the file and
-from 0 in wis. The rest (shapes, colours, times) stays in the file. The format is that of the manual
-of Pajek, section 5.3.
+wis reads labels, coordinates (`x`, `y`, `z`), weights, the labels of lines and the names of
+relations. A missing weight is 1 if other lines have one. Arcs are directed and edges undirected; a
+file may have both. The name of a vertex without a label is its number, which counts from 1 in the
+file and from 0 in wis. Only a Pajek output keeps shapes, colours and times. Source of the format:
+the manual of Pajek, section 5.3.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from wis.io.labelled_reader import GraphReader, text_of, without_entities
 from wis.io.labelled_writer import writer
 from wis.io.located import Edit, Located
 
-_BYTES_PER_BYTE = 24  # of Python objects for each byte of short lines: measured 21
+_BYTES_PER_BYTE = 24  # memory per byte of short lines; measured 21
 _TOKEN = re.compile(r'"[^"]*"|\S+')
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -36,7 +36,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a network.
 
     Raises:
-        GraphFormatError: It is malformed, or the file holds several.
+        GraphFormatError: The file is malformed, or holds several networks.
     """
     text, mark = text_of(path, options, _BYTES_PER_BYTE)
     reader = _Reader(path, options)
@@ -54,11 +54,11 @@ class _Reader(GraphReader):
         self.options = options
         self.num_nodes: int | None = None
         self.labels = Column()
-        self.pieces: list[Edit] = []  # for each edge the edit that takes it out
+        self.pieces: list[Edit] = []  # the edit that removes each edge
         self._line = 0
         self._section = ""
         self._relation: str | None = None
-        self._row = 0  # of a matrix
+        self._row = 0  # the current row of a matrix
         self._seen: set[int] = set()
 
     @property
@@ -67,7 +67,7 @@ class _Reader(GraphReader):
         return f"{shown(self.path)} line {self._line}"
 
     def parse(self, text: str) -> None:
-        """Go through the lines."""
+        """Read the lines."""
         begin = 0
         for number, found in enumerate(_LINE.finditer(text), start=1):
             self._line, line = number, found[0]
@@ -116,8 +116,8 @@ class _Reader(GraphReader):
         if len(sizes) == 2:
             self.private["which vertices are of the first mode"] = None
             self.note(
-                f"a two-mode network; its two sides are taken as one set of {self.num_nodes} "
-                f"vertices, the first {sizes[1]} of the first side"
+                f"a two-mode network; its two sides are read as one set of {self.num_nodes} "
+                f"vertices, of which the first {sizes[1]} are the first side"
             )
 
     def _read_line(self, line: str, begin: int) -> None:
@@ -158,8 +158,8 @@ class _Reader(GraphReader):
             phrase = _WHEN if field.startswith("[") else _DRAWING
             if phrase == _WHEN and phrase not in self.private:
                 self.note(
-                    f"a network in time; every line is taken whenever it exists, and {_WHEN} are "
-                    "kept only in a Pajek output"
+                    f"a network in time; wis takes the lines of all times, and only a Pajek output "
+                    f"keeps {_WHEN}"
                 )
             self.private[phrase] = None
 
@@ -216,11 +216,11 @@ class _Reader(GraphReader):
             raise self.error(text, shown(self.path))
 
     def edits(self, kept: np.ndarray) -> list[Edit]:
-        """The edits that take edges out."""
+        """The edits that remove edges."""
         return [self.pieces[edge] for edge in np.flatnonzero(~kept).tolist()]
 
     def graph(self) -> LabelledGraph:
-        """The graph, once the file was read."""
+        """The graph of the file."""
         vertices = range(self.num_nodes or 0)
         self._convert_weights()
         self.vertices, self.labels = self.vertices.take(vertices), self.labels.take(vertices)
@@ -230,8 +230,8 @@ class _Reader(GraphReader):
             if self.labels.rows:
                 self.vertices["label"] = self.labels
                 self.note(
-                    "the labels of the vertices are not distinct, or some are missing; vertices go "
-                    "by their numbers, and the labels are the attribute 'label'"
+                    "the labels of the vertices are not distinct, or some are missing; the names "
+                    "of the vertices are their numbers, and the labels are the attribute 'label'"
                 )
         return self.labelled(names, vertices, lambda _: shown(self.path), False)
 
@@ -250,7 +250,7 @@ def _plain(text: str) -> str:
 
 
 def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
-    """A Pajek file: labels, coordinates, weights and labels of lines."""
+    """The text of a Pajek file: labels, coordinates, weights and labels of lines."""
     size, labels = len(graph.names), graph.names
     own, places = graph.vertices.get("label"), _coordinates(graph)
     held = set(places)
@@ -285,7 +285,7 @@ def _are_labels(column: Column | None, size: int) -> bool:
 
 
 def _are_numbers(column: Column | None, size: int, bound: float) -> bool:
-    """Whether there is a number below a bound for each row."""
+    """Whether every row has a number below a bound."""
     return (
         column is not None
         and len(column.rows) == size
@@ -295,7 +295,7 @@ def _are_numbers(column: Column | None, size: int, bound: float) -> bool:
 
 
 def _coordinates(graph: LabelledGraph) -> list[str]:
-    """The names of the coordinates of the vertices, in their order; none if `x` stands alone."""
+    """The names of the coordinates of the vertices, in order; empty if `y` is missing."""
     size = len(graph.names)
     names = ("x", "y", "z")
     places = takewhile(lambda name: _are_numbers(graph.vertices.get(name), size, 1e300), names)

@@ -9,16 +9,15 @@ import numpy as np
 
 
 def one_arc_of_each_edge(arcs: np.ndarray, attributes: Mapping[str, Any]) -> np.ndarray | None:
-    """The first of the two arcs of each edge of an undirected graph; a loop is one arc.
+    """Choose the first of the two arcs of each edge of an undirected graph; a loop is one arc.
 
     Args:
         arcs: int64 array of shape [2, num_arcs].
         attributes: Columns with one entry for each arc, arrays or lists of texts.
 
     Returns:
-        Positions of the chosen arcs in ascending order; None if the graph is not undirected: some
-        arc has no reverse, or one with other attributes. Repeated arcs have repeated reverses.
-        Costs a sort of the arcs.
+        Positions of the chosen arcs in ascending order. None if some arc lacks a reverse with the
+        same attributes; a repeated arc needs as many reverses. Cost: a sort of the arcs.
 
     >>> one_arc_of_each_edge(np.array([[0, 1, 1, 2], [1, 0, 2, 1]]), {}).tolist()
     [0, 2]
@@ -49,7 +48,7 @@ def one_arc_of_each_edge(arcs: np.ndarray, attributes: Mapping[str, Any]) -> np.
 
 
 def _codes(values: Any) -> np.ndarray:
-    """A number for each entry, the same for equal ones; NaN is equal to itself."""
+    """Number the entries so that equal entries have equal numbers; NaN equals itself."""
     if isinstance(values, np.ndarray):
         codes: np.ndarray = np.unique(values, return_inverse=True)[1].reshape(-1)
         return codes

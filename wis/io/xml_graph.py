@@ -1,7 +1,7 @@
-"""GraphML and GEXF share nodes, edges and declared attributes as XML elements; so they share this.
+"""Nodes, edges and declared attributes as XML elements, for GraphML and GEXF.
 
-`XmlGraphReader` collects the elements; `convert` gives values their declared types. `declared`,
-`edge_tags`, `element`, `content` and `attribute` write them.
+`XmlGraphReader` reads the elements, and `convert` converts values to their declared types.
+`declared`, `edge_tags`, `element`, `content` and `attribute` write elements.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class XmlGraphReader(XmlReader):
     Attributes:
         declared: For each level (``"node"``, ``"edge"``, ...) its declared attributes by id.
         positions: The number of each node by its id.
-        node_begins: Where in the text each node begins.
-        counts: Where the text states the number of edges.
-        directed: Whether edges are directed by default; None until the graph begins.
+        node_begins: The position of each node in the text.
+        counts: The places in the text that state the number of edges.
+        directed: Whether edges are directed by default; None before the start of the graph.
     """
 
     root = ""
@@ -64,15 +64,15 @@ class XmlGraphReader(XmlReader):
         self.node_begins: list[int] = []
         self.counts: list[re.Match[bytes]] = []
         self.directed: bool | None = None
-        self.text: list[str] | None = None  # of the element whose text is read
+        self.text: list[str] | None = None  # the text of the current element
 
     def characters(self, text: str) -> None:
-        """Text between tags."""
+        """Collect the text between tags."""
         if self.text is not None:
             self.text.append(text)
 
     def read(self, options: ReadOptions) -> GraphFile:
-        """Go through the file; the graph."""
+        """Read the file."""
         self.parse()
         if self.directed is None:
             raise self.damaged("holds no <graph>")
@@ -90,7 +90,7 @@ class XmlGraphReader(XmlReader):
             raise self.error("a second graph; expected one in a file")
 
     def add_node(self, attributes: dict[str, str]) -> None:
-        """A node begins."""
+        """Add a node at its start tag."""
         name = attributes.get("id")
         if name is None:
             raise self.error("a <node> without an id")
@@ -100,7 +100,7 @@ class XmlGraphReader(XmlReader):
         self.node_begins.append(self.offset)
 
     def add_edge(self, attributes: dict[str, str], *, both: bool) -> None:
-        """An edge begins; `close_edge` says where it ends."""
+        """Add an edge at its start tag."""
         for column, end in zip(self.ends, ("source", "target"), strict=True):
             if end not in attributes:
                 raise self.error(f"an <edge> without a {end}")
@@ -109,11 +109,11 @@ class XmlGraphReader(XmlReader):
         self.spans.append((self.offset, 0))
 
     def close_edge(self) -> None:
-        """The last edge ends."""
+        """Note the position of the end of the last edge."""
         self.spans[-1] = (self.spans[-1][0], self.offset)
 
     def unknown(self, level: str, attributes: dict[str, str]) -> list[str]:
-        """The XML attributes of an element that the reader does not know; they are noted."""
+        """Note and return the XML attributes of an element that the reader does not know."""
         if attributes.keys() <= self.known[level]:
             return []
         names = [name for name in attributes if name not in self.known[level]]
@@ -122,7 +122,7 @@ class XmlGraphReader(XmlReader):
         return names
 
     def add_count(self, attribute: str) -> None:
-        """The start tag at this offset states the number of edges in an attribute."""
+        """Note that the current start tag states the number of edges in an attribute."""
         pattern = rb"""(<(?:[^<>"']|"[^"]*"|'[^']*')*?\s%s\s*=\s*["'])(\d+)"""
         name = re.escape(attribute).encode()
         found = re.compile(pattern % name).match(self.source.text, self.offset)
@@ -130,17 +130,17 @@ class XmlGraphReader(XmlReader):
             self.counts.append(found)
 
     def row(self, level: str) -> int:
-        """The number of the element of a level that was read last."""
+        """The number of the last element of a level."""
         return {"node": len(self.positions), "edge": len(self.both)}.get(level, 1) - 1
 
     def place_of(self, level: str, row: int) -> str:
-        """The file and the line of a node or an edge, the file alone for other levels."""
+        """The file and the line of a node or an edge; for other levels the file."""
         if level == "node":
             return self.source.line(self.node_begins[row])
         return self.source.line(self.spans[row][0]) if level == "edge" else shown(self.path)
 
     def add_declared(self, level: str, columns: Columns, size: int) -> Columns:
-        """Add the declared attributes of a level to its columns: defaults filled in, typed."""
+        """Add the declared attributes of a level to its columns, with defaults and types."""
         declared = self.declared[level]
         defaults = sum(attribute.default is not None for attribute in declared.values())
         values = sum(len(attribute.column.rows) for attribute in declared.values())
@@ -162,7 +162,7 @@ class XmlGraphReader(XmlReader):
         return columns
 
     def as_labelled(self, about: dict[str, Any] | None = None) -> LabelledGraph:
-        """`labelled` with the names that the ids are."""
+        """`labelled` with the ids as names."""
         return self.labelled(
             list(self.positions),
             self.positions,
@@ -172,7 +172,7 @@ class XmlGraphReader(XmlReader):
         )
 
     def _edits(self, kept: np.ndarray) -> list[Edit]:
-        """The edits that take edges out and mend the numbers of edges that the text states."""
+        """The edits that remove edges and correct the numbers of edges in the text."""
         number, text = str(int(kept.sum())), self.source.text
         edits = [(count.start(2), count.end(2), number) for count in self.counts]
         for edge in np.flatnonzero(~kept).tolist():
@@ -194,13 +194,13 @@ def declared(
     Args:
         columns: The attributes.
         what: ``"vertex"``, ``"edge"`` or ``"graph"``.
-        dropped: Gets a phrase for each attribute without one type.
+        dropped: A list to which a phrase is added for each attribute with values of mixed types.
         declaration: Makes the declaration from a number, a name in quotes and a type.
-        element_of: Makes the element of a value from the number and the text of the value.
-        first: The first number.
+        element_of: Makes the element of a value from the number of the attribute and a text.
+        first: The number of the first attribute.
 
     Returns:
-        The declarations, and for each row the elements of its values.
+        The declarations, and the elements of the values of each row.
     """
     lines: list[str] = []
     rows: dict[int, list[str]] = {}
@@ -212,12 +212,9 @@ def declared(
 
 
 def edge_tags(graph: LabelledGraph, ids: list[str] | None, both_ways: str) -> Iterator[str]:
-    """The start tag of each edge, still open.
+    """Yield the start tag of each edge, without the closing bracket.
 
-    Args:
-        graph: The graph.
-        ids: The ids of the edges, None if they have none.
-        both_ways: The attribute of an edge that goes both ways in a directed graph.
+    `both_ways` is the XML attribute of an edge that goes both ways in a directed graph.
     """
     names = [attribute(name) for name in graph.names]
     mark = "" if graph.is_undirected else f" {both_ways}"
@@ -228,17 +225,17 @@ def edge_tags(graph: LabelledGraph, ids: list[str] | None, both_ways: str) -> It
 
 
 def element(tag: str, inner: list[str] | None, name: str, around: str = "{}") -> str:
-    """An element from its open start tag and the elements in it, with a template around these."""
+    """An element from its open start tag and its inner elements in the template `around`."""
     return f"{tag}>{around.format(''.join(inner))}</{name}>" if inner else f"{tag}/>"
 
 
 def content(text: str) -> str:
-    """A text between tags."""
+    """Escape a text between tags."""
     return _IN_CONTENT.sub(_escape, _checked(text))
 
 
 def attribute(text: str) -> str:
-    """A text in quotes, as the value of an XML attribute."""
+    """Quote and escape the value of an XML attribute."""
     return f'"{_SPECIAL.sub(_escape, _checked(text))}"'
 
 
@@ -250,14 +247,14 @@ def _checked(text: str) -> str:
     found = _IMPOSSIBLE.search(text)
     if found is not None:
         raise GraphFormatError(
-            f"a text holds the character U+{ord(found[0]):04X}, which XML cannot hold; take it out "
+            f"a text holds the character U+{ord(found[0]):04X}, which XML cannot hold; remove it "
             "or write another format"
         )
     return text
 
 
 def integer(text: str) -> int:
-    """An integer, also one that is spelt with a point: 3.0."""
+    """An integer, which may be spelt with a point: 3.0."""
     if _INTEGER.fullmatch(text):
         return int(text)
     number = float(text)
@@ -267,7 +264,7 @@ def integer(text: str) -> int:
 
 
 def real(text: str) -> float:
-    """A number, also ``INF``, ``NaN`` and hexadecimal ones as in C and graph-tool."""
+    """A number, which may be ``INF``, ``NaN`` or hexadecimal as in C and graph-tool."""
     text = text.strip()
     if "_" in text:
         raise ValueError
@@ -292,7 +289,7 @@ def convert(column: Column, kind: str, name: str, place_of: Callable[[int], str]
     """Convert the texts of a column to its declared type; blank numbers are missing.
 
     Raises:
-        GraphFormatError: A text is not of that type.
+        GraphFormatError: A text does not have the declared type.
     """
     read = CONVERTERS.get(kind.lower())
     if read is None:
@@ -313,7 +310,7 @@ def convert(column: Column, kind: str, name: str, place_of: Callable[[int], str]
 
 
 def kind_of(values: Sequence[Any]) -> str:
-    """The type that all values have: boolean, integer, real, text, or other."""
+    """The common type of values: boolean, integer, real, text or other."""
     kinds = set(map(type, values))
     if kinds == {bool}:
         return "boolean"
@@ -327,7 +324,7 @@ def kind_of(values: Sequence[Any]) -> str:
 
 
 def spelt(value: Any, kind: str) -> str:
-    """A value as XML Schema spells it."""
+    """A value in the spelling of XML Schema."""
     if kind == "boolean":
         return "true" if value else "false"
     if kind == "real":
@@ -341,12 +338,9 @@ def spelt(value: Any, kind: str) -> str:
 
 
 def typed_columns(columns: Columns, what: str, dropped: list[str]) -> list[tuple[str, str, Column]]:
-    """Name, type and column of all columns with one type; the others are noted.
+    """Name, type and column of all columns with one type; `dropped` gets a phrase for each other.
 
-    Args:
-        columns: The columns.
-        what: ``"vertex"`` or ``"edge"``.
-        dropped: Gets a phrase for each column that is left out.
+    `what` is ``"vertex"``, ``"edge"`` or ``"graph"``.
     """
     typed = []
     for name, column in columns.items():

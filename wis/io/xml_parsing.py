@@ -1,8 +1,7 @@
-"""XML through expat: entities are refused, and each element has its place in the text.
+"""Parse XML by expat, refuse entities, and give the position of each element in the text.
 
-An XML file can ask its reader to fetch other files or to blow a few entities up to gigabytes. No
-graph format needs entities of its own, so a file that declares some is refused; nothing outside it
-is ever opened.
+An XML file can ask its reader to fetch other files, or to expand a few entities to gigabytes. Graph
+formats do not need entities, so a file that declares any is refused. No other file is opened.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from wis.errors import GraphFormatError, echo
 from wis.io.labelled_reader import GraphReader
 
 MAX_DEPTH = 200
-_BYTES_PER_BYTE = 8  # of Python objects for each byte of XML: measured 7
+_BYTES_PER_BYTE = 8  # memory per byte of XML; measured 7
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -77,15 +76,15 @@ class XmlText:
         self.options.check_table(self.path, num_rows, num_columns, num_values)
 
     def line(self, offset: int) -> str:
-        """The file and a line, as an error names them."""
+        """The file and the line of an offset, for errors."""
         return f"{shown(self.path)} line {self.text.count(bytes([10]), 0, offset) + 1}"
 
     def end(self, begin: int, end: int) -> int:
-        """The offset of the end of an element.
+        """The offset after an element.
 
         Args:
-            begin: Where it begins.
-            end: The offset that expat gave at its end: where its end tag begins, if it has one.
+            begin: The offset of its start tag.
+            end: The offset of expat at its end: that of its end tag, if it has one.
         """
         found = _START_TAG.match(self.text, begin)
         tag = begin if found is None else found.end()
@@ -97,8 +96,8 @@ class XmlText:
 class XmlReader(GraphReader):
     """Calls `start`, `end` and `characters`, which a format defines, for each element.
 
-    An element is called by its local name, or ``*`` if its namespace is not that of the root.
-    An attribute in a namespace is called by the namespace, a blank, and its local name.
+    The name of an element is its local name, or ``*`` if its namespace is not that of the root. The
+    name of an attribute in a namespace is the namespace, a blank, and its local name.
     """
 
     def __init__(self, source: XmlText) -> None:
@@ -122,15 +121,11 @@ class XmlReader(GraphReader):
 
     @property
     def place(self) -> str:
-        """The file and the line where the parser stands."""
+        """The file and the current line of the parser."""
         return self.source.line(self.offset)
 
     def parse(self) -> None:
-        """Go through the file.
-
-        Raises:
-            GraphFormatError: It is not well-formed, or not of this format.
-        """
+        """Parse the file; raises `GraphFormatError` if it is not well-formed."""
         self._refuse_undeclared()
         with parsing(self.source.path, self.kind):
             try:
@@ -140,15 +135,15 @@ class XmlReader(GraphReader):
                 raise self.damaged(f"line {error.lineno}: {reason}") from None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins; `outer` ends with its parent."""
+        """Handle the start tag of an element; its parent is the last item of `outer`."""
         raise NotImplementedError
 
     def end(self, name: str) -> None:
-        """An element ends; `outer` ends with its parent."""
+        """Handle the end of an element; its parent is the last item of `outer`."""
         raise NotImplementedError
 
     def characters(self, text: str) -> None:
-        """Text between tags."""
+        """Handle the text between tags."""
 
     def _local(self, name: str) -> str:
         local = self._names.get(name)
@@ -174,11 +169,11 @@ class XmlReader(GraphReader):
     def _refuse_entity(self, name: str, *_: Any) -> None:
         raise self.error(
             f"declares the entity '{echo(name)}'; entities can fetch files and use up all memory, "
-            "so they are refused. Write the text itself in their place."
+            "so they are refused. Write their texts instead."
         )
 
     def _refuse_undeclared(self) -> None:
-        """Refuse entities of a DTD outside the file, which expat leaves out of attributes."""
+        """Refuse entities of an external DTD, which expat silently drops from attributes."""
         if b"<!DOCTYPE" not in self.source.text or b"<!ENTITY" in self.source.text:
             return
         for found in _ENTITY.finditer(self.source.text):
@@ -190,5 +185,5 @@ class XmlReader(GraphReader):
 
     def _undeclared(self, name: str, place: str) -> GraphFormatError:
         return self.error(
-            f"the entity &{echo(name)}; is not declared; write the text itself in its place", place
+            f"the entity &{echo(name)}; is not declared; write its text instead", place
         )

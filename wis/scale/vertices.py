@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Vertices:
         """Whether the names are texts, so that integers among them keep their spelling."""
         return self.names is not None and self._names.holds_texts
 
-    @cached_property
+    @functools.cached_property
     def _names(self) -> _Names:
         assert self.names is not None
         return _Names(self.names)
@@ -133,7 +133,7 @@ def _look(
                 continue
             if runs.kind is not None:
                 raise _mixed(path)
-            low, high = check_ids(ends, num_nodes, lambda _, path=path: path)
+            low, high = check_ids(ends, num_nodes, functools.partial(_place, path))
             smallest, largest = min(smallest, low), max(largest, high)
     if runs.kind is not None:
         if largest >= 0:
@@ -151,6 +151,10 @@ def _look(
             files.root,
         )
     return Vertices(size), rows
+
+
+def _place(path: str, _: int) -> str:
+    return path
 
 
 def _mixed(path: str) -> GraphFormatError:
