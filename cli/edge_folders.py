@@ -12,9 +12,9 @@ import click
 from wis.base.words import counted
 
 from .framework import SectionOption, grouped
-from .graphs import STANDARD, GraphSource
+from .graphs import GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
-from .output import emit_json, say
+from .output import STANDARD, emit_json, say
 
 ENGINES = ("stream", "dask")
 CLUSTER_FLAGS = ("--scheduler-address", "--workers")

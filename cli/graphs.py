@@ -1,4 +1,7 @@
-"""The GRAPH argument: a file, standard input, or the name of a graph."""
+"""The GRAPH argument: a file, standard input, or the name of a graph; and the options to read it.
+
+The options for edge lists and tables replace the guesses that reading makes.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,47 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from wis.errors import GraphFileError, UnknownNameError, echo
+from wis.errors import GraphFileError, OptionError, UnknownNameError, echo
 
-from .output import say
-from .table_options import NOTHING_SAID, TableChoice, table_choice, table_options
+from .framework import SectionOption
+from .output import STANDARD, say
 
 if TYPE_CHECKING:
+    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
 
-STANDARD = "-"
 COMPRESSED = (".gz", ".bz2", ".xz")
+
+
+@dataclass(frozen=True)
+class TableChoice:
+    """The options for edge lists and tables as they were typed; None where they were not.
+
+    Attributes:
+        source: The column of the first endpoint.
+        target: The column of the second endpoint.
+        weight: The column of the weights.
+        header: Whether the first line names the columns.
+        delimiter: The mark between columns.
+        bipartite: Whether the endpoints are of two kinds.
+        format: The format of the file.
+    """
+
+    source: str | None = None
+    target: str | None = None
+    weight: str | None = None
+    header: bool | None = None
+    delimiter: str | None = None
+    bipartite: bool | None = None
+    format: str | None = None
+
+    def given_flags(self) -> list[str]:
+        """The flags that were typed."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return [f"--no-{name}" if value is False else f"--{name}" for name, value in given.items()]
+
+
+NOTHING_SAID = TableChoice()
 
 
 @dataclass(frozen=True)
@@ -31,11 +65,11 @@ class GraphSource:
 
     Attributes:
         name: The argument as it was typed.
-        trust_pickle: Let a `.pt` file run code.
-        relabel: Take the ids of an edge list as names.
-        num_nodes: Number of vertices of a file that does not say, None to infer it.
-        data_root: Folder below which data sets lie, None for the usual one.
-        table: What the file holds, as far as it was typed.
+        trust_pickle: Whether a `.pt` file may run code.
+        relabel: Whether the ids of an edge list are names.
+        num_nodes: Number of vertices; None to infer it from the file.
+        data_root: Folder of the data sets; None for the usual one.
+        table: The options for edge lists and tables.
     """
 
     name: str
@@ -49,7 +83,8 @@ class GraphSource:
     def is_file(self) -> bool:
         """Whether the argument is a file or standard input rather than the name of a graph.
 
-        A file goes before a name, a folder does not: one called `cora` may well hold the data set.
+        A file takes precedence over a name. A folder does not: a folder `cora` may hold the data
+        set of that name.
         """
         if self.name == STANDARD:
             return True
@@ -98,9 +133,9 @@ class GraphSource:
         return "standard input" if self.name == STANDARD else echo(self.name)
 
     def fitting(self) -> GraphSource:
-        """The same without options for edge lists and tables if the file is something else.
+        """This source without the options that do not apply to the format of its file.
 
-        A command that reads two graphs has each option once.
+        A command that reads two graphs has each option only once, and one of the two may need it.
         """
         from wis.io.formats import format_of_name, format_of_path
 
@@ -124,12 +159,12 @@ class GraphSource:
         return dataclasses.replace(self, table=table) if found.is_edge_table else file
 
     def check(self) -> None:
-        """Raise, before anything slow happens, if there is neither such a file nor such a name."""
+        """Raise at once if no file and no graph has this name."""
         if not self.is_file and not self._is_known():
             raise self._nothing_found()
 
     def refuse_folder(self) -> None:
-        """Raise `GraphFileError` for a folder, with the engines that take one."""
+        """Raise `GraphFileError` for a folder; the message names the engines that read folders."""
         if self.name != STANDARD and self.is_file and Path(self.name).is_dir():
             raise GraphFileError(
                 f"{self.name}: is a folder; expected a graph file, or --engine stream (or dask) "
@@ -137,7 +172,7 @@ class GraphSource:
             )
 
     def default_output(self) -> Path:
-        """Where a sparsified graph goes: beside the file, or into the current folder."""
+        """The default path of a sparsified graph: beside the file, or in the current folder."""
         if self.name == STANDARD:
             return Path(STANDARD)
         if not self.is_file:
@@ -147,11 +182,11 @@ class GraphSource:
         if ending.lower() in COMPRESSED:
             ending = Path(path.stem).suffix + ending
         if self.table.format is not None:
-            return self._of_said_format(path, ending)
+            return self._with_ending_of_format(path, ending)
         return path.with_name(f"{path.name.removesuffix(ending)}-sparse{ending}")
 
-    def _of_said_format(self, path: Path, ending: str) -> Path:
-        """Where the output goes: to a file with the ending of its format, known or not before."""
+    def _with_ending_of_format(self, path: Path, ending: str) -> Path:
+        """The default path if --format is given: with the ending of that format."""
         from wis.io.formats import format_of_name, formats
 
         said = format_of_name(self.table.format or "")[1]
@@ -187,7 +222,7 @@ class GraphSource:
 
 
 def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
-    """Write a graph; what is lost on the way is noted on standard error."""
+    """Write a graph; a note on standard error names what the format cannot hold."""
     from wis.io import write_graph
     from wis.io.graph_io import left_out
 
@@ -200,7 +235,7 @@ def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
 def complete_graph(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names that begin so, or else files."""
+    """Complete GRAPH: names of graphs that begin with the text, or files."""
     items = [
         CompletionItem(name)
         for name in complete_dataset(context, parameter, incomplete)
@@ -212,7 +247,7 @@ def complete_graph(
 def complete_dataset(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Names of graphs that begin so."""
+    """Complete the name of a graph."""
     from wis.datasets import available_datasets
 
     names = [dataset.name for dataset in available_datasets()]
@@ -224,8 +259,71 @@ data_root_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
     show_default="$WIS_DATA_ROOT, else ~/.cache/wis/data",
-    help="Folder below which data sets lie or are downloaded to.",
+    help="Folder that holds the data sets, and to which they are downloaded.",
 )
+
+
+def _table_option(name: str, *flags: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option whose value becomes the field `name` of `TableChoice`."""
+    section = "Options for edge lists and tables"
+    return click.option(*flags, f"table_{name}", cls=SectionOption, section=section, **settings)
+
+
+def _reading_options(*, has_target: bool) -> list[Callable[[Any], Any]]:
+    """The options of reading; `has_target` is that of `graph_argument`."""
+    target = ["--target-column"] if has_target else ["--target", "--target-column"]
+    return [
+        click.option(
+            "--trust-pickle", is_flag=True,
+            help="Read a .pt file that holds more than tensors and PyG's classes. Such a file can "
+            "run any code.",
+        ),
+        click.option(
+            "--relabel", is_flag=True,
+            help="Treat the numbers of an edge list as names, so that they may have gaps.",
+        ),
+        click.option(
+            "--num-nodes", type=click.IntRange(min=0), metavar="N",
+            show_default="the largest id + 1",
+            help="Number of vertices, if the file does not state it.",
+        ),
+        click.option(
+            "--max-memory", metavar="SIZE", show_default="half of the machine's",
+            help="Most memory that reading files may use, such as 4GiB or 500MB.",
+        ),
+        data_root_option,
+        _table_option(
+            "source", "--source", "--source-column", metavar="COLUMN",
+            show_default="found by its name, else the first",
+            help="Column of the first endpoint: its name, or its number counted from 1.",
+        ),
+        _table_option(
+            "target", *target, metavar="COLUMN",
+            show_default="found by its name, else the second",
+            help="Column of the second endpoint.",
+        ),
+        _table_option(
+            "weight", "--weight", metavar="COLUMN", show_default="the column named weight",
+            help="Column of the edge weights.",
+        ),
+        _table_option(
+            "header", "--header/--no-header", default=None,
+            help="Whether the first line names the columns.",
+        ),
+        _table_option(
+            "delimiter", "--delimiter", metavar="MARK",
+            help="Mark between columns: , ; | tab or space (any blanks and tabs).",
+        ),
+        _table_option(
+            "bipartite", "--bipartite/--no-bipartite", default=None,
+            help="Whether the endpoints are of two kinds, each with ids of its own, such as users "
+            "and items. The graph then has two types of vertices.",
+        ),
+        _table_option(
+            "format", "--format", metavar="NAME", show_default="the ending of the file",
+            help="Format of GRAPH, such as csv, txt, mtx or graphml, also on standard input.",
+        ),
+    ]  # fmt: skip
 
 
 def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> Callable[..., Any]:
@@ -233,54 +331,56 @@ def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> 
 
     Args:
         command: The command.
-        has_target: Whether it has a `--target` of its own; see `table_options`.
+        has_target: Whether the command has another option `--target`, so that the column of the
+            second endpoint is named `--target-column` only.
     """
 
-    @click.argument("graph", shell_complete=complete_graph)
-    @click.option(
-        "--trust-pickle",
-        is_flag=True,
-        help="Read a .pt file that needs more than tensors and PyG's classes. It can run any code.",
-    )
-    @click.option(
-        "--relabel",
-        is_flag=True,
-        help="Take the numbers of an edge list as names: they may be any, with gaps.",
-    )
-    @click.option(
-        "--num-nodes",
-        type=click.IntRange(min=0),
-        metavar="N",
-        show_default="the largest id + 1",
-        help="Number of vertices, where the file does not say it.",
-    )
-    @click.option(
-        "--max-memory",
-        metavar="SIZE",
-        show_default="half of the machine's",
-        help="What reading files may take, such as 4GiB or 500MB.",
-    )
-    @data_root_option
     @functools.wraps(command)
-    def with_source(
-        *args: Any,
-        graph: str,
-        trust_pickle: bool,
-        relabel: bool,
-        num_nodes: int | None,
-        max_memory: str | None,
-        data_root: Path | None,
-        **kwargs: Any,
-    ) -> Any:
+    def with_source(*args: Any, graph: str, max_memory: str | None, **kwargs: Any) -> Any:
         from wis.base.limits import limited_to
 
         click.get_current_context().with_resource(limited_to(max_memory))
-        table = table_choice(kwargs)
-        source = GraphSource(graph, trust_pickle, relabel, num_nodes, data_root, table)
+        table = TableChoice(**{name: kwargs.pop(f"table_{name}") for name in vars(NOTHING_SAID)})
+        reading = ("trust_pickle", "relabel", "num_nodes", "data_root")
+        source = GraphSource(graph, **{name: kwargs.pop(name) for name in reading}, table=table)
         return command(*args, source=source, **kwargs)
 
-    return table_options(with_source, has_target=has_target)
+    decorated: Callable[..., Any] = with_source
+    for option in reversed(_reading_options(has_target=has_target)):
+        decorated = option(decorated)
+    return click.argument("graph", shell_complete=complete_graph)(decorated)
 
 
 graph_beside_target = functools.partial(graph_argument, has_target=True)
-"""`graph_argument` for commands with a `--target` of their own."""
+"""`graph_argument` for commands that have another option `--target`."""
+
+directed_option = click.option(
+    "--directed",
+    is_flag=True,
+    help="Treat every arc as an edge of its own: it is removed without its reverse, and walks "
+    "follow its direction.",
+)
+
+
+def graph_of(file: GraphFile, *, directed: bool) -> CanonicalGraph:
+    """The edges of a file, or its arcs if `directed`.
+
+    Raises:
+        OptionError: `directed` is wanted, but the edges of the file have no directions.
+    """
+    from wis.graph import canonical_graph
+
+    if directed:
+        check_has_directions(file)
+    if file.table is None:
+        return canonical_graph(file.data, directed=directed)
+    return canonical_graph(file.edge_index, file.num_nodes, directed=directed)
+
+
+def check_has_directions(file: GraphFile) -> None:
+    """Raise `OptionError` if the edges of the file have no directions."""
+    if file.undirected:
+        raise OptionError(
+            f"--directed: {file.path} holds undirected edges, which point nowhere; leave the "
+            f"option out, or write the graph as a directed one"
+        )

@@ -9,18 +9,17 @@ import click
 
 from wis.base.words import counted
 
-from .directions import directed_option, graph_of
 from .framework import Command, json_option
-from .graphs import GraphSource, graph_argument
-from .options import MethodChoice, method_options
-from .output import emit_json, say
-from .protections import (
+from .graphs import GraphSource, directed_option, graph_argument, graph_of
+from .options import (
+    MethodChoice,
     ProtectionChoice,
     describe_protections,
+    method_options,
     protection_options,
     protections_record,
 )
-from .targets import force_option, order_target, path_option
+from .output import emit_json, force_option, order_target, path_option, say
 
 
 @click.command(

@@ -1,4 +1,7 @@
-"""Output: data goes to standard output, everything for people to standard error."""
+"""Output: data goes to standard output, messages to standard error, and files are checked first.
+
+The files that a command will write are checked before anything is computed.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from wis.errors import GraphFileError, without_secrets
+from wis.errors import GraphFileError, echo, without_secrets
+
+STANDARD = "-"
+ORDER_ENDING = ".npz"
 
 
 def emit(text: str) -> None:
@@ -19,7 +26,7 @@ def emit(text: str) -> None:
 
     Raises:
         GraphFileError: It cannot be written, for example because the disk is full.
-        BrokenPipeError: Nobody reads it any more.
+        BrokenPipeError: The reader has closed the pipe.
     """
     try:
         click.echo(text)
@@ -45,13 +52,13 @@ def emit_table(rows: Iterable[Sequence[str]]) -> None:
 
 
 def say(text: str) -> None:
-    """Write a line for people to standard error, if there is one."""
+    """Write a message to standard error, if the process has one."""
     with contextlib.suppress(OSError):
         click.echo(without_secrets(text), err=True)
 
 
 def settle_stdout() -> None:
-    """Make sure that the interpreter, when it exits, has nothing left that it cannot write."""
+    """Flush standard output, or discard what cannot be written: the exit would fail on it."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -59,17 +66,95 @@ def settle_stdout() -> None:
 
 
 def discard_stdout() -> None:
-    """Send what is left of standard output nowhere: flushing it at exit would fail again."""
+    """Discard the rest of standard output: flushing it at exit would fail again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
 def integers_of_any_size() -> Iterator[None]:
-    """Lift Python's limit of 4,300 digits to a printed integer: long walks pass it."""
+    """Lift Python's limit of 4,300 digits for printed integers: counts of long walks exceed it."""
     limit = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
         yield
     finally:
         sys.set_int_max_str_digits(limit)
+
+
+force_option = click.option(
+    "--force", is_flag=True, help="Replace files that exist; otherwise nothing is overwritten."
+)
+
+
+def path_option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option whose value is the path of a file."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **settings)
+
+
+def check_graph_target(path: Path, *, force: bool) -> None:
+    """Raise unless a graph can be written to `path`.
+
+    Raises:
+        UnknownNameError: No format has that ending.
+        OutputExistsError: The file exists and `force` is false.
+        GraphFileError: The folder does not exist or cannot be written to.
+    """
+    if str(path) == STANDARD:
+        return
+    from wis.io import check_writable, format_of_path
+
+    if is_folder(path):
+        raise GraphFileError(f"{echo(str(path))}: is a folder; give the name of a file")
+    format_of_path(path)
+    check_writable(path, force=force)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; False for an impossible file name."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def order_target(path: Path | None, *, force: bool) -> Path | None:
+    """The path to which an order is written: `path`, with the ending ``.npz`` if it has another.
+
+    Raises:
+        click.UsageError: The ending is that of a graph format.
+        WisError: The file cannot be written; see `check_graph_target`.
+    """
+    if path is None:
+        return None
+    from wis.io import check_writable, formats
+
+    if path.suffix.lower() in formats() and path.suffix != ORDER_ENDING:
+        raise click.UsageError(f"an order is saved as {ORDER_ENDING}; got {path.name!r}.")
+    if path.name in ("", ".."):  # a folder; this raises the error
+        check_writable(path, force=force)
+    if path.suffix != ORDER_ENDING:
+        path = path.with_name(path.name + ORDER_ENDING)
+    check_writable(path, force=force)
+    return path
+
+
+def check_plot_target(path: Path | None, *, force: bool) -> None:
+    """Raise unless a picture can be drawn and written to `path`; see `check_graph_target`."""
+    if path is None:
+        return
+    from wis.base.figures import check_can_plot
+    from wis.io import check_writable
+
+    check_can_plot(path)
+    check_writable(path, force=force)
+
+
+def check_different(*paths: Path | None) -> None:
+    """Raise if two outputs are the same file."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path is not None and str(path) != STANDARD:
+            if path.absolute() in seen:
+                raise click.UsageError(f"{path} is given for two different outputs.")
+            seen.add(path.absolute())

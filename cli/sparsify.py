@@ -14,25 +14,28 @@ from wis.base.amount import num_edges_to_remove
 from wis.base.words import counted
 from wis.errors import OptionError, echo
 
-from .directions import directed_option, graph_of
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
 from .framework import Command, json_option
-from .graphs import STANDARD, GraphSource, graph_argument, write_with_notes
-from .options import MethodChoice, describe_options, method_options
-from .output import emit_json, say
-from .protections import (
+from .graphs import GraphSource, directed_option, graph_argument, graph_of, write_with_notes
+from .options import (
+    MethodChoice,
     ProtectionChoice,
+    describe_options,
     describe_protections,
+    method_options,
     protection_options,
     protections_record,
 )
-from .targets import (
+from .output import (
+    STANDARD,
     check_different,
     check_graph_target,
     check_plot_target,
+    emit_json,
     force_option,
     order_target,
     path_option,
+    say,
 )
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ import click
 from wis.errors import echo
 
 from .framework import Command, json_option
-from .output import emit, emit_json, emit_table, integers_of_any_size, say
-from .targets import path_option
+from .output import emit, emit_json, emit_table, integers_of_any_size, path_option, say
 from .theory_options import (
     Problem,
     finite,

@@ -13,9 +13,8 @@ import click
 
 from wis.errors import OptionError
 
-from .directions import check_has_directions
-from .graphs import STANDARD, GraphSource, graph_beside_target
-from .targets import check_plot_target, force_option, path_option
+from .graphs import GraphSource, check_has_directions, graph_beside_target
+from .output import STANDARD, check_plot_target, force_option, path_option
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 
 if TYPE_CHECKING:

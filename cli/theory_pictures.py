@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .directions import check_has_directions
 from .framework import Command, json_option
-from .graphs import GraphSource, graph_argument
+from .graphs import GraphSource, check_has_directions, graph_argument
 from .options import complete_partitions
-from .output import emit_json, emit_table, say
-from .targets import check_plot_target, force_option
+from .output import check_plot_target, emit_json, emit_table, force_option, say
 from .theory_options import (
     depth_text,
     directed_option,

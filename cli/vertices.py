@@ -10,7 +10,7 @@ import click
 
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 
-from .graphs import STANDARD
+from .output import STANDARD
 
 if TYPE_CHECKING:
     from wis.io import GraphFile

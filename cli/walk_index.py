@@ -10,8 +10,8 @@ from wis.base.words import counted
 from wis.errors import OptionError
 
 from .framework import Command, json_option
-from .graphs import STANDARD, GraphSource, graph_beside_target
-from .output import emit, emit_json, integers_of_any_size, say
+from .graphs import GraphSource, graph_beside_target
+from .output import STANDARD, emit, emit_json, integers_of_any_size, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 
 
