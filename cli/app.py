@@ -1,8 +1,7 @@
-"""The group of all commands, and the one place where errors become a line and an exit code.
+"""The group of all commands, which turns an error into one line and an exit code.
 
-What a user can get wrong is one line on stderr; any other exception is a bug and keeps its
-traceback. Commands import the library inside their bodies, so that help and usage errors come at
-once.
+An error of the user is one line on stderr. Any other exception is a bug and keeps its traceback.
+Commands import the library inside their bodies, so that help and usage errors appear at once.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from wis.errors import LONGEST_ECHO, OptionError, WisError, echo
 from .framework import COMPLETE_VARIABLE, PROGRAM, Commands, Group, plugin_option
 from .output import discard_stdout, say, settle_stdout
 
-LONGEST_NAME = 255  # characters of a path that is repeated whole: no file has a longer name
+LONGEST_NAME = 255  # characters of a path that a message repeats in full: no file name is longer
 SETTINGS = {
     "help_option_names": ["-h", "--help"],
     "show_default": True,
@@ -33,10 +32,10 @@ COMMANDS = Commands(
     order="order:order",
     inspect="listings:inspect",
     walk_index="walk_index:walk_index",
-    verify="verify:verify",
+    verify="order:verify",
     compare="compare:compare",
     methods="listings:methods",
-    datasets="datasets:datasets",
+    datasets="listings:datasets",
     bench="bench:bench",
     theory="theory:theory",
     completion="listings:completion",
@@ -53,13 +52,13 @@ def cli(context: click.Context) -> None:
     """Remove most edges of a graph and keep what a graph neural network needs.
 
     GRAPH is a file (.pt, .npz, .csv, .tsv, .txt, .edgelist, .edges, .parquet, .mtx, .graphml, .gml,
-    .gexf, .net, .json, .graph; texts also packed as .gz, .bz2 or .xz), "-" for an edge list on
-    standard input, or the name of a graph that `wis datasets` lists. Of a file with another ending
-    --format says what it holds. Results go to files or to standard output, everything else to
-    standard error.
+    .gexf, .net, .json, .graph; text files also compressed as .gz, .bz2 or .xz), "-" for an edge
+    list on standard input, or the name of a graph that `wis datasets` lists. For a file with
+    another ending, --format names the format. Results go to files or to standard output, everything
+    else to standard error.
 
-    Methods and models of other packages are known by name once the package is installed, or with
-    --plugin MODULE, here or behind a command that takes methods.
+    Methods and models of other packages are available once the package is installed, or with
+    --plugin MODULE before the command or among its options.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -90,9 +89,9 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _at_home(argument: str) -> str:
-    """An argument in which a leading ``~/`` is the home folder, which a shell leaves in quotes.
+    """The argument with the home folder in place of a leading ``~/``, as in ``--plot=~/FILE``.
 
-    Here it is the same wherever a path can stand: GRAPH, ``--option=~/FILE``, ``@~/FILE``.
+    A shell leaves such a tilde as it is in quotes, after ``=`` and after ``@``.
     """
     before, tilde, after = argument.partition("~/")
     is_path = tilde and (before in ("", "@") or re.fullmatch("--[a-z-]+=@?", before))
@@ -106,7 +105,7 @@ def _is_lack_of_memory(error: BaseException) -> bool:
 
 
 class _Notice(logging.Handler):
-    """Shows what the library logs, such as the memory that an engine is about to use."""
+    """Shows the messages that the library logs, such as the memory that an engine will use."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
@@ -146,7 +145,7 @@ def _usage_line(error: click.ClickException, arguments: list[str]) -> str:
 
 
 def _shortened(message: str, arguments: list[str], longest: int) -> str:
-    """A message with the beginnings of the long arguments that it repeats in full."""
+    """The message, with each long argument that it repeats cut to its beginning."""
     tokens = {part for given in arguments for part in (given, given.partition("=")[2])}
     for token in sorted(tokens, key=len, reverse=True):
         if len(token) > longest:
@@ -155,5 +154,5 @@ def _shortened(message: str, arguments: list[str], longest: int) -> str:
 
 
 def _one_line(message: str) -> str:
-    """On one line, and nothing in it that a terminal would obey."""
+    """The message on one line, with control characters of terminals escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))

@@ -1,8 +1,9 @@
-"""`wis compare`: what a cut did to the structure of a graph."""
+"""`wis compare`: the structure of a graph before and after a cut."""
 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from wis.errors import NotASubgraphError, echo
 
 from .framework import Command, json_option
 from .graphs import GraphSource, complete_graph, graph_argument
-from .output import emit, emit_json, say
+from .output import check_plot_target, emit, emit_json, say
 
 if TYPE_CHECKING:
     from wis.io import GraphFile
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
 )
 @graph_argument
 @click.argument("after", metavar="AFTER", shell_complete=complete_graph)
-@click.option("--directed", is_flag=True, help="Take every arc as an edge of its own.")
+@click.option("--directed", is_flag=True, help="Treat every arc as an edge of its own.")
 @click.option(
     "--walk-lengths",
     default="1,2",
     metavar="K,K,...",
     show_default=True,
-    help="Lengths of the walk indices of single vertices: depth of the network - 1.",
+    help="Lengths of the walks in the walk indices of single vertices: depth of the network - 1.",
 )
 @click.option(
     "--widths",
     default="64,64",
     metavar="W,W,...",
     show_default=True,
-    help="Sizes of the embeddings before and after each layer, for its multiply-adds.",
+    help="Sizes of the embeddings before and after each layer; they determine its multiply-adds.",
 )
 @click.option(
     "--sample",
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     default=1_000,
     metavar="N",
     show_default=True,
-    help="Vertices to draw where counting over all of them would take too long.",
+    help="Number of vertices to sample where a count over all vertices would take too long.",
 )
 @click.option(
     "--seed",
@@ -58,13 +59,13 @@ if TYPE_CHECKING:
     default=0,
     metavar="N",
     show_default=True,
-    help="Seed of everything that is drawn.",
+    help="Seed of the samples.",
 )
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw degrees and what is left: .png, .svg or .pdf.",
+    help="Draw the degrees and the shares that are left to this file (.png, .svg, .pdf).",
 )
 @click.option("--force", is_flag=True, help="Replace the picture if it exists.")
 @json_option
@@ -80,11 +81,12 @@ def compare(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Compare GRAPH with AFTER, what is left of it.
+    """Compare GRAPH with AFTER, a graph with fewer of its edges.
 
-    Degrees, components, clustering, diameter, eigenvalues, cuts, homophily (where vertices have
-    labels y), walk indices and the cost of passing messages. What is sampled or bounded has a "~".
-    Vertices with names are matched by them; AFTER has to be a part of GRAPH.
+    The comparison covers degrees, components, clustering, diameter, eigenvalues, cuts, homophily
+    (if vertices have labels y), walk indices and the cost of passing messages. A "~" marks a value
+    that is sampled or bounded. Vertices that have names are matched by name. AFTER must be a
+    subgraph of GRAPH.
     """
     import wis.measure as library
 
@@ -98,8 +100,7 @@ def compare(
     second = dataclasses.replace(source, name=after, num_nodes=None)
     first, second = _fitting(source, second)
     second.check()
-    if plot is not None:
-        _check_picture(plot, force)
+    check_plot_target(plot, force=force)
     start = time.perf_counter()
     before_file = first.open()
     after_data = _aligned(before_file, _opened(second), source.name, after)
@@ -115,18 +116,10 @@ def compare(
     else:
         from wis.show import comparison_as_text
 
-        emit(comparison_as_text(comparison, width=_width()))
-    say(f"{source.name} and {after}: compared in {seconds:.2f} s{_drawn(plot)}")
-
-
-def _drawn(plot: Path | None) -> str:
-    return "" if plot is None else f"; {plot}"
-
-
-def _width() -> int:
-    import shutil
-
-    return max(80, shutil.get_terminal_size((110, 24)).columns)
+        width = max(80, shutil.get_terminal_size((110, 24)).columns)
+        emit(comparison_as_text(comparison, width=width))
+    drawn = "" if plot is None else f"; {plot}"
+    say(f"{source.name} and {after}: compared in {seconds:.2f} s{drawn}")
 
 
 def _integers(flag: str, text: str) -> tuple[int, ...]:
@@ -138,38 +131,24 @@ def _integers(flag: str, text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _check_picture(plot: Path, force: bool) -> None:
-    from wis.base.atomic import check_writable
-    from wis.base.figures import check_can_plot
-
-    check_can_plot(plot)
-    check_writable(plot, force=force)
-
-
 def _fitting(first: GraphSource, second: GraphSource) -> tuple[GraphSource, GraphSource]:
-    """Both, each with the options that make sense for it, unless some make none for either."""
+    """Both, each with the options that apply to it; unchanged if no option applies to either."""
     fitted = first.fitting(), second.fitting()
-    return (
-        fitted
-        if any(each.table.given_flags() or each.relabel for each in fitted)
-        else (
-            first,
-            second,
-        )
-    )
+    is_used = any(each.table.given_flags() or each.relabel for each in fitted)
+    return fitted if is_used else (first, second)
 
 
 def _opened(source: GraphSource) -> GraphFile:
-    """AFTER; --data-root is for whichever of the two is a data set."""
+    """Read AFTER; --data-root is for that of the two graphs which is a data set."""
     if source.is_file:
         source = dataclasses.replace(source, data_root=None)
     return source.open()
 
 
 def _aligned(before: GraphFile, after: GraphFile, name: str, after_name: str) -> Any:
-    """The graph after over the vertices of the one before.
+    """The graph AFTER, with the vertices of the graph before.
 
-    A list of edges knows neither isolated vertices nor, with names, their numbers.
+    An edge list lacks isolated vertices and, if vertices have names, their ids in the other graph.
     """
     from wis.io.formats import is_edge_table
 

@@ -1,4 +1,4 @@
-"""`wis sparsify FOLDER --engine stream|dask`: edge files that need not fit into memory."""
+"""`wis sparsify FOLDER --engine stream|dask`: edge files that may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class FolderOptions:
     """The options of these engines; None where they were not typed.
 
     Attributes:
-        scheduler_address: The scheduler of a Dask cluster.
-        workers: Processes of a Dask cluster on this machine.
-        block_edges: Edges to hold in memory at a time.
+        scheduler_address: The address of the scheduler of a Dask cluster.
+        workers: Number of processes of a Dask cluster on this machine.
+        block_edges: Number of edges in memory at a time.
         work_dir: Folder for intermediate results.
     """
 
@@ -42,13 +42,13 @@ class FolderOptions:
         return [f"--{k.replace('_', '-')}" for k, value in vars(self).items() if value is not None]
 
     def refuse(self) -> None:
-        """Raise `click.UsageError` if any was typed: the engine is another one."""
+        """Raise `click.UsageError` if any was typed: other engines do not take them."""
         for flag in self.given_flags():
             engines = ENGINES if flag not in CLUSTER_FLAGS else ("dask",)
             raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")
 
     def refuse_cluster(self) -> None:
-        """Raise `click.UsageError` if an option of a cluster was typed: the engine has none."""
+        """Raise `click.UsageError` if an option of a cluster was typed: only dask takes them."""
         for flag in self.given_flags():
             if flag in CLUSTER_FLAGS:
                 raise click.UsageError(f"{flag} is for --engine dask.")
@@ -64,7 +64,7 @@ folder_options = grouped(
         type=click.IntRange(min=1),
         metavar="N",
         show_default="8388608",
-        help="Edges held in memory at a time, about 100 bytes each.",
+        help="Number of edges in memory at a time, about 100 bytes each.",
     ),
     click.option(
         "--work-dir",
@@ -72,7 +72,8 @@ folder_options = grouped(
         section=SECTION,
         metavar="DIR",
         show_default="OUTPUT.wis-work",
-        help="Folder for intermediate results, from which a killed run goes on; may hold others'.",
+        help="Folder for intermediate results, from which the same command continues a killed run. "
+        "Several runs may share a folder.",
     ),
     click.option(
         "--scheduler-address",
@@ -80,7 +81,7 @@ folder_options = grouped(
         section=SECTION,
         metavar="ADDRESS",
         show_default="a cluster on this machine",
-        help="Only dask: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
+        help="For dask only: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
     ),
     click.option(
         "--workers",
@@ -89,7 +90,8 @@ folder_options = grouped(
         type=click.IntRange(min=1),
         metavar="N",
         show_default="one for each core",
-        help="Only dask: processes of the cluster on this machine (threads without cryptography).",
+        help="For dask only: number of processes of the cluster on this machine; threads, if the "
+        "package cryptography is not installed.",
     ),
 )
 """Adds the options of the engines for folders; the command gets them as one `folders`."""
@@ -107,16 +109,16 @@ def sparsify_folder(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Do what `wis sparsify` was asked to do, with one of the engines for folders.
+    """Run `wis sparsify` with one of the engines for folders.
 
     Args:
         source: GRAPH.
         choice: The method and its options.
         folders: The options of these engines.
-        remove: How much goes.
-        keep: How much stays.
+        remove: How much to remove.
+        keep: How much to keep.
         output: The folder to write.
-        refused: Flags that were typed and do not go with these engines, by whether they were.
+        refused: Flags that these engines do not take, with the values that were typed.
         force: Replace an output that exists.
         as_json: Print one JSON object.
     """
@@ -184,12 +186,12 @@ def sparsify_folder(
 
 
 def _as_url(path: Path) -> str:
-    """The text that was typed: a `Path` leaves out one of the slashes of ``s3://bucket``."""
+    """The text that was typed: a `Path` drops one of the slashes of ``s3://bucket``."""
     return re.sub(r"^([a-z][a-z0-9+.-]+):/(?!/)", r"\1://", str(path))
 
 
 def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -> None:
-    """Raise `click.UsageError` for what these engines cannot do."""
+    """Raise `click.UsageError` for options that these engines do not take."""
     if (choice.method or DEFAULT_METHOD) != DEFAULT_METHOD or choice.walk_length not in (None, 1):
         raise click.UsageError(
             f"--engine {choice.engine} is for the method wis with --walk-length 1."

@@ -1,4 +1,4 @@
-"""How the commands are put together: a group that keeps its order, commands that show examples."""
+"""The base classes of the commands: groups in a fixed order, and commands with examples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPLETE_VARIABLE = "_WIS_COMPLETE"
 
 
 class SectionOption(click.Option):
-    """An option that the help lists under a heading of its own.
+    """An option that the help lists under another heading.
 
     Attributes:
         section: The heading.
@@ -28,10 +28,10 @@ class SectionOption(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help ends with examples, and lists some options under their own headings.
+    """A command whose help ends with examples; some options stand under other headings.
 
     Attributes:
-        examples: Command lines that work as they stand, given the files that they name.
+        examples: Command lines that run as they are, if the files that they name exist.
     """
 
     def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
@@ -68,7 +68,7 @@ class Commands(MutableMapping[str, click.Command]):
     """Commands by name; the module of each is imported when the command is first used.
 
     Args:
-        addresses: For each name a module of this package and an attribute of it.
+        addresses: For each name ``module:attribute`` in this package.
     """
 
     def __init__(self, **addresses: str) -> None:
@@ -138,10 +138,10 @@ plugin_option = click.option(
     expose_value=False,
     callback=_load_plugins,
     metavar="MODULE",
-    help="Import this module, which registers methods or models of its own; repeatable. It may lie "
-    "in the current folder.",
+    help="Import this module, which registers further methods or models; repeatable. The module "
+    "may be in the current folder.",
 )
-"""The option ``--plugin``; the plugins are imported before other options are looked at."""
+"""The option ``--plugin``; plugins are imported before the other options are parsed."""
 
 
 class CommandGroup(Group, Command):

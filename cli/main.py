@@ -1,8 +1,8 @@
-"""The entry point: whatever happens, an exit code, and no traceback but that of a bug.
+"""The entry point: every command ends with an exit code, and only a bug shows a traceback.
 
 Exit codes: 0 done, 1 bad data, 2 bad usage, 130 interrupted, 143 terminated. SIGTERM ends a command
-as Ctrl-C does: temporary files are removed, finished work stays. Next to nothing is imported here,
-so that both are answered with one line from the first moment on.
+as Ctrl-C does: temporary files are removed, finished work stays. This module imports very little,
+so that it can answer both with one line while the rest is still being imported.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def run(args: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, _Terminated) as request:
             return _report(TERMINATED if isinstance(request, _Terminated) else INTERRUPTED)
         except Exception:
-            # An import that is interrupted may fail with an error of its own.
+            # An interrupted import may raise any other error.
             if stop.code is not None:
                 return _report(stop.code)
             raise
@@ -53,7 +53,7 @@ def run(args: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _watch_for_signals() -> Iterator[_Stop]:
-    """Note Ctrl-C and SIGTERM, besides raising `KeyboardInterrupt` and `_Terminated`."""
+    """Record Ctrl-C and SIGTERM, and raise `KeyboardInterrupt` or `_Terminated`."""
     stop = _Stop()
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
@@ -61,7 +61,7 @@ def _watch_for_signals() -> Iterator[_Stop]:
         signal.default_int_handler(signum, frame)
 
     def terminate(signum: int, frame: FrameType | None) -> None:
-        if stop.code != TERMINATED:  # one that comes again does not disturb the tidying up
+        if stop.code != TERMINATED:  # a second SIGTERM must not interrupt the clean-up
             stop.code = TERMINATED
             raise _Terminated(TERMINATED)
 
@@ -74,7 +74,7 @@ def _watch_for_signals() -> Iterator[_Stop]:
     try:
         for number in replaced:
             signal.signal(number, ours[number])
-    except ValueError:  # only the main thread may do that
+    except ValueError:  # signal handlers can be set in the main thread only
         replaced = []
     try:
         yield stop

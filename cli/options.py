@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "wis"
 NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon")
-EDGE_WEIGHT = "edge_weight"  # the option of methods that names an edge attribute
+EDGE_WEIGHT = "edge_weight"  # the one option of methods that names an edge attribute
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -35,13 +35,13 @@ class MethodChoice:
     Attributes:
         method: Name in the table of methods.
         walk_length: L - 1 for GNNs of depth L.
-        partitions: Whose walk indices count: the name of a choice, or a file.
-        batch_size: Edges that go at a time.
-        engine: How the order is computed.
-        epsilon: How far below the best an edge may be.
+        partitions: The partitions whose walk indices count: the name of a choice, or a file.
+        batch_size: Number of edges removed at a time.
+        engine: The engine that computes the order.
+        epsilon: How far below the best edge a removed edge may be.
         option: Further options, each as ``KEY=VALUE``.
         seed: Seed of the method's randomness.
-        device: Where to compute.
+        device: The device to compute on.
     """
 
     method: str | None
@@ -101,7 +101,7 @@ class MethodChoice:
         count: int | None,
         protections: Mapping[str, Any],
     ) -> RemovalOrder:
-        """The removal order of a graph, the first `count` edges of it or all.
+        """Compute the removal order of a graph, or its first `count` edges.
 
         Args:
             graph: The graph.
@@ -129,7 +129,7 @@ class MethodChoice:
 
 @contextlib.contextmanager
 def _named_as_typed(attribute: Any, typed: Any) -> Iterator[None]:
-    """Errors about the attribute that a column became call it as it was typed."""
+    """Errors about an attribute name the column from which it was read, as the user typed it."""
     try:
         yield
     except GraphFormatError as error:
@@ -140,7 +140,7 @@ def _named_as_typed(attribute: Any, typed: Any) -> Iterator[None]:
 
 
 def parse_value(text: str, default: Any) -> Any:
-    """The value that a text stands for, of the type of the option's default where that is known."""
+    """The value of a text: a string if the default is one, else a word, a number or the text."""
     if isinstance(default, str):
         return text
     if text.lower() in WORDS:
@@ -161,7 +161,7 @@ def describe_options(options: Mapping[str, Any]) -> str:
 def complete_method(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Names of methods that begin so."""
+    """Complete the name of a method."""
     from wis.methods.registry import METHODS
 
     return sorted(name for name in METHODS.names() if name.startswith(incomplete))
@@ -170,7 +170,7 @@ def complete_method(
 def complete_partitions(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Choices of partitions that begin so, or else files."""
+    """Complete the partitions: a choice, or a file."""
     from wis.graph.partitions import CHOICES
 
     items = [CompletionItem(name) for name in CHOICES if incomplete and name.startswith(incomplete)]
@@ -182,7 +182,7 @@ partitions_option = click.option(
     metavar="CHOICE",
     show_default="singletons for gwis",
     shell_complete=complete_partitions,
-    help="Partitions of the vertices whose walk indices gwis spares: singletons, communities, "
+    help="Partitions of the vertices whose walk indices gwis keeps high: singletons, communities, "
     "balls:k=2, attribute:y, cuts:number=8, or a .json or .csv file.",
 )
 
@@ -196,14 +196,14 @@ method_options = grouped(
         metavar="NAME",
         show_default=DEFAULT_METHOD,
         shell_complete=complete_method,
-        help="How to rank the edges; `wis methods` lists what there is.",
+        help="Method that ranks the edges; `wis methods` lists all methods.",
     ),
     click.option(
         "--walk-length",
         type=int,
         metavar="K",
         show_default="1",
-        help="Steps of the walks that wis and gwis count: K = depth of the network - 1.",
+        help="Length of the walks that wis and gwis count: K = depth of the network - 1.",
     ),
     partitions_option,
     click.option(
@@ -211,40 +211,40 @@ method_options = grouped(
         type=int,
         metavar="B",
         show_default="1, which is exact",
-        help="Edges that go at a time before the rest is ranked anew.",
+        help="Number of edges removed at a time, before the others are ranked again.",
     ),
     click.option(
         "--engine",
         metavar="NAME",
         show_default="auto",
-        help="How to compute the order; engines differ in speed, and in how they break ties.",
+        help="Engine that computes the order; engines differ in speed and in how they break ties.",
     ),
     click.option(
         "--epsilon",
         type=float,
         metavar="E",
         show_default="0, which is exact",
-        help="Let wis take edges whose ends have at least 1/(1+E) of the degree that the exact "
-        "rule asks of them: many at once, a little less is kept. For walk length 1.",
+        help="Let wis remove edges whose ends have at least 1/(1+E) of the degree that the exact "
+        "rule requires. Many edges then go at once, and a little less is kept. For walk length 1.",
     ),
     click.option(
         "--option",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Any other option of the method, as `wis methods` lists them; repeatable.",
+        help="Another option of the method (`wis methods` lists them); repeatable.",
     ),
     click.option(
         "--seed",
         type=int,
         metavar="N",
         show_default="0",
-        help="Seed of methods that draw random numbers, an integer from 0 on.",
+        help="Seed of methods that draw random numbers: an integer, 0 or more.",
     ),
     click.option(
         "--device",
         metavar="NAME",
         show_default="cpu",
-        help="Where to compute, such as cpu or cuda:0; never changes the result.",
+        help="Device to compute on, such as cpu or cuda:0; it does not change the result.",
     ),
 )
 """Adds the options of the methods; the command gets them as one `choice`."""
@@ -256,8 +256,8 @@ class ProtectionChoice:
 
     Attributes:
         keep_connected: Whether components stay connected.
-        min_degree: The degree below which no vertex falls, None if not given.
-        protect: A file with the edges that stay, None if not given.
+        min_degree: The least degree of a vertex, None if not given.
+        protect: A file of edges that stay, None if not given.
     """
 
     keep_connected: bool
@@ -279,7 +279,7 @@ class ProtectionChoice:
             raise click.UsageError("GRAPH and --protect cannot both be standard input.")
 
     def arguments(self, file: GraphFile, *, directed: bool) -> dict[str, Any]:
-        """The fields of a `Ranking` for these options.
+        """The fields of `Ranking` for these options.
 
         Raises:
             WisError: The file of protected edges does not fit the graph.
@@ -303,7 +303,7 @@ def describe_protections(provenance: Provenance) -> str:
 
 
 def protections_record(provenance: Provenance) -> dict[str, Any] | None:
-    """The protections for programs, None without any."""
+    """The protections for --json, None without any."""
     protections = provenance.protections
     if not protections:
         return None
@@ -321,20 +321,21 @@ protection_options = grouped(
     click.option(
         "--keep-connected",
         is_flag=True,
-        help="Remove no edge whose loss would disconnect its component (directions aside).",
+        help="Remove no edge whose loss would disconnect its component; directions are ignored.",
     ),
     click.option(
         "--min-degree",
         type=click.IntRange(min=0),
         metavar="D",
         show_default="no limit",
-        help="Let no vertex fall below D neighbours (incoming ones with --directed).",
+        help="Leave every vertex at least D neighbours (incoming ones with --directed), if it has "
+        "that many.",
     ),
     click.option(
         "--protect",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Keep the edges (or arcs) that this edge list holds, ids or names as in GRAPH.",
+        help="Keep the edges (or arcs) that this edge list holds, with ids or names as in GRAPH.",
     ),
 )
 """Adds the options that protect edges; the command gets them as one `protection`."""

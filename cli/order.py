@@ -1,21 +1,25 @@
-"""`wis order`: rank the edges of a graph, and save the order."""
+"""`wis order` ranks the edges of a graph and saves the order; `wis verify` checks a saved order."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from wis.base.words import counted
+from wis.errors import NotGreedyError
 
-from .framework import Command, json_option
+from .framework import Command, json_option, plugin_option
 from .graphs import GraphSource, directed_option, graph_argument, graph_of
 from .options import (
     MethodChoice,
     ProtectionChoice,
+    describe_options,
     describe_protections,
     method_options,
+    partitions_option,
     protection_options,
     protections_record,
 )
@@ -35,7 +39,7 @@ from .output import emit_json, force_option, order_target, path_option, say
     type=click.IntRange(min=0),
     metavar="N",
     show_default="all",
-    help="Stop after N edges, which is cheaper.",
+    help="Rank only the first N edges, which takes less time.",
 )
 @directed_option
 @method_options
@@ -44,7 +48,7 @@ from .output import emit_json, force_option, order_target, path_option, say
     "-o",
     "--output",
     required=True,
-    help="Where the order goes (.npz, which is added where it is missing).",
+    help="File to write; the ending .npz is added if it is missing.",
 )
 @graph_argument
 @force_option
@@ -61,9 +65,10 @@ def order(
 ) -> None:
     """Rank the edges of GRAPH and save the order.
 
-    The order lists all edges, or all that can go, first removed first. Ranking takes the time, and
-    cutting is quick: `wis sparsify GRAPH --order FILE --remove 50%` cuts the saved order at any
-    level, and the results are nested. An order of arcs (--directed) cuts arcs.
+    The order lists all edges, or all that can be removed; the edge to remove first stands first.
+    Ranking takes the time, and cutting is quick: `wis sparsify GRAPH --order FILE --remove 50%`
+    cuts the saved order at any level, and the results are nested. With --directed the order lists
+    arcs.
     """
     source.check()
     target = order_target(output, force=force) or output
@@ -97,3 +102,104 @@ def order(
                 "seconds": round(seconds, 6),
             }
         )
+
+
+@click.command(
+    cls=Command,
+    examples=["wis order karate -o karate.order.npz", "wis verify karate karate.order.npz"],
+)
+@graph_argument
+@click.argument("order_file", metavar="ORDER", type=click.Path(path_type=Path))
+@plugin_option
+@partitions_option
+@click.option("--all-steps", is_flag=True, help="Check every step, however long that takes.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="32",
+    help="Check N steps of a long order, drawn at random.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="S",
+    show_default=True,
+    help="Seed of the sample of steps.",
+)
+@json_option
+def verify(
+    source: GraphSource,
+    order_file: Path,
+    partitions: str | None,
+    all_steps: bool,
+    sample: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Check that a saved order is a greedy one.
+
+    At every step the order must take an edge that its method ranks first among the edges that
+    remain; ties may be broken in any way. For 1-WIS all steps are checked. For longer walks, for
+    arcs and for gwis a long order is checked at a sample of its steps: N of them with --sample N,
+    all with --all-steps.
+
+    In an order made in batches, an edge is compared by the graph at the beginning of its batch.
+    With an epsilon each step must obey the relaxed rule, and the order must be the one of its seed.
+    An order with protections is computed again and must be the same. The result names the steps
+    that were checked and what the check does not cover.
+
+    The exit code is 0 if the order is right, and 1 if it is not; then the message names the first
+    wrong step. The order file states whether it lists edges or arcs.
+    """
+    if all_steps and sample is not None:
+        raise click.UsageError("--all-steps and --sample exclude each other; give one of them.")
+    source.check()
+    from wis.order import RemovalOrder
+    from wis.order.verify import Verified, verify_order
+
+    order = RemovalOrder.load(order_file)
+    data = source.open().data
+    start = time.perf_counter()
+    failure: NotGreedyError | None = None
+    verified: Verified | None = None
+    try:
+        options: dict[str, Any] = {} if partitions is None else {"partitions": partitions}
+        verified = verify_order(
+            data, order, all_steps=all_steps, sample=sample, seed=seed, **options
+        )
+    except NotGreedyError as error:
+        failure = error
+    seconds = time.perf_counter() - start
+    if as_json:
+        emit_json(
+            {
+                "greedy": failure is None,
+                "check": verified and verified.check,
+                "rule": verified and verified.rule,
+                "num_steps": len(order),
+                "num_checked": verified and verified.num_checked,
+                "sample_seed": verified and verified.seed,
+                "not_covered": verified and list(verified.not_covered),
+                "certifies_nothing": verified and (verified.certifies_nothing or None),
+                "num_edges": order.num_edges,
+                "method": order.provenance.method,
+                "options": dict(order.provenance.options),
+                "first_bad_step": failure and failure.step,
+                "directed": order.provenance.directed,
+                "first_bad_edge": failure and failure.edge,
+                "seconds": round(seconds, 6),
+            }
+        )
+    if failure is not None:
+        raise failure
+    method = order.provenance.method
+    if order.provenance.options:
+        method += f" ({describe_options(order.provenance.options)})"
+    if verified is not None and verified.recomputed:
+        method += f" with {order.provenance.protections.describe(order.noun)}"
+    if order.provenance.directed:
+        method += " of arcs"
+    line = f"{order_file}: {verified} for {method}; {seconds:.2f} s"
+    say(f"{line}. {verified.limits}" if verified is not None and verified.limits else line)

@@ -9,7 +9,9 @@ import contextlib
 import json
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,10 @@ from wis.errors import GraphFileError, echo, without_secrets
 
 STANDARD = "-"
 ORDER_ENDING = ".npz"
+NOTE = textwrap.TextWrapper(
+    100, initial_indent="    ", subsequent_indent="    ",
+    break_long_words=False, break_on_hyphens=False,
+)  # fmt: skip
 
 
 def emit(text: str) -> None:
@@ -42,13 +48,20 @@ def emit_json(record: Mapping[str, Any]) -> None:
     emit(json.dumps(record, indent=2, ensure_ascii=False, default=str))
 
 
-def emit_table(rows: Iterable[Sequence[str]]) -> None:
-    """Write rows of text in aligned columns to standard output; see `emit`."""
+def emit_table(rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> None:
+    """Write rows of text in aligned columns to standard output; see `emit`.
+
+    Args:
+        rows: The rows; all have the same length.
+        notes: A text for each row, wrapped and indented below it; the first one is the heading's.
+    """
     lines = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
+    for line, note in zip_longest(lines, notes, fillvalue=""):
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         emit("  ".join(cells).rstrip())
+        for part in NOTE.wrap(note):
+            emit(part)
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`wis sparsify`: rank the edges of a graph, and take the first of them away."""
+"""`wis sparsify`: rank the edges of a graph and remove the first ones."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Amount:
-    """How much goes: one of the two as it was typed."""
+    """How much to remove: one of the two options, as it was typed."""
 
     remove: str | None
     keep: str | None
 
     def check(self) -> None:
-        """Raise if both or neither are given, or if the text cannot be an amount of any graph."""
+        """Raise if both or neither are given, or if no graph allows this amount."""
         if self.remove is None and self.keep is None:
             raise click.UsageError("say how much goes, as in --remove 50%, or stays: --keep 50%.")
         if self.remove is not None and self.keep is not None:
@@ -60,7 +60,7 @@ class Amount:
         self.count(sys.maxsize)
 
     def count(self, num_edges: int, noun: str = "edge") -> int:
-        """Number of edges that go, of so many."""
+        """Number of edges to remove, out of `num_edges`."""
         return num_edges_to_remove(num_edges, remove=self.remove, keep=self.keep, noun=noun)
 
 
@@ -79,20 +79,22 @@ class Amount:
 @click.option(
     "--remove",
     metavar="AMOUNT",
-    help="What goes: a percentage (50%), a fraction of the edges (0.5) or a number of edges (120).",
+    help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120).",
 )
-@click.option("--keep", metavar="AMOUNT", help="What stays instead, in the same forms.")
+@click.option(
+    "--keep", metavar="AMOUNT", help="Edges to keep, in the same forms; in place of --remove."
+)
 @directed_option
 @click.option(
     "--per-type",
     is_flag=True,
-    help="Remove the same fraction of the edges of each type: of a graph with several edge types, "
-    "or with an integer or a text in a column `type` (attribute edge_type) for each arc.",
+    help="Remove the same fraction of the edges of each type. The types are those of a graph with "
+    "several edge types, or the integers or texts in a column `type` (attribute edge_type).",
 )
 @click.option(
     "--type-column",
     metavar="NAME",
-    help="Like --per-type, with the types in this column or edge attribute.",
+    help="Like --per-type, but read the types from this column or edge attribute.",
 )
 @method_options
 @folder_options
@@ -101,20 +103,22 @@ class Amount:
     "-o",
     "--output",
     show_default="STEM-sparse.EXT beside GRAPH",
-    help="Where the result goes, in the format of its ending; - is an edge list on stdout.",
+    help="File to write; its ending names the format. - writes an edge list to stdout.",
 )
-@path_option("--order", "order_file", help="Cut this saved order instead of computing one.")
-@path_option("--save-order", help="Save the order of all edges here (.npz), to cut it again.")
+@path_option("--order", "order_file", help="Cut this saved order; compute none.")
+@path_option("--save-order", help="Save the order of all edges to this .npz file, for --order.")
 @path_option(
     "--plot",
-    help="Draw the graph before and after, or its degrees if it is large (.png, .svg, .pdf).",
+    help="Draw the graph before and after to this file (.png, .svg, .pdf). For a large graph, draw "
+    "its degrees.",
 )
 @click.option(
     "--edge-attr",
     "edge_attrs",
     multiple=True,
     metavar="NAME",
-    help="Treat this attribute as one entry per arc where its length cannot tell; repeatable.",
+    help="Treat this attribute as one with an entry for each arc, where its length does not decide "
+    "that; repeatable.",
 )
 @graph_argument
 @force_option
@@ -139,9 +143,9 @@ def sparsify(
 ) -> None:
     """Remove the edges of GRAPH that matter least.
 
-    The method wis removes first the edges whose loss costs a graph neural network least of its
-    ability to model how vertices interact; other methods use other rules. An edge is a pair of
-    vertices, and goes with all its arcs. With --directed every arc is an edge of its own, and
+    The method wis first removes the edges whose loss least reduces the ability of a graph neural
+    network to model how vertices interact. Other methods use other rules. An edge is a pair of
+    vertices and is removed with all its arcs. With --directed every arc is an edge of its own, and
     AMOUNT counts arcs. Vertices, attributes, self-loops and the order of the remaining arcs stay.
 
     With --engine stream or dask, GRAPH is a folder of .parquet files or edge lists of any size. The
@@ -243,7 +247,7 @@ class _Job:
     def run(self) -> _Result:
         """Read, order and cut.
 
-        A list of edges that is only cut becomes no PyG object, which would cost a second.
+        An edge list that is only cut is not made into a PyG object: importing PyG takes a second.
         """
         from wis.graph.cut import kept_arcs
         from wis.order import RemovalOrder
@@ -278,7 +282,7 @@ class _Job:
         return _Result(file, sparse, graph, order, int(removed.sum()), bool(per_type), seconds)
 
     def types(self, file: GraphFile) -> bool | str:
-        """Whether each type loses the same fraction, and which attribute holds the types."""
+        """The `per_type` of the cut: false, true, or the attribute that holds the types."""
         if self.type_column is None:
             return self.per_type
         from wis.io.edge_attributes import attribute_of
@@ -288,7 +292,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Result:
-    """The result of a cut, and how it is written and described."""
+    """The result of a cut, which it writes and describes."""
 
     file: GraphFile
     sparse: GraphFile
@@ -321,11 +325,11 @@ class _Result:
         """The method with its options."""
         provenance = self.order.provenance
         options = describe_options(provenance.options)
-        method = echo(provenance.method)  # of a file, where --order gave one
+        method = echo(provenance.method)  # with --order, a text from a file
         return f"{method} ({options})" if options else method
 
     def account(self, name: str, output: Path) -> str:
-        """The line for people."""
+        """The line on standard error."""
         before = self.graph.num_edges
         share = f" ({self.num_removed / before:.1%})" if before else ""
         where = "standard output" if str(output) == STANDARD else output
@@ -337,7 +341,7 @@ class _Result:
         )
 
     def record(self, name: str, output: Path) -> dict[str, Any]:
-        """The object for programs."""
+        """The object that --json prints."""
         provenance = self.order.provenance
         return {
             "input": name,
@@ -357,7 +361,7 @@ class _Result:
 
 
 def check_edge_attrs(data: Any, names: tuple[str, ...]) -> None:
-    """Raise if a name is not that of an attribute of the arcs, or if `data` cannot be cut."""
+    """Raise if `data` has no edge attribute of such a name, or if it cannot be cut."""
     from wis.graph import edge_stores
     from wis.graph.parts import check_lengths
 

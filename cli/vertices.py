@@ -1,4 +1,4 @@
-"""Vertices on the command line: ids or names, typed or read from a file."""
+"""Vertices on the command line: ids or names, as arguments or read from a file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def subset_option(*, required: bool) -> Callable[[Any], Any]:
         "--subset",
         required=required,
         metavar="IDS",
-        help="One side of the partition: ids or names of vertices with commas between them, or "
-        "@FILE with one on each line (@- for standard input).",
+        help="One side of the partition: ids or names of vertices, separated by commas. @FILE reads "
+        "one vertex from each line of a file, @- from standard input.",
     )
 
 
@@ -36,7 +36,7 @@ class Given(NamedTuple):
     Attributes:
         text: Its id or name.
         where: The option, or the line of the file.
-        error: The error for a vertex that does not exist: bad usage, or bad data.
+        error: The error to raise if the vertex does not exist: bad usage, or bad data.
     """
 
     text: str
@@ -48,9 +48,9 @@ def given_vertices(subset: str) -> list[Given]:
     """The vertices that ``--subset`` lists.
 
     Raises:
-        OptionError: There is none, or nothing between two commas.
+        OptionError: The list, or a place between two commas, is empty.
         GraphFileError: The file of ids cannot be read.
-        GraphFormatError: It holds no id, or is not a text file.
+        GraphFormatError: The file holds no id, or is not a text file.
     """
     if subset.startswith(FROM_FILE):
         return _read_ids(subset.removeprefix(FROM_FILE))
@@ -84,10 +84,10 @@ def _read_ids(path: str) -> list[Given]:
 
 
 class VertexFinder:
-    """From the name or id of a vertex to its id.
+    """Finds the id of a vertex by its name or id.
 
-    Names come first. Where some vertex is named by a number, as with ``--relabel``, a number is
-    always a name: to take it for an id as well would answer for a vertex that was not meant.
+    A name takes precedence over an id. If some vertex has a number as its name, as with
+    ``--relabel``, then every number is a name: taken as an id, it could mean another vertex.
     """
 
     def __init__(self, file: GraphFile, num_nodes: int) -> None:
@@ -99,7 +99,7 @@ class VertexFinder:
         self.takes_ids = not any(_as_integer(name) is not None for name in names)
 
     def __call__(self, given: Given) -> int:
-        """The id of a vertex; raises the error that comes with it if there is no such vertex."""
+        """The id of a vertex; raises `given.error` if there is no such vertex."""
         if given.text in self.id_of:
             return self.id_of[given.text]
         number = _as_integer(given.text) if self.takes_ids else None
@@ -110,7 +110,7 @@ class VertexFinder:
         return number
 
     def distinct(self, given: list[Given]) -> list[int]:
-        """The ids of several vertices, none of which may be given twice."""
+        """The ids of several vertices; raises if one is given twice."""
         seen: dict[int, Given] = {}
         for one in given:
             if (before := seen.setdefault(self(one), one)) is not one:

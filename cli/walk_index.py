@@ -1,4 +1,4 @@
-"""`wis walk-index`: how many walks start on the boundary of a set of vertices."""
+"""`wis walk-index`: the number of walks that start on the boundary of a set of vertices."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_opt
     type=click.IntRange(min=0),
     required=True,
     metavar="K",
-    help="Steps of the walks: K = depth of the network - 1.",
+    help="Length of the walks: K = depth of the network - 1.",
 )
 @click.option("--target", metavar="ID", help="Count only the walks that end at this vertex.")
 @click.option(
     "--directed",
     is_flag=True,
-    help="Walk along the arcs as they point, rather than along edges in both directions.",
+    help="Let walks follow the direction of arcs; by default they use edges in both directions.",
 )
 @json_option
 def walk_index(
@@ -50,9 +50,9 @@ def walk_index(
 ) -> None:
     """Count walks from the boundary of a subset.
 
-    The boundary holds the vertices with an edge between the subset and the rest; walks may also
-    stay where they are. The more walks, the more interaction between the two sides a graph neural
-    network of depth K + 1 can model. The number is exact however large it is.
+    The boundary consists of the vertices with an edge between the subset and the rest. A walk may
+    also stay at a vertex for a step. The more walks there are, the more interaction between the two
+    sides a graph neural network of depth K + 1 can model. The number is exact at any size.
     """
     source.check()
     if source.name == STANDARD and subset == FROM_FILE + STANDARD:

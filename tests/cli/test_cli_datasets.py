@@ -120,7 +120,8 @@ def test_the_list_says_what_is_there_and_how_large_it_is(capsys, root):
     (root / "WikipediaNetwork/squirrel/geom_gcn/raw/out1_graph_edges.txt").touch()
     assert run(["datasets", "--data-root", str(root)]) == 0
     captured = capsys.readouterr()
-    lines = {line.split(":")[0].split()[0]: line for line in captured.out.splitlines()[1:]}
+    rows = [line for line in captured.out.splitlines()[1:] if not line.startswith(" ")]
+    lines = {row.split()[0]: row for row in rows}
     assert set(lines) == {dataset.name for dataset in available_datasets()}
     assert "  yes " in lines["chameleon"]
     assert "  in part " in lines["squirrel"]
