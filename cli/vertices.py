@@ -25,8 +25,8 @@ def subset_option(*, required: bool) -> Callable[[Any], Any]:
         "--subset",
         required=required,
         metavar="IDS",
-        help="One side of the partition: ids or names of vertices, separated by commas. @FILE reads "
-        "one vertex from each line of a file, @- from standard input.",
+        help="One side of the partition: ids or names of vertices, separated by commas. @FILE "
+        "reads one vertex from each line of a file, @- from standard input.",
     )
 
 
