@@ -178,6 +178,12 @@ def effective_resistances(
     Cost: the exact solver takes O(c³) time and 32 c² bytes for each component of c vertices without
     its pendant trees. A projection solves k Laplacian systems at O(m) for each iteration, and takes
     about 400 bytes for each edge.
+
+    >>> import torch
+    >>> triangle_and_bridge = torch.tensor([[0, 0, 1, 2], [1, 2, 2, 3]])
+    >>> graph = UndirectedGraph.from_any(triangle_and_bridge)
+    >>> effective_resistances(graph).resistance.round(3).tolist()
+    [0.667, 0.667, 0.667, 1.0]
     """
     weight = _checked_weight(weight, graph.num_edges)
     core = Core.of(graph)
