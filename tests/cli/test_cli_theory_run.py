@@ -59,7 +59,7 @@ def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp
     assert row["steps"] == 30
     assert row["settings"]["deviations"] == [0.1]
     for change, message in (
-        ("steps=3", "what can be set: shape"),
+        ("steps=3", "known: shape"),
         ("max_steps=[3]", "expected something like 6000"),
         ("max_steps", "expected KEY=VALUE"),
         ("max_steps=x", "expected KEY=VALUE"),

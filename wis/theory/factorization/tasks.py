@@ -1,4 +1,4 @@
-"""Ground truths of a given rank, and the tasks: observed entries, or linear measurements.
+"""Ground truths of a given rank, and tasks with observed entries or linear measurements.
 
 Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1, A.2.2.2, B.1,
 B.2.2.1 and C.4.2.1.
@@ -58,14 +58,14 @@ class Loss:
         return residual.square() * (1.0 if self.kind == "square" else 0.5)
 
     def slope(self, residual: Tensor) -> Tensor:
-        """Its derivative, entry by entry."""
+        """The derivative of the loss, entry by entry."""
         if self.kind == "huber":
             return residual.clamp(-self.transition, self.transition)
         return 2 * residual if self.kind == "square" else residual
 
 
 class Task(Protocol):
-    """A loss of end tensors; one task for the whole batch, or one for each of its elements."""
+    """A loss of end tensors: one task for the whole batch, or one for each element."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,18 +78,18 @@ class Task(Protocol):
         """The task of some elements of the batch."""
 
     def tensors(self) -> list[Tensor]:
-        """The tensors that define the task, for the identity of a checkpoint."""
+        """The tensors that define the task; a checkpoint compares them."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """Some entries are observed.
+    """The task with some observed entries.
 
     Args:
         observed: bool [T, *shape]: mask of the observed entries; T is 1 or the size of the batch.
-        values: float64 [T, *shape]: the observations, arbitrary elsewhere.
+        values: float64 [T, *shape]: the observations; values of other entries are ignored.
         loss: Loss of one entry.
-        mean: Average over the observed entries (2.1) rather than sum (1.1).
+        mean: Whether to average over the observed entries (2.1) or to sum (1.1).
     """
 
     observed: Tensor
@@ -113,7 +113,7 @@ class Completion:
 
     @cached_property
     def weighted(self) -> tuple[Tensor, Tensor]:
-        """Weight and value of every entry, float64 [T, *shape]; 0 where it is not observed."""
+        """Weight and value of every entry, float64 [T, *shape]; 0 for unobserved entries."""
         mask = self.observed.to(self.values.dtype)
         axes = (-1,) + (1,) * (self.observed.dim() - 1)
         count = mask.flatten(1).sum(dim=1)
@@ -140,13 +140,13 @@ class Completion:
 
 @dataclass(frozen=True)
 class Sensing:
-    """Inner products with measurement tensors are known.
+    """The task with known inner products with measurement tensors.
 
     Args:
         measurements: float64 [M, *shape].
         values: float64 [M].
         loss: Loss of one measurement.
-        mean: Average over measurements rather than sum.
+        mean: Whether to average over the measurements or to sum.
 
     References:
         Appendix B.1; Figure C.3 sums.
@@ -193,7 +193,7 @@ def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generato
     5
 
     Raises:
-        OptionError: There are fewer entries.
+        OptionError: The tensor has fewer entries.
     """
     total = math.prod(shape)
     if not 1 <= count <= total:
@@ -206,7 +206,7 @@ def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generato
 def gaussian_sensing(
     truth: Tensor, count: int, generator: torch.Generator, *, loss: Loss | None = None
 ) -> Sensing:
-    """Measurement tensors with independent Gaussian entries, of expected squared norm 1.
+    """Measurements by tensors of independent Gaussian entries, with expected squared norm 1.
 
     References:
         Figure B.3, Appendix B.2.2.1.
@@ -217,7 +217,7 @@ def gaussian_sensing(
 
 
 def rank_one_sensing(truth: Tensor, count: int, generator: torch.Generator) -> Sensing:
-    """Outer products of Gaussian vectors, of expected squared norm 1, the losses summed.
+    """Measurements by outer products of Gaussian vectors, of squared norm 1 on average; sums losses.
 
     References:
         Figure C.3, Appendix C.4.2.1.
@@ -241,7 +241,7 @@ def norm_divergence_problem(
     adjacent: tuple[float, float] = (1.0, 1.0),
     opposite: float = 0.0,
 ) -> Completion:
-    """The completion problem on which minimizing norms and minimizing rank contradict each other.
+    """The completion problem in which low norms and low rank contradict each other.
 
     >>> norm_divergence_problem().values.tolist()
     [[[0.0, 1.0], [1.0, 0.0]]]
@@ -251,7 +251,7 @@ def norm_divergence_problem(
         num_columns: D', at least 2.
         unobserved: Position of the unobserved entry, from 0; within the top left 2-by-2 block, and
             (0, 0) unless the matrix is 2-by-2.
-        adjacent: z, the observation in the row of the unobserved entry, and z', that in its column.
+        adjacent: The observations z in the row and z' in the column of the unobserved entry.
         opposite: The observation diagonally opposite.
 
     Raises:
@@ -284,16 +284,15 @@ def low_rank_tensor(
 ) -> Tensor:
     """The sum of `rank` outer products of Gaussian vectors, scaled to a Frobenius norm.
 
-    It is drawn again until some matricization has that rank, so that the tensor rank cannot be
-    smaller. (The thesis estimates the rank by alternating least squares instead; this is the
-    stricter test.)
+    The tensor is redrawn until some matricization has rank `rank`, so that the tensor rank is
+    exact. (The thesis estimates the rank by alternating least squares, which is less strict.)
 
     >>> truth = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
     >>> int(matrix_rank(truth)), round(float(truth.norm()), 9)
     (2, 3.0)
 
     Raises:
-        NumericalError: No draw had that rank; then no matricization can.
+        NumericalError: No draw had a matricization of this rank.
 
     References:
         Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
@@ -324,11 +323,11 @@ def low_hierarchical_rank_tensor(
 ) -> Tensor:
     """A hierarchical factorization with Gaussian weights, scaled to a Frobenius norm.
 
-    It is drawn again until every entry of the hierarchical tensor rank is `rank`, counting singular
-    values above `tolerance` times the largest.
+    The tensor is redrawn until every entry of its hierarchical tensor rank is `rank`. Singular
+    values above `tolerance` times the largest count.
 
     Raises:
-        NumericalError: No draw had that rank.
+        NumericalError: No draw had this rank.
 
     References:
         Appendix C.4.2.1, Figure 3.1 (right).

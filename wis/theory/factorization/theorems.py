@@ -1,8 +1,8 @@
 """Theorems 1 and 2 along a run, and statements about hierarchical tensor rank.
 
-Theorems 1 and 2: in 2-by-2 completion norms grow and ranks fall with the loss. The theorems speak
-of gradient flow from a balanced start. Each bound has a margin, positive where it holds, which
-tells how well gradient descent follows. Source: Sections 1.3.2, 1.3.4 and 3.4.
+By Theorems 1 and 2, norms grow and ranks fall with the loss in 2-by-2 completion. They hold for
+gradient flow from a balanced start. Each bound has a margin, which is positive if the bound holds
+and shows how closely gradient descent follows gradient flow. Source: Sections 1.3.2, 1.3.4 and 3.4.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from wis.theory.factorization.tasks import Completion
 
 @dataclass(frozen=True)
 class Bound:
-    """One inequality, at T matrices.
+    """One inequality, evaluated at T matrices.
 
     Attributes:
         measured: float64 [T].
@@ -42,12 +42,12 @@ class Bound:
 
     @property
     def margin(self) -> Tensor:
-        """Not negative where the inequality holds, float64 [T]."""
+        """Margin of the inequality, float64 [T]; not negative if the inequality holds."""
         return (self.measured - self.bound) * (1 if self.lower else -1)
 
 
 def theorem_1_bounds(ends: Tensor, losses: Tensor, p: float = 1.0) -> dict[str, Bound]:
-    """The three bounds of Theorem 1 for end matrices with a positive determinant at the start.
+    """The three bounds of Theorem 1, for runs that start with a positive determinant.
 
     >>> end = torch.tensor([[[100.0, 1.0], [1.0, 0.0]]], dtype=torch.float64)
     >>> bounds = theorem_1_bounds(end, torch.tensor([1e-4], dtype=torch.float64))
@@ -87,7 +87,8 @@ def theorem_2_bounds(
     Args:
         ends: float64 [T, 2, 2].
         losses: float64 [T], the sum of half squares over the three observations.
-        adjacent: z and z', the observations beside the unobserved entry; not zero.
+        adjacent: z and z', the observations in the row and column of the unobserved entry; not
+            zero.
         opposite: The observation diagonally opposite.
         p: Exponent of the Schatten-p (quasi-)norm.
 
@@ -134,7 +135,7 @@ def _weakened_triangle(p: float) -> float:
 
 
 def rank_bounds(model: HierarchicalFactorization) -> dict[Node, int]:
-    """Upper bound of the hierarchical tensor rank at every node but the root (Lemma 2).
+    """Upper bounds of the hierarchical tensor rank at every node but the root (Lemma 2).
 
     >>> from wis.theory.factorization import perfect_tree
     >>> rank_bounds(HierarchicalFactorization((3, 3), perfect_tree(2), 2))
@@ -145,13 +146,13 @@ def rank_bounds(model: HierarchicalFactorization) -> dict[Node, int]:
 
 @dataclass(frozen=True)
 class Pruning:
-    """An end tensor beside the one without small local components.
+    """Comparison of an end tensor with the end tensor without small local components.
 
     Attributes:
         distance: Frobenius distance between the two.
-        bound: Epsilon of Proposition 5, the smallest for which its condition holds.
+        bound: The smallest epsilon for which the condition of Proposition 5 holds.
         ranks: Ranks of the pruned tensor's matricizations, at every node but the root.
-        allowed: R' of the parents, which these ranks must not exceed.
+        allowed: R' of the parents, the upper bounds of `ranks`.
     """
 
     distance: float
@@ -172,8 +173,8 @@ def prune(model: HierarchicalFactorization, weights: Weights, kept: dict[Node, i
 
     Args:
         model: The factorization.
-        weights: Weights of a single one, float64 [1, ., .] each.
-        kept: R', the number to keep at each interior node.
+        weights: Weights of a single factorization, float64 [1, ., .] each.
+        kept: R', the number of local components to keep at each interior node.
 
     References:
         Proposition 5 and its proof.
@@ -224,7 +225,7 @@ def incomparable_problem(shape: tuple[int, ...]) -> tuple[Completion, Tensor, Te
         Proposition 6, Equation (C.27).
     """
     if len(shape) < 3 or min(shape) < 2:
-        raise OptionError(f"dimensions {shape}; Proposition 6 is about three or more, all above 1")
+        raise OptionError(f"dimensions {shape}; Proposition 6 needs three or more, all above 1")
     corner = (0,) * (len(shape) - 3) + (slice(2), slice(2), slice(2))
     observed = torch.zeros(shape, dtype=torch.bool, device="cpu")
     seen = torch.zeros(2, 2, 2, dtype=torch.bool, device="cpu")

@@ -1,8 +1,8 @@
-"""The thesis' factorization experiments, each under the name of its figure, table or theorem.
+"""The factorization experiments of the thesis, named by their figure, table or theorem.
 
-`table` lists them with a quick and a thesis size; the other modules run them. An experiment gives
-rows, curves and a verdict computed from the rows; `wis.show.factorization_pictures` draws its
-figure in the thesis' form.
+`table` lists them with a quick size and the size of the thesis. The other modules run them. The
+result has rows, curves, and a verdict that is computed from the rows.
+`wis.show.factorization_pictures` draws the figures of the thesis.
 """
 
 from wis.theory.factorization.experiments.outcome import Outcome, Request

@@ -1,7 +1,7 @@
 """Figures 3.6 and C.5 to C.7: the regularizer against the locality of convolutional networks.
 
-The thesis' size needs torchvision's ResNets and the files of CIFAR-10 (`images`). Source: Sections
-3.6 and C.4.2.2.
+The size of the thesis needs torchvision's ResNets and the files of CIFAR-10 (`images`). Source:
+Sections 3.6 and C.4.2.2.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATCH = 2
 
 @dataclass(frozen=True)
 class Setting:
-    """A curve of the figures: the regularizer's coefficient, and other regularization."""
+    """The regularization of one curve of the figures."""
 
     coefficient: float
     weight_decay: float = 0.0
@@ -39,7 +39,7 @@ class Setting:
 
     @property
     def label(self) -> str:
-        """The setting in the legend."""
+        """Label of the setting in the legend."""
         parts = [f"reg {self.coefficient:g}"]
         if self.weight_decay:
             parts.append(f"weight decay {self.weight_decay:g}")
@@ -50,18 +50,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class Images:
-    """A family of data sets of growing range.
+    """Data sets of one kind with growing range.
 
     Attributes:
         kind: ``"same class"`` or ``"pathfinder"``.
         ranges: Distances in pixels, or path lengths in dashes.
-        settings: Curves.
+        settings: Regularization of each curve.
         size: Height and width of a sample.
-        num_train: Training samples.
-        num_test: Test samples.
-        image_set: Images of IsSameClass.
+        num_train: Number of training samples.
+        num_test: Number of test samples.
+        image_set: Name of the images of IsSameClass.
         side: Height and width of these images.
-        distractors: Distractors of Pathfinder.
+        distractors: Number of distractors of Pathfinder.
     """
 
     kind: str
@@ -86,7 +86,7 @@ class LocalitySize:
 
 
 def countering_locality(size: LocalitySize, request: Request) -> Outcome:
-    """Train every setting on every data set; raises `OptionError` if there is no seed."""
+    """Train every setting on every data set; raises `OptionError` if `seeds` is 0."""
     if size.seeds < 1:
         raise OptionError(f"{size.seeds} seeds; expected at least 1")
     rows: list[Row] = []
@@ -117,7 +117,7 @@ def _samples(images: Images, distance: int, train: bool, request: Request) -> tu
 
 
 def _regions(images: Images, distance: int, generator: torch.Generator) -> tuple[Region, Region]:
-    """I and J: one of the two images and the other, or two small patches anywhere."""
+    """I and J: the two images of a sample, or two random small patches."""
     if images.kind == "pathfinder":
         return random_patches(*images.size, PATCH, generator)
     pair = image_regions((images.side, images.side), distance=distance, size=images.size)
@@ -141,7 +141,7 @@ def _fit(
     own: Row = {"coefficient": setting.coefficient, "weight_decay": setting.weight_decay}
     config = replace(size.config, **own)
     with request.watch(watched, config.max_epochs) as progress, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # dropout draws from torch's own generator
+        torch.manual_seed(seed)  # dropout uses torch's global generator
         fit = fit_network(network, train, test, regions, config, seed=seed, progress=progress)
     return {**own, "dropout": setting.dropout, "network": size.network, **vars(fit)}
 
@@ -169,6 +169,6 @@ def _verdict(rows: list[Row]) -> str:
 
 
 def _mean(rows: list[Row], setting: str, distance: int, key: str) -> float:
-    """Mean of a column for a setting at a range."""
+    """Mean of a column over the seeds, for a setting at a range."""
     chosen = [row for row in rows if (row["setting"], row["range"]) == (setting, distance)]
     return float(np.mean([row[key] for row in chosen]))

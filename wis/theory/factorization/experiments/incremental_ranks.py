@@ -92,7 +92,7 @@ class DynamicsSize:
 
 
 def dynamics(size: DynamicsSize, request: Request) -> Outcome:
-    """Figures 2.2 and B.1 to B.3: all initialization scales run as one batch."""
+    """Figures 2.2 and B.1 to B.3; all initialization scales are one batch."""
     generator = torch.Generator().manual_seed(request.seed)
     truth = low_rank_tensor(size.shape, size.rank, 1.0, generator)
     loss = Loss("square") if size.huber is None else Loss("huber", size.huber)
@@ -159,7 +159,7 @@ def _ending(run: Run, element: int) -> Row:
 
 
 def _speeds(curve: Curve, within: str) -> Row:
-    """Errors of the measured speeds, the bounds of the theorem, the drift of unbalancedness."""
+    """Errors of the measured speeds, bounds of the theorem, and drift of the unbalancedness."""
     start, end = curve["unbalancedness"][[0, -1]]
     return {
         "speed_error": float(np.median(curve["speed_error"])),
@@ -185,7 +185,7 @@ def _dynamics_verdict(rows: list[Row]) -> str:
         "the true one and one more. "
     )
     return text + (
-        f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. "
+        f"{share([row['converged'] for row in rows])} runs reached the goal of the loss. "
         f"With the unbalancedness of the start, the bounds of Theorem 3 held at every record in "
         f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
         f"{TENSOR_STEP:g} measured the formula with a relative error of "
@@ -203,15 +203,15 @@ class Part:
     Attributes:
         kind: ``"matrix"``, ``"tensor"`` or ``"hierarchical"``.
         shape: Dimensions of the ground truth.
-        rank: Matrix, tensor or (at every node) hierarchical tensor rank of the ground truth.
-        num_observations: Entries, or measurements.
-        width: Hidden dimensions, components, local components.
+        rank: Matrix, tensor, or hierarchical tensor rank (at every node) of the ground truth.
+        num_observations: Number of entries or measurements.
+        width: Hidden dimension, or number of components or of local components.
         deviation: Standard deviation of the initial weights.
-        arity: Children of a node of the mode tree.
-        sensing: Rank one measurements instead of entries.
-        smallest: Hierarchical ground truths are drawn again until the singular values that make
-            their ranks are at least this part of the largest. Small problems need it, because their
-            ranks would be lower in effect.
+        arity: Number of children of a node of the mode tree.
+        sensing: Whether observations are rank one measurements instead of entries.
+        smallest: Hierarchical ground truths are redrawn until the singular values that count for
+            their ranks are at least this share of the largest. Otherwise small problems would have
+            a lower effective rank.
     """
 
     kind: str
@@ -227,7 +227,7 @@ class Part:
 
 @dataclass(frozen=True)
 class IncrementalSize:
-    """The parts, and when to stop: once the loss has been low for `patience` steps in a row."""
+    """The parts and the stopping rule: the loss is low for `patience` consecutive steps."""
 
     parts: tuple[Part, ...]
     max_steps: int
@@ -236,7 +236,7 @@ class IncrementalSize:
 
 
 def incremental(size: IncrementalSize, request: Request) -> Outcome:
-    """Figures 3.1 and C.2 to C.4: run the parts one after the other."""
+    """Figures 3.1 and C.2 to C.4; the parts run one after the other."""
     rows, curves, texts = [], {}, []
     for part in size.parts:
         truth, model, task = problem(part, request.seed)
@@ -258,7 +258,7 @@ def incremental(size: IncrementalSize, request: Request) -> Outcome:
 
 
 def problem(part: Part, seed: int) -> tuple[Tensor, Factorization, Completion | Sensing]:
-    """Ground truth of norm sqrt(number of entries), factorization and task."""
+    """Ground truth of norm sqrt(number of entries), factorization, and task."""
     generator = torch.Generator().manual_seed(seed)
     norm = float(np.sqrt(np.prod(part.shape)))
     model: Factorization
@@ -284,7 +284,7 @@ def problem(part: Part, seed: int) -> tuple[Tensor, Factorization, Completion | 
 def _measured(
     model: Factorization, task: Completion | Sensing, truth: Tensor, weights: Weights, end: Tensor
 ) -> dict[str, Tensor]:
-    """Errors, norms, singular values in and outside the tree, speeds of local components."""
+    """Errors, norms, speeds of local components, singular values in and outside the tree."""
     values = {"error": reconstruction_error(end, truth, normalized=True)}
     if isinstance(model, MatrixFactorization):
         return {**values, "singular": torch.linalg.svdvals(end)[:, :10]}
@@ -303,7 +303,7 @@ def _measured(
 
 
 def shown_modes(order: int, arity: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The modes of a lowest interior node, and as many of different branches of the tree."""
+    """The modes of a lowest interior node, and as many modes of different branches."""
     return tuple(range(arity)), tuple(range(0, order, arity))[:arity]
 
 

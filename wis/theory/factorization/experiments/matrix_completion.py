@@ -31,7 +31,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class DepthSize:
-    """Size of Figure 1.1: learning rates and scales for each depth, and when to stop."""
+    """Size of Figure 1.1: learning rates and scales for each depth, and the stopping rule."""
 
     depths: tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]
     loss: float
@@ -40,7 +40,7 @@ class DepthSize:
 
 @dataclass(frozen=True)
 class DimensionSize:
-    """Size of Figure A.1: rows and columns, and the learning rate and scale for all of them."""
+    """Size of Figure A.1: dimensions, and one learning rate and scale for all."""
 
     problems: tuple[tuple[int, int], ...]
     rate: float
@@ -51,7 +51,7 @@ class DimensionSize:
 
 @dataclass(frozen=True)
 class PerturbationSize:
-    """Size of Figure A.2: unobserved position, adjacent and several opposite observations."""
+    """Size of Figure A.2: unobserved positions, adjacent observations, opposite observations."""
 
     problems: tuple[tuple[tuple[int, int], tuple[float, float], tuple[float, ...]], ...]
     rate: float
@@ -62,7 +62,7 @@ class PerturbationSize:
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs that are trained together.
+    """Runs that are trained in one batch.
 
     Attributes:
         label: Name of the checkpoint.
@@ -71,9 +71,9 @@ class Batch:
         start: Initial weights.
         rates: Learning rates.
         curves: Label of each run's curve.
-        about: Settings of each run, for its row.
-        opposites: The observation diagonally opposite to the unobserved one, for each run; None
-            where the theorems do not apply.
+        about: Settings of each run, which its row repeats.
+        opposites: For each run the observation diagonally opposite to the unobserved entry; None if
+            the theorems do not apply.
         adjacent: The observations adjacent to the unobserved entry.
         unobserved: Position of the unobserved entry.
     """
@@ -92,17 +92,17 @@ class Batch:
 
 
 def fig1_1(size: DepthSize, request: Request) -> Outcome:
-    """Depths side by side, balanced and unbalanced starts, the determinant positive."""
+    """Figure 1.1: several depths, balanced and unbalanced starts, positive determinant."""
     return _outcome(_depths(size, request.seed), size, request)
 
 
 def fig_a_1(size: DimensionSize, request: Request) -> Outcome:
-    """Matrices of other dimensions."""
+    """Figure A.1: matrices of other dimensions."""
     return _outcome(_dimensions(size, request.seed), size, request)
 
 
 def fig_a_2(size: PerturbationSize, request: Request) -> Outcome:
-    """Observations perturbed and repositioned, the determinant negative."""
+    """Figure A.2: perturbed and repositioned observations, negative determinant."""
     outcome = _outcome(_perturbations(size, request.seed), size, request)
     outcome.verdict += _recedes(outcome.rows)
     return outcome
@@ -173,7 +173,7 @@ def _perturbations(size: PerturbationSize, seed: int) -> Iterator[Batch]:
 def _outcome(
     batches: Iterable[Batch], size: DepthSize | DimensionSize | PerturbationSize, request: Request
 ) -> Outcome:
-    """Train the batches; curves have the columns step, loss and absolute unobserved entry."""
+    """Train the batches; columns of a curve are step, loss and absolute unobserved entry."""
     rows, curves = [], {}
     for batch in batches:
         run = request.train(
@@ -196,9 +196,9 @@ def _outcome(
 
 
 def _measure(weights: Weights, end: torch.Tensor) -> dict[str, torch.Tensor]:
-    """End matrices, and the signs of their determinants from those of the layers.
+    """End matrices, and the signs of their determinants.
 
-    The determinant of the end matrix itself is lost in rounding once the rank is nearly minimal.
+    Signs come from the layers, because rounding hides the determinant of a nearly singular matrix.
     """
     size = min(end.shape[1:])
     signs = [torch.linalg.slogdet(weight[:, :size, :size])[0] for weight in weights]
@@ -206,7 +206,7 @@ def _measure(weights: Weights, end: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def _row(batch: Batch, run: Run, element: int, curve: dict[str, np.ndarray]) -> Row:
-    """Summary of a run, and the theorem's margins where the matrix is 2-by-2."""
+    """Summary of a run, with the margins of the theorem if the matrix is 2-by-2."""
     ends, losses = torch.from_numpy(curve["end"]), torch.from_numpy(curve["loss"])
     entries = ends[(slice(None), *batch.unobserved)].abs()
     fitted = losses < 0.1 * float(losses[0])
@@ -229,7 +229,7 @@ def _row(batch: Batch, run: Run, element: int, curve: dict[str, np.ndarray]) -> 
     if batch.opposites is not None:
         margins = _margins(ends, losses, batch.adjacent, batch.opposites[element])
         worst = torch.stack(list(margins.values())).amin(dim=0)
-        # Records before the first one that violates a bound; at least one.
+        # The number of records before the first violation of a bound, at least one.
         until = max(1, int((worst >= -ROUNDING).to(torch.int64).cumprod(dim=0).sum()))
         row["margins"] = {name: float(margin.min()) for name, margin in margins.items()}
         row["bounds_held_down_to_loss"] = float(losses[:until].min())
@@ -240,7 +240,7 @@ def _row(batch: Batch, run: Run, element: int, curve: dict[str, np.ndarray]) -> 
 def _margins(
     ends: torch.Tensor, losses: torch.Tensor, adjacent: tuple[float, float], opposite: float
 ) -> dict[str, torch.Tensor]:
-    """Margin of every bound at the recorded steps; negative where one is violated."""
+    """Margin of every bound at the recorded steps; negative if the bound is violated."""
     margins: dict[str, torch.Tensor] = {}
     for p in SCHATTEN:
         if (*adjacent, opposite) == (1.0, 1.0, 0.0):
@@ -254,12 +254,12 @@ def _margins(
 
 
 def _verdict(rows: list[Row]) -> str:
-    """The growth of the unobserved entry, and whether the bounds of the theorems held."""
+    """The verdict on the growth of the unobserved entry and on the bounds of the theorems."""
     started = [row for row in rows if row["entry_when_loss_fell_tenfold"] is not None]
     grew = [row["entry"] > row["entry_when_loss_fell_tenfold"] for row in started]
     entries, ranks = ([row[key] for row in rows] for key in ("entry", "effective_rank"))
     text = (
-        f"{share([row['converged'] for row in rows])} runs reached the loss they were to reach. In "
+        f"{share([row['converged'] for row in rows])} runs reached the goal of the loss. In "
         f"{share(grew)} runs whose loss fell tenfold, the unobserved entry was larger at the end "
         f"than when it had; it ended between {number(min(entries))} and {number(max(entries))}, "
         f"with an effective rank between {number(min(ranks))} and {number(max(ranks))}. The "
@@ -287,7 +287,7 @@ def _verdict(rows: list[Row]) -> str:
 
 
 def _recedes(rows: list[Row]) -> str:
-    """Whether the entry shrinks as the opposite observation grows, among finished runs."""
+    """For each setting whether the entry shrinks as the opposite observation grows."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(f"{row['unobserved']}{row['adjacent']}", []).append(row)

@@ -33,9 +33,9 @@ class Request:
     """How to run an experiment.
 
     Attributes:
-        seed: Ground truths and observations are drawn from it, initializations from it and their
-            number.
-        folder: Folder of checkpoints; None for none.
+        seed: Seed of ground truths and observations, and, with the number of an initialization, of
+            initializations.
+        folder: Folder of checkpoints; None for no checkpoints.
         watch: Makes a progress bar from a title and a total.
         data_root: Folder that holds MNIST and Fashion-MNIST; None for the usual place.
     """
@@ -54,7 +54,7 @@ class Request:
         weights: Sequence[Tensor],
         **options: Any,
     ) -> Run:
-        """`optimization.train` with a progress bar, and a checkpoint until the experiment ends."""
+        """Run `optimization.train` with a progress bar and a checkpoint."""
         path = None
         if self.folder is not None:
             path = self.folder / f"{label}.ckpt"
@@ -74,7 +74,7 @@ class Outcome:
     """The result of an experiment; `wis.show.factorization_pictures` draws its figure.
 
     Attributes:
-        rows: One for each run, with everything needed to tell it from the others.
+        rows: One row for each run, with the settings that distinguish it.
         verdict: One paragraph, computed from the rows.
         curves: Arrays behind the figure, by name.
     """
@@ -87,7 +87,7 @@ class Outcome:
         """Write rows.jsonl, verdict.txt and curves.npz.
 
         Raises:
-            OutputExistsError: One exists and `force` is false.
+            OutputExistsError: A file exists and `force` is false.
         """
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **self.curves)
@@ -103,7 +103,7 @@ class Outcome:
 
 
 def share(flags: Sequence[bool]) -> str:
-    """Such as ``"3 of 4"``."""
+    """The number of true flags as text, such as ``"3 of 4"``."""
     return f"{sum(map(bool, flags))} of {len(flags)}"
 
 

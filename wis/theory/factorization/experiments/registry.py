@@ -1,4 +1,4 @@
-"""Find an experiment by its name, change its settings, run it."""
+"""Find experiments by name, change their settings, and run them."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ def available_experiments() -> dict[str, Experiment]:
 
 
 def get_experiment(name: str) -> Experiment:
-    """The experiment of that name; case, dots and hyphens do not matter.
+    """Find an experiment by name; case, dots and hyphens are ignored.
 
     >>> get_experiment("Fig1.1").name
     'fig1_1'
 
     Raises:
-        UnknownNameError: There is no such experiment.
+        UnknownNameError: The experiment is unknown.
     """
     return EXPERIMENTS[name]
 
 
 def resized(size: Any, changes: Mapping[str, Any]) -> Any:
-    """A size with other values for some of its fields.
+    """Change some fields of a size.
 
     >>> resized(get_experiment("figB_2").quick, {"max_steps": 30}).max_steps
     30
 
     Args:
         size: The quick or the thesis size of an experiment.
-        changes: Values by name of field; lists stand for tuples. Fields that hold settings of their
-            own cannot be changed this way.
+        changes: Values by name of field; lists stand for tuples. Fields with nested settings cannot
+            be changed.
 
     Raises:
-        OptionError: There is no such field, or the value is of another type than the field's, such
-            as an empty list or a number that is not finite.
+        OptionError: A field is unknown, or a value has the wrong type, is an empty list, or is not
+            finite.
     """
     kinds = get_type_hints(type(size))
     plain = {
@@ -70,7 +70,7 @@ def resized(size: Any, changes: Mapping[str, Any]) -> Any:
     }
     for name, value in changes.items():
         if name not in plain:
-            raise OptionError(f"no setting {echo(repr(name))}; what can be set: {', '.join(plain)}")
+            raise OptionError(f"no setting {echo(repr(name))}; known: {', '.join(plain)}")
         if not _fits(kinds[name], _as_tuple(value)):
             raise OptionError(
                 f"{name} is {echo(repr(value))}; expected something like {plain[name]!r}"
@@ -88,7 +88,7 @@ def _as_tuple(value: Any) -> Any:
 
 
 def _fits(kind: Any, value: Any) -> bool:
-    """Whether a value is of an annotated type; tuples must not be empty, numbers finite."""
+    """Whether a value has an annotated type, is finite, and is not an empty tuple."""
     inner = get_args(kind)
     if get_origin(kind) is tuple:
         if not isinstance(value, tuple) or not value:
@@ -115,12 +115,12 @@ def run_experiment(
 
     Args:
         name: See `available_experiments`.
-        quick: Run at the quick size instead of the thesis'.
-        size: Another size, made from one of these with `resized` or `dataclasses.replace`.
+        quick: Use the quick size instead of the size of the thesis.
+        size: Another size, made with `resized` or `dataclasses.replace`.
         request: Seed, folder and progress.
 
     Returns:
-        Rows, verdict and curves. Each row also names the experiment, its settings and the seed.
+        Rows, verdict and curves. Each row also holds the experiment, its settings and the seed.
     """
     experiment = get_experiment(name)
     request = request or Request()

@@ -1,8 +1,8 @@
 """The table of experiments: summary, function, quick size and thesis size of each.
 
-Where the thesis leaves a choice open, the sizes here make it: which depths, values and positions
-Figures A.1 and A.2 show, and which distances and path lengths Figures 3.6 and C.5 to C.7, of which
-the text names only the largest.
+The thesis leaves some settings open, and this table chooses them: the depths, values and positions
+of Figures A.1 and A.2, and the distances and path lengths of Figures 3.6 and C.5 to C.7 other than
+the largest.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ SEEN_ON_TWO_CORES = LocalitySize(
     1,
     FitConfig(max_epochs=40, patience=2, learning_rate=0.05),
 )
-"""Long enough to fit the training pairs, so that a difference in test accuracy means something."""
+"""Long enough to fit the training pairs, so that differences in test accuracy are meaningful."""
 
 
 def quick_locality(*settings: Setting) -> LocalitySize:
@@ -138,7 +138,7 @@ def quick_locality(*settings: Setting) -> LocalitySize:
 def thesis_locality(
     network: str, same: tuple[Setting, ...], path: tuple[Setting, ...], lengths: tuple[int, ...]
 ) -> LocalitySize:
-    """A ResNet with the settings for both tasks, at the path lengths for Pathfinder."""
+    """The size for a ResNet, with regularization settings for both tasks and the path lengths."""
     distances = (0, 32, 64, 96, 128, 160)
     tasks = (
         Images("same class", distances, same, (224, 224), 5000, 10000, "cifar10", 32),
@@ -189,7 +189,7 @@ TABLE = (
     ),
     Experiment(
         "theorem4",
-        "from smaller starts a tensor factorization stays closer to a rank one trajectory",
+        "smaller initializations keep a tensor factorization closer to a rank one trajectory",
         rank_one,
         RankOneSize((0.4, 0.2, 0.1)),
         RankOneSize((0.4, 0.2, 0.1, 0.05, 0.025), step=0.05),
@@ -245,8 +245,7 @@ TABLE = (
     ),
     Experiment(
         "figC_2",
-        "hierarchical tensor factorization: nodes of the tree, and matricizations in and outside "
-        "it",
+        "hierarchical tensor factorization: matricizations in and outside the mode tree",
         incremental,
         IncrementalSize((SMALL_TREE,), 4_500, loss=2e-4),
         IncrementalSize((TREE,), 1_000_000),
@@ -281,7 +280,7 @@ TABLE = (
     ),
     Experiment(
         "figC_6",
-        "beside weight decay and dropout (ResNet18)",
+        "the regularizer, weight decay and dropout (ResNet18)",
         countering_locality,
         quick_locality(Setting(0, 1e-3), Setting(1, 1e-3), Setting(0, 0, 0.3), Setting(1, 0, 0.3)),
         thesis_locality(
@@ -293,7 +292,7 @@ TABLE = (
     ),
     Experiment(
         "figC_7",
-        "beside weight decay and dropout (ResNet34)",
+        "the regularizer, weight decay and dropout (ResNet34)",
         countering_locality,
         quick_locality(Setting(0, 1e-2), Setting(1, 1e-4), Setting(0, 0, 0.3), Setting(1, 0, 0.5)),
         thesis_locality(

@@ -1,7 +1,7 @@
-"""Figures 1.2 and A.3: tensor factorization against the trivial completion with zeros.
+"""Figures 1.2 and A.3: tensor factorization compared with completion by zeros.
 
-Alternating least squares estimates the ranks of solutions. For the baseline's high ranks that is by
-far the slowest part, so the quick sizes cap the rank of the search. Source: Sections 1.4.2 and
+Alternating least squares estimates the ranks of solutions. This is slow for the high ranks of the
+baseline, so the quick sizes cap the rank. Source: Sections 1.4.2 and
 A.2.2.2.
 """
 
@@ -27,14 +27,14 @@ class CompletionSize:
     """Size of Figures 1.2 and A.3.
 
     Attributes:
-        tensors: Dimensions, and the numbers of observed entries, for each ground truth.
+        tensors: For each ground truth its dimensions and the numbers of observed entries.
         rank: Rank of the ground truths.
         deviations: Standard deviations of the initial weights.
-        trials: Seeds for each of them.
+        trials: Number of seeds for each deviation.
         loss: Mean squared error at which a run ends.
-        max_steps: Steps at which it ends anyway.
-        max_rank: Rank at which the search for tensor ranks gives up; None for no such cap.
-        restarts: Random restarts of alternating least squares.
+        max_steps: Largest number of steps.
+        max_rank: Largest tensor rank to try; None for no limit.
+        restarts: Number of random restarts of alternating least squares.
     """
 
     tensors: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
@@ -48,7 +48,7 @@ class CompletionSize:
 
 
 def completion(size: CompletionSize, request: Request) -> Outcome:
-    """All trials, deviations and numbers of observations of a ground truth run as one batch."""
+    """Figures 1.2 and A.3; all runs of a ground truth are one batch."""
     rows = [row for shape, counts in size.tensors for row in _rows(shape, counts, size, request)]
     return Outcome(rows, _verdict(rows, size))
 
@@ -62,8 +62,8 @@ def _rows(
     runs = list(itertools.product(range(len(counts)), size.deviations, range(size.trials)))
     observed = masks[[position for position, _, _ in runs]]
     model = TensorFactorization.unconstrained(shape)
-    # The thesis descends on (1.16) and stops by the mean squared error. The adaptive rate divides
-    # by the gradient's norm, so the factor between the two does not matter.
+    # The thesis minimizes (1.16) and stops by the mean squared error. They differ by a factor,
+    # which the adaptive rate cancels, because it divides by the norm of the gradient.
     run = request.train(
         f"order{len(shape)}",
         model,
