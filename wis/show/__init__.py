@@ -1,4 +1,4 @@
-"""Every picture and every text table. Nothing that computes imports this; matplotlib loads late.
+"""Pictures and text tables. Modules that compute do not import this package.
 
 - `facts_as_text`, `comparison_as_text`: tables for a terminal;
 - `plot_sparsification`, `plot_comparison`: a graph before and after a cut;

@@ -1,4 +1,4 @@
-"""A comparison as a picture: degrees before and after, and the share of each measure left."""
+"""A comparison as a picture: degrees before and after, and the remaining share of each measure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BESIDE: Any = {
     "color": INK,
     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5},
 }
-"""Texts to the right of a bar, on a white box."""
+"""Style of texts to the right of a bar, in a white box."""
 
 COUNTS = {"isolated": "isolated", "components": "components", "diameter": "diameter"}
 
@@ -47,21 +47,21 @@ COUNTS = {"isolated": "isolated", "components": "components", "diameter": "diame
 def plot_comparison(
     comparison: Comparison, path: str | Path, *, force: bool = False, title: str | None = None
 ) -> Path:
-    """Draw degree distributions, and a bar for the share of each measure that is left.
+    """Draw degree distributions, and a bar for the remaining share of each measure.
 
     Args:
         comparison: The comparison.
-        path: Where the picture goes: `.png`, `.svg` or `.pdf`.
-        force: Replace a file that is already there.
-        title: The title, such as the names of both graphs; the number of edges left is added.
+        path: File of the picture: `.png`, `.svg` or `.pdf`.
+        force: Replace an existing file.
+        title: Title, such as the names of both graphs; the number of removed edges is added.
 
     Returns:
         The path.
 
     Raises:
-        UnknownNameError: No picture format has that ending.
+        UnknownNameError: The ending is not a picture format.
         OutputExistsError: The file exists and `force` is false.
-        GraphFileError: It cannot be written.
+        GraphFileError: The file cannot be written.
         MissingDependencyError: matplotlib is not installed.
 
     >>> import wis
@@ -75,7 +75,7 @@ def plot_comparison(
 
 
 def comparison_figure(comparison: Comparison, *, title: str | None = None) -> Figure:
-    """The figure that `plot_comparison` saves."""
+    """The figure of `plot_comparison`."""
     from matplotlib.figure import Figure
 
     rows = len(shares_left(comparison)) + len(RANGES)
@@ -107,7 +107,7 @@ def _draw_degrees(axes: Axes, comparison: Comparison) -> None:
 
 
 def _counts_line(comparison: Comparison) -> str:
-    """Numbers that have no share to draw: before → after."""
+    """Numbers without a share to draw: before → after."""
     lines = []
     for name, label in COUNTS.items():
         before, after = comparison.before[name], comparison.after[name]
@@ -117,7 +117,7 @@ def _counts_line(comparison: Comparison) -> str:
 
 
 def shares_left(comparison: Comparison) -> dict[str, float]:
-    """After over before, for the measures that have such a share, by their labels."""
+    """Ratio of after to before by label, for the measures with a ratio."""
     shares = {}
     names = dict(BARS)
     for length in comparison.settings.walk_lengths:
@@ -152,5 +152,5 @@ def _draw_shares(axes: Axes, comparison: Comparison) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.25, 1.15 * max(shares.values(), default=1)))
     axes.set_xlabel("after / before (bars; ranges: lowest, mean, highest)")
-    axes.set_title("What is left", color=INK, loc="left")
+    axes.set_title("Remaining share of each measure", color=INK, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

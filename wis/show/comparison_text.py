@@ -20,16 +20,16 @@ WHOLE = ("edges", "isolated", "components", "messages")
 def comparison_as_text(
     comparison: Comparison, *, width: int | None = None, colour: bool = False
 ) -> str:
-    """Two tables: measures before and after, and ratios of one to the other.
+    """Format two tables: measures before and after, and ratios of after to before.
 
     Args:
         comparison: The comparison.
-        width: Columns of the terminal; 110 if not given.
-        colour: Use the terminal's bold and dim text.
+        width: Number of columns of the terminal; 110 if not given.
+        colour: Whether to use bold and dim text.
 
     Returns:
-        Several lines. A value after "~" is not exact; the lines below the table say how it was
-        estimated or bounded.
+        Several lines. A value after "~" is not exact; lines below the table say how it is estimated
+        or bounded.
 
     >>> import wis
     >>> karate = wis.datasets.load("karate")
@@ -94,7 +94,7 @@ def _number(value: float | None) -> str:
 
 
 def _change(before: Measure, after: Measure) -> str:
-    """The relative change, or the difference from 0."""
+    """The relative change, or the new value if the old value is 0."""
     if before.value is None or after.value is None:
         return ""
     if before.value == after.value:
@@ -106,7 +106,7 @@ def _change(before: Measure, after: Measure) -> str:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    """How the values that are not exact were estimated or bounded."""
+    """Notes on how inexact values are estimated or bounded."""
     for name in comparison.sampled:
         before, after = comparison.before[name], comparison.after[name]
         notes = {measure.note for measure in (before, after) if measure.note is not None}

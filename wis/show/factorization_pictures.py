@@ -1,6 +1,6 @@
-"""The figures of the factorization experiments, drawn from their rows and curves.
+"""The figures of the factorization experiments, in the form of the thesis.
 
-Each has the form that it has in the thesis. `write_outcome` writes all files of an experiment.
+`write_outcome` writes all files of an experiment.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Values = dict[int, list[float]]
 RESULT_FILES = ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png")
 
 LONG = 50_000
-"""From this many iterations on their axis is logarithmic, because most happens early."""
+"""Number of iterations from which the axis is logarithmic, because most changes happen early."""
 
 
 def write_outcome(outcome: Outcome, folder: Path, *, force: bool = False) -> list[Path]:
     """Write rows.jsonl, verdict.txt, curves.npz and figure.png; returns their paths.
 
     Raises:
-        OutputExistsError: One exists and `force` is false.
-        MissingDependencyError: matplotlib is not installed; the other files are written by then.
+        OutputExistsError: A file exists and `force` is false.
+        MissingDependencyError: matplotlib is not installed; the other files are already written.
     """
     written = outcome.write(folder, force=force)
     check_can_plot("figure.png")
@@ -44,11 +44,7 @@ def write_outcome(outcome: Outcome, folder: Path, *, force: bool = False) -> lis
 
 
 def draw_experiment(outcome: Outcome) -> Figure:
-    """The figure of an experiment.
-
-    Args:
-        outcome: From `wis.theory.factorization.experiments.run_experiment`.
-    """
+    """Draw the figure of an outcome of `run_experiment`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,7 +55,7 @@ def draw_experiment(outcome: Outcome) -> Figure:
 
 
 def _grouped(rows: Iterable[Row], x: str, y: str, label: str) -> dict[str, Values]:
-    """Values of column y under those of column x, for each label."""
+    """For each label, values of column y grouped by column x."""
     found: dict[str, Values] = {}
     for row in rows:
         found.setdefault(row[label], {}).setdefault(row[x], []).append(row[y])
@@ -67,12 +63,12 @@ def _grouped(rows: Iterable[Row], x: str, y: str, label: str) -> dict[str, Value
 
 
 def _unique(rows: Iterable[Row], key: str) -> list[Any]:
-    """The values of a column in their first order."""
+    """The distinct values of a column, in order of appearance."""
     return list(dict.fromkeys(row[key] for row in rows))
 
 
 def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """Unobserved entry against loss, one panel for each depth, the step as colour (Figure 1.1)."""
+    """Unobserved entry against loss; steps are colours, depths are panels (Figure 1.1)."""
     from matplotlib.colors import LogNorm
 
     panels: dict[str, dict[str, np.ndarray]] = {}
@@ -139,14 +135,14 @@ def quartiles_against_observations(
 
 
 def component_norms(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """The largest component norms for each initialization, then the errors (Figure 2.2)."""
+    """Largest component norms for each initialization, and errors (Figure 2.2)."""
     names = [f"init {row['deviation']:g}" for row in rows]
     panels = [(name, "component norms", f"{name}/norms") for name in names]
     _over_time(figure, panels, names, curves, "reconstruction error")
 
 
 def incremental_ranks(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """The largest norms and singular values for each factorization (Figures 3.1 and C.2)."""
+    """Largest norms and singular values for each factorization (Figures 3.1 and C.2)."""
     parts = rows[0]["settings"]["parts"]
     panels = []
     for part in parts:
@@ -178,9 +174,9 @@ def _over_time(
     curves: Mapping[str, np.ndarray],
     error_title: str,
 ) -> None:
-    """A panel for each title, axis label and key of a curve; then one for the runs' errors."""
+    """Draw a panel for each (title, axis label, key of a curve), and one for the errors."""
     count = len(panels) + 1
-    num_rows = 1 if count <= 4 else 2  # more than four side by side are too small to read
+    num_rows = 1 if count <= 4 else 2  # more than four panels side by side are too small to read
     num_columns = math.ceil(count / num_rows)
     figure.set_size_inches(3.5 * num_columns, 3.3 * num_rows)
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
@@ -292,4 +288,4 @@ FORMS: dict[str, Form] = {
     **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),
     **dict.fromkeys(("fig3_6", "figC_5", "figC_6", "figC_7"), accuracies_against_range),
 }
-"""The form of each experiment's figure."""
+"""The function that draws the figure of each experiment."""

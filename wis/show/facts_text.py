@@ -1,4 +1,4 @@
-"""The facts about a graph as aligned lines for people; see `wis.measure.facts`."""
+"""The facts of `wis.measure.facts` as aligned lines of text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIRECTIONS = {
 
 
 def facts_as_text(facts: GraphFacts) -> str:
-    """Lines of a label and a value; repeated labels are shown once.
+    """Format lines of a label and a value; a repeated label is shown once.
 
     >>> import wis
     >>> from wis.measure.facts import graph_facts
@@ -35,7 +35,7 @@ def facts_as_text(facts: GraphFacts) -> str:
 
 
 def human_bytes(size: int) -> str:
-    """A size in the largest binary unit that keeps it above one."""
+    """A size in the largest binary unit in which it is at least 1."""
     amount = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if amount < 1024:

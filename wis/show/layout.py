@@ -1,8 +1,8 @@
 """The layout of a small graph.
 
-Each connected component is laid out by springs, turned so that its longer side is horizontal, and
-stretched to a square whose area is its number of vertices. The squares are then packed into rows,
-the largest first, so that components neither drift apart nor overlap.
+Each connected component is laid out by a spring model, rotated so that its longer side is
+horizontal, and stretched to a square with an area of its number of vertices. The squares are packed
+into rows, the largest first, so that components neither drift apart nor overlap.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from wis.graph import CanonicalGraph
 
 GAP = 0.4
-"""Space around a component; a component of k vertices has the side √k."""
+"""Space around a component, in units in which a component of k vertices has the side √k."""
 
 DOT = 0.1
-"""Side of an isolated vertex, so that many of them stay a small field."""
+"""Side of an isolated vertex: small, so that many isolated vertices take little space."""
 
 
 def vertex_positions(graph: CanonicalGraph, seed: int) -> np.ndarray:
-    """Lay a graph out.
+    """Compute positions for a drawing.
 
     Args:
         graph: The graph, of a few hundred vertices at most.
-        seed: Seed of the springs.
+        seed: Seed of the initial positions.
 
     Returns:
         float64 array of shape [n, 2].
@@ -63,7 +63,7 @@ def _component_positions(component: object, vertices: list[int], seed: int) -> n
 
 
 def _pack(sides: Iterable[float]) -> list[np.ndarray]:
-    """Lower left corners of squares of falling size, in rows of about equal length."""
+    """Lower left corners of squares, sorted by descending size, in rows of about equal length."""
     padded = [side + GAP for side in sides]
     width = max([*padded[:1], 1.1 * sum(side**2 for side in padded) ** 0.5])
     corners, x, y, height = [], 0.0, 0.0, 0.0

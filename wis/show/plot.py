@@ -1,11 +1,11 @@
 """Pictures of a graph before and after its sparsification.
 
-A small graph is drawn twice in the layout of the graph before, with removed edges in colour. A
-drawing of a large graph shows nothing, so its degree distributions are drawn instead: the share of
+A small graph is drawn twice in the layout of the graph before, with removed edges in colour. For a
+large graph, which a drawing cannot show, the degree distributions are drawn instead: the share of
 vertices of at least each degree, on logarithmic axes, beside a table of counts. With ``directed``,
-arcs are drawn as bent arrows, so that an arc and its reverse lie side by side, and degrees count
-incoming arcs. matplotlib is imported when it is needed and only through its figure objects, so that
-no window opens and no global state changes.
+arcs are bent arrows, so that an arc and its reverse lie side by side, and degrees count incoming
+arcs. Only figure objects of matplotlib are used, so that no window opens and no global state
+changes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_DRAWN_VERTICES = 300
 MAX_DRAWN_EDGES = 3_000
 MAX_COLOURED_CLASSES = 10
 
-TITLE_WIDTH = 10.0  # inches, of figures that are 11 wide
+TITLE_WIDTH = 10.0  # inches; figures are 11 inches wide
 
 INK = "#333333"
 KEPT = "#5f6b7a"
@@ -60,19 +60,19 @@ def plot_sparsification(
         before: The graph. An integer `y` with up to ten classes, or the vertex types of a
             `HeteroData`, give the colours.
         after: The same vertices with fewer edges.
-        path: Where the picture goes: `.png`, `.svg` or `.pdf`.
-        force: Replace a file that is already there.
+        path: File of the picture: `.png`, `.svg` or `.pdf`.
+        force: Replace an existing file.
         seed: Seed of the layout.
-        directed: Whether arcs are drawn instead of edges.
-        title: The title, such as the graph and the method; the removed share is added to it.
+        directed: Whether to draw arcs instead of edges.
+        title: Title, such as the graph and the method; the removed share is added to it.
 
     Returns:
         The path.
 
     Raises:
-        UnknownNameError: No picture format has that ending.
+        UnknownNameError: The ending is not a picture format.
         OutputExistsError: The file exists and `force` is false.
-        GraphFileError: It cannot be written.
+        GraphFileError: The file cannot be written.
         MissingDependencyError: matplotlib is not installed.
 
     >>> import wis
@@ -94,7 +94,7 @@ def sparsification_figure(
     directed: bool = False,
     title: str | None = None,
 ) -> Figure:
-    """The figure that `plot_sparsification` saves."""
+    """The figure of `plot_sparsification`."""
     graphs = (
         canonical_graph(before, directed=directed),
         canonical_graph(after, directed=directed),
@@ -109,20 +109,20 @@ def sparsification_figure(
 
 
 def add_title(figure: Figure, text: str) -> None:
-    """Write a text above a figure, on up to three lines."""
+    """Add a title of up to three lines to a figure."""
     fitting = fitted(text, TITLE_WIDTH, size=11, lines=3)
     figure.suptitle(fitting, color=INK, fontsize=11)
 
 
 def _removed(before: CanonicalGraph, after: CanonicalGraph) -> str:
-    """The removed share, such as ``39 of 78 edges removed (50.0%)``."""
+    """A text such as ``39 of 78 edges removed (50.0%)``."""
     count, total = before.num_edges - after.num_edges, before.num_edges
     share = f" ({count / total:.1%})" if total else ""
     return f"{count:,} of {_edges(before)} removed{share}"
 
 
 def vertex_classes(data: Any, num_nodes: int) -> tuple[np.ndarray, list[str]] | None:
-    """The class of each vertex and the names of the classes; None without 2 to 10 classes."""
+    """The class of each vertex and the class names; None unless there are 2 to 10 classes."""
     import torch
 
     if hasattr(data, "edge_types"):
@@ -258,7 +258,7 @@ def _add_legend(
 
 
 def _legend_columns(labels: list[Any]) -> int:
-    """As many labels as fit side by side; a mark and its gaps take 0.75 inches."""
+    """Number of labels that fit side by side; a mark and its gaps take 0.75 inches."""
     longest = max(text_width(str(label)) for label in labels)
     return max(1, int(TITLE_WIDTH / (0.75 + longest)))
 
@@ -295,14 +295,14 @@ def draw_degrees(
 
 
 def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distribution of degrees from 1 on, since a logarithmic axis has no 0.
+    """Complementary cumulative distribution of the positive degrees, for a logarithmic axis.
 
     Args:
         degree: int array of shape [n].
 
     Returns:
-        The degrees that occur, ascending, and for each the share in (0, 1] of vertices of at least
-        it.
+        The degrees that occur, ascending, and for each the share of vertices of at least this
+        degree.
     """
     values, counts = np.unique(degree, return_counts=True)
     share = counts[::-1].cumsum()[::-1] / max(1, degree.size)
@@ -310,7 +310,7 @@ def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _num_isolated(graph: CanonicalGraph) -> int:
-    """Vertices without a neighbour in any direction."""
+    """Number of vertices without a neighbour in any direction."""
     return graph.num_nodes - np.unique(graph.edges.cpu().numpy()).size
 
 

@@ -1,10 +1,10 @@
-"""Figures of a sweep: the thesis' accuracy against removed edges, and the cost in time and memory.
+"""Figures of a sweep: accuracy against removed edges, and the cost in time and memory.
 
 There is one panel for each data set and model, and one line for each method, with means as markers
-and standard deviations as bars. A figure grows with its legend; long names are wrapped and cut in
-the middle. The colours are those of Okabe and Ito, which people with any colour vision can tell
-apart; markers and dashes differ too, for a grey print. Only figure objects of matplotlib are used,
-so no display is needed.
+and standard deviations as bars. A figure grows with its legend; long names are wrapped and
+shortened in the middle. The colours are those of Okabe and Ito, which people with any colour vision
+can distinguish. Markers and dashes differ too, for black-and-white prints. Only figure objects of
+matplotlib are used, so no display is needed.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 COLUMNS = 3
 TITLE_WIDTH, LABEL_WIDTH, TICK_WIDTH = 3.1, 3.9, 2.0  # inches
-SHORTEST_S = 1e-6  # a logarithmic axis has no zero: a shorter time is drawn as this one
+SHORTEST_S = 1e-6  # a logarithmic axis has no zero, so shorter times are drawn as this
 
 
 def plot_accuracy(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
     """Draw accuracy against the percentage of removed edges.
 
     Args:
-        panels: See `wis.experiments.summary.panels_of`; they decide whose accuracy it is.
-        path: The picture: `.png`, `.svg` or `.pdf`.
-        force: Replace a file that is already there.
+        panels: See `wis.experiments.summary.panels_of`; their metric is drawn.
+        path: File of the picture: `.png`, `.svg` or `.pdf`.
+        force: Replace an existing file.
 
     Raises:
-        UnknownNameError: No picture format has that ending.
+        UnknownNameError: The ending is not a picture format.
         MissingDependencyError: matplotlib is not installed.
         OutputExistsError: The file exists and `force` is false.
     """
@@ -51,13 +51,13 @@ def plot_accuracy(panels: Sequence[Panel], path: str | Path, *, force: bool = Fa
 
 
 def plot_costs(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
-    """Draw seconds to order, seconds of an epoch and peak memory; otherwise as `plot_accuracy`."""
+    """Draw seconds per order, seconds per epoch, and peak memory; see `plot_accuracy`."""
     check_can_plot(path)
     return save_figure(cost_figure(panels), path, force=force, dpi=200)
 
 
 def accuracy_figure(panels: Sequence[Panel]) -> Figure:
-    """The figure that `plot_accuracy` saves."""
+    """The figure of `plot_accuracy`."""
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
     styles = _styles(panels)
@@ -73,7 +73,7 @@ def accuracy_figure(panels: Sequence[Panel]) -> Figure:
 
 
 def cost_figure(panels: Sequence[Panel]) -> Figure:
-    """The figure that `plot_costs` saves: three drawings side by side for each panel."""
+    """The figure of `plot_costs`: three drawings side by side for each panel."""
     styles = _styles(panels)
     height = max(3.6, 1.4 + 0.2 * max(len(panel.labels) for panel in panels))
     figure = _figure(13.8, height * len(panels), styles)
@@ -86,7 +86,7 @@ def cost_figure(panels: Sequence[Panel]) -> Figure:
         ):
             _lines(axes, panel, partial(_mean_of, panel, value), styles)
             _dress(axes, panel, title)
-            # from zero, so that close values look close, with room for the markers at the top
+            # axes start at zero, so that close values look close, and leave room for markers
             axes.set_ylim(0, 1.06 * axes.dataLim.y1 if axes.has_data() else None)
             if not axes.containers:
                 _say_nothing_is_known(axes)
@@ -95,7 +95,7 @@ def cost_figure(panels: Sequence[Panel]) -> Figure:
 
 
 def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
-    """A figure with room for its legend below the drawings."""
+    """A figure with room for the legend below the drawings."""
     from matplotlib.figure import Figure
 
     below = 0.6 + 0.21 * math.ceil(len(styles) / _legend_columns(width, styles))
@@ -103,7 +103,7 @@ def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
 
 
 def _legend_columns(width: float, labels: Iterable[str]) -> int:
-    """As many as fit side by side; a mark and the gaps around it take 0.75 inches."""
+    """Number of labels that fit side by side; a mark and its gaps take 0.75 inches."""
     longest = max(text_width(_name(label)) for label in labels)
     return max(1, int((width - 0.3) / (0.75 + longest)))
 
@@ -113,7 +113,7 @@ def _name(label: str) -> str:
 
 
 def _styles(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
-    """A look for each method, the same in all panels; the first 64 differ in colour and marker."""
+    """A line style for each method, the same in all panels; the first 64 styles are distinct."""
     labels = dict.fromkeys(label for panel in panels for label in panel.labels)
     return {
         label: {
@@ -131,7 +131,7 @@ def _lines(
     cell_at: Callable[[str, float], Cell | None],
     styles: dict[str, dict[str, Any]],
 ) -> None:
-    """A line for each method through the means, with a bar for each standard deviation."""
+    """Draw a line through the means of each method, with bars for standard deviations."""
     for label in panel.labels:
         found = [(p, cell) for p in panel.percentages if (cell := cell_at(label, p)) is not None]
         if not found:
@@ -170,7 +170,7 @@ def _mebibytes(row: Row) -> float | None:
 
 
 def _order_seconds(axes: Axes, panel: Panel, styles: dict[str, dict[str, Any]]) -> None:
-    """A bar for each method: the mean time of an order, on a logarithmic axis."""
+    """Draw the mean time of an order of each method as a bar, on a logarithmic axis."""
     means = {}
     for label in panel.labels:
         values = [v for some in panel.costs(label, "order_seconds").values() for v in some]
@@ -192,7 +192,7 @@ def _order_seconds(axes: Axes, panel: Panel, styles: dict[str, dict[str, Any]]) 
 
 
 def _scale_by_decades(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic axis with room for a text after the longest bar, labelled at powers of ten."""
+    """Set a logarithmic axis with ticks at powers of ten and room after the longest bar."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log")
@@ -223,7 +223,7 @@ def _dress(axes: Axes, panel: Panel, what: str) -> None:
 
 
 def _legend(figure: Figure, grid: Iterable[Axes], panels: Sequence[Panel]) -> None:
-    """One legend below everything, with each method once and the number of seeds above."""
+    """Add one legend below the drawings, with each method once and the number of seeds."""
     handles: dict[str, Any] = {}
     for axes in grid:
         if axes.figure is not None:

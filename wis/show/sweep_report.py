@@ -1,6 +1,6 @@
-"""A report: one HTML page with figures, tables, recipe and environment, which needs nothing else.
+"""A report of a sweep: one HTML page with figures, tables, recipe and environment.
 
-The page holds its figures (as SVG) and styles. It has no script and fetches nothing.
+The page is self-contained: it embeds its figures (as SVG) and styles, and has no scripts.
 """
 
 from __future__ import annotations
@@ -69,23 +69,23 @@ def write_report(
     baseline: str = BASELINE,
     force: bool = False,
 ) -> Path:
-    """Write the report of some rows.
+    """Write a report of rows of results.
 
     Args:
         rows: Rows of results, see `wis.experiments.read_results`.
-        recipes: Their recipes by hash, as read with them.
-        path: The page; its name ends in `.html`.
+        recipes: The recipes of the rows by hash, as `read_results` returns them.
+        path: File of the page, ending in `.html`.
         recipe: Only rows of this recipe, by its name or the beginning of its hash.
         metric: ``"test"`` or ``"val"``, see `panels_of`.
         baseline: Label of the method that the others are compared with; ``"full"`` for the whole
             graph.
-        force: Replace a file that is already there.
+        force: Replace an existing file.
 
     Raises:
-        OptionError: The name has another ending.
+        OptionError: The file has another ending.
         MissingDependencyError: matplotlib is not installed.
         OutputExistsError: The file exists and `force` is false.
-        WisError: As `panels_of`.
+        WisError: See `panels_of`.
     """
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
@@ -103,7 +103,7 @@ def write_report(
 def page(
     rows: Sequence[Row], recipes: Mapping[str, Row], panels: Sequence[Panel], baseline: str
 ) -> str:
-    """The page as text."""
+    """The HTML text of the page."""
     used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
     shown = METRICS[panels[0].metric]
     title = ", ".join(panel.title for panel in panels)
@@ -155,7 +155,7 @@ def _table(grid: Grid) -> str:
 
 
 def _html_table(head: str, lines: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table whose lines begin with a heading."""
+    """An HTML table; the first cell of each line is a heading."""
     body = "\n".join(
         f'<tr><th scope="row">{escape(line[0])}</th>'
         + "".join(f"<td>{escape(cell)}</td>" for cell in line[1:])
@@ -183,7 +183,7 @@ def _recipe(name: str, key: str, line: Row | None) -> str:
 
 
 def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
-    """The recipe with the bare numbers of older versions written as percentages."""
+    """The recipe, with the plain numbers of older versions as percentages."""
     amounts = settings.get("remove")
     if not isinstance(amounts, list):
         return settings
@@ -192,7 +192,7 @@ def _as_spelt_today(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def recipe_toml(settings: Mapping[str, Any]) -> str:
-    """The text of a recipe file; values that are None are left out.
+    """The text of a recipe file; None values are left out.
 
     >>> print(recipe_toml({"seeds": 2, "models": [{"name": "gcn"}]}), end="")
     seeds = 2
@@ -217,7 +217,7 @@ def _is_tables(value: Any) -> bool:
 
 
 def _toml(value: Any) -> str:
-    """A value in TOML: as in JSON, but for objects, nan and escapes."""
+    """A value in TOML, which differs from JSON in objects, nan and escapes."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):
@@ -232,7 +232,7 @@ def _toml_key(name: str) -> str:
 
 
 def environment_of(rows: Sequence[Row]) -> dict[str, str]:
-    """Versions and machines of the runs, each fact with all its values."""
+    """Versions and machines of the runs: all values of each fact."""
     done = [row for row in rows if row["status"] == DONE]
     versions = [row["versions"] if isinstance(row.get("versions"), dict) else {} for row in done]
     facts: dict[str, str] = {}

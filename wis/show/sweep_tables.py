@@ -1,8 +1,8 @@
-"""Tables of a sweep: text for a terminal, Markdown, LaTeX, and tidy csv.
+"""Tables of a sweep as text for a terminal, Markdown, LaTeX, or tidy csv.
 
-A table has a line for each percentage and a column for each method: mean ± standard deviation of
-the test or validation accuracy in percent, and below them the area under each curve. A second table
-has the paired differences to a baseline with their 95 % confidence intervals. See
+A table has a line for each percentage and a column for each method. Cells hold the mean ± standard
+deviation of the test or validation accuracy in percent. The last line holds the area under each
+curve. A second table has the paired differences to a baseline with 95 % confidence intervals. See
 `wis.experiments.summary`.
 """
 
@@ -28,9 +28,9 @@ class Grid:
     """A table of texts.
 
     Attributes:
-        title: The text above it.
+        title: The text above the table.
         head: Names of the columns.
-        lines: Cells of each line, as many as there are names.
+        lines: Cells of each line, one for each column.
     """
 
     title: str
@@ -48,9 +48,8 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
             graph.
 
     Raises:
-        UnknownNameError: There is no such style; or no panel has the baseline, and it is not the
-            default.
-        ResultsError: The baseline is the whole graph, of which there are no rows.
+        UnknownNameError: The style is unknown, or no panel has the baseline.
+        ResultsError: The baseline is the whole graph, but it has no rows.
     """
     if style not in (*STYLES, "csv"):
         raise UnknownNameError.among("style of table", style, (*STYLES, "csv"))
@@ -61,7 +60,7 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
 
 
 def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
-    """Raise, as `format_tables` says, unless some panel has rows of the baseline."""
+    """Raise the errors of `format_tables` unless a panel has rows of the baseline."""
     if baseline == BASELINE or any(panel.compares_with(baseline) for panel in panels):
         return
     if baseline == FULL:
@@ -74,7 +73,7 @@ def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
 
 
 def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
-    """Accuracies of each panel, and differences where the panel has the baseline."""
+    """Grids of accuracies, and of differences for panels with the baseline."""
     found = []
     for panel in panels:
         metric, failed = METRICS[panel.metric], panel.num_failed
@@ -95,11 +94,11 @@ def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
 
 
 Pair = tuple[Cell | None, Cell | None]
-"""An accuracy or area, and its difference to the baseline."""
+"""An accuracy or an area, and its difference to the baseline."""
 
 
 def _pair(panel: Panel, label: str, percentage: float | None, baseline: str) -> Pair:
-    """The numbers of a method at a percentage; those of the whole curve for None."""
+    """The numbers of a method at a percentage, or of the whole curve for None."""
     compares = panel.compares_with(baseline)
     if percentage is None:
         area = panel.area(label)
@@ -187,7 +186,7 @@ STYLES: dict[str, Callable[[Grid], str]] = {
     "markdown": _marked_down,
     "latex": _typeset,
 }
-"""How to write a table, by the name of the style."""
+"""Functions that write a table, by style."""
 
 CSV_HEAD = (
     *("panel", "metric", "method", "percent_removed", "num_seeds", "mean", "std"),
@@ -196,7 +195,7 @@ CSV_HEAD = (
 
 
 def _csv(panels: Sequence[Panel], baseline: str) -> str:
-    """One line for each method and percentage, and one for each area, with all digits."""
+    """Tidy csv with a line for each method and percentage or area, with all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEAD)

@@ -1,7 +1,4 @@
-"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, preserved walk indices.
-
-matplotlib is imported where it is needed and only through figure objects; see `wis.show.plot`.
-"""
+"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, preserved walk indices."""
 
 from __future__ import annotations
 
@@ -41,18 +38,18 @@ SIDES = (PLAIN, "#f2b701")
 
 
 def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Figure:
-    """A tensor network as in Figure D.3: leaves below, delta-tensors as rectangles.
+    """Draw a tensor network as in Figure D.3: leaves at the bottom, delta-tensors as rectangles.
 
     Args:
         network: The network, of at most 1,200 nodes.
         title: Title, such as the graph and the task; the depth and the number of nodes are added.
-            None for the task with the number of its vertex.
+            Default: the task.
 
     Returns:
-        The figure. Colours, and the numbers in nodes of small networks, are vertices of the graph.
+        The figure. Colours stand for vertices of the graph, as do the numbers in small networks.
 
     Raises:
-        OptionError: The network is too large to be seen.
+        OptionError: The network has too many nodes to draw.
 
     References:
         Figures D.3 and D.4.
@@ -88,8 +85,8 @@ def draw_tensor_network(network: TensorNetwork, title: str | None = None) -> Fig
 
 
 def _tree_positions(network: TensorNetwork) -> tuple[np.ndarray, list[str]]:
-    """Leaves in the order of a walk through the tree, each other node above the mean of its own."""
-    # Height: the level of each kind of node, with its name beside the axis.
+    """Positions of nodes: leaves in depth-first order, others above the mean of their leaves."""
+    # Height: the level of each kind of node, named beside the axis.
     levels: list[tuple[str, int | None]] = [("x", None)]
     names = ["features $x$"]
     for layer in range(1, network.depth + 1):
@@ -102,14 +99,14 @@ def _tree_positions(network: TensorNetwork) -> tuple[np.ndarray, list[str]]:
     names.append("$W^{(o)}$")
     position = np.zeros((len(network.nodes), 2))
     position[:, 1] = [levels.index((node.kind, node.layer)) for node in network.nodes]
-    # The children of each node, in the order of its modes; nodes are sorted from the leaves up.
+    # The children of each node in the order of its modes; nodes are sorted from the leaves up.
     below: list[list[int]] = [[] for _ in network.nodes]
     for index, legs in enumerate(network.legs_of):
         for leg in legs:
             low, high = sorted(node for node, _ in network.legs[leg].ends)
             if high == index:
                 below[index].append(low)
-    # Leaves take the next place in a walk through the tree; the others follow from the leaves up.
+    # Leaves get the next place in depth-first order; other nodes follow from the leaves up.
     row, stack = iter(range(len(network.nodes))), [len(network.nodes) - 1]
     while stack:
         index = stack.pop()
@@ -157,17 +154,17 @@ def _vertex_colour(vertex: int | None) -> str:
 
 
 def _ink_on(colour: str) -> str:
-    """White on a dark colour, dark on a light one."""
+    """Colour of text on a background: white on dark, dark on light."""
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
 
 
 def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str) -> Figure:
-    """Bounds of one partition as bars from below and from above, the measured rank between them.
+    """Draw lower and upper bounds of one partition as bars, with the measured rank between them.
 
     Args:
         bounds: The bounds.
-        measured: Logarithm of a measured rank, and whether it is only a lower bound; None for none.
+        measured: Logarithm of the measured rank, and whether it is only a lower bound; may be None.
         title: Title of the figure.
     """
     from matplotlib.figure import Figure
@@ -200,7 +197,7 @@ def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str)
 
 
 def draw_spectrum(result: SeparationRank, title: str) -> Figure:
-    """Singular values on a logarithmic axis, with the tolerance and the rank."""
+    """Draw singular values on a logarithmic axis, with the tolerance and the rank."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.4), layout="constrained")
@@ -208,7 +205,7 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
     values = np.maximum(result.spectrum.numpy(), 1e-20)
     places = np.arange(1, values.size + 1)
     above = places <= result.rank
-    for chosen, colour, label in ((above, PLAIN, "counted"), (~above, KEPT, "taken as zero")):
+    for chosen, colour, label in ((above, PLAIN, "counted"), (~above, KEPT, "counts as zero")):
         if not chosen.any():
             continue
         axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
@@ -221,7 +218,7 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
 
 
 def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width: int) -> Figure:
-    """Both partitions of Figure 5.2 with bounds and ranks; boundary vertices have a ring.
+    """Draw both partitions of Figure 5.2 with bounds and ranks; boundary vertices have a ring.
 
     Args:
         rows: From `wis.theory.figure5_2.figure5_2`.
@@ -265,7 +262,7 @@ def _facts_line(row: PartitionFacts, depth: int) -> str:
 
 
 def _clique_positions(size: int) -> np.ndarray:
-    """Two circles side by side, the vertices that join them next to each other."""
+    """Positions on two circles side by side; the two joined vertices are next to each other."""
     angle = 2 * np.pi * (np.arange(size) + 1) / size
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     other = np.stack([-np.cos(angle - 2 * np.pi / size), np.sin(angle - 2 * np.pi / size)], axis=1)
@@ -295,12 +292,12 @@ def _draw_partition(
 
 
 def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figure:
-    """Curves of the shares that removal orders preserve: walk index, least cut, lower bound.
+    """Draw the ratios that removal orders preserve: walk index, least cut, lower bound.
 
     Args:
         rows: From `wis.theory.preserved.preserved`.
         depth: Number L of layers.
-        title: Graph and partitions.
+        title: Title, such as the graph and the partitions.
     """
     from matplotlib.figure import Figure
 
