@@ -220,7 +220,7 @@ def test_rows_that_do_not_belong_together_make_no_table():
     [
         ({"partitions": ("low", "middle")}, "'low' or 'high'"),
         ({"seeds": ()}, "seeds is"),
-        ({"seeds": (1, 1)}, "stands twice"),
+        ({"seeds": (1, 1)}, "repeats an entry"),
         ({"seeds": (-1,)}, "seed is -1"),
         ({"models": "gcn"}, "models is 'gcn'"),
         ({"max_epochs": 0}, "max_epochs is 0"),

@@ -217,7 +217,7 @@ def gaussian_sensing(
 
 
 def rank_one_sensing(truth: Tensor, count: int, generator: torch.Generator) -> Sensing:
-    """Measurements by outer products of Gaussian vectors, of squared norm 1 on average; sums losses.
+    """Measurements by outer products of Gaussian vectors, of mean squared norm 1; sums the losses.
 
     References:
         Figure C.3, Appendix C.4.2.1.

@@ -1,4 +1,4 @@
-"""Table 5.1: data sets over one shared structure, the networks trained on it, and the table.
+"""Table 5.1: its data sets, training, and the printed table.
 
 - `table5_1_recipe`, `table5_1`: what is run, and the runs; `table5_1_text`: the table;
 - `patch_graphs`: images as graphs of patches;

@@ -1,20 +1,20 @@
-"""The two data sets of Table 5.1: two images as the features of two cliques.
+"""The two data sets of Table 5.1: graphs of two cliques, whose features are two images.
 
-Every graph consists of two cliques of 16 vertices with one edge between them. Its features are the
-16 segments of each of two images. The task is to say whether both images show the same class. The
-*essential partition* separates the vertices of the first image from those of the second. A network
-has to model strong interaction across it:
+Every graph consists of two cliques of 16 vertices, joined by one edge, the bridge. Its features are
+the 16 segments of each of two images. The task is to predict whether both images show the same
+class, which needs strong interaction across the *essential partition*: the vertices of the first
+image against those of the second.
 
 - ``"low"``: each clique holds one image, so only the two ends of the bridge are on the boundary
   and the walk index is low;
 - ``"high"``: each clique holds half of the segments of each image, so every vertex is on the
   boundary and the walk index is high.
 
-The thesis leaves open which half goes where. As in the program published with the paper, the first
-halves of both images share a clique. In the first clique they alternate starting with the first
-image, in the second one starting with the second image. The bridge joins the first vertices of the
-cliques. Both data sets are made of the same pairs of images. Pixels are standardised by the mean
-and deviation of all training images.
+The thesis leaves open the place of each half. As in the program published with the paper, the first
+halves of both images share the first clique. Segments of the images alternate; the first clique
+starts with the first image, and the second clique with the second image. The bridge joins the first
+vertices of the cliques. Both data sets hold the same pairs of images. Pixels are standardised by
+the mean and deviation of all training images.
 
 Source: Section 5.4.3, Figure 5.2, Appendix D.6.2.1; github.com/noamrazin/gnn_interactions.
 """
@@ -43,7 +43,7 @@ NUM_TEST = 2_000
 
 @dataclass(frozen=True, eq=False)
 class ImagePairs:
-    """Pairs of images in segments, and whether both show the same class.
+    """Pairs of images as segments, with labels.
 
     Attributes:
         segments: float32 [k, 2, number of segments, pixels in a segment].
@@ -57,7 +57,7 @@ class ImagePairs:
         """Features of the vertices of all graphs, float32 [k, 2 · segments, pixels].
 
         Args:
-            partition: Which segments go to which vertices: ``"low"`` or ``"high"``.
+            partition: The essential partition, ``"low"`` or ``"high"``, which places the segments.
         """
         placed = torch.empty_like(self.segments).flatten(1, 2)
         for image in (0, 1):
@@ -66,10 +66,10 @@ class ImagePairs:
 
 
 def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
-    """Arcs of two cliques whose first vertices are joined, both directions; int64 [2, num_arcs].
+    """Arcs, in both directions, of two cliques joined at their first vertices; int64 [2, num_arcs].
 
     Args:
-        size: Vertices in a clique, at least 1; those of the second come after those of the first.
+        size: Number of vertices of a clique, at least 1; ids of the second clique follow the first.
 
     References:
         Figure 5.2.
@@ -92,10 +92,10 @@ def vertices_of_image(
     Args:
         image: 0 or 1.
         partition: ``"low"`` or ``"high"``.
-        num_segments: Segments of an image, an even number.
+        num_segments: Number of segments of an image, even.
 
     Raises:
-        OptionError: There is no such partition.
+        OptionError: The partition is unknown.
 
     >>> vertices_of_image(0, "high", 4), vertices_of_image(1, "high", 4)
     ([0, 2, 5, 7], [1, 3, 4, 6])
@@ -110,7 +110,7 @@ def vertices_of_image(
 
 
 def essential_walk_index(partition: Partition, *, depth: int = 3) -> int:
-    """Walk index of the essential partition for a network of some depth.
+    """Walk index of the essential partition for a network of a given depth.
 
     Args:
         partition: ``"low"`` or ``"high"``.
@@ -135,18 +135,18 @@ def draw_pairs(
 ) -> tuple[ImagePairs, ImagePairs]:
     """Draw training and test pairs from the training and the test images of a set.
 
-    For each pair a label is drawn with equal chances, and an image at random. The other image is
-    drawn at random from the same class or from all other classes, as the label says.
+    Each label is 0 or 1 with equal probability, and the first image is random. The second image is
+    a random image of the same class (label 1) or of another class (label 0).
 
     Args:
         images: A name for `wis.datasets.images.load_images`.
         num_train: Number of training pairs.
         num_test: Number of test pairs.
-        seed: Seed of all draws.
+        seed: Seed of all random choices.
         root: The data root.
 
     Raises:
-        OptionError: A number is invalid, or the images cannot be paired or cut.
+        OptionError: A number is invalid, or the images cannot be paired or split into segments.
         WisError: As for `load_images`.
 
     References:
@@ -169,10 +169,10 @@ def draw_pairs(
 def choose_pairs(
     labels: np.ndarray, count: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids of the first and second images, int64 [count], and labels of the pairs, float32 [count].
+    """Ids of the first and the second images, int64 [count], and labels, float32 [count].
 
     Raises:
-        OptionError: A class has one image only, or there is one class only.
+        OptionError: A class has only one image, or there is only one class.
     """
     by_class = np.argsort(labels, kind="stable")
     _, start, size = np.unique(labels[by_class], return_index=True, return_counts=True)
@@ -183,15 +183,15 @@ def choose_pairs(
     group = np.searchsorted(start, first, side="right") - 1
     begin, length = start[group], size[group]
     within = generator.integers(length - 1)
-    from_same = begin + within + (begin + within >= first)  # every one but the first image
+    from_same = begin + within + (begin + within >= first)  # all images but the first
     outside = generator.integers(labels.size - length)
-    from_others = outside + length * (outside >= begin)  # every one outside the class
+    from_others = outside + length * (outside >= begin)  # all images of other classes
     second = np.where(same == 1, from_same, from_others)
     return by_class[first], by_class[second], same.astype(np.float32)
 
 
 def _in_segments(pixels: Tensor) -> Tensor:
-    """Cut flattened images [k, 2, pixels] into segments of equal size."""
+    """Split flattened images [k, 2, pixels] into segments of equal size."""
     if pixels.size(2) % NUM_SEGMENTS:
         raise OptionError(
             f"images of {pixels.size(2)} pixels cannot be cut into {NUM_SEGMENTS} equal segments"

@@ -1,14 +1,13 @@
 """Training for graph prediction over one shared structure, by the rule of Appendix D.6.2.1.
 
-Adam on the binary cross-entropy, every step on all training graphs, until the *training* accuracy
-has not improved for a number of epochs; an improvement is defined as in `wis.training.stopping`.
-Each epoch counts the correct predictions of the forward pass of its step, so no pass is spent on
-it. As in the program published with the paper, the reported training accuracy is that of the last
-epoch, in the mode of training, and the test accuracy is that of the network at the end, in its mode
-of evaluation. With batch normalisation the two modes can differ by a lot while the parameters still
-move fast, so the record holds the training accuracy at the end in the mode of evaluation as well.
-It also holds the accuracies at the epoch of the highest training accuracy, since single steps of
-Adam on a whole data set can throw a network back.
+Adam minimizes the binary cross-entropy, with all training graphs in every step, until the
+*training* accuracy has not improved for a number of epochs (see `wis.training.stopping`). The
+accuracy of an epoch comes from the forward pass of its step, so it costs no extra pass. As in the
+program published with the paper, the reported training accuracy is that of the last epoch, in
+training mode, and the test accuracy is that of the final network, in evaluation mode. With batch
+normalisation the two modes can differ a lot while the parameters still move fast, so the record
+also holds the final training accuracy in evaluation mode. It also holds the accuracies at the epoch
+of the highest training accuracy, because a single step of Adam can make a network much worse.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from wis.training.stopping import EarlyStopping
 
 @dataclass(frozen=True, eq=False)
 class GraphSet:
-    """Features of graphs of one structure, and a yes or no for each.
+    """Features of graphs of one structure, with a binary label for each graph.
 
     Attributes:
         x: Float [G, n, in_dim].
@@ -55,17 +54,17 @@ class SharedRecord:
     """Result of a run; accuracies are fractions in [0, 1].
 
     Attributes:
-        train_accuracy: In the forward pass of the last epoch, in the mode of training.
-        test_accuracy: Of the network at the end.
-        train_accuracy_evaluated: Of the network at the end, in the mode of evaluation.
+        train_accuracy: Training accuracy in the forward pass of the last epoch, in training mode.
+        test_accuracy: Test accuracy of the final network.
+        train_accuracy_evaluated: Training accuracy of the final network, in evaluation mode.
         best_train_accuracy: The highest training accuracy in the forward pass of an epoch.
         test_accuracy_at_best: Test accuracy at that epoch, before its step.
-        best_epoch: That epoch, counted from 1.
+        best_epoch: Epoch of `best_train_accuracy`, counted from 1.
         num_epochs: Number of epochs of the run.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Mean binary cross-entropy before the last step.
         seconds: Wall time of the epochs.
-        cpu_seconds: Time that the processors spent on them, all threads together.
+        cpu_seconds: CPU time of the epochs, summed over threads.
     """
 
     train_accuracy: float
@@ -91,7 +90,7 @@ class SharedTrainer:
         config: Model, learning rate and weight decay.
 
     Raises:
-        OptionError: The network cannot be computed over a shared structure.
+        OptionError: The network does not support a shared structure.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class SharedTrainer:
         self.optimizer = adam(list(network.parameters()), config)
 
     def forward_backward(self) -> tuple[float, int]:
-        """Gradients of the mean loss; returns it and the number of correct predictions."""
+        """Gradients of the mean loss; returns the loss and the number of right predictions."""
         self.network.train()
         losses, correct = [], []
         for part, y in zip(self.parts, self.labels, strict=True):
@@ -121,7 +120,7 @@ class SharedTrainer:
         return float(torch.stack(losses).sum()), int(torch.stack(correct).sum())
 
     def step(self) -> None:
-        """Move along the gradients."""
+        """Take a step of the optimiser."""
         self.optimizer.step()
         self.optimizer.zero_grad()
 
@@ -134,22 +133,23 @@ def train_shared(
     *,
     progress: bool | None = None,
 ) -> SharedRecord:
-    """One run.
+    """Train a network.
 
-    The same call gives the same record, but for its times, on a CPU with as many threads.
+    On a CPU, the same call with the same number of threads gives the same record except for times.
 
     Args:
         structure: The structure of all graphs.
         train: The training graphs.
         test: The test graphs.
-        config: The run, with ``task="graph"``; model, sizes, learning rate, stopping rule, seed.
-        progress: Show a bar on stderr (true), never (false), or once it takes long (None).
+        config: Model, sizes, learning rate, stopping rule and seed, with ``task="graph"``.
+        progress: Show a progress bar on stderr: always (true), never (false), or in long runs
+            (None).
 
     Raises:
-        UnknownNameError: The model cannot be computed over a shared structure.
-        GraphFormatError: Shapes do not fit.
+        UnknownNameError: The model does not support a shared structure.
+        GraphFormatError: Shapes do not match.
         OptionError: The device does not exist.
-        DivergedError: The loss is no longer finite.
+        DivergedError: The loss is not finite.
 
     References:
         Appendix D.6.2.1.
@@ -194,7 +194,7 @@ def train_shared(
 
 @torch.no_grad()
 def accuracy(network: GraphNetwork, parts: list[Twins], y: Tensor) -> float:
-    """Share of graphs predicted correctly in the mode of evaluation; the mode is put back."""
+    """Share of correctly predicted graphs in evaluation mode; restores the mode of the network."""
     was_training = network.training
     network.eval()
     logits = torch.cat([network.over(part.features, part) for part in parts]).squeeze(1)

@@ -1,20 +1,20 @@
-"""Graph prediction where all graphs have one structure: the same networks, far less work.
+"""Fast graph prediction for data sets in which all graphs have the same structure.
 
 Many data sets for graph prediction differ in their features only. A batch of PyTorch Geometric
-repeats the structure for every graph and gathers and scatters along its arcs; here the features of
-all graphs lie in one tensor and the structure is a small matrix, or a few lists of neighbours.
+repeats the structure for every graph, and gathers and scatters along its arcs. Here the features of
+all graphs are one tensor, and the structure is one small matrix or a few lists of neighbours.
 
-Beyond that, *twins* need not be distinguished: vertices with the same closed neighbourhood (the
-vertex itself and those that send to it). A GCN or a GIN without a trained ε sees of a vertex the
-sum over its closed neighbourhood only. So after the first layer twins have one embedding, in every
-layer, whatever the features. It is computed once for each class of twins, and operations that count
-vertices (mean aggregation, batch normalisation) weight a class by its size. Two cliques of 16
-vertices joined by an edge have 4 classes. The first layer is linear in the features before anything
-is trained, so it needs only their sum for each class, taken once before training. Attention
-distinguishes twins by their own features, but they share their lists of neighbours.
+Work is also shared between *twins*: vertices with the same closed neighbourhood (the vertex itself
+and its incoming neighbours). A GCN, or a GIN without a trained ε, uses only the sum over the closed
+neighbourhood, so twins have equal embeddings after every layer. These are computed once for each
+class of twins. Operations that count vertices (mean aggregation, batch normalisation) weight a
+class by its size. For example, two cliques of 16 vertices joined by an edge have 4 classes. The
+first layer needs only the sum of the features over each closed neighbourhood, which is computed
+once before training. Attention distinguishes twins by their own features, but twins share their
+lists of neighbours.
 
-`Twins` is an operator for the networks of `wis.models`: it computes the same logits as their
-`forward` does for a batch, up to rounding (tested), and so the same gradients.
+`Twins` is an operator for the networks of `wis.models`. Logits and gradients equal those of a batch
+up to rounding (tested).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from wis.models.operators import Messages
 from wis.theory.table5_1.twin_attention import TwinBlock, attend
 
 GAT_GRAPHS_AT_A_TIME = 250
-"""The attention over 250 graphs of 32 vertices keeps its intermediate results in a cache."""
+"""Graphs at a time for attention. For 250 graphs of 32 vertices intermediate results fit in a
+cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,9 @@ class SharedStructure:
 
     Attributes:
         num_nodes: Number n of vertices.
-        closed: float64 [n, n]; row i holds a 1 for i itself and for each vertex that sends to i.
-        twin_class: int64 [n], the class of each vertex, numbered by their first vertices.
+        closed: float64 [n, n]; row i holds a 1 for i and for each incoming neighbour of i.
+        twin_class: int64 [n], the class of each vertex; classes are numbered by their first
+            vertices.
     """
 
     num_nodes: int
@@ -62,7 +64,7 @@ class SharedStructure:
             num_nodes: Number n of vertices.
 
         Raises:
-            GraphFormatError: An arc is given twice, or ids do not fit.
+            GraphFormatError: An arc is repeated, or an id is out of range.
 
         Cost: O(n²) memory.
         """
@@ -95,7 +97,7 @@ class SharedStructure:
 
     @property
     def gcn_matrix(self) -> np.ndarray:
-        """D^(-1/2) (A + I) D^(-1/2), float64 [n, n], the degrees being those of arrival."""
+        """D^(-1/2) (A + I) D^(-1/2), float64 [n, n], with in-degrees."""
         inverse = self.closed.sum(axis=1) ** -0.5
         matrix: np.ndarray = inverse[:, None] * self.closed * inverse
         return matrix
@@ -107,13 +109,13 @@ class SharedStructure:
         return chosen
 
     def quotient(self, matrix: np.ndarray) -> np.ndarray:
-        """The matrix for values that are equal for twins; [r, r]."""
+        """The matrix that acts on one value for each class, [r, r]."""
         membership = np.eye(self.num_classes)[self.twin_class]
         folded: np.ndarray = self.rows(matrix) @ membership
         return folded
 
     def blocks(self) -> list[TwinBlock]:
-        """For each size of class and neighbourhood: members [c, k], neighbours [c, q]."""
+        """For each size of class and of neighbourhood the members [c, k] and neighbours [c, q]."""
         kinds: dict[tuple[int, int], list[tuple[np.ndarray, np.ndarray]]] = {}
         for twins in range(self.num_classes):
             members = np.flatnonzero(self.twin_class == twins)
@@ -134,7 +136,7 @@ class Twins(Messages):
     Args:
         structure: The structure.
         features: Float tensor of shape [G, n, in_dim]; its product with the matrix of a model is
-            computed once.
+            cached.
     """
 
     def __init__(self, structure: SharedStructure, features: Tensor) -> None:
@@ -161,12 +163,12 @@ class Twins(Messages):
         return self._pair(self.structure.closed)
 
     def _pair(self, matrix: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The matrix times the features, [r, G, in_dim], and between classes, [r, r]."""
+        """The matrix times the features, [r, G, in_dim], and the matrix between classes, [r, r]."""
         rows = self._constant(self.structure.rows(matrix))
         return _times(rows, self._by_vertex), self._constant(self.structure.quotient(matrix))
 
     def _propagated(self, pair: tuple[Tensor, Tensor], x: Tensor, weight: Tensor) -> Tensor:
-        """The first layer has the product with the features; others multiply by classes."""
+        """Embeddings after propagation; the first layer uses the cached product."""
         features, between = pair
         return (
             linear(features, weight) if x is self.features else _times(between, linear(x, weight))
@@ -181,7 +183,7 @@ class Twins(Messages):
         return self._propagated(self._normalised_pair, x, weight)
 
     def total(self, x: Tensor, weight: Tensor, own: Tensor) -> Tensor:
-        """See `Messages`; for each class, `own` being 1: another value tells twins apart."""
+        """See `Messages`; for each class. `own` must be 1: other values distinguish twins."""
         return self._propagated(self._total_pair, x, weight)
 
     def attend(self, values: Tensor, at_source: Tensor, at_end: Tensor, slope: float) -> Tensor:
@@ -197,32 +199,32 @@ class Twins(Messages):
         return _times(self.sizes.unsqueeze(0) / self.num_nodes, hidden).squeeze(0)
 
     def add(self, h: Tensor, weights: Tensor) -> Tensor:
-        """Not supported: sums over neighbours alone differ between twins."""
+        """Not supported, because sums over neighbours alone differ between twins."""
         raise TypeError("sums over neighbours alone differ between twins")
 
 
 SHARED: Mapping[str, int | None] = {"gat": GAT_GRAPHS_AT_A_TIME, "gcn": 2_500, "gin": None}
-"""Models that can be computed over a shared structure, and how many graphs to compute at once.
+"""For each supported model, the number of graphs to compute at once.
 
-None where a training step couples all graphs: batch normalisation takes its statistics over all.
+None means all graphs, because batch normalisation takes its statistics over all of them.
 """
 
 
 def check_shareable(network: GraphNetwork) -> None:
-    """Raise `OptionError` if a network cannot be computed over a shared structure."""
+    """Raise `OptionError` if a network does not support a shared structure."""
     if network.task != "graph":
         raise OptionError("a shared structure is for task='graph'; this network predicts vertices")
     if any("eps" in name for name, _ in network.named_parameters()):
         raise OptionError(
-            "a GIN that trains ε tells twins apart; pass model_options={'train_eps': False}"
+            "a GIN that trains ε distinguishes twins; pass model_options={'train_eps': False}"
         )
 
 
 def in_parts(structure: SharedStructure, x: Tensor, size: int | None) -> list[Twins]:
-    """Graphs [G, n, in_dim] in parts of `size`, so that intermediate results fit into a cache."""
+    """Split graphs [G, n, in_dim] into parts of `size`, whose results fit in a cache."""
     return [Twins(structure, part) for part in torch.split(x, size or max(len(x), 1))]
 
 
 def _times(matrix: Tensor, h: Tensor) -> Tensor:
-    """A matrix [r, n] times embeddings [n, G, width], as one product."""
+    """A matrix [r, n] times embeddings [n, G, width], as one matrix product."""
     return torch.mm(matrix, h.reshape(h.size(0), -1)).view(-1, h.size(1), h.size(2))

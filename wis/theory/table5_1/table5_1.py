@@ -1,15 +1,15 @@
-"""Table 5.1: networks fit a task better if the partition that it is about has a high walk index.
+"""Table 5.1: networks fit a task better if its essential partition has a high walk index.
 
     rows = run_table(Table51(), results="table5_1.jsonl")
     print(format_table(rows))  # of wis.theory.table5_1.table5_1_text
 
-There is one row for each model, essential partition and seed. This module is the kind ``table5_1``
-of recipes (`wis.experiments.sweep`), so finished rows are not computed again, and a run that fails
-becomes a row with the error. The pairs of images are drawn once, from a seed of their own, and are
-the same for all runs, as in the program published with the paper: the five runs of the thesis
-differ in their initialisation.
+There is one row for each model, essential partition and seed. This module defines the kind
+``table5_1`` of recipes (`wis.experiments.sweep`), so finished rows are not computed again, and a
+failed run becomes a row with the error. All runs use the same pairs of images, drawn with a
+separate seed. As in the program published with the paper, the five runs of the thesis differ in
+their initialisation only.
 
-All graphs have one structure, which `wis.theory.table5_1.shared_structure` uses for speed.
+All graphs have the same structure, which makes training fast, see `shared_structure`.
 
 Source: Section 5.4.3, Table 5.1, Appendix D.6.2.1.
 """
@@ -61,15 +61,15 @@ class Table51:
     Attributes:
         images: A name for `wis.datasets.images.load_images`.
         models: Names of `wis.theory.table5_1.shared_structure.SHARED`.
-        partitions: Essential partitions, of ``"low"`` and ``"high"``.
-        seeds: Seeds of the initial parameters; a run for each.
+        partitions: Essential partitions: ``"low"``, ``"high"`` or both.
+        seeds: Seeds of the initial parameters, one for each run.
         num_train: Number of training graphs.
         num_test: Number of test graphs.
         data_seed: Seed of the pairs of images.
         depth: Number of layers.
         width: Size of the hidden embeddings.
-        max_epochs: The most epochs: a number for all models, or one for each by its name.
-        patience: Epochs without improvement of the training accuracy after which to stop.
+        max_epochs: Largest number of epochs: one number for all models, or a number by model name.
+        patience: Number of epochs without improvement of the training accuracy before a run stops.
         min_delta: The smallest improvement that counts, a fraction (see `wis.training.stopping`).
         device: Where to train.
 
@@ -100,9 +100,7 @@ class Table51:
                     f"{name} is {echo(repr(value))}; expected a list of at least one entry"
                 )
             if any(value.count(entry) > 1 for entry in value):
-                raise OptionError(
-                    f"{name} is {echo(repr(list(value)))}, where one entry stands twice"
-                )
+                raise OptionError(f"{name} is {echo(repr(list(value)))}, which repeats an entry")
             object.__setattr__(self, name, tuple(value))
         for model in self.models:
             if not isinstance(model, str) or model not in SHARED:
@@ -154,7 +152,7 @@ class Table51:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The content of a recipe, with all defaults written out."""
+        """The content of a recipe, including all defaults."""
         content = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         del content["device"]
         if isinstance(self.max_epochs, Mapping):
@@ -164,7 +162,7 @@ class Table51:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that decides the rows, without the seeds: more may be added."""
+        """SHA-256 of everything that determines the rows except the seeds."""
         return content_hash({k: v for k, v in self.as_dict().items() if k != "seeds"})
 
     def runs(self) -> Iterator[tuple[Partition, TrainConfig]]:
@@ -178,7 +176,7 @@ class Table51:
 
         Raises:
             GraphFileError: The file cannot be read.
-            OptionError: It is no such recipe, or a value is invalid.
+            OptionError: The recipe is of another kind, or a value is invalid.
         """
         try:
             content = read_settings(Path(path))
@@ -191,7 +189,7 @@ class Table51:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Table51:
-        """Make a table of the content of a recipe, see `from_recipe`."""
+        """Make a table from the content of a recipe, see `from_recipe`."""
         given = {key: value for key, value in content.items() if key not in ("title", "source")}
         kind = given.pop("kind", None)
         if kind != KIND:
@@ -212,21 +210,21 @@ def run_table(
     retry_failed: bool = False,
     own_process: bool = True,
 ) -> list[Row]:
-    """Train what is missing, one run after the other, and return all rows.
+    """Train the missing runs one after the other, and return all rows.
 
     Args:
         table: The runs.
-        results: File of results: finished rows are taken from it, and new ones appended at once.
-            Without it nothing is kept.
+        results: File of results. Finished rows are read from it, and each new row is appended at
+            once. Default: no file.
         root: The data root.
         name: Name of the recipe.
-        retry_failed: Run again what failed.
-        own_process: Give each run on a CPU a process of its own, which measures its memory.
+        retry_failed: Repeat failed runs.
+        own_process: Run each CPU run in its own process, which measures its memory.
 
     Returns:
-        A row for each run, in the order seed, partition, model. It has the `status`, ``done`` or
-        ``failed``, and the `error`; the configuration; ``walk_index`` of the essential partition;
-        program and machine; and, if it is done, the attributes of
+        A row for each run, in the order seed, partition, model. A row has the `status`, ``done`` or
+        ``failed``, the `error`, the configuration, the ``walk_index`` of the essential partition,
+        the program and the machine. If the run is done, it also has the attributes of
         `wis.theory.table5_1.shared_run.SharedRecord`.
 
     Raises:
@@ -253,7 +251,7 @@ def run_table(
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of the table: its key, what decides it, its partition and its configuration."""
+    """A run of the table: key, settings, partition, and training configuration."""
 
     key: str
     facts: Mapping[str, Any]
@@ -275,7 +273,7 @@ class Table51Plan(Plan):
         return self.planned
 
     def common(self) -> dict[str, Any]:
-        """The pairs of images, drawn here first: an error in them stops the sweep."""
+        """The pairs of images; an error in drawing them stops the sweep."""
         table = self.table
         pairs = functools.partial(
             _pairs, table.images, table.num_train, table.num_test, table.data_seed, self.root
@@ -286,7 +284,7 @@ class Table51Plan(Plan):
     @staticmethod
     def _planned(table: Table51, partition: Partition, config: TrainConfig) -> PlannedRun:
         run = config.as_dict()
-        del run["device"]  # the same run on another device is the same row
+        del run["device"]  # the device does not change the row
         names = ("images", "num_train", "num_test", "data_seed")
         facts = {
             "kind": KIND,
@@ -324,7 +322,7 @@ class Table51Kind:
         """Check a recipe and its overrides: `seeds`, `models`, `max_epochs` and `patience`.
 
         Raises:
-            RecipeError: It is no recipe for Table 5.1.
+            RecipeError: The recipe is not valid for Table 5.1.
             OptionError: An option does not apply to Table 5.1, or the device does not exist.
         """
         check_plain(settings)
@@ -358,7 +356,7 @@ class Table51Kind:
         return [asdict(train_shared(structure, train, test, row.config))]
 
     def summarise(self, rows: Sequence[Row]) -> str | None:
-        """The table beside the thesis', if a row is done."""
+        """The table with the results of the thesis, if a row is done."""
         return format_table(rows) if any(row["status"] == DONE for row in rows) else None
 
 
@@ -366,7 +364,7 @@ class Table51Kind:
 def _pairs(
     images: str, num_train: int, num_test: int, seed: int, root: str | None
 ) -> tuple[ImagePairs, ImagePairs]:
-    """The training and test pairs, drawn once in a process."""
+    """The training and test pairs, drawn once per process."""
     return draw_pairs(images, num_train=num_train, num_test=num_test, seed=seed, root=root)
 
 

@@ -1,4 +1,4 @@
-"""The rows of Table 5.1 as text, beside the thesis'.
+"""The rows of Table 5.1 as text, with the results of the thesis.
 
 Source: Table 5.1.
 """
@@ -38,12 +38,12 @@ FIELDS = {
 
 
 def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> str:
-    """Format rows as Table 5.1, each figure above that of the thesis.
+    """Format rows as Table 5.1, with the results of the thesis below.
 
     Args:
         rows: Rows of `wis.theory.table5_1.table5_1.run_table` that differ only in model, partition
-            and seed. Of runs that failed only the number is given.
-        best: Give the accuracies at the epoch of the highest training accuracy, not at the end.
+            and seed. Failed runs are only counted.
+        best: Use the accuracies at the epoch of the highest training accuracy, not at the end.
 
     Returns:
         Text of several lines: means and standard deviations (of a sample, n - 1) over the seeds, in
@@ -51,7 +51,7 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
 
     Raises:
         OptionError: No row is done, or the rows are of different experiments.
-        ResultsError: A row lacks a field, or has a value that Table 5.1 cannot have.
+        ResultsError: A row lacks a field, or has an invalid value.
     """
     all_rows = [dict(row) for row in rows]
     done = [row for row in all_rows if row["status"] == DONE]
@@ -84,7 +84,7 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
 
 
 def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
-    """Check that all rows are of one experiment, and none stands twice."""
+    """Check that all rows are of one experiment, without repetition."""
     if not rows:
         raise OptionError("there are no finished rows of Table 5.1; run it first")
     varying = ("model", "learning_rate", "model_options", "max_epochs", "seed")

@@ -1,10 +1,11 @@
-"""Attention of a GAT over one structure shared by many graphs, with a gradient of its own.
+"""Attention of a GAT over one structure shared by many graphs, with a hand-written gradient.
 
-The weight of a neighbour j of i is exp(LeakyReLU(s_j + d_i)) over the sum of these. LeakyReLU is
-the larger of two linear functions and exp is increasing, so the exponential of a pair is the larger
-of two products, exp(s_j) exp(d_i) and exp(a s_j) exp(a d_i), a being the slope below zero: no
-exponential is taken for a pair, only for a vertex. Scores are shifted so that all factors are at
-most 1 and the heaviest neighbour of every vertex has weight 1; nothing overflows, and no sum is 0.
+The weight of a neighbour j of i is exp(LeakyReLU(s_j + d_i)) over the sum of these. Let a be the
+slope of LeakyReLU below zero. LeakyReLU is the larger of two linear functions and exp is
+increasing, so the exponential for a pair is the larger of exp(s_j) exp(d_i) and exp(a s_j) exp(a
+d_i). Exponentials are thus computed for vertices, not for pairs. Scores are shifted so that all
+factors are at most 1 and the heaviest neighbour of every vertex has weight 1, so nothing overflows,
+and no sum is 0.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class TwinBlock:
     neighbors: Tensor
 
     def to(self, device: torch.device) -> TwinBlock:
-        """The same on another device."""
+        """The block on another device."""
         return TwinBlock(self.members.to(device), self.neighbors.to(device))
 
 
@@ -45,7 +46,7 @@ def attend(
         at_end: The scores d, float [G, heads, n].
         values: Float [G, heads, n, size].
         blocks: Blocks in which each vertex is a member once.
-        slope: Of LeakyReLU below zero, in (0, 1).
+        slope: Slope of LeakyReLU below zero, in (0, 1).
 
     Returns:
         Float [G, heads, n, size]. Costs O(G · heads · size · num_arcs).
@@ -68,13 +69,13 @@ def _attend_block(
 
 
 def _take(tensor: Tensor, index: Tensor) -> Tensor:
-    """Entries of dimension 2 at an index [c, k], as two dimensions."""
+    """Index dimension 2 by [c, k], which replaces it by two dimensions."""
     chosen = tensor.index_select(2, index.reshape(-1))
     return chosen.view(*tensor.shape[:2], *index.shape, *tensor.shape[3:])
 
 
 def _weights(sources: Tensor, ends: Tensor, slope: float) -> tuple[Tensor, Tensor]:
-    """exp(LeakyReLU(s_j + d_i)) up to a factor for each i, and its derivative; [..., k, q]."""
+    """exp(LeakyReLU(s_j + d_i)), up to a factor for each i, and its derivative; [..., k, q]."""
     # shift by the larger exponent of the highest s_j, so that no factor exceeds 1
     highest = sources.amax(dim=-1, keepdim=True)
     top = ends + highest
@@ -89,7 +90,7 @@ def _weights(sources: Tensor, ends: Tensor, slope: float) -> tuple[Tensor, Tenso
 
 
 class _Attention(Function):
-    """The last column of the values holds ones, so that one product gives sums and their total."""
+    """The last column of the values is ones, so one product also gives the sum of weights."""
 
     @staticmethod
     def forward(ctx: Any, sources: Tensor, ends: Tensor, values: Tensor, slope: float) -> Tensor:
