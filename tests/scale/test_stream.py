@@ -428,7 +428,7 @@ def test_what_cannot_be_asked_for_is_refused(tmp_path):
     refused(OptionError, source, output, "epsilon above 0", epsilon=0)
     refused(OptionError, source, output, "remove is", remove="150%")
     refused(OptionError, source, output, "block is 0", block=0)
-    refused(OptionError, source, output, "work folder on this machine", work="memory://work")
+    refused(OptionError, source, output, "needs a local work folder", work="memory://work")
     refused(UnknownNameError, source, output, "stream", engine="steam")
     refused(OptionError, source, source / "out", "output .* and source .* overlap")
     refused(OptionError, source, output, "output .* and work .* overlap", work=output / "work")

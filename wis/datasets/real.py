@@ -173,7 +173,7 @@ def _check(content: dict[str, Any]) -> None:
     if content["y"].dim() != 1:
         raise ValueError(f"y has shape {list(content['y'].shape)}; expected [num_nodes]")
     if arcs.numel() and not 0 <= int(arcs.min()) <= int(arcs.max()) < size:
-        raise ValueError(f"an edge has a vertex that is not below {size}")
+        raise ValueError(f"vertex ids of edges are not all from 0 to {size - 1}")
 
 
 def _compare_with_published(dataset: Dataset, data: Data, root: Path) -> None:

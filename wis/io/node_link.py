@@ -34,7 +34,7 @@ _OTHERS = (
     ({"children"}, "a tree, which networkx.tree_graph reads"),
     ({"graphs"}, "JSON Graph Format with several graphs, which the package jgf reads"),
     ({"graph"}, "JSON Graph Format, which the package jgf reads into networkx"),
-    ({"features"}, "GeoJSON, of which momepy makes a graph"),
+    ({"features"}, "GeoJSON, which momepy turns into a graph"),
 )
 
 
@@ -85,7 +85,7 @@ def _members(text: str) -> Iterator[tuple[str, tuple[Any, int]]]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse repeated keys, of which Python would silently keep the last value."""
+    """Refuse repeated keys, since Python would silently keep only the last value."""
     content = dict(pairs)
     if len(content) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]

@@ -84,7 +84,7 @@ class XmlText:
 
         Args:
             begin: The offset of its start tag.
-            end: The offset of expat at its end: that of its end tag, if it has one.
+            end: The offset of expat at the end of the element: that of the end tag, if any.
         """
         found = _START_TAG.match(self.text, begin)
         tag = begin if found is None else found.end()

@@ -81,15 +81,10 @@ class Comparison:
             "lost_log_walk_index": {str(k): v for k, v in self.lost_log_walk_index.items()},
             "sampled": list(self.sampled),
             "degree_counts": {
-                when: {str(degree): int(count) for degree, count in _counted(degrees)}
+                when: {str(d): c for d, c in enumerate(np.bincount(degrees).tolist()) if c}
                 for when, degrees in zip(("before", "after"), self.degrees, strict=True)
             },
         }
-
-
-def _counted(degrees: np.ndarray) -> list[tuple[int, int]]:
-    values, counts = np.unique(degrees, return_counts=True)
-    return list(zip(values.tolist(), counts.tolist(), strict=True))
 
 
 @usual_defaults()
@@ -157,13 +152,10 @@ def compare_cuts(
     [58, 39]
     """
     settings = settings or Settings()
-    parts = [order.apply(data, remove=remove, num_nodes=_bare(order, data)) for remove in removes]
+    num_nodes = order.num_nodes if isinstance(data, Tensor) else None
+    parts = [order.apply(data, remove=remove, num_nodes=num_nodes) for remove in removes]
     first = graph_profile(_with_nodes(order, data), settings, directed=order.provenance.directed)
     return [_compared(first, _with_nodes(order, part), settings) for part in parts]
-
-
-def _bare(order: RemovalOrder, data: Any) -> int | None:
-    return order.num_nodes if isinstance(data, Tensor) else None
 
 
 def _with_nodes(order: RemovalOrder, data: Any) -> Any:

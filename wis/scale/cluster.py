@@ -53,7 +53,7 @@ def run_on_cluster(
             peeling.peel(noted["N"], report)
         job.files.check_unchanged()
         job.target.begin()
-        plain = replace(job, still_alone=_nothing)  # the check holds locks, so no worker gets it
+        plain = replace(job, still_alone=Job.still_alone)  # workers cannot get the check of locks
         vertices = noted["n"], noted["names"]
         tasks = [
             client.submit(_write_file, plain, index, vertices, peeling.phases, pure=False)
@@ -62,10 +62,6 @@ def run_on_cluster(
         kept = sum(client.gather(tasks))
         job.finish()
     return noted, kept, peeling.phases, resumed
-
-
-def _nothing() -> None:
-    """Check nothing."""
 
 
 def _write_file(job: Job, index: int, vertices: tuple[int, str | None], phases: int) -> int:

@@ -234,7 +234,7 @@ def _found(root: str, ending: str | None) -> dict[str, Any]:
         for part in parts:
             if part in LOGS:
                 raise GraphFormatError(
-                    f"{root}: is {LOGS[part]}, whose log says which files count; write it out as "
+                    f"{root}: is {LOGS[part]}, whose log lists the valid files; export it as "
                     "plain Parquet first"
                 )
         if any(part.startswith((".", "_")) for part in parts) or name.endswith(".crc"):

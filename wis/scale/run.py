@@ -167,7 +167,7 @@ def sparsify_files(
     )
     if engine == "stream" and not is_local(folder.url):
         raise OptionError(
-            f"engine 'stream' needs a work folder on this machine, not {folder.place}; give one"
+            f"engine 'stream' needs a local work folder, not {folder.place}; pass --work-dir"
         )
     reading = ReadOptions(relabel=relabel, num_nodes=num_nodes, max_memory=limit)
     job = Job(files, target, folder, remove, keep, epsilon, seed, block, progress, reading)

@@ -96,7 +96,7 @@ def look_at_ids(
 
 
 def _refuse_merging(files: EdgeFiles, vertices: Vertices) -> None:
-    """Raise if the two columns seem to hold two kinds of vertices and share ids."""
+    """Raise if the columns probably hold two kinds of vertices, but share ids."""
     assert files.kinds is not None
     is_end = [np.zeros(vertices.num_nodes, np.bool_) for _ in range(2)]
     for index in range(len(files.paths)):
@@ -185,7 +185,7 @@ class _Runs:
         if self.folder is None:
             raise OptionError(
                 f"{path}: names are numbered in the work folder, which must be on a file system of "
-                "this machine; give one"
+                "this machine; pass --work-dir"
             )
         for column in columns:
             if self.kind is not None and column.type != self.kind:

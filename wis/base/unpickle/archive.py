@@ -1,9 +1,9 @@
 """The two containers of `torch.save`: a zip archive, and before torch 1.6 a row of pickles.
 
 Both hold one pickle of the object and, separately, the bytes of the tensors, which are read
-directly into memory of torch. Every length is compared with that of the file, so that reading never
-needs more memory than the file has bytes. `torch.save` never compresses, so compressed members are
-refused.
+directly into memory of torch. Every length is compared with the length of the file, so that reading
+needs at most as many bytes of memory as the file has. `torch.save` never compresses, so compressed
+members are refused.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class Machine:
 
 
 def _of_copyreg(arguments: tuple[Any, ...]) -> tuple[Name, tuple[Any, ...]]:
-    """The call that `copyreg._reconstructor(class, object, None)` of old protocols stands for."""
+    """The class and arguments in `copyreg._reconstructor(class, object, None)` of old protocols."""
     match arguments:
         case (Name() as made, Name(module="builtins", name="object"), None):
             return made, ()

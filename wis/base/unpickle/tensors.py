@@ -56,7 +56,7 @@ _DEVICE_TYPES = frozenset({"cpu", "cuda", "mps", "xpu", "hpu", "xla", "meta"})
 
 
 def _sizes(node: Any, what: str) -> tuple[int, ...]:
-    """A tuple of lengths, or that of a `torch.Size`."""
+    """A tuple of lengths from a tuple or a `torch.Size`."""
     if isinstance(node, Made) and node.is_of("Size"):
         node = node.arguments[0] if len(plain(node)) == 1 else None
     if not isinstance(node, tuple) or len(node) > _MAX_DIM or set(map(type, node)) - {int}:
