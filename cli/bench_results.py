@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from wis.base.words import counted
+from wis.errors import counted
 
 from .framework import Command
 from .output import emit, say

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from wis.base.words import counted
+from wis.errors import counted
 
 from .framework import SectionOption, grouped
 from .graphs import GraphSource
@@ -73,7 +73,7 @@ folder_options = grouped(
         metavar="DIR",
         show_default="OUTPUT.wis-work",
         help="Folder for intermediate results, from which the same command continues a killed run. "
-        "Several runs may share a folder.",
+        "It may hold other files.",
     ),
     click.option(
         "--scheduler-address",

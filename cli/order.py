@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from wis.base.words import counted
-from wis.errors import NotGreedyError
+from wis.errors import NotGreedyError, counted
 
 from .framework import Command, json_option, plugin_option
 from .graphs import GraphSource, directed_option, graph_argument, graph_of

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wis.base.amount import num_edges_to_remove
-from wis.base.words import counted
-from wis.errors import OptionError, echo
+from wis.errors import OptionError, counted, echo
 
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
 from .framework import Command, json_option

@@ -6,8 +6,7 @@ import time
 
 import click
 
-from wis.base.words import counted
-from wis.errors import OptionError
+from wis.errors import OptionError, counted
 
 from .framework import Command, json_option
 from .graphs import GraphSource, graph_beside_target

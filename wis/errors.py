@@ -1,4 +1,4 @@
-"""The errors that wis raises on purpose.
+"""The errors that wis raises on purpose, and how messages show values and numbers.
 
 Each error derives from `WisError` and from the builtin that a caller would expect, and its message
 is one line: what was wrong, what was found, what was expected and what to do. The command line
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar
 
+_PLURALS = {"vertex": "vertices"}
 LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
 SHORTEST_SECRET = 4  # characters; a shorter one is hidden only where it is known to be one
 _SECRETS = (
@@ -67,6 +68,25 @@ def _repr(token: object) -> str:
         return repr(token)
     except (ValueError, RecursionError):  # an integer of thousands of digits, a deep nesting
         return f"a {type(token).__name__} that is too large to show"
+
+
+def counted(number: int, noun: str, form: str = "d") -> str:
+    """A number and what it counts.
+
+    Args:
+        number: The number.
+        noun: The noun, in the singular.
+        form: How the number is written, such as ``","``.
+
+    >>> counted(1, "edge"), counted(3, "vertex"), counted(1200, "arc", ",")
+    ('1 edge', '3 vertices', '1,200 arcs')
+    """
+    return f"{number:{form}} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun."""
+    return _PLURALS.get(noun, f"{noun}s")
 
 
 class WisError(Exception):

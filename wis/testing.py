@@ -1,7 +1,8 @@
-"""Odd graphs and assertions, for testing anything that sparsifies.
+"""Odd graphs and assertions, for tests of sparsification methods.
 
-The graphs are small, seeded and named by what is odd about them. The assertions say in one word
-what a removal order or a sparser graph must be, and raise `AssertionError` with what is wrong.
+The graphs are small and seeded, and each is named after its oddity. Each assertion states one
+property of a removal order or of a sparser graph, and raises an `AssertionError` that describes the
+fault.
 """
 
 from __future__ import annotations
@@ -27,19 +28,26 @@ Draw = Callable[[np.random.Generator], tuple[int, Arcs]]
 
 
 def odd_graphs(seed: int = 0) -> dict[str, Data]:
-    """Small graphs on which methods tend to stumble.
+    """Small graphs on which methods often fail.
 
     Args:
-        seed: Seed of those that are random.
+        seed: Seed of the random graphs.
 
     Returns:
-        `Data` objects by name, each with `num_nodes` and `edge_index`, at most 200 vertices.
+        `Data` objects by name, each with `num_nodes`, `edge_index` and at most 200 vertices.
+
+    >>> sorted(odd_graphs())[:3]
+    ['bipartite-complete', 'clique', 'cycle']
     """
     return {name: odd_graph(name, seed) for name in ODD_GRAPHS}
 
 
 def odd_graph(name: str, seed: int = 0) -> Data:
-    """One of the `odd_graphs`."""
+    """One of the `odd_graphs`.
+
+    >>> odd_graph("star").num_nodes
+    8
+    """
     from torch_geometric.data import Data
 
     num_nodes, arcs = ODD_GRAPHS[name](np.random.default_rng(seed))
@@ -48,7 +56,10 @@ def odd_graph(name: str, seed: int = 0) -> Data:
 
 
 def assert_is_permutation(ids: Tensor, size: int) -> None:
-    """`ids`, of shape [size], holds each of 0 ... size - 1 once."""
+    """Assert that `ids`, of shape [size], holds each of 0 ... size - 1 once.
+
+    >>> assert_is_permutation(torch.tensor([2, 0, 1]), 3)
+    """
     _assert(ids.dim() == 1, f"has {ids.dim()} dimensions, not one")
     _assert(ids.numel() == size, f"holds {ids.numel()} ids, not {size}")
     wrong = (ids.sort().values.cpu() != torch.arange(size, device="cpu")).nonzero()
@@ -56,7 +67,12 @@ def assert_is_permutation(ids: Tensor, size: int) -> None:
 
 
 def assert_nested(graphs: Sequence[Any]) -> None:
-    """Each graph, in any form that wis takes, keeps only edges of the one before it."""
+    """Assert that each graph, in any form that wis takes, has only edges of the graph before it.
+
+    >>> import wis
+    >>> order = wis.removal_order(data := odd_graph("clique"))
+    >>> assert_nested([data, *(order.apply(data, remove=share) for share in ("20%", "60%"))])
+    """
     canonical = [UndirectedGraph.from_any(graph) for graph in graphs]
     for position, (outer, inner) in enumerate(itertools.pairwise(canonical)):
         missing = (outer.edge_ids(inner.edges) < 0).nonzero().view(-1)
@@ -65,7 +81,12 @@ def assert_nested(graphs: Sequence[Any]) -> None:
 
 
 def assert_greedy_order(data: Any, order: RemovalOrder, method: str | None = None) -> None:
-    """Every step of the order is one that the method's greedy rule could take."""
+    """Assert that every step of the order obeys the greedy rule of its method.
+
+    >>> import wis
+    >>> data = odd_graph("two-equal-hubs")
+    >>> assert_greedy_order(data, wis.removal_order(data))
+    """
     try:
         verify_order(data, order, method, progress=False)
     except NotGreedyError as error:
@@ -73,7 +94,10 @@ def assert_greedy_order(data: Any, order: RemovalOrder, method: str | None = Non
 
 
 def assert_same_data(found: Any, expected: Any) -> None:
-    """Two `Data` or `HeteroData` hold the same attributes, of the same types and values."""
+    """Assert that two `Data` or `HeteroData` have the same attributes, of equal types and values.
+
+    >>> assert_same_data(odd_graph("star"), odd_graph("star"))
+    """
     found_parts, expected_parts = _attributes(found), _attributes(expected)
     _assert(
         found_parts.keys() == expected_parts.keys(),
@@ -125,7 +149,11 @@ def _assert(condition: bool, message: str) -> None:
 
 
 def both_ways(edges: Iterable[tuple[int, int]]) -> Arcs:
-    """Each edge as two arcs, as PyG stores an undirected graph."""
+    """Each edge as two arcs, as PyG stores an undirected graph.
+
+    >>> both_ways([(0, 1)])
+    [(0, 1), (1, 0)]
+    """
     return [arc for u, v in edges for arc in ((u, v), (v, u))]
 
 
@@ -138,7 +166,7 @@ def _bipartite(left: Iterable[int], right: Iterable[int]) -> Arcs:
 
 
 def _two_hubs(rng: np.random.Generator) -> tuple[int, Arcs]:
-    """Two hubs of equal height compete for the same eight vertices, which are joined in pairs."""
+    """Two hubs of equal degree share eight neighbours, which are joined in pairs."""
     shared = _bipartite((0, 1), range(2, 10))
     pairs = [(v, v + 1) for v in range(2, 10, 2)]
     return 10, both_ways(shared + pairs)

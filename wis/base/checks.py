@@ -24,6 +24,7 @@ from wis.errors import OptionError, echo
 if TYPE_CHECKING:
     import torch
 
+MAX_WALK_LENGTH = 1000  # networks have fewer layers; the limit guards against order files
 TINY = math.ulp(0.0)  # the least number above 0
 MAX_SEED = 2**63 - 1
 DEFAULT_SEED = 0
@@ -100,6 +101,16 @@ def checked_factor(epsilon: Any) -> Fraction:
     checked_number("epsilon", epsilon, 0, expected=EPSILON)
     # The repr of numpy's float is not a number; 0.1 of either type gives 1/10, not a float near it.
     return 1 + Fraction(repr(float(epsilon)))
+
+
+def check_walk_length(value: Any, *, least: int) -> int:
+    """The `walk_length` of a method: L - 1 for a network of depth L.
+
+    Raises:
+        OptionError: The value is not an integer from `least` to `MAX_WALK_LENGTH`.
+    """
+    expected = f"a number of steps, {least} to {MAX_WALK_LENGTH}"
+    return checked_integer("walk_length", value, least, MAX_WALK_LENGTH, expected=expected)
 
 
 def checked_choice(name: str, value: Any, known: Iterable[Any]) -> Any:

@@ -30,23 +30,12 @@ from wis.graph import CanonicalGraph, canonical_graph
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
-MAX_WALK_LENGTH = 1000  # networks have fewer layers; the limit guards against order files
 LIMIT = 1 << 62  # leaves room for carries below 2^63
 DIGIT_BITS = 30  # a product adds at most MAX_NUM_NODES digits: below LIMIT
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
 
 
 @usual_defaults()
-def check_walk_length(value: Any, *, least: int) -> int:
-    """The `walk_length` of a method: L - 1 for a network of depth L.
-
-    Raises:
-        OptionError: The value is not an integer from `least` to `MAX_WALK_LENGTH`.
-    """
-    expected = f"a number of steps, {least} to {MAX_WALK_LENGTH}"
-    return checked_integer("walk_length", value, least, MAX_WALK_LENGTH, expected=expected)
-
-
 def walk_index(
     data: Data | HeteroData | Tensor | CanonicalGraph,
     subset: Iterable[int] | Tensor,

@@ -10,8 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from wis.base.defaults import usual_defaults
-from wis.base.words import counted
-from wis.errors import NotASubgraphError
+from wis.errors import NotASubgraphError, counted
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.measure.profile import Profile, Settings, graph_profile
 from wis.measure.similarity import cut_ratios

@@ -24,12 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.checks import checked_integer
+from wis.base.checks import check_walk_length, checked_integer
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import GIVEN, check_partitions, resolve_partitions
-from wis.graph.walks import check_walk_length
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
 from wis.methods.k_wis.general_certificate import check_general_order
 from wis.methods.k_wis.ranking_by_signature import LossTable

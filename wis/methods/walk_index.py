@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from wis.base.checks import checked_factor, checked_integer, is_number, shown
+from wis.base.checks import check_walk_length, checked_factor, checked_integer, is_number, shown
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.graph.walks import check_walk_length
 from wis.methods.isolated import without_isolated
 from wis.methods.one_wis import engines as one_wis
 from wis.methods.registry import register

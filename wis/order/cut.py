@@ -27,8 +27,7 @@ from wis.base.amount import (
     num_edges_of,
     plain_amount,
 )
-from wis.base.words import counted
-from wis.errors import OptionError, ProtectionError
+from wis.errors import OptionError, ProtectionError, counted
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
 from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute

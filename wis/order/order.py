@@ -1,4 +1,4 @@
-"""A removal order: the edges of a graph in the order in which they go, and how it was made.
+"""A removal order: the edges of a graph in the order of their removal, and how it was made.
 
 Computing an order takes the time; cutting it is quick. Two cuts of one order give nested graphs. So
 a study over many fractions computes the order once, saves it, and cuts it many times.
@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 
 from wis.base.amount import Amount, num_edges_to_remove
-from wis.base.words import counted
-from wis.errors import OrderMismatchError, echo
+from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from wis.measure import Comparison, Settings
 
 
-@functools.cache  # looking a version up reads files
+@functools.cache  # version() reads files
 def _versions() -> dict[str, str]:
     return {
         "wis": version("wis-sparsify"),
@@ -78,11 +77,11 @@ class Provenance:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], num_edges: int) -> Provenance:
-        """Read what `as_header` wrote; files without protections lack their fields.
+        """Read a header that `as_header` wrote; without protections it lacks their fields.
 
         Raises:
-            TypeError: It is damaged.
-            ValueError: It contradicts the number of edges.
+            TypeError: The header is damaged.
+            ValueError: The header contradicts the number of edges.
         """
         if "protections" not in header:
             return cls(**header)
@@ -101,9 +100,14 @@ class RemovalOrder:
     Attributes:
         edges: int64 tensor of shape [2, k], u < v in each column, first removed first; k is the
             number of edges unless the order was stopped early or some edges are protected.
-        num_nodes: Number of vertices of the graph it was made for.
+        num_nodes: Number of vertices of the graph that the order was made for.
         num_edges: Number m of edges of that graph.
-        provenance: How it was made.
+        provenance: How the order was made.
+
+    >>> import wis
+    >>> order = wis.removal_order(wis.datasets.load("karate"))
+    >>> len(order), order.edges[:, 0].tolist(), order.provenance.method
+    (78, [32, 33], 'wis')
     """
 
     edges: Tensor
@@ -125,15 +129,19 @@ class RemovalOrder:
 
     @property
     def noun(self) -> str:
-        """The word for one of its edges: ``"edge"``, or ``"arc"`` for a directed graph."""
+        """The word for an edge of the order: ``"edge"``, or ``"arc"`` for a directed graph."""
         return DirectedGraph.noun if self.provenance.directed else UndirectedGraph.noun
 
     def num_removed(self, *, remove: Amount | None = None, keep: Amount | None = None) -> int:
-        """Number of edges that a cut takes away.
+        """Number of edges that a cut removes.
+
+        >>> import wis
+        >>> wis.removal_order(wis.datasets.load("karate")).num_removed(keep="75%")
+        20
 
         Raises:
             OptionError: The amount is impossible, or more than this order covers.
-            ProtectionError: It is more than the order's protections allow.
+            ProtectionError: The amount is more than the order's protections allow.
         """
         count = num_edges_to_remove(self.num_edges, remove=remove, keep=keep, noun=self.noun)
         made = self.provenance
@@ -152,14 +160,19 @@ class RemovalOrder:
         edge_attrs: Iterable[str] = (),
         per_type: bool | str = False,
     ) -> GraphT:
-        """Cut the graph: take away the first edges of this order, with all their arcs.
+        """Cut the graph: remove the first edges of this order, with all their arcs.
 
-        An order that was made with ``directed=True`` takes arcs, each without its reverse.
+        An order that was made with ``directed=True`` removes arcs, each without its reverse.
+
+        >>> import wis
+        >>> data = wis.datasets.load("karate")
+        >>> wis.removal_order(data).apply(data, remove="50%").num_edges  # 39 edges, two arcs each
+        78
 
         Args:
             data: The graph that the order was made for; it is not changed.
-            remove: What to take away (see `wis.base.amount`), or give `keep`.
-            keep: What to keep.
+            remove: The amount to remove (see `wis.base.amount`), in place of `keep`.
+            keep: The amount to keep.
             num_nodes: Number of vertices, for a bare `edge_index` only.
             edge_attrs: Attributes that are edge-level whatever their length suggests (see
                 `wis.graph.cut`).
@@ -173,8 +186,8 @@ class RemovalOrder:
         Raises:
             OrderMismatchError: `data` is another graph.
             OptionError: The amount is impossible, or more than this order covers; or `per_type` is
-                wanted of a graph without edge types.
-            ProtectionError: It is more than the order's protections allow.
+                given for a graph without edge types.
+            ProtectionError: The amount is more than the order's protections allow.
         """
         graph = self.graph_of(data, num_nodes)
         self.check_made_for(graph)
@@ -182,7 +195,13 @@ class RemovalOrder:
         return cut.apply(self.ranked(graph), data)
 
     def ranked(self, graph: CanonicalGraph) -> Ranked:
-        """The order as edge ids of a graph that it was made for (see `check_made_for`)."""
+        """The order as edge ids of `graph`, for which it must have been made.
+
+        >>> import wis
+        >>> order = wis.removal_order(data := wis.datasets.load("karate"))
+        >>> order.ranked(order.graph_of(data)).ids[:3].tolist()
+        [77, 1, 0]
+        """
         ids = graph.edge_ids(self.edges.to(graph.device))
         return Ranked(graph, ids, self.provenance.protections, self.provenance.num_removable)
 
@@ -195,9 +214,15 @@ class RemovalOrder:
     ) -> list[Comparison]:
         """Compare the structure of the graph before and after cuts (see `wis.measure`).
 
+        >>> import wis
+        >>> data = wis.datasets.load("karate")
+        >>> cuts = wis.removal_order(data).compare(data, ["50%", "90%"])
+        >>> [int(cut.degrees[1].sum()) // 2 for cut in cuts]  # edges after each cut
+        [39, 8]
+
         Args:
             data: The graph that the order was made for.
-            removes: What to take away (see `wis.base.amount`), each from the whole graph.
+            removes: The amounts to remove (see `wis.base.amount`), each from the whole graph.
             settings: How to measure (`wis.measure.Settings`).
 
         Returns:
@@ -211,14 +236,25 @@ class RemovalOrder:
         return compare_cuts(self, data, removes, settings=settings)
 
     def graph_of(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
-        """Canonical form of the graph that the order was made for: directed or not, as it is."""
+        """The canonical form of a graph, directed if the order is one of arcs.
+
+        >>> import wis
+        >>> data = wis.datasets.load("karate")
+        >>> wis.removal_order(data, directed=True).graph_of(data).num_edges
+        156
+        """
         if isinstance(data, Tensor) and num_nodes is None:
             num_nodes = self.num_nodes
         kind = DirectedGraph if self.provenance.directed else UndirectedGraph
         return kind.from_any(data, num_nodes)
 
     def check_made_for(self, graph: CanonicalGraph) -> None:
-        """Raise `OrderMismatchError` unless this order was made for `graph`."""
+        """Raise `OrderMismatchError` unless this order was made for `graph`.
+
+        >>> import wis
+        >>> order = wis.removal_order(wis.datasets.load("karate"))
+        >>> order.check_made_for(wis.UndirectedGraph.from_any(wis.datasets.load("karate")))
+        """
         if self.provenance.directed != graph.directed:
             kinds = ("a directed", "an undirected")
             raise OrderMismatchError(
@@ -239,18 +275,26 @@ class RemovalOrder:
             )
 
     def save(self, path: str | Path, *, force: bool = True) -> Path:
-        """Write the order as `.npz`: a JSON header and the edges, no pickle, whole or not at all.
+        """Write the order as `.npz`: a JSON header and the edges, without pickle.
+
+        The file is written as a whole or not at all.
+
+        >>> import tempfile, wis
+        >>> order = wis.removal_order(wis.datasets.load("karate"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     order.save(f"{folder}/karate").name
+        'karate.npz'
 
         Args:
-            path: Where to; the ending ``.npz`` is added where it is missing.
-            force: Replace a file that is already there.
+            path: The file; the ending ``.npz`` is added if it is missing.
+            force: Replace an existing file.
 
         Returns:
             The path that was written.
 
         Raises:
             OutputExistsError: The file exists and `force` is false.
-            GraphFileError: It cannot be written.
+            GraphFileError: The file cannot be written.
         """
         from wis.base.atomic import atomic_write, check_writable
         from wis.base.source import user_path
@@ -277,16 +321,23 @@ class RemovalOrder:
 
     @classmethod
     def load(cls, path: str | Path, *, max_memory: int | str | None = None) -> RemovalOrder:
-        """Read what `save` wrote.
+        """Read an order that `save` wrote.
+
+        >>> import tempfile, wis
+        >>> order = wis.removal_order(wis.datasets.load("karate"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = wis.RemovalOrder.load(order.save(f"{folder}/karate"))
+        >>> again.edges.equal(order.edges)
+        True
 
         Args:
             path: The file.
-            max_memory: What reading may take, see `wis.io.read_graph`.
+            max_memory: Most memory that reading may use, see `wis.io.read_graph`.
 
         Raises:
             GraphFileError: The file cannot be read.
-            GraphFormatError: It is not an order file, is damaged, or needs more memory than
-                reading may take.
+            GraphFormatError: The file is not an order file, is damaged, or needs more memory than
+                `max_memory`.
         """
         from wis.base.source import user_path
         from wis.order.order_file import order_file

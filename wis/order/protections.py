@@ -46,8 +46,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.checks import checked_integer
-from wis.base.words import counted
-from wis.errors import OptionError, ProtectionError
+from wis.errors import OptionError, ProtectionError, counted
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]

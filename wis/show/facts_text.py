@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wis.base.words import counted
+from wis.errors import counted
 
 if TYPE_CHECKING:
     from wis.measure.facts import Attribute, DegreeSummary, GraphFacts

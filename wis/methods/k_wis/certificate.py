@@ -25,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.checks import checked_factor, checked_integer
+from wis.base.checks import check_walk_length, checked_factor, checked_integer
 from wis.base.progress import Progress, silent
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, UndirectedGraph
-from wis.graph.walks import check_walk_length
 from wis.methods.certificates import (
     MOST_STEPS,
     Checked,

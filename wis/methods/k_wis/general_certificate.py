@@ -27,12 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.checks import checked_integer
+from wis.base.checks import check_walk_length, checked_integer
 from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
-from wis.graph.walks import check_walk_length
 from wis.methods.certificates import (
     Checked,
     Fault,

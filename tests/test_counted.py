@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import wis
-from wis.base.words import counted
-from wis.errors import OptionError, OrderMismatchError, ProtectionError
+from wis.errors import OptionError, OrderMismatchError, ProtectionError, counted
 from wis.measure.facts import graph_facts
 from wis.show import facts_as_text
 from wis.testing import odd_graph
