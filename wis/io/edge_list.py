@@ -27,7 +27,7 @@ from wis.io.edge_attributes import AttributeColumns, attribute_columns, with_arc
 from wis.io.edge_list_writer import TextFile, write
 from wis.io.graph_file import GraphFile
 from wis.io.headers import Kind, kind_of, named_endpoints
-from wis.io.numbering import Numbered, number_vertices
+from wis.io.numbering import WITHOUT_0, Numbered, number_vertices
 from wis.io.text_columns import parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
 from wis.io.text_scan import Columns, typed
@@ -134,10 +134,7 @@ def _doubts(
     if kinds is not None and said.bipartite is None:
         refuse_merging(*kinds, numbered.edge_index, where)
     if numbered.smallest > 0 and options.num_nodes is None:
-        notes.append(
-            "no edge has the vertex 0, which is there without neighbours; --relabel leaves it out, "
-            "as is right where ids count from 1"
-        )
+        notes.append(WITHOUT_0)
     return notes
 
 

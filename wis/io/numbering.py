@@ -26,6 +26,10 @@ Ints = NDArray[np.int64]
 # time stamp, would make a billion isolated vertices.
 _FREE_IDS = 1_000_000
 _IDS_PER_ARC = 10
+WITHOUT_0 = (
+    "no edge has the vertex 0, so it is an isolated vertex; if the ids count from 1, pass "
+    "--relabel, which leaves it out"
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
-from wis.io.numbering import check_ids, check_num_names, count_vertices
+from wis.io.numbering import WITHOUT_0, check_ids, check_num_names, count_vertices
 from wis.io.two_sided import refuse_merging
 from wis.scale.files import EdgeFiles
 from wis.scale.storage import IDS, pyarrow, work_file, writing
@@ -145,11 +145,7 @@ def _look(
         return Vertices(0), rows
     size = count_vertices(largest, rows, num_nodes, files.root, lambda: files.root)
     if rows and smallest > 0 and num_nodes is None:
-        _log.info(
-            "%s: no edge has the vertex 0, so it is an isolated vertex; if the ids count from 1, "
-            "pass --relabel, which leaves it out",
-            files.root,
-        )
+        _log.info("%s: %s", files.root, WITHOUT_0)
     return Vertices(size), rows
 
 
