@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from .graphs import complete_dataset, data_root_option
 from .output import emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from wis.experiments import Status
+    from wis.experiments import RunOptions, Status
 
 LINE_EVERY_S = 30.0
 DEFAULT_METHODS = "wis,random"
@@ -143,7 +144,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     name, settings = _settings(recipe, overrides)
     started = time.monotonic()
     watch = _Watch()
-    options = _options(given, overrides if recipe else {}, watch)
+    options = _options(given, overrides if recipe else {}, watch, settings["kind"])
     if dry_run:
         facts = preview(name, settings, options)
         if as_json:
@@ -194,9 +195,17 @@ def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[
     return made.name, made.as_dict()
 
 
-def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) -> Any:
+def _options(
+    given: dict[str, Any], overrides: dict[str, Any], watch: _Watch, kind: str
+) -> RunOptions:
     from wis.experiments import Backend, RunOptions
+    from wis.experiments.results import FACTORIZATION
 
+    write: Callable[..., Any] | None = None
+    if kind == FACTORIZATION:
+        from wis.show.factorization_pictures import write_outcome
+
+        write = write_outcome
     root, results = given["data_root"], given["results"]
     return RunOptions(
         results=results,
@@ -211,6 +220,7 @@ def _options(given: dict[str, Any], overrides: dict[str, Any], watch: _Watch) ->
         data_root=None if root is None else str(root),
         report=watch.take,
         overrides=overrides,
+        write=write,
         **{name: given[name] for name in ("orders", "trust_pickle", "retry_failed")},
     )
 

@@ -31,12 +31,8 @@ STREET: list[set[str]] = [
 ]
 """Rooms of `wis`, from the ground up: each may import from those below it and from itself."""
 
-DOORS = {
-    ("wis.order.order", "wis.measure"),
-    ("wis.theory.factorization.recipe", "wis.show.factorization_pictures"),
-}
-"""Imports inside one function that go up the street: `RemovalOrder.compare`, and the figure that a
-recipe of an experiment writes beside its rows."""
+DOORS = {("wis.order.order", "wis.measure")}
+"""Imports inside one function that go up the street: `RemovalOrder.compare`."""
 
 MAX_ROOMS = 22
 

@@ -10,6 +10,7 @@ from wis.errors import MissingDependencyError, OptionError, RecipeError, Results
 from wis.experiments import Backend, RunOptions
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.sweep import available_recipes, find_recipe, preview, run_recipe
+from wis.show.factorization_pictures import write_outcome
 from wis.theory.factorization.experiments import available_experiments
 from wis.theory.factorization.recipe import FactorizationRecipe
 
@@ -57,7 +58,7 @@ def test_a_bad_recipe_is_one_line(change, match):
 
 def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkeypatch):
     seen = []
-    options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
+    options = RunOptions(tmp_path / "rows.jsonl", report=seen.append, write=write_outcome)
     first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
     assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
     assert first.table.startswith("figB_2, seed 0: From the smallest initialization")
@@ -77,6 +78,12 @@ def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkey
     monkeypatch.setattr(Backend, "stream", lambda *given: pytest.fail("computed again"))
     again = run_recipe("tiny", TINY, options)
     assert (again.new, again.table) == (0, both.table)
+
+
+def test_without_a_writer_of_figures_a_run_writes_its_numbers(tmp_path):
+    run_recipe("tiny", {**TINY, "seeds": [0]}, RunOptions(tmp_path / "rows.jsonl"))
+    written = {path.name for path in (tmp_path / "rows" / "figB_2-seed0").iterdir()}
+    assert written == {"rows.jsonl", "verdict.txt", "curves.npz"}
 
 
 def test_other_settings_are_other_runs_and_other_seeds_are_not_another_recipe():

@@ -69,6 +69,9 @@ class RunOptions:
         retry_failed: Run again what failed.
         report: Called with the progress whenever it changes.
         overrides: Changes of the recipe from the command line, see `apply_overrides`.
+        write: Writes the outcome of a factorization experiment to a folder, such as
+            `wis.show.factorization_pictures.write_outcome`, which draws the figure too. None writes
+            the rows, the curves and the verdict.
     """
 
     results: Path
@@ -80,6 +83,7 @@ class RunOptions:
     retry_failed: bool = False
     report: Callable[[Status], None] = unwatched
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    write: Callable[..., Any] | None = None
 
 
 class Plan:

@@ -116,9 +116,11 @@ class FactorizationPlan(Plan):
         return [FirstRow(self.recipe.key(seed, 0), seed) for seed in self.recipe.seeds]
 
     def common(self) -> dict[str, Any]:
-        """The recipe and the folders."""
-        check_can_plot("figure.png")
-        common = (self.recipe, self.options.results, self.options.data_root)
+        """The recipe, the folders, and the function that writes an outcome."""
+        if self.options.write is not None:
+            check_can_plot("figure.png")
+        options = self.options
+        common = (self.recipe, options.results, options.data_root, options.write)
         return {"common": common, "prepare": self.recipe.resized, "common_key": self.hash}
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
@@ -180,19 +182,20 @@ class Factorization:
         return FactorizationPlan(name, settings, recipe, options)
 
     def run_row(self, job: Job) -> list[Outcome]:
-        """Run the experiment with a seed, and write its figure, curves and verdict."""
-        from wis.show.factorization_pictures import write_outcome
-        from wis.theory.factorization.experiments import Request, run_experiment
+        """Run the experiment with a seed, and write its outcome."""
+        from wis.theory.factorization import experiments
 
-        recipe, results, data_root = job.common
+        recipe, results, data_root, write = job.common
         seed = job.runs[0].seed
         folder = folder_of(results, recipe.experiment, seed)
         started = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         root = None if data_root is None else Path(data_root)
-        request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=root)
-        outcome = run_experiment(recipe.experiment, size=recipe.resized(), request=request)
-        write_outcome(outcome, folder, force=True)
+        request = experiments.Request(seed=seed, folder=folder, watch=progress_bar, data_root=root)
+        outcome = experiments.run_experiment(
+            recipe.experiment, size=recipe.resized(), request=request
+        )
+        (write or experiments.Outcome.write)(outcome, folder, force=True)
         seconds = time.monotonic() - started
         return [{"seconds": seconds, "verdict": outcome.verdict, "found": outcome.rows}]
 
@@ -202,7 +205,7 @@ class Factorization:
 
 
 def folder_of(results: Path, experiment: str, seed: int) -> Path:
-    """The folder of a run's figure, beside the results."""
+    """The folder of a run, beside the file of results."""
     return results.with_suffix("") / f"{experiment}-seed{seed}"
 
 
