@@ -23,30 +23,32 @@ DEFAULT_METHODS = "wis,random"
 RUN_EXAMPLE = "wis bench run one_minute --jobs 2 --results minute.jsonl"
 
 OPTIONS = {
-    "--dataset GRAPH": "Graph to train on: a name of `wis datasets`, or a file with x and y.",
-    "--models NAMES": "Networks, such as gcn,gin; gcn without a recipe.",
-    "--methods NAMES": "Methods with their options, such as wis:walk_length=2,random; "
-    f"{DEFAULT_METHODS} without a recipe.",
-    "--walk-length K": "Steps of the walks, for methods that have this option.",
-    "--remove AMOUNTS": "How much to remove: 0%:100%:10% or 0%,25%,50% of the edges, 0.5 (a "
-    "fraction), 50 (edges); 0%:100%:10% without a recipe.",
-    "--seeds N": "Number of seeds, or a list such as 0,1,5; 1 without a recipe.",
-    "--split N": "Which of the k splits that a graph comes with.",
-    "--split-seed N": "Seed of a new 80/10/10 split.",
-    "--seeds-per-run N": "The most seeds that a job trains, one by one.",
+    "--dataset GRAPH": "Graph to train on: a name of `wis datasets`, or a file with features x and "
+    "labels y.",
+    "--models NAMES": "Networks to train, such as gcn,gin.  [default without RECIPE: gcn]",
+    "--methods NAMES": "Methods with their options, such as wis:walk_length=2,random.  [default "
+    f"without RECIPE: {DEFAULT_METHODS}]",
+    "--walk-length K": "Length of the walks, for methods that have this option.",
+    "--remove AMOUNTS": "Amounts to remove: percentages such as 0%,25%,50% or 0%:100%:10% (from, "
+    "to, step), fractions (0.5), or numbers of edges (50).  [default without RECIPE: 0%:100%:10%]",
+    "--seeds N": "Number of seeds, or a list such as 0,1,5.  [default without RECIPE: 1]",
+    "--split N": "Number of the split, for a graph that comes with k splits.",
+    "--split-seed N": "Make a new 80/10/10 split with this seed.",
+    "--seeds-per-run N": "The most seeds that a job trains, one after the other.",
     "--epochs N": "The most epochs of a run.",
-    "--patience N": "Epochs without improvement that end a run.",
-    "--learning-rate X": "Of Adam, for all networks.",
-    "--weight-decay X": "Of Adam, for all networks.",
-    "--results FILE": "File that finished runs are appended to; runs that it has are skipped.",
-    "--jobs N": "Processes of this machine, or jobs in a queue.",
-    "--threads N": "Threads of each process.",
-    "--backend NAME": "Where to run: local, dask, ray or slurm.",
-    "--scheduler-address ADDRESS": "Of a running Dask scheduler (tcp://HOST:8786) or Ray head.",
-    "--devices NAMES": "Devices in turn, such as cuda:0,cuda:1.",
-    "--orders DIR": "Folder that keeps removal orders for the next time.",
-    "--retry-failed": "Run again what failed before.",
-    "--trust-pickle": "Read a .pt file that needs more than PyG's classes.",
+    "--patience N": "Stop a run after N epochs without improvement.",
+    "--learning-rate X": "Learning rate of Adam, for all networks.",
+    "--weight-decay X": "Weight decay of Adam, for all networks.",
+    "--results FILE": "Append finished runs to this file, and skip runs that it already has.",
+    "--jobs N": "Number of processes on this machine, or of jobs in the queue of Slurm.",
+    "--threads N": "Number of threads of each process.",
+    "--backend NAME": "Run the jobs on local processes, dask, ray or slurm.",
+    "--scheduler-address ADDRESS": "Address of a running Dask scheduler (tcp://HOST:8786) or Ray "
+    "head.",
+    "--devices NAMES": "Devices such as cuda:0,cuda:1; each job takes the next one.",
+    "--orders DIR": "Folder that keeps removal orders for later runs.",
+    "--retry-failed": "Do failed runs again.",
+    "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
     "--dry-run": "Check everything and count the runs, then stop.",
 }
 """The options of `wis bench run` and their help. An option without a metavar is a flag."""
@@ -69,7 +71,7 @@ MORE: dict[str, dict[str, Any]] = {
         "show_default": "in wis' cache",
     },
 }
-"""Further settings of options, beyond the type that the metavar stands for."""
+"""Further settings of options; the metavar gives the type."""
 
 OVERRIDES = (
     *("dataset", "models", "methods", "walk_length", "remove", "seeds", "split", "split_seed"),
@@ -79,7 +81,7 @@ OVERRIDES = (
 
 
 def sweep_options(command: Any) -> Any:
-    """Add the `OPTIONS`."""
+    """Add the `OPTIONS` to a command."""
     for spelt, text in reversed(OPTIONS.items()):
         flag, _, metavar = spelt.partition(" ")
         kind = {"type": TYPES.get(metavar), "metavar": metavar} if metavar else {"is_flag": True}
@@ -114,7 +116,7 @@ def list_recipes(as_json: bool) -> None:
     if as_json:
         emit_json({"recipes": rows})
         return
-    heading = ("RECIPE", "RUNS", "SOURCE", "WHAT IT IS")
+    heading = ("RECIPE", "RUNS", "SOURCE", "TITLE")
     keys = ("name", "num_runs", "source", "title")
     emit_table([heading, *(tuple(str(row[key]) or "-" for key in keys) for row in rows)])
 
@@ -135,8 +137,9 @@ def list_recipes(as_json: bool) -> None:
 def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     """Run a recipe, or a sweep that the options describe.
 
-    RECIPE is a name of `wis bench list` or a .toml file; options change it. Stop it as you like:
-    the same command goes on where it was. If a run failed, the exit code is 1.
+    RECIPE is a name of `wis bench list` or a .toml file; options change it. You can stop the
+    command at any time: the same command continues where it was. If a run fails, the exit code
+    is 1.
     """
     from wis.experiments.sweep import preview, run_recipe
 
@@ -163,7 +166,7 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
 
 
 def _note_counts_of_edges(remove: str | None) -> None:
-    """Say which bare numbers are numbers of edges; earlier versions read them as percentages."""
+    """Report bare numbers, which are numbers of edges; older versions read them as percentages."""
     from wis.experiments.settings import parse_amounts, spelt
 
     if remove is None or "edge" in remove:
@@ -182,8 +185,8 @@ def _complete_recipe(
 
 
 def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and content of a recipe, or of one that the options describe."""
-    from wis.experiments.recipe import recipe_of
+    """Return name and content of a recipe, or of one that the options describe."""
+    from wis.experiments.overrides import recipe_of
     from wis.experiments.sweep import find_recipe
 
     if recipe is not None:
@@ -237,11 +240,11 @@ def _account(status: Status, results: Path, seconds: float, as_json: bool) -> No
     for reason in status.failures:
         say(f"failed: {reason}")
     if status.failed:
-        say("the same command with --retry-failed runs again what failed")
+        say("the same command with --retry-failed does the failed runs again")
 
 
 class _Watch:
-    """Shows the progress of a sweep: a bar on a terminal, else a line every half minute."""
+    """Shows progress: a bar on a terminal, otherwise a line every half minute."""
 
     def __init__(self) -> None:
         self.bar: Any = None
@@ -267,7 +270,7 @@ class _Watch:
             say(self._line(status, now))
 
     def _line(self, status: Status, now: float) -> str:
-        """The progress, and the time left if the rest goes as fast as what was seen."""
+        """Format the progress, and the time left at the average speed so far."""
         seen = status.done - (self.first or 0)
         rest = (now - self.start) / seen * (status.total - status.done) if seen > 0 else None
         left = "" if rest is None else f", about {_duration(rest)} left"

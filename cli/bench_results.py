@@ -1,4 +1,4 @@
-"""`wis bench table`, `plot`, `report` and `export`: tables and pictures of files of results."""
+"""`wis bench table`, `plot`, `report` and `export`: show files of results."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 recipe_option = click.option(
     "--recipe",
     metavar="NAME",
-    help="Only rows of this recipe, by its name or how its hash begins.",
+    help="Use only rows of this recipe, given by its name or the beginning of its hash.",
 )
 baseline_option = click.option(
     "--baseline",
     metavar="LABEL",
     default="random",
-    help="Method that the others are compared to; full for the whole graph.",
+    help="Method that the others are compared with; full is the whole graph.",
 )
 metric_option = click.option(
     "--metric",
     type=click.Choice(["test", "val"]),
     default="test",
-    help="Whose accuracy, at the best validation epoch: of test or validation vertices. Choose "
-    "methods and amounts by val.",
+    help="Show the accuracy on test or validation vertices, at the epoch of the best validation "
+    "accuracy. To choose a method or an amount, use val.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
 
@@ -40,12 +40,12 @@ force_option = click.option("--force", is_flag=True, help="Replace a file that i
 def results_command(
     *options: Callable[..., Any], output: str | None = None, examples: list[str]
 ) -> Callable[..., click.Command]:
-    """A command that takes files of results, the choice of a recipe, and an output file.
+    """Make a command that takes files of results, ``--recipe`` and perhaps ``-o``.
 
     Args:
         *options: Further options of the command.
         output: The help of ``-o``; None for a command that prints.
-        examples: See `Command`.
+        examples: Examples for the help, see `Command`.
     """
     paths = click.Path(exists=True, dir_okay=False, path_type=Path)
     given = [click.argument("results", nargs=-1, required=True, type=paths), recipe_option]
@@ -67,8 +67,8 @@ def results_command(
         "style",
         type=click.Choice(["text", "markdown", "csv", "latex"]),
         default="text",
-        help="How to print it; csv has all digits, and an apostrophe before a text that a "
-        "spreadsheet would take for a formula.",
+        help="Format of the table. csv has all digits, and an apostrophe before a text that a "
+        "spreadsheet would run as a formula.",
     ),
     metric_option,
     baseline_option,
@@ -82,9 +82,9 @@ def table(
 ) -> None:
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
-    Accuracies are in percent, with standard deviations; differences are paired by seed, with 95 %
-    confidence intervals. Results of Table 5.1 are printed beside the thesis', and those of
-    factorization experiments as their verdicts, both as text only.
+    Accuracies are in percent, with standard deviations. Differences are paired by seed, with 95 %
+    confidence intervals. Results of Table 5.1 are printed beside the numbers of the thesis, and
+    those of factorization experiments as verdicts, both only in the format text.
     """
     from wis.experiments.results import kind_of_row, read_results, rows_of_recipe
     from wis.experiments.summary import panels_of
@@ -106,7 +106,7 @@ def table(
 @results_command(
     click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy."),
     metric_option,
-    output="The picture: .png, .svg or .pdf.",
+    output="Picture to write: .png, .svg or .pdf.",
     examples=[
         f"wis bench plot {RESULTS} -o minute.png",
         f"wis bench plot {RESULTS} --costs -o costs.svg",
@@ -120,9 +120,10 @@ def plot(
     metric: str,
     force: bool,
 ) -> None:
-    """Draw test or validation accuracy against the percentage of removed edges.
+    """Draw accuracy against the percentage of removed edges.
 
-    One panel for each data set and model, a line for each method, bars of one standard deviation.
+    There is one panel for each data set and model, and one line for each method. Markers are means
+    over the seeds, bars are standard deviations.
     """
     from wis.experiments.results import read_results
     from wis.experiments.summary import panels_of
@@ -137,13 +138,13 @@ def plot(
 @results_command(
     metric_option,
     baseline_option,
-    output="The page; its name ends in .html.",
+    output="Page to write; its name ends in .html.",
     examples=[f"wis bench report {RESULTS} -o report.html"],
 )
 def report(results: tuple[Path, ...], output: Path, **choices: Any) -> None:
     """Write a page with figures, tables, recipe and environment.
 
-    It is one file that needs nothing else, not even a network.
+    The page is one file. It loads no other file and needs no network.
     """
     from wis.experiments.results import read_results
     from wis.show.sweep_report import write_report
@@ -154,7 +155,7 @@ def report(results: tuple[Path, ...], output: Path, **choices: Any) -> None:
 
 
 @results_command(
-    output="The table: .csv or .parquet.",
+    output="Table to write: .csv or .parquet.",
     examples=[
         f"wis bench export {RESULTS} -o rows.csv",
         f"wis bench export {RESULTS} -o rows.parquet",
@@ -163,8 +164,8 @@ def report(results: tuple[Path, ...], output: Path, **choices: Any) -> None:
 def export(results: tuple[Path, ...], recipe: str | None, output: Path, force: bool) -> None:
     """Write all rows as a flat table, with a column for each field.
 
-    Fields within fields, such as the configuration, become columns like config.width. In csv a text
-    that a spreadsheet would take for a formula, such as =1+1, gets an apostrophe before it.
+    Fields of objects, such as the configuration, become columns like config.width. In csv, a text
+    that a spreadsheet would run as a formula, such as =1+1, gets an apostrophe before it.
     """
     from wis.experiments.export import export_rows
     from wis.experiments.results import read_results, rows_of_recipe

@@ -118,7 +118,7 @@ def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
     reason = r"1-WIS, 0%, gcn, seed 0 \(and \d more\): OptionError: device is 'cuda:9', which"
     assert "4 failed" in err
     assert re.search(f"^failed: {reason}", err, re.M)
-    assert "--retry-failed runs again what failed" in err
+    assert "--retry-failed does the failed runs again" in err
     assert any(re.match(reason, told) for told in json.loads(out)["failures"])
     assert wis_bench("run", *QUICK) == 1  # they are still there
     assert wis_bench("run", *QUICK, "--retry-failed") == 0
@@ -212,7 +212,7 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--remove", "50%"], "--remove is nothing for Table 5.1"),
+        (["--remove", "50%"], "--remove does not apply to Table 5.1"),
         (["--devices", "cpu,cpu"], "runs on one device"),
         (["--models", "gcn,foo"], "unknown model of Table 5.1 'foo'"),
         (["--models", "foo", "--dry-run"], "unknown model of Table 5.1 'foo'"),
@@ -222,3 +222,15 @@ def test_what_table_5_1_has_no_use_for_is_refused(tmp_path, capsys, more, said):
     results = tmp_path / "t.jsonl"
     assert wis_bench("run", "smoke_table5_1", *more, "--results", results) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_factorization_recipe_draws_the_figure_of_each_run(tmp_path):
+    recipe = tmp_path / "tiny.toml"
+    sizes = "shape = [4, 4, 4]\nnum_observations = 30\nmax_steps = 40\n"
+    recipe.write_text(
+        'kind = "factorization"\nexperiment = "figB_2"\nsize = "quick"\nseeds = 1\n[settings]\n'
+        + sizes
+    )
+    assert wis_bench("run", recipe, "--results", tmp_path / "rows.jsonl") == 0
+    written = {path.name for path in (tmp_path / "rows" / "figB_2-seed0").iterdir()}
+    assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}

@@ -117,7 +117,7 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
 def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
     options = RunOptions(results=tmp_path / "rows.jsonl")
     for change, match in (
-        ({"overrides": {"max_epochs": 3}}, "--epochs is nothing for a factorization experiment"),
+        ({"overrides": {"max_epochs": 3}}, "--epochs does not apply to a factorization experiment"),
         ({"overrides": {"walk_length": 3}}, "--walk-length is nothing"),
         ({"backend": Backend("dask", address="tcp://127.0.0.1:1")}, "leave out --backend"),
         ({"devices": ("cuda:0",)}, "run on the CPU"),

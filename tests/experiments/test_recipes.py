@@ -12,7 +12,8 @@ import pytest
 from wis.base.amount import num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
 from wis.experiments import Backend, RunOptions, read_recipe, read_results
-from wis.experiments.recipe import Recipe, apply_overrides, parse_methods, recipe_of
+from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
+from wis.experiments.recipe import Recipe
 from wis.experiments.settings import Amounts, parse_amounts, parse_seeds, spelt
 from wis.experiments.sweep import KINDS, Plan, available_recipes, find_recipe, preview, run_recipe
 from wis.show.sweep_report import recipe_toml
@@ -334,10 +335,10 @@ def test_methods_take_options_as_text():
 
 def test_a_walk_length_that_would_do_nothing_is_refused():
     recipe = read_recipe(RECIPES["thesis_fig5_3_cora_gcn"])
-    with pytest.raises(OptionError, match="walk_length is nothing for random, spectral"):
+    with pytest.raises(OptionError, match="walk_length does not apply to random, spectral"):
         parse_methods("random, spectral", walk_length=2)
     baselines = recipe.changed(methods=parse_methods("random,spectral"))
-    with pytest.raises(OptionError, match="walk_length is nothing for random, spectral"):
+    with pytest.raises(OptionError, match="walk_length does not apply to random, spectral"):
         apply_overrides(baselines, walk_length=2)
 
 

@@ -3,14 +3,13 @@
     recipe = read_recipe("benchmarks/recipes/thesis_fig5_3_cora_gcn.toml")
     run_sweep(recipe, RunOptions(results=Path("runs.jsonl"), backend=Backend(jobs=2)))
 
-- `wis.experiments.settings`, `wis.experiments.recipe`: what a recipe holds;
-- `wis.experiments.sweep`: the driver for all kinds of recipes, and where recipes lie;
-- `wis.experiments.accuracy`: the kind that trains networks on sparser graphs, with its
-  `wis.experiments.inputs`, the graph and the removal orders. Other kinds: Table 5.1
-  (`wis.theory.table5_1.table5_1`) and factorizations (`wis.theory.factorization.recipe`);
-- `wis.experiments.backends`: jobs, and where they run; `wis.experiments.own_process`: a process
-  for each job, which measures its memory;
-- `wis.experiments.results`: the file of rows; `wis.experiments.summary`: means and intervals.
+- `wis.experiments.recipe`, `.settings`, `.overrides`: recipes, from a file or the command line;
+- `wis.experiments.sweep`: the driver for all kinds of recipes, and the folders of recipes;
+- `wis.experiments.accuracy`: the kind that trains networks on sparser graphs, and its `.inputs`,
+  the graph and the removal orders. Other kinds are Table 5.1 (`wis.theory.table5_1.table5_1`) and
+  factorizations (`wis.theory.factorization.recipe`);
+- `wis.experiments.backends`: jobs, and where they run; `.own_process`: a process for each job;
+- `wis.experiments.results`: the file of rows; `.summary`: means and intervals; `.export`: tables.
 """
 
 from __future__ import annotations

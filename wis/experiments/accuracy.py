@@ -1,66 +1,70 @@
-"""Accuracy sweeps: one order for each method and seed, one training run for each cut.
+"""Accuracy sweeps: compute a removal order for each method and seed, and train on each cut graph.
 
-A row is a method, an amount, a model and a seed. Several rows can share one training run: with
-nothing or everything removed the graph is the same for all methods, and two percentages of a small
-graph can be the same number of edges. So a row names its run by a key, and a run is done once.
+A row has a method, an amount, a model and a seed. Several rows can share one training run: the
+graph is the same for all methods if no edge or all edges are removed, and two percentages of a
+small graph can be the same number of edges. So each row names its training run by a key, and each
+training run is done once.
 
 A job computes one order, or trains up to `seeds_per_run` runs that differ only in their seeds, one
-after the other. So the rows are the same bit for bit however a sweep is run.
+after the other. So the rows are the same bit for bit on every back end.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any
 
-from wis.api import removal_order, sparsify
-from wis.base.amount import num_edges_to_remove
+from wis.base.plugins import loaded_plugins
 from wis.datasets import find, is_known
-from wis.datasets.splits import take_split
-from wis.errors import GraphFormatError, OptionError
-from wis.experiments.backends import Job, Outcome, plugins_of_workers
+from wis.errors import GraphFormatError
+from wis.experiments.backends import Job, Outcome
 from wis.experiments.inputs import (
     KnownOrder,
     OrderCache,
+    Ordering,
     OrderSpec,
+    Run,
     Source,
+    compute_order,
+    graphs_of,
     network_options,
     order_specs,
 )
-from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, apply_overrides, content_hash
+from wis.experiments.overrides import apply_overrides
+from wis.experiments.own_process import can_be_imported
+from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, content_hash
 from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
-from wis.experiments.settings import Amounts, spelt
+from wis.experiments.settings import Amounts, Cut, cuts_of
 from wis.experiments.sweep import KINDS, Plan, RunOptions, Sweep
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
-from wis.order import RemovalOrder
 from wis.training import TrainConfig, train_many
 
-if TYPE_CHECKING:
-    from torch_geometric.data import Data
-
 FORMAT = 1
+COSTS = ("seconds", "cpu_seconds", "peak_memory_bytes")
 
 
 @dataclass(frozen=True)
 class PlannedRow:
-    """A row that a sweep is to have.
+    """A row that a sweep has to make.
 
     Attributes:
         key: Hash of the data, method, options, amount, training and seed.
-        run_key: Hash of everything that its training run depends on.
-        method: Its method.
-        model: Its model.
-        cut: Its amount.
-        seed: Its seed.
-        split: Which of several splits of the graph it takes; None if there is one.
-        order: The order that is cut.
-        group: Runs of the same group are one job.
+        run_key: Hash of everything that the training run depends on.
+        method: The method.
+        model: The model.
+        cut: The amount to remove.
+        seed: The seed.
+        split: The number of the split; None for a graph with a single split.
+        order: The removal order to cut.
+        group: Training runs with the same group form one job.
     """
 
     key: str
@@ -74,51 +78,8 @@ class PlannedRow:
     group: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Cut:
-    """An amount on a certain graph.
-
-    Attributes:
-        key: The amount in the keys of rows.
-        percentage: Of the edges to remove.
-        remove: The amount as a text of a recipe, ``50%`` or ``50 edges``.
-        num_removed: The number of edges to remove.
-        num_edges: Edges of the whole graph.
-    """
-
-    key: Mapping[str, float | int]
-    percentage: float
-    remove: str
-    num_removed: int
-    num_edges: int
-
-    @property
-    def extreme(self) -> Literal["full", "empty"] | None:
-        """Whether the cut leaves the whole graph or no edges, so that it needs no order."""
-        if self.num_removed == 0:
-            return "full"
-        return "empty" if self.num_removed == self.num_edges else None
-
-
-def cuts_of(recipe: Recipe, num_edges: int) -> list[Cut]:
-    """All amounts of a recipe; `OptionError` if one is impossible or two are the same."""
-    cuts = [
-        Cut({"percentage": p}, p, text, num_edges_to_remove(num_edges, remove=text), num_edges)
-        for p in recipe.percentages
-        for text in spelt(Amounts((p,)))
-    ]
-    for count in recipe.edges:
-        removed = num_edges_to_remove(num_edges, remove=count)
-        share = 100 * removed / num_edges
-        cuts.append(Cut({"edges": count}, share, f"{count} edges", removed, num_edges))
-    for one, other in itertools.combinations(cuts, 2):
-        if one.percentage == other.percentage:
-            raise OptionError(f"{one.remove} and {other.remove} are the same on this graph")
-    return cuts
-
-
 def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
-    """All rows of a sweep, the first seeds first and then by percentage.
+    """Plan all rows of a sweep, sorted by chunks of seeds and then by percentage.
 
     Raises:
         OptionError: An option of a method is impossible for this graph.
@@ -126,7 +87,7 @@ def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
     """
     graph = UndirectedGraph.from_any(source.load())
     digest = source.digest()
-    cuts = cuts_of(recipe, graph.num_edges)
+    cuts = cuts_of(Amounts(recipe.percentages, recipe.edges), graph.num_edges)
     chunks = {seed: place // recipe.seeds_per_run for place, seed in enumerate(recipe.seeds)}
     splits = {seed: source.split_of(seed) for seed in recipe.seeds}
     rows = [
@@ -174,7 +135,7 @@ def _planned(
 
 
 def group_runs(rows: Iterable[PlannedRow]) -> list[list[PlannedRow]]:
-    """One row for each run; rows whose runs are one job stand together."""
+    """Choose one row for each training run, and group the rows whose runs form one job."""
     groups: dict[tuple[Any, ...], dict[str, PlannedRow]] = {}
     for row in rows:
         groups.setdefault(row.group, {}).setdefault(row.run_key, row)
@@ -182,49 +143,22 @@ def group_runs(rows: Iterable[PlannedRow]) -> list[list[PlannedRow]]:
 
 
 def orders_needed(rows: Sequence[PlannedRow]) -> dict[str, PlannedRow]:
-    """A row for each order that some row cuts, by the key of the order."""
+    """Choose a row for each order that the rows need; the keys are those of the orders."""
     cut = [row for row in rows if row.cut.extreme is None]
     return {row.order.key: row for row in reversed(cut)}
 
 
 @dataclass(frozen=True)
-class Run:
-    """A training run of a job.
-
-    Attributes:
-        seed: Its seed.
-        num_removed: How many edges are removed.
-        order: The order to cut; None where no edge is removed, or all.
-        split: Which of several splits of the graph it takes.
-    """
-
-    seed: int
-    num_removed: int
-    order: RemovalOrder | None
-    split: int | None = None
-
-
-@dataclass(frozen=True)
 class Training:
-    """The graph, its digest and the configuration that the training runs of a job share."""
+    """The graph, its digest and the configuration, which all training runs of a job share."""
 
     source: Source
     digest: str
     config: TrainConfig
 
 
-@dataclass(frozen=True)
-class Ordering:
-    """An order to compute: the graph, its digest, the order, and the options as they were given."""
-
-    source: Source
-    digest: str
-    spec: OrderSpec
-    options: Mapping[str, Any]
-
-
 class AccuracyPlan(Plan):
-    """The rows of an accuracy sweep, and its jobs: first orders, then training."""
+    """The rows of an accuracy sweep and its jobs, first for orders and then for training."""
 
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe.name, recipe.hash, recipe.as_dict(), recipe.num_runs)
@@ -242,24 +176,24 @@ class AccuracyPlan(Plan):
 
     @cached_property
     def rows(self) -> list[PlannedRow]:
-        """The rows; this loads the graph."""
+        """All rows. Planning them loads the graph."""
         return plan_rows(self.recipe, self.source)
 
     @cached_property
     def cache(self) -> OrderCache:
-        """The folder of orders."""
+        """The folder that keeps orders."""
         return OrderCache(self.folder) if self.folder else OrderCache.usual()
 
     @cached_property
     def by_run(self) -> dict[str, list[PlannedRow]]:
-        """The rows of each run."""
+        """The rows of each training run, by its key."""
         rows: dict[str, list[PlannedRow]] = defaultdict(list)
         for row in self.rows:
             rows[row.run_key].append(row)
         return rows
 
     def known(self, pending: Sequence[PlannedRow], store: ResultsFile) -> list[Row]:
-        """Rows whose run another row of the file has recorded already."""
+        """Make the rows whose training run is already recorded in another row of the file."""
         runs = {
             row.get("run_key"): row
             for key, row in store.rows.items()
@@ -276,7 +210,7 @@ class AccuracyPlan(Plan):
     def stages(
         self, pending: Sequence[PlannedRow], sweep: Sweep
     ) -> Iterator[tuple[str, Iterable[Job]]]:
-        """Orders and the training that needs none, then all other training."""
+        """Yield jobs for orders and for training without an order, then all other training."""
         missing = [row for row in orders_needed(pending).values() if not self._recall(row)]
         self.pending_orders = {row.order.key: row.order for row in missing}
         groups = group_runs(pending)
@@ -289,7 +223,7 @@ class AccuracyPlan(Plan):
         yield "training", self._train_jobs(rest, sweep)
 
     def _recall(self, row: PlannedRow) -> bool:
-        """Take the order of a row from the cache; whether it is known now."""
+        """Look for the order of a row in the cache; return whether it is known."""
         key = row.order.key
         if row.cut.extreme is None and key not in self.orders:
             order = self.cache.get(row.order)
@@ -298,14 +232,14 @@ class AccuracyPlan(Plan):
         return key in self.orders
 
     def _order_jobs(self, rows: Sequence[PlannedRow], sweep: Sweep) -> Iterator[Job]:
-        """Methods that train networks come first, since they take longest."""
+        """Make a job for each order, first for methods that train networks: they take longest."""
         for row in sorted(rows, key=lambda row: not get_method(row.method.name).needs):
             options = network_options(row.method, row.model)
             common = Ordering(self.source, self.source.digest(), row.order, options)
             yield self._job(sweep, (row.order.key,), (None,), common, row)
 
     def _train_jobs(self, groups: Iterable[Sequence[PlannedRow]], sweep: Sweep) -> Iterator[Job]:
-        """Jobs, made when there is room for them, without runs that others have done meanwhile."""
+        """Make jobs when there is room for them; leave out runs that another process has done."""
         for group in groups:
             runs = {}
             for row in group:
@@ -332,11 +266,11 @@ class AccuracyPlan(Plan):
             common=common,
             prepare=self.source.load,
             common_key=(self.source, self.source.digest()),
-            **plugins_of_workers(*modules_of(self.source, row.method.name, row.model.name)),
+            **plugins_of_workers(self.source, row.method.name, row.model.name),
         )
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """Rows of trained runs. An order is kept; if it failed, so did all rows that need it."""
+        """Make the rows of trained runs; save an order, or make failed rows if it failed."""
         spec = self.pending_orders.pop(outcomes[0]["key"], None)
         if spec is None:
             return [
@@ -369,9 +303,7 @@ class AccuracyPlan(Plan):
             "options": dict(row.order.options),
             "order_key": row.order.key,
             "order_seed": row.order.seed,
-            "order_seconds": known.seconds if known else None,
-            "order_cpu_seconds": known.cpu_seconds if known else None,
-            "order_peak_memory_bytes": known.peak_memory_bytes if known else None,
+            **{f"order_{name}": getattr(known, name, None) for name in COSTS},
             "remove": row.cut.remove,
             "percent_removed": row.cut.percentage,
             "num_edges_before": row.cut.num_edges,
@@ -385,7 +317,7 @@ class AccuracyPlan(Plan):
         }
 
     def facts(self, pending: Sequence[PlannedRow]) -> dict[str, Any]:
-        """Numbers of rows, training runs, jobs and orders."""
+        """Count the rows, training runs, jobs and orders that are missing."""
         orders = orders_needed(pending)
         cached = sum(self.cache.get(row.order) is not None for row in orders.values())
         return {
@@ -398,19 +330,28 @@ class AccuracyPlan(Plan):
 
 
 def _can_be_copied(row: Row) -> bool:
-    """Whether a row names the fields that its run decided; rows of old versions do not."""
+    """Return whether a row names the fields of its training run; old versions did not do so."""
     names = row.get("measured")
     return isinstance(names, list) and all(isinstance(n, str) and n in row for n in names)
 
 
-def modules_of(source: Source, method: str, model: str) -> list[str]:
-    """Modules outside wis that register the data set, the method and the model of a job."""
+def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:
+    """Return `modules` and `folders` of a job: the modules outside wis that it needs.
+
+    These are the plugins of this process, and the modules that define the data set, the method and
+    the model of the job.
+    """
     found: list[Any] = [get_method(method).order]
     if is_known(source.dataset):
         found.append(find(source.dataset).load)
     names = {str(getattr(each, "__module__", "")) for each in found}
     names.add(model.partition(":")[0] if ":" in model else "")
-    return sorted(name for name in names if name and name.partition(".")[0] != "wis")
+    own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
+    modules = [m for m in dict.fromkeys([*loaded_plugins(), *own]) if can_be_imported(m)]
+    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
+    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
+    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
+    return {"modules": tuple(modules), "folders": tuple(folders)}
 
 
 class Accuracy:
@@ -419,7 +360,7 @@ class Accuracy:
     name = ACCURACY
 
     def plan(self, name: str, settings: Mapping[str, Any], options: RunOptions) -> AccuracyPlan:
-        """Check a recipe; its rows are planned when the graph is loaded."""
+        """Check a recipe. Its rows are planned later, when the graph is loaded."""
         recipe = apply_overrides(Recipe.from_settings(name, settings), **options.overrides)
         return AccuracyPlan(recipe, options)
 
@@ -435,24 +376,12 @@ class Accuracy:
         return train_runs(job)
 
     def summarise(self, rows: Sequence[Row]) -> None:
-        """None: `wis.show.sweep_tables` makes the tables."""
-
-
-def compute_order(ordering: Ordering, device: str) -> dict[str, Any]:
-    """Compute an order and measure the time; the attributes of `KnownOrder` but for memory."""
-    spec = ordering.spec
-    data = take_split(ordering.source.load(), spec.split)
-    start, cpu_start = time.perf_counter(), time.process_time()
-    order = removal_order(
-        data, spec.method, seed=spec.seed, device=device, progress=False, **ordering.options
-    )
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    return {"order": order, "seconds": seconds, "cpu_seconds": cpu_seconds, "device": device}
+        """Return None, since `wis.show.sweep_tables` makes the tables."""
 
 
 def train_runs(job: Job) -> list[Outcome]:
     """Train the runs of a job, one after the other."""
-    graphs = _graphs(job.common.source.load(), job.runs)
+    graphs = graphs_of(job.common.source.load(), job.runs)
     config = replace(job.common.config, device=job.device)
     seeds = [run.seed for run in job.runs]
     start, cpu_start = time.perf_counter(), time.process_time()
@@ -466,22 +395,6 @@ def train_runs(job: Job) -> list[Outcome]:
         {**{k: v for k, v in record.as_dict().items() if k not in left_out}, **costs}
         for record in records
     ]
-
-
-def _graphs(data: Data, runs: Sequence[Run]) -> list[Data]:
-    """The graph of each run; runs that share an order share the arcs."""
-    cut: dict[int, Data] = {}
-    for run in runs:
-        if id(run.order) in cut:
-            continue
-        if run.num_removed == 0:
-            graph = data
-        elif run.order is None:  # all edges are removed, so their order does not matter
-            graph = sparsify(data, remove=run.num_removed, method="random")
-        else:
-            graph = run.order.apply(data, remove=run.num_removed)
-        cut[id(run.order)] = graph
-    return [take_split(cut[id(run.order)], run.split) for run in runs]
 
 
 KINDS.add(ACCURACY, Accuracy())

@@ -1,21 +1,21 @@
 """Jobs, and where they run: in this process, in processes of this machine, or on a cluster.
 
-A job is small and picklable, so every back end can carry it to another process or machine. What
-comes back is picklable too: an outcome for each run, which gives the error of a run that failed.
+A job and its outcomes are small and can be pickled, so every back end can send them to another
+process or machine. There is an outcome for each run; that of a failed run holds the error.
 
-joblib carries jobs to processes (by loky) and to Dask, submitit carries them to Slurm. joblib has a
-back end for Ray too, but hands nothing back before everything is done, and a sweep saves every run
-as soon as it is finished; so Ray gets the jobs as tasks. Each package is imported when its back end
-is used. wis schedules nothing itself.
+joblib starts processes on this machine (with loky) and sends jobs to Dask. submitit sends jobs to
+Slurm. Ray gets each job as a task: joblib's own back end for Ray returns nothing before all jobs
+are done, but a sweep saves every run as soon as it is finished. Each package is imported when its
+back end is used.
 
-A worker process that dies loses its job. On this machine joblib then gives up all jobs, so those
-that had begun are tried again, each in a process of its own, and one that dies again is reported as
-failed. Dask and Ray give the jobs of a lost worker to other workers. Slurm requeues by its rules.
+A worker process that dies loses its job. On this machine joblib then gives up all jobs. The jobs
+that had begun are tried again, each in a process of its own; a job whose process dies again has
+failed. Dask and Ray give the jobs of a lost worker to other workers. Slurm requeues them by its
+own rules.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import os
@@ -27,26 +27,25 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 from wis.base.checks import checked_integer
-from wis.base.plugins import load_plugins, loaded_plugins
+from wis.base.plugins import load_plugins
 from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError
 from wis.experiments.own_process import (
     PeakMemory,
     ProcessDied,
     call,
     can_be_forked,
-    can_be_imported,
     environment,
+    torch_threads,
 )
 from wis.experiments.results import DONE, FAILED
 
 Outcome = dict[str, Any]
-"""The result of a run: its ``key``, ``status``, ``error`` and, if it is done, its findings."""
+"""The result of a run: its ``key``, ``status``, ``error`` and, if it is done, its measurements."""
 
-Name = Literal["local", "dask", "ray", "slurm"]
-NAMES: tuple[str, ...] = get_args(Name)
+NAMES = ("local", "dask", "ray", "slurm")
 POLL_S = 0.5
 EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
 
@@ -55,7 +54,7 @@ class Runner(Protocol):
     """The part of a kind of experiment that workers need."""
 
     def run_row(self, job: Job) -> list[Outcome]:
-        """Do the runs of a job, and return what was found for each."""
+        """Do the runs of a job in a worker, and return the measurements of each run."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,17 @@ class Job:
     """Runs that one process does together.
 
     Attributes:
-        kind: The kind of experiment, which does the runs.
+        kind: The kind of experiment, whose `run_row` does the runs.
         keys: A key for each run.
-        runs: What differs between the runs, one for each key.
-        common: What the runs share.
-        prepare: Loads what many jobs share; called once before jobs with the same `common_key`
-            get processes of their own. An error in it is left to the job.
-        common_key: Which jobs share it.
+        runs: The parameters of each run that differ between the runs.
+        common: The parameters that all runs share.
+        prepare: A function that loads data for many jobs. It is called once before jobs with the
+            same `common_key` get processes of their own. If it raises, the job raises again.
+        common_key: Jobs with the same value share the loaded data.
         modules: Plugins to import first (`wis.base.plugins`).
-        folders: Folders in which these are looked for, after all others.
-        device: Where to compute.
-        threads: Threads of torch.
+        folders: Folders to add to the end of `sys.path` for these modules.
+        device: The device to compute on.
+        threads: The number of threads of torch.
         own_process: Give the job a process of its own on a CPU, which measures its memory.
     """
 
@@ -91,7 +90,7 @@ class Job:
 
 
 def do_job(job: Job) -> list[Outcome]:
-    """Outcomes of a job, one for each key, wherever it runs; a bad run never raises."""
+    """Do a job in a worker, and return an outcome for each key. A run that fails never raises."""
     sys.path.extend(folder for folder in job.folders if folder not in sys.path)
     try:
         load_plugins(module for module in job.modules if module not in sys.modules)
@@ -115,9 +114,9 @@ def do_job(job: Job) -> list[Outcome]:
 
 
 def do_here(job: Job) -> list[Outcome]:
-    """Outcomes of a job, done in this process.
+    """Do a job in this process.
 
-    If several runs fail together, each is done by itself, so that a bad run spoils no other.
+    If a job of several runs fails, each run is done again by itself, so that the others succeed.
     """
     try:
         with torch_threads(job.threads), PeakMemory(job.device) as memory:
@@ -137,46 +136,24 @@ def do_here(job: Job) -> list[Outcome]:
 
 
 def failed(job: Job, error: str) -> list[Outcome]:
-    """Outcomes of a job that failed as a whole."""
+    """Return the outcomes of a job that failed as a whole."""
     facts = {"status": FAILED, "error": error, **finished()}
     return [{"key": key, **facts} for key in job.keys]
 
 
 def finished() -> dict[str, Any]:
-    """The time at which a run ended, and the program and machine that it ran on."""
+    """Return the time at which a run ended, and the program and machine that did it."""
     return {"finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **environment()}
 
 
-@contextlib.contextmanager
-def torch_threads(number: int) -> Iterator[None]:
-    """Let torch use so many threads; results are the same bit for bit only with the same number."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def one_line(error: Exception) -> str:
-    """An error of wis in one line; a bug also with the place where it was raised."""
+    """Format an error as one line. An error that is a bug names the place that raised it."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if isinstance(error, WisError):
         return line
     frames = traceback.extract_tb(error.__traceback__)
     place = f" (in {frames[-1].name}, line {frames[-1].lineno})" if frames else ""
     return line + place
-
-
-def plugins_of_workers(*more: str) -> dict[str, tuple[str, ...]]:
-    """The `modules` and `folders` of a job: the plugins of this process and further modules."""
-    modules = [m for m in dict.fromkeys([*loaded_plugins(), *more]) if can_be_imported(m)]
-    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
-    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
-    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
-    return {"modules": tuple(modules), "folders": tuple(folders)}
 
 
 Worker = Callable[[Job], list[Outcome]]
@@ -189,14 +166,14 @@ class Backend:
 
     Attributes:
         name: ``"local"``, ``"dask"``, ``"ray"`` or ``"slurm"``.
-        jobs: How many jobs run at a time: processes of this machine, or jobs in Slurm's queue. Dask
-            and Ray run as many as the cluster has room for.
+        jobs: The number of processes on this machine, or of jobs in Slurm's queue. Dask and Ray run
+            as many jobs as the cluster has room for.
         address: Address of Dask's scheduler, such as ``tcp://10.0.0.1:8786``, or of Ray's head;
             ``local`` makes submitit run Slurm's jobs on this machine.
-        threads: Threads of each job.
-        folder: Folder of submitit's files, shared by all machines.
-        own_process: Give each job on a CPU a process of its own, which measures its memory.
-            Without it the memory of jobs on a CPU is not known.
+        threads: The number of threads of each job.
+        folder: Folder of submitit's files; all machines must see it.
+        own_process: Give each job on a CPU a process of its own, which measures its memory. Without
+            it the memory of jobs on a CPU is unknown.
     """
 
     name: str = "local"
@@ -213,16 +190,18 @@ class Backend:
             checked_integer(what, value, 1, expected="an integer of at least 1")
 
     def stream(self, jobs: Iterable[Job], work: Worker = do_job) -> Iterator[Outcomes]:
-        """Do all jobs and yield each with its outcomes when it is done, in any order.
+        """Do all jobs, and yield each job with its outcomes when it is done, in any order.
 
         Args:
-            jobs: The jobs, taken one by one as there is room for them, perhaps by another thread.
-            work: The function that does a job; any other than `do_job` is for tests.
+            jobs: The jobs. The next one is taken when there is room for it, perhaps by another
+                thread.
+            work: The function that does a job; only tests give another one than `do_job`.
 
         Raises:
             MissingDependencyError: A package for this back end is not installed.
             OptionError: The cluster cannot be reached.
-            ClusterError: The cluster was lost; all finished jobs have been yielded.
+            ClusterError: The connection to the cluster was lost, after all finished jobs were
+                yielded.
         """
         streams = {"local": _local, "dask": _dask, "ray": _ray, "slurm": _slurm}
         return streams[self.name](self, jobs, work)
@@ -250,7 +229,7 @@ def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:
 
 @functools.cache
 def _end_with(parent: int) -> None:
-    """End this worker within seconds of the process that started it, however that one ended."""
+    """End this worker within seconds after the process that started it ends in any way."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -371,14 +350,14 @@ def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcom
 
 @dataclass(frozen=True)
 class _Submitter:
-    """Submits jobs to a cluster that gives back futures, so many at a time."""
+    """Submits jobs to a cluster that returns futures, at most `at_a_time` at a time."""
 
     submit: Callable[[Job], Any]
     wait_for_one: Callable[[list[Any]], Any]
     at_a_time: int
 
     def stream(self, jobs: Iterable[Job]) -> Iterator[tuple[Any, Job]]:
-        """Yield each future that is done, with its job."""
+        """Yield each finished future with its job."""
         waiting: dict[Any, Job] = {}
         for job in jobs:
             waiting[self.submit(job)] = job

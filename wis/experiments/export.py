@@ -1,7 +1,7 @@
-"""Rows of results as a flat table, csv or parquet.
+"""Write rows of results as a flat table, in csv or parquet.
 
-Most people open a csv file with a spreadsheet, which takes a text such as ``=1+1`` for a formula
-and runs it. Such a text gets an apostrophe before it, as OWASP advises. Numbers stay numbers.
+Spreadsheets run a cell of a csv file such as ``=1+1`` as a formula. Such a text gets an apostrophe
+before it, as OWASP advises. Numbers stay numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST = 2**63 - 1
 
 
 def guarded(text: str) -> str:
-    """A cell of a csv file that no spreadsheet takes for a formula; numbers stay as they are.
+    """Put an apostrophe before a text that a spreadsheet would run as a formula.
 
     >>> [guarded(text) for text in ("=1+1", "-0.5", "-x", "2-WIS")]
     ["'=1+1", '-0.5', "'-x", '2-WIS']
@@ -36,7 +36,7 @@ def guarded(text: str) -> str:
 def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -> Path:
     """Write rows with a column for each field; a dot joins the names of nested fields.
 
-    Lists are written as JSON, and so is a column of parquet whose values are of different types.
+    Lists are written as JSON. So is a parquet column whose values have different types.
 
     Args:
         rows: Rows of results.
@@ -44,7 +44,7 @@ def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -
         force: Replace a file that is already there.
 
     Raises:
-        UnknownNameError: The ending is neither.
+        UnknownNameError: The file name has another ending.
         ResultsError: There are no rows.
         MissingDependencyError: pandas is not installed.
         OutputExistsError: The file exists and `force` is false.
@@ -74,7 +74,7 @@ def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -
 
 
 def _plain_cell(value: Any) -> Any:
-    """A value that a table has no cell for as JSON; a missing value as None."""
+    """Return a text or number as it is, a missing value as None, any other value as JSON."""
     if value is None or (isinstance(value, float) and value != value):
         return None
     is_large = isinstance(value, int) and abs(value) > LARGEST
@@ -82,12 +82,12 @@ def _plain_cell(value: Any) -> Any:
 
 
 def _csv_cell(cell: Any) -> Any:
-    """A text on one line, since not every reader knows where a line with a return ends."""
+    """Guard a text, and escape returns, since some readers take them for the end of a line."""
     return guarded(cell.replace("\r", "\\r")) if isinstance(cell, str) else cell
 
 
 def _of_one_type(column: Any) -> Any:
-    """A column that parquet can hold: as JSON if its values are of different types."""
+    """Return a column that parquet can hold, as JSON if its values have different types."""
     types = {type(value) for value in column if value is not None}
     if len(types) < 2 or types == {int, float}:
         return column

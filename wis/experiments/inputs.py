@@ -1,9 +1,9 @@
-"""Inputs of the training runs of a sweep: the graph, and removal orders of its edges.
+"""Inputs of the training runs of a sweep: the graph, removal orders of its edges, and cut graphs.
 
-A `Source` says where the graph comes from, so that every process can load it and compare its
-digest. Orders are computed once. The `OrderCache` keeps each order under a hash of everything that
-it depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` beside ``HASH.json``,
-which holds the cost of computing it. A damaged file is ignored, and its order computed again.
+A `Source` names the origin of the graph, so that every process can load the graph and compare its
+digest. Each order is computed once. The `OrderCache` keeps it under a hash of everything that it
+depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` holds the order and
+``HASH.json`` the cost of computing it. If a file is damaged, the order is computed again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import functools
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis import datasets
+from wis.api import removal_order, sparsify
 from wis.base.atomic import atomic_write
 from wis.datasets.roots import cache_folder
 from wis.datasets.splits import MASKS, split_of_seed, take_split
@@ -32,25 +34,25 @@ if TYPE_CHECKING:
 
     from wis.graph import CanonicalGraph
 
-FORMAT = 2  # raised when a method gives another order than before for the same options
+FORMAT = 2  # increased whenever a method changes its order for the same options
 APART = "memory_is_of_the_order_alone"
-"""Mark of costs whose memory was measured in a process of its own; older ones lack it."""
+"""Key in a cost file whose memory was measured in a process of its own; older files lack it."""
 NETWORK = ("model", "depth", "width")
-"""Options of a method that trains a network, see `network_options`."""
+"""The options that mark a method that trains a network, see `network_options`."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a graph comes from; small and picklable.
+    """The origin of a graph; small and picklable.
 
     Attributes:
         dataset: A name of `wis.datasets`, or a file.
-        root: The data root, see `wis.datasets.load`.
-        split_seed: See `wis.experiments.Recipe`.
+        root: The data root, as for `wis.datasets.load`.
+        split_seed: The seed of a new split, as in `wis.experiments.Recipe`.
         trust_pickle: Let a `.pt` file run code.
-        split: See `wis.experiments.Recipe`.
+        split: The number of a split, as in `wis.experiments.Recipe`.
     """
 
     dataset: str
@@ -60,26 +62,26 @@ class Source:
     split: int | None = None
 
     def load(self) -> Data:
-        """The graph with features, labels and masks. It must not be changed.
+        """Load the graph with features, labels and masks, once in each process.
 
-        A process loads it once.
+        The caller must not change it.
 
         Raises:
-            GraphFormatError: It lacks features or labels, or has several types of edges.
-            UnknownNameError: There is neither such a file nor such a name.
-            WisError: It cannot be read.
+            GraphFormatError: The graph lacks features or labels, or has several types of edges.
+            UnknownNameError: `dataset` is neither a file nor a known name.
+            WisError: The graph cannot be read.
         """
         return _loaded(self)[0]
 
     def digest(self) -> str:
-        """Hash of vertices, arcs, features, labels and masks."""
+        """Return a hash of vertices, arcs, features, labels and masks."""
         return _loaded(self)[1]
 
     def split_of(self, seed: int) -> int | None:
-        """The split that a run with this seed takes; None if the graph has a single split.
+        """Return the number of the split of a seed; None if the graph has a single split.
 
         Raises:
-            OptionError: The graph lacks the split that the recipe names.
+            OptionError: The graph does not have the split that the recipe names.
         """
         data = self.load()
         chosen = split_of_seed(data, seed, self.split)
@@ -115,7 +117,7 @@ def _loaded(source: Source) -> tuple[Data, str]:
 
 
 def _read(source: Source) -> Any:
-    """The graph of a file, or else of a data set."""
+    """Read the graph from a file if there is one, otherwise from a data set."""
     from wis.base.source import user_path
 
     path = user_path(source.dataset)
@@ -131,7 +133,7 @@ def _read(source: Source) -> Any:
 
 
 def _spec_of_all_splits(source: Source) -> str:
-    """The data set with all its splits, if the recipe names one of them by its number."""
+    """Name the data set with all its splits, if the recipe chooses one of them by its number."""
     spec = source.dataset
     has_splits = "split" in datasets.find(spec).parameters
     if source.split is None or not has_splits or "split=" in spec:
@@ -140,7 +142,7 @@ def _spec_of_all_splits(source: Source) -> str:
 
 
 def data_digest(data: Data) -> str:
-    """SHA-256 of everything in a graph that training depends on."""
+    """Compute a SHA-256 of everything in a graph that training depends on."""
     hashed = hashlib.sha256(str(data.num_nodes).encode())
     for name in ("edge_index", "x", "y", *MASKS):
         hashed.update(name.encode())
@@ -167,8 +169,8 @@ class OrderSpec:
         method: Name of the method.
         options: Its options, resolved for the graph.
         seed: Seed of the method; None for a method that is not random.
-        key: Hash of these and of the graph.
-        split: Which of several splits the training vertices are of, if the method uses them.
+        key: Hash of the method, options, seed, split and graph.
+        split: The split of the training vertices; None if the method uses none or there is one.
     """
 
     method: str
@@ -186,8 +188,8 @@ class KnownOrder:
         order: The order of all edges.
         seconds: Wall time.
         cpu_seconds: CPU time of the process.
-        peak_memory_bytes: Largest memory, see `PeakMemory`; None where it is not known.
-        device: Where it was computed.
+        peak_memory_bytes: Peak memory, see `PeakMemory`; None if it is unknown.
+        device: The device that computed it.
     """
 
     order: RemovalOrder
@@ -198,10 +200,10 @@ class KnownOrder:
 
 
 def network_options(method: MethodSpec, model: ModelSpec) -> dict[str, Any]:
-    """Options of a method for the network that is evaluated.
+    """Return the options of a method, with the sizes of the evaluated network.
 
-    A method that trains a network of its own, such as UGS, trains one like the evaluated network,
-    unless its options say otherwise.
+    A method that trains a network itself, such as UGS, takes `NETWORK` from the evaluated network
+    unless these options are given.
     """
     options = dict(method.options)
     known = get_method(method.name).options
@@ -218,14 +220,14 @@ def order_specs(
     model: ModelSpec,
     splits: Mapping[int, int | None],
 ) -> dict[int, OrderSpec]:
-    """The order of each seed; all seeds share one order if the method is not random.
+    """Describe the order of each seed; all seeds share one if the method is not random.
 
     Args:
         graph: The graph.
         data_digest: Digest of all data of the graph.
         method: The method.
         model: The network that is evaluated.
-        splits: By seed, which of several splits of the graph it takes.
+        splits: The number of the split of each seed, or None.
 
     Raises:
         OptionError: An option has an impossible value.
@@ -259,21 +261,21 @@ class OrderCache:
 
     @classmethod
     def usual(cls) -> OrderCache:
-        """``orders`` in the cache folder of wis."""
+        """Return the cache in the folder ``orders`` of wis' cache."""
         return cls(cache_folder() / "orders")
 
     def get(self, spec: OrderSpec) -> KnownOrder | None:
-        """The order; None if it is not there or its files are damaged."""
+        """Load an order; return None if it is missing or its files are damaged."""
         try:
             costs = json.loads(self._path(spec, "json").read_text(encoding="utf-8"))
-            if not costs.pop(APART, False):  # from a version in which jobs shared a process
+            if not costs.pop(APART, False):  # an older version measured jobs that shared a process
                 costs["peak_memory_bytes"] = None
             return KnownOrder(RemovalOrder.load(self._path(spec, "npz")), **costs)
         except (GraphFileError, GraphFormatError, OSError, ValueError, TypeError, AttributeError):
             return None
 
     def put(self, spec: OrderSpec, known: KnownOrder) -> None:
-        """Keep an order.
+        """Save an order.
 
         Raises:
             GraphFileError: The folder cannot be written to.
@@ -292,3 +294,58 @@ class OrderCache:
 
     def _path(self, spec: OrderSpec, ending: str) -> Path:
         return self.folder / f"{spec.key}.{ending}"
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """An order to compute: the graph, its digest, the order, and the options as given."""
+
+    source: Source
+    digest: str
+    spec: OrderSpec
+    options: Mapping[str, Any]
+
+
+def compute_order(ordering: Ordering, device: str) -> dict[str, Any]:
+    """Compute an order, and return the attributes of `KnownOrder` except its memory."""
+    spec = ordering.spec
+    data = take_split(ordering.source.load(), spec.split)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    order = removal_order(
+        data, spec.method, seed=spec.seed, device=device, progress=False, **ordering.options
+    )
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    return {"order": order, "seconds": seconds, "cpu_seconds": cpu_seconds, "device": device}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run of a job.
+
+    Attributes:
+        seed: The seed of the training.
+        num_removed: The number of edges to remove.
+        order: The order to cut; None if no edge or all edges are removed.
+        split: The number of the split; None for a graph with a single split.
+    """
+
+    seed: int
+    num_removed: int
+    order: RemovalOrder | None
+    split: int | None = None
+
+
+def graphs_of(data: Data, runs: Sequence[Run]) -> list[Data]:
+    """Cut the graph for each run; runs that share an order share the arcs."""
+    cut: dict[int, Data] = {}
+    for run in runs:
+        if id(run.order) in cut:
+            continue
+        if run.num_removed == 0:
+            graph = data
+        elif run.order is None:  # all edges are removed, so their order does not matter
+            graph = sparsify(data, remove=run.num_removed, method="random")
+        else:
+            graph = run.order.apply(data, remove=run.num_removed)
+        cut[id(run.order)] = graph
+    return [take_split(cut[id(run.order)], run.split) for run in runs]

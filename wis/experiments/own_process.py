@@ -1,13 +1,14 @@
-"""A process of its own for each job, which makes its peak memory its own.
+"""Do each job in a process of its own, so that its peak memory can be measured.
 
-A process that does one job after another keeps the memory that the allocator got from the system,
-so a small job after a large one seems to need as much. Here a server imports the program, loads the
-graph, and forks a process for each call. That process does the work, hands back the result and
-ends. Every call begins with the same memory. A fork takes milliseconds; starting an interpreter
-takes seconds. If the process of a call is killed, perhaps for lack of memory, the others go on.
+A process that does several jobs keeps the memory that the allocator got from the system. So a small
+job after a large one would seem to need as much. Therefore a server process imports the program,
+loads the graph, and forks a process for each call. That process does the work, returns the result
+and ends. Every call begins with the same memory. A fork takes milliseconds, while the start of an
+interpreter takes seconds. If the process of a call is killed, perhaps for lack of memory, the other
+calls go on.
 
-The server ends when the process that started it ends, in whatever way. `can_be_forked` says where
-this does not work: on systems without `fork`, and for modules that no other process can import.
+The server ends when the process that started it ends in any way. It needs `fork`, and modules that
+another process can import; `can_be_forked` checks both.
 """
 
 from __future__ import annotations
@@ -29,36 +30,36 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
 
 FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
-"""Beginnings of the variables that name plugins and the folders of data and caches."""
+"""Prefixes of the environment variables that name plugins and folders of data and caches."""
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PACKAGES = ("wis-sparsify", "torch", "torch-geometric", "numpy", "scipy")
 START = "import sys; from wis.experiments.own_process import serve; serve(int(sys.argv[1]))"
 
 is_own_process = False
-"""Whether this process does one job and ends."""
+"""Whether this process was forked for one call."""
 
 _local = threading.local()
 _servers: set[Server] = set()
 
 
 class ProcessDied(Exception):
-    """The process of a call was killed before it had a result."""
+    """The process of a call ended before it had a result."""
 
 
 def can_be_forked(modules: Sequence[str]) -> bool:
-    """Whether a call that needs these modules can have a process of its own."""
+    """Return whether a call that needs these modules can have a process of its own."""
     return hasattr(os, "fork") and all(map(can_be_imported, modules))
 
 
 def can_be_imported(module: str) -> bool:
-    """Whether another process can import a module by its name."""
+    """Return whether another process can import a module by its name."""
     try:
         is_there = module in sys.modules or importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
@@ -80,10 +81,10 @@ def call(
     Args:
         function: The function.
         argument: Its argument. The argument and the result must be picklable.
-        threads: Threads of linear algebra that the process may use.
-        prepare: Called once by the server before the first such process, for example to load the
-            graph that all calls use. The server ignores its errors; the function meets them again.
-        key: A call with another key gets a new server, which has prepared nothing yet.
+        threads: The number of threads that linear algebra may use.
+        prepare: Called once by the server before its first fork, for example to load the graph that
+            all calls use. The server ignores its errors, since the function meets them again.
+        key: A call with another key gets a new server.
         modules: Modules that the server imports first.
 
     Raises:
@@ -104,7 +105,7 @@ def call(
     try:
         server.send("call", (function, argument), modules, environment)
         kind, value = server.receive()
-    except BaseException:  # an interrupt too: nobody waits for the result any more
+    except BaseException:  # an interrupt too: no one waits for the result any more
         server.close()
         raise
     if kind == "died":
@@ -128,7 +129,7 @@ class Server:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,  # so that Ctrl-C reaches us alone, and we end the others
+                start_new_session=True,  # Ctrl-C reaches only this process, which ends the server
             )
         self.link = Connection(ours.detach())
         _servers.add(self)
@@ -137,7 +138,7 @@ class Server:
         self, what: str, subject: Any, modules: Sequence[str], environment: dict[str, str]
     ) -> None:
         """Send a request. `receive` notices if the server has died."""
-        # the subject is pickled apart, since its modules have to be imported before it is read
+        # The subject is pickled separately: the server imports its modules before it unpickles it.
         request = (what, sys.path, list(modules), environment, pickle.dumps(subject))
         with contextlib.suppress(ConnectionError):
             self.link.send_bytes(pickle.dumps(request))
@@ -162,7 +163,7 @@ class Server:
 
 @atexit.register
 def close_all() -> None:
-    """End the servers that this process has started."""
+    """End the servers that this process started."""
     for server in list(_servers):
         server.close()
     _local.__dict__.clear()
@@ -177,7 +178,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_servers_of_the_parent)
 
 
-# The server's side.
+# The functions below run in the server and in the processes that it forks.
 
 
 def serve(file: int) -> None:
@@ -186,7 +187,7 @@ def serve(file: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
-    environment()  # found out once for all jobs
+    environment()  # cached here for all jobs
     with Connection(file) as link:
         while True:
             try:
@@ -207,7 +208,7 @@ def serve(file: int) -> None:
 
 
 def _prepare(subject: bytes) -> None:
-    """Call a function silently: the process that sent it has logged the same lines already."""
+    """Call a function without its log messages, which the sending process has already logged."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -221,14 +222,15 @@ def _forked(subject: bytes, link: Connection) -> bytes:
     """Fork a process that does the work, and return its answer."""
     read, write = Pipe(duplex=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of threads: those of linear algebra know about forks
+        # Python warns of a fork with threads; those of linear algebra libraries survive a fork.
+        warnings.simplefilter("ignore")
         child = os.fork()
     if child == 0:
         read.close()
         link.close()
         _do(subject, write)
     write.close()
-    if link in wait([read, link]):  # it was closed: no request comes before an answer
+    if link in wait([read, link]):  # the link was closed: no request comes before an answer
         os.killpg(0, signal.SIGKILL)
     with read:
         try:
@@ -265,14 +267,28 @@ def _do(subject: bytes, write: Connection) -> None:
         os._exit(status)
 
 
-# What a job takes, and where it ran.
+# Threads and memory of a job, and the program and machine that did it.
+
+
+@contextlib.contextmanager
+def torch_threads(number: int) -> Iterator[None]:
+    """Let torch use a number of threads; results are equal bit for bit only with equal numbers."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class PeakMemory:
-    """Context manager: `bytes` is the largest memory within its block.
+    """Context manager that measures the peak memory of its block as `bytes`.
 
-    On a GPU it is the memory that was allocated there. On a CPU it is the resident memory of a
-    process of its own. In any other process it is None, since earlier work would count too.
+    On a GPU this is the memory that was allocated there. On a CPU it is the resident memory of the
+    process, if `own_process` forked the process for this job, and None otherwise, since earlier
+    work would count too.
     """
 
     def __init__(self, device: str) -> None:
@@ -288,7 +304,7 @@ class PeakMemory:
         self.place = torch.device(self.device if on_gpu else "cpu")
         self.is_known = on_gpu or is_own_process
         if self.is_known:
-            forget_peak(self.place)  # where the system cannot do that, the whole process counts
+            forget_peak(self.place)  # on systems without this, the peak of the whole process counts
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -300,7 +316,7 @@ class PeakMemory:
 
 @functools.cache
 def environment() -> dict[str, Any]:
-    """Versions, git revision and machine of this process."""
+    """Return the versions of packages, the git revision and the machine of this process."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -315,7 +331,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git_revision() -> str | None:
-    """Commit of the source tree that wis runs from, with ``+`` if it was changed; None without."""
+    """Return the commit of the source tree, with ``+`` if files were changed; None without git."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

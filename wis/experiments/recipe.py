@@ -1,4 +1,4 @@
-"""The recipe of an accuracy sweep: everything that decides its rows, and nothing else.
+"""Recipes of accuracy sweeps: the graph, the methods, the models, the amounts and the seeds.
 
 A recipe is a TOML file, named by its source (``thesis_fig5_3_cora_gcn.toml``)::
 
@@ -17,17 +17,16 @@ A recipe is a TOML file, named by its source (``thesis_fig5_3_cora_gcn.toml``)::
     walk_length = 2
     batch_size = 100
 
-Processes, devices and clusters are not part of a recipe, so the same recipe gives the same rows
-everywhere. Every row records the hash of its recipe. The command line makes a recipe from options
-(`recipe_of`) or changes one (`apply_overrides`).
+Processes, devices and clusters are not part of a recipe, so a recipe gives the same rows on every
+machine. Each row records the hash of its recipe. `wis.experiments.overrides` makes or changes a
+recipe by options of the command line.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +36,12 @@ from wis.experiments.settings import (
     Amounts,
     check_integers,
     check_plain,
+    named_table,
     parse_amounts,
     parse_seeds,
     read_settings,
     spelt,
+    take,
 )
 from wis.methods import get_method
 
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 KIND = "accuracy"
 NOT_IN_A_MODEL = ("model", "seed", "device", "task", "keep_curve")
-TRAINING = ("learning_rate", "weight_decay", "max_epochs", "patience", "width", "depth")
-INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
 def content_hash(content: Any) -> str:
@@ -60,7 +59,7 @@ def content_hash(content: Any) -> str:
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A line of the figure: a method with its options.
+    """A method with its options, which is a line of the figure.
 
     Attributes:
         name: A name of `wis.available_methods`.
@@ -74,11 +73,11 @@ class MethodSpec:
 
     @classmethod
     def of(cls, name: str, options: Mapping[str, Any], label: str | None = None) -> MethodSpec:
-        """Check the names of a method and of its options, and make a label if there is none.
+        """Check the names of a method and its options. The default label is made of them.
 
         Raises:
-            UnknownNameError: There is no such method.
-            OptionError: It has no such option.
+            UnknownNameError: The method does not exist.
+            OptionError: The method does not have one of the options.
 
         >>> MethodSpec.of("wis", {"walk_length": 2, "batch_size": 100}).label
         '2-WIS (batch_size=100)'
@@ -94,7 +93,7 @@ class MethodSpec:
         return cls(method.name, dict(options), label or _default_label(method.name, options))
 
     def as_dict(self) -> dict[str, Any]:
-        """The table of a recipe."""
+        """The method as a table of a recipe."""
         return {"name": self.name, "label": self.label, **self.options}
 
 
@@ -121,7 +120,7 @@ class ModelSpec:
         """The configuration of the training.
 
         Raises:
-            UnknownNameError: There is no such model.
+            UnknownNameError: The model does not exist.
             OptionError: A setting does not exist or has an impossible value.
         """
         from wis.training import TrainConfig
@@ -134,29 +133,29 @@ class ModelSpec:
         return TrainConfig(model=self.name, **self.settings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The table of a recipe."""
+        """The model as a table of a recipe."""
         return {"name": self.name, **self.settings}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A sweep: each method, amount, model and seed on one graph.
+    """A sweep over methods, amounts, models and seeds on one graph.
 
     Attributes:
         name: The stem of the recipe's file, or ``custom``.
-        title: One line about the sweep.
-        source: Where the sweep comes from, such as a figure of the thesis; may be empty.
+        title: A description in one line; may be empty.
+        source: The origin of the sweep, such as a figure of the thesis; may be empty.
         dataset: A name of `wis.datasets`, or the path of a file with `x` and `y`.
         split_seed: Seed of a new 80/10/10 split of the vertices. None takes the masks of the graph,
             or seed 0 if it has no masks.
-        models: Networks, one panel each.
-        methods: Methods, one line each.
-        percentages: Amounts to remove, in percent of the edges, ascending.
+        models: Networks; each has a panel in the figure.
+        methods: Methods; each has a line in every panel.
+        percentages: Percentages of the edges to remove, ascending.
         seeds: Seeds of the initial parameters and of random methods.
-        seeds_per_run: How many seeds of a cell one job trains, one after the other.
-        edges: Further amounts to remove, in numbers of edges, ascending.
-        split: Which of several splits of the graph all seeds take. None lets seed s take split
-            s mod k of k.
+        seeds_per_run: The number of seeds that one job trains, one after the other.
+        edges: Numbers of edges to remove, in addition to `percentages`; ascending.
+        split: The number of a split, for a graph that comes with k splits. With None, seed s takes
+            split s mod k.
     """
 
     name: str
@@ -202,7 +201,7 @@ class Recipe:
 
     @property
     def num_runs(self) -> int:
-        """Rows of the whole sweep."""
+        """The number of rows of the whole sweep."""
         amounts = len(self.percentages) + len(self.edges)
         return len(self.models) * len(self.methods) * amounts * len(self.seeds)
 
@@ -224,18 +223,21 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that decides the rows; percentages count as numbers, as ever."""
+        """SHA-256 of all settings but `title` and `source`.
+
+        Percentages enter as numbers, as in older versions, so that old hashes stay valid.
+        """
         content = {k: v for k, v in self.as_dict().items() if k not in ("title", "source")}
         edges = [f"{count} edges" for count in self.edges]
         return content_hash({**content, "remove": [*self.percentages, *edges]})
 
     def changed(self, **changes: Any) -> Recipe:
-        """The recipe with some attributes replaced; None leaves one as it is."""
+        """A copy with some attributes replaced; None keeps an attribute."""
         return replace(self, **{name: v for name, v in changes.items() if v is not None})
 
     @classmethod
     def from_settings(cls, name: str, settings: Mapping[str, Any]) -> Recipe:
-        """Make a recipe of the content of a TOML file.
+        """Make a recipe from the content of a TOML file.
 
         Raises:
             RecipeError: A key is missing, unknown or of the wrong type, or a value is impossible.
@@ -243,20 +245,22 @@ class Recipe:
         check_plain(settings)
         rest = {key: value for key, value in settings.items() if key != "kind"}
         try:
-            amounts = parse_amounts(_take(rest, "remove", (str, list)))
+            amounts = parse_amounts(take(rest, "remove", (str, list)))
             recipe = cls(
                 name=name,
-                title=_take(rest, "title", str, ""),
-                source=_take(rest, "source", str, ""),
-                dataset=_take(rest, "dataset", str),
-                split_seed=_take(rest, "split_seed", int, None),
-                split=_take(rest, "split", int, None),
-                models=tuple(ModelSpec(*_table("models", t)) for t in _take(rest, "models", list)),
-                methods=tuple(_method(table) for table in _take(rest, "methods", list)),
+                title=take(rest, "title", str, ""),
+                source=take(rest, "source", str, ""),
+                dataset=take(rest, "dataset", str),
+                split_seed=take(rest, "split_seed", int, None),
+                split=take(rest, "split", int, None),
+                models=tuple(
+                    ModelSpec(*named_table("models", t)) for t in take(rest, "models", list)
+                ),
+                methods=tuple(_method(table) for table in take(rest, "methods", list)),
                 percentages=amounts.percentages,
                 edges=amounts.edges,
-                seeds=parse_seeds(_take(rest, "seeds", (int, list))),
-                seeds_per_run=_take(rest, "seeds_per_run", int, 4),
+                seeds=parse_seeds(take(rest, "seeds", (int, list))),
+                seeds_per_run=take(rest, "seeds_per_run", int, 4),
             )
         except WisError as error:
             raise RecipeError(str(error)) from None
@@ -266,31 +270,8 @@ class Recipe:
         return recipe
 
 
-_REQUIRED = object()
-_TYPE_NAMES = {str: "text", int: "an integer", list: "a list"}
-
-
-def _take(rest: dict[str, Any], key: str, kind: Any, default: Any = _REQUIRED) -> Any:
-    """Take a value of a type, or of one of several types, out of the settings."""
-    value = rest.pop(key, default)
-    if value is _REQUIRED:
-        raise RecipeError(f"the key {key!r} is missing")
-    if value is not default and (isinstance(value, bool) or not isinstance(value, kind)):
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        expected = " or ".join(_TYPE_NAMES[each] for each in kinds)
-        raise RecipeError(f"{key} is {echo(repr(value))}; expected {expected}")
-    return value
-
-
-def _table(kind: str, table: Any) -> tuple[str, dict[str, Any]]:
-    """The name in a table, and its other keys."""
-    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
-        raise RecipeError(f"a table [[{kind}]] needs a name; found {echo(repr(table))}")
-    return table["name"], {key: value for key, value in table.items() if key != "name"}
-
-
 def _method(table: Any) -> MethodSpec:
-    name, options = _table("methods", table)
+    name, options = named_table("methods", table)
     label = options.pop("label", None)
     if not isinstance(label, (str, type(None))):
         raise RecipeError(
@@ -304,7 +285,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises:
         GraphFileError: The file cannot be read.
-        RecipeError: It is no such recipe; the message says why.
+        RecipeError: The file is not such a recipe.
 
     >>> lines = ['kind = "accuracy"', 'dataset = "karate"', 'remove = ["50%"]', 'seeds = 2',
     ...          '[[models]]', 'name = "gcn"', '[[methods]]', 'name = "random"']
@@ -320,143 +301,3 @@ def read_recipe(path: str | Path) -> Recipe:
         return Recipe.from_settings(path.stem, settings)
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
-
-
-def recipe_of(dataset: str, *, models: str, methods: str, **overrides: Any) -> Recipe:
-    """Make a recipe from options of the command line.
-
-    Args:
-        dataset: A name of `wis.datasets`, or a file.
-        models: Names, separated by commas.
-        methods: See `parse_methods`.
-        **overrides: See `apply_overrides`. The defaults are 0, 10, ..., 100 % and one seed.
-
-    >>> recipe_of("digits", models="gcn", methods="wis,random", remove="0%,50%").num_runs
-    4
-    """
-    walk_length = overrides.pop("walk_length", None)
-    recipe = Recipe(
-        name="custom",
-        title="",
-        source="",
-        dataset=dataset,
-        split_seed=None,
-        models=tuple(table_d2_model(name, dataset) for name in models.split(",")),
-        methods=parse_methods(methods, walk_length=walk_length),
-        percentages=parse_amounts("0%:100%:10%").percentages,
-        seeds=(0,),
-    )
-    return apply_overrides(recipe, **overrides)
-
-
-def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
-    """The recipe with the changes of the command line.
-
-    Args:
-        recipe: The recipe.
-        **overrides: The changes; None changes nothing. `dataset`, `split`, `split_seed` and
-            `seeds_per_run` as in a recipe; `remove` (where ``50`` is 50 edges), `seeds`, `models`
-            and `methods` as text; `walk_length` for all methods that have one, unless `methods`
-            gives it; the names in `TRAINING` for all models.
-
-    Raises:
-        WisError: A value is impossible.
-    """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    training = {name: given.pop(name) for name in TRAINING if name in given}
-    walk_length = given.pop("walk_length", None)
-    names = ("dataset", "split", "split_seed", "seeds_per_run")
-    changes = {name: given.pop(name) for name in names if name in given}
-    if "seeds" in given:
-        changes["seeds"] = parse_seeds(given.pop("seeds"))
-    if "remove" in given:
-        amounts = parse_amounts(given.pop("remove"), bare_edges=True)
-        changes |= {"percentages": amounts.percentages, "edges": amounts.edges}
-    if "methods" in given:
-        changes["methods"] = parse_methods(given.pop("methods"), walk_length=walk_length)
-    elif walk_length is not None:
-        check_takes_walk_length(method.name for method in recipe.methods)
-        changes["methods"] = tuple(_with_walk_length(m, walk_length) for m in recipe.methods)
-    if "models" in given:
-        # a model of the recipe keeps its settings; another one takes its row of Table D.2
-        known = {model.name: model for model in recipe.models}
-        dataset = changes.get("dataset", recipe.dataset)
-        specs = (table_d2_model(name, dataset) for name in given.pop("models").split(","))
-        changes["models"] = tuple(known.get(spec.name, spec) for spec in specs)
-    if given:
-        raise OptionError(f"{next(iter(given))!r} cannot be changed in a recipe")
-    recipe = recipe.changed(**changes)
-    models = tuple(replace(m, settings={**m.settings, **training}) for m in recipe.models)
-    return recipe.changed(models=models)
-
-
-def _with_walk_length(method: MethodSpec, walk_length: int) -> MethodSpec:
-    if "walk_length" not in get_method(method.name).options:
-        return method
-    return MethodSpec.of(method.name, {**method.options, "walk_length": walk_length})
-
-
-def check_takes_walk_length(names: Iterable[str]) -> None:
-    """Raise `OptionError` unless one of the methods has the option `walk_length`."""
-    names = list(names)
-    if not any("walk_length" in get_method(name).options for name in names):
-        raise OptionError(f"walk_length is nothing for {', '.join(names)}; leave it out")
-
-
-def table_d2_model(name: str, dataset: str) -> ModelSpec:
-    """A model with its row of Table D.2 for a data set; with the defaults where it has no row."""
-    from wis.training import TABLE_D2
-
-    name = name.strip() if ":" in name else name.strip().lower()  # module:Class is a user's own
-    row = TABLE_D2.get((name, dataset.partition(":")[0].strip().lower()))
-    if row is None:
-        return ModelSpec(name, {})
-    return ModelSpec(name, {"learning_rate": row.learning_rate, "weight_decay": row.weight_decay})
-
-
-def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodSpec, ...]:
-    """Parse methods such as ``"wis:walk_length=2,batch_size=100,random"``.
-
-    Args:
-        text: Names, separated by commas; options of a method follow its colon as key=value.
-        walk_length: For the methods that have this option and do not give it.
-
-    Raises:
-        UnknownNameError: There is no such method.
-        OptionError: The method has no such option, or an option is malformed; or `walk_length` is
-            given and no method has it.
-
-    >>> [method.label for method in parse_methods("wis:walk_length=2,random")]
-    ['2-WIS', 'random']
-    """
-    tables: list[tuple[str, dict[str, Any]]] = []
-    for item in (part.strip() for part in text.split(",")):
-        name, colon, option = item.partition(":")
-        if not colon and "=" in item and tables:
-            option = item
-        else:
-            tables.append((name, {}))
-        if option:
-            key, equals, value = (part.strip() for part in option.partition("="))
-            if not equals:
-                raise OptionError(f"methods: {echo(repr(option))} is not of the form key=value")
-            tables[-1][1][key] = _plain(value)
-    if walk_length is not None:
-        check_takes_walk_length(name for name, _ in tables)
-        for name, options in tables:
-            if "walk_length" in get_method(name).options:
-                options.setdefault("walk_length", walk_length)
-    return tuple(MethodSpec.of(name, options) for name, options in tables)
-
-
-def _plain(text: str) -> Any:
-    """A truth value, a number, or the text itself."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    if INTEGER.fullmatch(text):
-        return int(text)
-    try:
-        return float(text) if text.isascii() and "_" not in text else text
-    except ValueError:
-        return text

@@ -1,20 +1,19 @@
 """The file of results: JSON lines, appended under a lock, each row at most once.
 
-A line is an object whose first field is its ``type``: ``run`` for a row, ``recipe`` for the recipe
-of rows (once for each hash). Rows of runs that were trained together form a group. One call writes
-the group and syncs it to the disk; each row says its place in the group (``written``).
+The first field of each line is its ``type``: ``run`` for a row, ``recipe`` for a recipe (once for
+each hash). Rows whose runs were trained together form a group. The group is written and synced to
+the disk at once; each row holds its place in the group (``written``).
 
-A process that is killed while it writes leaves a torn last line and perhaps a part of a group. So
-does an editor. Every whole line stays and is shown. A torn last line is ignored, and the next
-append cuts it off if it begins like a line of ours. A warning names the groups that lack rows; the
-next sweep runs them again together and writes them anew, so that its rows do not depend on when an
-earlier sweep was killed.
+A process that is killed while it writes leaves a torn last line, and perhaps a part of a group.
+Whole lines stay valid. A torn last line is ignored, and the next append cuts it off if it begins
+like a line of this file. A warning gives the number of rows in groups that lack rows. The next
+sweep runs these groups again, so that its rows do not depend on when an earlier sweep was killed.
 
-Several processes may append to one file. Each holds the lock ``FILE.lock``, reads what the others
-have written since, and leaves out rows that are there already.
+Several processes may append to one file. Each takes the lock ``FILE.lock``, reads the new lines of
+the others, and leaves out rows that the file already has.
 
-A file of results lasts for years, and people edit it. So a line counts as a row if its object names
-a key and a status; the other fields are checked where they are used (`check_fields`).
+Files of results are kept for years, and people edit them. So a line counts as a row if it has a key
+and a status; the other fields are checked where they are used (`check_fields`).
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ from wis.errors import GraphFileError, ResultsError, UnknownNameError, echo
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
 ACCURACY, TABLE5_1, FACTORIZATION = "accuracy", "table5_1", "factorization"
-"""Kinds of rows. A row without a `kind` is of the first."""
+"""Kinds of rows. A row without a `kind` is an accuracy row."""
 START = b'{"type": "'
 DEEPEST = 16
-"""Levels of objects and lists; a sweep writes four, and a plain recipe some more."""
+"""The most levels of objects and lists in a line; a sweep writes four."""
 FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
     "number": (int, float),
@@ -52,7 +51,7 @@ class ResultsFile:
 
     Attributes:
         path: The file; it need not exist yet.
-        rows: Rows by key: the last row of each key, or the last one that is done.
+        rows: For each key, its last row that is done, or else its last row.
         recipes: Recipes by hash.
     """
 
@@ -72,11 +71,11 @@ class ResultsFile:
 
     @property
     def incomplete(self) -> set[str]:
-        """Keys of the rows whose group lacks other rows."""
+        """The keys of rows whose group lacks other rows."""
         return self._lacking | {str(row["key"]) for row in self._group if "key" in row}
 
     def refresh(self) -> None:
-        """Read the lines that were written since the last reading.
+        """Read the lines that were written since the last call.
 
         Raises:
             GraphFileError: The file cannot be read.
@@ -91,7 +90,7 @@ class ResultsFile:
             raise GraphFileError(f"{self.path}: cannot be read: {error.strerror}") from None
 
     def warn(self) -> None:
-        """Log which damage a kill or an editor has done to the file, if any."""
+        """Log whether groups lack rows or the last line is torn."""
         number = len(self.incomplete)
         if number:
             _log.warning(
@@ -104,7 +103,7 @@ class ResultsFile:
             _log.warning("%s: the last line is torn and left out", self.path)
 
     def _read(self, file: BinaryIO) -> None:
-        """Take in all whole lines, from where the last reading ended."""
+        """Read all whole lines that follow the last one that was read."""
         if file.seek(0, os.SEEK_END) < self._read_to:  # the file was replaced by a shorter one
             self._forget()
         file.seek(self._read_to)
@@ -138,9 +137,9 @@ class ResultsFile:
         self._place(row)
 
     def _place(self, row: Row) -> None:
-        """Note whether the group of a row is complete."""
+        """Record whether the group of a row is complete."""
         index, number = row.get("written", (0, 1))
-        # a group that another line interrupts stays incomplete
+        # A group that another line interrupts stays incomplete.
         if self._group and (len(self._group), self._group[0]["written"][1]) != (index, number):
             self._lacking |= self.incomplete
             self._group = []
@@ -162,10 +161,9 @@ class ResultsFile:
             )
 
     def append(self, rows: Sequence[Row]) -> list[Row]:
-        """Add rows that were made together, without those that are there already.
+        """Write the rows of a group, except those that the file already has.
 
-        A row that is done replaces one that failed. A complete group replaces rows of a group that
-        lacks some.
+        A row that is done replaces one that failed. A complete group replaces an incomplete one.
 
         Returns:
             The rows that were written.
@@ -183,7 +181,7 @@ class ResultsFile:
         return row["key"] in self.incomplete and row["status"] == known["status"]
 
     def append_recipe(self, recipe_hash: str, name: str, settings: Mapping[str, Any]) -> None:
-        """Add a recipe, unless it is there."""
+        """Write a recipe, unless the file has it."""
         row = {"type": "recipe", "recipe_hash": recipe_hash, "name": name, "settings": settings}
         self._write(lambda: [] if recipe_hash in self.recipes else [row])
 
@@ -205,9 +203,9 @@ class ResultsFile:
         return chosen
 
     def _check_torn_line(self) -> None:
-        """Refuse to cut off a torn last line that does not begin like a line of ours."""
+        """Refuse to cut off a torn last line that does not begin like a line of this file."""
         begin = self._torn[: len(START)]
-        if START.startswith(begin) or not self._torn.strip(b"\0"):  # zeros: a power failure
+        if START.startswith(begin) or not self._torn.strip(b"\0"):  # a power failure leaves zeros
             return
         if self._read_to == 0:
             raise ResultsError(
@@ -219,7 +217,7 @@ class ResultsFile:
         )
 
     def _append(self, file: BinaryIO, rows: Sequence[Row]) -> None:
-        """Write lines after the last whole line, while the lock is held."""
+        """Write lines after the last whole line. The caller holds the lock."""
         lines = []
         for index, row in enumerate(rows):
             ordered = dict(sorted({**row, "written": [index, len(rows)]}.items()))
@@ -234,13 +232,13 @@ class ResultsFile:
 
 
 def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]]:
-    """Read all rows of some files, and the recipes in them by hash.
+    """Read all rows of some files, and their recipes by hash.
 
-    Of a row that is in several files the one that is done wins.
+    If several files have a row with the same key, a row that is done is preferred.
 
     Raises:
         GraphFileError: A file does not exist or cannot be read.
-        ResultsError: A file is no file of results, or there are no rows.
+        ResultsError: A file is not a file of results, or there are no rows.
 
     >>> from wis.experiments import Backend, Recipe, RunOptions, run_sweep
     >>> recipe = Recipe.from_settings("tiny", {
@@ -270,14 +268,14 @@ def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]
 
 
 def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
-    """The rows of one recipe.
+    """Select the rows of a recipe.
 
     Args:
         rows: Rows of results.
-        recipe: Name of the recipe, or the beginning of its hash; None takes all rows.
+        recipe: Name of the recipe, or the beginning of its hash; None selects all rows.
 
     Raises:
-        UnknownNameError: No row is of that recipe.
+        UnknownNameError: No row belongs to that recipe.
 
     >>> rows_of_recipe([{"key": "1", "recipe": "a"}, {"key": "2", "recipe": "b"}], "b")
     [{'key': '2', 'recipe': 'b'}]
@@ -297,7 +295,7 @@ def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
 
 
 def parse_row(line: bytes) -> Row:
-    """Parse a line; `ValueError` says why it is no row."""
+    """Parse a line; raise `ValueError` with the reason if it is not a row."""
     try:
         row = json.loads(line)
     except RecursionError:
@@ -320,13 +318,13 @@ def parse_row(line: bytes) -> Row:
 
 
 def _is_place(written: Any) -> bool:
-    """Whether the value is [index, number of rows], as `append` writes it."""
+    """Return whether the value is [index, number of rows], as `append` writes it."""
     is_pair = isinstance(written, list) and [type(part) for part in written] == [int, int]
     return is_pair and 0 <= written[0] < written[1]
 
 
 def depth_of(value: Any) -> int:
-    """Levels of objects and lists within each other, found without recursion."""
+    """Count the nested levels of objects and lists, without recursion."""
     depth, level = 0, [value]
     while level:
         inner = [each for each in level if isinstance(each, (Mapping, list, tuple))]
@@ -337,7 +335,7 @@ def depth_of(value: Any) -> int:
 
 
 def _without_surrogates(row: Row) -> Row:
-    """The row with U+FFFD for half a surrogate pair, which no file and no terminal takes."""
+    """Replace lone surrogates by U+FFFD, since they cannot be written to a file or terminal."""
     text = json.dumps(row, ensure_ascii=False)
     try:
         text.encode()
@@ -348,17 +346,17 @@ def _without_surrogates(row: Row) -> Row:
 
 
 def kind_of_row(row: Row) -> str:
-    """The kind of experiment of a row."""
+    """Return the kind of experiment of a row."""
     return str(row.get("kind", ACCURACY))
 
 
 def name_of_recipe(row: Row) -> str:
-    """The name of a row's recipe, for people."""
+    """Return the name of a row's recipe, for messages."""
     return echo(str(row.get("recipe", "unnamed")))
 
 
 def field_of(row: Row, name: str) -> Any:
-    """The value of a field; a dot stands between an object and its field. None if it is missing."""
+    """Return a field, such as ``config.depth`` for a field of an object; None if it is missing."""
     value: Any = row
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None
@@ -370,7 +368,7 @@ def check_fields(row: Row, fields: Mapping[str, str]) -> None:
 
     Args:
         row: A row.
-        fields: The type of each field, a name of `FIELD_TYPES`, by the name for `field_of`.
+        fields: Names for `field_of`, each with a type, which is a name of `FIELD_TYPES`.
 
     >>> check_fields({"key": "1", "config": {"depth": 3}}, {"config.depth": "integer"})
     """
@@ -387,7 +385,7 @@ def check_fields(row: Row, fields: Mapping[str, str]) -> None:
 
 
 def is_field(value: Any, kind: str) -> bool:
-    """Whether a value has a type of `FIELD_TYPES`; numbers must be finite."""
+    """Return whether a value has a type of `FIELD_TYPES`; numbers must be finite."""
     if isinstance(value, bool) or not isinstance(value, FIELD_TYPES[kind]):
         return False
     try:
@@ -397,30 +395,6 @@ def is_field(value: Any, kind: str) -> bool:
 
 
 def number_in(row: Row, name: str) -> float | None:
-    """The finite number in a field, or None."""
+    """Return the number in a field; None if it is missing, not a number or not finite."""
     value = field_of(row, name)
     return float(value) if is_field(value, "number") else None
-
-
-def texts_of(rows: Sequence[Row], name: str) -> list[str]:
-    """The value of a field in each row as text, ``unknown`` where it is missing."""
-    found = (field_of(row, name) for row in rows)
-    return ["unknown" if value is None else echo(str(value)) for value in found]
-
-
-def reasons(rows: Iterable[Row], most: int = 3) -> tuple[str, ...]:
-    """Why rows failed: a line for each of the first `most` errors, with the number of its rows."""
-    by_error: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.get("status") == FAILED:
-            by_error.setdefault(str(row.get("error")), []).append(row)
-    lines = []
-    for error, some in list(by_error.items())[:most]:
-        names = ("experiment", "label", "remove", "model", "partition")
-        place = [echo(str(some[0][name]), 60) for name in names if some[0].get(name) is not None]
-        where = ", ".join([*place, f"seed {some[0].get('seed')}"])
-        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
-        lines.append(f"{where}{more}: {echo(error, 400)}")
-    if len(by_error) > most:
-        lines.append(f"and {len(by_error) - most} other reasons, in the rows' `error`")
-    return tuple(lines)

@@ -1,23 +1,25 @@
-"""Settings of recipes: reading a TOML file, and parsing amounts and seeds as people write them.
+"""Settings of recipes: read a TOML file, and parse amounts and seeds.
 
-A recipe holds texts, numbers, truth values, lists and tables. TOML knows more, such as dates and
-integers of any size. No setting can be a date, so `read_settings` refuses one where it is read.
+A recipe holds texts, numbers, truth values, lists and tables. TOML has more types, such as dates
+and integers of any size; `read_settings` refuses them.
 
-An amount means the same as in `wis sparsify`: ``"50%"``, ``0.5`` (a fraction) or ``"50 edges"``; on
-the command line ``50`` is short for 50 edges. Older recipes wrote percentages as bare numbers, so a
-recipe with a bare number is refused, and the error shows both spellings.
+Amounts are written as for `wis sparsify`: ``"50%"``, ``0.5`` (a fraction) or ``"50 edges"``; on the
+command line ``50`` means 50 edges. Older recipes wrote percentages as bare numbers. A recipe with a
+bare number is refused, and the error shows both ways to write it.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from wis.base.amount import num_edges_to_remove
 from wis.base.checks import MAX_SEED, as_integer
 from wis.errors import GraphFileError, OptionError, RecipeError, echo
 
@@ -29,7 +31,7 @@ MOST_SEEDS = 100_000
 EDGES = re.compile(r"(\d+) *edges?", re.ASCII)
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 LONGEST_NUMBER = 40
-"""Characters of a number; a longer one is slow to parse and no sensible amount."""
+"""The most characters of a number; a longer number is slow to parse and never meant."""
 EXPECTED = "expected amounts such as 0%:100%:10% or 0%,25%,50%, fractions, or 50 edges"
 PLAIN = "a recipe has texts, numbers, truth values, lists and tables of them"
 
@@ -39,7 +41,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
     Raises:
         GraphFileError: The file cannot be read.
-        RecipeError: The file is not TOML, has no kind, or holds a value that no setting can have.
+        RecipeError: The file is not TOML, lacks the key `kind`, or holds a value that is not plain.
     """
     try:
         settings = tomllib.loads(_text(path))
@@ -72,7 +74,7 @@ def _text(path: Path) -> str:
 
 
 def check_plain(settings: Mapping[str, Any]) -> None:
-    """Raise `RecipeError` for a date, an integer of more than 64 bits, or too deep a nesting.
+    """Raise `RecipeError` for dates, integers of more than 64 bits and too many nested levels.
 
     >>> check_plain({"seeds": [0, 1], "models": [{"name": "gcn"}]})
     """
@@ -92,7 +94,7 @@ def check_plain(settings: Mapping[str, Any]) -> None:
 
 
 def _walk(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
-    """Top-level name, value and depth of each value, without recursion."""
+    """Yield top-level name, value and depth of each value, without recursion."""
     waiting = [(echo(str(name), 60), value, 1) for name, value in settings.items()]
     while waiting:
         name, value, depth = waiting.pop()
@@ -102,13 +104,36 @@ def _walk(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
             waiting += [(name, each, depth + 1) for each in inner]
 
 
+_REQUIRED = object()
+_TYPE_NAMES = {str: "text", int: "an integer", list: "a list"}
+
+
+def take(rest: dict[str, Any], key: str, kind: Any, default: Any = _REQUIRED) -> Any:
+    """Remove a key from the settings and return its value, after checking its type or types."""
+    value = rest.pop(key, default)
+    if value is _REQUIRED:
+        raise RecipeError(f"the key {key!r} is missing")
+    if value is not default and (isinstance(value, bool) or not isinstance(value, kind)):
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(_TYPE_NAMES[each] for each in kinds)
+        raise RecipeError(f"{key} is {echo(repr(value))}; expected {expected}")
+    return value
+
+
+def named_table(kind: str, table: Any) -> tuple[str, dict[str, Any]]:
+    """Split a table into its name and its other keys."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        raise RecipeError(f"a table [[{kind}]] needs a name; found {echo(repr(table))}")
+    return table["name"], {key: value for key, value in table.items() if key != "name"}
+
+
 @dataclass(frozen=True)
 class Amounts:
     """Amounts of edges to remove, in two units.
 
     Attributes:
-        percentages: In [0, 100], ascending.
-        edges: Numbers of edges, ascending; at least 1.
+        percentages: Percentages in [0, 100], ascending.
+        edges: Numbers of edges, at least 1, ascending.
     """
 
     percentages: tuple[float, ...] = ()
@@ -128,12 +153,13 @@ def parse_amounts(given: str | Sequence[Any], *, bare_edges: bool = False) -> Am
     """Parse ``"0%:100%:5%"``, ``"0%,25%,50%"``, ``"0.5"``, ``"50 edges"`` or a list of such items.
 
     Args:
-        given: A range (from, to, step) of percentages or fractions, items with commas, or a list.
-        bare_edges: Take ``50`` for 50 edges, as `wis sparsify` does. A range of bare numbers is
-            refused in any case: older versions read it as percentages.
+        given: A range (from, to, step) of percentages or fractions, items separated by commas, or a
+            list of items.
+        bare_edges: Read ``50`` as 50 edges, as `wis sparsify` does. A range of bare numbers is
+            always refused, because older versions read it as percentages.
 
     Raises:
-        OptionError: An item is no amount, or a bare number may mean two things.
+        OptionError: An item is not an amount, or is a bare number with two possible meanings.
 
     >>> parse_amounts("0%:100%:50%").percentages
     (0.0, 50.0, 100.0)
@@ -156,7 +182,7 @@ def _refusal(given: Any) -> OptionError:
 
 
 def _amount(item: Any, *, bare_edges: bool) -> Fraction | int:
-    """A fraction of the edges, or a number of edges of at least 1; 0 edges are the fraction 0."""
+    """Parse a fraction of the edges, or a number of edges; 0 edges become the fraction 0."""
     if isinstance(item, Fraction):
         return item
     if isinstance(item, bool) or not isinstance(item, (str, int, float)):
@@ -186,13 +212,13 @@ def _amount(item: Any, *, bare_edges: bool) -> Fraction | int:
 
 
 def _number(text: str) -> str | None:
-    """The number before a percent sign, if there is one; None for anything else."""
+    """Return the digits of a number without its percent sign; None if it is not a number."""
     body = text.strip().removesuffix("%").rstrip()
     return body if NUMBER.fullmatch(body) and len(body) <= LONGEST_NUMBER else None
 
 
 def _split(text: str) -> list[Any]:
-    """The items of a list with commas, or the fractions of a range."""
+    """Split a list at its commas, or compute the fractions of a range."""
     if ":" not in text:
         return [part.strip() for part in text.split(",")]
     parts = text.split(":")
@@ -213,7 +239,7 @@ def _split(text: str) -> list[Any]:
 
 
 def spelt(amounts: Amounts) -> list[str]:
-    """The amounts as texts of a recipe."""
+    """Write amounts as in a recipe, such as ``50%`` and ``7 edges``."""
     return [
         *(repr(percentage).removesuffix(".0") + "%" for percentage in amounts.percentages),
         *(f"{count} edges" for count in amounts.edges),
@@ -221,10 +247,10 @@ def spelt(amounts: Amounts) -> list[str]:
 
 
 def parse_seeds(given: int | str | Sequence[Any]) -> tuple[int, ...]:
-    """Seeds from a number of seeds (0, 1, ...), from ``"0,3,5"`` or from a list.
+    """Parse a number of seeds (0, 1, ...), a text such as ``"0,3,5"``, or a list.
 
     Raises:
-        OptionError: An item is no seed, or there are too many or none.
+        OptionError: An item is not a seed, or there are too many seeds or none.
 
     >>> parse_seeds(3), parse_seeds("0,7")
     ((0, 1, 2), (0, 7))
@@ -243,3 +269,46 @@ def parse_seeds(given: int | str | Sequence[Any]) -> tuple[int, ...]:
         )
     check_integers("seeds", seeds, 0)
     return seeds
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An amount of edges to remove from a certain graph.
+
+    Attributes:
+        key: The amount as it enters the keys of rows.
+        percentage: The percentage of the edges to remove.
+        remove: The amount as in a recipe, ``50%`` or ``50 edges``.
+        num_removed: The number of edges to remove.
+        num_edges: The number of edges of the whole graph.
+    """
+
+    key: Mapping[str, float | int]
+    percentage: float
+    remove: str
+    num_removed: int
+    num_edges: int
+
+    @property
+    def extreme(self) -> Literal["full", "empty"] | None:
+        """``"full"`` or ``"empty"`` if the cut removes no edge or all, and so needs no order."""
+        if self.num_removed == 0:
+            return "full"
+        return "empty" if self.num_removed == self.num_edges else None
+
+
+def cuts_of(amounts: Amounts, num_edges: int) -> list[Cut]:
+    """Apply amounts to a graph; raise `OptionError` if one is impossible or two are equal."""
+    cuts = [
+        Cut({"percentage": p}, p, text, num_edges_to_remove(num_edges, remove=text), num_edges)
+        for p in amounts.percentages
+        for text in spelt(Amounts((p,)))
+    ]
+    for count in amounts.edges:
+        removed = num_edges_to_remove(num_edges, remove=count)
+        share = 100 * removed / num_edges
+        cuts.append(Cut({"edges": count}, share, f"{count} edges", removed, num_edges))
+    for one, other in itertools.combinations(cuts, 2):
+        if one.percentage == other.percentage:
+            raise OptionError(f"{one.remove} and {other.remove} are the same on this graph")
+    return cuts

@@ -1,17 +1,17 @@
-"""From rows to the numbers of a table or a figure: means, spreads, areas, differences.
+"""Compute the numbers of tables and figures from rows: means, deviations, areas, differences.
 
-A panel is one data set, model and training. For each method and percentage it has the accuracies of
-some seeds, in percent. Their mean and standard deviation (with n - 1) are the markers and bars of
-the thesis' figures. One number for a whole method is the area under its curve, divided by the range
-of percentages: the mean accuracy over all percentages.
+A panel is one data set, model and training. It holds the accuracies in percent of each method,
+percentage and seed. Their mean and standard deviation (with n - 1) over the seeds are the markers
+and bars of the thesis' figures. The area under the curve of a method, divided by the range of
+percentages, is its mean accuracy over all percentages.
 
-The accuracies are those of the test vertices (the default, as in the thesis) or of the validation
-vertices, both at the epoch of the best validation accuracy. Nothing is chosen by test accuracies:
-use ``metric="val"`` to choose a method or an amount by such a table.
+Accuracies are those of the test vertices (the default, as in the thesis) or of the validation
+vertices, both at the epoch of the best validation accuracy. To choose a method or an amount by a
+table, use ``metric="val"``, so that test accuracies decide nothing.
 
 Methods are compared seed by seed, since a seed has the same split and initial parameters with all
-of them: the mean difference to a baseline and its confidence interval by Student's t. The baseline
-is another method with as many edges removed, or the whole graph (`FULL`).
+methods. A comparison gives the mean difference to a baseline, with its confidence interval by
+Student's t. The baseline is another method with as many edges removed, or the whole graph (`FULL`).
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 LONGEST_PATH = 40
 FULL = "full"
-"""The baseline that is the whole graph, with no edge removed, unless a method has this label."""
+"""The name of the whole graph as a baseline, unless a method has this label."""
 
 METRICS = {"test": "test accuracy", "val": "validation accuracy"}
 Unit = int | tuple[int, int]
-"""The unit of pairs: a seed, or a seed and a split where a graph comes with several splits."""
+"""What two methods are paired by: the seed, and the split if the graph comes with several."""
 
 FIELDS = {
     "dataset": "text",
@@ -72,7 +72,7 @@ class Cell:
     """A summary of some numbers.
 
     Attributes:
-        num: How many there are.
+        num: The number of values.
         mean: Their mean.
         std: Their standard deviation, with n - 1; nan for one number.
         low: Lower end of the confidence interval of the mean; nan for one number.
@@ -87,7 +87,7 @@ class Cell:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Cell | None:
-        """Summarise numbers; None if there are none. NaNs are left out.
+        """Summarise numbers, NaNs left out; return None if there are none.
 
         >>> Cell.of([1.0, 3.0]).mean
         2.0
@@ -113,7 +113,7 @@ class Panel:
     Attributes:
         title: Data set and model.
         rows: Finished rows, by method, percentage and seed.
-        num_failed: How many of its rows failed.
+        num_failed: The number of its rows that failed.
         metric: A name of `METRICS`.
     """
 
@@ -129,15 +129,12 @@ class Panel:
 
     @property
     def percentages(self) -> list[float]:
-        """All percentages of any method, ascending."""
+        """The percentages of all methods, ascending."""
         return sorted({percentage for cells in self.rows.values() for percentage in cells})
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """Accuracies in percent: a line for each seed, a column for each method and percentage.
-
-        It is nan where there is no row.
-        """
+        """Accuracies in percent, [seeds, (method, percentage)]; nan for a missing row."""
         pd = imported_pandas()
         units = [u for cells in self.rows.values() for rows in cells.values() for u in rows]
         index = pd.Index(list(dict.fromkeys(units)), dtype=object, tupleize_cols=False)
@@ -150,7 +147,7 @@ class Panel:
         return table
 
     def accuracies(self, label: str, percentage: float) -> dict[Unit, float]:
-        """Accuracy in percent of each seed."""
+        """Return the accuracy of each seed in percent."""
         found = self.curves[label][percentage].dropna()
         return dict(zip(found.index, found.tolist(), strict=True))
 
@@ -161,37 +158,37 @@ class Panel:
         return at_zero.bfill(axis=1).iloc[:, 0] if at_zero.size else at_zero.sum(axis=1) * math.nan
 
     def compares_with(self, baseline: str) -> bool:
-        """Whether there are rows of a baseline."""
+        """Return whether there are rows of a baseline."""
         return baseline in self.rows or (baseline == FULL and bool(self.whole.notna().any()))
 
     def areas(self, label: str) -> pd.Series:
-        """Mean height of each seed's curve; nan for a seed that lacks a percentage."""
+        """Compute the mean height of each seed's curve; nan if the seed lacks a percentage."""
         curves, percentages = self.curves[label], self.percentages
         width = percentages[-1] - percentages[0] or math.nan
         return curves.agg(lambda curve: np.trapezoid(curve, percentages) / width, axis=1)
 
     def accuracy(self, label: str, percentage: float) -> Cell | None:
-        """Summary of the accuracies; None where there are none."""
+        """Summarise the accuracies; return None if there are none."""
         return Cell.of(self.curves[label][percentage])
 
     def area(self, label: str) -> Cell | None:
-        """Summary of the areas."""
+        """Summarise the areas under the curves."""
         return Cell.of(self.areas(label))
 
     def difference(self, label: str, baseline: str, percentage: float) -> Cell | None:
-        """Accuracy minus that of the baseline, seed by seed; None where no seed has both."""
+        """Summarise differences in accuracy to a baseline; return None if no seed has both."""
         curves, has_rows = self.curves, baseline in self.rows
         return Cell.of(
             curves[label][percentage] - (curves[baseline][percentage] if has_rows else self.whole)
         )
 
     def area_difference(self, label: str, baseline: str) -> Cell | None:
-        """Area minus that of the baseline, seed by seed."""
+        """Summarise the differences in area to a baseline."""
         theirs = self.areas(baseline) if baseline in self.rows else self.whole
         return Cell.of(self.areas(label) - theirs)
 
     def costs(self, label: str, name: str) -> dict[float, list[float]]:
-        """The numbers in a field by percentage, of the rows that have it."""
+        """Return the values of a numeric field by percentage, of the rows that have it."""
         found: dict[float, list[float]] = {}
         for percentage, rows in sorted(self.rows[label].items()):
             values = [v for row in rows.values() if (v := number_in(row, name)) is not None]
@@ -207,13 +204,13 @@ def panels_of(
 
     Args:
         rows: Rows of results.
-        recipe: Take only rows of the recipe with this name, or whose hash begins so.
-        metric: ``"test"`` or ``"val"``: whose accuracies are shown.
+        recipe: Take only rows of the recipe with this name, or whose hash begins with this text.
+        metric: ``"test"`` or ``"val"``: the vertices whose accuracies are shown.
 
     Raises:
-        UnknownNameError: No row is of that recipe, or there is no such metric.
-        ResultsError: No row is finished, one lacks a field, two rows have the same place, or there
-            are rows of another kind of experiment, where nothing is removed.
+        UnknownNameError: The recipe or the metric is unknown.
+        ResultsError: No row is finished, a row lacks a field or is of another kind of experiment,
+            or two rows have the same method, amount and seed.
     """
     if metric not in METRICS:
         raise UnknownNameError.among("metric", metric, METRICS)
@@ -237,11 +234,7 @@ def panels_of(
 
 
 def imported_pandas() -> Any:
-    """pandas, which is imported when a summary is made.
-
-    Raises:
-        MissingDependencyError: It is not installed.
-    """
+    """Import pandas; raise `MissingDependencyError` if it is not installed."""
     try:
         return importlib.import_module("pandas")
     except ImportError:
@@ -280,11 +273,11 @@ def _training(row: Row) -> str:
 
 
 def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
-    """Data set and model of each panel; recipe and epochs too where two would be the same."""
+    """Name data set and model of each panel; add recipe and epochs if two titles are equal."""
     titles, longer = [], []
     for row, *_ in groups:
         graph = row["dataset"]
-        if len(graph) > LONGEST_PATH:  # of the path of a file the last part
+        if len(graph) > LONGEST_PATH:  # a path is shortened to its file name
             graph = PurePath(graph).name
         titles.append(f"{echo(graph)}, {echo(row['model'])}")
         epochs = echo(str(row["config"].get("max_epochs", "unknown")))
@@ -294,7 +287,7 @@ def _titles(groups: Sequence[Sequence[Row]]) -> list[str]:
 
 
 def _by_place(rows: Sequence[Row]) -> dict[str, dict[float, dict[Unit, Row]]]:
-    """Rows by label, percentage and seed; a method has the label of its first row."""
+    """Sort rows by label, percentage and seed; a method has the label of its first row."""
     labels: dict[str, str] = {}
     placed: dict[str, dict[float, dict[Unit, Row]]] = {}
     for row in rows:
@@ -313,7 +306,7 @@ def _by_place(rows: Sequence[Row]) -> dict[str, dict[float, dict[Unit, Row]]]:
 
 
 def _is_same_run(row: Row, other: Row) -> bool:
-    """Whether two rows are the same cut, given once in percent and once in edges."""
+    """Return whether two rows are one cut, given once in percent and once in edges."""
     same = ("run_key", "method", "options")
     is_known = row.get("run_key") is not None
     return row is other or (is_known and all(row.get(n) == other.get(n) for n in same))

@@ -1,13 +1,13 @@
-"""Run a recipe of any kind: do what is missing, and write every finished run to the file at once.
+"""Run a recipe of any kind: do the missing runs, and write each finished run to the file at once.
 
-A `Kind` of experiment says which rows a recipe has (`plan`), runs one (`run_row`), and gives a
-summary of all (`summarise`). The driver here does everything else for all kinds: it checks the
-recipe, skips the rows that the file of results has, hands jobs to a back end, writes rows under a
-lock, and reports progress. So a sweep that was stopped in any way goes on where it was. This
-process alone writes; workers hand back what they found. A run that fails becomes a row with the
-error, and the others go on.
+A `Kind` of experiment plans the rows of a recipe (`plan`), does the runs of a job (`run_row`), and
+summarises rows (`summarise`). The driver `Sweep` does the rest for all kinds. It checks the recipe,
+skips the rows that the file of results already has, sends jobs to a back end, writes rows under a
+lock, and reports progress. So a sweep that was stopped in any way continues where it was. Workers
+return their outcomes; only the process of the driver writes. A run that fails becomes a row with
+the error, and the other runs go on.
 
-The recipes of wis are files in ``benchmarks/recipes`` of the source tree, and are installed to
+The recipes of wis are files in ``benchmarks/recipes`` of the source tree. They are installed to
 ``share/wis-sparsify/recipes``.
 """
 
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wis.base.registry import Registry
-from wis.errors import RecipeError, UnknownNameError
-from wis.experiments.backends import Backend, Job, Outcome
+from wis.errors import RecipeError, UnknownNameError, echo
+from wis.experiments.backends import Backend, Job, Outcome, Runner
 from wis.experiments.recipe import Recipe
-from wis.experiments.results import FAILED, ResultsFile, Row, reasons
+from wis.experiments.results import FAILED, ResultsFile, Row
 from wis.experiments.settings import read_settings
 
 
@@ -33,13 +33,13 @@ class Status:
     """The progress of a sweep.
 
     Attributes:
-        done: Rows that are in the file, those of earlier sweeps included.
-        total: Rows of the recipe.
-        failed: Rows in the file that failed.
-        new: Rows that this sweep added.
-        doing: The current stage.
+        done: Number of rows in the file, those of earlier sweeps included.
+        total: Number of rows of the recipe.
+        failed: Number of rows in the file that failed.
+        new: Number of rows that this sweep added.
+        doing: Name of the current stage.
         table: The summary to print at the end, if any.
-        failures: Why rows failed, a line for each of the first reasons.
+        failures: The first few reasons why rows failed, a line for each.
     """
 
     done: int
@@ -57,16 +57,16 @@ def unwatched(status: Status) -> None:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How and where to run a recipe; nothing of it changes the rows.
+    """How and where to run a recipe. Only `overrides` changes the rows.
 
     Attributes:
         results: The file of results.
-        backend: Where jobs run.
-        devices: Given to jobs in turn, such as ``("cuda:0", "cuda:1")``.
-        data_root: See `wis.datasets.load`.
-        orders: Folder of orders; None for the usual one.
+        backend: The back end that runs the jobs.
+        devices: Devices such as ``("cuda:0", "cuda:1")``; each job takes the next one in turn.
+        data_root: The folder of data sets, as for `wis.datasets.load`.
+        orders: The folder that keeps orders; None takes the one in wis' cache.
         trust_pickle: Let a `.pt` file run code.
-        retry_failed: Run again what failed.
+        retry_failed: Run failed rows again.
         report: Called with the progress whenever it changes.
         overrides: Changes of the recipe from the command line, see `apply_overrides`.
         write: Writes the outcome of a factorization experiment to a folder, such as
@@ -93,7 +93,7 @@ class Plan:
         name: Name of the recipe.
         hash: Its hash, which every row records.
         settings: The recipe with all defaults, for the file of results.
-        num_runs: Number of rows; known before a graph is loaded.
+        num_runs: Number of rows, which is known before a graph is loaded.
     """
 
     doing = "training"
@@ -103,21 +103,22 @@ class Plan:
 
     @property
     def rows(self) -> Sequence[Any]:
-        """The rows in the order in which they are done; each has a ``key`` of all it depends on."""
+        """The rows in the order of their runs; each has a ``key`` of everything it depends on."""
         raise NotImplementedError
 
     def common(self) -> dict[str, Any]:
-        """The attributes that all jobs share, see `Job`."""
+        """Return the attributes of `Job` that all jobs share."""
         return {}
 
     def known(self, pending: Sequence[Any], store: ResultsFile) -> list[Row]:
-        """Rows of `pending` that follow from other rows of the file; none for most kinds."""
+        """Make rows of `pending` from other rows of the file; most kinds make none."""
         return []
 
     def stages(self, pending: Sequence[Any], sweep: Sweep) -> Iterator[tuple[str, Iterable[Job]]]:
-        """The jobs in stages, of which each ends before the next begins; a job for each row here.
+        """Yield stages of jobs; a stage begins when the one before has ended.
 
-        A job is made when there is room for it, unless another process has made its row meanwhile.
+        By default there is one stage with a job for each row. A job is made when there is room for
+        it, unless another process has made its row meanwhile.
         """
         if pending:
             common = self.common()
@@ -128,15 +129,15 @@ class Plan:
             )
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """The rows that the outcomes of a job make; they are written together."""
+        """Make rows from the outcomes of a job; they are written together."""
         raise NotImplementedError
 
     def facts(self, pending: Sequence[Any]) -> dict[str, Any]:
-        """Numbers of what there is to do, for a dry run."""
+        """Count all rows and the missing ones, for a dry run."""
         return {"num_rows": len(self.rows), "num_rows_missing": len(pending)}
 
 
-class Kind(Protocol):
+class Kind(Runner, Protocol):
     """A kind of experiment."""
 
     name: str
@@ -144,11 +145,8 @@ class Kind(Protocol):
     def plan(self, name: str, settings: Mapping[str, Any], options: RunOptions) -> Plan:
         """Check a recipe of this kind with its overrides, and plan its rows."""
 
-    def run_row(self, job: Job) -> list[Outcome]:
-        """Do the runs of a job, in a worker, and return what was found for each."""
-
     def summarise(self, rows: Sequence[Row]) -> str | None:
-        """A summary of rows as text; None if `wis bench table` makes it."""
+        """Summarise rows as text; return None if `wis bench table` makes the summary."""
 
 
 KINDS: Registry[Kind] = Registry(
@@ -160,18 +158,18 @@ KINDS: Registry[Kind] = Registry(
     },
     normalise=str,
 )
-"""The kinds of recipes, by the value of their key ``kind``."""
+"""The kinds of recipes; their names are the values of the key ``kind`` of a recipe."""
 
 
 def recipe_folders() -> list[Path]:
-    """The folders of the recipes of wis: in the source tree, and where a wheel installs them."""
+    """Return the folders of recipes that exist: in the source tree, and where a wheel puts them."""
     source = Path(__file__).parents[2] / "benchmarks" / "recipes"
     installed = Path(sysconfig.get_path("data")) / "share" / "wis-sparsify" / "recipes"
     return [folder for folder in (source, installed) if folder.is_dir()]
 
 
 def available_recipes() -> dict[str, Path]:
-    """Name and file of every recipe of wis, sorted by name.
+    """Return the file of each recipe of wis by its name, sorted by name.
 
     >>> "thesis_table5_1" in available_recipes()
     True
@@ -183,18 +181,18 @@ def available_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str) -> tuple[str, dict[str, Any]]:
-    """Find and check a recipe.
+    """Find, read and check a recipe.
 
     Args:
         name: Name of a recipe of wis, or the path of a ``.toml`` file.
 
     Returns:
-        Its name and its content.
+        The name and the content of the recipe.
 
     Raises:
-        UnknownNameError: There is no such recipe, or its kind is unknown.
+        UnknownNameError: The recipe or its kind is unknown.
         GraphFileError: The file cannot be read.
-        RecipeError: It is malformed.
+        RecipeError: The recipe is malformed.
     """
     known = available_recipes()
     path = Path(name)
@@ -211,14 +209,14 @@ def find_recipe(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def run_sweep(recipe: Recipe, options: RunOptions) -> Status:
-    """Run what is missing of an accuracy sweep; `run_recipe` runs recipes of all kinds.
+    """Do the missing runs of an accuracy sweep; `run_recipe` does so for recipes of all kinds.
 
     Args:
         recipe: The recipe.
-        options: Where to run, and where the results go.
+        options: The back end, the file of results, and further options.
 
     Returns:
-        The status at the end; rows that failed hold the reason in their `error`.
+        The status at the end. Rows that failed give the reason in their field `error`.
 
     Raises:
         WisError: The graph, a method, the file of results or the back end cannot be used.
@@ -234,12 +232,12 @@ def run_sweep(recipe: Recipe, options: RunOptions) -> Status:
 
 
 def run_recipe(name: str, settings: Mapping[str, Any], options: RunOptions) -> Status:
-    """Run what is missing of a recipe of any kind.
+    """Do the missing runs of a recipe of any kind.
 
     Args:
         name: Name of the recipe.
-        settings: Its content, see `find_recipe`.
-        options: Where to run, where the results go, and changes of the recipe.
+        settings: Its content, as `find_recipe` returns it.
+        options: The back end, the file of results, changes of the recipe, and further options.
 
     Raises:
         WisError: The recipe, the file of results or the back end cannot be used.
@@ -254,10 +252,10 @@ def run_recipe(name: str, settings: Mapping[str, Any], options: RunOptions) -> S
 
 
 def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
-    """Check everything as `run_recipe` does, and count what there is to do.
+    """Check everything as `run_recipe` does, and count the rows that it would make.
 
     Raises:
-        WisError: As `run_recipe`.
+        WisError: As for `run_recipe`.
     """
     sweep = Sweep(name, settings, options)
     pending = sweep.pending()
@@ -265,10 +263,10 @@ def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict
 
 
 class Sweep:
-    """A recipe that is being run.
+    """The driver: runs a recipe.
 
     Attributes:
-        plan: Its rows and jobs.
+        plan: The rows and jobs of the recipe.
         store: The file of results.
     """
 
@@ -285,7 +283,7 @@ class Sweep:
         self.new = 0
 
     def run(self) -> Status:
-        """Do what is missing."""
+        """Do the missing runs."""
         self.store.warn()
         self.store.append_recipe(self.plan.hash, self.plan.name, self.plan.settings)
         self._append(self.plan.known(self.pending(), self.store))
@@ -299,23 +297,23 @@ class Sweep:
         return replace(self._status("done"), table=table, failures=reasons(rows))
 
     def pending(self) -> list[Any]:
-        """The planned rows that are not in the file, or are to be run again."""
+        """Return the planned rows that are not in the file or have to be made again."""
         return [row for row in self.plan.rows if self.is_missing(row.key)]
 
     def is_missing(self, key: str) -> bool:
-        """Whether the row of a key is to be made."""
+        """Return whether the row of a key has to be made."""
         known = self.store.rows.get(key)
         if known is None or key in self.store.incomplete:
             return True
         return known["status"] == FAILED and self.options.retry_failed
 
     def wanted(self, rows: Sequence[Any]) -> list[Any]:
-        """Those of the pending rows that no other process has made meanwhile."""
+        """Return the rows that no other process has made meanwhile."""
         self.store.refresh()
         return [row for row in rows if self.is_missing(row.key)]
 
     def job(self, **parts: Any) -> Job:
-        """A job on the next device, with the threads and plugins of this sweep."""
+        """Make a job on the next device, with the threads of the back end."""
         backend = self.options.backend
         return Job(
             self.kind,
@@ -339,3 +337,21 @@ class Sweep:
 
     def _report(self, doing: str) -> None:
         self.options.report(self._status(doing))
+
+
+def reasons(rows: Iterable[Row], most: int = 3) -> tuple[str, ...]:
+    """Say why rows failed: a line for each of the first `most` errors, with its number of rows."""
+    by_error: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get("status") == FAILED:
+            by_error.setdefault(str(row.get("error")), []).append(row)
+    lines = []
+    for error, some in list(by_error.items())[:most]:
+        names = ("experiment", "label", "remove", "model", "partition")
+        place = [echo(str(some[0][name]), 60) for name in names if some[0].get(name) is not None]
+        where = ", ".join([*place, f"seed {some[0].get('seed')}"])
+        more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
+        lines.append(f"{where}{more}: {echo(error, 400)}")
+    if len(by_error) > most:
+        lines.append(f"and {len(by_error) - most} other reasons, in the rows' `error`")
+    return tuple(lines)

@@ -22,11 +22,11 @@ from wis.experiments.results import (
     DONE,
     FAILED,
     Row,
+    field_of,
     is_field,
     name_of_recipe,
     number_in,
     rows_of_recipe,
-    texts_of,
 )
 from wis.experiments.summary import METRICS, Panel, panels_of
 from wis.show.sweep_plots import accuracy_figure, cost_figure
@@ -132,14 +132,14 @@ def page(
 
 def _about(rows: Sequence[Row]) -> str:
     done = [row for row in rows if row["status"] == DONE]
-    stopped = Counter(text for text in texts_of(done, "stopped_by"))
+    stopped = Counter(text for text in _texts_of(done, "stopped_by"))
     by_run = {str(row.get("run_key", row["key"])): number_in(row, "cpu_seconds") for row in done}
     seconds = sum(value for value in by_run.values() if value is not None)
     return (
         f"{len(done)} runs, {len(rows) - len(done)} failed. Training took {seconds / 60:.1f} "
         f"minutes of CPU time. {stopped['patience']} runs ended by the stopping rule, "
-        f"{stopped['max_epochs']} at the most epochs. Every accuracy is that of the epoch with the "
-        "best validation accuracy."
+        f"{stopped['max_epochs']} at the limit of epochs. Every accuracy is that of the epoch "
+        "with the best validation accuracy."
     )
 
 
@@ -237,7 +237,7 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
     versions = [row["versions"] if isinstance(row.get("versions"), dict) else {} for row in done]
     facts: dict[str, str] = {}
     for package in sorted({name for some in versions for name in some}):
-        facts[echo(package)] = ", ".join(dict.fromkeys(texts_of(versions, package)))
+        facts[echo(package)] = ", ".join(dict.fromkeys(_texts_of(versions, package)))
     for title, name in (
         ("git revision", "git_revision"),
         ("system", "system"),
@@ -247,7 +247,13 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
         ("splits", "split"),
         ("devices", "config.device"),
     ):
-        facts[title] = ", ".join(dict.fromkeys(texts_of(done, name)))
-    times = sorted(set(texts_of(done, "finished_at")) - {"unknown"})
+        facts[title] = ", ".join(dict.fromkeys(_texts_of(done, name)))
+    times = sorted(set(_texts_of(done, "finished_at")) - {"unknown"})
     facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
     return facts
+
+
+def _texts_of(rows: Sequence[Row], name: str) -> list[str]:
+    """Return the value of a field in each row as text, or ``unknown``."""
+    found = (field_of(row, name) for row in rows)
+    return ["unknown" if value is None else echo(str(value)) for value in found]

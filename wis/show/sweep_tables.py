@@ -42,7 +42,7 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
     """Format all panels in one of the `STYLES`, or as csv.
 
     Args:
-        panels: See `wis.experiments.summary.panels_of`.
+        panels: Panels from `wis.experiments.summary.panels_of`.
         style: ``"text"``, ``"markdown"``, ``"latex"`` or ``"csv"``.
         baseline: Label of the method that the others are compared with; ``"full"`` for the whole
             graph.
@@ -65,8 +65,8 @@ def check_baseline(panels: Sequence[Panel], baseline: str) -> None:
         return
     if baseline == FULL:
         raise ResultsError(
-            "no finished row is of the whole graph, to compare with; run the sweep with 0% among "
-            "the amounts to remove"
+            "no finished row is of the whole graph, which is the baseline; run the sweep with 0% "
+            "among the amounts to remove"
         )
     labels = {label for panel in panels for label in panel.labels}
     raise UnknownNameError.among("method of these results", baseline, labels | {FULL})
@@ -125,7 +125,7 @@ def _grid(
 
 
 def seeds_of(panel: Panel) -> str:
-    """The number of seeds in the cells of a panel, as text."""
+    """Return the number of seeds in the cells of a panel, such as ``3 to 5 seeds``."""
     numbers = {len(rows) for cells in panel.rows.values() for rows in cells.values()}
     low, high = min(numbers), max(numbers)
     noun = "seed" if high == 1 else "seeds"

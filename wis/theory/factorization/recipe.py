@@ -98,7 +98,7 @@ class FirstRow:
 
 
 class FactorizationPlan(Plan):
-    """The runs of a recipe, each by its first row."""
+    """The runs of a recipe. Each run is planned as its first row."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class FactorizationPlan(Plan):
         ]
 
     def facts(self, pending: Sequence[FirstRow]) -> dict[str, Any]:
-        """Numbers of runs."""
+        """Count all runs and the missing ones."""
         return {"num_runs": len(self.rows), "num_runs_missing": len(pending)}
 
 
@@ -169,7 +169,7 @@ class Factorization:
             if key != "seeds":
                 flag = "epochs" if key == "max_epochs" else key.replace("_", "-")
                 raise OptionError(
-                    f"--{flag} is nothing for a factorization experiment; it takes --seeds"
+                    f"--{flag} does not apply to a factorization experiment; only --seeds does"
                 )
         if options.backend.name != "local":
             raise OptionError(
@@ -200,12 +200,12 @@ class Factorization:
         return [{"seconds": seconds, "verdict": outcome.verdict, "found": outcome.rows}]
 
     def summarise(self, rows: Sequence[Row]) -> str:
-        """The verdict of each run."""
+        """Format the verdict of each run."""
         return format_verdicts(rows)
 
 
 def folder_of(results: Path, experiment: str, seed: int) -> Path:
-    """The folder of a run, beside the file of results."""
+    """Return the folder of a run, beside the file of results."""
     return results.with_suffix("") / f"{experiment}-seed{seed}"
 
 

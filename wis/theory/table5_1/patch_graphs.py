@@ -54,7 +54,7 @@ class ImagePairs:
     same: Tensor
 
     def features(self, partition: Partition) -> Tensor:
-        """Features of the vertices of all graphs, float32 [k, 2 · segments, pixels].
+        """Return the features of the vertices of all graphs, float32 [k, 2 · segments, pixels].
 
         Args:
             partition: The essential partition, ``"low"`` or ``"high"``, which places the segments.
@@ -87,7 +87,7 @@ def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
 def vertices_of_image(
     image: int, partition: Partition, num_segments: int = NUM_SEGMENTS
 ) -> list[int]:
-    """The vertices that hold the segments of an image, in the order of the segments.
+    """Return the vertices that hold the segments of an image, in the order of the segments.
 
     Args:
         image: 0 or 1.

@@ -56,11 +56,11 @@ class SharedStructure:
 
     @classmethod
     def of(cls, edge_index: Tensor, num_nodes: int) -> SharedStructure:
-        """Find the twins.
+        """Find the classes of twins of a graph.
 
         Args:
             edge_index: int64 [2, num_arcs]; messages go from row 0 to row 1. Self-loops are
-                ignored: every vertex has one.
+                ignored, since every vertex gets one.
             num_nodes: Number n of vertices.
 
         Raises:
@@ -92,7 +92,7 @@ class SharedStructure:
 
     @property
     def sizes(self) -> np.ndarray:
-        """int64 [r]: vertices in each class."""
+        """Numbers of vertices in each class, int64 [r]."""
         return np.bincount(self.twin_class, minlength=self.num_classes)
 
     @property
@@ -103,7 +103,7 @@ class SharedStructure:
         return matrix
 
     def rows(self, matrix: np.ndarray) -> np.ndarray:
-        """The row of each class, [r, n], of a matrix whose rows are equal for twins."""
+        """Choose the row of each class, [r, n], of a matrix whose rows are equal for twins."""
         _, first = np.unique(self.twin_class, return_index=True)
         chosen: np.ndarray = matrix[first]
         return chosen
@@ -128,10 +128,10 @@ class SharedStructure:
 
 
 class Twins(Messages):
-    """The operations of GCN, GIN and GAT for many graphs of one structure.
+    """The operations of GCN, GIN and GAT for G graphs of one structure.
 
-    Embeddings of a GCN or GIN are [r, G, width], one for each class of twins, those of a GAT are
-    [n, G, width].
+    Embeddings have shape [r, G, width] for a GCN or GIN, with a row for each class of twins, and
+    [n, G, width] for a GAT.
 
     Args:
         structure: The structure.
@@ -187,13 +187,13 @@ class Twins(Messages):
         return self._propagated(self._total_pair, x, weight)
 
     def attend(self, values: Tensor, at_source: Tensor, at_end: Tensor, slope: float) -> Tensor:
-        """See `Messages`; for each vertex, with dense attention within classes."""
+        """See `Messages`; for each vertex, with dense attention for each class."""
         at_source, at_end = (each.permute(1, 2, 0).contiguous() for each in (at_source, at_end))
         mixed = attend(at_source, at_end, values.permute(1, 2, 0, 3), self._blocks, slope)
         return mixed.permute(2, 0, 1, 3)
 
     def pool(self, hidden: Tensor) -> Tensor:
-        """Mean embedding of each graph, [G, width]."""
+        """Compute the mean embedding of each graph, [G, width]."""
         if len(hidden) == self.num_nodes:
             return hidden.mean(dim=0)
         return _times(self.sizes.unsqueeze(0) / self.num_nodes, hidden).squeeze(0)

@@ -1,7 +1,7 @@
 """Table 5.1: networks fit a task better if its essential partition has a high walk index.
 
     rows = run_table(Table51(), results="table5_1.jsonl")
-    print(format_table(rows))  # of wis.theory.table5_1.table5_1_text
+    print(format_table(rows))  # from wis.theory.table5_1.table5_1_text
 
 There is one row for each model, essential partition and seed. This module defines the kind
 ``table5_1`` of recipes (`wis.experiments.sweep`), so finished rows are not computed again, and a
@@ -51,12 +51,12 @@ from wis.training.problem import checked_device
 
 KIND = TABLE5_1
 LEARNING_RATES: Mapping[str, float] = MappingProxyType({"gcn": 5e-3, "gat": 5e-3, "gin": 1e-2})
-"""Appendix D.6.2.1, Optimization."""
+"""Learning rates of Adam. Source: Appendix D.6.2.1, Optimization."""
 
 
 @dataclass(frozen=True)
 class Table51:
-    """The runs of the table. The defaults are the thesis'.
+    """The runs of the table. The defaults are those of the thesis.
 
     Attributes:
         images: A name for `wis.datasets.images.load_images`.
@@ -71,7 +71,7 @@ class Table51:
         max_epochs: Largest number of epochs: one number for all models, or a number by model name.
         patience: Number of epochs without improvement of the training accuracy before a run stops.
         min_delta: The smallest improvement that counts, a fraction (see `wis.training.stopping`).
-        device: Where to train.
+        device: The device to train on.
 
     >>> table = Table51(models=("gcn",), seeds=(0, 1))
     >>> [(partition, config.seed) for partition, config in table.runs()]
@@ -127,7 +127,7 @@ class Table51:
         for name, low in (("data_seed", 0), ("num_train", 1), ("num_test", 1)):
             check_integers(name, [getattr(self, name)], low)
         for model, seed in itertools.product(self.models, self.seeds):
-            # building the network checks widths and depths
+            # Building the network checks width and depth.
             build(1, 1, self.train_config(model, seed))
 
     def train_config(self, model: str, seed: int) -> TrainConfig:
@@ -166,7 +166,7 @@ class Table51:
         return content_hash({k: v for k, v in self.as_dict().items() if k != "seeds"})
 
     def runs(self) -> Iterator[tuple[Partition, TrainConfig]]:
-        """All runs, in the order seed, partition, model."""
+        """Yield all runs, sorted by seed, partition and model."""
         for seed, part, model in itertools.product(self.seeds, self.partitions, self.models):
             yield part, self.train_config(model, seed)
 
@@ -230,7 +230,7 @@ def run_table(
     Raises:
         ResultsError: The file is damaged, or has rows of another kind of experiment.
         OptionError: The device does not exist.
-        WisError: As for `draw_pairs`; or the file cannot be read or written.
+        WisError: The images cannot be paired, or the file cannot be read or written.
 
     References:
         Table 5.1; Appendix D.6.2.1.
@@ -269,7 +269,7 @@ class Table51Plan(Plan):
 
     @property
     def rows(self) -> list[PlannedRun]:
-        """All runs, in the order seed, partition, model."""
+        """All runs, sorted by seed, partition and model."""
         return self.planned
 
     def common(self) -> dict[str, Any]:
@@ -297,7 +297,7 @@ class Table51Plan(Plan):
         return PlannedRun(content_hash(facts), facts, partition, config)
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
-        """The row of a run."""
+        """Make the row of a run."""
         (outcome,) = outcomes
         (row,) = (row for row in self.rows if row.key == outcome["key"])
         index = essential_walk_index(row.partition, depth=self.table.depth)
@@ -335,7 +335,7 @@ class Table51Kind:
             if key not in _OVERRIDES:
                 flag = key.replace("_", "-")
                 raise OptionError(
-                    f"--{flag} is nothing for Table 5.1; it takes --seeds, --models, --epochs and "
+                    f"--{flag} does not apply to Table 5.1; give --seeds, --models, --epochs or "
                     "--patience"
                 )
         if len(options.devices) != 1:

@@ -25,7 +25,7 @@ THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
         ("gin", "high"): ("94.2 ± 0.8", "64.8 ± 1.4"),
     }
 )
-"""Table 5.1: (model, partition) → train and test accuracy in percent, as printed."""
+"""Train and test accuracy in percent of each (model, partition), as Table 5.1 prints them."""
 
 FIELDS = {
     **dict.fromkeys(("model", "partition", "images"), "text"),
@@ -46,7 +46,7 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
         best: Use the accuracies at the epoch of the highest training accuracy, not at the end.
 
     Returns:
-        Text of several lines: means and standard deviations (of a sample, n - 1) over the seeds, in
+        Text of several lines: means and standard deviations (with n - 1) over the seeds, in
         percent. A single seed has no deviation.
 
     Raises:
@@ -96,7 +96,7 @@ def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
         if (row["model"], row["partition"]) not in THESIS:
             raise ResultsError(
                 f"the row with key {echo(row['key'], 60)} is of {echo(row['model'])}, "
-                f"{echo(row['partition'])}, which Table 5.1 has not; delete that line"
+                f"{echo(row['partition'])}, which Table 5.1 does not have; delete that line"
             )
         config = {name: value for name, value in row["config"].items() if name not in varying}
         data = [row[name] for name in ("images", "num_train", "num_test", "data_seed")]
@@ -105,8 +105,8 @@ def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
     if len(kinds) > 1 or len(places) < len(rows):
         names = {f"{name_of_recipe(row)} ({str(row.get('recipe_hash'))[:8]})" for row in rows}
         raise OptionError(
-            "the rows are of different experiments; select those of one by --recipe, with the name "
-            f"or how the hash begins: {', '.join(sorted(names))}"
+            "the rows are of different experiments; select those of one by --recipe, with its name "
+            f"or the beginning of its hash: {', '.join(sorted(names))}"
         )
 
 
@@ -129,7 +129,7 @@ def _epochs(
     models: Sequence[str],
     partition: str,
 ) -> str:
-    """For each model, the range of the number of epochs over the seeds."""
+    """Format the range of the number of epochs over the seeds, for each model."""
     texts = []
     for model in models:
         numbers = [row["num_epochs"] for row in cells.get((model, partition), [])]

@@ -21,11 +21,11 @@ from torch.autograd import Function
 
 @dataclass(frozen=True, eq=False)
 class TwinBlock:
-    """Classes of vertices that share their neighbours, all of one size.
+    """Some classes of twins with the same number of members and of neighbours.
 
     Attributes:
-        members: int64 [c, k], the vertices of c classes.
-        neighbors: int64 [c, q], from which all members of a class receive.
+        members: int64 [c, k], the k vertices of each of c classes.
+        neighbors: int64 [c, q], the q vertices that send to the members of each class.
     """
 
     members: Tensor
@@ -39,7 +39,7 @@ class TwinBlock:
 def attend(
     at_source: Tensor, at_end: Tensor, values: Tensor, blocks: Sequence[TwinBlock], slope: float
 ) -> Tensor:
-    """Mean of the neighbours' values, weighted by the softmax of LeakyReLU(s_j + d_i).
+    """Average the neighbours' values, weighted by the softmax of LeakyReLU(s_j + d_i).
 
     Args:
         at_source: The scores s, float [G, heads, n].
@@ -81,10 +81,10 @@ def _weights(sources: Tensor, ends: Tensor, slope: float) -> tuple[Tensor, Tenso
     top = ends + highest
     shift = torch.maximum(top, slope * top)
     below = sources - highest
-    # the two products, one exponential for each vertex
+    # The two products, with one exponential for each vertex.
     linear = (top - shift).exp().unsqueeze(-1) * below.exp().unsqueeze(-2)
     sloped = (slope * top - shift).exp().unsqueeze(-1) * (slope * below).exp().unsqueeze(-2)
-    positive = sources.unsqueeze(-2) > -ends.unsqueeze(-1)  # s_j + d_i > 0, exactly
+    positive = sources.unsqueeze(-2) > -ends.unsqueeze(-1)  # s_j + d_i > 0, without rounding
     weights = torch.maximum(linear, sloped)
     return weights, torch.where(positive, linear, sloped.mul_(slope))
 
@@ -104,11 +104,11 @@ class _Attention(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         weights, derivative, values, out, totals = ctx.saved_tensors
-        # out = sums / totals, totals being the last column of the sums
+        # Gradient of the sums, from out = sums / totals; the totals are their last column.
         of_sums = torch.empty_like(values[..., :1, :]).expand(*out.shape[:-1], -1).contiguous()
         torch.div(gradient, totals, out=of_sums[..., :-1])
         of_sums[..., -1] = -(of_sums[..., :-1] * out).sum(dim=-1)
-        # sums = weights · values; `derivative` is that of the weights in s_j + d_i
+        # Gradients of values and scores, from sums = weights · values.
         of_values = weights.transpose(-1, -2) @ of_sums
         of_scores = (of_sums @ values.transpose(-1, -2)).mul_(derivative)
         return of_scores.sum(dim=-2), of_scores.sum(dim=-1), of_values, None
