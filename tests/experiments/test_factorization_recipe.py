@@ -118,7 +118,7 @@ def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
     options = RunOptions(results=tmp_path / "rows.jsonl")
     for change, match in (
         ({"overrides": {"max_epochs": 3}}, "--epochs does not apply to a factorization experiment"),
-        ({"overrides": {"walk_length": 3}}, "--walk-length is nothing"),
+        ({"overrides": {"walk_length": 3}}, "--walk-length does not apply"),
         ({"backend": Backend("dask", address="tcp://127.0.0.1:1")}, "leave out --backend"),
         ({"devices": ("cuda:0",)}, "run on the CPU"),
     ):
