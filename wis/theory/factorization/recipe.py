@@ -1,8 +1,9 @@
 """Recipes of the factorization experiments, such as ``thesis_fig1_1``.
 
 A run is an experiment with one seed. It writes several rows together, and a folder beside the file
-of results with its figure, curves and verdict. An interrupted run continues from the checkpoints in
-that folder. `wis theory run` does the same without a file of results.
+of results with its rows, curves and verdict. `wis bench run` also draws its figure there
+(`RunOptions.write`). An interrupted run continues from the checkpoints in that folder. `wis theory
+run` does one run without a file of results.
 """
 
 from __future__ import annotations
