@@ -58,29 +58,29 @@ def removal_order(
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
         method: A name of `wis.available_methods`.
-        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+        walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
-            1 / (1 + epsilon) of the degree that the exact rule asks for. Many edges go at once,
-            which is faster; 0, the exact rule, if not given.
-        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the rest
-            anew; 1, which is exact, if not given.
-        engine: How ``"wis"`` computes the order: ``"auto"`` if not given. Engines differ in speed
-            and in how they break ties (see `wis.methods.walk_index`).
-        directed: Take each distinct arc (u, v), u != v, as an edge of its own, that is removed
-            without its reverse, and walk along arcs (Appendix D.2); for the methods that can. A
-            `DirectedGraph` is always taken so.
+            1 / (1 + epsilon) of the degree that the exact rule requires. Many edges then go at
+            once, which is faster. 0, the exact rule, if not given.
+        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the others
+            again; 1, which is exact, if not given.
+        engine: The engine of ``"wis"``: ``"auto"`` if not given. Engines differ in speed and in how
+            they break ties (see `wis.methods.walk_index`).
+        directed: Treat each distinct arc (u, v), u != v, as an edge of its own: it is removed
+            without its reverse, and walks follow arcs (Appendix D.2). Not all methods support this.
+            A `DirectedGraph` is always treated so.
         num_nodes: Number of vertices, for a bare `edge_index` only.
-        count: Stop after so many edges, which is cheaper unless some are protected; all that can go
-            if not given.
+        count: Rank only so many edges, which takes less time unless some are protected; all edges
+            that can be removed if not given.
         seed: Seed of the method's randomness; 0 if not given.
-        device: Where to compute; the graph's own device if not given. It never changes the result.
-        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+        device: Device to compute on; that of the graph if not given. It does not change the result.
+        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
+        min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.order.protections`, also for what these three mean together).
-        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
+            (see `wis.order.protections`, also for combinations of these three).
+        vertex_data: Object with the attributes and names of vertices; `data` if not given.
         **options: Further options of the method, as `wis methods` lists them.
 
     Returns:
@@ -138,35 +138,35 @@ def sparsify(
 
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index`. It is not changed.
-        remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
-            text such as ``"50%"``. Self-loops are not edges and always stay.
-        keep: What to keep instead, in the same forms.
+        remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
+            ``"50%"``. Self-loops are not edges and always stay.
+        keep: Edges to keep, in the same forms, in place of `remove`.
         method: A name of `wis.available_methods`.
-        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+        walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
-            1 / (1 + epsilon) of the degree that the exact rule asks for. Many edges go at once,
-            which is faster; 0, the exact rule, if not given.
-        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the rest
-            anew; 1, which is exact, if not given.
-        engine: How ``"wis"`` computes the order: ``"auto"`` if not given. Engines differ in speed
-            and in how they break ties (see `wis.methods.walk_index`).
-        directed: Take each distinct arc as an edge of its own, see `removal_order`; then `remove`
-            and `keep` are about arcs.
-        per_type: Remove the same fraction of the edges of each type, of a `HeteroData` or a `Data`
-            with an `edge_type`, an integer or a text for each arc; a name takes the types from that
-            attribute (see `wis.graph.edge_types`). It takes the order of all edges.
+            1 / (1 + epsilon) of the degree that the exact rule requires. Many edges then go at
+            once, which is faster. 0, the exact rule, if not given.
+        batch_size: Number of edges that ``"wis"`` and ``"gwis"`` remove before they rank the others
+            again; 1, which is exact, if not given.
+        engine: The engine of ``"wis"``: ``"auto"`` if not given. Engines differ in speed and in how
+            they break ties (see `wis.methods.walk_index`).
+        directed: Treat each distinct arc as an edge of its own (see `removal_order`); `remove` and
+            `keep` then count arcs.
+        per_type: Remove the same fraction of the edges of each type. The types are those of a
+            `HeteroData`, or the integers or texts in the attribute `edge_type` of a `Data`, or in
+            the attribute that is named here (see `wis.graph.edge_types`). All edges are then
+            ranked.
         num_nodes: Number of vertices, for a bare `edge_index` only.
         seed: Seed of the method's randomness; 0 if not given.
-        device: Where to compute; the graph's own device if not given. It never changes the result.
-        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
-        edge_attrs: Attributes that are edge-level whatever their name and length suggest; needed
-            only where the number of vertices equals the number of arcs and the name does not
-            contain the word edge (see `wis.graph.parts`).
+        device: Device to compute on; that of the graph if not given. It does not change the result.
+        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        edge_attrs: Attributes with an entry for each arc. Needed only if the graph has as many
+            vertices as arcs and the name does not contain the word edge (see `wis.graph.parts`).
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
+        min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.order.protections`, also for what these three mean together).
+            (see `wis.order.protections`, also for combinations of these three).
         **options: Further options of the method, as `wis methods` lists them.
 
     Returns:
@@ -179,8 +179,8 @@ def sparsify(
             or a part of it follows from the edges and could not be cut.
         UnknownNameError: There is no such method.
         OptionError: An option or amount is impossible, the method does not take directed graphs, or
-            `per_type` is wanted of a graph without edge types.
-        ProtectionError: A protected pair is not an edge, or fewer edges can go than were asked for.
+            `per_type` is given for a graph without edge types.
+        ProtectionError: A protected pair is not an edge, or too few edges can be removed.
     """
     options |= named_options(
         walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine

@@ -1,9 +1,9 @@
 """PyG transforms: `wis.sparsify` as a step of a data pipeline.
 
-`Sparsify` takes any method, `WalkIndexSparsification` is the one of the thesis. Place them after
-`RandomLinkSplit`, whose held-out edges they leave alone, and before `ToSparseTensor`. As
-`pre_transform` of a dataset they run once for each graph; each graph of a list is cut by itself,
-whereas a `Batch` is one disconnected graph whose edges compete with each other.
+`Sparsify` takes any method; `WalkIndexSparsification` is the method of the thesis. Place them after
+`RandomLinkSplit`, whose held-out edges they do not change, and before `ToSparseTensor`. As
+`pre_transform` of a dataset they run once for each graph. Each graph of a list is cut separately. A
+`Batch` is cut as one disconnected graph, whose edges compete with each other.
 """
 
 from __future__ import annotations
@@ -40,24 +40,23 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
     Data(edge_index=[2, 78], edge_weight=[78], num_nodes=34, y=[34], x=[34, 34])
 
     Args:
-        remove: What to take away: a number of edges (`int`), a fraction in [0, 1] (`float`), or a
-            text such as ``"50%"``.
-        keep: What to keep instead, in the same forms.
+        remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
+            ``"50%"``.
+        keep: Edges to keep, in the same forms, in place of `remove`.
         method: A name of `wis.available_methods`.
-        walk_length: Steps of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
+        walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: How far below the best an edge may be (see `wis.sparsify`).
-        batch_size: Number of edges that go before the rest is ranked anew.
-        engine: How ``"wis"`` computes the order.
-        directed: Take each distinct arc as an edge of its own (see `wis.removal_order`).
+        batch_size: Number of edges to remove before the others are ranked again.
+        engine: The engine of ``"wis"``.
+        directed: Treat each distinct arc as an edge of its own (see `wis.removal_order`).
         per_type: Remove the same fraction of the edges of each type; a name takes the types from
             that attribute of the arcs (see `wis.graph.edge_types`).
         seed: Seed of the method's randomness; 0 if not given. Every graph is cut with the same one.
-        device: Where to compute; the graph's own device if not given. It never changes the result.
-        edge_attrs: Attributes that are edge-level whatever their length suggests (see
-            `wis.sparsify`).
+        device: Device to compute on; that of the graph if not given. It does not change the result.
+        edge_attrs: Attributes with an entry for each arc (see `wis.sparsify`).
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours (incoming ones if directed).
+        min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay in every graph (see `wis.sparsify`).
         **options: Further options of the method, as `wis methods` lists them.
 
@@ -160,19 +159,19 @@ class WalkIndexSparsification(Sparsify):
     40
 
     Args:
-        remove: What to take away (see `Sparsify`).
-        keep: What to keep instead.
+        remove: Edges to remove (see `Sparsify`).
+        keep: Edges to keep.
         walk_length: L - 1 for a GNN of depth L.
         epsilon: How far below the best an edge may be; 0, the exact rule, if not given.
-        batch_size: Number of edges that go before the rest is ranked anew; 1 if not given.
-        engine: How the order is computed; ``"auto"`` if not given.
-        directed: Take each distinct arc as an edge of its own.
+        batch_size: Number of edges to remove before the others are ranked again; 1 if not given.
+        engine: The engine that computes the order; ``"auto"`` if not given.
+        directed: Treat each distinct arc as an edge of its own.
         per_type: Remove the same fraction of the edges of each type.
         seed: Seed of the order with `epsilon`.
-        device: Where to compute; the graph's own device if not given.
-        edge_attrs: Attributes that are edge-level whatever their length suggests.
+        device: Device to compute on; that of the graph if not given.
+        edge_attrs: Attributes with an entry for each arc.
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Leave every vertex at least so many neighbours.
         protect: Pairs of vertices whose edges stay in every graph.
         **options: Further options of the method ``"wis"``.
 
@@ -235,7 +234,7 @@ def _arguments(shown: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """The value itself; for many pairs their number and a digest that tells them from others."""
+    """The value; for many pairs, their number and a digest that distinguishes them."""
     if not isinstance(value, Tensor):
         return repr(value)
     pairs = [tuple(pair) for pair in value.T.tolist()]

@@ -1,9 +1,9 @@
-"""Amounts: how many edges `remove` or `keep` stand for, given as a number, fraction or text.
+"""Amounts: the number of edges that `remove` or `keep` means.
 
-`remove` says how much goes: an `int` counts edges, a `float` in [0, 1] is a fraction of the m
-edges, a `str` is either (``"50%"``, ``"0.5"``, ``"120"``). `keep` is its complement; never both. A
-fraction f gives round-half-even(f·m), computed from the decimal number that was written, so that
-0.3, ``"0.3"``, ``"30%"`` and ``keep=0.7`` agree on every graph.
+`remove` is the amount to remove: an `int` counts edges, a `float` in [0, 1] is a fraction of the m
+edges, and a `str` is either (``"50%"``, ``"0.5"``, ``"120"``). `keep` is the amount to keep, and
+exactly one of the two is given. A fraction f gives round-half-even(f·m). It is computed from the
+decimal number that was written, so that 0.3, ``"0.3"``, ``"30%"`` and ``keep=0.7`` agree.
 """
 
 from __future__ import annotations
@@ -32,15 +32,18 @@ def num_edges_to_remove(
 
     Args:
         num_edges: Number m of undirected edges of the graph, without self-loops.
-        remove: What to take away: edges (`int`), a fraction in [0, 1] (`float`), or text.
-        keep: What to keep, in the same forms; the complement of `remove`.
-        noun: What an edge is called in a message: ``"arc"`` in a directed graph.
+        remove: The amount to remove: edges (`int`), a fraction in [0, 1] (`float`), or a text.
+        keep: The amount to keep, in the same forms.
+        noun: The word for an edge in messages: ``"arc"`` in a directed graph.
 
     Returns:
-        N in [0, m].
+        The number of edges to remove, in [0, m].
 
     Raises:
         OptionError: Both or neither are given, or the amount is not in range.
+
+    >>> num_edges_to_remove(78, remove="30%"), num_edges_to_remove(78, keep=70)
+    (23, 8)
     """
     return num_edges_of(checked_amount(remove, keep), num_edges, noun)
 
@@ -79,7 +82,7 @@ def checked_amount(
 
 
 def plain_amount(amount: Amount | None) -> int | float | str | None:
-    """An amount that `num_edges_to_remove` takes, without types of numpy or torch."""
+    """The amount with a plain Python number in place of one of numpy or torch."""
     if amount is None or isinstance(amount, str):
         return amount
     try:
@@ -100,13 +103,14 @@ def amounts_per_class(
 
     Args:
         sizes: Number of edges of each class.
-        remove: What to take away, as in `num_edges_to_remove`.
-        keep: What to keep.
+        remove: The amount to remove, as in `num_edges_to_remove`.
+        keep: The amount to keep.
 
     Returns:
-        For a fraction f round-half-even(f·size) of each class. A number N of edges is apportioned
-        to the classes in proportion to their sizes: each gets the whole part of its share, and one
-        more while edges are left, the largest remainder first, ties to the first class.
+        The number of edges to remove from each class. For a fraction f it is
+        round-half-even(f·size). A number N of edges is apportioned to the classes in proportion to
+        their sizes: each class gets the whole part of its share. The edges that are left go one by
+        one to the classes with the largest remainders; the first class wins a tie.
 
     Raises:
         OptionError: Both or neither are given, or the amount is not in range.
@@ -124,7 +128,7 @@ def amounts_per_class(
 
 
 def _parse(name: str, amount: Amount) -> int | Fraction:
-    """An int counts edges, a Fraction is a share of them."""
+    """The amount as an int, which counts edges, or as a Fraction of all edges."""
     if isinstance(amount, str):
         return _parse_text(name, amount.strip())
     if isinstance(amount, bool) or str(getattr(amount, "dtype", "")).endswith("bool"):

@@ -1,9 +1,9 @@
 """Arrays out of an `.npz` file, each checked before it is built.
 
-`numpy.load` believes an archive: it allocates whatever the header of an array states, unpacks a
-thousandfold, and returns texts with impossible characters. Here the directory of the zip file and
-the headers are read first. Sizes that contradict each other or exceed the limit are refused; so are
-records, and texts with code points that Unicode does not have.
+`numpy.load` trusts an archive: it allocates whatever the header of an array states, unpacks data
+that grows a thousandfold, and returns texts with impossible characters. This module first reads the
+directory of the zip file and the headers. It refuses sizes that contradict each other or exceed the
+limit, records, and texts with code points that Unicode does not have.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_archive(
 
     Raises:
         UnsafePickleError: An array holds Python objects, and the file is not trusted.
-        GraphFormatError: It is not such an archive, damaged, or an array takes too much memory.
+        GraphFormatError: The file is not an archive, is damaged, or has too large an array.
     """
     with parsing(path, kind):
         if not zipfile.is_zipfile(file):

@@ -19,8 +19,8 @@ from torch import Tensor
 def single_threaded() -> Iterator[None]:
     """Run torch's CPU operations of this thread on one core inside a `with` block.
 
-    Thousands of short memory-bound operations gain little from a second core, and where another
-    process wants that core each waits for it at a barrier: ten times slower on a busy machine.
+    Thousands of short memory-bound operations gain little from a second core. If another process
+    uses that core, each operation waits for it at a barrier: ten times slower on a busy machine.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -38,10 +38,9 @@ def sort_values(keys: Tensor) -> Tensor:
 
 
 def stable_argsort(keys: Tensor) -> Tensor:
-    """Permutation that sorts non-negative int64 `keys` of shape [k], equal keys in their old order.
+    """Permutation that sorts non-negative int64 `keys` of shape [k] stably.
 
-    Key and position are packed into one int64 where they fit, which is nearly always: then only
-    values are sorted.
+    If they fit, key and position are packed into one int64, so that only values are sorted.
     """
     size = keys.numel()
     if size < 2:

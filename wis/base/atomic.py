@@ -1,11 +1,11 @@
 """Write a file whole or not at all.
 
 The bytes go to a temporary file in the same folder, which then replaces the old file in one step.
-If anything fails on the way, a full disk, Ctrl-C or SIGTERM included, the old file is untouched and
-no temporary file stays behind. Only SIGKILL leaves one: its name says which process made it, and
-the next write into the folder removes it. Temporary folders are treated alike. A symbolic link is
-followed: the file it points to is replaced. Special files (``/dev/stdout``, ``/dev/null``, a pipe)
-are written to directly.
+If anything fails before that, such as by a full disk, Ctrl-C or SIGTERM, the old file is unchanged
+and no temporary file remains. Only SIGKILL leaves one: its name identifies the process that made
+it, and the next write into the folder removes it. The same holds for temporary folders. A symbolic
+link is followed: the file that it points to is replaced. Special files (``/dev/stdout``,
+``/dev/null``, a pipe) are written to directly.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.(tmp|dir)")
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears under its name when the block ends without an error.
+    """Open a file for writing; it gets its name when the block ends without an error.
 
     Args:
         path: The file to write.
@@ -65,7 +65,7 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
             with _temporary_beside(target) as (file, temporary):
                 yield file
                 _finish(file)
-                check_writable(path, force=force)  # another program may have been faster
+                check_writable(path, force=force)  # another program may have written it meanwhile
                 os.replace(temporary, target)
 
 

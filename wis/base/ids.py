@@ -1,12 +1,12 @@
-"""Which texts are integer ids: only those in the canonical spelling of an integer.
+"""Integer ids: texts in the canonical spelling of an integer.
 
 Python's `int` and `float`, numpy and pyarrow accept more: ``1_0``, ``007``, ``+5``, ``1e3``,
 ``0x1F``, ``-0``, a number between blanks, digits of other scripts. Two ids that differ in spelling
-only are two vertices, and an id keeps its spelling. So all readers ask here:
+only are two vertices, and an id keeps its spelling. So all readers use these rules:
 
 - an integer is ``0``, or digits that do not begin with 0, perhaps behind a minus;
-- ``3.0`` is 3, since programs write integers so if their column once held a gap. There has to be
-  exactly one zero behind the point, and the number is below 2^53, where floats are exact;
+- ``3.0`` is 3, since programs write integers in this way if their column once had a gap. Exactly
+  one zero must follow the point, and the number must be below 2^53, where floats are exact;
 - if any id of a file is spelt otherwise, then all its ids are texts, or the file is refused.
 
 Blanks around a field of a text file do not belong to the field; `wis.io.text_layout` removes them.

@@ -1,10 +1,10 @@
-"""How much memory reading a graph may take, checked before anything is built.
+"""The limit on the memory that reading a graph may use, checked before anything is built.
 
 A file of a megabyte can claim a gigabyte: compressed bytes, an array's header, a number of rows, a
 key of its own for every edge. Each reader adds up the sizes that a file states, or that its text
-will need, and asks here first. The limit is `max_memory` (``--max-memory``), else
-``$WIS_MAX_MEMORY``, else half of what the machine, the control group and ``ulimit -v`` leave to
-this process. It is about reading only, not about the methods that follow.
+will need, and calls this module first. The limit is `max_memory` (``--max-memory``), else
+``$WIS_MAX_MEMORY``, else half of the memory that the machine, the control group and ``ulimit -v``
+allow this process. The limit holds for reading only, not for the methods that follow.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pathlib import Path
 from wis.errors import GraphFormatError, OptionError, echo
 
 VARIABLE = "WIS_MAX_MEMORY"
-BYTES_PER_VERTEX = 16  # a degree and a pointer: less than any command keeps of a vertex
-SMALL = 1_000_000  # as many vertices need no check
+BYTES_PER_VERTEX = 16  # a degree and a pointer: every command needs more for a vertex
+SMALL = 1_000_000  # so many vertices need no check
 BYTES_PER_CELL = 48  # a Python object, a pointer to it, and the entry of a column made of it
 BYTES_PER_FIELD = 32  # of a text of numbers, once parsed: measured on 20 MB of `0,1` lines
 BYTES_PER_NAME = 160  # a Python text, and its places in a list and in a table of all names
@@ -41,7 +41,7 @@ def parse_size(size: str | int) -> int:
     kB, MB, GB and TB are powers of 1000; KiB, MiB, GiB and TiB are powers of 1024.
 
     Raises:
-        OptionError: It is neither, or not positive.
+        OptionError: `size` is neither, or not positive.
 
     >>> parse_size("500MB"), parse_size("4GiB")
     (500000000, 4294967296)
@@ -62,7 +62,7 @@ def parse_size(size: str | int) -> int:
 
 
 def shown_size(num_bytes: float) -> str:
-    """Bytes as a person reads them, such as ``2.6 GiB``; it can be typed without the space.
+    """A number of bytes as a text such as ``2.6 GiB``; `parse_size` reads such texts.
 
     >>> shown_size(2_800_000_000)
     '2.6 GiB'
@@ -80,7 +80,7 @@ _chosen: ContextVar[int | None] = ContextVar("max_memory", default=None)
 
 @contextlib.contextmanager
 def limited_to(size: int | str | None) -> Iterator[None]:
-    """Within the block another default: bytes or a text such as ``4GiB``; None changes nothing."""
+    """Set the default limit inside a `with` block, as for `parse_size`; None leaves it as it is."""
     token = _chosen.set(_chosen.get() if size is None else parse_size(size))
     try:
         yield
@@ -101,7 +101,7 @@ def default_max_memory() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that this process can have: of the machine, its control group and ``ulimit -v``."""
+    """Bytes that the machine, the control group and ``ulimit -v`` allow this process."""
     return min([_machine_memory(), *_group_limits(), *_address_space()])
 
 

@@ -1,4 +1,4 @@
-"""Methods and models of other packages: how wis finds them, and how its worker processes do.
+"""Methods and models of other packages: how wis and its worker processes find them.
 
 A plugin is a module that registers methods or models when it is imported. wis imports
 
@@ -83,9 +83,10 @@ def load_entry_points(group: str) -> None:
 
 
 def note_plugin(made_of: object) -> None:
-    """Note the module of a function or class, so that `loaded_plugins` names it.
+    """Record the module of a function or class, so that `loaded_plugins` names it.
 
-    A module of wis is not noted, nor is a function that importing its module does not make.
+    Modules of wis are not recorded. A function that importing its module does not define is not
+    recorded either.
     """
     module, path = getattr(made_of, "__module__", ""), getattr(made_of, "__qualname__", "<locals>")
     is_own = module.partition(".")[0] == "wis"

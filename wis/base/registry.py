@@ -1,4 +1,4 @@
-"""One kind of table for everything that goes by a name: methods, models, data sets, experiments.
+"""Tables of everything that has a name: methods, models, data sets, experiments.
 
 A registry holds rows by name. Case, blanks at the ends and underscores of a name do not matter. The
 rows of wis lie in modules that are imported when one of their names is first looked up; other
@@ -26,7 +26,7 @@ Row = TypeVar("Row")
 
 
 def plain_name(name: str) -> str:
-    """A name as a registry compares it: lower case, hyphens instead of underscores."""
+    """The form of a name that a registry compares: lower case, hyphens for underscores."""
     return name.strip().lower().replace("_", "-")
 
 
@@ -34,13 +34,13 @@ class Registry(Generic[Row]):
     """Rows by name.
 
     Args:
-        kind: What a row is, for error messages, such as ``"method"``.
+        kind: The word for a row in error messages, such as ``"method"``.
         homes: The module of each row of wis, by name. The registry lists them in this order.
             Importing the module must `add` the row.
         group: The group of entry points in which other packages name modules that add rows. They
             are imported when a name is looked up that is not in the registry, or when all names are
             listed. None for a registry of wis alone.
-        normalise: How names are compared.
+        normalise: Gives the form of a name that is compared.
     """
 
     def __init__(

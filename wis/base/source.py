@@ -35,12 +35,12 @@ class ReadOptions:
     """How to read a graph.
 
     Attributes:
-        trust_pickle: Let a file run code.
-        relabel: Take the ids of an edge list as names.
+        trust_pickle: Whether the file may run code.
+        relabel: Whether the ids of an edge list are names.
         num_nodes: Number of vertices of a graph whose file does not state it.
-        max_memory: Most bytes that reading may take; None for the default of `wis.base.limits`.
-        table: How an edge list or an edge table is to be read.
-        ending: The ending whose format the caller named; None to go by the name of the file.
+        max_memory: Most bytes that reading may use; None for the default of `wis.base.limits`.
+        table: The options for edge lists and edge tables.
+        ending: The ending of the format that the caller named; None for that of the file.
     """
 
     trust_pickle: bool = False
@@ -181,7 +181,7 @@ def _bounded(stream: BinaryIO, path: Path, options: ReadOptions, what: str) -> i
 
 
 def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a graph file") -> bytes:
-    """All of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
+    """The content of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
 
     Raises:
         GraphFileError: It cannot be read.

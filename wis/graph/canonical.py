@@ -2,12 +2,12 @@
 
 PyTorch Geometric stores arcs: columns of `edge_index`, in any order, perhaps one-way, repeated, or
 loops. The thesis sparsifies edges: unordered pairs of different vertices (Section 5.2.1, where
-every vertex is given exactly one self-loop that is never removed). `UndirectedGraph` is the bridge:
-the edges in one canonical order, so that nothing depends on the order of the arcs, and for each arc
-the edge it is part of, so that a removed edge takes all its arcs along.
+every vertex has exactly one self-loop that is never removed). `UndirectedGraph` connects the two.
+It holds the edges in one canonical order, so that nothing depends on the order of the arcs. It
+knows the edge of each arc, so that an edge is removed with all its arcs.
 
 In `DirectedGraph` (Appendix D.2) the edges are the distinct arcs: (u, v) and (v, u) are two edges,
-each removed without the other. All else is the same, so what both can do is in `CanonicalGraph`.
+each removed without the other. Everything else is the same and is in `CanonicalGraph`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class CanonicalGraph(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the edges live."""
+        """The device of the edges."""
         return self.edges.device
 
     @cached_property
@@ -136,10 +136,10 @@ class CanonicalGraph(ABC):
                 given.
 
         Raises:
-            GraphFormatError: The graph is not one: wrong shape or dtype, ids that are negative or
-                not below `num_nodes`.
-            OptionError: `num_nodes` is given for an object that knows its own, or a canonical graph
-                of the other class has edges but no arcs.
+            GraphFormatError: The object is not a graph: wrong shape or dtype, ids that are negative
+                or not below `num_nodes`.
+            OptionError: `num_nodes` is given for an object that states its own, or a canonical
+                graph of the other class has edges but no arcs.
 
         Cost: one sort of the arcs.
         """
@@ -173,7 +173,7 @@ class CanonicalGraph(ABC):
         Args:
             arcs: Integer tensors of shape [2, num_arcs] on one device.
             num_nodes: Number of vertices; the largest id + 1 if not given.
-            names: What to call each tensor in an error; ``edge_index`` if not given.
+            names: The name of each tensor in errors; ``edge_index`` if not given.
 
         Raises:
             GraphFormatError: See `from_any`.

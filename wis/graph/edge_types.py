@@ -9,12 +9,12 @@ where they hold the same edges, so both lose the same ones. Edges that several t
 class of their own, since such an edge can only go from all its types at once.
 
 The order inside a class is that of the removal order. Cuts at rising fractions are nested. Cuts at
-rising *numbers* of edges need not be: one more edge in all can mean one less of some class, because
-of the largest remainders. Protections hold for cuts by type as well; but if protections leave a
-class fewer removable edges than the cut needs, that is an error.
+rising *numbers* of edges need not be: because of the largest remainders, one more edge in all can
+mean one less of some class. Protections hold for cuts by type as well. It is an error if they leave
+a class fewer removable edges than the cut needs.
 
 Types are the edge types of a `HeteroData`, or the values of the attribute `edge_type` of a `Data`,
-one integer or text for each arc, as relational graph networks use it; or those of another one.
+one integer or text for each arc, as in relational graph networks; or those of another attribute.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class EdgeClasses:
         return torch.bincount(self.of_edge, minlength=len(self.types)).tolist()
 
     def name(self, index: int) -> str:
-        """A class for people: its types with ``+`` between them."""
+        """The name of a class in messages: its types joined by ``+``."""
         return " + ".join(self.types[index])
 
     @classmethod
@@ -174,7 +174,7 @@ def checked_per_type(per_type: bool | str | None) -> bool | str:
     """Whether edge types count, or the name of the attribute that holds them.
 
     Raises:
-        OptionError: It is neither a truth value nor a name.
+        OptionError: The value is neither a truth value nor a name.
     """
     if per_type is None or isinstance(per_type, (bool, np.bool_)):
         return bool(per_type)

@@ -1,4 +1,4 @@
-"""Objects that wis does not take as graphs, and a line for each on how to convert it."""
+"""Errors for objects that wis does not take as graphs; each tells how to convert the object."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _BY_TYPE: Mapping[str, str] = {
 
 
 def check_is_graph(graph: Any) -> None:
-    """Raise unless an object is a PyG `Data` or `HeteroData`, with the way to make one of it.
+    """Raise unless an object is a PyG `Data` or `HeteroData`.
 
     Raises:
-        GraphFormatError: It is something else.
+        GraphFormatError: The object is something else; the message tells how to convert it.
     """
     kinds = [kind.__name__ for kind in type(graph).__mro__]
     known = next((kind for kind in kinds if kind in _BY_TYPE), None)
@@ -77,7 +77,7 @@ def _hint(graph: Any, kinds: list[str]) -> str:
 
 
 def _is_adjacency(graph: Any) -> bool:
-    """Whether it is a square array; of two rows it may be an edge_index of integers as well."""
+    """Whether an object is a square array; one of two rows may also be an integer edge_index."""
     is_array = type(graph).__module__.partition(".")[0] == "numpy"
     shape: tuple[int, ...] = getattr(graph, "shape", ())
     is_square = is_array and len(shape) == 2 and shape[0] == shape[1]

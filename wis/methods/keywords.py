@@ -1,4 +1,4 @@
-"""Keyword options of methods: which were given, and a clear error for one that does not exist."""
+"""Keyword options of methods, and the error for an option that does not exist."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def check_keywords(
         caller: The function that was called, with ``**options``.
         method: The method that the options are for.
         given: Names of the extra keywords.
-        name: What to call the function; its own name if not given.
-        without: Parameters of it that cannot be given.
+        name: The name of the function in the error; its own name if not given.
+        without: Parameters of the function that callers cannot give.
 
     Raises:
         OptionError: A keyword is unknown; the message lists the known ones and the closest.

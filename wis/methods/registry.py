@@ -58,23 +58,23 @@ class Method:
     """A row of the table.
 
     Attributes:
-        name: Its name, in lower case with hyphens.
+        name: The name, in lower case with hyphens.
         summary: One line for `wis methods`.
         order: The function.
-        uses_seed: Whether it is random.
-        seeded_by: Options that make a method random that is not otherwise, where they are given.
-        options: Its own options and their defaults.
-        resolve: Checks the options for a graph and replaces choices such as ``engine="auto"`` by
-            what they stand for; the result is recorded in the provenance.
+        uses_seed: Whether the method is random.
+        seeded_by: Options that make a deterministic method random if they are given.
+        options: The options of the method and their defaults.
+        resolve: Checks the options for a graph, and replaces a choice such as ``engine="auto"`` by
+            the engine that it means. The provenance records the result.
         prepare: Turns options that name a part of the user's data, such as ``partitions``, into
-            what the function takes. It is given the graph, the object it was made from, the
-            resolved options and the seed, and returns the options for the function and those to
+            arguments of the function. It gets the graph, the object that the graph was made from,
+            the resolved options and the seed. It returns the options for the function, and those to
             record.
-        verify: The certificate behind `wis.verify_order`, None if the method has none.
+        verify: The certificate that `wis.verify_order` uses, None if the method has none.
         supports_directed: Whether the function, `resolve`, `prepare` and `verify` take a
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes of vertices that the user's data must have, such as ``("x", "y")``;
-            `prepare` gets at them.
+            `prepare` reads them.
     """
 
     name: str

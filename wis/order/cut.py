@@ -1,12 +1,12 @@
-"""A cut: how much of an order goes, and which edges of a graph that takes.
+"""A cut: the amount to remove, and the edges of a graph that it removes.
 
-This is the one place where a graph, the order of its edges and an amount become a sparser graph.
-`wis.sparsify`, the transforms, `RemovalOrder.apply` and the command line all cut here.
+A cut makes a sparser graph from a graph, the order of its edges and an amount. `wis.sparsify`, the
+transforms, `RemovalOrder.apply` and the command line all use it.
 
-A cut may take the same fraction of each type of edges (`wis.graph.edge_types`). Of a class of k
-edges the first round-half-even(f·k) in the order go for a fraction f. A number N of edges is
-apportioned to the classes in proportion to their sizes by largest remainders, ties to the class
-whose types come first, so that N edges go in all.
+A cut may remove the same fraction of each type of edges (`wis.graph.edge_types`). For a fraction f,
+the first round-half-even(f·k) edges of a class of k edges go. A number N of edges is apportioned to
+the classes in proportion to their sizes by largest remainders, ties to the class whose types come
+first, so that N edges go in all.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
 GraphT = TypeVar("GraphT", bound="Data | HeteroData | Tensor | CanonicalGraph")
-"""A graph in any form that wis takes; what is made of it has the same form."""
+"""A graph in any form that wis takes; the sparser graph has the same form."""
 
 SMALL = 1000
-"""A graph of so few edges is ordered before a cut finds an attribute that it cannot cut."""
+"""Above so many edges, attributes are checked before the order is computed, not only in the cut."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """The edges of a graph at hand in the order of their removal.
+    """The edges of a graph in the order of their removal.
 
     Attributes:
         graph: The graph.
         ids: int64 tensor of shape [k]: edge ids, first removed first.
-        protections: What the order protects.
+        protections: The protections of the order.
         num_removable: Number of edges that can go with these protections, None without any.
     """
 
@@ -81,7 +81,7 @@ def check_covers(
 
     Raises:
         ProtectionError: The protections do not allow so many.
-        OptionError: The order was stopped before.
+        OptionError: The order was stopped early.
     """
     if num_removable is not None:
         protections.check_enough(count, num_removable, num_edges, noun)
@@ -94,11 +94,11 @@ def check_covers(
 
 @dataclass(frozen=True)
 class Cut:
-    """How much of an order goes.
+    """The amount to remove, and how to choose the edges.
 
     Attributes:
-        remove: What to take away (see `wis.base.amount`), or None if `keep` is given.
-        keep: What to keep instead.
+        remove: The amount to remove (see `wis.base.amount`), or None if `keep` is given.
+        keep: The amount to keep.
         per_type: Take the same fraction of the edges of each type; the name of an attribute of the
             arcs takes the types from that.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
@@ -115,7 +115,7 @@ class Cut:
     edge_attrs: Iterable[str] = ()
 
     def __post_init__(self) -> None:
-        """Raise `OptionError` for what is impossible for every graph."""
+        """Raise `OptionError` for values that are impossible for every graph."""
         checked_amount(self.remove, self.keep)
         plain = {
             "remove": plain_amount(self.remove),
@@ -136,26 +136,26 @@ class Cut:
         return not self.per_type and not self.edge_attrs
 
     def num_edges(self, graph: CanonicalGraph) -> int:
-        """Number of edges that go.
+        """Number of edges to remove.
 
         Raises:
-            OptionError: The graph has fewer.
+            OptionError: The graph has fewer edges.
         """
         return self.num_edges_of(graph.num_edges, graph.noun)
 
     def num_edges_of(self, num_edges: int, noun: str = "edge") -> int:
-        """`num_edges` of a graph of so many edges."""
+        """Number of edges to remove from a graph with `num_edges` edges."""
         return num_edges_of(self._amount, num_edges, noun)
 
     def length_needed(self, graph: CanonicalGraph, data: Any) -> int | None:
-        """How long an order this cut needs, None if all of it; and checks before the work.
+        """The length of the order that this cut needs, None for the whole; checks `data` first.
 
         Args:
             graph: The graph.
             data: The object that it was made from.
 
         Raises:
-            OptionError: The amount is impossible, or `per_type` is wanted of a graph without types.
+            OptionError: The amount is impossible, or `per_type` is given for a graph without types.
             GraphFormatError: An attribute has another length than its name says, or cannot be cut.
         """
         if graph.num_edges > SMALL:
@@ -174,8 +174,8 @@ class Cut:
             data: The object that its graph was made from; needed for `per_type` only.
 
         Raises:
-            OptionError: The amount is impossible, the order was stopped before, or `per_type` is
-                wanted of a graph without types.
+            OptionError: The amount is impossible, the order was stopped early, or `per_type` is
+                given for a graph without types.
             ProtectionError: The protections of the order do not allow so many.
         """
         if self.per_type:

@@ -4,11 +4,11 @@
 - ``min_degree=d``: no vertex falls below d neighbours; one that has fewer loses none;
 - ``protect``: the edges between these pairs of vertices stay.
 
-The method ranks the edges as if nothing were protected. Then wis visits the edges in that order. An
-edge whose removal a protection forbids at its turn is passed over and stays for good; every other
-edge goes. The protections are checked on the graph at that turn: the edges passed over so far, and
-all edges still to come. So the protected order is the method's order without the edges passed over.
-It holds k of the m edges, whatever number is asked for, and asking for more than k is an error.
+The method ranks the edges as if nothing were protected. Then wis visits the edges in that order. If
+a protection forbids the removal of an edge at its turn, the edge is passed over and stays for good;
+every other edge goes. The graph at that turn has the edges passed over so far and all edges still
+to come. So the protected order is the method's order without the edges passed over. It has k of the
+m edges, and it is an error to remove more than k.
 Self-loops are not edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
 ``keep_connected``, since the only edge of a vertex is a bridge.
 
@@ -20,14 +20,15 @@ them. The tail does not matter. So ``min_degree=1`` adds something to ``keep_con
 vertex of a connected graph may have outgoing arcs only. ``protect`` keeps arcs as given, not their
 reverses.
 
-How it is computed: an edge is a bridge at its turn exactly if it belongs to the maximum spanning
-forest of the graph at that turn, edges being as large as their turn and those that stay for good
-larger than all others; for then it is the smallest edge that may still go, and a cycle through it
-would leave it out. Removing an edge outside the forest does not change the forest. Protected edges
-are large from the beginning, so ``keep_connected`` alone, or with ``protect``, is one spanning
-forest (scipy's). An edge outside the forest that is passed over for ``min_degree`` becomes large
-at its turn: it joins the forest, and the smallest edge of the cycle that it closes leaves it, whose
-turn is yet to come or which is large itself. `_Forest` finds that edge without walking the cycle.
+How it is computed: let the weight of an edge be its turn, and let the edges that stay for good
+outweigh all others. An edge is a bridge at its turn exactly if it belongs to the maximum spanning
+forest of the graph at that turn: it is then the lightest edge, so the forest would leave it out if
+it were on a cycle. The removal of an edge outside the forest does not change the forest. Protected
+edges are heavy from the beginning, so ``keep_connected`` alone, or with ``protect``, needs one
+spanning forest (by scipy). An edge outside the forest that is passed over for ``min_degree``
+becomes heavy at its turn and joins the forest. The lightest edge of the cycle that it closes leaves
+the forest; that edge has its turn later, or is heavy itself. `_Forest` finds it without walking
+along the cycle.
 
 Source: reverse deletion (Kruskal, Proc. AMS 7, 1956, construction A'). The forest under insertions
 is a tree of parents with falling keys and random ranks, as in union by rank without compression.
@@ -52,7 +53,7 @@ from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
 
-_CHUNK = 1 << 16  # edges that are Python objects at a time
+_CHUNK = 1 << 16  # edges in Python lists at a time, which bounds their memory
 _NO_EDGE = -1
 
 
@@ -87,14 +88,14 @@ class Protections:
         Args:
             graph: The graph.
             keep_connected: Never disconnect a component; in a directed graph, a weak one.
-            min_degree: Let no vertex fall below so many neighbours; in a directed graph, so many
+            min_degree: Leave every vertex at least so many neighbours; in a directed graph, so many
                 incoming ones.
-            protect: Pairs of vertices whose edges stay: either one first, but (u, v) is the arc
-                from u to v in a directed graph. In a `HeteroData` the ids are those of
+            protect: Pairs of vertices whose edges stay, in either order; in a directed graph (u, v)
+                is the arc from u to v. In a `HeteroData` the ids are those of
                 `CanonicalGraph`; pairs of a vertex with itself are ignored.
 
         Raises:
-            OptionError: A value is of another kind.
+            OptionError: A value has the wrong type.
             ProtectionError: A pair is not an edge of the graph.
         """
         check_limits(keep_connected, min_degree)
@@ -103,10 +104,10 @@ class Protections:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], num_edges: int) -> Protections:
-        """Read what an order file holds of protections.
+        """Read the protections from the header of an order file.
 
         Raises:
-            TypeError: It is damaged.
+            TypeError: The header is damaged.
             ValueError: A value is impossible for a graph of so many edges.
         """
         ids = header["edge_ids"]
@@ -129,7 +130,7 @@ class Protections:
     def check_enough(
         self, count: int, num_removable: int, num_edges: int, noun: str = "edge"
     ) -> None:
-        """Raise `ProtectionError` if more edges are to go than can."""
+        """Raise `ProtectionError` if `count` exceeds the number of edges that can be removed."""
         if count > num_removable:
             asked = f"{count} {'was' if count == 1 else 'were'} asked for"
             raise ProtectionError(
@@ -168,7 +169,7 @@ class Protections:
 
 
 def check_limits(keep_connected: bool, min_degree: int) -> None:
-    """Raise `OptionError` unless these are what they should be for any graph."""
+    """Raise `OptionError` if a value is impossible for every graph."""
     if not isinstance(keep_connected, (bool, np.bool_)):
         raise OptionError(f"keep_connected is {keep_connected!r}; expected True or False")
     checked_integer("min_degree", min_degree, expected="a number of neighbours, 0 or up")
@@ -208,7 +209,7 @@ def _array_of_pairs(protect: Iterable[tuple[int, int]]) -> NDArray[Any]:
 
 
 def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | None:
-    """The first pair that is not an edge, loops aside; None if all pairs are edges."""
+    """The first pair that is not an edge, None if there is none; pairs (u, u) are ignored."""
     pairs = pairs.to(graph.device)
     known = ((pairs >= 0) & (pairs < graph.num_nodes)).all(dim=0)
     ids = graph.edge_ids(torch.where(known, pairs, 0))
@@ -220,7 +221,7 @@ def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | No
 
 
 def _edge_ids(graph: CanonicalGraph, pairs: Tensor) -> Tensor:
-    if pairs.numel() == 0:  # no look-up table for nothing
+    if pairs.numel() == 0:  # saves the look-up table
         return torch.empty(0, dtype=torch.int64, device="cpu")
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
@@ -259,7 +260,7 @@ def _with_min_degree(
     min_degree: int,
     forest: _Forest | None,
 ) -> NDArray[np.bool_]:
-    """Walk through the order: which edges stay, by turn, beside those known to stay."""
+    """Walk through the order and add to `stays` the edges that `min_degree` keeps, by turn."""
     size = stays.size
     degree, other = _counted_degrees(graph, ends)
     flags = bytearray(stays.tobytes())
@@ -284,9 +285,10 @@ def _with_min_degree(
 def _counted_degrees(
     graph: CanonicalGraph, ends: NDArray[np.int64]
 ) -> tuple[list[int], NDArray[np.int64]]:
-    """Degrees that are limited, and whose besides the second end's counts; by turn.
+    """The limited degrees, and for each turn the vertex that counts beside the second end.
 
-    In a directed graph nobody's: a counter behind the last vertex that never runs out.
+    In an undirected graph it is the first end. In a directed graph only the second end counts, so
+    it is a counter after the last vertex that never falls to the limit.
     """
     if isinstance(graph, DirectedGraph):
         never_low = [ends.shape[1] + graph.num_nodes + 1]
@@ -304,9 +306,9 @@ class _Forest:
     edges of the forest with keys of at least x join the same vertices as the links with such keys.
 
     Attributes:
-        parent: For each vertex another one, itself at a root.
-        key: The key of the link to it, `_NO_EDGE` at a root.
-        rank: A random permutation; it bears on the speed alone.
+        parent: The parent of each vertex; a root is its own parent.
+        key: The key of the link to the parent, `_NO_EDGE` at a root.
+        rank: A random permutation; it affects only the speed.
     """
 
     parent: list[int]
@@ -323,10 +325,10 @@ class _Forest:
         return forest
 
     def insert(self, u: int, v: int, key: int) -> int:
-        """Add an edge; returns the key of the one that leaves, `_NO_EDGE` if it closes no cycle.
+        """Add an edge; returns the key of the edge that leaves, `_NO_EDGE` without a cycle.
 
-        The link is put where its key belongs above u and v, and the link that was there is carried
-        on upwards in the same way.
+        The link goes to the place above u and v where its key belongs. The link that was there is
+        moved upwards in the same way.
         """
         parent, keys, rank = self.parent, self.key, self.rank
         while key != _NO_EDGE:

@@ -1,7 +1,7 @@
 """A ranking: a method with its options, and the edges that it must not remove.
 
-`Ranking` holds everything that decides the order of a graph's edges but the graph itself. It is
-checked once, and then applied to any number of graphs.
+`Ranking` holds everything except the graph that determines the order of the edges. It is checked
+once and can then be applied to any number of graphs.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Ranking:
         options: Options of the method that were given.
         directed: Whether each distinct arc is an edge of its own.
         seed: Seed of the method's randomness; 0 if None.
-        device: Where to compute; the graph's own device if None.
+        device: Device to compute on; that of the graph if None.
         keep_connected: Remove no edge whose loss would disconnect its component.
-        min_degree: Let no vertex fall below so many neighbours.
+        min_degree: Leave every vertex at least so many neighbours.
         protect: Pairs of vertices whose edges stay, or None.
 
     >>> import wis
@@ -59,7 +59,7 @@ class Ranking:
     protect: Pairs | None = None
 
     def __post_init__(self) -> None:
-        """Raise `UnknownNameError` or `OptionError` for what is impossible for every graph."""
+        """Raise `UnknownNameError` or `OptionError` for values that no graph allows."""
         check_limits(self.keep_connected, self.min_degree)
         given, known = plain_options(self.options), get_method(self.method).options
         in_order = [*(name for name in known if name in given), *(given.keys() - known.keys())]
@@ -98,7 +98,7 @@ class Ranking:
         self.chosen.resolved_options(empty, self.options)
 
     def graph(self, data: Any, num_nodes: int | None = None) -> CanonicalGraph:
-        """The canonical graph of some data: directed or not, as the ranking takes it."""
+        """The canonical graph of `data`, directed if the ranking is."""
         return canonical_graph(data, num_nodes, directed=self.directed)
 
     def order(
@@ -113,9 +113,10 @@ class Ranking:
 
         Args:
             graph: The graph.
-            data: Where the method finds attributes and names of vertices.
-            count: Length of the order; all edges that can go if not given.
-            progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
+            data: Object with the attributes and names of vertices.
+            count: Length of the order; all edges that can be removed if not given.
+            progress: Show a bar always (true), never (false), or on a terminal if it takes long
+                (None).
 
         Raises:
             OptionError: An option is impossible, or the method does not take directed graphs.
@@ -145,7 +146,7 @@ class Ranking:
         total = graph.num_edges if count is None else count
         seed = checked_seed(self.seed)
         there = graph if self.device is None else graph.to(checked_device(self.device))
-        to_rank = graph.num_edges if protections else total  # some of them will be passed over
+        to_rank = graph.num_edges if protections else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
             ids = method.order(there, count=to_rank, seed=seed, progress=report, **arguments)
@@ -177,13 +178,13 @@ def sparsified(
     *,
     progress: bool | None = None,
 ) -> GraphT:
-    """The chain of `wis.sparsify`: from a graph over its order to a sparser graph.
+    """Order the edges of a graph and cut it, as `wis.sparsify` does.
 
     Args:
-        data: The graph as it was given; it is not changed.
+        data: The graph as the user gave it; it is not changed.
         graph: Its canonical form.
         ranking: How to order its edges.
-        cut: How much of the order goes.
+        cut: The amount to remove.
         progress: See `Ranking.order`.
     """
     count = cut.length_needed(graph, data)

@@ -1,9 +1,9 @@
-"""A short way for data sets of small graphs: `wis.sparsify` of a `Data` of a few hundred arcs.
+"""A fast path of `wis.sparsify` for data sets of small graphs, of a few hundred arcs each.
 
-The general way takes about a millisecond for each graph, most of it the fixed cost of a hundred
-small tensor operations and of rules about attributes with unusual names. Here a graph whose
-attributes all have the usual names of PyG is cut by exact 1-WIS in plain Python. The result is the
-same; everything unusual, and every error, is left to the general way.
+The general path takes about a millisecond for each graph: the fixed cost of a hundred small tensor
+operations and of rules about attributes with unusual names. This module cuts a graph by exact 1-WIS
+in plain Python if all its attributes have the usual names of PyG. The result is the same. All other
+graphs, and all errors, are left to the general path.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from wis.order.cut import Cut
 from wis.order.ranking import Ranking
 
 MOST_ARCS = 1000
-"""A bound on the time in Python. Measured on random graphs of 3 edges for each vertex, this way and
-the general one: 0.13 and 1.1 ms at 100 arcs, 0.6 and 1.6 at 800, 1.3 and 2.0 at 1,600."""
+"""A bound on the time in Python. Measured on random graphs of 3 edges for each vertex, on this path
+and on the general one: 0.13 and 1.1 ms at 100 arcs, 0.6 and 1.6 at 800, 1.3 and 2.0 at 1,600."""
 
 OF_VERTICES = frozenset({"x", "pos"})
 OF_ARCS = frozenset({"edge_index", "edge_attr", "edge_weight"})
@@ -29,7 +29,7 @@ OTHERS = frozenset({"y", "num_nodes", "train_mask", "val_mask", "test_mask"})
 
 
 def cut_small(data: Any, ranking: Ranking, cut: Cut) -> Any:
-    """The sparser graph, or None where the general way has to be taken."""
+    """The sparser graph, or None if the graph needs the general path."""
     if not (ranking.is_plain and cut.is_plain) or type(data).__name__ != "Data":
         return None
     held = data._store._mapping
@@ -68,7 +68,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _num_nodes(held: dict[str, Any]) -> int | None:
-    """Number of vertices, as far as it is stated or that of rows of `x`."""
+    """Number of vertices: the stated one, or the rows of `x`; None if neither is there."""
     stated = held.get("num_nodes")
     if stated is None and _is_plain(held.get("x")):
         stated = held["x"].size(0)
@@ -76,7 +76,7 @@ def _num_nodes(held: dict[str, Any]) -> int | None:
 
 
 def _is_usual(held: dict[str, Any], num_nodes: int, num_arcs: int) -> bool:
-    """Whether every attribute has a usual name and the length that goes with it."""
+    """Whether every attribute has a usual name and the length of such an attribute."""
     if num_arcs > MOST_ARCS:
         return False
     for name, value in held.items():

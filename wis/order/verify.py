@@ -1,16 +1,16 @@
-"""Is a removal order one that the greedy rule of its method could have made?
+"""Certificates: check whether a removal order obeys the greedy rule of its method.
 
-The rule leaves ties open, so many orders are right; a certificate accepts all of them and names the
-first step of a wrong one. It looks at the order alone, not at the code that made it. Where checking
-every step would take long, a certificate checks a sample of them unless all are asked for. Options
-that loosen the rule loosen what can be certified: in batches (``batch_size`` above 1) an edge is
-compared by the graph at the beginning of its batch, and with ``epsilon`` it may be so much below
-the best; then the order within a batch or a phase, which the method fixes, is checked too.
-`Verified` says what was checked and what was not.
+The rule leaves ties open, so many orders are right. A certificate accepts all of them, and names
+the first wrong step of any other. It uses the order alone, not the code that made it. If a check of
+every step would take long, a certificate checks a sample of the steps unless all are asked for.
+Some options weaken the rule. In batches (``batch_size`` above 1) an edge is compared by the graph
+at the beginning of its batch, and with ``epsilon`` it may be below the best by that factor. The
+method fixes the order within a batch or a phase, so that is checked too. `Verified` names what was
+checked and what was not.
 
-A protected order (`wis.order.protections`) leaves out edges that the greedy rule would take, so
-that no certificate applies. It is computed again, with the method, options, seed and protections of
-its provenance, and must be the same step by step; that goes for every method.
+A protected order (`wis.order.protections`) lacks edges that the greedy rule would take, so no
+certificate applies. It is computed again, with the method, options, seed and protections of its
+provenance, and must be the same at every step. This works for every method.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Verified:
         rule: The property that the checked steps have: ``"greedy"``, or the weaker property that
             the options of the order allow.
         seed: Seed of the sample of steps; None if all were checked.
-        method: The method whose rule it is.
-        options: The options that the order was checked by.
+        method: The method that has this rule.
+        options: The options of the check.
         not_covered: What was not checked, a phrase for each.
-        certifies_nothing: Why these options leave nothing of greediness to certify, such as a batch
-            of all edges; empty if they do not.
+        certifies_nothing: Why the options leave no greedy choice to check, such as a batch of all
+            edges; empty if they leave one.
     """
 
     num_steps: int
@@ -109,12 +109,12 @@ def verify_order(
     vertex_data: Any = None,
     **options: Any,
 ) -> Verified:
-    """Check the steps of an order against the greedy rule, whatever way ties are broken.
+    """Check the steps of an order against the greedy rule of its method; ties may go either way.
 
-    Every step of 1-WIS is checked (``walk_length=1`` of an undirected graph), with any batch size
+    For 1-WIS (``walk_length=1`` in an undirected graph) every step is checked, with any batch size
     and epsilon. For longer walks, directed graphs and ``gwis`` a long order is checked at a sample
-    of its steps, unless `all_steps` is given. A protected order is computed again instead and
-    compared. An order of arcs (``directed=True``) says so itself.
+    of its steps, unless `all_steps` is given. A protected order is computed again and compared. The
+    order itself states whether it lists edges or arcs.
 
     >>> import wis
     >>> data = wis.datasets.load("karate")
@@ -129,28 +129,28 @@ def verify_order(
         method: The method whose rule is checked; the one that made the order if not given.
         walk_length: Length of the walks that the rule counts; the order's own if not given.
         num_nodes: Number of vertices, for a bare `edge_index` only; the order's own if not given.
-        all_steps: Check every step, however long that takes.
-        sample: Check so many steps, drawn at random, the first and the last among them (of ``gwis``
-            the first), where a check of all is long. If neither this nor `all_steps` is given, all
-            steps are checked of an order of at most 256, else 32 of them (of ``gwis`` as many as
-            take 40,000 tuples of walk indices).
+        all_steps: Check every step, even if that takes long.
+        sample: Number of steps to check, drawn at random; the first and the last step are among
+            them (for ``gwis`` only the first). If neither this nor `all_steps` is given, an order
+            of at most 256 steps is checked at all steps, and a longer one at 32 (for ``gwis`` at as
+            many as take 40,000 tuples of walk indices).
         seed: Seed of the sample.
-        progress: Show a bar (true), never (false), or where it takes long on a terminal (None).
-        vertex_data: Where a method finds attributes and names of vertices; `data` if not given.
+        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        vertex_data: Object with the attributes and names of vertices; `data` if not given.
         **options: Further options of the method that differ from the order's own, or that the order
             cannot record, such as `partitions` that were given as a list.
 
     Returns:
-        How many steps were checked of how many, by which options, and what that does not cover.
+        The number of steps that were checked, the options, and what the check does not cover.
 
     Raises:
-        NotGreedyError: Some step takes an edge although a better one is left, or is another one
-            than the batches or phases of its options have, or than when computed again; it names
-            the first such step among those checked.
+        NotGreedyError: A step takes an edge although a better one is left, or contradicts the
+            batches or phases of the options, or differs from the order computed again. The message
+            names the first such step among those checked.
         OrderMismatchError: The order was made for another graph, or does not list edges of it, each
             once.
-        OptionError: The method, or it with this `walk_length`, has no certificate; an option is
-            impossible, or stands for something else than when the order was made; or it did not
+        OptionError: The method has no certificate, or none for this `walk_length`; an option is
+            impossible, or its meaning has changed since the order was made; or the method did not
             make this protected order.
         UnknownNameError: There is no such method.
 
