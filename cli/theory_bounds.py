@@ -82,7 +82,7 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         else:
             emit_table(_table(found))
     best = found.lower.admissible
-    exact = "the heaviest" if best.is_optimal else f"found by {best.method}, perhaps not the best"
+    exact = "the heaviest" if best.is_optimal else f"found by {best.method}, maybe not the heaviest"
     say(
         f"{problem.name}: {problem.task}, {found.num_boundary} vertices on the boundary; the lower "
         f"bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"

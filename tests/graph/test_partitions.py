@@ -76,7 +76,7 @@ def test_list_may_mix_subsets_of_many_types_and_pairs():
         ("abc", "'abc' is not a subset"),
         (torch.tensor(3), "is not a subset"),
         (torch.tensor([[1]]), r"\[1\] is not a vertex"),
-        ({"subset": [0], "end": 3}, "has 'end'; expected 'subset' and perhaps 'target'"),
+        ({"subset": [0], "end": 3}, "has 'end'; expected 'subset' and optionally 'target'"),
         ({"target": 3}, "has no 'subset'"),
     ],
 )

@@ -160,7 +160,7 @@ def _item(listed: Any, vertices: VertexIds) -> Item:
         extra = sorted(map(str, listed.keys() - {"subset", "target"}))
         if extra or "subset" not in listed:
             what = f"has {echo(extra[0])!r}" if extra else "has no 'subset'"
-            raise OptionError(f"{what}; expected 'subset' and perhaps 'target'")
+            raise OptionError(f"{what}; expected 'subset' and optionally 'target'")
         return _subset(listed["subset"], vertices), _target(listed.get("target"), vertices)
     if isinstance(listed, tuple) and len(listed) == 2 and _is_collection(listed[0]):
         return _subset(listed[0], vertices), _target(listed[1], vertices)

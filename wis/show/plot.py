@@ -10,7 +10,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -249,7 +249,7 @@ def _add_legend(
     figure.legend(
         handles=marks,
         loc="outside lower center",
-        ncols=min(len(marks), _legend_columns([mark.get_label() for mark in marks])),
+        ncols=min(len(marks), legend_columns([str(mark.get_label()) for mark in marks])),
         frameon=False,
         labelcolor=INK,
         title=f"Area of a vertex: its {_degree_name(graph)}",
@@ -257,10 +257,9 @@ def _add_legend(
     )
 
 
-def _legend_columns(labels: list[Any]) -> int:
+def legend_columns(labels: Iterable[str], width: float = TITLE_WIDTH) -> int:
     """Number of labels that fit side by side; a mark and its gaps take 0.75 inches."""
-    longest = max(text_width(str(label)) for label in labels)
-    return max(1, int(TITLE_WIDTH / (0.75 + longest)))
+    return max(1, int(width / (0.75 + max(map(text_width, labels)))))
 
 
 def _degree_name(graph: CanonicalGraph) -> str:

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.base.figure_text import fitted, text_width
+from wis.base.figure_text import fitted
 from wis.base.figures import check_can_plot, save_figure
 from wis.experiments.results import Row, number_in
 from wis.experiments.summary import METRICS, Cell, Panel
-from wis.show.plot import INK
+from wis.show.plot import INK, legend_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,14 +98,8 @@ def _figure(width: float, height: float, styles: Mapping[str, Any]) -> Figure:
     """A figure with room for the legend below the drawings."""
     from matplotlib.figure import Figure
 
-    below = 0.6 + 0.21 * math.ceil(len(styles) / _legend_columns(width, styles))
+    below = 0.6 + 0.21 * math.ceil(len(styles) / legend_columns(map(_name, styles), width - 0.3))
     return Figure(figsize=(width, height + below), layout="constrained")
-
-
-def _legend_columns(width: float, labels: Iterable[str]) -> int:
-    """Number of labels that fit side by side; a mark and its gaps take 0.75 inches."""
-    longest = max(text_width(_name(label)) for label in labels)
-    return max(1, int((width - 0.3) / (0.75 + longest)))
 
 
 def _name(label: str) -> str:
@@ -235,11 +229,12 @@ def _legend(figure: Figure, grid: Iterable[Axes], panels: Sequence[Panel]) -> No
     low, high = min(numbers), max(numbers)
     seeds = f"{low}" if low == high else f"{low} to {high}"
     bars = f"mean of {seeds} seeds, error bars: standard deviation"
+    width = figure.get_size_inches()[0]
     figure.legend(
         handles.values(),
         handles.keys(),
         loc="outside lower center",
-        ncols=min(len(handles), _legend_columns(figure.get_size_inches()[0], handles)),
+        ncols=min(len(handles), legend_columns(map(_name, handles), width - 0.3)),
         frameon=False,
         title="one seed" if high == 1 else bars,
         title_fontsize="small",

@@ -29,7 +29,12 @@ from wis.theory.factorization.initialization import (
 )
 from wis.theory.factorization.measures import unbalancedness_of_matrices
 from wis.theory.factorization.optimization import HURRY, is_recorded
-from wis.theory.factorization.tasks import low_rank_tensor, norm_divergence_problem, random_entries
+from wis.theory.factorization.tasks import (
+    Sensing,
+    low_rank_tensor,
+    norm_divergence_problem,
+    random_entries,
+)
 from wis.theory.factorization.tiny_steps import TinySteps
 
 MATRIX = MatrixFactorization.unconstrained(2, 2, 3)
@@ -241,6 +246,12 @@ def test_divergence_and_misfits_are_one_line():
         train(MATRIX, norm_divergence_problem(), start[:2], rate=FixedRate((1,)), stop=Stop(0, 1))
     with pytest.raises(OptionError, match="observe at least one"):
         Completion(torch.zeros(1, 2, 2, dtype=torch.bool), torch.zeros(1, 2, 2), Loss())
+
+
+@pytest.mark.parametrize(("measurements", "values"), [(3, 2), (0, 0)])
+def test_sensing_needs_one_value_for_each_measurement(measurements, values):
+    with pytest.raises(OptionError, match="expected one value for each"):
+        Sensing(torch.zeros(measurements, 2, 2), torch.zeros(values))
 
 
 def test_records_are_thinned_logarithmically():

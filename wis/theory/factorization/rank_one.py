@@ -9,6 +9,7 @@ Section 2.4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,7 +46,7 @@ def rank_one_distances(
     leading: int,
     radius: float,
     duration: float,
-    scales: list[float],
+    scales: Sequence[float],
     step: float = 1e-3,
     max_steps: int = 2_000_000,
 ) -> list[RankOneDistance]:

@@ -158,7 +158,7 @@ class Sensing:
     mean: bool = True
 
     def __post_init__(self) -> None:
-        if self.values.dim() != 1 or len(self.values) != len(self.measurements) < 1:
+        if self.values.dim() != 1 or not len(self.values) == len(self.measurements) >= 1:
             raise OptionError(
                 f"{len(self.measurements)} measurements with values of the dimensions "
                 f"{tuple(self.values.shape)}; expected one value for each, and at least one"

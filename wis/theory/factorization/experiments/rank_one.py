@@ -22,16 +22,7 @@ class RankOneSize:
 def rank_one(size: RankOneSize, request: Request) -> Outcome:
     """Measure the distance from a rank one trajectory for several initialization scales."""
     model, task, start, leading = small_problem(request.seed)
-    found = rank_one_distances(
-        model,
-        task,
-        start,
-        leading=leading,
-        radius=size.radius,
-        duration=size.duration,
-        scales=list(size.scales),
-        step=size.step,
-    )
+    found = rank_one_distances(model, task, start, leading=leading, **vars(size))
     rows: list[Row] = [asdict(each) for each in found]
     ordered = sorted(rows, key=lambda row: -row["scale"])
     distances = [row["largest"] for row in ordered]
