@@ -159,12 +159,17 @@ def is_own(name: str) -> bool:
 WATCH = """
 import atexit, sys
 ran = set()
+def is_own(frame):
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in ("wis", "wis_cli")
+def is_import(frame):
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and is_own(frame):
+            return True
+        frame = frame.f_back
+    return False
 def watch(frame, event, argument):
-    caller = frame.f_back
-    if event == "call" and caller is not None and "<module>" not in (
-        frame.f_code.co_name, caller.f_code.co_name
-    ):
-        ran.add(frame.f_globals.get("__name__"))
+    if event == "call" and is_own(frame) and not is_import(frame):
+        ran.add(frame.f_globals["__name__"])
 atexit.register(lambda: print(*sys.modules))
 atexit.register(lambda: print(*map(str, ran)))
 from wis_cli.main import run
@@ -176,7 +181,7 @@ run()
 def imported(arguments: list[str]) -> tuple[set[str], set[str]]:
     """Names of the modules that a command imports; and those of wis that do more than that.
 
-    A module runs if a function of it is called by anything but the body of a module.
+    A module runs if one of its functions is called other than during the import of a module of wis.
     """
     command = [sys.executable, "-c", WATCH, *arguments[2:]]
     run = subprocess.run(command, capture_output=True, text=True, check=True)

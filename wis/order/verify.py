@@ -157,12 +157,17 @@ def verify_order(
     Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis.certificate`; that of
     the whole order for a protected one.
     """
-    _check_is_order(order)
+    if not isinstance(order, RemovalOrder):
+        raise OptionError(
+            f"order is a {type(order).__name__}; expected a RemovalOrder: make one with "
+            f"wis.removal_order(...), or read a file with wis.RemovalOrder.load(path)"
+        )
     chosen = get_method(order.provenance.method if method is None else method)
     protected = bool(order.provenance.protections)
     if chosen.verify is None and not protected:
+        known = ", ".join(name for name in available_methods() if get_method(name).verify)
         raise OptionError(
-            f"method {chosen.name!r} has no certificate; methods that have one: {_certified()}"
+            f"method {chosen.name!r} has no certificate; methods that have one: {known}"
         )
     if walk_length is not None:
         options["walk_length"] = walk_length
@@ -196,15 +201,6 @@ def verify_order(
             **arguments,
         )
     return _verified(found, order, chosen, record, choice)
-
-
-def _check_is_order(order: Any) -> None:
-    """Raise `OptionError` unless something is a `RemovalOrder`."""
-    if not isinstance(order, RemovalOrder):
-        raise OptionError(
-            f"order is a {type(order).__name__}; expected a RemovalOrder: make one with "
-            f"wis.removal_order(...), or read a file with wis.RemovalOrder.load(path)"
-        )
 
 
 def _verified(
@@ -322,7 +318,3 @@ def _edge_ids(graph: CanonicalGraph, order: RemovalOrder) -> Tensor:
     if ids.numel() and int(torch.bincount(ids).max()) > 1:
         raise OrderMismatchError(f"the order removes an {order.noun} twice; compute a new one")
     return ids
-
-
-def _certified() -> str:
-    return ", ".join(name for name in available_methods() if get_method(name).verify is not None)
