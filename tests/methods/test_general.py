@@ -28,7 +28,7 @@ from wis.errors import NotGreedyError, OptionError, OrderMismatchError, UnknownN
 from wis.graph import UndirectedGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.methods.k_wis import argmax as general_argmax
-from wis.methods.k_wis import general_certificate, ranking_by_signature
+from wis.methods.k_wis import general_certificate, signatures
 from wis.methods.k_wis import walk_state as general_walks
 from wis.methods.k_wis.walk_state import WalkState
 from wis.testing import odd_graph
@@ -417,8 +417,8 @@ def test_signatures_give_the_order_of_sorted_tuples(walk_length, graph, batch_si
     orders = []
     for share in (0, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ranking_by_signature, "MIN_PARTITIONS", 0)
-            patch.setattr(ranking_by_signature, "MAX_SHARE", share)
+            patch.setattr(signatures, "MIN_PARTITIONS", 0)
+            patch.setattr(signatures, "MAX_SHARE", share)
             canonical = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
             options = {"walk_length": walk_length, "batch_size": batch_size}
             orders.append(wis.removal_order(canonical, "gwis", **options).edges)
@@ -433,7 +433,7 @@ def test_signatures_give_the_order_of_sorted_tuples_on_larger_graphs(partitions,
     orders = []
     for share in (0, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ranking_by_signature, "MAX_SHARE", share)
+            patch.setattr(signatures, "MAX_SHARE", share)
             order = wis.removal_order(
                 canonical, "gwis", partitions=partitions, walk_length=2, count=150
             )

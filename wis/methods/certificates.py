@@ -196,6 +196,35 @@ def first_fault(
     return None
 
 
+def first_fault_among(
+    steps: Ints,
+    ids: Ints,
+    num_edges: int,
+    batch_size: int,
+    fault_at: Callable[[Ints, list[int], int], Fault | None],
+    progress: Callable[[int, int], None],
+) -> Fault | None:
+    """The first of some steps of an order that is wrong.
+
+    Args:
+        steps: Which steps, ascending.
+        ids: The order.
+        num_edges: Number of edges of the graph.
+        batch_size: How many edges went at a time.
+        fault_at: The fault of one place of a batch, given the edges left at its beginning.
+        progress: Called with the number of steps checked and the last of them.
+    """
+    for done, step in enumerate(steps.tolist()):
+        start = step - step % batch_size
+        left = np.setdiff1d(np.arange(num_edges), ids[:start])
+        batch = ids[start : start + batch_size].tolist()
+        fault = fault_at(left, batch, step - start)
+        if fault is not None:
+            return replace(fault, step=step)
+        progress(done + 1, step)
+    return None
+
+
 def first_fault_by_keys(
     keys: Sequence[Any],
     batch: Sequence[int],

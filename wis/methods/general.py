@@ -10,7 +10,7 @@ the method ``wis`` is made for and does much faster.
 What each edge would cost is kept and brought up to date near the edges that go
 (`wis.methods.k_wis.walk_state`). What is left is compared by
 `wis.methods.k_wis.argmax`, or, where an edge touches few of many walk indices, by
-`wis.methods.k_wis.ranking_by_signature`. The certificate in `wis.methods.k_wis.general_certificate`
+`wis.methods.k_wis.signatures`. The certificate in `wis.methods.k_wis.general_certificate`
 shares no code with any of them.
 
 Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appendix D.4.
@@ -31,7 +31,7 @@ from wis.graph import CanonicalGraph
 from wis.graph.partitions import GIVEN, check_partitions, resolve_partitions
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
 from wis.methods.k_wis.general_certificate import check_general_order
-from wis.methods.k_wis.ranking_by_signature import LossTable
+from wis.methods.k_wis.signatures import LossTable
 from wis.methods.k_wis.walk_state import Counts, Ints, WalkState
 from wis.methods.registry import register
 

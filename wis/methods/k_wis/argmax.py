@@ -3,12 +3,12 @@
 A candidate is a row: the walk indices that would be left if its edge went, one for each partition.
 
 - ``lexicographic``: rows with their entries sorted in ascending order are compared entry by entry,
-  as Algorithm 1 does; so the smallest walk index counts first, then the second smallest, ...
-- ``min``, ``max``, ``sum``: that of the entries alone.
+  as in Algorithm 1: the smallest walk index counts first, then the second smallest, ...
+- ``min``, ``max``, ``sum``: rows are compared by that of their entries.
 - a function of all rows, [num_candidates, num_partitions], that returns one key for each row, or
   several in columns, the first of which counts first.
 
-More is better, and ties go to the first row, which is the smallest edge id.
+Larger is better, and ties go to the first row, which is the smallest edge id.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHUNK_CELLS = 2**22
 
 
 def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> Ints:
-    """Positions of the best candidates, best first.
+    """Positions of the `size` best candidates, best first.
 
     Args:
         rows: The candidates.
@@ -44,7 +44,7 @@ def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> 
         size: How many to choose, 1 to the number of candidates.
 
     Raises:
-        OptionError: The function returns something else than keys.
+        OptionError: The function does not return keys.
     """
     if not isinstance(argmax, str):
         every = np.arange(shape[0])
@@ -62,15 +62,13 @@ def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> 
 def best_by_columns(
     columns: Callable[[Ints, int], Counts], shape: tuple[int, int], size: int
 ) -> Ints:
-    """The first rows in the descending order of their columns, looked at only as far as needed.
+    """The first `size` rows in descending order; columns are computed only while rows are tied.
 
-    Args:
-        columns: The first so many columns of the rows at some positions.
-        shape: Number of rows and columns.
-        size: How many rows to choose.
+    `columns` gives the first columns of some rows, given their positions and how many columns.
     """
     chosen: list[Ints] = []
     tied, need, done, width = np.arange(shape[0]), size, 0, 1
+    # rows that are tied for the last places so far, and how many of these places are open
     while done < shape[1] and 0 < need < tied.size:
         block = columns(tied, width)[:, done:]
         while need < tied.size:

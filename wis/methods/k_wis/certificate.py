@@ -1,25 +1,38 @@
 """The certificate of ``wis``: no edge that was left was better than the one that went.
 
-For walks of length 1 in undirected graphs every step is checked: edge by edge or in batches by
-`wis.methods.one_wis.certificate`, for the relaxed rule by
+For walks of length 1 in undirected graphs every step is checked, by
+`wis.methods.one_wis.certificate`, or for the relaxed rule by
 `wis.methods.one_wis.relaxed_certificate`. These take about as long as the order itself.
 
-Else a step is checked by Algorithm 1 as it stands. The walk indices that the loss of each remaining
-edge would leave are computed by sparse products with the adjacency matrix of the graph at that step
-(for several thousand edges at a time), and the sorted tuple of each edge is compared with that of
-the edge that went, by their codes (`wis.methods.k_wis.every_step_certificate`). A whole look at the
-graph for each step is too much for long orders. So a seeded sample of their steps is checked, or,
-on demand, all of them by that module, which looks again only at the edges for which that matters.
+For all others a step is checked by Algorithm 1 as it stands: the walk indices that the loss of each
+remaining edge would leave are computed (`wis.methods.k_wis.certificate_walks`), and the sorted
+tuple of each edge is compared with that of the edge that went. A seeded sample of steps is checked
+that way. To look at all edges anew at every step would take hours where there are thousands. So if
+all steps of a long order are asked for, an edge is looked at again only when that could matter:
+
+1. *Codes.* The tuples of two edges agree in all entries that neither lowers, and of the values that
+   they do not hold equally often the smallest decides. So each edge has a *code*: for each value,
+   by rising value, whether the tuple without the edge holds more or fewer entries of it than the
+   present tuple, and how many. Codes compare as the sorted tuples do (`codes_of`).
+2. *When a code can change.* Only if an edge that goes lowers the walk index of a vertex whose walk
+   index the code's edge lowers. As edges go, these vertices become fewer, the ends of the edge
+   excepted. So one list for each vertex, of the edges whose losses lower its walk index at the
+   beginning, serves all steps.
+3. *When that matters.* The loss of an undirected edge lowers the walk index of both ends, and the
+   values left there only fall as other edges go. So the smaller of these two values when the edge
+   was last looked at bounds from above how good its code can have become. The edge is looked at
+   again only if this bound beats the edge that went. A directed graph has no such bound: an arc
+   that is on no closed walk costs nothing.
 
 In batches an edge is compared, by the graph at the beginning of its batch, with all edges that are
 left and were not listed before it; edges of the same tuple are listed by their ids within a batch.
-
-Nothing of that is shared with the engines.
+Nothing is shared with the engines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +49,22 @@ from wis.methods.certificates import (
     StepChoice,
     fault_of,
     first_fault,
+    first_fault_among,
+    first_fault_by_keys,
     in_batches,
 )
 from wis.methods.isolated import without_isolated
-from wis.methods.k_wis.certificate_walks import EDGES_AT_A_TIME, WalksByProducts, check_range
-from wis.methods.k_wis.every_step_certificate import Code, CodesAsEdgesGo, codes_of
+from wis.methods.k_wis.certificate_walks import (
+    EDGES_AT_A_TIME,
+    WalksByProducts,
+    check_range,
+    walks_of,
+)
 from wis.methods.one_wis.certificate import check_batches, first_non_greedy_step
 from wis.methods.one_wis.relaxed_certificate import check_relaxed_order
 
 Ints = NDArray[np.int64]
+Code = tuple[int, ...]
 WHY = "whose loss leaves larger walk indices"
 
 
@@ -75,36 +95,26 @@ def check_order(
         **options: Other options of the order; how it was computed does not matter.
 
     Returns:
-        What was found to be right.
+        How many steps were checked, by which rule.
 
     Raises:
-        NotGreedyError: Some step is not; it names the first one of those checked.
+        NotGreedyError: At the first of the steps checked that is not greedy.
         OptionError: An option is impossible, or there are more than 2^62 walks.
 
-    Cost: of a step of a sample, 4·walk_length sparse products of m rows; see the modules.
+    Cost: of a step of a sample, 4·walk_length sparse products of m rows. Of every step, these for
+    the edges that are looked at again: some milliseconds, or for L = 3 of an undirected graph sets
+    of common neighbours, a fraction of one.
     """
     check_walk_length(walk_length, least=1)
     checked_integer("batch_size", batch_size, 1)
     factor = checked_factor(epsilon)
-    if walk_length == 1 and isinstance(graph, UndirectedGraph):
-        return _check_by_degrees(graph, edge_ids, batch_size, epsilon, made_with, progress)
-    if factor > 1:
-        raise OptionError("epsilon is for walk_length=1 in undirected graphs; leave it out")
-    num_checked = _check_longer(
-        graph, edge_ids, walk_length + 1, batch_size, choice or StepChoice(), progress
-    )
-    return in_batches(num_checked, graph.num_edges, batch_size, graph.noun)
-
-
-def _check_by_degrees(
-    graph: UndirectedGraph,
-    edge_ids: Tensor,
-    batch_size: int,
-    epsilon: float,
-    made_with: int | None,
-    progress: Progress,
-) -> Checked:
-    """1-WIS: every step by Algorithm 2."""
+    if walk_length > 1 or not isinstance(graph, UndirectedGraph):
+        if factor > 1:
+            raise OptionError("epsilon is for walk_length=1 in undirected graphs; leave it out")
+        num_checked = _check_longer(
+            graph, edge_ids, walk_length + 1, batch_size, choice or StepChoice(), progress
+        )
+        return in_batches(num_checked, graph.num_edges, batch_size, graph.noun)
     if epsilon:
         if batch_size != 1:
             raise OptionError("epsilon is for batch_size=1; leave one of them out")
@@ -125,43 +135,30 @@ def _check_longer(
     progress: Progress,
 ) -> int:
     """The number of steps checked."""
-    compact = without_isolated(graph)
-    ids = edge_ids.cpu().numpy()
+    compact, ids = without_isolated(graph), edge_ids.cpu().numpy()
+    edges, n = compact.edges.cpu().numpy(), compact.num_nodes
     steps = choice.of(ids.size)
-    check_range(compact.edges.cpu().numpy(), compact.num_nodes, depth)
+    check_range(edges, n, depth)
+
+    def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
+        walks = WalksByProducts.of(edges, n, depth, directed=graph.directed, left=left)
+        ((_, mine),) = _codes(walks, np.array(batch[place : place + 1]))
+        return fault_of(_codes(walks, left), mine, batch, place, stop_early=True)
+
     if steps.size == ids.size > MOST_STEPS:
-        replay = CodesAsEdgesGo(compact, depth)
-        fault = first_fault(replay, ids.tolist(), batch_size, progress)
+        fault = first_fault(CodesAsEdgesGo(compact, depth), ids.tolist(), batch_size, progress)
     else:
-        fault = _first_fault_among(compact, ids, steps, depth, batch_size, progress)
+        fault = first_fault_among(
+            steps,
+            ids,
+            compact.num_edges,
+            batch_size,
+            fault_at,
+            lambda done, step: progress(done * ids.size // steps.size),
+        )
     if fault is not None:
         raise fault.error(graph, edge_ids, WHY)
     return int(steps.size)
-
-
-def _first_fault_among(
-    graph: CanonicalGraph,
-    ids: Ints,
-    steps: Ints,
-    depth: int,
-    batch_size: int,
-    progress: Progress,
-) -> Fault | None:
-    """The first of some steps that is wrong."""
-    edges = graph.edges.cpu().numpy()
-    for done, step in enumerate(steps.tolist()):
-        start = step - step % batch_size
-        left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])  # G at the batch's beginning
-        walks = WalksByProducts.of(
-            edges, graph.num_nodes, depth, directed=graph.directed, left=left
-        )
-        ((_, mine),) = _codes(walks, ids[step : step + 1])
-        batch = ids[start : start + batch_size].tolist()
-        fault = fault_of(_codes(walks, left), mine, batch, step - start, stop_early=True)
-        if fault is not None:
-            return Fault(step, fault.better, fault.is_tie)
-        progress((done + 1) * ids.size // steps.size)
-    return None
 
 
 def _codes(walks: WalksByProducts, ids: Ints) -> Iterator[tuple[int, Code]]:
@@ -171,3 +168,127 @@ def _codes(walks: WalksByProducts, ids: Ints) -> Iterator[tuple[int, Code]]:
         row, vertex, loss = walks.losses(chunk)
         old = walks.value[vertex]
         yield from zip(chunk.tolist(), codes_of(chunk.size, row, old - loss, old), strict=True)
+
+
+def codes_of(num_edges: int, row: Ints, new: Ints, old: Ints) -> Iterator[Code]:
+    """The codes of edges 0 ... num_edges - 1; a smaller code is better.
+
+    A code has three numbers for each value that the tuple would hold more or less often than
+    before, by rising value, and a 0 at its end. At the first difference of two codes:
+
+    - more entries of a small value are worse: 1, -value, how many;
+    - fewer of them are better: -1, value, minus how many;
+    - the end is in between.
+
+    Each walk index that falls has an edge, `row`, and falls from `old` to `new`; int64 [k] each.
+    """
+    rows, values = np.concatenate([row, row]), np.concatenate([new, old])
+    order = np.lexsort((values, rows))
+    rows, values = rows[order], values[order]
+    # how many more entries each value of each row has
+    starts = np.flatnonzero(np.diff(rows, prepend=-1) | np.diff(values, prepend=-1))
+    signs = np.where(order < row.size, 1, -1)
+    more = np.add.reduceat(signs, starts) if row.size else signs
+    held = more != 0
+    rows, values, more = rows[starts][held], values[starts][held], more[held]
+    numbers = np.stack([np.sign(more), -np.sign(more) * values, more], axis=1).ravel().tolist()
+    ends = 3 * np.cumsum(np.bincount(rows, minlength=num_edges))
+    start = 0
+    for end in ends.tolist():
+        yield (*numbers[start:end], 0)
+        start = end
+
+
+class CodesAsEdgesGo:
+    """The codes of edges as others go: the `Replay` of an order of ``wis``.
+
+    Attributes:
+        code: For each edge its code when last looked at; a bound of it while it is stale.
+        stale: bool [m], whether the code may have changed.
+        bound: int64 [m], the smaller value left at the ends when last looked at; undirected only.
+        listed: Whether the edge has come up in the order.
+        heap: (code or bound, edge id); an entry counts as long as that is the edge's `code`.
+        concerned: For each vertex the edges whose codes may change with its walk index: where each
+            list starts, and all lists one after the other.
+    """
+
+    def __init__(self, graph: CanonicalGraph, depth: int) -> None:
+        self.edges = graph.edges.cpu().numpy()
+        self.directed = graph.directed
+        m = self.edges.shape[1]
+        self.walks = walks_of(self.edges, graph.num_nodes, depth, directed=graph.directed)
+        self.stale = np.zeros(m, dtype=bool)
+        self.listed = [False] * m
+        self.bound = np.zeros(m, dtype=np.int64)
+        self.code: list[Code] = [()] * m
+        # an edge concerns the vertices that it takes walks from, and its own ends
+        every = np.arange(m)
+        rows, vertices = [every, every], [*self.edges]
+        for start in range(0, m, EDGES_AT_A_TIME):
+            chunk = every[start : start + EDGES_AT_A_TIME]
+            row, vertex = self._look_at(chunk)
+            rows.append(chunk[row])
+            vertices.append(vertex)
+        vertex = np.concatenate(vertices)
+        num_edges = np.bincount(vertex, minlength=graph.num_nodes)
+        starts = np.concatenate([[0], np.cumsum(num_edges)])
+        self.concerned = starts, np.concatenate(rows)[np.argsort(vertex, kind="stable")]
+        self.heap = [(code, edge) for edge, code in enumerate(self.code)]
+        heapify(self.heap)
+
+    def fault_in(self, batch: list[int]) -> Fault | None:
+        """The first wrong place of a batch, by the graph at its beginning."""
+        self._refresh([edge for edge in batch if self.stale[edge]])
+        codes = [self.code[edge] for edge in batch]
+        return first_fault_by_keys(codes, batch, self._better_than, self.listed)
+
+    def remove(self, batch: list[int]) -> None:
+        """Take the edges of a batch away; the codes of others become bounds."""
+        changed = self.walks.remove(batch)
+        vertices = np.unique(np.concatenate([changed, self.edges[:, batch].reshape(-1)]))
+        start, edge = self.concerned
+        around = np.concatenate([edge[start[v] : start[v + 1]] for v in vertices.tolist()])
+        for stale in np.unique(around[~self.stale[around]]).tolist():
+            if self.listed[stale]:
+                continue
+            self.stale[stale] = True
+            self.code[stale] = () if self.directed else (1, -int(self.bound[stale]))
+            heappush(self.heap, (self.code[stale], stale))
+
+    def _better_than(self, code: Code) -> int | None:
+        """An edge that is left and not listed with a better code."""
+        while True:
+            again = []
+            while self.heap and self.heap[0][0] < code:
+                known, edge = self.heap[0]
+                if self.listed[edge] or known != self.code[edge]:
+                    heappop(self.heap)
+                elif self.stale[edge]:
+                    heappop(self.heap)
+                    again.append(edge)
+                else:
+                    return edge
+            if not again:
+                return None
+            self._refresh(again)
+
+    def _refresh(self, ids: list[int]) -> None:
+        for start in range(0, len(ids), EDGES_AT_A_TIME):
+            self._look_at(np.array(ids[start : start + EDGES_AT_A_TIME]))
+        for edge in ids:
+            self.stale[edge] = False
+            heappush(self.heap, (self.code[edge], edge))
+
+    def _look_at(self, ids: Ints) -> tuple[Ints, Ints]:
+        """Compute the codes of edges; returns the rows and vertices of their losses."""
+        row, vertex, loss = self.walks.losses(ids)
+        old = self.walks.value[vertex]
+        new = old - loss
+        if not self.directed:
+            at_end = (vertex == self.edges[0, ids[row]]) | (vertex == self.edges[1, ids[row]])
+            least = np.full(ids.size, np.iinfo(np.int64).max)
+            np.minimum.at(least, row[at_end], new[at_end])
+            self.bound[ids] = least
+        for edge, code in zip(ids.tolist(), codes_of(ids.size, row, new, old), strict=True):
+            self.code[edge] = code
+        return row, vertex

@@ -1,8 +1,8 @@
 """Closed walks, and those that edges are part of, by sparse products alone: for the certificate.
 
 Nothing is shared with the engines of `wis.methods.walk_index`. With A the adjacency matrix with all
-self-loops, the walks of length L through an edge are parted where they take it for the first time:
-until then a walk does without the edge, afterwards it may take it again.
+self-loops, the walks of length L through an edge are counted by the step that takes it first:
+before that step a walk avoids the edge, afterwards it may take the edge again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 EDGES_AT_A_TIME = 1 << 12
 """Edges whose rows of sparse products are in memory at once."""
 COMPACT_EVERY = 256
-"""Edges that go before the matrix leaves its explicit zeros out: a copy of it, so not each time."""
+"""Explicit zeros after which the matrix is copied without them: fewer cost more copies."""
 SAFE = 2.0**62
 
 
@@ -32,7 +32,7 @@ class Walks(Protocol):
         """The walk index of each vertex."""
 
     def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """Row in `ids`, vertex, and by how much the loss of that edge lowers its walk index."""
+        """Position in `ids`, vertex, and by how much that edge lowers its walk index."""
 
     def remove(self, batch: list[int]) -> Ints:
         """Take edges away; returns the vertices whose walk index that can lower."""
@@ -50,11 +50,9 @@ class WalksByProducts:
     """Walks counted by the matrix; an edge that is gone is an explicit zero in it.
 
     Attributes:
-        edges: int64 [2, m], with those that are gone.
-        matrix: A, int64.
-        backward: Aᵀ, which is A unless the graph is directed.
-        entering: Edges that each vertex has, or arcs that enter it, int64 [n]: 0 where walks are
-            not counted at all.
+        edges: int64 [2, m], also those that are gone.
+        matrix: A, int64; `backward` is Aᵀ, the same object in an undirected graph.
+        entering: Edges at each vertex, or arcs into it, int64 [n].
         value: (A^L)_tt, 0 where nothing enters t.
         depth: L.
         directed: Whether edges are arcs.
@@ -75,14 +73,11 @@ class WalksByProducts:
         cls, edges: Ints, n: int, depth: int, *, directed: bool, left: Ints | None = None
     ) -> WalksByProducts:
         """Count for these edges, int64 [2, m], or only for those whose ids are `left`."""
-        (u, v), loops = edges if left is None else edges[:, left], np.arange(n)
-        row = np.concatenate([u, loops] if directed else [u, v, loops])
-        column = np.concatenate([v, loops] if directed else [v, u, loops])
-        ones = np.ones(row.size, dtype=np.int64)
-        matrix = sparse.csr_array((ones, (row, column)), shape=(n, n))
+        u, v = edges if left is None else edges[:, left]
+        matrix = with_self_loops(u, v, n, directed=directed)
         matrix.sort_indices()
         entering = np.bincount(v if directed else np.concatenate([u, v]), minlength=n)
-        value = np.where(entering > 0, _closed_walks(matrix, depth, loops), 0)
+        value = np.where(entering > 0, _closed_walks(matrix, depth, np.arange(n)), 0)
         backward = matrix.T.tocsr() if directed else matrix
         backward.sort_indices()
         return cls(edges, matrix, backward, entering, value, depth, directed)
@@ -117,7 +112,7 @@ class WalksByProducts:
             rows = np.flatnonzero(self.entering[end] == 1)
             if not rows.size:
                 continue
-            ends = end[rows]  # which nothing enters any more: their entries fall to 0
+            ends = end[rows]  # nothing enters these any more: their entries fall to 0
             missing = self.value[ends] - np.asarray(total[rows, ends]).ravel()
             total = total + sparse.csr_array((missing, (rows, ends)), shape=total.shape)
         found = total.tocoo()
@@ -137,7 +132,7 @@ class WalksByProducts:
         return total
 
     def _step_back(self, walks: sparse.csr_array, i: Ints, j: Ints) -> sparse.csr_array:
-        """Walks to i with one step more at their beginning, never along the row's own edge."""
+        """Prolong walks to i by one step at their beginning, not along the edge of their row."""
         rows = np.arange(i.size)
         at_j = np.asarray(walks[rows, j]).ravel()
         ends, counts, row = i, at_j, rows
@@ -212,6 +207,14 @@ def check_range(edges: Ints, n: int, depth: int) -> None:
             f"there may be more than 2^62 walks of length {depth}, more than the certificate "
             f"can count; give a smaller walk_length"
         )
+
+
+def with_self_loops(u: Ints, v: Ints, n: int, *, directed: bool) -> sparse.csr_array:
+    """The adjacency matrix of edges from u to v, and back unless directed, with all self-loops."""
+    loops = np.arange(n)
+    row = np.concatenate([u, loops] if directed else [u, v, loops])
+    column = np.concatenate([v, loops] if directed else [v, u, loops])
+    return sparse.csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=(n, n))
 
 
 def _set_to_zero(matrix: sparse.csr_array, rows: Ints, columns: Ints) -> None:

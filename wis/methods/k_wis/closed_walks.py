@@ -15,23 +15,21 @@ which takes 2 r (L-1) products of a matrix and a vector.
 
 **The circuit** of an edge holds the vertices on closed walks of length L through it: those t with
 d(j, t) + d(t, i) <= L - 1, where d is the distance along arcs. One of the two distances is at most
-⌊(L-1)/2⌋, so two short searches find all of them, and all that is summed above stays inside.
+⌊(L-1)/2⌋, so two short searches find all of them, and the sum above needs no other vertex.
 
-**What gets better.** The lazy greedy algorithm (`wis.methods.k_wis.lazy_greedy`) must know which
-signatures can get better by the loss of e = (i, j): only those of arcs f = (x, y) on a common
-closed walk of length L, that is, d(j, x) + d(y, i) <= L - 2 (along e, on to x, along f, back to i;
-self-loops fill up). For suppose f is on none. All closed walks that f takes from a vertex are left,
-so each entry that f lowers falls by as much as before, from the same value or a lower one. Two
-cases are special because an entry falls to 0 with the last arc into a vertex: (1) e was the last
-arc into t. Closed walks through f at t would enter t by e, so f took nothing from t. (2) f is the
-last arc into y and takes all that y has. The loss of e lowers that only by closed walks at y, which
-enter y by f; so it does not. If f has just become the last arc, it takes more than before. Hence at
-the smallest value where the new signature of f differs from the old one, it has more entries: it is
+**Which signatures get better** when e = (i, j) goes (`wis.methods.k_wis.lazy_greedy` must know):
+only those of arcs f = (x, y) on a common closed walk of length L, that is, with d(j, x) + d(y, i)
+<= L - 2: along e, on to x, along f, back to i; self-loops fill up. The argument is in that module.
+Two cases are special because the last arc into a vertex takes all that the vertex has. (1) e was
+the last arc into t. Closed walks through f at t would enter t by e, so f took nothing from t. (2) f
+is the last arc into y. The loss of e lowers the entry of y only by closed walks at y, which enter y
+by f; f is on no such walk with e. If f becomes the last arc, it takes more than before: it is
 worse.
 
 In an undirected graph the smallest value that f would create never rises while edges go one by one.
 In a directed graph it *can*: on a directed triangle every arc is on the only circuit, and once an
-arc is gone, the others cost nothing but a last arc. So it is computed anew there.
+arc is gone, the loss of another one costs nothing, unless it is the last arc into a vertex. So that
+value is computed anew.
 """
 
 from __future__ import annotations
@@ -48,30 +46,29 @@ from wis.graph import CanonicalGraph
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Losses = tuple[Ints, Ints]
 """Vertices, and how much each would lose."""
 
 FLOAT_EXACT = 2.0**53
-"""Integers below this are exact in float64, whose matrix products are many times faster."""
+"""Integers below this are exact in float64, in which matrix products are many times faster."""
 LARGEST = 2.0**61
-"""Numbers of walks up to this leave room for sums of two of them in int64."""
+"""The sum of two numbers of walks up to this fits into int64."""
 ROWS_AT_A_TIME = 1 << 12
 """Rows of sparse powers that are in memory at once."""
 KEPT_ENTRIES = 1 << 25
-"""Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are computed anew."""
+"""Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are forgotten."""
 TRIM_FROM = 64
-"""Vertices near an arc from which on its exact circuit is looked for, which makes matrices smaller.
-Without this limit Cora with directed edges and L = 4 takes about 1.2 times as long."""
+"""With more vertices near an arc than this, those off its circuit are left out. That makes matrices
+smaller, but distances cost time: with 0, directed Cora at L = 4 takes about 1.2 times as long."""
 SHORT = 24
-"""Up to so many changed vertices a whole signature is taken to be as cheap as a part of it."""
+"""An edge that changes at most so many vertices gets its whole signature at once."""
 
 
 class ClosedWalkChanges:
     """`wis.methods.k_wis.lazy_greedy.EdgeChanges` for walks of any length, in any graph.
 
     Args:
-        graph: The graph, undirected or directed; its edges go, the object does not change.
+        graph: The graph, undirected or directed; the object itself does not change.
         depth: L, 2 or more.
 
     Raises:
@@ -97,7 +94,6 @@ class ClosedWalkChanges:
         self.losses: dict[int, Losses] = {}
         self.num_kept = 0
         self.label = np.full(n, -1, dtype=np.int64)  # positions in a circuit; -1 between two uses
-        self.is_near = np.zeros(n, dtype=bool)  # marks of a search; false between two searches
 
     def is_short(self, edge: int) -> bool:
         """Whether the edge changes few vertices."""
@@ -108,12 +104,12 @@ class ClosedWalkChanges:
         return [self.smallest(edge) for edge in range(len(self.ends))]
 
     def smallest(self, edge: int) -> int:
-        """The smallest value that the loss of the edge would create; one above all if none."""
+        """The smallest value that the loss of the edge would create; `Scale.above` if none."""
         vertices, loss = self._losses(edge)
         return int((self.value[vertices] - loss).min()) if vertices.size else self.scale.above
 
     def ceiling(self, edge: int) -> int:
-        """A bound of that without any computation: none is known here."""
+        """No bound of that is known without any computation."""
         return self.scale.above
 
     def signature(self, edge: int, limit: int) -> Signature:
@@ -205,8 +201,8 @@ class _Circuit:
         """The circuit of the edge, None if no closed walk of length L runs through it."""
         most, label, (i, j) = graph.depth - 1, graph.label, graph.ends[edge]
         if graph.directed:
-            vertices = _ball(graph.ahead, [j], graph.depth // 2, graph.is_near)
-            behind = _ball(graph.behind, [i], most // 2, graph.is_near)
+            vertices = _ball(graph.ahead, [j], graph.depth // 2, label)
+            behind = _ball(graph.behind, [i], most // 2, label)
             label[vertices] = 0
             apart = behind[label[behind] < 0]
             label[vertices] = -1
@@ -214,7 +210,7 @@ class _Circuit:
                 return None
             vertices = np.concatenate([vertices, apart])
         else:
-            vertices = _ball(graph.ahead, [i, j], most // 2, graph.is_near)
+            vertices = _ball(graph.ahead, [i, j], most // 2, label)
         # the arcs between them, by positions
         label[vertices] = np.arange(vertices.size)
         lists = [graph.ahead[v] for v in vertices.tolist()]
@@ -277,25 +273,27 @@ class _Circuit:
         return list(zip(tails.tolist(), heads.tolist(), strict=True))
 
 
-def _ball(neighbours: list[Ints], centres: list[int], radius: int, is_near: Bools) -> Ints:
-    """The vertices that at most `radius` steps lead to; `is_near` is all false before and after."""
+def _ball(neighbours: list[Ints], centres: list[int], radius: int, label: Ints) -> Ints:
+    """The vertices that at most `radius` steps lead to; `label` is all -1 before and after."""
     fringe = np.array(centres)
-    is_near[fringe] = True
+    label[fringe] = 0
     found = [fringe]
     for _ in range(radius):
         if not fringe.size:
             break
         near = np.concatenate([neighbours[v] for v in fringe.tolist()])
-        fringe = np.unique(near[~is_near[near]])
-        is_near[fringe] = True
+        fresh = near[label[near] < 0]
+        places = np.arange(fresh.size)
+        label[fresh] = places  # of a vertex that is met several times one place stays
+        fringe = fresh[label[fresh] == places]
         found.append(fringe)
     vertices = np.concatenate(found)
-    is_near[vertices] = False
+    label[vertices] = -1
     return vertices
 
 
 def _distances(row: Ints, column: Ints, size: int, start: int, far: int) -> Ints:
-    """Distances from `start` along arcs from `row` to `column`, at most `far`; int64 [size]."""
+    """Distances from `start` along arcs from `row` to `column`, `far` if more; int64 [size]."""
     distance = np.full(size, far, dtype=np.int64)
     distance[start] = 0
     for step in range(1, far):
@@ -347,19 +345,9 @@ def most_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> fl
 def num_closed_walks(
     edges: Ints, n: int, depth: int, *, directed: bool = False, vertices: Ints | None = None
 ) -> Ints:
-    """(A^depth)_tt for each vertex t, 0 for an isolated one, or one that no arc enters.
+    """(A^depth)_tt for each of some vertices t, all if not given; 0 where no edge enters t.
 
-    Args:
-        edges: int64 [2, m].
-        n: Number of vertices.
-        depth: Length of the walks.
-        directed: Whether edges are arcs.
-        vertices: int64 [k], the vertices t; all if not given.
-
-    Returns:
-        int64 [n], or [k].
-
-    Cost: sparse products of a few thousand rows at a time, ⌈depth / 2⌉ of them.
+    Cost: ⌈depth / 2⌉ sparse products, of a few thousand rows at a time.
     """
     matrix = adjacency(edges, n, directed=directed)
     backward = matrix.T.tocsr() if directed else matrix

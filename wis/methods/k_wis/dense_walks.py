@@ -11,7 +11,7 @@ from each head, and u_q = A^q e_i, those to each tail. With E = Σ_a e_i e_jᵀ,
 The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once an
 edge goes, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ.
 
-The best edges of a batch are found by their signatures (`wis.methods.k_wis.ranking_by_signature`),
+The best edges of a batch are found by their signatures (`wis.methods.k_wis.signatures`),
 and compete with those of the next batch.
 
 Everything is an integer below 2^53 in float64, or else int64, so the result is exact and the same
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,10 +30,10 @@ from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.methods.k_wis.closed_walks import FLOAT_EXACT, adjacency, most_walks, num_closed_walks
-from wis.methods.k_wis.ranking_by_signature import Ranked
+from wis.methods.k_wis.signatures import Ranked
 
 ENTRIES_ON_CPU = 1 << 17
-"""Entries of a [c, n] tensor on a CPU: 1 MiB, so that those in use stay in its cache."""
+"""Entries of a [c, n] tensor on a CPU: 1 MiB, so that the tensors in use stay in its cache."""
 ENTRIES_ELSEWHERE = 1 << 24
 """Entries on a GPU: 128 MiB, so that few kernels are started."""
 Walks = list[list[Tensor]]
@@ -41,13 +42,7 @@ Walks = list[list[Tensor]]
 
 @dataclass(frozen=True)
 class DensePlan:
-    """The memory that the engine will need.
-
-    Attributes:
-        matrix_bytes: The walk-count matrices.
-        edge_bytes: Working memory for each edge that is looked at at a time.
-        edges_at_a_time: Number of these edges.
-    """
+    """The memory that the engine will need: for the matrices, and for each of some edges."""
 
     matrix_bytes: int
     edge_bytes: int
@@ -55,7 +50,7 @@ class DensePlan:
 
     @classmethod
     def of(cls, graph: CanonicalGraph, depth: int, limit_bytes: int) -> DensePlan:
-        """Divide a memory limit up; on a CPU no more edges at a time than its caches hold.
+        """Divide a memory limit; on a CPU no more edges at a time than its caches hold.
 
         Raises:
             OptionError: The matrices alone, or with one edge, do not fit.
@@ -89,7 +84,7 @@ def dense_order(
     limit_bytes: int,
     progress: Progress,
 ) -> Tensor:
-    """The first `count` edges of the greedy order; ties go to the smallest edge id.
+    """The first `count` edges of the greedy order, int64 on the graph's device, as `lazy_order`.
 
     Args:
         graph: The graph, undirected or directed, on the device where to compute.
@@ -98,9 +93,6 @@ def dense_order(
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
         limit_bytes: Memory that may be used, see `DensePlan`.
         progress: Called with the number of edges removed.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device.
 
     Raises:
         OptionError: Too little memory, or numbers of walks that could pass 2^61.
@@ -157,7 +149,7 @@ class DenseWalks:
         return Ranked.of_entries(edge, row, new, old)
 
     def remove(self, edges: list[int]) -> None:
-        """Take edges out, one after the other."""
+        """Remove edges, one after the other."""
         for edge in edges:
             arcs = [(tail[edge, None], head[edge, None]) for tail, head in self.arcs]
             onward, without = self._walks(arcs)
@@ -214,16 +206,13 @@ class DenseWalks:
 
 
 def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[list[Tensor], Tensor]:
-    """The powers A^0, ..., A^{L-1}, each [n, n], and the entries of the tuple, [n].
-
-    They are float64 while all are below 2^53, else int64; on the graph's device.
-    """
+    """A^0, ..., A^{L-1} and the entries of the tuple: float64 if all are below 2^53, else int64."""
     n, directed = graph.num_nodes, graph.directed
     edges = graph.edges.cpu().numpy()
     most = most_walks(edges, n, depth, directed=directed)
     kind = torch.float64 if most < FLOAT_EXACT else torch.int64
     matrix = adjacency(edges, n, directed=directed)
-    power = torch.eye(n, dtype=torch.int64, device="cpu").numpy()
+    power = np.eye(n, dtype=np.int64)
     powers = [torch.from_numpy(power).to(graph.device, kind)]
     for _ in range(1, depth):
         power = matrix @ power

@@ -1,26 +1,21 @@
 """The certificate of General WIS: recompute the tuples of Algorithm 3 by plain matrix products.
 
-For each step that is checked, the boundaries are looked up in a sparse matrix, and the walks that
-do without each edge that is left are counted by products with the matrix alone: with B = A without
-the edge, B y is A y but for the entries at the ends of the edge. The edge that went must have a
-tuple that is a maximum. No count is kept from one step to the next. Where checking all steps would
-take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions, a seeded sample of steps is checked,
-the first one always among them: that one alone takes a tuple for each edge of the graph.
+For each step that is checked, the walks that do without each edge that is left are counted by
+products with the adjacency matrix A alone: with B = A without the edge, B y is A y but for the
+entries at the ends of the edge. The tuple of the edge that went must be a maximum. No count is kept
+from one step to the next. Where all steps would take more than `MAX_CANDIDATES` tuples or
+`MAX_WORK` additions, a seeded sample of steps is checked. The first step, which takes a tuple for
+each edge of the graph, is always part of it.
 
 If all steps of such an order are asked for, the losses of edges far from the one that goes are kept
 from one step to the next. A walk of length p that takes both edges, or that starts at an end of one
 and takes the other, leaves at most p - 1 steps between them: only edges with an end so near are
-looked at again.
-
-In batches the tuples are those of the graph at the beginning of the batch. An edge must have a
-maximum of all that are left and were not listed before it; edges of the same key are listed by
-their ids within a batch.
+looked at again. Batches are judged as in `wis.methods.k_wis.certificate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +33,10 @@ from wis.methods.certificates import (
     StepChoice,
     fault_of,
     first_fault,
+    first_fault_among,
     in_batches,
 )
+from wis.methods.k_wis.certificate_walks import SAFE, with_self_loops
 
 Ints = NDArray[np.int64]
 MAX_CANDIDATES = 40_000
@@ -48,7 +45,6 @@ MAX_WORK = 4 * 10**10
 """Most additions of such a check."""
 MAX_DENSE = 1000
 """Vertices up to which a dense matrix of Python's integers is affordable."""
-SAFE = 2.0**62
 CELLS_AT_A_TIME = 1 << 22
 """Entries of the walks of some edges at a time: 32 MiB."""
 
@@ -76,15 +72,15 @@ def check_general_order(
         choice: Which steps; if it leaves that open, all or as many as are affordable.
         walk_length: L - 1.
         partitions: As in `wis.methods.general.general_order`.
-        argmax: As there; every maximum is accepted, whatever way ties are broken.
+        argmax: As there; every maximum is accepted, however ties are broken.
         batch_size: How many edges went at a time.
         **options: Other options of the order; how it was computed does not matter.
 
     Returns:
-        What was found to be right.
+        How many steps were checked, by which rule.
 
     Raises:
-        NotGreedyError: Some step is not greedy; it names the first one among those checked.
+        NotGreedyError: At the first of the steps checked that is not greedy.
         OptionError: Walk counts may pass 2^62 and the graph has more than 1000 vertices.
 
     Cost: for each step checked and each edge left at it, p sparse products with a column for each
@@ -103,25 +99,17 @@ def check_general_order(
         counts.start_at(np.arange(graph.num_edges))
         fault = first_fault(counts, ids.tolist(), batch_size, progress)
     else:
-        fault = _first_fault_among(counts, ids, steps, batch_size, progress)
+        fault = first_fault_among(
+            steps,
+            ids,
+            graph.num_edges,
+            batch_size,
+            counts.fault_of_graph,
+            lambda done, step: progress(step + 1),
+        )
     if fault is not None:
         raise _error(graph, ids, fault)
     return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
-
-
-def _first_fault_among(
-    counts: Tuples, ids: Ints, steps: Ints, batch_size: int, progress: Progress
-) -> Fault | None:
-    """The first of some steps that is wrong."""
-    for step in steps.tolist():
-        start = step - step % batch_size
-        counts.start_at(np.setdiff1d(np.arange(counts.num_edges), ids[:start]))
-        batch = ids[start : start + batch_size].tolist()
-        fault = counts.fault_at(batch, [step - start])
-        if fault is not None:
-            return replace(fault, step=step)
-        progress(step + 1)
-    return None
 
 
 def _error(graph: CanonicalGraph, ids: Ints, fault: Fault) -> NotGreedyError:
@@ -151,12 +139,12 @@ def _steps(num_edges: int, count: int, most: int, seed: int) -> NDArray[np.int64
 
 
 class Tuples:
-    """The walk indices of a graph, and what each edge would take from them, as edges go.
+    """The walk indices of a graph, and by how much each edge lowers them, as edges go.
 
     Attributes:
-        left: bool [m].
+        left: bool [m], whether the edge is left.
         index: [K], the walk indices of the graph that is left.
-        loss: [m, K], by how much the loss of each edge lowers them; of those left.
+        loss: [m, K], by how much the loss of each edge would lower them; stale for edges gone.
     """
 
     def __init__(
@@ -178,17 +166,22 @@ class Tuples:
 
     @property
     def work(self) -> int:
-        """Additions that a tuple takes, about."""
+        """About the number of additions that a tuple takes."""
         size = self.num_nodes + 2 * self.edges.shape[1]
         return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
 
     def start_at(self, left: Ints) -> None:
-        """Count everything for the graph with these edges."""
+        """Compute all tuples for the graph with these edges."""
         m = self.num_edges
         self.left = np.zeros(m, dtype=bool)
         self.left[left] = True
         self.loss = np.zeros((m, len(self.column)), dtype=self.ends.dtype)
         self._look_at(left)
+
+    def fault_of_graph(self, left: Ints, batch: list[int], place: int) -> Fault | None:
+        """The fault of one place of a batch, by the graph with these edges."""
+        self.start_at(left)
+        return self.fault_at(batch, [place])
 
     def fault_in(self, batch: list[int]) -> Fault | None:
         """The first wrong place of a batch, by the graph at its beginning."""
@@ -235,7 +228,11 @@ class Tuples:
     def _look_at(self, ids: Ints) -> None:
         """Count walk indices for the graph that is left, and without each of some edges."""
         matrix = self._matrix(np.flatnonzero(self.left))
-        self.index = self._walk_indices(matrix)
+        walks = self.ends
+        for _ in range(self.walk_length):
+            walks = matrix @ walks
+        boundary = self._boundaries(matrix)[2]
+        self.index = np.where(boundary, walks[:, self.column], 0).sum(axis=0)
         at_once = max(CELLS_AT_A_TIME // max(self.ends.size, 1), 1)
         for start in range(0, ids.size, at_once):
             some = ids[start : start + at_once]
@@ -273,23 +270,10 @@ class Tuples:
         degree = entering @ np.ones((self.num_nodes, 1), dtype=np.int64)
         return num_inside, degree, np.where(self.inside, num_inside < degree, num_inside > 0)
 
-    def _walk_indices(self, matrix: Any) -> Any:
-        _, _, boundary = self._boundaries(matrix)
-        walks = self.ends
-        for _ in range(self.walk_length):
-            walks = matrix @ walks
-        return np.where(boundary, walks[:, self.column], 0).sum(axis=0)
-
     def _matrix(self, edges: NDArray[np.int64]) -> Any:
         """A with its self-loops; dense, of Python's integers, where int64 might not do."""
-        from scipy.sparse import csr_array
-
-        (u, v), every = self.edges[:, edges], np.arange(self.num_nodes)
-        place = np.concatenate([u, v, every]), np.concatenate([v, u, every])
-        if self.directed:
-            place = np.concatenate([u, every]), np.concatenate([v, every])
-        ones = np.ones(place[0].size, dtype=np.int64)
-        sparse = csr_array((ones, place), shape=(self.num_nodes, self.num_nodes))
+        u, v = self.edges[:, edges]
+        sparse = with_self_loops(u, v, self.num_nodes, directed=self.directed)
         return sparse if self.ends.dtype == np.int64 else sparse.toarray().astype(object)
 
     def _fits(self) -> bool:

@@ -2,8 +2,9 @@
 
 For each edge a heap holds a bound: a signature (`wis.methods.k_wis.signatures`), perhaps cut short
 or computed many steps ago, that the true signature of the edge does not beat. In each step the
-first edge of the heap is looked at: its signature is computed, far enough to compare it with the
-second bound. If the edge still comes first, it goes; otherwise it sinks to its place.
+signature of the first edge of the heap is computed, far enough to compare it with the second bound.
+If the edge still comes first, it goes; otherwise it sinks to its place. Ties go to the smallest
+edge id.
 
 **Why old bounds hold.** Let the removal of e change the signature of another edge f. Some entries
 of the tuple fall by closed walks through both e and f. From then on f lowers these by less, so that
@@ -21,8 +22,6 @@ than f would have, down to a value below the smallest one of f, and e was not th
 contradiction. In batches edges go that are not the best of the graph as it is then, so this
 argument fails, and the smallest value is computed anew. In directed graphs it fails even for single
 edges (`wis.methods.k_wis.closed_walks`).
-
-Ties go to the smallest edge id.
 """
 
 from __future__ import annotations
@@ -35,45 +34,39 @@ from wis.base.progress import Progress
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 STEP = 8
-"""Signatures are first computed up to a multiple of this above the smallest value, so that edges
-of nearly the same smallest value share one limit, and `wis.methods.k_wis.two_wis` one bit set."""
+"""Signatures are first computed up to a multiple of this. Edges of nearly the same smallest value
+then share one limit, and `wis.methods.k_wis.two_wis` keeps one bit set for all of them."""
 WIDE = 64
-"""Where that does not settle a comparison, values further up are added, then all of them."""
+"""If that does not settle a comparison, the limit rises by this, and then to `WHOLE`."""
 NOTHING: Signature = (WHOLE,)
 """Comes after every signature: what follows the last edge."""
 Entry = tuple[Signature, int]
 
 
 class EdgeChanges(Protocol):
-    """The effect that the loss of each edge would have on walk indices, while edges go.
-
-    Attributes:
-        scale: How signatures are packed.
-    """
+    """The effect that the loss of each edge would have on walk indices, while edges go."""
 
     scale: Scale
 
     def first_bounds(self) -> list[int]:
-        """For each edge, before any has gone, a value that it creates or goes below."""
+        """An upper bound of the smallest value that each edge would create, before any is gone."""
 
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create, `Scale.above` if none."""
 
     def ceiling(self, edge: int) -> int:
-        """A bound without any computation: the edge creates this value or a smaller one."""
+        """An upper bound of `smallest` that costs next to nothing."""
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
 
     def is_short(self, edge: int) -> bool:
-        """Whether the whole signature is about as cheap as a part of it; it is if it is empty."""
+        """Whether the whole signature is about as cheap as a part of it."""
 
     def remove(self, edge: int) -> Iterable[tuple[int, int]]:
-        """Remove the edge.
+        """Remove the edge; returns those whose signatures may have become better.
 
-        Returns:
-            The edges whose signatures may have become better, each with a limit: codes of smaller
-            values have not.
+        Each comes with a limit: its codes of smaller values have not become better.
         """
 
 
@@ -88,7 +81,7 @@ def lazy_order(
     """The first `count` edges of the greedy order.
 
     Args:
-        changes: The graph and the effect of its edges, at the beginning; advanced in place.
+        changes: The graph and the effect of its edges; changed in place as edges go.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
         progress: Called with the number of edges removed.
@@ -112,18 +105,17 @@ def lazy_order(
 
 
 class _Bounds:
-    """The edges by their bounds: levels by smallest value, of which only the highest is a heap.
+    """The edges by their bounds, in levels of one smallest value; only the highest is a heap.
 
     Most bounds that are computed anew sink to a lower level, where they wait in no order.
 
     Attributes:
-        current: For each edge the bound that counts; entries elsewhere with another are stale.
-            None once the edge is gone.
+        current: For each edge its bound, None once it is gone; entries with another are stale.
         limit: For each edge the value up to which its bound was computed.
         unknown: Edges whose smallest value may have risen.
         level: The smallest value of all entries of `heap`.
-        waiting: The entries of other levels.
-        heights: A heap of their levels, negated.
+        waiting: The entries of the other levels.
+        heights: A heap of these levels, negated.
     """
 
     def __init__(self, changes: EdgeChanges) -> None:
@@ -178,7 +170,7 @@ class _Bounds:
             heapify(self.heap)
 
     def _stays(self, bound: Signature, edge: int) -> bool:
-        """Whether an entry of the level is not stale, and not seen to be so at a glance."""
+        """Whether an entry belongs to this level; one whose ceiling is lower sinks."""
         if self.current[edge] is not bound:
             return False
         ceiling = self.changes.ceiling(edge)
@@ -188,7 +180,7 @@ class _Bounds:
         return True
 
     def _second(self) -> Entry:
-        """The entry after the first one, or a bound of it."""
+        """The second entry, or a bound of it."""
         heap = self.heap
         if len(heap) > 2:
             return min(heap[1], heap[2])
@@ -197,8 +189,8 @@ class _Bounds:
         return (self.scale.at_least(-self.heights[0]) if self.heights else NOTHING), -1
 
     def _compared(self, edge: int, bound: Signature, second: Entry) -> tuple[Signature | None, int]:
-        """The edge's signature, far enough to show that it comes after `second`; else None."""
-        # a glance may already show that the edge sinks below the second entry
+        """A signature that shows that the edge comes after `second`, None if it does not."""
+        # the ceiling may already show that the edge comes after the second entry
         rival, rival_edge = second
         smallest = min(self.level, self.changes.ceiling(edge))
         sunk = self.scale.at_least(smallest)
@@ -222,7 +214,7 @@ class _Bounds:
             limit = limit + WIDE if limit < smallest + WIDE else WHOLE
 
     def loosen(self, edges: Iterable[tuple[int, int]], *, keeps_smallest: bool) -> None:
-        """Cut bounds down to what still holds."""
+        """Cut the bounds of the edges that `EdgeChanges.remove` names down to what still holds."""
         for edge, limit in edges:
             bound = self.current[edge]
             if bound is None or self.limit[edge] <= limit:

@@ -2,9 +2,9 @@
 
 With all self-loops, (A²)_tt = 1 + r_t, where r_t is the number of reciprocal neighbours of t, which
 t has arcs to and from. The entry of t in the tuple is v_t = 1 + r_t, or 0 if no arc enters t
-(`wis.methods.k_wis.closed_walks`). So the loss of an arc (i, j) takes 1 from v_i and from v_j
-if its reverse is there, and all that is left of v_j if it is the last arc into j. Comparing the
-tuples, arcs come in four kinds, each better than the next:
+(`wis.methods.k_wis.closed_walks`). So the loss of an arc (i, j) takes 1 from v_i and from v_j if
+its reverse is there, and all that is left of v_j if it is the last arc into j. There are four
+kinds of arcs, each better than the next:
 
 1. neither reciprocal nor last: costs nothing;
 2. reciprocal, not last: leaves v_i - 1 and v_j - 1, which are 1 or more; first the larger min(v_i,
@@ -13,9 +13,9 @@ tuples, arcs come in four kinds, each better than the next:
 4. both: v_j falls from 2 to 0 and v_i by 1; first the larger v_i.
 
 Within a kind ties go to the smallest edge id. Values and in-degrees only fall, and the loss of an
-arc makes no arc better but its reverse, which is no longer reciprocal: it is filed anew at once,
-all others when they come up. Arcs of the second kind are grouped by the smaller value and the end
-with the larger one, so that one entry is brought up to date when a hub falls, not all its arcs.
+arc makes no arc better but its reverse, which is no longer reciprocal and is filed anew at once;
+others are filed anew when they come up. Arcs of the second kind are grouped by the smaller value
+and the end with the larger one, so that the fall of a hub changes one entry, not one for each arc.
 """
 
 from __future__ import annotations
@@ -32,16 +32,7 @@ Group = tuple[int, int]
 def one_step_order(
     graph: DirectedGraph, count: int, batch_size: int, progress: Progress
 ) -> list[int]:
-    """The first `count` arcs of the greedy order of 1-WIS.
-
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        progress: Called with the number of arcs removed.
-
-    Returns:
-        Edge ids, first removed first.
+    """The first `count` arcs of the greedy order of 1-WIS, as `lazy_greedy.lazy_order`.
 
     Cost: O(log m) for each time that an arc is looked at: once where few arcs are reciprocal, else
     at most once for each value that its weaker end has while it comes up. Memory O(n + m).
@@ -58,12 +49,12 @@ def one_step_order(
 
 
 class _Arcs:
-    """The arcs that are left, by kind; heaps whose entries are checked when they come up.
+    """The arcs that are left, by kind, in heaps whose entries are checked when they come up.
 
     Attributes:
         reverse: For each arc the reverse one, -1 if it is not or no longer there.
         value: v_t of each vertex.
-        taken: Whether an arc was popped.
+        taken: Whether each arc was popped.
         free: Heap of ids of the first kind; `last` of the third.
         both: Heap of (-v_i, id) of the fourth kind.
         groups: For each group of the second kind a heap of ids.
@@ -99,7 +90,7 @@ class _Arcs:
         return edge
 
     def remove(self, edge: int) -> None:
-        """Change the graph: the arc is gone, and its reverse is reciprocal no more."""
+        """Take the arc from the graph; its reverse is no longer reciprocal."""
         i, j = self.ends[edge]
         reverse = self.reverse[edge]
         if reverse >= 0:
@@ -113,7 +104,7 @@ class _Arcs:
             self._file(reverse)
 
     def _file(self, edge: int) -> None:
-        """Put an arc where it belongs now."""
+        """Put an arc into the heap of its present kind."""
         i, j = self.ends[edge]
         is_last = self.in_degree[j] == 1
         if self.reverse[edge] < 0:
@@ -127,7 +118,7 @@ class _Arcs:
             self._announce(group)
 
     def _announce(self, group: Group) -> None:
-        """Make the entry of a group in `tops` that of its smallest id and present value."""
+        """Enter a group into `tops` with its smallest id and present value."""
         smaller, strong = group
         entry = (-smaller, -self.value[strong], self.groups[group][0], strong)
         if self.top.get(group) != entry:
@@ -168,7 +159,7 @@ class _Arcs:
         return self.value[weak] == smaller <= self.value[strong]
 
     def _drop_first(self, group: Group) -> None:
-        """Take the smallest id out of a group."""
+        """Remove the smallest id of a group."""
         heappop(self.groups[group])
         heappop(self.tops)
         del self.top[group]

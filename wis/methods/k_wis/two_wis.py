@@ -4,15 +4,16 @@ With all self-loops, (A³)_tt = 2·(triangles at t) + 3·(degree of t) + 1, and 
 vertex, whose boundary is empty (Definition 11). The loss of an edge {i, j} with c common neighbours
 takes 3 + 2c from i and from j, and 2 from each common neighbour; 1 more from i or j that becomes
 isolated. So common neighbours determine everything. They come from sets, or, where degrees are
-high and the graph is not too large, from Python's big integers as bit sets: then the common
-neighbours whose value is small, which usually decide, are one more ``&`` away.
+high and the graph is not too large, from bit sets, which are Python's big integers: one more ``&``
+with the vertices of small value leaves the common neighbours that usually decide.
 
-Another edge f = {i, w} whose triangle with e = {i, j} is gone loses the entry of j from its
-signature, and w starts from 2 less without ending lower: codes of values below s_j - 2 and s_w - 2
-hold.
+When e = {i, j} goes, another edge f = {i, w} of a triangle with it no longer lowers j, and the
+value of w is 2 less but would fall no lower: the codes of f below s_j - 2 and s_w - 2 hold.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,21 @@ from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 Ints = NDArray[np.int64]
 FEW = 8
-"""With so few common neighbours a whole signature is taken to be as cheap as a part of it."""
+"""An edge with at most so many common neighbours gets its whole signature at once."""
 MOST_BITS = 1 << 15
-"""Vertices up to which bit sets, n² / 8 bytes or 128 MiB, are affordable."""
+"""Vertices up to which bit sets of n² / 8 bytes, 128 MiB, are affordable."""
 DENSE_FROM = 24
 """Bit sets are used from this mean of the lower degree of an edge's ends on: an ``&`` of n bits
 costs the same whatever the degrees, the intersection of two sets grows with them."""
+
+MANY_BITS = 16
+"""From so many bits on numpy lists them faster than a loop."""
+FAR = 1 << 40
+"""Above any value."""
+LOOK_AT_A_TIME = 512
+"""Edges whose rows of bits are in memory at once: 1 MiB for n = 2^14."""
+KEPT_LIMITS = 6
+"""Limits whose vertices of low value are kept: more take longer to update when values fall."""
 
 
 class TwoWisChanges:
@@ -53,8 +63,7 @@ class TwoWisChanges:
         value = closed_walks_of_length_3(edges, num_common, n)
         self.scale = Scale.for_values(int(value.max(initial=0)), n)
         self.near = _neighbours(self.ends, self.degree, value)
-        self.value = self.near.value
-        self.value.append(self.scale.above)  # of no vertex
+        self.value: list[int] = [*value.tolist(), self.scale.above]  # the last one is of no vertex
         self.witness: list[int] = lowest_common_neighbours(edges, value).tolist()
 
     def is_short(self, edge: int) -> bool:
@@ -62,7 +71,7 @@ class TwoWisChanges:
         return self.num_common[edge] <= FEW
 
     def ceiling(self, edge: int) -> int:
-        """The least value at its ends and at the vertex where it last created the smallest one."""
+        """The least of the values at its ends and at its witness, the lowest common neighbour."""
         i, j = self.ends[edge]
         drop = 3 + 2 * self.num_common[edge]
         at_witness = self.value[self.witness[edge]] - 2
@@ -89,9 +98,10 @@ class TwoWisChanges:
 
     def _common_values(self, edge: int, limit: int) -> list[int]:
         """Values of the common neighbours of the ends below `limit` + 2; notes the lowest."""
-        vertices, values = self.near.common_values(*self.ends[edge], limit)
+        vertices = self.near.common(*self.ends[edge], limit)
+        values = list(map(self.value.__getitem__, vertices))
         if values:
-            self.witness[edge] = int(vertices[values.index(min(values))])
+            self.witness[edge] = vertices[values.index(min(values))]
         return values
 
     def _without(self, vertex: int, drop: int) -> int:
@@ -124,6 +134,8 @@ class TwoWisChanges:
                 witness[side_j] = n
             loosened.append((side_i, min(at_j, at_w) - 2))
             loosened.append((side_j, min(at_i, at_w) - 2))
+        for vertex, value in fallen:
+            self.value[vertex] = value
         self.near.fell(fallen)
         return loosened
 
@@ -136,9 +148,7 @@ def closed_walks_of_length_3(edges: Ints, num_common: Ints, n: int) -> Ints:
     return counts + (counts > 0)
 
 
-def _neighbours(
-    ends: list[tuple[int, int]], degree: list[int], value: np.ndarray
-) -> _Sets | _BitSets:
+def _neighbours(ends: list[tuple[int, int]], degree: list[int], value: Ints) -> _Sets | _BitSets:
     """Bit sets where the lower degree of an edge's ends is high on average and n is not."""
     total = sum(min(degree[i], degree[j]) for i, j in ends)
     if len(degree) <= MOST_BITS and total >= DENSE_FROM * len(ends) > 0:
@@ -147,23 +157,17 @@ def _neighbours(
 
 
 class _Sets:
-    """The neighbours and the value of each vertex; neighbours as sets."""
+    """The neighbours of each vertex as sets."""
 
-    def __init__(self, ends: list[tuple[int, int]], value: np.ndarray) -> None:
-        self.value: list[int] = value.tolist()
-        self.around: list[set[int]] = [set() for _ in self.value]
+    def __init__(self, ends: list[tuple[int, int]], value: Ints) -> None:
+        self.around: list[set[int]] = [set() for _ in range(value.size)]
         for i, j in ends:
             self.around[i].add(j)
             self.around[j].add(i)
 
-    def common(self, i: int, j: int) -> list[int]:
-        """The common neighbours."""
+    def common(self, i: int, j: int, limit: int = WHOLE) -> list[int]:
+        """The common neighbours; those with a value of `limit` + 2 or more may be missing."""
         return list(self.around[i] & self.around[j])
-
-    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int], list[int]]:
-        """Common neighbours and their values; those of `limit` + 2 or more may be missing."""
-        vertices = list(self.around[i] & self.around[j])
-        return vertices, list(map(self.value.__getitem__, vertices))
 
     def disconnect(self, i: int, j: int) -> None:
         """Remove an edge."""
@@ -171,21 +175,19 @@ class _Sets:
         self.around[j].discard(i)
 
     def fell(self, changes: list[tuple[int, int]]) -> None:
-        """Give vertices lower values."""
-        for vertex, value in changes:
-            self.value[vertex] = value
+        """Note the lower values of vertices."""
 
 
 class _BitSets:
     """`_Sets` with neighbours as big integers, bit v for vertex v.
 
     Attributes:
+        value: int64 [n].
         low: For some limits, the vertices with a value below limit + 2.
     """
 
-    def __init__(self, ends: list[tuple[int, int]], value: np.ndarray) -> None:
-        self.value: list[int] = value.tolist()
-        self.array = value.copy()
+    def __init__(self, ends: list[tuple[int, int]], value: Ints) -> None:
+        self.value = value.copy()
         self.bit = [1 << vertex for vertex in range(value.size)]
         self.around = [0] * value.size
         self.num_bytes = (value.size + 7) // 8
@@ -194,44 +196,28 @@ class _BitSets:
             self.around[i] |= self.bit[j]
             self.around[j] |= self.bit[i]
 
-    def common(self, i: int, j: int) -> list[int]:
-        return self._members(self.around[i] & self.around[j])
-
-    def common_values(self, i: int, j: int, limit: int) -> tuple[list[int] | Ints, list[int]]:
+    def common(self, i: int, j: int, limit: int = WHOLE) -> list[int]:
         members = self.around[i] & self.around[j]
         if limit != WHOLE:
             members &= self._low(limit)
-        if members.bit_count() >= 16:
-            positions = self._positions(members)
-            values: list[int] = self.array[positions].tolist()
-            return positions, values
-        vertices = self._members(members)
-        return vertices, list(map(self.value.__getitem__, vertices))
+        if members.bit_count() >= MANY_BITS:
+            data = np.frombuffer(members.to_bytes(self.num_bytes, "little"), dtype=np.uint8)
+            vertices: list[int] = np.flatnonzero(np.unpackbits(data, bitorder="little")).tolist()
+            return vertices
+        found = []
+        while members:
+            found.append(members.bit_length() - 1)
+            members ^= self.bit[found[-1]]
+        return found
 
     def _low(self, limit: int) -> int:
         low = self.low.get(limit)
         if low is None:
-            if len(self.low) >= 6:
+            if len(self.low) >= KEPT_LIMITS:
                 del self.low[max(self.low)]
-            bits = np.packbits(self.array < limit + 2, bitorder="little")
+            bits = np.packbits(self.value < limit + 2, bitorder="little")
             low = self.low[limit] = int.from_bytes(bits.tobytes(), "little")
         return low
-
-    def _members(self, members: int) -> list[int]:
-        if members.bit_count() >= 16:
-            vertices: list[int] = self._positions(members).tolist()
-            return vertices
-        found = []
-        bit = self.bit
-        while members:
-            vertex = members.bit_length() - 1
-            members ^= bit[vertex]
-            found.append(vertex)
-        return found
-
-    def _positions(self, members: int) -> Ints:
-        data = np.frombuffer(members.to_bytes(self.num_bytes, "little"), dtype=np.uint8)
-        return np.flatnonzero(np.unpackbits(data, bitorder="little"))
 
     def disconnect(self, i: int, j: int) -> None:
         self.around[i] ^= self.bit[j]
@@ -239,12 +225,105 @@ class _BitSets:
 
     def fell(self, changes: list[tuple[int, int]]) -> None:
         vertices, values = zip(*changes, strict=True)
-        for vertex, value in changes:
-            self.value[vertex] = value
-        self.array[list(vertices)] = values
+        self.value[list(vertices)] = values
         for limit, low in self.low.items():
             more = 0
             for vertex, value in changes:
                 if value < limit + 2:
                     more |= self.bit[vertex]
             self.low[limit] = low | more
+
+
+@dataclass(frozen=True)
+class Fall:
+    """The effect of the loss of an edge.
+
+    Attributes:
+        ends: The two ends of the edge.
+        sides: Edge ids, int64 [c] each: from either end to the c common neighbours.
+        vertices: int64 [c + 2], common neighbours and both ends; `before` and `after` their values.
+    """
+
+    ends: tuple[int, int]
+    sides: tuple[Ints, Ints]
+    vertices: Ints
+    before: Ints
+    after: Ints
+
+
+class DenseNeighbours:
+    """A dense graph whose edges go, for `wis.methods.k_wis.two_wis_dense`.
+
+    The adjacency matrix is kept twice: as booleans, to ask about one vertex and many edges, and as
+    bits, to find the common neighbours of the ends of many edges at once.
+
+    Attributes:
+        ends: int64 [2, m].
+        adjacent: bool [n, n]; `bits` the same in bits, vertex v in bit v % 8 of byte v // 8.
+        num_common: int64 [m], common neighbours of the ends of each edge.
+        value: int64 [n + 1], (A³)_tt, 0 if isolated; `FAR` for a vertex n, which stands for none.
+        degree: int64 [n].
+    """
+
+    def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
+        n, edges = graph.num_nodes, graph.edges.cpu().numpy()
+        self.num_nodes, self.ends, self.num_common = n, edges, num_common
+        self.value = np.append(closed_walks_of_length_3(edges, self.num_common, n), FAR)
+        self.degree = np.bincount(edges.reshape(-1), minlength=n)
+        self.adjacent = np.zeros((n, n), dtype=bool)
+        self.adjacent[edges[0], edges[1]] = self.adjacent[edges[1], edges[0]] = True
+        self.bits = np.packbits(self.adjacent, axis=1, bitorder="little")
+        self.keys = edges[0] * n + edges[1]
+
+    def end_values(self, edges: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """Values that both ends of some edges would take, and that they have; [k] each."""
+        drop = 3 + 2 * self.num_common[edges]
+        now = [self.value[end[edges]] for end in self.ends]
+        alone = [self.degree[end[edges]] == 1 for end in self.ends]
+        then = [np.where(gone, 0, value - drop) for gone, value in zip(alone, now, strict=True)]
+        return then[0], then[1], now[0], now[1]
+
+    def lowest_common(self, edges: Ints) -> Ints:
+        """For some edges the common neighbour of lowest value, n if there is none; int64 [k]."""
+        n = self.num_nodes
+        lowest = np.full(edges.size, n, dtype=np.int64)
+        for start in range(0, edges.size, LOOK_AT_A_TIME):
+            u, v = self.ends[:, edges[start : start + LOOK_AT_A_TIME]]
+            shared = self.bits[u]
+            shared &= self.bits[v]
+            place = np.flatnonzero(shared)
+            if place.size:
+                row, vertex = self._members(place, shared.reshape(-1)[place])
+                first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+                ranked = self.value[vertex] * n + vertex
+                lowest[start + row[first]] = np.minimum.reduceat(ranked, first) % n
+        return lowest
+
+    def _members(self, place: Ints, byte: NDArray[np.uint8]) -> tuple[Ints, Ints]:
+        """Row and vertex of each bit that is set in bytes at some places, in rows of `bits`."""
+        row, column = np.divmod(place, self.bits.shape[1])
+        at, bit = np.nonzero(np.unpackbits(byte[:, None], axis=1, bitorder="little"))
+        return row[at], 8 * column[at] + bit
+
+    def remove(self, edge: int) -> Fall:
+        """Remove an edge."""
+        i, j = self.ends[:, edge].tolist()
+        common = np.flatnonzero(self.adjacent[i] & self.adjacent[j])
+        for u, v in ((i, j), (j, i)):
+            self.adjacent[u, v] = False
+            self.bits[u, v >> 3] ^= 1 << (v & 7)
+        sides = (self._edges_at(i, common), self._edges_at(j, common))
+        for side in sides:
+            self.num_common[side] -= 1
+        vertices = np.append(common, (i, j))
+        before = self.value[vertices]
+        after = before - 2
+        after[-2:] -= 1 + 2 * common.size
+        self.degree[[i, j]] -= 1
+        after[-2:][self.degree[[i, j]] == 0] = 0
+        self.value[vertices] = after
+        return Fall((i, j), sides, vertices, before, after)
+
+    def _edges_at(self, vertex: int, others: Ints) -> Ints:
+        keys = np.minimum(others, vertex) * self.num_nodes + np.maximum(others, vertex)
+        return np.searchsorted(self.keys, keys)

@@ -5,18 +5,19 @@ the values that decide about thousands of edges, and `wis.methods.k_wis.lazy_gre
 hundreds of them anew before it finds the next. Here those that could be next, the *front*, are rows
 of a matrix that is updated for all of them at once.
 
-The front holds every edge whose smallest created value is `floor` or more; by the argument in
+The front holds every edge whose smallest created value is `floor` or more. By the argument in
 `wis.methods.k_wis.lazy_greedy` no other edge joins it while edges go one by one, so it serves until
 it is empty. For each row a window of columns counts how many entries of the tuple would take each
 of the values floor, floor + 1, ..., less those that have them now: the beginning of the row's
-signature (`wis.methods.k_wis.signatures`). What an edge changes are its common neighbours, which
-lose 2 each, and its ends. Once a common neighbour falls, all rows that it is common to change in
-the same columns, which is a few operations on a boolean vector; the ends are followed row by row,
-but only while their values are near the window. Edges that are equal in all columns of the window
-are compared by the neighbours that they do not share: those that they do share cancel.
+signature (`wis.methods.k_wis.signatures`). An edge changes the entries of its common neighbours,
+which lose 2 each, and of its ends. Once a common neighbour falls, all rows that it is common to
+change in the same columns, which is a few operations on a boolean vector. The ends are followed row
+by row, but only while their values are near the window. Edges that are equal in the whole window
+are compared by the neighbours that they do not share.
 
 An edge outside of the front is known by the smallest value that it would create when it was last
-looked at, and by the common neighbour that attained it, whose present value is a newer bound.
+looked at, and by its witness, the common neighbour of lowest value then, whose present value is a
+newer bound.
 
 Source: Algorithm 1; the engine is exact, and ties go to the smallest edge id.
 """
@@ -28,8 +29,9 @@ from numpy.typing import NDArray
 
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
-from wis.methods.k_wis.dense_neighbours import FAR, Bools, DenseNeighbours, Ints
+from wis.methods.k_wis.two_wis import FAR, DenseNeighbours, Ints
 
+Bools = NDArray[np.bool_]
 MOST_VERTICES = 1 << 14
 """Vertices up to which 9/8 n² bytes of adjacency, 288 MiB, are affordable."""
 MANY = 8
@@ -37,9 +39,9 @@ BREADTH = 400
 """The front pays off from `MANY` + n / `BREADTH` common neighbours of an edge on average. Chameleon
 (n = 2,277) takes 20, 18, 24, 31, 47 s if it ends at 10, 14, 18, 22, 28 (`benchmarks/README.md`)."""
 WIDTH = 128
-"""Values in the window: more columns settle more ties, fewer are updated faster."""
+"""Values in the window: more columns settle more ties, fewer take less time to update."""
 ROWS = 1024
-"""Edges that a new front aims at: more make it last longer, fewer make each removal cheaper."""
+"""Edges that a new front aims at: with more it lasts longer, with fewer a removal is cheaper."""
 HEIGHT = 64
 """Most values from the floor to the best edge: half of the window is left above these."""
 COLUMNS_AT_A_TIME = 8
@@ -59,10 +61,8 @@ def front_order(
         progress: Called with the number of edges removed.
 
     Returns:
-        Edge ids, first removed first: at most `count`, fewer if the edges that are then left have
-        fewer than `MANY` + n / `BREADTH` common neighbours on average, since rows of n entries cost
-        more than looking at few. None if that is so from the beginning, or if there are more than
-        `MOST_VERTICES` vertices.
+        Edge ids, first removed first. They end where the edges that are left have fewer than `MANY`
+        + n / `BREADTH` common neighbours on average; there are none if n > `MOST_VERTICES`.
 
     Cost: of an edge, O(n + k r) with k common neighbours of low value and r rows in the front;
     memory 9/8 n² bytes, and some 500 for each row of the front.
@@ -89,16 +89,17 @@ class Front:
 
     Attributes:
         graph: The graph as it is.
-        bound: int64 [m], each edge's smallest created value when it was last looked at; -1 once it
-            is gone.
-        witness: int64 [m], the common neighbour that may attain it, n if unknown.
+        bound: int64 [m], the smallest value that each edge would create when it was last looked at;
+            -1 once it is gone.
+        witness: int64 [m], the common neighbour of lowest value then, n if unknown.
         floor: Least smallest value of the front.
         rows: Edge ids of the front, int64 [r]; `ends` are theirs, [2, r].
+        row_of: int64 [m], the row of each edge, -1 outside of the front.
         smallest: int64 [r], the smallest value that each would create now; -1 if it has left.
         window: int16 [WIDTH, r], entries that would take the value floor + column, less those that
             have it.
         common: For vertices of low value the rows that they are common neighbours of, bool [r].
-        end_entries: int64 [4, r], the values of the ends, to be and as they are, in the window.
+        end_entries: int64 [4, r], the values of both ends after the loss of the edge, and now.
         near_ends: Rows whose ends have to be looked at after each removal, bool [r].
         slack: How far the ends of all other rows can fall before they would come into the window.
     """
@@ -112,16 +113,16 @@ class Front:
         self._look(np.arange(graph.num_edges))
 
     def is_empty(self) -> bool:
-        """Whether all edges of the front are gone or have fallen below the floor."""
+        """Whether no edge of the front is left that would create `floor` or more."""
         return not self.smallest.size or int(self.smallest.max()) < 0
 
     def renew(self) -> bool:
-        """Form the front anew from the best of the edges that are left, unless they are sparse."""
+        """Make a new front of the best edges; False if the edges that are left are sparse."""
         if not _overlap(self.graph.num_common[self.bound >= 0], self.graph.num_nodes):
             return False
         chosen = np.empty(0, dtype=np.int64)
         while not chosen.size:
-            # the newest bounds say which edges could lead; a look at these may lower them
+            # edges whose newest bounds reach the floor; a look may lower these bounds
             now = np.minimum(self.bound, self.graph.value[self.witness] - 2)
             top, place = int(now.max()), max(now.size - ROWS, 0)
             self.floor = max(min(int(np.partition(now, place)[place]), top), top - HEIGHT, 0)
@@ -133,7 +134,6 @@ class Front:
 
     def pop(self) -> int:
         """Remove the best edge from the graph."""
-        # the edge goes
         top = int(self.smallest.max())
         row = self._best_row(top)
         edge = int(self.rows[row])
@@ -159,7 +159,7 @@ class Front:
         self.bound[edges] = np.minimum(np.minimum(first, second), self.graph.value[witness] - 2)
 
     def _place(self, edges: Ints) -> None:
-        """Let these edges be the front."""
+        """Make these edges the front."""
         self.row_of[self.rows] = -1
         self.row_of[edges] = np.arange(edges.size)
         self.rows, self.ends = edges, self.graph.ends[:, edges]
@@ -181,7 +181,7 @@ class Front:
         return members
 
     def _count(self, members: Bools | Ints, value: int, sign: int) -> None:
-        """Enter a common neighbour of this value into rows of the window, or take it out."""
+        """Add a common neighbour of this value to rows of the window, or subtract it."""
         column = value - self.floor
         for place, change in ((column - 2, sign), (column, -sign)):
             if 0 <= place < WIDTH:
@@ -203,12 +203,12 @@ class Front:
             self._count(rows, value, -1)
 
     def _fell(self, vertex: int, before: int, after: int, top: int) -> None:
-        """A vertex has a lower value: so do the entries of the rows that it is common to."""
+        """Lower the value of a vertex in the rows that it is a common neighbour of."""
         members = self.common.get(vertex)
         if members is not None:
             self._count(members, before, -1)
         elif before < self.floor + 2:
-            return  # common to no row that is left
+            return  # rows that it was common to have left the front
         else:
             members = self.common[vertex] = self._members(vertex)
         if after < self.floor + 2:
@@ -220,7 +220,7 @@ class Front:
             np.minimum(self.smallest, after - 2, out=self.smallest, where=members)
 
     def _lower(self, rows: Ints, value: Ints | int) -> None:
-        """The smallest values of some rows fall to these; rows below the floor leave the front."""
+        """Lower the smallest values of some rows; rows below the floor leave the front."""
         before = self.smallest[rows]
         smallest = np.minimum(before, value)
         out = (smallest < self.floor) & (before >= 0)
@@ -230,7 +230,7 @@ class Front:
         self.smallest[rows] = smallest
 
     def _follow_ends(self, gone: tuple[int, int]) -> None:
-        """Follow the ends after a removal; those of other rows than its own fall by 2 at most."""
+        """Bring ends up to date after a removal, which lowers all but its own ends by at most 2."""
         self.slack -= 2
         if self.slack < 0:
             self._follow_all_ends()
@@ -287,29 +287,24 @@ class Front:
         return int(rows[0])
 
     def _best_as_a_whole(self, edges: Ints) -> Ints:
-        """Positions of the edges with the best signature, looking at all entries not shared."""
+        """Positions of the edges with the best signature, by all entries that are not shared."""
         graph = self.graph
         shared = graph.adjacent[graph.ends[0, edges]]
         shared &= graph.adjacent[graph.ends[1, edges]]
-        # neighbours that all rows share cancel; the others, by rising value, in runs of equal ones
+        # neighbours that all edges share change the same entries of all signatures: left out
         vertices = np.flatnonzero(shared.any(axis=0) ^ shared.all(axis=0))
-        vertices = vertices[np.argsort(graph.value[vertices], kind="stable")]
-        values, starts = np.unique(graph.value[vertices], return_index=True)
-        # change[c, row]: more or fewer entries of the value of column c; columns by rising value
-        ends = graph.end_values(edges)
-        _, column = np.unique(np.concatenate([values - 2, values, *ends]), return_inverse=True)
-        new, old = column[: values.size], column[values.size : 2 * values.size]
-        change = np.zeros((int(column.max()) + 1, edges.size), dtype=np.int64)
-        if values.size:
-            entries = np.ascontiguousarray(shared[:, vertices].T)
-            number = np.add.reduceat(entries, starts, axis=0, dtype=np.int64)
-            change[new] += number
-            change[old] -= number
+        value = graph.value[vertices]
+        ends = np.concatenate(graph.end_values(edges))
+        _, column = np.unique(np.concatenate([value - 2, value, ends]), return_inverse=True)
+        # change[c, row]: how many more entries have the value of column c, by rising value
+        row, place = np.nonzero(shared[:, vertices])
         every = np.arange(edges.size)
-        for place, sign in zip(
-            column[2 * values.size :].reshape(4, -1), (1, 1, -1, -1), strict=True
-        ):
-            change[place, every] += sign
+        rows = np.concatenate([row, row, np.tile(every, 4)])
+        columns = np.concatenate([place, place + value.size, np.arange(ends.size) + 2 * value.size])
+        signs = np.repeat([1, -1, 1, -1], [row.size, row.size, 2 * every.size, 2 * every.size])
+        shape = (int(column.max()) + 1, edges.size)
+        cells = column[columns] * edges.size + rows
+        change = np.bincount(cells, signs, shape[0] * shape[1]).reshape(shape)
         # the smallest value at which rows differ decides, fewer entries being better
         while (decided := _first_difference(change)) is not None:
             best = change[decided] == change[decided].min()

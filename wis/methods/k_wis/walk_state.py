@@ -1,27 +1,27 @@
-"""Walk indices under deletion: the cost of each edge, brought up to date as edges go.
+"""Walk indices of chosen partitions: what the loss of each edge would take, as edges go.
 
 Let A be the 0/1 adjacency with all self-loops, p = L - 1, and for a subset I let c be the 0/1
 vector of its boundary (Definition 11; the heads of the arcs that cross the partition, C_I^-> of
 Appendix D.2, in a directed graph). With the end b, which is 1 for graph prediction and e_t for the
-target t, its walk index is c' A^p b. The state: X_l = (A')^l c for l < p, a column for each subset,
-the walks from the boundary to each vertex; and Y_l = A^l b for l <= p, a column for each different
-end, the walks from each vertex to an end.
+target t, its walk index is c' A^p b. Kept are X_l = (A')^l c for l < p, the walks from the boundary
+to each vertex, a column for each subset; and Y_l = A^l b for l <= p, the walks from each vertex to
+an end, a column for each different end.
 
-An edge is r arcs (i, j): one in a directed graph, both directions in an undirected one. Taking it
-away gives B = A - E with E = sum of e_i e_j' over its arcs, a matrix of rank r, and
+An edge is r arcs (i, j), as in `wis.methods.k_wis.closed_walks`. Its removal gives B = A - E with E
+= sum of e_i e_j' over its arcs, a matrix of rank r, and
 
     A^q - B^q = sum over l < q of A^l E B^(q-1-l).
 
-Read at the head v of each arc, this yields the number of walks that are left there, f_q(v) = (B^q
-b)_v, one q after another:
+The entry of this times b at the head v of each arc yields the number of walks that are left there,
+f_q(v) = (B^q b)_v, one q after another:
 
     f_q(v) = Y_q(v) - sum over l < q and arcs (i, j) of (A^l)_vi f_(q-1-l)(j).
 
-In an undirected graph (A^l)_vi is 1 for l = 1, and 0 or 1 for l = 0. Read between c and b, it
+In an undirected graph (A^l)_vi is 1 for l = 1, and 0 or 1 for l = 0. Multiplied by c' and b, it
 yields the loss: the sum over l < p and arcs (i, j) of X_l(i) f_(p-1-l)(j). Where an arc is the last
-one into j from across a partition, j leaves the boundary and f_p(j) is lost besides.
+one into j from across a partition, j leaves the boundary and f_p(j) is lost as well.
 
-All of this is sums and products of integers, so wrap-around inside is harmless as long as the walk
+All of this is sums and products of integers, so an overflow inside is harmless as long as the walk
 indices themselves fit into int64; where they might not, all arrays hold Python's integers instead.
 Walk counts never rise as edges go, so this is decided once.
 
@@ -30,7 +30,6 @@ References: Algorithm 3; for directed graphs with the definitions of Appendix D.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,14 +58,12 @@ SAFE = 2.0**62
 
 
 class Adjacency:
-    """Arcs of a graph and the self-loop of every vertex, by source, from which edges can go.
-
-    An undirected edge is two arcs, an edge of a directed graph is one.
+    """The arcs of the edges that are left and a self-loop at every vertex, by source.
 
     Attributes:
         start: int64 [n + 1], where the arcs of each vertex begin.
-        head: int64 [2m + n], or [m + n], the other end of each arc, ascending for each vertex.
-        edge: int64 like `head`, its edge id, m for a self-loop.
+        head: int64 [r m + n], the other end of each arc, ascending for each vertex.
+        edge: int64 [r m + n], its edge id, m for a self-loop.
         left: bool [m + 1], whether the edge is left; true for self-loops.
     """
 
@@ -89,7 +86,7 @@ class Adjacency:
         return self.start.size - 1
 
     def arcs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Positions of the arcs that are left at some vertices, and where those of each begin."""
+        """Positions of the arcs left at some vertices, and where those of each vertex begin."""
         size = self.start[rows + 1] - self.start[rows]
         first = np.cumsum(size) - size
         arcs = np.arange(int(size.sum())) + np.repeat(self.start[rows] - first, size)
@@ -98,7 +95,7 @@ class Adjacency:
         return arcs[left], kept_before[first]
 
     def ball(self, centres: Ints, radius: int) -> Ints:
-        """Vertices at most `radius` steps away from any of the centres, ascending."""
+        """Vertices to which at most `radius` steps lead from a centre, ascending."""
         inside = np.zeros(self.num_nodes, dtype=bool)
         inside[centres] = True
         for _ in range(radius):
@@ -141,7 +138,7 @@ class WalkState:
         ended: Y_l for l = 0 ... p, each [n, T] for T different ends.
         column: int64 [K], the column of `ended` that belongs to each subset.
         index: [K], the walk indices.
-        loss: [m, K], by how much each falls if the edge goes; rows of gone edges are stale.
+        loss: [m, K], by how much each falls if the edge goes; stale for edges that are gone.
     """
 
     ahead: Adjacency
@@ -198,17 +195,13 @@ class WalkState:
         return self.behind is not self.ahead
 
     def remove(self, gone: Ints) -> Ints:
-        """Take edges away and bring everything up to date that can have changed.
-
-        Returns:
-            Ids of the edges whose rows of `loss` were computed anew.
-        """
+        """Remove edges; returns the ids of those whose rows of `loss` were computed anew."""
         radius = max(self.walk_length - 1, 0)
         heads = np.unique(self.edges[1, gone] if self.directed else self.edges[:, gone])
         after = before = self.ahead.ball(heads, radius)  # where X, and where Y can change
         if self.directed:
             before = np.union1d(self.behind.ball(self.edges[0, gone], radius), heads)
-        # the walk indices without the old counts, then the new counts, then with these
+        # take the old counts out of the walk indices, bring X and Y up to date, add the new counts
         self.index -= self._counted_at(before)
         self.ahead.left[gone] = False
         u, v = self.edges[:, gone]
@@ -220,7 +213,7 @@ class WalkState:
         for last, one_more in itertools.pairwise(self.ended):
             one_more[before] = self.ahead.times(before, last)
         self.index += self._counted_at(before)
-        # the edges whose tails are in the one or whose heads are in the other ball
+        # losses change for edges with the tail in the one or the head in the other ball
         touched = self.ahead.edge[self.ahead.arcs_of(after)[0]]
         if self.directed:
             into = self.behind.edge[self.behind.arcs_of(before)[0]]
@@ -239,12 +232,9 @@ class WalkState:
 
     def _per_partition(self, ended: Counts) -> Counts:
         """Columns of ends as columns of partitions; one common end is left to broadcasting."""
-        return ended if self._same_columns else ended[:, self.column]
-
-    @functools.cached_property
-    def _same_columns(self) -> bool:
-        num_ends = self.ended[0].shape[1]
-        return num_ends == 1 or np.array_equal(self.column, np.arange(num_ends))
+        num_ends = ended.shape[1]
+        same = num_ends == 1 or np.array_equal(self.column, np.arange(num_ends))
+        return ended if same else ended[:, self.column]
 
     def _refresh(self, ids: Ints) -> None:
         """Compute the rows of `loss` of these edges."""
@@ -348,7 +338,7 @@ def _indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) 
 
 
 def _fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
-    """Whether even the sum of all walk indices does: bounded by walks to anywhere, in float64."""
+    """Whether the sum of all walk indices fits into int64, by a bound in float64."""
     every, walks = np.arange(adjacency.num_nodes), np.ones((adjacency.num_nodes, 1))
     with np.errstate(over="ignore"):
         for _ in range(walk_length):
