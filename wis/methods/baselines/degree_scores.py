@@ -1,7 +1,6 @@
 """Baselines that rank an edge by the degrees of its ends, or by its place among its neighbours.
 
-They cost little more than a sort, and nothing in them is adaptive: degrees are those of the whole
-graph.
+They cost little more than a sort. None is adaptive: degrees are those of the whole graph.
 
 - ``dspar``: Z. Liu, K. Zhou, Z. Jiang, L. Li, R. Chen, S.-H. Choi, X. Hu, "DSpar: An Embarrassingly
   Simple Strategy for Efficient GNN Training and Inference via Degree-based Sparsification", TMLR
@@ -56,21 +55,17 @@ def dspar_order(
 ) -> Tensor:
     """Edges by 1/d_u + 1/d_v, the lowest first: edges between hubs go, those of leaves stay.
 
-    The score bounds the effective resistance from above and below up to the spectral gap, which is
-    why DSpar takes it in place of that.
+    Up to factors of the spectral gap, the score bounds the effective resistance from above and
+    below, so DSpar takes it in place of that. Costs O(m log m).
 
     Args:
         graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the draws if `sample`, else of the shuffle that settles ties
-            (`wis.methods.baselines.ranking`).
-        progress: Not needed: one sort.
-        sample: Draw edges without replacement with a probability proportional to the score, as
-            DSpar does (there with replacement), and remove first what was drawn last. Otherwise
-            only edges of the same score go in random order.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device. Costs O(m log m).
+        count: Length of the order.
+        seed: Seed of all draws.
+        progress: Called as the work is done.
+        sample: Draw edges without replacement with a probability proportional to the score, and
+            remove first the edge that was drawn last. DSpar draws with replacement. `seed` is then
+            the seed of the draws. Otherwise only edges of the same score go in random order.
 
     References:
         Liu et al., TMLR 2023.
@@ -91,24 +86,16 @@ def dspar_order(
 def local_degree_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
 ) -> Tensor:
-    """Local Degree: each vertex holds on to its neighbours of highest degree.
+    """Local Degree: each vertex keeps its edges to neighbours of highest degree.
 
     For an exponent a in [0, 1] a vertex of degree d keeps its edges to the floor(d^a) neighbours of
-    highest degree, at least one, and an edge stays if either end keeps it. An edge goes at the
-    largest a at which neither does: those with the largest min over both ends of log r / log d go
-    first, r = 1, ..., d being the place of the edge at that end. Every vertex keeps an edge until
-    those are reached that are the first choice of an end, which go last.
+    highest degree, at least one. An edge stays if either end keeps it. So it is removed as soon as
+    a falls below the least a at which an end keeps it: the smaller of log r / log d at both ends,
+    where r = 1, ..., d is the place of the edge at that end. The edge with the largest such a goes
+    first. Edges that are the first choice of an end go last, so every vertex keeps one until then.
 
-    Args:
-        graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
-        progress: Not needed: two sorts.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
-        neighbours of the same degree, and of two edges that go at the same a, the one whose edge
-        comes first in it goes first. Costs O(m log m).
+    One shuffle settles all ties: of two neighbours of the same degree, and of two edges that go at
+    the same a, the one whose edge comes first in it goes first. Costs O(m log m).
 
     References:
         Hamann et al., SNAM 2016, "Local Degree".
@@ -123,13 +110,8 @@ def by_exponent(
 ) -> Tensor:
     """Edges by the least exponent a for which one of their ends keeps them, the largest first.
 
-    Args:
-        graph: The graph.
-        starts: int64 [n + 1]: where its rows begin, as in `neighbour_lists`.
-        edge: int64 [2m]: the edges by row.
-        worse: [2m]: ranks neighbours within a row, the smallest is the best.
-        count: Length of the order.
-        seed: Seed of the shuffle that settles ties.
+    `starts` and `edge` are those of `neighbour_lists`; `worse`, [2m], ranks the neighbours within a
+    row, the smallest first.
     """
     place = places(starts, worse, tie_ranks(graph.num_edges, seed)[edge])
     least = exponent(starts, edge, place, graph.num_edges)
@@ -137,16 +119,10 @@ def by_exponent(
 
 
 def places(starts: Ints, worse: Ints | Floats, rank: Ints) -> Ints:
-    """The place of each neighbour in its row, 1 for the best.
+    """The place of each neighbour in its row, 1 for the best; int64 [2m].
 
-    Args:
-        starts: int64 [n + 1]: where rows begin.
-        worse: [2m]: ranks neighbours within a row, the smallest is the best.
-        rank: int64 [2m]: ranks of the edges (`wis.methods.baselines.ranking.tie_ranks`), settling
-            ties: the larger is the better one, since the smaller one shall go first.
-
-    Returns:
-        int64 [2m]. Costs O(m log m).
+    The neighbour with the smallest `worse` is the best. Of equal ones the largest `rank` of the
+    edge is the best, since the edge of the smallest rank shall go first.
     """
     length = np.diff(starts)
     row = np.repeat(np.arange(length.size), length)
@@ -175,21 +151,12 @@ def exponent(starts: Ints, edge: Ints, place: Ints, num_edges: int) -> Floats:
 def k_neighbor_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
 ) -> Tensor:
-    """K-Neighbor: each vertex draws k of its edges; the order is that of a falling k.
+    """K-Neighbor: each vertex draws k of its edges, and k falls.
 
-    Every vertex puts its edges into a random sequence. For a number k the first k of each are kept,
-    and an edge stays if either end keeps it, all of a vertex of degree k or less. So those edges go
-    first whose better place at the two ends is the furthest back. Edges of equal place, nearly as
-    many as there are vertices, go in random order too.
-
-    Args:
-        graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the sequences and of ties.
-        progress: Not needed: two sorts.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device. Costs O(m log m).
+    Every vertex puts its edges into a random sequence, drawn by `seed`, and keeps the first k. An
+    edge stays if either end keeps it. So the edge whose better place at its two ends is the
+    furthest back goes first. Edges of equal place, nearly as many as there are vertices, go in
+    random order, too. Costs O(m log m).
 
     References:
         Sadhanala et al., AISTATS 2016; Chen et al., PVLDB 2024.

@@ -2,11 +2,11 @@
 
 Brandes' algorithm from a sample of sources: a breadth-first search counts the shortest paths from
 the source, and a sweep back adds up which share of them each edge carries. Many sources are
-searched at once, level by level, so that a level costs a few array operations, not one for each
-source; a vertex of the search is numbered source · n + vertex.
+searched at once, level by level, so that a level costs a few array operations, not a few for each
+source. In the k-th of these searches, vertex v is number k · n + v.
 
-Numbers of paths can pass any float, on a grid for example, so each is a float in [1/2, 1) and a
-power of two.
+The number of paths can be larger than any float, on a grid for example. So it is kept as a float in
+[1/2, 1) times a power of two.
 
 Source: U. Brandes, "A Faster Algorithm for Betweenness Centrality", Journal of Mathematical
 Sociology 25, 2001, and "On Variants of Shortest-Path Betweenness Centrality and their Generic
@@ -63,16 +63,12 @@ def edge_betweenness_order(
 
     Args:
         graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the sample of sources, and of the shuffle that settles ties
-            (`wis.methods.baselines.ranking`).
-        progress: Called as sources are done.
-        num_samples: Number of sources, drawn without replacement; all n vertices, and then the
-            betweenness is exact, if there are no more.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device; edges of the same betweenness, up to
-        rounding, go in random order.
+        count: Length of the order.
+        seed: Seed of all draws.
+        progress: Called as the work is done.
+        num_samples: Number of sources, drawn by `seed` without replacement. The betweenness is
+            exact if there are no more vertices than that. Edges whose betweenness is the same up to
+            rounding go in random order.
 
     Cost: O(m · num_samples); memory O(m), a few hundred MiB at most beyond that.
 
@@ -88,15 +84,10 @@ def edge_betweenness(
 ) -> Floats:
     """An estimate of the edge betweenness, exact if every vertex is a source.
 
-    Args:
-        graph: The graph.
-        num_samples: Number of sources.
-        seed: Seed of their choice.
-        told: Called with the share of the sources that are done.
-
     Returns:
         float64 [m]: the sum over unordered pairs of vertices of the share of their shortest paths
-        that run along the edge; a sum over pairs with a sampled end times n / number of sources.
+        that run along the edge. From a sample of sources it is estimated by the sum over pairs with
+        a sampled end, times n / number of sources.
     """
     n, m = graph.num_nodes, graph.num_edges
     score = np.zeros(m)
@@ -163,7 +154,7 @@ class _Search:
 
 
 class _Counts:
-    """Numbers of any size: fraction · 2^power, zero to begin with."""
+    """Numbers of any size, fraction · 2^power; all are zero at the beginning."""
 
     def __init__(self, size: int) -> None:
         self.fraction = np.zeros(size)
@@ -174,10 +165,9 @@ class _Counts:
         self.fraction[where], self.power[where] = 0.5, 1
 
     def add(self, tail: Ints, head: Ints, heads: Ints) -> Floats:
-        """Add the number at each tail to that at its head, `heads` listing these, all still 0.
+        """Add the number at each tail to that at its head; returns the share of each tail in it.
 
-        Returns:
-            The share that each tail has in the number at its head.
+        `heads` lists each head once; the numbers there are 0 before.
         """
         np.maximum.at(self.power, head, self.power[tail])
         part = np.ldexp(self.fraction[tail], self.power[tail] - self.power[head])

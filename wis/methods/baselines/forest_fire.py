@@ -1,11 +1,11 @@
 """The method ``forest-fire``: keep the edges that random fires run along most often.
 
-A fire starts at a random vertex. A vertex that catches fire sets a random number of its neighbours
-alight that do not burn yet: one after the other as long as a coin of probability p says so. The
-edges along which it spreads are counted over many fires.
+A fire starts at a random vertex. A vertex that catches fire ignites neighbours that do not burn
+yet, one after the other: before each it tosses a coin, and goes on with probability p. The edges
+along which fires spread are counted over many fires.
 
-Own code, since NetworKit's `ForestFireScore` draws from one generator for each thread: the same
-seed gives other scores on another number of threads.
+NetworKit's `ForestFireScore` is not used, since it has one generator for each thread: scores would
+depend on the number of threads.
 
 Source: J. Leskovec, J. Kleinberg, C. Faloutsos, "Graphs over Time", KDD 2005, and J. Leskovec, C.
 Faloutsos, "Sampling from Large Graphs", KDD 2006, for the fires; M. Hamann, G. Lindner, H.
@@ -39,7 +39,7 @@ from wis.methods.registry import register
 LISTED_AT_ONCE = 12
 BELOW_ONE = math.nextafter(1.0, 0.0)
 LEAST_PROBABILITY = 0.01
-"""Below this nearly all fires go out at once, and the order would practically never be there."""
+"""Below this nearly all fires go out at once, and it takes too long until enough edges burnt."""
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -70,18 +70,14 @@ def forest_fire_order(
 
     Args:
         graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the fires, and of the shuffle that settles ties
-            (`wis.methods.baselines.ranking`).
-        progress: Called as fires burn.
-        burn_probability: p, at least 0.01 and below 1: a burning vertex sets p / (1 - p) neighbours
-            alight on average, if so many do not burn yet.
-        burnt_ratio: New fires start until so many times m edges have burnt in all.
+        count: Length of the order.
+        seed: Seed of the fires, and of the shuffle in which edges that burnt equally often go.
+        progress: Called as the work is done.
+        burn_probability: p, at least 0.01 and below 1: a burning vertex ignites p / (1 - p)
+            neighbours on average, if so many do not burn yet.
+        burnt_ratio: New fires start until `burnt_ratio` · m edges have burnt in all.
 
-    Returns:
-        int64 tensor of shape [count] on the graph's device; edges that burnt equally often, such as
-        never, go in random order. Costs 5 to 10 µs for each edge that burns, about a minute for a
-        million edges.
+    Cost: 5 to 10 µs for each edge that burns, about a minute for a million edges.
 
     References:
         Hamann et al., SNAM 2016, "Edge Forest Fire".
@@ -98,11 +94,7 @@ def times_burnt(
     seed: int,
     told: Share = lambda share: None,
 ) -> Ints:
-    """How often fires spread along each edge, until that was `burnt_ratio` times m in all.
-
-    Returns:
-        int64 [m].
-    """
+    """How often fires spread along each edge until `burnt_ratio` · m have burnt; int64 [m]."""
     if not graph.num_edges:
         return np.zeros(0, dtype=np.int64)
     total, wanted = 0, burnt_ratio * graph.num_edges
@@ -133,7 +125,7 @@ class _Fires:
         self.numbers: Iterator[float] = uniform_numbers(seed)
 
     def burn(self) -> int:
-        """Light a fire at a random vertex that has neighbours; the number of edges that burn."""
+        """Start a fire at a random vertex with neighbours; returns how many edges burn."""
         self.num_fires += 1
         start = self.burnable[int(next(self.numbers) * len(self.burnable))]
         self.last_fire[start] = self.num_fires
@@ -143,10 +135,10 @@ class _Fires:
         return len(burning) - 1
 
     def _spread(self, vertex: int, burning: list[int]) -> None:
-        """Set random neighbours alight that do not burn yet, as many as the coin says.
+        """Ignite random neighbours that do not burn yet, as many as the coin says.
 
-        A neighbour that burns already is drawn again; after a few draws in vain the others are
-        listed, since hubs late in a fire have few of them.
+        If a drawn neighbour burns already, another one is drawn. After a few such draws the others
+        are listed, since late in a fire a hub has few of them.
         """
         row, numbers, last_fire, now = (
             self.around[vertex],

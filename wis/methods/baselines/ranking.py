@@ -1,13 +1,13 @@
-"""From scores to an order: lowest first, ties by chance.
+"""From scores to an order: lowest first, ties in random order.
 
-Scores tie in masses: 46 % of the edges of Cora have a Jaccard coefficient of 0. If the edge id, and
-so the numbers of the vertices, settled that, the vertices that the file lists first would lose all
-their edges. A method by scores settles ties by a shuffle of the edges that its seed draws: other
-numbers of the vertices come to the same as another seed.
+Many edges have the same score: 46 % of the edges of Cora have a Jaccard coefficient of 0. If ties
+went by edge id, the vertices that the file lists first would lose all their edges. So edges of
+equal score go in the order of a shuffle that the seed draws. To number the vertices differently
+then has the same effect as another seed.
 
-A score that is one rounding of an exact number is compared as it is. Others are sums, logarithms or
-inverses: edges that are equal by symmetry come out with different last digits, and with others on
-another number of threads. Those go through `tie_classes` first.
+A score that is one rounding of an exact number is compared as it is. Other scores are sums,
+logarithms or inverses: their last digits differ between edges that are equal by symmetry, and
+change with the number of threads. Those go through `tie_classes` first.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ TIE = 2.0**-30
 
 DRAWN_AT_ONCE = 1 << 14
 TIES = 0x71E5
-"""Makes the stream of random numbers that settles ties another one than those of the scores."""
+"""Part of the seed of shuffles, so that these are independent of draws that scores come from."""
 
 
 def tie_classes(score: Floats) -> Ints:
     """Integers in the order of the scores, equal where these are equal up to rounding.
 
-    Sorted scores are cut where one is more than `TIE` above the last. A fixed grid would not do:
-    wherever its lines are, some scores lie on one, and their last digits would decide.
+    Sorted scores are cut where one is more than `TIE` above the one before. A fixed grid of
+    intervals would not do: the last digits of a score near a border would decide.
 
     Args:
         score: float64 [m], finite, none negative.
@@ -58,7 +58,7 @@ def tie_classes(score: Floats) -> Ints:
 def shuffled(num_edges: int, seed: int) -> Ints:
     """All edge ids in the random sequence in which edges of equal score go; int64 [m].
 
-    The draws are apart from all others that a method makes with the same seed.
+    They are independent of other draws that a method makes with the same seed.
     """
     return np.random.default_rng([seed, TIES]).permutation(num_edges)
 
@@ -85,17 +85,9 @@ def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed
 def drawn_last_first(weight: Floats, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
     """Draw all edges without replacement by weight; those drawn last are removed first.
 
-    The next edge drawn is any of those left with a probability proportional to its weight. That is
-    the ascending order of independent exponential variables of these rates, one for each edge.
-
-    Args:
-        weight: float64 [m], positive.
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of the draws.
-
-    Returns:
-        int64 tensor of shape [count]: the end of the sequence of draws, reversed. O(m log m).
+    Each edge left is drawn next with a probability proportional to its weight, float64 [m] and
+    positive. That is the ascending order of independent exponential variables of these rates, one
+    for each edge. O(m log m).
     """
     arrival = np.random.default_rng(seed).standard_exponential(weight.size) / weight
     last_first = np.argsort(-arrival, kind="stable")[:count]

@@ -56,17 +56,8 @@ def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None)
 def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
     """Edges by the Jaccard coefficient of their ends' neighbours, the least similar first.
 
-    Edges in no triangle have 0 and go before all others; edges inside dense groups stay.
-
-    Args:
-        graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
-        progress: Called as common neighbours are counted.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device; edges of the same coefficient go in
-        random order. Costs O(m √m) at most.
+    Edges in no triangle have 0 and go before all others; edges inside dense groups stay. Costs
+    O(m √m) at most.
 
     References:
         Satuluri et al., SIGMOD 2011, G-Spar.
@@ -82,24 +73,11 @@ def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Pr
 def local_similarity_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress
 ) -> Tensor:
-    """L-Spar: each vertex holds on to its edges of highest Jaccard similarity.
+    """L-Spar: each vertex keeps its edges of highest Jaccard similarity.
 
-    For an exponent a in [0, 1] a vertex of degree d keeps the d^a edges of highest similarity, at
-    least one, and an edge stays if either end keeps it. An edge goes at the largest a at which
-    neither does: those with the largest min over both ends of log r / log d go first, r = 1, ...,
-    d being the place of the edge at that end. So sparse regions keep edges that ``jaccard`` would
-    take first, and those that are the first choice of an end go last.
-
-    Args:
-        graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
-        seed: Seed of the shuffle that settles ties (`wis.methods.baselines.ranking`).
-        progress: Called as common neighbours are counted.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device. One shuffle settles all ties: of two
-        edges that are equally similar at a vertex, and of two that go at the same a, the one that
-        comes first in it goes first. Costs O(m √m) at most.
+    The order is that of `local_degree_order` in `wis.methods.baselines.degree_scores`, with the
+    similarity of an edge in place of the degree of the neighbour. So sparse regions keep edges that
+    ``jaccard`` would remove first. Costs O(m √m) at most.
 
     References:
         Satuluri et al., SIGMOD 2011, L-Spar; Hamann et al., SNAM 2016, "Local Similarity".

@@ -3,11 +3,11 @@
 Spielman and Srivastava sample edges with probabilities proportional to w_e·R_e, conductance times
 effective resistance (`wis.graph.resistance`), and so keep the spectrum of the Laplacian. The thesis
 turns that into a removal order (Appendix D.6.2.2): edges are sampled without replacement, and those
-that were sampled last are removed first. The sampled edges are not given new weights: a removal
-order knows none, and neither do the networks of Section 5.5.2.
+that were sampled last are removed first. The sampled edges do not get new weights: a removal order
+has none, and the networks of Section 5.5.2 do not use any.
 
-``spectral-exact`` does not sample; it orders by R_e itself. It is exact in that sense: where the
-solver is a projection, R_e is an estimate, as its provenance says.
+``spectral-exact`` does not sample; it orders by R_e itself. Only that is meant by exact: where the
+solver is a projection, R_e is an estimate. The provenance names the solver.
 
 Graphs are taken as unweighted, w_e = 1, as in the thesis, unless `edge_weight` names an attribute.
 
@@ -83,12 +83,12 @@ def spectral_order(
 
     Args:
         graph: The graph.
-        count: Length of the order; a shorter one is the beginning of the whole one.
+        count: Length of the order.
         seed: Seed of the draws and of the projections.
-        progress: Called as resistances are computed.
-        solver: ``"exact"``; ``"projection"``; ``"pyamg"``, the same with a preconditioner for long
-            and thin graphs, which PyAMG must be installed for; or ``"auto"``: exact if all
-            components allow it, projection otherwise (`wis.graph.resistance.Solver`).
+        progress: Called as the work is done.
+        solver: ``"exact"``; ``"projection"``; ``"pyamg"``, a projection with a preconditioner for
+            long and thin graphs, which needs PyAMG; or ``"auto"``: exact if all components allow
+            it, projection otherwise (`wis.graph.resistance.Solver`).
         exact_up_to: Components of up to so many vertices, pendant trees not counted, are solved
             exactly; if not given 6000 for ``"auto"`` and 0 for the projections.
         num_projections: k; the part of R_e that is estimated has a relative standard deviation of
@@ -98,17 +98,14 @@ def spectral_order(
         edge_weight: Name of the edge attribute that holds the conductances w_e, positive and the
             same for all arcs of an edge; all 1 if not given.
 
-    Returns:
-        int64 tensor of shape [count] on the graph's device; the work is done on the CPU.
-
     Raises:
         OptionError: ``"exact"`` takes more memory; a weight is not positive.
         NumericalError: The resistances miss their stated error bound.
         MissingDependencyError: PyAMG is not installed.
 
-    Cost: see `wis.graph.resistance.effective_resistances`. A projection is bitwise the same on any
-    number of threads. Exact resistances differ by about 1e-13 from one number to another, which
-    moves no tie, but could exchange two edges whose random numbers are as close.
+    Cost: that of `wis.graph.resistance.effective_resistances`, on the CPU. A projection is bitwise
+    the same on any number of threads. Exact resistances on different numbers of threads differ by
+    about 1e-13. That breaks no tie, but could exchange two edges whose draws are as close.
 
     References:
         Spielman and Srivastava 2011, algorithm Sparsify; Appendix D.6.2.2 of the thesis.
@@ -143,12 +140,9 @@ def spectral_exact_order(
     """Edges by effective resistance R_e, the lowest first; bridges, whose w_e·R_e is 1, last.
 
     Arguments, errors and cost are those of `spectral_order`, but the seed is that of the
-    projections and of the shuffle that settles ties (`wis.methods.baselines.ranking`). By a
-    projection the order is only approximately that of R_e.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device. Resistances that differ by no more than
-        a factor of 1 + 2^-30 are ties, which go in random order: so do all bridges, at the end.
+    projections and of the shuffle that settles ties. By a projection the order is only
+    approximately that of R_e. Resistances that differ by no more than a factor of 1 + 2^-30 are
+    ties, which go in random order: all bridges do, at the end.
 
     References:
         Spielman and Srivastava 2011 for effective resistances.

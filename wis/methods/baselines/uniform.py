@@ -17,18 +17,7 @@ from wis.methods.registry import register
     supports_directed=True,
 )
 def random_order(graph: CanonicalGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
-    """A uniformly random permutation of the edges, the same for a seed on every device.
-
-    Args:
-        graph: The graph, undirected or directed.
-        count: Length of the order.
-        seed: Seed of the permutation.
-        progress: Not needed: one call.
-
-    Returns:
-        int64 tensor of shape [count]. A shorter order is the beginning of the whole one. Costs
-        O(m).
-    """
+    """A uniformly random permutation of the edges, for a seed the same on every device. O(m)."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(graph.num_edges, generator=generator, device="cpu")[:count].to(
         graph.device
