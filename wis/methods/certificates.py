@@ -1,7 +1,7 @@
-"""The common part of all certificates: the steps they look at, and how they report a fault.
+"""The common part of all certificates: which steps are checked, and how a fault is reported.
 
-A certificate shares no code with what it certifies: nothing here computes an order, or a key that
-one is made by.
+A certificate shares no code with what it certifies: nothing here computes an order, or the keys by
+which edges are ordered.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SAMPLE = 32
 
 @dataclass(frozen=True)
 class StepChoice:
-    """The steps of an order to be checked where a check of all takes long.
+    """The steps of an order to check where a check of all takes long.
 
     Attributes:
-        all_steps: Every one.
-        sample: So many of them; `SAMPLE` if not given, but all of at most `MOST_STEPS`.
+        all_steps: Whether all are checked.
+        sample: How many are checked. If not given, all of up to `MOST_STEPS`, else `SAMPLE`.
         seed: Seed of the sample.
     """
 
@@ -127,7 +127,7 @@ class Fault:
 def first_tie_out_of_place(keys: Sequence[Any], batch: Sequence[int]) -> Fault | None:
     """The first edge of a batch that is listed before one of the same key and a smaller id.
 
-    Which of several edges of the same key go is left open; those that go at once are listed by id.
+    Any of several edges of the same key may go; those that go in one batch are listed by id.
     """
     least: dict[Any, int] = {}
     found = None

@@ -1,14 +1,14 @@
 """General WIS: remove, one by one, the edge whose loss costs chosen walk indices least.
 
-Algorithm 3 (Appendix D.4) is the recipe that WIS is an instance of. It is given partitions, each
-for graph prediction or for a target vertex (`wis.graph.partitions`), and an order of tuples,
-ARGMAX. In each step it computes for every edge the tuple of walk indices that its removal would
-leave, and removes an edge whose tuple is the greatest. With all singletons as partitions, each with
-itself as target, and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), which
-the method ``wis`` is made for and does much faster.
+WIS is a special case of Algorithm 3 (Appendix D.4). Its inputs are partitions, each for graph
+prediction or for a target vertex (`wis.graph.partitions`), and an order of tuples, ARGMAX. In each
+step it computes for every edge the tuple of walk indices that its removal would leave, and removes
+an edge whose tuple is the greatest. With all singletons as partitions, each with itself as target,
+and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), for which the method
+``wis`` is much faster.
 
-What each edge would cost is kept and brought up to date near the edges that go
-(`wis.methods.k_wis.walk_state`). What is left is compared by
+The walk indices that each edge would take are kept, and computed anew near the edges that go
+(`wis.methods.k_wis.walk_state`). The tuples are compared by
 `wis.methods.k_wis.argmax`, or, where an edge touches few of many walk indices, by
 `wis.methods.k_wis.signatures`. The certificate in `wis.methods.k_wis.general_certificate`
 shares no code with any of them.

@@ -1,10 +1,9 @@
-"""A graph without its isolated vertices, which no method by walks has to hold in memory.
+"""A graph without its isolated vertices, which methods by walks need not hold in memory.
 
 A vertex without edges is on no walk but those along its own self-loop, and its boundary is empty.
-The loss of an edge changes nothing there: it has the same entry, 0, in all tuples that are
-compared. So an order is that of the graph without it. Vertices keep their order, and so edges keep
-their ids. What is drawn from a hash of vertex ids needs the old ones
-(`wis.methods.one_wis.relaxed_rule`).
+So its entry is 0 in all tuples that are compared, and the order is that of the graph without the
+vertex. Vertices keep their order, and so edges keep their ids. A hash of vertex ids must be that of
+the old ids (`wis.methods.one_wis.relaxed_rule`).
 """
 
 from __future__ import annotations

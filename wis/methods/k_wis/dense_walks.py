@@ -20,8 +20,6 @@ on every device. For small dense graphs and long walks; each round looks at ever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,40 +38,29 @@ Walks = list[list[Tensor]]
 """For each arc of an edge and each q a tensor [c, n]."""
 
 
-@dataclass(frozen=True)
-class DensePlan:
-    """The memory that the engine will need: for the matrices, and for each of some edges."""
+def dense_plan(graph: CanonicalGraph, depth: int, limit_bytes: int) -> tuple[int, int]:
+    """How many edges are looked at at a time, and the peak memory above the input in bytes.
 
-    matrix_bytes: int
-    edge_bytes: int
-    edges_at_a_time: int
+    On a CPU these are no more edges than its caches hold.
 
-    @classmethod
-    def of(cls, graph: CanonicalGraph, depth: int, limit_bytes: int) -> DensePlan:
-        """Divide a memory limit; on a CPU no more edges at a time than its caches hold.
-
-        Raises:
-            OptionError: The matrices alone, or with one edge, do not fit.
-        """
-        num_nodes, num_edges = graph.num_nodes, graph.num_edges
-        matrix_bytes = 8 * num_nodes**2 * (depth + 1)
-        edge_bytes = 8 * max(num_nodes, 1) * (4 * depth + 12)
-        room = limit_bytes - matrix_bytes
-        if room < edge_bytes and num_edges:
-            need = (matrix_bytes + edge_bytes) / 2**30
-            raise OptionError(
-                f"engine 'dense' needs {need:.2g} GiB for {num_nodes} vertices and walk_length="
-                f"{depth - 1}; memory_gib is {limit_bytes / 2**30:.2g}: raise it, or take "
-                f"engine='local'"
-            )
-        entries = ENTRIES_ON_CPU if graph.device.type == "cpu" else ENTRIES_ELSEWHERE
-        fastest = entries // max(num_nodes, 1) + 1
-        return cls(matrix_bytes, edge_bytes, max(1, min(num_edges, room // edge_bytes, fastest)))
-
-    @property
-    def total_bytes(self) -> int:
-        """Peak memory above the input."""
-        return self.matrix_bytes + self.edge_bytes * self.edges_at_a_time
+    Raises:
+        OptionError: The matrices, with room for one edge, do not fit into the limit.
+    """
+    num_nodes, num_edges = graph.num_nodes, graph.num_edges
+    matrix_bytes = 8 * num_nodes**2 * (depth + 1)
+    edge_bytes = 8 * max(num_nodes, 1) * (4 * depth + 12)
+    room = limit_bytes - matrix_bytes
+    if room < edge_bytes and num_edges:
+        need = (matrix_bytes + edge_bytes) / 2**30
+        raise OptionError(
+            f"engine 'dense' needs {need:.2g} GiB for {num_nodes} vertices and walk_length="
+            f"{depth - 1}; memory_gib is {limit_bytes / 2**30:.2g}: raise it, or take "
+            f"engine='local'"
+        )
+    entries = ENTRIES_ON_CPU if graph.device.type == "cpu" else ENTRIES_ELSEWHERE
+    fastest = entries // max(num_nodes, 1) + 1
+    at_a_time = max(1, min(num_edges, room // edge_bytes, fastest))
+    return at_a_time, matrix_bytes + edge_bytes * at_a_time
 
 
 def dense_order(
@@ -91,7 +78,7 @@ def dense_order(
         depth: L, 2 or more.
         count: Length of the order.
         batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        limit_bytes: Memory that may be used, see `DensePlan`.
+        limit_bytes: Memory that may be used, see `dense_plan`.
         progress: Called with the number of edges removed.
 
     Raises:
@@ -99,7 +86,7 @@ def dense_order(
 
     Cost: count / batch_size rounds of O(m n L²) operations.
     """
-    plan = DensePlan.of(graph, depth, limit_bytes)
+    at_a_time, _ = dense_plan(graph, depth, limit_bytes)
     state = DenseWalks(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     order: list[Tensor] = []
@@ -107,7 +94,7 @@ def dense_order(
     while done < count:
         size = min(batch_size, count - done)
         best = Ranked.none(graph.device)
-        for chunk in torch.split(left, plan.edges_at_a_time):
+        for chunk in torch.split(left, at_a_time):
             best = best.joined(state.changes(chunk)).first(size)
         state.remove(best.edge.tolist())
         left = left[~torch.isin(left, best.edge)]

@@ -44,7 +44,7 @@ from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.methods.isolated import without_isolated
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
-from wis.methods.k_wis.dense_walks import DensePlan, dense_order
+from wis.methods.k_wis.dense_walks import dense_order, dense_plan
 from wis.methods.k_wis.lazy_greedy import lazy_order
 from wis.methods.k_wis.one_step_arcs import one_step_order
 from wis.methods.k_wis.two_wis import TwoWisChanges
@@ -63,18 +63,18 @@ def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
         options = {**options, "engine": cheaper}
     if options["engine"] == "local":
         return {name: value for name, value in options.items() if name != "memory_gib"}
-    DensePlan.of(graph, depth, limit)
+    dense_plan(graph, depth, limit)
     return options
 
 
 def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: int) -> str:
-    """By the estimate in the module's docstring."""
+    """The engine with the lower estimate in the module's docstring."""
     n, m = graph.num_nodes, graph.num_edges
     if not m or (graph.directed and depth == 2):
         return "local"
     degree = _mean_degree_of_ends(graph)
     radius = (depth - 1) // 2
-    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # before a power gets too large
+    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # logarithms do not overflow
     near = float(n) if is_far else min(float(n), 2 * degree**radius)
     fast_path = depth == 3 and not graph.directed
     per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
@@ -82,7 +82,7 @@ def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: i
     speed = 1.0 if graph.device.type == "cpu" else 0.01
     dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
     try:
-        DensePlan.of(graph, depth, limit)
+        dense_plan(graph, depth, limit)
     except OptionError:
         return "local"
     return "dense" if dense_s < local_s else "local"
@@ -123,8 +123,8 @@ def order_by_walks(
     """
     if engine == "dense":
         limit = int(memory_gib * 2**30)
-        plan = DensePlan.of(graph, depth, limit)
-        _LOG.info("engine dense: will use up to %.2g GiB", plan.total_bytes / 2**30)
+        _, total_bytes = dense_plan(graph, depth, limit)
+        _LOG.info("engine dense: will use up to %.2g GiB", total_bytes / 2**30)
         with single_threaded():
             return dense_order(graph, depth, count, batch_size, limit, progress)
     with single_threaded():

@@ -1,20 +1,19 @@
-"""The certificate of relaxed 1-WIS: is each step within the rule, and as the phases have it?
+"""The certificate of relaxed 1-WIS: every step keeps to the rule, and the seed fixes the order.
 
 *The rule.* A step keeps to it if both ends of the edge that goes have degree k / (1 + epsilon) or
-more, k being the largest smaller degree of an edge that is left. With s the smaller degree at a
-step, read off the order by one sort, that is k <= (1 + epsilon)·s. Since k never rises, only steps
-at which s is lower than at all steps before need a look at the graph: a step with a larger s keeps
-to the rule if the lowest one before it does, where k was at least as large. A look goes over
-the edges left between vertices whose original degree is above (1 + epsilon)·s, a prefix that grows,
-and asks whether one has both degrees above it.
+more, where k is the largest smaller degree of an edge that is left. Let s be the smaller degree at
+a step, which one sort of the order yields; then the rule is k <= (1 + epsilon)·s. Since k never
+rises, only steps at which s is lower than at all steps before need a look at the graph. A step with
+a larger s keeps to the rule if the lowest one before it does, where k was at least as large. A look
+goes over the edges left between vertices whose original degree is above (1 + epsilon)·s, and
+searches for one with both degrees above that.
 
-*The phases.* With a large epsilon the rule allows nearly any edge, so that it certifies little. The
-order itself is fixed by the seed: `wis.methods.one_wis.relaxed_rule` says in which phases, and by
-which priority within one, edges go. A phase ends where the smaller degree at removal falls below
-its threshold t. Its edges, in their order, are those of the sequential rule exactly if their
-priority falls from one to the next and each eligible edge that did not go has an end whose budget
-was spent on edges of higher priority. That is checked for all edges of a phase at once, and the
-hash is computed anew.
+*The phases.* With a large epsilon the rule allows nearly any edge, so it certifies little. The seed
+fixes the order itself by phases and priorities (`wis.methods.one_wis.relaxed_rule`). A phase ends
+where the smaller degree at removal falls below its threshold t. Its edges are those of the
+sequential rule exactly if their priority falls from each to the next, and each eligible edge that
+did not go has an end whose budget was spent on edges of higher priority. That is checked for all
+edges of a phase at once, and the hash is computed anew.
 
 Nothing is shared with the code that makes orders.
 """
@@ -48,8 +47,8 @@ def check_relaxed_order(
     """Check an order, or the beginning of one: the rule, then the phases of its seed if known.
 
     Raises:
-        NotGreedyError: Some step breaks the rule, or is not the one of the phases; it names the
-            first one, of the former if there are both.
+        NotGreedyError: At the first step that breaks the rule; else at the first one that differs
+            from the phases.
 
     Cost: see `check_relaxed_steps` and `check_phases`.
     """
@@ -75,14 +74,10 @@ def check_relaxed_steps(
 ) -> None:
     """Check every step of an order, or of the beginning of one.
 
-    Args:
-        graph: The graph.
-        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        factor: 1 + epsilon, exactly.
-        progress: Called with the number of steps that are checked.
+    `factor` is 1 + epsilon, exactly.
 
     Raises:
-        NotGreedyError: Some step breaks the rule; it names the first one.
+        NotGreedyError: At the first step that breaks the rule.
 
     Cost: O(m log m) for sorts, and for each of the lowest steps so far (several for each threshold)
         the edges left among vertices of higher degrees.
@@ -107,13 +102,13 @@ def check_relaxed_steps(
 
 
 def _lowest_so_far(smaller: Ints) -> Ints:
-    """Steps whose smaller degree is below that of all steps before."""
+    """Steps whose smaller degree is below those of all steps before."""
     lowest = np.minimum.accumulate(smaller)
     return np.flatnonzero(np.diff(lowest, prepend=lowest[:1] + 1))
 
 
 def _best_above(live: LiveEdges, degree: Ints, allowed: int, step: int) -> tuple[int, int] | None:
-    """Labels of an edge that is left at a step and has the largest smaller degree, if too large."""
+    """Labels of the edge left with the largest smaller degree; None if that is allowed."""
     left = np.flatnonzero(live.step[: live.size] >= step)
     a, b = live.a[left], live.b[left]
     smaller = np.minimum(degree[a], degree[b])
@@ -162,18 +157,13 @@ def check_phases(
 ) -> None:
     """Check that an order that keeps to the rule, or its beginning, is the one of its phases.
 
-    Args:
-        graph: The graph.
-        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        factor: 1 + epsilon, exactly.
-        seed: Seed of the priorities.
-        progress: Called with the number of steps that are checked.
+    `seed` is that of the priorities, `factor` is 1 + epsilon.
 
     Raises:
-        NotGreedyError: Some step is another one; it names the first.
+        NotGreedyError: At the first step that differs from the phases.
 
     Cost: for each phase, of which there are about log(largest degree) / log(factor), a sort of the
-        edges whose ends both had the threshold's degree to begin with and which are left.
+    edges left whose ends both had the degree t or more at the beginning.
     """
     if edge_ids.numel() == 0:
         return
@@ -201,7 +191,7 @@ class _Phases:
         degree: int64 [n], current degrees.
         hash: int64 [m], the lower one goes first within a class.
         entering: int64 [m], edge ids by falling smaller degree of the whole graph.
-        bound: int64 [m], these smaller degrees, which current ones never exceed.
+        bound: int64 [m], these smaller degrees, from which current ones only fall.
         live: Edges that have entered and are left.
         entered: How many have entered.
     """
@@ -224,7 +214,7 @@ class _Phases:
         return cls(edges, degree, hashes, entering, bound[entering], entering[:0])
 
     def begin(self, factor: Fraction) -> tuple[Ints, int]:
-        """Edges that may go in the phase that begins, by falling priority; and its threshold."""
+        """Begin a phase: the edges that may go in it, by falling priority, and its threshold."""
         k = self._largest_smaller_degree()
         t = -(-k * factor.denominator // factor.numerator)  # ceil(k / (1 + epsilon))
         self._enter(t)
@@ -235,20 +225,22 @@ class _Phases:
         return eligible[np.lexsort((self.hash[eligible], -digits))], t
 
     def first_wrong(self, eligible: Ints, taken: Ints, t: int, *, is_cut: bool) -> int | None:
-        """The first wrong one of the edges that go in a phase; then they are gone.
+        """Remove the edges that go in a phase; returns the position of the first wrong one.
 
-        With `is_cut` the order ends with them, and the phase may go on.
+        With `is_cut` the order ends with them, before the phase may be complete.
         """
         rank = np.full(self.edges.shape[1], -1)
         rank[eligible] = np.arange(eligible.size)
         ranks = rank[taken]
-        # both degrees are t or more at removal, so that they are eligible and within the budgets
+        # both degrees are t or more at removal: all of `taken` are eligible and within the budgets;
+        # their priority must fall, so their ranks must rise
         falls = np.flatnonzero(np.diff(ranks, prepend=-1) <= 0)
         listed = ranks[: int(falls[0])] if falls.size else ranks
         done = listed[-1] + 1 if listed.size and (is_cut or falls.size) else eligible.size
         if (is_cut or falls.size) and not listed.size:
             done = 0
         wrong = [int(falls[0])] if falls.size else []
+        # eligible edges that were passed over although no budget was spent before them
         passed = np.setdiff1d(eligible[:done], eligible[listed], assume_unique=True)
         spent = self._spent_at(eligible, listed, t)
         blocked = (spent[self.edges[:, passed]] < rank[passed]).any(axis=0)
@@ -262,7 +254,7 @@ class _Phases:
         return min(wrong, default=None)
 
     def _spent_at(self, eligible: Ints, listed: Ints, t: int) -> Ints:
-        """By vertex: the rank of the edge that its budget, degree - t + 1, was spent with."""
+        """For each vertex the rank of the edge that used up its budget, degree - t + 1."""
         ends = self.edges[:, eligible[listed]]
         lost = np.bincount(ends.reshape(-1), minlength=self.degree.size)
         last = np.full(self.degree.size, -1)
@@ -279,7 +271,7 @@ class _Phases:
         return best
 
     def _enter(self, least: int) -> None:
-        """Let the edges in whose smaller degree was `least` or more."""
+        """Add the edges whose smaller degree was `least` or more to `live`."""
         end = int(np.searchsorted(-self.bound, -least, side="right"))
         if end > self.entered:
             self.live = np.concatenate([self.live, self.entering[self.entered : end]])

@@ -1,22 +1,22 @@
-"""Relaxed 1-WIS: its rule, and the kernel of all places where it runs.
+"""Relaxed 1-WIS: its rule, and the kernel that all its engines use.
 
 The rule, for ``epsilon`` >= 0: with k the largest smaller degree of the endpoints of an edge that
 is left, an edge may go if both its endpoints have degree k / (1 + epsilon) or more. Many edges may
 go at once, so the order is made in *phases*:
 
 1. k is the largest smaller degree now, and the *threshold* is t = ceil(k / (1 + epsilon)).
-2. A vertex of degree d >= t may lose d - t + 1 edges, its *budget*: in whatever order, each is
-   taken from a vertex of degree t or more. Since k only falls, every step keeps to the rule.
-3. The edges between such vertices are gone through by *priority*, and each goes unless the budget
-   of an end is spent. Those that went, by priority, are the next part of the order.
+2. A vertex of degree d >= t may lose d - t + 1 edges, its *budget*. In whatever order they go, the
+   vertex has degree t or more each time. Since k only falls, every step keeps to the rule.
+3. The edges between such vertices are visited by *priority*, and each goes unless the budget of an
+   end is spent. Those that went, by priority, are the next part of the order.
 4. No edge with both degrees at t or more is left then: k is t - 1 or less.
 
 Priority: first the *class* of the larger degree when the phase begins, the number of its binary
-digits, the highest first (the second key of the exact rule, coarsely: it keeps nearly all that the
-exact rule keeps of walk indices, which chance alone does not); then a hash of the seed and the two
-vertex ids. So what goes depends on the graph and the seed, never on how the edges are divided or
-how many are looked at together. The rule is sequential and has one outcome, which each place finds
-in its own way:
+digits, the highest first; then a hash of the seed and the two vertex ids. The class is a coarse
+form of the second key of the exact rule. It keeps nearly all walk indices that the exact rule
+keeps; the hash alone would not. So the order depends on the graph and the seed, not on how the
+edges are divided or how many are visited together. The rule is sequential and has one outcome. It
+is computed in three ways:
 
 - `match` finds it for edges in memory in few rounds: an edge goes as soon as fewer edges of higher
   priority than the budget allows are left at both its ends;
@@ -40,7 +40,8 @@ MASK = (1 << BITS) - 1
 FIRST_FACTOR, SECOND_FACTOR = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 GOLDEN = 0x9E3779B97F4A7C15
 SMALL = 8
-"""Vertices are renumbered for a match that touches less than one in so many."""
+"""Vertices are renumbered once a match has fewer than n / 8 edges: arrays get small, but that takes
+a sort."""
 
 
 def threshold(k: int, factor: Fraction) -> int:
@@ -91,7 +92,7 @@ def hash_order(hashes: Tensor) -> Tensor:
     """Positions of distinct int64 `hashes` of shape [m] by rising hash.
 
     Most bits of a hash and the position are packed into one number, since sorting values is several
-    times faster than sorting positions; the few that agree in these bits are put right afterwards.
+    times faster than sorting positions. The few that agree in these bits are sorted afterwards.
     """
     size = hashes.numel()
     if size < 2:
@@ -119,7 +120,7 @@ def degree_class(degree: Tensor) -> Tensor:
 
 
 def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
-    """Go through edges by priority and take each unless the budget of an end is spent.
+    """Visit edges by priority and take each unless the budget of an end is spent.
 
     Args:
         a: int64 tensor of shape [k], one end of each edge, the edges by falling priority.
@@ -130,8 +131,8 @@ def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
     Returns:
         bool tensor of shape [k], true for the edges taken.
 
-    Cost: one sort of those ends that have more edges than budget, in each of about log k rounds;
-    what a round settles is out of the next.
+    Cost: about log k rounds, each of which sorts the ends that have more edges than budget. Edges
+    that a round settles are left out of the next.
     """
     taken = torch.zeros(a.numel(), dtype=torch.bool, device=a.device)
     open_ = (budget.index_select(0, a) > 0) & (budget.index_select(0, b) > 0)

@@ -1,27 +1,29 @@
 """Exact 1-WIS in rounds of tensor operations, on any device: the engine to read first.
 
 See `wis.methods.one_wis.levels` for levels, heavy and light vertices. Within a level the greedy
-rule lets the tallest heavy vertex take a light neighbour and become one shorter, again and again.
-Seen from the light vertices, a heavy vertex of degree h offers *slots* of heights h, h - 1, ..., k
-+ 1, each good for one light, and the greedy result is the stable matching in which every light
-prefers the tallest slot: a matching where no heavy vertex has a free slot taller than the slot of
-one of its light neighbours. Which lights a heavy vertex gets is left open by the rule, so any such
-matching is a correct level, and it is found by deferred acceptance in bulk:
+rule lets the heavy vertex of highest degree, its *height*, lose the edge to a light neighbour and
+become one shorter, again and again. So a heavy vertex of height h has *slots* of heights h, h - 1,
+..., k + 1, each for one light vertex. The greedy result is a stable matching in which every light
+vertex prefers the tallest slot: no heavy vertex has a free slot taller than the slot of one of its
+light neighbours. The rule leaves open which of them a heavy vertex gets, so any such matching is a
+correct level. It is found by deferred acceptance, for many vertices at once:
 
 1. each light goes to its tallest heavy neighbour; a heavy vertex fills its slots from the top,
    first with the lights that the next tallest competitors want most;
-2. every heavy vertex whose next free slot is taller than slots that hold its other light neighbours
-   bids for those, the lowest held first, one slot lower for each; a light goes to its best bid;
-3. heavy vertices that won or lost close ranks, which only raises slots; repeat 2 until nobody bids.
+2. a heavy vertex whose next free slot is taller than the slots of some of its other light
+   neighbours bids for those, the one in the lowest slot first, with one slot lower for each
+   further one; a light vertex goes to its best bid;
+3. the light vertices of each heavy vertex that won or lost some fill its slots from the top, which
+   only raises slots; repeat 2 until there are no bids.
 
-Slots of lights only rise, so this ends. Few rounds suffice because one bid moves many lights: hubs
-of similar height settle a contest by halves instead of one by one. The removals of the level, by
-falling slot, are a greedy order. What remains, the unspent vertices of degree k, is matched in
-rounds of locally best edges under a fixed scrambling of their labels.
+Slots of light vertices only rise, so this ends. Few rounds suffice because a heavy vertex bids for
+many light ones at once: hubs of similar height share contested ones by halves, not one by one. The
+removals of the level, by falling slot, are a greedy order. The edges that remain between vertices
+of degree k are matched in rounds of locally best edges under a fixed scrambling of labels.
 
-Ties: the tallest competitor with the largest label (the lowest original degree, then the largest
-vertex id) wins; all other choices follow from labels too, so nothing depends on arc order, threads
-or device.
+Ties: of competitors of one height the one with the largest label wins (the lowest original degree,
+then the largest vertex id). All other choices follow from labels, too, so nothing depends on arc
+order, threads or device.
 """
 
 from __future__ import annotations
@@ -41,10 +43,10 @@ FREE = -1
 
 
 def peel_in_rounds(state: Peeling, count: int, progress: Progress) -> None:
-    """Carry a peeling on until `count` edges are removed.
+    """Continue a peeling until `count` edges are removed.
 
     Args:
-        state: The peeling, at the beginning of a level; advanced in place.
+        state: The peeling, at the beginning of a level; changed in place.
         count: Stop at the end of the level in which so many are removed.
         progress: Called with the number of edges removed after each level.
 
