@@ -432,7 +432,7 @@ def test_impossible_configurations_are_told(change, message):
 
 @pytest.mark.parametrize("device", ["nowhere", "meta", None])
 def test_an_impossible_device_is_told(device):
-    with pytest.raises(OptionError, match=f"device is {device!r}, which cannot be used"):
+    with pytest.raises(OptionError, match=f"device '{device}' cannot be used here"):
         train(planted(), quick(device=device))
 
 

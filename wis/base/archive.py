@@ -1,4 +1,4 @@
-"""Arrays out of an `.npz` file, each checked before it is built.
+"""Read the arrays of an `.npz` file, each checked before memory is allocated for it.
 
 `numpy.load` trusts an archive: it allocates whatever the header of an array states, unpacks data
 that grows a thousandfold, and returns texts with impossible characters. This module first reads the
@@ -22,7 +22,7 @@ from wis.errors import GraphFormatError, UnsafePickleError, echo
 ENDING = ".npy"
 _SURROGATES = (0xD800, 0xE000)
 _CODE_POINTS = 0x110000
-_LEAST_ITEM = 4  # numpy gives an array of empty texts room for one character each
+_LEAST_ITEM = 4  # numpy allocates one character for each empty text
 
 
 def read_archive(
@@ -65,7 +65,7 @@ def total_bytes(arrays: Mapping[str, np.ndarray]) -> int:
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members by the names of their arrays."""
+    """Name of the array → member of the archive."""
     members: dict[str, zipfile.ZipInfo] = {}
     for item in archive.infolist():
         name = item.filename.removesuffix(ENDING)
@@ -116,7 +116,7 @@ def _header(member: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype]:
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
-    if version not in readers:  # a later one is needed for records alone
+    if version not in readers:  # only records need version 3
         raise GraphFormatError(f"{where} has a header of version {version[0]}; expected 1 or 2")
     shape, _, dtype = readers[version](member)
     return shape, dtype
@@ -129,7 +129,7 @@ def _array(archive: zipfile.ZipFile, item: zipfile.ZipInfo, trusted: bool) -> np
 
 
 def _check_text(array: np.ndarray, where: str) -> None:
-    """Raise unless every character of a text is one that can be written as UTF-8."""
+    """Raise `GraphFormatError` if UTF-8 cannot encode a character of a text."""
     if array.dtype.kind != "U" or not array.size:
         return
     codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder + "u4")

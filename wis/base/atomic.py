@@ -45,7 +45,7 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
 
     Raises:
         OutputExistsError: The file exists and `force` is false.
-        GraphFileError: It cannot be written: no such folder, no permission, a full disk.
+        GraphFileError: The file cannot be written: no folder, no permission, a full disk.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "a.txt")
@@ -70,7 +70,7 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: str | Path, *, force: bool) -> None:
-    """Check, before anything is computed, whether a file can be written.
+    """Check whether a file can be written, before anything is computed.
 
     Args:
         path: The file; ``-`` is standard output, which always passes.
@@ -127,7 +127,7 @@ def _temporary_beside(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
         file = _create(temporary, target)
         yield file, temporary
     finally:
-        with contextlib.suppress(OSError):  # what is still buffered may not fit on the disk
+        with contextlib.suppress(OSError):  # the disk may be full
             if file is not None:
                 file.close()
         with contextlib.suppress(OSError):
@@ -194,7 +194,7 @@ def _remove_unless_locked(path: str, remove: Callable[[str], None]) -> None:
 
 
 def _create(temporary: Path, target: Path) -> BinaryIO:
-    """Open with the permissions that opening `target` would have led to."""
+    """Create a temporary file with the permissions of `target`, or of a new file."""
     descriptor = os.open(
         temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
     )
@@ -220,7 +220,7 @@ def _write_directly(target: Path, buffer: io.BytesIO) -> None:
 
 
 def _resolved(path: str | Path) -> Path:
-    """The file behind a link; a name that no file can have is refused."""
+    """The target of a link, or the path itself; an error for an impossible name."""
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:

@@ -124,7 +124,7 @@ def checked_choice(name: str, value: Any, known: Iterable[Any]) -> Any:
 
 
 def checked_device(device: torch.device | str) -> torch.device:
-    """The device, on which an empty tensor was made.
+    """A device on which a tensor can be made and read.
 
     Raises:
         OptionError: It cannot be used here; the message repeats torch's reason.
@@ -133,7 +133,7 @@ def checked_device(device: torch.device | str) -> torch.device:
 
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        torch.zeros(1, device=chosen).item()
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OptionError(f"device {str(device)!r} cannot be used here: {reason}") from None

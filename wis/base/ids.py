@@ -38,7 +38,7 @@ def is_integer_id(text: str) -> bool:
 
 
 def integer_id(text: str) -> int | None:
-    """The integer that a text is, if it is one and fits into 64 bits; None otherwise.
+    """The integer that a text spells; None for other texts and beyond 64 bits.
 
     >>> integer_id("12.0"), integer_id("012"), integer_id("9" * 30)
     (12, None, None)

@@ -24,7 +24,7 @@ VARIABLE = "WIS_MAX_MEMORY"
 BYTES_PER_VERTEX = 16  # a degree and a pointer: every command needs more for a vertex
 SMALL = 1_000_000  # so many vertices need no check
 BYTES_PER_CELL = 48  # a Python object, a pointer to it, and the entry of a column made of it
-BYTES_PER_FIELD = 32  # of a text of numbers, once parsed: measured on 20 MB of `0,1` lines
+BYTES_PER_FIELD = 32  # of a parsed text of numbers: measured on 20 MB of `0,1` lines
 BYTES_PER_NAME = 160  # a Python text, and its places in a list and in a table of all names
 
 _SPARSE_FREE = 1 << 30
@@ -124,7 +124,7 @@ def _address_space() -> list[int]:
 
 @functools.cache
 def _group_limits() -> tuple[int, ...]:
-    """Limits of the control groups, version 1 or 2, that the process is in."""
+    """Memory limits of the control groups (version 1 or 2) of this process."""
     return tuple(
         int(text) for text in map(_content, _limit_files()) if re.fullmatch("[0-9]{1,30}", text)
     )
@@ -176,7 +176,7 @@ def check_size(
 
 
 def remedy(num_bytes: float) -> str:
-    """Advice on a file that takes so much, for an error."""
+    """Advice for the error about a file that needs `num_bytes` of memory."""
     if num_bytes > available_memory():
         had = shown_size(available_memory())
         return f"this machine has {had} (--max-memory, max_memory=, sets what reading may take)"
@@ -185,16 +185,16 @@ def remedy(num_bytes: float) -> str:
 
 
 def _rounded_up(num_bytes: float) -> float:
-    """A quarter more, in whole units."""
+    """A quarter more, rounded up to whole KiB, MiB or GiB."""
     unit = 1024 ** max(0, int(math.log(max(num_bytes, 1), 1024)))
     return float(math.ceil(num_bytes * 1.25 / unit) * unit)
 
 
 def table_limit(num_values: int, limit: int) -> int:
-    """The default limit for a table of which only so many places hold a value.
+    """The default limit for a table in which `num_values` cells hold a value.
 
-    Rows that each bring a column of their own become a square table. A gigabyte is free, and then
-    a thousand bytes for each value: one place in twenty has to be filled.
+    If each row adds a column, the table grows with the square of the file. So the limit is 1 GiB
+    plus 1000 bytes for each value: at 48 bytes a cell, one cell in twenty must hold a value.
     """
     return min(limit, _SPARSE_FREE + _SPARSE_PER_VALUE * num_values)
 

@@ -1,8 +1,7 @@
-"""Which process made a file, and whether it still runs.
+"""Identify the process that made a file, and check whether it still runs.
 
-The number of a process alone does not identify it: numbers are used again, and another machine may
-write into the same folder. So a process is identified by its host, its number and the moment at
-which it began, where the system tells that (``/proc`` of Linux).
+A process id alone is ambiguous: ids are used again, and another machine may write into the same
+folder. So a process is identified by its host, its id and, on systems with ``/proc``, its start.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ class Process:
 
     Attributes:
         host: The machine, in letters that a file name may hold.
-        pid: Its number there.
-        started: When it began, in ticks since the machine did; empty where that cannot be known.
+        pid: Its process id.
+        started: Its start in clock ticks after the boot of the machine; empty if unknown.
     """
 
     host: str
@@ -38,11 +37,11 @@ class Process:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is or was one of this machine."""
+        """Whether it belongs to this machine."""
         return self.host == _host()
 
     def is_gone(self) -> bool:
-        """Whether it has certainly ended; false for a process of another machine.
+        """Whether it has certainly ended; always false for a process of another machine.
 
         >>> Process.current().is_gone()
         False
@@ -53,7 +52,7 @@ class Process:
             os.kill(self.pid, 0)
         except (ProcessLookupError, OverflowError):
             return True
-        except OSError:  # it is another user's
+        except OSError:  # the process of another user
             pass
         state, started = _state_and_start(self.pid)
         return state in ("Z", "X") or bool(started and self.started and started != self.started)
@@ -65,10 +64,10 @@ def _host() -> str:
 
 
 def _state_and_start(pid: int) -> tuple[str, str]:
-    """State and start of a process of this machine; empty where there is no ``/proc``."""
+    """State and start of a process of this machine; empty texts without ``/proc``."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return "", ""
-    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
+    fields = text.rpartition(")")[2].split()  # the command name before it may hold blanks
     return (fields[0], fields[19]) if len(fields) > 19 else ("", "")

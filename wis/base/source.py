@@ -52,14 +52,14 @@ class ReadOptions:
 
     @property
     def limit(self) -> int:
-        """Most bytes that reading may take."""
+        """Limit of the memory for reading, in bytes."""
         return limits.default_max_memory() if self.max_memory is None else self.max_memory
 
     def check_text(self, path: Path, text: bytes, what: str, *, copies: int = 1) -> None:
         """Raise `GraphFormatError` if a text of fields takes too much memory once it is parsed.
 
         Counting fields takes as long as parsing, so they are counted only if a field at every byte
-        would be too much. `what` names the text in the error; it is held `copies` times.
+        would exceed the limit. `what` names the text in the error; memory holds it `copies` times.
         """
         if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
             self.check_size(path, copies * limits.text_bytes(text), what)
@@ -71,7 +71,7 @@ class ReadOptions:
 
         Args:
             path: The file.
-            num_bytes: Size of the part, as far as the file says; asked before it is built.
+            num_bytes: Size of the part in memory according to the file.
             what: The part, in the singular, such as ``"the array 'x'"``.
             so_far: Whether an unknown amount follows.
         """
@@ -88,7 +88,7 @@ class ReadOptions:
     ) -> None:
         """`check_size` for a table of Python values, of which `num_values` are not missing.
 
-        A sparse table has the limit of `wis.base.limits.table_limit`, unless one was stated.
+        A sparse table has the limit of `wis.base.limits.table_limit`, unless the user set one.
         """
         limit = self.limit
         stated = self.max_memory is not None or limits.stated_max_memory() is not None
@@ -128,16 +128,16 @@ def shown(path: Path) -> str:
 def open_input(
     path: Path, options: ReadOptions | None = None, kind: str = "a graph file"
 ) -> Iterator[BinaryIO]:
-    """Open a file for reading, or standard input; it is not empty.
+    """Open a file or standard input for reading.
 
     Args:
         path: The file.
-        options: Their limit holds for a stream, which is read into memory.
+        options: Their memory limit holds for a stream, which is read into memory.
         kind: The expected content, for errors.
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is empty, or too long.
+        GraphFormatError: The file is empty, or too long.
     """
     try:
         with _opened(path, options or ReadOptions()) as file:
@@ -184,8 +184,8 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
     """The content of a file, decompressed if its first bytes are those of gzip, bz2 or xz.
 
     Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, damaged, too long, or not gzip though its name says so.
+        GraphFileError: The file cannot be read.
+        GraphFormatError: The file is empty, damaged, too long, or not compressed despite its name.
     """
     options = options or ReadOptions()
     with open_input(path, options, kind) as file:
@@ -207,10 +207,10 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
 
 
 def unpacked(file: BinaryIO, path: str) -> BinaryIO:
-    """A file as a stream of its decompressed content; itself if its first bytes are not packed.
+    """The decompressed content of a file as a stream, or the file itself if it is not compressed.
 
     Raises:
-        GraphFormatError: It is not packed though its name says so.
+        GraphFormatError: The file is not compressed despite its name.
     """
     packed = _packing(file.read(max(len(packing.magic) for packing in _PACKINGS)), Path(path))
     file.seek(0)
@@ -218,9 +218,9 @@ def unpacked(file: BinaryIO, path: str) -> BinaryIO:
 
 
 class _Members(io.RawIOBase):
-    """The content of several packed streams, one after another.
+    """The content of several compressed streams, one after another.
 
-    `bz2.BZ2File` and `lzma.LZMAFile` stop without an error at a damaged one that is not the first.
+    `bz2.BZ2File` and `lzma.LZMAFile` ignore damage in every stream but the first.
     """
 
     def __init__(self, raw: BinaryIO, begin: Callable[[], Any], padding: bytes = b"") -> None:
@@ -249,7 +249,7 @@ class _Members(io.RawIOBase):
                 return len(data)
 
     def _behind(self, packed: bytes) -> bytes:
-        """The beginning of the next stream, empty if there is none."""
+        """The first bytes of the next stream, empty if there is none."""
         packed = packed.lstrip(self._padding)
         while not packed and (more := self._raw.read(CHUNK_BYTES)):
             packed = more.lstrip(self._padding)
@@ -258,7 +258,7 @@ class _Members(io.RawIOBase):
 
 @dataclass(frozen=True)
 class _Packing:
-    """A way to compress a file: its name in errors, its ending, its first bytes, how to undo it."""
+    """A compression: its name in errors, its ending, its first bytes, the function that unpacks."""
 
     name: str
     ending: str
@@ -276,7 +276,7 @@ _PACKINGS = (
 
 
 def _packing(head: bytes, path: Path) -> _Packing | None:
-    """How a file is packed, by its first bytes; an error if only its name says so."""
+    """The compression that the first bytes show; an error if only the name of the file does."""
     for packing in _PACKINGS:
         if head.startswith(packing.magic):
             return packing
@@ -289,7 +289,7 @@ def _packing(head: bytes, path: Path) -> _Packing | None:
 
 
 def _all_of(file: BinaryIO) -> bytes:
-    """All bytes; a buffered file would copy them once more."""
+    """All bytes, read without the second copy that a buffered file makes."""
     if isinstance(file, io.BufferedReader):
         file.raw.seek(0)
         everything: bytes = file.raw.readall()
@@ -339,8 +339,7 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, Li
     r"""`read_utf8` with ``\n`` at all line ends.
 
     Returns:
-        The text without a byte order mark; what the line ends were; and the mark, empty where there
-        is none.
+        The text without a byte order mark; its original line ends; the mark, or empty bytes.
     """
     options = options or ReadOptions()
     raw, mark = read_utf8(path, options)
@@ -356,11 +355,11 @@ def read_text(path: Path, options: ReadOptions | None = None) -> tuple[bytes, Li
 
 
 def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, bytes]:
-    """A decompressed text in UTF-8, and the byte order mark before it, empty where there is none.
+    """A decompressed text in UTF-8, and the byte order mark before it (or empty bytes).
 
     Raises:
-        GraphFileError: It cannot be read.
-        GraphFormatError: It is empty, too long, or not a text in UTF-8; the line is named.
+        GraphFileError: The file cannot be read.
+        GraphFormatError: The file is empty, too long, or not UTF-8; the message names the line.
     """
     whole = read_bytes(path, options)
     raw = whole.removeprefix(codecs.BOM_UTF8)
@@ -371,7 +370,7 @@ def read_utf8(path: Path, options: ReadOptions | None = None) -> tuple[bytes, by
 
 
 def check_utf8(raw: bytes, where: str, lines_before: int = 0) -> None:
-    """Raise `GraphFormatError` with the line of the first byte that is not UTF-8, or zero."""
+    """Raise `GraphFormatError` if a text is not UTF-8 (naming the line) or holds zero bytes."""
     try:
         if not raw.isascii():
             raw.decode()

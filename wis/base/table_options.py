@@ -1,4 +1,4 @@
-"""The options of an edge list or an edge table that replace guesses."""
+"""Options of edge lists and edge tables; each replaces a guess."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Column = str | int
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table of edges is to be read; None where it is to be guessed.
+    """How to read a table of edges; the reader guesses each option that is None.
 
     Attributes:
-        source: The column of the first endpoint: its name, or its number counted from 1. A name
-            goes before a number.
+        source: The column of the first endpoint: its name, or its number counted from 1. If a name
+            is a number, the name counts.
         target: The column of the second endpoint.
         weight: The column of the weights, which become `edge_weight`.
         header: Whether the first line names the columns.
         delimiter: The mark between columns, or a word for it such as ``tab``.
         bipartite: Whether the two endpoints are of two kinds, each with ids of its own.
-        is_checked: Whether each edge is looked up in a graph afterwards, so that a first line which
-            may be a header can be taken for an edge.
+        is_checked: Whether the caller looks each edge up in a graph; a doubtful first line is then
+            read as an edge, since the caller finds out if it is a header.
     """
 
     source: Column | None = None

@@ -1,9 +1,8 @@
-"""Find out how an edge list is written down, from its first few hundred lines.
+"""Recognise the layout of an edge list from its first few hundred lines.
 
-All of these lines have to agree: a separator has to cut each of them into the same number of
-fields. If two guesses fit, the list is refused, and the error names the option that decides
-(``delimiter``, ``header``, ``source`` and ``target``). If one fits that is not the plain one, a
-note says so.
+A separator fits if it cuts each of these lines into the same number of fields. If two guesses fit,
+the list is refused, and the error names the option that decides (``delimiter``, ``header``,
+``source`` and ``target``). If only an unusual guess fits, a note reports it.
 """
 
 from __future__ import annotations
@@ -16,12 +15,19 @@ from itertools import islice
 
 from wis.base.table_options import GUESS, TableOptions
 from wis.errors import GraphFormatError, OptionError, echo
-from wis.io.column_choice import choose_columns
-from wis.io.headers import Kind, Verdict, is_number, kind_of, named_endpoints, verdict
+from wis.io.headers import (
+    Kind,
+    Verdict,
+    choose_columns,
+    is_number,
+    kind_of,
+    named_endpoints,
+    verdict,
+)
 from wis.io.text_layout import SEPARATORS, TextLayout, data_lines, split_line
 
 HEAD_LINES = 300
-_MARKS = {  # for each separator its name in errors, and the words that an option may use for it
+_MARKS = {  # separator: its name in errors, then the words for it in the option `delimiter`
     ",": ("commas", "comma"),
     ";": ("semicolons", "semicolon"),
     "\t": ("tabs", "tab", "\\t"),
@@ -46,9 +52,9 @@ class Dialect:
     """The result of `sniff`.
 
     Attributes:
-        layout: How the list is written down.
-        notes: What was guessed, for people.
-        is_doubtful: Whether the first line, which was taken for an edge, may be a header.
+        layout: The separator, the header and the columns.
+        notes: The guesses, one line of text each.
+        is_doubtful: Whether the first line was taken for an edge, but may be a header.
         is_matrix: Whether the text is an adjacency matrix with labels.
     """
 
@@ -59,16 +65,16 @@ class Dialect:
 
 
 def sniff(text: bytes, ending: str, where: str, options: TableOptions = GUESS) -> Dialect:
-    """Find out how an edge list is written down.
+    """Recognise the layout of an edge list.
 
     Args:
-        text: The list, in UTF-8.
+        text: The list, or its beginning, in UTF-8.
         ending: The ending of its file.
-        where: The file, for the error.
+        where: The file, for errors.
         options: Options that replace guesses.
 
     Raises:
-        GraphFormatError: The first line does not hold two columns, or two guesses fit.
+        GraphFormatError: The first line has fewer than two columns, or two guesses fit.
         OptionError: The list lacks a column that an option names.
     """
     lines = list(islice(data_lines(text), HEAD_LINES))
@@ -113,7 +119,7 @@ def sniff(text: bytes, ending: str, where: str, options: TableOptions = GUESS) -
 
 
 def _are_words(first: Sequence[str]) -> bool:
-    """Whether two columns are called as endpoints are, by more than a letter."""
+    """Whether two columns have the names of endpoints, at least one longer than a letter."""
     named = named_endpoints(first)
     return named is not None and any(len(first[end]) > 1 for end in named)
 
@@ -129,10 +135,7 @@ def doubtful_header(
 
 
 def refuse_other_formats(text: bytes, where: str) -> None:
-    """Raise `GraphFormatError` for a text that begins as files of another format do.
-
-    A first line for Excel (``sep=;``) is refused too, since it is not a row of the list.
-    """
+    """Raise `GraphFormatError` if a text begins like another format, or with Excel's ``sep=;``."""
     head = text[:64].decode(errors="replace").lstrip().lower()
     excel = _OF_EXCEL.match(head)
     if excel is not None:
@@ -154,7 +157,7 @@ def _is_numbered(sample: Sequence[str] | None, endpoints: tuple[int, int]) -> bo
 
 
 def delimiter(options: TableOptions) -> str | None:
-    """The separator that an option names, None without one; `OptionError` if it cannot be one."""
+    """The separator that the option gives, or None; `OptionError` if it cannot be a separator."""
     if options.delimiter is None:
         return None
     mark = _DELIMITERS.get(options.delimiter.strip().lower(), options.delimiter)
@@ -176,22 +179,24 @@ def _fields(line: Line, separator: str, where: str) -> list[str]:
 
 
 def _separator(lines: Sequence[Line], ending: str, place: str) -> str:
-    """The separator that cuts all lines alike, and leaves no other one in their first fields."""
+    """The separator that cuts all lines alike, with no other one in their first two fields."""
     is_white = ending not in SEPARATORS
     marks = SEPARATORS.get(ending, ",;\t").replace("|", "")
     bare = [_IN_QUOTES.sub("", line) for _, line in lines[:2]]
     present = [mark for mark in marks if any(mark in line for line in bare)]
     if is_white or not present:
         present.append(" ")
+    # The separators that cut all lines into equally many fields; a bar only if no other does.
     cut = {mark: rows for mark in present if (rows := _rows_alike(lines, mark)) is not None}
     if not cut and _rows_alike(lines, "|") is not None:
         return "|"
     if not cut:
         return next((mark for mark in present if mark in bare[0] and mark != "\t"), present[-1])
-    # In a list of blanks or tabs a tab is a blank, unless names with blanks stand between tabs.
+    # In a list of white space a tab is like a blank, unless tabs separate names with blanks.
     if is_white and "\t" in cut and (" " not in cut or cut["\t"] != cut[" "]):
         return _tab_or_blank(cut, place)
     cut.pop("\t" if is_white else "", None)
+    # Of several such separators, the one whose endpoints hold none of the others.
     others = [*present, " "] if is_white else present
     clean = [mark for mark in cut if not _holds(cut[mark], [m for m in others if m != mark])]
     if len(cut) == 1 or clean:
@@ -200,7 +205,10 @@ def _separator(lines: Sequence[Line], ending: str, place: str) -> str:
 
 
 def _rows_alike(lines: Sequence[Line], mark: str) -> Rows | None:
-    """The fields of all lines, None if these are not two or more and equally many everywhere."""
+    """The fields of all lines; None unless all have equally many, at least two.
+
+    The first line may have one field fewer: the header over a column of row names.
+    """
     try:
         rows = [split_line(line, mark) for _, line in lines]
     except csv.Error:
@@ -213,7 +221,7 @@ def _rows_alike(lines: Sequence[Line], mark: str) -> Rows | None:
 
 
 def _tab_or_blank(cut: dict[str, Rows], place: str) -> str:
-    """A blank where all fields between tabs that hold blanks are rows of numbers."""
+    """Choose the blank if each tab-separated field with blanks consists of numbers."""
     if " " not in cut:
         return "\t"
     split = [field for row in cut["\t"] for field in row if " " in field]
@@ -235,7 +243,7 @@ def _several(marks: Sequence[str], place: str) -> GraphFormatError:
 
 
 def _with_whole_header(rows: Rows) -> Rows:
-    """The rows with a name for the column that the header leaves out: row names, or a last mark."""
+    """Add an empty name to a header one field short: first for row names, last for a last mark."""
     first = rows[0]
     alike = len(rows) > 1 and all(len(row) == len(first) + 1 for row in rows[1:])
     if not alike or any(kind_of(name) is Kind.NUMBER for name in first):
@@ -259,17 +267,15 @@ def _is_header(rows: Rows, options: TableOptions) -> Verdict:
 
 
 def _is_matrix(rows: Rows, options: TableOptions) -> bool:
-    """Whether the first line repeats the first column, and all the rest are numbers.
+    """Whether the first line repeats the first column, and all other fields are numbers.
 
-    Labels have a corner without a number: `1 2 1`, `2 3 1`, `1 3 2` are three weighted edges.
+    The corner must not be a number: `1 2 1`, `2 3 1`, `1 3 2` are three weighted edges.
     """
     labels, body = rows[0][1:], rows[1:]
-    if kind_of(rows[0][0]) is Kind.NUMBER:
+    is_given = options.source is not None or options.header is not None
+    if is_given or kind_of(rows[0][0]) is Kind.NUMBER or len(set(labels)) < len(labels):
         return False
-    is_said = options.source is not None or options.header is not None
-    if is_said or len(labels) < 2 or not body or len(body) > len(labels):
-        return False
-    if len(set(labels)) < len(labels):
+    if len(labels) < 2 or not body or len(body) > len(labels):
         return False
     if len(body) < min(len(labels), HEAD_LINES - 1) or named_endpoints(rows[0]) is not None:
         return False

@@ -2,8 +2,8 @@
 
 0 1 {'weight': 3.0}
 
-A value may be any literal of Python, and a number or a text of numpy as numpy 2 prints it:
-``np.float64(0.5)``, ``np.True_``, ``np.str_('x')``.
+A value may be any Python literal, or a scalar in the spelling of numpy 2: ``np.float64(0.5)``,
+``np.True_``, ``np.str_('x')``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from wis.io.text_layout import BLANKS, TextLayout, data_lines
 from wis.io.text_scan import Columns, checked_id
 
 _BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
-_NO_LITERALS = (math.inf, -math.inf)
 _MARKS = " \t,;|"
 _SEPARATED = {
     " ": re.compile(r"[ \t]*([^ \t]+)[ \t]+([^ \t]+)[ \t]+(\{.*\})[ \t]*"),
@@ -44,18 +43,10 @@ Row = tuple[str, str, dict[str, Any]]
 
 
 def dictionary_separator(text: bytes, delimiter: str | None, where: str) -> str | None:
-    """The mark between endpoints and dictionary in the first line with an edge.
-
-    Args:
-        text: The list.
-        delimiter: The separator that an option names.
-        where: The file, for the error.
-
-    Returns:
-        The mark, a space for any white space; None if the line does not end with a dictionary.
+    """The separator of a list (a space for white space); None if it has no dictionaries.
 
     Raises:
-        GraphFormatError: The line ends with a dictionary, but lacks two endpoints before it.
+        GraphFormatError: The first line has a dictionary, but not two endpoints before it.
     """
     number, first = next(data_lines(text), (0, ""))
     before, brace, rest = first.partition("{")
@@ -73,7 +64,7 @@ def dictionary_separator(text: bytes, delimiter: str | None, where: str) -> str 
 
 
 def _is_dictionary(text: str) -> bool:
-    """Whether a text is a dictionary in Python's notation, whatever its values are."""
+    """Whether a text is a Python dictionary, with any expressions as values."""
     try:
         tree = ast.parse(text.strip(BLANKS), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -84,7 +75,7 @@ def _is_dictionary(text: str) -> bool:
 def read_dictionaries(
     text: bytes, layout: TextLayout, where: str, options: ReadOptions
 ) -> tuple[Columns, list[str], tuple[str, ...]]:
-    """The columns of a list, the names of the attributes, and phrases for what is not read.
+    """Read the columns, the names of the attributes, and a phrase for each unread attribute.
 
     Raises:
         GraphFormatError: A line is malformed.
@@ -128,7 +119,7 @@ def _row(line: str, separator: str, place: str) -> Row:
 
 
 def _literal(text: str) -> Any:
-    """The value of a literal, with those of numpy in it."""
+    """The value of a Python literal that may contain numpy scalars."""
     try:
         return ast.literal_eval(text)
     except ValueError:
@@ -137,7 +128,7 @@ def _literal(text: str) -> Any:
 
 
 class _Numpy(ast.NodeTransformer):
-    """Replaces scalars of numpy by plain numbers and texts, without a call."""
+    """Replaces numpy scalars by plain numbers and texts, and runs no code."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """``np.float64(0.5)``."""
@@ -145,8 +136,8 @@ class _Numpy(ast.NodeTransformer):
         is_scalar = _is_numpy(node.func) and _SCALAR.fullmatch(name) is not None
         if not is_scalar or len(node.args) != 1 or node.keywords:
             raise ValueError(
-                f"{echo(ast.unparse(node), 60)} is no number, text or truth value; convert it "
-                f"before the list is written"
+                f"{echo(ast.unparse(node), 60)} is not a number, text or truth value; convert "
+                f"it before the list is written"
             )
         value: ast.expr = self.visit(node.args[0])
         is_integer = isinstance(value, ast.Constant) and isinstance(value.value, int)
@@ -156,15 +147,12 @@ class _Numpy(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """``np.True_``, ``np.nan``."""
-        return ast.Constant(_NAMES[node.attr]) if self._is_known(node.attr, node) else node
+        is_known = node.attr in _NAMES and _is_numpy(node)
+        return ast.Constant(_NAMES[node.attr]) if is_known else node
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """``nan`` and ``inf``, as Python prints floats."""
         return ast.Constant(_NAMES[node.id]) if node.id in ("nan", "inf") else node
-
-    @staticmethod
-    def _is_known(name: str, node: ast.Attribute) -> bool:
-        return name in _NAMES and _is_numpy(node)
 
 
 def _is_numpy(node: ast.expr) -> bool:
@@ -181,7 +169,8 @@ def as_dictionaries(table: EdgeTable) -> bytes | None:
     ]
     if not table.num_arcs or any(re.search(r"[\s{]|^[#%<*]", name) for name in names):
         return None
-    if any(value in _NO_LITERALS or value != value for column in columns for value in column):
+    unreadable = (math.inf, -math.inf)  # Python prints no literal for these, nor for NaN
+    if any(value in unreadable or value != value for column in columns for value in column):
         return None
     rows = (dict(zip(table.attributes, row, strict=True)) for row in zip(*columns, strict=True))
     lines = (

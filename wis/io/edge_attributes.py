@@ -14,13 +14,13 @@ from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import edge_stores
 from wis.io.graph_file import ArcTable, GraphFile, attribute_name, column_name
+from wis.io.headers import is_number
 from wis.io.numbering import Numbered
+from wis.io.text_scan import Column
 
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?", flags=re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})?", flags=re.ASCII)
 _DIRECTIONS = frozenset(("directed", "undirected"))
-
-Column = np.ndarray | list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class AttributeColumns:
     Attributes:
         titles: Their names in the file.
         values: Their entries.
-        weight: Position of the one that an option names as weights, among these.
-        notes: What was guessed about them.
+        weight: Position, in these lists, of the column that the option `weight` names.
+        notes: The guesses about them, one line of text each.
     """
 
     titles: list[str]
@@ -40,7 +40,7 @@ class AttributeColumns:
     notes: tuple[str, ...] = ()
 
     def named(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """The attributes of a `Data`, and for each of them the name of its column."""
+        """The attributes of a `Data`, and the column of each attribute."""
         columns = {} if self.weight is None else {"edge_weight": self.titles[self.weight]}
         held: dict[str, Any] = {}
         for place, (title, values) in enumerate(zip(self.titles, self.values, strict=True)):
@@ -52,7 +52,7 @@ class AttributeColumns:
 
 
 def _writable(values: Any) -> np.ndarray:
-    """The array itself, or a copy where pyarrow or numpy keep the memory for themselves."""
+    """The array, or a copy if its memory is read-only."""
     array = np.ascontiguousarray(values)
     return array if array.flags.writeable else array.copy()
 
@@ -89,13 +89,13 @@ def attribute_columns(
         positions: Their positions in the table.
         where: The file, for errors.
         weight: Position of the column that an option names as weights.
-        index: Position of a column that seems to count the rows; it is left out if it does.
+        index: Position of a column that counts the first rows; it is left out if it counts all.
         unnamed: Positions of the columns without a name; empty ones are left out.
-        must_count: Whether the endpoints were chosen because `index` counts the rows.
+        must_count: Whether the choice of the endpoints depends on `index` counting all rows.
         commas: Whether texts with decimal commas are numbers.
 
     Raises:
-        GraphFormatError: The weights are not numbers, or the column that has to count does not.
+        GraphFormatError: The weights are not numbers, or `index` must count the rows and does not.
     """
     kept_titles: list[str] = []
     kept: list[Column] = []
@@ -148,7 +148,7 @@ def _counts(column: Column) -> bool:
 
 
 def with_points(title: str, texts: list[str]) -> tuple[Column, list[str]]:
-    """Numbers from texts with decimal commas, unless the commas may mark thousands."""
+    """Convert decimal commas, unless they may mark thousands; returns a column and notes."""
     given = [text for text in texts if text]
     if not any("," in text for text in given[:1000]):
         return texts, []
@@ -168,7 +168,9 @@ def _check_weights(title: str, column: Column, where: str) -> None:
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         return
     found = "truth values" if isinstance(column, np.ndarray) else "texts"
-    example = "" if isinstance(column, np.ndarray) else next(filter(_is_no_number, column), "")
+    example = (
+        "" if isinstance(column, np.ndarray) else next((t for t in column if not is_number(t)), "")
+    )
     shown = f" such as {echo(example, 40)!r}" if example else ""
     raise GraphFormatError(
         f"{where}: weight names the column {echo(title, 40)!r}, which holds {found}{shown}; "
@@ -176,16 +178,8 @@ def _check_weights(title: str, column: Column, where: str) -> None:
     )
 
 
-def _is_no_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return True
-    return False
-
-
 def attribute_of(file: GraphFile, column: str) -> str:
-    """The edge attribute that a column of the file became, or that has this name itself.
+    """The edge attribute that was read from a column, or that has this name itself.
 
     Raises:
         OptionError: No column and no attribute has the name.

@@ -1,10 +1,11 @@
 """Edge lists: one line for each arc, two endpoints and perhaps more columns.
 
-`wis.io.dialects` recognises how a list is written down, `wis.io.edge_list_writer` writes lists.
-More columns become edge attributes: integers, floats (float64, so that nothing is lost), truth
-values, or lists of texts. A text whose first line repeats its first column is an adjacency matrix
-with labels: an entry other than 0 in row u and column v is an arc from u to v, an empty one is 0,
-and entries other than 1 become `edge_weight`. A cut matrix is written as a list.
+`wis.io.dialects` recognises the layout of a list, `wis.io.edge_list_writer` writes lists. Further
+columns become edge attributes: integers, float64, truth values, or lists of texts.
+
+A text whose first line repeats its first column is an adjacency matrix with labels. A nonzero entry
+in row u and column v is an arc from u to v, an empty entry is 0, and entries other than 1 become
+`edge_weight`. A cut matrix is written as a list.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read an edge list.
 
     Raises:
-        GraphFormatError: It is malformed, or may mean two things.
-        OptionError: It lacks a column that an option names.
+        GraphFormatError: The list is malformed or ambiguous.
+        OptionError: The list lacks a column that an option names.
     """
     where = shown(path)
     text, line_ends, order_mark = read_text(path, options)
@@ -112,18 +113,18 @@ def _doubts(
     where: str,
     options: ReadOptions,
 ) -> list[str]:
-    """Notes on what may have been read wrongly.
+    """Notes on guesses that may be wrong.
 
     Raises:
-        GraphFormatError: The first line may be a header, the list a matrix, or its vertices of two
-            kinds.
+        GraphFormatError: The first line may be a header, the list may be a matrix, or its vertices
+            may be of two kinds.
     """
-    layout, said = dialect.layout, options.table
-    if said.is_checked:
+    layout, table = dialect.layout, options.table
+    if table.is_checked:
         return []
     notes = odd_looks(text, layout)
     is_named = layout.header is not None and named_endpoints(layout.header) is not None
-    if not is_named and layout.width > 2 and not said.given():
+    if not is_named and layout.width > 2 and not table.given():
         refuse_matrix(columns, where)
     if numbered is None:
         return notes
@@ -131,7 +132,7 @@ def _doubts(
         notes += first_line(numbered, where)
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
     kinds = kinds_of_list(text, names)
-    if kinds is not None and said.bipartite is None:
+    if kinds is not None and table.bipartite is None:
         refuse_merging(*kinds, numbered.edge_index, where)
     if numbered.smallest > 0 and options.num_nodes is None:
         notes.append(WITHOUT_0)
@@ -195,7 +196,7 @@ def first_line(numbered: Numbered, where: str) -> list[str]:
 
 
 def refuse_matrix(columns: Columns, where: str) -> None:
-    """Raise `GraphFormatError` if all columns are numbers, and as many as rows."""
+    """Raise `GraphFormatError` if there are as many columns of numbers as rows."""
     table = [*columns.ends, *columns.attributes]
     size = columns.num_arcs
     if len(table) != size or not all(isinstance(column, np.ndarray) for column in table):
@@ -229,7 +230,7 @@ def _read_matrix(
     if isinstance(matrix, list) and notes:
         raise GraphFormatError(f"{where}: {notes[0]}")
     if isinstance(matrix, list) or not np.isfinite(matrix).all():
-        raise GraphFormatError(f"{where}: a matrix with entries that are no finite numbers")
+        raise GraphFormatError(f"{where}: a matrix with entries that are not finite numbers")
     matrix = matrix.reshape(len(labels), len(labels))
     weights = matrix[matrix != 0]
     is_plain = bool((weights == 1).all())
@@ -272,7 +273,7 @@ def _entry(field: str, place: str) -> str:
 
 
 def _in_order(labels: list[str], arcs: np.ndarray) -> Numbered:
-    """Labels 0 to n - 1 are the vertices themselves; others are names, in the order of readers."""
+    """Labels 0 to n - 1 in this order are ids; other labels are names, numbered in sorted order."""
     size = len(labels)
     if labels == [str(i) for i in range(size)]:
         return Numbered(torch.from_numpy(arcs), size)

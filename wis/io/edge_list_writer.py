@@ -1,9 +1,9 @@
 """Write edge lists so that reading them gives the same graph.
 
-A list that was only cut is written back word for word, comments included, unless what is left would
-be read otherwise: if only an edge between ``A`` and ``B`` is left, it looks like a header. Then the
-list is written anew, with a header that cannot be taken for an edge. pyarrow writes the rows of a
-new list, unless a text needs quotes.
+A list that only lost edges keeps its other lines, comments included. It is written anew if the
+remaining lines would be read in another way: a single edge between ``A`` and ``B`` looks like a
+header. A new list has a header that cannot be taken for an edge. pyarrow writes its rows, unless a
+text needs quotes.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class TextFile:
     r"""An edge list as it was read.
 
     Attributes:
-        layout: How it is written down.
-        text: All of it, line ends as ``\n``.
-        line_end: What they were.
-        options: The options it was read with.
+        layout: The separator, the header and the columns.
+        text: The whole text, with line ends ``\n``.
+        line_end: The line end of the file.
+        options: The options that it was read with.
         is_dictionary: Whether its lines end with dictionaries of attributes.
-        order_mark: The byte order mark before it, as Excel wants it; empty where there is none.
+        order_mark: The byte order mark of the file (Excel writes one), or empty.
     """
 
     layout: TextLayout
@@ -84,7 +84,7 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
 
 
 def _surviving_text(file: GraphFile, ending: str) -> bytes | None:
-    """The lines of the original that are left; None if they are not the graph."""
+    """The original text without the removed edges; None if the graph is not a cut of it."""
     source = file.layout
     if not isinstance(source, TextFile) or ending not in (source.layout.ending, STANDARD):
         return None
@@ -95,7 +95,7 @@ def _surviving_text(file: GraphFile, ending: str) -> bytes | None:
 
 
 def _cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
-    """The text without the edges for which `kept` is false; None if it has another number."""
+    """Drop the edges for which `kept` is false; None if the text has another number of edges."""
     if not text.endswith(b"\n"):
         text += b"\n"
     characters = np.frombuffer(text, dtype=np.uint8)
@@ -126,7 +126,7 @@ def _are_not_edges(
 
 
 def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
-    """Whether the lines that are left are recognised as the whole list was, with its options."""
+    """Whether the remaining lines are recognised like the whole list, with the same options."""
     source: TextFile = file.layout
     old = source.layout
     if source.is_dictionary:
@@ -144,7 +144,7 @@ def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
 
 
 def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str]) -> bytes:
-    """The graph as a new list, with the first of several headers that is read as one."""
+    """The graph as a new list, with the first header that the reader recognises."""
     is_two_sided = isinstance(file.layout, TwoSided)
     if is_two_sided:
         table = two_sided_table(file, dropped)
@@ -165,7 +165,10 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
     rows = _rows(table, separator)
     for ends in _headers(file, old, ending, table):
         header = None if ends is None else [*ends, *table.column_names]
-        text = rows if header is None else _header(header, separator) + rows
+        text = rows
+        if header is not None:
+            columns = [[name] for name in header]
+            text = _with_csv(columns, separator, _need_quotes(header, separator)) + rows
         found = _recognised(text, ending, header, separator)
         if found is not None:
             break
@@ -230,8 +233,8 @@ def _headers(
 def _recognised(
     text: bytes, ending: str, header: list[str] | None, separator: str
 ) -> TextLayout | None:
-    """The layout of a new list if it is read as it is meant, without a guess."""
-    if text.startswith(codecs.BOM_UTF8):  # of a name; readers take it for a mark of UTF-8
+    """The layout of a new list; None if the reader would have to guess or would misread it."""
+    if text.startswith(codecs.BOM_UTF8):  # part of a name, which readers would drop
         return None
     try:
         refuse_other_formats(text, "")
@@ -246,11 +249,6 @@ def _recognised(
     )
     is_sure = not (found.is_doubtful or found.is_matrix or found.notes)
     return layout if is_meant and is_sure else None
-
-
-def _header(names: list[str], separator: str) -> bytes:
-    """The first line, with the names of all columns."""
-    return _with_csv([[name] for name in names], separator, _need_quotes(names, separator))
 
 
 def _rows(table: EdgeTable, separator: str) -> bytes:
@@ -268,13 +266,13 @@ def _rows(table: EdgeTable, separator: str) -> bytes:
 
 
 def _column(values: Any) -> Any:
-    """The entries as they are to be written."""
+    """The entries of a column in the form in which pyarrow and csv write them correctly."""
     if isinstance(values, list):
         return values
     if values.dtype.kind == "b":
         return np.where(values, "true", "false").tolist()
     if values.dtype.kind == "f" and (values[np.isfinite(values)] % 1 == 0).all():
-        return values.tolist()  # pyarrow would leave out the point that makes it a float
+        return values.tolist()  # pyarrow would write 1.0 as 1
     return values
 
 
@@ -283,7 +281,7 @@ def _is_text(column: Any) -> bool:
 
 
 def _need_quotes(texts: Sequence[str], separator: str) -> bool:
-    """Whether a text would be taken for something else, such as another separator."""
+    """Whether a reader would misread a text without quotes."""
     others = [mark for mark in ",;\t|" if mark != separator]
     return any(
         text.startswith(COMMENTS)

@@ -1,6 +1,6 @@
 """A graph as a table with one row for each arc, and columns of such a table.
 
-`edge_table` is how all formats of tables get at a graph; it names the parts that do not fit.
+The writers of all table formats call `edge_table`, which lists the parts that a table cannot hold.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def edge_table(
 
     Args:
         file: The graph.
-        dropped: Gets a phrase for each part that has no place in the table.
+        dropped: A phrase is appended for each part that the table cannot hold.
         keeps_vertices: Whether the format states the number of vertices.
         any_text: Whether a text may be longer than a line.
         quotes_blanks: Whether a name may begin or end with blanks.
@@ -99,7 +99,7 @@ def edge_table(
 def columns_of(
     store: Any, names: Iterable[str], file: GraphFile, dropped: list[str], any_text: bool
 ) -> dict[str, Any]:
-    """The columns of the edge attributes of a store; `dropped` gets those that do not fit."""
+    """The columns of the edge attributes of a store; names that do not fit go to `dropped`."""
     attributes: dict[str, Any] = {}
     for name in names:
         if name != "edge_index":
@@ -175,7 +175,7 @@ def _vertices(count: int) -> str:
 
 
 def _add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:
-    """A column for an attribute with one entry for each arc, several for one with several."""
+    """Add an attribute as one column, or as k for k numbers per arc; false if it does not fit."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
         value = value.tolist()
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

@@ -1,4 +1,4 @@
-"""The table of graph formats: which ending is read and written by which module."""
+"""The table of graph formats, with the endings and the module of each."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class Format:
 
     Attributes:
         name: Its name.
-        endings: The endings that it goes by, lower case, without ``.gz``.
-        summary: One line that says what a file holds.
+        endings: The endings of its files, in lower case, without ``.gz``.
+        summary: The content of a file, in one line.
         module: Name of the module in `wis.io` with its `read` and `write`; imported on first use.
-        is_edge_table: Whether vertices are known from the edges alone, so that ids can be
-            relabelled.
-        is_text: Whether it may be compressed, with ``.gz`` behind the ending.
+        is_edge_table: Whether a file lists edges only, so that ids can be relabelled.
+        is_text: Whether a file may be compressed, with ``.gz`` after the ending.
     """
 
     name: str
@@ -46,7 +45,7 @@ class Format:
 
     @property
     def write(self) -> Writer:
-        """Writes a graph into an open file; lists a phrase for each part that does not fit."""
+        """Writes a graph into an open file; appends a phrase for each part that does not fit."""
         writer: Writer = import_module(f"wis.io.{self.module}").write
         return writer
 
@@ -106,10 +105,10 @@ def format_of_path(path: str | Path) -> Format:
 
 
 def format_of_name(name: str) -> tuple[Format, str]:
-    """The format that a user names, by its own name or by an ending with or without its point.
+    """Look a format up by its name, or by an ending with or without the point.
 
     Returns:
-        The format, and the ending: that of the name, or the first one of the format.
+        The format, and the given ending or the first one of the format.
 
     Raises:
         UnknownNameError: There is no such format.
@@ -125,7 +124,7 @@ def format_of_name(name: str) -> tuple[Format, str]:
 
 
 def is_edge_table(name: str) -> bool:
-    """Whether a format knows vertices from the edges alone, so that isolated ones are missing."""
+    """Whether a format lists edges only, so that vertices without edges are missing."""
     return any(row.name == name and row.is_edge_table for row in _FORMATS)
 
 

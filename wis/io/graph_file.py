@@ -1,9 +1,9 @@
-"""A graph and what else its file says: names, columns, and how it is written down.
+"""A graph with the vertex names, the column names and the text layout of its file.
 
-A file is written back word for word, minus the lines or elements of some arcs, where the caller
-says which arcs are left: `GraphFile.keep` takes a mask, and `GraphFile.with_data` takes a graph
-that `wis.graph.cut` cut and whose mask is known from there. All other data are written anew, and so
-are data that were changed in place.
+A file is written back word for word, without the lines or elements of removed arcs, if the
+remaining arcs are known. `GraphFile.keep` takes a mask of them. `GraphFile.with_data` takes a graph
+that `wis.graph.cut` cut, which recorded the mask. Other data, and data changed in place, are
+written anew.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ArcTable:
         values: All attributes by name, among them `edge_index` (int64 tensor [2, num_arcs]) and
             `num_nodes`. Others are tensors, numpy arrays, lists of texts or single values.
         edge_level: Names of the attributes with one entry for each arc, `edge_index` among them.
-        ends: The rows of `edge_index` as two more arrays, None where there are no such copies.
+        ends: Copies of the two rows of `edge_index`, or None.
     """
 
     values: Mapping[str, Any]
@@ -58,7 +58,7 @@ class ArcTable:
 
     @classmethod
     def of(cls, data: Any) -> ArcTable:
-        """A copy of what a `Data` holds."""
+        """A copy of the attributes of a `Data`."""
         values = {name: _copied(value) for name, value in data._store.items()}
         return cls(values, frozenset(edge_attribute_names(data._store)))
 
@@ -74,17 +74,17 @@ class ArcTable:
         return ArcTable({**self.values, **cut}, self.edge_level)
 
     def as_data(self) -> Any:
-        """A PyG `Data` with copies of the attributes; of `edge_index` only if `ends` is None."""
+        """A PyG `Data` with copied attributes; it shares `edge_index` if `ends` is a copy of it."""
         from torch_geometric.data import Data
 
         data = Data()
         for name, value in self.values.items():
-            is_given_away = name == "edge_index" and self.ends is not None
-            data[name] = value if is_given_away else _copied(value)
+            is_shared = name == "edge_index" and self.ends is not None
+            data[name] = value if is_shared else _copied(value)
         return data
 
     def as_read(self) -> ArcTable:
-        """The table as it was, even if `edge_index` was given away and changed in place."""
+        """The table as it was read, even if a shared `edge_index` was changed in place."""
         if self.ends is None:
             return self
         arcs = torch.from_numpy(np.stack(self.ends))
@@ -108,21 +108,19 @@ class GraphFile:
     [[0, 2], [1, 0]]
 
     Attributes:
-        content: The graph as it was handed over: a `Data`, a `HeteroData`, or an `ArcTable`. Use
-            `data` instead.
+        content: The `Data`, `HeteroData` or `ArcTable` that the reader made. Use `data` instead.
         path: The file that it was read from, None for a graph that was made in memory.
         format: Name of its format in `wis.io.formats`.
-        vertex_names: The name of each vertex, None where vertices are numbers.
-        layout: Private to the format: what is needed to write the file back as it was.
-        columns: For each edge attribute of `data` its name in the file, where that differs.
-        unread: What the file holds beyond `data`. It is kept when writing to the same format.
-        undirected: Whether the file says that its edges have no direction; `data` holds both arcs
-            of each.
-        notes: What the reader guessed, one line each; the command line prints them on standard
-            error.
-        original: The graph as the file holds it, None where the file cannot be written back.
-        kept: bool array with one entry for each arc of `original`: whether it is left. None if the
-            graph is anything but the original without some arcs.
+        vertex_names: The name of each vertex, None if vertices are numbers.
+        layout: Private to the format: the original text or structure of the file.
+        columns: Edge attribute of `data` → its name in the file, where the two differ.
+        unread: A phrase for each part of the file that `data` lacks. These parts are kept when the
+            graph is written to the same format.
+        undirected: Whether the edges of the file have no direction; `data` holds both arcs of each.
+        notes: Guesses of the reader, one line each; the command line prints them on stderr.
+        original: The graph of the file, None if the file cannot be written back.
+        kept: bool array over the arcs of `original`, true for the remaining ones; None if the graph
+            is not the original without some arcs.
     """
 
     content: Any
@@ -138,13 +136,13 @@ class GraphFile:
     kept: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Remember what the file holds, where it can be written back."""
+        """Keep the arcs of a file that can be written back."""
         if self.original is not None:
             return
         table = self.content if isinstance(self.content, ArcTable) else None
         if isinstance(self.layout, LocatedLayout):
             table = ArcTable.of(self.content)
-        elif hasattr(self.layout, "flat"):  # of two kinds of vertices
+        elif hasattr(self.layout, "flat"):  # two kinds of vertices
             table = self.layout.flat.original
         if table is not None:
             object.__setattr__(self, "original", table)
@@ -152,15 +150,12 @@ class GraphFile:
 
     @cached_property
     def data(self) -> Any:
-        """The graph, a `Data` or `HeteroData`; a line of a text or a table is one arc.
-
-        The object of a list or table is made on first use, which imports PyG.
-        """
+        """The graph, a `Data` or `HeteroData`; for a list or table it is made on first use."""
         return self.content.as_data() if isinstance(self.content, ArcTable) else self.content
 
     @property
     def table(self) -> ArcTable | None:
-        """The graph of a list or table, as long as `data` was not made from it; None otherwise."""
+        """The graph of a list or table until `data` is made from it; None for other formats."""
         is_untouched = isinstance(self.content, ArcTable) and "data" not in self.__dict__
         return self.content if is_untouched else None
 
@@ -180,23 +175,23 @@ class GraphFile:
 
         Args:
             data: A `Data` or `HeteroData`. If `wis.sparsify`, a transform or `RemovalOrder.apply`
-                made it from `self.data`, the lines or elements of the arcs that are left are
-                written back word for word; otherwise the file is written anew.
+                made it from `self.data`, the file is written back word for word, without the
+                removed arcs; otherwise it is written anew.
         """
         mask = None if self.table or self.kept is None else _left(self.data, data)
         kept = None if mask is None else _narrowed(self.kept, mask)
         return dataclasses.replace(self, content=data, kept=kept)
 
     def keep(self, mask: Tensor | np.ndarray) -> GraphFile:
-        """The same file with some of its arcs; it needs no `Data`.
+        """The same file with some of its arcs; no `Data` is made.
 
         Args:
             mask: bool of shape [num_arcs], true for each column of `edge_index` that stays.
 
         Raises:
             OptionError: The mask has another shape or type.
-            GraphFormatError: The graph has several types of edges, or attributes that cannot follow
-                such a cut.
+            GraphFormatError: The graph has several types of edges, or attributes that a mask of
+                arcs cannot cut.
         """
         mask = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
         num_arcs = self.edge_index.size(1)
@@ -210,11 +205,9 @@ class GraphFile:
         return dataclasses.replace(self, content=content, kept=kept)
 
     def surviving_arcs(self) -> np.ndarray | None:
-        """Which arcs of the file are left.
+        """The remaining arcs, as a bool array over the arcs that were read.
 
-        Returns:
-            bool array with one entry for each arc that was read; None if the graph is anything but
-            the original without some of its arcs, or was changed in place.
+        None if the graph is not the original without some arcs, or was changed in place.
         """
         if self.original is None or self.kept is None:
             return None
@@ -225,7 +218,7 @@ class GraphFile:
 
 
 def _left(before: Any, after: Any) -> np.ndarray | None:
-    """The mask of the arcs that a cut left, None if `after` is not known to be a cut."""
+    """The mask of the arcs that a cut left; None if `wis.graph.cut` recorded no cut."""
     stores = [store for data in (before, after) for store in getattr(data, "edge_stores", ())]
     arcs = [store.get("edge_index") for store in stores]
     if len(arcs) != 2 or not all(isinstance(part, Tensor) for part in arcs):
@@ -235,7 +228,7 @@ def _left(before: Any, after: Any) -> np.ndarray | None:
 
 
 def _narrowed(kept: np.ndarray | None, mask: np.ndarray) -> np.ndarray | None:
-    """Of the arcs that are left those for which a mask over them is true."""
+    """`kept` without the arcs for which a mask over the kept arcs is false."""
     if kept is None:
         return None
     left = kept.copy()
@@ -289,16 +282,12 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def attribute_name(column: str, taken: Iterable[str] = ()) -> str:
-    """Name of the edge attribute in a `Data` that a column or key of a file becomes.
+    """Name in a `Data` for the edge attribute of a column or key of a file.
 
-    It begins with ``edge_``, since by that PyG's users and `wis.graph.cut` know an edge attribute
-    where its length cannot tell; ``weight`` becomes ``edge_weight``. Names with a meaning of their
-    own, such as ``edge_label`` and ``edge_index``, become ``edge_attr_label`` and
-    ``edge_attr_index``.
-
-    Args:
-        column: Its name in the file.
-        taken: Names that are in use; a number is appended where needed.
+    The name begins with ``edge_``, because PyG and `wis.graph.cut` recognise edge attributes by it
+    where the length is ambiguous; ``weight`` becomes ``edge_weight``. Names with a meaning in PyG,
+    ``edge_label`` and ``edge_index``, become ``edge_attr_label`` and ``edge_attr_index``. If the
+    name is among `taken`, a number is appended.
     """
     short = re.sub(r"\W+", "_", column).strip("_").lower().removeprefix("edge_") or "attr"
     name = f"edge_{short}"
@@ -311,7 +300,7 @@ def attribute_name(column: str, taken: Iterable[str] = ()) -> str:
 
 
 def column_name(attribute: str, columns: Mapping[str, str]) -> str:
-    """Name of an edge attribute in a file: its old one, or the attribute's without ``edge_``."""
+    """Name of an edge attribute in a file: as in the file read, or without ``edge_``."""
     if attribute in columns:
         return columns[attribute]
     short = attribute.removeprefix("edge_")
@@ -322,9 +311,9 @@ def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
     """Check the arcs of a graph, and return its number of vertices.
 
     Args:
-        edge_index: What should be an integer tensor of shape [2, num_arcs].
+        edge_index: The arcs; expected is an integer tensor of shape [2, num_arcs].
         num_nodes: Number of vertices, if it is known.
-        where: The file, for the error.
+        where: The file, for errors.
 
     Raises:
         GraphFormatError: Wrong shape or dtype, an id that is negative or not below `num_nodes`.

@@ -55,42 +55,43 @@ def read_graph(
     delimiter: str | None = None,
     bipartite: bool | None = None,
 ) -> GraphFile:
-    r"""Read a graph; the ending of the file says its format.
+    r"""Read a graph; the ending of the file decides the format.
 
-    The first lines of a table decide how it is read. `GraphFile.notes` lists what was guessed, and
-    a table that could mean two things is refused. The options from `source` on replace the guesses.
+    The layout of a table is guessed from its first lines. `GraphFile.notes` lists the guesses, and
+    an ambiguous table is refused. The options from `source` on replace the guesses.
 
     Args:
         path: The file; ``-`` is an edge list on standard input. `wis.io.formats` lists the endings.
         trust_pickle: Let a `.pt` or `.npz` file run code.
-        relabel: Take the ids of an edge list as names and number the vertices in the order of
-            these: integers by value, texts by code point. Texts are always names.
+        relabel: Take the ids of an edge list as names, and number the vertices in the order of
+            their names: integers by value, texts by code point. Texts are always names.
         num_nodes: Number of vertices of a file that does not state it; by default the largest
             id + 1.
-        max_memory: Most memory that reading may take: bytes, or a text such as ``"4GiB"``; by
-            default half of the machine's memory. See `wis.base.limits`.
-        format: The format of a file whose ending does not say it: an ending such as ``"csv"``, or
-            the name of a format.
+        max_memory: Limit of the memory for reading: bytes, or a text such as ``"4GiB"``; by default
+            half of the machine's memory. See `wis.base.limits`.
+        format: The format, if the ending of the file is not that of the format: an ending such as
+            ``"csv"``, or the name of a format.
         source: The column of the first endpoint in an edge list or table: its name, or its number
-            counted from 1. A name goes before a number.
+            counted from 1. If a name is a number, the name counts.
         target: The column of the second endpoint.
         weight: The column of the weights, which become `edge_weight`.
         header: Whether the first line of an edge list names the columns.
         delimiter: The mark between the columns of an edge list, or one of the words ``tab``,
             ``space``, ``comma``, ``semicolon``, ``pipe``.
-        bipartite: Whether the endpoints are of two kinds, each with ids of its own; then the graph
-            is a `HeteroData` with two types of vertices. False: they are one set.
+        bipartite: True if the endpoints are of two kinds, each with ids of its own; the graph is
+            then a `HeteroData` with two types of vertices. False if they are one set. None refuses
+            a table that could be either.
 
     Returns:
-        The graph, and what is needed to write it back. A line of a text or table is an arc; an edge
-        that its file calls undirected becomes two arcs.
+        The graph, with the layout of its file. A row of a table is one arc; an undirected edge of
+        another format becomes two arcs.
 
     Raises:
         GraphFileError: The file cannot be read.
         GraphFormatError: It is damaged, not a graph, has an unknown ending, or needs more than
             `max_memory`.
-        UnsafePickleError: It could run code.
-        OptionError: An option does not go with the file.
+        UnsafePickleError: The file could run code.
+        OptionError: An option does not fit the file.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "path.csv")
@@ -116,7 +117,7 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
         row, ending = format_of_name(format_name)
         options = replace(options, ending=ending)
     _check_table_options(row, path, options)
-    with warnings.catch_warnings():  # of parsers, about the future of their own formats
+    with warnings.catch_warnings():  # parsers warn about future versions of their formats
         warnings.simplefilter("ignore")
         file = row.read(path, options)
     if file.table is None:
@@ -132,7 +133,7 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
 def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
     needed = (num_nodes or 0) * BYTES_PER_VERTEX
     if num_nodes is not None and num_nodes > MAX_NUM_NODES:
-        return  # readers refuse that, however much memory there is
+        return  # the reader refuses this number itself
     if needed > max(options.limit, SMALL * BYTES_PER_VERTEX):
         raise OptionError(
             f"num_nodes is {echo(num_nodes)}: as many vertices take {shown_size(needed)} of "
@@ -158,7 +159,7 @@ def _readable(path: Path) -> Format:
     try:
         return format_of_path(path)
     except UnknownNameError:
-        with open_input(path):  # raises where there is no such file
+        with open_input(path):  # raises if there is no such file
             pass
         found = f"unknown ending {echo(path.suffix)!r}" if path.suffix else "no ending"
         raise GraphFormatError(
@@ -175,18 +176,18 @@ def write_graph(
     force: bool = False,
     dropped: list[str] | None = None,
 ) -> Path:
-    """Write a graph, whole or not at all; the ending of the file says the format.
+    """Write a graph, whole or not at all; the ending of the file decides the format.
 
-    A graph that was read from the same format and since then only lost arcs (`GraphFile.keep`,
-    `GraphFile.with_data`) is written back word for word, without these. A `HeteroData` can only be
-    written as `.pt`.
+    A graph that was read from the same format and only lost arcs (`GraphFile.keep`,
+    `GraphFile.with_data`) is written back word for word, without those arcs. A `HeteroData` can
+    only be written as `.pt`.
 
     Args:
         graph: A `GraphFile`, a PyG object, or an `edge_index`.
         path: The file to write; ``-`` is an edge list on standard output.
         force: Replace a file that exists.
-        dropped: Gets a phrase for each part of the graph that the format has no place for. Without
-            it, a `DroppedDataWarning` lists these parts.
+        dropped: A list; a phrase is appended for each part of the graph that the format cannot
+            hold. Without it, a `DroppedDataWarning` lists these parts.
 
     Returns:
         The path.
@@ -194,7 +195,7 @@ def write_graph(
     Raises:
         UnknownNameError: No format has that ending.
         OutputExistsError: The file exists and `force` is false.
-        GraphFileError: It cannot be written.
+        GraphFileError: The file cannot be written.
         GraphFormatError: The format cannot hold this graph at all.
 
     >>> import tempfile, torch
@@ -221,13 +222,7 @@ def write_graph(
 
 
 def left_out(file: GraphFile, path: Path, dropped: Sequence[str]) -> list[str]:
-    """Which parts of a graph are lost in writing, a line for each reason.
-
-    Args:
-        file: The graph.
-        path: The file that was written.
-        dropped: The phrases that `write_graph` gave.
-    """
+    """One line for each reason why `write_graph` dropped parts of a graph."""
     where = "standard output" if str(path) == STANDARD else path
     unread = [phrase for phrase in dropped if phrase in file.unread]
     others = [phrase for phrase in dropped if phrase not in file.unread]

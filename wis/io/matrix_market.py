@@ -1,10 +1,10 @@
 """Matrix Market: a sparse square matrix in coordinate form, one line for each stored entry.
 
-An entry is an arc from its row to its column, its value the `edge_weight`. A symmetric matrix has
-one triangle in its file and both in the `Data`, so that it is an undirected graph everywhere. Ids
-count from 1 in the file. `scipy.io` reads and writes the numbers; the lines are checked before,
-since it takes `1.5abc` and `1d5` for other numbers. A matrix that was only cut keeps its lines. The
-format is that of math.nist.gov/MatrixMarket/formats.html.
+An entry is an arc from its row to its column; its value is the `edge_weight`. The file of a
+symmetric matrix holds one triangle, and the `Data` holds both, as an undirected graph. Ids count
+from 1 in the file. `scipy.io` reads and writes the numbers. The lines are checked first, because
+scipy misreads `1.5abc` and `1d5`. A matrix that only lost entries keeps its other lines. Format:
+math.nist.gov/MatrixMarket/formats.html.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BANNER = re.compile(
 )
 _BYTES_PER_BYTE = 7  # of arrays for each byte of text: measured 6.6
 _REAL = rb"[ \t]+[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|(?i:inf|infinity|nan))"
-_VALUES = {  # for each type of values: how they are written, how many they are, their name
+_VALUES = {  # type of values: pattern, count and name of the values of an entry
     "pattern": (b"", 0, "no value"),
     "integer": (rb"[ \t]+[+-]?\d+", 1, "an integer"),
     "unsigned-integer": (rb"[ \t]+\+?\d+", 1, "an integer"),
@@ -47,18 +47,18 @@ _ASIDE = rb"[ \t\r]*(?:%[^\n]*)?\n"
 
 @dataclass(frozen=True, eq=False)
 class _Matrix:
-    """The text of a matrix, and what stands before its entries.
+    """The text of a matrix, and the content of its banner and its line of sizes.
 
     Attributes:
-        text: All of it; the last line ends like the others.
+        text: The whole text; the last line has a line end.
         where: The file, for errors.
-        field: The type of the values.
-        symmetry: Which entries are left out.
-        number: The line with the sizes.
+        field: The type of the values, a key of `_VALUES`.
+        symmetry: ``general``, ``symmetric``, ``skew-symmetric`` or ``hermitian``.
+        number: Number of the line of sizes.
         num_nodes: Rows of the matrix.
         num_entries: Entries of the file.
-        sizes: Where the number of entries begins and ends.
-        begin: Where the entries begin.
+        sizes: Begin and end of the number of entries in the text.
+        begin: Offset of the first line after the sizes.
     """
 
     text: bytes
@@ -177,11 +177,7 @@ def _head(text: bytes, where: str) -> _Matrix:
 
 
 def _lines_of_entries(head: _Matrix) -> np.ndarray:
-    """Where each line with an entry begins and ends, int64 [num_entries, 2].
-
-    Raises:
-        GraphFormatError: A line is malformed, or the entries are not as many as announced.
-    """
+    """Begin and end of each line with an entry, int64 [num_entries, 2]; checks all lines."""
     text, begin = head.text, head.begin
     entry = rb"[ \t]*\d+[ \t]+\d+" + _VALUES[head.field][0] + rb"[ \t\r]*\n"
     found = re.compile(rb"(?:" + entry + rb"|" + _ASIDE + rb")*+").match(text, begin)
@@ -192,7 +188,7 @@ def _lines_of_entries(head: _Matrix) -> np.ndarray:
     ends = np.flatnonzero(characters == ord("\n")) + 1 + begin
     begins = np.concatenate([[begin], ends[:-1]])[: ends.size]
     lines = np.stack([begins, ends], axis=1)
-    # A line with a digit first is an entry; only the few others are looked at one by one.
+    # A line that begins with a digit is an entry; the few others are checked one by one.
     is_entry = np.isin(characters[begins - begin], np.frombuffer(b"0123456789", np.uint8))
     for i in np.flatnonzero(~is_entry):
         is_entry[i] = text[begins[i] : ends[i]].strip()[:1].isdigit()
@@ -220,7 +216,7 @@ def _bad_line(head: _Matrix, begin: int) -> GraphFormatError:
 
 
 def _parsed(head: _Matrix, lines: np.ndarray) -> Any:
-    """The matrix as scipy reads it; entries that a symmetry implies come last."""
+    """The matrix as scipy reads it; the entries implied by symmetry come last."""
     import scipy.io
 
     banner = (
@@ -230,7 +226,7 @@ def _parsed(head: _Matrix, lines: np.ndarray) -> Any:
     body = head.text[head.begin :]
     if int((lines[:, 1] - lines[:, 0]).sum()) < len(body):
         body = b"".join(head.text[begin:end] for begin, end in lines.tolist())
-    if head.field in ("real", "double", "complex"):  # Fortran's exponents are unknown to scipy
+    if head.field in ("real", "double", "complex"):  # scipy does not know Fortran's 1d5
         body = re.sub(rb"(?<=[0-9.])[dD](?=[+\-0-9])", b"e", body)
     if b"+" in body:
         body = re.sub(rb"(?<=[ \t])\+", b"", body)
@@ -268,7 +264,7 @@ def _edits(raw: bytes, head: _Matrix, lines: np.ndarray) -> Any:
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a matrix: symmetric if the file of the graph calls it undirected.
+    """Write a matrix, a symmetric one if the graph was read as undirected.
 
     Raises:
         GraphFormatError: The graph has several types of vertices.
@@ -302,7 +298,7 @@ def _new_text(file: GraphFile, dropped: list[str]) -> bytes:
     field = "pattern" if weight is None else None
     scipy.io.mmwrite(stream, matrix, field=field, symmetry=symmetry)
     text = stream.getvalue()
-    if weight is None:  # scipy calls a matrix without entries real all the same
+    if weight is None:  # scipy writes "real" for a matrix without entries
         text = text.replace(b" coordinate real ", b" coordinate pattern ", 1)
     return text
 

@@ -1,9 +1,9 @@
 """METIS adjacency lists: a line for each vertex with its neighbours, counted from 1.
 
-The first line says the number of vertices, of edges, and what weights there are; see the manual of
-METIS 5, section 4.1. Every edge stands in two lines, so that both its arcs are read. Edge weights
-become `edge_weight`, vertex weights `node_weight`, vertex sizes `node_size`. The format has neither
-self-loops nor repeated edges nor directions.
+The first line holds the numbers of vertices and edges, and a code for the weights; see the manual
+of METIS 5, section 4.1. Every edge stands in two lines, so both its arcs are read. Edge weights
+become `edge_weight`, vertex weights `node_weight`, vertex sizes `node_size`. The format has no
+self-loops, repeated edges or directions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wis.io.graph_file import GraphFile
 from wis.io.located import Edit, Located, LocatedLayout
 from wis.io.text_columns import whole_numbers
 
-_COPIES = 3  # each number is a Python text for a while
+_COPIES = 3  # the text, its lines and its fields are in memory at once
 _FIELD = re.compile(r"\S+")
 _INTEGER = re.compile("[0-9]{1,18}")
 _VERTEX_NUMBERS = ("node_size", "node_weight")
@@ -58,7 +58,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read adjacency lists.
 
     Raises:
-        GraphFormatError: They are malformed or not symmetric, or the first line counts wrongly.
+        GraphFormatError: The lists are malformed or not symmetric, or the first line has a wrong
+            count.
     """
     from torch_geometric.data import Data
 
@@ -94,13 +95,13 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
 
 
 class _Places:
-    """Where the first line and the neighbours of each vertex stand.
+    """Positions of the header and of the neighbours in a text.
 
     Attributes:
-        lines: Beginning and text of the first line and of that of each vertex.
-        header: What the first line says.
+        lines: Offset and text of the header and of the line of each vertex.
+        header: The header.
         arcs: The arcs in the order of the file.
-        edge_of_arc: The number of the edge of each arc.
+        edge_of_arc: The edge id of each arc.
     """
 
     def __init__(self, lines: list[tuple[int, str]], header: _Header, arcs: np.ndarray) -> None:
@@ -111,7 +112,7 @@ class _Places:
         self.edge_of_arc = np.unique(keys, return_inverse=True)[1].reshape(-1)
 
     def edits(self, kept: np.ndarray) -> Iterator[Edit]:
-        """The edits that take edges out of the text."""
+        """The edits that remove edges from the text."""
         begin, line = self.lines[0]
         count = list(_FIELD.finditer(line))[1]
         yield begin + count.start(), begin + count.end(), str(int(kept.sum()))
@@ -156,7 +157,7 @@ def _rows(lines: Lines, header: _Header, path: Path) -> Lines:
 
 
 def _numbers(rows: Lines, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """All numbers, and for each of them the vertex in whose line it stands."""
+    """All numbers, and the vertex whose line holds each."""
     fields = [line.split() for _, line in rows]
     owner = np.repeat(np.arange(len(rows)), [len(row) for row in fields])
     flat = [field for row in fields for field in row]
@@ -221,7 +222,7 @@ def _check_arcs(
 
 
 def _differ(there: np.ndarray, back: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """For each arc whether it is repeated, or has no reverse with the same weight."""
+    """True for each arc that is repeated, or has no reverse arc of the same weight."""
     order = np.argsort(there, kind="stable")
     keys = there[order]
     if not keys.size:
@@ -285,7 +286,7 @@ def _undirected(
     edges = np.stack([keys // max(num_nodes, 1), keys % max(num_nodes, 1)])
     both = np.concatenate([edges, edges[::-1]], axis=1)
     order = np.lexsort((both[1], both[0]))
-    # METIS wants positive integers, also where they are written as floats, and one for both arcs.
+    # METIS needs positive integer weights (whole floats count), equal for both arcs of an edge.
     whole = whole_numbers(weights) if isinstance(weights, np.ndarray) else None
     chosen = whole[proper][first] if whole is not None and (whole > 0).all() else None
     if chosen is not None and whole is not None and (chosen[edge] == whole[proper]).all():

@@ -54,8 +54,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read arrays.
 
     Raises:
-        UnsafePickleError: They hold Python objects, and the file is not trusted.
-        GraphFormatError: They are damaged, or not a graph.
+        UnsafePickleError: An array holds Python objects, and the file is not trusted.
+        GraphFormatError: The arrays are damaged, or not a graph.
     """
     with open_input(path, options) as file:
         arrays, compressed = read_archive(file, path, options)
@@ -132,7 +132,7 @@ def _num_nodes(arrays: Mapping[str, np.ndarray], path: Path) -> int | None:
 
 
 def _value(array: np.ndarray) -> Any:
-    """A tensor where torch has the type, a text for a single text, else the array."""
+    """A tensor if torch has the dtype, a text for a single text, else the array."""
     if array.dtype.kind == "U" and array.ndim == 0:
         return str(array)
     native = array.dtype.newbyteorder("=")
@@ -176,7 +176,7 @@ def _from_sparse(
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write arrays, or a sparse matrix if that is what the file held.
+    """Write arrays, or a sparse matrix if the graph was read from one.
 
     Raises:
         GraphFormatError: The graph has several types of vertices.

@@ -40,7 +40,7 @@ def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> 
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: It is damaged, or names a vertex that the graph does not have.
+        GraphFormatError: The file is damaged, or names a vertex that the graph does not have.
         ProtectionError: A pair is not an edge of the graph.
         UnknownNameError: No format has that ending.
 
@@ -85,7 +85,7 @@ def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | No
 
 
 def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -> bool:
-    """Whether only the first line holds unknown vertices, so that it names the columns."""
+    """Whether only the first line holds unknown vertices; it then names the columns."""
     unknown = [name for name in listed if name not in known]
     return bool(unknown) and {listed[int(i)] for i in pairs[:, 0]} == set(unknown)
 
@@ -93,7 +93,7 @@ def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -
 def _positions(
     listed: Sequence[str] | None, names: Sequence[str] | None, num_nodes: int
 ) -> Mapping[str, int]:
-    """For each id that belongs to the graph its vertex."""
+    """Map each id of a vertex of the graph to the vertex."""
     if names is not None:
         return {name: vertex for vertex, name in enumerate(names)}
     found = {name: integer_id(name) for name in listed or ()}
@@ -107,7 +107,7 @@ def _ids(
     num_nodes: int,
     path: Path | str,
 ) -> Tensor:
-    """For each vertex of the file the vertex of the graph."""
+    """The vertex of the graph for each vertex of the file, int64 [num_listed]."""
     for name in listed:
         if name not in known:
             have = f"have names, such as {echo(names[0])!r}" if names else "are numbered from 0"

@@ -1,14 +1,13 @@
 """Edge tables in Parquet: a row for each arc, two columns of endpoints and perhaps more.
 
-A table that was only cut keeps its columns and their types, whatever these are. The number of
-vertices is written to the metadata of the schema, and read from there.
+A table that only lost rows keeps its columns and their types. The metadata of the schema hold the
+number of vertices.
 
-The size of a table in memory is found out before it is read. A run of equal numbers takes a few
-bytes in a file, so numbers are counted by the rows. A text that is repeated stands once in its
-page, as does the common beginning of texts; lists can have any length. Where that could add up to
-too much, such columns are first read in batches that are small enough, and measured. The details
-that a footer has on each column are not asked for: pyarrow ends the whole process if some of them
-contradict each other.
+The memory of a table is estimated before it is read, since compression hides it. The memory of
+numbers follows from the number of rows. Texts and lists have no such bound: a page stores a
+repeated text, or the common beginning of texts, once. If their columns could exceed the limit, they
+are first read in small batches and measured. The footer's statistics of columns are not used:
+pyarrow aborts the process if some of them contradict each other.
 """
 
 from __future__ import annotations
@@ -25,12 +24,11 @@ from pyarrow import parquet
 from wis.base.limits import BYTES_PER_FIELD
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, echo
-from wis.io.column_choice import choose_columns
 from wis.io.dialects import HEAD_LINES
 from wis.io.edge_attributes import attribute_columns, with_arcs
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
 from wis.io.graph_file import GraphFile
-from wis.io.headers import named_endpoints
+from wis.io.headers import choose_columns, named_endpoints
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.text_columns import whole_numbers
 from wis.io.text_scan import Column
@@ -78,7 +76,7 @@ def _check_size(file: BinaryIO, path: Path, options: ReadOptions) -> None:
         allowed = (options.limit - fixed) // _COPIES
         if not varying or rows * largest * len(varying) <= allowed:
             return
-        # Batches have so few rows that they fit even if all texts are as long as the largest group.
+        # A batch fits into the limit even if each text is as long as the largest row group.
         size = max(allowed // max(1, largest * len(varying)), _ROWS_AT_LEAST)
         size, total = min(size, _ROWS_AT_A_TIME), 0
         for batch in table.iter_batches(batch_size=size, columns=varying, use_threads=False):
@@ -93,12 +91,12 @@ def _width(leaf: Any) -> int:
 
 def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     names = [str(name) for name in table.column_names]
-    said = options.table
+    given = options.table
     rows = table.slice(0, HEAD_LINES).to_pylist()
     head = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    choice = choose_columns(names, head, str(path), said)
+    choice = choose_columns(names, head, str(path), given)
     end_names = [names[end] for end in choice.endpoints]
-    ends = _ends(table, choice.endpoints, path, alike=not said.bipartite)
+    ends = _ends(table, choice.endpoints, path, alike=not given.bipartite)
     columns = {
         i: _attribute(table.column(i)) for i in range(len(names)) if i not in choice.endpoints
     }
@@ -110,7 +108,7 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
         str(path),
         weight=choice.weight,
         index=choice.index,
-        must_count=named_endpoints(names) is None and not said.source,
+        must_count=named_endpoints(names) is None and not given.source,
         commas=False,
     )
 
@@ -120,14 +118,14 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     unread = tuple(f"column {echo(names[i], 40)!r}" for i in columns if i not in held)
     notes = (*choice.notes, *attributes.notes)
     file = GraphFile(None, path, "parquet", layout=table, unread=unread, notes=notes)
-    if said.bipartite:
+    if given.bipartite:
         return two_sided(file, attributes, ends, end_names, options, str(path), place_of)
     numbered = _numbered(table, ends, end_names, path, options, place_of)
     return with_arcs(file, attributes, numbered, ends)
 
 
 def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) -> tuple[Any, Any]:
-    """The ids of both ends; if they are to be alike, both are texts as soon as one of them is."""
+    """The ids of both ends; if `alike`, integers become texts where the other end holds texts."""
     ends = [_ids(table.column(end), str(table.column_names[end]), path) for end in positions]
     if alike and isinstance(ends[0], np.ndarray) != isinstance(ends[1], np.ndarray):
         ends = [

@@ -35,8 +35,8 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     """Read a graph.
 
     Raises:
-        UnsafePickleError: The file needs other classes than the allowed ones, and is not trusted.
-        GraphFormatError: It is damaged, or holds something else.
+        UnsafePickleError: The file needs classes that are not allowed, and is not trusted.
+        GraphFormatError: The file is damaged, or holds something else.
     """
     from torch_geometric.data import Data
 
@@ -46,7 +46,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         size = checked_arcs(content, options.num_nodes, str(path))
         data = Data(edge_index=content, num_nodes=size)
         return GraphFile(data, path, "pt", layout=PlainTensor())
-    with parsing(path, "a PyG graph"):  # a class may have been given any state
+    with parsing(path, "a PyG graph"):  # a pickle can give an object any state
         data = _unwrapped(content, path)
         _check(data, path, options)
         return GraphFile(data, path, "pt", names_in(data))
@@ -68,7 +68,7 @@ def _load(file: BinaryIO, path: Path, options: ReadOptions) -> Any:
 
 
 def _unwrapped(content: Any, path: Path) -> Any:
-    """The graph; also that of a PyG data set of one graph, as PyG keeps it below ``processed/``."""
+    """The graph itself, or the only graph of a data set that PyG saved below ``processed/``."""
     from torch_geometric.data import Data, HeteroData
     from torch_geometric.data.hypergraph_data import HyperGraphData
 
@@ -105,7 +105,7 @@ def _only_graph(content: tuple[Any, ...], path: Path) -> Any:
 
 
 def _check_names(attributes: Any, path: Path) -> None:
-    """Refuse names with an underscore first: they would take the place of PyG's own parts."""
+    """Refuse names that begin with an underscore: they would overwrite PyG's own attributes."""
     names = attributes if isinstance(attributes, dict) else [None]
     odd = [name for name in names if not isinstance(name, str) or name[:1] == "_"]
     if set(odd) - {"_num_nodes"}:
@@ -113,7 +113,7 @@ def _check_names(attributes: Any, path: Path) -> None:
 
 
 def _check(data: Any, path: Path, options: ReadOptions) -> None:
-    """Raise unless the graph is sound; put the number of vertices that the caller gave into it."""
+    """Check the arcs of a graph, and set its number of vertices."""
     try:
         stores = edge_stores(data)
     except GraphFormatError as error:
@@ -135,7 +135,7 @@ def _check(data: Any, path: Path, options: ReadOptions) -> None:
 
 
 def _stated_num_nodes(data: Any, path: Path) -> int | None:
-    """The number of vertices that follows from anything but the arcs."""
+    """The number of vertices according to the attributes other than the arcs, or None."""
     without = type(data).from_dict({key: data[key] for key in data.keys() if key != "edge_index"})  # noqa: SIM118
     size = without.num_nodes
     if size is not None and not isinstance(size, int):
@@ -158,7 +158,7 @@ def _check_typed_arcs(data: Any, store: Any, path: Path) -> None:
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph, as a plain `edge_index` if that is what the file held."""
+    """Write a graph, or its `edge_index` alone if it was read from such a file."""
     content = file.data
     if isinstance(file.layout, PlainTensor) and not is_hetero(content):
         names = set(content.keys()) - {"edge_index", "num_nodes"}

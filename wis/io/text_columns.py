@@ -1,8 +1,8 @@
-"""Columns from the text of an edge list.
+"""Parse the columns of an edge list with pyarrow, or line by line.
 
-pyarrow parses what it reads as `wis.base.ids` and `wis.io.text_scan` would. Everything else goes to
-`wis.io.text_scan`, which reads line by line: odd quotes, gaps between blanks, and texts with an
-error, since it names the line.
+pyarrow parses a list if the result is the one that `wis.io.text_scan` gives. The others go to
+`wis.io.text_scan`, line by line: lists with unusual quotes, with missing fields between blanks, or
+with an error, since it names the line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOT_BLANK = re.compile(rb"\S")
 _COMMENT = re.compile(rb"^[ \t]*[#%].*\n?", flags=re.M)
 _QUOTE_BESIDE_BLANK = re.compile(rb'[ \t]"|"[ \t]')
 _ODD = r"\A[+-]?0[0-9xX]"
-_CHUNK = 1 << 17  # bytes looked at in one go, so that they and their masks fit into the caches
+_CHUNK = 1 << 17  # bytes examined at once, so that they and their masks fit into the CPU caches
 _EXACT = 2**53
 
 
@@ -33,7 +33,7 @@ def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Col
 
     Args:
         text: The list, in UTF-8.
-        layout: How it is written down.
+        layout: The separator, the header and the columns.
         where: The file, for errors.
         as_names: Whether the endpoints are names; otherwise they are integers.
 
@@ -51,14 +51,14 @@ def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Col
 
 
 def _num_lines(body: memoryview) -> int:
-    """Number of lines, blank ones included; it differs from that of rows if a quote is open."""
+    """Number of lines; it differs from the number of rows if a quote is not closed in its line."""
     return int((np.frombuffer(body, np.uint8)[:-1] == ord("\n")).sum()) + 1
 
 
 def _bodies(text: bytes, layout: TextLayout) -> Iterator[tuple[memoryview, str, bool]]:
-    """The lines with edges for pyarrow, the mark between fields, and whether there are quotes.
+    """Yield texts for pyarrow to try: the lines with edges, the separator, whether quotes occur.
 
-    White space is first taken for single blanks or tabs, and then made single blanks.
+    A list with white space is tried as it is, and then with each run of white space as one blank.
     """
     if len(layout.separator) != 1:
         return
@@ -73,11 +73,11 @@ def _bodies(text: bytes, layout: TextLayout) -> Iterator[tuple[memoryview, str, 
 
 
 def _body(text: bytes, layout: TextLayout, mark: str) -> Iterator[tuple[memoryview, str, bool]]:
-    """The text behind the header, unless it is empty or pyarrow would misread it."""
+    """The text after the header, unless it is empty or pyarrow would misread it."""
     header = _FIRST_LINE.match(text) if layout.header is not None else None
     start = header.end() if header else 0
     quoted = text.find(b'"', start) >= 0
-    if text.startswith(codecs.BOM_UTF8, start):  # which pyarrow would leave out
+    if text.startswith(codecs.BOM_UTF8, start):  # pyarrow would drop it
         return
     if quoted and (layout.separator == " " or _QUOTE_BESIDE_BLANK.search(text, start)):
         return
@@ -86,7 +86,7 @@ def _body(text: bytes, layout: TextLayout, mark: str) -> Iterator[tuple[memoryvi
 
 
 def without_comments(text: bytes) -> bytes:
-    """The text without comments; those at its beginning cost no look at the rest."""
+    """The text without comments; those at its beginning are cut without searching the rest."""
     start = 0
     while (found := _COMMENT.match(text, start)) is not None:
         start = found.end()
@@ -99,8 +99,8 @@ def without_comments(text: bytes) -> bytes:
 def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
     """Whether some field begins with a zero and another digit (``007``, ``0x1F``), or with ``-0``.
 
-    pyarrow takes such fields for numbers, and `wis.base.ids` does not. A text such as ``0:30``
-    counts as well; then the fields are looked at one by one. Cost: one pass over the bytes.
+    pyarrow takes such fields for numbers, and `wis.base.ids` does not. The answer may be true for a
+    text such as ``0:30``; the caller then checks each field. Cost: one pass over the bytes.
     """
     text = np.frombuffer(body, dtype=np.uint8)
     begins = np.zeros(256, dtype=bool)
@@ -112,7 +112,7 @@ def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
 
 
 def _with_context(text: np.ndarray, start: int) -> np.ndarray:
-    """A piece of a text with two bytes before and one behind it; line ends beyond the text."""
+    """A chunk with the two bytes before and the one after it; line ends replace missing bytes."""
     if start >= 2 and start + _CHUNK < text.size:
         return text[start - 2 : start + _CHUNK + 1]
     line_end = np.full(2, ord("\n"), dtype=np.uint8)
@@ -122,8 +122,8 @@ def _with_context(text: np.ndarray, start: int) -> np.ndarray:
 
 def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
     before, zero, after = piece[1:-2], piece[2:-1], piece[3:]
-    # Few zeros stand behind a mark and before anything but a point: all marks but some separators
-    # are smaller than the digits.
+    # First a fast filter: a zero after a mark and not before a point. All marks except some
+    # separators have smaller codes than the digits.
     odd = zero == ord("0")
     odd &= (
         before < ord("0") if separator < ord("0") else (before < ord("0")) | (before == separator)
@@ -131,7 +131,7 @@ def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
     odd &= after != ord(".")
     if not odd.any():
         return False
-    # Only these are looked at closely: what comes before them, perhaps a sign, and behind.
+    # Then an exact check of the few zeros left: the sign or separator before, the digit after.
     places = np.flatnonzero(odd)
     last, behind = before[places], after[places]
     is_signed = (last == ord("+")) | (last == ord("-"))
@@ -142,7 +142,7 @@ def _is_odd(piece: np.ndarray, separator: int, begins: np.ndarray) -> bool:
 def _with_pyarrow(
     body: memoryview, layout: TextLayout, as_names: bool, quoted: bool
 ) -> Columns | None:
-    """The columns; None where pyarrow fails, or where it matters what is in quotes."""
+    """The columns; None if pyarrow fails, or if blanks may stand inside quotes."""
     import pyarrow as pa
 
     is_odd = has_odd_integers(body, layout.separator)
@@ -194,7 +194,7 @@ def _parsed(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
 def _spelt_oddly(
     body: memoryview, layout: TextLayout, table: Any, types: dict[str, Any]
 ) -> dict[str, Any]:
-    """The string type for those columns of numbers that hold a ``007``."""
+    """The string type for each column of numbers that holds a field such as ``007``."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -224,7 +224,7 @@ def _is_plain(column: Any) -> bool:
 
 
 def _trimmed(column: Any, quoted: bool) -> Any:
-    """A column of texts without blanks around them; None where these may be in quotes."""
+    """A column of texts without blanks around them; None if the blanks may stand in quotes."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -237,7 +237,7 @@ def _trimmed(column: Any, quoted: bool) -> Any:
 
 
 def _arrow_end(column: Any, as_names: bool, quoted: bool) -> Any:
-    """Integers or names; None where an id is missing, or where it matters what is in quotes."""
+    """Integers or names; None if an id is missing, or if blanks may stand inside quotes."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -258,7 +258,7 @@ def _arrow_attribute(column: Any) -> Column:
 
 
 def whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """int64 from integers below 2^63, or from floats that are all whole; None if they are not."""
+    """int64 from integers below 2^63 or from whole floats below 2^53; None for other values."""
     if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
         return None
     if values.dtype.kind in "iu":

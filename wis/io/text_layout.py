@@ -1,11 +1,11 @@
-"""How an edge list is written down: its lines, their fields, and which columns are the endpoints.
+"""The layout of an edge list: its lines, their fields, and the columns.
 
-`wis.io.dialects` finds out a layout from the first lines of a file. These rules hold for all lists:
+`wis.io.dialects` recognises a layout from the first lines of a file. These rules hold for all
+lists:
 
-- a line that begins with ``#`` or ``%``, perhaps behind blanks, is a comment; lines of blanks do
-  not count;
-- a list that is separated by white space has any run of blanks and tabs between its fields, all
-  other lists exactly their separator;
+- a line that begins with ``#`` or ``%``, possibly after blanks, is a comment; blank lines are
+  skipped;
+- in a list separated by white space, each run of blanks and tabs separates two fields;
 - blanks around a field do not belong to it, unless they stand inside quotes.
 """
 
@@ -28,18 +28,18 @@ _QUOTED_BESIDE_TABS = re.compile(r' *"((?:[^"]|"")*)" *')
 
 @dataclass(frozen=True)
 class TextLayout:
-    """How an edge list is written down.
+    """The layout of an edge list.
 
     Attributes:
         ending: The ending of the file without that of a compressed one; ``-`` for a stream.
         separator: The mark between columns, a space for any white space.
-        header: The names of the columns, None if there is no such line.
+        header: The names of the columns, None without a header.
         width: Number of columns.
         endpoints: Positions of the two endpoints.
-        numbered: Whether the first line's endpoints are numbers, so that all have to be.
-        weight: Position of the column that an option names as weights.
-        index: Position of a column that seems to count the rows, None if there is none.
-        titles: Names of the attribute columns of a list without a header, None for the usual ones.
+        numbered: Whether the endpoints of the first edge are numbers; then all must be.
+        weight: Position of the column that the option `weight` names, or None.
+        index: Position of a column that seems to count the rows, or None.
+        titles: Names for the attribute columns of a list without a header, None for defaults.
     """
 
     ending: str
@@ -54,7 +54,7 @@ class TextLayout:
 
     @property
     def attributes(self) -> list[int]:
-        """Positions of the other columns."""
+        """Positions of the columns that are not endpoints."""
         return [column for column in range(self.width) if column not in self.endpoints]
 
     def column_names(self) -> list[str]:
@@ -83,11 +83,7 @@ def data_lines(text: bytes) -> Iterator[tuple[int, str]]:
 
 
 def split_line(line: str, separator: str) -> list[str]:
-    """The fields of a line, without the blanks around them.
-
-    Raises:
-        csv.Error: A quote is not closed.
-    """
+    """The fields of a line without the blanks around them; `csv.Error` for an open quote."""
     if '"' in line:
         return list(_with_quotes(line, separator))
     if separator == " ":
@@ -96,7 +92,7 @@ def split_line(line: str, separator: str) -> list[str]:
 
 
 def _with_quotes(line: str, separator: str) -> Iterator[str]:
-    """Fields from left to right; a quote counts only at the beginning of one."""
+    """The fields from left to right; a quote counts only at the beginning of a field."""
     white = separator == " "
     pattern = _QUOTED_BESIDE_TABS if "\t" in separator else _QUOTED
     position = len(line) - len(line.lstrip(BLANKS)) if white else 0
@@ -118,7 +114,7 @@ def _with_quotes(line: str, separator: str) -> Iterator[str]:
 
 
 def _next(line: str, separator: str, position: int, end: int) -> int:
-    """Where the next field begins, or the separator before it."""
+    """Position of the next separator; in white space, the position after it."""
     if separator != " ":
         found = line.find(separator, position)
         return found if found >= 0 else len(line)

@@ -1,7 +1,6 @@
-"""Columns from the text of an edge list, line by line: exact, and able to name a line in an error.
+"""Parse an edge list line by line: exact numbers, and errors that name the line.
 
-pyarrow gives the same columns in `wis.io.text_columns`, which calls this parser for the texts that
-pyarrow would misread.
+`wis.io.text_columns` calls this parser for the texts that pyarrow would misread.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import numpy as np
 
 from wis.base.ids import integer_id, is_integer_id
 from wis.errors import GraphFormatError, echo
+from wis.io.headers import is_number
 from wis.io.text_layout import BLANKS, TextLayout, data_lines, split_line
 
 Column = np.ndarray | list[str]
@@ -102,31 +102,25 @@ def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
         raise GraphFormatError(
             f"{place}: vertex id {echo(text)} does not fit into {bits}; renumber, or pass --relabel"
         )
-    spelling = " in its usual spelling" if _is_like_a_number(text) else ""
+    is_odd = bool(text.strip()) and is_number(text) and float(text).is_integer()
+    spelling = " in its usual spelling" if is_odd else ""
     raise GraphFormatError(
         f"{place}: vertex id {echo(text)!r} is not an integer{spelling}; correct it, or pass "
         f"--relabel to take all ids as names"
     )
 
 
-def _is_like_a_number(text: str) -> bool:
-    try:
-        return float(text).is_integer()
-    except ValueError:
-        return False
-
-
 def _is_exact(text: str) -> bool:
-    """Whether a float holds the number exactly, if it is an integer."""
+    """Whether a text is not an integer that float64 would round."""
     if len(text) <= 15 or not SIGNED.fullmatch(text):
         return True
     return len(text) < 100 and int(float(text)) == int(text)
 
 
 def typed(texts: list[str]) -> Column:
-    """A column of integers, floats or truth values if all its fields are, else of texts.
+    """A column of integers, of floats or of truth values if all fields are such, else of texts.
 
-    Integers that floats would round, beside gaps or fractions, stay texts.
+    A column with missing fields or fractions stays texts if float64 would round an integer in it.
     """
     given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
     if not given:

@@ -1,14 +1,13 @@
 """Edges between vertices of two kinds, such as users and items, each kind with ids of its own.
 
-Where both kinds are numbered from 0 on, user 3 and item 3 are two vertices. The names of the
-columns or the option ``bipartite`` say so: then the graph is a `HeteroData` with two types of
-vertices and one of edges. If only the names say so, and the columns share ids, the file is refused
-until the option decides.
+User 3 and item 3 are then two vertices. With the option ``bipartite`` the graph is a `HeteroData`
+with two types of vertices and one of edges. Without the option, a file is refused if the names of
+its columns suggest two kinds and the columns share ids.
 
-Two-sided names are those of a person or an actor beside those of a thing (`_ACTORS`, `_THINGS`),
-and two names that end in ``id`` and begin differently, such as ``org_id,dept_id``. One kind in two
-roles is one-sided: ``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all names
-of endpoints in `wis.io.headers`.
+Two names suggest two kinds if one is an actor and the other a thing (`_ACTORS`, `_THINGS`), or if
+both end in ``id`` and begin differently, such as ``org_id,dept_id``. Two roles of one kind do not:
+``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all names of endpoints in
+`wis.io.headers`.
 """
 
 from __future__ import annotations
@@ -69,8 +68,8 @@ class TwoSided:
     """Layout of a file whose graph is a `HeteroData` of two types of vertices.
 
     Attributes:
-        flat: The same edges over one set of vertices, those of the first kind before the others;
-            it knows how to write the file back.
+        flat: The same edges over one set of vertices, those of the first kind before the others,
+            with the layout of the file.
         kinds: Names of the two types.
         ends: Names of the two columns in a table.
         sizes: Number of vertices of each type.
@@ -82,7 +81,7 @@ class TwoSided:
     sizes: tuple[int, int]
 
     def flattened(self, file: GraphFile) -> GraphFile:
-        """A graph of the same types over one set of vertices."""
+        """A graph of these two types as a graph over one set of vertices."""
         store = file.data[self.kinds[0], "to", self.kinds[1]]
         flat = self.flat.data.clone()
         for name in edge_attribute_names(store):
@@ -96,7 +95,7 @@ def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
 
 
 def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
-    """The two kinds of vertices that the names of two columns say, None if it is one kind."""
+    """The two kinds of vertices that the names of two columns suggest, None for one kind."""
     if names is None:
         return None
     first, second = (_stem(name) for name in names)
@@ -111,9 +110,9 @@ def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
 
 
 def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
-    """Names of the two columns of endpoints and of the two kinds in them; None if it is one kind.
+    """Names of the two columns of endpoints and of the two kinds in them; None for one kind.
 
-    Lists of KONECT say it in a comment on their first line instead of a header.
+    A list of KONECT has no header; its first line is a comment with the word ``bip``.
     """
     if names is None and _KONECT.match(text):
         return ("column 1", "column 2"), ("the first", "the second")
@@ -122,7 +121,7 @@ def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
 
 
 def _stem(name: str) -> str:
-    """``user_id``, ``UserID`` and ``users`` are all ``user``."""
+    """The kind that a name stands for: ``user`` for ``user_id``, ``UserID`` and ``users``."""
     short = name.strip()
     found = _ID.fullmatch(short)
     short = re.sub(r"\W+", "_", found[1] if found else short).strip("_").lower()
@@ -154,7 +153,7 @@ def two_sided(
     where: str,
     place_of: Any,
 ) -> GraphFile:
-    """A file with the graph of two types of vertices of a table.
+    """Add the graph of a table with two types of vertices to a file.
 
     Args:
         file: The file without its graph.

@@ -6,16 +6,16 @@
 
 Every model has the same `forward(x, edge_index, edge_weight=None, batch=None)`. An edge weight, or
 mask, is a float for each arc, a column of `edge_index`; 1 stands for an unmasked arc, 0 for a
-missing one. It multiplies the arc's entry of the adjacency matrix *before* anything is normalised,
-as the edge masks of UGS do. So a weight of 0 is the same as removing the arc, exactly in real
-arithmetic, in every model:
+missing one. It multiplies the arc's entry of the adjacency matrix *before* any normalisation, as
+the edge masks of UGS do. So in every model a weight of 0 equals the removal of the arc (exactly in
+real arithmetic):
 
 - GCN: the degrees are sums of weights, plus 1 for the self-loop, and gradients flow through the
   normalisation too;
 - GIN: a message is multiplied by its weight;
 - GAT: weights multiply the exponentials inside the softmax over a neighbourhood;
-- ResGCN: the same, and the message itself as well, since a softmax over one neighbour would ignore
-  its weight;
+- ResGCN: weights multiply the exponentials and the messages, since a softmax over one neighbour
+  would ignore its weight;
 - SAGE: the mean over neighbours is weighted.
 
 Weights are expected to be at least 0; a GCN whose degrees are no longer positive returns NaN.
@@ -39,16 +39,16 @@ with defaults are options of the model. In a file ``mymodule.py``:
                 x = layer(x, edge_index, edge_weight).relu()
             return self.layers[-1](x, edge_index, edge_weight)
 
-Its name is then ``"mymodule:MyNet"``, wherever wis takes the name of a model:
-``train(data, TrainConfig("mymodule:MyNet"))``, ``wis bench run --models mymodule:MyNet``. It is
-called as it is, with dense features, at the speed of PyTorch Geometric. With a parameter
+Wherever wis takes the name of a model, this one is called ``"mymodule:MyNet"``:
+``train(data, TrainConfig("mymodule:MyNet"))``, ``wis bench run --models mymodule:MyNet``. It gets
+dense features and runs at the speed of PyTorch Geometric. With a parameter
 `edge_weight`, a factor for each arc, the method ``ugs`` can mask its edges; with a parameter
 `batch`, the graph of each vertex, it can predict graphs (``task="graph"``). Looking the name up
 imports the module, so take such names from people you trust. ``@register("my-net",
 summary="...")`` gives a class a name of its own.
 
-A network of wis is written over the operations of `wis.models.operators`, of which there are faster
-versions for training; a subclass of `GraphNetwork` with a method `embed` can use them too.
+The networks of wis use the operations of `wis.models.operators`, which have faster versions for
+training. A subclass of `GraphNetwork` with a method `embed` can use them too.
 
 Source: Appendices D.6.2.1 and D.6.2.2.
 """

@@ -53,7 +53,8 @@ class GAT(GraphNetwork):
         self.heads = heads
         sizes = [in_dim] + [width] * (depth - 1)
         self.layers = nn.ModuleList(GATConv(size, width // heads, heads) for size in sizes)
-        self.layers[0].lin.reset_parameters()  # type: ignore[operator, union-attr]  # as in 0.1
+        # A second draw of these parameters gives the initial values of version 0.1.
+        self.layers[0].lin.reset_parameters()  # type: ignore[operator, union-attr]
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
 
     def embed(self, x: Any, graph: Messages) -> Tensor:

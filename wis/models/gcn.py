@@ -29,7 +29,8 @@ class GCN(GraphNetwork):
         super().__init__(in_dim, out_dim, width=width, task=task)
         sizes = [in_dim] + [width] * (depth - 1)
         self.layers = nn.ModuleList(GCNConv(size, width) for size in sizes)
-        self.layers[0].lin.reset_parameters()  # type: ignore[operator, union-attr]  # as in 0.1
+        # A second draw of these parameters gives the initial values of version 0.1.
+        self.layers[0].lin.reset_parameters()  # type: ignore[operator, union-attr]
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in sizes)
 
     def embed(self, x: Any, graph: Messages) -> Tensor:

@@ -78,8 +78,8 @@ def _layer(in_dim: int, width: int, train_eps: bool) -> GINConv:
 class BatchNormRelu(nn.BatchNorm1d):
     """ReLU of the batch normalisation of x + bias over all vertices, with few temporaries.
 
-    A single vertex is its own mean and says nothing about the variance: the result is that of the
-    shift alone, and the running statistics stay.
+    For a single vertex, which has no variance, the result is the ReLU of the shift, and the running
+    statistics do not change.
     """
 
     def forward(self, x: Tensor, bias: Tensor, counts: Tensor | None = None) -> Tensor:  # type: ignore[override]
@@ -88,8 +88,8 @@ class BatchNormRelu(nn.BatchNorm1d):
         Args:
             x: Float tensor of shape [r, ..., width].
             bias: Float tensor of shape [width].
-            counts: Float tensor of shape [r]: how many vertices an entry of dimension 0 stands for;
-                None where each row is a vertex.
+            counts: Float tensor of shape [r], the number of vertices that each row stands for; None
+                if each row is a vertex.
         """
         running: tuple[Any, Any] = self.running_mean, self.running_var  # never None
         if not self.training:
@@ -111,7 +111,7 @@ class BatchNormRelu(nn.BatchNorm1d):
 
 
 class _BatchNormRelu(Function):
-    """The bias only moves the mean, so its gradient is exactly zero."""
+    """ReLU of a batch normalisation. The bias only shifts the mean, so its gradient is zero."""
 
     @staticmethod
     def forward(
@@ -137,7 +137,7 @@ class _BatchNormRelu(Function):
         ones = torch.ones_like(weights)  # sums over all rows
         of_shift = torch.mm(ones, rows)
         of_scale = torch.mm(ones, rows * centred) * inverse
-        # the mean and the variance depend on x too: their parts, for each row by its weight
+        # subtract the gradients through the mean and the variance, by the weight of each row
         through_statistics = torch.addcmul(of_shift, centred, of_scale * inverse)
         through_statistics *= weights.t()
         of_x = (rows - through_statistics).mul_(scale * inverse)

@@ -30,7 +30,7 @@ class GraphNetwork(nn.Module, ABC):
     """
 
     uses_operators: ClassVar[bool] = True
-    """Whether `over` works; its result is that of `forward`."""
+    """Whether `over` is available; it gives the result of `forward`."""
 
     same_in_evaluation: ClassVar[bool] = True
     """Whether training and evaluation have the same forward pass: no dropout, no batch norm."""
@@ -72,7 +72,7 @@ class GraphNetwork(nn.Module, ABC):
         return self.over(x, Messages(arcs, weights, x.size(0), batch=batch, num_graphs=num_graphs))
 
     def over(self, x: Any, graph: Messages) -> Tensor:
-        """Logits by the operations of an operator; `x` as the operator's `project` takes it."""
+        """Logits computed with the operations of `graph`; `x` is an argument of its `project`."""
         hidden = self.embed(x, graph)
         logits: Tensor = self.output(graph.pool(hidden) if self.task == "graph" else hidden)
         return logits
@@ -100,7 +100,7 @@ def check_shapes(x: Tensor, edge_index: Tensor, edge_weight: Tensor | None, in_d
 class ForeignNetwork(GraphNetwork):
     """A module of another author, called as ``module(x, edge_index[, edge_weight][, batch])``.
 
-    It gets dense features and the arcs as they are, self-loops included.
+    It gets dense features and all arcs, self-loops included.
 
     Args:
         name: Name of the model, for error messages.
@@ -139,8 +139,8 @@ class ForeignNetwork(GraphNetwork):
         """Logits; see `GraphNetwork.forward`.
 
         Raises:
-            OptionError: There are weights of arcs, and the module takes no `edge_weight`.
-            GraphFormatError: A shape does not fit, that of the module's result included.
+            OptionError: `edge_weight` is given, and the module does not take it.
+            GraphFormatError: The shape of an argument or of the result is wrong.
         """
         check_shapes(x, edge_index, edge_weight, self.in_dim)
         if edge_weight is not None and "edge_weight" not in self.takes:

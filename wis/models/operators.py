@@ -1,11 +1,11 @@
-"""Operators: how embeddings move along the arcs of a graph.
+"""Operators, which move embeddings along the arcs of a graph.
 
-A network of wis touches the graph through the operations of an operator and through nothing else,
-so each network has one forward pass. `Messages` works along the arcs, as PyTorch Geometric's layers
-do, and takes any weights of arcs. Other operators compute the same faster where more is known:
+A network of wis uses the graph only through the operations of an operator, so each network has one
+forward pass. `Messages` works along the arcs, like PyTorch Geometric's layers, and takes any
+weights of arcs. Other operators compute the same faster in special cases:
 
-- `wis.training.sparse.SparseProducts`: products with sparse matrices, for a graph that many passes
-  share; weights of arcs may need gradients;
+- `wis.training.sparse.SparseProducts`: products with sparse matrices, for many passes over one
+  graph; weights of arcs may need gradients;
 - `wis.theory.table5_1.shared_structure.Twins`: many graphs with the same arcs.
 """
 
@@ -24,14 +24,14 @@ EPSILON = 1e-7
 """Added to each message of a ResGCN, as in DeeperGCN."""
 
 MAX_EXCESS = 30.0
-"""Only scores of weight zero can exceed the highest; by more than this their gradient is capped."""
+"""Cap of a score minus the highest score of positive weight; only weights of zero exceed 0."""
 
 
 class Messages:
     """Gather along arcs, scatter at their ends. Works on any device, with gradients everywhere.
 
-    Rows are taken by `index_select`: the gradient of indexing adds up in an order that changes from
-    call to call on several threads.
+    Rows are taken by `index_select`: with several threads, the gradient of indexing sums in an
+    order that changes from call to call.
 
     Args:
         edge_index: int64 tensor of shape [2, num_arcs] without self-loops; messages go from row 0
@@ -47,7 +47,7 @@ class Messages:
     """
 
     row_counts: Tensor | None = None
-    """How many vertices an entry of dimension 0 of embeddings stands for; one each if None."""
+    """Number of vertices that each row of the embeddings stands for; None if one each."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Messages:
             values: Float tensor of shape [n, heads, size].
             at_source: Scores of a vertex where an arc starts, [n, heads].
             at_end: Scores of a vertex where an arc ends, [n, heads].
-            slope: Of the LeakyReLU of the sum of both scores.
+            slope: Slope of the LeakyReLU that is applied to the sum of both scores.
         """
         arcs, weights = add_self_loops(
             self.edge_index, self.edge_weight, fill_value=1.0, num_nodes=self.num_nodes
@@ -152,7 +152,7 @@ def weighted_softmax(scores: Tensor, weight: Tensor, index: Tensor, num_nodes: i
     Returns:
         Float tensor of shape [num_arcs, k]; zero for all arcs of a vertex whose weights are zero.
     """
-    # only scores of positive weight count: a huge one of weight zero would make others underflow
+    # the maximum over positive weights: a huge score of weight zero would make the others underflow
     counted = scores.detach().masked_fill(weight.unsqueeze(-1) <= 0, -math.inf)
     highest = scatter(counted, index, dim=0, dim_size=num_nodes, reduce="max")
     excess = scores - highest.masked_fill(highest == -math.inf, 0).index_select(0, index)

@@ -1,4 +1,4 @@
-"""Names, options and look-up of the models; see `wis.models` for the idea."""
+"""The table of models: names, options and look-up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Architecture:
     """A row of the table.
 
     Attributes:
-        name: Its name, in lower case; ``"module:Class"`` as it is.
+        name: Its name: in lower case, or ``"module:Class"``.
         summary: One line about it.
         build: The class, or a function that makes the network.
         depth: Number of layers if none is given.
@@ -50,7 +50,7 @@ class Architecture:
         """Read the options from the signature of `build`.
 
         Raises:
-            OptionError: It cannot be called as ``build(in_dim, out_dim, depth=..., width=...)``.
+            OptionError: The call ``build(in_dim, out_dim, depth=..., width=...)`` is impossible.
         """
         try:
             signature = inspect.signature(build)
@@ -149,7 +149,7 @@ def get_model(name: str) -> Architecture:
 def _imported(name: str) -> Architecture:
     """The model behind ``"module:Class"``, or ``"module:function"``."""
     module_name, _, path = name.partition(":")
-    if module_name != "__main__":  # child processes import it too, but for a script itself
+    if module_name != "__main__":  # child processes import such modules too
         load_plugins([module_name])
     module = importlib.import_module(module_name)
     build = getattr(module, path, None)
@@ -196,17 +196,17 @@ def build_model(
         name: A name of `available_models`, or ``"module:Class"``.
         in_dim: Number of features of a vertex, at least 1.
         out_dim: Number of outputs for each vertex, or graph; the number of classes, at least 1.
-        depth: Number of layers L, at least 1; if not given, as in the thesis: ResGCN 10, others 3.
+        depth: Number of layers L, at least 1; by default as in the thesis: ResGCN 10, others 3.
         width: Size of the hidden embeddings, at least 1.
         task: ``"vertex"``, or ``"graph"`` to average the last embeddings over each graph.
-        seed: Seed of the initial parameters, from 0 to 2^63 - 1; torch's global generator stays as
-            it was. Without one they come from the global generator.
+        seed: Seed of the initial parameters, from 0 to 2^63 - 1; torch's global generator does not
+            change. Without a seed the global generator draws them.
         dtype: Type of the parameters, float32 or float64; a seed gives the same values in both.
-        **options: The model's own, such as `heads=4` of a GAT.
+        **options: Options of the model, such as `heads=4` of a GAT.
 
     Returns:
-        The network, in training mode. A module that is not a `GraphNetwork` comes inside one, as
-        its attribute `module`.
+        The network, in training mode. A module that is not a `GraphNetwork` becomes the attribute
+        `module` of one.
 
     Raises:
         UnknownNameError: There is no such model.

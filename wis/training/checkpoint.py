@@ -1,8 +1,7 @@
-"""State of a run in a file: written whole or not at all, and only read back by the same run.
+"""Checkpoints: the state of a run in a file, written whole or not at all.
 
-The file is torch's own format, read by `wis.base.unpickle`, which runs nothing in it. It holds an
-identity, the hash of the configuration and of the data, so a run never goes on from the state of
-another one.
+The file is torch's own format, read by `wis.base.unpickle`, which runs no code from it. It holds
+the hash of the configuration and of the data, so a run never resumes from the state of another run.
 """
 
 from __future__ import annotations
@@ -30,17 +29,13 @@ FORMAT = "wis-training-1"
 
 
 def identity(problem: Problem, config: TrainConfig) -> str:
-    """Hash of everything that the result depends on, but for versions and threads."""
+    """Hash of everything that the result depends on, except versions and threads."""
     text = json.dumps(config.as_dict(), sort_keys=True, default=str)
     return hashlib.sha256(f"wis-run-2 {text} {problem.digest()}".encode()).hexdigest()
 
 
 def write_checkpoint(path: Path, identity: str, state: dict[str, Any]) -> None:
-    """Replace the file at `path` in a single step.
-
-    Raises:
-        GraphFileError: It cannot be written.
-    """
+    """Replace the file at `path` in one step; `GraphFileError` if it cannot be written."""
     buffer = io.BytesIO()  # torch aborts the whole process if the disk is full
     torch.save({"format": FORMAT, "identity": identity, "state": state}, buffer)
     with atomic_write(path, force=True) as file:
@@ -51,8 +46,8 @@ def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | 
     """The state at `path`, None if there is no such file.
 
     Raises:
-        CheckpointError: It is damaged or belongs to another run.
-        GraphFileError: It cannot be read.
+        CheckpointError: The file is damaged or belongs to another run.
+        GraphFileError: The file cannot be read.
     """
     if not path.exists():
         return None
@@ -80,7 +75,7 @@ def read_checkpoint(path: Path, identity: str, device: str) -> dict[str, Any] | 
 
 
 def _on(value: Any, device: torch.device) -> Any:
-    """The same with its tensors on a device."""
+    """Move all tensors in nested containers to a device."""
     if isinstance(value, torch.Tensor):
         return value.to(device)
     if type(value) in (dict, OrderedDict):
@@ -93,10 +88,10 @@ def _on(value: Any, device: torch.device) -> Any:
 
 
 class DeferredInterrupt:
-    """Context manager: the first Ctrl-C sets a flag, so that an epoch can end; the second acts.
+    """Context manager: the first Ctrl-C sets a flag, so that the epoch ends; the second interrupts.
 
-    Signals can only be handled in the main thread; elsewhere, and where Ctrl-C is not Python's
-    `KeyboardInterrupt` anyway, nothing changes.
+    It has no effect outside the main thread, which alone can handle signals, and where Python does
+    not handle Ctrl-C.
     """
 
     requested = False

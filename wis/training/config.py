@@ -28,20 +28,20 @@ class TrainConfig:
         width: Size of the hidden embeddings.
         model_options: The model's own options, such as ``{"heads": 4}``; defaults are filled in.
         task: ``"vertex"``, or ``"graph"``, for which the data is a batch of graphs.
-        learning_rate: Of Adam, above 0.
-        weight_decay: Of Adam (an L2 penalty, as in `torch.optim.Adam`), at least 0.
-        max_epochs: The most epochs, at least 1.
-        patience: Number of consecutive epochs without improvement after which to stop.
-        min_delta: Least improvement of the validation accuracy that counts, a fraction in [0, 1]
+        learning_rate: Learning rate of Adam, above 0.
+        weight_decay: L2 penalty of Adam, at least 0.
+        max_epochs: Largest number of epochs, at least 1.
+        patience: Number of consecutive epochs without improvement after which training stops.
+        min_delta: Smallest improvement of the validation accuracy that counts, a fraction in [0, 1]
             (see `wis.training.stopping`).
-        seed: Of the initial parameters, of dropout and, for mini-batches, of the sampling.
+        seed: Seed of the initial parameters, of dropout, and of the sampling of mini-batches.
         dtype: ``"float32"`` or ``"float64"``.
         device: Where to train, such as ``"cpu"`` or ``"cuda"``.
         sampler: None for full batches; else how to form mini-batches (see `wis.training.engine`).
         batch_size: Training vertices in a mini-batch of the sampler ``"neighbor"``.
-        num_neighbors: Neighbours that it draws for each vertex and layer; -1 takes all.
+        num_neighbors: Neighbours that ``"neighbor"`` draws for each vertex and layer; -1 for all.
         num_parts: Parts into which ``"random-parts"`` divides the vertices in each epoch.
-        keep_curve: Whether the record holds loss and accuracies of all epochs.
+        keep_curve: Whether the record holds the loss and the accuracies of all epochs.
     """
 
     model: str = "gcn"
@@ -122,9 +122,9 @@ class Hyperparameters:
     """A row of Table D.2.
 
     Attributes:
-        learning_rate: Of Adam.
-        weight_decay: Of Adam.
-        edge_mask_l1: Coefficient of UGS' ℓ1 regularisation of edge masks.
+        learning_rate: Learning rate of Adam.
+        weight_decay: L2 penalty of Adam.
+        edge_mask_l1: Coefficient of the ℓ1 regularisation of edge masks in UGS.
     """
 
     learning_rate: float

@@ -1,14 +1,14 @@
-"""Training edge masks together with a network: the work of UGS between two removals.
+"""Train edge masks together with a network: the step of UGS between two removals.
 
 The mask holds a number for each undirected edge, which multiplies both its arcs in the adjacency
-matrix before anything is normalised. It starts at one. Mask and weights are trained by one Adam on
+matrix before any normalisation. It starts at one. One Adam trains the mask and the weights on
 
     cross-entropy on the training vertices + l1 · Σ_e |mask_e|
 
-for a fixed number of epochs; the mask of the last epoch counts. Weight decay acts on the mask as it
-does on the weights, as in the programs published with both papers, with which Table D.2 was tuned.
-After each step negative entries are set to zero, since a negative weight means nothing to a
-degree or a softmax; with the hyperparameters of Table D.2 and 200 epochs none comes near it.
+for a fixed number of epochs; the mask of the last epoch counts. Weight decay acts on the mask and
+on the weights, as in the programs published with both papers, with which Table D.2 was tuned. After
+each step negative entries become zero, because degrees and softmaxes need nonnegative weights. With
+the hyperparameters of Table D.2 and 200 epochs no entry comes near zero.
 
 Source: Algorithm 1 of Chen, Sui, Chen, Zhang, Wang, *A Unified Lottery Ticket Hypothesis for Graph
 Neural Networks*, ICML 2021, arXiv:2102.06790, without masks of weights (Appendix D.6.2.2).
@@ -37,18 +37,18 @@ NEEDS = {
     "y": "an integer class for each vertex, [num_nodes]",
     "train_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
 }
-"""Attributes of the data that the training needs."""
+"""Attributes of the data that training needs."""
 
 
 @dataclass(frozen=True)
 class MaskTraining:
-    """How masks are trained.
+    """Hyperparameters of the training of masks.
 
     Attributes:
         epochs: Number of steps, at least 1.
-        learning_rate: Of Adam for the weights, above 0.
-        mask_learning_rate: Of Adam for the mask, above 0.
-        weight_decay: Of Adam (an L2 penalty), at least 0.
+        learning_rate: Learning rate of Adam for the weights, above 0.
+        mask_learning_rate: Learning rate of Adam for the mask, above 0.
+        weight_decay: L2 penalty of Adam, at least 0.
         l1: Coefficient of the sum of the mask's absolute values, at least 0.
     """
 
@@ -65,7 +65,7 @@ class LabelledVertices:
 
     Attributes:
         x: float32 [n, in_dim], dense or in compressed rows, whichever is faster.
-        y: int64 [n]; -1 or below where unknown.
+        y: int64 [n]; negative for vertices without a label.
         train_mask: Boolean [n].
     """
 
@@ -88,12 +88,12 @@ class LabelledVertices:
             data: A `Data` with `x` [n, in_dim], a number for each entry, dense or sparse; integer
                 `y` [n]; boolean `train_mask` [n], or [n, k] of k splits.
             graph: The graph; the tensors are moved to its device.
-            purpose: What needs them, for the error messages.
-            seed: Of several splits, seed s takes split s mod k, as training does.
+            purpose: Name of the caller in error messages.
+            seed: Seed s takes split s mod k of k splits, as in training.
 
         Raises:
-            OptionError: `data` cannot have attributes of vertices of one type.
-            GraphFormatError: Something is missing or does not fit.
+            OptionError: `data` is not a PyG `Data` with one type of vertices.
+            GraphFormatError: An attribute is missing or has a wrong shape, dtype or value.
         """
         _check_kind(data, purpose)
         for name, form in NEEDS.items():
@@ -111,12 +111,12 @@ class LabelledVertices:
         return cls(_checked_features(data.x, n), y, mask).to(graph.device)
 
     def to(self, device: torch.device) -> LabelledVertices:
-        """The same on another device."""
+        """A copy on another device."""
         return LabelledVertices(*(part.to(device) for part in (self.x, self.y, self.train_mask)))
 
     @property
     def digest(self) -> str:
-        """Hexadecimal digest of everything, the same on any machine."""
+        """Hexadecimal digest of all three tensors, the same on any machine."""
         hashed = hashlib.sha256(f"wis-labelled-1 {tuple(self.x.shape)}".encode())
         *places, values = arrays_of(self.x)
         places = [place.to(torch.int32) for place in places]  # saved orders hold this digest
@@ -176,14 +176,14 @@ def train_edge_masks(
     config: MaskTraining,
     report: Callable[[int], None],
 ) -> Tensor:
-    """Train a mask of ones and a network from its initial state; the network is changed.
+    """Train a mask, from ones, and a network, from its initial state; the network is changed.
 
     Args:
         network: The network, for vertex prediction, on the device of the edges.
-        initial: Its initial parameters and buffers, to which it is rewound first.
+        initial: Its initial parameters and buffers.
         vertices: Features, labels, training vertices.
         edges: int64 tensor of shape [2, k], u < v, no repeats.
-        config: How to train.
+        config: Hyperparameters.
         report: Called with the number of epochs done.
 
     Returns:
@@ -228,9 +228,9 @@ def masked_logits(network: GraphNetwork, arcs: Arcs, x: Features, mask: Tensor) 
 
     Args:
         network: The network, for vertex prediction.
-        arcs: The edges, first all as they are, then all turned round.
-        x: Features: a result of `as_operand`, or a tensor for the module of another author.
-        mask: Float tensor of shape [k], at least 0, one for each edge.
+        arcs: All edges as arcs u → v, then all as arcs v → u.
+        x: Features: a result of `as_operand`, or a tensor for a module of another author.
+        mask: Float tensor of shape [k], one entry for each edge, at least 0.
 
     Raises:
         OptionError: The network takes no weights of arcs.

@@ -31,7 +31,7 @@ from wis.training.edge_masks import LabelledVertices, MaskTraining, train_edge_m
 
 @dataclass(frozen=True)
 class Pruning:
-    """All that an order depends on beside the graph and its vertices.
+    """The options that an order depends on.
 
     Attributes:
         model: A name of `wis.models.available_models`, or ``"module:Class"``.
@@ -39,7 +39,7 @@ class Pruning:
         width: Size of the hidden embeddings.
         seed: Seed of the initial weights.
         round_fraction: Fraction of the original edges that a round removes, above 0, at most 1.
-        masks: How masks are trained.
+        masks: Hyperparameters of the training of masks.
     """
 
     model: str
@@ -51,14 +51,14 @@ class Pruning:
 
 
 def round_levels(num_edges: int, fraction: float) -> list[int]:
-    """How many of the original edges are gone after each round: round-half-even(r · fraction · m).
+    """Number of edges removed after each round r: round-half-even(r · fraction · m).
 
     Args:
         num_edges: Number m of edges.
         fraction: The fraction of them that a round removes, above 0, at most 1.
 
     Returns:
-        Rising numbers, the last of them m; rounds that would remove nothing are left out.
+        Strictly increasing numbers that end with m; rounds that remove no edge are left out.
 
     >>> round_levels(10, 0.3)
     [3, 6, 9, 10]
@@ -77,14 +77,14 @@ def prune(
     checkpoint: Path | None,
     progress: Progress,
 ) -> Tensor:
-    """The first `count` edges, or some more, in the order in which UGS removes them.
+    """At least the first `count` edges in the order in which UGS removes them.
 
     Args:
         graph: The graph, on the device of the work.
         vertices: Features, labels and training vertices.
         config: The options.
-        count: How many edges are wanted, 0 to m.
-        checkpoint: A file that keeps the rounds that are done, written after each of them.
+        count: Number of edges, 0 to m; the result ends with a whole round.
+        checkpoint: A file of the finished rounds, written after each round.
         progress: Called with the number of edges removed; within a round it rises with the epochs.
 
     Returns:
@@ -94,7 +94,7 @@ def prune(
         DivergedError: The loss or the masks are no longer finite.
         OptionError: The network takes no weights of arcs.
         CheckpointError: The checkpoint is damaged, or of another order.
-        GraphFileError: It cannot be read or written.
+        GraphFileError: The checkpoint cannot be read or written.
     """
     m, levels = graph.num_edges, round_levels(graph.num_edges, config.round_fraction)
     key = identity(graph, vertices, config)
@@ -124,6 +124,7 @@ def prune(
         def report(epoch: int, done: int = done, size: int = level - done) -> None:
             progress(min(count, done + size * epoch // config.masks.epochs))
 
+        # Train masks on the edges that are left, then remove those of smallest magnitude.
         stays = torch.ones(m, dtype=torch.bool, device="cpu")
         stays[removed] = False
         left = stays.nonzero().view(-1)
@@ -137,14 +138,14 @@ def prune(
 
 
 def identity(graph: UndirectedGraph, vertices: LabelledVertices, config: Pruning) -> str:
-    """Hash of everything that the order depends on, but for versions and devices."""
+    """Hash of everything that the order depends on, except versions and devices."""
     text = json.dumps(asdict(config), sort_keys=True)
     parts = f"wis-edge-rounds-1 {graph.fingerprint} {vertices.digest} {text}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def _checked(removed: Any, num_edges: int, levels: list[int], path: Path) -> Tensor:
-    """The content of a checkpoint, if it can be the edges of some rounds."""
+    """The edges in a checkpoint; `CheckpointError` unless they can be those of whole rounds."""
     is_plausible = (
         isinstance(removed, Tensor)
         and (removed.ndim, removed.dtype) == (1, torch.int64)

@@ -1,13 +1,13 @@
-"""Engines: how the epochs of a run are computed.
+"""Engines, which compute the epochs of a run.
 
-`FullBatch` takes a step on all training vertices. A network of wis works over
+`FullBatch` takes a step on all training vertices. A network of wis computes with
 `wis.training.sparse.SparseProducts`. If its forward pass is the same in training and evaluation,
-the evaluation after a step is the forward pass of the next step, and is done once. A module of
-another author is called as it is, with dense features.
+one forward pass serves the evaluation after a step and the next step. A module of another author is
+called with dense features.
 
 `MiniBatches` is for graphs whose gradients do not fit into memory at once. It takes a step for each
-mini-batch of an epoch; accuracies are measured on the whole graph, without gradients. There are two
-ways to form mini-batches, both PyTorch Geometric's:
+mini-batch of an epoch; accuracies are measured on the whole graph, without gradients. PyTorch
+Geometric forms the mini-batches in one of two ways:
 
 - ``"neighbor"``: `NodeLoader` draws `num_neighbors` neighbours for each vertex and layer around
   `batch_size` training vertices (see `wis.training.neighbors`). The degrees of a GCN are those of
@@ -16,8 +16,8 @@ ways to form mini-batches, both PyTorch Geometric's:
   each epoch and trains on the graphs that they induce; the edges between parts are missing for that
   epoch.
 
-Randomness in an epoch, of dropout or sampling, depends on the seed and the number of the epoch
-alone, so a resumed run goes on as it would have.
+Dropout and sampling in an epoch depend only on the seed and the number of the epoch, so a resumed
+run gives the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class EpochResult:
 
     Attributes:
         loss: Cross-entropy on the training vertices before the step.
-        correct: Correct predictions after it: training, validation, test.
-        finite: Whether all predictions after it are finite.
+        correct: Correct predictions after the step: training, validation, test.
+        finite: Whether all predictions after the step are finite.
     """
 
     loss: float
@@ -119,18 +119,18 @@ class FullBatch:
 
     @property
     def name(self) -> str:
-        """How epochs are computed, for the record."""
+        """Name of the engine in the record."""
         return "sparse" if self.network.uses_operators else "modules"
 
     def epoch(self, number: int) -> EpochResult:
-        """Do epoch `number`, counted from 1, and evaluate."""
+        """Train and evaluate in epoch `number`, counted from 1."""
         with self._seeded(number):
             loss = self._train()
         return self._result(loss, self._evaluate())
 
     @contextmanager
     def _seeded(self, number: int) -> Iterator[None]:
-        """Seed the global generators for an epoch, that of a GPU too; restore them afterwards."""
+        """Seed torch's global generators (CPU and GPU) for an epoch; restore them afterwards."""
         if self.network.uses_operators and self.config.sampler is None:  # nothing is random
             yield
             return
@@ -155,7 +155,7 @@ class FullBatch:
         self.optimizer.zero_grad()
 
     def _evaluate(self) -> Tensor:
-        """Logits of all rows, which the next step may use as well."""
+        """Logits of all rows; the next step uses them if evaluation equals training."""
         if self.network.same_in_evaluation and self.config.sampler is None:
             self.next_logits = self.forward()
             return self.next_logits.detach()
@@ -164,7 +164,7 @@ class FullBatch:
             return self.forward()
 
     def _result(self, loss: Tensor, logits: Tensor) -> EpochResult:
-        """Everything that is reported, in one transfer from the device."""
+        """The result of an epoch, in one transfer from the device."""
         hits = (logits.argmax(dim=1) == self.problem.y).to(self.masks.dtype)
         facts = torch.cat([loss.view(1), logits.sum().view(1), torch.mv(self.masks, hits)])
         loss_, total, *correct = facts.tolist()
@@ -176,7 +176,7 @@ class FullBatch:
         return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over the result of `state`."""
+        """Load a result of `state`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.next_logits = None
@@ -230,7 +230,7 @@ class MiniBatches(FullBatch):
 
 
 def trained_rows(batch: Any) -> Tensor:
-    """Rows of a mini-batch that count for the loss."""
+    """Rows of a mini-batch whose loss is minimised."""
     if "batch_size" in batch:  # a NodeLoader puts the training vertices first
         return torch.arange(batch.batch_size, device=batch.x.device)
     rows: Tensor = batch.train_mask.nonzero().view(-1)

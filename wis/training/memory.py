@@ -1,8 +1,8 @@
-"""The largest memory of some work: on a GPU by its allocator, else resident in the process.
+"""Peak memory: of torch's allocator on a GPU, else the resident memory of the process.
 
-A process resets the measurement where the system lets it, as Linux does. Even then it includes what
-the allocator kept of earlier work. To measure the memory of a piece of work alone, run it in a
-process of its own (`wis.experiments.own_process`).
+Linux can reset the peak of a process. Even then it includes memory that the allocator kept from
+earlier work. To measure a piece of work alone, run it in a process of its own
+(`wis.experiments.own_process`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 
 def forget_peak(device: torch.device) -> bool:
-    """Reset the measurement; returns whether that was possible."""
+    """Reset the peak; returns whether the system allows that."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
@@ -27,7 +27,7 @@ def forget_peak(device: torch.device) -> bool:
 
 
 def peak_bytes(device: torch.device) -> int | None:
-    """The largest memory since `forget_peak`, or since the process began; None if unknown."""
+    """The peak since `forget_peak`, or since the process began; None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     try:

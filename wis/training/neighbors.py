@@ -1,8 +1,8 @@
-"""Neighbour sampling for PyTorch Geometric's `NodeLoader`, with nothing but torch.
+"""Neighbour sampling for PyTorch Geometric's `NodeLoader` in plain torch.
 
-`NeighborLoader` is `NodeLoader` with a sampler in compiled code, from ``pyg-lib`` (no wheel for
-current torch on the package index) or ``torch-sparse`` (must be compiled). This sampler replaces
-it, so that runs give the same everywhere.
+PyG's own `NeighborLoader` needs compiled code: ``pyg-lib`` (no wheel for current torch on the
+package index) or ``torch-sparse`` (must be compiled). This sampler replaces it, so that runs give
+the same result on every machine.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch_geometric.sampler import BaseSampler, NodeSamplerInput, SamplerOutput
 class NeighborSampler(BaseSampler):  # type: ignore[misc]
     """Draw neighbours without replacement, layer by layer, around some vertices.
 
-    For each vertex that a layer has reached for the first time, `num_neighbors` of the arcs that
-    end there are drawn, or all if there are fewer, with torch's global generator.
+    For each vertex that a layer reaches for the first time, torch's global generator draws
+    `num_neighbors` of the arcs that end there, or takes all if there are fewer.
 
     Args:
         edge_index: int64 tensor of shape [2, num_arcs] on the CPU.
         num_nodes: Number of vertices n.
-        num_neighbors: How many arcs to draw for each vertex, -1 for all.
+        num_neighbors: Number of arcs to draw for each vertex, -1 for all.
         depth: Number of layers.
 
     A draw costs O(n) memory, and a sort of all arcs that end at the reached vertices.
@@ -39,7 +39,7 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         self.starts[1:] = torch.bincount(edge_index[1], minlength=num_nodes).cumsum(0)
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> SamplerOutput:
-        """The vertices around some, those first, and the arcs between them that were drawn."""
+        """The given vertices, then the vertices reached from them, and the drawn arcs."""
         place = torch.full((self.num_nodes,), -1, dtype=torch.int64, device="cpu")
         parts, rows, columns = [index.node], [], []
         place[index.node] = torch.arange(index.node.numel(), device="cpu")
@@ -73,7 +73,9 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         arcs = self.starts[vertices][group] + within
         if self.num_neighbors >= 0:
             keys = group + torch.rand(group.numel(), dtype=torch.float64, device="cpu")
-            chosen = torch.argsort(keys)[within < self.num_neighbors]  # `within` is the rank there
+            chosen = torch.argsort(keys)[
+                within < self.num_neighbors
+            ]  # `within` ranks the sorted keys
             group, arcs = group[chosen], arcs[chosen]
         return vertices[group], self.sources[arcs]
 

@@ -1,4 +1,4 @@
-"""The data of one run, checked and in the form that training wants."""
+"""`Problem`: the data of one run, checked and on its device."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_device
 from wis.datasets.splits import MASKS
-from wis.errors import GraphFormatError, OptionError
+from wis.errors import GraphFormatError
 from wis.graph import UndirectedGraph
 from wis.training.config import DTYPES, TrainConfig
 
 SPARSE_BELOW = 0.15
-"""Density of features below which sparse products win; break-even was measured near 0.2."""
+"""Density of features below which sparse products are faster; they were equal near 0.2."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Problem:
         return int(self.y.max()) + 1
 
     def digest(self) -> str:
-        """Hash of all that training depends on."""
+        """Hash of all tensors that training depends on."""
         hashed = hashlib.sha256()
         for part in (self.x, self.y, self.masks, self.batch, self.edge_index):
             for array in () if part is None else arrays_of(part):
@@ -72,11 +73,11 @@ def make_problem(data: Any, config: TrainConfig) -> Problem:
         config: The device, the precision and the task.
 
     Raises:
-        GraphFormatError: Something is missing or does not fit.
-        OptionError: There is no such device.
+        GraphFormatError: An attribute is missing or has a wrong shape, dtype or value.
+        OptionError: The device cannot be used.
     """
     _require(data, ("x", "y", "edge_index"))
-    device = checked_device(config)
+    device = checked_device(config.device)
     batch = _batch(data).to(device) if config.task == "graph" else None
     rows = data.num_nodes if batch is None else _num_graphs(data)
     y = as_labels(data.y, rows).to(device)
@@ -98,17 +99,6 @@ def _require(data: Any, names: Sequence[str]) -> None:
             raise GraphFormatError(f"data.{name} is a {type(value).__name__}; expected a tensor")
 
 
-def checked_device(config: TrainConfig) -> torch.device:
-    """The device that a run asks for; raises `OptionError` if it cannot be used."""
-    try:
-        device = torch.device(config.device)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(f"device is {config.device!r}, which cannot be used: {reason}") from None
-    return device
-
-
 def _batch(data: Any) -> Tensor:
     _require(data, ("batch",))
     batch: Tensor = data.batch
@@ -121,7 +111,7 @@ def _batch(data: Any) -> Tensor:
 
 
 def _num_graphs(data: Any) -> int:
-    """The number that a `Batch` holds, whose last graphs may be empty; else the highest plus 1."""
+    """The number that a `Batch` states (its last graphs may be empty), else the highest plus 1."""
     known = getattr(data, "num_graphs", None)
     if known is not None:
         return int(known)
@@ -140,11 +130,7 @@ def _mask(name: str, mask: Tensor, rows: int) -> Tensor:
 
 
 def as_labels(y: Tensor, rows: int) -> Tensor:
-    """Labels as int64 [rows].
-
-    Raises:
-        GraphFormatError: They are not integers, or not as many.
-    """
+    """Labels as int64 [rows]; `GraphFormatError` for another shape or for floats."""
     if y.dim() == 2 and y.size(1) == 1:
         y = y.view(-1)
     if y.shape != (rows,) or y.is_floating_point():
@@ -155,10 +141,10 @@ def as_labels(y: Tensor, rows: int) -> Tensor:
 
 
 def as_features(x: Tensor, num_nodes: int, dtype: torch.dtype) -> Tensor:
-    """Features in compressed rows where that is faster, dense otherwise.
+    """Features in compressed rows below the density `SPARSE_BELOW`, dense otherwise.
 
     Raises:
-        GraphFormatError: They are not real numbers, or not of `num_nodes` vertices.
+        GraphFormatError: The features are complex, or not of shape [num_nodes, in_dim].
     """
     if x.dim() != 2 or x.size(0) != num_nodes or x.is_complex():
         raise GraphFormatError(

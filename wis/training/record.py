@@ -19,8 +19,8 @@ class Curve:
 
     Attributes:
         loss: Cross-entropy on the training vertices before the step of the epoch.
-        val_accuracy: Validation accuracy after it.
-        test_accuracy: Test accuracy after it.
+        val_accuracy: Validation accuracy after the step.
+        test_accuracy: Test accuracy after the step.
     """
 
     loss: tuple[float, ...]
@@ -30,28 +30,27 @@ class Curve:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Result of a training run, with everything needed to repeat it but the data.
+    """Result of a training run, with everything needed to repeat it except the data.
 
     Attributes:
-        config: The run; `config.seed` is its seed.
-        test_accuracy: At the best epoch, a fraction in [0, 1].
+        config: The configuration, with the seed.
+        test_accuracy: Test accuracy at the best epoch, a fraction in [0, 1].
         val_accuracy: The highest validation accuracy.
-        train_accuracy: At the best epoch.
+        train_accuracy: Training accuracy at the best epoch.
         best_epoch: First epoch with the highest validation accuracy, counted from 1.
-        num_epochs: Epochs that were run.
+        num_epochs: Number of epochs.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Cross-entropy on the training vertices before the last step.
         seconds: Wall time of the epochs.
         num_edges: Undirected edges of the graph.
         fingerprint: `wis.UndirectedGraph.fingerprint` of the graph.
-        engine: How it was computed: ``"sparse"`` (products with sparse matrices), ``"modules"`` (a
-            module of another author, as it is) or ``"mini-batch"``.
-        peak_memory_bytes: The largest memory allocated on a GPU meanwhile; on a CPU the largest
-            resident memory of the process, with what it had before (see `wis.training.memory`).
-            None if it is not known.
-        versions: Of wis, torch, torch-geometric and Python.
-        curve: All epochs, if `config.keep_curve`.
-        split: The number of the split; None if the graph has one split.
+        engine: ``"sparse"`` (products with sparse matrices), ``"modules"`` (a module of another
+            author) or ``"mini-batch"``.
+        peak_memory_bytes: Peak of the allocated memory on a GPU; on a CPU the peak of the resident
+            memory of the whole process (see `wis.training.memory`). None if unknown.
+        versions: Versions of wis, torch, torch-geometric and Python.
+        curve: Loss and accuracies of all epochs, if `config.keep_curve`.
+        split: Index of the split; None if the graph has one split.
     """
 
     config: TrainConfig
@@ -80,7 +79,7 @@ class RunRecord:
 
     @property
     def epochs_per_second(self) -> float:
-        """Epochs in a second of `seconds`."""
+        """Epochs per second of wall time."""
         return self.num_epochs / self.seconds if self.seconds > 0 else float("inf")
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,11 +88,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> RunRecord:
-        """The record of which `as_dict` gave this row.
-
-        Raises:
-            TypeError: Fields are missing or unknown.
-        """
+        """The inverse of `as_dict`; `TypeError` if fields are missing or unknown."""
         curve = row["curve"]
         parts = {
             "config": TrainConfig(**row["config"]),

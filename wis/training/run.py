@@ -1,4 +1,4 @@
-"""From data and a configuration to a record: the loop around the epochs."""
+"""`train` and `train_many`: the loop over the epochs, from data and configuration to a record."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from wis.base.atomic import check_writable
+from wis.base.checks import checked_device
 from wis.base.defaults import usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
 from wis.datasets.splits import split_of_seed, take_split
@@ -24,7 +25,7 @@ from wis.training.checkpoint import (
 from wis.training.config import TrainConfig
 from wis.training.engine import Counts, EpochResult, FullBatch, make_engine
 from wis.training.memory import forget_peak, peak_bytes
-from wis.training.problem import checked_device, make_problem
+from wis.training.problem import make_problem
 from wis.training.record import Curve, RunRecord
 from wis.training.stopping import EarlyStopping
 
@@ -44,33 +45,32 @@ def train(
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     progress: bool | None = None,
 ) -> RunRecord:
-    """One training run: Adam on cross-entropy until the stopping rule of Appendix D.6.2.2 ends it.
+    """Train a network with Adam on cross-entropy until the stopping rule of Appendix D.6.2.2.
 
-    The same call gives the same record, bit for bit, on a CPU with the same number of threads, but
-    for its times and memory. `data` is not changed. Its `edge_weight`, if there is one, is not
-    used.
+    On a CPU with the same number of threads, the same call gives the same record, bit for bit,
+    except times and memory. `data` is not changed; its `edge_weight`, if it has one, is ignored.
 
     Args:
         data: A graph with float `x` [num_nodes, in_dim], dense or sparse, int64 `y` [num_nodes],
             and boolean `train_mask`, `val_mask`, `test_mask` [num_nodes] (see `split_vertices`);
-            or masks [num_nodes, k] of k splits, of which seed s takes split s mod k.
-            Arcs are taken as they are: a repeat counts again, a one-way arc carries messages one
-            way. For ``task="graph"`` a `Batch` whose labels and masks are of shape [num_graphs].
-        config: The run.
-        split: Which of k splits to take instead.
-        checkpoint: A file that keeps the state: if it exists, the run goes on from there and ends
-            as if it had never been interrupted; a finished one gives its record at once. It stays
-            when the run is done; delete it when the record is safe.
+            or masks [num_nodes, k] of k splits, of which seed s takes split s mod k. A repeated
+            arc counts twice, a one-way arc carries messages one way. For ``task="graph"`` a
+            `Batch` whose labels and masks have shape [num_graphs].
+        config: The configuration of the run.
+        split: Index of the split to take instead of s mod k.
+        checkpoint: A file for the state. If it exists, the run resumes from it, with the result of
+            an uninterrupted run; the file of a finished run gives its record at once. The file
+            stays after the run; delete it when the record is safe.
         checkpoint_every_s: Seconds between two writes; Ctrl-C writes once more.
-        progress: Show a bar on stderr (true), never (false), or once it takes long (None).
+        progress: True shows a bar on stderr, False none, None one if the run takes long.
 
     Returns:
         The record.
 
     Raises:
-        GraphFormatError: The data lacks something, or its parts do not fit together.
+        GraphFormatError: The data lacks an attribute, or one has a wrong shape, dtype or value.
         OptionError: The device or the split does not exist.
-        DivergedError: The loss or the predictions are no longer finite.
+        DivergedError: The loss or the predictions are not finite.
         CheckpointError: The checkpoint is damaged, or belongs to another run.
 
     >>> from wis import datasets
@@ -97,23 +97,24 @@ def train_many(
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     progress: bool | None = None,
 ) -> list[RunRecord]:
-    """Training runs that differ in their seeds, and perhaps in graphs and splits, one by one.
+    """Train one network for each seed, one after the other.
 
     Args:
-        data: The graph of all runs, or one for each seed.
-        config: The runs; its seed is not used.
+        data: The graph of all runs, or one graph for each seed.
+        config: The configuration of the runs; its seed is not used.
         seeds: A seed for each run.
         split: As for `train`.
-        checkpoint: A folder for a checkpoint of each run, made if need be; see `train`.
+        checkpoint: A folder, made if missing, for a checkpoint of each run; see `train`. With it,
+            the next call does not train the finished runs again if one run raises an error.
         checkpoint_every_s: Seconds between two writes.
         progress: As for `train`.
 
     Returns:
-        A record for each seed, in their order: that of `train` for this seed.
+        The record of `train` for each seed, in the order of the seeds.
 
     Raises:
         OptionError: There are not as many graphs as seeds.
-        DivergedError: A run is no longer finite; the message names its seed.
+        DivergedError: A loss or a prediction is not finite; the message names the seed.
         WisError: As for `train`.
 
     >>> from wis import datasets
@@ -150,7 +151,7 @@ def _file_in(folder: Path, run: Run) -> Path:
 
 @dataclass
 class Track:
-    """The course of a run so far; all that a checkpoint holds beside the state of the engine."""
+    """The progress of a run; a checkpoint holds it and the state of the engine."""
 
     stopping: EarlyStopping
     best: Counts = (0, 0, 0)
@@ -166,7 +167,7 @@ class Track:
 
     @classmethod
     def of(cls, state: Any) -> Track:
-        """The track that a checkpoint holds; raises `ValueError` if it holds none."""
+        """The track from a checkpoint; `ValueError` if the content is not a track."""
         match state:
             case {
                 "stopping": dict() as rule,
@@ -183,26 +184,26 @@ class Track:
 
 
 class Run:
-    """A run: loop, early stopping, checkpoints, record."""
+    """A run with its early stopping, its checkpoint and its record."""
 
     path: Path | None = None
     every_s = CHECKPOINT_EVERY_S
 
     def __init__(self, data: Any, config: TrainConfig, split: int | None = None) -> None:
-        self.knows_memory = forget_peak(checked_device(config))
+        self.knows_memory = forget_peak(checked_device(config.device))
         self.config, self.split = config, split_of_seed(data, config.seed, split)
         self.problem = make_problem(take_split(data, self.split), config)
         self.sizes = tuple(self.problem.masks.sum(dim=1).tolist())
         self.track = Track(EarlyStopping(self.sizes[1], config.patience, config.min_delta))
 
     def keep_in(self, path: Path, every_s: float) -> None:
-        """Keep the state in a file, and go on from its content if it exists."""
+        """Use a file as checkpoint; the run resumes from it if it exists."""
         check_writable(path, force=True)
         self.path, self.every_s = path, every_s
         self.identity = identity(self.problem, self.config)
 
     def finish(self, progress: bool | None) -> RunRecord:
-        """Go on, or start, until the run has stopped."""
+        """Start or resume the run, and train until it stops."""
         engine = self.start()
         title = f"{self.config.model}, seed {self.config.seed}"
         with (
@@ -222,7 +223,7 @@ class Run:
         engine = make_engine(self.problem, self.config)
         if saved is None:
             return engine
-        try:  # the file may hold anything under the right name
+        try:  # the file may hold any content
             self.track = Track.of(saved["track"])
             if not 0 <= self.track.stopping.epoch <= self.config.max_epochs:
                 raise ValueError("impossible epoch")
@@ -242,7 +243,7 @@ class Run:
         report: Progress = silent,
         interrupt: DeferredInterrupt | None = None,
     ) -> None:
-        """Epochs until the run stops, or until the interrupt is requested."""
+        """Train until the run stops or an interrupt is requested."""
         track, written = self.track, time.monotonic()
         while track.stopped_by is None:
             start = time.perf_counter()
@@ -261,7 +262,7 @@ class Run:
             report(track.stopping.epoch)
 
     def _note(self, result: EpochResult) -> None:
-        """Take an epoch into the track."""
+        """Add the result of an epoch to the track."""
         track, config = self.track, self.config
         exhausted = track.stopping.update(result.correct[1])
         epoch = track.stopping.epoch

@@ -1,9 +1,9 @@
 """`SparseProducts`: the operations of a network as products with sparse matrices.
 
-The sum over neighbours is the product of a sparse matrix and the embeddings. Where all passes share
-a graph, its pattern in compressed rows and that of its transpose are made once. The transpose gives
-the gradient in the embeddings; a product of two dense matrices at the entries of the pattern gives
-the gradient in the weights of arcs, for masks that are trained. No tensor has a row for each arc.
+The sum over neighbours is the product of a sparse matrix and the embeddings. The pattern of the
+matrix in compressed rows and that of its transpose are made once for all passes over a graph. The
+product with the transpose gives the gradient in the embeddings. A product of two dense matrices,
+sampled at the pattern, gives the gradient in the weights of arcs. No tensor has a row for each arc.
 
 On a CPU the product is `embedding_bag`, torch's kernel for weighted sums of rows. It was measured
 three times as fast as torch's product of sparse matrices (Cora, 64 columns: 0.06 against 0.19 ms).
@@ -26,12 +26,12 @@ from wis.models.operators import EPSILON, Messages
 INT32_MAX = 2**31 - 1
 
 SAFE_EXPONENT = 40.0
-"""exp of a number in [0, 40], times counts and values, is far from the limits of float32."""
+"""exp(40) ≈ 2e17, times counts and values, is far below the largest float32, 3e38."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Where the entries of a matrix lie, in compressed rows.
+    """Positions of the entries of a matrix, in compressed rows.
 
     Attributes:
         starts: int [num_rows + 1]; row i has the entries starts[i] to starts[i + 1] - 1.
@@ -45,7 +45,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Rows, Tensor]:
-        """The entries sorted by (row, column), and the position that each had before."""
+        """Sort entries by (row, column); also returns the old position of each entry."""
         order = torch.argsort(rows * shape[1] + columns, stable=True)
         starts = torch.zeros(shape[0] + 1, dtype=torch.int64, device=rows.device)
         starts[1:] = torch.bincount(rows, minlength=shape[0]).cumsum(0)
@@ -53,7 +53,7 @@ class Rows:
         return cls(starts.to(index), columns[order].to(index), shape[1]), order
 
     def matrix(self, values: Tensor) -> Tensor:
-        """As a tensor of torch."""
+        """The matrix with these values as a torch CSR tensor."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
             return torch.sparse_csr_tensor(
@@ -66,7 +66,7 @@ class Rows:
             )
 
     def times(self, values: Tensor, dense: Tensor) -> Tensor:
-        """Multiply the matrix with these values by a dense one; without gradients."""
+        """The product of the matrix with these values and a dense one, without gradients."""
         if dense.device.type != "cpu" or self.columns.numel() == 0:
             return torch.mm(self.matrix(values), dense)
         return embedding_bag(
@@ -79,7 +79,7 @@ class Rows:
         )
 
     def sample(self, a: Tensor, b: Tensor) -> Tensor:
-        """The entries of a bᵀ at this pattern, [k]."""
+        """The entries of a bᵀ at these positions, [k]."""
         zeros = self.matrix(torch.zeros(self.columns.numel(), dtype=a.dtype, device=a.device))
         sampled: Tensor = torch.sparse.sampled_addmm(zeros, a, b.t(), beta=0.0).values()
         return sampled
@@ -87,12 +87,12 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """A matrix without its values, and its transpose.
+    """Positions of the entries of a matrix and of its transpose.
 
     Attributes:
         rows: The matrix.
         transpose: Its transpose.
-        swap: int64 [k]; for each entry of the transpose its position in the matrix.
+        swap: int64 [k]; the position in the matrix of each entry of the transpose.
     """
 
     rows: Rows
@@ -101,13 +101,13 @@ class Pattern:
 
     @classmethod
     def of(cls, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Pattern, Tensor]:
-        """The pattern of some entries, and the position that each had before."""
+        """The pattern of some entries; also returns the old position of each entry."""
         by_row, order = Rows.of(rows, columns, shape)
         by_column, swap = Rows.of(columns[order], rows[order], (shape[1], shape[0]))
         return cls(by_row, by_column, swap), order
 
     def times(self, values: Tensor, h: Tensor) -> Tensor:
-        """The matrix with these values times h, with gradients in both."""
+        """The product of the matrix with these values and h, with gradients in both."""
         out: Tensor = _Product.apply(values, h, self)  # type: ignore[no-untyped-call]
         return out
 
@@ -170,11 +170,11 @@ class _SoftmaxMean(Function):
 
 @dataclass(frozen=True, eq=False)
 class SparseFeatures:
-    """Features [n, in_dim] whose zeros cost nothing.
+    """Sparse features [n, in_dim].
 
     Attributes:
-        pattern: Where the other numbers lie.
-        values: These numbers, [k].
+        pattern: Positions of the nonzero entries.
+        values: The nonzero entries, [k].
     """
 
     pattern: Pattern
@@ -182,11 +182,11 @@ class SparseFeatures:
 
 
 Features = SparseFeatures | Tensor
-"""Features as `SparseProducts` takes them."""
+"""Arguments of `SparseProducts.project`."""
 
 
 def as_operand(x: Tensor) -> Features:
-    """Dense features as they are, those in compressed rows with their transpose."""
+    """Dense features unchanged; features in compressed rows as `SparseFeatures`."""
     if x.layout == torch.strided:
         return x
     starts, columns = x.crow_indices().to(torch.int64), x.col_indices().to(torch.int64)
@@ -196,7 +196,7 @@ def as_operand(x: Tensor) -> Features:
 
 
 class Arcs:
-    """The arcs of a graph without self-loops, and the patterns of its matrices, made when used.
+    """The arcs of a graph without self-loops; the patterns of its matrices are made on first use.
 
     Args:
         edge_index: int64 tensor of shape [2, num_arcs] without self-loops.
@@ -225,8 +225,8 @@ class SparseProducts(Messages):
 
     Args:
         arcs: The arcs.
-        edge_weight: Float tensor of shape [num_arcs]; gradients are computed if it needs them.
-        features: Features that do not change; their normalised product is then computed once.
+        edge_weight: Float tensor of shape [num_arcs]; may need gradients.
+        features: Features that all passes share; their normalised product is computed once.
         batch: See `Messages`.
         num_graphs: See `Messages`.
     """
@@ -273,13 +273,13 @@ class SparseProducts(Messages):
         return pattern.times(self._values if is_own else weights.index_select(0, order), h)
 
     def normalised(self, x: Features, weight: Tensor) -> Tensor:
-        """See `Messages`; the product with dense features that do not change is taken once."""
+        """See `Messages`; the product with constant dense features is computed once."""
         if x is self.features and isinstance(x, Tensor):
             return linear(self._normalised_features, weight)
         return self.arcs.looped[0].times(self._normalised_values, self.project(x, weight))
 
     def total(self, x: Features, weight: Tensor, own: Tensor) -> Tensor:
-        """See `Messages`; where weights need gradients, `own` is the diagonal of the matrix."""
+        """See `Messages`; if weights need gradients, `own` becomes the diagonal of the matrix."""
         if not self.edge_weight.requires_grad:
             return super().total(x, weight, own)  # type: ignore[arg-type]
         pattern, order = self.arcs.looped
@@ -289,9 +289,9 @@ class SparseProducts(Messages):
     def softmax_mean(self, z: Tensor, temperature: float) -> Tensor:
         """See `Messages`.
 
-        A message depends on its sender alone, so numerator and denominator of the mean are two
-        products. Where a value is so large that exponentials could overflow, each neighbourhood is
-        shifted by its own maximum instead, arc by arc, which is slower.
+        A message depends on its sender alone, so the numerator and the denominator of the mean are
+        two products. If exponentials could overflow, the slower `Messages` shifts each
+        neighbourhood by its maximum instead.
         """
         if temperature * float(z.detach().max()) > SAFE_EXPONENT:
             return super().softmax_mean(z, temperature)

@@ -1,20 +1,18 @@
-"""When a run ends, and which epoch counts: the rule of Appendix D.6.2.2.
+"""Early stopping, and the choice of the best epoch: the rule of Appendix D.6.2.2.
 
 The thesis stops when the validation accuracy has not improved by at least 0.01 over 1000
 consecutive epochs, or after 10,000 epochs, and reports the test accuracy of the epoch with the
 highest validation accuracy.
 
-An improvement of 0.01 is read in percentage points, which is 0.0001 as a fraction. The
-configurations published with the paper say the same (`early_stop_min_delta` of 0.0001, for
-accuracies in [0, 1]; github.com/noamrazin/gnn_interactions). It is less than one vertex of every
-validation set of Table D.1 but OGBN-ArXiv's, so there any new record counts.
+The improvement of 0.01 is taken as percentage points, so `min_delta` is 0.0001 as a fraction. The
+configurations published with the paper do the same (`early_stop_min_delta` of 0.0001, for
+accuracies in [0, 1]; github.com/noamrazin/gnn_interactions). Except on OGBN-ArXiv, this is less
+than one vertex of the validation sets of Table D.1, so any new record counts.
 
 The reference is the accuracy at the last improvement. An epoch improves if its accuracy is at least
-the reference plus `min_delta`; it is then the new reference. So slow progress counts once it has
-added up. The epoch with the highest validation accuracy is recorded independently of the reference,
-the first of them if there are several.
-
-Accuracies are compared as numbers of vertices, so rounding never decides.
+the reference plus `min_delta`; it is then the new reference. So slow progress adds up until it
+counts. The best epoch is the first one with the highest validation accuracy, whatever the reference
+is. Accuracies are compared as numbers of vertices, so rounding has no effect.
 """
 
 from __future__ import annotations
@@ -34,9 +32,9 @@ class EarlyStopping:
         min_delta: Least improvement, a fraction of `num_samples`.
         epoch: Number of epochs seen.
         reference: Number of correct predictions at the last improvement, -1 at the beginning.
-        waited: Epochs since then.
+        waited: Epochs since the last improvement.
         best: Highest number of correct predictions.
-        best_epoch: The first epoch that had it, counted from 1.
+        best_epoch: The first epoch with that number, counted from 1.
     """
 
     num_samples: int
@@ -78,5 +76,5 @@ class EarlyStopping:
         return self.epoch == self.best_epoch
 
     def state(self) -> dict[str, float]:
-        """All numbers; ``EarlyStopping(**state)`` goes on from there."""
+        """All fields; ``EarlyStopping(**state)`` resumes from them."""
         return asdict(self)

@@ -2,21 +2,20 @@
 
 A baseline of Figures 5.3 and D.5. In each round a mask, one number for each edge that is left, is
 trained together with a graph neural network (`wis.training.edge_masks`). Then the edges with the
-smallest mask magnitudes go, the smallest first, ties to the smallest edge id. The weights of the
-network are rewound to their initial values and the masks of the remaining edges to one.
+smallest masks in magnitude are removed, the smallest first, ties by the smallest edge id. The
+weights of the network are reset to their initial values, and the masks of the other edges to one.
 
-The adaptations of Appendix D.6.2.2 are followed: only edges are removed, not weights; a round takes
-5 % of the *original* edges, so that 20 rounds take all; the mask is symmetric. After r rounds
-exactly round-half-even(r · 5 % · m) edges are gone, the number that a cut at r · 5 % removes.
+As in Appendix D.6.2.2, only edges are removed, not weights; a round removes 5 % of the *original*
+edges, so that 20 rounds remove all; the mask is symmetric. After r rounds exactly
+round-half-even(r · 5 % · m) edges are removed, the number that a cut at r · 5 % removes.
 
 The thesis does not say for how many epochs masks are trained. The default is the 200 of the paper's
 citation graphs; the programs published with the thesis train each mask until their stopping rule
 ends it, at most 10,000 epochs.
 
-The order depends on features, labels and training vertices; of several splits (masks of shape
-[n, k]) seed s takes split s mod k. The same call gives the same order on a CPU, with any number of
-threads. Another device or build of torch rounds differently, and nearly equal masks may change
-places.
+The order depends on features, labels and training vertices. Seed s takes split s mod k of k splits
+(masks of shape [n, k]). The same call gives the same order on a CPU, with any number of threads.
+Another device or build of torch rounds differently, so nearly equal masks may swap.
 
 Source: Algorithms 1 and 2 of Chen, Sui, Chen, Zhang, Wang, ICML 2021, arXiv:2102.06790; Appendix
 D.6.2.2 and Table D.2 of the thesis.
@@ -47,7 +46,7 @@ GENERAL = {"learning_rate": 1e-3, "weight_decay": 1e-4, "l1": 1e-2}
 
 
 def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    """Check the options of `ugs_order`, and put values in the place of None."""
+    """Check the options of `ugs_order`, and replace None by default values."""
     from wis.models import get_model
 
     options = dict(options)
@@ -72,7 +71,7 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hyperparameters(options: dict[str, Any]) -> dict[str, Any]:
-    """The given rates; else those of the named data set in Table D.2, or the general ones."""
+    """The given rates; for others, those of the data set in Table D.2 or the general ones."""
     from wis.errors import UnknownNameError
     from wis.training.config import TABLE_D2
 
@@ -95,8 +94,8 @@ def _prepare(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Take features, labels and training vertices from the data; record their digest.
 
-    The options of a saved order come with that digest. The checkpoint is not recorded: the order is
-    the same with it and without.
+    The options of a saved order contain that digest. The checkpoint is not recorded, since the
+    order does not depend on it.
     """
     from wis.training.edge_masks import LabelledVertices
 
@@ -145,39 +144,37 @@ def ugs_order(
 
     Args:
         graph: The graph; the network ignores repeats of arcs and self-loops.
-        count: Length of the order; a shorter one is the beginning of the whole one and takes only
-            as many rounds as it needs.
+        count: Length of the order; a shorter order is a prefix of a longer one and needs fewer
+            rounds.
         seed: Seed of the initial weights.
         progress: Called with the number of edges removed; within a round it rises with the epochs.
         data: Features, labels and training vertices.
         model: A name of `wis.models.available_models`, or ``"module:Class"`` (see `wis.models`).
-        depth: Number of layers; the thesis' if not given (10 for ResGCN, else 3).
+        depth: Number of layers; by default as in the thesis (10 for ResGCN, else 3).
         width: Size of the hidden embeddings.
         epochs_per_round: Steps of Adam before each removal.
         round_fraction: Fraction of the original edges that a round removes, above 0, at most 1; the
-            last round takes what is left.
-        learning_rate: Of Adam for the weights, above 0.
-        mask_learning_rate: Of Adam for the masks; `learning_rate` if not given.
-        weight_decay: Of Adam, for weights and masks, at least 0.
+            last round removes the rest.
+        learning_rate: Learning rate of Adam for the weights, above 0.
+        mask_learning_rate: Learning rate of Adam for the masks; by default `learning_rate`.
+        weight_decay: L2 penalty of Adam for weights and masks, at least 0.
         l1: Coefficient of the sum of the masks' absolute values, at least 0.
-        dataset: The data set whose row of Table D.2 gives learning rate, weight decay and l1 where
-            these are not given, such as ``"cora"``. Without it they are 0.001, 0.0001 and 0.01;
-            no graph is recognised by its size.
-        checkpoint: A file that keeps the rounds that are done. If it exists, the order goes on from
-            there and ends as if it had never been interrupted. It stays when the order is done;
-            delete it when the order is safe.
+        dataset: Name of a data set, such as ``"cora"``; its row of Table D.2 gives the defaults of
+            learning rate, weight decay and l1. Without it they are 0.001, 0.0001 and 0.01.
+        checkpoint: A file of the finished rounds. If it exists, the work resumes from it, with the
+            result of an uninterrupted call. The file stays; delete it when the order is safe.
 
     Returns:
         int64 tensor of shape [count] on the graph's device, where the work is done.
 
     Raises:
-        OptionError: An option is impossible, or the data cannot have what is needed.
-        GraphFormatError: The data lacks `x`, `y` or `train_mask`, or they do not fit.
-        DivergedError: The loss or the masks are no longer finite.
+        OptionError: An option is impossible, or the data has several types of vertices.
+        GraphFormatError: `x`, `y` or `train_mask` is missing or has a wrong shape, dtype or value.
+        DivergedError: The loss or the masks are not finite.
         CheckpointError: The checkpoint is damaged, or of another graph, data, options or seed.
 
-    Cost: 1 / round_fraction times `epochs_per_round` forward and backward passes over what is left
-    of the graph, on one core.
+    Cost: 1 / round_fraction times `epochs_per_round` forward and backward passes over the remaining
+    graph, on one core.
     """
     from wis.training.edge_masks import MaskTraining
     from wis.training.edge_rounds import Pruning, prune

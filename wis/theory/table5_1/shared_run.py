@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from wis.base.checks import checked_device
 from wis.base.progress import progress_bar
 from wis.errors import DivergedError, GraphFormatError, UnknownNameError
 from wis.models import GraphNetwork
@@ -32,7 +33,6 @@ from wis.theory.table5_1.shared_structure import (
 )
 from wis.training.config import DTYPES, TrainConfig
 from wis.training.engine import adam, build
-from wis.training.problem import checked_device
 from wis.training.stopping import EarlyStopping
 
 
@@ -209,6 +209,6 @@ def _on_device(graphs: GraphSet, structure: SharedStructure, config: TrainConfig
             f"x has shape {list(x.shape)} and y {list(y.shape)}; expected "
             f"[G, {structure.num_nodes}, in_dim] and [G] with at least one graph"
         )
-    device = checked_device(config)
+    device = checked_device(config.device)
     dtype = DTYPES[config.dtype]
     return GraphSet(x.to(device, dtype), y.to(device, dtype))

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from wis.base.checks import checked_device
 from wis.errors import OptionError, RecipeError, UnknownNameError, echo
 from wis.experiments.backends import Backend, Job, Outcome
 from wis.experiments.recipe import content_hash
@@ -47,7 +48,6 @@ from wis.theory.table5_1.shared_structure import SHARED, SharedStructure
 from wis.theory.table5_1.table5_1_text import format_table
 from wis.training.config import TrainConfig
 from wis.training.engine import build
-from wis.training.problem import checked_device
 
 KIND = TABLE5_1
 LEARNING_RATES: Mapping[str, float] = MappingProxyType({"gcn": 5e-3, "gat": 5e-3, "gin": 1e-2})
@@ -344,7 +344,7 @@ class Table51Kind:
         limits = table.max_epochs
         if "models" in changes and "max_epochs" not in changes and isinstance(limits, Mapping):
             changes["max_epochs"] = {n: limits[n] for n in changes["models"] if n in limits}
-        checked_device(TrainConfig(device=options.devices[0]))
+        checked_device(options.devices[0])
         table = replace(table, **changes, device=options.devices[0])
         return Table51Plan(table, name, options)
 
