@@ -134,7 +134,7 @@ def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
         ([*QUICK, "--seeds", "x"], "seeds is 'x'", 2),
         ([*QUICK, "--remove", "120%"], "expected amounts such as", 2),
         ([*QUICK, "--remove", "0:100:10"], "write '0%:100%:10%' for percentages", 2),
-        ([*QUICK, "--split", "3"], "split is 3, but the masks of the graph are of one split", 2),
+        ([*QUICK, "--split", "3"], "split is 3, but the masks of the graph hold one split", 2),
         ([*QUICK, "--split", "1", "--split-seed", "1"], "split and split_seed are both given", 2),
         ([*QUICK, "--jobs", "0"], "jobs is 0", 2),
         ([*QUICK, "--backend", "mpi"], "expected one of local, dask, ray, slurm", 2),

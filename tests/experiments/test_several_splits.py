@@ -43,7 +43,7 @@ def test_one_of_the_splits_is_taken_and_the_graph_stays_as_it_is():
     for split in (3, -1, True, 0.5):
         with pytest.raises(OptionError, match="expected 0 to 2, a split of the graph"):
             take_split(data, split)
-    with pytest.raises(OptionError, match="the masks of the graph are of one split"):
+    with pytest.raises(OptionError, match="the masks of the graph hold one split"):
         take_split(toy_graph(), 0)
 
 
