@@ -15,7 +15,7 @@ from backend_cases import die
 from sweep_cases import COSTS, same_rows, toy_graph, toy_recipe
 
 import wis
-from wis.errors import GraphFormatError, OptionError, UnknownNameError
+from wis.errors import DivergedError, GraphFormatError, OptionError, UnknownNameError
 from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
 from wis.experiments.inputs import _loaded, order_specs
 from wis.experiments.recipe import MethodSpec, ModelSpec
@@ -203,6 +203,24 @@ def test_a_seed_that_diverges_spoils_no_other(tmp_path):
     assert "ValueError: seed 1 is bad (in bad, line" in failed[0]["error"]
     status = run_sweep(recipe, options_in(tmp_path, retry_failed=True))
     assert (status.done, status.failed, status.new) == (6, 0, 2)
+
+
+def test_seeds_beside_one_that_diverges_are_trained_once(tmp_path, monkeypatch):
+    torch.save(toy_graph(), tmp_path / "graph.pt")
+    real, seeds = accuracy.train, []
+
+    def train(data, config, **options):
+        seeds.append(config.seed)
+        if config.seed == 1:
+            raise DivergedError("seed 1, epoch 3: the loss is not finite")
+        return real(data, config, **options)
+
+    monkeypatch.setattr(accuracy, "train", train)
+    recipe = toy_recipe(tmp_path / "graph.pt", methods="wis", seeds="3", remove="50%")
+    status = run_sweep(recipe, options_in(tmp_path, backend=HERE))
+    assert (status.done, status.failed, sorted(seeds)) == (3, 1, [0, 1, 2])
+    (failed,) = (row for row in rows_of(options_in(tmp_path)) if row["status"] == "failed")
+    assert failed["error"] == "DivergedError: seed 1, epoch 3: the loss is not finite"
 
 
 def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done():

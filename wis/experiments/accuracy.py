@@ -23,8 +23,8 @@ from typing import Any
 
 from wis.base.plugins import loaded_plugins
 from wis.datasets import find, is_known
-from wis.errors import GraphFormatError
-from wis.experiments.backends import Job, Outcome
+from wis.errors import DivergedError, GraphFormatError
+from wis.experiments.backends import Job, Outcome, one_line
 from wis.experiments.inputs import (
     KnownOrder,
     OrderCache,
@@ -45,7 +45,7 @@ from wis.experiments.settings import Amounts, Cut, cuts_of
 from wis.experiments.sweep import KINDS, Plan, RunOptions, Sweep
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
-from wis.training import TrainConfig, train_many
+from wis.training import TrainConfig, train
 
 FORMAT = 1
 COSTS = ("seconds", "cpu_seconds", "peak_memory_bytes")
@@ -380,21 +380,24 @@ class Accuracy:
 
 
 def train_runs(job: Job) -> list[Outcome]:
-    """Train the runs of a job, one after the other."""
+    """Train the runs of a job, one after the other; a run that diverges is a failed outcome."""
     graphs = graphs_of(job.common.source.load(), job.runs)
     config = replace(job.common.config, device=job.device)
-    seeds = [run.seed for run in job.runs]
     start, cpu_start = time.perf_counter(), time.process_time()
-    records = train_many(graphs, config, seeds, progress=False)
+    left_out = ("curve", "versions", "peak_memory_bytes", "split")
+    outcomes: list[Outcome] = []
+    for graph, run in zip(graphs, job.runs, strict=True):
+        try:
+            record = train(graph, config.with_seed(run.seed), progress=False).as_dict()
+        except DivergedError as error:
+            outcomes.append({"status": FAILED, "error": one_line(error)})
+        else:
+            outcomes.append({k: v for k, v in record.items() if k not in left_out})
     costs = {
         "job_seconds": time.perf_counter() - start,
-        "cpu_seconds": (time.process_time() - cpu_start) / len(seeds),
+        "cpu_seconds": (time.process_time() - cpu_start) / len(job.runs),
     }
-    left_out = ("curve", "versions", "peak_memory_bytes", "split")
-    return [
-        {**{k: v for k, v in record.as_dict().items() if k not in left_out}, **costs}
-        for record in records
-    ]
+    return [outcome if "error" in outcome else {**outcome, **costs} for outcome in outcomes]
 
 
 KINDS.add(ACCURACY, Accuracy())
