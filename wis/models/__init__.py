@@ -39,7 +39,7 @@ with defaults are options of the model. In a file ``mymodule.py``:
                 x = layer(x, edge_index, edge_weight).relu()
             return self.layers[-1](x, edge_index, edge_weight)
 
-Wherever wis takes the name of a model, this one is called ``"mymodule:MyNet"``:
+Its name is then ``"mymodule:MyNet"``. Use it wherever wis takes the name of a model:
 ``train(data, TrainConfig("mymodule:MyNet"))``, ``wis bench run --models mymodule:MyNet``. It gets
 dense features and runs at the speed of PyTorch Geometric. With a parameter
 `edge_weight`, a factor for each arc, the method ``ugs`` can mask its edges; with a parameter
