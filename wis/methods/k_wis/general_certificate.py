@@ -228,11 +228,7 @@ class Tuples:
     def _look_at(self, ids: Ints) -> None:
         """Count walk indices for the graph that is left, and without each of some edges."""
         matrix = self._matrix(np.flatnonzero(self.left))
-        walks = self.ends
-        for _ in range(self.walk_length):
-            walks = matrix @ walks
-        boundary = self._boundaries(matrix)[2]
-        self.index = np.where(boundary, walks[:, self.column], 0).sum(axis=0)
+        self.index = self._walk_indices(matrix)
         at_once = max(CELLS_AT_A_TIME // max(self.ends.size, 1), 1)
         for start in range(0, ids.size, at_once):
             some = ids[start : start + at_once]
@@ -269,6 +265,14 @@ class Tuples:
         num_inside = entering @ self.inside_as_numbers
         degree = entering @ np.ones((self.num_nodes, 1), dtype=np.int64)
         return num_inside, degree, np.where(self.inside, num_inside < degree, num_inside > 0)
+
+    def _walk_indices(self, matrix: Any) -> Any:
+        """Walk indices of the graph with this adjacency matrix, [K]."""
+        walks = self.ends
+        for _ in range(self.walk_length):
+            walks = matrix @ walks
+        boundary = self._boundaries(matrix)[2]
+        return np.where(boundary, walks[:, self.column], 0).sum(axis=0)
 
     def _matrix(self, edges: NDArray[np.int64]) -> Any:
         """A with its self-loops; dense, of Python's integers, where int64 might not do."""
