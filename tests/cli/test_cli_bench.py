@@ -115,7 +115,9 @@ def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
     monkeypatch.chdir(tmp_path)
     assert wis_bench("run", *QUICK, "--devices", "cuda:9", "--json") == 1
     out, err = capsys.readouterr()
-    reason = r"1-WIS, 0%, gcn, seed 0 \(and \d more\): OptionError: device 'cuda:9' cannot be used here"
+    reason = (
+        r"1-WIS, 0%, gcn, seed 0 \(and \d more\): OptionError: device 'cuda:9' cannot be used here"
+    )
     assert "4 failed" in err
     assert re.search(f"^failed: {reason}", err, re.M)
     assert "--retry-failed does the failed runs again" in err
