@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -105,12 +106,12 @@ def grouped(name: str, kind: type, *options: Any) -> Callable[[Callable[..., Any
         kind: A dataclass with a field for each option.
         options: Decorators that add one option each.
     """
-    fields = tuple(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    names = [field.name for field in dataclasses.fields(kind)]
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def with_object(*args: Any, **kwargs: Any) -> Any:
-            values = {field: kwargs.pop(field) for field in fields}
+            values = {key: kwargs.pop(key) for key in names}
             return command(*args, **{name: kind(**values)}, **kwargs)
 
         decorated: Callable[..., Any] = with_object

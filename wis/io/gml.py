@@ -177,8 +177,10 @@ class _Reader(GraphReader):
         skipped = {"id"} if labels is None else {"id", "label"}
         self.vertices = Columns.of_rows([node.content for node in self.nodes], skipped)
         kept = {key: value for key, value in about.items() if key not in _SKIPPED}
-        places = lambda edge: self.line(self.spans[edge][0])  # noqa: E731
-        return self.labelled(names, position, places, directed == 1, kept)
+        return self.labelled(names, position, self._line_of_edge, directed == 1, kept)
+
+    def _line_of_edge(self, edge: int) -> int:
+        return self.line(self.spans[edge][0])
 
     def _positions_of_nodes(self) -> dict[Any, int]:
         position: dict[Any, int] = {}

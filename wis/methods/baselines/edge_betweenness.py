@@ -80,7 +80,7 @@ def edge_betweenness_order(
 
 
 def edge_betweenness(
-    graph: UndirectedGraph, num_samples: int, seed: int, told: Share = lambda share: None
+    graph: UndirectedGraph, num_samples: int, seed: int, report: Share = lambda share: None
 ) -> Floats:
     """An estimate of the edge betweenness, exact if every vertex is a source.
 
@@ -100,7 +100,7 @@ def edge_betweenness(
     at_once = max(1, ENTRIES_AT_A_TIME // (n + 2 * m))
     for start in range(0, sources.size, at_once):
         search.add_dependencies(sources[start : start + at_once], score)
-        told(min(1.0, (start + at_once) / sources.size))
+        report(min(1.0, (start + at_once) / sources.size))
     return score * (n / sources.size / 2)
 
 

@@ -82,8 +82,8 @@ def forest_fire_order(
     References:
         Hamann et al., SNAM 2016, "Edge Forest Fire".
     """
-    told = share_of(progress, count)
-    burnt = times_burnt(graph, burn_probability, burnt_ratio, seed, told)
+    report = share_of(progress, count)
+    burnt = times_burnt(graph, burn_probability, burnt_ratio, seed, report)
     return lowest_first(burnt, graph, count, seed)
 
 
@@ -92,7 +92,7 @@ def times_burnt(
     burn_probability: float,
     burnt_ratio: float,
     seed: int,
-    told: Share = lambda share: None,
+    report: Share = lambda share: None,
 ) -> Ints:
     """How often fires spread along each edge until `burnt_ratio` · m have burnt; int64 [m]."""
     if not graph.num_edges:
@@ -101,7 +101,7 @@ def times_burnt(
     fires = _Fires(without_isolated(graph), seed, burn_probability)
     while total < wanted:
         total += fires.burn()
-        told(min(1.0, total / wanted))
+        report(min(1.0, total / wanted))
     return np.array(fires.times_burnt, dtype=np.int64)
 
 

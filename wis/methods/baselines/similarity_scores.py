@@ -28,7 +28,7 @@ from wis.methods.baselines.ranking import (
 from wis.methods.registry import register
 
 
-def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None) -> Floats:
+def jaccard_similarity(graph: UndirectedGraph, report: Share = lambda share: None) -> Floats:
     """Common neighbours of the two ends of each edge over all their neighbours.
 
     The neighbours of a vertex do not include itself, so that both ends of an edge are among the
@@ -36,14 +36,14 @@ def jaccard_similarity(graph: UndirectedGraph, told: Share = lambda share: None)
 
     Args:
         graph: The graph.
-        told: Called with the share of the work that is done.
+        report: Called with the share of the work that is done.
 
     Returns:
         float64 [m], each the nearest float to the exact fraction. Costs O(m √m) at most.
     """
     edges = graph.edges.cpu().numpy()
     degree = graph.degree.cpu().numpy()
-    common = num_common_neighbours(edges, graph.num_nodes, report=told)
+    common = num_common_neighbours(edges, graph.num_nodes, report=report)
     similarity: Floats = common / (degree[edges[0]] + degree[edges[1]] - common)
     return similarity
 
