@@ -179,7 +179,7 @@ class _Reader(GraphReader):
         kept = {key: value for key, value in about.items() if key not in _SKIPPED}
         return self.labelled(names, position, self._line_of_edge, directed == 1, kept)
 
-    def _line_of_edge(self, edge: int) -> int:
+    def _line_of_edge(self, edge: int) -> str:
         return self.line(self.spans[edge][0])
 
     def _positions_of_nodes(self) -> dict[Any, int]:
