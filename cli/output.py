@@ -44,8 +44,16 @@ def emit(text: str) -> None:
 
 
 def emit_json(record: Mapping[str, Any]) -> None:
-    """Write one JSON object to standard output; see `emit`."""
-    emit(json.dumps(record, indent=2, ensure_ascii=False, default=str))
+    """Write one JSON object to standard output, without the secrets of addresses; see `emit`."""
+    emit(json.dumps(_shown(record), indent=2, ensure_ascii=False, default=str))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _shown(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(part) for part in value]
+    return without_secrets(str(value)) if isinstance(value, (str, Path)) else value
 
 
 def emit_table(rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> None:

@@ -12,6 +12,7 @@ from scale_folders import notes_expected, notes_left, power_law_arcs, write_fold
 from wis.scale.locks import locked
 from wis_cli.app import run_command
 from wis_cli.edge_folders import _as_url
+from wis_cli.output import emit_json
 
 ARCS = power_law_arcs(60, 400)
 
@@ -140,3 +141,13 @@ def test_lines_that_may_have_been_meant_otherwise_are_noted_for_any_file_of_a_fo
     said = capsys.readouterr().err
     assert "such as '#d,e', are comments" in said
     assert "blanks around fields" in said
+
+
+def test_json_shows_no_secret_of_an_address(capsys):
+    place = "sftp://reader:open-sesame@example.org/edges"
+    emit_json({"output": place, "files": [place], "options": {"at": place}, "num_nodes": 3})
+    out = capsys.readouterr().out
+    assert "open-sesame" not in out
+    record = json.loads(out)
+    shown = "sftp://reader:***@example.org/edges"
+    assert record == {"output": shown, "files": [shown], "options": {"at": shown}, "num_nodes": 3}
