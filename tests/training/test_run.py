@@ -25,7 +25,14 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.models import available_models, get_model
-from wis.training import TABLE_D2, RunRecord, TrainConfig, split_vertices, thesis_config
+from wis.training import (
+    TABLE_D2,
+    RunRecord,
+    TrainConfig,
+    split_vertices,
+    thesis_config,
+    train_network,
+)
 from wis.training import train as _train
 from wis.training import train_many as _train_many
 from wis.training.checkpoint import DeferredInterrupt
@@ -484,3 +491,16 @@ def test_impossible_splits_are_told():
 
 if __name__ == "__main__":
     start_all(sys.argv[1])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_network_that_comes_back_has_the_accuracies_of_its_record(model):
+    data = planted(seed=3)
+    config = quick(model, max_epochs=30, learning_rate=0.05)
+    record, network = train_network(data, config, progress=False)
+    assert record.curve == train(data, config).curve
+    assert record.best_epoch < record.num_epochs  # so the last network is another one
+    assert not network.training
+    right = network(data.x.double(), data.edge_index).argmax(dim=1) == data.y
+    found = [float(right[data[f"{part}_mask"]].double().mean()) for part in ("val", "test")]
+    assert found == [record.val_accuracy, record.test_accuracy]

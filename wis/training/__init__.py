@@ -6,7 +6,8 @@
     records = train_many(data, thesis_config("gcn", "cora"), seeds=range(10))
 
 - `TrainConfig`: a run without its data; `thesis_config`, `TABLE_D2`: the thesis' hyperparameters;
-- `train`, `train_many`: run it; `RunRecord`, `Curve`: the result;
+- `train`, `train_many`: run it; `train_network` returns the network too;
+- `RunRecord`, `Curve`: the result;
 - `EarlyStopping`: the rule that ends a run; `split_vertices`: random splits.
 
 `wis.training.engine` describes how epochs are computed, full batches and mini-batches. Masks of
@@ -18,7 +19,7 @@ from __future__ import annotations
 from wis.datasets.splits import split_vertices
 from wis.training.config import TABLE_D2, Hyperparameters, TrainConfig, thesis_config
 from wis.training.record import Curve, RunRecord
-from wis.training.run import train, train_many
+from wis.training.run import train, train_many, train_network
 from wis.training.stopping import EarlyStopping
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "thesis_config",
     "train",
     "train_many",
+    "train_network",
 ]

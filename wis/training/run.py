@@ -1,7 +1,8 @@
-"""`train` and `train_many`: the loop over the epochs, from data and configuration to a record."""
+"""`train`, `train_network`, `train_many`: the loop over the epochs, from data to a record."""
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
 from wis.base.atomic import check_writable
 from wis.base.checks import checked_device
@@ -31,6 +33,8 @@ from wis.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+    from wis.models import GraphNetwork
 
 CHECKPOINT_EVERY_S = 60.0
 
@@ -84,6 +88,34 @@ def train(
     if checkpoint is not None:
         run.keep_in(Path(checkpoint), checkpoint_every_s)
     return run.finish(progress)
+
+
+@usual_defaults()
+def train_network(
+    data: Data, config: TrainConfig, *, split: int | None = None, progress: bool | None = None
+) -> tuple[RunRecord, GraphNetwork]:
+    """Train as `train` does, and return the network of the best epoch as well.
+
+    Returns:
+        The record of `train`, and the network with the parameters of `best_epoch`, in evaluation
+        mode, on the device of the configuration.
+
+    Raises:
+        WisError: As for `train`.
+
+    >>> from wis import datasets
+    >>> from wis.training import split_vertices
+    >>> data = split_vertices(datasets.load("karate"), seed=0)
+    >>> record, network = train_network(data, TrainConfig(width=8, max_epochs=3), progress=False)
+    >>> right = network(data.x, data.edge_index).argmax(dim=1) == data.y
+    >>> float(right[data.test_mask].double().mean()) == record.test_accuracy
+    True
+    """
+    run = Run(data, config, split)
+    run.keeps_network = True
+    record = run.finish(progress)
+    run.network.load_state_dict(run.parameters)
+    return record, run.network.eval()
 
 
 @usual_defaults()
@@ -188,6 +220,10 @@ class Run:
 
     path: Path | None = None
     every_s = CHECKPOINT_EVERY_S
+    keeps_network = False
+    network: GraphNetwork
+    parameters: dict[str, Tensor]
+    """Those of the best epoch so far, if `keeps_network`."""
 
     def __init__(self, data: Any, config: TrainConfig, split: int | None = None) -> None:
         self.knows_memory = forget_peak(checked_device(config.device))
@@ -245,11 +281,14 @@ class Run:
     ) -> None:
         """Train until the run stops or an interrupt is requested."""
         track, written = self.track, time.monotonic()
+        self.network = engine.network
         while track.stopped_by is None:
             start = time.perf_counter()
             result = engine.epoch(track.stopping.epoch + 1)
             track.seconds += time.perf_counter() - start
             self._note(result)
+            if self.keeps_network and track.stopping.is_best:
+                self.parameters = copy.deepcopy(self.network.state_dict())
             stop = interrupt is not None and interrupt.requested
             due = time.monotonic() - written >= self.every_s
             if self.path is not None and (due or stop or track.stopped_by is not None):
