@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import edge_index_of, large_graphs, small_graphs
+from torch.utils.flop_counter import FlopCounterMode
 from torch_geometric.data import Data, HeteroData
 
 from wis import datasets
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import DirectedGraph, UndirectedGraph
 from wis.measure.serving import edges_read, multiply_adds
-from wis.models import build_model
+from wis.models import available_models, build_model
 
 
 def slow_edges_read(arcs, vertex: int, depth: int) -> int:
@@ -76,5 +79,18 @@ def test_edges_read_refuse_impossible_arguments():
     ],
 )
 def test_multiply_adds_by_hand(name, wanted):
-    network = build_model(name, 5, 3, depth=1, width=8, seed=0).eval()
-    assert multiply_adds(network, torch.ones(4, 5), torch.tensor([[0, 1], [1, 2]])) == wanted
+    network = build_model(name, 5, 3, depth=1, width=8, seed=0)
+    assert multiply_adds(network, num_nodes=4, num_arcs=2) == wanted
+    assert network.training
+
+
+@pytest.mark.parametrize("name", sorted(available_models()))
+def test_multiply_adds_of_a_graph_are_those_of_a_pass_over_it(name):
+    karate = datasets.load("karate")
+    network = build_model(name, karate.num_features, 2, depth=3, width=4, seed=0).eval()
+    scatter = torch.ops.aten.scatter_add_, torch.ops.aten.scatter_add
+    counted = dict.fromkeys(scatter, lambda *shapes, **_: 2 * math.prod(shapes[3]))
+    with FlopCounterMode(display=False, custom_mapping=counted) as counter:
+        network(karate.x, karate.edge_index)
+    found = multiply_adds(network, num_nodes=34, num_arcs=156)
+    assert 2 * found == counter.get_total_flops() > 0

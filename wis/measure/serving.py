@@ -90,27 +90,39 @@ def _arcs(graph: Any) -> tuple[np.ndarray, int]:
     return arcs[:, arcs[0] != arcs[1]], int(graph.num_nodes)
 
 
-def multiply_adds(network: GraphNetwork, x: Tensor, edge_index: Tensor) -> int:
-    """Count the multiply-adds of one forward pass: in dense products, and in sums of messages.
+def multiply_adds(network: GraphNetwork, *, num_nodes: int, num_arcs: int) -> int:
+    """Count the multiply-adds of a forward pass: in dense products, and in sums of messages.
 
     A sum over neighbours costs one multiply-add for each arc and coordinate; so do degrees, which
-    are sums of weights. Operations on single
-    numbers (activations, normalisation, softmax) are not counted.
+    are sums of weights. Operations on single numbers (activations, normalisation, softmax) are not
+    counted. The counts of two tiny graphs give the cost of a vertex and of an arc, so that the
+    graph itself is not needed; features count as dense.
 
     Args:
-        network: The network; it does not change.
-        x: Dense float tensor of shape [num_nodes, in_dim].
-        edge_index: int64 tensor of shape [2, num_arcs].
+        network: The network, with a cost that is linear in vertices and arcs; it does not change.
+        num_nodes: Number of vertices that it computes.
+        num_arcs: Number of arcs between different vertices.
 
     >>> from wis.models import build_model
     >>> network = build_model("sage", 5, 3, depth=1, width=8, seed=0)
-    >>> multiply_adds(network, torch.ones(4, 5), torch.tensor([[0, 1], [1, 2]]))
+    >>> multiply_adds(network, num_nodes=4, num_arcs=2)  # 4 (2 · 5 · 8 + 8 · 3) + 2 (8 + 1)
     434
     """
+    alone, pair = _counted(network, 1, []), _counted(network, 2, [[0, 1]])
+    return num_nodes * alone + num_arcs * (pair - 2 * alone)
+
+
+def _counted(network: GraphNetwork, num_nodes: int, arcs: list[list[int]]) -> int:
+    """The multiply-adds of a pass over a tiny graph."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    like = next(network.parameters())
+    edge_index = torch.tensor(arcs, dtype=torch.int64, device=like.device).reshape(-1, 2).t()
+    x = torch.zeros(num_nodes, network.in_dim, dtype=like.dtype, device=like.device)
     scatter = torch.ops.aten.scatter_add_, torch.ops.aten.scatter_add
     counted = dict.fromkeys(scatter, lambda *shapes, **_: 2 * int(np.prod(shapes[3])))
+    was_training = network.training
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=counted) as counter:
-        network(x, edge_index)
+        network.eval()(x, edge_index)
+    network.train(was_training)
     return int(counter.get_total_flops()) // 2
