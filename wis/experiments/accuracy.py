@@ -163,12 +163,9 @@ class AccuracyPlan(Plan):
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe.name, recipe.hash, recipe.as_dict(), recipe.num_runs)
         self.recipe = recipe
+        splits = {name: getattr(recipe, name) for name in ("split_seed", "split", "num_splits")}
         self.source = Source(
-            recipe.dataset,
-            options.data_root,
-            recipe.split_seed,
-            options.trust_pickle,
-            recipe.split,
+            recipe.dataset, options.data_root, trust_pickle=options.trust_pickle, **splits
         )
         self.folder = options.orders
         self.orders: dict[str, KnownOrder] = {}

@@ -8,6 +8,7 @@ depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` hold
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -22,7 +23,7 @@ from wis import datasets
 from wis.api import removal_order, sparsify
 from wis.base.atomic import atomic_write
 from wis.datasets.roots import cache_folder
-from wis.datasets.splits import MASKS, split_of_seed, take_split
+from wis.datasets.splits import MASKS, split_of_seed, split_vertices, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
 from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
 from wis.methods import get_method
@@ -53,6 +54,7 @@ class Source:
         split_seed: The seed of a new split, as in `wis.experiments.Recipe`.
         trust_pickle: Let a `.pt` file run code.
         split: The number of a split, as in `wis.experiments.Recipe`.
+        num_splits: The number of new splits, as in `wis.experiments.Recipe`.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class Source:
     split_seed: int | None = None
     trust_pickle: bool = False
     split: int | None = None
+    num_splits: int | None = None
 
     def load(self) -> Data:
         """Load the graph with features, labels and masks, once in each process.
@@ -91,7 +94,7 @@ class Source:
 
 @functools.lru_cache(maxsize=2)
 def _loaded(source: Source) -> tuple[Data, str]:
-    from wis.training import split_vertices
+    import torch
 
     data = _read(source)
     if hasattr(data, "edge_types"):
@@ -105,7 +108,11 @@ def _loaded(source: Source) -> tuple[Data, str]:
                 "and masks of vertices"
             )
     lacking = [name for name in MASKS if getattr(data, name, None) is None]
-    if source.split_seed is not None or lacking:
+    if source.num_splits is not None:
+        splits = [split_vertices(data, seed=seed) for seed in range(source.num_splits)]
+        masks = {name: torch.stack([split[name] for split in splits], dim=1) for name in MASKS}
+        data = copy.copy(data).update(masks)
+    elif source.split_seed is not None or lacking:
         data = split_vertices(data, seed=source.split_seed or 0)
         if source.split_seed is None and len(lacking) < len(MASKS):
             _log.warning(

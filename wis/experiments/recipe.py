@@ -156,6 +156,7 @@ class Recipe:
         edges: Numbers of edges to remove, in addition to `percentages`; ascending.
         split: The number of a split, for a graph that comes with k splits. With None, seed s takes
             split s mod k.
+        num_splits: Make k new 80/10/10 splits, of seeds 0 to k - 1. None makes none.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Recipe:
     seeds_per_run: int = 4
     edges: tuple[int, ...] = ()
     split: int | None = None
+    num_splits: int | None = None
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -196,8 +198,11 @@ class Recipe:
         for name in ("split_seed", "split"):
             if getattr(self, name) is not None:
                 check_integers(name, [getattr(self, name)], 0)
-        if self.split is not None and self.split_seed is not None:
-            raise OptionError("split and split_seed are both given; one makes a new split")
+        if self.num_splits is not None:
+            check_integers("num_splits", [self.num_splits], 1)
+        if self.split_seed is not None and (self.split, self.num_splits) != (None, None):
+            other = "num_splits" if self.split is None else "split"
+            raise OptionError(f"{other} and split_seed are both given; one makes a new split")
 
     @property
     def num_runs(self) -> int:
@@ -207,7 +212,7 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The content of the TOML file, with all defaults written out."""
-        splits = {"split_seed": self.split_seed, "split": self.split}
+        splits = {name: getattr(self, name) for name in ("split_seed", "split", "num_splits")}
         return {
             "kind": KIND,
             "title": self.title,
@@ -253,6 +258,7 @@ class Recipe:
                 dataset=take(rest, "dataset", str),
                 split_seed=take(rest, "split_seed", int, None),
                 split=take(rest, "split", int, None),
+                num_splits=take(rest, "num_splits", int, None),
                 models=tuple(
                     ModelSpec(*named_table("models", t)) for t in take(rest, "models", list)
                 ),
