@@ -130,6 +130,24 @@ def test_a_graph_that_lacks_one_mask_is_split_anew_and_a_line_says_so(tmp_path, 
     assert "has no val_mask; its vertices are split anew, 80/10/10 with seed 0" in caplog.text
 
 
+def test_new_splits_of_a_recipe_are_those_of_their_seeds(tmp_path):
+    torch.save(toy_graph(), tmp_path / "toy.pt")
+    recipe = toy_recipe(tmp_path / "toy.pt", methods="random", seeds="0,1,3", remove="0%")
+    recipe = recipe.changed(num_splits=3)
+    assert recipe.as_dict()["num_splits"] == 3
+    run_sweep(recipe, RunOptions(tmp_path / "runs.jsonl", HERE, orders=tmp_path / "orders"))
+    rows = {row["seed"]: row for row in rows_of(tmp_path)}
+    assert {seed: row["split"] for seed, row in rows.items()} == {0: 0, 1: 1, 3: 0}
+    for seed, row in rows.items():
+        alone = split_vertices(toy_graph(), seed=seed % 3)
+        record = train(alone, TrainConfig(max_epochs=4, width=8, seed=seed))
+        assert row["test_accuracy"] == record.test_accuracy
+    with pytest.raises(OptionError, match="num_splits and split_seed are both given"):
+        recipe.changed(split_seed=1)
+    with pytest.raises(OptionError, match="num_splits"):
+        recipe.changed(num_splits=0)
+
+
 @pytest.mark.data
 @pytest.mark.skipif("WIS_DATA_ROOT" not in os.environ, reason="WIS_DATA_ROOT is not set")
 def test_chameleon_trains_on_each_of_its_ten_splits(tmp_path):
