@@ -11,7 +11,7 @@
 - `Comparison`: the result, also as JSON; `wis.show` makes a text and a picture of it;
 - `wis.measure.facts`: counts, degrees and attributes of one graph;
 - `wis.measure.profile`: the measures of one graph; `wis.measure.similarity`: those of two;
-- `wis.measure.serving`: what predictions of a network read and multiply.
+- `wis.measure.serving`: what predictions of a network read; `wis.measure.latency`: their seconds.
 
 A number is exact if it can be computed in seconds. Otherwise it is bounded, or estimated from a
 seeded sample. Each `Measure` records which of these holds.

@@ -26,7 +26,8 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         num_neighbors: Number of arcs to draw for each vertex, -1 for all.
         depth: Number of layers.
 
-    A draw costs O(n) memory, and a sort of all arcs that end at the reached vertices.
+    A draw sorts all arcs that end at the reached vertices; of n it needs nothing but one array,
+    which all draws share. In the sample, arcs are sorted by their ends.
     """
 
     def __init__(
@@ -37,11 +38,18 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
         self.sources = edge_index[0, order]
         self.starts = torch.zeros(num_nodes + 1, dtype=torch.int64, device="cpu")
         self.starts[1:] = torch.bincount(edge_index[1], minlength=num_nodes).cumsum(0)
+        self.place = torch.full((num_nodes,), -1, dtype=torch.int64, device="cpu")
 
     def sample_from_nodes(self, index: NodeSamplerInput, **_: Any) -> SamplerOutput:
         """The given vertices, then the vertices reached from them, and the drawn arcs."""
-        place = torch.full((self.num_nodes,), -1, dtype=torch.int64, device="cpu")
-        parts, rows, columns = [index.node], [], []
+        try:
+            return self._sample(index)
+        except BaseException:  # the next draw needs a clean array
+            self.place.fill_(-1)
+            raise
+
+    def _sample(self, index: NodeSamplerInput) -> SamplerOutput:
+        place, parts, rows, columns = self.place, [index.node], [], []
         place[index.node] = torch.arange(index.node.numel(), device="cpu")
         reached = index.node.numel()
         for _layer in range(self.depth):
@@ -52,8 +60,10 @@ class NeighborSampler(BaseSampler):  # type: ignore[misc]
             parts.append(new)
             rows.append(place[sources])
             columns.append(place[ends])
+        nodes = torch.cat(parts)
+        place[nodes] = -1
         return SamplerOutput(
-            node=torch.cat(parts),
+            node=nodes,
             row=torch.cat(rows),
             col=torch.cat(columns),
             edge=None,
