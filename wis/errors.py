@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 _PLURALS = {"vertex": "vertices"}
 LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
@@ -176,7 +176,13 @@ class NumericalError(WisError, ArithmeticError):
 
 
 class DivergedError(WisError, ArithmeticError):
-    """A training run came to a loss or to predictions that are not finite."""
+    """A training run came to a loss or to predictions that are not finite.
+
+    Attributes:
+        records: The records of the runs that `wis.training.train_many` had finished before it.
+    """
+
+    records: Sequence[Any] = ()
 
 
 class CheckpointError(WisError, ValueError):

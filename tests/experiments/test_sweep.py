@@ -17,7 +17,9 @@ from sweep_cases import COSTS, same_rows, toy_graph, toy_recipe
 import wis
 from wis.errors import DivergedError, GraphFormatError, OptionError, UnknownNameError
 from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
-from wis.experiments.inputs import _loaded, order_specs
+from wis.experiments.accuracy import plan_rows
+from wis.experiments.inputs import Source, _loaded, order_specs
+from wis.experiments.overrides import recipe_of
 from wis.experiments.recipe import MethodSpec, ModelSpec
 from wis.training import TrainConfig, train_many
 
@@ -41,6 +43,17 @@ def test_a_sweep_has_one_row_for_each_method_percentage_model_and_seed(toy_file,
     cells = {(r["model"], r["label"], r["percent_removed"], r["seed"]) for r in rows}
     assert len(cells) == len(rows) == 32
     assert len({row["key"] for row in rows}) == 32
+
+
+def test_keys_of_rows_are_those_of_older_versions():
+    """A new setting of training must not change them, or finished rows would be trained again."""
+    recipe = recipe_of("karate", models="gcn", methods="random", remove="0%,50%", max_epochs=3)
+    # from version 0.2.0
+    assert recipe.hash == "e719a5e816fc4606c9d083d231fd21d81d5aaa20c1fdacbf5bf5f35481d3082c"
+    assert [(row.key[:16], row.run_key[:16]) for row in plan_rows(recipe, Source("karate"))] == [
+        ("3dd294e996580100", "8840ca350c383da4"),
+        ("22d11f42df0e30d7", "3051b366f93f1dd9"),
+    ]
 
 
 def test_a_row_is_what_sparsify_and_train_give(toy_file, tmp_path):

@@ -13,7 +13,7 @@ import time
 import pytest
 import torch
 from graphs import planted, quick
-from torch_geometric.data import Batch, Data
+from torch_geometric.data import Batch, Data, InMemoryDataset
 
 from wis.datasets.splits import random_masks
 from wis.errors import (
@@ -29,6 +29,7 @@ from wis.training import (
     TABLE_D2,
     RunRecord,
     TrainConfig,
+    split_graphs,
     split_vertices,
     thesis_config,
     train_network,
@@ -97,15 +98,72 @@ def test_graphs_may_be_numbered_without_a_batch():
         train(plain, config)
 
 
-def test_graph_prediction_learns_which_graphs_are_dense():
+def dense_or_not(number: int = 40) -> list[Data]:
+    """Graphs of 8 vertices, every second of them dense; the label says which."""
     generator = torch.Generator().manual_seed(0)
     graphs = []
-    for label in (0, 1) * 20:
+    for label in (0, 1) * (number // 2):
         chance = torch.full((8, 8), 0.2 + 0.6 * label).triu(1)
         edges = (torch.rand(8, 8, generator=generator) < chance).nonzero().T
         edges = torch.cat([edges, edges.flip(0)], dim=1)
         graphs.append(Data(x=torch.ones(8, 2), edge_index=edges, y=torch.tensor([label])))
-    batch = Batch.from_data_list(graphs)
+    return graphs
+
+
+class InMemory(InMemoryDataset):
+    """The graphs of `dense_or_not` as a data set of PyG."""
+
+    def __init__(self):
+        super().__init__()
+        self.data, self.slices = self.collate(dense_or_not())
+
+
+def test_a_list_or_a_data_set_of_graphs_is_split_by_the_seed_of_the_run():
+    config = quick("gin", task="graph", depth=2, max_epochs=5)
+    graphs = dense_or_not()
+    for seed in (0, 1):
+        record = train(split_graphs(graphs, seed=seed), config.with_seed(seed))
+        for data in (graphs, InMemory()):
+            assert what_counts(train(data, config.with_seed(seed))) == what_counts(record)
+    many = [train_many(data, config, [0, 1]) for data in (graphs, InMemory(), [graphs, graphs])]
+    assert what_counts(record) == what_counts(many[0][1])
+    assert all(
+        [what_counts(r) for r in other] == [what_counts(r) for r in many[0]] for other in many
+    )
+
+
+def test_a_split_of_graphs_has_each_graph_once():
+    batch = split_graphs(dense_or_not(), seed=3, validation=0.25, test=0.25)
+    masks = torch.stack([batch.train_mask, batch.val_mask, batch.test_mask])
+    assert masks.sum(dim=1).tolist() == [20, 10, 10]
+    assert masks.sum(dim=0).tolist() == [1] * 40
+    with pytest.raises(
+        GraphFormatError, match="need the same attributes, x, y and edge_index; found"
+    ):
+        split_graphs([*dense_or_not(), Data(x=torch.ones(3, 2))])
+    with pytest.raises(GraphFormatError, match="found none"):
+        split_graphs([])
+
+
+def test_mini_batches_of_graphs_learn_too():
+    config = quick("gin", task="graph", depth=2, max_epochs=30, sampler="graphs", batch_size=8)
+    record = train(dense_or_not(), config)
+    assert record.engine == "mini-batch"
+    assert record.test_accuracy >= 0.75
+
+
+def test_a_single_mini_batch_of_all_training_graphs_is_a_full_batch():
+    config = quick(task="graph", max_epochs=6, sampler="graphs", batch_size=32)
+    parts, whole = (
+        train(dense_or_not(), dataclasses.replace(config, sampler=sampler)).curve
+        for sampler in ("graphs", None)
+    )
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-9)
+    assert parts.test_accuracy == whole.test_accuracy
+
+
+def test_graph_prediction_learns_which_graphs_are_dense():
+    batch = Batch.from_data_list(dense_or_not())
     for name, part in (("train_mask", range(24)), ("val_mask", range(24, 32))):
         batch[name] = torch.zeros(40, dtype=torch.bool)
         batch[name][list(part)] = True
@@ -428,7 +486,7 @@ def test_data_that_cannot_be_trained_on_is_told(data, message):
         ({"max_epochs": 1.5}, "max_epochs is 1.5; expected an integer"),
         ({"dtype": "float16"}, "dtype is 'float16'; expected 'float32' or 'float64'"),
         ({"sampler": "cluster"}, "sampler is 'cluster'; expected one of None, 'neighbor'"),
-        ({"sampler": "neighbor", "task": "graph"}, "mini-batches are for the task 'vertex'"),
+        ({"sampler": "neighbor", "task": "graph"}, "the task 'graph' takes None or 'graphs'"),
         ({"model_options": {"heads": 2}}, "model 'gcn' has no option 'heads'"),
     ],
 )

@@ -7,8 +7,9 @@
 
 - `TrainConfig`: a run without its data; `thesis_config`, `TABLE_D2`: the thesis' hyperparameters;
 - `train`, `train_many`: run it; `train_network` returns the network too;
-- `RunRecord`, `Curve`: the result;
-- `EarlyStopping`: the rule that ends a run; `split_vertices`: random splits.
+- `RunRecord`, `Curve`: the result; `EarlyStopping`: the rule that ends a run;
+- `split_vertices`, `split_graphs`, `split_links`: random splits for the three tasks, which are to
+  classify vertices, to classify graphs (``task="graph"``) and to predict edges (``task="link"``).
 
 `wis.training.engine` describes how epochs are computed, full batches and mini-batches. Masks of
 edges, trained beside a network for the method ``ugs``, are in `wis.training.edge_masks`.
@@ -16,7 +17,7 @@ edges, trained beside a network for the method ``ugs``, are in `wis.training.edg
 
 from __future__ import annotations
 
-from wis.datasets.splits import split_vertices
+from wis.datasets.splits import split_graphs, split_links, split_vertices
 from wis.training.config import TABLE_D2, Hyperparameters, TrainConfig, thesis_config
 from wis.training.record import Curve, RunRecord
 from wis.training.run import train, train_many, train_network
@@ -29,6 +30,8 @@ __all__ = [
     "Hyperparameters",
     "RunRecord",
     "TrainConfig",
+    "split_graphs",
+    "split_links",
     "split_vertices",
     "thesis_config",
     "train",

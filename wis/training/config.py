@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
@@ -11,9 +12,19 @@ import torch
 
 from wis.base.checks import MAX_SEED, checked_choice, checked_integer, is_number, shown
 from wis.errors import OptionError, UnknownNameError, echo
-from wis.models import Task, get_model
+from wis.models import get_model
 
-Sampler = Literal["neighbor", "random-parts"]
+Sampler = Literal["neighbor", "random-parts", "graphs"]
+TrainTask = Literal["vertex", "graph", "link"]
+SAMPLERS = {
+    "vertex": (None, "neighbor", "random-parts"),
+    "graph": (None, "graphs"),
+    "link": (None,),
+}
+
+ADDED = {"decoder": "dot"}
+"""Fields that older versions lacked. `TrainConfig.as_dict` leaves them out at these defaults, so
+that the keys of old rows and checkpoints stay valid."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -27,7 +38,8 @@ class TrainConfig:
         depth: Number of layers; None stands for the model's default (10 for ResGCN, else 3).
         width: Size of the hidden embeddings.
         model_options: The model's own options, such as ``{"heads": 4}``; defaults are filled in.
-        task: ``"vertex"``, or ``"graph"``, for which the data is a batch of graphs.
+        task: ``"vertex"``; ``"graph"``, for which the data is a list or batch of graphs; or
+            ``"link"``, to predict edges from embeddings of size `width` (see `split_links`).
         learning_rate: Learning rate of Adam, above 0.
         weight_decay: L2 penalty of Adam, at least 0.
         max_epochs: Largest number of epochs, at least 1.
@@ -38,17 +50,20 @@ class TrainConfig:
         dtype: ``"float32"`` or ``"float64"``.
         device: Where to train, such as ``"cpu"`` or ``"cuda"``.
         sampler: None for full batches; else how to form mini-batches (see `wis.training.engine`).
-        batch_size: Training vertices in a mini-batch of the sampler ``"neighbor"``.
+        batch_size: Training vertices in a mini-batch of the sampler ``"neighbor"``, or training
+            graphs in one of ``"graphs"``.
         num_neighbors: Neighbours that ``"neighbor"`` draws for each vertex and layer; -1 for all.
         num_parts: Parts into which ``"random-parts"`` divides the vertices in each epoch.
         keep_curve: Whether the record holds the loss and the accuracies of all epochs.
+        decoder: Score of a pair (u, v) for the task ``"link"``: ``"dot"``, the inner product of the
+            embeddings; or ``"mlp"``, a layer of ReLUs of their entrywise product.
     """
 
     model: str = "gcn"
     depth: int | None = None
     width: int = 64
     model_options: Mapping[str, Any] = field(default_factory=dict)
-    task: Task = "vertex"
+    task: TrainTask = "vertex"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     max_epochs: int = 10_000
@@ -62,6 +77,7 @@ class TrainConfig:
     num_neighbors: int = 10
     num_parts: int = 10
     keep_curve: bool = False
+    decoder: Literal["dot", "mlp"] = "dot"
 
     def __post_init__(self) -> None:
         architecture = get_model(self.model)
@@ -80,8 +96,9 @@ class TrainConfig:
         return replace(self, seed=seed)
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        return asdict(self)
+        """All fields but those of `ADDED` that have their defaults, ready for JSON."""
+        fields = asdict(self).items()
+        return {name: v for name, v in fields if name not in ADDED or v != ADDED[name]}
 
 
 def _check(config: TrainConfig) -> None:
@@ -101,13 +118,17 @@ def _check(config: TrainConfig) -> None:
             value = getattr(config, name)
             raise OptionError(f"{name} is {value!r}; expected a number {expected}")
     for name, known in (
-        ("task", ("vertex", "graph")),
+        ("task", tuple(SAMPLERS)),
         ("dtype", tuple(DTYPES)),
-        ("sampler", (None, "neighbor", "random-parts")),
+        ("decoder", ("dot", "mlp")),
+        ("sampler", tuple(dict.fromkeys(itertools.chain(*SAMPLERS.values())))),
     ):
         checked_choice(name, getattr(config, name), known)
-    if config.sampler is not None and config.task == "graph":
-        raise OptionError("mini-batches are for the task 'vertex'; leave sampler out")
+    if config.sampler not in SAMPLERS[config.task]:
+        expected = " or ".join(map(repr, SAMPLERS[config.task]))
+        raise OptionError(
+            f"sampler is {config.sampler!r}; the task {config.task!r} takes {expected}"
+        )
 
 
 def _check_integer(config: TrainConfig, name: str, low: int) -> None:

@@ -163,7 +163,7 @@ def _checked_mask(mask: Tensor, y: Tensor, *, need_some: bool) -> Tensor:
         raise GraphFormatError("train_mask is false everywhere; there is nothing to train on")
     if bool((mask & (y.to(mask.device) < 0)).any()):
         raise GraphFormatError(
-            "a vertex of train_mask has a negative label in y; take it out of the mask"
+            "a vertex of train_mask has a negative label in y; set train_mask to False there"
         )
     return mask
 

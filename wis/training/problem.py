@@ -17,6 +17,8 @@ from wis.errors import GraphFormatError
 from wis.graph import UndirectedGraph
 from wis.training.config import DTYPES, TrainConfig
 
+PAIRS = ("edge_label_index", "edge_label", "edge_label_split")
+
 SPARSE_BELOW = 0.15
 """Density of features below which sparse products are faster; they were equal near 0.2."""
 
@@ -27,11 +29,13 @@ class Problem:
 
     Attributes:
         x: Features [num_nodes, in_dim], dense or in compressed rows, whichever is faster.
-        y: int64 labels [num_rows]; a row is a vertex or, for graph prediction, a graph.
+        y: int64 labels [num_rows]; a row is a vertex, a graph, or a pair of vertices, whose label
+            is 1 for an edge and 0 for none.
         edge_index: int64 [2, num_arcs].
         masks: Boolean [3, num_rows]: training, validation, test.
-        batch: The graph of each vertex, None for vertex prediction.
+        batch: The graph of each vertex; None unless graphs are classified.
         source: The graph in canonical form, for the record.
+        pairs: int64 [2, num_rows] for link prediction, else None.
     """
 
     x: Tensor
@@ -40,16 +44,28 @@ class Problem:
     masks: Tensor
     batch: Tensor | None
     source: UndirectedGraph
+    pairs: Tensor | None = None
 
     @property
     def num_classes(self) -> int:
         """The highest label plus one."""
         return int(self.y.max()) + 1
 
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Most points of each part: a point for each row, or two for each two pairs to compare."""
+        rows = self.masks.sum(dim=1).tolist()
+        if self.pairs is not None:
+            edges = (self.masks & (self.y == 1)).sum(dim=1).tolist()
+            others = [all_ - some or some for all_, some in zip(rows, edges, strict=True)]
+            rows = [2 * some * other for some, other in zip(edges, others, strict=True)]
+        train, val, test = rows
+        return train, val, test
+
     def digest(self) -> str:
         """Hash of all tensors that training depends on."""
         hashed = hashlib.sha256()
-        for part in (self.x, self.y, self.masks, self.batch, self.edge_index):
+        for part in (self.x, self.y, self.masks, self.batch, self.edge_index, self.pairs):
             for array in () if part is None else arrays_of(part):
                 hashed.update(str((array.dtype, tuple(array.shape))).encode())
                 hashed.update(array.detach().cpu().contiguous().numpy().tobytes())
@@ -67,27 +83,52 @@ def make_problem(data: Any, config: TrainConfig) -> Problem:
     """Check the data of a run and bring it to the device.
 
     Args:
-        data: PyG `Data` with float `x` [num_nodes, in_dim] (dense or sparse), int64 `y`, and
-            boolean `train_mask`, `val_mask`, `test_mask`. For graph prediction a `Batch`, with
-            labels and masks of graphs.
+        data: The data of `wis.training.train`, with one split.
         config: The device, the precision and the task.
 
     Raises:
         GraphFormatError: An attribute is missing or has a wrong shape, dtype or value.
         OptionError: The device cannot be used.
     """
-    _require(data, ("x", "y", "edge_index"))
+    is_link = config.task == "link"
+    _require(data, ("x", *(PAIRS if is_link else ("y",)), "edge_index"))
     device = checked_device(config.device)
     batch = _batch(data).to(device) if config.task == "graph" else None
     rows = data.num_nodes if batch is None else _num_graphs(data)
-    y = as_labels(data.y, rows).to(device)
-    _require(data, MASKS)
+    pairs, y, masks = _links(data) if is_link else (None, as_labels(data.y, rows), None)
     source = UndirectedGraph.from_any(data.edge_index, data.num_nodes)
-    masks = torch.stack([_mask(name, data[name], rows) for name in MASKS]).to(device)
-    if bool((masks & (y < 0)).any()):
-        raise GraphFormatError("a vertex of a mask has a negative label in y; take it out of it")
-    x = as_features(data.x, data.num_nodes, DTYPES[config.dtype]).to(device)
-    return Problem(x, y, data.edge_index.to(device), masks, batch, source)
+    if masks is None:
+        _require(data, MASKS)
+        masks = torch.stack([_mask(name, data[name], rows).cpu() for name in MASKS])
+        if bool((masks & (y.cpu() < 0)).any()):
+            raise GraphFormatError(
+                "a vertex of a mask has a negative label in y; set the mask to False there"
+            )
+    x = as_features(data.x, data.num_nodes, DTYPES[config.dtype])
+    x, y, arcs, masks = (part.to(device) for part in (x, y, data.edge_index, masks))
+    return Problem(x, y, arcs, masks, batch, source, None if pairs is None else pairs.to(device))
+
+
+def _links(data: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of a link task, their labels, and the masks of their split."""
+    pairs, label, split = (data[name].cpu() for name in PAIRS)
+    if pairs.dtype != torch.int64 or pairs.dim() != 2 or pairs.size(0) != 2:
+        raise _misfit("edge_label_index", pairs, "torch.int64 of shape [2, num_pairs]")
+    if pairs.numel() and not 0 <= int(pairs.min()) <= int(pairs.max()) < data.num_nodes:
+        raise GraphFormatError(f"edge_label_index names vertices outside 0 to {data.num_nodes - 1}")
+    for name, value, most in (("edge_label", label, 1), ("edge_label_split", split, 2)):
+        if value.shape != pairs.shape[1:] or not bool(
+            torch.isin(value, torch.arange(most + 1)).all()
+        ):
+            raise _misfit(name, value, f"integers from 0 to {most} of shape [{pairs.size(1)}]")
+    y, masks = label.to(torch.int64), split == torch.arange(3).view(3, 1)
+    for part, mask in zip(("training", "validation", "test"), masks, strict=True):
+        for value in (1, 0) if part != "training" else (1,):
+            if not bool((mask & (y == value)).any()):
+                raise GraphFormatError(
+                    f"no {part} pair has edge_label {value}; wis.training.split_links makes them"
+                )
+    return pairs, y, masks
 
 
 def _require(data: Any, names: Sequence[str]) -> None:
@@ -116,6 +157,12 @@ def _num_graphs(data: Any) -> int:
     if known is not None:
         return int(known)
     return int(data.batch.max()) + 1 if data.batch.numel() else 0
+
+
+def _misfit(name: str, value: Tensor, expected: str) -> GraphFormatError:
+    return GraphFormatError(
+        f"{name} is {value.dtype} of shape {tuple(value.shape)}; expected {expected}"
+    )
 
 
 def _mask(name: str, mask: Tensor, rows: int) -> Tensor:

@@ -12,6 +12,8 @@ import torch
 
 from wis.training.config import TrainConfig
 
+PARTS = ("test", "val", "train")
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -19,8 +21,8 @@ class Curve:
 
     Attributes:
         loss: Cross-entropy on the training vertices before the step of the epoch.
-        val_accuracy: Validation accuracy after the step.
-        test_accuracy: Test accuracy after the step.
+        val_accuracy: Validation accuracy after the step; the AUC if links are predicted.
+        test_accuracy: The same for the test.
     """
 
     loss: tuple[float, ...]
@@ -34,10 +36,10 @@ class RunRecord:
 
     Attributes:
         config: The configuration, with the seed.
-        test_accuracy: Test accuracy at the best epoch, a fraction in [0, 1].
-        val_accuracy: The highest validation accuracy.
-        train_accuracy: Training accuracy at the best epoch.
-        best_epoch: First epoch with the highest validation accuracy, counted from 1.
+        test_score: Test score at the best epoch, in [0, 1]: the accuracy, or what `metric` names.
+        val_score: The highest validation score.
+        train_score: Training score at the best epoch.
+        best_epoch: First epoch with the highest validation score, counted from 1.
         num_epochs: Number of epochs.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Cross-entropy on the training vertices before the last step.
@@ -51,12 +53,14 @@ class RunRecord:
         versions: Versions of wis, torch, torch-geometric and Python.
         curve: Loss and accuracies of all epochs, if `config.keep_curve`.
         split: Index of the split; None if the graph has one split.
+        metric: ``"accuracy"``; ``"auc"``, the area under the ROC curve, if links are predicted.
+        metrics: Further test metrics at the best epoch: those of `wis.training.links`.
     """
 
     config: TrainConfig
-    test_accuracy: float
-    val_accuracy: float
-    train_accuracy: float
+    test_score: float
+    val_score: float
+    train_score: float
     best_epoch: int
     num_epochs: int
     stopped_by: Literal["patience", "max_epochs"]
@@ -76,6 +80,18 @@ class RunRecord:
     )
     curve: Curve | None = None
     split: int | None = None
+    metric: Literal["accuracy", "auc"] = "accuracy"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> float:
+        """`test_accuracy`, `test_auc` and so on: the scores by the name of their metric."""
+        part, _, metric = name.partition("_")
+        if part not in PARTS or metric not in ("accuracy", "auc"):
+            raise AttributeError(f"a RunRecord has no attribute {name!r}")
+        if metric != self.metric:
+            raise AttributeError(f"the run has no {name}; its {part}_score is the {self.metric}")
+        score: float = getattr(self, f"{part}_score")
+        return score
 
     @property
     def epochs_per_second(self) -> float:
@@ -83,8 +99,14 @@ class RunRecord:
         return self.num_epochs / self.seconds if self.seconds > 0 else float("inf")
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON; `from_dict` is its inverse."""
-        return asdict(self)
+        """All fields, ready for JSON; `from_dict` is its inverse.
+
+        A score has the name of its metric, such as ``test_accuracy``, which is then left out.
+        """
+        row = {**asdict(self), "config": self.config.as_dict()}
+        if self.metric == "accuracy":
+            del row["metric"], row["metrics"]
+        return row | {f"{part}_{self.metric}": row.pop(f"{part}_score") for part in PARTS}
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> RunRecord:
@@ -94,4 +116,6 @@ class RunRecord:
             "config": TrainConfig(**row["config"]),
             "curve": None if curve is None else Curve(**{k: tuple(v) for k, v in curve.items()}),
         }
-        return cls(**{**row, **parts})
+        metric = row.get("metric", "accuracy")
+        scores = {f"{part}_{metric}": f"{part}_score" for part in PARTS}
+        return cls(**{scores.get(name, name): value for name, value in {**row, **parts}.items()})

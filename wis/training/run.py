@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Dataset
 
 from wis.base.atomic import check_writable
-from wis.base.checks import checked_device
+from wis.base.checks import checked_device, is_number
 from wis.base.defaults import usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
-from wis.datasets.splits import split_of_seed, take_split
+from wis.datasets.splits import split_graphs, split_of_seed, take_split
 from wis.errors import CheckpointError, DivergedError, GraphFileError, OptionError
 from wis.training.checkpoint import (
     DeferredInterrupt,
@@ -41,7 +42,7 @@ CHECKPOINT_EVERY_S = 60.0
 
 @usual_defaults()
 def train(
-    data: Data,
+    data: Data | Sequence[Data] | Dataset,
     config: TrainConfig,
     *,
     split: int | None = None,
@@ -51,6 +52,9 @@ def train(
 ) -> RunRecord:
     """Train a network with Adam on cross-entropy until the stopping rule of Appendix D.6.2.2.
 
+    The task of the configuration is to classify vertices or graphs, or to predict edges, which is
+    measured by the area under the ROC curve and by `wis.training.links`.
+
     On a CPU with the same number of threads, the same call gives the same record, bit for bit,
     except times and memory. `data` is not changed; its `edge_weight`, if it has one, is ignored.
 
@@ -59,7 +63,9 @@ def train(
             and boolean `train_mask`, `val_mask`, `test_mask` [num_nodes] (see `split_vertices`);
             or masks [num_nodes, k] of k splits, of which seed s takes split s mod k. A repeated
             arc counts twice, a one-way arc carries messages one way. For ``task="graph"`` a
-            `Batch` whose labels and masks have shape [num_graphs].
+            `Batch` whose labels and masks have shape [num_graphs], or a list or data set of
+            graphs, which `split_graphs` splits with the seed of the run. For ``task="link"`` what
+            `split_links` makes: along `edge_index` go the messages.
         config: The configuration of the run.
         split: Index of the split to take instead of s mod k.
         checkpoint: A file for the state. If it exists, the run resumes from it, with the result of
@@ -120,7 +126,7 @@ def train_network(
 
 @usual_defaults()
 def train_many(
-    data: Data | Sequence[Data],
+    data: Data | Sequence[Any] | Dataset,
     config: TrainConfig,
     seeds: Sequence[int],
     *,
@@ -132,7 +138,8 @@ def train_many(
     """Train one network for each seed, one after the other.
 
     Args:
-        data: The graph of all runs, or one graph for each seed.
+        data: The data of all runs, or a list with the data of each seed. For ``task="graph"`` a
+            list of single graphs is the data of all runs.
         config: The configuration of the runs; its seed is not used.
         seeds: A seed for each run.
         split: As for `train`.
@@ -146,7 +153,8 @@ def train_many(
 
     Raises:
         OptionError: There are not as many graphs as seeds.
-        DivergedError: A loss or a prediction is not finite; the message names the seed.
+        DivergedError: A loss or a prediction is not finite; the message names the seed, and the
+            attribute `records` holds the finished runs.
         WisError: As for `train`.
 
     >>> from wis import datasets
@@ -157,17 +165,29 @@ def train_many(
     >>> [record.config.seed for record in records]
     [0, 1]
     """
-    graphs = list(data) if isinstance(data, Sequence) else [data] * len(seeds)
+    of_each = isinstance(data, Sequence) and not (config.task == "graph" and _is_list(data))
+    graphs = list(data) if of_each else [data] * len(seeds)
     if len(graphs) != len(seeds):
         raise OptionError(f"there are {len(graphs)} graphs for {len(seeds)} seeds; give one each")
     folder = None if checkpoint is None else Path(checkpoint)
-    records = []
+    records: list[RunRecord] = []
     for graph, seed in zip(graphs, seeds, strict=True):
         run = Run(graph, config.with_seed(seed), split)
         if folder is not None:
             run.keep_in(_file_in(folder, run), checkpoint_every_s)
-        records.append(run.finish(progress))
+        try:
+            records.append(run.finish(progress))
+        except DivergedError as error:
+            error.records = records
+            raise
     return records
+
+
+def _is_list(data: Sequence[Any]) -> bool:
+    """Whether the first item is a single graph, not a batch or a list of graphs."""
+    from torch_geometric.data import Data
+
+    return bool(data) and isinstance(data[0], Data) and getattr(data[0], "batch", None) is None
 
 
 def _file_in(folder: Path, run: Run) -> Path:
@@ -187,6 +207,7 @@ class Track:
 
     stopping: EarlyStopping
     best: Counts = (0, 0, 0)
+    metrics: dict[str, float] = field(default_factory=dict)
     loss: float = 0.0
     seconds: float = 0.0
     stopped_by: Literal["patience", "max_epochs"] | None = None
@@ -195,7 +216,8 @@ class Track:
 
     def state(self) -> dict[str, Any]:
         """The content for a checkpoint."""
-        return {**vars(self), "stopping": self.stopping.state()}
+        content = {**vars(self), "stopping": self.stopping.state()}
+        return content if self.metrics else {k: v for k, v in content.items() if k != "metrics"}
 
     @classmethod
     def of(cls, state: Any) -> Track:
@@ -210,6 +232,9 @@ class Track:
                 "memory_bytes": None | int(),
                 "curve": list() as curve,
             } if all(isinstance(number, (int, float)) for number in rule.values()):
+                metrics = state.get("metrics", {})
+                if not (isinstance(metrics, dict) and all(map(is_number, metrics.values()))):
+                    raise ValueError("not metrics")
                 rows = [(float(loss), int(val), int(test)) for loss, val, test in curve]
                 return cls(**{**state, "stopping": EarlyStopping(**rule), "curve": rows})
         raise ValueError("not a track")
@@ -227,9 +252,18 @@ class Run:
 
     def __init__(self, data: Any, config: TrainConfig, split: int | None = None) -> None:
         self.knows_memory = forget_peak(checked_device(config.device))
-        self.config, self.split = config, split_of_seed(data, config.seed, split)
-        self.problem = make_problem(take_split(data, self.split), config)
-        self.sizes = tuple(self.problem.masks.sum(dim=1).tolist())
+        self.config, self.split = config, None
+        if config.task == "graph" and isinstance(data, (Sequence, Dataset)):
+            data = split_graphs(data, seed=config.seed)
+        if config.task != "link":
+            self.split = split_of_seed(data, config.seed, split)
+            data = take_split(data, self.split)
+        elif split is not None:
+            raise OptionError(
+                f"split is {split}, but split_links makes a single split; leave it out"
+            )
+        self.problem = make_problem(data, config)
+        self.sizes = self.problem.sizes
         self.track = Track(EarlyStopping(self.sizes[1], config.patience, config.min_delta))
 
     def keep_in(self, path: Path, every_s: float) -> None:
@@ -313,7 +347,7 @@ class Run:
             )
         track.loss = result.loss
         if track.stopping.is_best:
-            track.best = result.correct
+            track.best, track.metrics = result.correct, result.metrics
         if config.keep_curve:
             track.curve.append((result.loss, result.correct[1], result.correct[2]))
         if exhausted or epoch >= config.max_epochs:
@@ -324,13 +358,13 @@ class Run:
     def _record(self, engine: str) -> RunRecord:
         track, source = self.track, self.problem.source
         shares = (correct / size for correct, size in zip(track.best, self.sizes, strict=True))
-        train_accuracy, val_accuracy, test_accuracy = shares
+        train, val, test = shares
         assert track.stopped_by is not None
         return RunRecord(
             config=self.config,
-            test_accuracy=test_accuracy,
-            val_accuracy=val_accuracy,
-            train_accuracy=train_accuracy,
+            test_score=test,
+            val_score=val,
+            train_score=train,
             best_epoch=track.stopping.best_epoch,
             num_epochs=track.stopping.epoch,
             stopped_by=track.stopped_by,
@@ -342,6 +376,8 @@ class Run:
             peak_memory_bytes=track.memory_bytes,
             curve=self._curve() if self.config.keep_curve else None,
             split=self.split,
+            metric="accuracy" if self.problem.pairs is None else "auc",
+            metrics=track.metrics,
         )
 
     def _curve(self) -> Curve:
