@@ -72,13 +72,25 @@ def results_command(
     ),
     metric_option,
     baseline_option,
+    click.option(
+        "--rivals",
+        is_flag=True,
+        help="Compare forms of WIS with all other methods instead: intervals to the best of them, "
+        "wins, ties and losses over all graphs, and a verdict.",
+    ),
     examples=[
         f"wis bench table {RESULTS}",
         f"wis bench table {RESULTS} --metric val --baseline full --format markdown",
+        f"wis bench table {RESULTS} --rivals",
     ],
 )
 def table(
-    results: tuple[Path, ...], recipe: str | None, style: str, metric: str, baseline: str
+    results: tuple[Path, ...],
+    recipe: str | None,
+    style: str,
+    metric: str,
+    baseline: str,
+    rivals: bool,
 ) -> None:
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
@@ -89,9 +101,14 @@ def table(
     from wis.experiments.results import kind_of_row, read_results, rows_of_recipe
     from wis.experiments.summary import panels_of
     from wis.experiments.sweep import KINDS
+    from wis.show.rival_tables import format_rivals
     from wis.show.sweep_tables import format_tables
 
     rows, _ = read_results(results)
+    if rivals:
+        panels, chooser = (panels_of(rows, recipe=recipe, metric=each) for each in (metric, "val"))
+        emit(format_rivals(panels, style, chooser).rstrip("\n"))
+        return
     chosen = rows_of_recipe(rows, recipe)
     kinds = {kind_of_row(row) for row in chosen}
     if style == "text" and len(kinds) == 1 and (kind := kinds.pop()) in KINDS:

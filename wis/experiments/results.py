@@ -9,6 +9,8 @@ Whole lines stay valid. A torn last line is ignored, and the next append cuts it
 like a line of this file. A warning gives the number of rows in groups that lack rows. The next
 sweep runs these groups again, so that its rows do not depend on when an earlier sweep was killed.
 
+A file whose name ends in ``.gz`` is read too. A sweep cannot append to it: unpack it first.
+
 Several processes may append to one file. Each takes the lock ``FILE.lock``, reads the new lines of
 the others, and leaves out rows that the file already has.
 
@@ -18,6 +20,7 @@ and a status; the other fields are checked where they are used (`check_fields`).
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
@@ -27,6 +30,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wis.base.atomic import check_writable
+from wis.base.source import read_bytes
 from wis.errors import GraphFileError, ResultsError, UnknownNameError, echo
 
 Row = dict[str, Any]
@@ -70,6 +74,11 @@ class ResultsFile:
         self._lacks_newline = False
 
     @property
+    def is_packed(self) -> bool:
+        """Whether the file is compressed (``.gz``); such a file is only read."""
+        return self.path.suffix == ".gz"
+
+    @property
     def incomplete(self) -> set[str]:
         """The keys of rows whose group lacks other rows."""
         return self._lacking | {str(row["key"]) for row in self._group if "key" in row}
@@ -82,8 +91,8 @@ class ResultsFile:
             ResultsError: A whole line is not a row.
         """
         try:
-            with self.path.open("rb") as file:
-                self._read(file)
+            with io.BytesIO(read_bytes(self.path)) if self.is_packed else self.path.open("rb") as f:
+                self._read(f)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -188,6 +197,11 @@ class ResultsFile:
     def _write(self, choose: Callable[[], list[Row]]) -> list[Row]:
         from filelock import FileLock
 
+        if self.is_packed:
+            raise GraphFileError(
+                f"{self.path}: is compressed, so no rows can be appended to it; unpack it by "
+                "gunzip, and give the file that it makes (--results)"
+            )
         check_writable(self.path, force=True)
         try:
             with FileLock(f"{self.path}.lock"), self.path.open("a+b") as file:

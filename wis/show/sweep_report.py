@@ -29,6 +29,7 @@ from wis.experiments.results import (
     rows_of_recipe,
 )
 from wis.experiments.summary import METRICS, Panel, panels_of
+from wis.show.rival_tables import rival_grids
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
 
@@ -113,6 +114,7 @@ def page(
         f"<h2>{shown.capitalize()}</h2>",
         _picture(accuracy_figure(panels), f"{shown.capitalize()} against removed edges: {title}"),
         *(_table(grid) for grid in grids(panels, baseline)),
+        *_rivals(panels),
         "<h2>Cost</h2>",
         _picture(cost_figure(panels), f"Time and memory against removed edges: {title}"),
         *_failures(rows),
@@ -141,6 +143,13 @@ def _about(rows: Sequence[Row]) -> str:
         f"{stopped['max_epochs']} at the limit of epochs. Every accuracy is that of the epoch "
         "with the best validation accuracy."
     )
+
+
+def _rivals(panels: Sequence[Panel]) -> list[str]:
+    """WIS against its rivals, if there are both."""
+    tables, words = rival_grids(panels)
+    verdicts = [f"<p>{escape(text)}</p>" for text in words]
+    return ["<h2>Against the rivals</h2>", *verdicts, *map(_table, tables)] if tables else []
 
 
 def _picture(figure: Figure, what: str) -> str:

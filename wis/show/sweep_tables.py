@@ -89,7 +89,7 @@ def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
                 f"{panel.title}: difference to {other} in {metric}, paired by seed, with 95 % "
                 "confidence intervals"
             )
-            found.append(_grid(panel, title, others, lambda pair: _interval(pair[1]), baseline))
+            found.append(_grid(panel, title, others, lambda pair: interval(pair[1]), baseline))
     return found
 
 
@@ -138,7 +138,8 @@ def _spread(cell: Cell | None) -> str:
     return f"{cell.mean:.1f}" if math.isnan(cell.std) else f"{cell.mean:.1f} ± {cell.std:.1f}"
 
 
-def _interval(cell: Cell | None) -> str:
+def interval(cell: Cell | None) -> str:
+    """Format a difference with its confidence interval, such as ``+1.0 [-0.5, +2.5]``."""
     if cell is None:
         return NOTHING
     if math.isnan(cell.low):

@@ -1,0 +1,177 @@
+"""Compare WIS with its rivals over many graphs: wins, ties and losses, and a verdict in words.
+
+A *cell* is one panel (graph and training) and one amount between 0 and 100 %. In a cell, each form
+of WIS (the methods `OURS`) meets each other method. Their difference in accuracy is paired by seed
+and split, and has a 95 % interval by Student's t.
+
+The rule: WIS *wins* if the whole interval is above 0, *loses* if it is below 0, and else *ties*,
+which means that these runs cannot tell. A method needs at least two pairs.
+
+The *best rival* of a cell is the method with the smallest mean difference to that form of WIS. It
+is found on the same test accuracies on which it is compared, so luck favours it: of several equal
+methods the best looks better than it is. A loss to the best rival is thus weaker evidence than a
+win over it. `chosen_by_validation` has no such bias: on both sides the method is chosen by
+validation accuracy, as a user would do, and compared on test vertices.
+
+The verdict over n cells: if WIS and its rival were equal, each cell would be a win with a
+probability of 2.5 %, and a loss likewise. Wins count as more than chance if as many have a
+probability below 5 % under the binomial distribution; so do losses. Cells of one graph share seeds
+and are not independent, so this is a rough guide and no test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wis.experiments.summary import CONFIDENCE, Cell, Panel
+
+OURS = ("wis", "gwis")
+"""Methods that are forms of WIS; all others are rivals."""
+CHOSEN = "WIS by validation"
+BEST = "best rival"
+LISTED = 6
+
+Outcome = Literal["win", "tie", "loss"]
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A form of WIS against a rival in one cell.
+
+    Attributes:
+        panel: Title of the panel.
+        amount: Percentage of the edges that are removed.
+        ours: Label of the form of WIS.
+        rival: Label of the other method.
+        cell: The paired differences in accuracy, in points; positive if WIS is better.
+    """
+
+    panel: str
+    amount: float
+    ours: str
+    rival: str
+    cell: Cell
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome by the rule of this module."""
+        return "win" if self.cell.low > 0 else "loss" if self.cell.high < 0 else "tie"
+
+
+def duels(panels: Iterable[Panel]) -> list[Duel]:
+    """Pair each form of WIS with each rival in each cell in which both have two runs in common."""
+    return [
+        Duel(panel.title, amount, ours, rival, cell)
+        for panel in panels
+        for amount in _amounts(panel)
+        for ours in labels_of(panel, ours=True)
+        for rival in labels_of(panel, ours=False)
+        if (cell := panel.difference(ours, rival, amount)) is not None and cell.num > 1
+    ]
+
+
+def _amounts(panel: Panel) -> Iterator[float]:
+    return (amount for amount in panel.percentages if 0 < amount < 100)
+
+
+def labels_of(panel: Panel, *, ours: bool) -> list[str]:
+    """Return the labels of the forms of WIS, or of the rivals."""
+    methods = {
+        label: next(row["method"] for rows in cells.values() for row in rows.values())
+        for label, cells in panel.rows.items()
+    }
+    return [label for label, method in methods.items() if (method in OURS) == ours]
+
+
+def against_best(met: Iterable[Duel]) -> list[Duel]:
+    """Keep the duel with the best rival of each form of WIS in each cell."""
+    best: dict[tuple[str, float, str], Duel] = {}
+    for duel in met:
+        place = (duel.panel, duel.amount, duel.ours)
+        if place not in best or duel.cell.mean < best[place].cell.mean:
+            best[place] = duel
+    return list(best.values())
+
+
+def chosen_by_validation(test: Sequence[Panel], validation: Sequence[Panel]) -> list[Duel]:
+    """In each cell, pair the form of WIS and the rival with the best validation accuracies.
+
+    Args:
+        test: Panels of test accuracies.
+        validation: The same panels with validation accuracies; empty for no comparison.
+    """
+    found = []
+    for shown, chooser in zip(test, validation, strict=False):
+        for amount in _amounts(shown):
+            pair = [_best_by_mean(chooser, amount, ours=side) for side in (True, False)]
+            if None in pair:
+                continue
+            cell = shown.difference(str(pair[0]), str(pair[1]), amount)
+            if cell is not None and cell.num > 1:
+                found.append(Duel(shown.title, amount, CHOSEN, str(pair[1]), cell))
+    return found
+
+
+def _best_by_mean(panel: Panel, amount: float, *, ours: bool) -> str | None:
+    """The label with the highest mean, among those with the most runs."""
+    cells = {label: panel.accuracy(label, amount) for label in labels_of(panel, ours=ours)}
+    full = {label: cell for label, cell in cells.items() if cell is not None}
+    most = max((cell.num for cell in full.values()), default=0)
+    full = {label: cell for label, cell in full.items() if cell.num == most}
+    return max(full, key=lambda label: full[label].mean, default=None)
+
+
+def counts(met: Iterable[Duel]) -> Counter[Outcome]:
+    """Count wins, ties and losses."""
+    return Counter(duel.outcome for duel in met)
+
+
+def verdict(met: Sequence[Duel]) -> str:
+    """Say in words how one form of WIS does, by the rule of this module.
+
+    Args:
+        met: Duels of one form of WIS, one for each cell.
+
+    >>> cell = Cell(5, 1.0, 0.5, 0.4, 1.6)
+    >>> verdict([Duel("cora, gcn", 50.0, "1-WIS", "random", cell)])
+    '1-WIS is ahead: 1 win, 0 ties and 0 losses in 1 cell. Wins: cora, gcn at 50 %.'
+    >>> verdict([])
+    'Nothing can be said: no cell has two paired runs.'
+    """
+    if not met:
+        return "Nothing can be said: no cell has two paired runs."
+    found, cells = counts(met), len(met)
+    wins, losses = (_more_than_chance(found[name], cells) for name in ("win", "loss"))
+    words = {
+        (True, False): "is ahead",
+        (False, True): "is behind",
+        (True, True): "is ahead in some cells and behind in others",
+        (False, False): "cannot be told from its rivals by these runs",
+    }[wins, losses]
+    numbers = [
+        f"{found['win']} win{'s' * (found['win'] != 1)}",
+        f"{found['tie']} tie{'s' * (found['tie'] != 1)} and "
+        f"{found['loss']} loss{'es' * (found['loss'] != 1)}",
+    ]
+    text = f"{met[0].ours} {words}: {', '.join(numbers)} in {cells} cell{'s' * (cells != 1)}."
+    return " ".join([text, *_places(met, "win", "Wins"), *_places(met, "loss", "Losses")])
+
+
+def _more_than_chance(number: int, cells: int) -> bool:
+    from scipy.stats import binom
+
+    return number > 0 and bool(binom.sf(number - 1, cells, (1 - CONFIDENCE) / 2) < 1 - CONFIDENCE)
+
+
+def _places(met: Iterable[Duel], outcome: Outcome, title: str) -> list[str]:
+    """The cells with an outcome, grouped by panel, in one sentence."""
+    amounts: dict[str, list[str]] = {}
+    for duel in met:
+        if duel.outcome == outcome:
+            amounts.setdefault(duel.panel, []).append(f"{duel.amount:g}")
+    named = [f"{panel} at {', '.join(at)} %" for panel, at in amounts.items()]
+    more = f"; and {len(named) - LISTED} more panels" if len(named) > LISTED else ""
+    return [f"{title}: {'; '.join(named[:LISTED])}{more}."] if named else []
