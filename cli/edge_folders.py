@@ -199,6 +199,7 @@ def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -
     typed = {
         "--partitions": choice.partitions,
         "--batch-size": choice.batch_size,
+        "--scores": choice.scores,
         "--option": choice.option,
         "--device": choice.device,
         "--trust-pickle": source.trust_pickle,

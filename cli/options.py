@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from wis.order import Provenance, RemovalOrder
 
 DEFAULT_METHOD = "wis"
-NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon")
-EDGE_WEIGHT = "edge_weight"  # the one option of methods that names an edge attribute
+NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon", "scores")
 WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -39,6 +38,7 @@ class MethodChoice:
         batch_size: Number of edges removed at a time.
         engine: The engine that computes the order.
         epsilon: How far below the best edge a removed edge may be.
+        scores: The column or edge attribute that ranks the edges.
         option: Further options, each as ``KEY=VALUE``.
         seed: Seed of the method's randomness.
         device: The device to compute on.
@@ -50,6 +50,7 @@ class MethodChoice:
     batch_size: int | None
     engine: str | None
     epsilon: float | None
+    scores: str | None
     option: tuple[str, ...]
     seed: int | None
     device: str | None
@@ -67,8 +68,9 @@ class MethodChoice:
             click.UsageError: The method has no such option.
         """
         from wis.methods import get_method
+        from wis.methods.keywords import method_named
 
-        method = get_method(self.method or DEFAULT_METHOD)
+        method = get_method(method_named(self.method, self.scores))
         given = {name: getattr(self, name) for name in NAMED if getattr(self, name) is not None}
         for name in given:
             self._refuse_unknown(method, name, f"--{name.replace('_', '-')}")
@@ -110,33 +112,34 @@ class MethodChoice:
             protections: Fields of a `Ranking` that protect edges.
         """
         from wis.graph.parts import check_lengths
+        from wis.methods.registry import OF_EDGES
         from wis.order.ranking import Ranking
 
         method, options = self.checked()
         data = file.data if method.reads_data else None
         check_lengths(data)
-        named = options.get(EDGE_WEIGHT)
-        if isinstance(named, str):
+        named = {name: options[name] for name in OF_EDGES if isinstance(options.get(name), str)}
+        for option, column in named.items():
             from wis.io.edge_attributes import attribute_of
 
-            options[EDGE_WEIGHT] = attribute_of(file, named)
+            options[option] = attribute_of(file, column)
         ranking = Ranking(
             method.name, options, graph.directed, self.seed, self.device, **protections
         )
-        with _named_as_typed(options.get(EDGE_WEIGHT), named):
+        with _named_as_typed({options[option]: column for option, column in named.items()}):
             return ranking.order(graph, data, count=count)
 
 
 @contextlib.contextmanager
-def _named_as_typed(attribute: Any, typed: Any) -> Iterator[None]:
+def _named_as_typed(columns: Mapping[str, str]) -> Iterator[None]:
     """Errors about an attribute name the column from which it was read, as the user typed it."""
     try:
         yield
     except GraphFormatError as error:
-        text = str(error)
-        if attribute == typed or not text.startswith(f"{attribute} "):
+        attribute, _, rest = str(error).partition(" ")
+        if columns.get(attribute, attribute) == attribute:
             raise
-        raise GraphFormatError(f"{echo(typed)}{text.removeprefix(attribute)}") from None
+        raise GraphFormatError(f"{echo(columns[attribute])} {rest}") from None
 
 
 def parse_value(text: str, default: Any) -> Any:
@@ -226,6 +229,12 @@ method_options = grouped(
         show_default="0, which is exact",
         help="Let wis remove edges whose ends have at least 1/(1+E) of the degree that the exact "
         "rule requires. Many edges then go at once, and a little less is kept. For walk length 1.",
+    ),
+    click.option(
+        "--scores",
+        metavar="COLUMN",
+        help="Rank by the numbers in this column or edge attribute (method scores): low scores go "
+        "first.",
     ),
     click.option(
         "--option",

@@ -12,9 +12,21 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from wis.graph import CanonicalGraph
 from wis.methods import get_method
 
-QUICK = {"epochs_per_round": 1, "round_fraction": 0.4, "width": 4, "depth": 2}
+EDGE_WEIGHT = "edge_weight"
+
+
+def arc_scores(source: Any) -> torch.Tensor:
+    """A number for each arc that depends on its ends alone."""
+    arcs = getattr(source, "edge_index", source)
+    if isinstance(arcs, CanonicalGraph):
+        arcs = torch.cat(arcs.arcs, dim=1)
+    return 2 + arcs.prod(dim=0) % 5
+
+
+QUICK = {"scores": arc_scores, "epochs_per_round": 1, "round_fraction": 0.4, "width": 4, "depth": 2}
 """Options under which a method that trains takes no time; a method gets those that it has."""
 
 
@@ -23,17 +35,19 @@ def quick(method: str) -> dict[str, Any]:
     return {name: value for name, value in QUICK.items() if name in get_method(method).options}
 
 
-def vertex_data(method: str, num_nodes: int) -> Data | None:
-    """An object with the vertex attributes that a method needs; None if it needs none."""
+def vertex_data(method: str, num_nodes: int, arcs: Any = None) -> Data | None:
+    """An object with the attributes that a method needs; None if it needs none."""
     needs = get_method(method).needs
-    made = {name: _MAKERS[name](num_nodes) for name in needs}
+    made = {name: _MAKERS[name](num_nodes) for name in needs if name in _MAKERS}
+    if EDGE_WEIGHT in needs:
+        made |= {"edge_index": arcs, EDGE_WEIGHT: arc_scores(arcs)}
     return Data(num_nodes=num_nodes, **made) if needs else None
 
 
 def prepared(method: str, data: Data) -> Data:
     """A graph with the vertex attributes that a method needs, in a copy of the object."""
     result = copy.copy(data)
-    extra = vertex_data(method, data.num_nodes)
+    extra = vertex_data(method, data.num_nodes, data.edge_index)
     for name in get_method(method).needs:
         result[name] = extra[name]
     return result

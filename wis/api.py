@@ -13,7 +13,7 @@ from wis.base.defaults import usual_defaults
 from wis.graph import CanonicalGraph
 from wis.graph.parts import check_lengths
 from wis.methods import get_method
-from wis.methods.keywords import check_keywords, named_options
+from wis.methods.keywords import check_keywords, method_named, named_options
 from wis.order import RemovalOrder
 from wis.order.cut import Cut, GraphT
 from wis.order.protections import Pairs
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 @usual_defaults()
 def removal_order(
     data: Data | HeteroData | Tensor | CanonicalGraph,
-    method: str = "wis",
+    method: str | None = None,
     *,
     walk_length: int | None = None,
     epsilon: float | None = None,
     batch_size: int | None = None,
     engine: str | None = None,
+    scores: Any = None,
     directed: bool = False,
     num_nodes: int | None = None,
     count: int | None = None,
@@ -57,7 +58,7 @@ def removal_order(
 
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
-        method: A name of `wis.available_methods`.
+        method: A name of `wis.available_methods`; ``"wis"`` if neither this nor `scores` is given.
         walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
@@ -67,6 +68,9 @@ def removal_order(
             again; 1, which is exact, if not given.
         engine: The engine of ``"wis"``: ``"auto"`` if not given. Engines differ in speed and in how
             they break ties (see `wis.methods.walk_index`).
+        scores: Numbers that rank the edges, for the method ``"scores"``: low scores go first. A
+            number for each arc or for each edge, the name of an attribute of the arcs, or a
+            function of `data` (see `wis.graph.edge_weights.edge_scores`).
         directed: Treat each distinct arc (u, v), u != v, as an edge of its own: it is removed
             without its reverse, and walks follow arcs (Appendix D.2). Not all methods support this.
             A `DirectedGraph` is always treated so.
@@ -94,8 +98,13 @@ def removal_order(
         ProtectionError: A protected pair is not an edge, or fewer than `count` edges can go.
     """
     options |= named_options(
-        walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
+        walk_length=walk_length,
+        epsilon=epsilon,
+        batch_size=batch_size,
+        engine=engine,
+        scores=scores,
     )
+    method = method_named(method, scores)
     check_keywords(removal_order, get_method(method), options)
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect
@@ -113,11 +122,12 @@ def sparsify(
     *,
     remove: Amount | None = None,
     keep: Amount | None = None,
-    method: str = "wis",
+    method: str | None = None,
     walk_length: int | None = None,
     epsilon: float | None = None,
     batch_size: int | None = None,
     engine: str | None = None,
+    scores: Any = None,
     directed: bool = False,
     per_type: bool | str = False,
     num_nodes: int | None = None,
@@ -141,7 +151,7 @@ def sparsify(
         remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
             ``"50%"``. Self-loops are not edges and always stay.
         keep: Edges to keep, in the same forms, in place of `remove`.
-        method: A name of `wis.available_methods`.
+        method: A name of `wis.available_methods`; ``"wis"`` if neither this nor `scores` is given.
         walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: For ``"wis"`` with ``walk_length=1``: an edge may go if both its ends have at least
@@ -151,6 +161,9 @@ def sparsify(
             again; 1, which is exact, if not given.
         engine: The engine of ``"wis"``: ``"auto"`` if not given. Engines differ in speed and in how
             they break ties (see `wis.methods.walk_index`).
+        scores: Numbers that rank the edges, for the method ``"scores"``: low scores go first. A
+            number for each arc or for each edge, the name of an attribute of the arcs, or a
+            function of `data` (see `wis.graph.edge_weights.edge_scores`).
         directed: Treat each distinct arc as an edge of its own (see `removal_order`); `remove` and
             `keep` then count arcs.
         per_type: Remove the same fraction of the edges of each type. The types are those of a
@@ -183,8 +196,13 @@ def sparsify(
         ProtectionError: A protected pair is not an edge, or too few edges can be removed.
     """
     options |= named_options(
-        walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
+        walk_length=walk_length,
+        epsilon=epsilon,
+        batch_size=batch_size,
+        engine=engine,
+        scores=scores,
     )
+    method = method_named(method, scores)
     check_keywords(sparsify, get_method(method), options)
     cut = Cut(remove, keep, per_type, edge_attrs)
     ranking = Ranking(

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from wis.base.amount import Amount
 from wis.base.defaults import usual_defaults
 from wis.errors import OptionError
 from wis.methods import get_method
-from wis.methods.keywords import check_keywords, named_options
+from wis.methods.keywords import check_keywords, method_named, named_options
 from wis.order.cut import Cut
 from wis.order.protections import Pairs
 from wis.order.ranking import Ranking, sparsified
@@ -43,12 +43,14 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
             ``"50%"``.
         keep: Edges to keep, in the same forms, in place of `remove`.
-        method: A name of `wis.available_methods`.
+        method: A name of `wis.available_methods`; ``"wis"`` if neither this nor `scores` is given.
         walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
         epsilon: How far below the best an edge may be (see `wis.sparsify`).
         batch_size: Number of edges to remove before the others are ranked again.
         engine: The engine of ``"wis"``.
+        scores: For the method ``"scores"``: the name of an attribute of the arcs, or a function of
+            the graph that returns numbers. Low scores go first (see `wis.sparsify`).
         directed: Treat each distinct arc as an edge of its own (see `wis.removal_order`).
         per_type: Remove the same fraction of the edges of each type; a name takes the types from
             that attribute of the arcs (see `wis.graph.edge_types`).
@@ -73,11 +75,12 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         remove: Amount | None = None,
         *,
         keep: Amount | None = None,
-        method: str = "wis",
+        method: str | None = None,
         walk_length: int | None = None,
         epsilon: float | None = None,
         batch_size: int | None = None,
         engine: str | None = None,
+        scores: str | Callable[[Any], Any] | None = None,
         directed: bool = False,
         per_type: bool | str = False,
         seed: int | None = None,
@@ -89,8 +92,18 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         options |= named_options(
-            walk_length=walk_length, epsilon=epsilon, batch_size=batch_size, engine=engine
+            walk_length=walk_length,
+            epsilon=epsilon,
+            batch_size=batch_size,
+            engine=engine,
+            scores=scores,
         )
+        method = method_named(method, scores)
+        if scores is not None and not (isinstance(scores, str) or callable(scores)):
+            raise OptionError(
+                f"scores is a {type(scores).__name__}; a transform is for many graphs: name an "
+                f"attribute of their arcs, or give a function of the graph"
+            )
         fixed = () if type(self) is Sparsify else ("method",)
         name, caller = type(self).__name__, Sparsify.__init__
         check_keywords(caller, get_method(method), options, name=name, without=fixed)
@@ -207,6 +220,7 @@ class WalkIndexSparsification(Sparsify):
         super().__init__(
             remove,
             keep=keep,
+            method="wis",
             walk_length=walk_length,
             epsilon=epsilon,
             batch_size=batch_size,
@@ -235,6 +249,8 @@ def _arguments(shown: dict[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     """The value; for many pairs, their number and a digest that distinguishes them."""
+    if callable(value):
+        return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
     if not isinstance(value, Tensor):
         return repr(value)
     pairs = [tuple(pair) for pair in value.T.tolist()]

@@ -43,7 +43,7 @@ def test_order_is_a_permutation_of_the_edges(method, name):
 def test_order_of_a_small_graph_is_a_permutation_of_the_edges(method, graph):
     num_nodes, arcs = graph
     canonical = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes)
-    options = {"vertex_data": vertex_data(method, num_nodes), **quick(method)}
+    options = {"vertex_data": vertex_data(method, num_nodes, edge_index_of(arcs)), **quick(method)}
     order = wis.removal_order(canonical, method, **options)
     assert_is_permutation(canonical.edge_ids(order.edges), canonical.num_edges)
 
@@ -81,11 +81,10 @@ def test_short_order_begins_the_whole_one(method, name):
 def test_order_and_repeats_and_direction_of_arcs_do_not_matter(method, graph, data):
     num_nodes, arcs = graph
     other = data.draw(rearranged(arcs))
-    options = {"vertex_data": vertex_data(method, num_nodes), **quick(method)}
-    orders = [
-        wis.removal_order(edge_index_of(part), method, num_nodes=num_nodes, **options)
-        for part in (arcs, other)
-    ]
+    orders = []
+    for part in map(edge_index_of, (arcs, other)):
+        options = {"vertex_data": vertex_data(method, num_nodes, part), **quick(method)}
+        orders.append(wis.removal_order(part, method, num_nodes=num_nodes, **options))
     assert torch.equal(orders[0].edges, orders[1].edges)
 
 

@@ -161,7 +161,7 @@ def test_every_protection_holds_at_every_cut_of_every_method(method, name, prote
 def test_protected_order_is_the_methods_order_without_the_edges_passed_over(method, protections):
     graph = UndirectedGraph.from_any(odd_graph("power-law"))
     protections = with_pairs(graph, protections)
-    given = {"vertex_data": vertex_data(method, graph.num_nodes), **quick(method)}
+    given = {"vertex_data": vertex_data(method, graph.num_nodes, graph.arcs[0]), **quick(method)}
     ranking = as_pairs(wis.removal_order(graph, method, seed=4, **given).edges)
     expected = protected_order(
         graph.num_nodes,

@@ -85,7 +85,8 @@ def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
         OptionError: An option of a method is impossible for this graph.
         WisError: The graph cannot be loaded.
     """
-    graph = UndirectedGraph.from_any(source.load())
+    data = source.load()
+    graph = UndirectedGraph.from_any(data)
     digest = source.digest()
     cuts = cuts_of(Amounts(recipe.percentages, recipe.edges), graph.num_edges)
     chunks = {seed: place // recipe.seeds_per_run for place, seed in enumerate(recipe.seeds)}
@@ -93,7 +94,7 @@ def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
     rows = [
         _planned(digest, model, method, order, cut, (seed, splits[seed], chunks[seed]))
         for model, method in itertools.product(recipe.models, recipe.methods)
-        for seed, order in order_specs(graph, digest, method, model, splits).items()
+        for seed, order in order_specs(graph, digest, method, model, splits, data).items()
         for cut in cuts
     ]
     return sorted(rows, key=lambda row: (chunks[row.seed], row.cut.percentage))

@@ -27,6 +27,7 @@ from wis.datasets.splits import MASKS, split_of_seed, split_vertices, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
 from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
 from wis.methods import get_method
+from wis.methods.registry import OF_EDGES
 from wis.order import RemovalOrder
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def order_specs(
     method: MethodSpec,
     model: ModelSpec,
     splits: Mapping[int, int | None],
+    data: Any = None,
 ) -> dict[int, OrderSpec]:
     """Describe the order of each seed; all seeds share one if the method is not random.
 
@@ -235,12 +237,15 @@ def order_specs(
         method: The method.
         model: The network that is evaluated.
         splits: The number of the split of each seed, or None.
+        data: The object that the graph was made from, for methods that read numbers of its edges.
 
     Raises:
         OptionError: An option has an impossible value.
     """
     chosen = get_method(method.name)
     options = chosen.resolved_options(graph, network_options(method, model))
+    if any(options.get(name) is not None or name in chosen.needs for name in OF_EDGES):
+        _, options = chosen.prepare(graph, data, options, 0)  # with the digest of the numbers
     looks_at_data = bool(chosen.needs) or "partitions" in options
     content = {
         "format": FORMAT,

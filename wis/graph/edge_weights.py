@@ -1,7 +1,14 @@
-"""Weights of edges from an attribute of the arcs, for methods that use them."""
+"""Numbers of edges, from an attribute of the arcs or as the user gives them.
+
+A *weight* belongs to the edge: all its arcs must hold the same one. *Scores* may differ between the
+arcs of an edge, as the masks of explainers do, and are combined, by their mean if not told
+otherwise.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,12 +17,154 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError, echo
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import edge_stores
 
+Floats = NDArray[np.float64]
+COMBINE = {"mean": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}
+"""How the scores of the arcs of an edge become one."""
 
-def edge_weights(graph: UndirectedGraph, data: Any, name: str) -> NDArray[np.float64]:
+
+def weight_attribute(data: Any) -> str:
+    """The attribute that holds the weights if none is named: `edge_weight`, else `edge_attr`.
+
+    Raises:
+        OptionError: No edge store has `edge_weight`, or `edge_attr` with a single column.
+    """
+    stores = edge_stores(data) if hasattr(data, "edge_stores") else []
+    if any(store.get("edge_weight") is not None for store in stores):
+        return "edge_weight"
+    columns = [store.get("edge_attr") for store in stores]
+    if any(isinstance(one, Tensor) and one.shape[1:].numel() == 1 for one in columns):
+        return "edge_attr"
+    raise OptionError(
+        "the graph has no weights: neither edge_weight nor an edge_attr with a single column; name "
+        "the attribute of its arcs that holds them, edge_weight='NAME' or --option edge_weight=NAME"
+    )
+
+
+def edge_scores(graph: CanonicalGraph, data: Any, scores: Any, combine: str = "mean") -> Floats:
+    """One score for each edge, from numbers in any form.
+
+    >>> import torch, wis
+    >>> arcs = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])  # edges 0-1 and 1-2
+    >>> graph = wis.UndirectedGraph.from_any(arcs)
+    >>> edge_scores(graph, arcs, torch.tensor([1.0, 3.0, 5.0, 5.0])).tolist()
+    [2.0, 5.0]
+
+    Args:
+        graph: The canonical edges of `data`.
+        data: The object that the graph was made from.
+        scores: One of
+
+            - the name of an attribute of the arcs; in a `HeteroData` every edge type has it;
+            - a tensor, array or list with a number for each arc, in the order of `edge_index`; in a
+              `HeteroData`, a dictionary of them by edge type, or one for the arcs of all types;
+            - the same with a number for each edge, in the order of `graph.edges`. If there are as
+              many arcs as edges, the numbers are those of the arcs;
+            - a function that gets `data` and returns one of the above.
+        combine: A key of `COMBINE`: how the arcs of an edge, repeats included, become one number.
+
+    Returns:
+        float64 [m] by edge id. Scores of self-loops are not used.
+
+    Raises:
+        OptionError: The attribute, or the entry of an edge type, is missing.
+        GraphFormatError: The scores are not finite real numbers, or not as many as arcs or edges.
+    """
+    if callable(scores):
+        scores = scores(data)
+    if isinstance(scores, (str, Mapping)):
+        values = _scores_by_store(graph, data, scores)
+    else:
+        values = _real_numbers(scores)
+    what = f"{echo(scores)}" if isinstance(scores, str) else "scores"
+    if values.size == graph.num_arcs and graph.arcs:
+        edge = torch.cat(graph.arc_to_edge).cpu().numpy()
+        _check_finite(np.where(edge < 0, 0, values), what, "arc")
+        return _combined(edge, values, graph.num_edges, combine)
+    if values.size != graph.num_edges:
+        raise GraphFormatError(
+            f"{what} holds {values.size} numbers; expected one for each of {graph.num_arcs} arcs, "
+            f"or one for each of {graph.num_edges} {graph.noun}s"
+        )
+    _check_finite(values, what, graph.noun)
+    return values
+
+
+def _scores_by_store(graph: CanonicalGraph, data: Any, scores: str | Mapping[Any, Any]) -> Floats:
+    """The numbers of all arcs, in the order of the edge stores."""
+    if not hasattr(data, "edge_stores"):
+        raise OptionError(
+            f"scores={echo(scores)!r} names attributes; a bare edge_index has none: pass a Data"
+        )
+    parts = [np.zeros(0)]
+    for store, arcs in zip(edge_stores(data), graph.arcs, strict=True):
+        if isinstance(scores, str):
+            parts.append(_one_number_per_arc(store, scores, arcs.size(1)))
+            continue
+        if store._key not in scores:
+            known = ", ".join(map(str, scores)) or "none"
+            raise OptionError(f"scores has no entry for {store._key}; its entries: {echo(known)}")
+        part = _real_numbers(scores[store._key])
+        if part.size != arcs.size(1):
+            raise GraphFormatError(
+                f"scores of {store._key} holds {part.size} numbers; expected one for each of "
+                f"{arcs.size(1)} arcs"
+            )
+        parts.append(part)
+    return np.concatenate(parts)
+
+
+def _real_numbers(scores: Any) -> Floats:
+    """A tensor, array or list of real numbers as float64 [k]."""
+    values = scores.detach().cpu() if isinstance(scores, Tensor) else scores
+    if isinstance(values, Tensor) and values.dtype == torch.bfloat16:  # unknown to numpy
+        values = values.float()
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):
+        array = np.empty(0, dtype=object)
+    long = [size for size in array.shape if size != 1]
+    if array.dtype.kind not in "biuf" or not array.shape or len(long) > 1:
+        found = f"{list(array.shape)} of {array.dtype}" if array.shape else _kind_of(scores)
+        raise GraphFormatError(
+            f"scores is {found}; expected real numbers, one for each arc or edge, or the name of "
+            f"an attribute"
+        )
+    return array.reshape(-1).astype(np.float64)
+
+
+def _check_finite(values: Floats, what: str, noun: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        raise GraphFormatError(
+            f"{what} is {values[wrong[0]]} at {noun} {wrong[0]}; expected finite numbers"
+        )
+
+
+def _combined(edge: NDArray[np.int64], values: Floats, num_edges: int, combine: str) -> Floats:
+    """One number for each edge; sorted first, so that the order of the arcs does not matter."""
+    by_edge = np.lexsort((values, edge))
+    by_edge = by_edge[np.searchsorted(edge[by_edge], 0) :]  # without self-loops
+    edge, values = edge[by_edge], values[by_edge]
+    first = np.flatnonzero(np.diff(edge, prepend=-1))
+    if combine != "mean":
+        combined: Floats = COMBINE[combine].reduceat(values, first) if num_edges else values
+        return combined
+    low = values[first]  # the mean of equal numbers is that number, without rounding
+    size = np.bincount(edge, minlength=num_edges)
+    above = np.bincount(edge, values - low[edge], minlength=num_edges)
+    return (low + above / size).astype(np.float64)
+
+
+def digest_of(values: Floats) -> str:
+    """Hexadecimal digest of numbers by edge id, the same on any machine."""
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").data).hexdigest()[:32]
+
+
+def edge_weights(graph: CanonicalGraph, data: Any, name: str) -> Floats:
     """One weight for each edge, from an attribute with one number for each arc.
 
     Args:
@@ -54,15 +203,15 @@ def edge_weights(graph: UndirectedGraph, data: Any, name: str) -> NDArray[np.flo
     return weight
 
 
-def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.float64]:
+def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> Floats:
     value = store.get(name)
     if value is None:
         where = "" if store._key is None else f" of {store._key}"
         known = [key for key in edge_attribute_names(store) if key != "edge_index"]
         listed = echo(", ".join(known) or "none", 400)
         raise OptionError(
-            f"the graph has no attribute {echo(name)!r}{where} to take edge weights from; those "
-            f"of its arcs: {listed}"
+            f"the graph has no attribute {echo(name)!r}{where} to take edge weights or scores "
+            f"from; those of its arcs: {listed}"
         )
     if (
         not isinstance(value, Tensor)
@@ -73,7 +222,7 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> NDArray[np.floa
         raise GraphFormatError(
             f"{echo(name)} is {_kind_of(value)}; expected one number for each of {num_arcs} arcs"
         )
-    numbers: NDArray[np.float64] = value.detach().reshape(-1).to("cpu", torch.float64).numpy()
+    numbers: Floats = value.detach().reshape(-1).to("cpu", torch.float64).numpy()
     return numbers
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from wis.errors import OptionError, echo
 from wis.methods import Method
 
-NAMED = ("walk_length", "epsilon", "batch_size", "engine")
+NAMED = ("walk_length", "epsilon", "batch_size", "engine", "scores")
 """Options of methods that `wis.sparsify` and the like have as parameters of their own."""
 
 MEANT: Mapping[str, str] = {
@@ -25,10 +25,18 @@ MEANT: Mapping[str, str] = {
 }
 """Names that options have in other libraries, and their names here."""
 
+WEIGHTS = ("weights", "weight", "edge_weight", "edge_weights")
+"""Names under which callers may look for weights of walks."""
+
 
 def named_options(**named: Any) -> dict[str, Any]:
     """The options that were given, without those that are None."""
     return {name: value for name, value in named.items() if value is not None}
+
+
+def method_named(method: str | None, scores: Any) -> str:
+    """The method of a call: by default ``"scores"`` if scores are given, else ``"wis"``."""
+    return method or ("wis" if scores is None else "scores")
 
 
 def check_keywords(
@@ -54,6 +62,12 @@ def check_keywords(
     unknown = [keyword for keyword in given if keyword not in method.options]
     if not unknown:
         return
+    if unknown[0] in WEIGHTS and method.name in ("wis", "gwis"):
+        raise OptionError(
+            f"method {method.name!r} takes no {unknown[0]}: walk indices count walks, and are not "
+            f"defined for weights; take method='weight', 'disparity' or another weighted one, or "
+            f"rank by your own scores=..."
+        )
     keyword_only = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = inspect.signature(caller).parameters.values()
     own = [parameter.name for parameter in parameters if parameter.kind in keyword_only]

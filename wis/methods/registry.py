@@ -44,6 +44,8 @@ rule. A certificate can take arguments that it does not need as `**options`.
 """
 
 SHARED = ("count", "seed", "progress", "data")
+OF_EDGES = ("edge_weight", "scores")
+"""Options that name an attribute of the arcs."""
 
 
 def as_given(
@@ -73,8 +75,8 @@ class Method:
         verify: The certificate that `wis.verify_order` uses, None if the method has none.
         supports_directed: Whether the function, `resolve`, `prepare` and `verify` take a
             `DirectedGraph` too, whose edges are arcs.
-        needs: Attributes of vertices that the user's data must have, such as ``("x", "y")``;
-            `prepare` reads them.
+        needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
+            ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
     """
 
     name: str
@@ -140,6 +142,7 @@ METHODS: Registry[Method] = Registry(
     homes={
         "wis": "wis.methods.walk_index",
         "gwis": "wis.methods.general",
+        "disparity": f"{_BASELINES}.weighted",
         "dspar": f"{_BASELINES}.degree_scores",
         "edge-betweenness": f"{_BASELINES}.edge_betweenness",
         "forest-fire": f"{_BASELINES}.forest_fire",
@@ -147,10 +150,15 @@ METHODS: Registry[Method] = Registry(
         "k-neighbor": f"{_BASELINES}.degree_scores",
         "local-degree": f"{_BASELINES}.degree_scores",
         "local-similarity": f"{_BASELINES}.similarity_scores",
+        "maximum-spanning": f"{_BASELINES}.weighted",
+        "metric-backbone": f"{_BASELINES}.weighted",
+        "noise-corrected": f"{_BASELINES}.weighted",
         "random": f"{_BASELINES}.uniform",
+        "scores": f"{_BASELINES}.scores",
         "spectral": f"{_BASELINES}.spectral",
         "spectral-exact": f"{_BASELINES}.spectral",
         "ugs": f"{_BASELINES}.ugs",
+        "weight": f"{_BASELINES}.weighted",
     },
     group="wis.methods",
 )

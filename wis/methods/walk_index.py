@@ -10,6 +10,12 @@ In a directed graph the edges are arcs, and the boundary and the walks are those
 `wis.methods.k_wis.closed_walks` derives the entries of the tuple. The engines for longer walks
 serve directed graphs for walks of any length, 1 included.
 
+Weights of edges have no part in this: the thesis counts walks, so a walk index is a number of walks
+and not a sum of products of weights, and the rule by degrees relies on that. An option such as
+``weights=`` is refused. For weighted graphs there are the methods of
+`wis.methods.baselines.weighted`, and `scores` for an order by any numbers; or drop the edges whose
+weight is noise, and rank the others by ``wis``.
+
 Engines and certificates are imported where they are needed, since a command uses only one of them.
 
 Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from wis.base.arrays import stable_argsort
 from wis.base.progress import Progress
-from wis.graph import UndirectedGraph
+from wis.graph import CanonicalGraph, UndirectedGraph
+from wis.methods.certificates import Checked, Fault
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,14 +37,15 @@ TIES = 0x71E5
 """Part of the seed of shuffles, so that these are independent of draws that scores come from."""
 
 
-def tie_classes(score: Floats) -> Ints:
+def tie_classes(score: Floats, *, floor: float = 0.0) -> Ints:
     """Integers in the order of the scores, equal where these are equal up to rounding.
 
     Sorted scores are cut where one is more than `TIE` above the one before. A fixed grid of
     intervals would not do: the last digits of a score near a border would decide.
 
     Args:
-        score: float64 [m], finite, none negative.
+        score: float64 [m], finite; none negative unless there is a floor.
+        floor: Scores nearer to 0 than this are compared as if they were so far away.
 
     Returns:
         int64 [m], from 0 on without gaps. Costs O(m log m).
@@ -51,7 +53,10 @@ def tie_classes(score: Floats) -> Ints:
     order = np.argsort(score)
     ascending = score[order]
     classes = np.zeros(score.size, dtype=np.int64)
-    classes[order[1:]] = np.cumsum(ascending[1:] > ascending[:-1] * (1 + TIE))
+    least = ascending[:-1] * (1 + TIE)
+    if floor:
+        least = ascending[:-1] + TIE * np.maximum(np.abs(ascending[:-1]), floor)
+    classes[order[1:]] = np.cumsum(ascending[1:] > least)
     return classes
 
 
@@ -70,11 +75,32 @@ def tie_ranks(num_edges: int, seed: int) -> Ints:
     return rank
 
 
-def lowest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
-    """The first `count` edges by ascending score; equal ones as `shuffled`. O(m log m)."""
+def lowest_first(
+    score: Floats | Ints, graph: CanonicalGraph, count: int, seed: int, *then: Floats | Ints
+) -> Tensor:
+    """The first `count` edges by ascending score; equal ones by `then`, or as `shuffled`."""
     sequence = shuffled(graph.num_edges, seed)
-    ranked = sequence[np.argsort(score[sequence], kind="stable")]
+    ranked = sequence[np.lexsort([key[sequence] for key in (*reversed(then), score)])]
     return torch.from_numpy(ranked[:count]).to(graph.device)
+
+
+def check_ascending(graph: CanonicalGraph, edge_ids: Tensor, score: Floats, what: str) -> Checked:
+    """The certificate of an order by scores: no edge is left that has a lower one.
+
+    Raises:
+        NotGreedyError: A lower one is left; the message names the first such step.
+    """
+    ids = edge_ids.cpu().numpy()
+    rest = np.setdiff1d(np.arange(graph.num_edges), ids)
+    later = np.append(ids, rest[np.argsort(score[rest])][:1])
+    least = np.minimum.accumulate(score[later][::-1])[::-1]
+    wrong = np.flatnonzero(score[ids] > least[: ids.size])
+    if wrong.size:
+        step = int(wrong[0])
+        better = int(later[np.flatnonzero(score[later] == least[step])[-1]])
+        why = f"whose {what} is {score[better]:g}, not {score[ids[step]]:g}"
+        raise Fault(step, better).error(graph, edge_ids, why)
+    return Checked(ids.size, not_covered=("the sequence of equal ones, which the seed draws",))
 
 
 def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:

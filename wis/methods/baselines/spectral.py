@@ -25,9 +25,9 @@ from torch import Tensor
 from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
-from wis.graph.edge_weights import edge_weights
 from wis.graph.resistance import Solver, effective_resistances
 from wis.methods.baselines.ranking import drawn_last_first, lowest_first, share_of, tie_classes
+from wis.methods.baselines.weighted import weights_of
 from wis.methods.registry import register
 
 SOLVER_OPTIONS = ("exact_up_to", "num_projections", "tolerance", "memory_gib")
@@ -52,11 +52,10 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
 def _prepare(
     graph: UndirectedGraph, data: Any, options: dict[str, Any], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Look the weights up; their name is recorded."""
-    name = options["edge_weight"]
-    if name is None:
-        return options, options
-    return {**options, "edge_weight": edge_weights(graph, data, name)}, options
+    """Look the weights up; their name and digest are recorded."""
+    return (
+        (options, options) if options["edge_weight"] is None else weights_of(graph, data, options)
+    )
 
 
 @register(

@@ -1,0 +1,394 @@
+"""Methods for weighted graphs: backbones of networks, as removal orders.
+
+A weight says how strong an edge is. It comes from an attribute of the arcs, with the same number at
+all arcs of an edge (`wis.graph.edge_weights`): the option `edge_weight` names it; if not given it
+is `edge_weight`, or an `edge_attr` with a single column. The provenance records its name and the
+digest of the weights. ``weight`` and ``maximum-spanning`` compare weights and take any finite
+numbers; the others need positive ones.
+
+- ``disparity``: M. A. Serrano, M. Boguna, A. Vespignani, "Extracting the multiscale backbone of
+  complex weighted networks", PNAS 106, 2009, arXiv:0904.2389.
+- ``noise-corrected``: M. Coscia, F. M. H. Neffke, "Network Backboning with Noisy Data", ICDE 2017,
+  arXiv:1701.07336.
+- ``metric-backbone``: T. Simas, R. B. Correia, L. M. Rocha, "The distance backbone of complex
+  networks", Journal of Complex Networks 9, 2021, arXiv:2103.04668; directed: F. X. Costa, R. B.
+  Correia, L. M. Rocha, "The distance backbone of directed networks", Complex Networks 2022.
+- ``maximum-spanning``: the forests of H. Nagamochi, T. Ibaraki, "A linear-time algorithm for
+  finding a sparse k-connected spanning subgraph of a k-connected graph", Algorithmica 7, 1992, by
+  weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wis.base.progress import Progress
+from wis.errors import GraphFormatError, OptionError, echo
+from wis.graph import CanonicalGraph, UndirectedGraph
+from wis.graph.edge_weights import digest_of, edge_weights, weight_attribute
+from wis.methods.baselines.ranking import (
+    Floats,
+    Ints,
+    Share,
+    check_ascending,
+    lowest_first,
+    share_of,
+    tie_classes,
+)
+from wis.methods.certificates import Checked
+from wis.methods.registry import register
+
+NEEDS = ("edge_weight",)
+ENTRIES_AT_A_TIME = 1 << 22
+SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
+    name = options["edge_weight"]
+    if name is not None and not isinstance(name, str):
+        raise OptionError(f"edge_weight is {echo(name)}; expected the name of an attribute")
+    return options
+
+
+def weights_of(
+    graph: CanonicalGraph, data: Any, options: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Look the weights up: the options with the weights, and those with their name and digest.
+
+    Raises:
+        OptionError: The weights of a saved order are not these.
+        GraphFormatError: A weight is not finite.
+    """
+    options = dict(options)
+    made_for = options.pop("edge_weight_digest", None)
+    name = options["edge_weight"] or weight_attribute(data)
+    weight = edge_weights(graph, data, name)
+    _check(graph, weight, np.isfinite(weight), name, "a finite number")
+    digest = digest_of(weight)
+    if made_for not in (None, digest):
+        raise OptionError(
+            f"the weights {echo(name)} are not those that the order was made for: digest "
+            f"{digest[:8]}, not {echo(str(made_for)[:8])}"
+        )
+    record = {**options, "edge_weight": name, "edge_weight_digest": digest}
+    return {**options, "edge_weight": weight}, record
+
+
+def _prepare_any(
+    graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    return weights_of(graph, data, options)
+
+
+def _prepare_positive(
+    graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    arguments, record = weights_of(graph, data, options)
+    weight = arguments["edge_weight"]
+    expected = "a positive number for this method: remove such edges first, or shift the weights"
+    _check(graph, weight, weight >= SMALLEST, record["edge_weight"], expected)
+    return arguments, record
+
+
+def _check(graph: CanonicalGraph, weight: Floats, right: Any, name: str, expected: str) -> None:
+    wrong = np.flatnonzero(~right)
+    if wrong.size:
+        pair = tuple(graph.edges[:, int(wrong[0])].tolist())
+        raise GraphFormatError(
+            f"{name} is {weight[wrong[0]]:g} at {graph.noun} {pair}; expected {expected}"
+        )
+
+
+def _check_by_weight(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
+    """The certificate of ``weight``."""
+    return check_ascending(graph, edge_ids, given["edge_weight"], "weight")
+
+
+@register(
+    "weight",
+    summary="the lightest edges first; needs edge weights",
+    uses_seed=True,
+    resolve=_resolve,
+    prepare=_prepare_any,
+    verify=_check_by_weight,
+    supports_directed=True,
+    needs=NEEDS,
+)
+def weight_order(
+    graph: CanonicalGraph, *, count: int, seed: int, progress: Progress, edge_weight: Any = None
+) -> Tensor:
+    """Edges by weight, the lightest first: the global threshold that other backbones are held to.
+
+    Weights may be any finite numbers, negative ones included; those go first. Costs O(m log m).
+
+    Args:
+        graph: The graph, or a directed one.
+        count: Length of the order.
+        seed: Seed of the shuffle in which edges of equal weight go.
+        progress: Called as the work is done.
+        edge_weight: Name of the attribute of the arcs that holds the weights.
+    """
+    return lowest_first(edge_weight, graph, count, seed)
+
+
+@register(
+    "disparity",
+    summary="edges whose weight surprises neither end (disparity filter); needs edge weights",
+    uses_seed=True,
+    resolve=_resolve,
+    prepare=_prepare_positive,
+    supports_directed=True,
+    needs=NEEDS,
+)
+def disparity_order(
+    graph: CanonicalGraph, *, count: int, seed: int, progress: Progress, edge_weight: Any = None
+) -> Tensor:
+    """Edges by the p-value of the disparity filter, the largest first.
+
+    At an end i of degree k and strength s (the sum of its weights) an edge has the share p = w / s,
+    and its p-value is the probability that one of k random shares that add up to 1 is as large:
+
+        alpha_i = 1 - (k - 1) * integral from 0 to p of (1 - x)^(k - 2) dx = (1 - p)^(k - 1).
+
+    The smaller of the values at both ends counts. An end of degree 1 has alpha_i = 1, so that the
+    other end decides, as the paper demands; an edge alone in its component goes among the first. In
+    a directed graph the ends are the outgoing arcs of the tail and the incoming ones of the head.
+
+    Arguments are those of `weight_order`; weights are positive. Costs O(m log m).
+
+    References:
+        Serrano, Boguna and Vespignani 2009, Equation 2 and "Directed networks".
+    """
+    score = disparity(graph, edge_weight)
+    return lowest_first(tie_classes(score), graph, count, seed)
+
+
+def disparity(graph: CanonicalGraph, weight: Floats) -> Floats:
+    """Minus the logarithm of the smaller p-value of an edge at its two ends; float64 [m]."""
+    score = np.zeros(graph.num_edges)
+    for end, strength, degree in _sides(graph, weight):
+        with np.errstate(divide="ignore", invalid="ignore"):  # the share rounds to 1
+            surprise = (1 - degree[end]) * np.log1p(-weight / strength[end])
+        score = np.fmax(score, surprise)  # nan at an end of degree 1
+    return np.minimum(score, np.finfo(np.float64).max)
+
+
+def _sides(graph: CanonicalGraph, weight: Floats) -> list[tuple[Ints, Floats, Ints]]:
+    """For each end of the edges: its vertex [m], and strength and degree of the vertices there [n].
+
+    In a directed graph those of the outgoing arcs at tails and of the incoming ones at heads.
+    """
+    tail, head = graph.edges.cpu().numpy()
+    n = graph.num_nodes
+    out, into = (np.bincount(end, weight, minlength=n).astype(np.float64) for end in (tail, head))
+    at_tail, at_head = (np.bincount(end, minlength=n) for end in (tail, head))
+    if not graph.directed:
+        out = into = out + into
+        at_tail = at_head = at_tail + at_head
+    return [(tail, out, at_tail), (head, into, at_head)]
+
+
+@register(
+    "noise-corrected",
+    summary="edges no heavier than their ends make likely (noise-corrected); needs edge weights",
+    uses_seed=True,
+    resolve=_resolve,
+    prepare=_prepare_positive,
+    supports_directed=True,
+    needs=NEEDS,
+)
+def noise_corrected_order(
+    graph: CanonicalGraph, *, count: int, seed: int, progress: Progress, edge_weight: Any = None
+) -> Tensor:
+    """Edges by how many standard deviations their weight lies above its expectation, lowest first.
+
+    Weights are numbers of interactions: with N_i the strength of the tail, N_j that of the head and
+    N the sum over all arcs (both arcs of an undirected edge), the score of an edge is the lift
+    L = (κ w - 1) / (κ w + 1), κ = N / (N_i N_j), and the method keeps edges with L > δ σ(L). The
+    standard deviation comes from a binomial distribution of w, whose probability has a Beta prior
+    with the moments of a hypergeometric one. The order is that of L / σ(L), the δ at which an edge
+    falls out.
+
+    Arguments are those of `weight_order`; weights are positive. Costs O(m log m).
+
+    Raises:
+        GraphFormatError: The weights add up to less than 2, so they are no numbers of interactions.
+
+    References:
+        Coscia and Neffke 2017, Section IV; the second parameter of the prior as in their program.
+    """
+    (tail, out, _), (head, into, _) = _sides(graph, edge_weight)
+    total = float(out.sum())
+    if 0 < total < 2:
+        raise GraphFormatError(
+            f"the weights of all arcs add up to {total:g}; noise-corrected takes them as numbers "
+            f"of interactions, at least 2 in all: multiply them by a constant"
+        )
+    score = noise_corrected(edge_weight, out[tail], into[head], total)
+    return lowest_first(tie_classes(score, floor=1), graph, count, seed)
+
+
+def noise_corrected(weight: Floats, out: Floats, into: Floats, total: float) -> Floats:
+    """L / σ(L) of each edge, from its weight and the strengths of its ends, all float64 [m]."""
+    if not weight.size:
+        return weight
+    mean = out * into / total**2  # of the prior
+    variance = mean * (total - out) * (total - into) / (total**2 * (total - 1))
+    # α and β of the prior times its variance, which may be 0
+    alpha = mean**2 * (1 - mean) - mean * variance
+    beta = mean * (1 - mean**2) - (1 - mean) * variance
+    kappa = total / (out * into)
+    lift = (kappa * weight - 1) / (kappa * weight + 1)
+    slope = kappa * (1 - weight * (1 / out + 1 / into - 1 / total))  # of κ w in w
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = (alpha + variance * weight) / (alpha + beta + variance * total)
+        spread = np.sqrt(expected * (1 - expected) * total)
+        ratio = lift / (spread * 2 * np.abs(slope) / (kappa * weight + 1) ** 2)
+    return np.nan_to_num(ratio, nan=0.0, posinf=1e300, neginf=-1e300)
+
+
+@register(
+    "metric-backbone",
+    summary="edges that a shorter path replaces, at distances 1/weight; needs edge weights",
+    uses_seed=True,
+    resolve=_resolve,
+    prepare=_prepare_positive,
+    supports_directed=True,
+    needs=NEEDS,
+)
+def metric_backbone_order(
+    graph: CanonicalGraph, *, count: int, seed: int, progress: Progress, edge_weight: Any = None
+) -> Tensor:
+    """Edges by their distortion, the largest first.
+
+    The length of an edge is 1 / weight, and its distortion is that length over the length of a
+    shortest path between its ends. Edges of distortion above 1 break the triangle inequality:
+    without all of them every distance is still the same. The edges of distortion 1, the metric
+    backbone, go last, the lightest first. Distortions are those in the whole graph.
+
+    Arguments are those of `weight_order`; weights are positive. Cost: Dijkstra's algorithm from
+    every vertex, up to its longest edge: O(n (n + m) log n) at most, in blocks of 32 MiB.
+
+    References:
+        Simas, Correia and Rocha 2021, "semi-metric distortion"; Costa, Correia and Rocha 2022.
+    """
+    distortion = distortions(graph, 1 / edge_weight, share_of(progress, count))
+    return lowest_first(-tie_classes(distortion), graph, count, seed, edge_weight)
+
+
+def distortions(
+    graph: CanonicalGraph, length: Floats, report: Share = lambda share: None
+) -> Floats:
+    """The length of each edge over that of a shortest path between its ends; float64 [m]."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    tail, head = graph.edges.cpu().numpy()
+    n = graph.num_nodes
+    shortest = length.copy()
+    if not length.size:
+        return shortest
+    rows, columns, values = tail, head, length
+    if not graph.directed:
+        rows, columns = np.append(tail, head), np.append(head, tail)
+        values = np.append(length, length)
+    matrix = coo_array((values, (rows, columns)), shape=(n, n)).tocsr()
+    sources, first = np.unique(tail, return_index=True)
+    longest = np.maximum.reduceat(length, first)  # edges are sorted by their tails
+    by_reach = np.argsort(longest, kind="stable")
+    at_once = max(1, ENTRIES_AT_A_TIME // n)
+    row_of = np.full(n, -1)
+    for start in range(0, sources.size, at_once):
+        part = by_reach[start : start + at_once]
+        found = dijkstra(matrix, indices=sources[part], limit=longest[part].max())
+        row_of[:] = -1
+        row_of[sources[part]] = np.arange(part.size)
+        here = np.flatnonzero(row_of[tail] >= 0)
+        shortest[here] = found[row_of[tail[here]], head[here]]
+        report((start + part.size) / sources.size)
+    distortion: Floats = length / shortest
+    return distortion
+
+
+def _resolve_spanning(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
+    from wis.base.checks import checked_integer
+
+    if options["num_forests"] is not None:
+        checked_integer("num_forests", options["num_forests"], 1)
+    return _resolve(graph, options)
+
+
+@register(
+    "maximum-spanning",
+    summary="edges outside the maximum spanning forest, then forest by forest; needs edge weights",
+    uses_seed=True,
+    resolve=_resolve_spanning,
+    prepare=_prepare_any,
+    needs=NEEDS,
+)
+def maximum_spanning_order(
+    graph: UndirectedGraph,
+    *,
+    count: int,
+    seed: int,
+    progress: Progress,
+    edge_weight: Any = None,
+    num_forests: int | None = None,
+) -> Tensor:
+    """Edges by the spanning forest that they are in, those of the last forest first.
+
+    The first forest is a maximum spanning forest, the second one of the edges that are left, and so
+    on. Within a forest the lightest edge goes first. So the k heaviest forests stay for as long as
+    they fit, and with them min(k, c) edge-disjoint paths between vertices that had c. Ties of the
+    forests are broken as those of the order. Weights may be any finite numbers.
+
+    Args:
+        graph: The graph.
+        count: Length of the order.
+        seed: Seed of the shuffle in which edges of equal weight go.
+        progress: Called as the work is done.
+        edge_weight: Name of the attribute of the arcs that holds the weights.
+        num_forests: Find so many forests; the edges beyond them go first, the lightest first. All
+            if not given: at most as many as the largest core number of the graph.
+
+    Cost: O(m log m), and O(m) for each forest.
+
+    References:
+        Nagamochi and Ibaraki 1992 for the forests.
+    """
+    by_weight = lowest_first(edge_weight, graph, graph.num_edges, seed).cpu().numpy()
+    forest = spanning_forests(graph, by_weight, num_forests, share_of(progress, count))
+    order = by_weight[np.argsort(-forest[by_weight], kind="stable")][:count]
+    return torch.from_numpy(order).to(graph.device)
+
+
+def spanning_forests(
+    graph: UndirectedGraph, ascending: Ints, most: int | None, report: Share
+) -> Ints:
+    """The number of the forest of each edge, from 0 on; `most` for edges beyond so many; int64 [m].
+
+    `ascending` lists the edges, the first to go first.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import minimum_spanning_tree
+
+    n, m = graph.num_nodes, graph.num_edges
+    tail, head = graph.edges.cpu().numpy()
+    cost = np.empty(m)
+    cost[ascending] = np.arange(m, 0, -1)  # distinct, so that the forest is unique
+    forest = np.full(m, m if most is None else most)
+    left = np.arange(m)
+    number = 0
+    while left.size and number != most:
+        first = np.searchsorted(tail[left], np.arange(n + 1))
+        matrix = csr_array((cost[left], head[left], first), shape=(n, n))
+        kept = m - minimum_spanning_tree(matrix).data.astype(np.int64)
+        forest[ascending[kept]] = number
+        left = left[forest[left] != number]
+        number += 1
+        report(1 - left.size / m)
+    return forest
