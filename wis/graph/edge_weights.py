@@ -106,7 +106,8 @@ def _scores_by_store(graph: CanonicalGraph, data: Any, scores: str | Mapping[Any
             continue
         if store._key not in scores:
             known = ", ".join(map(str, scores)) or "none"
-            raise OptionError(f"scores has no entry for {store._key}; its entries: {echo(known)}")
+            kind = store._key or "a graph without edge types"
+            raise OptionError(f"scores has no entry for {kind}; its entries: {echo(known)}")
         part = _real_numbers(scores[store._key])
         if part.size != arcs.size(1):
             raise GraphFormatError(
@@ -128,7 +129,8 @@ def _real_numbers(scores: Any) -> Floats:
         array = np.empty(0, dtype=object)
     long = [size for size in array.shape if size != 1]
     if array.dtype.kind not in "biuf" or not array.shape or len(long) > 1:
-        found = f"{list(array.shape)} of {array.dtype}" if array.shape else _kind_of(scores)
+        is_array = array.dtype != object
+        found = f"{list(array.shape)} of {array.dtype}" if is_array else _kind_of(scores)
         raise GraphFormatError(
             f"scores is {found}; expected real numbers, one for each arc or edge, or the name of "
             f"an attribute"
