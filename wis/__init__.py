@@ -7,6 +7,7 @@ The menu, loaded on first use so that ``import wis`` costs next to nothing:
 
 - `sparsify`: graph in, sparser graph out; `removal_order`: the order itself, cut it later;
   `RemovalOrder`;
+- `advise`: how much may go, by which method, and what that saves;
 - `verify_order`: is this a true greedy order?; `available_methods`: what there is to choose from;
 - `walk_index`: how many walks start on the boundary of a set of vertices;
 - `UndirectedGraph`, `DirectedGraph`: canonical edges, or arcs; `WisError`: the base of every error
@@ -31,6 +32,7 @@ from wis.base.moved import MOVED, keep_earlier_paths
 
 if TYPE_CHECKING:
     from wis import (  # noqa: F401  (for type checkers: `wis.io` after `import wis`)
+        advice,
         datasets,
         experiments,
         io,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         training,
         transforms,
     )
+    from wis.advice import advise
     from wis.api import removal_order, sparsify
     from wis.errors import WisError
     from wis.graph import DirectedGraph, UndirectedGraph
@@ -57,6 +60,7 @@ __all__ = [
     "RemovalOrder",
     "UndirectedGraph",
     "WisError",
+    "advise",
     "available_methods",
     "removal_order",
     "sparsify",
@@ -69,6 +73,7 @@ _HOME = {
     "RemovalOrder": "wis.order",
     "UndirectedGraph": "wis.graph",
     "WisError": "wis.errors",
+    "advise": "wis.advice",
     "available_methods": "wis.methods",
     "removal_order": "wis.api",
     "sparsify": "wis.api",

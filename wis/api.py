@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from wis.base.amount import Amount
+from wis.base.amount import Amount, auto_budget, checked_amount
 from wis.base.defaults import usual_defaults
 from wis.graph import CanonicalGraph
 from wis.graph.parts import check_lengths
@@ -149,7 +149,9 @@ def sparsify(
     Args:
         data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index`. It is not changed.
         remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
-            ``"50%"``. Self-loops are not edges and always stay.
+            ``"50%"``. Self-loops are not edges and always stay. ``"auto"`` takes the advice of
+            `wis.advise`, with its defaults, or ``"auto:40runs"`` with this budget; the method is
+            the advised one too unless it is named.
         keep: Edges to keep, in the same forms, in place of `remove`.
         method: A name of `wis.available_methods`; ``"wis"`` if neither this nor `scores` is given.
         walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
@@ -202,8 +204,20 @@ def sparsify(
         engine=engine,
         scores=scores,
     )
+    named = None if method is None and not options else method_named(method, scores)
     method = method_named(method, scores)
     check_keywords(sparsify, get_method(method), options)
+    if (budget := auto_budget(remove)) is not None:
+        from wis.advice.advising import automatic
+
+        checked_amount("0%", keep)
+        more = {
+            "directed": directed, "keep_connected": keep_connected, "min_degree": min_degree,
+            "protect": protect, "per_type": per_type, "edge_attrs": tuple(edge_attrs),
+            "seed": seed or 0,
+        }  # fmt: skip
+        advice = automatic(data, budget, named, options, num_nodes=num_nodes, **more)
+        remove, method, options = advice.remove, advice.method or method, dict(advice.options)
     cut = Cut(remove, keep, per_type, edge_attrs)
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect

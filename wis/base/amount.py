@@ -18,6 +18,9 @@ from wis.errors import OptionError, echo
 
 Amount = SupportsIndex | float | str
 
+AUTO = re.compile(r"auto(?::(.+))?", re.ASCII)
+AUTO_BUDGET = "5min"
+
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -46,6 +49,16 @@ def num_edges_to_remove(
     (23, 8)
     """
     return num_edges_of(checked_amount(remove, keep), num_edges, noun)
+
+
+def auto_budget(remove: object) -> str | None:
+    """The budget of ``remove="auto"``, or of ``"auto:40runs"``; None for another amount.
+
+    >>> auto_budget("auto"), auto_budget("auto:40runs"), auto_budget("50%")
+    ('5min', '40runs', None)
+    """
+    found = AUTO.fullmatch(remove.strip()) if isinstance(remove, str) else None
+    return None if found is None else found[1] or AUTO_BUDGET
 
 
 def num_edges_of(
@@ -150,6 +163,11 @@ def _parse(name: str, amount: Amount) -> int | Fraction:
 
 
 def _parse_text(name: str, text: str) -> int | Fraction:
+    if auto_budget(text) is not None:
+        raise OptionError(
+            f"{name} is {echo(text)!r}, which only remove of wis.sparsify and of `wis sparsify` "
+            "takes; wis.advise(data) finds an amount and a method for use elsewhere"
+        )
     body = text.removesuffix("%").rstrip()
     if not _NUMBER.fullmatch(body):
         raise OptionError(

@@ -1,0 +1,330 @@
+"""`advise`: from a graph, an allowed loss and a budget to an `Advice`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from wis.advice.budget import Budget
+from wis.advice.cuts import Cuts, Method, rankings_of
+from wis.advice.goals import checked_goal
+from wis.advice.result import Advice, Loss
+from wis.advice.savings import savings
+from wis.advice.search import EVERYTHING, NOTHING, Search, Trial
+from wis.advice.tasks import TaskName, checked_task, task_of
+from wis.base.checks import checked_seed, is_number
+from wis.base.defaults import usual_defaults
+from wis.base.progress import progress_bar
+from wis.errors import OptionError, echo
+from wis.graph import CanonicalGraph, canonical_graph
+from wis.order.protections import Pairs
+from wis.training import TrainConfig
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data, HeteroData
+
+_log = logging.getLogger(__name__)
+
+QUICK: Mapping[str, Any] = {"learning_rate": 0.01, "max_epochs": 500, "patience": 50}
+"""Training of a trial, unless a configuration is given: about a tenth of the thesis' epochs."""
+MAX_LOSS = {"structure": 0.2}
+"""Losses that are allowed by default, other than 1 %."""
+MOST_SEEDS = 10
+LEAST_RUNS = 30
+"""Runs that a budget of time must allow; otherwise runs get fewer epochs."""
+LEAST_EPOCHS = 20
+RUNS_PER_METHOD = 6
+"""Runs that bracket the answer of a method in the first round, about."""
+
+
+class Adviser:
+    """A search that can be stopped; `run` finishes it, and `advice` gives what is known so far.
+
+    The arguments are those of `advise`.
+    """
+
+    @usual_defaults()
+    def __init__(
+        self,
+        data: Any,
+        *,
+        model: str = "gcn",
+        task: TaskName | None = None,
+        max_loss: float | str | None = None,
+        budget: str = "5min",
+        methods: Sequence[Method] | None = None,
+        goal: str = "serving",
+        config: TrainConfig | None = None,
+        seed: int = 0,
+        redraw: bool = True,
+        directed: bool = False,
+        device: str = "cpu",
+        keep_connected: bool = False,
+        min_degree: int = 0,
+        protect: Pairs | None = None,
+        per_type: bool | str = False,
+        edge_attrs: Sequence[str] = (),
+    ) -> None:
+        self.budget, self.goal = Budget.of(budget), checked_goal(goal)
+        data = _as_data(data)
+        is_list = not hasattr(data, "stores")
+        graphs = list(data) if is_list else [data]
+        name = task or task_of(graphs, is_list=is_list)
+        trained: Any = "graph" if name == "graph" else "vertex"
+        quick = TrainConfig(model, **QUICK, device=device) if config is None else config
+        self.task = checked_task(name)(
+            graphs, replace(quick, task=trained, seed=checked_seed(seed)), redraw=redraw
+        )
+        self.name = name
+        self.max_loss = MAX_LOSS.get(name, 0.01) if max_loss is None else _share(max_loss)
+        common = {
+            "directed": directed, "seed": seed, "keep_connected": keep_connected,
+            "min_degree": min_degree, "protect": protect,
+        }  # fmt: skip
+        depth = self.task.config.depth or 1
+        with quiet():
+            self.rankings, self.left_out = rankings_of(methods, graphs, depth, **common)
+        self.cut = {"per_type": per_type, "edge_attrs": tuple(edge_attrs)}
+        self.cuts = Cuts(self.task, self.rankings, self.cut)
+        self.labels = self.cuts.labels()
+        self.report: Callable[[int], None] = lambda done: None
+        self.stopped_by = "interrupt"
+        self.search = Search(
+            len(self.rankings), run=self._trial, cost=self._cost, max_loss=self.max_loss,
+            seeds=1, most_seeds=MOST_SEEDS if self.task.trains else 1, affords=self.budget.affords,
+        )  # fmt: skip
+
+    def run(self, progress: bool | None = None) -> Advice:
+        """Search, and measure what the result saves."""
+        with quiet(), progress_bar("advise", 100, show=progress) as report:
+            self.report = report
+            self._fit_epochs()
+            self._plan()
+            self.search.search()
+        done = self.search.alive and len(self.search.alive) == 1
+        self.stopped_by = "done" if done or self.search.everything_may_go() else "budget"
+        return self.advice()
+
+    def _fit_epochs(self) -> None:
+        """Lower the number of epochs if the budget would allow only a few runs."""
+        if not self.task.trains or self.budget.seconds is None:
+            return
+        config, most = self.task.config, 12
+        self.task.config = replace(config, max_epochs=min(most, config.max_epochs))
+        each = self.task.score(self.task.inputs(0), 0)[2] / self.task.config.max_epochs
+        self.task.config = config
+        allowed = int(self.budget.seconds / LEAST_RUNS / max(each, 1e-9))
+        epochs = max(LEAST_EPOCHS, min(config.max_epochs, allowed))
+        if epochs >= 2 * config.patience:
+            return  # early stopping ends most runs by then
+        self.task.config = replace(
+            config, max_epochs=epochs, patience=min(config.patience, max(10, epochs // 4))
+        )
+        self.task.notes.append(
+            f"an epoch takes {each:.2g} s, so runs end after {epochs} epochs; a larger budget "
+            "allows more"
+        )
+
+    def _plan(self) -> None:
+        """Choose how many seeds and methods fit, after the first run."""
+        search = self.search
+        search.trial(None, NOTHING, 0)
+        runs = self.budget.num_affordable()
+        if self.task.trains:
+            search.seeds = max(2, min(MOST_SEEDS, runs // 10))
+        fitting = max(1, (runs - 2 * search.seeds) // RUNS_PER_METHOD)
+        for label in self.labels[fitting:]:
+            self.left_out[label] = "the budget is too small"
+        search.alive = search.alive[:fitting]
+
+    def _trial(self, method: int | None, percent: int, seed: int) -> Trial:
+        start = time.monotonic()
+        graphs = self.cuts.graphs(method, percent, seed)
+        score = (math.nan, math.nan, 0.0) if graphs is None else self.task.score(graphs, seed)
+        label = "" if method is None else self.labels[method]
+        self.budget.spend(time.monotonic() - start)
+        self.report(int(100 * self.budget.share))
+        return Trial(label, percent, self.task.config.seed + seed, *score)
+
+    def _cost(self, method: int, percent: int) -> float:
+        graphs = self.cuts.graphs(method, percent, 0)
+        assert graphs is not None
+        return self.goal.cost(graphs, self.task.config.depth or 1)
+
+    @property
+    def has_advice(self) -> bool:
+        """Whether the full graph was scored, so that `advice` has something to say."""
+        return self.search.done(None, NOTHING, 0) is not None
+
+    def advice(self) -> Advice:
+        """What is known so far."""
+        search = self.search
+        method, percent = search.best()
+        chosen = None if percent == NOTHING else method
+        full, cut = self.cuts.graphs(None, NOTHING, 0), self.cuts.graphs(chosen, percent, 0)
+        assert full is not None
+        assert cut is not None
+        places = [(None, NOTHING), (chosen, percent)]
+        seeds = [s for s in range(search.seeds) if all(search.done(*p, s) for p in places)]
+        tests = [[search.done(*p, s).test for s in seeds] for p in places]  # type: ignore[union-attr]
+        worth = search.losses(None, EVERYTHING)
+        ranking = self.rankings[method]
+        return Advice(
+            method=None if chosen is None else ranking.method,
+            options={} if chosen is None else dict(ranking.options),
+            percent=percent,
+            goal=self.goal.name,
+            metric=self.task.metric,
+            max_loss=self.max_loss,
+            validation=None if chosen is None else Loss.of(search.losses(chosen, percent)),
+            loss=None if chosen is None else Loss.of(search.losses(chosen, percent, "test")),
+            scores=(math.fsum(tests[0]) / len(seeds), math.fsum(tests[1]) / len(seeds)),
+            worth=Loss.of(worth) if worth else None,
+            savings=tuple(savings(self.task, full, cut)),
+            task=self.name,
+            config=self.task.config.as_dict() if self.task.trains else {},
+            budget=self.budget.text,
+            seconds=self.budget.elapsed,
+            stopped_by=self.stopped_by,
+            trials=tuple(search.trials.values()),
+            labels=tuple(self.labels),
+            left_out=dict(self.left_out),
+            notes=tuple(self.task.notes),
+            ranking=ranking,
+            cut=self.cut,
+        )
+
+
+def advise(
+    data: Data | HeteroData | Tensor | Sequence[Data],
+    *,
+    model: str = "gcn",
+    task: TaskName | None = None,
+    max_loss: float | str | None = None,
+    budget: str = "5min",
+    methods: Sequence[Method] | None = None,
+    goal: str = "serving",
+    config: TrainConfig | None = None,
+    seed: int = 0,
+    redraw: bool = True,
+    directed: bool = False,
+    device: str = "cpu",
+    keep_connected: bool = False,
+    min_degree: int = 0,
+    protect: Pairs | None = None,
+    per_type: bool | str = False,
+    edge_attrs: Sequence[str] = (),
+    progress: bool | None = None,
+) -> Advice:
+    """Find out how much of a graph may go, by which method, and what that saves.
+
+    Networks are trained on cut graphs until the budget is spent or the answer is clear. Methods
+    and amounts are chosen by validation scores (see `wis.advice.search`); the loss that is reported
+    is that of test scores. With a budget in runs the same call does the same runs, except for the
+    times that are measured.
+
+    >>> import wis
+    >>> noise = wis.datasets.load("csbm:n=200,graph_signal=0,feature_signal=9")
+    >>> wis.advise(noise, budget="8runs", methods=["wis"]).remove  # its edges tell nothing
+    '100%'
+
+    Args:
+        data: A `Data` with labels `y` of its vertices, a list or a data set of graphs with a label
+            each, or a graph without labels (also a `HeteroData` or an `edge_index`), for which
+            walk indices take the place of accuracies. A graph without masks is split 80/10/10.
+        model: A name of `wis.models.available_models`, or ``"module:Class"``.
+        task: ``"vertex"``, ``"graph"``, ``"link"`` or ``"structure"``; found from the labels if not
+            given (see `wis.advice.tasks`).
+        max_loss: The mean loss that is allowed, in points of the score: a fraction in [0, 1], or a
+            text such as ``"1%"``. 1 % if not given, 20 % of the walk indices for ``"structure"``.
+        budget: Wall time such as ``"5min"``, or a number of training runs such as ``"40runs"``.
+        methods: Names of methods, or pairs of a name and options; a selection if not given.
+        goal: The cost that is to be small: a name of `wis.advice.GOALS`.
+        config: The configuration of the training, in place of `model` and of a short run with
+            early stopping.
+        seed: The first seed of runs, splits and random methods.
+        redraw: Draw the validation vertices anew for each seed, from those that are not for
+            testing; false to keep the given ones.
+        directed: Treat each distinct arc as an edge of its own (see `wis.sparsify`).
+        device: Device to train on; not used with `config`.
+        keep_connected: As for `wis.sparsify`, as are the next four.
+        min_degree: Least degree.
+        protect: Edges that stay.
+        per_type: Remove the same fraction of the edges of each type.
+        edge_attrs: Attributes with an entry for each arc.
+        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+
+    Returns:
+        The advice.
+
+    Raises:
+        OptionError: An option is impossible.
+        UnknownNameError: A method, a model or a goal does not exist.
+        GraphFormatError: The data is not a graph, or lacks what the task needs.
+        DivergedError: A network on the full graph diverges.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("data", "progress")}
+    return Adviser(data, **given).run(progress)
+
+
+def automatic(
+    data: Any,
+    budget: str,
+    method: str | None,
+    options: Mapping[str, Any],
+    *,
+    num_nodes: int | None = None,
+    **more: Any,
+) -> Advice:
+    """The advice of ``remove="auto"``: for a method if one is named, else for a selection."""
+    named = None if method is None else [(method, options)]
+    advice = Adviser(_as_data(data, num_nodes), budget=budget, methods=named, **more).run()
+    _log.info("%s", advice.summary)
+    return advice
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the notices of dozens of orders, such as the engine that was chosen, off the log."""
+    logger = logging.getLogger("wis")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _as_data(graph: Any, num_nodes: int | None = None) -> Any:
+    """A `Data` of a bare `edge_index` or of a canonical graph; anything else as it is."""
+    from torch_geometric.data import Data
+
+    if isinstance(graph, Tensor):
+        return Data(edge_index=graph, num_nodes=canonical_graph(graph, num_nodes).num_nodes)
+    if not isinstance(graph, CanonicalGraph):
+        return graph
+    arcs = graph.edges if graph.directed else torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
+    return Data(edge_index=arcs, num_nodes=graph.num_nodes)
+
+
+def _share(max_loss: float | str) -> float:
+    """The allowed loss as a fraction."""
+    text = str(max_loss).strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1 or not (isinstance(max_loss, str) or is_number(max_loss)):
+        raise OptionError(
+            f"max_loss is {echo(str(max_loss))!r}; expected a percentage such as '1%' or a "
+            "fraction in [0, 1]"
+        )
+    return share

@@ -1,0 +1,198 @@
+"""`Advice`: what a search found, ready to be applied, printed and saved."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wis.advice.cuts import label_of
+from wis.advice.savings import Saving
+from wis.advice.search import EVERYTHING, Trial
+from wis.base.checks import as_integer
+from wis.order.cut import Cut, GraphT
+from wis.order.ranking import Ranking, sparsified
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Mean loss of a score against the full graph, paired by seeds.
+
+    Attributes:
+        mean: The mean, a fraction: 0.01 is one point of accuracy.
+        low: Lower end of its 95 % interval by Student's t; None with fewer than two seeds.
+        high: Upper end.
+        num_seeds: Number of pairs of runs.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    num_seeds: int
+
+    @classmethod
+    def of(cls, losses: Sequence[float]) -> Loss:
+        """Summarise the losses of some seeds.
+
+        >>> loss = Loss.of([0.0, 0.02])
+        >>> round(loss.mean, 4), round(loss.low, 4), round(loss.high, 4)
+        (0.01, -0.1171, 0.1371)
+        """
+        mean, num = float(np.mean(losses)), len(losses)
+        if num < 2 or not math.isfinite(mean):
+            return cls(mean, None, None, num)
+        if np.ptp(losses) == 0:
+            return cls(mean, mean, mean, num)
+        from scipy.stats import sem, t
+
+        low, high = t.interval(CONFIDENCE, num - 1, loc=mean, scale=sem(losses))
+        return cls(mean, float(low), float(high), num)
+
+
+@dataclass(frozen=True, eq=False)
+class Advice:
+    """How much may go, by which method, and what is gained.
+
+    Attributes:
+        method: Name of the method; None if nothing may go.
+        options: Its options.
+        percent: Percentage of the edges to remove.
+        goal: The cost that was to be small.
+        metric: The score that was to stay.
+        max_loss: The mean loss of the validation score that was allowed, a fraction.
+        validation: The loss of the validation score, by which the amount was chosen.
+        loss: The loss of the test score, which decided nothing; None if nothing may go.
+        scores: Mean test scores of the full and of the cut graph, over the same seeds.
+        worth: Validation loss if all edges go: what the edges are worth. None if that was not run.
+        savings: Costs before and after.
+        task: The task: ``"vertex"``, ``"graph"``, ``"link"`` or ``"structure"``.
+        config: The configuration of the training.
+        budget: The budget as it was given.
+        seconds: Wall time of the search.
+        stopped_by: ``"done"``, ``"budget"`` or ``"interrupt"``.
+        trials: All runs, in their order.
+        labels: The methods of the search.
+        left_out: Methods that were not tried, and why.
+        notes: What was assumed about the data.
+        ranking: The method with its seed and the protections.
+        cut: How to cut, apart from the amount.
+    """
+
+    method: str | None
+    options: Mapping[str, Any]
+    percent: int
+    goal: str
+    metric: str
+    max_loss: float
+    validation: Loss | None
+    loss: Loss | None
+    scores: tuple[float, float]
+    worth: Loss | None
+    savings: tuple[Saving, ...]
+    task: str
+    config: Mapping[str, Any]
+    budget: str
+    seconds: float
+    stopped_by: str
+    trials: tuple[Trial, ...]
+    labels: tuple[str, ...]
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+    ranking: Ranking = field(repr=False)
+    cut: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def remove(self) -> str:
+        """The amount to remove, as `wis.sparsify` takes it."""
+        return f"{self.percent}%"
+
+    @property
+    def label(self) -> str:
+        """The method and its options; empty if nothing may go."""
+        return "" if self.method is None else label_of(self.method, self.options)
+
+    @property
+    def unit(self) -> str:
+        """The unit of losses times 100."""
+        return "% of the walk indices" if self.task == "structure" else f"points of {self.metric}"
+
+    @property
+    def summary(self) -> str:
+        """One line: what to do and why."""
+        allowed = f"{100 * self.max_loss:g} {self.unit}"
+        if self.validation is None:
+            return f"keep all edges: nothing that was tried loses at most {allowed}"
+        loss = f"loses {100 * self.validation.mean:.1f} of at most {allowed} (validation)"
+        if self.percent == EVERYTHING:
+            return f"remove all edges: {loss}"
+        return f"remove {self.remove} by {self.label}: {loss}, and costs least for {self.goal}"
+
+    def apply(self, data: GraphT) -> GraphT:
+        """Cut a graph, or each graph of a list, as advised; the argument is not changed.
+
+        Raises:
+            WisError: As for `wis.sparsify`.
+        """
+        if isinstance(data, (list, tuple)):
+            return type(data)(self.apply(each) for each in data)
+        graph = self.ranking.graph(data)
+        return sparsified(data, graph, self.ranking, Cut(self.remove, **self.cut))
+
+    def command(self, graph: str = "GRAPH") -> str:
+        """The command line that cuts the graph."""
+        words = [
+            "wis",
+            "sparsify",
+            graph,
+            "--remove",
+            self.remove,
+            "--method",
+            self.method or "wis",
+        ]
+        for name, value in self.options.items():
+            if name in ("walk_length", "batch_size", "engine", "epsilon", "partitions"):
+                words += [f"--{name.replace('_', '-')}", str(value)]
+            else:
+                words += ["--option", f"{name}={value}"]
+        ranking = self.ranking
+        words += ["--directed"] * ranking.directed + ["--keep-connected"] * ranking.keep_connected
+        words += ["--min-degree", str(ranking.min_degree)] if ranking.min_degree else []
+        words += ["--seed", str(ranking.seed)] if as_integer(ranking.seed) else []
+        return shlex.join(words)
+
+    def python(self, graph: str = "data") -> str:
+        """The line of Python that cuts the graph."""
+        ranking = self.ranking
+        given = {"remove": self.remove, "method": self.method or "wis", **self.options}
+        more = {
+            "directed": ranking.directed, "keep_connected": ranking.keep_connected,
+            "min_degree": ranking.min_degree, "seed": ranking.seed,
+        }  # fmt: skip
+        given |= {name: value for name, value in more.items() if value}
+        return f"wis.sparsify({graph}, {', '.join(f'{k}={v!r}' for k, v in given.items())})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as values for JSON, all runs included."""
+        plain = {
+            name: value for name, value in vars(self).items() if name not in ("ranking", "cut")
+        }
+        return {
+            **plain,
+            **{k: v and dict(vars(v)) for k, v in plain.items() if isinstance(v, Loss)},
+            "remove": self.remove,
+            "summary": self.summary,
+            "scores": dict(zip(("full", "cut"), self.scores, strict=True)),
+            "savings": [
+                {**vars(saving), "factor": saving.factor if saving.after else None}
+                for saving in self.savings
+            ],
+            "trials": [vars(trial) for trial in self.trials],
+            "command": self.command(),
+            "python": self.python(),
+        }

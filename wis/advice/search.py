@@ -1,0 +1,238 @@
+"""The search: how much may each method remove, and which method then costs least?
+
+Every trial trains one network with one seed on one cut graph. Its loss is the validation score of
+the full graph minus its own, with the same seed and the same split. The search never reads a test
+score.
+
+- *Bisection with noise.* The mean losses of a method are fitted by a function that does not fall as
+  more edges go (isotonic regression, each mean weighted by its number of seeds). The largest amount
+  whose fitted loss is allowed, and the next amount that was tried, bracket the answer. The middle
+  of the bracket is tried next. Once the bracket is one step wide, its two ends get further seeds,
+  one by one, until they are clear: the mean loss differs from the allowed one by `CLEAR` standard
+  errors. If a mean crosses the line meanwhile, the bracket moves.
+- *Successive halving* (Jamieson, Talwalkar, AISTATS 2016, arXiv:1502.07943). All methods are
+  bracketed with at most 2 seeds for each amount. The half whose largest allowed amount costs least
+  goes on with at most 4, and so on, until one method is left; its amount gets all seeds.
+
+The fit assumes that losses grow with the amount. Where they fall again, the search may stop early.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+NOTHING, EVERYTHING = 0, 100
+STEP = 5
+"""Distance of amounts in percent. Half of it would need about four times as many seeds."""
+
+CLEAR = 2.0
+"""Standard errors between a mean loss and the allowed one, beyond which no seed is added."""
+
+FIRST_SEEDS = 2
+"""The most seeds of an amount in the first round of halving."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training run on a cut graph.
+
+    Attributes:
+        method: Label of the method; empty if no edge or all edges were removed.
+        percent: Percentage of the edges removed.
+        seed: The seed of the run.
+        val: Validation score; nan if the run diverged.
+        test: Test score, which the search does not read.
+        seconds: Wall time of the epochs.
+    """
+
+    method: str
+    percent: int
+    seed: int
+    val: float
+    test: float
+    seconds: float
+
+
+class Exhausted(Exception):
+    """The budget allows no further run."""
+
+
+class Search:
+    """A search over methods and amounts.
+
+    Args:
+        num_methods: Number of methods.
+        run: ``run(method, percent, seed)`` does a trial; the method is None for 0 and 100 %.
+        cost: ``cost(method, percent)`` is what the cut graph costs, less is better.
+        max_loss: Largest mean loss of the validation score that is allowed.
+        seeds: The most seeds of a trial.
+        most_seeds: Number of seeds of the best amount, if the budget allows them at the end.
+        affords: Whether the budget allows so many further runs.
+
+    Attributes:
+        trials: All trials, by method, percentage and seed.
+        alive: The methods that are still in the race.
+    """
+
+    def __init__(
+        self,
+        num_methods: int,
+        *,
+        run: Callable[[int | None, int, int], Trial],
+        cost: Callable[[int, int], float],
+        max_loss: float,
+        seeds: int,
+        most_seeds: int,
+        affords: Callable[[int], bool],
+    ) -> None:
+        self.run_trial, self.cost, self.max_loss = run, cost, max_loss
+        self.seeds, self.most_seeds, self.affords = seeds, most_seeds, affords
+        self.alive = list(range(num_methods))
+        self.trials: dict[tuple[int | None, int, int], Trial] = {}
+        self.reserve = 0
+
+    def search(self) -> None:
+        """Spend the budget: most of it on the race, a reserve on the amount that is best then."""
+        self.reserve = self.seeds
+        with contextlib.suppress(Exhausted):
+            self._race()
+        self.reserve = 0
+        with contextlib.suppress(Exhausted):
+            for seeds in range(self.seeds, self.most_seeds + 1):
+                self.seeds = seeds
+                while self._confirm():
+                    pass
+
+    def _race(self) -> None:
+        for seed in range(min(3, self.seeds)):  # their spread is the first guess of the noise
+            self.trial(None, NOTHING, seed)
+        while not self.is_clear(None, EVERYTHING, self.seeds):
+            self._add(None, EVERYTHING)
+        most = min(FIRST_SEEDS, self.seeds)
+        while True:
+            for method in () if self.everything_may_go() else self.alive:
+                self._bracket(method, most)
+            if self.everything_may_go() or (len(self.alive) == 1 and most == self.seeds):
+                if not self._confirm():
+                    return
+                continue
+            self.alive = self.ranked()[: math.ceil(len(self.alive) / 2)]
+            most = min(2 * most, self.seeds)
+
+    def _confirm(self) -> bool:
+        """Give the best amount so far one more seed; returns whether it lacked one."""
+        method, percent = self.best()
+        lacks = percent != NOTHING and len(self.losses(method, percent)) < self.seeds
+        if lacks:
+            self._add(method, percent)
+        return lacks
+
+    def _bracket(self, method: int, most: int) -> None:
+        while (percent := self._next(method, most)) is not None:
+            self._add(method, percent)
+
+    def _next(self, method: int, most: int) -> int | None:
+        """The amount to try next; None if the bracket is narrow and both ends are clear."""
+        low, high = self.bracket(method)
+        if high - low > STEP:
+            return (low + high) // (2 * STEP) * STEP
+        ends = (end for end in (low, high) if end != NOTHING)
+        return next((end for end in ends if not self.is_clear(method, end, most)), None)
+
+    def _add(self, method: int | None, percent: int) -> None:
+        self.trial(method, percent, len(self.losses(method, percent)))
+
+    def trial(self, method: int | None, percent: int, seed: int) -> Trial:
+        """A trial, done once, and the one on the full graph that it is paired with."""
+        if percent != NOTHING:
+            self.trial(None, NOTHING, seed)
+        method = None if percent in (NOTHING, EVERYTHING) else method
+        key = (method, percent, seed)
+        if key not in self.trials:
+            if not self.affords(1 + self.reserve):
+                raise Exhausted
+            self.trials[key] = self.run_trial(*key)
+        return self.trials[key]
+
+    def done(self, method: int | None, percent: int, seed: int) -> Trial | None:
+        """A trial, None if it was not done."""
+        return self.trials.get(
+            (None if percent in (NOTHING, EVERYTHING) else method, percent, seed)
+        )
+
+    def losses(self, method: int | None, percent: int, part: str = "val") -> list[float]:
+        """Losses against the full graph, seed by seed; infinite where a run diverged."""
+        found = []
+        for seed in range(self.seeds):
+            cut, full = self.done(method, percent, seed), self.done(None, NOTHING, seed)
+            if cut is not None and full is not None:
+                loss = getattr(full, part) - getattr(cut, part)
+                found.append(math.inf if math.isnan(loss) else loss)
+        return found
+
+    def noise(self) -> float:
+        """Standard deviation of a loss at one amount, pooled over all amounts with two seeds.
+
+        Before there are any, √2 times that of the scores on the full graph.
+        """
+        places = {key[:2] for key in self.trials if key[1] != NOTHING}
+        groups = [self.losses(*place) for place in places]
+        found = [_finite_variance(group) for group in groups if len(group) > 1]
+        weights = [len(group) - 1 for group in groups if len(group) > 1]
+        if sum(weights) >= 2:
+            return math.sqrt(math.fsum(np.multiply(found, weights)) / sum(weights))
+        full = [trial.val for key, trial in self.trials.items() if key[1] == NOTHING]
+        return math.sqrt(2 * _finite_variance(full)) if len(full) > 1 else 0.0
+
+    def is_clear(self, method: int | None, percent: int, most: int) -> bool:
+        """Whether further seeds would hardly change on which side of the line an amount is."""
+        losses = self.losses(method, percent)
+        if not losses or len(losses) >= most:
+            return bool(losses)
+        distance = abs(sum(losses) / len(losses) - self.max_loss)
+        return distance > CLEAR * self.noise() / math.sqrt(len(losses))
+
+    def everything_may_go(self) -> bool:
+        """Whether the graph without edges is good enough."""
+        losses = self.losses(None, EVERYTHING)
+        return bool(losses) and sum(losses) / len(losses) <= self.max_loss
+
+    def bracket(self, method: int) -> tuple[int, int]:
+        """The largest amount whose fitted loss is allowed, and the next amount that was tried."""
+        from scipy.optimize import isotonic_regression
+
+        tried = sorted({key[1] for key in self.trials if key[0] in (None, method)})
+        groups = [self.losses(method, percent) for percent in tried]
+        usable = [(p, group) for p, group in zip(tried, groups, strict=True) if group]
+        means = np.array([sum(group) / len(group) for _, group in usable])
+        sizes = np.array([len(group) for _, group in usable], dtype=float)
+        fitted = isotonic_regression(np.minimum(means, 1e6), weights=sizes).x
+        allowed = [p for (p, _), loss in zip(usable, fitted, strict=True) if loss <= self.max_loss]
+        low = max(allowed, default=NOTHING)
+        return low, min((p for p, _ in usable if p > low), default=EVERYTHING)
+
+    def ranked(self) -> list[int]:
+        """The methods by the cost of their largest allowed amounts, then by validation loss."""
+        places = {method: self.bracket(method)[0] for method in self.alive}
+        return sorted(places, key=lambda m: (self.cost(m, places[m]), self._loss(m, places[m]), m))
+
+    def _loss(self, method: int, percent: int) -> float:
+        losses = self.losses(method, percent)
+        return sum(losses) / len(losses) if losses else 0.0
+
+    def best(self) -> tuple[int, int]:
+        """The best method so far and its largest allowed amount, 0 if nothing may go."""
+        if self.everything_may_go():
+            return self.alive[0], EVERYTHING
+        method = self.ranked()[0]
+        return method, self.bracket(method)[0]
+
+
+def _finite_variance(values: list[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.var(finite, ddof=1)) if len(finite) > 1 else 0.0
