@@ -29,6 +29,7 @@ SETTINGS = {
 
 COMMANDS = Commands(
     sparsify="sparsify:sparsify",
+    advise="advise:advise",
     order="order:order",
     inspect="listings:inspect",
     walk_index="walk_index:walk_index",

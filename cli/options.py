@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from .framework import grouped, plugin_option
 from .output import STANDARD
 
 if TYPE_CHECKING:
+    from wis.advice import Advice
     from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.methods import Method
@@ -81,6 +83,12 @@ class MethodChoice:
                 raise click.UsageError(f"{name} is given twice.")
             given[name] = parse_value(value, method.options[name])
         return method, given
+
+    def taking(self, advice: Advice) -> MethodChoice:
+        """This choice with the method and options of an advice, in place of those typed."""
+        none: dict[str, Any] = dict.fromkeys(NAMED)
+        option = tuple(f"{name}={value}" for name, value in advice.options.items())
+        return dataclasses.replace(self, **none, method=advice.method, option=option)
 
     def _parse_option(self, item: str) -> tuple[str, str]:
         name, equals, value = item.partition("=")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.amount import auto_budget, num_edges_to_remove
 from wis.errors import OptionError, counted, echo
 
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
@@ -38,6 +38,9 @@ from .output import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wis.advice import Advice
     from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.order import RemovalOrder
@@ -56,7 +59,13 @@ class Amount:
             raise click.UsageError("say how much goes, as in --remove 50%, or stays: --keep 50%.")
         if self.remove is not None and self.keep is not None:
             raise click.UsageError("--remove and --keep contradict each other; give one of them.")
-        self.count(sys.maxsize)
+        if not self.is_auto:
+            self.count(sys.maxsize)
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether `wis advise` is to choose it."""
+        return auto_budget(self.remove) is not None
 
     def count(self, num_edges: int, noun: str = "edge") -> int:
         """Number of edges to remove, out of `num_edges`."""
@@ -70,6 +79,7 @@ class Amount:
         "wis sparsify cora.pt --keep 0.3 -o cora-30.pt --plot cora-30.png",
         "wis sparsify friends.csv --remove 2 --method random --seed 1 -o -",
         "wis sparsify les-miserables --remove 50% --keep-connected --min-degree 2",
+        "wis sparsify karate --remove auto:12runs --method wis -o karate-auto.pt",
         "wis sparsify friends.csv --directed --remove 3 -o friends-arcs.csv",
         "wis sparsify knowledge.pt --per-type --remove 30%",
         "wis sparsify edges/ --engine stream --epsilon 0.1 --remove 50% -o edges-sparse/",
@@ -78,7 +88,8 @@ class Amount:
 @click.option(
     "--remove",
     metavar="AMOUNT",
-    help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120).",
+    help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120); or auto for the "
+    "advice of `wis advise`, auto:40runs for that with another budget.",
 )
 @click.option(
     "--keep", metavar="AMOUNT", help="Edges to keep, in the same forms; in place of --remove."
@@ -155,6 +166,9 @@ def sparsify(
     """
     amount = Amount(remove, keep)
     amount.check()
+    if amount.is_auto and (order_file is not None or choice.engine in ENGINES):
+        clash = "--order" if order_file is not None else f"--engine {choice.engine}"
+        raise click.UsageError(f"--remove {remove} does not go with {clash}; give an amount.")
     if choice.engine in ENGINES:
         refused: dict[str, Any] = dict.fromkeys(protection.given_flags(), True)
         refused |= {
@@ -258,7 +272,12 @@ class _Job:
         protections = self.protection.arguments(file, directed=self.directed)
         start = time.perf_counter()
         per_type = self.types(file)
-        cut = Cut(self.amount.remove, self.amount.keep, per_type, self.edge_attrs)
+        amount, choice, advice = self.amount, self.choice, None
+        if amount.is_auto:
+            advice = self.advice(file, per_type, protections)
+            amount, choice = Amount(advice.remove, None), choice.taking(advice)
+            method = choice.checked()[0]
+        cut = Cut(amount.remove, amount.keep, per_type, self.edge_attrs)
         reads = per_type or self.edge_attrs or (method is not None and method.reads_data)
         data = file.data if reads or file.table is None else None
         if data is not None:
@@ -267,7 +286,7 @@ class _Job:
         count = cut.length_needed(graph, data)
         if saved is None:
             wanted = None if self.whole_order else count
-            order = self.choice.order(graph, file, count=wanted, protections=protections)
+            order = choice.order(graph, file, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
             order = saved
@@ -278,7 +297,22 @@ class _Job:
         else:
             sparse = file.with_data(cut.apply(ranked, data))
         seconds = time.perf_counter() - start
-        return _Result(file, sparse, graph, order, int(removed.sum()), bool(per_type), seconds)
+        num_removed = int(removed.sum())
+        return _Result(file, sparse, graph, order, num_removed, bool(per_type), seconds, advice)
+
+    def advice(
+        self, file: GraphFile, per_type: bool | str, protections: Mapping[str, Any]
+    ) -> Advice:
+        """The advice that --remove auto takes, for the method if one is named."""
+        from wis.advice.advising import automatic
+
+        choice, budget = self.choice, auto_budget(self.amount.remove)
+        assert budget is not None
+        more = {"per_type": per_type, "edge_attrs": self.edge_attrs, **protections}
+        return automatic(
+            file.data, budget, choice.method, choice.checked()[1],
+            directed=self.directed, seed=choice.seed or 0, device=choice.device or "cpu", **more,
+        )  # fmt: skip
 
     def types(self, file: GraphFile) -> bool | str:
         """The `per_type` of the cut: false, true, or the attribute that holds the types."""
@@ -300,6 +334,7 @@ class _Result:
     num_removed: int
     per_type: bool
     seconds: float
+    advice: Advice | None = None
 
     def write(
         self, name: str, output: Path, save_order: Path | None, plot: Path | None, *, force: bool
@@ -356,6 +391,7 @@ class _Result:
             "directed": provenance.directed,
             "per_type": self.per_type,
             "seconds": round(self.seconds, 6),
+            **({} if self.advice is None else {"advice": self.advice.as_dict()}),
         }
 
 

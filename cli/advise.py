@@ -1,0 +1,164 @@
+"""`wis advise`: how much of a graph may go, by which method, and what that saves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wis.errors import counted
+
+from .framework import Command, json_option, plugin_option
+from .graphs import GraphSource, directed_option, graph_argument
+from .options import ProtectionChoice, protection_options
+from .output import check_plot_target, emit, emit_json, force_option, path_option, say
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "wis advise karate --task structure",
+        "wis advise cora.pt --model sage --max-loss 2% --budget 12runs -o advice.png",
+        "wis advise friends.csv --goal memory --methods wis,random --json",
+    ],
+)
+@plugin_option
+@click.option(
+    "--model", default="gcn", metavar="NAME", help="Network: gcn, sage, ... or mymodule:MyNet."
+)
+@click.option(
+    "--task",
+    type=click.Choice(["vertex", "structure"]),
+    show_default="vertex if the graph has labels y",
+    help="What must stay good: the classification of vertices, or walk indices.",
+)
+@click.option(
+    "--max-loss",
+    metavar="SHARE",
+    show_default="1%; 20% of the walk indices without labels",
+    help="Mean loss of the validation score that is allowed, in points: 1% or 0.01.",
+)
+@click.option(
+    "--budget",
+    default="5min",
+    metavar="BUDGET",
+    help="Wall time (90s, 5min, 2h), or a number of training runs (40runs), which is repeatable.",
+)
+@click.option(
+    "--methods",
+    metavar="NAMES",
+    show_default="a selection that suits the graph",
+    help="Methods with their options, such as wis:walk_length=2,random.",
+)
+@click.option(
+    "--goal",
+    default="serving",
+    metavar="NAME",
+    help="Cost that is to be small: serving (arcs read by a prediction), training or memory.",
+)
+@click.option("--depth", type=int, metavar="L", help="Layers of the network.  [default: its own]")
+@click.option("--width", type=int, default=64, metavar="N", help="Size of the hidden embeddings.")
+@click.option("--epochs", type=int, default=500, metavar="N", help="The most epochs of a run.")
+@click.option(
+    "--patience", type=int, default=50, metavar="N", help="Epochs without improvement to the end."
+)
+@click.option("--learning-rate", type=float, default=0.01, metavar="X", help="Rate of Adam.")
+@click.option("--weight-decay", type=float, default=0.0, metavar="X", help="L2 penalty of Adam.")
+@click.option("--seed", type=int, default=0, metavar="N", help="First seed of runs and splits.")
+@click.option("--device", default="cpu", metavar="NAME", help="Device to train on.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Threads of torch; more help on large graphs only.",
+)
+@click.option(
+    "--keep-split",
+    is_flag=True,
+    help="Use the given validation vertices with every seed, in place of drawing them anew.",
+)
+@directed_option
+@protection_options
+@path_option("-o", "--output", help="Draw losses and savings to this file (.png, .svg, .pdf).")
+@graph_argument
+@force_option
+@json_option
+def advise(
+    source: GraphSource,
+    protection: ProtectionChoice,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    methods: str | None,
+    keep_split: bool,
+    directed: bool,
+    threads: int,
+    **given: Any,
+) -> None:
+    """Find out how much of GRAPH may go, by which method, and what that saves.
+
+    Networks are trained on cut graphs, and the cheapest cut is advised whose loss of validation
+    score is allowed. The loss of the test score is reported with its 95 % interval. A graph
+    without labels y is judged by its walk indices. Ctrl-C prints the best advice so far.
+    """
+    from wis.advice import Adviser
+    from wis.advice.budget import Budget
+    from wis.advice.goals import checked_goal
+
+    Budget.of(given["budget"]), checked_goal(given["goal"])
+    protection.check(source.name)
+    source.check()
+    source.refuse_folder()
+    check_plot_target(output, force=force)
+    options = advise_options(given)
+    if methods is not None:
+        from wis.experiments.overrides import parse_methods
+
+        options["methods"] = [(spec.name, spec.options) for spec in parse_methods(methods)]
+    import torch
+
+    torch.set_num_threads(threads)
+    file = source.open()
+    protections = protection.arguments(file, directed=directed)
+    adviser = Adviser(file.data, **options, redraw=not keep_split, directed=directed, **protections)
+    interrupted = False
+    try:
+        advice = adviser.run()
+    except KeyboardInterrupt:
+        if not adviser.has_advice:
+            raise
+        advice, interrupted = adviser.advice(), True
+    if output is not None:
+        from wis.show import plot_advice
+
+        plot_advice(advice, output, force=force, title=source.name)
+    if as_json:
+        record = {"input": source.name, "output": output and str(output), **advice.as_dict()}
+        emit_json({**record, "command": advice.command(source.name)})
+    else:
+        from wis.show import advice_as_text
+
+        emit(advice_as_text(advice, source.name))
+    drawn = "" if output is None else f" -> {output}"
+    say(
+        f"{source.name}: {advice.summary} ({counted(len(advice.trials), 'run')}, "
+        f"{advice.seconds:.0f} s){drawn}"
+    )
+    if interrupted:
+        click.get_current_context().exit(130)
+
+
+def advise_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `Adviser` for options of the command line that were given.
+
+    Raises:
+        WisError: A model does not exist, or a number is impossible.
+    """
+    from wis.training import TrainConfig
+
+    same = ("model", "depth", "width", "patience", "learning_rate", "weight_decay", "device")
+    config = TrainConfig(max_epochs=given["epochs"], **{name: given[name] for name in same})
+    names = ("task", "max_loss", "budget", "goal", "seed")
+    return {"config": config, **{name: given[name] for name in names}}
