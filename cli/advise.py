@@ -29,9 +29,10 @@ from .output import check_plot_target, emit, emit_json, force_option, path_optio
 )
 @click.option(
     "--task",
-    type=click.Choice(["vertex", "structure"]),
-    show_default="vertex if the graph has labels y",
-    help="What must stay good: the classification of vertices, or walk indices.",
+    type=click.Choice(["vertex", "link", "structure"]),
+    show_default="vertex if the graph has labels y, else structure",
+    help="What must stay good: the classification of vertices, the prediction of edges, or walk "
+    "indices.",
 )
 @click.option(
     "--max-loss",

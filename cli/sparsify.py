@@ -307,10 +307,12 @@ class _Job:
         from wis.advice.advising import automatic
 
         choice, budget = self.choice, auto_budget(self.amount.remove)
+        method, options = choice.checked()
+        named = method.name if choice.method is not None or options else None
         assert budget is not None
         more = {"per_type": per_type, "edge_attrs": self.edge_attrs, **protections}
         return automatic(
-            file.data, budget, choice.method, choice.checked()[1],
+            file.data, budget, named, options,
             directed=self.directed, seed=choice.seed or 0, device=choice.device or "cpu", **more,
         )  # fmt: skip
 

@@ -167,6 +167,15 @@ def test_a_list_of_graphs_is_classified_and_each_graph_is_cut():
     assert left == [m - round(m * advice.percent / 100) for m in count]
 
 
+def test_links_are_predicted_along_the_edges_that_are_left():
+    data = load("csbm:n=200")
+    advice = advised(data, task="link", max_loss="5%", budget="12runs")
+    assert advice.metric == "AUC"
+    assert 0.5 < advice.scores[0] <= 1
+    held_out = wis.UndirectedGraph.from_any(data).num_edges - advice.savings[0].before / 2
+    assert held_out == 2 * round(0.1 * wis.UndirectedGraph.from_any(data).num_edges)
+
+
 def test_the_test_set_is_the_same_for_all_seeds_and_validation_is_drawn_anew():
     data = load("csbm:n=200")
     task = VertexTask([data], QUICK, redraw=True)

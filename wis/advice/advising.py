@@ -78,9 +78,10 @@ class Adviser:
         is_list = not hasattr(data, "stores")
         graphs = list(data) if is_list else [data]
         name = task or task_of(graphs, is_list=is_list)
-        trained: Any = "graph" if name == "graph" else "vertex"
+        trained: Any = "vertex" if name == "structure" else name
         quick = TrainConfig(model, **QUICK, device=device) if config is None else config
-        self.task = checked_task(name)(
+        kind = checked_task(name)
+        self.task = kind(
             graphs, replace(quick, task=trained, seed=checked_seed(seed)), redraw=redraw
         )
         self.name = name

@@ -12,12 +12,14 @@ import torch
 
 from wis.advice.goals import GOALS, arcs
 from wis.advice.tasks import Task
+from wis.measure.latency import Load, serve
 from wis.measure.serving import multiply_adds
 from wis.training.run import Run
 
 MEASURE_S = 2.0
 """Seconds for the epochs that are timed."""
 LEAST_EPOCHS = 3
+ONE_BY_ONE = Load(batch_sizes=(1,), repeats=50)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ def savings(task: Task, full: Sequence[Any], cut: Sequence[Any]) -> Iterator[Sav
     yield Saving("multiply-adds of a forward pass", before, after)
     before, after = _epoch_seconds(engines)
     yield Saving("seconds of an epoch", before, after, measured=True)
+    if len(full) == 1:
+        served = serve(engines[0].network.eval(), [full[0], cut[0]], depth=depth, load=ONE_BY_ONE)
+        before, after = (found["full_1"]["median_s"] for found in served)
+        yield Saving("seconds of a prediction", before, after, measured=True)
 
 
 def _multiply_adds(engine: Any) -> float:
