@@ -98,7 +98,7 @@ def advise(
     threads: int,
     **given: Any,
 ) -> None:
-    """Find out how much of GRAPH may go, by which method, and what that saves.
+    """Find out how much of GRAPH may go, and by which method.
 
     Networks are trained on cut graphs, and the cheapest cut is advised whose loss of validation
     score is allowed. The loss of the test score is reported with its 95 % interval. A graph
