@@ -246,9 +246,12 @@ class AccuracyPlan(Plan):
                     order = None if row.cut.extreme else self.orders[row.order.key].order
                     runs[row.run_key] = Run(row.seed, row.cut.num_removed, order, row.split)
             if runs:
-                config = group[0].model.config()
-                common = Training(self.source, self.source.digest(), config)
+                common = self.training(group[0].model.config())
                 yield self._job(sweep, tuple(runs), tuple(runs.values()), common, group[0])
+
+    def training(self, config: TrainConfig) -> Training:
+        """Return what the training runs of a job share."""
+        return Training(self.source, self.source.digest(), config)
 
     def _job(
         self,
@@ -293,7 +296,7 @@ class AccuracyPlan(Plan):
             "key": row.key,
             "run_key": row.run_key,
             "recipe": self.recipe.name,
-            "recipe_hash": self.recipe.hash,
+            "recipe_hash": self.hash,
             "dataset": self.recipe.dataset,
             "data_digest": self.source.digest(),
             "label": row.method.label,
@@ -371,9 +374,13 @@ class Accuracy:
             )
         if isinstance(job.common, Ordering):
             return [{"order": compute_order(job.common, job.device)}]
+        return self.do_runs(job)
+
+    def do_runs(self, job: Job) -> list[Outcome]:
+        """Train."""
         return train_runs(job)
 
-    def summarise(self, rows: Sequence[Row]) -> None:
+    def summarise(self, rows: Sequence[Row]) -> str | None:
         """Return None, since `wis.show.sweep_tables` makes the tables."""
 
 

@@ -35,7 +35,7 @@ from wis.errors import GraphFileError, ResultsError, UnknownNameError, echo
 
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
-ACCURACY, TABLE5_1, FACTORIZATION = "accuracy", "table5_1", "factorization"
+ACCURACY, TABLE5_1, FACTORIZATION, SERVE = "accuracy", "table5_1", "factorization", "serve"
 """Kinds of rows. A row without a `kind` is an accuracy row."""
 START = b'{"type": "'
 DEEPEST = 16

@@ -33,6 +33,7 @@ from wis.experiments.results import (
     ACCURACY,
     DONE,
     FACTORIZATION,
+    SERVE,
     TABLE5_1,
     Row,
     check_fields,
@@ -242,7 +243,7 @@ def imported_pandas() -> Any:
 
 
 def _check_kind(rows: Iterable[Row]) -> None:
-    others = {kind_of_row(row) for row in rows} - {ACCURACY}
+    others = {kind_of_row(row) for row in rows} - {ACCURACY, SERVE}
     if others:
         what = {TABLE5_1: "Table 5.1", FACTORIZATION: "a factorization experiment"}
         raise ResultsError(

@@ -153,6 +153,7 @@ KINDS: Registry[Kind] = Registry(
     "kind of recipe",
     homes={
         "accuracy": "wis.experiments.accuracy",
+        "serve": "wis.experiments.serve",
         "table5_1": "wis.theory.table5_1.table5_1",
         "factorization": "wis.theory.factorization.recipe",
     },
