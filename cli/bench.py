@@ -2,91 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
+import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .bench_results import export, plot, report, table
+from .bench_sweep import OVERRIDES, SERVE_OPTIONS, SERVED, run_settings, settings_of, sweep_options
 from .framework import Command, CommandGroup, json_option, plugin_option
 from .graphs import complete_dataset, data_root_option
-from .output import emit, emit_json, emit_table, say
+from .output import check_plot_target, emit_json, emit_table
 
-if TYPE_CHECKING:
-    from wis.experiments import RunOptions, Status
-
-LINE_EVERY_S = 30.0
-DEFAULT_METHODS = "wis,random"
 RUN_EXAMPLE = "wis bench run one_minute --jobs 2 --results minute.jsonl"
-
-OPTIONS = {
-    "--dataset GRAPH": "Graph to train on: a name of `wis datasets`, or a file with features x and "
-    "labels y.",
-    "--models NAMES": "Networks to train, such as gcn,gin.  [default without RECIPE: gcn]",
-    "--methods NAMES": "Methods with their options, such as wis:walk_length=2,random.  [default "
-    f"without RECIPE: {DEFAULT_METHODS}]",
-    "--walk-length K": "Length of the walks, for methods that have this option.",
-    "--remove AMOUNTS": "Amounts to remove: percentages such as 0%,25%,50% or 0%:100%:10% (from, "
-    "to, step), fractions (0.5), or numbers of edges (50).  [default without RECIPE: 0%:100%:10%]",
-    "--seeds N": "Number of seeds, or a list such as 0,1,5.  [default without RECIPE: 1]",
-    "--split N": "Number of the split, for a graph that comes with k splits.",
-    "--split-seed N": "Make a new 80/10/10 split with this seed.",
-    "--seeds-per-run N": "The most seeds that a job trains, one after the other.",
-    "--epochs N": "The most epochs of a run.",
-    "--patience N": "Stop a run after N epochs without improvement.",
-    "--learning-rate X": "Learning rate of Adam, for all networks.",
-    "--weight-decay X": "Weight decay of Adam, for all networks.",
-    "--results FILE": "Append finished runs to this file, and skip runs that it already has.",
-    "--jobs N": "Number of processes on this machine, or of jobs in the queue of Slurm.",
-    "--threads N": "Number of threads of each process.",
-    "--backend NAME": "Run the jobs on local processes, dask, ray or slurm.",
-    "--scheduler-address ADDRESS": "Address of a running Dask scheduler (tcp://HOST:8786) or Ray "
-    "head.",
-    "--devices NAMES": "Devices such as cuda:0,cuda:1; each job takes the next one.",
-    "--orders DIR": "Folder that keeps removal orders for later runs.",
-    "--retry-failed": "Do failed runs again.",
-    "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
-    "--dry-run": "Check everything and count the runs, then stop.",
-}
-"""The options of `wis bench run` and their help. An option without a metavar is a flag."""
-
-TYPES = {"N": int, "K": int, "X": float}
-MORE: dict[str, dict[str, Any]] = {
-    "--dataset": {"shell_complete": complete_dataset},
-    "--seeds": {"type": str},
-    "--split": {"type": click.IntRange(min=0), "show_default": "seed s takes split s mod k"},
-    "--results": {
-        "type": click.Path(dir_okay=False, path_type=Path),
-        "default": "runs.jsonl",
-    },
-    "--jobs": {"default": 1},
-    "--threads": {"default": 1},
-    "--backend": {"default": "local"},
-    "--devices": {"default": "cpu"},
-    "--orders": {
-        "type": click.Path(file_okay=False, path_type=Path),
-        "show_default": "in wis' cache",
-    },
-}
-"""Further settings of options; the metavar gives the type."""
-
-OVERRIDES = (
-    *("dataset", "models", "methods", "walk_length", "remove", "seeds", "split", "split_seed"),
-    *("seeds_per_run", "patience", "learning_rate", "weight_decay"),
-)
-"""Options that change the recipe; ``--epochs`` changes its `max_epochs`."""
-
-
-def sweep_options(command: Any) -> Any:
-    """Add the `OPTIONS` to a command."""
-    for spelt, text in reversed(OPTIONS.items()):
-        flag, _, metavar = spelt.partition(" ")
-        kind = {"type": TYPES.get(metavar), "metavar": metavar} if metavar else {"is_flag": True}
-        command = click.option(flag, help=text, **{**kind, **MORE.get(flag, {})})(command)
-    return command
 
 
 @click.group(
@@ -141,39 +70,79 @@ def run(recipe: str | None, as_json: bool, dry_run: bool, **given: Any) -> None:
     command at any time: the same command continues where it was. If a run fails, the exit code
     is 1.
     """
-    from wis.experiments.sweep import preview, run_recipe
-
     overrides = {**{name: given[name] for name in OVERRIDES}, "max_epochs": given["epochs"]}
-    name, settings = _settings(recipe, overrides)
-    started = time.monotonic()
-    watch = _Watch()
-    options = _options(given, overrides if recipe else {}, watch, settings["kind"])
-    if dry_run:
-        facts = preview(name, settings, options)
-        if as_json:
-            emit_json(facts)
-        else:
-            emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
-        return
-    _note_counts_of_edges(given["remove"])
-    with watch:
-        status = run_recipe(name, settings, options)
-    _account(status, options.results, time.monotonic() - started, as_json)
-    if status.table is not None and not as_json:
-        emit(status.table)
-    if status.failed:
-        click.get_current_context().exit(1)
+    changes = overrides if recipe else {}
+    run_settings(*settings_of(recipe, overrides), changes, given, as_json=as_json, dry_run=dry_run)
 
 
-def _note_counts_of_edges(remove: str | None) -> None:
-    """Report bare numbers, which are numbers of edges; older versions read them as percentages."""
-    from wis.experiments.settings import parse_amounts, spelt
+@bench.command(
+    cls=Command,
+    examples=[
+        "wis bench serve digits --methods wis --remove 0%,50% --epochs 3 --results digits.jsonl",
+        "wis bench serve rmat:scale=9,edges=4000 --no-train --batch-sizes 1,32 "
+        "--results rmat.jsonl",
+    ],
+)
+@plugin_option
+@click.argument("target", metavar="RECIPE|GRAPH", shell_complete=complete_dataset)
+@partial(sweep_options, options=SERVE_OPTIONS)
+@data_root_option
+@json_option
+def serve(target: str, as_json: bool, dry_run: bool, **given: Any) -> None:
+    """Time the predictions of networks that are trained on cut graphs.
 
-    if remove is None or "edge" in remove:
-        return
-    counted = [text for text in spelt(parse_amounts(remove, bare_edges=True)) if "edges" in text]
-    if counted:
-        say(f"Note: --remove {remove} is {', '.join(counted)}; a percentage is written as 50%")
+    For each method and amount: accuracy, the edges that a prediction reads, and the latency of
+    single vertices and of batches, with full neighbourhoods and with neighbour sampling, each
+    beside the whole graph; then the highest speed-up of each method within a loss of accuracy.
+
+    The argument is a recipe of the kind serve, or a graph: a name of `wis datasets`, or a file.
+    Other programs disturb latencies, so leave --jobs at 1; edges read do not depend on the machine.
+    """
+    from wis.experiments.results import SERVE
+    from wis.experiments.sweep import available_recipes
+
+    check_plot_target(given["plot"], force=given["force"])
+    overrides = {**{name: given.get(name) for name in OVERRIDES}, "max_epochs": given["epochs"]}
+    overrides["depth"] = given["depth"]
+    is_recipe = target.endswith(".toml") or target in available_recipes()
+    chosen = {key: value for key, value in overrides.items() if value is not None}
+    recipe = target if is_recipe else None
+    name, settings = settings_of(recipe, {**SERVED, **chosen, "dataset": target})
+    if is_recipe and settings["kind"] != SERVE:
+        raise click.UsageError(f"{target} is of the kind {settings['kind']}; use wis bench run.")
+    own = dict(settings.get("serve", {}))
+    own |= {"train": False} if given["no_train"] else {}
+    if given["batch_sizes"] is not None:
+        own["batch_sizes"] = [
+            int(text) if text.strip().isdecimal() else text
+            for text in given["batch_sizes"].split(",")
+        ]
+    run_settings(
+        name,
+        {**settings, "kind": SERVE, "serve": own},
+        overrides if is_recipe else {},
+        given,
+        as_json=as_json,
+        dry_run=dry_run,
+        finish=partial(_served, given),
+    )
+
+
+def _served(given: dict[str, Any], results: Path) -> dict[str, Any]:
+    """Draw the figure that is asked for; return the tables, with None for nan and infinity."""
+    from wis.experiments.results import read_results
+    from wis.experiments.serve_summary import best_speedups, lines_of
+
+    lines = lines_of(read_results([results])[0])
+    if given["plot"] is not None:
+        from wis.show.serve_plots import plot_serving
+
+        plot_serving(lines, given["plot"], force=given["force"])
+    kinds = dict.fromkeys(kind for line in lines for kind in line["speedup"])
+    best = [one for kind in kinds for one in best_speedups(lines, kind=kind)]
+    numbers = json.dumps({"lines": lines, "best": best})
+    finite: dict[str, Any] = json.loads(numbers, parse_constant=lambda _: None)
+    return finite
 
 
 def _complete_recipe(
@@ -182,121 +151,6 @@ def _complete_recipe(
     from wis.experiments.sweep import available_recipes
 
     return [name for name in available_recipes() if name.startswith(incomplete)]
-
-
-def _settings(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return name and content of a recipe, or of one that the options describe."""
-    from wis.experiments.overrides import recipe_of
-    from wis.experiments.sweep import find_recipe
-
-    if recipe is not None:
-        return find_recipe(recipe)
-    if overrides["dataset"] is None:
-        raise click.UsageError("Give a RECIPE (`wis bench list`) or --dataset.")
-    given = {name: value for name, value in overrides.items() if value is not None}
-    made = recipe_of(**{"models": "gcn", "methods": DEFAULT_METHODS, **given})
-    return made.name, made.as_dict()
-
-
-def _options(
-    given: dict[str, Any], overrides: dict[str, Any], watch: _Watch, kind: str
-) -> RunOptions:
-    from wis.experiments import Backend, RunOptions
-    from wis.experiments.results import FACTORIZATION
-
-    write: Callable[..., Any] | None = None
-    if kind == FACTORIZATION:
-        from wis.show.factorization_pictures import write_outcome
-
-        write = write_outcome
-    root, results = given["data_root"], given["results"]
-    return RunOptions(
-        results=results,
-        backend=Backend(
-            given["backend"],
-            given["jobs"],
-            given["scheduler_address"],
-            given["threads"],
-            folder=results.parent / f"{results.stem}.slurm",
-        ),
-        devices=tuple(device.strip() for device in given["devices"].split(",")),
-        data_root=None if root is None else str(root),
-        report=watch.take,
-        overrides=overrides,
-        write=write,
-        **{name: given[name] for name in ("orders", "trust_pickle", "retry_failed")},
-    )
-
-
-def _account(status: Status, results: Path, seconds: float, as_json: bool) -> None:
-    if as_json:
-        record = {**vars(status), "results": str(results), "seconds": seconds}
-        del record["doing"], record["table"]
-        emit_json(record)
-    say(
-        f"{results}: {status.done} of {status.total} runs, {status.new} of them new"
-        f"{_failed(status)}, {_duration(seconds)}"
-    )
-    for reason in status.failures:
-        say(f"failed: {reason}")
-    if status.failed:
-        say("the same command with --retry-failed does the failed runs again")
-
-
-class _Watch:
-    """Shows progress: a bar on a terminal, otherwise a line every half minute."""
-
-    def __init__(self) -> None:
-        self.bar: Any = None
-        self.start = self.last = time.monotonic()
-        self.first: int | None = None
-
-    def __enter__(self) -> _Watch:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-
-    def take(self, status: Status) -> None:
-        """Show the progress."""
-        now = time.monotonic()
-        if self.first is None:
-            self.first, self.start = status.done, now
-        if sys.stderr.isatty():
-            self._draw(status, now)
-        elif now - self.last >= LINE_EVERY_S:
-            self.last = now
-            say(self._line(status, now))
-
-    def _line(self, status: Status, now: float) -> str:
-        """Format the progress, and the time left at the average speed so far."""
-        seen = status.done - (self.first or 0)
-        rest = (now - self.start) / seen * (status.total - status.done) if seen > 0 else None
-        left = "" if rest is None else f", about {_duration(rest)} left"
-        return f"{status.doing}: {status.done} of {status.total} runs{_failed(status)}{left}"
-
-    def _draw(self, status: Status, now: float) -> None:
-        from rich import progress as rich
-        from rich.console import Console
-
-        if self.bar is None:
-            columns = (rich.TextColumn("{task.description}"), rich.BarColumn())
-            self.bar = rich.Progress(*columns, console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task("", total=status.total)
-            self.bar.start()
-        self.bar.update(self.task, completed=status.done, description=self._line(status, now))
-
-
-def _failed(status: Status) -> str:
-    return f", {status.failed} failed" if status.failed else ""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 for command in (table, plot, report, export):

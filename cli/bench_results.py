@@ -96,9 +96,11 @@ def table(
 
     Accuracies are in percent, with standard deviations. Differences are paired by seed, with 95 %
     confidence intervals. Results of Table 5.1 are printed beside the numbers of the thesis, and
-    those of factorization experiments as verdicts, both only in the format text.
+    those of factorization experiments as verdicts, both only in the format text, and those of
+    `wis bench serve` with latencies and speed-ups in that format.
     """
-    from wis.experiments.results import kind_of_row, read_results, rows_of_recipe
+    from wis.experiments.results import SERVE, kind_of_row, read_results, rows_of_recipe
+    from wis.experiments.serve_summary import summary_text
     from wis.experiments.summary import panels_of
     from wis.experiments.sweep import KINDS
     from wis.show.rival_tables import format_rivals
@@ -112,7 +114,8 @@ def table(
     chosen = rows_of_recipe(rows, recipe)
     kinds = {kind_of_row(row) for row in chosen}
     if style == "text" and len(kinds) == 1 and (kind := kinds.pop()) in KINDS:
-        text = KINDS[kind].summarise(chosen)
+        serves = kind == SERVE
+        text = summary_text(chosen, metric=metric) if serves else KINDS[kind].summarise(chosen)
         if text is not None:
             emit(text)
             return
@@ -140,15 +143,22 @@ def plot(
     """Draw accuracy against the percentage of removed edges.
 
     There is one panel for each data set and model, and one line for each method. Markers are means
-    over the seeds, bars are standard deviations.
+    over the seeds, bars are standard deviations. Of results of `wis bench serve` it draws accuracy
+    against the cost of a prediction.
     """
-    from wis.experiments.results import read_results
+    from wis.experiments.results import SERVE, kind_of_row, read_results, rows_of_recipe
+    from wis.experiments.serve_summary import lines_of
     from wis.experiments.summary import panels_of
+    from wis.show.serve_plots import plot_serving
     from wis.show.sweep_plots import plot_accuracy, plot_costs
 
     rows, _ = read_results(results)
-    draw = plot_costs if costs else plot_accuracy
-    draw(panels_of(rows, recipe=recipe, metric=metric), output, force=force)
+    chosen = rows_of_recipe(rows, recipe)
+    if not costs and {kind_of_row(row) for row in chosen} == {SERVE}:
+        plot_serving(lines_of(chosen, metric=metric), output, metric=metric, force=force)
+    else:
+        draw = plot_costs if costs else plot_accuracy
+        draw(panels_of(rows, recipe=recipe, metric=metric), output, force=force)
     say(f"{output}: drawn from {counted(len(rows), 'row')}")
 
 

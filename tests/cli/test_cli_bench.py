@@ -14,7 +14,7 @@ from wis.base.amount import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments import read_results, sweep
 from wis.experiments.sweep import available_recipes
-from wis_cli import bench as bench_module
+from wis_cli import bench_sweep
 from wis_cli.app import cli
 from wis_cli.main import run
 
@@ -28,7 +28,7 @@ def wis_bench(*args):
 
 
 def test_every_command_explains_itself_and_has_an_example(capsys):
-    assert NAMES == ["export", "list", "plot", "report", "run", "table"]
+    assert NAMES == ["export", "list", "plot", "report", "run", "serve", "table"]
     for name in NAMES:
         assert wis_bench(name, "--help") == 0
         text = capsys.readouterr().out
@@ -52,7 +52,7 @@ def quick_recipe(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quick_recipe")
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for name in ("list", "run", "table", "plot", "export", "report"):
+    for name in ("list", "run", "table", "plot", "export", "report", "serve"):
         for example in BENCH.commands[name].examples:
             assert run(shlex.split(example)[1:]) == 0, capsys.readouterr().err
     made = {path.name for path in tmp_path.iterdir()}
@@ -158,7 +158,7 @@ def test_progress_on_a_pipe_is_a_line_now_and_then_with_the_time_left(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bench_module, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(bench_sweep, "LINE_EVERY_S", 0.0)
     assert wis_bench("run", *QUICK) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "starting: 0 of 4 runs"
@@ -236,3 +236,60 @@ def test_a_factorization_recipe_draws_the_figure_of_each_run(tmp_path):
     assert wis_bench("run", recipe, "--results", tmp_path / "rows.jsonl") == 0
     written = {path.name for path in (tmp_path / "rows" / "figB_2-seed0").iterdir()}
     assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}
+
+
+QUICK_SERVE = [
+    "karate",
+    "--epochs",
+    "2",
+    "--batch-sizes",
+    "1,8",
+    "--depth",
+    "2",
+    "--methods",
+    "wis",
+]
+
+
+def test_serving_gives_a_table_a_picture_and_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = [*QUICK_SERVE, "--remove", "0%,50%,100%", "--plot", "front.svg"]
+    assert wis_bench("serve", *given) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("runs.jsonl: 3 of 3 runs, 3 of them new, ")
+    assert out.startswith("karate, gcn (test accuracy)\n")
+    assert "karate, gcn: the highest speed-up within a loss, by edges read" in out
+    assert (tmp_path / "front.svg").stat().st_size > 0
+    assert wis_bench("serve", *given) == 1
+    assert "front.svg" in capsys.readouterr().err
+    assert wis_bench("serve", *given, "--force", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["done"], told["new"]) == (3, 0)
+    labels = [(line["label"], line["percent_removed"]) for line in told["lines"]]
+    assert labels == [("full", 0), ("1-WIS", 50), ("no edges", 100)]
+    assert told["lines"][2]["speedup"]["edges_read"] is None  # nothing is read
+    assert {one["kind"] for one in told["best"]} == set(told["lines"][0]["speedup"])
+    for metric in ("test", "validation"):
+        assert (
+            wis_bench("table", "runs.jsonl", "--metric", {"test": "test"}.get(metric, "val")) == 0
+        )
+        assert f"karate, gcn ({metric} accuracy)" in capsys.readouterr().out
+    assert wis_bench("plot", "runs.jsonl", "-o", "again.svg") == 0
+    assert wis_bench("plot", "runs.jsonl", "--costs", "-o", "costs.svg") == 0
+
+
+def test_serving_refuses_what_it_cannot_do_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for given, code, words in (
+        (["one_minute"], 2, "one_minute is of the kind accuracy; use wis bench run"),
+        (["karate", "--batch-sizes", "1,x"], 1, "batch_sizes is 'x'"),
+        (["karate", "--plot", "front.txt"], 2, "unknown picture format '.txt'"),
+        (["nosuchgraph"], 2, "nosuchgraph: no such file"),
+        (["nosuchfile.toml"], 1, "nosuchfile.toml: cannot be read"),
+        (["rmat:scale=5,edges=60", "--methods", "random"], 1, "has no x"),
+    ):
+        assert wis_bench("serve", *given, "--results", "no.jsonl") == code
+        err = capsys.readouterr().err
+        assert words in err
+        assert "Traceback" not in err
+    assert not (tmp_path / "no.jsonl").exists()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from wis.experiments.summary import FULL, METRICS, Cell, imported_pandas
 
 LOSSES = (0.0, 0.25, 0.5, 0.7, 1.0)
 """Losses of accuracy in points for which the best speed-ups are listed."""
+ROUNDING = 1e-9
+"""Slack of a loss, a difference of two fractions."""
 EMPTY = "no edges"
 FIELDS = {
     **dict.fromkeys(("dataset", "label", "model", "recipe_hash", "device"), "text"),
@@ -65,9 +67,11 @@ def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
         _line(label, percent, units, wholes[panel], metric)
         for (panel, label, percent), units in groups.items()
     ]
-    for panel_lines in by_panel(lines).values():
-        _mark_front(panel_lines)
-    return sorted(lines, key=lambda line: (line["panel"], line["label"] != FULL))
+    for some in by_panel(lines).values():
+        for line in front(some, lambda line: line["edges_read"]):
+            line["on_front"] = True
+    places = {FULL: 0, EMPTY: 2}
+    return sorted(lines, key=lambda line: (line["panel"], places.get(line["label"], 1)))
 
 
 def by_panel(lines: Iterable[Line]) -> dict[str, list[Line]]:
@@ -111,6 +115,7 @@ def _line(
         "panel": f"{echo(first['dataset'])}, {echo(first['model'])}{device}",
         "label": label,
         "percent_removed": percent,
+        "on_front": False,
         "num_seeds": len(rows),
         "accuracy": accuracy and accuracy.mean,
         "accuracy_std": accuracy and accuracy.std,
@@ -148,13 +153,14 @@ def _cost(found: Any) -> float:
     return float(found["median_s"] if isinstance(found, dict) else found)
 
 
-def _mark_front(lines: list[Line]) -> None:
-    """Set `on_front` in the lines of a panel."""
-    best = -math.inf
-    ranked = sorted(lines, key=lambda line: (line["edges_read"], -(line["accuracy"] or 0.0)))
-    for line in ranked:
-        line["on_front"] = line["accuracy"] is not None and line["accuracy"] > best
-        best = max(best, line["accuracy"] or -math.inf)
+def front(lines: Iterable[Line], cost: Callable[[Line], float]) -> list[Line]:
+    """The lines that no other line beats in accuracy at the same cost or less, cheapest first."""
+    known = (line for line in lines if line["accuracy"] is not None)
+    found: list[Line] = []
+    for line in sorted(known, key=lambda line: (cost(line), -line["accuracy"])):
+        if not found or line["accuracy"] > found[-1]["accuracy"]:
+            found.append(line)
+    return found
 
 
 def best_speedups(
@@ -173,15 +179,17 @@ def best_speedups(
         0 % removed, is a setting of every method.
     """
     found = []
-    for panel, some in by_panel(line for line in lines if line["loss"] is not None).items():
+    known = (line for line in lines if line["loss"] is not None and kind in line["speedup"])
+    for panel, some in by_panel(known).items():
         whole = [line for line in some if line["label"] == FULL]
         labels = dict.fromkeys(line["label"] for line in some if line["label"] != FULL)
         for allowed in losses:
             for label in labels:
-                own = [line for line in some if line["label"] == label and line["loss"] <= allowed]
-                if not own + whole:
+                own = [line for line in some if line["label"] == label]
+                fit = [x for x in own if x["loss"] <= allowed + ROUNDING] + whole
+                if not fit:
                     continue
-                best = max(own + whole, key=lambda line: line["speedup"][kind])
+                best = max(fit, key=lambda line: line["speedup"][kind])
                 names = ("percent_removed", "loss", "loss_low", "loss_high")
                 found.append(
                     {
@@ -205,8 +213,7 @@ def summary_text(rows: Sequence[Row], *, metric: str = "test") -> str | None:
     for panel, some in by_panel(lines).items():
         parts.append(f"{panel} ({METRICS[metric]})\n{_table(map(_cells, some))}")
         for kind in ("edges_read", "full_1"):
-            best = best_speedups(some, kind=kind) if kind in some[0]["speedup"] else []
-            if best:
+            if best := best_speedups(some, kind=kind):
                 title = f"{panel}: the highest speed-up within a loss, by {_name(kind)}"
                 parts.append(f"{title}\n{_table(_by_loss(best))}")
     return "\n\n".join(parts)
