@@ -82,6 +82,7 @@ class Amount:
         "wis sparsify karate --remove auto:12runs --method wis -o karate-auto.pt",
         "wis sparsify friends.csv --directed --remove 3 -o friends-arcs.csv",
         "wis sparsify knowledge.pt --per-type --remove 30%",
+        "wis sparsify cora --method spectral --remove 50% --reweight",
         "wis sparsify edges/ --engine stream --epsilon 0.1 --remove 50% -o edges-sparse/",
     ],
 )
@@ -105,6 +106,13 @@ class Amount:
     "--type-column",
     metavar="NAME",
     help="Like --per-type, but read the types from this column or edge attribute.",
+)
+@click.option(
+    "--reweight",
+    is_flag=True,
+    help="Write edge weights that make up for the removed edges: the mean of the Laplacian is that "
+    "of the whole graph. For the methods that draw edges: spectral, goku, and dspar with --option "
+    "sample=true.",
 )
 @method_options
 @folder_options
@@ -148,6 +156,7 @@ def sparsify(
     directed: bool,
     per_type: bool,
     type_column: str | None,
+    reweight: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -179,6 +188,7 @@ def sparsify(
             "--directed": directed,
             "--per-type": per_type,
             "--type-column": type_column,
+            "--reweight": reweight,
         }
         sparsify_folder(
             source,
@@ -218,6 +228,7 @@ def sparsify(
         directed,
         per_type,
         type_column,
+        reweight,
     )
     result = job.run()
     result.write(source.name, output, save_order, plot, force=force)
@@ -256,6 +267,7 @@ class _Job:
     directed: bool
     per_type: bool
     type_column: str | None
+    reweight: bool
 
     def run(self) -> _Result:
         """Read, order and cut.
@@ -264,10 +276,13 @@ class _Job:
         """
         from wis.graph.cut import kept_arcs
         from wis.order import RemovalOrder
-        from wis.order.cut import Cut
+        from wis.order.cut import Cut, no_weights
 
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
         method = None if saved is not None else self.choice.checked()[0]
+        protected = self.protection.given_flags()
+        if self.reweight and method is not None and (protected or method.reweights is None):
+            raise no_weights(protected, method.name)
         file = self.source.open()
         protections = self.protection.arguments(file, directed=self.directed)
         start = time.perf_counter()
@@ -277,8 +292,8 @@ class _Job:
             advice = self.advice(file, per_type, protections)
             amount, choice = Amount(advice.remove, None), choice.taking(advice)
             method = choice.checked()[0]
-        cut = Cut(amount.remove, amount.keep, per_type, self.edge_attrs)
-        reads = per_type or self.edge_attrs or (method is not None and method.reads_data)
+        cut = Cut(amount.remove, amount.keep, per_type, self.edge_attrs, self.reweight)
+        reads = not cut.is_plain or (method is not None and method.reads_data)
         data = file.data if reads or file.table is None else None
         if data is not None:
             check_edge_attrs(data, self.edge_attrs)

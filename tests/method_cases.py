@@ -28,11 +28,15 @@ def arc_scores(source: Any) -> torch.Tensor:
 
 QUICK = {"scores": arc_scores, "epochs_per_round": 1, "round_fraction": 0.4, "width": 4, "depth": 2}
 """Options under which a method that trains takes no time; a method gets those that it has."""
+BATCHES = {"proxy-delete": {"batch_size": 25}}
+"""The same for methods that rank again after each batch."""
 
 
 def quick(method: str) -> dict[str, Any]:
     """Options of a method for small graphs."""
-    return {name: value for name, value in QUICK.items() if name in get_method(method).options}
+    return BATCHES.get(method, {}) | {
+        name: value for name, value in QUICK.items() if name in get_method(method).options
+    }
 
 
 def vertex_data(method: str, num_nodes: int, arcs: Any = None) -> Data | None:

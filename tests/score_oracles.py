@@ -48,6 +48,87 @@ def dspar(num_nodes: int, edges: Sequence[Edge]) -> list[Fraction]:
     return [Fraction(1, degree[u]) + Fraction(1, degree[v]) for u, v in edges]
 
 
+def teddy(num_nodes: int, edges: Sequence[Edge]) -> list[float]:
+    """Seo et al. 2024: g(u)/d_u · g(v)/d_v with g(v) = 1/d_v · Σ over neighbours w of 1/√d_w."""
+    adjacent = around(num_nodes, edges)
+    degree = [len(near) for near in adjacent]
+    g = [
+        math.fsum(1 / math.sqrt(degree[w]) for w in near) / len(near) if near else 0.0
+        for near in adjacent
+    ]
+    return [g[u] / degree[u] * g[v] / degree[v] for u, v in edges]
+
+
+def forman(num_nodes: int, edges: Sequence[Edge]) -> list[int]:
+    """Fesser and Weber 2023: 4 - d_u - d_v + 3 · triangles."""
+    degree = [len(near) for near in around(num_nodes, edges)]
+    common = common_neighbours(num_nodes, edges)
+    return [
+        4 - degree[u] - degree[v] + 3 * triangles
+        for (u, v), triangles in zip(edges, common, strict=True)
+    ]
+
+
+def goku(num_nodes: int, edges: Sequence[Edge], x: Sequence[Sequence[float]]) -> list[float]:
+    """Liang et al. 2025: (1 + s/2) · R, s = (1 + cos) / 2; the cosine with a vector of 0 is 0."""
+    rates = []
+    for (u, v), resistance in zip(edges, resistances(num_nodes, edges), strict=True):
+        dot = math.fsum(a * b for a, b in zip(x[u], x[v], strict=True))
+        lengths = math.hypot(*x[u]) * math.hypot(*x[v])
+        similarity = (1 + (dot / lengths if lengths else 0.0)) / 2
+        rates.append((1 + similarity / 2) * float(resistance))
+    return rates
+
+
+def component_of(num_nodes: int, edges: Sequence[Edge], vertex: int) -> list[int]:
+    """The vertices that can be reached from a vertex, sorted."""
+    adjacent, found, queue = around(num_nodes, edges), {vertex}, [vertex]
+    while queue:
+        for w in adjacent[queue.pop()] - found:
+            found.add(w)
+            queue.append(w)
+    return sorted(found)
+
+
+def laplacian_and_degrees(
+    vertices: Sequence[int], weighted: dict[Edge, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """L and D of a component with a self-loop of weight 1 at each vertex."""
+    place = {v: i for i, v in enumerate(vertices)}
+    laplacian, degrees = np.zeros((len(place), len(place))), np.eye(len(place))
+    for (u, v), weight in weighted.items():
+        if u in place:
+            i, j = place[u], place[v]
+            laplacian[[i, j], [i, j]] += weight
+            laplacian[[i, j], [j, i]] -= weight
+            degrees[[i, j], [i, j]] += weight
+    return laplacian, degrees
+
+
+def gap_changes(num_nodes: int, edges: Sequence[Edge]) -> dict[Edge, float]:
+    """Jamadandi et al. 2024: the change of the gap by the loss of each edge, to first order.
+
+    The gap λ is that of L f = λ D f on the component of the edge, fᵀ D f = 1. If λ is multiple, the
+    least eigenvalue of the change on its space counts.
+    """
+    changes = {}
+    todo = list(edges)
+    while todo:
+        vertices = component_of(num_nodes, edges, todo[0][0])
+        laplacian, degrees = laplacian_and_degrees(vertices, dict.fromkeys(edges, 1.0))
+        scale = np.diag(degrees.diagonal() ** -0.5)
+        values, vectors = np.linalg.eigh(scale @ laplacian @ scale)
+        chosen = np.abs(values - values[1]) < 1e-8
+        chosen[0] = False
+        f, gap = scale @ vectors[:, chosen], values[1]
+        for edge in [edge for edge in todo if edge[0] in vertices]:
+            u, v = (f[vertices.index(end)] for end in edge)
+            loss = gap * (np.outer(u, u) + np.outer(v, v)) - np.outer(u - v, u - v)
+            changes[edge] = float(np.linalg.eigvalsh(loss)[0])
+            todo.remove(edge)
+    return changes
+
+
 def sequences(
     num_nodes: int,
     edges: Sequence[Edge],

@@ -138,6 +138,7 @@ def sparsify(
     keep_connected: bool = False,
     min_degree: int = 0,
     protect: Pairs | None = None,
+    reweight: bool = False,
     **options: Any,
 ) -> GraphT:
     """Remove the edges of a graph that a method ranks first.
@@ -182,6 +183,9 @@ def sparsify(
         min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.order.protections`, also for combinations of these three).
+        reweight: Write `edge_weight`: what it was, or 1, times count / (Q p) of the edge, so that
+            the mean of the Laplacian over seeds is that of the whole graph. For methods that draw
+            edges, without protections (see `wis.methods.draws`).
         **options: Further options of the method, as `wis methods` lists them.
 
     Returns:
@@ -193,8 +197,9 @@ def sparsify(
         GraphFormatError: `data` is not a graph, an attribute has another length than its name says,
             or a part of it follows from the edges and could not be cut.
         UnknownNameError: There is no such method.
-        OptionError: An option or amount is impossible, the method does not take directed graphs, or
-            `per_type` is given for a graph without edge types.
+        OptionError: An option or amount is impossible, the method does not take directed graphs,
+            `per_type` is given for a graph without edge types, or `reweight` for a method without
+            weights.
         ProtectionError: A protected pair is not an edge, or too few edges can be removed.
     """
     options |= named_options(
@@ -218,7 +223,7 @@ def sparsify(
         }  # fmt: skip
         advice = automatic(data, budget, named, options, num_nodes=num_nodes, **more)
         remove, method, options = advice.remove, advice.method or method, dict(advice.options)
-    cut = Cut(remove, keep, per_type, edge_attrs)
+    cut = Cut(remove, keep, per_type, edge_attrs, reweight)
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect
     )  # fmt: skip

@@ -60,6 +60,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay in every graph (see `wis.sparsify`).
+        reweight: Write `edge_weight` (see `wis.sparsify`).
         **options: Further options of the method, as `wis methods` lists them.
 
     Raises:
@@ -89,6 +90,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         keep_connected: bool = False,
         min_degree: int = 0,
         protect: Pairs | None = None,
+        reweight: bool = False,
         **options: Any,
     ) -> None:
         options |= named_options(
@@ -107,11 +109,12 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         fixed = () if type(self) is Sparsify else ("method",)
         name, caller = type(self).__name__, Sparsify.__init__
         check_keywords(caller, get_method(method), options, name=name, without=fixed)
-        self.cut = Cut(remove, keep, per_type, edge_attrs)
+        self.cut = Cut(remove, keep, per_type, edge_attrs, reweight)
         self.ranking = Ranking(
             method, options, directed, seed, device, keep_connected, min_degree, protect
         )  # fmt: skip
         self.ranking.check()
+        self.ranking.check_weights(self.cut)
 
     @property
     def method(self) -> str:
@@ -151,6 +154,7 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
             "edge_attrs": cut.edge_attrs or None,
             "keep_connected": bool(ranking.keep_connected) or None,
             "min_degree": ranking.min_degree or None,
+            "reweight": cut.reweight or None,
             "protect": protect if isinstance(protect, Tensor) and protect.numel() else None,
         }
         given = {name: value for name, value in extras.items() if value is not None}

@@ -172,7 +172,7 @@ def test_dspar_samples_edges_of_leaves_first_in_proportion_to_the_score():
     score = np.array([1 / 4 + 1 / 2] * 2 + [1 / 4 + 1] * 2 + [1 / 2 + 1 / 2])
     kept = np.zeros(5)
     for seed in range(3000):
-        order = dspar_order(graph, count=5, seed=seed, progress=silent, sample=True)
+        order, _ = dspar_order(graph, count=5, seed=seed, progress=silent, sample=True)
         kept[order[-1]] += 1
     share = score / score.sum()  # edges in the order of ids: (0,1) (0,2) (0,3) (0,4) (1,2)
     assert np.abs(kept / 3000 - share).max() < 4 * math.sqrt(0.25 / 3000)
@@ -297,6 +297,8 @@ def test_local_filters_agree_with_networkit_where_no_neighbours_tie(method):
     ("method", "options", "message"),
     [
         ("dspar", {"sample": 2}, "sample is 2; expected true or false"),
+        ("forman", {"highest_first": "up"}, "highest_first is 'up'; expected true or false"),
+        ("proxy-delete", {"batch_size": 0}, "batch_size is 0; expected an integer, 1 or more"),
         ("edge-betweenness", {"num_samples": 0}, "num_samples is 0; expected a number of vertices"),
         ("edge-betweenness", {"num_samples": 1.5}, "num_samples is 1.5"),
         ("forest-fire", {"burn_probability": 1.0}, "burn_probability is 1.0; expected a number"),

@@ -30,6 +30,7 @@ BASELINES = [
     "dspar",
     "edge-betweenness",
     "forest-fire",
+    "forman",
     "jaccard",
     "k-neighbor",
     "local-degree",
@@ -37,10 +38,12 @@ BASELINES = [
     "maximum-spanning",
     "metric-backbone",
     "noise-corrected",
+    "proxy-delete",
     "random",
     "scores",
     "spectral",
     "spectral-exact",
+    "teddy",
     "weight",
 ]
 FRACTION = 0.3

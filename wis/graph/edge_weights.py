@@ -2,11 +2,12 @@
 
 A *weight* belongs to the edge: all its arcs must hold the same one. *Scores* may differ between the
 arcs of an edge, as the masks of explainers do, and are combined, by their mean if not told
-otherwise.
+otherwise. `reweighted` writes weights.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -203,6 +204,35 @@ def edge_weights(graph: CanonicalGraph, data: Any, name: str) -> Floats:
                 f"them equal first, for example with to_undirected(..., reduce='mean')"
             )
     return weight
+
+
+def reweighted(data: Any, graph: CanonicalGraph, factor: Floats, name: str = "edge_weight") -> Any:
+    """A shallow copy with `edge_weight`: the attribute `name` of each arc times a factor.
+
+    Args:
+        data: A `Data` or `HeteroData`; without the attribute all weights are 1.
+        graph: Its canonical form.
+        factor: float64 [m], for each edge; self-loops keep their weights.
+        name: The attribute to multiply, a number for each arc.
+
+    Raises:
+        OptionError: `data` is a bare `edge_index`, which cannot hold weights.
+        GraphFormatError: The attribute is not one real number for each arc.
+    """
+    if not hasattr(data, "edge_stores"):
+        raise OptionError(
+            "reweight writes edge_weight, which this kind of graph lacks: pass a Data"
+        )
+    result = copy.copy(data)
+    by_edge = torch.from_numpy(np.append(factor, 1.0))  # self-loops, -1, take the last entry
+    for store, edge in zip(edge_stores(result), graph.arc_to_edge, strict=True):
+        old, new = store.get(name), by_edge.to(edge.device)[edge]
+        if old is not None:
+            weight = torch.from_numpy(_one_number_per_arc(store, name, edge.numel()))
+            new = (weight.to(edge.device) * new).reshape(old.shape)
+        is_float = old is not None and old.is_floating_point()
+        store["edge_weight"] = new.to(old.dtype if is_float else torch.get_default_dtype())
+    return result
 
 
 def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> Floats:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from wis.graph import CanonicalGraph
     from wis.methods.certificates import Checked
+    from wis.methods.draws import Draws
 
-OrderMethod: TypeAlias = "Callable[..., Tensor]"
+OrderMethod: TypeAlias = "Callable[..., Tensor | tuple[Tensor, Draws]]"
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
 
 - `graph` is an `UndirectedGraph`, or a `DirectedGraph` if the method is registered for these too.
@@ -28,7 +29,8 @@ OrderMethod: TypeAlias = "Callable[..., Tensor]"
 - Further keyword-only parameters are the options of the method.
 
 The method returns an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
-removed first.
+removed first. A method that samples edges may return a pair of them and of its draws
+(`wis.methods.draws`), from which weights of the kept edges follow.
 """
 
 Resolver = Callable[[Any, dict[str, Any]], dict[str, Any]]
@@ -77,6 +79,8 @@ class Method:
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
             ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
+        reweights: None if kept edges have no weights; else an empty text, or the option with which
+            the method draws, such as ``"sample=true"``.
     """
 
     name: str
@@ -90,6 +94,12 @@ class Method:
     supports_directed: bool
     needs: tuple[str, ...]
     seeded_by: tuple[str, ...] = ()
+    reweights: str | None = None
+
+    def ranked(self, graph: CanonicalGraph, **arguments: Any) -> tuple[Tensor, Draws | None]:
+        """The result of `order`, with None where there are no draws."""
+        made = self.order(graph, **arguments)
+        return made if isinstance(made, tuple) else (made, None)
 
     @property
     def reads_data(self) -> bool:
@@ -146,6 +156,8 @@ METHODS: Registry[Method] = Registry(
         "dspar": f"{_BASELINES}.degree_scores",
         "edge-betweenness": f"{_BASELINES}.edge_betweenness",
         "forest-fire": f"{_BASELINES}.forest_fire",
+        "forman": f"{_BASELINES}.curvature",
+        "goku": f"{_BASELINES}.spectral",
         "jaccard": f"{_BASELINES}.similarity_scores",
         "k-neighbor": f"{_BASELINES}.degree_scores",
         "local-degree": f"{_BASELINES}.degree_scores",
@@ -153,10 +165,12 @@ METHODS: Registry[Method] = Registry(
         "maximum-spanning": f"{_BASELINES}.weighted",
         "metric-backbone": f"{_BASELINES}.weighted",
         "noise-corrected": f"{_BASELINES}.weighted",
+        "proxy-delete": f"{_BASELINES}.spectral_gap",
         "random": f"{_BASELINES}.uniform",
         "scores": f"{_BASELINES}.scores",
         "spectral": f"{_BASELINES}.spectral",
         "spectral-exact": f"{_BASELINES}.spectral",
+        "teddy": f"{_BASELINES}.degree_scores",
         "ugs": f"{_BASELINES}.ugs",
         "weight": f"{_BASELINES}.weighted",
     },
@@ -176,6 +190,7 @@ def register(
     supports_directed: bool = False,
     needs: tuple[str, ...] = (),
     seeded_by: tuple[str, ...] = (),
+    reweights: str | None = None,
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -209,6 +224,7 @@ def register(
             supports_directed,
             needs,
             seeded_by,
+            reweights,
         )
         METHODS.add(name, method, order)
         return order

@@ -27,12 +27,16 @@ from wis.base.amount import (
     num_edges_of,
     plain_amount,
 )
+from wis.base.checks import checked_choice
 from wis.errors import OptionError, ProtectionError, counted
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
 from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
+from wis.graph.edge_weights import reweighted
 from wis.graph.part_names import checked_names
 from wis.graph.parts import check_lengths
+from wis.methods.draws import Draws
+from wis.methods.registry import METHODS
 from wis.order.protections import Protections
 
 if TYPE_CHECKING:
@@ -54,12 +58,17 @@ class Ranked:
         ids: int64 tensor of shape [k]: edge ids, first removed first.
         protections: The protections of the order.
         num_removable: Number of edges that can go with these protections, None without any.
+        draws: The draws that the order comes from; None if there are none, or some edges are
+            protected.
+        weight: Name of the attribute of the arcs that their weights multiply.
     """
 
     graph: CanonicalGraph
     ids: Tensor
     protections: Protections
     num_removable: int | None = None
+    draws: Draws | None = None
+    weight: str = "edge_weight"
 
     def check_covers(self, count: int) -> None:
         """Raise `ProtectionError` or `OptionError` unless the order holds `count` edges."""
@@ -102,6 +111,7 @@ class Cut:
         per_type: Take the same fraction of the edges of each type; the name of an attribute of the
             arcs takes the types from that.
         edge_attrs: Attributes that are edge-level whatever their length suggests.
+        reweight: Give the kept edges the weights of `wis.methods.draws`.
 
     >>> import wis
     >>> from wis.order.cut import Cut
@@ -113,10 +123,14 @@ class Cut:
     keep: Amount | None = None
     per_type: bool | str = False
     edge_attrs: Iterable[str] = ()
+    reweight: bool = False
 
     def __post_init__(self) -> None:
         """Raise `OptionError` for values that are impossible for every graph."""
         checked_amount(self.remove, self.keep)
+        checked_choice("reweight", self.reweight, (False, True))
+        if self.reweight and self.per_type:
+            raise OptionError("reweight is for a cut of all edges alike; leave out per_type")
         plain = {
             "remove": plain_amount(self.remove),
             "keep": plain_amount(self.keep),
@@ -132,8 +146,8 @@ class Cut:
 
     @property
     def is_plain(self) -> bool:
-        """Whether neither types nor names of attributes matter."""
-        return not self.per_type and not self.edge_attrs
+        """Whether neither types nor names of attributes nor weights matter."""
+        return not (self.per_type or self.edge_attrs or self.reweight)
 
     def num_edges(self, graph: CanonicalGraph) -> int:
         """Number of edges to remove.
@@ -190,9 +204,13 @@ class Cut:
 
     def apply(self, ranked: Ranked, data: GraphT) -> GraphT:
         """The sparser graph, in the form of `data`, which is not changed."""
-        sparse: GraphT = drop_edges(
-            data, ranked.graph, self.removed(ranked, data), edge_attrs=self.edge_attrs
-        )
+        removed = self.removed(ranked, data)
+        if self.reweight:
+            if ranked.draws is None:
+                raise no_weights(ranked.protections)
+            factor = ranked.draws.weights(removed.cpu().numpy())
+            data = reweighted(data, ranked.graph, factor, ranked.weight)
+        sparse: GraphT = drop_edges(data, ranked.graph, removed, edge_attrs=self.edge_attrs)
         return sparse
 
     def _steps_by_type(self, ranked: Ranked, data: Any) -> Tensor:
@@ -210,6 +228,22 @@ class Cut:
             taken.append(by_class[start : start + wanted])
             start += found
         return torch.cat([*taken, by_class[:0]])
+
+
+def no_weights(protections: object = None, method: str = "") -> OptionError:
+    """The error for weights of an order that has none."""
+    if protections:
+        return OptionError(
+            "reweight does not go with protected edges: the chance that one stays is not known"
+        )
+    rows = [METHODS[name] for name in sorted(METHODS)]
+    names = [
+        f"{row.name} with {row.reweights}" if row.reweights else row.name
+        for row in rows
+        if row.reweights is not None
+    ]
+    who = f"method {method!r}" if method else "the order"
+    return OptionError(f"{who} has no weights; methods that have some: {', '.join(names)}")
 
 
 def _too_few(

@@ -23,6 +23,7 @@ from torch import Tensor
 from wis.base.amount import Amount, num_edges_to_remove
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.methods.draws import Draws
 from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
 
@@ -103,6 +104,7 @@ class RemovalOrder:
         num_nodes: Number of vertices of the graph that the order was made for.
         num_edges: Number m of edges of that graph.
         provenance: How the order was made.
+        draws: The draws that it comes from, for weights of kept edges; None if there are none.
 
     >>> import wis
     >>> order = wis.removal_order(wis.datasets.load("karate"))
@@ -114,6 +116,7 @@ class RemovalOrder:
     num_nodes: int
     num_edges: int
     provenance: Provenance
+    draws: Draws | None = None
 
     def __len__(self) -> int:
         return self.edges.size(1)
@@ -159,6 +162,7 @@ class RemovalOrder:
         num_nodes: int | None = None,
         edge_attrs: Iterable[str] = (),
         per_type: bool | str = False,
+        reweight: bool = False,
     ) -> GraphT:
         """Cut the graph: remove the first edges of this order, with all their arcs.
 
@@ -178,6 +182,7 @@ class RemovalOrder:
                 `wis.graph.cut`).
             per_type: Take the same fraction of the edges of each type (see `wis.graph.edge_types`);
                 the name of an attribute of the arcs takes the types from that.
+            reweight: Write `edge_weight`, as in `wis.sparsify`.
 
         Returns:
             An object of the same type. Vertex data, edge attributes of the surviving arcs, their
@@ -186,12 +191,12 @@ class RemovalOrder:
         Raises:
             OrderMismatchError: `data` is another graph.
             OptionError: The amount is impossible, or more than this order covers; or `per_type` is
-                given for a graph without edge types.
+                given for a graph without edge types, or `reweight` for an order without draws.
             ProtectionError: The amount is more than the order's protections allow.
         """
         graph = self.graph_of(data, num_nodes)
         self.check_made_for(graph)
-        cut = Cut(remove, keep, per_type, edge_attrs)
+        cut = Cut(remove, keep, per_type, edge_attrs, reweight)
         return cut.apply(self.ranked(graph), data)
 
     def ranked(self, graph: CanonicalGraph) -> Ranked:
@@ -203,7 +208,9 @@ class RemovalOrder:
         [77, 1, 0]
         """
         ids = graph.edge_ids(self.edges.to(graph.device))
-        return Ranked(graph, ids, self.provenance.protections, self.provenance.num_removable)
+        made = self.provenance
+        weight = made.options.get("edge_weight") or "edge_weight"
+        return Ranked(graph, ids, made.protections, made.num_removable, self.draws, weight)
 
     def compare(
         self,
@@ -316,7 +323,7 @@ class RemovalOrder:
         edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
         text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
         with atomic_write(path, force=force) as file:
-            np.savez(file, header=text, edges=edges)
+            np.savez(file, header=text, edges=edges, **self._drawn())
         return path
 
     @classmethod
@@ -342,16 +349,40 @@ class RemovalOrder:
         from wis.base.source import user_path
         from wis.order.order_file import order_file
 
-        with order_file(user_path(path), max_memory) as (header, edges):
+        with order_file(user_path(path), max_memory) as (header, arrays):
+            edges = arrays["edges"]
             provenance = Provenance.from_header(header["provenance"], header["num_edges"])
             n, m = header["num_nodes"], header["num_edges"]
             _check_edges(edges, n, m, directed=provenance.directed)
-        return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance)
+            draws = _draws_of(arrays, m, provenance.seed)
+        return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance, draws)
+
+    def _drawn(self) -> dict[str, Any]:
+        """The draws as arrays of the order file."""
+        draws = self.draws
+        return {} if draws is None else {"rate": draws.rate, "arrival": draws.arrival}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RemovalOrder:
         return RemovalOrder(
-            self.edges.clone(), self.num_nodes, self.num_edges, copy.deepcopy(self.provenance, memo)
+            self.edges.clone(),
+            self.num_nodes,
+            self.num_edges,
+            copy.deepcopy(self.provenance, memo),
+            copy.deepcopy(self.draws, memo),
         )
+
+
+def _draws_of(arrays: Mapping[str, np.ndarray], num_edges: int, seed: int | None) -> Draws | None:
+    """The draws of an order file, checked; None without any."""
+    if "rate" not in arrays and "arrival" not in arrays:
+        return None
+    rate, arrival = arrays["rate"], arrays["arrival"]
+    for name, value in (("rate", rate), ("arrival", arrival)):
+        if value.shape != (num_edges,) or value.dtype != np.float64:
+            raise ValueError(f"{name} has shape {value.shape} and dtype {echo(str(value.dtype))}")
+        if not ((value > 0) & (value < np.inf)).all():
+            raise ValueError(f"{name} holds numbers that are not positive, or not finite")
+    return Draws(rate, arrival, seed or 0)
 
 
 def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed: bool) -> None:

@@ -1,6 +1,7 @@
 """Reading an order file, and checking it before an order is made of it.
 
 An order file is an `.npz` archive of two arrays: `header`, the bytes of a JSON object, and `edges`.
+An order of drawn edges adds `rate` and `arrival`, float64 [m] by edge id (`wis.methods.draws`).
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ _KIND_NAMES = {
 @contextlib.contextmanager
 def order_file(
     path: Path, max_memory: int | str | None
-) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """The header and the edges of a file; errors inside the `with` block are reported for it.
+) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """The header and the arrays of a file; errors inside the `with` block are reported for it.
 
     Args:
         path: The file.
@@ -55,9 +56,9 @@ def order_file(
         GraphFileError: It cannot be read.
         GraphFormatError: It is not an order file, is damaged, or needs too much memory.
     """
-    text, edges = _arrays(path, max_memory)
+    arrays = _arrays(path, max_memory)
     try:
-        yield _parsed_header(text), edges
+        yield _parsed_header(arrays["header"]), arrays
     except KeyError as error:
         raise GraphFormatError(f"{path}: damaged order file: lacks {error}") from None
     except (TypeError, ValueError) as error:
@@ -66,7 +67,7 @@ def order_file(
         ) from None
 
 
-def _arrays(path: Path, max_memory: int | str | None) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(path: Path, max_memory: int | str | None) -> dict[str, np.ndarray]:
     limit = None if max_memory is None else parse_size(max_memory)
     options = ReadOptions(max_memory=limit)
     made_by = "expected what `wis order` or RemovalOrder.save wrote"
@@ -80,7 +81,7 @@ def _arrays(path: Path, max_memory: int | str | None) -> tuple[np.ndarray, np.nd
     if not arrays.keys() >= {"header", "edges"}:
         found = echo(", ".join(sorted(arrays)) or "nothing")
         raise GraphFormatError(f"{path}: not an order file: holds {found}; {made_by}")
-    return arrays["header"], arrays["edges"]
+    return arrays
 
 
 def _parsed_header(text: np.ndarray) -> dict[str, Any]:

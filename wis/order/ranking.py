@@ -18,7 +18,7 @@ from wis.base.progress import progress_bar
 from wis.graph import CanonicalGraph, UndirectedGraph, canonical_graph
 from wis.methods import get_method
 from wis.methods.registry import plain_options
-from wis.order.cut import Cut, GraphT, Ranked
+from wis.order.cut import Cut, GraphT, Ranked, no_weights
 from wis.order.order import Provenance, RemovalOrder
 from wis.order.protections import Pairs, Protections, check_limits, pairs_of
 
@@ -135,7 +135,7 @@ class Ranking:
             directed=graph.directed,
         )
         edges = graph.edges[:, ranked.ids].cpu()
-        return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance)
+        return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
 
     def ranked(
         self, graph: CanonicalGraph, data: Any, *, count: int | None, progress: bool | None
@@ -149,15 +149,24 @@ class Ranking:
         to_rank = graph.num_edges if protections else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
-            ids = method.order(there, count=to_rank, seed=seed, progress=report, **arguments)
+            ids, draws = method.ranked(
+                there, count=to_rank, seed=seed, progress=report, **arguments
+            )
         if not protections:
-            return Ranked(graph, ids.to(graph.device), protections), record
+            weight = record.get("edge_weight") or "edge_weight"
+            return Ranked(graph, ids.to(graph.device), protections, None, draws, weight), record
         ids = protections.removable(graph, ids)
         num_removable = ids.numel()
         total = num_removable if count is None else total
         protections.check_enough(total, num_removable, graph.num_edges, graph.noun)
         ids = ids[:total].to(graph.device)
         return Ranked(graph, ids, protections, num_removable), record
+
+    def check_weights(self, cut: Cut) -> None:
+        """Raise `OptionError` if a cut asks for weights that its order will not have."""
+        protections = self.keep_connected or self.min_degree or self.protect is not None
+        if cut.reweight and (protections or self.chosen.reweights is None):
+            raise no_weights(protections, self.method)
 
     def _protections(self, graph: CanonicalGraph) -> Protections:
         if not (self.keep_connected or self.min_degree) and self.protect is None:
@@ -188,5 +197,6 @@ def sparsified(
         progress: See `Ranking.order`.
     """
     count = cut.length_needed(graph, data)
+    ranking.check_weights(cut)
     ranked, _ = ranking.ranked(graph, data, count=count, progress=progress)
     return cut.apply(ranked, data)

@@ -264,7 +264,8 @@ def _made_again(
     """The edge ids of the order as its provenance says; the options were resolved already."""
     seed = order.provenance.seed or 0
     with progress_bar(f"{method.name} order", graph.num_edges, show=progress) as report:
-        ids = method.order(graph, count=graph.num_edges, seed=seed, progress=report, **arguments)
+        m = graph.num_edges
+        ids, _ = method.ranked(graph, count=m, seed=seed, progress=report, **arguments)
     return order.provenance.protections.removable(graph, ids)
 
 

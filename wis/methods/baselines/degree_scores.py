@@ -5,6 +5,8 @@ They cost little more than a sort. None is adaptive: degrees are those of the wh
 - ``dspar``: Z. Liu, K. Zhou, Z. Jiang, L. Li, R. Chen, S.-H. Choi, X. Hu, "DSpar: An Embarrassingly
   Simple Strategy for Efficient GNN Training and Inference via Degree-based Sparsification", TMLR
   2023.
+- ``teddy``: H. Seo, J. Yun, E. Yang, "TEDDY: Trimming Edges with Degree-based Discrimination
+  Strategy", ICLR 2024, arXiv:2402.01261.
 - ``local-degree``: M. Hamann, G. Lindner, H. Meyerhenke, C. L. Staudt, D. Wagner, "Structure-
   preserving sparsification methods for social networks", Social Network Analysis and Mining 6,
   2016.
@@ -35,6 +37,7 @@ from wis.methods.baselines.ranking import (
     tie_classes,
     tie_ranks,
 )
+from wis.methods.draws import Draws
 from wis.methods.registry import register
 
 
@@ -49,10 +52,11 @@ def _resolve_dspar(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str,
     summary="edges between vertices of high degree: the lowest 1/d_u + 1/d_v (DSpar)",
     uses_seed=True,
     resolve=_resolve_dspar,
+    reweights="sample=true",
 )
 def dspar_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress, sample: bool = False
-) -> Tensor:
+) -> Tensor | tuple[Tensor, Draws]:
     """Edges by 1/d_u + 1/d_v, the lowest first: edges between hubs go, those of leaves stay.
 
     Up to factors of the spectral gap, the score bounds the effective resistance from above and
@@ -63,9 +67,10 @@ def dspar_order(
         count: Length of the order.
         seed: Seed of all draws.
         progress: Called as the work is done.
-        sample: Draw edges without replacement with a probability proportional to the score, and
-            remove first the edge that was drawn last. DSpar draws with replacement. `seed` is then
-            the seed of the draws. Otherwise only edges of the same score go in random order.
+        sample: As published: draw edges with replacement, with a probability p proportional to the
+            score. The edge that is drawn for the first time last is removed first, and `reweight`
+            gives the others the published weights count / (Q p) (`wis.methods.draws`). `seed` is
+            then the seed of the draws. Otherwise only edges of the same score go in random order.
 
     References:
         Liu et al., TMLR 2023.
@@ -76,6 +81,30 @@ def dspar_order(
     if sample:
         return drawn_last_first(score, graph, count, seed)
     return lowest_first(score, graph, count, seed)
+
+
+@register(
+    "teddy",
+    summary="edges to neighbours of high degree: the lowest g(u)/d_u * g(v)/d_v (TEDDY)",
+    uses_seed=True,
+)
+def teddy_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
+    """TEDDY: edges by g(u)/d_u · g(v)/d_v, the lowest first.
+
+    g(v) = 1/d_v Σ_w 1/√d_w over the neighbours w of v, d being the degree: an edge goes early if
+    both its ends have many neighbours and these have many, too. Only the removal of edges is taken
+    from the source, not its training. Scores that differ by no more than a factor of 1 + 2^-30 are
+    ties, which go in random order. Costs O(m log m).
+
+    References:
+        Seo, Yun, Yang, ICLR 2024.
+    """
+    degree = graph.degree.cpu().numpy().clip(1)
+    ends = graph.edges.cpu().numpy()
+    from_ends = np.concatenate([ends[1], ends[0]])
+    g = np.bincount(ends.reshape(-1), degree[from_ends] ** -0.5, minlength=degree.size) / degree
+    u, v = g[ends] / degree[ends]
+    return lowest_first(tie_classes(u * v), graph, count, seed)
 
 
 @register(

@@ -23,6 +23,7 @@ from wis.base.arrays import stable_argsort
 from wis.base.progress import Progress
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.methods.certificates import Checked, Fault
+from wis.methods.draws import Draws
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -108,16 +109,17 @@ def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed
     return lowest_first(-score, graph, count, seed)
 
 
-def drawn_last_first(weight: Floats, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
-    """Draw all edges without replacement by weight; those drawn last are removed first.
+def drawn_last_first(
+    weight: Floats, graph: UndirectedGraph, count: int, seed: int
+) -> tuple[Tensor, Draws]:
+    """Draw all edges by weight; those drawn last are removed first. Returns the draws, too.
 
     Each edge left is drawn next with a probability proportional to its weight, float64 [m] and
-    positive. That is the ascending order of independent exponential variables of these rates, one
-    for each edge. O(m log m).
+    positive: the sequence in which a sample with replacement meets the edges. O(m log m).
     """
-    arrival = np.random.default_rng(seed).standard_exponential(weight.size) / weight
-    last_first = np.argsort(-arrival, kind="stable")[:count]
-    return torch.from_numpy(last_first).to(graph.device)
+    draws = Draws.of(weight, seed)
+    last_first = np.argsort(-draws.arrival, kind="stable")[:count]
+    return torch.from_numpy(last_first).to(graph.device), draws
 
 
 def share_of(progress: Progress, count: int) -> Share:
