@@ -12,17 +12,13 @@ after the other. So the rows are the same bit for bit on every back end.
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from wis.base.plugins import loaded_plugins
-from wis.datasets import find, is_known
 from wis.errors import DivergedError, GraphFormatError
 from wis.experiments.backends import Job, Outcome, one_line
 from wis.experiments.inputs import (
@@ -36,13 +32,14 @@ from wis.experiments.inputs import (
     graphs_of,
     network_options,
     order_specs,
+    plugins_of_workers,
 )
 from wis.experiments.overrides import apply_overrides
-from wis.experiments.own_process import can_be_imported
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, content_hash
 from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
 from wis.experiments.settings import Amounts, Cut, cuts_of
 from wis.experiments.sweep import KINDS, Plan, RunOptions, Sweep
+from wis.experiments.tasks import sizes_of
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
 from wis.training import TrainConfig, train
@@ -85,16 +82,16 @@ def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
         OptionError: An option of a method is impossible for this graph.
         WisError: The graph cannot be loaded.
     """
-    data = source.load()
-    graph = UndirectedGraph.from_any(data)
-    digest = source.digest()
-    cuts = cuts_of(Amounts(recipe.percentages, recipe.edges), graph.num_edges)
-    chunks = {seed: place // recipe.seeds_per_run for place, seed in enumerate(recipe.seeds)}
+    task, digest = source.task, source.digest()
     splits = {seed: source.split_of(seed) for seed in recipe.seeds}
+    data = source.part(next(iter(splits.values())))  # all splits have as many edges
+    graph = UndirectedGraph.from_any(data)
+    cuts = cuts_of(Amounts(recipe.percentages, recipe.edges), sizes_of(task, data))
+    chunks = {seed: place // recipe.seeds_per_run for place, seed in enumerate(recipe.seeds)}
     rows = [
         _planned(digest, model, method, order, cut, (seed, splits[seed], chunks[seed]))
         for model, method in itertools.product(recipe.models, recipe.methods)
-        for seed, order in order_specs(graph, digest, method, model, splits, data).items()
+        for seed, order in order_specs(graph, digest, method, model, splits, data, task).items()
         for cut in cuts
     ]
     return sorted(rows, key=lambda row: (chunks[row.seed], row.cut.percentage))
@@ -164,7 +161,8 @@ class AccuracyPlan(Plan):
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe.name, recipe.hash, recipe.as_dict(), recipe.num_runs)
         self.recipe = recipe
-        splits = {name: getattr(recipe, name) for name in ("split_seed", "split", "num_splits")}
+        names = ("split_seed", "split", "num_splits", "task")
+        splits = {name: getattr(recipe, name) for name in names}
         self.source = Source(
             recipe.dataset, options.data_root, trust_pickle=options.trust_pickle, **splits
         )
@@ -336,25 +334,6 @@ def _can_be_copied(row: Row) -> bool:
     return isinstance(names, list) and all(isinstance(n, str) and n in row for n in names)
 
 
-def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:
-    """Return `modules` and `folders` of a job: the modules outside wis that it needs.
-
-    These are the plugins of this process, and the modules that define the data set, the method and
-    the model of the job.
-    """
-    found: list[Any] = [get_method(method).order]
-    if is_known(source.dataset):
-        found.append(find(source.dataset).load)
-    names = {str(getattr(each, "__module__", "")) for each in found}
-    names.add(model.partition(":")[0] if ":" in model else "")
-    own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
-    modules = [m for m in dict.fromkeys([*loaded_plugins(), *own]) if can_be_imported(m)]
-    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
-    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
-    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
-    return {"modules": tuple(modules), "folders": tuple(folders)}
-
-
 class Accuracy:
     """The kind of recipe that trains networks on sparser and sparser graphs."""
 
@@ -386,7 +365,8 @@ class Accuracy:
 
 def train_runs(job: Job) -> list[Outcome]:
     """Train the runs of a job, one after the other; a run that diverges is a failed outcome."""
-    graphs = graphs_of(job.common.source.load(), job.runs)
+    source = job.common.source
+    graphs = graphs_of(source.load(), job.runs, lambda _, split: source.part(split))
     config = replace(job.common.config, device=job.device)
     start, cpu_start = time.perf_counter(), time.process_time()
     left_out = ("curve", "versions", "peak_memory_bytes", "split")

@@ -12,20 +12,23 @@ import copy
 import functools
 import hashlib
 import json
-import logging
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis import datasets
-from wis.api import removal_order, sparsify
+from wis.api import sparsify
 from wis.base.atomic import atomic_write
+from wis.base.plugins import loaded_plugins
 from wis.datasets.roots import cache_folder
-from wis.datasets.splits import MASKS, split_of_seed, split_vertices, take_split
+from wis.datasets.splits import MASKS, split_of_seed, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
+from wis.experiments.own_process import can_be_imported
 from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
+from wis.experiments.tasks import NEEDS, order_of, part_of, prepared, seeded_split
 from wis.methods import get_method
 from wis.methods.registry import OF_EDGES
 from wis.order import RemovalOrder
@@ -42,8 +45,6 @@ APART = "memory_is_of_the_order_alone"
 NETWORK = ("model", "depth", "width")
 """The options that mark a method that trains a network, see `network_options`."""
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -57,6 +58,7 @@ class Source:
         split: The number of a split, as in `wis.experiments.Recipe`.
         num_splits: The number of new splits, as in `wis.experiments.Recipe`.
         costs_only: Let a graph lack features and labels, see `with_stand_ins`.
+        task: The task, as in `wis.experiments.Recipe`.
     """
 
     dataset: str
@@ -66,9 +68,10 @@ class Source:
     split: int | None = None
     num_splits: int | None = None
     costs_only: bool = False
+    task: str = "vertex"
 
     def load(self) -> Data:
-        """Load the graph with features, labels and masks, once in each process.
+        """Load the graph, or batch of graphs, of all splits, once in each process.
 
         The caller must not change it.
 
@@ -89,41 +92,32 @@ class Source:
         Raises:
             OptionError: The graph does not have the split that the recipe names.
         """
+        if self.task != "vertex":
+            return seeded_split(self, seed)
         data = self.load()
         chosen = split_of_seed(data, seed, self.split)
         take_split(data, chosen)
         return chosen
 
+    def part(self, split: int | None) -> Data:
+        """Return the data of a split; for None that of all splits."""
+        return self.load() if split is None else _part(self, split)
+
 
 @functools.lru_cache(maxsize=2)
 def _loaded(source: Source) -> tuple[Data, str]:
-    import torch
-
     data = with_stand_ins(_read(source)) if source.costs_only else _read(source)
     if hasattr(data, "edge_types"):
         raise GraphFormatError(
             f"{source.dataset}: has several types of edges; a sweep takes graphs of one type"
         )
-    for name in ("edge_index", "x", "y"):
-        if getattr(data, name, None) is None:
-            raise GraphFormatError(
-                f"{source.dataset}: has no {name}; a network is trained on features x, labels y "
-                "and masks of vertices"
-            )
-    lacking = [name for name in MASKS if getattr(data, name, None) is None]
-    if source.num_splits is not None:
-        splits = [split_vertices(data, seed=seed) for seed in range(source.num_splits)]
-        masks = {name: torch.stack([split[name] for split in splits], dim=1) for name in MASKS}
-        data = copy.copy(data).update(masks)
-    elif source.split_seed is not None or lacking:
-        data = split_vertices(data, seed=source.split_seed or 0)
-        if source.split_seed is None and len(lacking) < len(MASKS):
-            _log.warning(
-                "%s: has no %s; its vertices are split anew, 80/10/10 with seed 0",
-                source.dataset,
-                " and no ".join(lacking),
-            )
-    return data, data_digest(data)
+    data = prepared(data, source)
+    return data, data_digest(data, source.task)
+
+
+@functools.lru_cache(maxsize=4)
+def _part(source: Source, split: int) -> Data:
+    return part_of(source.task, source.load(), split)
 
 
 def with_stand_ins(data: Any) -> Any:
@@ -165,10 +159,11 @@ def _spec_of_all_splits(source: Source) -> str:
     return spec + ("," if ":" in spec else ":") + "split=all"
 
 
-def data_digest(data: Data) -> str:
+def data_digest(data: Data, task: str = "vertex") -> str:
     """Compute a SHA-256 of everything in a graph that training depends on."""
-    hashed = hashlib.sha256(str(data.num_nodes).encode())
-    for name in ("edge_index", "x", "y", *MASKS):
+    is_vertex = task == "vertex"
+    hashed = hashlib.sha256(f"{'' if is_vertex else task}{data.num_nodes}".encode())
+    for name in (*NEEDS[task], *(MASKS if is_vertex else ())):
         hashed.update(name.encode())
         for array in _strided(data[name]):
             hashed.update(str((array.dtype, tuple(array.shape))).encode())
@@ -194,7 +189,7 @@ class OrderSpec:
         options: Its options, resolved for the graph.
         seed: Seed of the method; None for a method that is not random.
         key: Hash of the method, options, seed, split and graph.
-        split: The split of the training vertices; None if the method uses none or there is one.
+        split: The split; None if the order does not depend on it or there is one.
     """
 
     method: str
@@ -244,6 +239,7 @@ def order_specs(
     model: ModelSpec,
     splits: Mapping[int, int | None],
     data: Any = None,
+    task: str = "vertex",
 ) -> dict[int, OrderSpec]:
     """Describe the order of each seed; all seeds share one if the method is not random.
 
@@ -254,6 +250,7 @@ def order_specs(
         model: The network that is evaluated.
         splits: The number of the split of each seed, or None.
         data: The object that the graph was made from, for methods that read numbers of its edges.
+        task: The task; the splits of the task ``link`` have a graph each.
 
     Raises:
         OptionError: An option has an impossible value.
@@ -262,7 +259,7 @@ def order_specs(
     options = chosen.resolved_options(graph, network_options(method, model))
     if any(options.get(name) is not None or name in chosen.needs for name in OF_EDGES):
         _, options = chosen.prepare(graph, data, options, 0)  # with the digest of the numbers
-    looks_at_data = bool(chosen.needs) or "partitions" in options
+    looks_at_data = bool(chosen.needs) or "partitions" in options or task != "vertex"
     content = {
         "format": FORMAT,
         "data": data_digest if looks_at_data else graph.fingerprint,
@@ -270,11 +267,12 @@ def order_specs(
         "options": options,
     }
     plain = json.loads(json.dumps(content, default=str))
-    is_seeded, learns = chosen.is_seeded(options), "train_mask" in chosen.needs
+    is_seeded = chosen.is_seeded(options)
+    of_split = "train_mask" in chosen.needs or task == "link"
     specs = {}
     for seed, split in splits.items():
         parts: dict[str, Any] = {"seed": seed if is_seeded else None}
-        if learns and split is not None:
+        if of_split and split is not None:
             parts["split"] = split
         key = content_hash({**plain, **parts})
         specs[seed] = OrderSpec(chosen.name, plain["options"], key=key, **{"split": None, **parts})
@@ -337,11 +335,10 @@ class Ordering:
 def compute_order(ordering: Ordering, device: str) -> dict[str, Any]:
     """Compute an order, and return the attributes of `KnownOrder` except its memory."""
     spec = ordering.spec
-    data = take_split(ordering.source.load(), spec.split)
+    data = ordering.source.part(spec.split)
     start, cpu_start = time.perf_counter(), time.process_time()
-    order = removal_order(
-        data, spec.method, seed=spec.seed, device=device, progress=False, **ordering.options
-    )
+    task, options = ordering.source.task, ordering.options
+    order = order_of(task, data, spec.method, seed=spec.seed, device=device, **options)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     return {"order": order, "seconds": seconds, "cpu_seconds": cpu_seconds, "device": device}
 
@@ -363,17 +360,38 @@ class Run:
     split: int | None = None
 
 
-def graphs_of(data: Data, runs: Sequence[Run]) -> list[Data]:
-    """Cut the graph for each run; runs that share an order share the arcs."""
-    cut: dict[int, Data] = {}
+def graphs_of(
+    data: Data, runs: Sequence[Run], part: Callable[[Data, int | None], Data] = take_split
+) -> list[Data]:
+    """Cut the graph of each run; runs that share an order and a split share the arcs."""
+    cut: dict[Any, Data] = {}
     for run in runs:
-        if id(run.order) in cut:
+        place = (id(run.order), run.split)
+        if place in cut:
             continue
-        if run.num_removed == 0:
-            graph = data
-        elif run.order is None:  # all edges are removed, so their order does not matter
-            graph = sparsify(data, remove=run.num_removed, method="random")
-        else:
-            graph = run.order.apply(data, remove=run.num_removed)
-        cut[id(run.order)] = graph
-    return [take_split(cut[id(run.order)], run.split) for run in runs]
+        graph = part(data, run.split)
+        if run.order is not None:
+            graph = run.order.apply(graph, remove=run.num_removed)
+        elif run.num_removed:  # all edges are removed, so their order does not matter
+            graph = sparsify(graph, remove=run.num_removed, method="random")
+        cut[place] = graph
+    return [cut[id(run.order), run.split] for run in runs]
+
+
+def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:
+    """Return `modules` and `folders` of a job: the modules outside wis that it needs.
+
+    These are the plugins of this process, and the modules that define the data set, the method and
+    the model of the job.
+    """
+    found: list[Any] = [get_method(method).order]
+    if datasets.is_known(source.dataset):
+        found.append(datasets.find(source.dataset).load)
+    names = {str(getattr(each, "__module__", "")) for each in found}
+    names.add(model.partition(":")[0] if ":" in model else "")
+    own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
+    modules = [m for m in dict.fromkeys([*loaded_plugins(), *own]) if can_be_imported(m)]
+    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
+    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
+    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
+    return {"modules": tuple(modules), "folders": tuple(folders)}

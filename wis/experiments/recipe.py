@@ -5,6 +5,7 @@ A recipe is a TOML file, named by its source (``thesis_fig5_3_cora_gcn.toml``)::
     kind = "accuracy"
     title = "Figure 5.3, left: a GCN on Cora"
     dataset = "cora"                    # a name of `wis datasets`, or a file with x and y
+    task = "vertex"                     # or "link" or "graph", see `wis.experiments.tasks`
     remove = "0%:100%:5%"               # of the edges: from, to, step; or a list, as ["50%"]
     seeds = 10                          # 0, 1, ..., 9; or a list
 
@@ -43,6 +44,7 @@ from wis.experiments.settings import (
     spelt,
     take,
 )
+from wis.experiments.tasks import check_methods
 from wis.methods import get_method
 
 if TYPE_CHECKING:
@@ -111,10 +113,12 @@ class ModelSpec:
     Attributes:
         name: A name of `wis.models.available_models`.
         settings: Fields of `wis.training.TrainConfig` that differ from its defaults.
+        task: The task of the recipe.
     """
 
     name: str
     settings: Mapping[str, Any]
+    task: str = "vertex"
 
     def config(self) -> TrainConfig:
         """The configuration of the training.
@@ -130,7 +134,7 @@ class ModelSpec:
             if setting not in known:
                 found = f"model {echo(repr(self.name))} has no setting {echo(repr(setting))}"
                 raise OptionError(f"{found}; settings: {', '.join(known)}")
-        return TrainConfig(model=self.name, **self.settings)
+        return TrainConfig(model=self.name, task=self.task, **self.settings)  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, Any]:
         """The model as a table of a recipe."""
@@ -157,6 +161,7 @@ class Recipe:
         split: The number of a split, for a graph that comes with k splits. With None, seed s takes
             split s mod k.
         num_splits: Make k new 80/10/10 splits, of seeds 0 to k - 1. None makes none.
+        task: ``"vertex"``, ``"link"`` or ``"graph"``, see `wis.experiments.tasks`.
     """
 
     name: str
@@ -172,6 +177,7 @@ class Recipe:
     edges: tuple[int, ...] = ()
     split: int | None = None
     num_splits: int | None = None
+    task: str = "vertex"
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -185,8 +191,11 @@ class Recipe:
             twice = [value for index, value in enumerate(values) if value in values[:index]]
             if twice:
                 raise OptionError(f"{what} must differ; {echo(repr(twice[0]))} is there twice")
-        for model in self.models:
+        models = tuple(replace(model, task=self.task) for model in self.models)
+        object.__setattr__(self, "models", models)
+        for model in models:
             model.config()
+        check_methods(self.task, [method.name for method in self.methods])
         self._check_numbers()
 
     def _check_numbers(self) -> None:
@@ -218,6 +227,7 @@ class Recipe:
             "title": self.title,
             "source": self.source,
             "dataset": self.dataset,
+            **({} if self.task == "vertex" else {"task": self.task}),
             **{name: value for name, value in splits.items() if value is not None},
             "remove": spelt(Amounts(self.percentages, self.edges)),
             "seeds": list(self.seeds),
@@ -256,6 +266,7 @@ class Recipe:
                 title=take(rest, "title", str, ""),
                 source=take(rest, "source", str, ""),
                 dataset=take(rest, "dataset", str),
+                task=take(rest, "task", str, "vertex"),
                 split_seed=take(rest, "split_seed", int, None),
                 split=take(rest, "split", int, None),
                 num_splits=take(rest, "num_splits", int, None),

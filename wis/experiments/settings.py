@@ -297,13 +297,20 @@ class Cut:
         return "empty" if self.num_removed == self.num_edges else None
 
 
-def cuts_of(amounts: Amounts, num_edges: int) -> list[Cut]:
-    """Apply amounts to a graph; raise `OptionError` if one is impossible or two are equal."""
-    cuts = [
-        Cut({"percentage": p}, p, text, num_edges_to_remove(num_edges, remove=text), num_edges)
-        for p in amounts.percentages
-        for text in spelt(Amounts((p,)))
-    ]
+def cuts_of(amounts: Amounts, sizes: Sequence[int]) -> list[Cut]:
+    """Apply amounts to graphs with these numbers of edges, each by itself.
+
+    Raises:
+        OptionError: An amount is impossible, or two are equal.
+    """
+    num_edges, cuts = sum(sizes), []
+    for percentage, text in zip(
+        amounts.percentages, spelt(Amounts(amounts.percentages)), strict=True
+    ):
+        removed = sum(num_edges_to_remove(size, remove=text) for size in sizes)
+        cuts.append(Cut({"percentage": percentage}, percentage, text, removed, num_edges))
+    if amounts.edges and len(sizes) != 1:
+        raise OptionError("a number of edges is for a single graph; give percentages to remove")
     for count in amounts.edges:
         removed = num_edges_to_remove(num_edges, remove=count)
         share = 100 * removed / num_edges
