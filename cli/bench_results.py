@@ -29,10 +29,11 @@ baseline_option = click.option(
 )
 metric_option = click.option(
     "--metric",
-    type=click.Choice(["test", "val"]),
+    type=click.Choice(["test", "val", "mrr", "hits@10", "hits@50"]),
     default="test",
-    help="Show the accuracy on test or validation vertices, at the epoch of the best validation "
-    "accuracy. To choose a method or an amount, use val.",
+    help="Show the accuracy (for links: the AUC) on test or validation data, at the epoch of the "
+    "best validation accuracy; or another test metric of links. To choose a method or an amount, "
+    "use val.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
 

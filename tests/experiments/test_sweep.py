@@ -326,7 +326,7 @@ def test_a_graph_without_masks_gets_a_split_and_one_without_labels_a_clear_line(
     assert run_sweep(toy_recipe(tmp_path / "unsplit.pt"), options_in(tmp_path)).failed == 0
     del graph.y
     torch.save(graph, tmp_path / "bare.pt")
-    with pytest.raises(GraphFormatError, match=r"bare.pt: has no y; a network is trained on"):
+    with pytest.raises(GraphFormatError, match=r"bare.pt: has no y; the task 'vertex' needs"):
         run_sweep(toy_recipe(tmp_path / "bare.pt"), options_in(tmp_path))
     with pytest.raises(UnknownNameError, match=r"nowhere.pt: no such file"):
         run_sweep(toy_recipe(tmp_path / "nowhere.pt"), options_in(tmp_path))

@@ -5,9 +5,9 @@ percentage and seed. Their mean and standard deviation (with n - 1) over the see
 and bars of the thesis' figures. The area under the curve of a method, divided by the range of
 percentages, is its mean accuracy over all percentages.
 
-Accuracies are those of the test vertices (the default, as in the thesis) or of the validation
-vertices, both at the epoch of the best validation accuracy. To choose a method or an amount by a
-table, use ``metric="val"``, so that test accuracies decide nothing.
+Accuracies (for links: areas under the ROC curve) are those of the test data (the default, as in
+the thesis) or of the validation data, both at the epoch of the best validation accuracy. To choose
+a method or an amount by a table, use ``metric="val"``, so that test accuracies decide nothing.
 
 Methods are compared seed by seed, since a seed has the same split and initial parameters with all
 methods. A comparison gives the mean difference to a baseline, with its confidence interval by
@@ -37,6 +37,7 @@ from wis.experiments.results import (
     TABLE5_1,
     Row,
     check_fields,
+    field_of,
     kind_of_row,
     name_of_recipe,
     number_in,
@@ -51,7 +52,13 @@ LONGEST_PATH = 40
 FULL = "full"
 """The name of the whole graph as a baseline, unless a method has this label."""
 
-METRICS = {"test": "test accuracy", "val": "validation accuracy"}
+METRICS = {
+    "test": "test {}",
+    "val": "validation {}",
+    **{name: f"test {name}" for name in ("mrr", "hits@10", "hits@50")},
+}
+"""What a table can show; the last three are for links (see `wis.training.links`)."""
+SCORES = {"accuracy": "accuracy", "auc": "AUC"}
 Unit = int | tuple[int, int]
 """What two methods are paired by: the seed, and the split if the graph comes with several."""
 
@@ -124,6 +131,14 @@ class Panel:
     metric: str = "test"
 
     @property
+    def shown(self) -> str:
+        """What the numbers are, such as "test accuracy"."""
+        row = next(
+            r for cells in self.rows.values() for rows in cells.values() for r in rows.values()
+        )
+        return METRICS[self.metric].format(SCORES.get(row.get("metric", "accuracy"), "score"))
+
+    @property
     def labels(self) -> list[str]:
         """Methods, in the order of their first rows."""
         return list(self.rows)
@@ -143,7 +158,7 @@ class Panel:
         table = pd.DataFrame(math.nan, index=index, columns=columns)
         for label, cells in self.rows.items():
             for percentage, rows in cells.items():
-                found = {unit: row[f"{self.metric}_accuracy"] for unit, row in rows.items()}
+                found = {u: field_of(row, _field(row, self.metric)) for u, row in rows.items()}
                 table[label, percentage] = [100 * found.get(unit, math.nan) for unit in index]
         return table
 
@@ -206,7 +221,7 @@ def panels_of(
     Args:
         rows: Rows of results.
         recipe: Take only rows of the recipe with this name, or whose hash begins with this text.
-        metric: ``"test"`` or ``"val"``: the vertices whose accuracies are shown.
+        metric: A name of `METRICS`: the scores on test or validation data, or a metric of links.
 
     Raises:
         UnknownNameError: The recipe or the metric is unknown.
@@ -253,13 +268,20 @@ def _check_kind(rows: Iterable[Row]) -> None:
         )
 
 
+def _field(row: Row, metric: str) -> str:
+    """The name of the field of a metric."""
+    is_score = metric in ("test", "val")
+    return f"{metric}_{row.get('metric', 'accuracy')}" if is_score else f"metrics.{metric}"
+
+
 def _check(row: Row, metric: str) -> None:
-    accuracy = f"{metric}_accuracy"
-    check_fields(row, {**FIELDS, accuracy: "number"})
-    for name, most in (("percent_removed", 100), (accuracy, 1)):
-        if not 0 <= row[name] <= most:
+    score = _field(row, metric)
+    check_fields(row, {**FIELDS, score: "number"})
+    for name, most in (("percent_removed", 100), (score, 1)):
+        value = field_of(row, name)
+        if not 0 <= value <= most:
             raise ResultsError(
-                f"the row with key {echo(row['key'], 60)} has {row[name]!r} for {name}; expected "
+                f"the row with key {echo(row['key'], 60)} has {value!r} for {name}; expected "
                 f"a number in [0, {most}]. Choose other rows by --recipe, or delete that line"
             )
 

@@ -20,7 +20,7 @@ from wis.experiments.rivals import (
     duels,
     verdict,
 )
-from wis.experiments.summary import METRICS, Panel
+from wis.experiments.summary import Panel
 from wis.show.sweep_tables import NOTHING, STYLES, Grid, interval
 
 RULE = (
@@ -69,7 +69,7 @@ def _panel_grid(panel: Panel, best: Sequence[Duel]) -> Grid | None:
         [f"{amount:g}", *(cells.get((amount, name), NOTHING) for name in ours)]
         for amount in sorted({duel.amount for duel in best})
     ]
-    title = f"{panel.title}: difference to the best rival in {METRICS[panel.metric]}, in points"
+    title = f"{panel.title}: difference to the best rival in {panel.shown}, in points"
     return Grid(title, ["% removed", *ours], lines)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from wis.base.figure_text import fitted
 from wis.base.figures import check_can_plot, save_figure
 from wis.experiments.results import Row, number_in
-from wis.experiments.summary import METRICS, Cell, Panel
+from wis.experiments.summary import Cell, Panel
 from wis.show.plot import INK, legend_columns
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def accuracy_figure(panels: Sequence[Panel]) -> Figure:
         axes.remove()
     for axes, panel in zip(grid, panels, strict=False):
         _lines(axes, panel, panel.accuracy, styles)
-        _dress(axes, panel, f"{METRICS[panel.metric]} (%)")
+        _dress(axes, panel, f"{panel.shown} (%)")
     _legend(figure, grid, panels)
     return figure
 

@@ -28,7 +28,7 @@ from wis.experiments.results import (
     number_in,
     rows_of_recipe,
 )
-from wis.experiments.summary import METRICS, Panel, panels_of
+from wis.experiments.summary import Panel, panels_of
 from wis.show.rival_tables import rival_grids
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
@@ -106,7 +106,7 @@ def page(
 ) -> str:
     """The HTML text of the page."""
     used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
-    shown = METRICS[panels[0].metric]
+    shown = panels[0].shown
     title = ", ".join(panel.title for panel in panels)
     parts = [
         f"<h1>{escape(title)}</h1>",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from wis.errors import ResultsError, UnknownNameError
 from wis.experiments.export import guarded
-from wis.experiments.summary import FULL, METRICS, Cell, Panel
+from wis.experiments.summary import FULL, Cell, Panel
 
 BASELINE = "random"
 AREA = "area"
@@ -76,7 +76,7 @@ def grids(panels: Iterable[Panel], baseline: str) -> list[Grid]:
     """Grids of accuracies, and of differences for panels with the baseline."""
     found = []
     for panel in panels:
-        metric, failed = METRICS[panel.metric], panel.num_failed
+        metric, failed = panel.shown, panel.num_failed
         title = (
             f"{panel.title}: {metric} in %, mean ± standard deviation over {seeds_of(panel)}"
             + (f"; {failed} runs failed" if failed else "")
