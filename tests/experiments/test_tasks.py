@@ -14,6 +14,7 @@ from wis.datasets.table import DATASETS
 from wis.errors import GraphFormatError, OptionError, RecipeError, UnknownNameError
 from wis.experiments import Backend, Recipe, RunOptions, read_results, run_sweep
 from wis.experiments.inputs import Source
+from wis.experiments.serve import Serve
 from wis.experiments.settings import Amounts, cuts_of
 from wis.experiments.summary import panels_of
 from wis.experiments.tasks import order_of, sizes_of
@@ -156,6 +157,9 @@ def test_what_does_not_fit_the_task_is_told(many_graphs, link_file):
         recipe("karate", "edge")
     with pytest.raises(RecipeError, match="'ugs' learns from labels of vertices; leave it out"):
         recipe("karate", "link", methods=[{"name": "ugs"}])
+    served = {**recipe("karate", "link").as_dict(), "kind": "serve"}
+    with pytest.raises(RecipeError, match="task is 'link'; predictions are timed for vertices"):
+        Serve().plan("tasks", served, RunOptions(Path("runs.jsonl")))
     with pytest.raises(GraphFormatError, match="karate: is a single graph; the task 'graph' needs"):
         Source("karate", task="graph").load()
     with pytest.raises(

@@ -106,6 +106,8 @@ class Serve(Accuracy):
         rest = dict(settings)
         load, trains = load_of(take(rest, "serve", Mapping, {}))
         recipe = apply_overrides(Recipe.from_settings(name, rest), **options.overrides)
+        if recipe.task != "vertex":
+            raise RecipeError(f"task is {recipe.task!r}; predictions are timed for vertices alone")
         return ServePlan(recipe, load, trains, options)
 
     def do_runs(self, job: Job) -> list[Outcome]:

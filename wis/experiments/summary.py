@@ -53,12 +53,11 @@ FULL = "full"
 """The name of the whole graph as a baseline, unless a method has this label."""
 
 METRICS = {
-    "test": "test {}",
-    "val": "validation {}",
+    "test": "test accuracy",
+    "val": "validation accuracy",
     **{name: f"test {name}" for name in ("mrr", "hits@10", "hits@50")},
 }
 """What a table can show; the last three are for links (see `wis.training.links`)."""
-SCORES = {"accuracy": "accuracy", "auc": "AUC"}
 Unit = int | tuple[int, int]
 """What two methods are paired by: the seed, and the split if the graph comes with several."""
 
@@ -136,7 +135,8 @@ class Panel:
         row = next(
             r for cells in self.rows.values() for rows in cells.values() for r in rows.values()
         )
-        return METRICS[self.metric].format(SCORES.get(row.get("metric", "accuracy"), "score"))
+        is_auc = row.get("metric") == "auc"
+        return METRICS[self.metric].replace("accuracy", "AUC") if is_auc else METRICS[self.metric]
 
     @property
     def labels(self) -> list[str]:
