@@ -106,7 +106,7 @@ def test_a_table_says_whose_accuracies_it_shows(metric, name, style):
         assert text.count(f"{name} accuracy") == 2
         sign = r"$\pm$" if style == "latex" else "±"
         assert f"{85.0 if metric == 'test' else 80.0} {sign} 7.1" in text
-    with pytest.raises(UnknownNameError, match="unknown metric 'train'; known: .*, test, val"):
+    with pytest.raises(UnknownNameError, match=r"unknown metric 'train'; known: .*, test, val"):
         panels_of(with_validation(), metric="train")
     with pytest.raises(ResultsError, match="has no val_accuracy; expected a number"):
         panels_of(two_methods(), metric="val")
