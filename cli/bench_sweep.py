@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ OPTIONS = {
     "--orders DIR": "Folder that keeps removal orders for later runs.",
     "--retry-failed": "Do failed runs again.",
     "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
-    "--dry-run": "Check everything and count the runs, then stop.",
+    "--dry-run": "Check everything, count the runs and predict their time by a short trial.",
 }
 """The options of `wis bench run` and their help. An option without a metavar is a flag."""
 
@@ -119,11 +119,14 @@ def run_settings(
     watch = Watch()
     options = _options(given, overrides, watch, settings["kind"])
     if dry_run:
-        facts = preview(name, settings, options)
+        facts = preview(name, settings, options, trial=True)
         if as_json:
             emit_json(facts)
-        else:
-            emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
+            return
+        predicted = facts.pop("forecast", None)
+        emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
+        for line in () if predicted is None else _predicted(predicted):
+            emit(line)
         return
     _note_counts_of_edges(given["remove"])
     with watch:
@@ -135,6 +138,21 @@ def run_settings(
         emit(status.table)
     if status.failed:
         click.get_current_context().exit(1)
+
+
+def _predicted(forecast: dict[str, Any]) -> Iterator[str]:
+    """A forecast as lines of text."""
+    jobs = f" with {forecast['jobs']} jobs" if forecast["jobs"] > 1 else ""
+    yield f"predicted time: {_duration(forecast['total_s'])}{jobs}, {forecast['basis']}"
+    yield f"  orders: {_duration(forecast['orders_s'])}"
+    for label, order in forecast["orders"].items():
+        yield f"    {label}: {order['num']} of {order['seconds']:.3g} s"
+    yield f"  training: {_duration(forecast['training_s'])}"
+    for model, network in forecast["networks"].items():
+        yield (
+            f"    {model}: {network['epochs']:.0f} epochs of {network['full_s']:.2g} s (all edges) "
+            f"to {network['bare_s']:.2g} s (none)"
+        )
 
 
 def _note_counts_of_edges(remove: str | None) -> None:

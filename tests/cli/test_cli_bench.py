@@ -107,6 +107,26 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert (facts["num_rows"], facts["num_trainings"], facts["num_orders"]) == (4, 3, 2)
     assert list(tmp_path.iterdir()) == []
+    predicted = facts["forecast"]
+    assert set(predicted["orders"]) == {"1-WIS", "random"}
+    stages = [order["seconds"] * order["num"] for order in predicted["orders"].values()]
+    assert predicted["orders_s"] == pytest.approx(sum(stages))
+    assert predicted["total_s"] == predicted["orders_s"] + predicted["training_s"] > 0
+    assert predicted["networks"]["gcn"]["from_rows"] == 0
+    assert "estimate" in predicted["basis"]
+    assert wis_bench("run", *QUICK, "--dry-run", "--orders", "orders") == 0
+    assert "predicted time: " in capsys.readouterr().out
+
+
+def test_a_forecast_takes_the_epochs_of_finished_rows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK) == 0
+    capsys.readouterr()
+    assert wis_bench("run", *QUICK, "--seeds", "2", "--dry-run", "--json") == 0
+    network = json.loads(capsys.readouterr().out)["forecast"]["networks"]["gcn"]
+    rows = [row["num_epochs"] for row in read_results(["runs.jsonl"])[0]]
+    assert network["from_rows"] == len(rows) == 4
+    assert network["epochs"] == sum(rows) / 4
 
 
 def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(

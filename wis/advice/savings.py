@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from wis.advice.goals import GOALS, arcs
 from wis.advice.tasks import Task
 from wis.measure.latency import Load, serve
 from wis.measure.serving import multiply_adds
+from wis.training.memory import forget_peak, peak_bytes
 from wis.training.run import Run
 
 MEASURE_S = 2.0
@@ -55,15 +57,35 @@ def savings(task: Task, full: Sequence[Any], cut: Sequence[Any]) -> Iterator[Sav
         yield Saving(goal.unit, goal.cost(full, depth), goal.cost(cut, depth))
     if not task.trains:
         return
+    peaks = [_peak_bytes(task, graphs) for graphs in (full, cut)]
     engines = [Run(task.prepared(graphs, 0), task.config).start() for graphs in (full, cut)]
     before, after = (_multiply_adds(engine) for engine in engines)
     yield Saving("multiply-adds of a forward pass", before, after)
     before, after = _epoch_seconds(engines)
     yield Saving("seconds of an epoch", before, after, measured=True)
+    if peaks[0] and peaks[1]:
+        yield Saving(f"bytes at the peak of {_owner(task)}", peaks[0], peaks[1], measured=True)
     if len(full) == 1:
         served = serve(engines[0].network.eval(), [full[0], cut[0]], depth=depth, load=ONE_BY_ONE)
         before, after = (found["full_1"]["median_s"] for found in served)
         yield Saving("seconds of a prediction", before, after, measured=True)
+
+
+def _owner(task: Task) -> str:
+    """What a peak of memory belongs to; a CPU shares it with everything in the process."""
+    return "the GPU" if task.config.device.startswith("cuda") else "the process"
+
+
+def _peak_bytes(task: Task, graphs: Sequence[Any]) -> int:
+    """Peak memory while a network is made and trained for two epochs; 0 if it is not known."""
+    device = torch.device(task.config.device)
+    gc.collect()
+    if not forget_peak(device):
+        return 0
+    engine = Run(task.prepared(graphs, 0), task.config).start()
+    for number in (1, 2):
+        engine.epoch(number)
+    return peak_bytes(device) or 0
 
 
 def _multiply_adds(engine: Any) -> float:

@@ -315,6 +315,20 @@ class AccuracyPlan(Plan):
             "measured": sorted(measured),
         }
 
+    def forecast(self, pending: Sequence[PlannedRow], sweep: Sweep) -> dict[str, Any]:
+        """Predict the time of the missing rows by a short trial."""
+        if not pending:
+            return {}
+        from wis.experiments.forecast import forecast
+
+        backend = sweep.options.backend
+        orders = [row for row in orders_needed(pending).values() if not self._recall(row)]
+        found = forecast(
+            self, pending, orders, rows=list(sweep.store.rows.values()), jobs=backend.jobs,
+            threads=backend.threads, device=next(sweep.devices),
+        )  # fmt: skip
+        return {"forecast": found.as_dict()}
+
     def facts(self, pending: Sequence[PlannedRow]) -> dict[str, Any]:
         """Count the rows, training runs, jobs and orders that are missing."""
         orders = orders_needed(pending)

@@ -132,6 +132,10 @@ class Plan:
         """Make rows from the outcomes of a job; they are written together."""
         raise NotImplementedError
 
+    def forecast(self, pending: Sequence[Any], sweep: Sweep) -> dict[str, Any]:
+        """Predict the time of the missing rows; most kinds predict nothing."""
+        return {}
+
     def facts(self, pending: Sequence[Any]) -> dict[str, Any]:
         """Count all rows and the missing ones, for a dry run."""
         return {"num_rows": len(self.rows), "num_rows_missing": len(pending)}
@@ -252,15 +256,24 @@ def run_recipe(name: str, settings: Mapping[str, Any], options: RunOptions) -> S
     return Sweep(name, settings, options).run()
 
 
-def preview(name: str, settings: Mapping[str, Any], options: RunOptions) -> dict[str, Any]:
+def preview(
+    name: str, settings: Mapping[str, Any], options: RunOptions, *, trial: bool = False
+) -> dict[str, Any]:
     """Check everything as `run_recipe` does, and count the rows that it would make.
+
+    Args:
+        name: Name of the recipe.
+        settings: Its content.
+        options: As for `run_recipe`.
+        trial: Predict the time by a short trial (see `wis.experiments.forecast`).
 
     Raises:
         WisError: As for `run_recipe`.
     """
     sweep = Sweep(name, settings, options)
     pending = sweep.pending()
-    return {"recipe": name, "recipe_hash": sweep.plan.hash, **sweep.plan.facts(pending)}
+    facts = {"recipe": name, "recipe_hash": sweep.plan.hash, **sweep.plan.facts(pending)}
+    return {**facts, **(sweep.plan.forecast(pending, sweep) if trial else {})}
 
 
 class Sweep:
