@@ -316,8 +316,8 @@ class AccuracyPlan(Plan):
         }
 
     def forecast(self, pending: Sequence[PlannedRow], sweep: Sweep) -> dict[str, Any]:
-        """Predict the time of the missing rows by a short trial."""
-        if not pending:
+        """Predict the time of the missing rows by a short trial; only training is timed."""
+        if not pending or type(self) is not AccuracyPlan:
             return {}
         from wis.experiments.forecast import forecast
 
