@@ -12,8 +12,15 @@ from scipy import stats
 
 from wis.errors import GraphFileError, GraphFormatError, ResultsError, UnknownNameError
 from wis.experiments.results import ResultsFile, read_results
-from wis.experiments.rivals import against_best, chosen_by_validation, counts, duels, verdict
-from wis.experiments.summary import panels_of
+from wis.experiments.rivals import (
+    Duel,
+    against_best,
+    chosen_by_validation,
+    counts,
+    duels,
+    verdict,
+)
+from wis.experiments.summary import Cell, panels_of
 from wis.show.rival_tables import format_rivals, rival_grids
 from wis.show.sweep_report import write_report
 
@@ -79,6 +86,21 @@ def test_one_win_among_many_cells_is_no_more_than_chance():
     met = best_of(rows)
     assert counts(met) == {"win": 1, "tie": 40}  # P(1 or more of 41 at 2.5 %) = 0.65
     assert verdict(met).startswith("1-WIS cannot be told from its rivals by these runs: 1 win,")
+
+
+def test_losses_to_the_best_of_many_rivals_need_to_be_more_than_luck_gives():
+    cells = [25.0, 50.0, 75.0, 90.0]
+    wide, loss = Cell(5, -1.0, 2.0, -3.0, 1.0), Cell(5, -2.0, 0.5, -2.6, -1.4)
+
+    def said(among):
+        met = [Duel("cora, gcn", a, "1-WIS", "r", loss if a < 60 else wide, among) for a in cells]
+        return verdict(met)
+
+    # P(2 or more of 4) is 0.004 at 2.5 %, and 0.11 at six times as much
+    assert said(1).startswith("1-WIS is behind: 0 wins, 2 ties and 2 losses")
+    assert said(6).startswith("1-WIS cannot be told from its rivals")
+    rows = rows_of({"1-WIS": 0.6, "random": 0.7, "dspar": 0.75})
+    assert {duel.among for duel in best_of(rows)} == {2}
 
 
 def test_only_common_seeds_are_paired_and_one_pair_decides_nothing():

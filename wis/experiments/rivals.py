@@ -13,17 +13,18 @@ methods the best looks better than it is. A loss to the best rival is thus weake
 win over it. `chosen_by_validation` has no such bias: on both sides the method is chosen by
 validation accuracy, as a user would do, and compared on test vertices.
 
-The verdict over n cells: if WIS and its rival were equal, each cell would be a win with a
-probability of 2.5 %, and a loss likewise. Wins count as more than chance if as many have a
-probability below 5 % under the binomial distribution; so do losses. Cells of one graph share seeds
-and are not independent, so this is a rough guide and no test.
+The verdict over n cells: if WIS and its rivals were equal, a cell would be a win with a probability
+of at most 2.5 %, and a loss to the best of k rivals with at most k times as much. Wins count as
+more than chance if so many have a probability below 5 % under the binomial distribution; so do
+losses. The factor k is cautious, since rivals resemble each other. Cells of one graph share seeds
+and are not independent. So the verdict is a guide and no test.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wis.experiments.summary import CONFIDENCE, Cell, Panel
@@ -47,6 +48,7 @@ class Duel:
         ours: Label of the form of WIS.
         rival: Label of the other method.
         cell: The paired differences in accuracy, in points; positive if WIS is better.
+        among: The number of rivals of which this one is the best.
     """
 
     panel: str
@@ -54,6 +56,7 @@ class Duel:
     ours: str
     rival: str
     cell: Cell
+    among: int = 1
 
     @property
     def outcome(self) -> Outcome:
@@ -88,12 +91,13 @@ def labels_of(panel: Panel, *, ours: bool) -> list[str]:
 
 def against_best(met: Iterable[Duel]) -> list[Duel]:
     """Keep the duel with the best rival of each form of WIS in each cell."""
-    best: dict[tuple[str, float, str], Duel] = {}
+    places: dict[tuple[str, float, str], list[Duel]] = defaultdict(list)
     for duel in met:
-        place = (duel.panel, duel.amount, duel.ours)
-        if place not in best or duel.cell.mean < best[place].cell.mean:
-            best[place] = duel
-    return list(best.values())
+        places[duel.panel, duel.amount, duel.ours].append(duel)
+    return [
+        replace(min(each, key=lambda duel: duel.cell.mean), among=len(each))
+        for each in places.values()
+    ]
 
 
 def chosen_by_validation(test: Sequence[Panel], validation: Sequence[Panel]) -> list[Duel]:
@@ -144,7 +148,8 @@ def verdict(met: Sequence[Duel]) -> str:
     if not met:
         return "Nothing can be said: no cell has two paired runs."
     found, cells = counts(met), len(met)
-    wins, losses = (_more_than_chance(found[name], cells) for name in ("win", "loss"))
+    wins = _more_than_chance(found["win"], cells, 1)
+    losses = _more_than_chance(found["loss"], cells, max(duel.among for duel in met))
     words = {
         (True, False): "is ahead",
         (False, True): "is behind",
@@ -160,10 +165,11 @@ def verdict(met: Sequence[Duel]) -> str:
     return " ".join([text, *_places(met, "win", "Wins"), *_places(met, "loss", "Losses")])
 
 
-def _more_than_chance(number: int, cells: int) -> bool:
+def _more_than_chance(number: int, cells: int, among: int) -> bool:
     from scipy.stats import binom
 
-    return number > 0 and bool(binom.sf(number - 1, cells, (1 - CONFIDENCE) / 2) < 1 - CONFIDENCE)
+    by_chance = min(1.0, among * (1 - CONFIDENCE) / 2)
+    return number > 0 and bool(binom.sf(number - 1, cells, by_chance) < 1 - CONFIDENCE)
 
 
 def _places(met: Iterable[Duel], outcome: Outcome, title: str) -> list[str]:

@@ -135,9 +135,10 @@ def _csv(panels: Sequence[Panel]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_HEAD)
     met = duels(panels)
-    best = set(map(id, against_best(met)))
+    best = {(d.panel, d.amount, d.ours, d.rival) for d in against_best(met)}
     for duel in met:
         place = (guarded(duel.panel), f"{duel.amount:g}", guarded(duel.ours), guarded(duel.rival))
         numbers = (repr(float(x)) for x in (duel.cell.mean, duel.cell.low, duel.cell.high))
-        writer.writerow([*place, duel.cell.num, *numbers, duel.outcome, id(duel) in best])
+        is_best = (duel.panel, duel.amount, duel.ours, duel.rival) in best
+        writer.writerow([*place, duel.cell.num, *numbers, duel.outcome, is_best])
     return text.getvalue()
