@@ -550,10 +550,8 @@ ALLOWED = {
     "wis.errors",
     "wis.graph",
     "wis.methods",
-    "wis.methods.isolated",
     "wis.graph.partitions",
     "wis.base.progress",
-    "wis.graph.walks",  # for the check of an option; no engine counts walks there
 }
 
 

@@ -26,9 +26,10 @@ from wis.base.progress import silent
 from wis.errors import NotGreedyError, OptionError
 from wis.graph import DirectedGraph
 from wis.graph.partitions import resolve_partitions
+from wis.graph.walks import num_closed_walks
 from wis.methods import get_method
 from wis.methods.k_wis import closed_walks
-from wis.methods.k_wis.closed_walks import ClosedWalkChanges, num_closed_walks
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.lazy_greedy import lazy_order
 from wis.methods.k_wis.one_step_arcs import one_step_order
 from wis.methods.k_wis.signatures import WHOLE
@@ -355,7 +356,7 @@ def test_certificate_accepts_the_order_and_names_the_first_step_that_is_wrong(
     last = len(order) - 1
     moved = torch.tensor([last, *range(last)])
     wrong = dataclasses.replace(order, edges=order.edges[:, moved])
-    with pytest.raises(NotGreedyError, match="step 1 removes arc") as caught:
+    with pytest.raises(NotGreedyError, match=r"step 1 of \d+ removes arc") as caught:
         wis.verify_order(graph, wrong)
     assert caught.value.edge == tuple(order.edges[:, last].tolist())
 

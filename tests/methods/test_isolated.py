@@ -14,7 +14,6 @@ from strategies import edge_index_of, large_graphs, small_graphs
 
 import wis
 from wis.graph import DirectedGraph, UndirectedGraph
-from wis.methods.isolated import without_isolated
 
 EACH = pytest.mark.parametrize(
     ("method", "options"),
@@ -54,7 +53,7 @@ def test_order_of_a_graph_is_that_without_its_isolated_vertices(kind, method, op
 def test_edges_keep_their_ids_and_their_ends_their_order(both):
     num_nodes, arcs = both[1]
     graph = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes)
-    left = without_isolated(graph)
+    left = graph.without_isolated()
     vertices = graph.edges.unique()
     if left is graph:
         assert num_nodes - vertices.numel() < max(graph.num_edges, 1)

@@ -18,11 +18,12 @@ from wis.base.progress import silent
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
+from wis.graph.walks import num_closed_walks
 from wis.methods import get_method
 from wis.methods.k_wis import two_wis
 from wis.methods.k_wis import two_wis_dense as two_wis_front
 from wis.methods.k_wis.certificate import MOST_STEPS
-from wis.methods.k_wis.closed_walks import ClosedWalkChanges, num_closed_walks
+from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.engines import two_wis_order
 from wis.methods.k_wis.lazy_greedy import lazy_order
 from wis.methods.k_wis.two_wis import TwoWisChanges

@@ -117,6 +117,31 @@ class CanonicalGraph(ABC):
         arcs = tuple(arcs.to(device) for arcs in self.arcs)
         return type(self)(self.num_nodes, self.edges.to(device), arcs)
 
+    def without_isolated(self) -> Self:
+        """The same edges, by their ids, between vertices that are numbered anew, in their order.
+
+        For methods by walks, which need not hold isolated vertices in memory: such a vertex is on
+        no walk but those along its own self-loop and its boundary is empty, so its walk index is 0
+        with and without any edge.
+
+        Returns:
+            A graph without `arcs`, or the graph itself where fewer vertices are isolated than there
+            are edges, since the copy of the edges would take more than the vertices do.
+
+        Cost: O(n + m); 5 bytes for a vertex and 24 for an edge.
+        """
+        n, m = self.num_nodes, self.num_edges
+        if n <= m:
+            return self
+        has_edge = torch.zeros(n, dtype=torch.bool, device=self.device)
+        for end in self.edges:
+            has_edge[end] = True
+        num_left = int(has_edge.sum())
+        if n - num_left < m:
+            return self
+        number = has_edge.cumsum(0, dtype=torch.int32 if n < 2**31 else torch.int64).sub_(1)
+        return type(self)(num_left, number[self.edges].to(torch.int64))
+
     @classmethod
     def empty(cls) -> Self:
         """The graph without vertices."""

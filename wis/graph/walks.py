@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 LIMIT = 1 << 62  # leaves room for carries below 2^63
 DIGIT_BITS = 30  # a product adds at most MAX_NUM_NODES digits: below LIMIT
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
+LARGEST = 2.0**61
+"""The sum of two numbers of walks up to this fits into int64."""
+ROWS_AT_A_TIME = 1 << 12
+"""Rows of sparse powers that are in memory at once."""
 
 
 @usual_defaults()
@@ -201,31 +205,71 @@ def _num_walks(
     digits[slice(None) if starts is None else starts] = 1
     if not digits.any():
         return 0
-    ahead = _adjacency(num_nodes, arcs)
-    growth = 1 + _largest_in_degree(num_nodes, arcs, directed)
+    back = adjacency(arcs, num_nodes, directed=directed).T.tocsr()
+    growth = int(back.sum(axis=1).max())
     for _ in range(length):
         if int(digits.max()) * growth > LIMIT:
             digits = _carried(digits)
-        reached = digits + ahead.T @ digits  # the first term is the step along the self-loop
-        if not directed:
-            reached += ahead @ digits
-        digits = reached
+        digits = back @ digits
     return _total(digits if ends is None else digits[ends])
 
 
-def _adjacency(num_nodes: int, arcs: np.ndarray) -> Any:
-    """0/1 int64 matrix of shape [n, n] with a one for each arc; arcs are sorted and distinct."""
-    row_start = np.zeros(num_nodes + 1, dtype=np.int64)
-    np.cumsum(np.bincount(arcs[0], minlength=num_nodes), out=row_start[1:])
-    ones = np.ones(arcs.shape[1], dtype=np.int64)
+def adjacency(edges: np.ndarray, n: int, *, directed: bool = False) -> Any:
+    """The 0/1 int64 matrix of edges, or of arcs if `directed`, with all self-loops; [n, n]."""
     from scipy.sparse import csr_array
 
-    return csr_array((ones, arcs[1], row_start), shape=(num_nodes, num_nodes))
+    (u, v), loops = edges, np.arange(n)
+    row = np.concatenate([u, loops] if directed else [u, v, loops])
+    column = np.concatenate([v, loops] if directed else [v, u, loops])
+    return csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=(n, n))
 
 
-def _largest_in_degree(num_nodes: int, arcs: np.ndarray, directed: bool) -> int:
-    into = arcs[1] if directed else arcs.reshape(-1)
-    return int(np.bincount(into, minlength=num_nodes).max(initial=0))
+def most_walks(edges: np.ndarray, n: int, length: int, *, directed: bool = False) -> float:
+    """The largest number of walks of a length from one vertex.
+
+    Raises:
+        OptionError: Twice that could pass 2^61, after which sums no longer fit into 64 bits.
+    """
+    matrix = adjacency(edges, n, directed=directed).astype(np.float64)
+    walks = np.ones(n)
+    for _ in range(length):
+        walks = matrix @ walks
+        if 2 * walks.max(initial=0) > LARGEST:
+            raise OptionError(
+                f"walk_length={length - 1} is too long for this graph: numbers of walks pass 2^61, "
+                f"which 64-bit integers do not hold; choose a shorter one"
+            )
+    return float(walks.max(initial=0))
+
+
+def num_closed_walks(
+    edges: np.ndarray,
+    n: int,
+    length: int,
+    *,
+    directed: bool = False,
+    vertices: np.ndarray | None = None,
+) -> np.ndarray:
+    """(A^length)_tt for each of some vertices t, all if not given; 0 where no edge enters t.
+
+    Cost: ⌈length / 2⌉ sparse products, of a few thousand rows at a time.
+    """
+    matrix = adjacency(edges, n, directed=directed)
+    backward = matrix.T.tocsr() if directed else matrix
+    identity = adjacency(edges[:, :0], n)
+    chosen = np.arange(n) if vertices is None else vertices
+    counts = np.zeros(chosen.size, dtype=np.int64)
+    for start in range(0, chosen.size, ROWS_AT_A_TIME):
+        rows = identity[chosen[start : start + ROWS_AT_A_TIME]]
+        # (A^L)_tt = Σ_s (A^⌊L/2⌋)_ts (A^⌈L/2⌉)_st: row t of a power of A and of one of Aᵀ
+        half = back = rows
+        for _ in range(length // 2):
+            half = half @ matrix
+            back = back @ backward if directed else half
+        other = back @ backward if length % 2 else back
+        counts[start : start + ROWS_AT_A_TIME] = half.multiply(other).sum(axis=1)
+    entered = np.bincount(edges[1] if directed else edges.reshape(-1), minlength=n)
+    return np.where(entered[chosen] > 0, counts, 0)
 
 
 def _carried(digits: np.ndarray) -> np.ndarray:

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 
 from wis.graph import CanonicalGraph
+from wis.graph.walks import adjacency, most_walks, num_closed_walks
 from wis.measure.values import Measure
-from wis.methods.k_wis.closed_walks import adjacency, most_walks, num_closed_walks
 
 EXACT_WORK = 2e8
 """Most walks of half the length over all vertices; sparse products of them take some seconds."""

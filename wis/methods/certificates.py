@@ -117,8 +117,8 @@ class Fault:
         if self.is_tie:
             why = "which is as good, has the smaller edge id and goes in the same batch"
         return NotGreedyError(
-            f"step {self.step + 1} removes {graph.noun} {gone}, although {graph.noun} {better} is "
-            f"left, {why}",
+            f"step {self.step + 1} of {edge_ids.numel()} removes {graph.noun} {gone}, although "
+            f"{graph.noun} {better} is left, {why}",
             step=self.step,
             edge=gone,
         )
@@ -196,33 +196,47 @@ def first_fault(
     return None
 
 
-def first_fault_among(
+def check_steps(
+    graph: CanonicalGraph,
+    edge_ids: Tensor,
     steps: Ints,
-    ids: Ints,
-    num_edges: int,
+    *,
     batch_size: int,
     fault_at: Callable[[Ints, list[int], int], Fault | None],
-    progress: Callable[[int, int], None],
-) -> Fault | None:
-    """The first of some steps of an order that is wrong.
+    replay: Callable[[], Replay] | None,
+    why: str,
+    progress: Progress,
+) -> Checked:
+    """Check some steps of an order, or all of them.
 
     Args:
+        graph: The graph.
+        edge_ids: int64 [count], the order.
         steps: Which steps, ascending.
-        ids: The order.
-        num_edges: Number of edges of the graph.
         batch_size: How many edges went at a time.
         fault_at: The fault of one place of a batch, given the edges left at its beginning.
-        progress: Called with the number of steps checked and the last of them.
+        replay: Makes the graph from which all edges of the order go one batch after the other; None
+            to look at each step by itself.
+        why: What makes an edge better than the one that went, for the error.
+        progress: Called with the number of steps that are done.
+
+    Raises:
+        NotGreedyError: At the first of the steps that is wrong.
     """
-    for done, step in enumerate(steps.tolist()):
+    ids, fault = edge_ids.cpu().numpy(), None
+    if replay is not None:
+        fault = first_fault(replay(), ids.tolist(), batch_size, progress)
+    for done, step in enumerate(steps.tolist() if replay is None else [], 1):
         start = step - step % batch_size
-        left = np.setdiff1d(np.arange(num_edges), ids[:start])
-        batch = ids[start : start + batch_size].tolist()
-        fault = fault_at(left, batch, step - start)
+        left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
+        fault = fault_at(left, ids[start : start + batch_size].tolist(), step - start)
         if fault is not None:
-            return replace(fault, step=step)
-        progress(done + 1, step)
-    return None
+            fault = replace(fault, step=step)
+            break
+        progress(done * ids.size // steps.size)
+    if fault is not None:
+        raise fault.error(graph, edge_ids, why)
+    return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
 
 
 def first_fault_by_keys(

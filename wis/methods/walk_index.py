@@ -31,7 +31,6 @@ from wis.base.checks import check_walk_length, checked_factor, checked_integer, 
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods.isolated import without_isolated
 from wis.methods.one_wis import engines as one_wis
 from wis.methods.registry import register
 
@@ -158,7 +157,7 @@ def wis_order(
     Cost: see the modules of the engines; an isolated vertex takes a few bytes.
     """
     if not epsilon:
-        graph = without_isolated(graph)
+        graph = graph.without_isolated()
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return one_wis.one_wis_order(
             graph, engine, batch_size, count, progress, epsilon=epsilon, seed=seed

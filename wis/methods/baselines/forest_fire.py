@@ -33,7 +33,6 @@ from wis.methods.baselines.ranking import (
     share_of,
     uniform_numbers,
 )
-from wis.methods.isolated import without_isolated
 from wis.methods.registry import register
 
 LISTED_AT_ONCE = 12
@@ -98,7 +97,7 @@ def times_burnt(
     if not graph.num_edges:
         return np.zeros(0, dtype=np.int64)
     total, wanted = 0, burnt_ratio * graph.num_edges
-    fires = _Fires(without_isolated(graph), seed, burn_probability)
+    fires = _Fires(graph.without_isolated(), seed, burn_probability)
     while total < wanted:
         total += fires.burn()
         report(min(1.0, total / wanted))

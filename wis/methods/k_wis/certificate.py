@@ -47,13 +47,11 @@ from wis.methods.certificates import (
     Checked,
     Fault,
     StepChoice,
+    check_steps,
     fault_of,
-    first_fault,
-    first_fault_among,
     first_fault_by_keys,
     in_batches,
 )
-from wis.methods.isolated import without_isolated
 from wis.methods.k_wis.certificate_walks import (
     EDGES_AT_A_TIME,
     WalksByProducts,
@@ -65,7 +63,6 @@ from wis.methods.one_wis.relaxed_certificate import check_relaxed_order
 
 Ints = NDArray[np.int64]
 Code = tuple[int, ...]
-WHY = "whose loss leaves larger walk indices"
 
 
 def check_order(
@@ -111,10 +108,8 @@ def check_order(
     if walk_length > 1 or not isinstance(graph, UndirectedGraph):
         if factor > 1:
             raise OptionError("epsilon is for walk_length=1 in undirected graphs; leave it out")
-        num_checked = _check_longer(
-            graph, edge_ids, walk_length + 1, batch_size, choice or StepChoice(), progress
-        )
-        return in_batches(num_checked, graph.num_edges, batch_size, graph.noun)
+        choice = choice or StepChoice()
+        return _check_longer(graph, edge_ids, walk_length + 1, batch_size, choice, progress)
     if epsilon:
         if batch_size != 1:
             raise OptionError("epsilon is for batch_size=1; leave one of them out")
@@ -133,11 +128,9 @@ def _check_longer(
     batch_size: int,
     choice: StepChoice,
     progress: Progress,
-) -> int:
-    """The number of steps checked."""
-    compact, ids = without_isolated(graph), edge_ids.cpu().numpy()
+) -> Checked:
+    compact, count = graph.without_isolated(), edge_ids.numel()
     edges, n = compact.edges.cpu().numpy(), compact.num_nodes
-    steps = choice.of(ids.size)
     check_range(edges, n, depth)
 
     def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
@@ -145,20 +138,18 @@ def _check_longer(
         ((_, mine),) = _codes(walks, np.array(batch[place : place + 1]))
         return fault_of(_codes(walks, left), mine, batch, place, stop_early=True)
 
-    if steps.size == ids.size > MOST_STEPS:
-        fault = first_fault(CodesAsEdgesGo(compact, depth), ids.tolist(), batch_size, progress)
-    else:
-        fault = first_fault_among(
-            steps,
-            ids,
-            compact.num_edges,
-            batch_size,
-            fault_at,
-            lambda done, step: progress(done * ids.size // steps.size),
-        )
-    if fault is not None:
-        raise fault.error(graph, edge_ids, WHY)
-    return int(steps.size)
+    steps = choice.of(count)
+    every_step = steps.size == count > MOST_STEPS
+    return check_steps(
+        graph,
+        edge_ids,
+        steps,
+        batch_size=batch_size,
+        fault_at=fault_at,
+        replay=(lambda: CodesAsEdgesGo(compact, depth)) if every_step else None,
+        why="whose loss leaves larger walk indices",
+        progress=progress,
+    )
 
 
 def _codes(walks: WalksByProducts, ids: Ints) -> Iterator[tuple[int, Code]]:

@@ -39,10 +39,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from wis.errors import OptionError
 from wis.graph import CanonicalGraph
+from wis.graph.walks import most_walks, num_closed_walks
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 Ints = NDArray[np.int64]
@@ -51,10 +50,6 @@ Losses = tuple[Ints, Ints]
 
 FLOAT_EXACT = 2.0**53
 """Integers below this are exact in float64, in which matrix products are many times faster."""
-LARGEST = 2.0**61
-"""The sum of two numbers of walks up to this fits into int64."""
-ROWS_AT_A_TIME = 1 << 12
-"""Rows of sparse powers that are in memory at once."""
 KEPT_ENTRIES = 1 << 25
 """Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are forgotten."""
 TRIM_FROM = 64
@@ -310,58 +305,3 @@ def _grouped(by: Ints, values: Ints, n: int) -> list[Ints]:
     order = np.argsort(by, kind="stable")
     starts = np.searchsorted(by[order], np.arange(1, n))
     return np.split(values[order], starts)[:n]
-
-
-def adjacency(edges: Ints, n: int, *, directed: bool = False) -> sparse.csr_array:
-    """The 0/1 adjacency matrix with all self-loops, int64; of arcs if `directed`."""
-    loops = np.arange(n)
-    ends = [edges[0], loops] if directed else [edges[0], edges[1], loops]
-    other_ends = [edges[1], loops] if directed else [edges[1], edges[0], loops]
-    row, column = np.concatenate(ends), np.concatenate(other_ends)
-    ones = np.ones(row.size, dtype=np.int64)
-    return sparse.csr_array((ones, (row, column)), shape=(n, n))
-
-
-def most_walks(edges: Ints, n: int, depth: int, *, directed: bool = False) -> float:
-    """The largest number of walks of length `depth` from one vertex.
-
-    Raises:
-        OptionError: Twice that could pass 2^61, after which sums no longer fit into 64 bits.
-    """
-    if not n:
-        return 0.0
-    matrix = adjacency(edges, n, directed=directed).astype(np.float64)
-    walks = np.ones(n)
-    for _ in range(depth):
-        walks = matrix @ walks
-        if 2 * walks.max() > LARGEST:
-            raise OptionError(
-                f"walk_length={depth - 1} is too long for this graph: numbers of walks pass 2^61, "
-                f"which 64-bit integers do not hold; choose a shorter one"
-            )
-    return float(walks.max())
-
-
-def num_closed_walks(
-    edges: Ints, n: int, depth: int, *, directed: bool = False, vertices: Ints | None = None
-) -> Ints:
-    """(A^depth)_tt for each of some vertices t, all if not given; 0 where no edge enters t.
-
-    Cost: ⌈depth / 2⌉ sparse products, of a few thousand rows at a time.
-    """
-    matrix = adjacency(edges, n, directed=directed)
-    backward = matrix.T.tocsr() if directed else matrix
-    chosen = np.arange(n) if vertices is None else vertices
-    counts = np.zeros(chosen.size, dtype=np.int64)
-    identity = sparse.eye_array(n, dtype=np.int64, format="csr")
-    for start in range(0, chosen.size, ROWS_AT_A_TIME):
-        rows = identity[chosen[start : start + ROWS_AT_A_TIME]]
-        # (A^L)_tt = Σ_s (A^⌊L/2⌋)_ts (A^⌈L/2⌉)_st: row t of a power of A and of one of Aᵀ
-        half = back = rows
-        for _ in range(depth // 2):
-            half = half @ matrix
-            back = back @ backward if directed else half
-        other = back @ backward if depth % 2 else back
-        counts[start : start + ROWS_AT_A_TIME] = half.multiply(other).sum(axis=1)
-    entered = np.bincount(edges[1] if directed else edges.reshape(-1), minlength=n)
-    return np.where(entered[chosen] > 0, counts, 0)

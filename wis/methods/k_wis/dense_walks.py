@@ -20,6 +20,8 @@ on every device. For small dense graphs and long walks; each round looks at ever
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,9 +29,11 @@ from torch import Tensor
 from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
-from wis.methods.k_wis.closed_walks import FLOAT_EXACT, adjacency, most_walks, num_closed_walks
+from wis.graph.walks import adjacency, most_walks, num_closed_walks
+from wis.methods.k_wis.closed_walks import FLOAT_EXACT
 from wis.methods.k_wis.signatures import Ranked
 
+_LOG = logging.getLogger(__name__)
 ENTRIES_ON_CPU = 1 << 17
 """Entries of a [c, n] tensor on a CPU: 1 MiB, so that the tensors in use stay in its cache."""
 ENTRIES_ELSEWHERE = 1 << 24
@@ -86,7 +90,8 @@ def dense_order(
 
     Cost: count / batch_size rounds of O(m n L²) operations.
     """
-    at_a_time, _ = dense_plan(graph, depth, limit_bytes)
+    at_a_time, total_bytes = dense_plan(graph, depth, limit_bytes)
+    _LOG.info("engine dense: will use up to %.2g GiB", total_bytes / 2**30)
     state = DenseWalks(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     order: list[Tensor] = []

@@ -29,7 +29,6 @@ Source: Algorithm 1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Any
 
@@ -42,7 +41,6 @@ from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
-from wis.methods.isolated import without_isolated
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.dense_walks import dense_order, dense_plan
 from wis.methods.k_wis.lazy_greedy import lazy_order
@@ -50,14 +48,11 @@ from wis.methods.k_wis.one_step_arcs import one_step_order
 from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.methods.k_wis.two_wis_dense import front_order
 
-_LOG = logging.getLogger(__name__)
-
 
 def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Replace ``auto`` by the cheaper engine, and check that ``dense`` has enough memory."""
-    graph = without_isolated(graph)
-    depth = options["walk_length"] + 1
-    limit = int(options["memory_gib"] * 2**30)
+    graph = graph.without_isolated()
+    depth, limit = options["walk_length"] + 1, int(options["memory_gib"] * 2**30)
     if options["engine"] == "auto":
         cheaper = _cheaper_engine(graph, depth, options["batch_size"], limit)
         options = {**options, "engine": cheaper}
@@ -72,30 +67,29 @@ def _cheaper_engine(graph: CanonicalGraph, depth: int, batch_size: int, limit: i
     n, m = graph.num_nodes, graph.num_edges
     if not m or (graph.directed and depth == 2):
         return "local"
-    degree = _mean_degree_of_ends(graph)
-    radius = (depth - 1) // 2
-    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # logarithms do not overflow
-    near = float(n) if is_far else min(float(n), 2 * degree**radius)
-    fast_path = depth == 3 and not graph.directed
-    per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
-    local_s = 11 * m * per_look
-    speed = 1.0 if graph.device.type == "cpu" else 0.01
-    dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
     try:
         dense_plan(graph, depth, limit)
     except OptionError:
         return "local"
-    return "dense" if dense_s < local_s else "local"
+    degree, radius = _mean_degree_of_ends(graph), (depth - 1) // 2
+    is_far = radius * math.log(max(degree, 1)) > math.log(n)  # logarithms do not overflow
+    near = float(n) if is_far else min(float(n), 2 * degree**radius)
+    fast_path = depth == 3 and not graph.directed
+    per_look = 2e-5 + 1e-7 * degree if fast_path else 1e-4 + 4e-9 * depth * near**2
+    speed = 1.0 if graph.device.type == "cpu" else 0.01
+    dense_s = m / batch_size * (1e-3 + speed * 3e-9 * m * n * depth**2)
+    return "dense" if dense_s < 11 * m * per_look else "local"
 
 
 def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
     """Mean degree of the end of an edge: of an arc, where its circuits go on at either end."""
+    tails, heads = graph.edges
     if isinstance(graph, DirectedGraph):
-        tails, heads = graph.edges
-        both = graph.in_degree[tails].double().mean() + graph.out_degree[heads].double().mean()
-        return float(both) / 2
-    assert isinstance(graph, UndirectedGraph)
-    return float(graph.degree[graph.edges].double().mean())
+        both = graph.in_degree[tails], graph.out_degree[heads]
+    else:
+        degree = torch.bincount(graph.edges.reshape(-1), minlength=graph.num_nodes)
+        both = degree[tails], degree[heads]
+    return float(torch.stack(both).double().mean())
 
 
 def order_by_walks(
@@ -107,27 +101,11 @@ def order_by_walks(
     memory_gib: float,
     progress: Progress,
 ) -> Tensor:
-    """The removal order of (L-1)-WIS by walks.
-
-    Args:
-        graph: The graph, undirected or directed, without its isolated vertices.
-        engine: ``"local"`` or ``"dense"``.
-        depth: The depth L of the network: walks have length L - 1.
-        count: Length of the order.
-        batch_size: Number of edges that go at once; 1 is exact.
-        memory_gib: Memory limit of ``"dense"``, in GiB.
-        progress: Called with the number of edges removed.
-
-    Returns:
-        int64 tensor of shape [count] on the graph's device.
-    """
-    if engine == "dense":
-        limit = int(memory_gib * 2**30)
-        _, total_bytes = dense_plan(graph, depth, limit)
-        _LOG.info("engine dense: will use up to %.2g GiB", total_bytes / 2**30)
-        with single_threaded():
-            return dense_order(graph, depth, count, batch_size, limit, progress)
+    """The order of `wis.methods.walk_index.wis_order` in a graph without isolated vertices."""
     with single_threaded():
+        if engine == "dense":
+            limit = int(memory_gib * 2**30)
+            return dense_order(graph, depth, count, batch_size, limit, progress)
         order = _local_order(graph, depth, count, batch_size, progress)
     return torch.tensor(order, dtype=torch.int64, device=graph.device)
 
@@ -140,11 +118,10 @@ def _local_order(
     progress: Progress,
 ) -> list[int]:
     """Edge ids, by the engine ``local``."""
-    if isinstance(graph, DirectedGraph):
-        if depth == 2:
-            return one_step_order(graph, count, batch_size, progress)
-    elif depth == 3:
+    if isinstance(graph, UndirectedGraph) and depth == 3:
         return two_wis_order(graph, count, batch_size, progress)
+    if isinstance(graph, DirectedGraph) and depth == 2:
+        return one_step_order(graph, count, batch_size, progress)
     changes = ClosedWalkChanges(graph, depth)
     return lazy_order(changes, count, batch_size, progress, smallest_may_rise=graph.directed)
 

@@ -24,17 +24,15 @@ from torch import Tensor
 
 from wis.base.checks import check_walk_length, checked_integer
 from wis.base.progress import Progress, silent
-from wis.errors import NotGreedyError, OptionError
+from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.methods.certificates import (
     Checked,
     Fault,
     StepChoice,
+    check_steps,
     fault_of,
-    first_fault,
-    first_fault_among,
-    in_batches,
 )
 from wis.methods.k_wis.certificate_walks import SAFE, with_self_loops
 
@@ -67,7 +65,7 @@ def check_general_order(
     Args:
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        progress: Called with the number of steps up to the last one checked.
+        progress: Called with the number of steps that are done.
         seed: Seed of the sample where there is no `choice`.
         choice: Which steps; if it leaves that open, all or as many as are affordable.
         walk_length: L - 1.
@@ -89,41 +87,25 @@ def check_general_order(
     checked_integer("batch_size", batch_size, 1)
     check_walk_length(walk_length, least=0)
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    counts = Tuples(graph, chosen, walk_length, argmax)
-    ids = edge_ids.cpu().numpy()
+    counts, count = Tuples(graph, chosen, walk_length, argmax), edge_ids.numel()
     choice = choice or StepChoice(seed=seed)
     most = min(MAX_CANDIDATES, MAX_WORK // counts.work)
-    affordable = _steps(graph.num_edges, ids.size, most, choice.seed)
-    steps = affordable if choice.is_default else choice.of(ids.size)
-    if steps.size == ids.size > affordable.size:
-        counts.start_at(np.arange(graph.num_edges))
-        fault = first_fault(counts, ids.tolist(), batch_size, progress)
-    else:
-        fault = first_fault_among(
-            steps,
-            ids,
-            graph.num_edges,
-            batch_size,
-            counts.fault_of_graph,
-            lambda done, step: progress(step + 1),
-        )
-    if fault is not None:
-        raise _error(graph, ids, fault)
-    return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
+    affordable = _steps(graph.num_edges, count, most, choice.seed)
+    steps = affordable if choice.is_default else choice.of(count)
 
+    def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
+        return counts.start_at(left).fault_in(batch, [place])
 
-def _error(graph: CanonicalGraph, ids: Ints, fault: Fault) -> NotGreedyError:
-    gone, best = (
-        tuple(graph.edges[:, edge].tolist()) for edge in (int(ids[fault.step]), fault.better)
-    )
-    why = "leaves greater walk indices"
-    if fault.is_tie:
-        why = "is as good, and its edge id, by which the edges of a batch are listed, is smaller"
-    return NotGreedyError(
-        f"step {fault.step + 1} of {ids.size} removes {graph.noun} {gone}, although the removal of "
-        f"{graph.noun} {best} {why}",
-        step=fault.step,
-        edge=gone,
+    every_step = steps.size == count > affordable.size
+    return check_steps(
+        graph,
+        edge_ids,
+        steps,
+        batch_size=batch_size,
+        fault_at=fault_at,
+        replay=(lambda: counts.start_at(np.arange(graph.num_edges))) if every_step else None,
+        why="whose loss leaves greater walk indices",
+        progress=progress,
     )
 
 
@@ -170,26 +152,18 @@ class Tuples:
         size = self.num_nodes + 2 * self.edges.shape[1]
         return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
 
-    def start_at(self, left: Ints) -> None:
+    def start_at(self, left: Ints) -> Tuples:
         """Compute all tuples for the graph with these edges."""
-        m = self.num_edges
-        self.left = np.zeros(m, dtype=bool)
+        self.left = np.zeros(self.num_edges, dtype=bool)
         self.left[left] = True
-        self.loss = np.zeros((m, len(self.column)), dtype=self.ends.dtype)
+        self.loss = np.zeros((self.num_edges, len(self.column)), dtype=self.ends.dtype)
         self._look_at(left)
+        return self
 
-    def fault_of_graph(self, left: Ints, batch: list[int], place: int) -> Fault | None:
-        """The fault of one place of a batch, by the graph with these edges."""
-        self.start_at(left)
-        return self.fault_at(batch, [place])
-
-    def fault_in(self, batch: list[int]) -> Fault | None:
-        """The first wrong place of a batch, by the graph at its beginning."""
-        return self.fault_at(batch, range(len(batch)))
-
-    def fault_at(self, batch: list[int], places: Iterable[int]) -> Fault | None:
-        """The first of some places of a batch that is wrong."""
+    def fault_in(self, batch: list[int], places: Iterable[int] | None = None) -> Fault | None:
+        """The first wrong place of a batch, or of some places, by the graph at its beginning."""
         keys = self._keys()
+        places = range(len(batch)) if places is None else places
         faults = (fault_of(keys.items(), keys[batch[at]], batch, at) for at in places)
         return next((fault for fault in faults if fault is not None), None)
 
