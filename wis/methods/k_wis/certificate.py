@@ -54,9 +54,9 @@ from wis.methods.certificates import (
 )
 from wis.methods.k_wis.certificate_walks import (
     EDGES_AT_A_TIME,
+    CommonNeighbours,
     WalksByProducts,
     check_range,
-    walks_of,
 )
 from wis.methods.one_wis.certificate import check_batches, first_non_greedy_step
 from wis.methods.one_wis.relaxed_certificate import check_relaxed_order
@@ -207,7 +207,12 @@ class CodesAsEdgesGo:
         self.edges = graph.edges.cpu().numpy()
         self.directed = graph.directed
         m = self.edges.shape[1]
-        self.walks = walks_of(self.edges, graph.num_nodes, depth, directed=graph.directed)
+        n = graph.num_nodes
+        self.walks: WalksByProducts | CommonNeighbours = (
+            CommonNeighbours(self.edges, n)
+            if depth == 3 and not self.directed
+            else WalksByProducts.of(self.edges, n, depth, directed=self.directed)
+        )
         self.stale = np.zeros(m, dtype=bool)
         self.listed = [False] * m
         self.bound = np.zeros(m, dtype=np.int64)
@@ -221,7 +226,7 @@ class CodesAsEdgesGo:
             rows.append(chunk[row])
             vertices.append(vertex)
         vertex = np.concatenate(vertices)
-        num_edges = np.bincount(vertex, minlength=graph.num_nodes)
+        num_edges = np.bincount(vertex, minlength=n)
         starts = np.concatenate([[0], np.cumsum(num_edges)])
         self.concerned = starts, np.concatenate(rows)[np.argsort(vertex, kind="stable")]
         self.heap = [(code, edge) for edge, code in enumerate(self.code)]

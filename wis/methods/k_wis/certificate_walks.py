@@ -8,7 +8,6 @@ before that step a walk avoids the edge, afterwards it may take the edge again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,27 +21,6 @@ EDGES_AT_A_TIME = 1 << 12
 COMPACT_EVERY = 256
 """Explicit zeros after which the matrix is copied without them: fewer cost more copies."""
 SAFE = 2.0**62
-
-
-class Walks(Protocol):
-    """Walk indices as edges go."""
-
-    @property
-    def value(self) -> Ints:
-        """The walk index of each vertex."""
-
-    def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """Position in `ids`, vertex, and by how much that edge lowers its walk index."""
-
-    def remove(self, batch: list[int]) -> Ints:
-        """Take edges away; returns the vertices whose walk index that can lower."""
-
-
-def walks_of(edges: Ints, num_nodes: int, depth: int, *, directed: bool) -> Walks:
-    """The fastest counts for these edges, int64 [2, m]."""
-    if depth == 3 and not directed:
-        return CommonNeighbours(edges, num_nodes)
-    return WalksByProducts.of(edges, num_nodes, depth, directed=directed)
 
 
 @dataclass
@@ -83,11 +61,11 @@ class WalksByProducts:
         return cls(edges, matrix, backward, entering, value, depth, directed)
 
     def remove(self, batch: list[int]) -> Ints:
-        """See `Walks`."""
+        """Take edges away; returns the vertices whose walk index that can lower."""
         u, v = self.edges[:, batch]
         _, vertex, loss = self.losses(np.array(batch))
-        _set_to_zero(self.matrix, u, v)
-        _set_to_zero(self.backward, v, u)  # in an undirected graph the same matrix
+        self.matrix[u, v] = 0
+        self.backward[v, u] = 0  # in an undirected graph the same matrix
         np.subtract.at(self.entering, v if self.directed else np.concatenate([u, v]), 1)
         if len(batch) == 1:
             self.value[vertex] -= loss
@@ -103,7 +81,7 @@ class WalksByProducts:
         return vertex
 
     def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """See `Walks`."""
+        """Position in `ids`, vertex, and by how much that edge lowers its walk index."""
         i, j = self.edges[:, ids]
         total = self._through(i, j)
         if not self.directed:
@@ -145,11 +123,11 @@ class WalksByProducts:
 
 
 class CommonNeighbours:
-    """L = 3: with all self-loops (A^3)_tt = 2·(triangles at t) + 3·(degree of t) + 1.
+    """`WalksByProducts` of an undirected graph for L = 3, many times faster.
 
-    It is 0 where t is isolated, whose boundary is empty (Definition 11). The loss of an edge with c
-    common neighbours takes c triangles and a neighbour from both ends, and from each of the common
-    neighbours one triangle.
+    With all self-loops (A^3)_tt = 2·(triangles at t) + 3·(degree of t) + 1. It is 0 where t is
+    isolated, whose boundary is empty (Definition 11). The loss of an edge with c common neighbours
+    takes c triangles and a neighbour from both ends, and a triangle from each common neighbour.
     """
 
     def __init__(self, edges: Ints, num_nodes: int) -> None:
@@ -165,7 +143,7 @@ class CommonNeighbours:
         self.value: Ints = np.where(degree > 0, 2 * triangles + 3 * degree + 1, 0)
 
     def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
-        """See `Walks`."""
+        """As of `WalksByProducts`."""
         rows: list[int] = []
         vertices: list[int] = []
         lost: list[int] = []
@@ -182,7 +160,7 @@ class CommonNeighbours:
         return found[0], found[1], found[2]
 
     def remove(self, batch: list[int]) -> Ints:
-        """See `Walks`."""
+        """As of `WalksByProducts`."""
         changed = []
         for edge in batch:
             _, vertex, loss = self.losses(np.array([edge]))
@@ -215,13 +193,6 @@ def with_self_loops(u: Ints, v: Ints, n: int, *, directed: bool) -> sparse.csr_a
     row = np.concatenate([u, loops] if directed else [u, v, loops])
     column = np.concatenate([v, loops] if directed else [v, u, loops])
     return sparse.csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=(n, n))
-
-
-def _set_to_zero(matrix: sparse.csr_array, rows: Ints, columns: Ints) -> None:
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        start, end = matrix.indptr[row], matrix.indptr[row + 1]
-        place = start + int(np.searchsorted(matrix.indices[start:end], column))
-        matrix.data[place] = 0
 
 
 def _closed_walks(matrix: sparse.csr_array, depth: int, vertices: Ints) -> Ints:

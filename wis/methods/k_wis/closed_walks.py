@@ -52,9 +52,6 @@ FLOAT_EXACT = 2.0**53
 """Integers below this are exact in float64, in which matrix products are many times faster."""
 KEPT_ENTRIES = 1 << 25
 """Entries of losses that are kept, 16 bytes each: 512 MiB. Beyond that all are forgotten."""
-TRIM_FROM = 64
-"""With more vertices near an arc than this, those off its circuit are left out. That makes matrices
-smaller, but distances cost time: with 0, directed Cora at L = 4 takes about 1.2 times as long."""
 SHORT = 24
 """An edge that changes at most so many vertices gets its whole signature at once."""
 
@@ -122,33 +119,30 @@ class ClosedWalkChanges:
         circuit = _Circuit.through(self, edge)
         vertices, loss = self._losses(edge)
         self.value[vertices] -= loss
-        for tail, head in self.arcs(edge):
+        for tail, head in self._arcs(edge):
             self.ahead[tail] = self.ahead[tail][self.ahead[tail] != head]
             if self.directed:
                 self.behind[head] = self.behind[head][self.behind[head] != tail]
         met = {self._edge_of(*arc) for arc in circuit.arcs_met()} if circuit else set()
-        for other in (edge, *met, *self._last_edges(edge)):
+        # edges that are now the only one into an end of this one take more than before
+        last = [
+            self._edge_of(int(self.behind[head][0]), head)
+            for _, head in self._arcs(edge)
+            if self.behind[head].size == 1
+        ]
+        for other in (edge, *met, *last):
             kept = self.losses.pop(other, None)
             if kept is not None:
                 self.num_kept -= kept[0].size
         return [(other, 0) for other in met if other != edge]
 
-    def arcs(self, edge: int) -> list[tuple[int, int]]:
-        """The arcs that the edge consists of."""
+    def _arcs(self, edge: int) -> list[tuple[int, int]]:
         i, j = self.ends[edge]
         return [(i, j)] if self.directed else [(i, j), (j, i)]
 
     def _edge_of(self, tail: int, head: int) -> int:
         edge = self.edge_at.get((tail, head))
         return self.edge_at[head, tail] if edge is None else edge
-
-    def _last_edges(self, gone: int) -> list[int]:
-        """Edges that are now the only one into an end of the one that is gone, so worse."""
-        return [
-            self._edge_of(int(self.behind[head][0]), head)
-            for _, head in self.arcs(gone)
-            if self.behind[head].size == 1
-        ]
 
     def _losses(self, edge: int) -> Losses:
         """The vertices whose entries the edge is part of, and how much each would lose."""
@@ -166,7 +160,7 @@ class ClosedWalkChanges:
         circuit = _Circuit.through(self, edge)
         nothing = np.empty(0, dtype=np.int64)
         vertices, loss = circuit.losses(self.kind) if circuit else (nothing, nothing)
-        for _, head in self.arcs(edge):
+        for _, head in self._arcs(edge):
             if self.behind[head].size == 1:  # nothing enters it any more: its entry falls to 0
                 others = vertices != head
                 vertices = np.append(vertices[others], head)
@@ -215,20 +209,7 @@ class _Circuit:
         first, second = int(label[i]), int(label[j])
         label[vertices] = -1
         arcs = [(first, second)] if graph.directed else [(first, second), (second, first)]
-        near = cls(vertices, row[inside], column[inside], arcs, graph.depth)
-        worth_it = graph.directed and vertices.size > TRIM_FROM
-        return near._trimmed() if worth_it else near
-
-    def _trimmed(self) -> _Circuit:
-        """Without the vertices that are on no closed walk of length L through a single arc."""
-        after, before = self._distances()
-        held = np.flatnonzero(after + before < self.depth)
-        place = np.full(self.vertices.size, -1)
-        place[held] = np.arange(held.size)
-        row, column = place[self.row], place[self.column]
-        inside = (row >= 0) & (column >= 0)
-        arcs = [(int(place[tail]), int(place[head])) for tail, head in self.arcs]
-        return _Circuit(self.vertices[held], row[inside], column[inside], arcs, self.depth)
+        return cls(vertices, row[inside], column[inside], arcs, graph.depth)
 
     def _distances(self) -> tuple[Ints, Ints]:
         """d(j, t) from the head of the first arc, and d(t, i) to its tail; L if L or more."""
