@@ -391,12 +391,12 @@ def test_walks_by_common_neighbours_and_in_place_are_those_counted_anew(depth, d
     arcs = [(rng.randrange(20), rng.randrange(20)) for _ in range(70)]
     kind = DirectedGraph if directed else UndirectedGraph
     edges = kind.from_any(edge_index_of(arcs), 20).edges.numpy()
-    counters = [WalksByProducts.of(edges, 20, depth, directed=directed)]
+    counters = [WalksByProducts(edges, 20, depth, directed=directed)]
     if depth == 3 and not directed:
         counters.append(CommonNeighbours(edges, 20))
     left = np.arange(edges.shape[1])
     while left.size:
-        anew = WalksByProducts.of(edges, 20, depth, directed=directed, left=left)
+        anew = WalksByProducts(edges, 20, depth, directed=directed, left=left)
         expected = as_dictionary(*anew.losses(left))
         for counter in counters:
             assert (counter.value == anew.value).all()

@@ -187,12 +187,12 @@ def test_gwis_counts_beyond_int64_in_python_integers():
     clique = [(u, v) for u in range(12) for v in range(12)]
     graph = canonical((12, clique))
     chosen = resolve_partitions([[0, 1], ([0], 3)], graph)
-    state = WalkState.of(graph, chosen, 20)
+    state = WalkState(graph, chosen, 20)
     assert state.index.tolist() == [12 * 12**20, 12 * 12**19]  # all are on the boundary
     assert state.loss.dtype == object
     without = clique.copy()
     without.remove((2, 3))
-    smaller = WalkState.of(canonical((12, without)), chosen, 20)
+    smaller = WalkState(canonical((12, without)), chosen, 20)
     lost = state.loss[int(graph.edge_ids(torch.tensor([[2], [3]])))]
     assert (state.index - lost).tolist() == smaller.index.tolist()
 

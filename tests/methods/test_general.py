@@ -55,7 +55,7 @@ def order_of(num_nodes, edges, subsets, targeted, **options):
 
 
 def state_of(graph, partitions, walk_length):
-    return WalkState.of(graph, resolve_partitions(partitions, graph), walk_length)
+    return WalkState(graph, resolve_partitions(partitions, graph), walk_length)
 
 
 @each_argmax
@@ -131,7 +131,7 @@ def test_tuples_on_larger_graphs_are_those_of_plain_products(walk_length, graph,
     subsets = [rng.sample(range(num_nodes), rng.randint(1, num_nodes - 1)) for _ in range(4)]
     partitions = [*subsets, *((subset, rng.randrange(num_nodes)) for subset in subsets)]
     resolved = resolve_partitions(partitions, data)
-    state = WalkState.of(data, resolved, walk_length)
+    state = WalkState(data, resolved, walk_length)
     plain = general_certificate.Tuples(data, resolved, walk_length, "min")
     left = np.random.default_rng(seed).permutation(len(edges))
     while left.size > 20:

@@ -139,7 +139,7 @@ def general_order(
     size is the memory that long walks take.
     """
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    state = WalkState.of(graph, chosen, walk_length)
+    state = WalkState(graph, chosen, walk_length)
     sparse = argmax == "lexicographic" and LossTable.pays_off(state.loss)
     signatures = LossTable(state.loss) if sparse else None
     left = np.arange(graph.num_edges)

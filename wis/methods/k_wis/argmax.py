@@ -37,11 +37,7 @@ CHUNK_CELLS = 2**22
 def best_rows(rows: Rows, shape: tuple[int, int], argmax: Argmax, size: int) -> Ints:
     """Positions of the `size` best candidates, best first.
 
-    Args:
-        rows: The candidates.
-        shape: Number of candidates and of partitions.
-        argmax: One of `NAMED`, or a function.
-        size: How many to choose, 1 to the number of candidates.
+    `shape` holds the numbers of candidates and of partitions.
 
     Raises:
         OptionError: The function does not return keys.

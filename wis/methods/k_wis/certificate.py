@@ -134,7 +134,7 @@ def _check_longer(
     check_range(edges, n, depth)
 
     def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
-        walks = WalksByProducts.of(edges, n, depth, directed=graph.directed, left=left)
+        walks = WalksByProducts(edges, n, depth, directed=graph.directed, left=left)
         ((_, mine),) = _codes(walks, np.array(batch[place : place + 1]))
         return fault_of(_codes(walks, left), mine, batch, place, stop_early=True)
 
@@ -211,7 +211,7 @@ class CodesAsEdgesGo:
         self.walks: WalksByProducts | CommonNeighbours = (
             CommonNeighbours(self.edges, n)
             if depth == 3 and not self.directed
-            else WalksByProducts.of(self.edges, n, depth, directed=self.directed)
+            else WalksByProducts(self.edges, n, depth, directed=self.directed)
         )
         self.stale = np.zeros(m, dtype=bool)
         self.listed = [False] * m

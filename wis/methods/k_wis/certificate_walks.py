@@ -7,8 +7,6 @@ before that step a walk avoids the edge, afterwards it may take the edge again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -23,42 +21,36 @@ COMPACT_EVERY = 256
 SAFE = 2.0**62
 
 
-@dataclass
 class WalksByProducts:
     """Walks counted by the matrix; an edge that is gone is an explicit zero in it.
 
+    Args:
+        edges: int64 [2, m].
+        num_nodes: Number n of vertices.
+        depth: L.
+        directed: Whether edges are arcs.
+        left: Ids of the edges that are there; all if not given.
+
     Attributes:
-        edges: int64 [2, m], also those that are gone.
         matrix: A, int64; `backward` is Aᵀ, the same object in an undirected graph.
         entering: Edges at each vertex, or arcs into it, int64 [n].
         value: (A^L)_tt, 0 where nothing enters t.
-        depth: L.
-        directed: Whether edges are arcs.
         num_zeros: Edges that are explicit zeros.
     """
 
-    edges: Ints
-    matrix: sparse.csr_array
-    backward: sparse.csr_array
-    entering: Ints
-    value: Ints
-    depth: int
-    directed: bool
-    num_zeros: int = 0
-
-    @classmethod
-    def of(
-        cls, edges: Ints, n: int, depth: int, *, directed: bool, left: Ints | None = None
-    ) -> WalksByProducts:
-        """Count for these edges, int64 [2, m], or only for those whose ids are `left`."""
+    def __init__(
+        self, edges: Ints, num_nodes: int, depth: int, *, directed: bool, left: Ints | None = None
+    ) -> None:
+        self.edges, self.depth, self.directed, self.num_zeros = edges, depth, directed, 0
         u, v = edges if left is None else edges[:, left]
-        matrix = with_self_loops(u, v, n, directed=directed)
-        matrix.sort_indices()
-        entering = np.bincount(v if directed else np.concatenate([u, v]), minlength=n)
-        value = np.where(entering > 0, _closed_walks(matrix, depth, np.arange(n)), 0)
-        backward = matrix.T.tocsr() if directed else matrix
-        backward.sort_indices()
-        return cls(edges, matrix, backward, entering, value, depth, directed)
+        self.matrix = with_self_loops(u, v, num_nodes, directed=directed)
+        self.matrix.sort_indices()
+        heads = v if directed else np.concatenate([u, v])
+        self.entering: Ints = np.bincount(heads, minlength=num_nodes)
+        walks = _closed_walks(self.matrix, depth, np.arange(num_nodes))
+        self.value: Ints = np.where(self.entering > 0, walks, 0)
+        self.backward = self.matrix.T.tocsr() if directed else self.matrix
+        self.backward.sort_indices()
 
     def remove(self, batch: list[int]) -> Ints:
         """Take edges away; returns the vertices whose walk index that can lower."""

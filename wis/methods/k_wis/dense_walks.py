@@ -77,16 +77,8 @@ def dense_order(
 ) -> Tensor:
     """The first `count` edges of the greedy order, int64 on the graph's device, as `lazy_order`.
 
-    Args:
-        graph: The graph, undirected or directed, on the device where to compute.
-        depth: L, 2 or more.
-        count: Length of the order.
-        batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        limit_bytes: Memory that may be used, see `dense_plan`.
-        progress: Called with the number of edges removed.
-
     Raises:
-        OptionError: Too little memory, or numbers of walks that could pass 2^61.
+        OptionError: More memory than `limit_bytes`, or numbers of walks that could pass 2^61.
 
     Cost: count / batch_size rounds of O(m n L²) operations.
     """

@@ -78,18 +78,11 @@ def lazy_order(
     *,
     smallest_may_rise: bool = False,
 ) -> list[int]:
-    """The first `count` edges of the greedy order.
+    """The first `count` edges of the greedy order, as ids; `changes` is changed in place.
 
-    Args:
-        changes: The graph and the effect of its edges; changed in place as edges go.
-        count: Length of the order.
-        batch_size: How many go at a time, by the graph at the beginning of the round; 1 is exact.
-        progress: Called with the number of edges removed.
-        smallest_may_rise: Whether the smallest value that an edge would create can rise even while
-            edges go one by one, as in directed graphs.
-
-    Returns:
-        Edge ids, first removed first.
+    `batch_size` edges go at a time, by the graph at the beginning of the round; 1 is exact. The
+    smallest value that an edge would create can rise even while edges go one by one if
+    `smallest_may_rise`, as in directed graphs.
     """
     keeps_smallest = batch_size == 1 and not smallest_may_rise
     heap = _Bounds(changes)

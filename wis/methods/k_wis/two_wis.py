@@ -13,7 +13,7 @@ value of w is 2 less but would fall no lower: the codes of f below s_j - 2 and s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -234,14 +234,11 @@ class _BitSets:
             self.low[limit] = low | more
 
 
-@dataclass(frozen=True)
-class Fall:
-    """The effect of the loss of an edge.
+class Fall(NamedTuple):
+    """The effect of the loss of an edge: its ends, and what falls with c common neighbours.
 
-    Attributes:
-        ends: The two ends of the edge.
-        sides: Edge ids, int64 [c] each: from either end to the c common neighbours.
-        vertices: int64 [c + 2], common neighbours and both ends; `before` and `after` their values.
+    `sides` are edge ids, int64 [c] each, from either end to the common neighbours; `vertices`,
+    int64 [c + 2], these and both ends, with their values `before` and `after`.
     """
 
     ends: tuple[int, int]

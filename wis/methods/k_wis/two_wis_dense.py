@@ -51,18 +51,11 @@ COLUMNS_AT_A_TIME = 8
 def front_order(
     graph: UndirectedGraph, num_common: Ints, count: int, progress: Progress
 ) -> list[int]:
-    """The first edges of the exact order, as long as the rest is dense.
+    """The first edges of the exact order, at most `count`, as long as the rest is dense.
 
-    Args:
-        graph: The graph.
-        num_common: int64 [m], the number of common neighbours of the ends of each edge; updated in
-            place for the edges that are left.
-        count: Most edges to order.
-        progress: Called with the number of edges removed.
-
-    Returns:
-        Edge ids, first removed first. They end where the edges that are left have fewer than `MANY`
-        + n / `BREADTH` common neighbours on average; there are none if n > `MOST_VERTICES`.
+    They end where the edges that are left have fewer than `MANY` + n / `BREADTH` common neighbours
+    on average; there are none if n > `MOST_VERTICES`. `num_common`, int64 [m], is updated in place
+    for the edges that are left.
 
     Cost: of an edge, O(n + k r) with k common neighbours of low value and r rows in the front;
     memory 9/8 n² bytes, and some 500 for each row of the front.

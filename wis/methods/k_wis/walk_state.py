@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,7 @@ class Adjacency:
     """
 
     def __init__(self, num_nodes: int, edges: Ints, *, directed: bool = False) -> None:
-        u, v = edges
+        self.num_nodes, (u, v) = num_nodes, edges
         every, ids = np.arange(num_nodes), np.arange(u.size)
         source = np.concatenate([u, every] if directed else [u, v, every])
         head = np.concatenate([v, every] if directed else [v, u, every])
@@ -79,11 +78,6 @@ class Adjacency:
         loops = np.full(num_nodes, u.size)
         self.edge = np.concatenate([ids, loops] if directed else [ids, ids, loops])[order]
         self.left = np.ones(u.size + 1, dtype=bool)
-
-    @property
-    def num_nodes(self) -> int:
-        """Number of vertices."""
-        return self.start.size - 1
 
     def arcs_of(self, rows: Ints) -> tuple[Ints, Ints]:
         """Positions of the arcs left at some vertices, and where those of each vertex begin."""
@@ -123,15 +117,17 @@ class Adjacency:
         return csr_array((left, self.head, self.start), shape=shape)
 
 
-@dataclass
 class WalkState:
     """The walk indices of some partitions, and by how much the loss of each edge lowers them.
+
+    Args:
+        graph: The graph before any edge goes.
+        partitions: K partitions.
+        walk_length: p = L - 1.
 
     Attributes:
         ahead: The graph that is left, arcs by their tails.
         behind: The same by their heads; `ahead` itself in an undirected graph.
-        edges: int64 [2, m].
-        walk_length: p = L - 1.
         inside: bool [n, K], the vertices of each subset.
         crossing: int32 [n, K], arcs into each vertex from across each partition.
         started: X_l for l = 0 ... p - 1, at least X_0, each [n, K].
@@ -139,55 +135,40 @@ class WalkState:
         column: int64 [K], the column of `ended` that belongs to each subset.
         index: [K], the walk indices.
         loss: [m, K], by how much each falls if the edge goes; stale for edges that are gone.
+
+    Raises:
+        OptionError: It would take too much memory.
     """
 
-    ahead: Adjacency
-    behind: Adjacency
-    edges: Ints
-    walk_length: int
-    inside: NDArray[np.bool_]
-    crossing: NDArray[np.int32]
-    started: list[Counts]
-    ended: list[Counts]
-    column: Ints
-    index: Counts
-    loss: Counts
-
-    @classmethod
-    def of(cls, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> WalkState:
-        """The state before any edge goes.
-
-        Raises:
-            OptionError: It would take too much memory.
-        """
-        edges, directed = graph.edges.cpu().numpy(), graph.directed
+    def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
+        self.edges, directed = graph.edges.cpu().numpy(), graph.directed
         n, m, num = graph.num_nodes, graph.num_edges, len(partitions)
-        column, ends = _ends_of(partitions)
+        self.column, ends = _ends_of(partitions)
         _check_size(n, m, num, len(ends), walk_length)
-        ahead = behind = Adjacency(n, edges, directed=directed)
+        self.walk_length = walk_length
+        self.ahead = self.behind = Adjacency(n, self.edges, directed=directed)
         if directed:
-            behind = Adjacency(n, edges[::-1], directed=True)
-            behind.left = ahead.left
-        inside = partitions.membership(n)
-        crossing = np.zeros((n, num), dtype=np.int32)
+            self.behind = Adjacency(n, self.edges[::-1], directed=True)
+            self.behind.left = self.ahead.left
+        self.inside = partitions.membership(n)
+        self.crossing = np.zeros((n, num), dtype=np.int32)
         for part in _chunks(m, 3 * num):
-            u, v = edges[:, part]
+            u, v = self.edges[:, part]
             for head in (v,) if directed else (u, v):
-                np.add.at(crossing, head, inside[u] ^ inside[v])
+                np.add.at(self.crossing, head, self.inside[u] ^ self.inside[v])
         every = np.arange(n)
-        dtype: Any = np.int64 if _fit_in_int64(ahead, crossing, walk_length) else object
-        started = [(crossing > 0).astype(dtype)]
+        fits = _fit_in_int64(self.ahead, self.crossing, walk_length)
+        dtype: Any = np.int64 if fits else object
+        self.started: list[Counts] = [(self.crossing > 0).astype(dtype)]
         for _ in range(walk_length - 1):
-            started.append(behind.times(every, started[-1]))
-        ended = [_indicators(n, ends, dtype)]
+            self.started.append(self.behind.times(every, self.started[-1]))
+        self.ended = [_indicators(n, ends, dtype)]
         for _ in range(walk_length):
-            ended.append(ahead.times(every, ended[-1]))
-        index, loss = np.zeros(num, dtype=dtype), np.zeros((m, num), dtype=dtype)
-        graph_parts = (ahead, behind, edges, walk_length, inside, crossing)
-        state = cls(*graph_parts, started, ended, column, index, loss)
-        state.index += state._counted_at(every)
-        state._refresh(np.arange(m))
-        return state
+            self.ended.append(self.ahead.times(every, self.ended[-1]))
+        self.index: Counts = np.zeros(num, dtype=dtype)
+        self.index += self._counted_at(every)
+        self.loss: Counts = np.zeros((m, num), dtype=dtype)
+        self._refresh(np.arange(m))
 
     @property
     def directed(self) -> bool:
