@@ -98,6 +98,9 @@ class MethodChoice:
 
     def _refuse_unknown(self, method: Method, name: str, flag: str) -> None:
         if name not in method.options:
+            from wis.methods.keywords import refuse_weights
+
+            refuse_weights(method, name)
             known = ", ".join(method.options) or "none"
             raise click.UsageError(
                 f"{flag} does not apply to the method {method.name!r}; its options: {known}."

@@ -183,6 +183,33 @@ def test_seeds_share_an_order_only_where_the_options_leave_nothing_to_chance(
     assert len({spec.key for spec in specs.values()}) == num_orders
 
 
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("scores", {"scores": "strength"}),
+        ("disparity", {"edge_weight": "strength"}),
+        ("spectral", {"edge_weight": "strength"}),
+    ],
+)
+def test_orders_by_other_numbers_of_the_edges_are_kept_apart(method, options):
+    data, specs = toy_graph(), []
+    graph, row = wis.UndirectedGraph.from_any(data), MethodSpec.of(method, options)
+    for factor in (1, 1, 2):
+        data.strength = factor * (1 + data.edge_index.sum(dim=0))
+        specs += order_specs(graph, "digest", row, ModelSpec("gcn", {}), {0: None}, data).values()
+    assert specs[0].key == specs[1].key != specs[2].key
+    digests = [value for name, value in specs[0].options.items() if name.endswith("_digest")]
+    assert [len(digest) for digest in digests] == [32]
+
+
+def test_a_sweep_ranks_by_an_edge_attribute_of_the_graph(tmp_path):
+    recipe = toy_recipe("karate", methods="scores:scores=edge_weight", remove="50%", seeds="1")
+    assert run_sweep(recipe, options_in(tmp_path, backend=HERE)).done == 1
+    (path,) = (tmp_path / "orders").glob("*.npz")
+    expected = wis.removal_order(wis.datasets.load("karate"), scores="edge_weight")
+    assert torch.equal(wis.RemovalOrder.load(path).edges, expected.edges)
+
+
 def test_a_failed_run_is_a_row_with_its_error_and_stops_nothing(toy_file, tmp_path):
     recipe = toy_recipe(toy_file, methods="wis,random,gwis:partitions=nowhere.json")
     options = options_in(tmp_path)

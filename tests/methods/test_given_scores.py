@@ -18,6 +18,7 @@ from wis.errors import GraphFormatError, NotGreedyError, OptionError, UnknownNam
 from wis.graph import canonical_graph
 from wis.graph.edge_weights import COMBINE, edge_scores
 from wis.transforms import Sparsify, WalkIndexSparsification
+from wis_cli.main import run
 
 ONE = {"mean": lambda values: math.fsum(values) / len(values), "sum": sum, "min": min, "max": max}
 ARCS = [(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)]
@@ -161,7 +162,7 @@ def test_scores_of_edge_types_must_fit_them():
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"method": "scores"}, OptionError, "needs scores: one number for each arc or edge"),
+        ({"method": "scores"}, OptionError, r"needs scores .*: one number for each arc or edge"),
         ({"method": "wis", "scores": BY_ARC}, OptionError, "no option 'scores' with the method"),
         ({"scores": BY_ARC, "combine": "median"}, UnknownNameError, "combine"),
         ({"scores": BY_ARC, "reverse": 1}, OptionError, "reverse is 1; expected true or false"),
@@ -240,3 +241,43 @@ def test_transforms_refuse_the_numbers_of_one_graph():
         Sparsify("50%", scores=BY_ARC)
     with pytest.raises(OptionError, match="no option 'scores' with the method 'wis'"):
         WalkIndexSparsification("50%", scores="edge_weight")
+
+
+# The command line
+
+TABLE = "source,target,Strength of it,kind,hole\n0,1,3,a,nan\n1,2,1,b,1\n2,0,2,a,1\n"
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "friends.csv"
+    path.write_text(TABLE)
+    return str(path)
+
+
+def test_the_command_line_ranks_by_a_column(table, tmp_path, capsys):
+    assert run(["sparsify", table, "--scores", "Strength of it", "--remove", "1", "-o", "-"]) == 0
+    assert [line[:3] for line in capsys.readouterr().out.split()[3:]] == ["0,1", "2,0"]
+    saved = str(tmp_path / "order.npz")
+    assert run(["order", table, "--scores", "Strength of it", "--directed", "-o", saved]) == 0
+    assert pairs_in(wis.RemovalOrder.load(saved)) == [[1, 2], [2, 0], [0, 1]]
+    assert run(["verify", table, saved]) == 0
+    assert "all 3 steps are greedy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "text"),
+    [
+        (["--scores", "kind"], 1, "Error: kind is a list of texts; expected one number"),
+        (["--scores", "hole"], 1, "Error: hole is nan at arc 0; expected finite numbers"),
+        (["--scores", "age"], 2, "those there are: Strength of it, kind, hole"),
+        (["--method", "scores"], 2, "needs scores (--scores COLUMN)"),
+        (["--method", "wis", "--scores", "hole"], 2, "--scores does not apply to the method 'wis'"),
+        (["--option", "weights=hole"], 2, "takes no weights: walk indices count walks"),
+        (["--engine", "stream", "--scores", "hole"], 2, "--scores does not go with --engine"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong_in_one_line(table, options, code, text, capsys):
+    assert run(["sparsify", table, "--remove", "1", "-o", "-", *options]) == code
+    out, err = capsys.readouterr()
+    assert (out, text in err.splitlines()[-1]) == ("", True), err

@@ -39,6 +39,16 @@ def method_named(method: str | None, scores: Any) -> str:
     return method or ("wis" if scores is None else "scores")
 
 
+def refuse_weights(method: Method, option: str) -> None:
+    """Raise `OptionError` if an option would give weights to walks."""
+    if option in WEIGHTS and method.name in ("wis", "gwis"):
+        raise OptionError(
+            f"method {method.name!r} takes no {option}: walk indices count walks, and are not "
+            f"defined for weights; take the method 'weight', 'disparity' or another weighted one, "
+            f"or rank by scores of your own"
+        )
+
+
 def check_keywords(
     caller: Callable[..., Any],
     method: Method,
@@ -62,12 +72,7 @@ def check_keywords(
     unknown = [keyword for keyword in given if keyword not in method.options]
     if not unknown:
         return
-    if unknown[0] in WEIGHTS and method.name in ("wis", "gwis"):
-        raise OptionError(
-            f"method {method.name!r} takes no {unknown[0]}: walk indices count walks, and are not "
-            f"defined for weights; take method='weight', 'disparity' or another weighted one, or "
-            f"rank by your own scores=..."
-        )
+    refuse_weights(method, unknown[0])
     keyword_only = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = inspect.signature(caller).parameters.values()
     own = [parameter.name for parameter in parameters if parameter.kind in keyword_only]

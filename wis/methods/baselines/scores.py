@@ -25,8 +25,8 @@ GIVEN, FUNCTION = "(given)", "function "
 def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     if options["scores"] is None:
         raise OptionError(
-            "method 'scores' needs scores: one number for each arc or edge, the name of an "
-            "attribute of the arcs, or a function of the graph"
+            "method 'scores' needs scores (--scores COLUMN): one number for each arc or edge, the "
+            "name of an attribute of the arcs, or a function of the graph"
         )
     if options["combine"] not in COMBINE:
         raise UnknownNameError.among("combine", echo(str(options["combine"])), COMBINE)
@@ -73,7 +73,7 @@ def _check(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
 
 @register(
     "scores",
-    summary="the lowest of numbers that you give: one for each edge, as of an explainer",
+    summary="low scores first: numbers of your own, such as those of an explainer; needs scores",
     uses_seed=True,
     resolve=_resolve,
     prepare=_prepare,
