@@ -166,6 +166,11 @@ ROWS = [
 ]
 
 
+def test_rows_of_one_training_are_summarised_together_whatever_recipe_made_them():
+    mixed = [{**row, "recipe_hash": str(place % 3)} for place, row in enumerate(ROWS)]
+    assert lines_of(mixed) == lines_of(ROWS)
+
+
 def line_at(lines, label, percent):
     return next(x for x in lines if (x["label"], x["percent_removed"]) == (label, percent))
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from wis.errors import ResultsError, echo
 from wis.experiments.results import DONE, Row, check_fields
-from wis.experiments.summary import FULL, METRICS, Cell, imported_pandas
+from wis.experiments.summary import FULL, METRICS, Cell, imported_pandas, training_of
 
 LOSSES = (0.0, 0.25, 0.5, 0.7, 1.0)
 """Losses of accuracy in points for which the best speed-ups are listed."""
@@ -26,9 +26,9 @@ ROUNDING = 1e-9
 """Slack of a loss, a difference of two fractions."""
 EMPTY = "no edges"
 FIELDS = {
-    **dict.fromkeys(("dataset", "label", "model", "recipe_hash", "device"), "text"),
+    **dict.fromkeys(("dataset", "data_digest", "label", "model", "device"), "text"),
     **dict.fromkeys(("percent_removed", "num_removed", "num_edges_before"), "number"),
-    **dict.fromkeys(("serving", "serving_whole"), "object"),
+    **dict.fromkeys(("config", "serving", "serving_whole"), "object"),
     "seed": "integer",
 }
 Line = dict[str, Any]
@@ -56,7 +56,8 @@ def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
         if row["status"] != DONE:
             continue
         check_fields(row, FIELDS)
-        panel, unit = (row["recipe_hash"], row["model"], row["device"]), _unit(row)
+        panel = (training_of(row), row["device"], tuple(row["serving"]))
+        unit = row["seed"], row.get("split")
         label, percent = _setting(row)
         groups[panel, label, percent][unit] = row
         if label == FULL and f"{metric}_accuracy" in row:
@@ -80,10 +81,6 @@ def by_panel(lines: Iterable[Line]) -> dict[str, list[Line]]:
     for line in lines:
         panels[line["panel"]].append(line)
     return dict(panels)
-
-
-def _unit(row: Row) -> tuple[Any, ...]:
-    return row["seed"], row.get("split")
 
 
 def _setting(row: Row) -> tuple[str, float]:
@@ -253,8 +250,9 @@ def _by_loss(best: Sequence[Line]) -> list[dict[str, str]]:
     table: dict[str, dict[str, str]] = {}
     for line in best:
         cells = table.setdefault(line["label"], {"method": line["label"]})
+        where = f"at {line['percent_removed']:g} %, loss {_interval(line)}"
         cells[f"<= {line['allowed_loss']:g} points"] = (
-            f"{line['speedup']:.1f} x at {line['percent_removed']:g} %, loss {_interval(line)}"
+            f"{line['speedup']:.1f} x {where}" if line["percent_removed"] else "nothing removed"
         )
     return list(table.values())
 

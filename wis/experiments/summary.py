@@ -237,7 +237,7 @@ def panels_of(
     for row in rows:
         if row["status"] == DONE:
             _check(row, metric)
-            groups[_training(row)].append(row)
+            groups[training_of(row)].append(row)
         else:
             failures[_failed_place(row)] += 1
     if not groups:
@@ -290,7 +290,8 @@ def _failed_place(row: Row) -> tuple[str, str]:
     return str(row.get("dataset")), str(row.get("model"))
 
 
-def _training(row: Row) -> str:
+def training_of(row: Row) -> str:
+    """Return a hash of the graph and the training of a row, without seed and device."""
     config = {k: v for k, v in row["config"].items() if k not in ("seed", "device", "keep_curve")}
     return content_hash([row["dataset"], row["data_digest"], config])
 
