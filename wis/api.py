@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from wis.base.amount import Amount, auto_budget, checked_amount
 from wis.base.defaults import usual_defaults
-from wis.graph import CanonicalGraph
+from wis.graph.holders import opened, vertex_ids
 from wis.graph.parts import check_lengths
 from wis.methods import get_method
 from wis.methods.keywords import check_keywords, method_named, named_options
 from wis.order import RemovalOrder
 from wis.order.cut import Cut, GraphT
 from wis.order.protections import Pairs
-from wis.order.ranking import Ranking, sparsified
-from wis.order.small import cut_small
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
+from wis.order.ranking import Ranking
+from wis.order.small import cut_any
 
 
 @usual_defaults()
 def removal_order(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     method: str | None = None,
     *,
     walk_length: int | None = None,
@@ -57,7 +53,8 @@ def removal_order(
     [13, 33]
 
     Args:
-        data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index` of shape [2, num_arcs].
+        data: The graph: a PyG `Data` or `HeteroData`, an `edge_index` of shape [2, num_arcs], a
+            networkx graph, a matrix, a table, ...: `wis.graph.holders` lists the kinds.
         method: A name of `wis.available_methods`; ``"wis"`` if neither this nor `scores` is given.
         walk_length: Length of the walks that ``"wis"`` and ``"gwis"`` count: L - 1 for a network of
             depth L; 1 if not given.
@@ -83,7 +80,8 @@ def removal_order(
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.order.protections`, also for combinations of these three).
+            (see `wis.order.protections`, also for combinations of these three). Pairs of names,
+            where the vertices of `data` have names, as in networkx.
         vertex_data: Object with the attributes and names of vertices; `data` if not given.
         **options: Further options of the method, as `wis methods` lists them.
 
@@ -106,6 +104,8 @@ def removal_order(
     )
     method = method_named(method, scores)
     check_keywords(removal_order, get_method(method), options)
+    data, vertex_data = opened(data, num_nodes), opened(vertex_data)
+    protect = vertex_ids(data, protect, "protect")
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect
     )  # fmt: skip
@@ -148,7 +148,8 @@ def sparsify(
     Data(edge_index=[2, 78], edge_weight=[78], num_nodes=34, y=[34], x=[34, 34])
 
     Args:
-        data: The graph: a PyG `Data` or `HeteroData`, or an `edge_index`. It is not changed.
+        data: The graph, in any form that `removal_order` takes; or a list or a dataset of graphs,
+            each of which is cut by itself. It is not changed.
         remove: Edges to remove: a number (`int`), a fraction in [0, 1] (`float`), or a text such as
             ``"50%"``. Self-loops are not edges and always stay. ``"auto"`` takes the advice of
             `wis.advise`, with its defaults, or ``"auto:40runs"`` with this budget; the method is
@@ -182,7 +183,8 @@ def sparsify(
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
-            (see `wis.order.protections`, also for combinations of these three).
+            (see `wis.order.protections`, also for combinations of these three). Pairs of names,
+            where the vertices of `data` have names, as in networkx.
         reweight: Write `edge_weight`: what it was, or 1, times count / (Q p) of the edge, so that
             the mean of the Laplacian over seeds is that of the whole graph. For methods that draw
             edges, without protections (see `wis.methods.draws`).
@@ -212,6 +214,8 @@ def sparsify(
     named = None if method is None and not options else method_named(method, scores)
     method = method_named(method, scores)
     check_keywords(sparsify, get_method(method), options)
+    held = opened(data, num_nodes)
+    protect = vertex_ids(held, protect, "protect")
     if (budget := auto_budget(remove)) is not None:
         from wis.advice.advising import automatic
 
@@ -221,14 +225,11 @@ def sparsify(
             "protect": protect, "per_type": per_type, "edge_attrs": tuple(edge_attrs),
             "seed": seed or 0,
         }  # fmt: skip
-        advice = automatic(data, budget, named, options, num_nodes=num_nodes, **more)
+        advice = automatic(held, budget, named, options, num_nodes=num_nodes, **more)
         remove, method, options = advice.remove, advice.method or method, dict(advice.options)
     cut = Cut(remove, keep, per_type, edge_attrs, reweight)
     ranking = Ranking(
         method, options, directed, seed, device, keep_connected, min_degree, protect
     )  # fmt: skip
-    small = cut_small(data, ranking, cut) if num_nodes is None and not progress else None
-    if small is not None:
-        return small  # type: ignore[no-any-return]
-    graph = ranking.graph(data, num_nodes)
-    return sparsified(data, graph, ranking, cut, progress=progress)
+    sparse: GraphT = cut_any(held, ranking, cut, num_nodes=num_nodes, progress=progress)
+    return sparse

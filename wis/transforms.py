@@ -24,8 +24,8 @@ from wis.methods import get_method
 from wis.methods.keywords import check_keywords, method_named, named_options
 from wis.order.cut import Cut
 from wis.order.protections import Pairs
-from wis.order.ranking import Ranking, sparsified
-from wis.order.small import cut_small
+from wis.order.ranking import Ranking
+from wis.order.small import cut_any, cut_small
 
 MAX_PAIRS_SHOWN = 8
 
@@ -67,8 +67,8 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
         UnknownNameError: There is no such method.
         OptionError: The amount or an option is impossible for every graph.
 
-    A transform takes a `Data`, a `HeteroData` or a list of them, and does not change it. It raises
-    the errors of `wis.sparsify`.
+    A transform takes what `wis.sparsify` takes, such as a `Data`, a `HeteroData` or a list of them,
+    and does not change it. It raises the errors of `wis.sparsify`.
     """
 
     def __init__(
@@ -123,15 +123,12 @@ class Sparsify(BaseTransform):  # type: ignore[misc]
 
     def forward(self, data: Any) -> Any:
         """The sparser graph, or a list of them for a list."""
-        if isinstance(data, (list, tuple)):
-            return [self(graph) for graph in data]
         small = cut_small(data, self.ranking, self.cut)
         return self._forward(data) if small is None else small
 
     @usual_defaults()
     def _forward(self, data: Any) -> Any:
-        graph = self.ranking.graph(data)
-        return sparsified(data, graph, self.ranking, self.cut, progress=False)
+        return cut_any(data, self.ranking, self.cut, progress=False)
 
     def __repr__(self) -> str:
         """The arguments that differ from the defaults; PyG compares transforms by this text."""

@@ -25,6 +25,7 @@ from wis.base.defaults import usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import OptionError, echo
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.graph.holders import is_held, opened
 from wis.order.protections import Pairs
 from wis.training import TrainConfig
 
@@ -305,9 +306,12 @@ def quiet() -> Iterator[None]:
 
 
 def _as_data(graph: Any, num_nodes: int | None = None) -> Any:
-    """A `Data` of a bare `edge_index` or of a canonical graph; anything else as it is."""
+    """A `Data` of any single graph; a PyG object, or several graphs, as they are."""
     from torch_geometric.data import Data
 
+    graph = opened(graph, num_nodes)
+    if is_held(graph):
+        return graph.as_data()
     if isinstance(graph, Tensor):
         return Data(edge_index=graph, num_nodes=canonical_graph(graph, num_nodes).num_nodes)
     if not isinstance(graph, CanonicalGraph):

@@ -15,7 +15,8 @@ from wis.advice.savings import Saving
 from wis.advice.search import EVERYTHING, Trial
 from wis.base.checks import as_integer
 from wis.order.cut import Cut, GraphT
-from wis.order.ranking import Ranking, sparsified
+from wis.order.ranking import Ranking
+from wis.order.small import cut_any
 
 CONFIDENCE = 0.95
 
@@ -134,15 +135,13 @@ class Advice:
         return f"remove {self.remove} by {self.label}: {loss}, and costs least for {self.goal}"
 
     def apply(self, data: GraphT) -> GraphT:
-        """Cut a graph, or each graph of a list, as advised; the argument is not changed.
+        """Cut a graph, or each graph of a list or dataset, as advised; the argument is not changed.
 
         Raises:
             WisError: As for `wis.sparsify`.
         """
-        if isinstance(data, (list, tuple)):
-            return type(data)(self.apply(each) for each in data)
-        graph = self.ranking.graph(data)
-        return sparsified(data, graph, self.ranking, Cut(self.remove, **self.cut))
+        sparse: GraphT = cut_any(data, self.ranking, Cut(self.remove, **self.cut))
+        return sparse
 
     def command(self, graph: str = "GRAPH") -> str:
         """The command line that cuts the graph."""

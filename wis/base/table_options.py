@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from wis.errors import OptionError, echo
 
 Column = str | int
+_ENDPOINTS = (
+    ("source", "target"), ("source", "destination"), ("source", "dest"), ("src", "dst"),
+    ("src", "dest"), ("src", "tgt"), ("src", "target"), ("from", "to"), ("1", "2"),
+    ("start", "end"), ("head", "tail"), ("citing", "cited"), ("subject", "object"),
+    ("follower", "followee"), ("follower", "followed"), ("sender", "receiver"),
+    ("sender", "recipient"), ("caller", "callee"), ("origin", "destination"), ("parent", "child"),
+    ("u", "v"), ("i", "j"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,3 +76,20 @@ def _number(wanted: Column) -> int | None:
         return wanted
     is_short = wanted.isascii() and wanted.isdigit() and len(wanted) < 10
     return int(wanted) if is_short else None
+
+
+def named_endpoints(header: Sequence[str]) -> tuple[int, int] | None:
+    """Positions of the two columns with the names of endpoints, None if there are none."""
+    plain = [_plain(name) for name in header]
+    for source, target in _ENDPOINTS:
+        if source in plain and target in plain:
+            return plain.index(source), plain.index(target)
+    return None
+
+
+def _plain(name: str) -> str:
+    """A name in the spelling of `_ENDPOINTS`: ``from`` for ``FromNodeId``; empty for a number."""
+    letters = re.sub(r"[^a-z0-9]", "", name.lower())
+    if not re.search("[a-z]", letters):
+        return ""
+    return re.sub(r"node|vertex|id", "", letters)

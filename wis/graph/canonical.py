@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -26,11 +26,16 @@ from torch import Tensor
 from wis.base.arrays import searchsorted, sort_values
 from wis.errors import GraphFormatError, OptionError
 from wis.graph.foreign import check_is_graph
-from wis.graph.stores import checked_arcs, checked_num_nodes, node_ranges, offset_arcs, store_name
+from wis.graph.holders import is_held, opened
+from wis.graph.stores import (
+    checked_arcs,
+    checked_num_nodes,
+    node_ranges,
+    offset_arcs,
+    stated_size,
+    store_name,
+)
 from wis.graph.stores import edge_stores as edge_stores
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
 
 EdgeType = tuple[str, str, str]
 MAX_NUM_NODES = 3_037_000_499  # u * n + v must fit in int64
@@ -148,15 +153,14 @@ class CanonicalGraph(ABC):
         return cls(0, torch.empty((2, 0), dtype=torch.int64, device="cpu"))
 
     @classmethod
-    def from_any(
-        cls, graph: Data | HeteroData | Tensor | CanonicalGraph, num_nodes: int | None = None
-    ) -> Self:
-        """Canonicalise a PyG object or an `edge_index`.
+    def from_any(cls, graph: Any, num_nodes: int | None = None) -> Self:
+        """Canonicalise a graph in any form that wis takes.
 
         Args:
             graph: A `Data`, a `HeteroData` (walk indices are those of the union of its edge types),
-                an integer tensor of shape [2, num_arcs], or a canonical graph, which is returned as
-                it is if it is of this class.
+                an integer tensor of shape [2, num_arcs], an object of another kind
+                (`wis.graph.holders`), or a canonical graph, which is returned as it is if it is of
+                this class.
             num_nodes: Number of vertices, for a bare `edge_index` only; the largest id + 1 if not
                 given.
 
@@ -168,8 +172,12 @@ class CanonicalGraph(ABC):
 
         Cost: one sort of the arcs.
         """
+        graph = opened(graph, num_nodes)
         if isinstance(graph, Tensor):
-            return cls.from_arcs([graph], num_nodes)
+            return cls.from_arcs([graph], stated_size(graph) if num_nodes is None else num_nodes)
+        if is_held(graph):
+            num_nodes = None  # `opened` used it
+            graph.check_takes(directed=cls.directed)
         if num_nodes is not None:
             raise OptionError("num_nodes is for a bare edge_index; this graph has its own")
         if isinstance(graph, cls):
@@ -289,7 +297,7 @@ class DirectedGraph(CanonicalGraph):
 
 
 def canonical_graph(
-    graph: Data | HeteroData | Tensor | CanonicalGraph,
+    graph: Any,
     num_nodes: int | None = None,
     *,
     directed: bool = False,

@@ -25,6 +25,7 @@ from wis.base.defaults import usual_defaults
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.arc_values import select_arcs, split_arcs
+from wis.graph.holders import is_held, opened
 from wis.graph.matrices import Ends, cut_matrix
 from wis.graph.part_names import MATRIX_NAMES, SAMPLED, VERTEX_KEYS, checked_names
 from wis.graph.parts import Part, described, parallel_dim, parts_of, stale
@@ -39,7 +40,8 @@ def drop_edges(
     """Remove edges with all their arcs; self-loops stay.
 
     Args:
-        data: The `Data`, `HeteroData` or `edge_index` that `graph` was made from; not changed.
+        data: The `Data`, `HeteroData` or `edge_index` that `graph` was made from, or another kind
+            of object (`wis.graph.holders`); not changed.
         graph: The canonical form of `data`.
         removed: bool tensor of shape [m], true for each edge to remove.
         edge_attrs: Names of attributes that are edge-level whatever their length.
@@ -58,10 +60,15 @@ def drop_edges(
     >>> drop_edges(path, graph, torch.tensor([True, False])).tolist()
     [[1, 2], [2, 1]]
     """
+    data = opened(data)
     explicit = frozenset(checked_names(edge_attrs))
-    if explicit and isinstance(data, (Tensor, CanonicalGraph)):
-        raise OptionError("edge_attrs names attributes, and this graph has none: pass a Data")
+    if explicit and (isinstance(data, (Tensor, CanonicalGraph)) or is_held(data)):
+        raise OptionError(
+            "edge_attrs names attributes of a PyG object; this graph is none: pass a Data"
+        )
     kept = [kept_arcs(removed, ids) for ids in graph.arc_to_edge]
+    if is_held(data):
+        return data.with_arcs(kept[0])
     if isinstance(data, Tensor):
         return select_arcs(data, kept[0], 1)
     if isinstance(data, CanonicalGraph):

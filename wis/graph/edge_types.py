@@ -29,6 +29,7 @@ from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
+from wis.graph.holders import opened
 from wis.graph.stores import edge_stores
 
 EDGE_TYPE = "edge_type"
@@ -122,6 +123,7 @@ def types_of_arcs(
         sizes = torch.tensor([arcs.size(1) for arcs in graph.arcs], dtype=torch.int64, device="cpu")
         types = torch.arange(len(stores), device="cpu").repeat_interleave(sizes)
         return types, ["__".join(store._key) for store in stores]
+    data = opened(data)
     values = data.get(attribute) if hasattr(data, "edge_stores") else None
     if values is None:
         raise OptionError(

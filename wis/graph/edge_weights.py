@@ -20,6 +20,7 @@ from torch import Tensor
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
+from wis.graph.holders import is_held
 from wis.graph.stores import edge_stores
 
 Floats = NDArray[np.float64]
@@ -75,7 +76,7 @@ def edge_scores(graph: CanonicalGraph, data: Any, scores: Any, combine: str = "m
         GraphFormatError: The scores are not finite real numbers, or not as many as arcs or edges.
     """
     if callable(scores):
-        scores = scores(data)
+        scores = scores(data.origin if is_held(data) else data)
     if isinstance(scores, (str, Mapping)):
         values = _scores_by_store(graph, data, scores)
     else:
@@ -219,7 +220,7 @@ def reweighted(data: Any, graph: CanonicalGraph, factor: Floats, name: str = "ed
         OptionError: `data` is a bare `edge_index`, which cannot hold weights.
         GraphFormatError: The attribute is not one real number for each arc.
     """
-    if not hasattr(data, "edge_stores"):
+    if not hasattr(data, "edge_stores") or is_held(data):
         raise OptionError(
             "reweight writes edge_weight, which this kind of graph lacks: pass a Data"
         )

@@ -86,7 +86,7 @@ def cut_matrix(
     """
     if isinstance(value, Tensor) and value.requires_grad and value.layout == torch.sparse_coo:
         value = value.coalesce()  # the values of other COO tensors have no gradient
-    rows, columns = _entries(value, name)
+    rows, columns = entries(value, name)
     rows, columns = rows.to(removed.device), columns.to(removed.device)
     stray, overlaps = None, False
     for turned in (transposed, not transposed):
@@ -100,7 +100,7 @@ def cut_matrix(
         if unknown.numel() == 0:
             gone = torch.zeros_like(proper)
             gone[proper] = removed[ids[proper]]
-            return _without(value, gone) if bool(gone.any()) else value
+            return without(value, gone) if bool(gone.any()) else value
         stray = int(rows[unknown[0]]), int(columns[unknown[0]])
         overlaps = overlaps or bool((ids >= 0).any())
     if must_fit or overlaps:
@@ -111,17 +111,17 @@ def cut_matrix(
     return value
 
 
-def _entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
+def entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
     """Row and column of each entry, int64 [nnz], in the order of storage."""
     if isinstance(value, Tensor) and value.is_meta:
         raise GraphFormatError(f"{name} is on the device meta and holds no values to cut")
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(np.ascontiguousarray(value != 0))
     if _is_scipy(value):
-        entries = value.tocoo()
-        ends = (torch.from_numpy(part.astype(np.int64)) for part in (entries.row, entries.col))
-        rows, columns = ends
-        return rows, columns
+        stored = _as_coo(value)
+        return torch.from_numpy(stored.row.astype(np.int64)), torch.from_numpy(
+            stored.col.astype(np.int64)
+        )
     if _is_sparse_tensor(value):
         rows, columns, _ = value.coo()
         return rows, columns
@@ -145,9 +145,22 @@ def _entries(value: Any, name: str) -> tuple[Tensor, Tensor]:
     return (major, minor) if value.layout == torch.sparse_csr else (minor, major)
 
 
+def values_of(value: Any) -> Any:
+    """The value of each entry in the order of `entries`; None if the matrix has no values."""
+    if _is_scipy(value):
+        return _as_coo(value).data
+    if not isinstance(value, (Tensor, np.ndarray)):
+        return value.coo()[2]
+    if isinstance(value, np.ndarray) or value.layout == torch.strided:
+        rows, columns = entries(value, "")
+        return value[rows, columns]
+    return value._values() if value.layout == torch.sparse_coo else value.values()
+
+
 def _packed(value: Tensor) -> tuple[Callable[..., Tensor], Tensor, Tensor]:
     make, pointers, indices = _PACKED[value.layout]
-    return make, getattr(value, pointers)(), getattr(value, indices)()
+    plain = getattr(value, indices)().clone(memory_format=torch.contiguous_format)
+    return make, getattr(value, pointers)(), plain
 
 
 def _check_invariants(value: Tensor, name: str) -> None:
@@ -169,12 +182,12 @@ def _check_invariants(value: Tensor, name: str) -> None:
         raise GraphFormatError(f"{name} is not a valid sparse tensor: {echo(reason)}") from None
 
 
-def _without(value: Any, gone: Tensor) -> Any:
-    """The matrix without the entries in `gone`, a mask in the order of `_entries`."""
+def without(value: Any, gone: Tensor) -> Any:
+    """The matrix without the entries in `gone`, a mask in the order of `entries`."""
     if isinstance(value, np.ndarray):
         array = value.copy()
         chosen = gone.cpu().numpy()
-        row, column = (part.numpy()[chosen] for part in _entries(value, ""))
+        row, column = (part.numpy()[chosen] for part in entries(value, ""))
         array[row, column] = 0
         return array
     if _is_scipy(value):
@@ -183,7 +196,7 @@ def _without(value: Any, gone: Tensor) -> Any:
         return _sparse_tensor_without(value, ~gone)
     gone = gone.to(value.device)
     if value.layout == torch.strided:
-        rows, columns = _entries(value, "")
+        rows, columns = entries(value, "")
         filled = torch.zeros(value.shape[:2], dtype=torch.bool, device=value.device)
         filled[rows[gone], columns[gone]] = True
         return value.masked_fill(filled.view(*filled.shape, *[1] * (value.dim() - 2)), 0)
@@ -217,10 +230,18 @@ def _sparse_tensor_without(value: Any, kept: Tensor) -> Any:
 
 
 def _scipy_without(value: Any, gone: np.ndarray) -> Any:
-    """Remove entries in the COO form, which has the order of `_entries`."""
-    kept = value.tocoo(copy=True)
+    """Remove entries in the COO form, which has the order of `entries`."""
+    kept = _as_coo(value)
     kept.row, kept.col, kept.data = kept.row[~gone], kept.col[~gone], kept.data[~gone]
     return kept.asformat(value.format)
+
+
+def _as_coo(value: Any) -> Any:
+    """A copy of a matrix of scipy in the COO form; zeros that fill a block are no entries."""
+    stored = value.tocoo(copy=True)
+    if value.format == "bsr":
+        stored.eliminate_zeros()
+    return stored
 
 
 def _is_scipy(value: Any) -> bool:

@@ -52,6 +52,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError, echo
+from wis.graph.holders import is_held
 from wis.graph.matrices import is_sparse_matrix
 from wis.graph.part_names import (
     ARC_POINTERS,
@@ -113,7 +114,8 @@ def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[st
     """Check that the length of each attribute of a PyG object fits its name.
 
     Args:
-        data: The object; an object without edge stores passes.
+        data: The object; an object without edge stores passes, and so does one of another kind
+            (`wis.graph.holders`), whose attributes may have any name.
         to_be_cut: Whether to refuse attributes that cannot be cut (rule 5) as well.
         edge_attrs: Names of attributes that are edge-level in spite of the other rules.
 
@@ -122,6 +124,8 @@ def check_lengths(data: Any, *, to_be_cut: bool = False, edge_attrs: Iterable[st
         OptionError: One of `edge_attrs` does not hold one entry for each arc.
     """
     explicit = frozenset(checked_names(edge_attrs))
+    if is_held(data):
+        return
     for store in filter(has_arcs, getattr(data, "edge_stores", ())):
         for name, part in parts_of(store, explicit).items():
             if part is Part.STALE and to_be_cut:

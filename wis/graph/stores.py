@@ -146,6 +146,14 @@ def offset_arcs(store: Any, ranges: dict[str | None, tuple[int, int]]) -> Tensor
     return arcs + torch.tensor(first, dtype=torch.int64, device=arcs.device)
 
 
+def stated_size(arcs: Tensor) -> int | None:
+    """Number of vertices that a PyG `EdgeIndex` states; None for any other tensor."""
+    if type(arcs) is Tensor or not hasattr(arcs, "sparse_size"):
+        return None
+    sizes = [size for size in arcs.sparse_size() if size is not None]
+    return max(sizes) if len(sizes) == 2 else None
+
+
 def plain_tensor(value: Tensor) -> Tensor:
     """The tensor itself, or the tensor inside a PyG `EdgeIndex`."""
     if type(value) is not Tensor and hasattr(value, "as_tensor"):

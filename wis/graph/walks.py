@@ -16,7 +16,7 @@ bounds); Appendix D.2 for directed graphs; Razin, Verbin, Cohen, NeurIPS 2023, a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +25,8 @@ from torch import Tensor
 from wis.base.checks import as_integer, checked_integer, shown
 from wis.base.defaults import usual_defaults
 from wis.errors import OptionError
-from wis.graph import CanonicalGraph, canonical_graph
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
+from wis.graph import canonical_graph
+from wis.graph.holders import opened, vertex_ids
 
 LIMIT = 1 << 62  # leaves room for carries below 2^63
 DIGIT_BITS = 30  # a product adds at most MAX_NUM_NODES digits: below LIMIT
@@ -41,7 +39,7 @@ ROWS_AT_A_TIME = 1 << 12
 
 @usual_defaults()
 def walk_index(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     subset: Iterable[int] | Tensor,
     length: int,
     *,
@@ -53,9 +51,11 @@ def walk_index(
 
     Args:
         data: The graph: a PyG `Data` or `HeteroData` (the union of its edge types, vertices
-            numbered as in `UndirectedGraph`), or an `edge_index` of shape [2, num_arcs].
+            numbered as in `UndirectedGraph`), an `edge_index` of shape [2, num_arcs], or an object
+            of another kind (`wis.graph.holders`).
         subset: The set I: at least one vertex id, without repetition, in 0 ... n - 1; an integer
-            tensor of shape [k] or any iterable of integers.
+            tensor of shape [k] or any iterable of integers. Names, where the vertices of `data`
+            have names, as in networkx.
         length: Number of steps l of a walk, from 0 on; L - 1 for a network of depth L.
         target: Vertex id t: count only the walks that end there.
         directed: Keep the directions of the arcs instead of merging both, see `boundary`; a
@@ -83,11 +83,14 @@ def walk_index(
     >>> walk_index(path, {0, 1}, 2, target=3)  # 1-2-3, 2-2-3 and 2-3-3
     3
     """
+    data = opened(data, num_nodes)
     graph = canonical_graph(data, num_nodes, directed=directed)
-    members = checked_vertices("subset", subset, graph.num_nodes)
+    members = checked_vertices("subset", vertex_ids(data, subset, "subset"), graph.num_nodes)
     if not members.size:
         raise OptionError("subset is empty; expected at least one vertex id")
     steps = checked_integer("length", length, expected="an integer from 0 on")
+    if target is not None:
+        (target,) = vertex_ids(data, [target], "target")
     ends = None if target is None else np.array([checked_vertex("target", target, graph.num_nodes)])
     arcs = graph.edges.cpu().numpy()
     starts = _boundary(graph.num_nodes, arcs, members, graph.directed)
@@ -96,7 +99,7 @@ def walk_index(
 
 @usual_defaults()
 def boundary(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     subset: Iterable[int] | Tensor,
     *,
     directed: bool = False,
@@ -127,15 +130,16 @@ def boundary(
     >>> boundary(path, {0, 1}).tolist(), boundary(path, {0, 1}, directed=True).tolist()
     ([1, 2], [2])
     """
+    data = opened(data, num_nodes)
     graph = canonical_graph(data, num_nodes, directed=directed)
-    members = checked_vertices("subset", subset, graph.num_nodes)
+    members = checked_vertices("subset", vertex_ids(data, subset, "subset"), graph.num_nodes)
     found = _boundary(graph.num_nodes, graph.edges.cpu().numpy(), members, graph.directed)
     return torch.from_numpy(found).to(graph.device)
 
 
 @usual_defaults()
 def num_walks(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     length: int,
     *,
     sources: Iterable[int] | Tensor | None = None,
@@ -172,10 +176,13 @@ def num_walks(
     >>> num_walks(triangle, 2), num_walks(triangle, 2, sources=[0], targets=[0])
     (27, 3)
     """
+    data = opened(data, num_nodes)
     graph = canonical_graph(data, num_nodes, directed=directed)
     steps = checked_integer("length", length, expected="an integer from 0 on")
     starts, ends = (
-        None if given is None else checked_vertices(name, given, graph.num_nodes)
+        None
+        if given is None
+        else checked_vertices(name, vertex_ids(data, given, name), graph.num_nodes)
         for name, given in (("sources", sources), ("targets", targets))
     )
     arcs = graph.edges.cpu().numpy()

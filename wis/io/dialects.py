@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from wis.base.table_options import GUESS, TableOptions
+from wis.base.table_options import GUESS, TableOptions, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.io.headers import (
     Kind,
@@ -21,7 +21,6 @@ from wis.io.headers import (
     choose_columns,
     is_number,
     kind_of,
-    named_endpoints,
     verdict,
 )
 from wis.io.text_layout import SEPARATORS, TextLayout, data_lines, split_line

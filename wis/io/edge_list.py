@@ -21,13 +21,14 @@ import torch
 
 from wis.base.ids import integer_ids
 from wis.base.source import ReadOptions, read_text, shown
+from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, echo
 from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator, read_dictionaries
 from wis.io.edge_attributes import AttributeColumns, attribute_columns, with_arcs, with_points
 from wis.io.edge_list_writer import TextFile, write
 from wis.io.graph_file import GraphFile
-from wis.io.headers import Kind, kind_of, named_endpoints
+from wis.io.headers import Kind, kind_of
 from wis.io.numbering import WITHOUT_0, Numbered, number_vertices
 from wis.io.text_columns import parse, without_comments
 from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line

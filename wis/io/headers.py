@@ -19,17 +19,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wis.base.ids import integer_id
-from wis.base.table_options import TableOptions
+from wis.base.table_options import TableOptions, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 
-_ENDPOINTS = (
-    ("source", "target"), ("source", "destination"), ("source", "dest"), ("src", "dst"),
-    ("src", "dest"), ("src", "tgt"), ("src", "target"), ("from", "to"), ("1", "2"),
-    ("start", "end"), ("head", "tail"), ("citing", "cited"), ("subject", "object"),
-    ("follower", "followee"), ("follower", "followed"), ("sender", "receiver"),
-    ("sender", "recipient"), ("caller", "callee"), ("origin", "destination"), ("parent", "child"),
-    ("u", "v"), ("i", "j"),
-)  # fmt: skip
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?", "\\n"))
 _BOOLEANS = frozenset(("true", "false"))
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?(?:[ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}(?: .*)?")
@@ -108,23 +100,6 @@ def _differs(name: str, column: Sequence[str]) -> bool:
     if kind_of(name) is not Kind.TEXT:
         return False
     return kind_of_column(column) not in (Kind.TEXT, Kind.MISSING)
-
-
-def named_endpoints(header: Sequence[str]) -> tuple[int, int] | None:
-    """Positions of the two columns with the names of endpoints, None if there are none."""
-    plain = [_plain(name) for name in header]
-    for source, target in _ENDPOINTS:
-        if source in plain and target in plain:
-            return plain.index(source), plain.index(target)
-    return None
-
-
-def _plain(name: str) -> str:
-    """A name in the spelling of `_ENDPOINTS`: ``from`` for ``FromNodeId``; empty for a number."""
-    letters = re.sub(r"[^a-z0-9]", "", name.lower())
-    if not re.search("[a-z]", letters):
-        return ""
-    return re.sub(r"node|vertex|id", "", letters)
 
 
 def is_number(text: str) -> bool:

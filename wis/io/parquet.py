@@ -23,12 +23,13 @@ from pyarrow import parquet
 
 from wis.base.limits import BYTES_PER_FIELD
 from wis.base.source import ReadOptions, open_input, parsing
+from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, echo
 from wis.io.dialects import HEAD_LINES
 from wis.io.edge_attributes import attribute_columns, with_arcs
 from wis.io.edge_table import edge_table, lost_vertices, vertex_names
 from wis.io.graph_file import GraphFile
-from wis.io.headers import choose_columns, named_endpoints
+from wis.io.headers import choose_columns
 from wis.io.numbering import Numbered, number_vertices
 from wis.io.text_columns import whole_numbers
 from wis.io.text_scan import Column

@@ -7,19 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from wis.base.defaults import usual_defaults
 from wis.errors import NotASubgraphError, counted
 from wis.graph import CanonicalGraph, canonical_graph
-from wis.measure.profile import Profile, Settings, graph_profile
+from wis.graph.holders import opened
+from wis.measure.profile import Profile, Settings, graph_profile, labels_of
 from wis.measure.similarity import cut_ratios
 from wis.measure.spectrum import quadratic_forms
 from wis.measure.values import Measure, Spread
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
-
     from wis.base.amount import Amount
     from wis.order import RemovalOrder
 
@@ -88,8 +86,8 @@ class Comparison:
 
 @usual_defaults()
 def compare(
-    before: Data | HeteroData | Tensor | CanonicalGraph,
-    after: Data | HeteroData | Tensor | CanonicalGraph,
+    before: Any,
+    after: Any,
     *,
     directed: bool = False,
     settings: Settings | None = None,
@@ -124,7 +122,7 @@ def compare(
 @usual_defaults()
 def compare_cuts(
     order: RemovalOrder,
-    data: Data | HeteroData | Tensor,
+    data: Any,
     removes: Sequence[Amount],
     *,
     settings: Settings | None = None,
@@ -151,15 +149,11 @@ def compare_cuts(
     [58, 39]
     """
     settings = settings or Settings()
-    num_nodes = order.num_nodes if isinstance(data, Tensor) else None
-    parts = [order.apply(data, remove=remove, num_nodes=num_nodes) for remove in removes]
-    first = graph_profile(_with_nodes(order, data), settings, directed=order.provenance.directed)
-    return [_compared(first, _with_nodes(order, part), settings) for part in parts]
-
-
-def _with_nodes(order: RemovalOrder, data: Any) -> Any:
-    """Wrap a bare `edge_index` into a `Data` with the number of vertices of the order."""
-    return order.graph_of(data) if isinstance(data, Tensor) else data
+    held = opened(data, usual=order.num_nodes)
+    graph = order.graph_of(held)
+    parts = [order.apply(graph, remove=remove) for remove in removes]
+    first = graph_profile(graph, settings, directed=graph.directed, labels=labels_of(held, graph))
+    return [_compared(first, part, settings) for part in parts]
 
 
 def _compared(first: Profile, after: Any, settings: Settings) -> Comparison:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from wis.base.defaults import usual_defaults
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph.holders import opened
 from wis.graph.parts import Part, check_lengths, parts_of
 from wis.graph.sizes import is_nested, num_entries
 from wis.graph.stores import edge_stores, num_nodes_of_store
@@ -117,11 +118,12 @@ class GraphFacts:
 
 
 @usual_defaults()
-def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
+def graph_facts(data: Any) -> GraphFacts:
     """Collect the facts about a graph.
 
     Args:
-        data: A `Data`, a `HeteroData` (its edge types count together) or an `edge_index`.
+        data: A `Data`, a `HeteroData` (its edge types count together), an `edge_index`, or another
+            kind (`wis.graph.holders`).
 
     Raises:
         GraphFormatError: The argument is not a graph.
@@ -133,6 +135,7 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     >>> facts.num_edges, facts.num_arcs, facts.num_one_way, facts.direction
     (2, 3, 1, 'mixed')
     """
+    given, data = data, opened(data)
     graph = UndirectedGraph.from_any(data)
     check_lengths(data)
     num_loops, num_repeats, num_one_way = _arc_counts(graph)
@@ -140,7 +143,7 @@ def graph_facts(data: Data | HeteroData | Tensor) -> GraphFacts:
     stored = () if isinstance(data, Tensor) else data.stores
     values = [value for store in stored for value in store.values()] or [data]
     return GraphFacts(
-        kind="edge_index" if isinstance(data, Tensor) else type(data).__name__,
+        kind="edge_index" if isinstance(data, Tensor) else type(given).__name__,
         num_nodes=graph.num_nodes,
         num_edges=graph.num_edges,
         num_arcs=graph.num_arcs,

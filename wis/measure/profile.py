@@ -21,6 +21,7 @@ from torch import Tensor
 from wis.base.checks import checked_integer
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.graph.holders import opened
 from wis.measure.clustering import clustering_measures
 from wis.measure.facts import message_degrees
 from wis.measure.spectrum import spectral_measures
@@ -29,7 +30,7 @@ from wis.measure.values import Measure
 from wis.measure.walk_indices import walk_index_measure
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
+    pass
 
 MAX_SEED = 2**32 - 1
 
@@ -86,7 +87,7 @@ class Profile:
 
 
 def graph_profile(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     settings: Settings | None = None,
     *,
     directed: bool = False,
@@ -111,12 +112,12 @@ def graph_profile(
     >>> measures["transitivity"].value, measures["diameter"].value
     (1.0, 1)
     """
-    settings = settings or Settings()
+    settings, data = settings or Settings(), opened(data)
     graph = canonical_graph(data, directed=directed)
     topology = Topology.of(graph)
     degrees = message_degrees(graph)
     triangles, clustering = clustering_measures(topology, settings.seed, settings.sample)
-    own = _labels(data, graph)
+    own = labels_of(data, graph)
     labels = labels if own is None else own
     measures = {
         **_counts(graph, degrees),
@@ -145,7 +146,7 @@ def _counts(graph: CanonicalGraph, degrees: np.ndarray) -> dict[str, Measure]:
     }
 
 
-def _labels(data: Any, graph: CanonicalGraph) -> Tensor | None:
+def labels_of(data: Any, graph: CanonicalGraph) -> Tensor | None:
     """The classes of the vertices; a negative number is a vertex without a class."""
     y = None if isinstance(data, (Tensor, CanonicalGraph)) else data.get("y")
     if not isinstance(y, Tensor) or y.is_floating_point() or y.shape != (graph.num_nodes,):

@@ -15,7 +15,7 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -39,11 +39,8 @@ from wis.methods.draws import Draws
 from wis.methods.registry import METHODS
 from wis.order.protections import Protections
 
-if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
-
-GraphT = TypeVar("GraphT", bound="Data | HeteroData | Tensor | CanonicalGraph")
-"""A graph in any form that wis takes; the sparser graph has the same form."""
+GraphT = TypeVar("GraphT")
+"""A graph in any form that wis takes (`wis.graph.holders`); the sparser graph has the same form."""
 
 SMALL = 1000
 """Above so many edges, attributes are checked before the order is computed, not only in the cut."""
@@ -202,7 +199,7 @@ class Cut:
         removed[ids] = True
         return removed
 
-    def apply(self, ranked: Ranked, data: GraphT) -> GraphT:
+    def apply(self, ranked: Ranked, data: Any) -> Any:
         """The sparser graph, in the form of `data`, which is not changed."""
         removed = self.removed(ranked, data)
         if self.reweight:
@@ -210,8 +207,7 @@ class Cut:
                 raise no_weights(ranked.protections)
             factor = ranked.draws.weights(removed.cpu().numpy())
             data = reweighted(data, ranked.graph, factor, ranked.weight)
-        sparse: GraphT = drop_edges(data, ranked.graph, removed, edge_attrs=self.edge_attrs)
-        return sparse
+        return drop_edges(data, ranked.graph, removed, edge_attrs=self.edge_attrs)
 
     def _steps_by_type(self, ranked: Ranked, data: Any) -> Tensor:
         """Positions in the order that go, int64 on the CPU: the first of each class of edges."""

@@ -23,6 +23,7 @@ from torch import Tensor
 from wis.base.amount import Amount, num_edges_to_remove
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph.holders import opened
 from wis.methods.draws import Draws
 from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
@@ -194,10 +195,12 @@ class RemovalOrder:
                 given for a graph without edge types, or `reweight` for an order without draws.
             ProtectionError: The amount is more than the order's protections allow.
         """
-        graph = self.graph_of(data, num_nodes)
+        held = opened(data, num_nodes, usual=self.num_nodes)
+        graph = self.graph_of(held, num_nodes)
         self.check_made_for(graph)
         cut = Cut(remove, keep, per_type, edge_attrs, reweight)
-        return cut.apply(self.ranked(graph), data)
+        sparse: GraphT = cut.apply(self.ranked(graph), held)
+        return sparse
 
     def ranked(self, graph: CanonicalGraph) -> Ranked:
         """The order as edge ids of `graph`, for which it must have been made.
@@ -250,10 +253,11 @@ class RemovalOrder:
         >>> wis.removal_order(data, directed=True).graph_of(data).num_edges
         156
         """
-        if isinstance(data, Tensor) and num_nodes is None:
+        held = opened(data, num_nodes, usual=self.num_nodes)
+        if isinstance(held, Tensor) and num_nodes is None:
             num_nodes = self.num_nodes
         kind = DirectedGraph if self.provenance.directed else UndirectedGraph
-        return kind.from_any(data, num_nodes)
+        return kind.from_any(held, num_nodes)
 
     def check_made_for(self, graph: CanonicalGraph) -> None:
         """Raise `OrderMismatchError` unless this order was made for `graph`.

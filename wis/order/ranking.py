@@ -18,7 +18,7 @@ from wis.base.progress import progress_bar
 from wis.graph import CanonicalGraph, UndirectedGraph, canonical_graph
 from wis.methods import get_method
 from wis.methods.registry import plain_options
-from wis.order.cut import Cut, GraphT, Ranked, no_weights
+from wis.order.cut import Cut, Ranked, no_weights
 from wis.order.order import Provenance, RemovalOrder
 from wis.order.protections import Pairs, Protections, check_limits, pairs_of
 
@@ -180,17 +180,17 @@ class Ranking:
 
 
 def sparsified(
-    data: GraphT,
+    data: Any,
     graph: CanonicalGraph,
     ranking: Ranking,
     cut: Cut,
     *,
     progress: bool | None = None,
-) -> GraphT:
+) -> Any:
     """Order the edges of a graph and cut it, as `wis.sparsify` does.
 
     Args:
-        data: The graph as the user gave it; it is not changed.
+        data: The graph as the user gave it, perhaps `opened` (`wis.graph.holders`); not changed.
         graph: Its canonical form.
         ranking: How to order its edges.
         cut: The amount to remove.

@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wis.base.progress import progress_bar
 from wis.graph.cut import remember_cut
+from wis.graph.holders import opened, put_back, several
 from wis.methods.one_wis.small import first_removed
 from wis.order.cut import Cut
-from wis.order.ranking import Ranking
+from wis.order.ranking import Ranking, sparsified
 
 MOST_ARCS = 1000
 """A bound on the time in Python. Measured on random graphs of 3 edges for each vertex, on this path
@@ -54,6 +56,39 @@ def cut_small(data: Any, ranking: Ranking, cut: Cut) -> Any:
     result._store.__dict__.pop("_cached_attr", None)  # PyG's cache of a classification by length
     remember_cut(arcs, cut_held["edge_index"], kept)
     return result
+
+
+def cut_any(
+    data: Any,
+    ranking: Ranking,
+    cut: Cut,
+    *,
+    num_nodes: int | None = None,
+    progress: bool | None = None,
+) -> Any:
+    """The sparser graph, by whichever path; each graph of a list or a dataset by itself.
+
+    Args:
+        data: The graph in any form, or several (`wis.graph.holders`); not changed.
+        ranking: How to order its edges.
+        cut: The amount to remove.
+        num_nodes: Number of vertices, for a bare `edge_index` only.
+        progress: See `Ranking.order`; for several graphs one bar counts them.
+    """
+    graphs = several(data)
+    if graphs is None:
+        small = cut_small(data, ranking, cut) if num_nodes is None and not progress else None
+        if small is not None:
+            return small
+        held = opened(data, num_nodes)
+        graph = ranking.graph(held, num_nodes)
+        return sparsified(held, graph, ranking, cut, progress=progress)
+    with progress_bar("graphs", len(graphs), show=progress) as report:
+        sparse = []
+        for number, graph in enumerate(graphs):
+            sparse.append(cut_any(graph, ranking, cut, num_nodes=num_nodes, progress=False))
+            report(number + 1)
+    return put_back(data, sparse)
 
 
 def _is_plain(value: Any) -> bool:

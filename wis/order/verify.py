@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,13 +26,11 @@ from wis.base.defaults import usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
 from wis.graph import CanonicalGraph
+from wis.graph.holders import opened
 from wis.methods import Method, available_methods, get_method
 from wis.methods.certificates import Checked, StepChoice
 from wis.methods.registry import SHARED, plain_options
 from wis.order import RemovalOrder
-
-if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
 
 Check = Literal["certificate", "recomputation"]
 
@@ -96,7 +94,7 @@ class Verified:
 
 @usual_defaults()
 def verify_order(
-    data: Data | HeteroData | Tensor | CanonicalGraph,
+    data: Any,
     order: RemovalOrder,
     method: str | None = None,
     *,
@@ -123,8 +121,7 @@ def verify_order(
     'all 78 steps are greedy'
 
     Args:
-        data: The graph that the order was made for: a PyG `Data` or `HeteroData`, or an
-            `edge_index`.
+        data: The graph that the order was made for, in any form (see `wis.removal_order`).
         order: The order; it may have been stopped early.
         method: The method whose rule is checked; the one that made the order if not given.
         walk_length: Length of the walks that the rule counts; the order's own if not given.
@@ -171,11 +168,12 @@ def verify_order(
         )
     if walk_length is not None:
         options["walk_length"] = walk_length
-    graph = order.graph_of(data, num_nodes)
+    held = opened(data, num_nodes, usual=order.num_nodes)
+    graph = order.graph_of(held, num_nodes)
     order.check_made_for(graph)
     chosen.check_takes(graph)
     ids = _edge_ids(graph, order)
-    source = data if vertex_data is None else vertex_data
+    source = held if vertex_data is None else opened(vertex_data)
     choice = StepChoice(all_steps, sample, seed)
     arguments, record = _arguments(chosen, graph, source, order, options)
     if protected:

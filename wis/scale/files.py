@@ -19,10 +19,10 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from wis.base.table_options import GUESS, TableOptions
+from wis.base.table_options import GUESS, TableOptions, named_endpoints
 from wis.errors import GraphFileError, GraphFormatError, echo
 from wis.io.dialects import HEAD_LINES
-from wis.io.headers import choose_columns, named_endpoints
+from wis.io.headers import choose_columns
 from wis.io.parquet import stated_num_nodes
 from wis.io.text_columns import whole_numbers
 from wis.io.text_layout import TextLayout, ending_of

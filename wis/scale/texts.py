@@ -17,12 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wis.base.source import ReadOptions, check_utf8, unpacked
-from wis.base.table_options import TableOptions
+from wis.base.table_options import TableOptions, named_endpoints
 from wis.errors import GraphFormatError
 from wis.io.dialects import HEAD_LINES, delimiter, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator
 from wis.io.edge_list import first_line, odd_looks, refuse_matrix
-from wis.io.headers import named_endpoints
 from wis.io.numbering import number_vertices
 from wis.io.text_columns import parse
 from wis.io.text_layout import TextLayout, data_lines, split_line

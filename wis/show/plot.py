@@ -19,14 +19,13 @@ import numpy as np
 from wis.base.figure_text import fitted, text_width
 from wis.base.figures import check_can_plot, save_figure
 from wis.graph import CanonicalGraph, canonical_graph
+from wis.graph.holders import opened
 from wis.measure.facts import component_sizes, message_degrees
 from wis.show.layout import vertex_positions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from torch import Tensor
-    from torch_geometric.data import Data, HeteroData
 
 MAX_DRAWN_VERTICES = 300
 MAX_DRAWN_EDGES = 3_000
@@ -45,8 +44,8 @@ CLASS_COLOURS = (
 
 
 def plot_sparsification(
-    before: Data | HeteroData | Tensor,
-    after: Data | HeteroData | Tensor,
+    before: Any,
+    after: Any,
     path: str | Path,
     *,
     force: bool = False,
@@ -87,14 +86,15 @@ def plot_sparsification(
 
 
 def sparsification_figure(
-    before: Data | HeteroData | Tensor,
-    after: Data | HeteroData | Tensor,
+    before: Any,
+    after: Any,
     *,
     seed: int = 0,
     directed: bool = False,
     title: str | None = None,
 ) -> Figure:
     """The figure of `plot_sparsification`."""
+    before = opened(before)
     graphs = (
         canonical_graph(before, directed=directed),
         canonical_graph(after, directed=directed),
