@@ -64,7 +64,7 @@ def drop_edges(
     explicit = frozenset(checked_names(edge_attrs))
     if explicit and (isinstance(data, (Tensor, CanonicalGraph)) or is_held(data)):
         raise OptionError(
-            "edge_attrs names attributes of a PyG object; this graph is none: pass a Data"
+            "edge_attrs names attributes of a PyG object, and this graph has none: pass a Data"
         )
     kept = [kept_arcs(removed, ids) for ids in graph.arc_to_edge]
     if is_held(data):
