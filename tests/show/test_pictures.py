@@ -4,6 +4,7 @@
 |---|---|
 | `wis bench plot` | accuracy, costs; one and several data sets, up to 20 methods, odd names |
 | `wis sparsify --plot` | drawings, arrows, distributions; long names, many classes |
+| `wis advise -o` | few and many runs; long names |
 | `wis compare --plot` | undirected, directed |
 | `wis theory ... --plot` | bounds, spectrum, tensor network, Figure 5.2, what orders preserve |
 """
@@ -24,9 +25,11 @@ from wis.experiments.summary import panels_of
 from wis.graph import canonical_graph
 from wis.measure import compare
 from wis.show import plot_comparison
+from wis.show.advice_picture import advice_figure
 from wis.show.comparison_picture import comparison_figure
 from wis.show.plot import plot_sparsification, sparsification_figure
 from wis.show.sweep_plots import accuracy_figure, cost_figure, plot_accuracy, plot_costs
+from wis.training import TrainConfig
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 from rows import made_row
@@ -121,6 +124,21 @@ def test_the_bars_of_a_mean_are_not_taken_for_the_bars_of_costs():
         (legend,) = figure.legends
         title = legend.get_title().get_text()
         assert title == "mean of 2 seeds, error bars: standard deviation"
+
+
+@pytest.mark.parametrize("title", ["karate", LONG * 2])
+@pytest.mark.parametrize("budget", ["4runs", "20runs"])
+def test_pictures_of_an_advice_can_be_read_and_mark_it(title, budget):
+    methods = [("wis", {}), ("wis", {"walk_length": 2}), ("gwis", {"partitions": "balls:k=2"})]
+    advice = wis.advise(
+        load("csbm:n=100"), methods=methods, budget=budget, max_loss=0.2, progress=False,
+        config=TrainConfig(depth=2, width=4, max_epochs=5),
+    )  # fmt: skip
+    figure = advice_figure(advice, title)
+    assert unreadable(figure) == []
+    left, right = figure.axes
+    assert "validation" in left.get_ylabel()
+    assert len(right.get_yticklabels()) == len(advice.savings)
 
 
 def many_classes():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ RUNS_PER_METHOD = 6
 class Adviser:
     """A search that can be stopped; `run` finishes it, and `advice` gives what is known so far.
 
-    The arguments are those of `advise`.
+    The arguments are those of `advise`; the budget may be a `Budget` with a clock of its own.
     """
 
     @usual_defaults()
@@ -60,7 +59,7 @@ class Adviser:
         model: str = "gcn",
         task: TaskName | None = None,
         max_loss: float | str | None = None,
-        budget: str = "5min",
+        budget: str | Budget = "5min",
         methods: Sequence[Method] | None = None,
         goal: str = "serving",
         config: TrainConfig | None = None,
@@ -74,7 +73,8 @@ class Adviser:
         per_type: bool | str = False,
         edge_attrs: Sequence[str] = (),
     ) -> None:
-        self.budget, self.goal = Budget.of(budget), checked_goal(goal)
+        self.budget = budget if isinstance(budget, Budget) else Budget.of(budget)
+        self.goal = checked_goal(goal)
         data = _as_data(data)
         is_list = not hasattr(data, "stores")
         graphs = list(data) if is_list else [data]
@@ -148,11 +148,11 @@ class Adviser:
         search.alive = search.alive[:fitting]
 
     def _trial(self, method: int | None, percent: int, seed: int) -> Trial:
-        start = time.monotonic()
+        start = self.budget.clock()
         graphs = self.cuts.graphs(method, percent, seed)
         score = (math.nan, math.nan, 0.0) if graphs is None else self.task.score(graphs, seed)
         label = "" if method is None else self.labels[method]
-        self.budget.spend(time.monotonic() - start)
+        self.budget.spend(self.budget.clock() - start)
         self.report(int(100 * self.budget.share))
         return Trial(label, percent, self.task.config.seed + seed, *score)
 

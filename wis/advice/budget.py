@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wis.errors import OptionError, echo
@@ -23,7 +24,8 @@ class Budget:
         seconds: The most wall time; None for a limit in runs.
         runs: The most training runs; None for a limit in time. With it a search is repeatable.
         spent_runs: Training runs so far.
-        run_s: Mean wall time of a run so far, its cut included.
+        run_s: Mean time of a run so far, its cut included.
+        clock: The clock of the limit: wall time, or `time.process_time` on a busy machine.
     """
 
     text: str
@@ -31,10 +33,14 @@ class Budget:
     runs: int | None
     spent_runs: int = 0
     run_s: float = 0.0
-    start: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start = self.clock()
 
     @classmethod
-    def of(cls, text: str) -> Budget:
+    def of(cls, text: str, clock: Callable[[], float] = time.monotonic) -> Budget:
         """Parse a limit.
 
         Raises:
@@ -46,18 +52,18 @@ class Budget:
         found = FORM.fullmatch(str(text).strip().lower())
         number, unit = (float(found[1]), found[2]) if found else (0.0, "")
         if unit.startswith("run") and number >= 1 and number == int(number):
-            return cls(str(text), None, int(number))
+            return cls(str(text), None, int(number), clock=clock)
         if number <= 0 or unit not in UNITS:
             raise OptionError(
                 f"budget is {echo(str(text))!r}; expected a time such as 90s, 5min or 2h, or a "
                 "number of training runs such as 40runs"
             )
-        return cls(str(text), number * UNITS[unit], None)
+        return cls(str(text), number * UNITS[unit], None, clock=clock)
 
     @property
     def elapsed(self) -> float:
         """Seconds since the budget was made."""
-        return time.monotonic() - self.start
+        return self.clock() - self.start
 
     @property
     def share(self) -> float:

@@ -129,7 +129,8 @@ class Advice:
         allowed = f"{100 * self.max_loss:g} {self.unit}"
         if self.validation is None:
             return f"keep all edges: nothing that was tried loses at most {allowed}"
-        loss = f"loses {100 * self.validation.mean:.1f} of at most {allowed} (validation)"
+        loss = f"loses {100 * self.validation.mean:.1f} of at most {allowed}"
+        loss += " (validation)" if self.config else ""
         if self.percent == EVERYTHING:
             return f"remove all edges: {loss}"
         return f"remove {self.remove} by {self.label}: {loss}, and costs least for {self.goal}"

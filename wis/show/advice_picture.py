@@ -40,7 +40,7 @@ def advice_figure(advice: Advice, title: str = "") -> Figure:
     _draw_losses(left, advice)
     _draw_savings(right, advice)
     if title:
-        figure.suptitle(fitted(title, 80))
+        figure.suptitle(fitted(title, 9.0, size=12, lines=2), fontsize=12)
     return figure
 
 
@@ -53,7 +53,7 @@ def _draw_losses(axes: Axes, advice: Advice) -> None:
     for label in ("", *advice.labels):
         if label in losses:
             points = sorted((p, float(np.mean(each))) for p, each in losses[label].items())
-            name = fitted(label, 34) if label else "no edges"
+            name = fitted(label, 2.2, size=8) if label else "no edges"
             axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
     axes.axhline(100 * advice.max_loss, color="black", linestyle=":", label="allowed")
     if advice.validation is not None:
@@ -66,7 +66,7 @@ def _draw_losses(axes: Axes, advice: Advice) -> None:
 
 
 def _draw_savings(axes: Axes, advice: Advice) -> None:
-    names = [fitted(saving.name, 32) for saving in advice.savings]
+    names = [fitted(saving.name, 2.6) for saving in advice.savings]
     factors = [min(saving.factor, MOST_FACTOR) for saving in advice.savings]
     bars = axes.barh(names, factors, color="0.6")
     texts = [
