@@ -279,9 +279,9 @@ class _Job:
         from wis.order.cut import Cut, no_weights
 
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
-        method = None if saved is not None else self.choice.checked()[0]
+        method, given = (None, {}) if saved is not None else self.choice.checked()
         protected = self.protection.given_flags()
-        if self.reweight and method is not None and (protected or method.reweights is None):
+        if self.reweight and method is not None and (protected or not method.draws_with(given)):
             raise no_weights(protected, method.name)
         file = self.source.open()
         protections = self.protection.arguments(file, directed=self.directed)

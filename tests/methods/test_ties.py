@@ -24,13 +24,14 @@ from wis.methods import get_method
 from wis.methods.baselines.ranking import shuffled, tie_ranks
 
 OPTIONS = {"edge-betweenness": {"num_samples": 10**6}, "forest-fire": {"burnt_ratio": 0.3}}
-OPTIONS["scores"] = {"scores": "edge_weight"}
+OPTIONS |= {"scores": {"scores": "edge_weight"}, "proxy-delete": {"batch_size": 20}}
 BASELINES = [
     "disparity",
     "dspar",
     "edge-betweenness",
     "forest-fire",
     "forman",
+    "goku",
     "jaccard",
     "k-neighbor",
     "local-degree",
@@ -61,8 +62,8 @@ def tied_graph():
 
 def ordered(graph, method, seed):
     """The order of a graph, all edges of which have the same weight and score."""
-    arcs = graph.arcs[0]
-    equal = Data(edge_index=arcs, num_nodes=graph.num_nodes, edge_weight=torch.ones(arcs.size(1)))
+    arcs, x = graph.arcs[0], torch.ones(graph.num_nodes, 1)
+    equal = Data(edge_index=arcs, x=x, edge_weight=torch.ones(arcs.size(1)))
     options = OPTIONS.get(method, {})
     return wis.removal_order(graph, method, seed=seed, vertex_data=equal, **options)
 

@@ -379,8 +379,10 @@ class Accuracy:
 
 def train_runs(job: Job) -> list[Outcome]:
     """Train the runs of a job, one after the other; a run that diverges is a failed outcome."""
-    source = job.common.source
-    graphs = graphs_of(source.load(), job.runs, lambda _, split: source.part(split))
+    source, weighted = job.common.source, job.common.config.edge_weight
+    graphs = graphs_of(
+        source.load(), job.runs, lambda _, split: source.part(split), weighted=weighted
+    )
     config = replace(job.common.config, device=job.device)
     start, cpu_start = time.perf_counter(), time.process_time()
     left_out = ("curve", "versions", "peak_memory_bytes", "split")

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from wis import datasets
 from wis.api import sparsify
 from wis.base.atomic import atomic_write
@@ -361,17 +363,30 @@ class Run:
 
 
 def graphs_of(
-    data: Data, runs: Sequence[Run], part: Callable[[Data, int | None], Data] = take_split
+    data: Data,
+    runs: Sequence[Run],
+    part: Callable[[Data, int | None], Data] = take_split,
+    *,
+    weighted: bool = False,
 ) -> list[Data]:
-    """Cut the graph of each run; runs that share an order and a split share the arcs."""
+    """Cut the graph of each run; runs that share an order and a split share the arcs.
+
+    With `weighted`, a sample of drawn edges gets its weights (`wis.methods.draws`), and arcs
+    without weights get 1.
+    """
     cut: dict[Any, Data] = {}
     for run in runs:
         place = (id(run.order), run.split)
         if place in cut:
             continue
         graph = part(data, run.split)
+        if weighted and "edge_weight" not in graph:
+            graph = copy.copy(graph)
+            graph.edge_weight = torch.ones(graph.num_edges, device=graph.edge_index.device)
         if run.order is not None:
-            graph = run.order.apply(graph, remove=run.num_removed)
+            made = run.order.provenance
+            reweight = weighted and get_method(made.method).draws_with(made.options)
+            graph = run.order.apply(graph, remove=run.num_removed, reweight=reweight)
         elif run.num_removed:  # all edges are removed, so their order does not matter
             graph = sparsify(graph, remove=run.num_removed, method="random")
         cut[place] = graph

@@ -108,6 +108,8 @@ class Serve(Accuracy):
         recipe = apply_overrides(Recipe.from_settings(name, rest), **options.overrides)
         if recipe.task != "vertex":
             raise RecipeError(f"task is {recipe.task!r}; predictions are timed for vertices alone")
+        if any(model.config().edge_weight for model in recipe.models):
+            raise OptionError("predictions are timed without edge weights; leave edge_weight out")
         return ServePlan(recipe, load, trains, options)
 
     def do_runs(self, job: Job) -> list[Outcome]:

@@ -79,8 +79,8 @@ class Method:
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
             ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
-        reweights: None if kept edges have no weights; else an empty text, or the option with which
-            the method draws, such as ``"sample=true"``.
+        reweights: None if the method draws no edges, so that they have no weights; else an empty
+            text, or the option with which it draws, such as ``"sample"``.
     """
 
     name: str
@@ -100,6 +100,11 @@ class Method:
         """The result of `order`, with None where there are no draws."""
         made = self.order(graph, **arguments)
         return made if isinstance(made, tuple) else (made, None)
+
+    def draws_with(self, options: Mapping[str, Any]) -> bool:
+        """Whether an order with these options comes from draws."""
+        needed = self.reweights
+        return needed is not None and (not needed or bool(options.get(needed)))
 
     @property
     def reads_data(self) -> bool:

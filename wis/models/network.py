@@ -145,8 +145,8 @@ class ForeignNetwork(GraphNetwork):
         check_shapes(x, edge_index, edge_weight, self.in_dim)
         if edge_weight is not None and "edge_weight" not in self.takes:
             raise OptionError(
-                f"the forward pass of model {self.name!r} takes no edge_weight, so its edges "
-                "cannot be masked; add a parameter edge_weight, one factor for each arc"
+                f"the forward pass of model {self.name!r} takes no edge_weight, so its edges have "
+                "no masks or weights; add a parameter edge_weight, one factor for each arc"
             )
         rows = x.size(0)
         given: dict[str, Any] = {} if edge_weight is None else {"edge_weight": edge_weight}

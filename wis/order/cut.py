@@ -234,11 +234,11 @@ def no_weights(protections: object = None, method: str = "") -> OptionError:
         )
     rows = [METHODS[name] for name in sorted(METHODS)]
     names = [
-        f"{row.name} with {row.reweights}" if row.reweights else row.name
+        f"{row.name} with {row.reweights}=true" if row.reweights else row.name
         for row in rows
         if row.reweights is not None
     ]
-    who = f"method {method!r}" if method else "the order"
+    who = f"method {method!r}" if method else "the order, which holds no draws,"
     return OptionError(f"{who} has no weights; methods that have some: {', '.join(names)}")
 
 

@@ -165,7 +165,7 @@ class Ranking:
     def check_weights(self, cut: Cut) -> None:
         """Raise `OptionError` if a cut asks for weights that its order will not have."""
         protections = self.keep_connected or self.min_degree or self.protect is not None
-        if cut.reweight and (protections or self.chosen.reweights is None):
+        if cut.reweight and (protections or not self.chosen.draws_with(self.options)):
             raise no_weights(protections, self.method)
 
     def _protections(self, graph: CanonicalGraph) -> Protections:

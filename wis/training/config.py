@@ -22,7 +22,7 @@ SAMPLERS = {
     "link": (None,),
 }
 
-ADDED = {"decoder": "dot"}
+ADDED = {"decoder": "dot", "edge_weight": False}
 """Fields that older versions lacked. `TrainConfig.as_dict` leaves them out at these defaults, so
 that the keys of old rows and checkpoints stay valid."""
 
@@ -57,6 +57,8 @@ class TrainConfig:
         keep_curve: Whether the record holds the loss and the accuracies of all epochs.
         decoder: Score of a pair (u, v) for the task ``"link"``: ``"dot"``, the inner product of the
             embeddings; or ``"mlp"``, a layer of ReLUs of their entrywise product.
+        edge_weight: Whether the network gets the `edge_weight` of the data, a factor for each arc
+            (see `wis.models`). For full batches.
     """
 
     model: str = "gcn"
@@ -78,6 +80,7 @@ class TrainConfig:
     num_parts: int = 10
     keep_curve: bool = False
     decoder: Literal["dot", "mlp"] = "dot"
+    edge_weight: bool = False
 
     def __post_init__(self) -> None:
         architecture = get_model(self.model)
@@ -124,6 +127,9 @@ def _check(config: TrainConfig) -> None:
         ("sampler", tuple(dict.fromkeys(itertools.chain(*SAMPLERS.values())))),
     ):
         checked_choice(name, getattr(config, name), known)
+    checked_choice("edge_weight", config.edge_weight, (False, True))
+    if config.edge_weight and config.sampler is not None:
+        raise OptionError("edge_weight is for full batches; leave sampler out")
     if config.sampler not in SAMPLERS[config.task]:
         expected = " or ".join(map(repr, SAMPLERS[config.task]))
         raise OptionError(

@@ -122,14 +122,16 @@ class FullBatch:
         batches: dict[str, Any] = {"batch": problem.batch, "num_graphs": num_graphs}
         if self.network.uses_operators:
             x = as_operand(problem.x)
-            arcs = Arcs(remove_self_loops(problem.edge_index)[0], len(problem.x))
-            ones = torch.ones(
-                arcs.edge_index.size(1), dtype=problem.x.dtype, device=problem.x.device
-            )
-            graph = SparseProducts(arcs, ones, features=x, **batches)
+            weight = problem.edge_weight
+            if weight is None:
+                shape = problem.edge_index.size(1)
+                weight = torch.ones(shape, dtype=problem.x.dtype, device=problem.x.device)
+            arcs, weight = remove_self_loops(problem.edge_index, weight)
+            graph = SparseProducts(Arcs(arcs, len(problem.x)), weight, features=x, **batches)
             self.forward = lambda: self.network.over(x, graph)
         else:
             dense = problem.x if problem.x.layout == torch.strided else problem.x.to_dense()
+            batches["edge_weight"] = problem.edge_weight
             self.forward = lambda: self.network(dense, problem.edge_index, **batches)
 
     @property

@@ -36,6 +36,7 @@ class Problem:
         batch: The graph of each vertex; None unless graphs are classified.
         source: The graph in canonical form, for the record.
         pairs: int64 [2, num_rows] for link prediction, else None.
+        edge_weight: Factors of the arcs [num_arcs], at least 0; None for 1 everywhere.
     """
 
     x: Tensor
@@ -45,6 +46,7 @@ class Problem:
     batch: Tensor | None
     source: UndirectedGraph
     pairs: Tensor | None = None
+    edge_weight: Tensor | None = None
 
     @property
     def num_classes(self) -> int:
@@ -65,7 +67,8 @@ class Problem:
     def digest(self) -> str:
         """Hash of all tensors that training depends on."""
         hashed = hashlib.sha256()
-        for part in (self.x, self.y, self.masks, self.batch, self.edge_index, self.pairs):
+        parts = (self.x, self.y, self.masks, self.batch, self.edge_index)
+        for part in (*parts, self.pairs, self.edge_weight):
             for array in () if part is None else arrays_of(part):
                 hashed.update(str((array.dtype, tuple(array.shape))).encode())
                 hashed.update(array.detach().cpu().contiguous().numpy().tobytes())
@@ -104,9 +107,27 @@ def make_problem(data: Any, config: TrainConfig) -> Problem:
             raise GraphFormatError(
                 "a vertex of a mask has a negative label in y; set the mask to False there"
             )
-    x = as_features(data.x, data.num_nodes, DTYPES[config.dtype])
+    dtype = DTYPES[config.dtype]
+    x, weight = as_features(data.x, data.num_nodes, dtype), None
+    if config.edge_weight:
+        weight = _weights(data).to(device, dtype)
     x, y, arcs, masks = (part.to(device) for part in (x, y, data.edge_index, masks))
-    return Problem(x, y, arcs, masks, batch, source, None if pairs is None else pairs.to(device))
+    pairs = None if pairs is None else pairs.to(device)
+    return Problem(x, y, arcs, masks, batch, source, pairs, weight)
+
+
+def _weights(data: Any) -> Tensor:
+    _require(data, ("edge_weight",))
+    weight: Tensor = data.edge_weight
+    size = data.edge_index.size(1)
+    if weight.is_complex() or weight.shape not in ((size,), (size, 1)):
+        raise GraphFormatError(
+            f"edge_weight is {weight.dtype} of shape {tuple(weight.shape)}; expected a number for "
+            f"each arc, [{size}]"
+        )
+    if not bool(((weight >= 0) & (weight < float("inf"))).all()):
+        raise GraphFormatError("edge_weight must be at least 0 and finite everywhere to train")
+    return weight.detach().view(-1)
 
 
 def _links(data: Any) -> tuple[Tensor, Tensor, Tensor]:

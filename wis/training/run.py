@@ -56,7 +56,8 @@ def train(
     measured by the area under the ROC curve and by `wis.training.links`.
 
     On a CPU with the same number of threads, the same call gives the same record, bit for bit,
-    except times and memory. `data` is not changed; its `edge_weight`, if it has one, is ignored.
+    except times and memory. `data` is not changed. Its `edge_weight` is ignored unless
+    `config.edge_weight` is true.
 
     Args:
         data: A graph with float `x` [num_nodes, in_dim], dense or sparse, int64 `y` [num_nodes],

@@ -52,7 +52,7 @@ def _resolve_dspar(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str,
     summary="edges between vertices of high degree: the lowest 1/d_u + 1/d_v (DSpar)",
     uses_seed=True,
     resolve=_resolve_dspar,
-    reweights="sample=true",
+    reweights="sample",
 )
 def dspar_order(
     graph: UndirectedGraph, *, count: int, seed: int, progress: Progress, sample: bool = False
