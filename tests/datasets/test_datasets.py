@@ -31,6 +31,7 @@ SMALL = {
     "barabasi-albert": "barabasi-albert:n=200,degree=3",
     "sbm": "sbm:n=100,blocks=3,p_in=0.3,p_out=0.02",
     "csbm": "csbm:n=100,features=7",
+    "motifs": "motifs:graphs=6,n=9",
 }
 NAMES = [dataset.name for dataset in available_datasets() if dataset.files is None]
 

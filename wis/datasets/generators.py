@@ -114,7 +114,7 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     """
     _check_count("degree", degree, 1, MAX_NUM_NODES - 1)
     _check_count("n", n, degree + 1, MAX_NUM_NODES)
-    draws = _uniform_draws(_generator(seed))
+    draws = _uniform_draws(_generator(seed), 2 * n * degree)
     ends = [0] * degree + list(range(1, degree + 1))  # each vertex occurs once per edge
     targets = np.zeros((n - degree, degree), dtype=np.int64)
     targets[0] = range(1, degree + 1)
@@ -131,8 +131,8 @@ def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     return undirected_data(sources, targets.reshape(-1), n)
 
 
-def _uniform_draws(rng: np.random.Generator) -> Iterator[float]:
-    chunks = (rng.random(CHUNK).tolist() for _ in itertools.count())
+def _uniform_draws(rng: np.random.Generator, size: int) -> Iterator[float]:
+    chunks = (rng.random(min(size, CHUNK)).tolist() for _ in itertools.count())
     return itertools.chain.from_iterable(chunks)
 
 

@@ -116,7 +116,7 @@ def _require(package: str, name: str) -> None:
 def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:
     """Read raw files and check the graph."""
     try:
-        with _in_silence():
+        with in_silence():
             content = _undirected(read(folder))
         _check(content)
         return content
@@ -138,7 +138,7 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
 
 
 @contextlib.contextmanager
-def _in_silence() -> Iterator[None]:
+def in_silence() -> Iterator[None]:
     """Suppress the output of a loader and its warnings about old pickles."""
     with (
         warnings.catch_warnings(),

@@ -70,6 +70,7 @@ _HOMES = {
         *("pubmed", "tolokers", "roman-empire", "amazon-ratings", "ogbn-products"),
     ),
     "generators": ("rmat", "barabasi-albert", "sbm", "csbm"),
+    "graph_lists": ("motifs",),
 }
 DATASETS: Registry[Dataset] = Registry(
     "graph",

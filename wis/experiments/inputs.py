@@ -25,6 +25,7 @@ from wis import datasets
 from wis.api import sparsify
 from wis.base.atomic import atomic_write
 from wis.base.plugins import loaded_plugins
+from wis.datasets.graph_lists import TU, load_tu
 from wis.datasets.roots import cache_folder
 from wis.datasets.splits import MASKS, split_of_seed, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
@@ -140,6 +141,8 @@ def _read(source: Source) -> Any:
     """Read the graph from a file if there is one, otherwise from a data set."""
     from wis.base.source import user_path
 
+    if source.dataset.startswith(TU):
+        return load_tu(source.dataset.removeprefix(TU), root=source.root)
     path = user_path(source.dataset)
     if not path.is_file() and datasets.is_known(source.dataset):
         return datasets.load(_spec_of_all_splits(source), root=source.root)

@@ -5,6 +5,9 @@
   own, along which messages run. Only its edges are ordered and removed.
 - ``graph``: classify graphs. Each graph is cut by itself, as `wis.transforms.Sparsify` does.
 
+The data set of a recipe may be ``"tu:NAME"``, a data set of TUDataset (see `load_tu`), or a name of
+`wis.datasets` whose loader returns a list of graphs, a `Batch` or a data set of PyG.
+
 For ``link`` and ``graph``, seed s has the split s, unless the recipe says otherwise.
 """
 
