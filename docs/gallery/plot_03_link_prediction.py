@@ -45,3 +45,6 @@ print(torch.equal(sparse_train.edge_index, sparse_validation.edge_index))
 # %%
 # An edge that is predicted in training can also carry messages (``disjoint_train_ratio=0``). To
 # keep these edges whatever the method says, pass them as ``protect`` to ``wis.sparsify``.
+#
+# ``wis.training.split_links`` makes such a split with a seed, and :doc:`plot_28_link_harness`
+# measures how well a network predicts after the cut.
