@@ -18,8 +18,8 @@ print(len(graphs), "graphs, the first is", graphs[0])
 # Each graph holds one of three motifs, and its label says which. All graphs have as many vertices
 # and edges, and all features are 1. So the network has to see how the edges are placed.
 #
-# ``Sparsify`` takes the list. ``train`` takes it too, and splits it by the seed of the run. Any data
-# set of PyTorch Geometric can stand in its place.
+# ``Sparsify`` takes the list. ``train`` takes it too, and splits it by the seed of the run. Any
+# data set of PyTorch Geometric can stand in its place.
 
 config = TrainConfig("gin", task="graph", depth=3, width=16, learning_rate=0.01, max_epochs=40)
 shares = (0.0, 0.25, 0.5, 1.0)
