@@ -83,15 +83,15 @@ def test_drawing_as_many_arcs_as_there_are_gives_the_logits_of_the_whole_graph()
 
 
 def test_a_prediction_after_one_that_failed_is_right():
-    data = with_features((4, [(0, 1), (1, 2), (2, 3)]))
+    data = with_features((4, [(3, 0), (0, 1), (1, 2), (2, 3)]))
     server = Server(network_of("gcn", 3), data, depth=3)
-    wanted = server.predict(torch.tensor([3]))
-    place = server.sampler.sources
-    server.sampler.sources = place[:1]  # the draw at vertex 3 fails after vertices were placed
-    with pytest.raises(IndexError):
+    wanted = server.predict(torch.tensor([1]))
+    sources = server.sampler.sources
+    server.sampler.sources = sources[:1]
+    with pytest.raises(IndexError):  # vertex 3 has a place, and its arc is missing
         server.predict(torch.tensor([3]))
-    server.sampler.sources = place
-    assert torch.equal(server.predict(torch.tensor([3])), wanted)
+    server.sampler.sources = sources
+    assert torch.equal(server.predict(torch.tensor([1])), wanted)
 
 
 class FakeServer:
