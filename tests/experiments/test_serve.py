@@ -8,6 +8,7 @@ import pytest
 import torch
 from rows import made_row
 from sweep_cases import toy_graph, toy_recipe
+from torch_geometric.utils import to_undirected
 
 from wis.datasets import generators
 from wis.errors import GraphFormatError, RecipeError, ResultsError
@@ -110,6 +111,7 @@ def test_costs_alone_need_no_features_and_labels(tmp_path):
     rows = rows_in(options)
     assert not any("test_accuracy" in row for row in rows)
     assert all(line["accuracy"] is None for line in lines_of(rows))
+    assert "(costs alone)" in summary_text(rows)
     assert "within a loss" not in summary_text(rows)
     assert best_speedups(lines_of(rows)) == []
     with pytest.raises(ResultsError, match="nothing was trained"):
@@ -227,3 +229,28 @@ def test_the_picture_has_a_curve_for_each_method(tmp_path, metric):
     text = path.read_text()
     for words in ("edges read by a prediction of one vertex", "a, 50 %", "b, 50 %", "no edges"):
         assert f"<!-- {words}" in text or words in text, words
+
+
+def test_one_way_arcs_carry_messages_both_ways_if_the_recipe_says_so(tmp_path):
+    one_way = toy_graph()
+    one_way.edge_index = one_way.edge_index[:, one_way.edge_index[0] < one_way.edge_index[1]]
+    one_way.edge_type = torch.zeros(one_way.num_edges)
+    torch.save(one_way, tmp_path / "one_way.pt")
+    both = toy_graph()
+    both.edge_index = to_undirected(both.edge_index)  # sorted
+    torch.save(both, tmp_path / "both.pt")
+    settings = settings_of(tmp_path / "one_way.pt", serve={"train": False})
+    plans = [
+        plan_of({**settings, **more}, options_of(tmp_path))
+        for more in ({}, {"undirected": True}, {"dataset": str(tmp_path / "both.pt")})
+    ]
+    directed, undirected, stored = ({row.key for row in plan.rows} for plan in plans)
+    assert undirected == stored != directed
+    assert plans[1].settings["undirected"] is True
+    with pytest.raises(RecipeError, match="undirected is 1; expected true or false"):
+        plan_of({**settings, "undirected": 1}, options_of(tmp_path))
+
+
+def test_links_and_lists_of_graphs_are_refused(tmp_path, toy_file):
+    with pytest.raises(RecipeError, match="task is 'link'; predictions are timed for vertices"):
+        plan_of({**settings_of(toy_file), "task": "link"}, options_of(tmp_path))

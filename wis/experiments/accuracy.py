@@ -161,7 +161,7 @@ class AccuracyPlan(Plan):
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe.name, recipe.hash, recipe.as_dict(), recipe.num_runs)
         self.recipe = recipe
-        names = ("split_seed", "split", "num_splits", "task")
+        names = ("split_seed", "split", "num_splits", "task", "undirected")
         splits = {name: getattr(recipe, name) for name in names}
         self.source = Source(
             recipe.dataset, options.data_root, trust_pickle=options.trust_pickle, **splits

@@ -8,7 +8,6 @@ depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` hold
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
 import json
@@ -60,7 +59,8 @@ class Source:
         trust_pickle: Let a `.pt` file run code.
         split: The number of a split, as in `wis.experiments.Recipe`.
         num_splits: The number of new splits, as in `wis.experiments.Recipe`.
-        costs_only: Let a graph lack features and labels, see `with_stand_ins`.
+        costs_only: Let a graph lack features and labels, see `wis.experiments.tasks`.
+        undirected: Let each edge carry messages both ways, as in `wis.experiments.Recipe`.
         task: The task, as in `wis.experiments.Recipe`.
     """
 
@@ -71,6 +71,7 @@ class Source:
     split: int | None = None
     num_splits: int | None = None
     costs_only: bool = False
+    undirected: bool = False
     task: str = "vertex"
 
     def load(self) -> Data:
@@ -109,7 +110,7 @@ class Source:
 
 @functools.lru_cache(maxsize=2)
 def _loaded(source: Source) -> tuple[Data, str]:
-    data = with_stand_ins(_read(source)) if source.costs_only else _read(source)
+    data = _read(source)
     if hasattr(data, "edge_types"):
         raise GraphFormatError(
             f"{source.dataset}: has several types of edges; a sweep takes graphs of one type"
@@ -121,20 +122,6 @@ def _loaded(source: Source) -> tuple[Data, str]:
 @functools.lru_cache(maxsize=4)
 def _part(source: Source, split: int) -> Data:
     return part_of(source.task, source.load(), split)
-
-
-def with_stand_ins(data: Any) -> Any:
-    """Give a graph that lacks them 64 features of ones and labels of zeros, which cost as much."""
-    import torch
-
-    made = {"x": lambda n: torch.ones(n, 64), "y": lambda n: torch.zeros(n, dtype=torch.int64)}
-    missing = [name for name in made if getattr(data, name, None) is None]
-    if not missing or hasattr(data, "edge_types"):
-        return data
-    data = copy.copy(data)
-    for name in missing:
-        data[name] = made[name](data.num_nodes)
-    return data
 
 
 def _read(source: Source) -> Any:

@@ -162,6 +162,7 @@ class Recipe:
             split s mod k.
         num_splits: Make k new 80/10/10 splits, of seeds 0 to k - 1. None makes none.
         task: ``"vertex"``, ``"link"`` or ``"graph"``, see `wis.experiments.tasks`.
+        undirected: Let each edge carry messages both ways, where the graph has one-way arcs.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Recipe:
     split: int | None = None
     num_splits: int | None = None
     task: str = "vertex"
+    undirected: bool = False
 
     def __post_init__(self) -> None:
         for what, values in (
@@ -201,6 +203,10 @@ class Recipe:
     def _check_numbers(self) -> None:
         if not all(0 <= percentage <= 100 for percentage in self.percentages):
             raise OptionError(f"percentages is {self.percentages}; expected numbers in [0, 100]")
+        if not isinstance(self.undirected, bool):
+            raise OptionError(f"undirected is {self.undirected!r}; expected true or false")
+        if self.undirected and self.task == "graph":
+            raise OptionError("undirected does not apply to lists of graphs; leave it out")
         check_integers("edges", self.edges, 1)
         check_integers("seeds", self.seeds, 0)
         check_integers("seeds_per_run", [self.seeds_per_run], 1)
@@ -228,6 +234,7 @@ class Recipe:
             "source": self.source,
             "dataset": self.dataset,
             **({} if self.task == "vertex" else {"task": self.task}),
+            **({"undirected": True} if self.undirected else {}),
             **{name: value for name, value in splits.items() if value is not None},
             "remove": spelt(Amounts(self.percentages, self.edges)),
             "seeds": list(self.seeds),
@@ -267,6 +274,7 @@ class Recipe:
                 source=take(rest, "source", str, ""),
                 dataset=take(rest, "dataset", str),
                 task=take(rest, "task", str, "vertex"),
+                undirected=rest.pop("undirected", False),
                 split_seed=take(rest, "split_seed", int, None),
                 split=take(rest, "split", int, None),
                 num_splits=take(rest, "num_splits", int, None),

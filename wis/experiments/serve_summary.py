@@ -208,7 +208,8 @@ def summary_text(rows: Sequence[Row], *, metric: str = "test") -> str | None:
     lines = lines_of(rows, metric=metric)
     parts = []
     for panel, some in by_panel(lines).items():
-        parts.append(f"{panel} ({METRICS[metric]})\n{_table(map(_cells, some))}")
+        about = "costs alone" if some[0]["accuracy"] is None else METRICS[metric]
+        parts.append(f"{panel} ({about})\n{_table(map(_cells, some))}")
         for kind in ("edges_read", "full_1"):
             if best := best_speedups(some, kind=kind):
                 title = f"{panel}: the highest speed-up within a loss, by {_name(kind)}"

@@ -60,6 +60,10 @@ def prepared(data: Any, source: Source) -> Data:
     """
     if source.task == "graph":
         data = _batch(data, source.dataset)
+    if source.costs_only:
+        data = with_stand_ins(data)
+    if source.undirected:
+        data = both_ways(data)
     for name in NEEDS[source.task]:
         if getattr(data, name, None) is None:
             raise GraphFormatError(
@@ -67,6 +71,30 @@ def prepared(data: Any, source: Source) -> Data:
                 f"{', '.join(NEEDS[source.task])}"
             )
     return _with_masks(data, source) if source.task == "vertex" else data
+
+
+def with_stand_ins(data: Any) -> Any:
+    """Give a graph that lacks them 64 features of ones and labels of zeros, which cost as much."""
+    import torch
+
+    made = {"x": lambda n: torch.ones(n, 64), "y": lambda n: torch.zeros(n, dtype=torch.int64)}
+    missing = [name for name in made if getattr(data, name, None) is None]
+    if not missing or hasattr(data, "edge_types"):
+        return data
+    data = copy.copy(data)
+    for name in missing:
+        data[name] = made[name](data.num_nodes)
+    return data
+
+
+def both_ways(data: Data) -> Data:
+    """The graph with both arcs of each edge, once each, and without attributes of arcs."""
+    from torch_geometric.data import Data
+    from torch_geometric.utils import remove_self_loops, to_undirected
+
+    kept = {name: data[name] for name in ("x", "y", *MASKS) if name in data}
+    arcs = to_undirected(remove_self_loops(data.edge_index)[0], num_nodes=data.num_nodes)
+    return Data(edge_index=arcs, num_nodes=data.num_nodes, **kept)
 
 
 def _batch(data: Any, name: str) -> Data:
