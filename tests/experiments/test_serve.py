@@ -251,6 +251,10 @@ def test_one_way_arcs_carry_messages_both_ways_if_the_recipe_says_so(tmp_path):
         plan_of({**settings, "undirected": 1}, options_of(tmp_path))
 
 
-def test_links_and_lists_of_graphs_are_refused(tmp_path, toy_file):
+def test_other_tasks_and_weights_are_refused(tmp_path, toy_file):
+    settings = settings_of(toy_file)
     with pytest.raises(RecipeError, match="task is 'link'; predictions are timed for vertices"):
-        plan_of({**settings_of(toy_file), "task": "link"}, options_of(tmp_path))
+        plan_of({**settings, "task": "link"}, options_of(tmp_path))
+    models = [{"name": "gcn", "edge_weight": True}]
+    with pytest.raises(RecipeError, match="timed without edge_weight"):
+        plan_of({**settings, "models": models}, options_of(tmp_path))

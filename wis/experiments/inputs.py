@@ -8,6 +8,7 @@ depends on, by default in the folder ``orders`` of wis' cache: ``HASH.npz`` hold
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
