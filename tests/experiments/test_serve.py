@@ -11,7 +11,7 @@ from sweep_cases import toy_graph, toy_recipe
 from torch_geometric.utils import to_undirected
 
 from wis.datasets import generators
-from wis.errors import GraphFormatError, RecipeError, ResultsError
+from wis.errors import GraphFormatError, OptionError, RecipeError, ResultsError
 from wis.experiments import Backend, RunOptions, read_results, run_recipe, run_sweep
 from wis.experiments.serve import load_of
 from wis.experiments.serve_summary import best_speedups, lines_of, summary_text
@@ -256,5 +256,5 @@ def test_other_tasks_and_weights_are_refused(tmp_path, toy_file):
     with pytest.raises(RecipeError, match="task is 'link'; predictions are timed for vertices"):
         plan_of({**settings, "task": "link"}, options_of(tmp_path))
     models = [{"name": "gcn", "edge_weight": True}]
-    with pytest.raises(RecipeError, match="timed without edge_weight"):
+    with pytest.raises(OptionError, match="timed without edge weights"):
         plan_of({**settings, "models": models}, options_of(tmp_path))

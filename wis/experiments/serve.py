@@ -110,8 +110,6 @@ class Serve(Accuracy):
             raise RecipeError(f"task is {recipe.task!r}; predictions are timed for vertices alone")
         if any(model.config().edge_weight for model in recipe.models):
             raise OptionError("predictions are timed without edge weights; leave edge_weight out")
-        if any(model.config().edge_weight for model in recipe.models):
-            raise RecipeError("predictions are timed without edge_weight; leave it out")
         return ServePlan(recipe, load, trains, options)
 
     def do_runs(self, job: Job) -> list[Outcome]:
