@@ -42,7 +42,8 @@ with defaults are options of the model. In a file ``mymodule.py``:
 Its name is then ``"mymodule:MyNet"``. Use it wherever wis takes the name of a model:
 ``train(data, TrainConfig("mymodule:MyNet"))``, ``wis bench run --models mymodule:MyNet``. It gets
 dense features and runs at the speed of PyTorch Geometric. With a parameter
-`edge_weight`, a factor for each arc, the method ``ugs`` can mask its edges; with a parameter
+`edge_weight`, a factor for each arc, the method ``ugs`` can mask its edges, and it can train with
+weights (``TrainConfig(..., edge_weight=True)``); with a parameter
 `batch`, the graph of each vertex, it can predict graphs (``task="graph"``). Looking the name up
 imports the module, so take such names from people you trust. ``@register("my-net",
 summary="...")`` gives a class a name of its own.

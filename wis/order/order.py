@@ -351,14 +351,14 @@ class RemovalOrder:
                 `max_memory`.
         """
         from wis.base.source import user_path
-        from wis.order.order_file import order_file
+        from wis.order.order_file import draws_of, order_file
 
         with order_file(user_path(path), max_memory) as (header, arrays):
             edges = arrays["edges"]
             provenance = Provenance.from_header(header["provenance"], header["num_edges"])
             n, m = header["num_nodes"], header["num_edges"]
             _check_edges(edges, n, m, directed=provenance.directed)
-            draws = _draws_of(arrays, m, provenance.seed)
+            draws = draws_of(arrays, m, provenance.seed)
         return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance, draws)
 
     def _drawn(self) -> dict[str, Any]:
@@ -374,19 +374,6 @@ class RemovalOrder:
             copy.deepcopy(self.provenance, memo),
             copy.deepcopy(self.draws, memo),
         )
-
-
-def _draws_of(arrays: Mapping[str, np.ndarray], num_edges: int, seed: int | None) -> Draws | None:
-    """The draws of an order file, checked; None without any."""
-    if "rate" not in arrays and "arrival" not in arrays:
-        return None
-    rate, arrival = arrays["rate"], arrays["arrival"]
-    for name, value in (("rate", rate), ("arrival", arrival)):
-        if value.shape != (num_edges,) or value.dtype != np.float64:
-            raise ValueError(f"{name} has shape {value.shape} and dtype {echo(str(value.dtype))}")
-        if not ((value > 0) & (value < np.inf)).all():
-            raise ValueError(f"{name} holds numbers that are not positive, or not finite")
-    return Draws(rate, arrival, seed or 0)
 
 
 def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed: bool) -> None:

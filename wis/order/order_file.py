@@ -19,6 +19,7 @@ from wis.base.limits import parse_size
 from wis.base.source import ReadOptions, open_input
 from wis.errors import GraphFormatError, UnsafePickleError, echo
 from wis.graph import MAX_NUM_NODES
+from wis.methods.draws import Draws
 
 FORMAT = "wis-order"
 FORMAT_VERSION = 1
@@ -65,6 +66,19 @@ def order_file(
         raise GraphFormatError(
             f"{path}: damaged order file, or one of a newer wis: {echo(str(error), 200)}"
         ) from None
+
+
+def draws_of(arrays: Mapping[str, np.ndarray], num_edges: int, seed: int | None) -> Draws | None:
+    """The draws of an order file, checked; None without any."""
+    if "rate" not in arrays and "arrival" not in arrays:
+        return None
+    rate, arrival = arrays["rate"], arrays["arrival"]
+    for name, value in (("rate", rate), ("arrival", arrival)):
+        if value.shape != (num_edges,) or value.dtype != np.float64:
+            raise ValueError(f"{name} has shape {value.shape} and dtype {echo(str(value.dtype))}")
+        if not ((value > 0) & (value < np.inf)).all():
+            raise ValueError(f"{name} holds numbers that are not positive, or not finite")
+    return Draws(rate, arrival, seed or 0)
 
 
 def _arrays(path: Path, max_memory: int | str | None) -> dict[str, np.ndarray]:
