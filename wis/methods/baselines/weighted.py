@@ -271,7 +271,8 @@ def metric_backbone_order(
     backbone, go last, the lightest first. Distortions are those in the whole graph.
 
     Arguments are those of `weight_order`; weights are positive. Cost: Dijkstra's algorithm from
-    every vertex, up to its longest edge: O(n (n + m) log n) at most, in blocks of 32 MiB.
+    every vertex, up to its longest edge: O(n (n + m) log n) at most, in blocks of 32 MiB. On a busy
+    core 14 s for R-MAT of 8,192 vertices and 43,391 edges, 220 s for 32,768 and 181,738.
 
     References:
         Simas, Correia and Rocha 2021, "semi-metric distortion"; Costa, Correia and Rocha 2022.
