@@ -123,7 +123,7 @@ def mean_of(cuts: list[Cut]) -> Cut:
     numbers = zip(
         *((c.alone, c.untaught, c.kept_equal, c.removed_equal) for c in cuts), strict=True
     )
-    accuracy = torch.stack([cut.accuracy for cut in cuts]).mean(dim=0)
+    accuracy = torch.stack([cut.accuracy for cut in cuts]).nanmean(dim=0)
     return Cut(accuracy, *(float(np.mean(values)) for values in numbers))
 
 
