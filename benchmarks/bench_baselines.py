@@ -32,8 +32,8 @@ from wis.methods import get_method
 from wis.methods.baselines.ranking import lowest_first, tie_classes
 
 METHODS = (
-    "dspar,local-degree,k-neighbor,jaccard,local-similarity,forest-fire,edge-betweenness,"
-    "spectral,spectral-exact"
+    "dspar,teddy,forman,local-degree,k-neighbor,jaccard,local-similarity,forest-fire,"
+    "edge-betweenness,spectral,spectral-exact"
 )
 
 
@@ -49,7 +49,7 @@ def order(graph: wis.UndirectedGraph, name: str) -> tuple[Any, dict[str, Any]]:
     graph.__dict__.pop("degree", None)  # computed once for a graph; part of the work here
     method = get_method(name)
     options = method.resolved_options(graph, {})
-    ids = method.order(graph, count=graph.num_edges, seed=0, progress=silent, **options)
+    ids, _ = method.ranked(graph, count=graph.num_edges, seed=0, progress=silent, **options)
     return ids, options
 
 
