@@ -103,19 +103,21 @@ def _draw(
             curve = own if label == EMPTY else [*whole, *own]
             xs, ys = [cost(line) for line in curve], [line["accuracy"] for line in curve]
             axes.plot(xs, ys, label=fitted(label, 3.0), markersize=4.5, linewidth=1.3, **style)
-    for line in front(known, cost):
+    for number, line in enumerate(front(known, cost)):
         place = (cost(line), line["accuracy"])
         axes.scatter(*place, s=90, facecolors="none", edgecolors=INK, zorder=3)
         name = FULL if line["label"] == FULL else f"{line['label']}, {line['percent_removed']:g} %"
         axes.annotate(
-            fitted(name, 1.6), place, xytext=(0, 8), textcoords="offset points", fontsize=7,
-            ha="center", color=INK,
+            fitted(name, 1.6), place, xytext=(0, -14 if number % 2 else 8),
+            textcoords="offset points", fontsize=7, ha="center", color=INK,
         )  # fmt: skip
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.12, y=0.15)
+    low, high = axes.get_xlim()
+    subs = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
