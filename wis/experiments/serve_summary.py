@@ -210,6 +210,7 @@ def summary_text(rows: Sequence[Row], *, metric: str = "test") -> str | None:
     for panel, some in by_panel(lines).items():
         about = "costs alone" if some[0]["accuracy"] is None else METRICS[metric]
         parts.append(f"{panel} ({about})\n{_table(map(_cells, some))}")
+        parts.append(f"{panel}: neighbour sampling\n{_table(map(_sampled_cells, some))}")
         for kind in ("edges_read", "full_1"):
             if best := best_speedups(some, kind=kind):
                 title = f"{panel}: the highest speed-up within a loss, by {_name(kind)}"
@@ -221,9 +222,7 @@ def _name(kind: str) -> str:
     """Words for a kind of prediction."""
     what, _, size = kind.partition("_")
     batch = "1 vertex" if size == "1" else f"{size} vertices"
-    return {"edges": "edges read", "all": "all vertices", "full": batch}.get(
-        what, f"{batch}, sampled"
-    )
+    return {"edges": "edges read", "all": "all vertices"}.get(what, batch)
 
 
 def _cells(line: Line) -> dict[str, str]:
@@ -237,13 +236,29 @@ def _cells(line: Line) -> dict[str, str]:
         "loss": _interval(line),
         "edges read": f"{line['edges_read']:,.0f} ({line['speedup']['edges_read']:.1f} x)",
     }
-    for kind, median in line["median_ms"].items():
-        again = f"{median:.3g}" if kind == "all" else f"{median:.3g}/{line['p95_ms'][kind]:.3g}"
-        cells[f"{_name(kind)}, ms"] = f"{again} ({line['speedup'][kind]:.1f} x)"
-    cells["sampled accuracy"] = _number(line["sampled_accuracy"], ".1f")
     memory = line["batch_memory_bytes"]
-    cells["MiB"] = _number(None if memory is None else memory / 2**20, ".1f")
-    return cells
+    mebibytes = {"MiB": _number(None if memory is None else memory / 2**20, ".1f")}
+    return {**cells, **_latencies(line, ("all", "full")), **mebibytes}
+
+
+def _sampled_cells(line: Line) -> dict[str, str]:
+    """A line of the table of neighbour sampling."""
+    return {
+        "method": line["label"],
+        "% removed": f"{line['percent_removed']:g}",
+        "accuracy": _number(line["sampled_accuracy"], ".1f"),
+        **_latencies(line, ("sampled",)),
+    }
+
+
+def _latencies(line: Line, wanted: Sequence[str]) -> dict[str, str]:
+    """Median and 95th percentile with the speed-up, for some kinds of predictions."""
+    return {
+        f"{_name(kind)}, ms": f"{median:.3g}/{line['p95_ms'][kind]:.3g} "
+        f"({line['speedup'][kind]:.1f} x)"
+        for kind, median in line["median_ms"].items()
+        if kind.partition("_")[0] in wanted
+    }
 
 
 def _by_loss(best: Sequence[Line]) -> list[dict[str, str]]:
