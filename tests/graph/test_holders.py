@@ -6,6 +6,7 @@ kind how to make an object of arcs and how to list the arcs of one, in other wor
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,15 +18,17 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 import torch
+import torch_geometric.transforms as T
 from hypothesis import given, settings
 from strategies import edge_index_of, small_graphs
 from torch_geometric import EdgeIndex
-from torch_geometric.data import TemporalData
+from torch_geometric.data import Data, HeteroData, InMemoryDataset, TemporalData
 
 import wis
+from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import holders
 from wis.measure.facts import graph_facts
-from wis.testing import odd_graph, odd_graphs
+from wis.testing import assert_same_data, odd_graph, odd_graphs
 from wis.transforms import Sparsify
 
 Arcs = list[tuple[int, int]]
@@ -229,3 +232,269 @@ def test_other_functions_take_each_kind(name):
     (cut,), (plain,) = order.compare(graph, ["50%"]), order.compare(data, ["50%"])
     names = ("edges", "diameter", "log_walk_index_2")
     assert all(cut.after[name] == plain.after[name] for name in names)
+
+
+# What is kept beside the arcs, and what is refused
+
+
+def friends(kind: type = nx.Graph) -> Any:
+    graph = kind(year=2026)
+    graph.add_node("Eve", age=31)
+    graph.add_node(("a", 1), age=7, role="child")
+    graph.add_node("Bob", age=40)
+    for u, v, hours in [("Eve", "Bob", 3), ("Bob", ("a", 1), 2), (("a", 1), "Eve", 9)]:
+        graph.add_edge(u, v, weight=hours, since="May")
+    graph.add_edge("Bob", "Bob", weight=1)
+    return graph
+
+
+@pytest.mark.parametrize("kind", [nx.Graph, nx.DiGraph, nx.MultiGraph, nx.MultiDiGraph])
+def test_a_networkx_graph_keeps_names_attributes_and_loops(kind):
+    graph = friends(kind)
+    before = copy.deepcopy(graph)
+    sparse = wis.sparsify(graph, remove=2, protect=[("Bob", "Eve")])
+    assert nx.utils.graphs_equal(graph, before)
+    assert type(sparse) is kind
+    assert sparse.graph == {"year": 2026}
+    assert list(sparse.nodes(data=True)) == list(before.nodes(data=True))
+    assert sorted(sparse.edges(data="weight")) == [("Bob", "Bob", 1), ("Eve", "Bob", 3)]
+    sparse.nodes["Eve"]["age"] = 0
+    assert graph.nodes["Eve"]["age"] == 31
+
+
+def test_repeats_of_a_multigraph_go_together_with_their_keys():
+    graph = nx.MultiDiGraph([(0, 1, "a"), (1, 0, "b"), (0, 1, "c"), (1, 2, "d"), (2, 0, "e")])
+    sparse = wis.removal_order(graph, "random", seed=1).apply(graph, remove=2)
+    assert len({frozenset(edge[:2]) for edge in sparse.edges}) == 1
+    assert set(sparse.edges(keys=True)) <= set(graph.edges(keys=True))
+    left = wis.sparsify(graph, remove=2, protect=[(0, 1)])
+    assert list(left.edges(keys=True)) == [(0, 1, "a"), (0, 1, "c"), (1, 0, "b")]
+
+
+def test_vertices_that_are_0_to_n_minus_1_keep_their_numbers():
+    graph = nx.Graph([(3, 1), (1, 0), (0, 2), (2, 3), (3, 0)])
+    arcs = torch.tensor([list(edge) for edge in graph.edges]).T
+    assert torch.equal(wis.removal_order(graph).edges, wis.removal_order(arcs).edges)
+    assert wis.walk_index(graph, [3], 2) == wis.walk_index(arcs, [3], 2)
+
+
+def test_names_of_vertices_are_subsets_and_targets():
+    graph = friends()
+    numbers = nx.convert_node_labels_to_integers(graph)
+    named = wis.walk_index(graph, ["Eve", ("a", 1)], 2, target="Bob")
+    assert named == wis.walk_index(numbers, [0, 1], 2, target=2) > 0
+    with pytest.raises(OptionError, match="subset holds 'Ann', which is no vertex of the graph"):
+        wis.walk_index(graph, ["Ann"], 2)
+    with pytest.raises(OptionError, match="the pairs to protect holds 0, which is no vertex"):
+        wis.sparsify(graph, remove=1, protect=[(0, 1)])
+    with pytest.raises(ProtectionError):
+        wis.sparsify(graph, remove=3, protect=[("Eve", "Bob")])
+
+
+def test_arcs_of_an_undirected_networkx_graph_have_no_direction():
+    with pytest.raises(OptionError, match=r"pass graph.to_directed\(\)"):
+        wis.sparsify(friends(), remove=1, directed=True)
+    sparse = wis.sparsify(friends().to_directed(), remove=1, directed=True)
+    assert sparse.number_of_edges() == 6
+
+
+def test_edges_of_networkx_are_cut_by_their_types_and_weights():
+    graph = nx.complete_graph(8)
+    for number, (u, v) in enumerate(graph.edges):
+        graph.edges[u, v].update(kind="near" if number % 4 else "far", weight=float(number))
+    sparse = wis.sparsify(graph, remove=0.5, per_type="kind")
+    kinds = [kind for *_, kind in sparse.edges(data="kind")]
+    assert (kinds.count("near"), kinds.count("far")) == (11, 3) or len(kinds) == 14
+    light = wis.sparsify(graph, remove=14, method="weight")
+    assert min(weight for *_, weight in light.edges(data="weight")) == 14
+    assert wis.sparsify(graph, remove=1, scores="weight").number_of_edges() == 27
+    seen = []
+    wis.sparsify(graph, remove=1, scores=lambda given: seen.append(given) or [1.0] * 28)
+    assert seen[0] is graph
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array, sp.csc_matrix, sp.coo_matrix])
+def test_a_matrix_of_scipy_keeps_its_class_type_and_explicit_zeros(kind):
+    rows, columns = [0, 1, 1, 2, 2], [1, 0, 2, 1, 2]
+    matrix = kind((np.array([5, 5, 0, 7, 9], np.int16), (rows, columns)), shape=(4, 4))
+    sparse = wis.sparsify(matrix, remove=1, protect=[(1, 2)])
+    assert (type(sparse), sparse.dtype, sparse.shape) == (kind, np.int16, (4, 4))
+    assert sparse.nnz == 3  # the arc of weight 0, its reverse, the loop
+    assert sparse.toarray().tolist() == [[0] * 4, [0, 0, 0, 0], [0, 7, 9, 0], [0] * 4]
+    assert matrix.nnz == 5
+
+
+def test_values_of_matrices_are_weights():
+    matrix = sp.csr_array(np.triu(np.arange(36.0).reshape(6, 6), 1))
+    for graph in (
+        matrix,
+        torch.tensor(matrix.toarray()),
+        torch.tensor(matrix.toarray()).to_sparse(),
+    ):
+        sparse = wis.sparsify(graph, remove=10, method="weight")
+        dense = sparse.toarray() if sp.issparse(sparse) else sparse.to_dense().numpy()
+        assert sorted(dense[dense > 0].tolist()) == sorted(matrix.data.tolist())[10:]
+
+
+def test_gradients_flow_through_a_cut_sparse_tensor():
+    weight = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    matrix = torch.sparse_coo_tensor([[0, 1, 2], [1, 2, 0]], weight, (3, 3), check_invariants=True)
+    wis.sparsify(matrix, remove=1).coalesce().values().sum().backward()
+    assert sorted(weight.grad.tolist()) == [0, 1, 1]
+
+
+def people(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "hours": [3.0, 2.0, 9.0, 4.0],
+            "from": ["Eve", "Bob", "Ann", "Eve"],
+            "to": ["Bob", "Ann", "Eve", "Eve"],
+            "since": pd.to_datetime(["2024-01-01"] * 4),
+            **columns,
+        },
+        index=["w", "x", "y", "z"],
+    )
+
+
+def test_a_table_keeps_columns_types_index_and_names():
+    table = people()
+    sparse = wis.sparsify(table, remove=1, protect=[("Eve", "Bob"), ("Ann", "Bob")])
+    assert sparse.equals(table.loc[["w", "x", "z"]])
+    assert (sparse.dtypes == table.dtypes).all()
+    order = wis.removal_order(table)  # Ann 0, Bob 1, Eve 2
+    assert order.num_nodes == 3
+    assert order.apply(table, remove=3).index.tolist() == ["z"]
+    arrow = pa.Table.from_pandas(table)
+    again = wis.sparsify(arrow, remove=1, protect=[("Eve", "Bob"), ("Ann", "Bob")])
+    assert again.schema.equals(arrow.schema, check_metadata=True)
+    assert again.to_pandas().equals(sparse)
+    batch = wis.sparsify(arrow.to_batches()[0], remove=1)
+    assert isinstance(batch, pa.RecordBatch)
+    assert batch.num_rows == 3
+
+
+def test_columns_of_a_table_are_weights_and_types():
+    table = people().rename(columns={"hours": "weight"}).assign(kind=["a", "b", "a", "a"])
+    assert wis.sparsify(table, remove=1, method="weight").index.tolist() == ["w", "y", "z"]
+    assert len(wis.sparsify(table, remove=1.0, per_type="kind")) == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "num_nodes"),
+    [([5, 0], 6), ([-1, 3], 2), ([10**15, 3], 2), ([1.5, 2.0], 2), ([True, False], 2)],
+)
+def test_small_integers_are_vertex_ids_and_all_else_are_names(ids, num_nodes):
+    table = pd.DataFrame({"a": ids, "b": ids[::-1]})
+    assert wis.removal_order(table).num_nodes == num_nodes
+    assert len(wis.sparsify(table, remove=1)) == 0
+
+
+def test_nullable_integers_are_vertex_ids():
+    table = pd.DataFrame({"source": [0, 7], "target": [7, 0]}, dtype="Int64")
+    assert wis.removal_order(table).num_nodes == 8
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame({"a": [1], "b": [2], "c": [3]}), "has the columns a, b, c; expected one row"),
+        (
+            pd.DataFrame({"source": ["a", None], "target": ["b", "c"]}),
+            "an end of an arc is missing",
+        ),
+        (pd.DataFrame({"source": [1, None], "target": [2, 3]}), "an end of an arc is missing"),
+        (pd.DataFrame({"source": ["a", 1], "target": ["b", "c"]}), "cannot be sorted"),
+        (pa.table({"source": [1, None], "target": [2, 3]}), "an end of an arc is missing"),
+        (sp.coo_array((2, 3)), r"has the shape \[2, 3\]; an adjacency matrix is square"),
+    ],
+)
+def test_what_is_no_graph_among_them_is_refused(table, message):
+    for way in (wis.removal_order, lambda graph: wis.sparsify(graph, remove=1)):
+        with pytest.raises(GraphFormatError, match=message):
+            way(table)
+
+
+@pytest.mark.parametrize("name", ["nx.DiGraph", "scipy csr", "pandas", "array of arcs"])
+def test_options_that_do_not_fit_a_kind_are_refused(name):
+    graph = KINDS[name].make(4, [(0, 1), (1, 2), (2, 3)])
+    with pytest.raises(OptionError, match="edge_attrs names attributes of a PyG object"):
+        wis.sparsify(graph, remove=1, edge_attrs=["weight"])
+    with pytest.raises(OptionError, match="per_type needs edge types"):
+        wis.sparsify(graph, remove=1, per_type=True)
+    if name in ("pandas", "array of arcs"):
+        assert wis.removal_order(graph, num_nodes=9).num_nodes == 9
+    else:
+        with pytest.raises(OptionError, match="this graph has its own"):
+            wis.removal_order(graph, num_nodes=9)
+
+
+def test_events_of_removed_pairs_go_with_all_their_attributes():
+    source, target = torch.tensor([0, 1, 0, 2, 2, 3]), torch.tensor([1, 0, 1, 3, 2, 2])
+    data = TemporalData(src=source, dst=target, t=torch.arange(6), msg=torch.arange(12).view(6, 2))
+    sparse = wis.sparsify(data, remove=1, protect=[(2, 3)])
+    assert sparse.t.tolist() == [3, 4, 5]
+    assert sparse.msg[:, 0].tolist() == [6, 8, 10]
+    assert data.num_events == 6
+
+
+# Several graphs
+
+
+class Few(InMemoryDataset):
+    """Graphs in memory."""
+
+    def __init__(self, graphs: list[Any], transform: Any = None) -> None:
+        super().__init__(transform=transform)
+        self.data, self.slices = self.collate(graphs)
+
+
+def some_graphs() -> list[Data]:
+    return [odd_graph(name) for name in ("clique", "path", "self-loops", "random-dense")]
+
+
+@pytest.mark.parametrize("collection", [list, tuple, Few])
+def test_each_graph_of_a_collection_is_cut_by_itself(collection):
+    given = collection(some_graphs())
+    for cut in (wis.sparsify(given, remove="50%"), Sparsify("50%")(given)):
+        assert type(cut) is type(given)
+        assert len(cut) == 4
+        for sparse, graph in zip(cut, some_graphs(), strict=True):
+            assert_same_data(sparse, wis.sparsify(graph, remove="50%"))
+    for kept, graph in zip(given, some_graphs(), strict=True):
+        assert_same_data(kept, graph)
+    with pytest.raises(GraphFormatError, match=r"wis\.sparsify cuts each graph"):
+        wis.removal_order(given)
+
+
+def test_a_part_of_a_dataset_keeps_its_transform_and_its_vertices():
+    graphs = [Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3) for _ in range(3)]
+    graphs += [Data(edge_index=torch.tensor([[0], [1]]), num_nodes=9)]
+    dataset = Few(graphs, T.Constant())[1:]
+    cut = wis.sparsify(dataset, remove=1)
+    assert [(graph.num_nodes, graph.num_edges) for graph in cut] == [(3, 1), (3, 1), (9, 0)]
+    assert cut.transform is dataset.transform
+    assert cut[2].x.shape == (9, 1)
+    assert [graph.num_edges for graph in dataset] == [2, 2, 1]
+
+
+def test_graphs_without_a_stated_number_keep_their_vertices_in_a_dataset():
+    graphs = [Data(edge_index=torch.tensor([[0, 1], [1, k]]), x=None) for k in (2, 5)]
+    cut = wis.sparsify(Few(graphs), remove="100%")
+    assert [graph.num_nodes for graph in cut] == [3, 6]
+
+
+def test_graphs_of_other_kinds_may_be_in_a_list():
+    hetero = HeteroData()
+    hetero["a"].num_nodes = 3
+    hetero["a", "to", "a"].edge_index = torch.tensor([[0, 1], [1, 2]])
+    cut = wis.sparsify([nx.path_graph(5), sp.eye_array(3).tocsr(), hetero], remove="50%")
+    assert [type(graph) for graph in cut] == [nx.Graph, sp.csr_array, HeteroData]
+    assert cut[0].number_of_edges() == 2
+    assert wis.sparsify([], remove="50%") == []
+
+
+def test_an_edge_index_of_pyg_states_its_number_of_vertices():
+    index = EdgeIndex([[0, 1], [1, 0]], sparse_size=(5, 5), sort_order="row")
+    assert wis.removal_order(index).num_nodes == 5
+    sparse = wis.sparsify(index, remove=1)
+    assert (type(sparse), sparse.sparse_size()) == (EdgeIndex, (5, 5))

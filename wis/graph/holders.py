@@ -220,6 +220,8 @@ def _read_matrix(matrix: Any, num_nodes: int | None) -> dict[str, Any]:
             f"matrix between two kinds of vertices into one of [{rows + columns}, {rows + columns}]"
         )
     values = values_of(matrix)
+    if isinstance(values, np.ndarray):
+        values = _column(values)
     weights = {} if values is None else {WEIGHTS: values}
     return _parts(torch.stack(entries(matrix, "the matrix")), rows, None, weights)
 
