@@ -135,7 +135,7 @@ def sparsify_folder(
     epsilon = 0.1 if choice.epsilon is None else choice.epsilon
     settings: dict[str, Any] = {} if folders.block_edges is None else {"block": folders.block_edges}
     result = sparsify_files(
-        source.name,
+        source.edge_files(),
         place,
         remove=remove,
         keep=keep,
@@ -203,7 +203,7 @@ def _check(choice: MethodChoice, source: GraphSource, refused: dict[str, Any]) -
         "--option": choice.option,
         "--device": choice.device,
         "--trust-pickle": source.trust_pickle,
-        "--data-root": source.data_root,
+        "--data-root": source.data_root if source.is_file else None,
         "--weight": source.table.weight,
         "--bipartite": source.table.bipartite is True,
         **refused,

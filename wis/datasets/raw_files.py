@@ -23,6 +23,7 @@ class RawFiles:
         licence: The licence, if the source states one.
         sha256: The checksum of the file at each address, None if unknown.
         package: An optional module that reads the files; also the name of the extra of wis.
+        arcs: The one of `names` with an `edge_index` that `--engine stream` reads, if any.
     """
 
     folder: str
@@ -33,6 +34,7 @@ class RawFiles:
     licence: str = "not stated by the source"
     sha256: tuple[str | None, ...] = ()
     package: str | None = None
+    arcs: str | None = None
 
     def paths(self, root: Path) -> list[Path]:
         """The paths of the files below a data root."""

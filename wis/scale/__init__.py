@@ -1,7 +1,8 @@
 """Graphs beyond one machine's memory: relaxed 1-WIS over folders of edge files.
 
 - `wis.scale.storage`: any file system, and the names of all files that a run makes.
-- `wis.scale.files`, `wis.scale.texts`: folders of Parquet files or edge lists, batch by batch.
+- `wis.scale.files`, `wis.scale.texts`, `wis.scale.archives`: folders of Parquet files, edge lists
+  or archives of numpy, batch by batch.
 - `wis.scale.vertices`: ids that are names, numbered on disk.
 - `wis.scale.output`, `wis.scale.locks`, `wis.scale.work`: the output folder, one run at a time, and
   the work folder from which a failed run continues.

@@ -1,6 +1,7 @@
 """Folders of edge files, one row for each arc, read batch by batch.
 
-The files are Parquet, or text with or without compression, on any file system that fsspec knows.
+The files are Parquet, text with or without compression, or archives of numpy, on any file system
+that fsspec knows.
 A folder with a file of another kind is refused. Files that other programs leave beside their data
 are skipped: their names begin with ``_`` or ``.`` or end in ``.crc``.
 """
@@ -27,13 +28,16 @@ from wis.io.parquet import stated_num_nodes
 from wis.io.text_columns import whole_numbers
 from wis.io.text_layout import TextLayout, ending_of
 from wis.io.two_sided import Kinds, kinds_of
-from wis.scale import texts
+from wis.scale import archives, texts
 from wis.scale.storage import opening, pyarrow, reading
 
 ROWS_AT_A_TIME = 1 << 20
 PARQUET = ".parquet"
 COMPRESSED = (".gz", ".bz2", ".xz")
-KINDS = f"{PARQUET}, {', '.join(texts.ENDINGS)}, the latter also with {', '.join(COMPRESSED)}"
+KINDS = (
+    f"{PARQUET}, {archives.ENDING}, {', '.join(texts.ENDINGS)}, the latter also with "
+    f"{', '.join(COMPRESSED)}"
+)
 END_BYTES = 1 << 16
 LOGS = {"_delta_log": "a Delta table", ".hoodie": "a Hudi table"}
 _log = logging.getLogger(__name__)
@@ -50,7 +54,7 @@ class EdgeFiles:
         stamps: The size of each file, its time of change if the file system keeps one, and a digest
             of its last bytes, where Parquet stores row counts and statistics.
         ends: Names of the two columns of endpoints.
-        layouts: The layout of each text file, None for Parquet.
+        layouts: The layout of each text file, None for Parquet and archives.
         format: The ending of the format of all files; None to use the ending of each file.
         kinds: Names of the columns of endpoints and the two kinds of vertices that these names
             suggest; None for one kind.
@@ -127,6 +131,9 @@ class EdgeFiles:
         """
         path, layout = self.paths[index], self.layouts[index]
         with self._opened(index) as file:
+            if self._is_archive(index):
+                yield from archives.pairs(file, path, ROWS_AT_A_TIME)
+                return
             if layout is not None:
                 named = as_names or not layout.numbered
                 for found, _, _ in texts.columns(file, path, layout, as_names=named):
@@ -145,7 +152,10 @@ class EdgeFiles:
         """The record batches of a file, in order; `schema` is the result of `EdgeFiles.schema`."""
         path, layout = self.paths[index], self.layouts[index]
         with self._opened(index) as file:
-            if layout is None:
+            if self._is_archive(index):
+                for ends in archives.pairs(file, path, ROWS_AT_A_TIME):
+                    yield pyarrow().record_batch(list(ends), schema=schema)
+            elif layout is None:
                 yield from _parquet_batches(file, None)
             else:
                 named = as_names or not layout.numbered
@@ -154,16 +164,23 @@ class EdgeFiles:
     def schema(self, index: int, *, as_names: bool = False) -> Any:
         """The columns of a file and their types."""
         path, layout = self.paths[index], self.layouts[index]
+        if self._is_archive(index):
+            pa = pyarrow()
+            return pa.schema([(end, pa.int64()) for end in archives.ENDS])
         with self._opened(index) as file:
             if layout is None:
                 return pyarrow().parquet.ParquetFile(file).schema_arrow
             named = as_names or not layout.numbered
             return texts.schema_of(file, path, layout, as_names=named)
 
+    def _is_archive(self, index: int) -> bool:
+        return (self.format or _ending(self.paths[index])) == archives.ENDING
+
     @contextlib.contextmanager
     def _opened(self, index: int) -> Iterator[Any]:
         path = self.paths[index]
-        errors = reading if self.layouts[index] is None else opening
+        is_parquet = self.layouts[index] is None and not self._is_archive(index)
+        errors = reading if is_parquet else opening
         with errors(path), url_to_fs(self.root)[0].open(path, "rb") as file:
             yield file
 
@@ -189,6 +206,10 @@ class _Head:
         if ending == PARQUET:
             with reading(path), fs.open(path, "rb") as file:
                 return cls._of_parquet(file, path, options)
+        if ending == archives.ENDING:
+            with opening(path), fs.open(path, "rb") as file:
+                size = archives.stated_size(file, path)
+            return cls(archives.ENDS, archives.ENDS, None, (), None, size)
         with opening(path), fs.open(path, "rb") as file:
             head = texts.head_of(file, path, ending, options)
         columns = _checked(texts.column_names(head.layout), path)
@@ -258,7 +279,7 @@ def _found(root: str, ending: str | None) -> dict[str, Any]:
 
 
 def _is_edge_file(path: str, ending: str | None) -> bool:
-    return (ending or _ending(path)) == PARQUET or (
+    return (ending or _ending(path)) in (PARQUET, archives.ENDING) or (
         (ending or ending_of(Path(path))) in texts.ENDINGS
     )
 
