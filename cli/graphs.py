@@ -97,7 +97,7 @@ class GraphSource:
     def _is_known(self) -> bool:
         from wis.datasets import is_known
 
-        return is_known(self.name)
+        return is_known(self.name, self.data_root)
 
     def open(self) -> GraphFile:
         """Read the file or make the named graph.
@@ -163,6 +163,24 @@ class GraphSource:
         if not self.is_file and not self._is_known():
             raise self._nothing_found()
 
+    def edge_files(self) -> str:
+        """The folder or the file that the engines for edge files read.
+
+        Raises:
+            GraphFileError: The name is that of a graph that is not in such a file.
+        """
+        if self.is_file or not self._is_known():
+            return self.name
+        from wis.datasets import data_root, fetch, find
+
+        files = find(self.name, self.data_root).files
+        if files is None or files.arcs is None:
+            raise GraphFileError(
+                f"{self}: is a named graph, and this engine reads edge files; save it as one first"
+            )
+        fetch(self.name, root=self.data_root)
+        return str(data_root(self.data_root) / files.folder / files.arcs)
+
     def refuse_folder(self) -> None:
         """Raise `GraphFileError` for a folder; the message names the engines that read folders."""
         if self.name != STANDARD and self.is_file and Path(self.name).is_dir():
@@ -196,7 +214,7 @@ class GraphSource:
     def _nothing_found(self) -> Exception:
         from wis.datasets import available_datasets
 
-        names = [dataset.name for dataset in available_datasets()]
+        names = [dataset.name for dataset in available_datasets(self.data_root)]
         if Path(self.name).suffix or len(Path(self.name).parts) > 1:
             known = ", ".join(names)
             return GraphFileError(f"{self}: no such file, nor a graph of that name ({known})")

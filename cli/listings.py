@@ -68,7 +68,7 @@ def datasets(name: str | None, data_root: Path | None, as_json: bool) -> None:
     from wis.datasets import data_root as resolve
 
     root = resolve(data_root)
-    table = available_datasets() if name is None else [find(name)]
+    table = available_datasets(root) if name is None else [find(name, root)]
     if as_json:
         rows = {dataset.name: _record(dataset, root) for dataset in table}
         emit_json({"data_root": str(root), "datasets": rows})
@@ -121,7 +121,8 @@ def _description(dataset: Dataset, root: Path) -> list[tuple[str, str]]:
     if dataset.files is not None:
         rows.append(("licence", dataset.files.licence))
         rows.append(("files go to", str(root / dataset.files.folder)))
-        rows.append(("come from", dataset.files.origin))
+        if dataset.files.urls:
+            rows.append(("come from", dataset.files.origin))
     return rows
 
 

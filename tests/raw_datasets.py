@@ -97,17 +97,20 @@ def neighbours(graph: Expected) -> dict[int, list[int]]:
     return lists
 
 
-def wikipedia(name: str) -> Callable[[Path], Expected]:
-    """Geom-GCN's text files and its ten splits."""
+def wikipedia(
+    name: str, place: str = "", text: Callable[[np.ndarray], np.ndarray] = lambda row: row
+) -> Callable[[Path], Expected]:
+    """Geom-GCN's text files and its ten splits; `text` is what it writes of a row of features."""
 
     def write(root: Path) -> Expected:
-        folder = root / "WikipediaNetwork" / name / "geom_gcn" / "raw"
+        folder = root / (place or f"WikipediaNetwork/{name}/geom_gcn/raw")
         folder.mkdir(parents=True)
         graph = miniature(40, 6, 5)
+        graph.x[:, -1] = 1
         graph.public = ten_splits(40)
         lines = ["node_id\tfeature\tlabel"]
         for vertex, (row, label) in enumerate(zip(graph.x, graph.y, strict=True)):
-            lines.append(f"{vertex}\t{','.join(str(int(value)) for value in row)}\t{label}")
+            lines.append(f"{vertex}\t{','.join(str(int(value)) for value in text(row))}\t{label}")
         (folder / "out1_node_feature_label.txt").write_text("\n".join(lines) + "\n")
         lines = ["node_id\tnode_id", *(f"{u}\t{v}" for u, v in graph.arcs)]
         (folder / "out1_graph_edges.txt").write_text("\n".join(lines) + "\n")
@@ -210,6 +213,8 @@ MINIATURES: dict[str, Callable[[Path], Expected]] = {
     "chameleon": wikipedia("chameleon"),
     "squirrel": wikipedia("squirrel"),
     "tolokers": heterophilous("tolokers"),
+    "minesweeper": heterophilous("minesweeper"),
+    "actor": wikipedia("film", "Actor/raw", np.flatnonzero),
     "roman-empire": heterophilous("roman_empire"),
     "amazon-ratings": heterophilous("amazon_ratings"),
     "dblp": sparse_npz("CitationFull/dblp/raw/dblp.npz"),

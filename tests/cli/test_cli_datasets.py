@@ -163,7 +163,7 @@ def test_one_data_set_is_described_with_the_files_it_lacks(name, capsys, root):
 
 
 def test_an_unknown_name_lists_the_known_ones(capsys):
-    assert "known: amazon-ratings, " in error_of(capsys, "datasets", "nothing", exit_code=2)
+    assert "known: actor, amazon-ratings, " in error_of(capsys, "datasets", "nothing", exit_code=2)
 
 
 def test_names_are_completed():

@@ -3,7 +3,8 @@
 The sizes are those of the graphs that `wis` makes, without self-loops. Those of Cora, Chameleon,
 Squirrel and Tolokers were checked on the real files. The number for ogbn-arxiv is from the thesis.
 The others are PyG's numbers, halved where PyG counts both directions. OGB states 61,859,140 edges
-for ogbn-products; others report 61,859,012 after duplicates are merged.
+for ogbn-products; others report 61,859,012 after duplicates are merged. The number for
+ogbn-papers100M is that of its arcs, as OGB states it.
 
 Table D.1 of the thesis counts half the columns of `to_undirected(edge_index)`, so that a self-loop
 counts one half. It prints 31,396 for Chameleon, which has 31,371 edges and 50 self-loops, and
@@ -24,6 +25,7 @@ from wis.datasets.checksums import sha256_of
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.real import Reader, load_real
 from wis.datasets.table import register
+from wis.errors import OptionError
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -56,9 +58,10 @@ def _of_pyg(
     def read(root: Path) -> Any:
         from torch_geometric import datasets
 
-        return getattr(datasets, kind)(str(root / kind), name, **options)[0]
+        names = [name] if folder else []
+        return getattr(datasets, kind)(str(root / kind), *names, **options)[0]
 
-    place = f"{kind}/{folder}"
+    place = f"{kind}/{folder}".rstrip("/")
     names = tuple(f"{raw}/{url.rpartition('/')[2]}" for url in urls)
     sums = sha256_of(place, names)
     files = RawFiles(place, names, tuple(urls), size_mb=size_mb, licence=licence, sha256=sums)
@@ -86,6 +89,14 @@ def _heterophilous(name: str, size_mb: float | None = None) -> Recipe:
     file = name.replace("-", "_")
     url = f"{GITHUB}/yandex-research/heterophilous-graphs/raw/main/data/{file}.npz"
     return _of_pyg("HeterophilousGraphDataset", name, file, [url], size_mb=size_mb)
+
+
+def _actor(size_mb: float) -> Recipe:
+    files = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
+    urls = [f"{GEOM_GCN}/new_data/film/{file}" for file in files]
+    urls += [f"{GEOM_GCN}/splits/film_split_0.6_0.2_{number}.npz" for number in range(10)]
+    licence = RawFiles.licence
+    return _of_pyg("Actor", "actor", "", urls, size_mb=size_mb, licence=licence)
 
 
 def _citation_full(name: str) -> Recipe:
@@ -120,6 +131,13 @@ def _open_graph(
         licence=licence,
         package="ogb",
     ), read
+
+
+def _papers100m() -> Data:
+    raise OptionError(
+        "it has 1.6 billion arcs and is read from disk block by block: wis sparsify "
+        "ogbn-papers100M --engine stream, or wis.scale.sparsify_files on its raw/data.npz"
+    )
 
 
 def _add(
@@ -193,3 +211,20 @@ _add("ogbn-products",
      _open_graph("ogbn-products", OGB_RAW, "sales_ranking", 1_380, "Amazon license, says OGB"),
      "products bought together; split by sales rank",
      "OGB", (2_449_029, 61_859_012), default_split="public")  # fmt: skip
+_add("minesweeper", _heterophilous("minesweeper"),
+     "cells of a field of mines, joined to their neighbours; label: is a mine",
+     "PyG HeterophilousGraphDataset", (10_000, 39_402))  # fmt: skip
+_add("actor", _actor(15), "film actors, joined if they occur on one Wikipedia page",
+     "PyG Actor", (7_600, 26_659))  # fmt: skip
+register(
+    "ogbn-papers100m",
+    summary="papers on arXiv and all that they cite; for --engine stream only",
+    source="OGB",
+    num_nodes=111_059_956,
+    num_edges=1_615_685_872,
+    files=RawFiles(
+        folder="OGB/ogbn_papers100M", names=("raw/data.npz", "raw/node-label.npz"),
+        urls=(f"{OGB}/papers100M-bin.zip",), archive="papers100M-bin", size_mb=56_000,
+        licence="ODC-BY", arcs="raw/data.npz",
+    ),
+)(_papers100m)  # fmt: skip

@@ -1,10 +1,10 @@
 """SHA-256 checksums of downloaded files, by their paths below the data root.
 
-`checksums.txt` lists them in the format of sha256sum. Those of Cora, CiteSeer, Chameleon, Squirrel
-and Tolokers were computed from the files that wis was tested on. Those of PubMed, roman-empire,
-amazon-ratings, ogbn-arxiv, MNIST and Fashion-MNIST were published by others, whose lists agree with
-ours on Cora, CiteSeer, Tolokers and the labels of Fashion-MNIST. No checksums were found for dblp,
-computers and ogbn-products.
+`checksums.txt` lists them in the format of sha256sum. Those of Cora, CiteSeer, Chameleon,
+Squirrel, Tolokers and Minesweeper were computed from the files that wis was tested on. Those of
+PubMed, roman-empire, amazon-ratings, ogbn-arxiv, MNIST and Fashion-MNIST were published by others,
+whose lists agree with ours on Cora, CiteSeer, Tolokers and the labels of Fashion-MNIST. No
+checksums were found for dblp, computers, actor, ogbn-products and ogbn-papers100M.
 """
 
 from __future__ import annotations

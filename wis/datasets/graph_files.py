@@ -8,7 +8,6 @@ it is: directed, if its arcs are.
 from __future__ import annotations
 
 import contextlib
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +33,11 @@ def row_of(name: str, path: Path) -> Dataset:
     """The row of a graph file in the table of data sets."""
     from wis.datasets.table import Dataset
 
-    files = RawFiles(FOLDER, (path.name,), (path.parent.as_uri() + "/",))
-    load = functools.partial(read_graph_file, path)
-    summary = "a graph file with a split of its own, if it has masks"
+    def load() -> Data:
+        return read_graph_file(path)
+
+    files = RawFiles(FOLDER, (path.name,), (), arcs=path.name)
+    summary = "a graph file below the data root; its masks, if any, are its split"
     return Dataset(name, summary, load, {}, f"{FOLDER}/{path.name}", files=files)
 
 

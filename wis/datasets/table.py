@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, plain_name
+from wis.datasets.graph_files import graph_files, row_of
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
 from wis.errors import OptionError, UnknownNameError, echo
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     Loader = Callable[..., Data]
 
 Parameter = int | float | str
+_log = logging.getLogger(__name__)
 ROOT = "root"  # this keyword of a loader is not a parameter of a spec
 
 
@@ -68,6 +71,7 @@ _HOMES = {
     "catalogue": (
         *("cora", "dblp", "ogbn-arxiv", "chameleon", "squirrel", "computers", "citeseer"),
         *("pubmed", "tolokers", "roman-empire", "amazon-ratings", "ogbn-products"),
+        *("minesweeper", "actor", "ogbn-papers100m"),
     ),
     "generators": ("rmat", "barabasi-albert", "sbm", "csbm"),
     "graph_lists": ("motifs",),
@@ -119,31 +123,54 @@ def register(
     return add
 
 
-def available_datasets() -> list[Dataset]:
-    """All rows of the table.
+def available_datasets(root: str | Path | None = None) -> list[Dataset]:
+    """All rows of the table, and the graph files below the data root.
 
     >>> [dataset.name for dataset in available_datasets()][:2]
     ['karate', 'les-miserables']
     """
-    return DATASETS.rows()
+    files = graph_files(data_root(root))
+    return [_row(name, files, root) for name in dict.fromkeys([*DATASETS, *files])]
 
 
-def is_known(spec: str) -> bool:
-    """Whether `spec` begins with a name of the table.
+def is_known(spec: str, root: str | Path | None = None) -> bool:
+    """Whether `spec` begins with a name of the table, or of a graph file below the data root.
 
     >>> is_known("rmat:scale=3"), is_known("karate.pt")
     (True, False)
     """
-    return _split(spec)[0] in DATASETS
+    name = _split(spec)[0]
+    return name in DATASETS or name in graph_files(data_root(root))
 
 
-def find(spec: str) -> Dataset:
-    """The row of the table for a spec; raises `UnknownNameError` for an unknown name.
+def find(spec: str, root: str | Path | None = None) -> Dataset:
+    """The row for a spec; raises `UnknownNameError` for an unknown name.
+
+    A graph file of the name of a data set is taken if files of the data set are missing.
 
     >>> find("karate").num_edges
     78
     """
-    return DATASETS[_split(spec)[0]]
+    return _row(_split(spec)[0], graph_files(data_root(root)), root)
+
+
+def _row(name: str, files: Mapping[str, Path], root: str | Path | None) -> Dataset:
+    if name in files and (name not in DATASETS or DATASETS[name].missing(root)):
+        return row_of(name, files[name])
+    if name not in DATASETS:
+        raise UnknownNameError.among(DATASETS.kind, name, [*DATASETS, *files])
+    return DATASETS[name]
+
+
+def _say_which(name: str, dataset: Dataset, root: str | Path | None) -> None:
+    """Log which of two graphs of one name is read."""
+    file = graph_files(data_root(root)).get(name)
+    if file is None or name not in DATASETS:
+        return
+    if dataset is DATASETS[name]:
+        _log.warning("%s: the data set is read, and not %s of the same name", name, file)
+    else:
+        _log.warning("%s: %s is read, since files of that data set are missing", name, file)
 
 
 @usual_defaults()
@@ -157,7 +184,7 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
 
     Returns:
         A `Data` with both arcs of each edge, without duplicates and self-loops. Real data sets have
-        features `x`, labels `y` and three masks.
+        features `x`, labels `y` and three masks. A graph file is returned as it is stored.
 
     Raises:
         UnknownNameError: The name or a parameter is unknown.
@@ -170,7 +197,8 @@ def load(spec: str, *, root: str | Path | None = None) -> Data:
     >>> load("karate").num_nodes, load("sbm:n=50,blocks=2,seed=1").num_nodes
     (34, 50)
     """
-    dataset = find(spec)
+    dataset = find(spec, root)
+    _say_which(dataset.name, dataset, root)
     arguments: dict[str, Any] = _parse_parameters(dataset, _split(spec)[1])
     if ROOT in inspect.signature(dataset.load).parameters:
         arguments[ROOT] = data_root(root)
@@ -201,7 +229,7 @@ def fetch(spec: str, *, root: str | Path | None = None) -> list[Path]:
     """
     from wis.datasets.download import ensure
 
-    dataset = find(spec)
+    dataset = find(spec, root)
     if dataset.files is None:
         return []
     ensure(dataset.name, dataset.files, data_root(root))

@@ -132,10 +132,10 @@ def _read(source: Source) -> Any:
     if source.dataset.startswith(TU):
         return load_tu(source.dataset.removeprefix(TU), root=source.root)
     path = user_path(source.dataset)
-    if not path.is_file() and datasets.is_known(source.dataset):
+    if not path.is_file() and datasets.is_known(source.dataset, source.root):
         return datasets.load(_spec_of_all_splits(source), root=source.root)
     if not path.exists():
-        names = [row.name for row in datasets.available_datasets()]
+        names = [row.name for row in datasets.available_datasets(source.root)]
         error = UnknownNameError.among("graph", source.dataset, names)
         raise UnknownNameError(f"{source.dataset}: no such file; {error}")
     from wis.io import read_graph
@@ -146,7 +146,7 @@ def _read(source: Source) -> Any:
 def _spec_of_all_splits(source: Source) -> str:
     """Name the data set with all its splits, if the recipe chooses one of them by its number."""
     spec = source.dataset
-    has_splits = "split" in datasets.find(spec).parameters
+    has_splits = "split" in datasets.find(spec, source.root).parameters
     if source.split is None or not has_splits or "split=" in spec:
         return spec
     return spec + ("," if ":" in spec else ":") + "split=all"
@@ -391,8 +391,8 @@ def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tup
     the model of the job.
     """
     found: list[Any] = [get_method(method).order]
-    if datasets.is_known(source.dataset):
-        found.append(datasets.find(source.dataset).load)
+    if datasets.is_known(source.dataset, source.root):
+        found.append(datasets.find(source.dataset, source.root).load)
     names = {str(getattr(each, "__module__", "")) for each in found}
     names.add(model.partition(":")[0] if ":" in model else "")
     own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
