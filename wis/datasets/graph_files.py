@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wis.base.registry import plain_name
-from wis.datasets.raw_files import RawFiles
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
-
-    from wis.datasets.table import Dataset
 
 FOLDER = "graphs"
 
@@ -27,18 +24,6 @@ def graph_files(root: Path) -> dict[str, Path]:
     with contextlib.suppress(OSError):
         return {plain_name(path.stem): path for path in sorted((root / FOLDER).glob("*.npz"))}
     return {}
-
-
-def row_of(name: str, path: Path) -> Dataset:
-    """The row of a graph file in the table of data sets."""
-    from wis.datasets.table import Dataset
-
-    def load() -> Data:
-        return read_graph_file(path)
-
-    files = RawFiles(FOLDER, (path.name,), (), arcs=path.name)
-    summary = "a graph file below the data root; its masks, if any, are its split"
-    return Dataset(name, summary, load, {}, f"{FOLDER}/{path.name}", files=files)
 
 
 def read_graph_file(path: Path) -> Data:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, plain_name
-from wis.datasets.graph_files import graph_files, row_of
+from wis.datasets.graph_files import FOLDER, graph_files, read_graph_file
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
 from wis.errors import OptionError, UnknownNameError, echo
@@ -156,10 +156,19 @@ def find(spec: str, root: str | Path | None = None) -> Dataset:
 
 def _row(name: str, files: Mapping[str, Path], root: str | Path | None) -> Dataset:
     if name in files and (name not in DATASETS or DATASETS[name].missing(root)):
-        return row_of(name, files[name])
+        return _row_of_file(name, files[name])
     if name not in DATASETS:
         raise UnknownNameError.among(DATASETS.kind, name, [*DATASETS, *files])
     return DATASETS[name]
+
+
+def _row_of_file(name: str, path: Path) -> Dataset:
+    def load() -> Data:
+        return read_graph_file(path)
+
+    files = RawFiles(FOLDER, (path.name,), (), arcs=path.name)
+    summary = "a graph file below the data root; its masks, if any, are its split"
+    return Dataset(name, summary, load, {}, f"{FOLDER}/{path.name}", files=files)
 
 
 def _say_which(name: str, dataset: Dataset, root: str | Path | None) -> None:
