@@ -241,6 +241,7 @@ WEIGHTS = torch.tensor([3.0, 2.0, 5.0, 3.0, 2.0, 5.0])
     [
         (triangle(edge_weight=WEIGHTS), {}, "edge_weight"),
         (triangle(edge_attr=WEIGHTS.view(-1, 1)), {}, "edge_attr"),
+        (triangle(edge_weight=WEIGHTS.numpy().astype("int32")), {}, "edge_weight"),
         (triangle(strength=WEIGHTS, edge_weight=-WEIGHTS), {"edge_weight": "strength"}, "strength"),
     ],
 )

@@ -246,6 +246,8 @@ def _one_number_per_arc(store: Any, name: str, num_arcs: int) -> Floats:
             f"the graph has no attribute {echo(name)!r}{where} to take edge weights or scores "
             f"from; those of its arcs: {listed}"
         )
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        value = torch.from_numpy(value.astype(np.float64))
     if (
         not isinstance(value, Tensor)
         or value.is_complex()
