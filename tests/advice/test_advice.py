@@ -91,6 +91,7 @@ def test_the_command_and_the_python_line_cut_as_the_advice_does(tmp_path, monkey
     data = load("les-miserables")
     method = ("wis", {"walk_length": 2, "engine": "local"})
     advice = wis.advise(data, methods=[method], keep_connected=True, seed=3)
+    assert "--keep-connected" in advice.command()
     assert advice.task == "structure"
     wanted = advice.apply(data).edge_index.tolist()
     assert 0 < len(wanted[0]) < data.num_edges
@@ -139,6 +140,20 @@ def test_graphs_of_other_kinds_are_advised_by_structure(kind):
     advice = wis.advise(data, methods=["wis"])
     assert advice.remove == wis.advise(karate, task="structure", methods=["wis"]).remove
     assert type(advice.apply(data)) is type(data)
+
+
+def test_a_networkx_graph_is_advised_along_both_arcs_of_its_edges_and_comes_back():
+    import networkx as nx
+
+    graph = nx.karate_club_graph()
+    advice = wis.advise(graph, methods=["wis"], protect=[(0, 1)])
+    assert advice.savings[0].before == 2 * graph.number_of_edges()
+    cut = advice.apply(graph)
+    auto = wis.sparsify(graph, remove="auto", method="wis", protect=[(0, 1)])
+    assert isinstance(cut, nx.Graph)
+    assert cut.has_edge(0, 1)
+    assert nx.utils.graphs_equal(cut, auto)
+    assert cut.number_of_edges() == 78 - round(78 * advice.percent / 100) < 78
 
 
 def graph_list(num=40):

@@ -24,12 +24,12 @@ from wis.base.defaults import usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import OptionError, echo
 from wis.graph import CanonicalGraph, canonical_graph
-from wis.graph.holders import is_held, opened
+from wis.graph.holders import is_held, opened, several, vertex_ids
 from wis.order.protections import Pairs
 from wis.training import TrainConfig
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data, HeteroData
+    pass
 
 _log = logging.getLogger(__name__)
 
@@ -75,10 +75,15 @@ class Adviser:
     ) -> None:
         self.budget = budget if isinstance(budget, Budget) else Budget.of(budget)
         self.goal = checked_goal(goal)
-        data = _as_data(data)
-        is_list = not hasattr(data, "stores")
-        graphs = list(data) if is_list else [data]
-        name = task or task_of(graphs, is_list=is_list)
+        common: dict[str, Any] = {
+            "directed": directed, "seed": seed, "keep_connected": keep_connected,
+            "min_degree": min_degree, "protect": protect,
+        }  # fmt: skip
+        collected = several(data)
+        if is_held(held := opened(data)):
+            common["protect"] = vertex_ids(held, protect, "protect")
+        graphs = [_as_data(held)] if collected is None else [_as_data(each) for each in collected]
+        name = task or task_of(graphs, is_list=collected is not None)
         trained: Any = "vertex" if name == "structure" else name
         quick = TrainConfig(model, **QUICK, device=device) if config is None else config
         kind = checked_task(name)
@@ -87,10 +92,6 @@ class Adviser:
         )
         self.name = name
         self.max_loss = MAX_LOSS.get(name, 0.01) if max_loss is None else _share(max_loss)
-        common = {
-            "directed": directed, "seed": seed, "keep_connected": keep_connected,
-            "min_degree": min_degree, "protect": protect,
-        }  # fmt: skip
         depth = self.task.config.depth or 1
         with quiet():
             self.rankings, self.left_out = rankings_of(methods, graphs, depth, **common)
@@ -206,7 +207,7 @@ class Adviser:
 
 
 def advise(
-    data: Data | HeteroData | Tensor | Sequence[Data],
+    data: Any,
     *,
     model: str = "gcn",
     task: TaskName | None = None,
@@ -240,7 +241,7 @@ def advise(
 
     Args:
         data: A `Data` with labels `y` of its vertices, a list or a data set of graphs with a label
-            each, or a graph without labels (also a `HeteroData` or an `edge_index`), for which
+            each, or a graph without labels of any kind (`wis.graph.holders` lists them), for which
             walk indices take the place of accuracies. A graph without masks is split 80/10/10.
         model: A name of `wis.models.available_models`, or ``"module:Class"``.
         task: ``"vertex"``, ``"graph"``, ``"link"`` or ``"structure"``; found from the labels if not
@@ -288,7 +289,8 @@ def automatic(
 ) -> Advice:
     """The advice of ``remove="auto"``: for a method if one is named, else for a selection."""
     named = None if method is None else [(method, options)]
-    advice = Adviser(_as_data(data, num_nodes), budget=budget, methods=named, **more).run()
+    held = data if num_nodes is None else _as_data(data, num_nodes)
+    advice = Adviser(held, budget=budget, methods=named, **more).run()
     _log.info("%s", advice.summary)
     return advice
 
@@ -306,14 +308,21 @@ def quiet() -> Iterator[None]:
 
 
 def _as_data(graph: Any, num_nodes: int | None = None) -> Any:
-    """A `Data` of any single graph; a PyG object, or several graphs, as they are."""
+    """A `Data` of a graph of any kind; a PyG object as it is.
+
+    Raises:
+        GraphFormatError: The object is not a graph.
+    """
     from torch_geometric.data import Data
+    from torch_geometric.transforms import ToUndirected
 
     graph = opened(graph, num_nodes)
     if is_held(graph):
-        return graph.as_data()
+        both = graph.is_undirected_kind
+        return ToUndirected()(graph.as_data()) if both else graph.as_data()
+    canonical = canonical_graph(graph, num_nodes)
     if isinstance(graph, Tensor):
-        return Data(edge_index=graph, num_nodes=canonical_graph(graph, num_nodes).num_nodes)
+        return Data(edge_index=graph, num_nodes=canonical.num_nodes)
     if not isinstance(graph, CanonicalGraph):
         return graph
     arcs = graph.edges if graph.directed else torch.cat([graph.edges, graph.edges.flip(0)], dim=1)

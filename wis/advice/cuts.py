@@ -30,6 +30,7 @@ DEFAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("random", {}),
     ("spectral", {}),
     ("dspar", {}),
+    ("teddy", {}),
 )
 """The methods that are tried if none are named; the first ones if the budget is small."""
 

@@ -145,7 +145,7 @@ class Advice:
         return sparse
 
     def command(self, graph: str = "GRAPH") -> str:
-        """The command line that cuts the graph."""
+        """The command line that cuts the graph; FILE stands for the edges that are protected."""
         words = [
             "wis",
             "sparsify",
@@ -163,11 +163,15 @@ class Advice:
         ranking = self.ranking
         words += ["--directed"] * ranking.directed + ["--keep-connected"] * ranking.keep_connected
         words += ["--min-degree", str(ranking.min_degree)] if ranking.min_degree else []
+        words += ["--protect", "FILE"] if ranking.protect is not None else []
+        per_type = self.cut.get("per_type")
+        words += ["--type-column", per_type] if isinstance(per_type, str) else []
+        words += ["--per-type"] if per_type is True else []
         words += ["--seed", str(ranking.seed)] if as_integer(ranking.seed) else []
         return shlex.join(words)
 
     def python(self, graph: str = "data") -> str:
-        """The line of Python that cuts the graph."""
+        """The line of Python that cuts the graph; `protect` is a variable in it."""
         ranking = self.ranking
         given = {"remove": self.remove, "method": self.method or "wis", **self.options}
         more = {
@@ -175,7 +179,10 @@ class Advice:
             "min_degree": ranking.min_degree, "seed": ranking.seed,
         }  # fmt: skip
         given |= {name: value for name, value in more.items() if value}
-        return f"wis.sparsify({graph}, {', '.join(f'{k}={v!r}' for k, v in given.items())})"
+        given |= {name: value for name, value in self.cut.items() if value}
+        words = [graph, *(f"{name}={value!r}" for name, value in given.items())]
+        words += ["protect=protect"] if ranking.protect is not None else []
+        return f"wis.sparsify({', '.join(words)})"
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as values for JSON, all runs included."""

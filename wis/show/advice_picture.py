@@ -68,7 +68,7 @@ def _draw_losses(axes: Axes, advice: Advice) -> None:
 def _draw_savings(axes: Axes, advice: Advice) -> None:
     names = [fitted(saving.name, 2.6) for saving in advice.savings]
     factors = [min(saving.factor, MOST_FACTOR) for saving in advice.savings]
-    bars = axes.barh(names, factors, color="0.6")
+    bars = axes.barh(names, [factor - 1 for factor in factors], left=1, color="0.6")
     texts = [
         "all" if saving.before and not saving.after else f"{saving.factor:.3g} ×"
         for saving in advice.savings
