@@ -112,6 +112,21 @@ def test_an_advice_is_json_and_names_everything_that_was_run():
     assert record["python"].startswith("wis.sparsify(data, remove=")
 
 
+def test_a_run_that_diverges_is_none_in_json_and_never_chosen(monkeypatch):
+    score = VertexTask.score
+
+    def diverging(task, graphs, seed):
+        if 0 < graphs[0].num_edges < 500:
+            return math.nan, math.nan, 0.0
+        return score(task, graphs, seed)
+
+    monkeypatch.setattr(VertexTask, "score", diverging)
+    advice = advised("csbm:n=100", max_loss="5%", budget="12runs", methods=["wis"])
+    record = json.loads(json.dumps(advice.as_dict(), allow_nan=False))
+    assert None in [trial["val"] for trial in record["trials"]]
+    assert advice.apply(load("csbm:n=100")).num_edges >= 500
+
+
 def test_without_labels_walk_indices_take_the_place_of_accuracies():
     data = Data(edge_index=load("karate").edge_index, num_nodes=34)
     advice = wis.advise(data, max_loss=0.3)

@@ -37,7 +37,9 @@ QUICK: Mapping[str, Any] = {"learning_rate": 0.01, "max_epochs": 500, "patience"
 """Training of a trial, unless a configuration is given: about a tenth of the thesis' epochs."""
 MAX_LOSS = {"structure": 0.2}
 """Losses that are allowed by default, other than 1 %."""
-MOST_SEEDS = 10
+MOST_SEEDS = 30
+RUNS_PER_SEED = 12
+"""A budget of so many runs for each seed of the last amount leaves enough for the race."""
 LEAST_RUNS = 30
 """Runs that a budget of time must allow; otherwise runs get fewer epochs."""
 LEAST_EPOCHS = 20
@@ -142,7 +144,7 @@ class Adviser:
         search.trial(None, NOTHING, 0)
         runs = self.budget.num_affordable()
         if self.task.trains:
-            search.seeds = max(2, min(MOST_SEEDS, runs // 10))
+            search.seeds = max(2, min(MOST_SEEDS, runs // RUNS_PER_SEED))
         fitting = max(1, (runs - 2 * search.seeds) // RUNS_PER_METHOD)
         for label in self.labels[fitting:]:
             self.left_out[label] = "the budget is too small"
@@ -252,7 +254,8 @@ def advise(
         methods: Names of methods, or pairs of a name and options; a selection if not given.
         goal: The cost that is to be small: a name of `wis.advice.GOALS`.
         config: The configuration of the training, in place of `model` and of a short run with
-            early stopping.
+            early stopping. Take the learning rate and the weight decay that you will train with:
+            another training may rank the methods in another way.
         seed: The first seed of runs, splits and random methods.
         redraw: Draw the validation vertices anew for each seed, from those that are not for
             testing; false to keep the given ones.

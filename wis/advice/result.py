@@ -185,7 +185,7 @@ class Advice:
         return f"wis.sparsify({', '.join(words)})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything as values for JSON, all runs included."""
+        """Everything as values for JSON, all runs included; a run that diverged scored None."""
         plain = {
             name: value for name, value in vars(self).items() if name not in ("ranking", "cut")
         }
@@ -199,7 +199,9 @@ class Advice:
                 {**vars(saving), "factor": saving.factor if saving.after else None}
                 for saving in self.savings
             ],
-            "trials": [vars(trial) for trial in self.trials],
+            "trials": [
+                {k: None if v != v else v for k, v in vars(trial).items()} for trial in self.trials
+            ],
             "command": self.command(),
             "python": self.python(),
         }

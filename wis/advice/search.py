@@ -11,8 +11,8 @@ score.
   one by one, until they are clear: the mean loss differs from the allowed one by `CLEAR` standard
   errors. If a mean crosses the line meanwhile, the bracket moves.
 - *Successive halving* (Jamieson, Talwalkar, AISTATS 2016, arXiv:1502.07943). All methods are
-  bracketed with at most 2 seeds for each amount. The half whose largest allowed amount costs least
-  goes on with at most 4, and so on, until one method is left; its amount gets all seeds.
+  bracketed with a few seeds for each amount. The half whose largest allowed amount costs least goes
+  on with twice as many, and so on, until one method is left; its amount gets all seeds.
 
 The fit assumes that losses grow with the amount. Where they fall again, the search may stop early.
 """
@@ -33,8 +33,8 @@ STEP = 5
 CLEAR = 2.0
 """Standard errors between a mean loss and the allowed one, beyond which no seed is added."""
 
-FIRST_SEEDS = 2
-"""The most seeds of an amount in the first round of halving."""
+ROUNDS = 7
+"""The first round of halving takes this part of all seeds for an amount, but at least two."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Search:
             self.trial(None, NOTHING, seed)
         while not self.is_clear(None, EVERYTHING, self.seeds):
             self._add(None, EVERYTHING)
-        most = min(FIRST_SEEDS, self.seeds)
+        most = min(max(2, self.seeds // ROUNDS), self.seeds)
         while True:
             for method in () if self.everything_may_go() else self.alive:
                 self._bracket(method, most)
