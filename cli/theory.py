@@ -14,6 +14,7 @@ from .framework import Command, CommandGroup, json_option
 from .graphs import data_root_option
 from .output import emit, emit_json, emit_table, say
 from .theory_bounds import bounds, separation_rank, tensor_network
+from .theory_influence import influence
 from .theory_pictures import figure5_2, preserved
 
 
@@ -177,6 +178,7 @@ for command in (
     tensor_network,
     figure5_2,
     preserved,
+    influence,
     list_experiments,
     run_experiment,
 ):

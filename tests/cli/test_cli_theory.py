@@ -22,7 +22,7 @@ from wis_cli.main import run
 from wis_cli.theory import theory
 
 TOY = Path(__file__).parents[2] / "datasets" / "toy" / "friends.csv"
-OWN = ("bounds", "separation-rank", "tensor-network", "figure5_2", "preserved")
+OWN = ("bounds", "separation-rank", "tensor-network", "figure5_2", "preserved", "influence")
 
 
 @pytest.fixture(autouse=True)
@@ -306,3 +306,21 @@ def test_numbers_that_no_memory_holds_are_one_line_and_exit_code_2(capsys):
     assert run(command.split()) == 2
     (line,) = capsys.readouterr().err.splitlines()[-1:]
     assert line.startswith("Error: there is not enough memory")
+
+
+def test_influence_gives_rows_a_verdict_and_a_picture_and_goes_on_where_it_stopped(capsys):
+    small = ("--seeds", "1", "--epochs", "2", "--samples", "4", "--rows", "rows.jsonl")
+    found = output_json(capsys, "influence", "karate", *small, "--plot", "influence.svg")
+    assert Path("influence.svg").stat().st_size > 1000
+    assert len(found["rows"]) == 1 + 6 * 3
+    assert found["num_groups"] == 3
+    whole, *cuts = found["rows"]
+    assert (whole["method"], whole["walk_index"]) == ("whole graph", 1.0)
+    assert all(0 <= row["walk_index"] < 1 for row in cuts)
+    lines = Path("rows.jsonl").read_text().splitlines()
+    Path("rows.jsonl").write_text("\n".join(lines[:7]) + "\n")
+    assert output_json(capsys, "influence", "karate", *small) == found
+    assert Path("rows.jsonl").read_text().splitlines() == lines
+    Path("rows.jsonl").write_text("{}\n")
+    error = error_line(capsys, "influence", "karate", "--rows", "rows.jsonl", exit_code=1)
+    assert "rows.jsonl line 1 is no row" in error

@@ -1,8 +1,8 @@
-"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, preserved walk indices."""
+"""Pictures of the theory: tensor networks, bounds, spectra, Figure 5.2, walk indices kept."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from wis.theory.influence import Agreement, Point
     from wis.theory.preserved import PreservedRow
     from wis.theory.separation_rank import SeparationRank
     from wis.theory.tensor_network import TensorNetwork
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "draw_bounds",
     "draw_figure5_2",
+    "draw_influence",
     "draw_preserved",
     "draw_spectrum",
     "draw_tensor_network",
@@ -340,4 +342,42 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
     columns = max(1, min(len(labels), int(10 / (0.75 + widest))))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(fitted(title, 9.5, size=12, lines=3), color=INK)
+    return figure
+
+
+def draw_influence(points: Mapping[tuple[str, str, float], Point], found: Agreement) -> Figure:
+    """Draw walk indices against long-range influence, as shares kept: a panel for each graph.
+
+    Args:
+        points: From `wis.theory.influence.kept`; bars are a standard deviation over the seeds long,
+            to both sides.
+        found: From `wis.theory.influence.agreement`, for the title.
+    """
+    from matplotlib.figure import Figure
+
+    graphs, methods, amounts = (list(dict.fromkeys(part)) for part in zip(*points, strict=True))
+    figure = Figure(figsize=(1.5 + 4.6 * len(graphs), 5.4), layout="constrained")
+    panels = figure.subplots(1, len(graphs), squeeze=False)[0]
+    for (graph, method, amount), (walks, far, spread) in points.items():
+        panels[graphs.index(graph)].errorbar(
+            walks,
+            far,
+            spread,
+            color=CLASS_COLOURS[methods.index(method) % len(CLASS_COLOURS)],
+            marker="os^D"[amounts.index(amount) % 4],
+            label=f"{method}" if amount == amounts[0] and graph == graphs[0] else None,
+        )
+    for axes, graph in zip(panels, graphs, strict=True):
+        axes.set(title=fitted(graph, 4.0), xlabel="share kept of walk indices", ylim=(0, None))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("share kept of influence from 2 or more hops")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    marks = ", ".join(f"{mark} {amount:.0%}" for mark, amount in zip("○□△◇", amounts, strict=False))
+    figure.suptitle(
+        f"rank correlation at equal amounts {found.correlation:.2f} [{found.low:.2f}, "
+        f"{found.high:.2f}], {found.num_groups} groups: {found.verdict}\nremoved: {marks}",
+        color=INK,
+        fontsize=11,
+    )
     return figure

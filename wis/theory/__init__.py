@@ -10,7 +10,8 @@
 - `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: a matrix that proves Theorem 8;
 - `separation_rank`: the separation rank of any function, measured on a grid; `generic_rank`: the
   exact rank of product networks for almost all weights;
-- `figure5_2`: Figure 5.2; `preserved`: the effect of sparsification on walk indices and bounds.
+- `figure5_2`: Figure 5.2; `preserved`: the effect of sparsification on walk indices and bounds;
+- `influence`: whether keeping walk indices keeps long-range influence of trained networks.
 
     >>> from wis import datasets, theory
     >>> graph = theory.TypedGraph.from_any(datasets.load("karate"))
