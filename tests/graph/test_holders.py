@@ -22,7 +22,7 @@ import torch_geometric.transforms as T
 from hypothesis import given, settings
 from strategies import edge_index_of, small_graphs
 from torch_geometric import EdgeIndex
-from torch_geometric.data import Data, HeteroData, InMemoryDataset, TemporalData
+from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset, TemporalData
 
 import wis
 from wis.errors import GraphFormatError, OptionError, ProtectionError
@@ -481,6 +481,16 @@ def test_graphs_without_a_stated_number_keep_their_vertices_in_a_dataset():
     graphs = [Data(edge_index=torch.tensor([[0, 1], [1, k]]), x=None) for k in (2, 5)]
     cut = wis.sparsify(Few(graphs), remove="100%")
     assert [graph.num_nodes for graph in cut] == [3, 6]
+
+
+def test_the_storage_of_a_dataset_is_no_graph():
+    dataset = Few([Data(edge_index=torch.tensor([[0, 1], [1, 2]]), num_nodes=3)] * 2)
+    with pytest.raises(GraphFormatError, match="holds the 2 graphs of a dataset"):
+        wis.sparsify(dataset._data, remove=1)
+    batch = Batch.from_data_list(list(dataset))
+    assert wis.sparsify(batch, remove=1).num_edges == 3
+    assert wis.sparsify(wis.sparsify(batch, remove=1), remove=1).num_edges == 2
+    assert wis.sparsify(batch[1], remove=1).num_edges == 1
 
 
 def test_graphs_of_other_kinds_may_be_in_a_list():

@@ -37,6 +37,12 @@ def check_is_graph(graph: Any) -> None:
     kinds = [kind.__name__ for kind in type(graph).__mro__]
     known = next((kind for kind in kinds if kind in _BY_TYPE), None)
     if known is None and hasattr(graph, "edge_stores"):
+        sizes = getattr(graph, "_num_nodes", None)
+        if isinstance(sizes, list) and "Batch" not in kinds:
+            raise GraphFormatError(
+                f"this {kinds[0]} holds the {len(sizes)} graphs of a dataset, and the vertices of "
+                f"each count from 0; pass the dataset, or Batch.from_data_list(list(dataset))"
+            )
         return
     hint = _BY_TYPE[known] if known is not None else _hint(graph, kinds)
     ending = f"; {hint}" if hint else ""

@@ -34,6 +34,8 @@ def cut_small(data: Any, ranking: Ranking, cut: Cut) -> Any:
     """The sparser graph, or None if the graph needs the general path."""
     if not (ranking.is_plain and cut.is_plain) or type(data).__name__ != "Data":
         return None
+    if "_num_nodes" in data._store.__dict__:  # the storage of a dataset
+        return None
     held = data._store._mapping
     arcs = held.get("edge_index")
     if not _is_plain(arcs) or arcs.dtype != torch.int64 or arcs.shape[:1] != (2,):
