@@ -76,8 +76,8 @@ def proxy_delete_order(
         NumericalError: The eigenvectors did not converge.
 
     Cost: for each batch O(m log m) and some dozens to hundreds of products with the normalised
-    adjacency matrix of each component that lost edges, on the CPU. A batch took 10 to 80 ms on Cora
-    and Chameleon, so a whole order takes minutes to an hour with batches of 1.
+    adjacency matrix of each component that lost edges, on the CPU. A batch took 10 to 120 ms on
+    Cora and Chameleon, so a whole order takes minutes to an hour with batches of 1.
 
     References:
         Jamadandi, Rubio-Madrigal, Burkholz, NeurIPS 2024.
