@@ -24,6 +24,8 @@ SERVED = {"methods": "wis,k-neighbor,random", "remove": "0%,50%,75%,90%"}
 OPTIONS = {
     "--dataset GRAPH": "Graph to train on: a name of `wis datasets`, or a file with features x and "
     "labels y.",
+    "--task NAME": "Classify vertices, predict links (no y is needed), or classify graphs (such as "
+    "motifs or tu:MUTAG).  [default without RECIPE: vertex]",
     "--models NAMES": "Networks to train, such as gcn,gin.  [default without RECIPE: gcn]",
     "--methods NAMES": "Methods with their options, such as wis:walk_length=2,random.  [default "
     f"without RECIPE: {DEFAULT_METHODS}]",
@@ -53,7 +55,7 @@ OPTIONS = {
 """The options of `wis bench run` and their help. An option without a metavar is a flag."""
 
 SERVE_OPTIONS = {
-    **{spelt: text for spelt, text in OPTIONS.items() if not spelt.startswith("--dataset")},
+    **{k: text for k, text in OPTIONS.items() if not k.startswith(("--dataset", "--task"))},
     "--methods NAMES": OPTIONS["--methods NAMES"].replace(DEFAULT_METHODS, SERVED["methods"]),
     "--remove AMOUNTS": OPTIONS["--remove AMOUNTS"].replace("0%:100%:10%]", SERVED["remove"] + "]"),
     "--depth L": "Number of layers of all networks.",
@@ -68,6 +70,7 @@ SERVE_OPTIONS = {
 TYPES = {"N": int, "K": int, "L": int, "X": float}
 MORE: dict[str, dict[str, Any]] = {
     "--dataset": {"shell_complete": complete_dataset},
+    "--task": {"type": click.Choice(["vertex", "link", "graph"])},
     "--seeds": {"type": str},
     "--split": {"type": click.IntRange(min=0), "show_default": "seed s takes split s mod k"},
     "--results": {
@@ -87,8 +90,8 @@ MORE: dict[str, dict[str, Any]] = {
 """Further settings of options; the metavar gives the type."""
 
 OVERRIDES = (
-    *("dataset", "models", "methods", "walk_length", "remove", "seeds", "split", "split_seed"),
-    *("seeds_per_run", "patience", "learning_rate", "weight_decay"),
+    *("dataset", "task", "models", "methods", "walk_length", "remove", "seeds", "split"),
+    *("split_seed", "seeds_per_run", "patience", "learning_rate", "weight_decay"),
 )
 """Options that change the recipe; ``--epochs`` changes its `max_epochs`."""
 

@@ -147,6 +147,15 @@ def test_failed_runs_are_counted_their_reason_is_told_and_the_exit_code_is_1(
     assert "4 of 4 runs, 4 of them new, " in capsys.readouterr().err
 
 
+def test_links_and_graphs_are_tasks(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for task, name, metric in (("link", "karate", "AUC"), ("graph", "motifs:graphs=30,n=4", "acc")):
+        sizes = ["--task", task, "--remove", "50%", "--epochs", "2", "--results", f"{task}.jsonl"]
+        assert wis_bench("run", "--dataset", name, *sizes) == 0
+        assert wis_bench("table", f"{task}.jsonl") == 0
+        assert f"test {metric}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("args", "words", "code"),
     [

@@ -32,9 +32,9 @@ from wis.experiments.inputs import (
     graphs_of,
     network_options,
     order_specs,
-    plugins_of_workers,
 )
 from wis.experiments.overrides import apply_overrides
+from wis.experiments.own_process import plugins_of_workers
 from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, content_hash
 from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
 from wis.experiments.settings import Amounts, Cut, cuts_of
@@ -161,11 +161,9 @@ class AccuracyPlan(Plan):
     def __init__(self, recipe: Recipe, options: RunOptions) -> None:
         super().__init__(recipe.name, recipe.hash, recipe.as_dict(), recipe.num_runs)
         self.recipe = recipe
-        names = ("split_seed", "split", "num_splits", "task", "undirected")
-        splits = {name: getattr(recipe, name) for name in names}
-        self.source = Source(
-            recipe.dataset, options.data_root, trust_pickle=options.trust_pickle, **splits
-        )
+        own = ("dataset", "split_seed", "split", "num_splits", "task", "undirected")
+        given: dict[str, Any] = {"root": options.data_root, "trust_pickle": options.trust_pickle}
+        self.source = Source(**given, **{name: getattr(recipe, name) for name in own})
         self.folder = options.orders
         self.orders: dict[str, KnownOrder] = {}
         self.pending_orders: dict[str, OrderSpec] = {}
@@ -379,11 +377,8 @@ class Accuracy:
 
 def train_runs(job: Job) -> list[Outcome]:
     """Train the runs of a job, one after the other; a run that diverges is a failed outcome."""
-    source, weighted = job.common.source, job.common.config.edge_weight
-    graphs = graphs_of(
-        source.load(), job.runs, lambda _, split: source.part(split), weighted=weighted
-    )
     config = replace(job.common.config, device=job.device)
+    graphs = graphs_of(job.common.source, job.runs, weighted=config.edge_weight)
     start, cpu_start = time.perf_counter(), time.process_time()
     left_out = ("curve", "versions", "peak_memory_bytes", "split")
     outcomes: list[Outcome] = []

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wis.api import sparsify
-from wis.datasets.splits import take_split
-from wis.experiments.inputs import network_options
+from wis.experiments.inputs import Source, network_options
 from wis.experiments.own_process import torch_threads
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
@@ -89,17 +88,17 @@ def forecast(
     Raises:
         WisError: A trial fails, as the sweep would.
     """
-    data = plan.source.load()
+    source = plan.source
     with torch_threads(threads):
         groups: dict[str, list[Any]] = {}
         for row in orders:
             groups.setdefault(row.method.label, []).append(row)
         by_method = {
-            label: {"seconds": order_seconds(data, some[0], device), "num": len(some)}
+            label: {"seconds": order_seconds(source, some[0], device), "num": len(some)}
             for label, some in groups.items()
         }
         models = {row.model.name: row for row in pending}
-        networks = {name: _network(data, row, rows, device) for name, row in models.items()}
+        networks = {name: _network(source, row, rows, device) for name, row in models.items()}
     training = 0.0
     for row in {row.run_key: row for row in pending}.values():
         network = networks[row.model.name]
@@ -119,10 +118,10 @@ def forecast(
     )
 
 
-def order_seconds(data: Any, row: Any, device: str) -> float:
+def order_seconds(source: Source, row: Any, device: str) -> float:
     """Seconds of the whole order of a planned row, extended from at most about `ORDER_S`."""
     method = get_method(row.method.name)
-    split = take_split(data, row.order.split)
+    split = source.part(row.order.split)
     graph = UndirectedGraph.from_any(split).to(device)
     options = method.resolved_options(graph, network_options(row.method, row.model))
     seed = row.order.seed or 0
@@ -143,11 +142,11 @@ def order_seconds(data: Any, row: Any, device: str) -> float:
 
 
 def _network(
-    data: Any, row: Any, rows: Sequence[Mapping[str, Any]], device: str
+    source: Source, row: Any, rows: Sequence[Mapping[str, Any]], device: str
 ) -> dict[str, float]:
     """Seconds of an epoch with all edges and with none, and the epochs of a run."""
     config = replace(row.model.config(), device=device)
-    full = take_split(data, row.split)
+    full = source.part(row.split)
     bare = sparsify(full, remove="100%", method="random")
     counts = [
         found["num_epochs"]

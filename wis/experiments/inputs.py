@@ -12,9 +12,8 @@ import copy
 import functools
 import hashlib
 import json
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +23,10 @@ import torch
 from wis import datasets
 from wis.api import sparsify
 from wis.base.atomic import atomic_write
-from wis.base.plugins import loaded_plugins
 from wis.datasets.graph_lists import TU, load_tu
 from wis.datasets.roots import cache_folder
 from wis.datasets.splits import MASKS, split_of_seed, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
-from wis.experiments.own_process import can_be_imported
 from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
 from wis.experiments.tasks import NEEDS, order_of, part_of, prepared, seeded_split
 from wis.methods import get_method
@@ -353,13 +350,7 @@ class Run:
     split: int | None = None
 
 
-def graphs_of(
-    data: Data,
-    runs: Sequence[Run],
-    part: Callable[[Data, int | None], Data] = take_split,
-    *,
-    weighted: bool = False,
-) -> list[Data]:
+def graphs_of(source: Source, runs: Sequence[Run], *, weighted: bool = False) -> list[Data]:
     """Cut the graph of each run; runs that share an order and a split share the arcs.
 
     With `weighted`, a sample of drawn edges gets its weights (`wis.methods.draws`), and arcs
@@ -370,7 +361,7 @@ def graphs_of(
         place = (id(run.order), run.split)
         if place in cut:
             continue
-        graph = part(data, run.split)
+        graph = source.part(run.split)
         if weighted and "edge_weight" not in graph:
             graph = copy.copy(graph)
             graph.edge_weight = torch.ones(graph.num_edges, device=graph.edge_index.device)
@@ -382,22 +373,3 @@ def graphs_of(
             graph = sparsify(graph, remove=run.num_removed, method="random")
         cut[place] = graph
     return [cut[id(run.order), run.split] for run in runs]
-
-
-def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:
-    """Return `modules` and `folders` of a job: the modules outside wis that it needs.
-
-    These are the plugins of this process, and the modules that define the data set, the method and
-    the model of the job.
-    """
-    found: list[Any] = [get_method(method).order]
-    if datasets.is_known(source.dataset, source.root):
-        found.append(datasets.find(source.dataset, source.root).load)
-    names = {str(getattr(each, "__module__", "")) for each in found}
-    names.add(model.partition(":")[0] if ":" in model else "")
-    own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
-    modules = [m for m in dict.fromkeys([*loaded_plugins(), *own]) if can_be_imported(m)]
-    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
-    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
-    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
-    return {"modules": tuple(modules), "folders": tuple(folders)}

@@ -49,9 +49,9 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
 
     Args:
         recipe: The recipe.
-        **overrides: New values; None changes nothing. `dataset`, `split`, `split_seed` and
-            `seeds_per_run` have the types that they have in a recipe. `seeds`, `models`, `methods`
-            and `remove` are texts; in `remove`, ``50`` means 50 edges. `walk_length` applies to all
+        **overrides: New values; None changes nothing. `dataset`, `task`, `split`, `split_seed` and
+            `seeds_per_run` have the types of a recipe. `seeds`, `models`, `methods` and `remove`
+            are texts; in `remove`, ``50`` means 50 edges. `walk_length` applies to all
             methods that have this option and do not set it in `methods`. The names in `TRAINING`
             apply to all models.
 
@@ -61,7 +61,7 @@ def apply_overrides(recipe: Recipe, **overrides: Any) -> Recipe:
     given = {name: value for name, value in overrides.items() if value is not None}
     training = {name: given.pop(name) for name in TRAINING if name in given}
     walk_length = given.pop("walk_length", None)
-    names = ("dataset", "split", "split_seed", "seeds_per_run")
+    names = ("dataset", "task", "split", "split_seed", "seeds_per_run")
     changes = {name: given.pop(name) for name in names if name in given}
     if "seeds" in given:
         changes["seeds"] = parse_seeds(given.pop("seeds"))

@@ -34,7 +34,14 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from wis.base.plugins import loaded_plugins
+from wis.datasets import find, is_known
+from wis.methods import get_method
+
+if TYPE_CHECKING:
+    from wis.experiments.inputs import Source
 
 FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
 """Prefixes of the environment variables that name plugins and folders of data and caches."""
@@ -354,3 +361,22 @@ def _processor() -> str:
         return platform.processor()
     found = re.search(r"model name\s*:\s*(.+)", text)
     return found.group(1).strip() if found else platform.processor()
+
+
+def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:
+    """Return `modules` and `folders` of a job: the modules outside wis that it needs.
+
+    These are the plugins of this process, and the modules that define the data set, the method and
+    the model of the job.
+    """
+    found: list[Any] = [get_method(method).order]
+    if is_known(source.dataset, source.root):
+        found.append(find(source.dataset, source.root).load)
+    names = {str(getattr(each, "__module__", "")) for each in found}
+    names.add(model.partition(":")[0] if ":" in model else "")
+    own = sorted(name for name in names if name and name.partition(".")[0] != "wis")
+    modules = [m for m in dict.fromkeys([*loaded_plugins(), *own]) if can_be_imported(m)]
+    files = [getattr(sys.modules.get(m.partition(".")[0]), "__file__", None) for m in modules]
+    parents = [folder for file in filter(None, files) for folder in list(Path(file).parents)[:2]]
+    folders = dict.fromkeys(str(folder) for folder in parents if str(folder) in sys.path)
+    return {"modules": tuple(modules), "folders": tuple(folders)}

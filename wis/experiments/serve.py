@@ -115,7 +115,7 @@ class Serve(Accuracy):
     def do_runs(self, job: Job) -> list[Outcome]:
         """Train and serve the networks of a job, one after the other."""
         data = job.common.source.load()
-        graphs = graphs_of(data, job.runs)
+        graphs = graphs_of(job.common.source, job.runs)
         return [
             serve_run(graph, data, run, job.common, job.device)
             for graph, run in zip(graphs, job.runs, strict=True)
