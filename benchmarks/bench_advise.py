@@ -94,6 +94,7 @@ def compared(name: str, options: argparse.Namespace) -> dict[str, object]:
         max_loss=options.max_loss,
         goal=options.goal,
         config=thesis_config("gcn", name, patience=options.patience, max_epochs=1_000),
+        fit_patience=True,
     )
     advice = adviser.run()
     seconds = time.perf_counter() - start

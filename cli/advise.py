@@ -60,9 +60,15 @@ from .output import check_plot_target, emit, emit_json, force_option, path_optio
 )
 @click.option("--depth", type=int, metavar="L", help="Layers of the network.  [default: its own]")
 @click.option("--width", type=int, default=64, metavar="N", help="Size of the hidden embeddings.")
-@click.option("--epochs", type=int, default=500, metavar="N", help="The most epochs of a run.")
 @click.option(
-    "--patience", type=int, default=50, metavar="N", help="Epochs without improvement to the end."
+    "--epochs", type=int, metavar="N", show_default="500", help="The most epochs of a run."
+)
+@click.option(
+    "--patience",
+    type=int,
+    metavar="N",
+    show_default="50, more if the time allows",
+    help="Stop a run after N epochs without improvement.",
 )
 @click.option("--learning-rate", type=float, default=0.01, metavar="X", help="Rate of Adam.")
 @click.option("--weight-decay", type=float, default=0.0, metavar="X", help="L2 penalty of Adam.")
@@ -157,9 +163,12 @@ def advise_options(given: dict[str, Any]) -> dict[str, Any]:
     Raises:
         WisError: A model does not exist, or a number is impossible.
     """
+    from wis.advice.advising import QUICK
     from wis.training import TrainConfig
 
-    same = ("model", "depth", "width", "patience", "learning_rate", "weight_decay", "device")
-    config = TrainConfig(max_epochs=given["epochs"], **{name: given[name] for name in same})
+    same = ("model", "depth", "width", "learning_rate", "weight_decay", "device")
+    ends = {"max_epochs": given["epochs"], "patience": given["patience"]}
+    known = {name: value for name, value in ends.items() if value is not None}
+    config = TrainConfig(**{**QUICK, **{name: given[name] for name in same}, **known})
     names = ("task", "max_loss", "budget", "goal", "seed")
-    return {"config": config, **{name: given[name] for name in names}}
+    return {"config": config, "fit_patience": not known, **{n: given[n] for n in names}}

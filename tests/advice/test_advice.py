@@ -318,6 +318,17 @@ def test_a_short_time_lowers_the_number_of_epochs_and_says_so():
         assert any("a larger budget" in note for note in advice.notes)
 
 
+def test_the_patience_grows_with_the_time_unless_a_configuration_is_given(monkeypatch):
+    monkeypatch.setattr(VertexTask, "score", lambda *_: (0.9, 0.9, 0.12))  # 12 epochs of 0.01 s
+    config = TrainConfig("gcn", learning_rate=0.01, max_epochs=500, patience=50)
+    data = load("csbm:n=50")
+    for given, fit, patience in ((None, None, 200), (config, None, 50), (config, True, 200)):
+        adviser = Adviser(data, budget="600s", methods=["wis"], config=given, fit_patience=fit)
+        adviser._fit_epochs()
+        assert adviser.task.config.patience == patience
+        assert adviser.task.config.max_epochs == max(500, 5 * patience)
+
+
 def test_the_input_is_not_changed():
     data = load("csbm:n=100")
     before = copy.deepcopy(data)

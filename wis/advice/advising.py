@@ -43,6 +43,10 @@ RUNS_PER_SEED = 12
 LEAST_RUNS = 30
 """Runs that a budget of time must allow; otherwise runs get fewer epochs."""
 LEAST_EPOCHS = 20
+MANY_RUNS, MOST_PATIENCE = 150, 500
+"""A budget of time that allows more than `MANY_RUNS` lets each run wait longer, up to this
+patience: a run that stops too soon underrates the full graph, which profits most from long
+training."""
 RUNS_PER_METHOD = 6
 """Runs that bracket the answer of a method in the first round, about."""
 
@@ -50,7 +54,9 @@ RUNS_PER_METHOD = 6
 class Adviser:
     """A search that can be stopped; `run` finishes it, and `advice` gives what is known so far.
 
-    The arguments are those of `advise`; the budget may be a `Budget` with a clock of its own.
+    The arguments are those of `advise`; the budget may be a `Budget` with a clock of its own, and
+    `fit_patience` says whether the patience of the configuration grows with a budget of time, as it
+    does if no configuration is given.
     """
 
     @usual_defaults()
@@ -74,9 +80,11 @@ class Adviser:
         protect: Pairs | None = None,
         per_type: bool | str = False,
         edge_attrs: Sequence[str] = (),
+        fit_patience: bool | None = None,
     ) -> None:
         self.budget = budget if isinstance(budget, Budget) else Budget.of(budget)
         self.goal = checked_goal(goal)
+        self.fits_patience = config is None if fit_patience is None else fit_patience
         common: dict[str, Any] = {
             "directed": directed, "seed": seed, "keep_connected": keep_connected,
             "min_degree": min_degree, "protect": protect,
@@ -119,13 +127,18 @@ class Adviser:
         return self.advice()
 
     def _fit_epochs(self) -> None:
-        """Lower the number of epochs if the budget would allow only a few runs."""
+        """Let runs end sooner if the budget allows only a few, or later if it allows many."""
         if not self.task.trains or self.budget.seconds is None:
             return
         config, most = self.task.config, 12
         self.task.config = replace(config, max_epochs=min(most, config.max_epochs))
         each = self.task.score(self.task.inputs(0), 0)[2] / self.task.config.max_epochs
         self.task.config = config
+        patience = min(MOST_PATIENCE, int(self.budget.seconds / MANY_RUNS / max(each, 1e-9) / 2))
+        if self.fits_patience and patience > config.patience:
+            epochs = max(config.max_epochs, 5 * patience)
+            self.task.config = replace(config, max_epochs=epochs, patience=patience)
+            return
         allowed = int(self.budget.seconds / LEAST_RUNS / max(each, 1e-9))
         epochs = max(LEAST_EPOCHS, min(config.max_epochs, allowed))
         if epochs >= 2 * config.patience:
