@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-_PLURALS = {"vertex": "vertices"}
+_PLURALS = {"vertex": "vertices", "loss": "losses"}
 LONGEST_ECHO = 100  # characters of a file or an option that an error line repeats
 SHORTEST_SECRET = 4  # characters; a shorter one is hidden only where it is known to be one
 _SECRETS = (

@@ -57,9 +57,24 @@ def test_the_interval_is_that_of_a_paired_t_test():
 @pytest.mark.parametrize(
     ("wis", "rivals", "words", "outcomes"),
     [
-        (0.8, {"random": 0.7, "dspar": 0.75}, "1-WIS is ahead: 3 wins", {"win": 3}),
-        (0.8, {"random": 0.7, "dspar": 0.85}, "1-WIS is behind: 0 wins", {"loss": 3}),
-        (0.8, {"random": 0.7, "dspar": 0.8}, "1-WIS cannot be told from its rivals", {"tie": 3}),
+        (
+            0.8,
+            {"random": 0.7, "dspar": 0.75},
+            "1-WIS is ahead of the best rival: 3 wins",
+            {"win": 3},
+        ),
+        (
+            0.8,
+            {"random": 0.7, "dspar": 0.85},
+            "1-WIS is behind the best rival: 0 wins",
+            {"loss": 3},
+        ),
+        (
+            0.8,
+            {"random": 0.7, "dspar": 0.8},
+            "1-WIS cannot be told by these runs from the best rival",
+            {"tie": 3},
+        ),
     ],
 )
 def test_a_verdict_can_come_out_each_way(wis, rivals, words, outcomes):
@@ -74,8 +89,18 @@ def test_a_verdict_names_wins_and_losses_where_there_are_both():
     behind = rows_of({"1-WIS": 0.6, "random": 0.7}, amounts=(75.0, 90.0), dataset="citeseer")
     text = verdict(best_of([*ahead, *behind]))
     assert text == (
-        "1-WIS is ahead in some cells and behind in others: 3 wins, 0 ties and 2 losses in "
-        "5 cells. Wins: cora, gcn at 25, 50, 75 %. Losses: citeseer, gcn at 75, 90 %."
+        "1-WIS is ahead in some cells and behind in others against the best rival: 3 wins, "
+        "0 ties, 2 losses in 5 cells. Wins: cora, gcn at 25, 50, 75 %. "
+        "Losses: citeseer, gcn at 75, 90 %."
+    )
+
+
+def test_a_verdict_says_which_rivals_are_ahead_and_which_behind():
+    rows = rows_of({"1-WIS": 0.8, "random": 0.7, "dspar": 0.9, "goku": 0.8})
+    met = duels(panels_of(rows))
+    assert verdict(against_best(met), met).endswith(
+        "One by one, it is ahead of random; it is behind dspar; it cannot be told by these runs "
+        "from goku."
     )
 
 
@@ -85,7 +110,7 @@ def test_one_win_among_many_cells_is_no_more_than_chance():
     rows += rows_of({"1-WIS": 0.8, "random": 0.7}, amounts=(50.5,))
     met = best_of(rows)
     assert counts(met) == {"win": 1, "tie": 40}  # P(1 or more of 41 at 2.5 %) = 0.65
-    assert verdict(met).startswith("1-WIS cannot be told from its rivals by these runs: 1 win,")
+    assert verdict(met).startswith("1-WIS cannot be told by these runs from the best rival: 1 win,")
 
 
 def test_losses_to_the_best_of_many_rivals_need_to_be_more_than_luck_gives():
@@ -97,8 +122,8 @@ def test_losses_to_the_best_of_many_rivals_need_to_be_more_than_luck_gives():
         return verdict(met)
 
     # P(2 or more of 4) is 0.004 at 2.5 %, and 0.11 at six times as much
-    assert said(1).startswith("1-WIS is behind: 0 wins, 2 ties and 2 losses")
-    assert said(6).startswith("1-WIS cannot be told from its rivals")
+    assert said(1).startswith("1-WIS is behind the best rival: 0 wins, 2 ties, 2 losses")
+    assert said(6).startswith("1-WIS cannot be told by these runs from the best rival")
     rows = rows_of({"1-WIS": 0.6, "random": 0.7, "dspar": 0.75})
     assert {duel.among for duel in best_of(rows)} == {2}
 
@@ -127,7 +152,7 @@ def test_methods_chosen_by_validation_may_differ_from_the_best_on_test():
     assert duel.rival == "dspar"
     assert duel.cell.mean == pytest.approx(10, abs=1)  # 2-WIS against dspar on test vertices
     words = rival_grids(panels_of(rows), panels_of(rows, metric="val"))[1]
-    assert words[-1].startswith("WIS by validation is ahead: 1 win")
+    assert words[-1].startswith("WIS by validation is ahead of the best rival: 1 win")
 
 
 def test_the_tables_over_several_graphs():
@@ -155,7 +180,7 @@ def test_a_table_in_each_style(style):
         }
     else:
         assert text.count("win, dspar") == 3
-        assert "1-WIS is ahead" in text
+        assert "1-WIS is ahead of the best rival" in text
     with pytest.raises(UnknownNameError, match="style of table"):
         format_rivals([], "html")
 
@@ -170,7 +195,10 @@ def test_a_report_has_the_verdict_if_there_are_rivals(tmp_path):
     both, alone = {"1-WIS": 0.6, "random": 0.7}, {"random": 0.7}
     for accuracy, number in ((both, 1), (alone, 0)):
         page = write_report(rows_of(accuracy), {}, tmp_path / "r.html", force=True).read_text()
-        assert page.count("<p>1-WIS is behind: 0 wins, 0 ties and 3 losses in 3 cells.") == number
+        assert (
+            page.count("<p>1-WIS is behind the best rival: 0 wins, 0 ties, 3 losses in 3 cells.")
+            == number
+        )
 
 
 def test_compressed_results_are_read_but_not_appended_to(tmp_path):

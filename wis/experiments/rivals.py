@@ -23,10 +23,11 @@ and are not independent. So the verdict is a guide and no test.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
+from wis.errors import counted
 from wis.experiments.summary import CONFIDENCE, Cell, Panel
 
 OURS = ("wis", "gwis")
@@ -36,6 +37,7 @@ BEST = "best rival"
 LISTED = 6
 
 Outcome = Literal["win", "tie", "loss"]
+Standing = Literal["ahead", "behind", "mixed", "open"]
 
 
 @dataclass(frozen=True)
@@ -133,36 +135,52 @@ def counts(met: Iterable[Duel]) -> Counter[Outcome]:
     return Counter(duel.outcome for duel in met)
 
 
-def verdict(met: Sequence[Duel]) -> str:
+def standing(met: Sequence[Duel]) -> Standing:
+    """Return whether there are more wins, or more losses, than chance gives."""
+    found = counts(met)
+    wins = _more_than_chance(found["win"], len(met), 1)
+    losses = _more_than_chance(found["loss"], len(met), max(duel.among for duel in met))
+    return ("mixed" if losses else "ahead") if wins else "behind" if losses else "open"
+
+
+WORDS: Mapping[Standing, str] = {
+    "ahead": "is ahead of",
+    "behind": "is behind",
+    "mixed": "is ahead in some cells and behind in others against",
+    "open": "cannot be told by these runs from",
+}
+
+
+def verdict(best: Sequence[Duel], met: Iterable[Duel] = ()) -> str:
     """Say in words how one form of WIS does, by the rule of this module.
 
     Args:
-        met: Duels of one form of WIS, one for each cell.
+        best: Duels of one form of WIS with the best rival, one for each cell.
+        met: Its duels with all rivals, for a sentence about each of them by the same rule.
 
     >>> cell = Cell(5, 1.0, 0.5, 0.4, 1.6)
     >>> verdict([Duel("cora, gcn", 50.0, "1-WIS", "random", cell)])
-    '1-WIS is ahead: 1 win, 0 ties and 0 losses in 1 cell. Wins: cora, gcn at 50 %.'
+    '1-WIS is ahead of the best rival: 1 win, 0 ties, 0 losses in 1 cell. Wins: cora, gcn at 50 %.'
     >>> verdict([])
     'Nothing can be said: no cell has two paired runs.'
     """
-    if not met:
+    if not best:
         return "Nothing can be said: no cell has two paired runs."
-    found, cells = counts(met), len(met)
-    wins = _more_than_chance(found["win"], cells, 1)
-    losses = _more_than_chance(found["loss"], cells, max(duel.among for duel in met))
-    words = {
-        (True, False): "is ahead",
-        (False, True): "is behind",
-        (True, True): "is ahead in some cells and behind in others",
-        (False, False): "cannot be told from its rivals by these runs",
-    }[wins, losses]
-    numbers = [
-        f"{found['win']} win{'s' * (found['win'] != 1)}",
-        f"{found['tie']} tie{'s' * (found['tie'] != 1)} and "
-        f"{found['loss']} loss{'es' * (found['loss'] != 1)}",
-    ]
-    text = f"{met[0].ours} {words}: {', '.join(numbers)} in {cells} cell{'s' * (cells != 1)}."
-    return " ".join([text, *_places(met, "win", "Wins"), *_places(met, "loss", "Losses")])
+    found = counts(best)
+    numbers = ", ".join(counted(found[outcome], outcome) for outcome in get_args(Outcome))
+    start = f"{best[0].ours} {WORDS[standing(best)]} the best rival: {numbers} in "
+    places = [*_places(best, "win", "Wins"), *_places(best, "loss", "Losses")]
+    return " ".join([f"{start}{counted(len(best), 'cell')}.", *places, *_one_by_one(met)])
+
+
+def _one_by_one(met: Iterable[Duel]) -> list[str]:
+    by_rival: dict[str, list[Duel]] = defaultdict(list)
+    for duel in met:
+        by_rival[duel.rival].append(duel)
+    found = {rival: standing(each) for rival, each in by_rival.items()}
+    named = {each: ", ".join(r for r in found if found[r] == each) for each in WORDS}
+    told = "; ".join(f"it {WORDS[each]} {rivals}" for each, rivals in named.items() if rivals)
+    return [f"One by one, {told}."] if told else []
 
 
 def _more_than_chance(number: int, cells: int, among: int) -> bool:

@@ -51,7 +51,7 @@ def rival_grids(
     ours = _distinct(duel.ours for duel in best)
     rows = [(name, BEST, [d for d in best if d.ours == name]) for name in ours]
     rows += [(d.ours, "rival by validation", chosen) for d in chosen[:1]]
-    words = [verdict(each) for _, _, each in rows]
+    words = [verdict(each, [d for d in met if d.ours == name]) for name, _, each in rows]
     return [*filter(None, tables), _count_grid(rows), _each_rival(met, ours)], words
 
 
