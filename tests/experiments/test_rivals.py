@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from pathlib import Path
 
 import pytest
 from rows import made_row
@@ -213,3 +214,15 @@ def test_compressed_results_are_read_but_not_appended_to(tmp_path):
     packed.write_bytes(content[:-20])
     with pytest.raises(GraphFormatError, match="ends too early"):
         read_results([packed])
+
+
+def test_the_counts_in_the_benchmarks_are_those_of_the_rows_beside_them():
+    folder = Path(__file__).parents[2] / "benchmarks"
+    rows, _ = read_results(sorted((folder / "results").glob("rivals_*.jsonl.gz")))
+    grids, words = rival_grids(panels_of(rows), panels_of(rows, metric="val"))
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for grid in grids[-2:]:
+        for line in grid.lines:
+            assert "| " + " | ".join(line) + " |" in text
+    tables = (folder / "results" / "rivals.md").read_text(encoding="utf-8")
+    assert all(word in tables for word in words)
