@@ -68,6 +68,13 @@ def test_with_noise_a_search_ends_near_the_crossing_of_the_best_method(first_see
     assert 40 <= percent <= 55
 
 
+@pytest.mark.parametrize("first_seed", range(12))
+def test_no_method_that_was_put_out_is_ahead_at_the_end(first_seed):
+    curves = [power(exponent) for exponent in (2.8, 2.9, 3, 3.1)]
+    search = searched(curves, noise=0.02, seeds=6, first_seed=first_seed)
+    assert search.best()[0] == search.ranked(range(4))[0]
+
+
 def test_seeds_are_spent_near_the_answer_and_on_the_methods_that_remain():
     search = searched([power(1), power(4), power(2)], noise=0.01, seeds=8)
     method, percent = search.best()

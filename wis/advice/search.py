@@ -12,7 +12,8 @@ score.
   errors. If a mean crosses the line meanwhile, the bracket moves.
 - *Successive halving* (Jamieson, Talwalkar, AISTATS 2016, arXiv:1502.07943). All methods are
   bracketed with a few seeds for each amount. The half whose largest allowed amount costs least goes
-  on with twice as many, and so on, until one method is left; its amount gets all seeds.
+  on with twice as many, and so on, until one method is left; its amount gets all seeds. If that
+  puts it behind a method that was out, this one comes back.
 
 The fit assumes that losses grow with the amount. Where they fall again, the search may stop early.
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +93,7 @@ class Search:
     ) -> None:
         self.run_trial, self.cost, self.max_loss = run, cost, max_loss
         self.seeds, self.most_seeds, self.affords = seeds, most_seeds, affords
-        self.alive = list(range(num_methods))
+        self.num_methods, self.alive = num_methods, list(range(num_methods))
         self.trials: dict[tuple[int | None, int, int], Trial] = {}
         self.reserve = 0
 
@@ -118,11 +119,19 @@ class Search:
             for method in () if self.everything_may_go() else self.alive:
                 self._bracket(method, most)
             if self.everything_may_go() or (len(self.alive) == 1 and most == self.seeds):
-                if not self._confirm():
+                if not self._confirm() and not self._return_to_race():
                     return
                 continue
             self.alive = self.ranked()[: math.ceil(len(self.alive) / 2)]
             most = min(2 * most, self.seeds)
+
+    def _return_to_race(self) -> bool:
+        """Take back a method that was put out and is now ahead; returns whether there is one."""
+        first = self.ranked(range(self.num_methods))[:1]
+        comes_back = not self.everything_may_go() and first[0] not in self.alive
+        if comes_back:
+            self.alive = first
+        return comes_back
 
     def _confirm(self) -> bool:
         """Give the best amount so far one more seed; returns whether it lacked one."""
@@ -216,9 +225,14 @@ class Search:
         low = max(allowed, default=NOTHING)
         return low, min((p for p, _ in usable if p > low), default=EVERYTHING)
 
-    def ranked(self) -> list[int]:
-        """The methods by the cost of their largest allowed amounts, then by validation loss."""
-        places = {method: self.bracket(method)[0] for method in self.alive}
+    def ranked(self, methods: Iterable[int] | None = None) -> list[int]:
+        """Methods by the cost of their largest allowed amounts, then by validation loss.
+
+        Those that were never tried are left out.
+        """
+        known = {key[0] for key in self.trials}
+        chosen = self.alive if methods is None else [m for m in methods if m in known]
+        places = {method: self.bracket(method)[0] for method in chosen}
         return sorted(places, key=lambda m: (self.cost(m, places[m]), self._loss(m, places[m]), m))
 
     def _loss(self, method: int, percent: int) -> float:
