@@ -274,6 +274,39 @@ def test_the_command_line_ranks_by_a_column(table, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    "ending",
+    [
+        "csv",
+        "tsv",
+        "txt",
+        "parquet",
+        "mtx",
+        "graphml",
+        "gml",
+        "gexf",
+        "net",
+        "json",
+        "pt",
+        "npz",
+        "graph",
+    ],
+)
+def test_the_weights_of_a_file_of_any_format_are_called_weight(ending, tmp_path, capsys):
+    path = tmp_path / f"strength.{ending}"
+    weighted = wis.datasets.load("les-miserables").clone()
+    weighted.edge_weight = weighted.edge_weight.long()  # METIS holds integers
+    wis.io.write_graph(weighted, path, dropped=[])
+    for options in (
+        ["--scores", "weight"],
+        ["--method", "weight", "--option", "edge_weight=weight"],
+    ):
+        assert run(["sparsify", str(path), *options, "--remove", "100", "--force"]) == 0, options
+        sparse = wis.io.read_graph(tmp_path / f"strength-sparse.{ending}").data
+        assert sparse.edge_weight.min() >= 2
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
     ("options", "code", "text"),
     [
         (["--scores", "kind"], 1, "Error: kind is a list of texts; expected one number"),

@@ -188,8 +188,8 @@ def attribute_of(file: GraphFile, column: str) -> str:
     attributes = [name for store in stores for name in edge_attribute_names(store)]
     if file.table:
         attributes = [name for name in file.table.values if name in file.table.edge_level]
-    for name, title in file.columns.items():
-        if title == column and name in attributes:
+    for name in attributes:
+        if name != "edge_index" and column_name(name, file.columns) == column:
             return name
     if column in attributes and column != "edge_index":
         return column
