@@ -285,10 +285,75 @@ def test_names_of_vertices_are_subsets_and_targets():
     assert named == wis.walk_index(numbers, [0, 1], 2, target=2) > 0
     with pytest.raises(OptionError, match="subset holds 'Ann', which is no vertex of the graph"):
         wis.walk_index(graph, ["Ann"], 2)
-    with pytest.raises(OptionError, match="the pairs to protect holds 0, which is no vertex"):
+    with pytest.raises(OptionError, match="protect holds 0, which is no vertex"):
         wis.sparsify(graph, remove=1, protect=[(0, 1)])
     with pytest.raises(ProtectionError):
         wis.sparsify(graph, remove=3, protect=[("Eve", "Bob")])
+
+
+def named(kind: str) -> Any:
+    """A path of four vertices with names, with other weights in the two directions of an edge."""
+    rows = [("d", "a", 1.0, "x"), ("a", "b", 2.0, "y"), ("b", "c", 3.0, "y"), ("c", "b", 4.0, "x")]
+    table = pd.DataFrame(rows, columns=["source", "target", "weight", "type"])
+    if kind == "pyarrow":
+        return pa.Table.from_pandas(table)
+    if kind == "pandas":
+        return table
+    return nx.from_pandas_edgelist(table, edge_attr=True, create_using=getattr(nx, kind))
+
+
+NAMED = ("DiGraph", "MultiGraph", "MultiDiGraph", "pandas", "pyarrow")
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_errors_call_vertices_by_their_names(kind):
+    with pytest.raises(ProtectionError, match=r"protect holds \('d', 'c'\), which is no edge"):
+        wis.sparsify(named(kind), remove=1, protect=[("d", "c")])
+    with pytest.raises(GraphFormatError, match=r"between the arcs of edge \('b', 'c'\)"):
+        wis.sparsify(named(kind), remove=1, method="weight")
+    with pytest.raises(OptionError, match=r"scores has no entry for \('b', 'c'\)"):
+        wis.sparsify(named(kind), remove=1, scores={("a", "d"): 1, ("a", "b"): 2})
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_pairs_of_names_come_in_any_form(kind):
+    pairs = [("b", "a"), ("d", "a")]
+    forms = [pairs, np.array(pairs).T, pd.DataFrame(pairs)]
+    for form in forms:
+        left = holders.opened(wis.sparsify(named(kind), remove=1, protect=form))
+        assert {holders.called(left, arc) for arc in left.edge_index.T.tolist()} <= {
+            ("b", "a"), ("a", "b"), ("d", "a"), ("a", "d"),
+        }  # fmt: skip
+    for wrong in (3, [3], np.array(pairs + pairs)):
+        with pytest.raises(OptionError, match=r"protect .*expected"):
+            wis.sparsify(named(kind), remove=1, protect=wrong)
+    with pytest.raises(OptionError, match="subset"):
+        wis.walk_index(named(kind), 3, 2)
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_scores_by_pairs_are_those_of_the_edges_in_any_order(kind):
+    scores = {("b", "c"): 1.0, ("b", "a"): 3.0, ("a", "d"): 2.0}
+    order = wis.removal_order(named(kind), scores=scores)
+    ids = {name: vertex for vertex, name in enumerate("abcd" if kind[0] == "p" else "dabc")}
+    assert [{*pair} for pair in order.edges.T.tolist()] == [
+        {ids[u], ids[v]} for u, v in sorted(scores, key=scores.__getitem__)
+    ]
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_column_type_holds_the_types_as_in_a_file(kind):
+    graph = named(kind)
+    given, usual = (wis.sparsify(graph, remove=1, per_type=how) for how in ("type", True))
+    assert holders.opened(given).edge_index.equal(holders.opened(usual).edge_index)
+
+
+def test_a_series_goes_by_the_labels_of_the_rows():
+    table = named("pandas").set_axis(list("wxyz"))
+    shuffled = table["weight"].iloc[[3, 0, 2, 1]]
+    assert wis.sparsify(table, remove=2, scores=shuffled).index.tolist() == ["y", "z"]
+    other = shuffled.reset_index(drop=True)  # other labels: in the order of the rows
+    assert wis.sparsify(table, remove=1, scores=other).index.tolist() == ["w", "y", "z"]
 
 
 def test_arcs_of_an_undirected_networkx_graph_have_no_direction():
@@ -435,6 +500,20 @@ def test_events_of_removed_pairs_go_with_all_their_attributes():
     assert sparse.t.tolist() == [3, 4, 5]
     assert sparse.msg[:, 0].tolist() == [6, 8, 10]
     assert data.num_events == 6
+
+
+def test_events_may_have_attributes_of_any_type():
+    parts = {"word": list("abc"), "array": np.arange(3), "scale": torch.tensor(2), "title": "abc"}
+    ends = {"src": torch.tensor([0, 1, 0]), "dst": torch.tensor([1, 2, 1])}
+    sparse = wis.sparsify(TemporalData(**ends, t=torch.arange(3), **parts), remove=1, scores=[0, 1])
+    assert sparse.t.tolist() == sparse.array.tolist() == [1]
+    assert (sparse.word, sparse.scale, sparse.title) == (["b"], 2, "abc")
+
+
+@pytest.mark.parametrize("ends", [{}, {"src": torch.arange(3), "dst": torch.arange(2)}])
+def test_events_without_two_ends_are_refused(ends):
+    with pytest.raises(GraphFormatError, match="src and dst of the TemporalData have the shapes"):
+        wis.sparsify(TemporalData(**ends), remove=1)
 
 
 # Several graphs

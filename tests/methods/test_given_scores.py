@@ -150,7 +150,7 @@ def test_edge_types_have_scores_of_their_own(scores):
         (
             {("a", "to", "b"): [1.0]},
             OptionError,
-            "scores has no entry for a graph without edge types",
+            r"scores has no entry for \(0, 1\); expected a number for each pair of vertices",
         ),
         (lambda data: None, GraphFormatError, "scores is a NoneType; expected real numbers"),
     ],

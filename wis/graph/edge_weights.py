@@ -20,7 +20,7 @@ from torch import Tensor
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
-from wis.graph.holders import is_held
+from wis.graph.holders import called, is_held
 from wis.graph.stores import edge_stores
 
 Floats = NDArray[np.float64]
@@ -41,8 +41,9 @@ def weight_attribute(data: Any) -> str:
     if any(isinstance(one, Tensor) and one.shape[1:].numel() == 1 for one in columns):
         return "edge_attr"
     raise OptionError(
-        "the graph has no weights: neither edge_weight nor an edge_attr with a single column; name "
-        "the attribute of its arcs that holds them, edge_weight='NAME' or --option edge_weight=NAME"
+        "the graph has no weights: no edge_weight, no edge_attr with a single column, and no "
+        "attribute or column weight that all its arcs have; name the attribute of its arcs that "
+        "holds them, edge_weight='NAME' or --option edge_weight=NAME"
     )
 
 
@@ -65,6 +66,9 @@ def edge_scores(graph: CanonicalGraph, data: Any, scores: Any, combine: str = "m
               `HeteroData`, a dictionary of them by edge type, or one for the arcs of all types;
             - the same with a number for each edge, in the order of `graph.edges`. If there are as
               many arcs as edges, the numbers are those of the arcs;
+            - a dictionary by pairs of vertices, as the centralities of networkx are; of an
+              undirected graph the reverse of a pair will do;
+            - a series of pandas; with the index of the table `data` its order does not matter;
             - a function that gets `data` and returns one of the above.
         combine: A key of `COMBINE`: how the arcs of an edge, repeats included, become one number.
 
@@ -77,7 +81,11 @@ def edge_scores(graph: CanonicalGraph, data: Any, scores: Any, combine: str = "m
     """
     if callable(scores):
         scores = scores(data.origin if is_held(data) else data)
-    if isinstance(scores, (str, Mapping)):
+    if hasattr(scores, "iloc") and is_held(data) and hasattr(data.origin, "iloc"):
+        scores = _in_order_of_rows(data.origin, scores)
+    if isinstance(scores, Mapping) and not hasattr(data, "edge_types"):
+        values = _scores_by_pair(graph, data, scores)
+    elif isinstance(scores, (str, Mapping)):
         values = _scores_by_store(graph, data, scores)
     else:
         values = _real_numbers(scores)
@@ -95,6 +103,27 @@ def edge_scores(graph: CanonicalGraph, data: Any, scores: Any, combine: str = "m
     return values
 
 
+def _in_order_of_rows(table: Any, scores: Any) -> Any:
+    """A series by the labels of the table's rows, if it has those labels; else as it is."""
+    is_same = scores.index.is_unique and set(scores.index) == set(table.index)
+    return scores.loc[table.index] if is_same and table.index.is_unique else scores
+
+
+def _scores_by_pair(graph: CanonicalGraph, data: Any, scores: Mapping[Any, Any]) -> Floats:
+    """The numbers of all arcs from a mapping by pairs of vertices; 0 for self-loops."""
+    names, found = called(data, range(graph.num_nodes)), []
+    for u, v in torch.cat([arcs.cpu() for arcs in graph.arcs], dim=1).T.tolist():
+        pair = (names[u], names[v])
+        score = scores.get(pair, None if graph.directed else scores.get(pair[::-1]))
+        if score is None and u != v:
+            raise OptionError(
+                f"scores has no entry for {echo(pair, 80)}; expected a number for each pair of "
+                f"vertices with an {graph.noun}"
+            )
+        found.append(0 if score is None else score)
+    return _real_numbers(found)
+
+
 def _scores_by_store(graph: CanonicalGraph, data: Any, scores: str | Mapping[Any, Any]) -> Floats:
     """The numbers of all arcs, in the order of the edge stores."""
     if not hasattr(data, "edge_stores"):
@@ -108,8 +137,7 @@ def _scores_by_store(graph: CanonicalGraph, data: Any, scores: str | Mapping[Any
             continue
         if store._key not in scores:
             known = ", ".join(map(str, scores)) or "none"
-            kind = store._key or "a graph without edge types"
-            raise OptionError(f"scores has no entry for {kind}; its entries: {echo(known)}")
+            raise OptionError(f"scores has no entry for {store._key}; its entries: {echo(known)}")
         part = _real_numbers(scores[store._key])
         if part.size != arcs.size(1):
             raise GraphFormatError(
@@ -199,10 +227,11 @@ def edge_weights(graph: CanonicalGraph, data: Any, name: str) -> Floats:
         weight[ids[new]] = given[new]
         differs = np.flatnonzero(weight[ids] != given)
         if differs.size:
-            u, v = graph.edges[:, int(ids[differs[0]])].tolist()
+            pair = called(data, graph.edges[:, int(ids[differs[0]])].tolist())
             raise GraphFormatError(
-                f"{name} differs between the arcs of edge ({u}, {v}); an edge has one weight: make "
-                f"them equal first, for example with to_undirected(..., reduce='mean')"
+                f"{name} differs between the arcs of edge {echo(pair)}; an edge has one weight: "
+                f"make them equal first, for example with to_undirected(..., reduce='mean'), or "
+                f"rank by scores, which combine them"
             )
     return weight
 

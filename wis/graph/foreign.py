@@ -55,6 +55,8 @@ def _hint(graph: Any, kinds: list[str]) -> str:
             f"load it first: wis.datasets.load({echo(str(graph), 40)!r}) for a named graph, "
             f"wis.io.read_graph(path).data for a file"
         )
+    if "Subset" in kinds:
+        return "index the dataset itself, dataset[indices], to get a dataset of PyG"
     if "Dataset" in kinds:
         return "take a graph of it, dataset[0]; wis.sparsify cuts each graph of a dataset of PyG"
     if "DataLoader" in kinds:

@@ -7,7 +7,8 @@ not imported before there is such an object.
 
 - **networkx** graphs of the four classes. An edge of an undirected graph is one arc. Vertices are
   numbered in the graph's order, unless they are the integers 0 to n - 1, which keep their numbers.
-  Attributes that all vertices or all edges have can be read by methods, `weight` as `edge_weight`.
+  Attributes that all vertices or all edges have can be read by methods, `weight` as `edge_weight`,
+  `type` as `edge_type`.
 - **Sparse matrices and tensors** of scipy and torch: every stored entry (i, j) is an arc from i to
   j, an explicit zero too; entries of removed edges are no longer stored. The values are the
   `edge_weight`.
@@ -17,7 +18,7 @@ not imported before there is such an object.
 - **Tables** of pandas, pyarrow or polars, one row for each arc: the endpoints are two columns with
   names such as ``source`` and ``target`` or ``src`` and ``dst``, or the only two columns. Integers
   from 0 on are vertex ids. All other ids, such as texts, are numbered in ascending order. Other
-  columns can be read by their names, `weight` as `edge_weight` too.
+  columns can be read by their names, `weight` as `edge_weight` too, and `type` as `edge_type`.
 - **TemporalData** of PyG: the events between two vertices are the arcs of their edge.
 
 A list or a tuple of graphs, or a dataset of PyG, holds several graphs (`several`): `wis.sparsify`
@@ -38,6 +39,7 @@ from torch import Tensor
 
 from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
+from wis.graph.arc_values import select_arcs
 from wis.graph.matrices import entries, is_sparse_matrix, values_of, without
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 Mask = NDArray[np.bool_]
 WEIGHTS = "edge_weight"
 """The attribute of the read graph with one weight for each arc, if the object has weights."""
+_USUAL = {"weight": WEIGHTS, "type": "edge_type"}  # where methods look if no name is given
 _FREE_IDS, _IDS_PER_ARC = 1_000_000, 10  # larger integers are names, as in `wis.io.numbering`
 
 
@@ -119,11 +122,26 @@ def vertex_ids(data: Any, names: Any, option: str) -> Any:
     Raises:
         OptionError: A name is not that of a vertex.
     """
+    if option == "protect" and hasattr(names, "itertuples"):  # a table of pairs
+        names = list(names.itertuples(index=False, name=None))
     if names is None or not is_held(data) or data.ids is None:
         return names
     if option == "protect":
-        return [tuple(vertex_ids(data, pair, "the pairs to protect")) for pair in names]
-    return [data.id_of(name, option) for name in names]
+        names = names.T if hasattr(names, "T") else names  # arrays of pairs have the shape [2, k]
+    try:
+        if option == "protect":
+            return [tuple(data.id_of(name, option) for name in pair) for pair in names]
+        return [data.id_of(name, option) for name in names]
+    except TypeError:  # no names, or no pairs: their readers say so
+        return names
+
+
+def called(data: Any, vertices: Sequence[int]) -> tuple[Any, ...]:
+    """The names of vertices in an object that `opened` read; their ids if there are none."""
+    if not is_held(data) or data.ids is None:
+        return tuple(vertices)
+    names = list(data.ids)
+    return tuple(names[vertex] if 0 <= vertex < len(names) else vertex for vertex in vertices)
 
 
 def several(graphs: Any) -> list[Any] | None:
@@ -131,7 +149,7 @@ def several(graphs: Any) -> list[Any] | None:
     if isinstance(graphs, (list, tuple)):
         is_graph = [hasattr(graph, "edge_stores") or kind_of(graph) for graph in graphs]
         return list(graphs) if all(is_graph) else None
-    if "Dataset" in _names(graphs) and hasattr(graphs, "indices"):
+    if "Dataset" in _names(graphs) and callable(getattr(graphs, "indices", None)):
         return [graphs.get(index) for index in graphs.indices()]
     return None
 
@@ -181,8 +199,7 @@ def _read_networkx(graph: Any, num_nodes: int | None) -> dict[str, Any]:
     arcs = np.array([(ids[u], ids[v]) for u, v, _ in edges], dtype=np.int64).reshape(-1, 2)
     of_nodes = _shared([graph.nodes[node] for node in nodes])
     of_edges = _shared([attributes for *_, attributes in edges])
-    if "weight" in of_edges:
-        of_edges.setdefault(WEIGHTS, of_edges["weight"])
+    of_edges = _with_usual(of_edges)
     renamed = {f"edge_{key}" if key in of_nodes else key: of_edges[key] for key in of_edges}
     parts = _parts(arcs.T, len(nodes), None if is_numbered else ids, of_nodes | renamed)
     return {**parts, "is_undirected_kind": not graph.is_directed()}
@@ -265,9 +282,7 @@ def _read_table(table: Any, num_nodes: int | None) -> dict[str, Any]:
         for place, (title, column) in enumerate(zip(titles, columns, strict=True))
         if place not in ends and column.dtype.kind in "biufOU"
     }
-    if "weight" in others:
-        others.setdefault(WEIGHTS, others["weight"])
-    return _parts(arcs, size, ids, others)
+    return _parts(arcs, size, ids, _with_usual(others))
 
 
 def _numbered(
@@ -310,9 +325,31 @@ def _table_without(table: Any, kept: Mask) -> Any:
 
 
 def _read_events(data: Any, num_nodes: int | None) -> dict[str, Any]:
-    arcs = torch.stack([data.src, data.dst])
+    ends = [data._store.get(key) for key in ("src", "dst")]
+    sizes = [list(end.shape) if isinstance(end, Tensor) else None for end in ends]
+    if sizes[0] is None or sizes[0] != sizes[1] or len(sizes[0]) != 1:
+        raise GraphFormatError(
+            f"src and dst of the TemporalData have the shapes {sizes[0]} and {sizes[1]}; expected "
+            f"two tensors with a vertex id for each event"
+        )
+    arcs = torch.stack(ends)
     others = {key: value for key, value in data._store.items() if key not in ("src", "dst")}
     return _parts(arcs, num_nodes, None, others)
+
+
+def _events_without(data: Any, kept: Mask) -> Any:
+    """Like PyG's `index_select`, which takes tensors only."""
+    result, mask = copy.copy(data), torch.from_numpy(kept)
+    for key, value in data._store.items():
+        length = len(value) if getattr(value, "shape", ()) or isinstance(value, list) else None
+        if length == len(kept):
+            result[key] = select_arcs(value, mask)
+    return result
+
+
+def _with_usual(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes of arcs, those of usual names under the names in `_USUAL` too."""
+    return {_USUAL[key]: attributes[key] for key in _USUAL if key in attributes} | attributes
 
 
 def _parts(
@@ -354,7 +391,7 @@ KINDS: dict[str, Kind] = {
     "events": Kind(
         _is_of("torch_geometric", "TemporalData"),
         _read_events,
-        lambda data, kept: data[torch.from_numpy(kept).to(data.src.device)],
+        _events_without,
     ),
 }
 """The kinds by name; the first that owns an object reads it."""

@@ -47,8 +47,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.checks import checked_integer
-from wis.errors import OptionError, ProtectionError, counted
+from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph.holders import called
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
@@ -82,6 +83,7 @@ class Protections:
         keep_connected: bool = False,
         min_degree: int = 0,
         protect: Pairs | None = None,
+        data: Any = None,
     ) -> Protections:
         """The protections of a graph, checked.
 
@@ -93,13 +95,14 @@ class Protections:
             protect: Pairs of vertices whose edges stay, in either order; in a directed graph (u, v)
                 is the arc from u to v. In a `HeteroData` the ids are those of
                 `CanonicalGraph`; pairs of a vertex with itself are ignored.
+            data: The object of the graph, with the names of its vertices for errors.
 
         Raises:
             OptionError: A value has the wrong type.
             ProtectionError: A pair is not an edge of the graph.
         """
         check_limits(keep_connected, min_degree)
-        ids = torch.unique(_edge_ids(graph, pairs_of(protect)))
+        ids = torch.unique(_edge_ids(graph, pairs_of(protect), data))
         return cls(bool(keep_connected), operator.index(min_degree), tuple(ids.tolist()))
 
     @classmethod
@@ -220,14 +223,14 @@ def first_non_edge(graph: CanonicalGraph, pairs: Tensor) -> tuple[int, int] | No
     return u, v
 
 
-def _edge_ids(graph: CanonicalGraph, pairs: Tensor) -> Tensor:
+def _edge_ids(graph: CanonicalGraph, pairs: Tensor, data: Any) -> Tensor:
     if pairs.numel() == 0:  # saves the look-up table
         return torch.empty(0, dtype=torch.int64, device="cpu")
     wrong = first_non_edge(graph, pairs)
     if wrong is not None:
         raise ProtectionError(
-            f"protect holds {wrong}, which is no {graph.noun} of the graph of "
-            f"{counted(graph.num_nodes, 'vertex')} and {counted(graph.num_edges, graph.noun)}"
+            f"protect holds {echo(called(data, wrong))}, which is no {graph.noun} of the graph "
+            f"of {counted(graph.num_nodes, 'vertex')} and {counted(graph.num_edges, graph.noun)}"
         )
     ids = graph.edge_ids(pairs.to(graph.device))
     return ids[ids >= 0]

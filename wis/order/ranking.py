@@ -141,7 +141,7 @@ class Ranking:
         self, graph: CanonicalGraph, data: Any, *, count: int | None, progress: bool | None
     ) -> tuple[Ranked, dict[str, Any]]:
         """The edge ids in the order of their removal, and the options to record; see `order`."""
-        method, protections = self.chosen, self._protections(graph)
+        method, protections = self.chosen, self._protections(graph, data)
         options = method.resolved_options(graph, self.options)
         total = graph.num_edges if count is None else count
         seed = checked_seed(self.seed)
@@ -168,7 +168,7 @@ class Ranking:
         if cut.reweight and (protections or not self.chosen.draws_with(self.options)):
             raise no_weights(protections, self.method)
 
-    def _protections(self, graph: CanonicalGraph) -> Protections:
+    def _protections(self, graph: CanonicalGraph, data: Any) -> Protections:
         if not (self.keep_connected or self.min_degree) and self.protect is None:
             return NOTHING
         return Protections.of(
@@ -176,6 +176,7 @@ class Ranking:
             keep_connected=self.keep_connected,
             min_degree=self.min_degree,
             protect=self.protect,
+            data=data,
         )
 
 
