@@ -178,6 +178,8 @@ def line_at(lines, label, percent):
 
 
 def test_losses_are_paired_by_seed_and_speed_ups_are_geometric_means():
+    lines = lines_of(ROWS[::-1])
+    assert [line["percent_removed"] for line in lines] == [0, 50, 50, 75, 100]  # b, a, a
     lines = lines_of(ROWS)
     assert [(line["label"], line["percent_removed"]) for line in lines] == [
         *(("full", 0), ("a", 50), ("a", 75), ("b", 50), ("no edges", 100))

@@ -22,6 +22,13 @@ from wis.experiments.summary import FULL, METRICS, Cell, imported_pandas, traini
 
 LOSSES = (0.0, 0.25, 0.5, 0.7, 1.0)
 """Losses of accuracy in points for which the best speed-ups are listed."""
+LEGEND = """\
+*           no other setting is as accurate with as few edges read
+loss        points below the accuracy on the whole graph [95 % interval]
+edges read  mean over single vertices
+ms          median/95th percentile (speed-up over the whole graph, timed in turns with it; seconds
+            of different rows were taken at different times and compare less well)
+MiB         memory of predicting 1,024 vertices"""
 ROUNDING = 1e-9
 """Slack of a loss, a difference of two fractions."""
 EMPTY = "no edges"
@@ -71,8 +78,12 @@ def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
     for some in by_panel(lines).values():
         for line in front(some, lambda line: line["edges_read"]):
             line["on_front"] = True
-    places = {FULL: 0, EMPTY: 2}
-    return sorted(lines, key=lambda line: (line["panel"], places.get(line["label"], 1)))
+    labels = dict.fromkeys(line["label"] for line in lines if line["label"] not in (FULL, EMPTY))
+    places = [FULL, *labels, EMPTY]
+    return sorted(
+        lines,
+        key=lambda line: (line["panel"], places.index(line["label"]), line["percent_removed"]),
+    )
 
 
 def by_panel(lines: Iterable[Line]) -> dict[str, list[Line]]:
@@ -215,7 +226,7 @@ def summary_text(rows: Sequence[Row], *, metric: str = "test") -> str | None:
             if best := best_speedups(some, kind=kind):
                 title = f"{panel}: the highest speed-up within a loss, by {_name(kind)}"
                 parts.append(f"{title}\n{_table(_by_loss(best))}")
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, LEGEND])
 
 
 def _name(kind: str) -> str:
