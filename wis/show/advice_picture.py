@@ -68,13 +68,16 @@ def _draw_losses(axes: Axes, advice: Advice) -> None:
 def _draw_savings(axes: Axes, advice: Advice) -> None:
     names = [fitted(saving.name, 2.6) for saving in advice.savings]
     factors = [min(saving.factor, MOST_FACTOR) for saving in advice.savings]
-    bars = axes.barh(names, [factor - 1 for factor in factors], left=1, color="0.6")
+    axes.barh(names, [factor - 1 for factor in factors], left=1, color="0.6")
     texts = [
-        "all" if saving.before and not saving.after else f"{saving.factor:.3g} ×"
+        "all" if saving.before and not saving.after else f"{saving.factor:.2f} ×"
         for saving in advice.savings
     ]
-    axes.bar_label(bars, texts, padding=3)
+    for row, (factor, text) in enumerate(zip(factors, texts, strict=True)):
+        axes.annotate(text, (max(1, factor), row), (3, 0), textcoords="offset points", va="center")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
     axes.set_xlim(min(0.8, *factors), 2.5 * max(factors))
     axes.axvline(1, color="black", linewidth=0.8)
     axes.invert_yaxis()
