@@ -141,13 +141,15 @@ def advise(
         from wis.show import plot_advice
 
         plot_advice(advice, output, force=force, title=source.name)
+    typed = source.typed()
+    typed += [] if protection.protect is None else ["--protect", str(protection.protect)]
     if as_json:
         record = {"input": source.name, "output": output and str(output), **advice.as_dict()}
-        emit_json({**record, "command": advice.command(source.name)})
+        emit_json({**record, "command": advice.command(source.name, typed)})
     else:
         from wis.show import advice_as_text
 
-        emit(advice_as_text(advice, source.name))
+        emit(advice_as_text(advice, source.name, typed))
     drawn = "" if output is None else f" -> {output}"
     say(
         f"{source.name}: {advice.summary} ({counted(len(advice.trials), 'run')}, "

@@ -158,6 +158,22 @@ class GraphSource:
         table = dataclasses.replace(self.table, format=None)
         return dataclasses.replace(self, table=table) if found.is_edge_table else file
 
+    def typed(self) -> list[str]:
+        """The options that were typed, as words of a command line."""
+        own = {
+            "trust-pickle": self.trust_pickle or None,
+            "relabel": self.relabel or None,
+            "num-nodes": self.num_nodes,
+            "data-root": self.data_root,
+        }
+        words = []
+        for name, value in {**vars(self.table), **own}.items():
+            if isinstance(value, bool):
+                words.append(f"--{name}" if value else f"--no-{name}")
+            elif value is not None:
+                words += [f"--{name}", str(value)]
+        return words
+
     def check(self) -> None:
         """Raise at once if no file and no graph has this name."""
         if not self.is_file and not self._is_known():

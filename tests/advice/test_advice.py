@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -346,3 +347,29 @@ def test_savings_count_what_is_left():
     by_name = {saving.name: saving for saving in advice.savings}
     assert np.isfinite(by_name["seconds of an epoch"].before)
     assert by_name["multiply-adds of a forward pass"].factor >= 1
+
+
+def test_a_summary_says_that_the_test_scores_contradict_the_advice():
+    advice = replace(
+        advised(NOISE), percent=50, method="wis", validation=Loss(0.0, 0.0, 0.0, 3),
+        loss=Loss(0.25, 0.2, 0.3, 3),
+    )  # fmt: skip
+    assert "but 25.0 in the test, which contradicts it" in advice.summary
+    assert "contradict" not in replace(advice, loss=Loss(0.0, -0.1, 0.1, 3)).summary
+
+
+def test_a_budget_without_a_run_on_a_cut_graph_is_not_called_a_search_that_tried():
+    advice = advised("csbm:n=120", budget="2runs")
+    assert advice.summary == "keep all edges: the budget allowed no run on a cut graph"
+    assert advice.stopped_by == "budget"
+
+
+def test_few_validation_labels_and_the_missing_masks_are_noted():
+    notes = advised("karate", budget="2runs").notes
+    assert any("counts 3 labels, so one label is worth 33 points" in note for note in notes)
+    data = load("csbm:n=120")
+    del data.val_mask
+    notes = advised(data, budget="2runs").notes
+    assert any("the graph has no val_mask: its vertices are split" in note for note in notes)
+    notes = advised("csbm:n=200", budget="2runs", max_loss=0.05).notes
+    assert not any("labels" in note for note in notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -59,6 +60,22 @@ def test_a_graph_without_labels_is_advised_by_structure_and_this_is_said(capsys)
     out = capsys.readouterr().out
     assert "advice by structure: no network was trained" in out
     assert "% of the walk indices" in out
+
+
+def test_the_printed_command_reads_the_file_as_it_was_read(capsys, folder):
+    edges = load("karate").edge_index.T.tolist()
+    text = "".join(f"{u + 7};{v + 7};{n}\n" for n, (u, v) in enumerate(edges) if u < v)
+    (folder / "f.txt").write_text(text)
+    (folder / "p.csv").write_text("7;8\n")
+    reading = ["--relabel", "--no-header", "--delimiter", ";", "--source", "2", "--target", "1"]
+    command = ["advise", "f.txt", *reading, "--methods", "wis", "--protect", "p.csv", "--json"]
+    assert run(command) == 0
+    record = json.loads(capsys.readouterr().out)
+    words = shlex.split(record["command"])
+    assert run([*words[1:], "-o", "cut.csv"]) == 0
+    assert "--protect" in words
+    share = len((folder / "cut.csv").read_text().splitlines()) / 78
+    assert share == pytest.approx(1 - record["percent"] / 100, abs=0.02)
 
 
 def test_remove_auto_says_what_was_chosen_and_why(capsys):

@@ -43,6 +43,7 @@ RUNS_PER_SEED = 12
 LEAST_RUNS = 30
 """Runs that a budget of time must allow; otherwise runs get fewer epochs."""
 LEAST_EPOCHS = 20
+BUDGET_TOO_SMALL = "the budget is too small"
 MANY_RUNS, MOST_PATIENCE = 150, 500
 """A budget of time that allows more than `MANY_RUNS` lets each run wait longer, up to this
 patience: a run that stops too soon underrates the full graph, which profits most from long
@@ -102,6 +103,7 @@ class Adviser:
         )
         self.name = name
         self.max_loss = MAX_LOSS.get(name, 0.01) if max_loss is None else _share(max_loss)
+        self.task.notes += self._doubts()
         depth = self.task.config.depth or 1
         with quiet():
             self.rankings, self.left_out = rankings_of(methods, graphs, depth, **common)
@@ -122,9 +124,20 @@ class Adviser:
             self._fit_epochs()
             self._plan()
             self.search.search()
-        done = self.search.alive and len(self.search.alive) == 1
+        done = len(self.search.alive) == 1
+        done &= BUDGET_TOO_SMALL not in self.left_out.values()
         self.stopped_by = "done" if done or self.search.everything_may_go() else "budget"
         return self.advice()
+
+    def _doubts(self) -> list[str]:
+        """A note if one vertex or graph moves the validation score by more than may be lost."""
+        size = self.task.num_validated
+        if not size or size * self.max_loss >= 1:
+            return []
+        return [
+            f"the validation score counts {size} labels, so one label is worth {100 / size:.2g} "
+            f"points, more than may be lost: chance has a large part in the choice"
+        ]
 
     def _fit_epochs(self) -> None:
         """Let runs end sooner if the budget allows only a few, or later if it allows many."""
@@ -160,7 +173,7 @@ class Adviser:
             search.seeds = max(2, min(MOST_SEEDS, runs // RUNS_PER_SEED))
         fitting = max(1, (runs - 2 * search.seeds) // RUNS_PER_METHOD)
         for label in self.labels[fitting:]:
-            self.left_out[label] = "the budget is too small"
+            self.left_out[label] = BUDGET_TOO_SMALL
         search.alive = search.alive[:fitting]
 
     def _trial(self, method: int | None, percent: int, seed: int) -> Trial:
@@ -307,7 +320,8 @@ def automatic(
     named = None if method is None else [(method, options)]
     held = data if num_nodes is None else _as_data(data, num_nodes)
     advice = Adviser(held, budget=budget, methods=named, **more).run()
-    _log.info("%s", advice.summary)
+    for line in (advice.summary, *advice.notes):
+        _log.info("%s", line)
     return advice
 
 

@@ -18,6 +18,8 @@ from wis.order.cut import Cut, GraphT
 from wis.order.ranking import Ranking
 from wis.order.small import cut_any
 
+NO_CUT = "the budget allowed no run on a cut graph"
+
 CONFIDENCE = 0.95
 
 
@@ -124,13 +126,40 @@ class Advice:
         return "% of the walk indices" if self.task == "structure" else f"points of {self.metric}"
 
     @property
+    def allowed(self) -> str:
+        """The loss that is allowed, with its unit."""
+        points = f"{100 * self.max_loss:g}"
+        return f"{points} {self.unit.replace('points', 'point', points == '1')}"
+
+    @property
+    def tried(self) -> int:
+        """Number of runs on cut graphs that keep some edges."""
+        return sum(0 < trial.percent < EVERYTHING for trial in self.trials)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the test scores settle that the loss is as small as allowed; may be empty."""
+        if self.loss is None or not self.config:
+            return ""
+        low, high = self.loss.low, self.loss.high
+        if low is None or high is None:
+            return "one seed cannot tell how sure this is; a larger budget runs more"
+        if high <= self.max_loss:
+            return "the test scores confirm it: the whole interval is within the allowed loss"
+        if low > self.max_loss:
+            return "the test scores contradict it: the whole interval is above the allowed loss"
+        return "the test scores do not settle it: the interval contains the allowed loss"
+
+    @property
     def summary(self) -> str:
-        """One line: what to do and why."""
-        allowed = f"{100 * self.max_loss:g} {self.unit}"
+        """One line: what to do and why, and whether the test scores contradict it."""
         if self.validation is None:
-            return f"keep all edges: nothing that was tried loses at most {allowed}"
-        loss = f"loses {100 * self.validation.mean:.1f} of at most {allowed}"
+            why = f"nothing that was tried loses at most {self.allowed}" if self.tried else NO_CUT
+            return f"keep all edges: {why}"
+        loss = f"loses {100 * self.validation.mean:.1f} of at most {self.allowed}"
         loss += " (validation)" if self.config else ""
+        if self.loss is not None and "contradict" in self.verdict:
+            loss += f", but {100 * self.loss.mean:.1f} in the test, which contradicts it"
         if self.percent == EVERYTHING:
             return f"remove all edges: {loss}"
         return f"remove {self.remove} by {self.label}: {loss}, and costs least for {self.goal}"
@@ -144,17 +173,13 @@ class Advice:
         sparse: GraphT = cut_any(data, self.ranking, Cut(self.remove, **self.cut))
         return sparse
 
-    def command(self, graph: str = "GRAPH") -> str:
-        """The command line that cuts the graph; FILE stands for the edges that are protected."""
-        words = [
-            "wis",
-            "sparsify",
-            graph,
-            "--remove",
-            self.remove,
-            "--method",
-            self.method or "wis",
-        ]
+    def command(self, graph: str = "GRAPH", reading: Sequence[str] = ()) -> str:
+        """The command line that cuts the graph, with the options `reading` to read it.
+
+        FILE stands for the edges that are protected, unless `reading` names their file.
+        """
+        method = self.method or "wis"
+        words = ["wis", "sparsify", graph, *reading, "--remove", self.remove, "--method", method]
         for name, value in self.options.items():
             if name in ("walk_length", "batch_size", "engine", "epsilon", "partitions"):
                 words += [f"--{name.replace('_', '-')}", str(value)]
@@ -163,12 +188,15 @@ class Advice:
         ranking = self.ranking
         words += ["--directed"] * ranking.directed + ["--keep-connected"] * ranking.keep_connected
         words += ["--min-degree", str(ranking.min_degree)] if ranking.min_degree else []
-        words += ["--protect", "FILE"] if ranking.protect is not None else []
+        words += ["--protect", "FILE"] if self._protects_unnamed(reading) else []
         per_type = self.cut.get("per_type")
         words += ["--type-column", per_type] if isinstance(per_type, str) else []
         words += ["--per-type"] if per_type is True else []
         words += ["--seed", str(ranking.seed)] if as_integer(ranking.seed) else []
         return shlex.join(words)
+
+    def _protects_unnamed(self, reading: Sequence[str]) -> bool:
+        return self.ranking.protect is not None and "--protect" not in reading
 
     def python(self, graph: str = "data") -> str:
         """The line of Python that cuts the graph; `protect` is a variable in it."""

@@ -73,6 +73,11 @@ class Task:
         self.notes: list[str] = []
         self.graphs = tuple(graphs)
 
+    @property
+    def num_validated(self) -> int | None:
+        """Number of vertices or graphs that the validation score counts; None for other scores."""
+        return None
+
     def inputs(self, seed: int) -> tuple[Any, ...]:
         """The graphs to be cut in the run of a seed, the first of which is 0."""
         return self.graphs
@@ -101,12 +106,18 @@ class VertexTask(Task):
         (data,) = _with_features(self.graphs, self.notes)
         if num_splits(data):
             data = take_split(data, config.seed % (num_splits(data) or 1))
-        elif any(getattr(data, name, None) is None for name in MASKS):
+        elif lacking := [name for name in MASKS if getattr(data, name, None) is None]:
             data = split_vertices(data, seed=config.seed)
+            found = "masks" if len(lacking) == len(MASKS) else " and ".join(lacking)
             self.notes.append(
-                f"the graph has no masks: its vertices are split 80/10/10 with seed {config.seed}"
+                f"the graph has no {found}: its vertices are split 80/10/10 with seed {config.seed}"
             )
         self.graphs = (data,)
+
+    @property
+    def num_validated(self) -> int:
+        """Number of validation vertices."""
+        return int(self.graphs[0].val_mask.sum())
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a task lives as long as its search)
     def inputs(self, seed: int) -> tuple[Any, ...]:
@@ -128,6 +139,11 @@ class GraphTask(Task):
             raise GraphFormatError("to classify graphs, each of them needs one label y")
         self.masks = random_masks(len(self.graphs), seed=config.seed)
         self.notes.append(f"the graphs are split 80/10/10 with seed {config.seed}")
+
+    @property
+    def num_validated(self) -> int:
+        """Number of validation graphs."""
+        return int(self.masks["val_mask"].sum())
 
     def prepared(self, graphs: Sequence[Any], seed: int) -> Any:
         """One batch, with masks of graphs."""

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from wis.advice.result import NO_CUT
+from wis.errors import counted
 
 if TYPE_CHECKING:
     from wis.advice import Advice, Loss
 
 
-def advice_as_text(advice: Advice, graph: str = "GRAPH") -> str:
+def advice_as_text(advice: Advice, graph: str = "GRAPH", reading: Sequence[str] = ()) -> str:
     """Format an advice: what to remove, what it loses and saves, and the lines that do it.
 
     Args:
         advice: The advice.
         graph: The name of the graph in the command.
+        reading: Options of the command that say how to read the graph.
 
     >>> import wis
     >>> advice = wis.advise(wis.datasets.load("karate"), task="structure", methods=["wis"])
     >>> print(advice_as_text(advice, "karate").splitlines()[0])
     Remove 30% of the edges of karate by wis.
     """
-    return "\n".join(_lines(advice, graph))
+    return "\n".join(_lines(advice, graph, reading))
 
 
-def _lines(advice: Advice, graph: str) -> Iterator[str]:
-    allowed = f"{100 * advice.max_loss:g} {advice.unit} may be lost"
+def _lines(advice: Advice, graph: str, reading: Sequence[str]) -> Iterator[str]:
+    allowed = f"{advice.allowed} may be lost"
     structure = advice.task == "structure"
-    if advice.method is None:
+    if advice.method is None and not advice.tried:
+        yield f"Keep all edges of {graph}: {NO_CUT}."
+    elif advice.method is None:
         yield f"Keep all edges of {graph}: {allowed}, and nothing that was tried loses so little."
     elif advice.percent == 100:
         yield f"Remove all edges of {graph}: without them the score is as good, or nearly so."
@@ -36,7 +42,8 @@ def _lines(advice: Advice, graph: str) -> Iterator[str]:
     yield ""
     if structure:
         yield (
-            "This is advice by structure: no network was trained, for lack of labels or on demand."
+            "This is advice by structure: no network was trained, since the graph has no labels y "
+            "or the task is structure."
         )
         yield "Walk indices bound the interactions that a network can model."
     if advice.validation is not None:
@@ -46,7 +53,7 @@ def _lines(advice: Advice, graph: str) -> Iterator[str]:
         full, cut = (100 * score for score in advice.scores)
         yield f"loss of the test score: {_points(advice.loss, advice.unit)}; it decided nothing"
         yield f"test {advice.metric}: {full:.1f} with all edges, {cut:.1f} after the cut"
-        yield _verdict(advice)
+        yield advice.verdict
     if advice.worth is not None and advice.percent != 100:
         yield f"loss without any edges: {_points(advice.worth, advice.unit)}"
     yield ""
@@ -59,10 +66,10 @@ def _lines(advice: Advice, graph: str) -> Iterator[str]:
     yield from (f"note: {note}" for note in advice.notes)
     ended = {"done": "the search was finished", "budget": "the budget was spent"}
     how = ended.get(advice.stopped_by, "interrupted: the best so far")
-    noun = "cuts" if structure else "runs"
-    yield f"{len(advice.trials)} {noun} in {advice.seconds:.0f} s, budget {advice.budget}; {how}"
+    done = counted(len(advice.trials), "cut" if structure else "run")
+    yield f"{done} in {advice.seconds:.0f} s, budget {advice.budget}; {how}"
     if advice.method is not None:
-        yield from ("", advice.command(graph), advice.python())
+        yield from ("", advice.command(graph, reading), advice.python())
 
 
 def _points(loss: Loss, unit: str) -> str:
@@ -70,24 +77,12 @@ def _points(loss: Loss, unit: str) -> str:
     mean = f"{100 * loss.mean:.1f} {unit}"
     if loss.low is None or loss.high is None:
         return mean
-    return f"{mean} (95 % {100 * loss.low:.1f} to {100 * loss.high:.1f}, {loss.num_seeds} seeds)"
-
-
-def _verdict(advice: Advice) -> str:
-    """Whether the test scores settle that the loss is as small as allowed."""
-    loss = advice.loss
-    assert loss is not None
-    if loss.low is None or loss.high is None:
-        return "one seed cannot tell how sure this is; a larger budget runs more"
-    if loss.high <= advice.max_loss:
-        return "the test scores confirm it: the whole interval is within the allowed loss"
-    if loss.low > advice.max_loss:
-        return "the test scores contradict it: the whole interval is above the allowed loss"
-    return "the test scores do not settle it: the interval contains the allowed loss"
+    low, high = 100 * loss.low, 100 * loss.high
+    return f"{mean} (95 % interval {low:.1f} to {high:.1f}, {loss.num_seeds} seeds)"
 
 
 def _savings(advice: Advice) -> Iterator[str]:
-    rows = [("", "all edges", "after", "saved")]
+    rows = [("", "all edges", "after", "ratio")]
     for saving in advice.savings:
         factor = "all" if not saving.after and saving.before else f"{saving.factor:.2f} x"
         name = f"{saving.name}{' (measured)' if saving.measured else ''}"
