@@ -112,11 +112,14 @@ def serve(target: str, as_json: bool, dry_run: bool, **given: Any) -> None:
         raise click.UsageError(f"{target} is of the kind {settings['kind']}; use wis bench run.")
     own = dict(settings.get("serve", {}))
     own |= {"train": False} if given["no_train"] else {}
+    if given["plot"] is not None and own.get("train") is False:
+        raise click.UsageError("--plot draws accuracies, but nothing is trained; leave it out.")
     if given["batch_sizes"] is not None:
-        own["batch_sizes"] = [
-            int(text) if text.strip().isdecimal() else text
-            for text in given["batch_sizes"].split(",")
-        ]
+        from wis.measure.latency import Load
+
+        typed = given["batch_sizes"].split(",")
+        sizes: Any = tuple(int(t) if t.strip().isdecimal() else t for t in typed)
+        own["batch_sizes"] = list(Load(batch_sizes=sizes).batch_sizes)
     run_settings(
         name,
         {**settings, "kind": SERVE, "serve": own},

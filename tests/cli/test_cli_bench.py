@@ -311,7 +311,8 @@ def test_serving_refuses_what_it_cannot_do_in_one_line(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     for given, code, words in (
         (["one_minute"], 2, "one_minute is of the kind accuracy; use wis bench run"),
-        (["karate", "--batch-sizes", "1,x"], 1, "batch_sizes is 'x'"),
+        (["karate", "--no-train", "--plot", "p.png"], 2, "--plot draws accuracies"),
+        (["karate", "--batch-sizes", "1,x"], 2, "batch_sizes is 'x'"),
         (["karate", "--plot", "front.txt"], 2, "unknown picture format '.txt'"),
         (["nosuchgraph"], 2, "nosuchgraph: no such file"),
         (["nosuchfile.toml"], 1, "nosuchfile.toml: cannot be read"),
