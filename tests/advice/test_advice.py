@@ -364,6 +364,10 @@ def test_a_budget_without_a_run_on_a_cut_graph_is_not_called_a_search_that_tried
     assert advice.stopped_by == "budget"
 
 
+def test_one_name_is_a_list_of_one_method():
+    assert advised("csbm:n=120", methods="random", budget="2runs").labels == ("random",)
+
+
 def test_few_validation_labels_and_the_missing_masks_are_noted():
     notes = advised("karate", budget="2runs").notes
     assert any("counts 3 labels, so one label is worth 33 points" in note for note in notes)

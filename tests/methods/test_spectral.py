@@ -112,8 +112,8 @@ def test_provenance_names_the_solver_that_auto_stood_for_and_the_log_too(method,
     assert projected.options["solver"] == "projection"
     assert projected.options["exact_up_to"] == 10
     assert projected.options["num_projections"] == 200
-    assert "solver: exact (chosen by auto)" in caplog.text
-    assert "solver: projection (chosen by auto)" in caplog.text
+    assert "solver of effective resistances: exact (chosen by auto)" in caplog.text
+    assert "solver of effective resistances: projection (chosen by auto)" in caplog.text
 
 
 def test_projection_comes_near_the_exact_order():

@@ -277,7 +277,7 @@ def advise(
         max_loss: The mean loss that is allowed, in points of the score: a fraction in [0, 1], or a
             text such as ``"1%"``. 1 % if not given, 20 % of the walk indices for ``"structure"``.
         budget: Wall time such as ``"5min"``, or a number of training runs such as ``"40runs"``.
-        methods: Names of methods, or pairs of a name and options; a selection if not given.
+        methods: A name, or names and pairs of a name and options; a selection if not given.
         goal: The cost that is to be small: a name of `wis.advice.GOALS`.
         config: The configuration of the training, in place of `model` and of a short run with
             early stopping. Take the learning rate and the weight decay that you will train with:

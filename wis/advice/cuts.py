@@ -101,8 +101,8 @@ def rankings_of(
     """The methods to try, and why others are left out.
 
     Args:
-        methods: Names, or pairs of a name and options; None for those of `DEFAULTS` that suit the
-            graphs.
+        methods: A name, or names and pairs of a name and options; None for those of `DEFAULTS`
+            that suit the graphs.
         graphs: The graphs.
         depth: Depth of the network.
         **common: Further fields of all rankings.
@@ -116,7 +116,8 @@ def rankings_of(
         left_out = _unsuitable(graphs, depth, directed=common["directed"])
         chosen = [row for row in DEFAULTS if label_of(*row) not in left_out]
     else:
-        chosen = [(m, {}) if isinstance(m, str) else (m[0], dict(m[1])) for m in methods]
+        given = [methods] if isinstance(methods, str) else methods
+        chosen = [(m, {}) if isinstance(m, str) else (m[0], dict(m[1])) for m in given]
     rankings = [Ranking(name, options, **common) for name, options in chosen]
     for ranking in rankings:
         ranking.check()

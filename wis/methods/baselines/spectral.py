@@ -66,7 +66,7 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     if name is not None and not isinstance(name, str):
         raise OptionError(f"edge_weight is {name!r}; expected the name of an attribute, or nothing")
     if options["solver"] == "auto":
-        _LOG.info("solver: %s (chosen by auto)", solver.name)
+        _LOG.info("solver of effective resistances: %s (chosen by auto)", solver.name)
     unused = UNUSED_IF_EXACT if solver.name == "exact" else ()
     resolved = {**options, "solver": solver.name, "exact_up_to": solver.exact_up_to}
     return {option: value for option, value in resolved.items() if option not in unused}
