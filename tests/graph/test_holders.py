@@ -27,6 +27,7 @@ from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset, Tempo
 import wis
 from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import holders
+from wis.graph.vertex_names import called
 from wis.measure.facts import graph_facts
 from wis.testing import assert_same_data, odd_graph, odd_graphs
 from wis.transforms import Sparsify
@@ -321,7 +322,7 @@ def test_pairs_of_names_come_in_any_form(kind):
     forms = [pairs, np.array(pairs).T, pd.DataFrame(pairs)]
     for form in forms:
         left = holders.opened(wis.sparsify(named(kind), remove=1, protect=form))
-        assert {holders.called(left, arc) for arc in left.edge_index.T.tolist()} <= {
+        assert {called(left, arc) for arc in left.edge_index.T.tolist()} <= {
             ("b", "a"), ("a", "b"), ("d", "a"), ("a", "d"),
         }  # fmt: skip
     for wrong in (3, [3], np.array(pairs + pairs)):
@@ -580,6 +581,18 @@ def test_graphs_of_other_kinds_may_be_in_a_list():
     assert [type(graph) for graph in cut] == [nx.Graph, sp.csr_array, HeteroData]
     assert cut[0].number_of_edges() == 2
     assert wis.sparsify([], remove="50%") == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_may_be_in_a_list_and_errors_name_its_place(name):
+    graph = KINDS[name].make(4, [(0, 1), (1, 2), (2, 3)])
+    cut = wis.sparsify([graph, graph], remove=1)
+    alone = wis.sparsify(graph, remove=1)
+    assert [[*KINDS[name].arcs(each)] for each in cut] == [[*KINDS[name].arcs(alone)]] * 2
+    with pytest.raises(GraphFormatError, match="item 1 of the 2 is no graph: got NoneType"):
+        wis.sparsify([graph, None], remove=1)
+    with pytest.raises(OptionError, match="graph 1 of 2: remove is 2 edges, but the graph has 0"):
+        wis.sparsify([graph, sp.csr_array((3, 3))], remove=2)
 
 
 def test_an_edge_index_of_pyg_states_its_number_of_vertices():

@@ -20,8 +20,9 @@ from torch import Tensor
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
-from wis.graph.holders import called, is_held
+from wis.graph.holders import is_held
 from wis.graph.stores import edge_stores
+from wis.graph.vertex_names import called
 
 Floats = NDArray[np.float64]
 COMBINE = {"mean": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}

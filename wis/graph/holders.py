@@ -136,19 +136,18 @@ def vertex_ids(data: Any, names: Any, option: str) -> Any:
         return names
 
 
-def called(data: Any, vertices: Sequence[int]) -> tuple[Any, ...]:
-    """The names of vertices in an object that `opened` read; their ids if there are none."""
-    if not is_held(data) or data.ids is None:
-        return tuple(vertices)
-    names = list(data.ids)
-    return tuple(names[vertex] if 0 <= vertex < len(names) else vertex for vertex in vertices)
-
-
 def several(graphs: Any) -> list[Any] | None:
-    """The graphs in a list, a tuple or a dataset of PyG; None for any other object."""
+    """The graphs in a list, a tuple or a dataset of PyG; None for any other object.
+
+    Raises:
+        GraphFormatError: Some in the list are graphs, but not all.
+    """
     if isinstance(graphs, (list, tuple)):
-        is_graph = [hasattr(graph, "edge_stores") or kind_of(graph) for graph in graphs]
-        return list(graphs) if all(is_graph) else None
+        others = [place for place, graph in enumerate(graphs) if not _is_graph(graph)]
+        if 0 < len(others) < len(graphs):
+            kind = type(graphs[others[0]]).__name__
+            raise GraphFormatError(f"item {others[0]} of the {len(graphs)} is no graph: got {kind}")
+        return None if others else list(graphs)
     if "Dataset" in _names(graphs) and callable(getattr(graphs, "indices", None)):
         return [graphs.get(index) for index in graphs.indices()]
     return None
@@ -170,6 +169,11 @@ def put_back(graphs: Any, cut: list[Any]) -> Any:
     result._indices, result._data_list = None, None
     result._data, result.slices = graphs.collate(cut) if cut else (graphs._data, graphs.slices)
     return result
+
+
+def _is_graph(value: Any) -> bool:
+    is_index = isinstance(value, Tensor) and value.dim() == 2 and value.size(0) == 2
+    return is_index or hasattr(value, "edge_stores") or kind_of(value) is not None
 
 
 def _names(value: Any) -> list[str]:
@@ -341,8 +345,7 @@ def _events_without(data: Any, kept: Mask) -> Any:
     """Like PyG's `index_select`, which takes tensors only."""
     result, mask = copy.copy(data), torch.from_numpy(kept)
     for key, value in data._store.items():
-        length = len(value) if getattr(value, "shape", ()) or isinstance(value, list) else None
-        if length == len(kept):
+        if (getattr(value, "shape", ()) or isinstance(value, list)) and len(value) == len(kept):
             result[key] = select_arcs(value, mask)
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,3 +35,9 @@ def names_in(data: Any) -> list[str] | None:
     if len(names) != num_nodes_of(data) or len(set(names)) != len(names):
         return None
     return list(names)
+
+
+def called(data: Any, vertices: Sequence[int]) -> tuple[Any, ...]:
+    """Vertices as the user calls them: by the names in a `Held`, else by their ids."""
+    names = list(getattr(data, "__dict__", {}).get("ids") or ())
+    return tuple(names[vertex] if 0 <= vertex < len(names) else vertex for vertex in vertices)

@@ -49,7 +49,7 @@ from torch import Tensor
 from wis.base.checks import checked_integer
 from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.graph.holders import called
+from wis.graph.vertex_names import called
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""

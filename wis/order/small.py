@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wis.base.progress import progress_bar
+from wis.errors import WisError
 from wis.graph.cut import remember_cut
 from wis.graph.holders import opened, put_back, several
 from wis.methods.one_wis.small import first_removed
@@ -88,7 +89,11 @@ def cut_any(
     with progress_bar("graphs", len(graphs), show=progress) as report:
         sparse = []
         for number, graph in enumerate(graphs):
-            sparse.append(cut_any(graph, ranking, cut, num_nodes=num_nodes, progress=False))
+            try:
+                sparse.append(cut_any(graph, ranking, cut, num_nodes=num_nodes, progress=False))
+            except WisError as error:
+                error.args = (f"graph {number} of {len(graphs)}: {error}",)
+                raise
             report(number + 1)
     return put_back(data, sparse)
 
