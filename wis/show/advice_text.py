@@ -78,7 +78,7 @@ def _points(loss: Loss, unit: str) -> str:
     if loss.low is None or loss.high is None:
         return mean
     low, high = 100 * loss.low, 100 * loss.high
-    return f"{mean} (95 % interval {low:.1f} to {high:.1f}, {loss.num_seeds} seeds)"
+    return f"{mean} (95 % interval over {loss.num_seeds} seeds: {low:.1f} to {high:.1f})"
 
 
 def _savings(advice: Advice) -> Iterator[str]:
