@@ -24,6 +24,11 @@ MOST_FACTOR = 1e4
 def plot_advice(advice: Advice, path: str | Path, *, force: bool = False, title: str = "") -> Path:
     """Draw an advice to a file, whole or not at all.
 
+    >>> import tempfile, wis
+    >>> advice = wis.advise(wis.datasets.load("karate"), task="structure", budget="3runs")
+    >>> plot_advice(advice, Path(tempfile.mkdtemp(), "advice.png")).name
+    'advice.png'
+
     Raises:
         WisError: As for `wis.base.figures.save_figure`.
     """
