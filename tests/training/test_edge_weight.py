@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import wis
 from wis import datasets
+from wis.base import plugins
 from wis.errors import GraphFormatError, OptionError
 from wis.experiments.inputs import Run, graphs_of
 from wis.training import TrainConfig, split_vertices, train
@@ -102,7 +104,9 @@ class Unweighted(torch.nn.Module):
         return self.layer(x)
 
 
-def test_a_network_without_edge_weight_is_refused():
+def test_a_network_without_edge_weight_is_refused(monkeypatch):
+    monkeypatch.setattr(plugins, "_named", {})  # later processes need not import this module
+    monkeypatch.setenv(plugins.VARIABLE, "")
     model = f"{__name__}:Unweighted"
     train(karate(), config(model, dtype="float32"), progress=False)
     with pytest.raises(OptionError, match="takes no edge_weight"):
@@ -118,9 +122,10 @@ def test_a_sweep_trains_on_the_weights_of_drawn_edges():
         "random": wis.removal_order(data, "random"),
     }
     runs = [Run(0, 30, order) for order in orders.values()] + [Run(0, 0, None)]
-    drawn, *others = graphs_of(data, runs, weighted=True)
+    source = SimpleNamespace(part=lambda split: data)
+    drawn, *others = graphs_of(source, runs, weighted=True)
     expected = orders["dspar"].apply(data, remove=30, reweight=True)
     assert torch.equal(drawn.edge_weight, expected.edge_weight)
     assert all((graph.edge_weight == 1).all() for graph in others)
     assert "edge_weight" not in data
-    assert all("edge_weight" not in graph for graph in graphs_of(data, runs))
+    assert all("edge_weight" not in graph for graph in graphs_of(source, runs))

@@ -134,7 +134,7 @@ class GraphTask(Task):
     def __init__(self, graphs: Sequence[Any], config: TrainConfig, *, redraw: bool) -> None:
         super().__init__(graphs, config, redraw=redraw)
         self.graphs = _with_features(self.graphs, self.notes)
-        self.y = torch.cat([torch.as_tensor(graph.y).reshape(-1) for graph in self.graphs])
+        self.y = torch.cat([_labels(graph) for graph in self.graphs])
         if len(self.y) != len(self.graphs):
             raise GraphFormatError("to classify graphs, each of them needs one label y")
         self.masks = random_masks(len(self.graphs), seed=config.seed)
@@ -224,10 +224,15 @@ def checked_task(name: str) -> type[Task]:
     return TASKS[name]
 
 
+def _labels(graph: Data) -> Tensor:
+    """The labels of a graph, [k]; a plain number becomes a tensor beside its arcs."""
+    return torch.as_tensor(graph.y, device=graph.edge_index.device).reshape(-1)
+
+
 def _plain(graph: Any) -> Data:
     """Features, label and arcs alone: the other attributes of graphs need not fit together."""
     return Data(
-        x=graph.x, y=torch.as_tensor(graph.y).reshape(-1), edge_index=graph.edge_index,
+        x=graph.x, y=_labels(graph), edge_index=graph.edge_index,
         num_nodes=graph.num_nodes,
     )  # fmt: skip
 
@@ -249,9 +254,13 @@ def _with_features(graphs: Sequence[Any], notes: list[str]) -> tuple[Any, ...]:
     for graph in made:
         if len(made) == 1:
             ids = torch.arange(graph.num_nodes, device="cpu")
-            ones = torch.ones(graph.num_nodes, device="cpu")
+            ones = torch.ones(graph.num_nodes, device="cpu", dtype=torch.float32)
             graph.x = torch.sparse_coo_tensor(
-                torch.stack([ids, ids]), ones, check_invariants=True, is_coalesced=True
+                torch.stack([ids, ids]),
+                ones,
+                device="cpu",
+                check_invariants=True,
+                is_coalesced=True,
             )
         else:
             degree = (

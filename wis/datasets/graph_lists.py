@@ -85,7 +85,8 @@ def motifs(
         total = n + size * copies
         heads, tails = rng.permutation(total)[edges.T]
         graph = undirected_data(heads, tails, total)
-        graph.x, graph.y = torch.ones(total, 1), torch.tensor([label])
+        graph.x = torch.ones(total, 1, device="cpu", dtype=torch.float32)
+        graph.y = torch.tensor([label], device="cpu")
         made.append(graph)
     return Batch.from_data_list(made)
 
@@ -144,7 +145,8 @@ def _read(name: str, root: Path) -> dict[str, Any]:
             f"{name}: a file below TUDataset/{name}/raw in the data root is damaged or not in the "
             f"expected format ({type(error).__name__}: {reason}); delete the folder and try again"
         ) from None
-    x = torch.ones(batch.num_nodes, 1) if batch.x is None else batch.x
+    ones = torch.ones(batch.num_nodes, 1, device="cpu", dtype=torch.float32)
+    x = ones if batch.x is None else batch.x
     return {"x": x, "edge_index": batch.edge_index, "y": batch.y, "batch": batch.batch}
 
 

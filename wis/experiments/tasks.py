@@ -77,7 +77,10 @@ def with_stand_ins(data: Any) -> Any:
     """Give a graph that lacks them 64 features of ones and labels of zeros, which cost as much."""
     import torch
 
-    made = {"x": lambda n: torch.ones(n, 64), "y": lambda n: torch.zeros(n, dtype=torch.int64)}
+    made = {
+        "x": lambda n: torch.ones(n, 64, device="cpu", dtype=torch.float32),
+        "y": lambda n: torch.zeros(n, device="cpu", dtype=torch.int64),
+    }
     missing = [name for name in made if getattr(data, name, None) is None]
     if not missing or hasattr(data, "edge_types"):
         return data

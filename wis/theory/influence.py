@@ -222,9 +222,9 @@ def influence(network: GraphNetwork, data: Data, vertices: Sequence[int]) -> Ten
     (torch.Size([1, 34]), False)
     """
     arcs, _ = remove_self_loops(data.edge_index)
-    graph = _FirstProduct(arcs, torch.ones(arcs.size(1)), data.num_nodes)
+    graph = _FirstProduct(arcs, torch.ones(arcs.size(1), device=arcs.device), data.num_nodes)
     logits = network.over(data.x, graph)
-    found = torch.zeros(len(vertices), data.num_nodes)
+    found = torch.zeros(len(vertices), data.num_nodes, device=data.x.device)
     for row, vertex in enumerate(vertices):
         for logit in logits[vertex]:
             (by_product,) = torch.autograd.grad(logit, graph.product, retain_graph=True)

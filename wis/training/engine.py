@@ -242,7 +242,7 @@ class MiniBatches(FullBatch):
         of_graphs = self.config.sampler == "graphs"
         for batch in self.loader:
             batch = batch.to(device)
-            chosen = torch.arange(len(batch.y)) if of_graphs else trained_rows(batch)
+            chosen = torch.arange(len(batch.y), device=device) if of_graphs else trained_rows(batch)
             if chosen.numel() == 0:
                 continue
             graphs = {"batch": batch.batch, "num_graphs": len(batch.y)} if of_graphs else {}

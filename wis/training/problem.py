@@ -138,11 +138,10 @@ def _links(data: Any) -> tuple[Tensor, Tensor, Tensor]:
     if pairs.numel() and not 0 <= int(pairs.min()) <= int(pairs.max()) < data.num_nodes:
         raise GraphFormatError(f"edge_label_index names vertices outside 0 to {data.num_nodes - 1}")
     for name, value, most in (("edge_label", label, 1), ("edge_label_split", split, 2)):
-        if value.shape != pairs.shape[1:] or not bool(
-            torch.isin(value, torch.arange(most + 1)).all()
-        ):
+        known = torch.arange(most + 1, device=value.device)
+        if value.shape != pairs.shape[1:] or not bool(torch.isin(value, known).all()):
             raise _misfit(name, value, f"integers from 0 to {most} of shape [{pairs.size(1)}]")
-    y, masks = label.to(torch.int64), split == torch.arange(3).view(3, 1)
+    y, masks = label.to(torch.int64), split == torch.arange(3, device=split.device).view(3, 1)
     for part, mask in zip(("training", "validation", "test"), masks, strict=True):
         for value in (1, 0) if part != "training" else (1,):
             if not bool((mask & (y == value)).any()):
