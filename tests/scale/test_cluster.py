@@ -71,7 +71,8 @@ def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path
 
 def test_folders_may_be_on_another_file_system(tmp_path):
     local = write_folder(tmp_path / "in", ARCS)
-    memory = fsspec.filesystem("memory")
+    memory = fsspec.filesystem("memory")  # one for the whole process: other tests leave files
+    others = {entry["name"] for entry in memory.ls("/")}
     memory.put(str(local), "/edges", recursive=True)
     options = {"remove": "50%", "epsilon": 0.1}
     with distributed.LocalCluster(
@@ -88,7 +89,7 @@ def test_folders_may_be_on_another_file_system(tmp_path):
         )
     memory.get("/sparse", str(tmp_path / "out"), recursive=True)
     assert notes_left(tmp_path / "out") == notes_expected(200, ARCS, 3, **options)
-    assert {entry["name"] for entry in memory.ls("/")} == {"/edges", "/sparse"}
+    assert {entry["name"] for entry in memory.ls("/")} - others == {"/edges", "/sparse"}
 
 
 @pytest.fixture
