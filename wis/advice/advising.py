@@ -203,9 +203,13 @@ class Adviser:
         full, cut = self.cuts.graphs(None, NOTHING, 0), self.cuts.graphs(chosen, percent, 0)
         assert full is not None
         assert cut is not None
-        places = [(None, NOTHING), (chosen, percent)]
-        seeds = [s for s in range(search.seeds) if all(search.done(*p, s) for p in places)]
-        tests = [[search.done(*p, s).test for s in seeds] for p in places]  # type: ignore[union-attr]
+        pairs = [
+            (before.test, after.test)
+            for seed in range(search.seeds)
+            if (before := search.done(None, NOTHING, seed))
+            and (after := search.done(chosen, percent, seed))
+        ]
+        tests_before, tests_after = zip(*pairs, strict=True)
         worth = search.losses(None, EVERYTHING)
         ranking = self.rankings[method]
         return Advice(
@@ -217,7 +221,7 @@ class Adviser:
             max_loss=self.max_loss,
             validation=None if chosen is None else Loss.of(search.losses(chosen, percent)),
             loss=None if chosen is None else Loss.of(search.losses(chosen, percent, "test")),
-            scores=(math.fsum(tests[0]) / len(seeds), math.fsum(tests[1]) / len(seeds)),
+            scores=(math.fsum(tests_before) / len(pairs), math.fsum(tests_after) / len(pairs)),
             worth=Loss.of(worth) if worth else None,
             savings=tuple(savings(self.task, full, cut)),
             task=self.name,
