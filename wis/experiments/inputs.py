@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
     from wis.graph import CanonicalGraph
 
-FORMAT = 2  # increased whenever a method changes its order for the same options
+FORMAT = 2  # increased whenever all orders change
+REVISIONS = {("wis", "bitset"): 2}
+"""Increased when a method, by the engine in its options, changes its order for the same options."""
 APART = "memory_is_of_the_order_alone"
 """Key in a cost file whose memory was measured in a process of its own; older files lack it."""
 NETWORK = ("model", "depth", "width")
@@ -256,6 +258,8 @@ def order_specs(
         "method": chosen.name,
         "options": options,
     }
+    if revision := REVISIONS.get((chosen.name, str(options.get("engine")))):
+        content["revision"] = revision
     plain = json.loads(json.dumps(content, default=str))
     is_seeded = chosen.is_seeded(options)
     of_split = "train_mask" in chosen.needs or task == "link"

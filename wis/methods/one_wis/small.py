@@ -37,7 +37,7 @@ def first_removed(edges: Collection[Pair], num_nodes: int, count: int) -> list[P
     for position, v in enumerate(vertex):
         label[v] = position
     degree = [degree_of[v] for v in vertex]
-    bit = [1 << position for position in range(num_nodes)]
+    bit = [1 << place for place in reversed(range(num_nodes))]
     rows = [0] * num_nodes
     for u, v in edges:
         a, b = label[u], label[v]
