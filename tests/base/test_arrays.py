@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wis.base.arrays import rank_in_run, searchsorted, sort_values, stable_argsort
+from wis.base.arrays import rank_in_run, searchsorted, select, sort_values, stable_argsort, where
 
 LISTS = st.lists(st.integers(0, 6), max_size=40)
 
@@ -38,3 +38,12 @@ def test_sort_values_leaves_its_argument_alone():
     keys = torch.tensor([3, 1, 2])
     assert sort_values(keys).tolist() == [1, 2, 3]
     assert keys.tolist() == [3, 1, 2]
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_where_and_select_are_those_of_a_mask(mask):
+    values = torch.arange(len(mask), dtype=torch.int32) * 3
+    chosen = [place for place, is_true in enumerate(mask) if is_true]
+    assert where(torch.tensor(mask, dtype=torch.bool)).tolist() == chosen
+    found = select(values, torch.tensor(mask, dtype=torch.bool))
+    assert (found.dtype, found.tolist()) == (torch.int32, [3 * place for place in chosen])

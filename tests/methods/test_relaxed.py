@@ -250,20 +250,34 @@ def test_classes_are_numbers_of_binary_digits():
     assert found == [degree.bit_length() for degree in degrees]
 
 
-@given(small_graphs(max_num_nodes=12, max_num_arcs=60), st.integers(0, 10**6), st.integers(0, 200))
-def test_match_takes_what_going_through_the_edges_takes(graph, seed, num_more):
+@pytest.mark.parametrize("most_bits", [63, 9])  # with 9, class and place do not fit into a key
+@given(
+    graph=small_graphs(max_num_nodes=12, max_num_arcs=60),
+    seed=st.integers(0, 10**6),
+    num_more=st.integers(0, 200),
+    least=st.integers(0, 1),
+    dtype=st.sampled_from([torch.int32, torch.int64]),
+)
+def test_match_takes_what_going_through_the_edges_takes(
+    most_bits, graph, seed, num_more, least, dtype
+):
     edges = canonical_edges(graph[1])
     rng = random.Random(seed)
     rng.shuffle(edges)
-    budget = [rng.randrange(4) for _ in range(graph[0] + num_more)]  # more: it renumbers
-    left, expected = list(budget), []
-    for u, v in edges:
-        goes = left[u] > 0 and left[v] > 0
-        expected.append(goes)
-        if goes:
+    kinds = [rng.randrange(1, 5) for _ in edges]
+    # more vertices: it renumbers; least 1: no edge is kept out at the beginning
+    budget = [rng.randrange(least, 4) for _ in range(graph[0] + num_more)]
+    left, expected = list(budget), [False] * len(edges)
+    for place in sorted(range(len(edges)), key=lambda place: -kinds[place]):
+        u, v = edges[place]
+        if left[u] > 0 and left[v] > 0:
+            expected[place] = True
             left[u] -= 1
             left[v] -= 1
-    a, b = edge_index_of(edges)
-    tensor = torch.tensor(budget, dtype=torch.int64)
-    assert match(a, b, tensor).tolist() == expected
+    ends = edge_index_of(edges).T.to(dtype).contiguous()
+    tensor = torch.tensor(budget, dtype=dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wis.methods.one_wis.relaxed_rule.MOST_BITS", most_bits)
+        found = match(ends, tensor, torch.tensor(kinds, dtype=torch.uint8))
+    assert found.tolist() == expected
     assert tensor.tolist() == left

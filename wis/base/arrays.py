@@ -31,10 +31,24 @@ def single_threaded() -> Iterator[None]:
 
 
 def sort_values(keys: Tensor) -> Tensor:
-    """The values of an int64 tensor of shape [k] in ascending order, as a new tensor."""
+    """The values of an integer tensor of shape [k] in ascending order, as a new tensor."""
     if keys.device.type == "cpu":
         return torch.from_numpy(np.sort(keys.numpy()))
     return torch.sort(keys).values
+
+
+def where(mask: Tensor) -> Tensor:
+    """Positions of the true entries of a bool tensor of shape [k]; int64."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.nonzero().view(-1)
+
+
+def select(values: Tensor, mask: Tensor) -> Tensor:
+    """The entries of `values`, of shape [k], at which `mask` is true, as a new tensor."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.compress(mask.numpy(), values.numpy()))
+    return values[mask]
 
 
 def stable_argsort(keys: Tensor) -> Tensor:

@@ -251,7 +251,7 @@ class RunningPhase:
 
     def match(self, u: Ints, v: Ints) -> Bools:
         """Take edges, given in the order of priority, as the budgets allow; charge the budgets."""
-        return match(torch.from_numpy(u), torch.from_numpy(v), self.budget).numpy()
+        return match(torch.from_numpy(np.stack([u, v], axis=1)), self.budget).numpy()
 
     def note_cuts(self, u: Ints, v: Ints, kinds: NDArray[np.uint8], places: Ints) -> None:
         """Update the cuts by taken edges, given in the order of priority."""

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import sort_values, stable_argsort
+from wis.base.arrays import select, sort_values, stable_argsort
 from wis.base.checks import checked_factor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
@@ -25,6 +25,7 @@ from wis.methods.one_wis.relaxed_rule import (
     BITS,
     MASK,
     degree_class,
+    edge_class,
     edge_hash,
     hash_order,
     match,
@@ -56,36 +57,36 @@ def relaxed_order(
     """
     layout = _Layout.of(graph, seed)
     factor = checked_factor(epsilon)
-    pieces: list[Tensor] = []
+    pieces = [layout.entering[:0]]
     live = layout.entering[:0]
     joined = done = 0
     k = layout.next_level(joined)
     while done < count:
         t = threshold(k, factor)
         end = int(layout.num_edges[t])
-        live = layout.by_priority(torch.cat([live, layout.entering[joined:end]]), t)
-        joined = end
-        taken = layout.peel(live, t)
-        pieces.append(live[taken])
-        done += pieces[-1].numel()
-        live = live[~taken]
+        if end > joined:
+            live = sort_values(torch.cat([live, layout.entering[joined:end]]))
+            joined = end
+        taken, live = layout.peel(live, t)
+        pieces.append(taken)
+        done += taken.numel()
         k = t - 1 if live.numel() else layout.next_level(joined)
         progress(min(done, count))
-    positions = torch.cat(pieces)[:count] if pieces else live
-    return layout.edge_id[positions]
+    return layout.edge_id.index_select(0, torch.cat(pieces)[:count]).long()
 
 
 @dataclass
 class _Layout:
     """A graph laid out for the phases.
 
+    The integers of edges are int32 if there are fewer than 2^31.
+
     Attributes:
         original: int64 [n], degrees by label, descending; never changes.
-        degree: int64 [n], current degrees by label.
-        stronger: int32 [m], the smaller label of each edge, edges by rising hash.
-        weaker: int32 [m], the larger one.
-        edge_id: int64 [m], edge ids by rising hash.
-        entering: int64 [m], edges (positions in the arrays above) in the order of their entry.
+        degree: int32 [n], current degrees by label.
+        ends: int32 [m, 2], the labels of each edge, edges by rising hash.
+        edge_id: [m], edge ids by rising hash.
+        entering: [m], edges (positions in the arrays above) in the order of their entry.
         num_vertices: int64 [top + 2], for each threshold t the size of A_t, the vertices of
             original degree t or more.
         num_edges: int64 [top + 2], for each t the number of edges inside A_t, which are the first
@@ -94,8 +95,7 @@ class _Layout:
 
     original: Tensor
     degree: Tensor
-    stronger: Tensor
-    weaker: Tensor
+    ends: Tensor
     edge_id: Tensor
     entering: Tensor
     num_vertices: np.ndarray
@@ -105,45 +105,33 @@ class _Layout:
     def of(cls, graph: UndirectedGraph, seed: int) -> _Layout:
         original, label = labels_by_degree(graph)
         top = int(original[0]) if graph.num_nodes else 0
-        edge_id = hash_order(edge_hash(graph.edges[0], graph.edges[1], seed))
-        u, v = (label[end.index_select(0, edge_id)] for end in graph.edges)
-        stronger, weaker = torch.minimum(u, v), torch.maximum(u, v)
-        del u, v
-        entering = stable_argsort(top - original[weaker])
-        num_edges = at_least(original[weaker], top)
+        integer = torch.int32 if graph.num_edges < 1 << 31 else torch.int64
+        edge_id = hash_order(edge_hash(graph.edges[0], graph.edges[1], seed)).to(integer)
+        ends = torch.stack([label.index_select(0, end) for end in graph.edges], dim=1)
+        ends = ends.view(torch.int64).view(-1).index_select(0, edge_id)
+        ends = ends.view(torch.int32).view(-1, 2)
+        weaker = torch.maximum(ends[:, 0], ends[:, 1])
         num_vertices = at_least(original, top)
-        return cls(
-            original,
-            original.clone(),
-            stronger,
-            weaker,
-            edge_id,
-            entering,
-            num_vertices,
-            num_edges,
-        )
+        num_edges = torch.bincount(weaker, minlength=graph.num_nodes).cumsum(0)
+        inside = np.append(0, num_edges.cpu().numpy())[num_vertices]
+        entering = stable_argsort(weaker.long()).to(integer)
+        return cls(original, original.int(), ends, edge_id, entering, num_vertices, inside)
 
     def next_level(self, joined: int) -> int:
         """The largest smaller degree of the edges that have not entered; 0 if all have."""
         if joined == self.entering.numel():
             return 0
-        return int(self.original[self.weaker[self.entering[joined]]])
+        return int(self.original[self.ends[self.entering[joined]].max()])
 
-    def by_priority(self, positions: Tensor, t: int) -> Tensor:
-        """The same edges by falling priority: class of the larger degree, then hash."""
-        kind = degree_class(self.degree[: int(self.num_vertices[t])])
-        edge_kind = torch.maximum(
-            kind.index_select(0, self.stronger[positions]),
-            kind.index_select(0, self.weaker[positions]),
-        )
-        keys = edge_kind.neg_().add_(CLASSES).bitwise_left_shift_(BITS).bitwise_or_(positions)
-        return sort_values(keys).bitwise_and_(MASK)
-
-    def peel(self, positions: Tensor, t: int) -> Tensor:
-        """The edges that the phase takes of these, as bool, shaped like `positions`."""
+    def peel(self, live: Tensor, t: int) -> tuple[Tensor, Tensor]:
+        """Run a phase: the edges that it takes of these by priority, and those left as they are."""
         degree = self.degree[: int(self.num_vertices[t])]
         budget = degree - (t - 1)
-        left = budget.clone()
-        taken = match(self.stronger[positions].long(), self.weaker[positions].long(), left)
-        degree -= budget - left
-        return taken
+        ends = self.ends.view(torch.int64).view(-1).index_select(0, live)
+        ends = ends.view(torch.int32).view(-1, 2)
+        kinds = edge_class(degree_class(degree), ends)
+        goes = match(ends, budget, kinds)
+        degree.copy_(budget.add_(t - 1))
+        keys = (CLASSES - select(kinds, goes).long()).bitwise_left_shift_(BITS)
+        keys |= select(live, goes)
+        return sort_values(keys).bitwise_and_(MASK), select(live, ~goes)

@@ -33,12 +33,13 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from wis.base.arrays import sort_values
+from wis.base.arrays import select, sort_values, stable_argsort, where
 
 BITS = 32
 MASK = (1 << BITS) - 1
 FIRST_FACTOR, SECOND_FACTOR = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 GOLDEN = 0x9E3779B97F4A7C15
+MOST_BITS = 63
 SMALL = 8
 """Vertices are renumbered once a match has fewer than n / 8 edges: arrays get small, but that takes
 a sort."""
@@ -115,18 +116,25 @@ def hash_order(hashes: Tensor) -> Tensor:
 
 
 def degree_class(degree: Tensor) -> Tensor:
-    """Number of binary digits of each degree: int64 [n] -> int64 [n]."""
-    return torch.frexp(degree.double()).exponent.to(torch.int64)
+    """Number of binary digits of each degree: integers [n] -> uint8 [n]."""
+    return torch.frexp(degree.double()).exponent.to(torch.uint8)
 
 
-def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
+def edge_class(kind: Tensor, ends: Tensor) -> Tensor:
+    """The class of each edge, the larger one of its ends': uint8 [n], [k, 2] -> uint8 [k]."""
+    kinds = kind.index_select(0, ends.view(-1)).view(-1, 2)
+    return torch.maximum(kinds[:, 0], kinds[:, 1])
+
+
+def match(ends: Tensor, budget: Tensor, kinds: Tensor | None = None) -> Tensor:
     """Visit edges by priority and take each unless the budget of an end is spent.
 
     Args:
-        a: int64 tensor of shape [k], one end of each edge, the edges by falling priority.
-        b: int64 tensor of shape [k], the other end.
-        budget: int64 tensor of shape [n], how many edges each vertex may lose, 0 or more; edges
+        ends: int32 or int64 tensor of shape [k, 2], contiguous: the two vertices of each edge.
+        budget: Integer tensor of shape [n], how many edges each vertex may lose, 0 or more; edges
             that are taken are subtracted in place.
+        kinds: uint8 tensor of shape [k], the class of each edge. Edges of a higher class go first,
+            those of one class as they stand. None if all are of one class.
 
     Returns:
         bool tensor of shape [k], true for the edges taken.
@@ -134,51 +142,82 @@ def match(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
     Cost: about log k rounds, each of which sorts the ends that have more edges than budget. Edges
     that a round settles are left out of the next.
     """
-    taken = torch.zeros(a.numel(), dtype=torch.bool, device=a.device)
-    open_ = (budget.index_select(0, a) > 0) & (budget.index_select(0, b) > 0)
-    live = open_.nonzero().view(-1)
-    a, b = a.index_select(0, live), b.index_select(0, live)
-    while live.numel():
+    if kinds is not None and _key_bits(ends, budget, kinds) > MOST_BITS:
+        taken = torch.zeros_like(kinds, dtype=torch.bool)
+        order = stable_argsort(int(kinds.max()) - kinds.long())
+        taken[order] = match(ends[order], budget)
+        return taken
+    if budget.numel() and int(budget.min()) > 0:  # no edge is kept out yet
+        taken = _unbeaten(ends, budget, kinds)
+    else:
+        taken = torch.zeros(ends.size(0), dtype=torch.bool, device=ends.device)
+    live: Tensor | None = None
+    go = taken
+    while True:  # drop the edges whose ends are spent, then take those that no other can keep out
+        rest = where(_both(budget > 0, ends).bitwise_and_(~go))
+        if not rest.numel():
+            return taken
+        live = rest if live is None else live.index_select(0, rest)
+        ends = ends.index_select(0, rest)
+        kinds = None if kinds is None else kinds.index_select(0, rest)
         if SMALL * live.numel() < budget.numel():
-            taken[live[_match_renumbered(a, b, budget)]] = True
-            break
-        # take the edges that no other edge can keep out, then drop those whose ends are spent
-        go = _unbeaten(a, b, budget)
-        taken[live[go]] = True
-        rest = (~go & (budget.index_select(0, a) > 0) & (budget.index_select(0, b) > 0)).nonzero()
-        rest = rest.view(-1)
-        live, a, b = (part.index_select(0, rest) for part in (live, a, b))
-    return taken
+            taken[live[_match_renumbered(ends, budget, kinds)]] = True
+            return taken
+        go = _unbeaten(ends, budget, kinds)
+        taken[select(live, go)] = True
 
 
-def _match_renumbered(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
+def _match_renumbered(ends: Tensor, budget: Tensor, kinds: Tensor | None) -> Tensor:
     """`match` with only the vertices that occur."""
-    vertices, ends = torch.unique(torch.stack([a, b]), return_inverse=True)
+    occurs = torch.zeros_like(budget, dtype=torch.bool)
+    occurs[ends.view(-1)] = True
+    vertices = where(occurs)
+    number = torch.empty(budget.numel(), dtype=ends.dtype, device=ends.device)
+    number[vertices] = torch.arange(vertices.numel(), dtype=ends.dtype, device=ends.device)
     own = budget[vertices]
-    taken = match(ends[0], ends[1], own)
+    taken = match(number[ends], own, kinds)
     budget[vertices] = own
     return taken
 
 
-def _unbeaten(a: Tensor, b: Tensor, budget: Tensor) -> Tensor:
+def _both(marked: Tensor, ends: Tensor) -> Tensor:
+    """Which edges have two marked ends: bool [n], [k, 2] -> bool [k]."""
+    found = marked.index_select(0, ends.view(-1)).view(-1, 2)
+    return found[:, 0] & found[:, 1]
+
+
+def _key_bits(ends: Tensor, budget: Tensor, kinds: Tensor) -> int:
+    """Bits of a number that holds a vertex, a class, and the place of an end."""
+    classes = int(kinds.max()) - int(kinds.min()) if kinds.numel() else 0
+    return sum(int(size).bit_length() for size in (budget.numel(), classes, ends.numel()))
+
+
+def _unbeaten(ends: Tensor, budget: Tensor, kinds: Tensor | None) -> Tensor:
     """Edges with fewer edges before them than budget at both ends, as bool; budgets are charged."""
-    size, n = a.numel(), budget.numel()
+    n, flat = budget.numel(), ends.view(-1)
     # only ends with more edges than budget can keep an edge out
-    count = torch.bincount(a, minlength=n).add_(torch.bincount(b, minlength=n))
+    count = torch.bincount(flat, minlength=n)
     tight = count > budget
-    at_a = tight.index_select(0, a).nonzero().view(-1)
-    at_b = tight.index_select(0, b).nonzero().view(-1)
-    go = torch.ones(size, dtype=torch.bool, device=a.device)
-    if at_a.numel() + at_b.numel() == 0:
+    beaten = tight.index_select(0, flat)
+    places = where(beaten)
+    if not places.numel():
         budget -= count
-        return go
-    ends = torch.cat([a.index_select(0, at_a), b.index_select(0, at_b)])
-    # the edges of each such end by priority: those after its budget are late
-    keys = sort_values((ends << BITS) | torch.cat([at_a, at_b]))
-    count *= tight
-    end_of_budget = count.cumsum(0).sub_(count).add_(budget)  # in the rows of the sorted keys
-    place = torch.arange(keys.numel(), device=a.device)
-    late = place >= end_of_budget.index_select(0, keys >> BITS)
-    go[(keys & MASK)[late]] = False
-    budget -= torch.bincount(a[go], minlength=n).add_(torch.bincount(b[go], minlength=n))
+        return torch.ones(ends.size(0), dtype=torch.bool, device=ends.device)
+    # the edges of each such vertex by priority: those within its budget are not beaten there
+    bits = flat.numel().bit_length()
+    keys = flat.index_select(0, places).long()
+    if kinds is not None:
+        highest, lowest = int(kinds.max()), int(kinds.min())
+        keys <<= (highest - lowest).bit_length()
+        keys |= (highest - kinds).index_select(0, places >> 1)
+    keys <<= bits
+    keys |= places
+    keys = sort_values(keys)
+    vertices = where(tight)
+    count, first = count[vertices], budget[vertices].long()
+    begin = count.cumsum(0).sub_(count).sub_(first.cumsum(0).sub_(first))
+    row = torch.arange(int(first.sum()), device=ends.device) + begin.repeat_interleave(first)
+    beaten[keys[row].bitwise_and_((1 << bits) - 1)] = False
+    go = beaten.view(torch.int16).eq(0)
+    budget -= torch.bincount(ends[go].view(-1), minlength=n)
     return go
