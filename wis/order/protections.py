@@ -4,11 +4,17 @@
 - ``min_degree=d``: no vertex falls below d neighbours; one that has fewer loses none;
 - ``protect``: the edges between these pairs of vertices stay.
 
-The method ranks the edges as if nothing were protected. Then wis visits the edges in that order. If
-a protection forbids the removal of an edge at its turn, the edge is passed over and stays for good;
-every other edge goes. The graph at that turn has the edges passed over so far and all edges still
-to come. So the protected order is the method's order without the edges passed over. It has k of the
-m edges, and it is an error to remove more than k.
+A method that chooses each edge by the graph as it is (``wis``, ``gwis``) makes its choice among the
+edges that may go: protected ones stay and count in all degrees and walks, and an edge that a
+protection forbids at its turn is out of the choice from then on (`wis.methods.guard`).
+
+Any other method ranks the edges as if nothing were protected. Its scores do not depend on what goes
+before, or it looks at the graph only now and then; so passing over is right: wis visits the edges in
+that order. If a protection forbids the removal of an edge at its turn, the edge is passed over and
+stays for good; every other edge goes. The graph at that turn has the edges passed over so far and
+all edges still to come. So the protected order is the method's order without the edges passed over.
+
+Either way it has k of the m edges, and it is an error to remove more than k.
 Self-loops are not edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
 ``keep_connected``, since the only edge of a vertex is a bridge.
 
@@ -20,25 +26,20 @@ them. The tail does not matter. So ``min_degree=1`` adds something to ``keep_con
 vertex of a connected graph may have outgoing arcs only. ``protect`` keeps arcs as given, not their
 reverses.
 
-How it is computed: let the weight of an edge be its turn, and let the edges that stay for good
-outweigh all others. An edge is a bridge at its turn exactly if it belongs to the maximum spanning
-forest of the graph at that turn: it is then the lightest edge, so the forest would leave it out if
-it were on a cycle. The removal of an edge outside the forest does not change the forest. Protected
-edges are heavy from the beginning, so ``keep_connected`` alone, or with ``protect``, needs one
-spanning forest (by scipy). An edge outside the forest that is passed over for ``min_degree``
-becomes heavy at its turn and joins the forest. The lightest edge of the cycle that it closes leaves
-the forest; that edge has its turn later, or is heavy itself. `_Forest` finds it without walking
-along the cycle.
+How passing over is computed: let the weight of an edge be its turn, and let the edges that stay for
+good outweigh all others. An edge is a bridge at its turn exactly if it belongs to the maximum
+spanning forest (by scipy): it is then the lightest edge, so the forest would leave it out if it were
+on a cycle. With ``min_degree`` moreover edges are passed over that the weights do not know of. Then
+an edge of the forest is looked up at its turn.
 
-Source: reverse deletion (Kruskal, Proc. AMS 7, 1956, construction A'). The forest under insertions
-is a tree of parents with falling keys and random ranks, as in union by rank without compression.
+Source: reverse deletion (Kruskal, Proc. AMS 7, 1956, construction A').
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,14 +49,12 @@ from torch import Tensor
 
 from wis.base.checks import checked_integer
 from wis.errors import OptionError, ProtectionError, counted, echo
-from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.graph import CanonicalGraph
 from wis.graph.vertex_names import called
+from wis.methods.guard import Guard
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
-
-_CHUNK = 1 << 16  # edges in Python lists at a time, which bounds their memory
-_NO_EDGE = -1
 
 
 @dataclass(frozen=True)
@@ -152,23 +151,22 @@ class Protections:
             int64 tensor of shape [k] on the CPU.
 
         Cost: one spanning forest in compiled code for `keep_connected`, O(m log m); a loop in
-        Python over the edges for `min_degree`; for both together moreover O(log n) expected steps
-        in Python for each edge of the forest and each edge passed over. Seconds per million edges:
-        0.2 to 0.4 for either of them, 0.6 to 4.5 for both (R-MAT the least, a grid the most).
+        Python over the edges for `min_degree`; for both together moreover a search for each edge of
+        the forest (`wis.methods.guard`).
         """
-        order = order.cpu()
-        ends = graph.edges.cpu()[:, order].numpy()  # [2, m], by turn
-        stays = np.isin(order.numpy(), np.array(self.edge_ids, dtype=np.int64))
-        forest = None
-        if self.keep_connected and order.numel():
-            keys = _forest_keys(graph, order.numpy(), stays)
-            turns = keys % order.numel()
-            stays[turns] = True
-            if self.min_degree > int(not graph.directed):
-                forest = _Forest.of(graph.num_nodes, ends[:, turns], keys)
+        ids = order.cpu().numpy()
+        guard = self.guard(graph)
+        bridge = guard.expect(ids[guard.open[ids]])
+        stays = ~guard.open[ids]
         if self.min_degree > int(self.keep_connected and not graph.directed):
-            stays = _with_min_degree(graph, ends, stays, self.min_degree, forest)
-        return order[torch.from_numpy(~stays)]
+            stays = ~np.fromiter(map(guard.removes, ids.tolist()), dtype=bool, count=ids.size)
+        else:
+            stays[~stays] = bridge
+        return torch.from_numpy(ids[~stays])
+
+    def guard(self, graph: CanonicalGraph) -> Guard:
+        """What tells a method the edges that may go."""
+        return Guard(graph, **asdict(self))
 
 
 def check_limits(keep_connected: bool, min_degree: int) -> None:
@@ -234,115 +232,3 @@ def _edge_ids(graph: CanonicalGraph, pairs: Tensor, data: Any) -> Tensor:
         )
     ids = graph.edge_ids(pairs.to(graph.device))
     return ids[ids >= 0]
-
-
-def _forest_keys(
-    graph: CanonicalGraph, order: NDArray[np.int64], stays: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """Keys of the edges of the maximum spanning forest, the largest first.
-
-    The key of an edge is its turn, plus m if it stays anyway, so that ``key % m`` is the turn.
-    """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import minimum_spanning_tree
-
-    size = order.size
-    cost = np.empty(size)  # 2m - key is at least 1: zero would be no edge to scipy
-    cost[order] = 2 * size - (np.arange(size) + size * stays)
-    u, v = graph.edges.cpu().numpy()  # sorted by u: the columns of a csr matrix
-    first = np.searchsorted(u, np.arange(graph.num_nodes + 1))
-    matrix = csr_array((cost, v, first), shape=(graph.num_nodes, graph.num_nodes))
-    kept: NDArray[np.float64] = minimum_spanning_tree(matrix).data
-    return 2 * size - np.sort(kept).astype(np.int64)
-
-
-def _with_min_degree(
-    graph: CanonicalGraph,
-    ends: NDArray[np.int64],
-    stays: NDArray[np.bool_],
-    min_degree: int,
-    forest: _Forest | None,
-) -> NDArray[np.bool_]:
-    """Walk through the order and add to `stays` the edges that `min_degree` keeps, by turn."""
-    size = stays.size
-    degree, other = _counted_degrees(graph, ends)
-    flags = bytearray(stays.tobytes())
-    for start in range(0, size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        rows = zip(*ends[:, part].tolist(), other[part].tolist(), strict=True)
-        for turn, (u, v, w) in enumerate(rows, start):
-            if flags[turn]:
-                continue
-            if degree[w] > min_degree and degree[v] > min_degree:
-                degree[w] -= 1
-                degree[v] -= 1
-                continue
-            flags[turn] = True
-            if forest is not None:
-                left = forest.insert(u, v, 2 * size + turn)
-                if left < size:  # an edge that is yet to come, and no bridge any more
-                    flags[left] = False
-    return np.frombuffer(flags, dtype=np.bool_)
-
-
-def _counted_degrees(
-    graph: CanonicalGraph, ends: NDArray[np.int64]
-) -> tuple[list[int], NDArray[np.int64]]:
-    """The limited degrees, and for each turn the vertex that counts beside the second end.
-
-    In an undirected graph it is the first end. In a directed graph only the second end counts, so
-    it is a counter after the last vertex that never falls to the limit.
-    """
-    if isinstance(graph, DirectedGraph):
-        never_low = [ends.shape[1] + graph.num_nodes + 1]
-        degree: list[int] = graph.in_degree.tolist()
-        return degree + never_low, np.full(ends.shape[1], graph.num_nodes)
-    assert isinstance(graph, UndirectedGraph)
-    return graph.degree.tolist(), ends[0]
-
-
-@dataclass
-class _Forest:
-    """A maximum spanning forest to which edges are added.
-
-    Each vertex has a parent of higher rank and the key of an edge; keys fall towards the root. The
-    edges of the forest with keys of at least x join the same vertices as the links with such keys.
-
-    Attributes:
-        parent: The parent of each vertex; a root is its own parent.
-        key: The key of the link to the parent, `_NO_EDGE` at a root.
-        rank: A random permutation; it affects only the speed.
-    """
-
-    parent: list[int]
-    key: list[int]
-    rank: list[int]
-
-    @classmethod
-    def of(cls, num_nodes: int, ends: NDArray[np.int64], keys: NDArray[np.int64]) -> _Forest:
-        """The forest of these edges, which are sorted by falling keys."""
-        rank = np.random.default_rng(0).permutation(num_nodes).tolist()
-        forest = cls(list(range(num_nodes)), [_NO_EDGE] * num_nodes, rank)
-        for u, v, key in zip(*ends.tolist(), keys.tolist(), strict=True):
-            forest.insert(u, v, key)
-        return forest
-
-    def insert(self, u: int, v: int, key: int) -> int:
-        """Add an edge; returns the key of the edge that leaves, `_NO_EDGE` without a cycle.
-
-        The link goes to the place above u and v where its key belongs. The link that was there is
-        moved upwards in the same way.
-        """
-        parent, keys, rank = self.parent, self.key, self.rank
-        while key != _NO_EDGE:
-            while keys[u] > key:
-                u = parent[u]
-            while keys[v] > key:
-                v = parent[v]
-            if u == v:
-                return key
-            if rank[u] > rank[v]:
-                u, v = v, u
-            parent[u], v = v, parent[u]
-            keys[u], key = key, keys[u]
-        return _NO_EDGE

@@ -49,7 +49,7 @@ def peel_with_bitsets(
     """
     limit = max(4096, 8 * math.isqrt(state.edge_id.numel())) if core_size is None else core_size
     core = _Core(state)
-    while state.level > 0 and core.num_removed < count:
+    while state.level > state.floor and core.num_removed < count:
         size = int(state.vertices_at[state.level])
         if size > limit:
             break

@@ -44,6 +44,7 @@ class Peeling:
         weaker: int32 [m], label of the other endpoint, ascending.
         edge_id: int64 [m], edge id by position.
         level: The level k that comes next; 0 when no edge is left.
+        floor: Levels down to this one are left out: no vertex falls below so many edges.
         vertices_at: int64 [top + 2], size of A_k for each k; its labels are the smaller ones.
         edges_at: int64 [top + 2], number of edges inside A_k for each k; their positions are the
             smaller ones.
@@ -60,19 +61,23 @@ class Peeling:
     level: int
     vertices_at: np.ndarray
     edges_at: np.ndarray
+    floor: int = 0
     joined: int = 0
     removed: list[Tensor] = field(default_factory=list)
     num_removed: int = 0
 
     @classmethod
-    def of(cls, graph: UndirectedGraph) -> Peeling:
+    def of(cls, graph: UndirectedGraph, degree: Tensor | None = None, floor: int = 0) -> Peeling:
         """Lay a graph out.
+
+        `degree`, int64 [n], is that of the graph if not given. It may be larger: edges that never
+        go are no part of the graph here and count in degrees, so in keys, heights and levels.
 
         Costs two sorts; the layout takes 16 bytes for each edge, and as much again while it is
         sorted.
         """
         n = graph.num_nodes
-        original, label = labels_by_degree(graph)
+        original, label = labels_by_degree(graph, degree)
         top = int(original[0]) if n else 0
         a, b = label[graph.edges[0]], label[graph.edges[1]]
         stronger, weaker = torch.minimum(a, b), torch.maximum(a, b)
@@ -84,7 +89,15 @@ class Peeling:
         edges_at = at_least(original[weaker], top)
         level = int(original[weaker[0]]) if graph.num_edges else 0
         return cls(
-            original, original.clone(), stronger, weaker, edge_id, level, vertices_at, edges_at
+            original,
+            original.clone(),
+            stronger,
+            weaker,
+            edge_id,
+            level,
+            vertices_at,
+            edges_at,
+            floor,
         )
 
     def next_entry(self) -> int:
@@ -103,18 +116,18 @@ class Peeling:
         return self.edge_id[torch.cat(self.removed)[:count]]
 
 
-def labels_by_degree(graph: UndirectedGraph) -> tuple[Tensor, Tensor]:
+def labels_by_degree(graph: UndirectedGraph, degree: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Degrees in falling order, int64 [n], and the place of each vertex among them, int32 [n].
 
-    Of equal degrees the smaller vertex id comes first.
+    Of equal degrees the smaller vertex id comes first; `degree` is that of the graph if not given.
     """
-    n = graph.num_nodes
+    n, degree = graph.num_nodes, graph.degree if degree is None else degree
     ids = torch.arange(n, device=graph.device)
-    top = int(graph.degree.max()) if n else 0
-    vertex = sort_values((top - graph.degree) * n + ids) % max(n, 1)
+    top = int(degree.max()) if n else 0
+    vertex = sort_values((top - degree) * n + ids) % max(n, 1)
     label = torch.empty(n, dtype=torch.int32, device=graph.device)
     label[vertex] = ids.to(torch.int32)
-    return graph.degree[vertex], label
+    return degree[vertex], label
 
 
 def at_least(values: Tensor, top: int) -> np.ndarray:

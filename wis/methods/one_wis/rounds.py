@@ -54,7 +54,7 @@ def peel_in_rounds(state: Peeling, count: int, progress: Progress) -> None:
         each round.
     """
     live = _LiveEdges.of(state)
-    while state.num_removed < count:
+    while state.level > state.floor and state.num_removed < count:
         live = live.joined_by(state)
         if live.position.numel() == 0:
             state.level = state.next_entry()
