@@ -9,10 +9,11 @@ edges that may go: protected ones stay and count in all degrees and walks, and a
 protection forbids at its turn is out of the choice from then on (`wis.methods.guard`).
 
 Any other method ranks the edges as if nothing were protected. Its scores do not depend on what goes
-before, or it looks at the graph only now and then; so passing over is right: wis visits the edges in
-that order. If a protection forbids the removal of an edge at its turn, the edge is passed over and
-stays for good; every other edge goes. The graph at that turn has the edges passed over so far and
-all edges still to come. So the protected order is the method's order without the edges passed over.
+before, or it looks at the graph only now and then; so passing over is right. wis visits the edges
+in that order. If a protection forbids the removal of an edge at its turn, the edge is passed over
+and stays for good; every other edge goes. The graph at that turn has the edges passed over so far
+and all edges still to come. So the protected order is the method's order without the edges passed
+over.
 
 Either way it has k of the m edges, and it is an error to remove more than k.
 Self-loops are not edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to
@@ -26,11 +27,11 @@ them. The tail does not matter. So ``min_degree=1`` adds something to ``keep_con
 vertex of a connected graph may have outgoing arcs only. ``protect`` keeps arcs as given, not their
 reverses.
 
-How passing over is computed: let the weight of an edge be its turn, and let the edges that stay for
-good outweigh all others. An edge is a bridge at its turn exactly if it belongs to the maximum
-spanning forest (by scipy): it is then the lightest edge, so the forest would leave it out if it were
-on a cycle. With ``min_degree`` moreover edges are passed over that the weights do not know of. Then
-an edge of the forest is looked up at its turn.
+How passing over is computed: let the weight of an edge be its turn, and let the edges that stay
+for good outweigh all others. An edge is a bridge at its turn exactly if it belongs to the maximum
+spanning forest (by scipy): it is then the lightest edge, so the forest would leave it out if it
+were on a cycle. With ``min_degree`` moreover edges are passed over that the weights do not know of.
+Then an edge of the forest is looked up at its turn.
 
 Source: reverse deletion (Kruskal, Proc. AMS 7, 1956, construction A').
 """
