@@ -113,6 +113,8 @@ class MethodChoice:
         *,
         count: int | None,
         protections: Mapping[str, Any],
+        checkpoint: Path | None = None,
+        resume: bool = False,
     ) -> RemovalOrder:
         """Compute the removal order of a graph, or its first `count` edges.
 
@@ -121,12 +123,16 @@ class MethodChoice:
             file: The file that it was made from.
             count: Length of the order; None for all edges.
             protections: Fields of a `Ranking` that protect edges.
+            checkpoint: File of an unfinished order, for methods that keep one.
+            resume: Whether the method must keep one.
         """
         from wis.graph.parts import check_lengths
         from wis.methods.registry import OF_EDGES
         from wis.order.ranking import Ranking
 
         method, options = self.checked()
+        if checkpoint is not None and options.get("checkpoint") is None:
+            options |= self._kept_in(checkpoint, method, options, graph, resume=resume)
         data = file.data if method.reads_data else None
         check_lengths(data)
         named = {name: options[name] for name in OF_EDGES if isinstance(options.get(name), str)}
@@ -139,6 +145,24 @@ class MethodChoice:
         )
         with _named_as_typed({options[option]: column for option, column in named.items()}):
             return ranking.order(graph, data, count=count)
+
+    def _kept_in(
+        self,
+        path: Path,
+        method: Method,
+        options: dict[str, Any],
+        graph: CanonicalGraph,
+        *,
+        resume: bool,
+    ) -> dict[str, Any]:
+        """The option ``checkpoint``, if an order with these options keeps one."""
+        given = {"checkpoint": path} if "checkpoint" in method.options else {}
+        if given and "checkpoint" in method.resolved_options(graph, options | given):
+            return given
+        if resume:
+            kind = "1-WIS" if method.name == "wis" else f"the method {method.name!r}"
+            raise click.UsageError(f"{kind} keeps no checkpoints; leave --resume out.")
+        return {}
 
 
 @contextlib.contextmanager

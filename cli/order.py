@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from wis.errors import NotGreedyError, counted
+from wis.errors import GraphFileError, NotGreedyError, OutputExistsError, counted
 
 from .framework import Command, json_option, plugin_option
 from .graphs import GraphSource, directed_option, graph_argument, graph_of
@@ -31,6 +33,7 @@ from .output import emit_json, force_option, order_target, path_option, say
         "wis order karate -o karate.order.npz",
         "wis sparsify karate --order karate.order.npz --remove 80%",
         "wis order friends.csv --directed -o friends-arcs.order.npz",
+        "wis order karate --walk-length 2 -o karate-2.order.npz --resume",
     ],
 )
 @click.option(
@@ -49,6 +52,11 @@ from .output import emit_json, force_option, order_target, path_option, say
     required=True,
     help="File to write; the ending .npz is added if it is missing.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the checkpoint of an order that was interrupted, if there is one.",
+)
 @graph_argument
 @force_option
 @json_option
@@ -59,6 +67,7 @@ def order(
     count: int | None,
     output: Path,
     directed: bool,
+    resume: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -68,18 +77,32 @@ def order(
     Ranking takes the time, and cutting is quick: `wis sparsify GRAPH --order FILE --remove 50%`
     cuts the saved order at any level, and the results are nested. With --directed the order lists
     arcs.
+
+    Orders by longer walks, gwis and ugs can take hours. Every minute (ugs: after each round) the
+    edges ranked so far are written to OUTPUT.checkpoint, which is deleted once the order is saved.
+    After an interruption the same command with --resume goes on from there, to the same order.
     """
     source.check()
     target = order_target(output, force=force) or output
+    checkpoint = _checkpoint_of(target, resume=resume, force=force)
     choice.checked()
     protection.check(source.name)
     file = source.open()
     protections = protection.arguments(file, directed=directed)
     start = time.perf_counter()
     graph = graph_of(file, directed=directed)
-    ranked = choice.order(graph, file, count=count, protections=protections)
-    seconds = time.perf_counter() - start
-    written = ranked.save(target, force=force)
+    with _telling_how_to_go_on(checkpoint):
+        ranked = choice.order(
+            graph,
+            file,
+            count=count,
+            protections=protections,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+        seconds = time.perf_counter() - start
+        written = ranked.save(target, force=force)
+    checkpoint.unlink(missing_ok=True)
     provenance = ranked.provenance
     say(
         f"{source.name}: ranked {len(ranked)} of {counted(ranked.num_edges, ranked.noun)} "
@@ -101,6 +124,31 @@ def order(
                 "seconds": round(seconds, 6),
             }
         )
+
+
+def _checkpoint_of(target: Path, *, resume: bool, force: bool) -> Path:
+    """The checkpoint beside an order; `OutputExistsError` if one is there and nothing says why."""
+    path = target.with_name(f"{target.name}.checkpoint")
+    if resume:
+        say(f"{path}: {'goes on from there' if path.exists() else 'none yet, starts afresh'}")
+    elif force:
+        path.unlink(missing_ok=True)
+    elif path.exists():
+        raise OutputExistsError(
+            f"{path} is of an order that was interrupted: pass --resume to go on from there, or "
+            f"--force to start afresh"
+        )
+    return path
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GraphFileError):
+        if checkpoint.exists():
+            say(f"{checkpoint}: the same command with --resume goes on from there")
+        raise
 
 
 @click.command(

@@ -76,14 +76,16 @@ def removal_order(
             that can be removed if not given.
         seed: Seed of the method's randomness; 0 if not given.
         device: Device to compute on; that of the graph if not given. It does not change the result.
-        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        progress: Show a bar always (true), never (false), or if it takes long, with a line every
+            minute where stderr is no terminal (None).
         keep_connected: Remove no edge whose loss would disconnect its component.
         min_degree: Leave every vertex at least so many neighbours (incoming ones if directed).
         protect: Pairs of vertices whose edges stay: an integer tensor [2, k] or a list of pairs
             (see `wis.order.protections`, also for combinations of these three). Pairs of names,
             where the vertices of `data` have names, as in networkx.
         vertex_data: Object with the attributes and names of vertices; `data` if not given.
-        **options: Further options of the method, as `wis methods` lists them.
+        **options: Further options of the method, as `wis methods` lists them, such as
+            `checkpoint` for orders that take hours: a file from which the same call goes on.
 
     Returns:
         The order, on the CPU.
@@ -177,7 +179,8 @@ def sparsify(
         num_nodes: Number of vertices, for a bare `edge_index` only.
         seed: Seed of the method's randomness; 0 if not given.
         device: Device to compute on; that of the graph if not given. It does not change the result.
-        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        progress: Show a bar always (true), never (false), or if it takes long, with a line every
+            minute where stderr is no terminal (None).
         edge_attrs: Attributes with an entry for each arc. Needed only if the graph has as many
             vertices as arcs and the name does not contain the word edge (see `wis.graph.parts`).
         keep_connected: Remove no edge whose loss would disconnect its component.

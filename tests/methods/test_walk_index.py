@@ -14,7 +14,6 @@ from oracles import algorithm_1, canonical_edges
 from strategies import Graph, as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
-from wis.base.progress import silent
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
@@ -24,8 +23,8 @@ from wis.methods.k_wis import two_wis
 from wis.methods.k_wis import two_wis_dense as two_wis_front
 from wis.methods.k_wis.certificate import MOST_STEPS
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
-from wis.methods.k_wis.engines import two_wis_order
-from wis.methods.k_wis.lazy_greedy import lazy_order
+from wis.methods.k_wis.engines import two_wis_steps
+from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.testing import odd_graph
 
@@ -42,8 +41,8 @@ def order_of(graph: Graph, **options: object) -> list[tuple[int, int]]:
     return as_pairs(wis.removal_order(canonical(graph), **options).edges)
 
 
-def ids_of(changes: object, graph: UndirectedGraph, batch_size: int = 1) -> list[int]:
-    return lazy_order(changes, graph.num_edges, batch_size, silent)
+def ids_of(changes: object, batch_size: int = 1) -> list[int]:
+    return [edge for batch in lazy_steps(changes, batch_size) for edge in batch]
 
 
 def two_wis_changes(graph: UndirectedGraph) -> TwoWisChanges:
@@ -115,7 +114,7 @@ def test_the_general_engine_does_1_wis_too(graph):
     edges = canonical_edges(arcs)
     whole = canonical(graph)
     expected = algorithm_1(num_nodes, edges, len(edges), depth=2)
-    ids = ids_of(ClosedWalkChanges(whole, 2), whole)
+    ids = ids_of(ClosedWalkChanges(whole, 2))
     assert as_pairs(whole.edges[:, torch.tensor(ids, dtype=torch.int64)]) == expected
 
 
@@ -143,7 +142,7 @@ def test_order_of_a_graph_of_each_shape_is_that_of_algorithm_1(shape, depth):
     whole = canonical(graph)
     edges = canonical_edges(graph[1])
     expected = algorithm_1(graph[0], edges, len(edges), depth)
-    balls = ids_of(ClosedWalkChanges(whole, depth), whole)
+    balls = ids_of(ClosedWalkChanges(whole, depth))
     assert as_pairs(whole.edges[:, torch.tensor(balls, dtype=torch.int64)]) == expected
     if depth > 2:
         for engine in ENGINES:
@@ -182,8 +181,8 @@ def test_fast_path_of_2_wis_agrees_with_counting_in_balls(dense_from, few, graph
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(two_wis, "DENSE_FROM", dense_from)
         patch.setattr(two_wis, "FEW", few)
-        fast = ids_of(two_wis_changes(whole), whole, batch_size)
-    assert fast == ids_of(ClosedWalkChanges(whole, 3), whole, batch_size)
+        fast = ids_of(two_wis_changes(whole), batch_size)
+    assert fast == ids_of(ClosedWalkChanges(whole, 3), batch_size)
 
 
 @pytest.mark.parametrize("many", [0, 3], ids=["to the end", "while dense"])
@@ -196,8 +195,8 @@ def test_the_front_of_2_wis_agrees_with_lazy_bounds(many, width, height, rows, g
         patch.setattr(two_wis_front, "BREADTH", 10**9)
         for name, value in {"MANY": many, "WIDTH": width, "HEIGHT": height, "ROWS": rows}.items():
             patch.setattr(two_wis_front, name, value)
-        fast = two_wis_order(whole, whole.num_edges, 1, silent)
-    assert fast == ids_of(two_wis_changes(whole), whole)
+        fast = [edge for (edge,) in two_wis_steps(whole)]
+    assert fast == ids_of(two_wis_changes(whole))
 
 
 @given(

@@ -1,11 +1,13 @@
-"""A progress bar for long computations.
+"""A progress bar for long computations, or lines in the log of a job.
 
 A method reports how many edges are done, and the caller chooses what to show. By default a bar
-appears on stderr if that is a terminal and the computation has lasted `PATIENCE_S` seconds.
+appears on stderr if that is a terminal and the computation has lasted `PATIENCE_S` seconds; if it
+is no terminal, a line is written every `LINE_S` seconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ Progress = Callable[[int], None]
 Unit = Literal["items", "bytes"]
 
 PATIENCE_S = 2.0
+LINE_S = 60.0
 
 
 def silent(done: int) -> None:
@@ -34,17 +37,47 @@ def progress_bar(
         title: A name for the computation.
         total: The number at which it is finished; 0 if unknown.
         show: Draw it from the start (true), never (false), or after `PATIENCE_S` seconds if stderr
-            is a terminal (None).
+            is a terminal, with lines in its place if it is none (None).
         unit: ``"items"``, or ``"bytes"`` to show kB, MB and so on.
     """
-    if show is False or (show is None and not sys.stderr.isatty()):
+    if show is False or sys.stderr is None:
         yield silent
+        return
+    if show is None and not sys.stderr.isatty():
+        yield _Lines(title, total, unit).update
         return
     bar = _Bar(title, total, unit, time.monotonic() + (0 if show else PATIENCE_S))
     try:
         yield bar.update
     finally:
         bar.close()
+
+
+class _Lines:
+    """A line on stderr every `LINE_S` seconds: what is done, the time so far and the time left."""
+
+    def __init__(self, title: str, total: int, unit: Unit) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.start, self.first = time.monotonic(), -1
+        self.next_update = self.start + LINE_S
+
+    def update(self, done: int) -> None:
+        now = time.monotonic()
+        if self.first < 0:  # a run that goes on from a checkpoint does not begin at 0
+            self.first = done
+        if now < self.next_update:
+            return
+        self.next_update = now + LINE_S
+        seconds, fresh, text = now - self.start, done - self.first, f"{done:,}"
+        if self.total:
+            text += f" of {self.total:,}{' bytes' * (self.unit == 'bytes')}"
+            text += f" ({done / self.total:.0%})"
+        text += f" in {seconds / 60:.0f} min"
+        if self.total and fresh > 0:
+            text += f", about {seconds * (self.total - done) / fresh / 60:.0f} min left"
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{self.title}: {text}\n")
+            sys.stderr.flush()
 
 
 class _Bar:

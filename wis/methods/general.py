@@ -18,17 +18,19 @@ Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appen
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from wis.base.checks import check_walk_length, checked_integer
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph
-from wis.graph.partitions import GIVEN, check_partitions, resolve_partitions
+from wis.graph.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
+from wis.methods.checkpoints import Checkpoint, in_steps
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
 from wis.methods.k_wis.general_certificate import check_general_order
 from wis.methods.k_wis.signatures import LossTable
@@ -53,6 +55,8 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     if options["partitions"] == GIVEN:
         raise OptionError("the order was made for partitions from a list: give it again")
     check_partitions(options["partitions"])
+    if options.get("checkpoint") is None:
+        options.pop("checkpoint", None)
     return options
 
 
@@ -72,17 +76,20 @@ def _prepare(
             f"these partitions ({len(partitions)}, {partitions.choice}) are not those that the "
             f"order was made for: digest {partitions.digest[:8]}, not {digest[:8]}"
         )
-    argmax = options["argmax"]
-    if not isinstance(argmax, str):
-        argmax = CALLABLE + getattr(argmax, "__qualname__", type(argmax).__qualname__)
     record = {
         **options,
         "partitions": partitions.choice,
-        "argmax": argmax,
+        "argmax": _name(options["argmax"]),
         "num_partitions": len(partitions),
         "partitions_digest": partitions.digest,
     }
     return {**options, "partitions": partitions}, record
+
+
+def _name(argmax: Argmax) -> str:
+    if isinstance(argmax, str):
+        return argmax
+    return CALLABLE + getattr(argmax, "__qualname__", type(argmax).__qualname__)
 
 
 @register(
@@ -104,6 +111,7 @@ def general_order(
     partitions: Any = "singletons",
     argmax: Argmax = "lexicographic",
     batch_size: int = 1,
+    checkpoint: str | Path | None = None,
 ) -> Tensor:
     """The removal order of General Walk Index Sparsification; ties go to the smallest edge id.
 
@@ -124,12 +132,16 @@ def general_order(
             k], compared from the first on.
         batch_size: 1 is exact. B > 1 is an approximation: the B best edges by the walk indices at
             the beginning of a round go at once.
+        checkpoint: A file of the edges removed so far, written every minute
+            (`wis.methods.checkpoints`). If it exists, the work goes on from it. A function `argmax`
+            is known by its name alone.
 
     Returns:
         int64 tensor of shape [count] on the graph's device; the work is done on the CPU.
 
     Raises:
         OptionError: An option is impossible, or the tables would take more than 16 GiB.
+        CheckpointError: The checkpoint is damaged, or of another graph, rule or version.
 
     Cost, with K partitions, T different targets and p = `walk_length`: tables of 8 K (m + p n) +
     8 T (p + 1) n bytes. At the beginning O(p^2 m K). A round compares m K numbers, sorts those that
@@ -139,27 +151,42 @@ def general_order(
     size is the memory that long walks take.
     """
     chosen = resolve_partitions(partitions, graph, seed=seed)
-    state = WalkState(graph, chosen, walk_length)
+    rule = {
+        "method": "gwis",
+        "walk_length": walk_length,
+        "batch_size": batch_size,
+        "argmax": _name(argmax),
+        "partitions": chosen.digest,
+    }
+    return in_steps(
+        graph,
+        lambda rest: _steps(rest, chosen, walk_length, argmax, batch_size),
+        count=count,
+        progress=progress,
+        batch_size=batch_size,
+        checkpoint=Checkpoint(checkpoint, graph, **rule) if checkpoint else None,
+    )
+
+
+def _steps(
+    graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Argmax, batch_size: int
+) -> Iterator[list[int]]:
+    """The order of a graph, `batch_size` edges at a time, by tables of all losses."""
+    state = WalkState(graph, partitions, walk_length)
     sparse = argmax == "lexicographic" and LossTable.pays_off(state.loss)
     signatures = LossTable(state.loss) if sparse else None
     left = np.arange(graph.num_edges)
-    order = np.empty(count, dtype=np.int64)
-    done = 0
-    while done < count:
-        size = min(batch_size, count - done)
+    while left.size:
+        size = min(batch_size, left.size)
         if signatures is None:
             best = _best(state, left, argmax, size)
         else:
             best = signatures.best(state.index, left, size)
-        order[done : done + size] = left[best]
-        done += size
-        progress(done)
-        if done < count:
-            stale = state.remove(left[best])
-            if signatures is not None:
-                signatures.update(state.loss, stale)
-            left = np.delete(left, best)
-    return torch.from_numpy(order).to(graph.device)
+        yield left[best].tolist()
+        stale = state.remove(left[best])
+        if signatures is not None:
+            signatures.update(state.loss, stale)
+        left = np.delete(left, best)
 
 
 def _best(state: WalkState, left: Ints, argmax: Argmax, size: int) -> Ints:

@@ -23,6 +23,7 @@ Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis;
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -44,6 +45,7 @@ FOLDER_ENGINES = ("stream", "dask")
 
 def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     """Check the options of `wis_order`; ``auto`` becomes the engine that it stands for."""
+    options = dict(options)
     walk_length, engine, batch_size = (options[o] for o in ("walk_length", "engine", "batch_size"))
     check_walk_length(walk_length, least=1)
     checked_integer("batch_size", batch_size, 1, expected="a number of edges, 1 or more")
@@ -51,6 +53,8 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     if not is_number(limit) or not limit > 0:
         raise OptionError(f"memory_gib is {shown(limit)}; expected a positive number of GiB")
     by_degrees = walk_length == 1 and not graph.directed
+    if by_degrees or options["checkpoint"] is None:
+        del options["checkpoint"]
     if _check_relaxed(options, by_degrees):
         del options["memory_gib"]
         return {**options, "engine": "relaxed"}
@@ -129,6 +133,7 @@ def wis_order(
     batch_size: int = 1,
     memory_gib: float = 4.0,
     epsilon: float = 0.0,
+    checkpoint: str | Path | None = None,
 ) -> Tensor:
     """The removal order of (L-1)-WIS.
 
@@ -147,21 +152,40 @@ def wis_order(
         epsilon: 0 is exact. With more, for ``walk_length=1``, an edge may go if both its ends have
             at least 1 / (1 + epsilon) of the degree that the exact rule would ask of them, so that
             many edges go at once (`wis.methods.one_wis.relaxed_rule`).
+        checkpoint: A file of the edges removed so far, written every minute
+            (`wis.methods.checkpoints`). If it exists, the work goes on from it, with any engine.
+            1-WIS of undirected graphs is fast and writes none.
 
     Returns:
         int64 tensor of shape [count] on the graph's device.
 
     Raises:
         OptionError: ``"dense"`` needs more memory, or numbers of walks could pass 2^61.
+        CheckpointError: The checkpoint is damaged, or of another graph, rule or version.
 
     Cost: see the modules of the engines; an isolated vertex takes a few bytes.
     """
-    if not epsilon:
-        graph = graph.without_isolated()
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return one_wis.one_wis_order(
-            graph, engine, batch_size, count, progress, epsilon=epsilon, seed=seed
+            graph if epsilon else graph.without_isolated(),
+            engine,
+            batch_size,
+            count,
+            progress,
+            epsilon=epsilon,
+            seed=seed,
         )
+    from wis.methods.checkpoints import Checkpoint
     from wis.methods.k_wis.engines import order_by_walks
 
-    return order_by_walks(graph, engine, walk_length + 1, count, batch_size, memory_gib, progress)
+    rule = {"method": "wis", "walk_length": walk_length, "batch_size": batch_size}
+    return order_by_walks(
+        graph,
+        engine,
+        walk_length + 1,
+        count=count,
+        batch_size=batch_size,
+        memory_gib=memory_gib,
+        progress=progress,
+        checkpoint=Checkpoint(checkpoint, graph, **rule) if checkpoint else None,
+    )

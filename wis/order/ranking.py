@@ -115,8 +115,8 @@ class Ranking:
             graph: The graph.
             data: Object with the attributes and names of vertices.
             count: Length of the order; all edges that can be removed if not given.
-            progress: Show a bar always (true), never (false), or on a terminal if it takes long
-                (None).
+            progress: Show a bar always (true), never (false), or if it takes long, then with a line
+                every minute where stderr is no terminal (None).
 
         Raises:
             OptionError: An option is impossible, or the method does not take directed graphs.
@@ -148,6 +148,7 @@ class Ranking:
         there = graph if self.device is None else graph.to(checked_device(self.device))
         to_rank = graph.num_edges if protections else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
+        record = {name: value for name, value in record.items() if name != "checkpoint"}
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
             ids, draws = method.ranked(
                 there, count=to_rank, seed=seed, progress=report, **arguments

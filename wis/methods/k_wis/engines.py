@@ -30,10 +30,13 @@ Source: Algorithm 1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
@@ -41,12 +44,17 @@ from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
+from wis.methods.checkpoints import Checkpoint, GraphT, in_steps
+from wis.methods.k_wis import two_wis_dense
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.dense_walks import dense_order, dense_plan
-from wis.methods.k_wis.lazy_greedy import lazy_order
-from wis.methods.k_wis.one_step_arcs import one_step_order
+from wis.methods.k_wis.lazy_greedy import lazy_steps
+from wis.methods.k_wis.one_step_arcs import one_step_arcs
 from wis.methods.k_wis.two_wis import TwoWisChanges
-from wis.methods.k_wis.two_wis_dense import front_order
+
+PIECE_S = 30.0
+"""``dense`` makes its matrices anew for each piece of an order with a checkpoint: about the time of
+one round, so longer pieces cost less, and a killed order loses one."""
 
 
 def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -93,51 +101,95 @@ def _mean_degree_of_ends(graph: CanonicalGraph) -> float:
 
 
 def order_by_walks(
-    graph: UndirectedGraph | DirectedGraph,
+    graph: GraphT,
     engine: str,
     depth: int,
+    *,
     count: int,
     batch_size: int,
     memory_gib: float,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,
 ) -> Tensor:
-    """The order of `wis.methods.walk_index.wis_order` in a graph without isolated vertices."""
-    with single_threaded():
-        if engine == "dense":
+    """The order of `wis.methods.walk_index.wis_order`."""
+
+    def steps(rest: GraphT) -> Iterator[list[int]]:
+        begun, rest = graph.num_edges - rest.num_edges, rest.without_isolated()
+        if engine == "local":
+            return local_steps(rest, depth, batch_size)
+
+        def piece(part: GraphT, size: int, done: int) -> list[int]:
             limit = int(memory_gib * 2**30)
-            return dense_order(graph, depth, count, batch_size, limit, progress)
-        order = _local_order(graph, depth, count, batch_size, progress)
-    return torch.tensor(order, dtype=torch.int64, device=graph.device)
+            report = lambda number: progress(begun + done + number)  # noqa: E731
+            return dense_order(part, depth, size, batch_size, limit, report).tolist()
+
+        seconds = PIECE_S if checkpoint else math.inf
+        return _in_pieces(rest, piece, count - begun, batch_size, seconds)
+
+    with single_threaded():
+        return in_steps(
+            graph,
+            steps,
+            count=count,
+            progress=progress,
+            batch_size=batch_size,
+            checkpoint=checkpoint,
+        )
 
 
-def _local_order(
-    graph: UndirectedGraph | DirectedGraph,
-    depth: int,
+def _in_pieces(
+    graph: GraphT,
+    ranked: Callable[[GraphT, int, int], list[int]],
     count: int,
     batch_size: int,
-    progress: Progress,
-) -> list[int]:
-    """Edge ids, by the engine ``local``."""
+    seconds: float,
+) -> Iterator[list[int]]:
+    """An order that is made in pieces of about so many seconds, each from the graph that is left.
+
+    `ranked` gives the first edges of a graph, given it, how many, and how many went before.
+    """
+    left, size = np.arange(graph.num_edges), batch_size if seconds < math.inf else count
+    while (done := graph.num_edges - left.size) < count:
+        start = time.monotonic()
+        rest = type(graph)(graph.num_nodes, graph.edges[:, left]) if done else graph
+        ids = ranked(rest, min(size, count - done), done)
+        for first in range(0, len(ids), batch_size):
+            yield left[ids[first : first + batch_size]].tolist()
+        left = np.delete(left, ids)
+        faster = seconds / max(time.monotonic() - start, 1e-9)
+        size = batch_size * max(int(size * min(faster, 4)) // batch_size, 1)
+
+
+def local_steps(graph: CanonicalGraph, depth: int, batch_size: int = 1) -> Iterator[list[int]]:
+    """The order of the engine ``local`` in a graph without isolated vertices, step by step."""
     if isinstance(graph, UndirectedGraph) and depth == 3:
-        return two_wis_order(graph, count, batch_size, progress)
+        return two_wis_steps(graph, batch_size)
     if isinstance(graph, DirectedGraph) and depth == 2:
-        return one_step_order(graph, count, batch_size, progress)
+        return one_step_arcs(graph, batch_size)
     changes = ClosedWalkChanges(graph, depth)
-    return lazy_order(changes, count, batch_size, progress, smallest_may_rise=graph.directed)
+    return lazy_steps(changes, batch_size, smallest_may_rise=graph.directed)
 
 
-def two_wis_order(
-    graph: UndirectedGraph, count: int, batch_size: int, progress: Progress
-) -> list[int]:
-    """The local order of 2-WIS: by the front while the graph is dense, then by lazy bounds."""
+def two_wis_steps(graph: UndirectedGraph, batch_size: int = 1) -> Iterator[list[int]]:
+    """2-WIS: by the front while the graph is dense, then by lazy bounds."""
     num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
-    begun = front_order(graph, num_common, count, progress) if batch_size == 1 else []
+    begun: list[int] = []
+    if batch_size == 1:
+        for edge in _front_edges(graph, num_common):
+            yield [edge]
+            begun.append(edge)
     left = np.delete(np.arange(graph.num_edges), begun)
     rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
-    ended = lazy_order(
-        TwoWisChanges(rest, num_common[left]),
-        count - len(begun),
-        batch_size,
-        lambda done: progress(len(begun) + done),
-    )
-    return [*begun, *left[ended].tolist()]
+    for batch in lazy_steps(TwoWisChanges(rest, num_common[left]), batch_size):
+        yield left[batch].tolist()
+
+
+def _front_edges(graph: UndirectedGraph, num_common: NDArray[np.int64]) -> Iterator[int]:
+    """The first edges while the rest is dense; `num_common` is updated for those left."""
+    n = graph.num_nodes
+    many = two_wis_dense.MANY + n / two_wis_dense.BREADTH
+    if n > two_wis_dense.MOST_VERTICES or not num_common.size or num_common.mean() < many:
+        return
+    front = two_wis_dense.Front(graph, num_common)
+    while not front.is_empty() or front.renew():
+        yield front.pop()

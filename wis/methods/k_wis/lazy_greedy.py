@@ -26,11 +26,10 @@ edges (`wis.methods.k_wis.closed_walks`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Protocol
 
-from wis.base.progress import Progress
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 STEP = 8
@@ -70,31 +69,25 @@ class EdgeChanges(Protocol):
         """
 
 
-def lazy_order(
-    changes: EdgeChanges,
-    count: int,
-    batch_size: int,
-    progress: Progress,
-    *,
-    smallest_may_rise: bool = False,
-) -> list[int]:
-    """The first `count` edges of the greedy order, as ids; `changes` is changed in place.
+def lazy_steps(
+    changes: EdgeChanges, batch_size: int = 1, *, smallest_may_rise: bool = False
+) -> Iterator[list[int]]:
+    """The greedy order, `batch_size` edges at a time; `changes` is changed in place.
 
-    `batch_size` edges go at a time, by the graph at the beginning of the round; 1 is exact. The
-    smallest value that an edge would create can rise even while edges go one by one if
-    `smallest_may_rise`, as in directed graphs.
+    The edges of a batch are the best by the graph at its beginning; 1 is exact. The smallest value
+    that an edge would create can rise even while edges go one by one if `smallest_may_rise`, as in
+    directed graphs.
     """
     keeps_smallest = batch_size == 1 and not smallest_may_rise
     heap = _Bounds(changes)
-    order: list[int] = []
-    while len(order) < count:
-        batch = [heap.pop() for _ in range(min(batch_size, count - len(order)))]
+    left = len(heap.limit)
+    while left:
+        batch = [heap.pop() for _ in range(min(batch_size, left))]
+        left -= len(batch)
+        yield batch
         for edge in batch:
             heap.loosen(changes.remove(edge), keeps_smallest=keeps_smallest)
         heap.tighten()
-        order += batch
-        progress(len(order))
-    return order
 
 
 class _Bounds:

@@ -20,32 +20,29 @@ and the end with the larger one, so that the fall of a hub changes one entry, no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
-from wis.base.progress import Progress
 from wis.graph import DirectedGraph
 
 Group = tuple[int, int]
 """The smaller value of the ends of an arc, and the end with the larger one."""
 
 
-def one_step_order(
-    graph: DirectedGraph, count: int, batch_size: int, progress: Progress
-) -> list[int]:
-    """The first `count` arcs of the greedy order of 1-WIS, as `lazy_greedy.lazy_order`.
+def one_step_arcs(graph: DirectedGraph, batch_size: int = 1) -> Iterator[list[int]]:
+    """The greedy order of 1-WIS, as `wis.methods.k_wis.lazy_greedy.lazy_steps`.
 
     Cost: O(log m) for each time that an arc is looked at: once where few arcs are reciprocal, else
     at most once for each value that its weaker end has while it comes up. Memory O(n + m).
     """
     arcs = _Arcs(graph)
-    order: list[int] = []
-    while len(order) < count:
-        batch = [arcs.pop() for _ in range(min(batch_size, count - len(order)))]
+    left = graph.num_edges
+    while left:
+        batch = [arcs.pop() for _ in range(min(batch_size, left))]
+        left -= len(batch)
+        yield batch
         for edge in batch:
             arcs.remove(edge)
-        order += batch
-        progress(len(order))
-    return order
 
 
 class _Arcs:
