@@ -84,6 +84,14 @@ def test_a_folder_loses_what_the_graph_in_memory_loses(
     assert (result.num_nodes, result.num_rows) == (num_nodes, len(arcs))
 
 
+def test_row_numbers_of_two_words_are_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("wis.scale.stream.MOST_OF_A_WORD", 100)
+    source = write_folder(tmp_path / "in", ARCS * 2)
+    streamed(source, tmp_path / "out", remove="50%", epsilon=0.1, block=700)
+    expected = notes_expected(200, ARCS * 2, 3, remove="50%", epsilon=0.1)
+    assert notes_left(tmp_path / "out") == expected
+
+
 def test_columns_types_and_names_of_files_are_kept(tmp_path):
     source = write_folder(tmp_path / "in", ARCS)
     (tmp_path / "in" / "deep").mkdir()

@@ -61,7 +61,7 @@ class Job:
     reading: ReadOptions
     still_alone: Callable[[], None] = _nothing
 
-    def noted(self, write_edges: Callable[[Vertices, int], dict[str, int]]) -> dict[str, Any]:
+    def noted(self, write_edges: Callable[[Vertices, int], dict[str, Any]]) -> dict[str, Any]:
         """The facts of the input, noted by an earlier run or computed and noted now.
 
         Args:
@@ -101,11 +101,15 @@ class Job:
             The number of kept rows, and the number of all rows.
         """
         mask = self._kept_rows(index, vertices, phases)
+        self.write_rows(index, vertices, mask)
+        return int(np.count_nonzero(mask)), mask.size
+
+    def write_rows(self, index: int, vertices: Vertices, mask: Bools) -> None:
+        """Write the rows of a file at which a mask is true."""
         schema = self.files.schema(index, as_names=vertices.texts)
         batches = self.files.batches(index, schema, as_names=vertices.texts)
         rows = _selected(batches, mask, self.files.paths[index])
         self.target.write(self.files.names[index], rows, schema)
-        return int(np.count_nonzero(mask)), mask.size
 
     def _kept_rows(self, index: int, vertices: Vertices, phases: int) -> Bools:
         """Mark the kept rows; each block of rows costs one pass over the phases."""

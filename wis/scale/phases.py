@@ -133,6 +133,12 @@ class Phase:
     cut_kind: NDArray[np.uint8]
     cut_hash: Ints
 
+    @classmethod
+    def without_cuts(cls, number: int, threshold: int, num_removed: int) -> Phase:
+        """A phase whose edges are marked elsewhere."""
+        none, no_kind = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        return cls(number, threshold, num_removed, None, none, no_kind, no_kind, none)
+
     def save(self, folder: str) -> None:
         """Write the phase atomically."""
         fs, path = url_to_fs(work_file(folder, "phase", self.number))

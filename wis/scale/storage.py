@@ -29,6 +29,7 @@ from wis.errors import (
 LOCK, RECORD = "wis-lock", "wis-run.json"
 MANIFEST, MADE = "wis-work.json", ".wis-made"
 SOURCES, TARGETS, REMOVED = "u.bin", "v.bin", "removed.bin"
+ROWS, FIRSTS, STAYS = "rows.bin", "firsts.bin", "stays.bin"
 DEGREES, IDS, CANDIDATE = "degrees.npy", "ids.arrow", "candidate"
 _NUMBERED = {
     "bucket": "bucket-{:05d}.bin",
@@ -39,7 +40,7 @@ _NUMBERED = {
     "phase": "phase-{:05d}.npz",
     "round": "round-{:05d}-{:02d}-{:03d}.npy",
 }
-_SINGLE = (MANIFEST, SOURCES, TARGETS, REMOVED, DEGREES, IDS)
+_SINGLE = (MANIFEST, SOURCES, TARGETS, REMOVED, ROWS, FIRSTS, STAYS, DEGREES, IDS)
 _PATTERNS = {
     kind: re.escape(re.sub("{.*?}", "#", name)).replace(r"\#", "[0-9]+")
     for kind, name in _NUMBERED.items()

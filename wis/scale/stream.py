@@ -3,7 +3,8 @@
 `scan_edges` writes each edge of the input once, sorted by hash. It distributes the rows over
 buckets by the first bits of the hash, so that all duplicates of an edge are in one bucket. Then it
 sorts each bucket and drops duplicates. So the position of an edge is its priority within a class
-(`wis.methods.one_wis.relaxed_rule`).
+(`wis.methods.one_wis.relaxed_rule`). The number of each row goes along, in the same order: from it
+the rows that stay are marked at the end.
 
 `Stream` runs the phases. If the edges that take part fit into a block, they stay in memory for as
 many phases as possible. Most phases are of this kind, since early phases concern few edges.
@@ -28,19 +29,22 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from wis.base.arrays import stable_argsort, where
 from wis.base.checks import checked_factor
 from wis.base.progress import Progress, progress_bar
 from wis.errors import OptionError
-from wis.methods.one_wis.relaxed_rule import hash_order
-from wis.scale.job import Job, proper_ends
-from wis.scale.phases import Levels, Phase, RunningPhase, hashes_of, num_phases
-from wis.scale.storage import REMOVED, SOURCES, TARGETS, work_file, writing
+from wis.methods.one_wis.relaxed_rule import both, degree_class, edge_class, hash_order, match
+from wis.scale.job import Job
+from wis.scale.phases import Levels, Phase, hashes_of, num_phases
+from wis.scale.storage import FIRSTS, REMOVED, ROWS, SOURCES, STAYS, TARGETS, work_file, writing
 from wis.scale.vertices import Vertices
 
 Ints = NDArray[np.int64]
 Vertex = np.uint32
 MAX_BUCKETS = 1 << 9
+MOST_OF_A_WORD = 1 << 32
 MOST_PHASES = 2**16 - 2
 
 
@@ -51,92 +55,101 @@ def run_here(job: Job) -> tuple[dict[str, Any], int, int, int]:
         The facts of `Job.noted`, the rows kept, the phases, and the phases of an earlier run.
     """
     folder = Path(job.folder.path)
-    noted = job.noted(lambda vertices, rows: {"m": scan_edges(job, vertices, rows)})
+    noted = job.noted(lambda vertices, rows: scan_edges(job, vertices, rows))
     vertices = Vertices(noted["n"], noted["names"])
     factor = checked_factor(job.epsilon)
     state = Stream.open(folder, noted["n"], noted["m"], job.seed, factor, job.block)
     resumed = state.num_finished
     with progress_bar("remove edges", noted["N"], show=job.progress) as report:
         phases = state.peel(noted["N"], report)
+    stays = state.rows_that_stay(noted["rows"])
     del state  # the memory of degrees and marks
     job.files.check_unchanged()
     job.target.begin()
-    kept = done = 0
+    done = 0
     with progress_bar("write edges", noted["rows"], show=job.progress) as report:
-        for index in range(len(job.files.paths)):
-            stays, rows = job.write_file(index, vertices, phases)
-            kept, done = kept + stays, done + rows
+        for index, rows in enumerate(noted["rows_of"]):
+            job.write_rows(index, vertices, stays[done : done + rows])
+            done += rows
             report(done)
     job.finish(done, noted["rows"])
-    return noted, kept, phases, resumed
+    return noted, int(np.count_nonzero(stays)), phases, resumed
 
 
-def scan_edges(job: Job, vertices: Vertices, num_rows: int) -> int:
+def scan_edges(job: Job, vertices: Vertices, num_rows: int) -> dict[str, Any]:
     """Write the edges of a folder to `SOURCES` and `TARGETS`, raw uint32, by rising hash.
 
-    Returns the number m of edges. Cost: one pass over the files; 8 bytes of disk per row and per
-    edge.
+    The rows of these edges go to `ROWS`, by rising hash, and to `FIRSTS` whether each is the first
+    one of its edge.
+
+    Returns the number ``m`` of edges, and the number of rows of each file, ``rows_of``. Cost: one
+    pass over the files; 12 bytes of disk per row and 8 per edge, and 5 per row that stay.
     """
     folder = Path(job.folder.path)
     bits = max(0, (2 * num_rows // max(job.block, 1)).bit_length())
     num_buckets = min(1 << bits, MAX_BUCKETS)
+    words = _words(num_rows)
     paths = [Path(work_file(folder, "bucket", number)) for number in range(num_buckets)]
+    rows_of = [0] * len(job.files.paths)
     with (
         progress_bar("read edges", num_rows, show=job.progress) as report,
-        contextlib.ExitStack() as stack,
         writing(str(folder)),
+        contextlib.ExitStack() as stack,
     ):
         buckets = [stack.enter_context(path.open("wb")) for path in paths]
-        done = 0
-        for index in range(len(job.files.paths)):
+        for index in range(len(rows_of)):
             for a, b in job.files.pairs(index, as_names=vertices.texts):
-                u, v = proper_ends(vertices.number(a), vertices.number(b))
-                _fill_buckets(u.astype(Vertex), v.astype(Vertex), job.seed, buckets)
-                done += len(a)
-                report(done)
+                a, b = vertices.number(a), vertices.number(b)
+                proper = np.flatnonzero(a != b)
+                u, v = np.minimum(a, b)[proper], np.maximum(a, b)[proper]
+                row = proper + sum(rows_of)
+                columns = [u, v, *(row >> 32 * word for word in range(words))]
+                records = np.stack(columns, axis=1, dtype=Vertex, casting="unsafe")
+                _fill_buckets(records, hashes_of(u, v, job.seed), buckets)
+                rows_of[index] += len(a)
+                report(sum(rows_of))
     num_edges = 0
-    with (
-        writing(str(folder)),
-        (folder / SOURCES).open("wb") as us,
-        (folder / TARGETS).open("wb") as vs,
-    ):
+    with writing(str(folder)), contextlib.ExitStack() as stack:
+        names = (SOURCES, TARGETS, FIRSTS, ROWS)
+        files = [stack.enter_context((folder / name).open("wb")) for name in names]
         for path in paths:
-            ends = _distinct(np.fromfile(path, Vertex).reshape(-1, 2), job.seed)
-            us.write(ends[0].data)
-            vs.write(ends[1].data)
-            num_edges += ends[0].size
+            records = np.fromfile(path, Vertex).reshape(-1, 2 + words)
+            order, first = _by_hash(records, job.seed)
+            records = records[order]
+            for file, ends in zip(files, records[first, :2].T, strict=False):
+                file.write(np.ascontiguousarray(ends).data)
+            files[2].write(first.data)
+            files[3].write(np.ascontiguousarray(records[:, 2:]).data)
+            num_edges += int(np.count_nonzero(first))
             path.unlink()
-    return num_edges
+    return {"m": num_edges, "rows_of": rows_of}
 
 
-def _fill_buckets(
-    u: NDArray[Vertex], v: NDArray[Vertex], seed: int, buckets: Sequence[BinaryIO]
-) -> None:
+def _words(num_rows: int) -> int:
+    """The number of 32-bit words of a row's number."""
+    return 1 if num_rows <= MOST_OF_A_WORD else 2
+
+
+def _fill_buckets(records: NDArray[Vertex], hashes: Ints, buckets: Sequence[BinaryIO]) -> None:
+    """Append rows to the buckets of the first bits of their hashes."""
     bits = len(buckets).bit_length() - 1
-    rows = np.stack([u, v], axis=1)
-    if bits == 0:
-        buckets[0].write(rows.data)
-        return
-    number = (hashes_of(u, v, seed) >> (64 - bits)) + (len(buckets) >> 1)
-    by_bucket = np.argsort(number.astype(np.uint16), kind="stable")
-    rows = rows[by_bucket]
+    by_bits = (hashes >> (64 - bits)) + (len(buckets) >> 1) if bits else np.zeros_like(hashes)
+    number = by_bits.astype(np.uint8 if bits <= 8 else np.uint16)
+    records = records[np.argsort(number, kind="stable")]
     ends = np.cumsum(np.bincount(number, minlength=len(buckets)))
     begin = 0
     for bucket, end in zip(buckets, ends.tolist(), strict=True):
         if end > begin:
-            bucket.write(rows[begin:end].data)
+            bucket.write(records[begin:end].data)
         begin = end
 
 
-def _distinct(rows: NDArray[Vertex], seed: int) -> tuple[NDArray[Vertex], NDArray[Vertex]]:
-    """The distinct edges among rows, sorted by hash."""
-    hashes = hashes_of(rows[:, 0], rows[:, 1], seed)
+def _by_hash(records: NDArray[Vertex], seed: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """The order of rows by hash, and which of them so ordered is the first row of its edge."""
+    hashes = hashes_of(records[:, 0], records[:, 1], seed)
     order = hash_order(torch.from_numpy(hashes)).numpy()
-    hashes, rows = hashes[order], rows[order]
-    first = np.ones(hashes.size, np.bool_)
-    first[1:] = hashes[1:] != hashes[:-1]
-    rows = rows[first]
-    return np.ascontiguousarray(rows[:, 0]), np.ascontiguousarray(rows[:, 1])
+    hashes = hashes[order]
+    return order, np.append(True, hashes[1:] != hashes[:-1])[: hashes.size]
 
 
 @dataclass
@@ -180,7 +193,7 @@ class Stream:
     ) -> Stream:
         """Open scanned edges, and count the degrees after the finished phases."""
         u, v = (_mapped(folder / name, num_edges, Vertex, "r") for name in (SOURCES, TARGETS))
-        gone_in = _marks(folder / REMOVED, num_edges)
+        gone_in = _marks(folder / REMOVED, num_edges, np.uint16(0))
         finished = num_phases(str(folder))
         degree = np.zeros(num_nodes, np.int64)
         original = np.zeros(num_nodes, np.int64)
@@ -188,8 +201,11 @@ class Stream:
             marks = gone_in[part]
             marks[marks > finished] = 0
             _count(original, u[part], v[part])
-            left = marks == 0
-            _count(degree, u[part][left], v[part][left])
+            if finished:
+                left = marks == 0
+                _count(degree, u[part][left], v[part][left])
+        if not finished:
+            degree[:] = original
         counts = np.zeros(int(original.max(initial=0)) + 1, np.int64)
         for part in _blocks(num_edges, block):
             level = np.minimum(original[u[part]], original[v[part]])
@@ -216,95 +232,143 @@ class Stream:
 
     def _phase(self, number: int, t: int, most: int) -> Phase:
         """Run a phase, but take no more than `most` edges."""
-        running = RunningPhase.begin(self.degree, t)
-        limit = None
-        # Match block by block in the order of priority; the budgets carry over.
-        for positions, kinds in self._by_priority(t, running.kind):
-            u, v = self.u[positions].astype(np.int64), self.v[positions].astype(np.int64)
-            taken = np.flatnonzero(running.match(u, v))[:most]
-            most -= taken.size
-            self.gone_in[positions[taken]] = number + 1
-            self.num_removed += taken.size
-            places = hashes_of(u[taken], v[taken], self.seed)
-            running.note_cuts(u[taken], v[taken], kinds[taken], places)
-            if most == 0:  # the phase reached the amount
-                limit = (int(kinds[taken[-1]]), int(places[-1]))
-                break
-        if self.window is not None:
-            self.window.forget_removed(self.gone_in)
-        self.degree = running.degree_after()
-        return running.finished(number, t, self.num_removed, limit)
-
-    def _by_priority(self, t: int, kind: NDArray[np.uint8]) -> Iterator[tuple[Ints, Any]]:
-        """Yield blocks of positions and classes of the edges that take part, by priority."""
-        if self.levels.num_live(t, self.num_removed) > self.block:
+        if self.levels.num_live(t, self.num_removed) <= self.block:
+            if self.window is None or t < self.window.lowest:
+                lowest = self.levels.lowest_with(self.block, self.num_removed)
+                self.window = self._load_window(lowest)
+            positions = self.window.peel(t, most)
+            self.gone_in[positions] = number + 1
+            self.num_removed += positions.size
+            self.degree[self.window.vertices] = self.window.degree
+        else:
             self.window = None
-            yield from self._class_by_class(kind)
-            return
-        if self.window is None or t < self.window.lowest:
-            self.window = self._load_window()
-        positions = self.window.at(self.degree, t)
-        kinds = np.maximum(kind[self.u[positions]], kind[self.v[positions]])
-        order = np.argsort(64 - kinds, kind="stable")
-        if positions.size:
-            yield positions[order], kinds[order]
+            self._class_by_class(number, t, most)
+        return Phase.without_cuts(number, t, self.num_removed)
 
-    def _load_window(self) -> _Window:
-        lowest = self.levels.lowest_with(self.block, self.num_removed)
+    def _load_window(self, lowest: int) -> _Window:
+        """The edges left between vertices of degree `lowest` or more."""
         inside = self.degree >= lowest
         found = [np.empty(0, np.int64)]
-        for part in _blocks(self.u.size, self.block):
-            left = (self.gone_in[part] == 0) & inside[self.u[part]] & inside[self.v[part]]
-            found.append(np.flatnonzero(left) + part.start)
-        positions = np.concatenate(found)
-        return _Window(lowest, positions, self.u[positions], self.v[positions])
+        found += [part.start + live for part, live in self._live(inside)]
+        return _Window.of(self, lowest, np.concatenate(found))
 
-    def _class_by_class(self, kind: NDArray[np.uint8]) -> Iterator[tuple[Ints, Any]]:
+    def _live(self, inside: NDArray[np.bool_]) -> Iterator[tuple[slice, Ints]]:
+        """Yield, block by block, the places of the edges left whose ends are both inside."""
+        for part in _blocks(self.u.size, self.block):
+            live = np.flatnonzero(self.gone_in[part] == 0)
+            for ends in (self.u[part], self.v[part]):
+                live = live[inside[ends[live]]]
+            yield part, live
+
+    def _class_by_class(self, number: int, t: int, most: int) -> None:
+        """Run a phase with more edges than a block; the budgets carry over between blocks."""
+        inside = self.degree >= t
+        vertices = np.flatnonzero(inside)
+        budget = torch.from_numpy(self.degree[vertices] - (t - 1))
+        kind = np.zeros(inside.size, np.uint8)
+        kind[vertices] = degree_class(torch.from_numpy(self.degree[vertices])).numpy()
+        label = self.labels(vertices)
         with contextlib.ExitStack() as stack, writing(str(self.folder)):
             paths = [Path(work_file(self.folder, "class", number)) for number in range(64)]
             for path in paths:
                 stack.callback(path.unlink, missing_ok=True)
-            self._distribute(kind, paths)
-            for number in reversed(range(64)):
-                size = paths[number].stat().st_size // 8 if paths[number].exists() else 0
-                for part in _blocks(size, self.block):
-                    positions = np.fromfile(
-                        paths[number], np.int64, part.stop - part.start, offset=8 * part.start
-                    )
-                    yield positions, np.full(positions.size, number, np.uint8)
+            self._distribute(inside, kind, paths)
+            for path in reversed([path for path in paths if path.exists()]):
+                for part in _blocks(path.stat().st_size // 8, self.block):
+                    size = part.stop - part.start
+                    positions = np.fromfile(path, np.int64, size, offset=8 * part.start)
+                    goes = match(self.ends(positions, label), budget).numpy()
+                    taken = positions[goes][:most]
+                    self.gone_in[taken] = number + 1
+                    self.num_removed += taken.size
+                    most -= taken.size
+        self.degree[vertices] = budget.numpy() + (t - 1)
 
-    def _distribute(self, kind: NDArray[np.uint8], paths: list[Path]) -> None:
+    def labels(self, vertices: Ints) -> NDArray[Any]:
+        """The place of each vertex among these, and any number for the others: [n]."""
+        label = np.empty(self.degree.size, np.int32 if vertices.size < 1 << 31 else np.int64)
+        label[vertices] = np.arange(vertices.size)
+        return label
+
+    def ends(self, positions: Ints, label: NDArray[Any]) -> Tensor:
+        """The labels of the ends of edges, [k, 2]."""
+        ends = np.empty((positions.size, 2), label.dtype)
+        for column, vertices in enumerate((self.u, self.v)):
+            ends[:, column] = label[vertices[positions]]
+        return torch.from_numpy(ends)
+
+    def _distribute(
+        self, inside: NDArray[np.bool_], kind: NDArray[np.uint8], paths: list[Path]
+    ) -> None:
         """Write the positions of the edges that take part into one file per class."""
         with contextlib.ExitStack() as stack:
             files: dict[int, Any] = {}
-            for part in _blocks(self.u.size, self.block):
-                kinds_u, kinds_v = kind[self.u[part]], kind[self.v[part]]
-                live = np.flatnonzero((self.gone_in[part] == 0) & (kinds_u > 0) & (kinds_v > 0))
-                kinds = np.maximum(kinds_u[live], kinds_v[live])
+            for part, live in self._live(inside):
+                kinds = np.maximum(kind[self.u[part][live]], kind[self.v[part][live]])
                 for number in np.flatnonzero(np.bincount(kinds)).tolist():
                     if number not in files:
                         files[number] = stack.enter_context(paths[number].open("wb"))
                     (live[kinds == number] + part.start).tofile(files[number])
 
+    def rows_that_stay(self, num_rows: int) -> NDArray[Any]:
+        """Mark the rows that stay, those of edges that are left and loops: bool, mapped."""
+        stays = _marks(self.folder / STAYS, num_rows, np.True_)
+        size = self.u.size and (self.folder / FIRSTS).stat().st_size
+        words = _words(num_rows)
+        firsts = _mapped(self.folder / FIRSTS, size, np.bool_, "r")
+        rows = _mapped(self.folder / ROWS, size * words, Vertex, "r").reshape(-1, words)
+        edge = -1
+        for part in _blocks(size, self.block):
+            edges = np.cumsum(firsts[part]) + edge
+            edge = int(edges[-1])
+            gone = np.flatnonzero(self.gone_in[edges] != 0)
+            numbers = rows[part][gone].astype(np.int64) << 32 * np.arange(words)
+            stays[numbers.sum(axis=1)] = False
+        return stays
+
 
 @dataclass
 class _Window:
-    """The edges left between vertices of degree `lowest` or more, in memory."""
+    """The edges left between vertices of degree `lowest` or more, in memory.
+
+    Attributes:
+        lowest: The least degree.
+        vertices: int64 [w], these vertices.
+        degree: int64 [w], their current degrees.
+        positions: int64 [k], the positions of the edges, ascending.
+        ends: [k, 2], their ends as places in `vertices`.
+    """
 
     lowest: int
+    vertices: Ints
+    degree: Ints
     positions: Ints
-    u: NDArray[Any]
-    v: NDArray[Any]
+    ends: Tensor
 
-    def at(self, degree: Ints, t: int) -> Ints:
-        """Positions of the edges that take part at threshold t."""
-        inside = degree >= t
-        positions: Ints = self.positions[inside[self.u] & inside[self.v]]
+    @classmethod
+    def of(cls, state: Stream, lowest: int, positions: Ints) -> _Window:
+        """Load edges."""
+        vertices = np.flatnonzero(state.degree >= lowest)
+        ends = state.ends(positions, state.labels(vertices))
+        return cls(lowest, vertices, state.degree[vertices], positions, ends)
+
+    def peel(self, t: int, most: int) -> Ints:
+        """Run a phase: remove up to `most` edges and return their positions."""
+        degree = torch.from_numpy(self.degree)
+        part = where(both(degree >= t, self.ends))
+        ends = self.ends if part.numel() == len(self.ends) else self.ends.index_select(0, part)
+        kinds = edge_class(degree_class(degree), ends)
+        budget = (degree - (t - 1)).clamp_(min=0)
+        goes = where(match(ends, budget, kinds))
+        if goes.numel() > most:
+            goes = goes[stable_argsort(64 - kinds[goes].long())[:most]]
+        gone = torch.zeros(self.positions.size, dtype=torch.bool)
+        gone[part[goes]] = True
+        self.degree = torch.where(degree >= t, budget + (t - 1), degree).numpy()
+        positions: Ints = self.positions[gone.numpy()]
+        left = where(~gone)
+        self.positions, self.ends = self.positions[left.numpy()], self.ends.index_select(0, left)
         return positions
-
-    def forget_removed(self, gone_in: NDArray[Any]) -> None:
-        left = np.flatnonzero(gone_in[self.positions] == 0)
-        self.positions, self.u, self.v = self.positions[left], self.u[left], self.v[left]
 
 
 def _blocks(size: int, block: int) -> Iterator[slice]:
@@ -322,10 +386,10 @@ def _mapped(path: Path, size: int, kind: Any, mode: Any) -> NDArray[Any]:
     return np.memmap(path, kind, mode, shape=(size,))
 
 
-def _marks(path: Path, size: int) -> NDArray[Any]:
-    """Map the marks; zeros are written first, so that the disk cannot run full during a phase."""
-    if not path.exists() or path.stat().st_size != 2 * size:
+def _marks(path: Path, size: int, mark: Any) -> NDArray[Any]:
+    """Map marks; they are written first, so that the disk cannot run full later."""
+    if not path.exists() or path.stat().st_size != size * mark.itemsize:
         with writing(str(path)), path.open("wb") as file:
             for part in _blocks(size, 1 << 24):
-                np.zeros(part.stop - part.start, np.uint16).tofile(file)
-    return _mapped(path, size, np.uint16, "r+")
+                np.full(part.stop - part.start, mark).tofile(file)
+    return _mapped(path, size, mark.dtype, "r+")

@@ -154,7 +154,7 @@ def match(ends: Tensor, budget: Tensor, kinds: Tensor | None = None) -> Tensor:
     live: Tensor | None = None
     go = taken
     while True:  # drop the edges whose ends are spent, then take those that no other can keep out
-        rest = where(_both(budget > 0, ends).bitwise_and_(~go))
+        rest = where(both(budget > 0, ends).bitwise_and_(~go))
         if not rest.numel():
             return taken
         live = rest if live is None else live.index_select(0, rest)
@@ -180,7 +180,7 @@ def _match_renumbered(ends: Tensor, budget: Tensor, kinds: Tensor | None) -> Ten
     return taken
 
 
-def _both(marked: Tensor, ends: Tensor) -> Tensor:
+def both(marked: Tensor, ends: Tensor) -> Tensor:
     """Which edges have two marked ends: bool [n], [k, 2] -> bool [k]."""
     found = marked.index_select(0, ends.view(-1)).view(-1, 2)
     return found[:, 0] & found[:, 1]
