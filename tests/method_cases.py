@@ -65,4 +65,5 @@ _MAKERS = {
     "x": _features,
     "y": lambda num_nodes: torch.arange(num_nodes) % 2,
     "train_mask": lambda num_nodes: torch.arange(num_nodes) % 4 != 3,
+    "val_mask": lambda num_nodes: torch.arange(num_nodes) % 4 != 1,
 }

@@ -82,4 +82,4 @@ def test_impossible_options_are_bad_usage(capsys):
 
 def test_methods_says_what_ugs_needs(capsys):
     assert run(["methods"]) == 0
-    assert "needs x, y and train_mask" in " ".join(capsys.readouterr().out.split())
+    assert "needs x, y, train_mask and val_mask" in " ".join(capsys.readouterr().out.split())

@@ -56,6 +56,24 @@ def test_a_named_data_set_gets_its_row_of_table_d2():
         assert found["mask_learning_rate"] == found["learning_rate"]
 
 
+def test_each_protocol_has_its_own_length_and_rates():
+    found = {
+        name: resolved(small(), protocol=name, dataset="cora")
+        for name in ("thesis", "original", "quick")
+    }
+    names = ("epochs_per_round", "patience", "keep", "learning_rate", "weight_decay", "l1")
+    # Appendix D.6.2.2 and Table D.2; the commands that the authors of UGS give for Cora
+    assert [found["thesis"][name] for name in names] == [10_000, 1_000, "last", 5e-4, 1e-3, 1e-2]
+    assert [found["original"][name] for name in names] == [200, 0, "best", 8e-3, 8e-5, 1e-2]
+    assert [found["quick"][name] for name in names] == [1_000, 100, "last", 5e-3, 1e-3, 1e-2]
+    assert resolved(small())["protocol"] == "thesis"
+    assert resolved(small(), protocol="original", epochs_per_round=7)["epochs_per_round"] == 7
+    with pytest.raises(OptionError, match="protocol is 'fast'; expected one of 'thesis'"):
+        resolved(small(), protocol="fast")
+    with pytest.raises(UnknownNameError, match=r"'squirrel'; known: citeseer, cora.*out for learn"):
+        resolved(small(), protocol="original", dataset="squirrel")
+
+
 def test_no_data_set_is_guessed_from_the_size_of_a_graph():
     for found in (resolved(small()), resolved(cora_sized()), resolved(cora_sized(), model="gat")):
         assert found["dataset"] == "none"
@@ -84,6 +102,9 @@ def test_provenance_holds_all_resolved_options_but_not_the_checkpoint(tmp_path):
         "weight_decay": 1e-4,
         "l1": 1e-2,
         "dataset": "none",
+        "protocol": "thesis",
+        "patience": 1_000,
+        "keep": "last",
         **FAST,
     }
     assert order.provenance.seed == 0
@@ -94,6 +115,8 @@ def test_provenance_holds_all_resolved_options_but_not_the_checkpoint(tmp_path):
     [
         ({"depth": 0}, "depth is 0; expected an integer, 1 or more"),
         ({"width": 2.5}, "width is 2.5; expected an integer"),
+        ({"keep": "first"}, "keep is 'first'; expected 'last' or 'best'"),
+        ({"patience": -1}, "patience is -1; expected an integer, 0 or more"),
         ({"epochs_per_round": True}, "epochs_per_round is True"),
         ({"learning_rate": 0}, "learning_rate is 0; expected a number above 0"),
         ({"mask_learning_rate": -1.0}, "mask_learning_rate is -1.0"),
@@ -144,7 +167,7 @@ def test_missing_data_is_named(name):
         ({"y": torch.arange(10) - 4}, "a vertex of train_mask has a negative label"),
         ({"train_mask": torch.arange(5)}, r"train_mask is torch.int64 of shape \[5\]"),
         ({"train_mask": torch.ones(9, dtype=torch.bool)}, r"expected torch.bool of shape \[10\]"),
-        ({"train_mask": torch.zeros(10, dtype=torch.bool)}, "nothing to train on"),
+        ({"train_mask": torch.zeros(10, dtype=torch.bool)}, "nothing to learn from"),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
 )
@@ -160,7 +183,9 @@ def test_what_has_no_vertex_attributes_is_refused():
     hetero["a", "to", "a"].edge_index = torch.tensor([[0, 1], [1, 2]])
     with pytest.raises(OptionError, match="one type of vertices and edges, got a HeteroData"):
         order_of(hetero)
-    with pytest.raises(OptionError, match="needs a PyG Data with x, y, train_mask; got a Tensor"):
+    with pytest.raises(
+        OptionError, match="needs a PyG Data with x, y, train_mask, val_mask; got a Tensor"
+    ):
         order_of(small().edge_index)
 
 
@@ -175,7 +200,8 @@ def test_the_registry_knows_what_the_training_needs():
 
 
 def test_unlabelled_vertices_may_be_outside_the_training_set():
-    data = small(y=torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, -1, -1]))
+    data = small(y=torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0, -1]))
+    data.val_mask[9] = False
     assert len(order_of(data, **FAST)) == 11
 
 

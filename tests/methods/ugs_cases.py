@@ -34,6 +34,7 @@ def planted(seed: int = 0) -> tuple[Data, torch.Tensor]:
     edges = torch.tensor(pairs).T
     data = Data(x=x, y=y, edge_index=torch.cat([edges, edges.flip(0)], dim=1))
     data.train_mask = torch.rand(2 * half, generator=generator) < 0.8
+    data.val_mask = ~data.train_mask
     u, v = UndirectedGraph.from_any(data).edges
     return data, y[u] != y[v]
 
@@ -52,6 +53,7 @@ def small(**changes) -> Data:
         x=torch.eye(10),
         y=ring % 2,
         train_mask=ring < 8,
+        val_mask=ring >= 8,
         num_nodes=10,
     )
     for name, value in changes.items():
@@ -64,9 +66,9 @@ def recorded_rounds(monkeypatch) -> list[dict]:
     rounds = []
     train, logits_of = edge_rounds.train_edge_masks, edge_masks.masked_logits
 
-    def train_and_note(network, initial, vertices, edges, config, report):
+    def train_and_note(network, initial, vertices, edges, *given):
         rounds.append({"edges": edges, "first": None})
-        mask = train(network, initial, vertices, edges, config, report)
+        mask = train(network, initial, vertices, edges, *given)
         rounds[-1]["mask"] = mask
         rounds[-1]["last"] = state_of(network)
         return mask

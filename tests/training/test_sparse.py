@@ -194,12 +194,12 @@ def test_the_softmax_mean_by_arcs_on_two_threads_is_the_same_every_time(monkeypa
 
 
 def masked_case(graph, seed):
-    """Arcs of the edges, features, masks with some exact zeros, in float64."""
+    """Arcs of the edges, features, masks of both signs with some exact zeros, in float64."""
     num_nodes, arcs = graph
     edges = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes).edges
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(num_nodes, 3, generator=generator, dtype=torch.float64)
-    mask = torch.rand(edges.size(1), generator=generator, dtype=torch.float64) * 1.5
+    mask = torch.rand(edges.size(1), generator=generator, dtype=torch.float64) * 3 - 1.5
     mask[::4] = 0
     return both_ways(edges), x, mask.requires_grad_()
 
@@ -220,7 +220,7 @@ def test_masked_logits_and_gradients_are_those_of_message_passing(model, graph, 
     network = build_model(model, 3, 2, depth=2, width=4, seed=seed, dtype=torch.float64)
     features = as_operand(x.to_sparse_csr() if is_sparse else x)
     fast = masked_logits(network, Arcs(arcs, len(x)), features, mask)
-    slow = network(x, arcs, torch.cat([mask, mask]))
+    slow = network(x, arcs, torch.cat([mask, mask]).abs())
     torch.testing.assert_close(fast, slow)
     inputs = [mask, *network.parameters()]
     found, expected = (

@@ -1,14 +1,19 @@
 """Train edge masks together with a network: the step of UGS between two removals.
 
-The mask holds a number for each undirected edge, which multiplies both its arcs in the adjacency
-matrix before any normalisation. It starts at one. One Adam trains the mask and the weights on
+The mask holds a number for each undirected edge. Its absolute value multiplies both arcs of the
+edge in the adjacency matrix before any normalisation, because degrees and softmaxes need
+nonnegative weights. It starts at 1 ± 10^-5, as in both published programs. One Adam trains the mask
+and the weights on
 
     cross-entropy on the training vertices + l1 · Σ_e |mask_e|
 
-for a fixed number of epochs; the mask of the last epoch counts. Weight decay acts on the mask and
-on the weights, as in the programs published with both papers, with which Table D.2 was tuned. After
-each step negative entries become zero, because degrees and softmaxes need nonnegative weights. With
-the hyperparameters of Table D.2 and 200 epochs no entry comes near zero.
+Weight decay acts on the mask and on the weights, as in the published programs. Training ends after
+a number of epochs, or when the validation accuracy has not risen for some of them. The mask of the
+last epoch counts, or that of the first epoch with the highest validation accuracy.
+
+The gradient of the l1 term is often larger than that of the cross-entropy. Then all entries sink by
+nearly the learning rate in each step of Adam until they reach zero, around which they swing by a
+few steps. `indistinct` measures how much of a removal such swings decide.
 
 Source: Algorithm 1 of Chen, Sui, Chen, Zhang, Wang, *A Unified Lottery Ticket Hypothesis for Graph
 Neural Networks*, ICML 2021, arXiv:2102.06790, without masks of weights (Appendix D.6.2.2).
@@ -17,10 +22,11 @@ Neural Networks*, ICML 2021, arXiv:2102.06790, without masks of weights (Appendi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -31,13 +37,23 @@ from wis.graph import UndirectedGraph
 from wis.models import GraphNetwork
 from wis.training.problem import arrays_of, as_features, as_labels
 from wis.training.sparse import Arcs, Features, SparseProducts, as_operand
+from wis.training.stopping import EarlyStopping
 
 NEEDS = {
     "x": "a number for each vertex and feature, [num_nodes, num_features]",
     "y": "an integer class for each vertex, [num_nodes]",
     "train_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
+    "val_mask": "a boolean for each vertex; wis.training.split_vertices makes one",
 }
 """Attributes of the data that training needs."""
+
+MASKS = ("train_mask", "val_mask")
+
+NOISE = 1e-5
+"""Masks start at 1, give or take this much."""
+
+MIN_DELTA = 0.0001
+"""Smallest improvement of the validation accuracy, as in `wis.training.stopping`."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +61,14 @@ class MaskTraining:
     """Hyperparameters of the training of masks.
 
     Attributes:
-        epochs: Number of steps, at least 1.
+        epochs: Largest number of steps, at least 1.
         learning_rate: Learning rate of Adam for the weights, above 0.
         mask_learning_rate: Learning rate of Adam for the mask, above 0.
         weight_decay: L2 penalty of Adam, at least 0.
         l1: Coefficient of the sum of the mask's absolute values, at least 0.
+        patience: Epochs without a better validation accuracy after which training ends; 0 for no
+            such end.
+        keep: ``"last"`` or ``"best"``: the epoch whose mask counts.
     """
 
     epochs: int
@@ -57,21 +76,25 @@ class MaskTraining:
     mask_learning_rate: float
     weight_decay: float
     l1: float
+    patience: int = 0
+    keep: str = "last"
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledVertices:
-    """Features, labels and training vertices, without the graph.
+    """Features, labels, training and validation vertices, without the graph.
 
     Attributes:
         x: float32 [n, in_dim], dense or in compressed rows, whichever is faster.
         y: int64 [n]; negative for vertices without a label.
         train_mask: Boolean [n].
+        val_mask: Boolean [n].
     """
 
     x: Tensor
     y: Tensor
     train_mask: Tensor
+    val_mask: Tensor
 
     @property
     def num_classes(self) -> int:
@@ -86,7 +109,7 @@ class LabelledVertices:
 
         Args:
             data: A `Data` with `x` [n, in_dim], a number for each entry, dense or sparse; integer
-                `y` [n]; boolean `train_mask` [n], or [n, k] of k splits.
+                `y` [n]; boolean `train_mask` and `val_mask` [n], or [n, k] of k splits.
             graph: The graph; the tensors are moved to its device.
             purpose: Name of the caller in error messages.
             seed: Seed s takes split s mod k of k splits, as in training.
@@ -107,20 +130,20 @@ class LabelledVertices:
         data = take_split(data, split_of_seed(data, seed))
         n = graph.num_nodes
         y = as_labels(data.y, n)
-        mask = _checked_mask(data.train_mask, y, need_some=graph.num_edges > 0)
-        return cls(_checked_features(data.x, n), y, mask).to(graph.device)
+        masks = (_checked_mask(name, data[name], y, graph.num_edges > 0) for name in MASKS)
+        return cls(_checked_features(data.x, n), y, *masks).to(graph.device)
 
     def to(self, device: torch.device) -> LabelledVertices:
         """A copy on another device."""
-        return LabelledVertices(*(part.to(device) for part in (self.x, self.y, self.train_mask)))
+        return LabelledVertices(*(part.to(device) for part in vars(self).values()))
 
     @property
     def digest(self) -> str:
-        """Hexadecimal digest of all three tensors, the same on any machine."""
-        hashed = hashlib.sha256(f"wis-labelled-1 {tuple(self.x.shape)}".encode())
+        """Hexadecimal digest of all tensors, the same on any machine."""
+        hashed = hashlib.sha256(f"wis-labelled-2 {tuple(self.x.shape)}".encode())
         *places, values = arrays_of(self.x)
         places = [place.to(torch.int32) for place in places]  # saved orders hold this digest
-        for part in (*places, values, self.y, self.train_mask):
+        for part in (*places, values, self.y, self.train_mask, self.val_mask):
             hashed.update(part.cpu().contiguous().numpy().tobytes())
         return hashed.hexdigest()[:32]
 
@@ -153,17 +176,17 @@ def _checked_features(x: Tensor, num_nodes: int) -> Tensor:
     return made
 
 
-def _checked_mask(mask: Tensor, y: Tensor, *, need_some: bool) -> Tensor:
+def _checked_mask(name: str, mask: Tensor, y: Tensor, need_some: bool) -> Tensor:
     if mask.dtype != torch.bool or mask.shape != y.shape:
         raise GraphFormatError(
-            f"train_mask is {mask.dtype} of shape {list(mask.shape)}; expected torch.bool of "
+            f"{name} is {mask.dtype} of shape {list(mask.shape)}; expected torch.bool of "
             f"shape [{y.numel()}]; wis.training.split_vertices makes one"
         )
     if need_some and not bool(mask.any()):
-        raise GraphFormatError("train_mask is false everywhere; there is nothing to train on")
+        raise GraphFormatError(f"{name} is false everywhere; there is nothing to learn from")
     if bool((mask & (y.to(mask.device) < 0)).any()):
         raise GraphFormatError(
-            "a vertex of train_mask has a negative label in y; set train_mask to False there"
+            f"a vertex of {name} has a negative label in y; set {name} to False there"
         )
     return mask
 
@@ -175,31 +198,34 @@ def train_edge_masks(
     edges: Tensor,
     config: MaskTraining,
     report: Callable[[int], None],
+    seed: Sequence[int] = (0,),
 ) -> Tensor:
-    """Train a mask, from ones, and a network, from its initial state; the network is changed.
+    """Train a mask, and a network from its initial state; the network is changed.
 
     Args:
         network: The network, for vertex prediction, on the device of the edges.
         initial: Its initial parameters and buffers.
-        vertices: Features, labels, training vertices.
+        vertices: Features, labels, training and validation vertices.
         edges: int64 tensor of shape [2, k], u < v, no repeats.
         config: Hyperparameters.
         report: Called with the number of epochs done.
+        seed: Numbers that give the noise of the first mask, and dropout.
 
     Returns:
-        float32 tensor of shape [k], the masks after the last epoch, at least 0.
+        float32 tensor of shape [k], the masks, of either sign.
 
     Raises:
         DivergedError: The loss or the masks are no longer finite.
         OptionError: The network takes no weights of arcs.
 
-    Cost: a forward and a backward pass for each epoch; see `wis.training.sparse`.
+    Cost: a forward and a backward pass for each epoch; see `wis.training.sparse`. Networks with
+    dropout or batch normalisation need one more forward pass to be validated.
     """
     network.load_state_dict(dict(initial))
-    network.train()
     arcs = Arcs(torch.cat([edges, edges.flip(0)], dim=1), vertices.y.numel())
     x = as_operand(vertices.x) if network.uses_operators else vertices.x
-    mask = torch.ones(edges.size(1), device=edges.device, requires_grad=True)
+    noise = np.random.default_rng([*seed, 0]).uniform(-NOISE, NOISE, edges.size(1))
+    mask = torch.from_numpy((1 + noise).astype(np.float32)).to(edges.device).requires_grad_()
     groups: list[dict[str, Any]] = [
         {"params": list(network.parameters())},
         {"params": [mask], "lr": config.mask_learning_rate},
@@ -207,20 +233,36 @@ def train_edge_masks(
     optimizer = torch.optim.Adam(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    rows = vertices.train_mask.nonzero().view(-1)
-    labels = vertices.y[rows]
+    rows, held_out = (part.nonzero().view(-1) for part in (vertices.train_mask, vertices.val_mask))
+    labels, expected = vertices.y[rows], vertices.y[held_out]
+    validates = config.patience > 0 or config.keep == "best"
+    rule = EarlyStopping(len(held_out), config.patience or config.epochs, MIN_DELTA)
+    kept, logits = mask.detach(), None
     for epoch in range(1, config.epochs + 1):
-        optimizer.zero_grad()
-        logits = masked_logits(network, arcs, x, mask)
-        loss = cross_entropy(logits[rows], labels) + config.l1 * mask.abs().sum()
+        if logits is None:
+            logits = masked_logits(network.train(), arcs, x, mask)
+        loss = cross_entropy(logits.index_select(0, rows), labels) + config.l1 * mask.abs().sum()
         _check_finite(loss, epoch, config)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        with torch.no_grad():
-            mask.clamp_(min=0)
+        optimizer.zero_grad()
+        logits = None
         report(epoch)
-    _check_finite(mask.detach().sum(), config.epochs, config)
-    return mask.detach()
+        if not validates:
+            continue
+        if network.same_in_evaluation:  # the next step uses these logits too
+            logits = after = masked_logits(network, arcs, x, mask)
+        else:
+            with torch.no_grad():
+                after = masked_logits(network.eval(), arcs, x, mask)
+        found = after.detach().index_select(0, held_out).argmax(dim=1)
+        exhausted = rule.update(int((found == expected).sum()))
+        if config.keep == "best" and rule.is_best:
+            kept = mask.detach().clone()
+        if exhausted:
+            break
+    _check_finite(kept.sum(), epoch, config)
+    return kept
 
 
 def masked_logits(network: GraphNetwork, arcs: Arcs, x: Features, mask: Tensor) -> Tensor:
@@ -230,16 +272,34 @@ def masked_logits(network: GraphNetwork, arcs: Arcs, x: Features, mask: Tensor) 
         network: The network, for vertex prediction.
         arcs: All edges as arcs u → v, then all as arcs v → u.
         x: Features: a result of `as_operand`, or a tensor for a module of another author.
-        mask: Float tensor of shape [k], one entry for each edge, at least 0.
+        mask: Float tensor of shape [k], one entry for each edge; its absolute values count.
 
     Raises:
         OptionError: The network takes no weights of arcs.
     """
-    weights = torch.cat([mask, mask])
+    weights = mask.abs().repeat(2)
     if network.uses_operators:
         return network.over(x, SparseProducts(arcs, weights))
     logits: Tensor = network(x, arcs.edge_index, weights)
     return logits
+
+
+def indistinct(magnitudes: Tensor, number: int, step: float) -> float:
+    """Share of the edges whose magnitude is within one step of Adam of the last one removed.
+
+    Adam moves an entry by about its learning rate in each step. So among these edges the epoch at
+    which training happened to end decides which ones are removed, not what the network has learned.
+
+    Args:
+        magnitudes: Float tensor of shape [k], absolute values of masks.
+        number: Number of edges to remove, 1 to k; the smallest magnitudes go.
+        step: The learning rate of the masks.
+
+    >>> indistinct(torch.tensor([0.1, 0.5, 0.504, 0.9]), number=2, step=0.01)
+    0.5
+    """
+    threshold = magnitudes.kthvalue(number).values
+    return float(((magnitudes - threshold).abs() <= step).double().mean())
 
 
 def _check_finite(value: Tensor, epoch: int, config: MaskTraining) -> None:

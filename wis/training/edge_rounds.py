@@ -1,6 +1,6 @@
 """Rounds of UGS: train masks, remove edges, rewind, until enough are gone.
 
-Every round begins with the initial weights, buffers included, and with masks of one on the edges
+Every round begins with the initial weights, buffers included, and with fresh masks on the edges
 that are left. So a round depends only on which edges are left, and a checkpoint has to hold only
 the edges removed so far, in their order.
 
@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
+import statistics
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +29,17 @@ from wis.errors import CheckpointError
 from wis.graph import UndirectedGraph
 from wis.models import build_model
 from wis.training.checkpoint import read_checkpoint, write_checkpoint
-from wis.training.edge_masks import LabelledVertices, MaskTraining, train_edge_masks
+from wis.training.edge_masks import (
+    LabelledVertices,
+    MaskTraining,
+    indistinct,
+    train_edge_masks,
+)
+
+_log = logging.getLogger(__name__)
+
+MOST = 0.5
+"""Share of edges that are not told apart (see `indistinct`) from which a round is reported."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Pruning:
         model: A name of `wis.models.available_models`, or ``"module:Class"``.
         depth: Number of layers.
         width: Size of the hidden embeddings.
-        seed: Seed of the initial weights.
+        seed: Seed of the initial weights, of the noise of masks, of dropout, and of ties.
         round_fraction: Fraction of the original edges that a round removes, above 0, at most 1.
         masks: Hyperparameters of the training of masks.
     """
@@ -107,15 +120,11 @@ def prune(
     if len(removed) >= count:
         return removed
     vertices = vertices.to(graph.device)
-    network = build_model(
-        config.model,
-        vertices.x.size(1),
-        vertices.num_classes,
-        depth=config.depth,
-        width=config.width,
-        seed=config.seed,
-    ).to(graph.device)
+    sizes: dict[str, Any] = {"depth": config.depth, "width": config.width, "seed": config.seed}
+    network = build_model(config.model, vertices.x.size(1), vertices.num_classes, **sizes)
+    network = network.to(graph.device)
     initial = {name: value.clone() for name, value in network.state_dict().items()}
+    shares = []
     for level in levels:
         done = len(removed)
         if not done < min(level, count):
@@ -129,18 +138,39 @@ def prune(
         stays[removed] = False
         left = stays.nonzero().view(-1)
         edges = graph.edges[:, left.to(graph.device)]
-        mask = train_edge_masks(network, initial, vertices, edges, config.masks, report)
-        by_magnitude = mask.abs().cpu().sort(stable=True).indices  # ties: the smallest edge id
-        removed = torch.cat([removed, left[by_magnitude[: level - done]]])
+        source = (config.seed, level)
+        with torch.random.fork_rng([graph.device] if graph.device.type == "cuda" else []):
+            torch.manual_seed((config.seed * 1_000_003 + level) % 2**63)  # of dropout
+            mask = train_edge_masks(network, initial, vertices, edges, config.masks, report, source)
+        magnitudes = mask.abs().cpu()
+        shuffled = np.random.default_rng([*source, 1]).permutation(len(left))  # breaks ties
+        by_magnitude = np.lexsort((shuffled, magnitudes.numpy()))[: level - done]
+        removed = torch.cat([removed, left[torch.from_numpy(by_magnitude)]])
+        shares.append(indistinct(magnitudes, level - done, config.masks.mask_learning_rate))
         if checkpoint is not None:
             write_checkpoint(checkpoint, key, {"removed": removed})
+    _warn(shares)
     return removed
+
+
+def _warn(shares: list[float]) -> None:
+    """Say in how many rounds most of the edges were not told apart, and how many edges."""
+    unsure = [share for share in shares if share > MOST]
+    if unsure:
+        _log.warning(
+            "ugs: in %d of %d rounds the masks hardly tell edges apart: %.0f %% of them (median) "
+            "are within one step of Adam of the last one removed, so the epoch at which training "
+            "ended decides which of these go",
+            len(unsure),
+            len(shares),
+            100 * statistics.median(unsure),
+        )
 
 
 def identity(graph: UndirectedGraph, vertices: LabelledVertices, config: Pruning) -> str:
     """Hash of everything that the order depends on, except versions and devices."""
     text = json.dumps(asdict(config), sort_keys=True)
-    parts = f"wis-edge-rounds-1 {graph.fingerprint} {vertices.digest} {text}"
+    parts = f"wis-edge-rounds-2 {graph.fingerprint} {vertices.digest} {text}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
