@@ -13,7 +13,7 @@ import click
 from wis.errors import NotASubgraphError, echo
 
 from .framework import Command, json_option
-from .graphs import GraphSource, complete_graph, graph_argument
+from .graphs import NOTHING_SAID, GraphSource, complete_graph, graph_argument
 from .output import check_plot_target, emit, emit_json, say
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _integers(flag: str, text: str) -> tuple[int, ...]:
 def _fitting(first: GraphSource, second: GraphSource) -> tuple[GraphSource, GraphSource]:
     """Both, each with the options that apply to it; unchanged if no option applies to either."""
     fitted = first.fitting(), second.fitting()
-    is_used = any(each.table.given_flags() or each.relabel for each in fitted)
+    is_used = any(each.table != NOTHING_SAID or each.relabel for each in fitted)
     return fitted if is_used else (first, second)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from wis.base.progress import step
 from wis.errors import GraphFileError, OptionError, UnknownNameError, echo
 
 from .framework import SectionOption
@@ -49,11 +50,6 @@ class TableChoice:
     delimiter: str | None = None
     bipartite: bool | None = None
     format: str | None = None
-
-    def given_flags(self) -> list[str]:
-        """The flags that were typed."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        return [f"--no-{name}" if value is False else f"--{name}" for name, value in given.items()]
 
 
 NOTHING_SAID = TableChoice()
@@ -110,13 +106,14 @@ class GraphSource:
 
         if self.is_file:
             self._refuse_data_root()
-            file = read_graph(
-                self.name,
-                trust_pickle=self.trust_pickle,
-                relabel=self.relabel,
-                num_nodes=self.num_nodes,
-                **vars(self.table),
-            )
+            with step(f"read {self}"):
+                file = read_graph(
+                    self.name,
+                    trust_pickle=self.trust_pickle,
+                    relabel=self.relabel,
+                    num_nodes=self.num_nodes,
+                    **vars(self.table),
+                )
             for note in file.notes:
                 say(f"Note: {note}" if note.startswith(self.name) else f"Note: {self}: {note}")
             return file
@@ -158,21 +155,21 @@ class GraphSource:
         table = dataclasses.replace(self.table, format=None)
         return dataclasses.replace(self, table=table) if found.is_edge_table else file
 
-    def typed(self) -> list[str]:
-        """The options that were typed, as words of a command line."""
+    def _given(self) -> dict[str, Any]:
+        """The flags of reading that were typed, with their values."""
         own = {
             "trust-pickle": self.trust_pickle or None,
             "relabel": self.relabel or None,
             "num-nodes": self.num_nodes,
             "data-root": self.data_root,
         }
-        words = []
-        for name, value in {**vars(self.table), **own}.items():
-            if isinstance(value, bool):
-                words.append(f"--{name}" if value else f"--no-{name}")
-            elif value is not None:
-                words += [f"--{name}", str(value)]
-        return words
+        given = {k: value for k, value in {**own, **vars(self.table)}.items() if value is not None}
+        return {f"--{'no-' * (value is False)}{name}": value for name, value in given.items()}
+
+    def typed(self) -> list[str]:
+        """The options that were typed, as words of a command line."""
+        given = self._given().items()
+        return [str(word) for pair in given for word in pair if not isinstance(word, bool)]
 
     def check(self) -> None:
         """Raise at once if no file and no graph has this name."""
@@ -238,14 +235,8 @@ class GraphSource:
         return UnknownNameError(f"{self}: no such file; {error}")
 
     def _refuse_reading_options(self) -> None:
-        given = {
-            "--trust-pickle": self.trust_pickle,
-            "--relabel": self.relabel,
-            "--num-nodes": self.num_nodes is not None,
-            **dict.fromkeys(self.table.given_flags(), True),
-        }
-        for flag, is_given in given.items():
-            if is_given:
+        for flag in self._given():
+            if flag != "--data-root":
                 raise click.UsageError(
                     f"{flag} is for files; {echo(self.name)!r} is a named graph."
                 )
@@ -253,17 +244,6 @@ class GraphSource:
     def _refuse_data_root(self) -> None:
         if self.data_root is not None:
             raise click.UsageError(f"--data-root is for data sets; {echo(self.name)!r} is a file.")
-
-
-def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
-    """Write a graph; a note on standard error names what the format cannot hold."""
-    from wis.io import write_graph
-    from wis.io.graph_io import left_out
-
-    dropped: list[str] = []
-    write_graph(file, path, force=force, dropped=dropped)
-    for note in left_out(file, path, dropped):
-        say(f"Note: {note}")
 
 
 def complete_graph(

@@ -13,11 +13,15 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from wis.base.progress import step
 from wis.errors import GraphFileError, echo, without_secrets
+
+if TYPE_CHECKING:
+    from wis.io import GraphFile
 
 STANDARD = "-"
 ORDER_ENDING = ".npz"
@@ -158,6 +162,18 @@ def order_target(path: Path | None, *, force: bool) -> Path | None:
         path = path.with_name(path.name + ORDER_ENDING)
     check_writable(path, force=force)
     return path
+
+
+def write_with_notes(file: GraphFile, path: Path, *, force: bool) -> None:
+    """Write a graph; a note on standard error names what the format cannot hold."""
+    from wis.io import write_graph
+    from wis.io.graph_io import left_out
+
+    dropped: list[str] = []
+    with step(f"write {path}"):
+        write_graph(file, path, force=force, dropped=dropped)
+    for note in left_out(file, path, dropped):
+        say(f"Note: {note}")
 
 
 def check_plot_target(path: Path | None, *, force: bool) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wis.base.amount import auto_budget, num_edges_to_remove
+from wis.base.progress import step
 from wis.errors import OptionError, counted, echo
 
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
-from .framework import Command, json_option
-from .graphs import GraphSource, directed_option, graph_argument, graph_of, write_with_notes
+from .framework import Command, grouped, json_option
+from .graphs import GraphSource, directed_option, graph_argument, graph_of
 from .options import (
     MethodChoice,
     ProtectionChoice,
@@ -35,6 +36,7 @@ from .output import (
     order_target,
     path_option,
     say,
+    write_with_notes,
 )
 
 if TYPE_CHECKING:
@@ -60,16 +62,62 @@ class Amount:
         if self.remove is not None and self.keep is not None:
             raise click.UsageError("--remove and --keep contradict each other; give one of them.")
         if not self.is_auto:
-            self.count(sys.maxsize)
+            num_edges_to_remove(sys.maxsize, remove=self.remove, keep=self.keep)
 
     @property
     def is_auto(self) -> bool:
         """Whether `wis advise` is to choose it."""
         return auto_budget(self.remove) is not None
 
-    def count(self, num_edges: int, noun: str = "edge") -> int:
-        """Number of edges to remove, out of `num_edges`."""
-        return num_edges_to_remove(num_edges, remove=self.remove, keep=self.keep, noun=noun)
+
+@dataclass(frozen=True)
+class CutChoice:
+    """Which edges are cut alike, and how: the options as they were typed."""
+
+    directed: bool
+    per_type: bool
+    type_column: str | None
+    reweight: bool
+    edge_attr: tuple[str, ...]
+
+
+amount_options = grouped(
+    "amount", Amount,
+    click.option(
+        "--remove", metavar="AMOUNT",
+        help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120); or auto for "
+        "the advice of `wis advise`, auto:40runs for that with another budget.",
+    ),
+    click.option(
+        "--keep", metavar="AMOUNT",
+        help="Edges to keep, in the same forms; in place of --remove.",
+    ),
+)  # fmt: skip
+cut_options = grouped(
+    "cutting", CutChoice,
+    directed_option,
+    click.option(
+        "--per-type", is_flag=True,
+        help="Remove the same fraction of the edges of each type. The types are those of a graph "
+        "with several edge types, or the integers or texts in a column `type` (attribute "
+        "edge_type).",
+    ),
+    click.option(
+        "--type-column", metavar="NAME",
+        help="Like --per-type, but read the types from this column or edge attribute.",
+    ),
+    click.option(
+        "--reweight", is_flag=True,
+        help="Write edge weights that make up for the removed edges: the mean of the Laplacian is "
+        "that of the whole graph. For the methods that draw edges: spectral, goku, and dspar with "
+        "--option sample=true.",
+    ),
+    click.option(
+        "--edge-attr", multiple=True, metavar="NAME",
+        help="Treat this attribute as one with an entry for each arc, where its length does not "
+        "decide that; repeatable.",
+    ),
+)  # fmt: skip
 
 
 @click.command(
@@ -86,34 +134,8 @@ class Amount:
         "wis sparsify edges/ --engine stream --epsilon 0.1 --remove 50% -o edges-sparse/",
     ],
 )
-@click.option(
-    "--remove",
-    metavar="AMOUNT",
-    help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120); or auto for the "
-    "advice of `wis advise`, auto:40runs for that with another budget.",
-)
-@click.option(
-    "--keep", metavar="AMOUNT", help="Edges to keep, in the same forms; in place of --remove."
-)
-@directed_option
-@click.option(
-    "--per-type",
-    is_flag=True,
-    help="Remove the same fraction of the edges of each type. The types are those of a graph with "
-    "several edge types, or the integers or texts in a column `type` (attribute edge_type).",
-)
-@click.option(
-    "--type-column",
-    metavar="NAME",
-    help="Like --per-type, but read the types from this column or edge attribute.",
-)
-@click.option(
-    "--reweight",
-    is_flag=True,
-    help="Write edge weights that make up for the removed edges: the mean of the Laplacian is that "
-    "of the whole graph. For the methods that draw edges: spectral, goku, and dspar with --option "
-    "sample=true.",
-)
+@amount_options
+@cut_options
 @method_options
 @folder_options
 @protection_options
@@ -130,14 +152,6 @@ class Amount:
     help="Draw the graph before and after to this file (.png, .svg, .pdf). For a large graph, draw "
     "its degrees.",
 )
-@click.option(
-    "--edge-attr",
-    "edge_attrs",
-    multiple=True,
-    metavar="NAME",
-    help="Treat this attribute as one with an entry for each arc, where its length does not decide "
-    "that; repeatable.",
-)
 @graph_argument
 @force_option
 @json_option
@@ -146,17 +160,12 @@ def sparsify(
     choice: MethodChoice,
     folders: FolderOptions,
     protection: ProtectionChoice,
-    remove: str | None,
-    keep: str | None,
+    amount: Amount,
+    cutting: CutChoice,
     output: Path | None,
     order_file: Path | None,
     save_order: Path | None,
     plot: Path | None,
-    edge_attrs: tuple[str, ...],
-    directed: bool,
-    per_type: bool,
-    type_column: str | None,
-    reweight: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -173,40 +182,27 @@ def sparsify(
     or stops because the disk is full or the cluster is lost, the same command continues the work.
     While it runs, a second run with the same output is refused.
     """
-    amount = Amount(remove, keep)
     amount.check()
     if amount.is_auto and (order_file is not None or choice.engine in ENGINES):
         clash = "--order" if order_file is not None else f"--engine {choice.engine}"
-        raise click.UsageError(f"--remove {remove} does not go with {clash}; give an amount.")
+        raise click.UsageError(
+            f"--remove {amount.remove} does not go with {clash}; give an amount."
+        )
     if choice.engine in ENGINES:
         refused: dict[str, Any] = dict.fromkeys(protection.given_flags(), True)
-        refused |= {
-            "--order": order_file,
-            "--save-order": save_order,
-            "--plot": plot,
-            "--edge-attr": edge_attrs,
-            "--directed": directed,
-            "--per-type": per_type,
-            "--type-column": type_column,
-            "--reweight": reweight,
-        }
+        refused |= {"--order": order_file, "--save-order": save_order, "--plot": plot}
+        refused |= {f"--{k.replace('_', '-')}": value for k, value in vars(cutting).items()}
         sparsify_folder(
-            source,
-            choice,
-            folders,
-            remove=remove,
-            keep=keep,
-            output=output,
-            refused=refused,
-            force=force,
-            as_json=as_json,
-        )
+            source, choice, folders, **vars(amount),
+            output=output, refused=refused, force=force, as_json=as_json,
+        )  # fmt: skip
         return
     folders.refuse()
     source.refuse_folder()
     output = output or source.default_output()
     if order_file is not None:
-        _refuse_beside_order(choice, protection, save_order, directed=directed)
+        typed = ["--directed"] * cutting.directed + choice.given_flags() + protection.given_flags()
+        _refuse_beside_order(typed + ["--save-order"] * (save_order is not None))
     protection.check(source.name)
     if as_json and str(output) == STANDARD:
         raise click.UsageError(
@@ -217,19 +213,7 @@ def sparsify(
     check_different(output, save_order, plot)
     check_graph_target(output, force=force)
     check_plot_target(plot, force=force)
-    job = _Job(
-        source,
-        choice,
-        protection,
-        amount,
-        order_file,
-        save_order is not None,
-        edge_attrs,
-        directed,
-        per_type,
-        type_column,
-        reweight,
-    )
+    job = _Job(source, choice, protection, amount, cutting, order_file, save_order is not None)
     result = job.run()
     result.write(source.name, output, save_order, plot, force=force)
     say(result.account(source.name, output))
@@ -237,16 +221,8 @@ def sparsify(
         emit_json(result.record(source.name, output))
 
 
-def _refuse_beside_order(
-    choice: MethodChoice,
-    protection: ProtectionChoice,
-    save_order: Path | None,
-    *,
-    directed: bool,
-) -> None:
-    saves = ["--save-order"] if save_order is not None else []
-    flags = ["--directed"] if directed else []
-    flags += choice.given_flags() + protection.given_flags() + saves
+def _refuse_beside_order(flags: list[str]) -> None:
+    """Raise `click.UsageError` if any of the flags that make an order was typed beside --order."""
     if flags:
         raise click.UsageError(
             f"--order cuts an order that was computed already; {flags[0]} does not go with it."
@@ -261,13 +237,9 @@ class _Job:
     choice: MethodChoice
     protection: ProtectionChoice
     amount: Amount
+    cutting: CutChoice
     order_file: Path | None
     whole_order: bool
-    edge_attrs: tuple[str, ...]
-    directed: bool
-    per_type: bool
-    type_column: str | None
-    reweight: bool
 
     def run(self) -> _Result:
         """Read, order and cut.
@@ -278,13 +250,14 @@ class _Job:
         from wis.order import RemovalOrder
         from wis.order.cut import Cut, no_weights
 
+        cutting, directed = self.cutting, self.cutting.directed
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
         method, given = (None, {}) if saved is not None else self.choice.checked()
         protected = self.protection.given_flags()
-        if self.reweight and method is not None and (protected or not method.draws_with(given)):
+        if cutting.reweight and method is not None and (protected or not method.draws_with(given)):
             raise no_weights(protected, method.name)
         file = self.source.open()
-        protections = self.protection.arguments(file, directed=self.directed)
+        protections = self.protection.arguments(file, directed=directed)
         start = time.perf_counter()
         per_type = self.types(file)
         amount, choice, advice = self.amount, self.choice, None
@@ -292,12 +265,12 @@ class _Job:
             advice = self.advice(file, per_type, protections)
             amount, choice = Amount(advice.remove, None), choice.taking(advice)
             method = choice.checked()[0]
-        cut = Cut(amount.remove, amount.keep, per_type, self.edge_attrs, self.reweight)
+        cut = Cut(amount.remove, amount.keep, per_type, cutting.edge_attr, cutting.reweight)
         reads = not cut.is_plain or (method is not None and method.reads_data)
         data = file.data if reads or file.table is None else None
         if data is not None:
-            check_edge_attrs(data, self.edge_attrs)
-        graph = graph_of(file, directed=saved.provenance.directed if saved else self.directed)
+            check_edge_attrs(data, cutting.edge_attr)
+        graph = graph_of(file, directed=saved.provenance.directed if saved else directed)
         count = cut.length_needed(graph, data)
         if saved is None:
             wanted = None if self.whole_order else count
@@ -305,12 +278,13 @@ class _Job:
         else:
             saved.check_made_for(graph)
             order = saved
-        ranked = order.ranked(graph)
-        removed = cut.removed(ranked, data)
-        if data is None:
-            sparse = file.keep(kept_arcs(removed, graph.arc_to_edge[0]))
-        else:
-            sparse = file.with_data(cut.apply(ranked, data))
+        with step(f"cut {self.source}"):
+            ranked = order.ranked(graph)
+            removed = cut.removed(ranked, data)
+            if data is None:
+                sparse = file.keep(kept_arcs(removed, graph.arc_to_edge[0]))
+            else:
+                sparse = file.with_data(cut.apply(ranked, data))
         seconds = time.perf_counter() - start
         num_removed = int(removed.sum())
         return _Result(file, sparse, graph, order, num_removed, bool(per_type), seconds, advice)
@@ -325,19 +299,17 @@ class _Job:
         method, options = choice.checked()
         named = method.name if choice.method is not None or options else None
         assert budget is not None
-        more = {"per_type": per_type, "edge_attrs": self.edge_attrs, **protections}
-        return automatic(
-            file.data, budget, named, options,
-            directed=self.directed, seed=choice.seed or 0, device=choice.device or "cpu", **more,
-        )  # fmt: skip
+        more = {"per_type": per_type, "edge_attrs": self.cutting.edge_attr, **protections}
+        more |= {"directed": self.cutting.directed, "device": choice.device or "cpu"}
+        return automatic(file.data, budget, named, options, seed=choice.seed or 0, **more)
 
     def types(self, file: GraphFile) -> bool | str:
         """The `per_type` of the cut: false, true, or the attribute that holds the types."""
-        if self.type_column is None:
-            return self.per_type
+        if self.cutting.type_column is None:
+            return self.cutting.per_type
         from wis.io.edge_attributes import attribute_of
 
-        return attribute_of(file, self.type_column)
+        return attribute_of(file, self.cutting.type_column)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wis.base import arrays
 from wis.base.arrays import rank_in_run, searchsorted, select, sort_values, stable_argsort, where
 
 LISTS = st.lists(st.integers(0, 6), max_size=40)
@@ -27,10 +29,13 @@ def test_rank_in_run_counts_from_zero_within_each_run(rows):
     assert rank_in_run(torch.tensor(rows, dtype=torch.int64)).tolist() == expected
 
 
-@given(LISTS, LISTS)
-def test_searchsorted_finds_the_first_position_that_is_not_below(values, keys):
+@pytest.mark.parametrize("many", [1, arrays.MANY])  # with 1, it sorts the keys first
+@given(values=LISTS, keys=LISTS)
+def test_searchsorted_finds_the_first_position_that_is_not_below(many, values, keys):
     ordered = sort_values(torch.tensor(values, dtype=torch.int64))
-    found = searchsorted(ordered, torch.tensor(keys, dtype=torch.int64)).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "MANY", many)
+        found = searchsorted(ordered, torch.tensor(keys, dtype=torch.int64)).tolist()
     assert found == [sum(value < key for value in values) for key in keys]
 
 

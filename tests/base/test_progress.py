@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import sys
+import time
+
 from wis.base import progress
-from wis.base.progress import progress_bar
+from wis.base.progress import progress_bar, step
 
 
 def lines_of(monkeypatch, capsys, steps, total=1000, **given):
@@ -39,3 +43,32 @@ def test_lines_without_a_total_and_of_bytes(monkeypatch, capsys):
 
 def test_no_line_if_it_is_not_to_be_shown(monkeypatch, capsys):
     assert lines_of(monkeypatch, capsys, [(600, 5)], show=False) == []
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_long_step_shows_its_name_on_a_terminal_and_a_short_one_nothing(monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.05)
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    with step("read friends.csv"):
+        pass
+    assert shown.getvalue() == ""
+    with step("read friends.csv"):
+        limit = time.monotonic() + 30
+        while "read friends.csv" not in shown.getvalue() and time.monotonic() < limit:
+            time.sleep(0.01)
+    assert "read friends.csv" in shown.getvalue()
+
+
+def test_a_step_shows_nothing_where_stderr_is_no_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
+    with step("read friends.csv"):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""

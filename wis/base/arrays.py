@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MANY = 1 << 14
+"""Fewer keys are looked up as they come, since sorting them takes longer."""
+
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
@@ -73,10 +76,18 @@ def stable_argsort(keys: Tensor) -> Tensor:
 
 
 def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:
-    """First position in `sorted_keys` that is not below each of `keys`; int64 [k]."""
-    if keys.device.type == "cpu":
+    """First position in `sorted_keys` that is not below each of `keys`; int64 [k].
+
+    On a CPU, non-negative keys are looked up in ascending order: neighbours need the same memory.
+    """
+    if keys.device.type != "cpu":
+        return torch.searchsorted(sorted_keys, keys)
+    if keys.numel() < MANY or int(keys.min()) < 0:
         return torch.from_numpy(np.searchsorted(sorted_keys.numpy(), keys.numpy()))
-    return torch.searchsorted(sorted_keys, keys)
+    order = stable_argsort(keys).numpy()
+    found = np.empty(order.size, np.int64)
+    found[order] = np.searchsorted(sorted_keys.numpy(), keys.numpy()[order])
+    return torch.from_numpy(found)
 
 
 def rank_in_run(rows: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,28 @@ def progress_bar(
     try:
         yield bar.update
     finally:
+        bar.close()
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show on a terminal that a step without a count goes on, once it lasts `PATIENCE_S` seconds.
+
+    Args:
+        title: A name for the step.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    bar = _Bar(title, 0, "items", 0)
+    timer = threading.Timer(PATIENCE_S, bar.update, (0,))  # rich moves the bar in a thread
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
         bar.close()
 
 
