@@ -141,11 +141,10 @@ def advise(
         from wis.show import plot_advice
 
         plot_advice(advice, output, force=force, title=source.name)
-    typed = source.typed()
-    typed += [] if protection.protect is None else ["--protect", str(protection.protect)]
+    typed = source.typed() + protection.typed()
     if as_json:
-        record = {"input": source.name, "output": output and str(output), **advice.as_dict()}
-        emit_json({**record, "command": advice.command(source.name, typed)})
+        record = {"input": source.name, "output": output and str(output)}
+        emit_json({**record, **advice.as_dict(source.name, typed)})
     else:
         from wis.show import advice_as_text
 

@@ -117,7 +117,7 @@ def serve(target: str, as_json: bool, dry_run: bool, **given: Any) -> None:
     if given["batch_sizes"] is not None:
         from wis.measure.latency import Load
 
-        typed = given["batch_sizes"].split(",")
+        typed = given["batch_sizes"].split(",") if given["batch_sizes"] != "none" else []
         sizes: Any = tuple(int(t) if t.strip().isdecimal() else t for t in typed)
         own["batch_sizes"] = list(Load(batch_sizes=sizes).batch_sizes)
     run_settings(

@@ -59,7 +59,8 @@ SERVE_OPTIONS = {
     "--methods NAMES": OPTIONS["--methods NAMES"].replace(DEFAULT_METHODS, SERVED["methods"]),
     "--remove AMOUNTS": OPTIONS["--remove AMOUNTS"].replace("0%:100%:10%]", SERVED["remove"] + "]"),
     "--depth L": "Number of layers of all networks.",
-    "--batch-sizes LIST": "Vertices of the batches that are timed, such as 1,32,1024.",
+    "--batch-sizes LIST": "Vertices of the batches that are timed, such as 1,32,1024; none to "
+    "count costs and time nothing.",
     "--no-train": "Measure costs alone, with untrained networks; the graph needs no features, "
     "labels or masks.",
     "--plot FILE": "Also draw accuracy against cost: .png, .svg or .pdf.",

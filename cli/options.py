@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ class MethodChoice:
             resume: Whether the method must keep one.
         """
         from wis.graph.parts import check_lengths
+        from wis.graph.vertex_names import is_hetero
         from wis.methods.registry import OF_EDGES
         from wis.order.ranking import Ranking
 
@@ -135,6 +137,9 @@ class MethodChoice:
             options |= self._kept_in(checkpoint, method, options, graph, resume=resume)
         data = file.data if method.reads_data else None
         check_lengths(data)
+        if data is not None and file.vertex_names is not None and not is_hetero(data):
+            data = copy.copy(data)  # so that errors call vertices as the file does
+            data.name = list(file.vertex_names)
         named = {name: options[name] for name in OF_EDGES if isinstance(options.get(name), str)}
         for option, column in named.items():
             from wis.io.edge_attributes import attribute_of
@@ -316,6 +321,10 @@ class ProtectionChoice:
             "--protect": self.protect is not None,
         }
         return [flag for flag, is_given in given.items() if is_given]
+
+    def typed(self) -> list[str]:
+        """The file of protected edges, as words of a command line."""
+        return [] if self.protect is None else ["--protect", str(self.protect)]
 
     def check(self, graph_name: str) -> None:
         """Raise if two files are to be read from standard input."""

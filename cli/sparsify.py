@@ -218,7 +218,7 @@ def sparsify(
     result.write(source.name, output, save_order, plot, force=force)
     say(result.account(source.name, output))
     if as_json:
-        emit_json(result.record(source.name, output))
+        emit_json(result.record(source, protection, output))
 
 
 def _refuse_beside_order(flags: list[str]) -> None:
@@ -363,11 +363,14 @@ class _Result:
             f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
         )
 
-    def record(self, name: str, output: Path) -> dict[str, Any]:
+    def record(
+        self, source: GraphSource, protection: ProtectionChoice, output: Path
+    ) -> dict[str, Any]:
         """The object that --json prints."""
-        provenance = self.order.provenance
+        provenance, advice = self.order.provenance, self.advice
+        typed = source.typed() + protection.typed()
         return {
-            "input": name,
+            "input": source.name,
             "output": str(output),
             "num_nodes": self.graph.num_nodes,
             "num_edges_before": self.graph.num_edges,
@@ -380,7 +383,7 @@ class _Result:
             "directed": provenance.directed,
             "per_type": self.per_type,
             "seconds": round(self.seconds, 6),
-            **({} if self.advice is None else {"advice": self.advice.as_dict()}),
+            **({} if advice is None else {"advice": advice.as_dict(source.name, typed)}),
         }
 
 

@@ -65,7 +65,18 @@ def test_with_noise_a_search_ends_near_the_crossing_of_the_best_method(first_see
     search = searched(curves, noise=0.008, seeds=8, first_seed=first_seed)
     method, percent = search.best()
     assert method in (3, 4)
-    assert 40 <= percent <= 55
+    assert 30 <= percent <= 50  # the line is below the allowed loss
+
+
+def test_the_true_loss_of_the_advice_is_allowed_in_nearly_every_search():
+    curves = [power(exponent) for exponent in (3, 3.2, 3.4, 3.6, 3.8, 4)]
+    too_much = 0
+    for first_seed in range(20):
+        search = searched(curves, noise=0.015, seeds=12, first_seed=first_seed)
+        method, percent = search.best()
+        too_much += curves[method](percent) > 0.01
+        assert percent >= 30
+    assert too_much <= 3  # about half of them without a margin
 
 
 @pytest.mark.parametrize("first_seed", range(12))
@@ -79,7 +90,7 @@ def test_seeds_are_spent_near_the_answer_and_on_the_methods_that_remain():
     search = searched([power(1), power(4), power(2)], noise=0.01, seeds=8)
     method, percent = search.best()
     assert len(search.losses(method, percent)) == 8
-    far = [key for key in search.trials if key[0] is not None and abs(key[1] - percent) >= 30]
+    far = [key for key in search.trials if key[0] is not None and abs(key[1] - percent) >= 20]
     assert far
     assert max(key[2] for key in far) <= 2
 

@@ -86,6 +86,7 @@ def test_remove_auto_says_what_was_chosen_and_why(capsys):
     record = json.loads(out)
     assert record["num_edges_after"] == 0
     assert record["advice"]["remove"] == "100%"
+    assert record["advice"]["command"].startswith("wis sparsify noise.pt --remove 100%")
     assert "remove all edges: loses" in err
     assert read_graph("cut.pt").data.num_edges == 0
 

@@ -37,7 +37,8 @@ QUICK: Mapping[str, Any] = {"learning_rate": 0.01, "max_epochs": 500, "patience"
 """Training of a trial, unless a configuration is given: about a tenth of the thesis' epochs."""
 MAX_LOSS = {"structure": 0.2}
 """Losses that are allowed by default, other than 1 %."""
-MOST_SEEDS = 30
+MOST_SEEDS, MOST_AT_THE_END = 30, 60
+"""Seeds of an amount in the race, and of the best one if the budget is not spent by then."""
 RUNS_PER_SEED = 12
 """A budget of so many runs for each seed of the last amount leaves enough for the race."""
 LEAST_RUNS = 30
@@ -113,8 +114,8 @@ class Adviser:
         self.report: Callable[[int], None] = lambda done: None
         self.stopped_by = "interrupt"
         self.search = Search(
-            len(self.rankings), run=self._trial, cost=self._cost, max_loss=self.max_loss,
-            seeds=1, most_seeds=MOST_SEEDS if self.task.trains else 1, affords=self.budget.affords,
+            len(self.rankings), run=self._trial, cost=self._cost, max_loss=self.max_loss, seeds=1,
+            most_seeds=MOST_AT_THE_END if self.task.trains else 1, affords=self.budget.affords,
         )  # fmt: skip
 
     def run(self, progress: bool | None = None) -> Advice:

@@ -27,6 +27,9 @@ CONFIDENCE = 0.95
 class Loss:
     """Mean loss of a score against the full graph, paired by seeds.
 
+    The interval is over seeds. Test vertices are the same for all of them, so it does not say how
+    much the loss would differ on other vertices.
+
     Attributes:
         mean: The mean, a fraction: 0.01 is one point of accuracy.
         low: Lower end of its 95 % interval by Student's t; None with fewer than two seeds.
@@ -212,8 +215,11 @@ class Advice:
         words += ["protect=protect"] if ranking.protect is not None else []
         return f"wis.sparsify({', '.join(words)})"
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as values for JSON, all runs included; a run that diverged scored None."""
+    def as_dict(self, graph: str = "GRAPH", reading: Sequence[str] = ()) -> dict[str, Any]:
+        """Everything as values for JSON, all runs included; a run that diverged scored None.
+
+        The arguments are those of `command`.
+        """
         plain = {
             name: value for name, value in vars(self).items() if name not in ("ranking", "cut")
         }
@@ -230,6 +236,6 @@ class Advice:
             "trials": [
                 {k: None if v != v else v for k, v in vars(trial).items()} for trial in self.trials
             ],
-            "command": self.command(),
+            "command": self.command(graph, reading),
             "python": self.python(),
         }

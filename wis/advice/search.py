@@ -6,10 +6,13 @@ score.
 
 - *Bisection with noise.* The mean losses of a method are fitted by a function that does not fall as
   more edges go (isotonic regression, each mean weighted by its number of seeds). The largest amount
-  whose fitted loss is allowed, and the next amount that was tried, bracket the answer. The middle
-  of the bracket is tried next. Once the bracket is one step wide, its two ends get further seeds,
-  one by one, until they are clear: the mean loss differs from the allowed one by `CLEAR` standard
+  whose fitted loss is below the line, and the next amount that was tried, bracket the answer. The
+  middle of the bracket is tried next. Once the bracket is one step wide, its two ends get further
+  seeds, one by one, until they are clear: the mean loss differs from the line by `CLEAR` standard
   errors. If a mean crosses the line meanwhile, the bracket moves.
+- *A margin.* The line lies below the allowed loss, by `SURE` standard errors of a mean over all
+  seeds. Of many amounts whose loss is about the allowed one, the search would otherwise choose one
+  whose mean is low by chance, and the true loss would be too high in half of all searches.
 - *Successive halving* (Jamieson, Talwalkar, AISTATS 2016, arXiv:1502.07943). All methods are
   bracketed with a few seeds for each amount. The half whose largest allowed amount costs least goes
   on with twice as many, and so on, until one method is left; its amount gets all seeds. If that
@@ -33,6 +36,10 @@ STEP = 5
 
 CLEAR = 2.0
 """Standard errors between a mean loss and the allowed one, beyond which no seed is added."""
+
+SURE, MOST_MARGIN = 1.64, 0.5
+"""The margin in standard errors: with 1.64 the true loss is allowed in 19 of 20 cases. At most this
+share of the allowed loss, so that a search with few seeds can still answer."""
 
 ROUNDS = 7
 """The first round of halving takes this part of all seeds for an amount, but at least two."""
@@ -70,7 +77,7 @@ class Search:
         num_methods: Number of methods.
         run: ``run(method, percent, seed)`` does a trial; the method is None for 0 and 100 %.
         cost: ``cost(method, percent)`` is what the cut graph costs, less is better.
-        max_loss: Largest mean loss of the validation score that is allowed.
+        max_loss: Largest loss of the validation score that is allowed; `line` is below it.
         seeds: The most seeds of a trial.
         most_seeds: Number of seeds of the best amount, if the budget allows them at the end.
         affords: Whether the budget allows so many further runs.
@@ -198,18 +205,24 @@ class Search:
         full = [trial.val for key, trial in self.trials.items() if key[1] == NOTHING]
         return math.sqrt(2 * _finite_variance(full)) if len(full) > 1 else 0.0
 
+    @property
+    def line(self) -> float:
+        """The largest mean loss of an amount that is advised: the allowed one less a margin."""
+        margin = SURE * self.noise() / math.sqrt(self.seeds)
+        return self.max_loss - min(margin, MOST_MARGIN * self.max_loss)
+
     def is_clear(self, method: int | None, percent: int, most: int) -> bool:
         """Whether further seeds would hardly change on which side of the line an amount is."""
         losses = self.losses(method, percent)
         if not losses or len(losses) >= most:
             return bool(losses)
-        distance = abs(sum(losses) / len(losses) - self.max_loss)
+        distance = abs(sum(losses) / len(losses) - self.line)
         return distance > CLEAR * self.noise() / math.sqrt(len(losses))
 
     def everything_may_go(self) -> bool:
         """Whether the graph without edges is good enough."""
         losses = self.losses(None, EVERYTHING)
-        return bool(losses) and sum(losses) / len(losses) <= self.max_loss
+        return bool(losses) and sum(losses) / len(losses) <= self.line
 
     def bracket(self, method: int) -> tuple[int, int]:
         """The largest amount whose fitted loss is allowed, and the next amount that was tried."""
@@ -221,7 +234,8 @@ class Search:
         means = np.array([sum(group) / len(group) for _, group in usable])
         sizes = np.array([len(group) for _, group in usable], dtype=float)
         fitted = isotonic_regression(np.minimum(means, 1e6), weights=sizes).x
-        allowed = [p for (p, _), loss in zip(usable, fitted, strict=True) if loss <= self.max_loss]
+        line = self.line
+        allowed = [p for (p, _), loss in zip(usable, fitted, strict=True) if loss <= line]
         low = max(allowed, default=NOTHING)
         return low, min((p for p, _ in usable if p > low), default=EVERYTHING)
 

@@ -8,7 +8,8 @@ A recipe has the keys of an accuracy sweep and a table of its own::
     seeds = 3
     [serve]
     train = true                        # false: costs alone; the graph needs no x, y or masks
-    batch_sizes = [1, 32, 1024]         # any further key is a field of `wis.measure.latency.Load`
+    batch_sizes = [1, 32, 1024]         # []: nothing is timed, costs are counts alone
+    repeats = 200                       # any further key is a field of `wis.measure.latency.Load`
 
 A network is trained on the cut graph and serves it. Its predictions are timed in turns with those
 of the same network on the whole graph. So the ratio of the two latencies of a row, its speed-up,
@@ -149,7 +150,7 @@ def load_of(table: Mapping[str, Any]) -> tuple[Load, bool]:
         raise RecipeError(f"train is {echo(repr(trains))}; expected true or false")
     try:
         sizes = given.pop("batch_sizes", Load.batch_sizes)
-        if not isinstance(sizes, (list, tuple)) or not sizes:
+        if not isinstance(sizes, (list, tuple)):
             raise OptionError(f"batch_sizes is {echo(repr(sizes))}; expected a list of integers")
         return Load(batch_sizes=tuple(sizes), **given), trains
     except WisError as error:
@@ -167,7 +168,8 @@ def serve_run(graph: Data, data: Data, run: Any, common: Serving, device: str) -
     if common.trains:
         trained, network = train_network(graph, config, progress=False)
         record |= {k: v for k, v in trained.as_dict().items() if k not in LEFT_OUT}
-        record["sampled_test_accuracy"] = sampled_accuracy(network, graph, config, common.load)
+        if common.load.batch_sizes:
+            record["sampled_test_accuracy"] = sampled_accuracy(network, graph, config, common.load)
     graphs = [graph, data] if run.num_removed else [graph]
     found = serve(network, graphs, depth=config.depth, load=common.load, device=device)
     return {

@@ -221,7 +221,8 @@ def summary_text(rows: Sequence[Row], *, metric: str = "test") -> str | None:
     for panel, some in by_panel(lines).items():
         about = "costs alone" if some[0]["accuracy"] is None else METRICS[metric]
         parts.append(f"{panel} ({about})\n{_table(map(_cells, some))}")
-        parts.append(f"{panel}: neighbour sampling\n{_table(map(_sampled_cells, some))}")
+        if any(kind.startswith("sampled") for line in some for kind in line["speedup"]):
+            parts.append(f"{panel}: neighbour sampling\n{_table(map(_sampled_cells, some))}")
         for kind in ("edges_read", "full_1"):
             if best := best_speedups(some, kind=kind):
                 title = f"{panel}: the highest speed-up within a loss, by {_name(kind)}"

@@ -22,7 +22,7 @@ from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
 from wis.graph.holders import is_held
 from wis.graph.stores import edge_stores
-from wis.graph.vertex_names import called
+from wis.graph.vertex_names import called, shown
 
 Floats = NDArray[np.float64]
 COMBINE = {"mean": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}
@@ -228,7 +228,7 @@ def edge_weights(graph: CanonicalGraph, data: Any, name: str) -> Floats:
         weight[ids[new]] = given[new]
         differs = np.flatnonzero(weight[ids] != given)
         if differs.size:
-            pair = called(data, graph.edges[:, int(ids[differs[0]])].tolist())
+            pair = shown(data, graph.edges[:, int(ids[differs[0]])].tolist())
             raise GraphFormatError(
                 f"{name} differs between the arcs of edge {echo(pair)}; an edge has one weight: "
                 f"make them equal first, for example with to_undirected(..., reduce='mean'), or "

@@ -41,3 +41,9 @@ def called(data: Any, vertices: Sequence[int]) -> tuple[Any, ...]:
     """Vertices as the user calls them: by the names in a `Held`, else by their ids."""
     names = list(getattr(data, "__dict__", {}).get("ids") or ())
     return tuple(names[vertex] if 0 <= vertex < len(names) else vertex for vertex in vertices)
+
+
+def shown(data: Any, vertices: Sequence[int]) -> tuple[Any, ...]:
+    """Vertices in a message: by the names that the graph has, else as `called` does."""
+    names = names_in(data) if hasattr(data, "edge_stores") else None
+    return tuple(names[vertex] for vertex in vertices) if names else called(data, vertices)

@@ -159,7 +159,8 @@ class Load:
     """The predictions that are timed.
 
     Attributes:
-        batch_sizes: Vertices of a batch; a graph with fewer vertices has one batch of all.
+        batch_sizes: Vertices of a batch; a graph with fewer vertices has one batch of all. Without
+            any, nothing is timed, and costs are counts alone.
         repeats: Number of calls for single vertices; r / √k, at least `LEAST_CALLS`, for batches of
             k vertices. All vertices are predicted `LEAST_CALLS` times.
         num_vertices: Vertices over which the edges read are averaged.
@@ -246,9 +247,9 @@ def serve(
         }
         for graph, server in zip(graphs, full, strict=True)
     ]
-    kinds: dict[str, tuple[list[Server], Sequence[Tensor | None]]] = {
-        "all": (full, [None] * LEAST_CALLS)
-    }
+    kinds: dict[str, tuple[list[Server], Sequence[Tensor | None]]] = {}
+    if load.batch_sizes:
+        kinds["all"] = full, [None] * LEAST_CALLS
     for size in load.batch_sizes:
         batches = load.batches(n, size)
         kinds |= {f"full_{size}": (full, batches), f"sampled_{size}": (drawn, batches)}

@@ -52,6 +52,7 @@ def _lines(advice: Advice, graph: str, reading: Sequence[str]) -> Iterator[str]:
     if advice.loss is not None and not structure:
         full, cut = (100 * score for score in advice.scores)
         yield f"loss of the test score: {_points(advice.loss, advice.unit)}; it decided nothing"
+        yield "(intervals are over seeds; other test vertices may differ by more)"
         yield f"test {advice.metric}: {full:.1f} with all edges, {cut:.1f} after the cut"
         yield advice.verdict
     if advice.worth is not None and advice.percent != 100:

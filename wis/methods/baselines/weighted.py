@@ -30,6 +30,7 @@ from wis.base.progress import Progress
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.graph.edge_weights import digest_of, edge_weights, weight_attribute
+from wis.graph.vertex_names import shown
 from wis.methods.baselines.ranking import (
     Floats,
     Ints,
@@ -67,7 +68,7 @@ def weights_of(
     made_for = options.pop("edge_weight_digest", None)
     name = options["edge_weight"] or weight_attribute(data)
     weight = edge_weights(graph, data, name)
-    _check(graph, weight, np.isfinite(weight), name, "a finite number")
+    _check(graph, data, weight, np.isfinite(weight), name, "a finite number")
     digest = digest_of(weight)
     if made_for not in (None, digest):
         raise OptionError(
@@ -90,16 +91,18 @@ def _prepare_positive(
     arguments, record = weights_of(graph, data, options)
     weight = arguments["edge_weight"]
     expected = "a positive number for this method: remove such edges first, or shift the weights"
-    _check(graph, weight, weight >= SMALLEST, record["edge_weight"], expected)
+    _check(graph, data, weight, weight >= SMALLEST, record["edge_weight"], expected)
     return arguments, record
 
 
-def _check(graph: CanonicalGraph, weight: Floats, right: Any, name: str, expected: str) -> None:
+def _check(
+    graph: CanonicalGraph, data: Any, weight: Floats, right: Any, name: str, expected: str
+) -> None:
     wrong = np.flatnonzero(~right)
     if wrong.size:
-        pair = tuple(graph.edges[:, int(wrong[0])].tolist())
+        pair = shown(data, graph.edges[:, int(wrong[0])].tolist())
         raise GraphFormatError(
-            f"{name} is {weight[wrong[0]]:g} at {graph.noun} {pair}; expected {expected}"
+            f"{name} is {weight[wrong[0]]:g} at {graph.noun} {echo(pair)}; expected {expected}"
         )
 
 
