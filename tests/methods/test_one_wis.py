@@ -22,9 +22,12 @@ from oracles import (
 from strategies import as_pairs, edge_index_of, large_graphs, rearranged, small_graphs
 
 import wis
+from wis.base.progress import silent
 from wis.datasets.generators import barabasi_albert, rmat
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
+from wis.methods.one_wis.bitset import peel_with_bitsets
+from wis.methods.one_wis.levels import Peeling
 from wis.testing import ODD_GRAPHS, assert_greedy_order, assert_is_permutation, odd_graph
 
 ENGINES = ["auto", "bitset", "rounds"]
@@ -110,6 +113,19 @@ def test_order_is_greedy_on_larger_graphs(engine, graph):
     num_nodes, arcs = graph
     edges = canonical_edges(arcs)
     order = order_of(graph, engine=engine)
+    assert sorted(order) == edges
+    assert first_violation_by_heap(num_nodes, edges, order) is None
+
+
+@given(graph=large_graphs(), core_size=st.integers(0, 60))
+@settings(max_examples=40)
+def test_order_is_greedy_wherever_the_bit_sets_hand_over_to_rounds(graph, core_size):
+    num_nodes, arcs = graph
+    canonical = UndirectedGraph.from_any(edge_index_of(arcs), num_nodes)
+    state = Peeling.of(canonical)
+    peel_with_bitsets(state, canonical.num_edges, silent, core_size=core_size)
+    order = as_pairs(canonical.edges[:, state.result(canonical.num_edges)])
+    edges = canonical_edges(arcs)
     assert sorted(order) == edges
     assert first_violation_by_heap(num_nodes, edges, order) is None
 

@@ -40,7 +40,7 @@ class Peeling:
         original: int64 [n], degrees by label, descending; never changes.
         degree: int64 [n], current degrees by label.
         stronger: int32 [m], label of the endpoint with the higher original degree, edges by
-            position.
+            position; n once the edge is removed.
         weaker: int32 [m], label of the other endpoint, ascending.
         edge_id: int64 [m], edge id by position.
         level: The level k that comes next; 0 when no edge is left.
@@ -49,7 +49,7 @@ class Peeling:
         edges_at: int64 [top + 2], number of edges inside A_k for each k; their positions are the
             smaller ones.
         joined: Number of edges that have entered so far, `edges_at` of the last level.
-        removed: Positions of the edges removed so far, in order, in pieces.
+        removed: Ids of the edges removed so far, in order, in pieces.
         num_removed: How many those are.
     """
 
@@ -105,15 +105,16 @@ class Peeling:
         return int(self.original[self.weaker[self.joined]])
 
     def record(self, positions: Tensor) -> None:
-        """Append edges to the order."""
-        self.removed.append(positions)
+        """Append edges to the order, given by position."""
+        self.removed.append(self.edge_id[positions])
+        self.stronger[positions] = self.degree.numel()
         self.num_removed += positions.numel()
 
     def result(self, count: int) -> Tensor:
         """The first `count` edge ids of the order."""
         if not self.removed:
             return self.edge_id[:0]
-        return self.edge_id[torch.cat(self.removed)[:count]]
+        return torch.cat(self.removed)[:count]
 
 
 def labels_by_degree(graph: UndirectedGraph, degree: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -24,12 +24,18 @@ of degree k are matched in rounds of locally best edges under a fixed scrambling
 Ties: of competitors of one height the one with the largest label wins (the lowest original degree,
 then the largest vertex id). All other choices follow from labels, too, so nothing depends on arc
 order, threads or device.
+
+Each edge left inside A_k has a light end, so a level must look at all of them, and does so in few
+passes over 32-bit numbers: edges are kept in rows by their weaker endpoint, which is the light one
+but for one edge in a hundred. These *turned* edges, those with a heavy weaker endpoint, are treated
+apart.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +44,6 @@ from wis.base.progress import Progress
 from wis.methods.one_wis.levels import Peeling
 
 LABEL_BITS = 32
-LABEL_MASK = (1 << LABEL_BITS) - 1
 FREE = -1
 
 
@@ -46,119 +51,199 @@ def peel_in_rounds(state: Peeling, count: int, progress: Progress) -> None:
     """Continue a peeling until `count` edges are removed.
 
     Args:
-        state: The peeling, at the beginning of a level; changed in place.
+        state: The peeling, at the beginning of a level; used up.
         count: Stop at the end of the level in which so many are removed.
         progress: Called with the number of edges removed after each level.
 
-    Cost: a few passes over the edges inside A_k for each level k, and over the contested ones for
-        each round.
+    Cost: ten short passes over the edges inside A_k for each level k, and five over the contested
+        ones, about a seventh of them, for each round.
     """
-    live = _LiveEdges.of(state)
+    live = _LiveEdges(state)
     while state.level > state.floor and state.num_removed < count:
-        live = live.joined_by(state)
-        if live.position.numel() == 0:
+        live.admit()
+        if live.size == live.num_gone:
             state.level = state.next_entry()
             continue
-        live = _peel_level(state, live)
+        _peel_level(live, state.level)
         state.level -= 1
         progress(min(state.num_removed, count))
 
 
-@dataclass(frozen=True)
 class _LiveEdges:
-    """The edges left inside A_k: positions and labels of both endpoints, int64 [live]."""
+    """The edges inside A_k at the front of the state's arrays, in rows by weaker endpoint.
 
-    position: Tensor
-    a: Tensor
-    b: Tensor
+    A removed edge keeps its place, with n for its stronger endpoint, until a quarter of the places
+    are such; the label n has degree 0.
 
-    @classmethod
-    def at(cls, state: Peeling, position: Tensor) -> _LiveEdges:
-        return cls(position, state.stronger[position].long(), state.weaker[position].long())
+    Attributes:
+        a: int32 [size], stronger endpoint by place.
+        b: int32 [size], weaker endpoint by place.
+        num_gone: How many places have a removed edge.
+        rows: int64 [r], the labels that have a row, in the order of the places.
+        starts: int64 [r], the first place of each row.
+        degree: int32 [n + 1], degrees by label.
+        rank: int32 [n + 1], zeros, to be used and put back.
+        best: int64 [n + 1], likewise.
+    """
 
-    @classmethod
-    def of(cls, state: Peeling) -> _LiveEdges:
-        """The edges that joined and were not removed."""
-        left = torch.ones(state.joined, dtype=torch.bool, device=state.degree.device)
-        for piece in state.removed:
-            left[piece] = False
-        return cls.at(state, left.nonzero().view(-1))
+    def __init__(self, state: Peeling) -> None:
+        n = state.degree.numel()
+        self.state, self.gone = state, n
+        self.degree = torch.cat([state.degree, state.degree.new_zeros(1)]).int()
+        self.rank = torch.zeros_like(self.degree)
+        self.best = torch.zeros_like(self.degree, dtype=torch.int64)
+        self.rows = self.starts = self.best[:0]
+        self.size, self.num_gone = state.joined, state.num_removed
+        self._compact()
 
-    def joined_by(self, state: Peeling) -> _LiveEdges:
-        """With the edges that enter at the current level."""
+    @property
+    def a(self) -> Tensor:
+        return self.state.stronger[: self.size]
+
+    @property
+    def b(self) -> Tensor:
+        return self.state.weaker[: self.size]
+
+    def admit(self) -> None:
+        """Let the edges of the state's level in."""
+        if 4 * self.num_gone > self.size:
+            self._compact()
+        state, first = self.state, self.size
         end = int(state.edges_at[state.level])
         if end == state.joined:
-            return self
-        entering = torch.arange(state.joined, end, device=self.position.device)
-        more = _LiveEdges.at(state, entering)
+            return
+        self.size += end - state.joined
+        if first < state.joined:
+            for part in (state.stronger, state.weaker, state.edge_id):
+                part[first : self.size] = part[state.joined : end].clone()
         state.joined = end
-        return _LiveEdges(
-            torch.cat([self.position, more.position]),
-            torch.cat([self.a, more.a]),
-            torch.cat([self.b, more.b]),
+        row = self.b[first:]
+        starts = _run_starts(row)
+        self.rows = torch.cat([self.rows, row[starts].long()])
+        self.starts = torch.cat([self.starts, starts + first])
+
+    def _compact(self) -> None:
+        left = (self.a != self.gone).nonzero().view(-1)
+        self.size, self.num_gone = left.numel(), 0
+        for part in (self.state.stronger, self.state.weaker, self.state.edge_id):
+            part[: self.size] = part.index_select(0, left)
+        self.starts = _run_starts(self.b)
+        self.rows = self.b[self.starts].long()
+
+    def row_max(self, values: Tensor, size: int) -> Tensor:
+        """The largest of the non-negative values of each row, by label below `size`; 0 without."""
+        found = values.new_zeros(size)
+        if values.device.type != "cpu":
+            return found.scatter_reduce_(0, self.b.long(), values, "amax")
+        found[self.rows] = torch.from_numpy(
+            np.maximum.reduceat(values.numpy(), self.starts.numpy())
         )
+        return found
 
-    def select(self, index: Tensor) -> _LiveEdges:
-        return _LiveEdges(
-            self.position.index_select(0, index),
-            self.a.index_select(0, index),
-            self.b.index_select(0, index),
-        )
+    def places_of(self, chosen: Tensor) -> Tensor:
+        """The places of the edges left in some rows, given by a mask over labels."""
+        index = chosen[self.rows].nonzero().view(-1)
+        ends = torch.cat([self.starts[1:], self.starts.new_tensor([self.size])])
+        start = self.starts[index]
+        length = ends[index] - start
+        place = (start - length.cumsum(0) + length).repeat_interleave(length)
+        place += torch.arange(place.numel(), device=place.device)
+        return place[self.a[place] != self.gone]
 
-
-def _peel_level(state: Peeling, live: _LiveEdges) -> _LiveEdges:
-    """Remove the edges that the greedy rule takes at `state.level`; returns those left in A_k."""
-    k = state.level
-    degree = state.degree[: int(state.vertices_at[k])]
-    a_is_heavy = degree.index_select(0, live.a) > k
-    heavy = torch.where(a_is_heavy, live.a, live.b)
-    light = torch.where(a_is_heavy, live.b, live.a)
-    mixed = (degree.index_select(0, heavy) > k).nonzero().view(-1)
-    removed = torch.zeros_like(a_is_heavy)
-    if mixed.numel():
-        taken = mixed[_heavy_phase(heavy[mixed], light[mixed], degree, k)]
-        _remove(state, live, taken, removed)
-    rest = (~removed).nonzero().view(-1)
-    matched = rest[_light_phase(live.a[rest], live.b[rest], degree == k, k)]
-    _remove(state, live, matched, removed)
-    return live.select((~removed).nonzero().view(-1))
+    def remove(self, place: Tensor) -> None:
+        """Remove edges, given by place, in this order."""
+        minus = torch.full_like(place, -1, dtype=torch.int32)
+        for end in (self.a, self.b):
+            self.degree.scatter_add_(0, end[place].long(), minus)
+        self.state.record(place)
+        self.num_gone += place.numel()
 
 
-def _remove(state: Peeling, live: _LiveEdges, index: Tensor, removed: Tensor) -> None:
-    removed[index] = True
-    state.record(live.position[index])
-    minus = torch.full_like(index, -1)
-    state.degree.scatter_add_(0, live.a[index], minus)
-    state.degree.scatter_add_(0, live.b[index], minus)
+def _run_starts(rows: Tensor) -> Tensor:
+    """Where each run of equal neighbours begins."""
+    return (rows.diff(prepend=rows.new_tensor([-1])) != 0).nonzero().view(-1)
 
 
-def _heavy_phase(heavy: Tensor, light: Tensor, height: Tensor, k: int) -> Tensor:
+def _peel_level(live: _LiveEdges, k: int) -> None:
+    """Remove the edges that the greedy rule takes at level k."""
+    size = int(live.state.vertices_at[k])
+    level = _Level.of(live, live.degree[:size], k)
+    if level is not None:
+        live.remove(_heavy_phase(live, level))
+    live.remove(_light_phase(live, size, k))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A level that has heavy vertices.
+
+    Attributes:
+        k: The level.
+        height: int32 [|A_k|], degrees at its beginning.
+        heavy: int64 [h], labels of the heavy vertices, by rising height, then by label.
+        top: The largest height.
+        turned: int64 [t], places of the edges whose weaker endpoint is heavy.
+        turned_heavy: int64 [t], their heavy endpoint.
+        turned_light: int64 [t], the other one.
+    """
+
+    k: int
+    height: Tensor
+    heavy: Tensor
+    top: int
+    turned: Tensor
+    turned_heavy: Tensor
+    turned_light: Tensor
+
+    @classmethod
+    def of(cls, live: _LiveEdges, height: Tensor, k: int) -> _Level | None:
+        is_heavy = height > k
+        heavy = is_heavy.nonzero().view(-1)
+        if heavy.numel() == 0:
+            return None
+        heavy = heavy[stable_argsort(height[heavy].long())]
+        turned = live.places_of(is_heavy)
+        ends = live.b[turned].long(), live.a[turned].long()
+        return cls(k, height, heavy, int(height[heavy[-1]]), turned, *ends)
+
+
+def _heavy_phase(live: _LiveEdges, level: _Level) -> Tensor:
     """Match light with heavy vertices as the greedy rule does.
 
-    Args:
-        heavy: int64 [e], the heavy endpoint of each edge between a heavy and a light vertex.
-        light: int64 [e], the light endpoint.
-        height: int64 [|A_k|], degrees at the beginning of the level.
-        k: The level.
-
     Returns:
-        int64 [r], the edges that go, as indices into `heavy`, in order of their removal.
+        int64 [r], the places of the edges that go, in order of their removal.
     """
-    # 1. first choices; an edge is contested if its heavy end is taller than its light one's slot
-    matching = _first_choice(heavy, light, height, k)
+    matching = _first_choice(live, level)
+    # an edge is contested if its heavy end is taller than its light one's slot
+    height, slot = level.height, matching.slot
     contest = (
-        (height.index_select(0, heavy) > matching.slot.index_select(0, light)).nonzero().view(-1)
+        (live.degree.index_select(0, live.a) > slot.index_select(0, live.b)).nonzero().view(-1)
     )
-    contest_heavy, contest_light = heavy[contest], light[contest]
+    turned = (height[level.turned_heavy] > slot[level.turned_light]).nonzero().view(-1)
+    # the turned edges of a heavy vertex go to lights of smaller labels than its other ones
+    heavy = torch.cat([level.turned_heavy[turned].int(), live.a[contest]])
+    light = torch.cat([level.turned_light[turned].int(), live.b[contest]])
     rounds = 0
-    while matching.improve(contest_heavy, contest_light):
+    while matching.improve(heavy, light):
         rounds += 1
         if rounds % 4 == 0:  # an edge is settled once its light's slot is above its heavy end
-            hopeful = height[contest_heavy] > matching.slot[contest_light]
-            contest_heavy, contest_light = contest_heavy[hopeful], contest_light[hopeful]
-    taken = (matching.holder.index_select(0, light) == heavy).nonzero().view(-1)
-    slot = matching.slot.index_select(0, light[taken])
-    return taken[stable_argsort(matching.top - slot)]
+            hopeful = height.index_select(0, heavy) > slot.index_select(0, light)
+            hopeful = hopeful.nonzero().view(-1)
+            heavy, light = heavy[hopeful], light[hopeful]
+    return _taken(live, level, matching)
+
+
+def _taken(live: _LiveEdges, level: _Level, matching: _Matching) -> Tensor:
+    """The places of the matched edges, by falling slot, then by place."""
+    holder, slot = matching.holder, matching.slot
+    place = (holder.index_select(0, live.b) == live.a).nonzero().view(-1)
+    turned = (holder[level.turned_light] == level.turned_heavy).nonzero().view(-1)
+    light = torch.cat([live.b[place].long(), level.turned_light[turned]])
+    place = torch.cat([place, level.turned[turned]])
+    if turned.numel():
+        by_place = stable_argsort(place)
+        place, light = place[by_place], light[by_place]
+    return place[stable_argsort(level.top - slot[light].long())]
 
 
 @dataclass
@@ -166,13 +251,14 @@ class _Matching:
     """A matching of light vertices with the slots of heavy ones, by label.
 
     Attributes:
-        height: Degrees at the beginning of the level; the slots of v are height[v], height[v] - 1,
-            ..., k + 1.
+        height: int32, degrees at the beginning of the level; the slots of v are height[v],
+            height[v] - 1, ..., k + 1.
         top: The largest height.
-        lights: Labels of the light vertices with a heavy neighbour, ascending.
-        holder: For each label the heavy vertex that holds it, `FREE` if none does.
-        slot: For each label the height of the slot that holds it, k if none does.
-        num_held: For each label how many light vertices it holds.
+        lights: int64, labels of the light vertices with a heavy neighbour, ascending.
+        holder: int32, for each label the heavy vertex that holds it, `FREE` if none does.
+        slot: int32, for each label the height of the slot that holds it, k if none does.
+        num_held: int32, for each label how many light vertices it holds.
+        best: int64 zeros, to be used and put back.
     """
 
     height: Tensor
@@ -181,6 +267,7 @@ class _Matching:
     holder: Tensor
     slot: Tensor
     num_held: Tensor
+    best: Tensor
 
     def improve(self, heavy: Tensor, light: Tensor) -> bool:
         """One round of bids along the given edges; false if there was none to make."""
@@ -192,7 +279,7 @@ class _Matching:
         bidding = wants.nonzero().view(-1)
         if bidding.numel() == 0:
             return False
-        heavy, light = heavy[bidding], light[bidding]
+        heavy, light = heavy[bidding].long(), light[bidding].long()
         # its bids fall one by one, the first for the light in the lowest slot
         cheapest_first = stable_argsort(heavy * (self.top + 1) + held_slot[bidding])
         heavy, light = heavy[cheapest_first], light[cheapest_first]
@@ -204,79 +291,90 @@ class _Matching:
     def _award(self, heavy: Tensor, light: Tensor, bid: Tensor) -> None:
         # each light goes to its best bid, then to the larger label
         offer = (bid << LABEL_BITS) | heavy
-        best = torch.zeros_like(self.slot).scatter_reduce_(0, light, offer, "amax")
-        won = (best[light] == offer).nonzero().view(-1)
+        self.best.scatter_reduce_(0, light, offer, "amax")
+        won = (self.best[light] == offer).nonzero().view(-1)
+        self.best[light] = 0
         winner, light, bid = heavy[won], light[won], bid[won]
-        loser = self.holder[light]
+        loser = self.holder[light].long()
         loser = loser[loser != FREE]
-        self.holder[light] = winner
-        self.slot[light] = bid
-        self.num_held.scatter_add_(0, winner, torch.ones_like(winner))
-        self.num_held.scatter_add_(0, loser, torch.full_like(loser, -1))
+        self.holder[light] = winner.int()
+        self.slot[light] = bid.int()
         changed = torch.zeros_like(self.slot, dtype=torch.bool)
-        changed[winner] = True
-        changed[loser] = True
+        for row, more in ((winner, 1), (loser, -1)):
+            self.num_held.scatter_add_(0, row, torch.full_like(row, more, dtype=torch.int32))
+            changed[row] = True
         self._close_ranks(changed)
 
     def _close_ranks(self, changed: Tensor) -> None:
         """The lights of each changed heavy vertex fill its slots from the top, in old order."""
         holder = self.holder[self.lights]
-        held = (changed[holder.clamp(min=0)] & (holder != FREE)).nonzero().view(-1)
-        light, row = self.lights[held], holder[held]
+        held = (changed.index_select(0, holder.clamp(min=0)) & (holder != FREE)).nonzero().view(-1)
+        light, row = self.lights[held], holder[held].long()
         order = stable_argsort(row * (self.top + 1) + (self.top - self.slot[light]))
         light, row = light[order], row[order]
-        self.slot[light] = self.height[row] - rank_in_run(row)
+        self.slot[light] = self.height[row] - rank_in_run(row).int()
 
 
-def _first_choice(heavy: Tensor, light: Tensor, height: Tensor, k: int) -> _Matching:
+def _first_choice(live: _LiveEdges, level: _Level) -> _Matching:
     """Step 1: every light goes to its tallest heavy neighbour, as far as that one's slots go."""
-    top = int(height.max())
-    # each light wishes for its tallest neighbour, then for the larger label
-    wish = (height.index_select(0, heavy) << LABEL_BITS) | heavy
-    best = torch.zeros_like(height).scatter_reduce_(0, light, wish, "amax")
-    lights = best.nonzero().view(-1)
-    row = best[lights] & LABEL_MASK
-    holder = torch.full_like(height, FREE)
-    holder[lights] = row
+    k, height, heavy = level.k, level.height, level.heavy
+    first, second = _two_tallest(live, level)
+    lights = first.nonzero().view(-1)
+    row = heavy[first[lights] - 1]
     # a heavy vertex fills its slots from the top with the lights that others want most
-    rival = (holder.index_select(0, light) != heavy).nonzero().view(-1)
-    rival_height = torch.zeros_like(height)
-    rival_height.scatter_reduce_(0, light[rival], height[heavy[rival]], "amax")
-    wanted_first = stable_argsort(row * (top + 1) + (top - rival_height[lights]))
+    height_of_rank = torch.cat([height.new_zeros(1), height[heavy]])
+    rival_height = height_of_rank[second[lights]].long()
+    wanted_first = stable_argsort(row * (level.top + 1) + (level.top - rival_height))
     ranked, row = lights[wanted_first], row[wanted_first]
     filled = height[row] - rank_in_run(row)
     has_slot = filled > k
-    holder[ranked[~has_slot]] = FREE
-    slot = torch.full_like(height, k)
-    slot[ranked] = filled.clamp(min=k)
-    num_held = torch.bincount(row[has_slot], minlength=height.numel())
-    return _Matching(height, top, lights, holder, slot, num_held)
+    holder, slot = torch.full_like(height, FREE), torch.full_like(height, k)
+    holder[ranked] = torch.where(has_slot, row, FREE).int()
+    slot[ranked] = filled.clamp(min=k).int()
+    num_held = torch.zeros_like(height).scatter_add_(0, row, has_slot.int())
+    return _Matching(height, level.top, lights, holder, slot, num_held, live.best)
 
 
-def _light_phase(a: Tensor, b: Tensor, unspent: Tensor, k: int) -> Tensor:
-    """A maximal matching of the unspent vertices of degree k, by rounds of locally best edges.
+def _two_tallest(live: _LiveEdges, level: _Level) -> tuple[Tensor, Tensor]:
+    """For each label the place in `heavy`, from 1, of its two tallest heavy neighbours, 0 if none.
 
-    Args:
-        a: int64 [e], an endpoint of each edge.
-        b: int64 [e], the other endpoint.
-        unspent: bool [|A_k|], which vertices may still lose an edge; used up.
-        k: The level, which varies the scrambling.
+    Of equally tall ones the larger label is taken first; int32 [|A_k|] both.
+    """
+    heavy, size = level.heavy, level.height.numel()
+    live.rank[heavy] = torch.arange(1, heavy.numel() + 1, dtype=torch.int32, device=heavy.device)
+    rank, turned_rank = live.rank.index_select(0, live.a), live.rank[level.turned_heavy]
+    live.rank[heavy] = 0
+    found = []
+    for _ in range(2):
+        most = live.row_max(rank, size)
+        most.scatter_reduce_(0, level.turned_light, turned_rank, "amax")
+        found.append(most)
+        rank *= rank != most.index_select(0, live.b)
+        turned_rank *= turned_rank != most[level.turned_light]
+    return found[0], found[1]
+
+
+def _light_phase(live: _LiveEdges, size: int, k: int) -> Tensor:
+    """Match the unspent vertices of degree k, by rounds of locally best edges.
 
     Returns:
-        int64 [r], indices of the matched edges.
+        int64 [r], the places of the edges that go.
     """
-    where = torch.arange(a.numel(), device=a.device)
-    matched = [where[:0]]
+    unspent = torch.zeros_like(live.degree, dtype=torch.bool)
+    unspent[:size] = live.degree[:size] == k
+    place = live.places_of(unspent)
+    a, b = live.a[place].long(), live.b[place].long()
+    matched = []
     while True:
-        possible = (unspent.index_select(0, a) & unspent.index_select(0, b)).nonzero().view(-1)
-        if possible.numel() == 0:
-            return torch.cat(matched)
-        a, b, where = a[possible], b[possible], where[possible]
+        possible = (unspent[a] & unspent[b]).nonzero().view(-1)
+        a, b, place = a[possible], b[possible], place[possible]
         scrambled = (a * 2_654_435_761 + b * 40_503 + k * 97) & 0xFFFFFF
         rank = (scrambled << LABEL_BITS) | torch.arange(1, a.numel() + 1, device=a.device)
-        best = torch.zeros(unspent.numel(), dtype=torch.int64, device=a.device)
-        best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
-        chosen = ((best[a] == rank) & (best[b] == rank)).nonzero().view(-1)
-        matched.append(where[chosen])
-        unspent[a[chosen]] = False
-        unspent[b[chosen]] = False
+        live.best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
+        chosen = ((live.best[a] == rank) & (live.best[b] == rank)).nonzero().view(-1)
+        matched.append(place[chosen])
+        if chosen.numel() == 0:
+            return torch.cat(matched)
+        for end in (a, b):
+            live.best[end] = 0
+            unspent[end[chosen]] = False
