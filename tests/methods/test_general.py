@@ -25,8 +25,9 @@ from strategies import as_pairs, edge_index_of, large_graphs, small_graphs
 import wis
 from wis import datasets
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError, UnknownNameError
-from wis.graph import UndirectedGraph
+from wis.graph import DirectedGraph, UndirectedGraph
 from wis.graph.partitions import Partitions, resolve_partitions
+from wis.methods import general
 from wis.methods.k_wis import argmax as general_argmax
 from wis.methods.k_wis import general_certificate, signatures
 from wis.methods.k_wis import walk_state as general_walks
@@ -410,6 +411,41 @@ def test_partitions_object_is_taken_as_it_is():
         wis.removal_order(graph, "gwis", partitions=beyond)
 
 
+@pytest.mark.parametrize("walk_length", [1, 2, 3, 4])
+@pytest.mark.parametrize("directed", [False, True])
+@given(graph=small_graphs(max_num_nodes=10, max_num_arcs=30), batch_size=st.sampled_from([1, 1, 4]))
+@settings(max_examples=25)
+def test_singletons_are_ranked_by_walks_as_by_tables(walk_length, directed, graph, batch_size):
+    kind = DirectedGraph if directed else UndirectedGraph
+    canonical = kind.from_any(edge_index_of(graph[1]), graph[0])
+    options = {"walk_length": walk_length, "batch_size": batch_size}
+    fast = wis.removal_order(canonical, "gwis", **options).edges
+    # the list of the same partitions backwards is recognised as well
+    backwards = [([v], v) for v in reversed(range(graph[0]))]
+    assert torch.equal(
+        fast,
+        wis.removal_order(canonical, "gwis", partitions=backwards or "singletons", **options).edges,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(general, "_are_singletons", lambda *given: False)
+        slow = wis.removal_order(canonical, "gwis", **options).edges
+    assert torch.equal(fast, slow)
+
+
+def test_only_all_vertices_with_themselves_as_targets_are_ranked_by_walks():
+    graph = UndirectedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
+    for items, right in (
+        ([([0], 0), ([1], 1), ([2], 2)], True),
+        ([([0], 0), ([1], 1)], False),
+        ([([0], 0), ([1], 1), ([2], 1)], False),
+        ([([0], 0), ([1], 1), ([2], None)], False),
+        ([([0], 0), ([1], 1), ([1, 2], 2)], False),
+        ([([0], 0), ([1], 1), ([2], 2), ([2], 2)], False),
+    ):
+        chosen = resolve_partitions(items, graph)
+        assert general._are_singletons(chosen, 3) == right
+
+
 @pytest.mark.parametrize("walk_length", [1, 2, 4])
 @given(graph=small_graphs(max_num_nodes=10, max_num_arcs=30), batch_size=st.sampled_from([1, 1, 4]))
 @settings(max_examples=100)
@@ -419,6 +455,7 @@ def test_signatures_give_the_order_of_sorted_tuples(walk_length, graph, batch_si
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(signatures, "MIN_PARTITIONS", 0)
             patch.setattr(signatures, "MAX_SHARE", share)
+            patch.setattr(general, "_are_singletons", lambda *given: False)
             canonical = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
             options = {"walk_length": walk_length, "batch_size": batch_size}
             orders.append(wis.removal_order(canonical, "gwis", **options).edges)
@@ -434,6 +471,7 @@ def test_signatures_give_the_order_of_sorted_tuples_on_larger_graphs(partitions,
     for share in (0, 1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(signatures, "MAX_SHARE", share)
+            patch.setattr(general, "_are_singletons", lambda *given: False)
             order = wis.removal_order(
                 canonical, "gwis", partitions=partitions, walk_length=2, count=150
             )

@@ -4,8 +4,9 @@ WIS is a special case of Algorithm 3 (Appendix D.4). Its inputs are partitions, 
 prediction or for a target vertex (`wis.graph.partitions`), and an order of tuples, ARGMAX. In each
 step it computes for every edge the tuple of walk indices that its removal would leave, and removes
 an edge whose tuple is the greatest. With all singletons as partitions, each with itself as target,
-and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1), for which the method
-``wis`` is much faster.
+and sorted tuples compared lexicographically it is (L-1)-WIS (Algorithm 1): the walks that start at
+t or a neighbour of t and take L - 1 steps to t are the closed walks of length L at t. Then the
+engine ``local`` of ``wis`` makes the order.
 
 The walk indices that each edge would take are kept, and computed anew near the edges that go
 (`wis.methods.k_wis.walk_state`). The tuples are compared by
@@ -18,6 +19,7 @@ Source: Algorithm 3; Razin, Verbin, Cohen, NeurIPS 2023, arXiv:2211.16494, Appen
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from wis.graph import CanonicalGraph
 from wis.graph.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
 from wis.methods.checkpoints import Checkpoint, in_steps
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
+from wis.methods.k_wis.engines import local_steps
 from wis.methods.k_wis.general_certificate import check_general_order
 from wis.methods.k_wis.signatures import LossTable
 from wis.methods.k_wis.walk_state import Counts, Ints, WalkState
@@ -171,7 +174,23 @@ def general_order(
 def _steps(
     graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Argmax, batch_size: int
 ) -> Iterator[list[int]]:
-    """The order of a graph, `batch_size` edges at a time, by tables of all losses."""
+    """The order of a graph, `batch_size` edges at a time."""
+    if argmax == "lexicographic" and walk_length and _are_singletons(partitions, graph.num_nodes):
+        with contextlib.suppress(OptionError):  # counts pass 2^61: the tables hold any integers
+            return local_steps(graph.without_isolated(), walk_length + 1, batch_size)
+    return _steps_by_tables(graph, partitions, walk_length, argmax, batch_size)
+
+
+def _are_singletons(partitions: Partitions, num_nodes: int) -> bool:
+    """Whether each vertex is a subset, with itself as target."""
+    own = dict(zip(partitions.targets, map(np.ndarray.tolist, partitions.subsets), strict=True))
+    return len(partitions) == num_nodes and own == {v: [v] for v in range(num_nodes)}
+
+
+def _steps_by_tables(
+    graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Argmax, batch_size: int
+) -> Iterator[list[int]]:
+    """The same for any partitions, by tables of all losses."""
     state = WalkState(graph, partitions, walk_length)
     sparse = argmax == "lexicographic" and LossTable.pays_off(state.loss)
     signatures = LossTable(state.loss) if sparse else None
