@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 
 import numpy as np
@@ -26,6 +27,7 @@ from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.engines import two_wis_steps
 from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.two_wis import TwoWisChanges
+from wis.methods.k_wis.two_wis_front import LastingFront
 from wis.testing import odd_graph
 
 ENGINES = ("local", "dense")
@@ -197,6 +199,27 @@ def test_the_front_of_2_wis_agrees_with_lazy_bounds(many, width, height, rows, g
             patch.setattr(two_wis_front, name, value)
         fast = [edge for (edge,) in two_wis_steps(whole)]
     assert fast == ids_of(two_wis_changes(whole))
+
+
+def test_the_front_lasts_where_edges_share_their_lowest_common_neighbour(monkeypatch):
+    # vertex 0 is next to 30 hubs, which are next to each other; each hub is in a clique of its own
+    pairs = list(itertools.combinations(range(31), 2))
+    for hub in range(1, 31):
+        pairs += itertools.combinations([hub, *range(23 + 8 * hub, 31 + 8 * hub)], 2)
+    whole = canonical((271, pairs))
+    for name, value in {"MANY": 0, "BREADTH": 10**9, "ROWS": 64}.items():
+        monkeypatch.setattr(two_wis_front, name, value)
+    edges = whole.edges.numpy()
+    order, num_fronts = [], 0
+    front = LastingFront(whole, num_common_neighbours(edges, whole.num_nodes))
+    while len(order) < 200:
+        if front.is_empty():
+            front.renew()
+            num_fronts += 1
+        order.append(front.pop())
+    lazy = lazy_steps(two_wis_changes(whole))
+    assert order == [edge for (edge,) in itertools.islice(lazy, 200)]
+    assert num_fronts < 40  # 109 with the floor at the best edges
 
 
 @given(

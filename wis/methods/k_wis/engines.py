@@ -51,6 +51,7 @@ from wis.methods.k_wis.dense_walks import dense_order, dense_plan
 from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.one_step_arcs import one_step_arcs
 from wis.methods.k_wis.two_wis import TwoWisChanges
+from wis.methods.k_wis.two_wis_front import LastingFront
 
 PIECE_S = 30.0
 """``dense`` makes its matrices anew for each piece of an order with a checkpoint: about the time of
@@ -190,6 +191,6 @@ def _front_edges(graph: UndirectedGraph, num_common: NDArray[np.int64]) -> Itera
     many = two_wis_dense.MANY + n / two_wis_dense.BREADTH
     if n > two_wis_dense.MOST_VERTICES or not num_common.size or num_common.mean() < many:
         return
-    front = two_wis_dense.Front(graph, num_common)
+    front = LastingFront(graph, num_common)
     while not front.is_empty() or front.renew():
         yield front.pop()

@@ -280,14 +280,19 @@ class DenseNeighbours:
         then = [np.where(gone, 0, value - drop) for gone, value in zip(alone, now, strict=True)]
         return then[0], then[1], now[0], now[1]
 
-    def lowest_common(self, edges: Ints) -> Ints:
-        """For some edges the common neighbour of lowest value, n if there is none; int64 [k]."""
+    def lowest_common(self, edges: Ints, among: NDArray[np.uint8] | None = None) -> Ints:
+        """For some edges the common neighbour of lowest value, n if there is none; int64 [k].
+
+        With `among`, uint8 [n / 8] as a row of `bits`, only these vertices count.
+        """
         n = self.num_nodes
         lowest = np.full(edges.size, n, dtype=np.int64)
         for start in range(0, edges.size, LOOK_AT_A_TIME):
             u, v = self.ends[:, edges[start : start + LOOK_AT_A_TIME]]
             shared = self.bits[u]
             shared &= self.bits[v]
+            if among is not None:
+                shared &= among
             place = np.flatnonzero(shared)
             if place.size:
                 row, vertex = self._members(place, shared.reshape(-1)[place])
