@@ -223,6 +223,9 @@ def _run_pretended(func: Any, args: Any, kwargs: Any, pretended: bool) -> tuple[
 
     if kwargs.get("device") is not None:
         kwargs = {**kwargs, "device": torch.device("cpu") if pretended else kwargs["device"]}
+    name = func.overloadpacket.__name__
+    if name in MATRIX_PRODUCTS and not _tensors(args)[0].is_floating_point():
+        raise NotImplementedError(f"{name} of integers: GPUs have none")
     found = func(*tree_map(held, args), **tree_map(held, kwargs))
     # an operation in place returns the tensor that it was given
     given = {id(held(leaf)): leaf for leaf in tree_flatten((args, kwargs))[0]}

@@ -10,6 +10,7 @@ import torch
 
 from wis import UndirectedGraph, datasets
 from wis.methods import get_method
+from wis.methods.k_wis.dense_walks import DenseWalks
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from launches import Launches, pretend
@@ -70,15 +71,14 @@ BOUNDS = {
     # launches and waits, for each level, phase or round
     "rounds": ({"engine": "rounds"}, 180, 22),
     "relaxed": ({"epsilon": 0.1}, 180, 34),
-    "dense": ({"walk_length": 2, "engine": "dense", "batch_size": 50}, 5000, 270),
+    "dense": ({"walk_length": 2, "engine": "dense", "batch_size": 50}, 400, 24),
 }
 
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_engines_give_the_same_order_elsewhere_with_few_launches_and_waits(name):
     options, launches, waits = BOUNDS[name]
-    size = 80 if name == "dense" else 300
-    graph = UndirectedGraph.from_any(datasets.load(f"barabasi-albert:n={size},degree=4,seed=0"))
+    graph = UndirectedGraph.from_any(datasets.load("barabasi-albert:n=300,degree=4,seed=0"))
     method = get_method("wis")
 
     def order(graph, progress):
@@ -93,3 +93,19 @@ def test_engines_give_the_same_order_elsewhere_with_few_launches_and_waits(name)
     summary = counted.summary(step=len(steps))
     assert summary["launches_per_step"] < launches
     assert summary["waits_per_step"] < waits
+
+
+@pytest.mark.parametrize("walk_length", [2, 4])
+def test_a_round_of_the_dense_engine_launches_as_much_for_many_edges_as_for_few(walk_length):
+    graph = UndirectedGraph.from_any(datasets.load("barabasi-albert:n=60,degree=4,seed=0"))
+    there = UndirectedGraph(graph.num_nodes, pretend(graph.edges))
+    seen = []
+    for size in (2, 40):
+        with Launches():
+            state = DenseWalks(there, walk_length + 1)
+            edges = torch.arange(size, device=there.device)
+        with Launches() as counted:
+            state.remove(edges)
+        seen.append((counted.launches, counted.waits))
+    assert seen[0] == seen[1]
+    assert seen[0][1] <= 1  # which vertices are near

@@ -1,6 +1,6 @@
 """(L-1)-WIS with dense matrices of walk counts: tensor operations alone, on any device.
 
-The powers A^0, ..., A^{L-1} of the adjacency matrix (all self-loops included) are kept. An edge is
+The powers A^1, ..., A^{L-1} of the adjacency matrix (all self-loops included) are kept. An edge is
 r arcs (i, j), as in `wis.methods.k_wis.closed_walks`, and its loss is an update of rank r. For a
 batch of edges the rows j and the columns i of the powers are enough: w_q = (A^q)ᵀ e_j, the walks
 from each head, and u_q = A^q e_i, those to each tail. With E = Σ_a e_i e_jᵀ, from A'^q = A^q -
@@ -8,8 +8,10 @@ from each head, and u_q = A^q e_i, those to each tail. With E = Σ_a e_i e_jᵀ,
 
     u'_q = u_q - Σ_b Σ_{l<q} g_{q-1-l} u'_l of arc b,   g_s = (A^s) from the head of b to that tail.
 
-The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once an
-edge goes, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ.
+The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once edges
+go, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ over the arcs of all of them: a few
+products of matrices for a whole round. Walks of length 0 are at one vertex, so those terms are one
+entry, row or column. The host waits for the device some times a round, not once for each edge.
 
 The best edges of a batch are found by their signatures (`wis.methods.k_wis.signatures`),
 and compete with those of the next batch.
@@ -38,8 +40,9 @@ ENTRIES_ON_CPU = 1 << 17
 """Entries of a [c, n] tensor on a CPU: 1 MiB, so that the tensors in use stay in its cache."""
 ENTRIES_ELSEWHERE = 1 << 24
 """Entries on a GPU: 128 MiB, so that few kernels are started."""
-Walks = list[list[Tensor]]
-"""For each arc of an edge and each q a tensor [c, n]."""
+DIGIT = 21
+MOST_TERMS = 1 << 11
+"""Products of two digits are below 2^42, and sums of this many below 2^53."""
 
 
 def dense_plan(graph: CanonicalGraph, depth: int, limit_bytes: int) -> tuple[int, int]:
@@ -86,6 +89,7 @@ def dense_order(
     _LOG.info("engine dense: will use up to %.2g GiB", total_bytes / 2**30)
     state = DenseWalks(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
+    is_left = torch.ones_like(left, dtype=torch.bool)
     order: list[Tensor] = []
     done = 0
     while done < count:
@@ -93,8 +97,9 @@ def dense_order(
         best = Ranked.none(graph.device)
         for chunk in torch.split(left, at_a_time):
             best = best.joined(state.changes(chunk)).first(size)
-        state.remove(best.edge.tolist())
-        left = left[~torch.isin(left, best.edge)]
+        state.remove(best.edge)
+        is_left[best.edge] = False
+        left = is_left.nonzero()[:, 0]
         order.append(best.edge)
         done += size
         progress(done)
@@ -105,7 +110,8 @@ class DenseWalks:
     """The walk-count matrices.
 
     Attributes:
-        powers: A^0, ..., A^{L-1}, each [n, n].
+        powers: A^q for q = 1, ..., L-1, each [n, n]; A^0 is known.
+        into: The same, transposed in a directed graph.
         value: [n], closed walks of length L at each vertex, 0 where nothing enters it.
         entering: int64 [n], edges at each vertex, or arcs into it.
         arcs: For each of the r arcs of an edge its tails and heads, int64 [m] each.
@@ -113,93 +119,139 @@ class DenseWalks:
 
     def __init__(self, graph: CanonicalGraph, depth: int) -> None:
         self.powers, self.value = _walk_counts(graph, depth)
+        self.into = self.powers
         u, v = graph.edges
-        self.arcs = [(u, v)] if graph.directed else [(u, v), (v, u)]
+        self.arcs = [(u, v), (v, u)]
+        if graph.directed:
+            self.arcs = [(u, v)]
+            self.into = {q: power.T for q, power in self.powers.items()}
         heads = torch.cat([head for _, head in self.arcs])
         self.entering = torch.bincount(heads, minlength=graph.num_nodes)
         self.depth = depth
 
     def changes(self, edge: Tensor) -> Ranked:
         """The signatures of some edges, int64 [c]."""
-        arcs = [(tail[edge], head[edge]) for tail, head in self.arcs]
-        loss = self._losses(*self._walks(arcs))
-        row = torch.arange(edge.numel(), device=edge.device)
-        for _, head in arcs:
-            last = self.entering[head] == 1  # nothing enters it any more: down to 0
-            loss[row[last], head[last]] = self.value[head[last]]
+        loss = self._losses([(tail[edge, None], head[edge, None]) for tail, head in self.arcs])
         row, vertex = loss.nonzero(as_tuple=True)
         old = self.value[vertex].long()
-        new = old - loss[row, vertex].long()
-        return Ranked.of_entries(edge, row, new, old)
+        return Ranked.of_entries(edge, row, old - loss[row, vertex].long(), old)
 
-    def remove(self, edges: list[int]) -> None:
-        """Remove edges, one after the other."""
-        for edge in edges:
-            arcs = [(tail[edge, None], head[edge, None]) for tail, head in self.arcs]
-            onward, without = self._walks(arcs)
-            self.value -= self._losses(onward, without)[0]
-            for _, head in arcs:
-                self.entering[head] -= 1
-                if not self.entering[head]:
-                    self.value[head] = 0
-            self._lower_powers(onward, without)
+    def remove(self, edges: Tensor) -> None:
+        """Remove edges, int64 [b]: an update of rank r b, by products of matrices."""
+        tails, heads = (torch.cat([arc[end][edges] for arc in self.arcs]) for end in (0, 1))
+        back = {q: self._returns(q, heads[:, None], tails) for q in range(self.depth)}
+        onward = {q: power[heads] for q, power in self.powers.items()}
+        # A'^q e_i as columns, and the walks w_q from each head as rows
+        without: dict[int, Tensor] = {}
+        for q in range(1, self.depth):
+            without[q] = self.into[q][tails].T.contiguous()
+            without[q].index_add_(0, tails, back[q - 1], alpha=-1)
+            for step in range(1, q):
+                without[q] -= _product(without[step], back[q - 1 - step])
+        self._lower_values(tails, heads, onward, without)
+        self._lower_powers(tails, heads, onward, without)
 
-    def _lower_powers(self, onward: Walks, without: Walks) -> None:
-        """A^q loses Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ, where these are not 0."""
-        rows, columns = (
-            torch.stack([walks[-1][0] for walks in part]).any(dim=0).nonzero()[:, 0]
-            for part in (without, onward)
-        )
-        for q in range(self.depth - 1, 0, -1):
-            block = self.powers[q][rows[:, None], columns]
-            for to_tail, from_head in zip(without, onward, strict=True):
-                for step in range(q):
-                    after = from_head[q - 1 - step][0, columns]
-                    block -= torch.outer(to_tail[step][0, rows], after)
-            self.powers[q][rows[:, None], columns] = block
+    def _returns(self, q: int, start: Tensor, end: Tensor) -> Tensor:
+        """(A^q)_{start, end}."""
+        return self.powers[q][start, end] if q else (start == end).to(self.value.dtype)
 
-    def _walks(self, arcs: list[tuple[Tensor, Tensor]]) -> tuple[Walks, Walks]:
-        """w_q and u'_q for each arc of some edges and each q, [c, n]."""
-        onward = [[power[head] for power in self.powers] for _, head in arcs]
-        # (A^q)_ji, from the head of arc b to the tail of arc a
-        returns = [
-            [[walks.gather(1, tail[:, None]) for walks in from_head] for from_head in onward]
-            for tail, _ in arcs
-        ]
-        if len(arcs) == 2:  # the walks to a tail are those from the head of the reverse arc
-            to_tail = [onward[1], onward[0]]
-        else:
-            to_tail = [[power[:, tail].T for power in self.powers] for tail, _ in arcs]
-        without: Walks = [[] for _ in arcs]
-        for q in range(self.depth):
-            for place, all_walks in enumerate(to_tail):
-                walks = all_walks[q].clone(memory_format=torch.contiguous_format)
-                for other, back in zip(without, returns[place], strict=True):
-                    for step in range(q):
-                        walks.addcmul_(back[q - 1 - step], other[step], value=-1)
-                without[place].append(walks)
-        return onward, without
-
-    def _losses(self, onward: Walks, without: Walks) -> Tensor:
-        """Closed walks that each vertex would lose, [c, n]."""
-        loss = torch.zeros_like(onward[0][0])
-        for from_head, to_tail in zip(onward, without, strict=True):
-            for q in range(self.depth):
-                loss.addcmul_(to_tail[q], from_head[self.depth - 1 - q])
+    def _losses(self, arcs: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Closed walks that each vertex would lose, [c, n], by edges whose ends are [c, 1] each."""
+        depth = self.depth
+        # w_q and u'_q; those of length 0 are at one vertex
+        onward = [{q: self.powers[q][head[:, 0]] for q in range(1, depth - 1)} for _, head in arcs]
+        without: list[dict[int, Tensor]] = [{} for _ in arcs]
+        back = {
+            (a, b, q): self._returns(q, head, tail)
+            for a, (tail, _) in enumerate(arcs)
+            for b, (_, head) in enumerate(arcs)
+            for q in range(depth)
+        }
+        loss = self.value.new_zeros(arcs[0][0].size(0), self.value.numel())
+        for q in range(1, depth - 1):
+            for a, (tail, _) in enumerate(arcs):
+                walks = without[a][q] = self.into[q][tail[:, 0]]
+                for b, (other, _) in enumerate(arcs):
+                    walks.scatter_add_(1, other, -back[a, b, q - 1])
+                    for step in range(1, q):
+                        walks.addcmul_(back[a, b, q - 1 - step], without[b][step], value=-1)
+                loss.addcmul_(walks, onward[a][depth - 1 - q])
+        for a, (tail, head) in enumerate(arcs):
+            last = back[a, a, depth - 1].clone()
+            for b, (other, _) in enumerate(arcs):
+                last -= back[a, b, depth - 2] * (other == head)
+                for step in range(1, depth - 1):
+                    last -= back[a, b, depth - 2 - step] * without[b][step].gather(1, head)
+            loss.scatter_add_(1, tail, back[a, a, depth - 1]).scatter_add_(1, head, last)
+        for _, head in arcs:  # where nothing else enters, down to 0
+            lost = torch.where(self.entering[head] == 1, self.value[head], loss.gather(1, head))
+            loss.scatter_(1, head, lost)
         return loss
 
+    def _lower_values(
+        self, tails: Tensor, heads: Tensor, onward: dict[int, Tensor], without: dict[int, Tensor]
+    ) -> None:
+        """The entries of the tuple without the edges."""
+        last, arc = self.depth - 1, torch.arange(tails.numel(), device=tails.device)
+        for q in range(1, last):
+            self.value -= (without[q] * onward[last - q].T).sum(1)
+        self.value.index_add_(0, tails, onward[last][arc, tails], alpha=-1)
+        self.value.index_add_(0, heads, without[last][heads, arc], alpha=-1)
+        self.entering.index_add_(0, heads, torch.ones_like(heads), alpha=-1)
+        self.value.masked_fill_(self.entering == 0, 0)
 
-def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[list[Tensor], Tensor]:
-    """A^0, ..., A^{L-1} and the entries of the tuple: float64 if all are below 2^53, else int64."""
+    def _lower_powers(
+        self, tails: Tensor, heads: Tensor, onward: dict[int, Tensor], without: dict[int, Tensor]
+    ) -> None:
+        """A^q loses Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ; walks of length 0 touch one row or column."""
+        minus = self.value.new_full(tails.shape, -1)
+        self.powers[1].index_put_((tails, heads), minus, accumulate=True)
+        for q in range(2, self.depth):
+            self.powers[q].index_add_(0, tails, onward[q - 1], alpha=-1)
+            self.powers[q].index_add_(1, heads, without[q - 1], alpha=-1)
+        if self.depth > 3:  # the others start and end near the edges
+            longest = self.depth - 3
+            near = without[longest].any(1) | onward[longest].any(0)
+            near = near.nonzero()[:, 0]
+            onward = {q: onward[q][:, near] for q in range(1, longest + 1)}
+            without = {q: without[q][near] for q in range(1, longest + 1)}
+        for q in range(3, self.depth):
+            block = self.powers[q][near[:, None], near]
+            for step in range(1, q - 1):
+                block -= _product(without[step], onward[q - 1 - step])
+            self.powers[q][near[:, None], near] = block
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """The matrix product; of int64 by products of 21-bit digits, as GPUs have none of int64.
+
+    All numbers are 0 or more, and the sums below 2^61.
+    """
+    if a.is_floating_point():
+        return a @ b
+    total = a.new_zeros(a.size(0), b.size(1))
+    pieces = torch.split(a, MOST_TERMS, 1), torch.split(b, MOST_TERMS, 0)
+    for left, right in zip(*pieces, strict=True):
+        digits = [
+            [(x >> DIGIT * k & (1 << DIGIT) - 1).double() for k in range(3)] for x in (left, right)
+        ]
+        for i, x in enumerate(digits[0]):
+            for j, y in enumerate(digits[1][: 3 - i]):
+                total += (x @ y).long() << DIGIT * (i + j)
+    return total
+
+
+def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[dict[int, Tensor], Tensor]:
+    """A^1, ..., A^{L-1} and the entries of the tuple: float64 if all are below 2^53, else int64."""
     n, directed = graph.num_nodes, graph.directed
     edges = graph.edges.cpu().numpy()
     most = most_walks(edges, n, depth, directed=directed)
     kind = torch.float64 if most < FLOAT_EXACT else torch.int64
     matrix = adjacency(edges, n, directed=directed)
     power = np.eye(n, dtype=np.int64)
-    powers = [torch.from_numpy(power).to(graph.device, kind)]
-    for _ in range(1, depth):
+    powers: dict[int, Tensor] = {}
+    for q in range(1, depth):
         power = matrix @ power
-        powers.append(torch.from_numpy(power).to(graph.device, kind))
+        powers[q] = torch.from_numpy(power).to(graph.device, kind)
     value = num_closed_walks(edges, n, depth, directed=directed)
     return powers, torch.from_numpy(value).to(graph.device, kind)

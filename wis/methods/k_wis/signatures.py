@@ -137,17 +137,18 @@ class Ranked:
     def of_entries(cls, edge: Tensor, row: Tensor, new: Tensor, old: Tensor) -> Ranked:
         """The signatures of edges whose entries, one for each `row`, change from `old` to `new`."""
         rows, values = torch.cat([row, row]), torch.cat([new, old])
-        ones = torch.ones_like(row)
+        signs = torch.ones_like(rows)
+        signs[row.numel() :] = -1
         by_value = torch.argsort(values, stable=True)
         order = by_value[torch.argsort(rows[by_value], stable=True)]
         rows, values = rows[order], values[order]
         starts = torch.ones_like(rows, dtype=torch.bool)
         starts[1:] = (rows[1:] != rows[:-1]) | (values[1:] != values[:-1])
-        group = starts.long().cumsum(0) - 1
-        change = torch.zeros(int(starts.sum()), dtype=torch.int64, device=edge.device)
-        change.scatter_add_(0, group, torch.cat([ones, -ones])[order])
-        held = change != 0
-        return cls(edge, rows[starts][held], values[starts][held], change[held])
+        change = torch.zeros_like(rows).scatter_add_(0, starts.cumsum(0) - 1, signs[order])
+        groups = starts.nonzero()[:, 0]
+        held = change[: groups.numel()].nonzero()[:, 0]
+        groups = groups[held]
+        return cls(edge, rows[groups], values[groups], change[held])
 
     def joined(self, other: Ranked) -> Ranked:
         """These edges and the others."""
@@ -160,29 +161,37 @@ class Ranked:
 
     def first(self, size: int) -> Ranked:
         """The `size` best edges, best first; ties go to the smallest edge id."""
-        code = self._codes()
-        length = torch.bincount(self.row, minlength=self.edge.numel())
+        count = self.edge.numel()
+        if count < 2:
+            return self
+        length = torch.zeros_like(self.edge).scatter_add_(0, self.row, torch.ones_like(self.row))
         start = length.cumsum(0) - length
+        code = torch.cat([self._codes(), length.new_full((1,), END)])
         # `pick` is sorted by the columns so far; equal edges have one rank, and stay in id order
         pick = torch.argsort(self.edge)
         rank = torch.zeros_like(pick)
-        column = 0
-        while pick.numel() > 1 and bool((length[pick] >= column).any()):
-            here = torch.zeros_like(pick)
-            more = length[pick] > column
-            here[more] = code[start[pick[more]] + column]
-            order = torch.argsort(here, stable=True)
-            order = order[torch.argsort(rank[order], stable=True)]
-            pick, rank, here = pick[order], rank[order], here[order]
+        column, width, longest = 0, 1, 0
+        while column <= longest:
+            columns = torch.arange(column, column + width, device=pick.device)[:, None]
+            place = torch.where(columns < length[pick], start[pick] + columns, code.numel() - 1)
+            here = code[place]
+            here = here[(here[:, 1:] != here[:, :-1]).any(1).nonzero()[:, 0]]
+            order = torch.arange(pick.numel(), device=pick.device)
+            for key in (*here.flip(0), rank):  # the last key counts first
+                order = order[torch.argsort(key[order], stable=True)]
+            pick, rank, here = pick[order], rank[order], here[:, order]
             fresh = torch.zeros_like(rank)
-            fresh[1:] = (rank[1:] != rank[:-1]) | (here[1:] != here[:-1])
+            fresh[1:] = (rank[1:] != rank[:-1]) | (here[:, 1:] != here[:, :-1]).any(0)
             rank = fresh.cumsum(0)
-            if pick.numel() > size:  # edges behind the last place can be left out
-                enough = rank <= rank[size - 1]
-                pick, rank = pick[enough], rank[enough]
-            if int(rank[-1]) == rank.numel() - 1:
+            # edges behind the last place can be left out; one look at the device for each block
+            last = rank[min(size, pick.numel()) - 1]
+            enough = rank <= last
+            found = torch.stack([enough.sum(), last, (length[pick] * enough).max()])
+            kept, distinct, longest = found.tolist()
+            pick, rank = pick[:kept], rank[:kept]
+            if distinct == kept - 1:
                 break
-            column += 1
+            column, width = column + width, 2 * width
         return self._only(pick[:size])
 
     def _codes(self) -> Tensor:
@@ -190,9 +199,8 @@ class Ranked:
         if not self.value.numel():
             return self.value
         rank = torch.unique(self.value, return_inverse=True)[1]
-        unit = 2 * int(self.change.abs().max()) + 4
-        offset = (int(rank.max()) + 2) * unit
-        packed = offset - rank * unit
+        unit = 2 * self.change.abs().max() + 4
+        packed = (rank.max() + 2 - rank) * unit
         return torch.where(self.change > 0, packed + self.change, -packed + self.change)
 
     def _only(self, pick: Tensor) -> Ranked:
