@@ -8,10 +8,10 @@ from each head, and u_q = A^q e_i, those to each tail. With E = Σ_a e_i e_jᵀ,
 
     u'_q = u_q - Σ_b Σ_{l<q} g_{q-1-l} u'_l of arc b,   g_s = (A^s) from the head of b to that tail.
 
-The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once edges
-go, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ over the arcs of all of them: a few
-products of matrices for a whole round. Walks of length 0 are at one vertex, so those terms are one
-entry, row or column. The host waits for the device some times a round, not once for each edge.
+The closed walks of length L that each vertex t loses are Σ_a Σ_q u'_q[t] w_{L-1-q}[t], and once
+edges go, A^q loses the outer products Σ_a Σ_{l<q} u'_l w_{q-1-l}ᵀ over the arcs of all of them: a
+few products of matrices for a whole round. Walks of length 0 are at one vertex, so those terms are
+one entry, row or column. The host waits for the device some times a round, not once for each edge.
 
 The best edges of a batch are found by their signatures (`wis.methods.k_wis.signatures`),
 and compete with those of the next batch.
