@@ -1,11 +1,11 @@
-"""`wis sparsify FOLDER --engine stream|dask`: edge files that may be larger than the memory."""
+"""`wis sparsify FOLDER --engine stream|dask|spark`: edge files larger than the memory."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -16,9 +16,13 @@ from .graphs import GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
 from .output import STANDARD, emit_json, say
 
-ENGINES = ("stream", "dask")
-CLUSTER_FLAGS = ("--scheduler-address", "--workers")
-SECTION = "Options for folders of edge files (--engine stream or dask)"
+ENGINES = ("stream", "dask", "spark")
+CLUSTER_FLAGS = {
+    "--scheduler-address": ("dask",),
+    "--master": ("spark",),
+    "--workers": ("dask", "spark"),
+}
+SECTION = "Options for folders of edge files (--engine stream, dask or spark)"
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class FolderOptions:
 
     Attributes:
         scheduler_address: The address of the scheduler of a Dask cluster.
-        workers: Number of processes of a Dask cluster on this machine.
+        master: Spark's master.
+        workers: Number of processes of a cluster on this machine.
         block_edges: Number of edges in memory at a time.
         work_dir: Folder for intermediate results.
     """
 
     scheduler_address: str | None
+    master: str | None
     workers: int | None
     block_edges: int | None
     work_dir: str | None
@@ -41,17 +47,12 @@ class FolderOptions:
         """The flags that were typed."""
         return [f"--{k.replace('_', '-')}" for k, value in vars(self).items() if value is not None]
 
-    def refuse(self) -> None:
-        """Raise `click.UsageError` if any was typed: other engines do not take them."""
+    def refuse(self, engine: str | None = None) -> None:
+        """Raise `click.UsageError` if an option was typed that the engine does not take."""
         for flag in self.given_flags():
-            engines = ENGINES if flag not in CLUSTER_FLAGS else ("dask",)
-            raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")
-
-    def refuse_cluster(self) -> None:
-        """Raise `click.UsageError` if an option of a cluster was typed: only dask takes them."""
-        for flag in self.given_flags():
-            if flag in CLUSTER_FLAGS:
-                raise click.UsageError(f"{flag} is for --engine dask.")
+            engines = CLUSTER_FLAGS.get(flag, ENGINES)
+            if engine not in engines:
+                raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")
 
 
 folder_options = grouped(
@@ -84,14 +85,22 @@ folder_options = grouped(
         help="For dask only: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
     ),
     click.option(
+        "--master",
+        cls=SectionOption,
+        section=SECTION,
+        metavar="URL",
+        show_default="processes on this machine",
+        help="For spark only: Spark's master, such as spark://host:7077, yarn or local[4].",
+    ),
+    click.option(
         "--workers",
         cls=SectionOption,
         section=SECTION,
         type=click.IntRange(min=1),
         metavar="N",
         show_default="one for each core",
-        help="For dask only: number of processes of the cluster on this machine; threads, if the "
-        "package cryptography is not installed.",
+        help="For dask and spark: number of processes of the cluster on this machine; for dask "
+        "threads, if the package cryptography is not installed.",
     ),
 )
 """Adds the options of the engines for folders; the command gets them as one `folders`."""
@@ -123,13 +132,13 @@ def sparsify_folder(
         as_json: Print one JSON object.
     """
     _check(choice, source, refused)
-    if choice.engine != "dask":
-        folders.refuse_cluster()
+    folders.refuse(choice.engine)
     if output is not None and str(output) == STANDARD:
         raise click.UsageError(
             f"--output is a folder with --engine {choice.engine}, not standard output."
         )
     from wis.scale import sparsify_files
+    from wis.scale.run import Engine
 
     place = _as_url(output) if output is not None else f"{source.name.rstrip('/')}-sparse"
     epsilon = 0.1 if choice.epsilon is None else choice.epsilon
@@ -141,7 +150,7 @@ def sparsify_folder(
         keep=keep,
         epsilon=epsilon,
         seed=choice.seed or 0,
-        engine="dask" if choice.engine == "dask" else "stream",
+        engine=cast(Engine, choice.engine),
         relabel=source.relabel,
         num_nodes=source.num_nodes,
         source_column=source.table.source,
@@ -153,6 +162,7 @@ def sparsify_folder(
         work=folders.work_dir,
         force=force,
         scheduler_address=folders.scheduler_address,
+        master=folders.master,
         num_workers=folders.workers,
         **settings,
     )

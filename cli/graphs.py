@@ -198,8 +198,8 @@ class GraphSource:
         """Raise `GraphFileError` for a folder; the message names the engines that read folders."""
         if self.name != STANDARD and self.is_file and Path(self.name).is_dir():
             raise GraphFileError(
-                f"{self.name}: is a folder; expected a graph file, or --engine stream (or dask) "
-                "for a folder of edge files"
+                f"{self.name}: is a folder; expected a graph file, or --engine stream (dask, "
+                "spark) for a folder of edge files"
             )
 
     def default_output(self) -> Path:

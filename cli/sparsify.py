@@ -176,8 +176,8 @@ def sparsify(
     vertices and is removed with all its arcs. With --directed every arc is an edge of its own, and
     AMOUNT counts arcs. Vertices, attributes, self-loops and the order of the remaining arcs stay.
 
-    With --engine stream or dask, GRAPH is a folder of .parquet files or edge lists of any size. The
-    output is a folder of .parquet files, GRAPH-sparse by default, and epsilon is 0.1 by default.
+    With --engine stream, dask or spark, GRAPH is a folder of .parquet files or edge lists of any
+    size. The output is a folder of .parquet files, GRAPH-sparse by default; epsilon is 0.1.
     All files in the folder are read; a file of another kind is an error. If the command is killed,
     or stops because the disk is full or the cluster is lost, the same command continues the work.
     While it runs, a second run with the same output is refused.

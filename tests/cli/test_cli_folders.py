@@ -59,10 +59,15 @@ def test_the_default_epsilon_is_said(folder, tmp_path, capsys):
         (["--engine", "stream", "--format", "gml"], "folders hold edge lists or tables"),
         (["--engine", "stream", "--epsilon", "0"], "epsilon above 0"),
         (["--engine", "stream", "-o", "-"], "--output is a folder with --engine stream"),
-        (["--engine", "stream", "--workers", "2"], "--workers is for --engine dask."),
+        (["--engine", "stream", "--workers", "2"], "--workers is for --engine dask and --"),
+        (
+            ["--engine", "spark", "--scheduler-address", "x"],
+            "--scheduler-address is for --engine dask.",
+        ),
+        (["--engine", "dask", "--master", "x"], "--master is for --engine spark."),
         (["--engine", "stream", "--scheduler-address", "x:1"], "--scheduler-address is for"),
-        (["--workers", "2"], "--workers is for --engine dask."),
-        (["--work-dir", "w"], "--work-dir is for --engine stream and --engine dask."),
+        (["--workers", "2"], "--workers is for --engine dask and --engine spark."),
+        (["--work-dir", "w"], "--work-dir is for --engine stream and --engine dask and"),
         (["--block-edges", "2", "--engine", "bitset"], "--block-edges is for"),
     ],
 )

@@ -1,14 +1,16 @@
-"""The rounds of the Dask engine, on a cluster that is none: tasks run where they are submitted."""
+"""The rounds of the clusters, on an engine that runs tasks where they are."""
 
 from __future__ import annotations
 
 import contextlib
+import pickle
 import shutil
 import sys
+import tracemalloc
 from collections import Counter
 
-import dask
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,10 +19,9 @@ from scale_folders import notes_expected, notes_left, power_law_arcs, write_fold
 from strategies import large_graphs, small_graphs
 
 from wis.errors import MissingDependencyError
-from wis.scale import cluster, rounds, sparsify_files
-from wis.scale.cluster import assigned
+from wis.scale import clients, cluster, rounds, shards, sparsify_files
+from wis.scale.clients import assigned
 from wis.scale.phases import Phase
-from wis.scale.rounds import Reaches
 
 ARCS = power_law_arcs(200, 2000)
 fresh = settings(
@@ -28,51 +29,31 @@ fresh = settings(
 )
 
 
-class Done:
-    """A future that is there."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def result(self):
-        return self.value
-
-
 class HereAndNow:
-    """What the driver uses of a client."""
+    """An engine that runs tasks where they are; its workers may forget all, as lost ones do."""
 
-    def __init__(self, num_workers):
-        self.num_workers = num_workers
+    def __init__(self, num_tasks, forgets=False):
+        self.num_tasks, self.forgets = num_tasks, forgets
+        self.calls = Counter()
 
-    def submit(self, task, *arguments, pure, workers=None, allow_other_workers=False):
-        assert workers is None or (workers in self.nthreads() and allow_other_workers)
-        rounds._REMEMBERED.clear()  # whatever worker it is, it remembers nothing
-        return Done(task(*map(_value, arguments)))
-
-    def gather(self, futures):
-        return [future.result() for future in futures]
-
-    def compute(self, parts):
-        return [Done(part) for part in dask.compute(*parts, scheduler="sync")]
-
-    def scheduler_info(self):
-        return {"workers": dict.fromkeys(range(self.num_workers))}
-
-    def nthreads(self):
-        return {f"worker {number}": 1 for number in range(self.num_workers)}
-
-
-def _value(argument):
-    return [part.value for part in argument] if isinstance(argument, list) else argument
+    def map(self, task, items, *arguments, stay=False):
+        self.calls[task.__name__] += 1
+        results = []
+        for item in items:
+            if self.forgets:
+                shards._REMEMBERED.clear()
+                vars(shards._LOCAL).clear()
+            given = pickle.loads(pickle.dumps((item, *arguments)))
+            results.append(pickle.loads(pickle.dumps(task(*given))))
+        return results
 
 
 @contextlib.contextmanager
-def cluster_of(num_workers):
+def cluster_of(num_tasks, forgets=False):
+    engine = HereAndNow(num_tasks, forgets)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            cluster, "client_of", lambda *_: contextlib.nullcontext(HereAndNow(num_workers))
-        )
-        yield
+        patch.setattr(clients, "dask_engine", lambda *_: contextlib.nullcontext(engine))
+        yield engine
 
 
 @given(
@@ -82,17 +63,17 @@ def cluster_of(num_workers):
     st.sampled_from(["13%", "50%", "100%"]),
     st.sampled_from([0.1, 0.7]),
     st.integers(0, 3),
+    st.booleans(),
 )
 @fresh
-def test_partitions_lose_what_the_graph_in_memory_loses(
-    tmp_path_factory, graph, block, num_files, remove, epsilon, seed
+def test_shards_lose_what_the_graph_in_memory_loses(
+    tmp_path_factory, graph, block, num_files, remove, epsilon, seed, forgets
 ):
     num_nodes, arcs = graph
     folder = tmp_path_factory.mktemp("folder")
     source = write_folder(folder / "in", arcs, num_files=num_files)
     options = {"remove": remove, "epsilon": epsilon, "seed": seed}
-    block = max(block, len(arcs) // 40)
-    with cluster_of(num_files):
+    with cluster_of(num_files, forgets), several_shards(5):
         sparsify_files(
             source,
             folder / "out",
@@ -106,16 +87,100 @@ def test_partitions_lose_what_the_graph_in_memory_loses(
     assert {path.name for path in folder.iterdir()} == {"in", "out"}
 
 
-def test_small_blocks_are_settled_by_sums(tmp_path, monkeypatch):
-    calls = []
-    tally = rounds.tally
-    monkeypatch.setattr(rounds, "tally", lambda *a: calls.append(a[2]) or tally(*a))
+@contextlib.contextmanager
+def several_shards(most):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "num_shards_of", lambda rows, _: min(most, 1 + rows // 10))
+        patch.setattr(shards, "PIECE_ROWS", 64)
+        yield
+
+
+@pytest.mark.parametrize("block", [1, 20, 300, 10**6])
+def test_the_rounds_of_a_phase_are_few_and_the_driver_holds_a_block(tmp_path, monkeypatch, block):
+    held = []
+    fetch = cluster._Peeling._fetch
+
+    def noted(*arguments):
+        edges, losses = fetch(*arguments)
+        held.append(edges.u.size)
+        return edges, losses
+
+    monkeypatch.setattr(cluster._Peeling, "_fetch", noted)
     source = write_folder(tmp_path / "in", ARCS)
     options = {"remove": "50%", "epsilon": 0.5}
-    with cluster_of(1):
-        sparsify_files(source, tmp_path / "out", engine="dask", block=20, progress=False, **options)
-    assert len(calls) > 50
+    with cluster_of(2) as engine, several_shards(7):
+        result = sparsify_files(
+            source, tmp_path / "out", engine="dask", block=block, progress=False, **options
+        )
     assert notes_left(tmp_path / "out") == notes_expected(200, ARCS, 3, **options)
+    assert max(held) <= block
+    if block == 10**6:  # all edges are fetched once
+        assert (engine.calls["rest"], engine.calls["advance"]) == (1, 0)
+    assert engine.calls["advance"] <= 12 * result.num_phases
+
+
+def test_a_round_sends_only_the_vertices_whose_cut_moved(tmp_path, monkeypatch):
+    sent = []
+    advance = rounds.advance
+
+    def noted(group, phases, t, turn):
+        cuts, num_live = advance(group, phases, t, turn)
+        sent.append((phases, turn, cuts))
+        return cuts, num_live
+
+    monkeypatch.setattr(rounds, "advance", noted)
+    source = write_folder(tmp_path / "in", ARCS)
+    with cluster_of(1), several_shards(3):
+        sparsify_files(source, tmp_path / "out", remove="50%", engine="dask", block=1,
+                       progress=False)  # fmt: skip
+    last = {}
+    for phases, turn, cuts in sent:
+        for cut in cuts.tolist():
+            if turn:
+                assert last.get((phases, cut[0])) != cut
+            last[phases, cut[0]] = cut
+    first = sum(cuts.size for _, turn, cuts in sent if turn == 0)
+    assert 0 < sum(cuts.size for *_, cuts in sent) < 3 * first
+
+
+def test_a_worker_that_lives_on_takes_no_edges_of_an_older_input(tmp_path):
+    options = {"remove": "50%", "epsilon": 0.1}
+    with cluster_of(2):
+        for arcs in (ARCS, ARCS[: len(ARCS) // 2], [(v, 199 - u) for u, v in ARCS]):
+            shutil.rmtree(tmp_path / "in", ignore_errors=True)
+            source = write_folder(tmp_path / "in", arcs)
+            sparsify_files(source, tmp_path / "out", engine="dask", num_nodes=200, force=True,
+                           progress=False, **options)  # fmt: skip
+            assert notes_left(tmp_path / "out") == notes_expected(200, arcs, 3, **options)
+
+
+def test_repeated_rows_take_no_memory_beyond_the_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "PIECE_ROWS", 20_000)
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, 30, (2, 400_000))  # 870 pairs, each some 460 times
+    table = pa.table({"source": pairs[0], "target": pairs[1]})
+    pq.write_table(table, tmp_path / "in" / "a.parquet", row_group_size=10_000)
+    peaks = {}
+    for task in (shards.cut_file, shards.merge_pieces):
+
+        def traced(*arguments, task=task):
+            tracemalloc.start()
+            result = task(*arguments)
+            peaks[task.__name__] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return result
+
+        traced.__name__ = task.__name__
+        monkeypatch.setattr(cluster, task.__name__, traced)
+    monkeypatch.setattr("wis.scale.files.ROWS_AT_A_TIME", 1000)
+    with cluster_of(1):
+        result = sparsify_files(tmp_path / "in", tmp_path / "out", remove=0, engine="dask",
+                                progress=False)  # fmt: skip
+    assert result.num_edges == 30 * 29 // 2
+    fixed = 500_000  # pyarrow's and fsspec's objects
+    assert peaks["cut_file"] < 80 * 21_000 + fixed
+    assert peaks["merge_pieces"] < 80 * (20_000 + 11_000 + 870) + fixed
 
 
 def test_a_run_that_was_interrupted_goes_on_from_the_last_finished_phase(tmp_path, monkeypatch):
@@ -168,24 +233,6 @@ def test_texts_that_look_like_numbers_stay_apart_on_workers_too(tmp_path):
     assert (result.num_nodes, result.num_edges, result.num_rows_kept) == (4, 4, 4)
     table = pq.read_table(tmp_path / "out" / "a.csv.parquet")
     assert table.to_pydict() == {"source": ["007", "7"], "target": ["7", "8"]}
-
-
-def test_a_reach_goes_as_far_as_the_budget_is_sure_to_go():
-    reaches = Reaches.begin(np.array([0, 2, 1, 5]))
-    assert reaches.bound.tolist() == [rounds.LOWEST, *[rounds.HIGHEST] * 3]
-    live = np.array([3, 4, 1, 9])
-    reaches.learn(np.zeros(4, np.int64), live, np.zeros(4, np.int64))
-    assert reaches.reach[2] == rounds.HIGHEST  # one edge, which the budget allows
-    assert reaches.guess[0] == rounds.LOWEST  # no budget, nothing to guess
-    guess = reaches.guess.copy()
-    assert (guess[[1, 3]] > rounds.LOWEST).all()
-    reaches.learn(np.zeros(4, np.int64), live, np.array([0, 3, 1, 4]))
-    assert reaches.reach[1] == rounds.LOWEST  # three edges up to the guess, a budget of two
-    assert reaches.guess[1] < guess[1]
-    assert reaches.reach[3] == guess[3]  # four edges, a budget of five
-    reaches.learn(np.array([0, 0, 1, 5]), np.array([3, 4, 0, 4]), np.array([0, 1, 1, 9]))
-    assert reaches.bound[3] == guess[3]  # five are taken: what is beyond is dead
-    assert reaches.bound[1] == rounds.HIGHEST
 
 
 def test_without_dask_one_line_says_how_to_get_it(tmp_path, monkeypatch):

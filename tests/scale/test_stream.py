@@ -441,7 +441,7 @@ def test_what_cannot_be_asked_for_is_refused(tmp_path):
     refused(OptionError, source, source / "out", "output .* and source .* overlap")
     refused(OptionError, source, output, "output .* and work .* overlap", work=output / "work")
     refused(OptionError, source, output, "source .* and work .* overlap", work=source / "work")
-    refused(OptionError, source, output, "num_workers is for engine 'dask'", num_workers=2)
+    refused(OptionError, source, output, "num_workers is for engine 'dask' and", num_workers=2)
     refused(OptionError, source, output, "scheduler_address is for", scheduler_address="tcp://x:1")
     refused(OptionError, source, output, "num_workers is 0", engine="dask", num_workers=0)
     refused(OptionError, source, output, r"seed is .*2\^63 - 1", seed=2**63)

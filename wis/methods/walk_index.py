@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from wis.methods.certificates import Checked
 
 ENGINES = ("auto", "local", "dense")
-FOLDER_ENGINES = ("stream", "dask")
+FOLDER_ENGINES = ("stream", "dask", "spark")
 """Engines of `wis.scale`, which read files instead of a graph in memory."""
 
 

@@ -7,9 +7,10 @@
 - `wis.scale.output`, `wis.scale.locks`, `wis.scale.work`: the output folder, one run at a time, and
   the work folder from which a failed run continues.
 - `wis.scale.phases`: one phase of the relaxed rule, saved as two numbers per vertex.
-- `wis.scale.job`: a checked request, and the steps that both engines share.
+- `wis.scale.job`: a checked request, and the steps that all engines share.
 - `wis.scale.stream`: the engine for one machine, which reads edges from disk block by block.
-- `wis.scale.rounds`, `wis.scale.cluster`, `wis.scale.clients`: the engine for a Dask cluster.
+- `wis.scale.cluster`, `wis.scale.shards`, `wis.scale.rounds`: the driver of a cluster, its tasks.
+- `wis.scale.clients`, `wis.scale.spark`: Dask and Spark, which run the tasks.
 - `wis.scale.run`: `sparsify_files`, the public function.
 """
 

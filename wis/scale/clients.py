@@ -1,4 +1,4 @@
-"""Clients of a running Dask cluster, or of a private cluster on this machine.
+"""Dask as an engine: a running cluster, or a private one on this machine.
 
 Anyone who reaches a scheduler can run code as its user. So the cluster on this machine is private
 and has no dashboard: its processes use TLS with a certificate that is made for this run and is
@@ -14,7 +14,8 @@ import importlib.util
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -35,16 +36,94 @@ _log = logging.getLogger(__name__)
 
 
 def distributed() -> Any:
-    """Import distributed; raises `MissingDependencyError` if it or dask is missing."""
+    """Import distributed; raises `MissingDependencyError` if it is missing."""
     try:
         import distributed
-        from dask import dataframe
     except ImportError:
         raise MissingDependencyError.of(
             "engine 'dask' needs dask and distributed", "dask"
         ) from None
-    del dataframe  # imported only as a check
     return distributed
+
+
+@contextlib.contextmanager
+def dask_engine(address: str | None, num_workers: int | None) -> Iterator[DaskEngine]:
+    """An engine on the cluster at an address, or on a new one on this machine (`client_of`)."""
+    with client_of(address, num_workers) as client, one_line_errors():
+        yield DaskEngine(client)
+
+
+@dataclass
+class DaskEngine:
+    """The workers of a Dask cluster. Dask repeats the tasks of a lost worker."""
+
+    client: Any
+    _homes: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def num_tasks(self) -> int:
+        """The number of threads of all workers."""
+        return len(self._places()) or 1
+
+    def _places(self) -> list[str]:
+        """Names of the threads of all workers."""
+        threads = self.client.nthreads().items()
+        return [f"{worker} {number}" for worker, count in threads for number in range(count)]
+
+    def map(
+        self, task: Callable[..., Any], items: Sequence[Any], *arguments: Any, stay: bool = False
+    ) -> list[Any]:
+        """Run a task for each item."""
+        homes: dict[int, str] = {}
+        if stay:
+            homes = self._homes = assigned(self._homes, self._places(), len(items))
+        workers = {number: place.rpartition(" ")[0] for number, place in homes.items()}
+        tasks = [
+            self.client.submit(
+                *(task, item, *arguments),
+                pure=False,
+                workers=workers.get(number),
+                allow_other_workers=bool(workers),
+            )
+            for number, item in enumerate(items)
+        ]
+        return list(self.client.gather(tasks))
+
+
+def assigned(homes: Mapping[int, str], places: Iterable[str], size: int) -> dict[int, str]:
+    """Assign each item to a place, and keep the assignment so far where possible.
+
+    A worker remembers the edges of its shards, so a move costs memory on both workers and time on
+    the new one. Items move only from lost places, and from places with more than an even share.
+
+    Args:
+        homes: The assignment so far.
+        places: The current places.
+        size: Number of items, numbered from 0.
+
+    Returns:
+        The place of each item; empty without places. The loads of two places differ by at most one.
+
+    >>> assigned({0: "a", 1: "a"}, ["a", "b"], 2)
+    {0: 'a', 1: 'b'}
+    """
+    held: dict[str, list[int]] = {place: [] for place in sorted(places)}
+    if not held:
+        return {}
+    fewest, spare = divmod(size, len(held))
+    for item, place in sorted(homes.items()):
+        if place not in held or len(held[place]) > fewest:
+            continue
+        if len(held[place]) == fewest:
+            if not spare:
+                continue
+            spare -= 1
+        held[place].append(item)
+    settled = {item for items in held.values() for item in items}
+    for item in range(size):
+        if item not in settled:
+            held[min(held, key=lambda place: len(held[place]))].append(item)
+    return {item: place for place, items in held.items() for item in items}
 
 
 @contextlib.contextmanager

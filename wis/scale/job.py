@@ -17,7 +17,7 @@ from wis.scale.files import EdgeFiles
 from wis.scale.output import OutputFolder
 from wis.scale.phases import Edges, hashes_of, left_after
 from wis.scale.storage import is_local, pyarrow
-from wis.scale.vertices import Vertices, look_at_ids
+from wis.scale.vertices import MapFiles, Vertices, look_at_ids, map_here
 from wis.scale.work import WorkFolder
 
 Ints = NDArray[np.int64]
@@ -61,12 +61,15 @@ class Job:
     reading: ReadOptions
     still_alone: Callable[[], None] = _nothing
 
-    def noted(self, write_edges: Callable[[Vertices, int], dict[str, Any]]) -> dict[str, Any]:
+    def noted(
+        self, write_edges: Callable[[Vertices, int], dict[str, Any]], map_files: MapFiles = map_here
+    ) -> dict[str, Any]:
         """The facts of the input, noted by an earlier run or computed and noted now.
 
         Args:
             write_edges: Takes the vertices and the number of rows, writes each edge once into the
                 work folder, and returns the number of edges ``m`` and perhaps more facts.
+            map_files: Runs a task for each file.
 
         Returns:
             Vertices ``n``, edges ``m``, ``rows``, edges to remove ``N``, file of ``names``.
@@ -77,7 +80,7 @@ class Job:
         noted = self.folder.open()
         if noted is None:
             names = Path(self.folder.path) if is_local(self.folder.url) else None
-            vertices, rows = self._look_at_ids(names)
+            vertices, rows = self._look_at_ids(names, map_files)
             facts = write_edges(vertices, rows)
             self.files.check_unchanged()
             count = num_edges_to_remove(facts["m"], remove=self.remove, keep=self.keep)
@@ -86,9 +89,11 @@ class Job:
             self.folder.note(**noted)
         return noted
 
-    def _look_at_ids(self, names: Path | None) -> tuple[Vertices, int]:
+    def _look_at_ids(self, names: Path | None, map_files: MapFiles) -> tuple[Vertices, int]:
         relabel, num_nodes = self.reading.relabel, self.reading.num_nodes
-        vertices, rows = look_at_ids(self.files, names, relabel=relabel, num_nodes=num_nodes)
+        vertices, rows = look_at_ids(
+            self.files, names, map_files, relabel=relabel, num_nodes=num_nodes
+        )
         size = vertices.num_nodes * BYTES_PER_VERTEX
         what = f"the state of {vertices.num_nodes} vertices"
         self.reading.check_size(self.files.root, size, what)

@@ -21,7 +21,7 @@ from fsspec.core import url_to_fs
 from numpy.typing import NDArray
 
 from wis.methods.one_wis.relaxed_rule import degree_class, edge_hash, match, threshold
-from wis.scale.storage import load_array, reading, work_file, writing
+from wis.scale.storage import reading, saving, work_file
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -50,12 +50,6 @@ class Edges:
     def select(self, where: Any) -> Edges:
         """The edges at a mask or at positions."""
         return Edges(self.u[where], self.v[where], self.hash[where])
-
-
-def load_edges(url: str, seed: int) -> Edges:
-    """Load edges that were saved as an array of shape [2, k]."""
-    u, v = load_array(url)
-    return Edges(u, v, hashes_of(u, v, seed))
 
 
 def hashes_of(u: NDArray[Any], v: NDArray[Any], seed: int) -> Ints:
@@ -141,13 +135,10 @@ class Phase:
 
     def save(self, folder: str) -> None:
         """Write the phase atomically."""
-        fs, path = url_to_fs(work_file(folder, "phase", self.number))
         head = {"threshold": self.threshold, "removed": self.num_removed, "limit": self.limit}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with writing(path):
-            with fs.open(f"{path}.tmp", "wb") as file:
-                np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
-            fs.mv(f"{path}.tmp", path)
+        with saving(work_file(folder, "phase", self.number)) as file:
+            np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **arrays)
 
     @classmethod
     def load(cls, folder: str, number: int) -> Phase:
@@ -177,36 +168,51 @@ class Cuts:
 
     Attributes:
         kind: uint8 [n], class of each degree, 0 for a vertex that does not take part.
-        cut_kind: uint8 [n].
-        cut_hash: int64 [n].
+        cut_kind: uint8 [n], class of each cut, 0 for a vertex that loses all its edges.
+        cut_hash: int64 [n], hash of each cut.
+        limit: Class and hash of the last edge taken, if the phase stopped early.
     """
 
     def __init__(self, num_nodes: int) -> None:
         self.kind = np.zeros(num_nodes, np.uint8)
         self.cut_kind = np.zeros(num_nodes, np.uint8)
         self.cut_hash = np.zeros(num_nodes, np.int64)
+        self.limit: tuple[int, int] | None = None
 
-    def taken(self, phase: Phase, edges: Edges) -> Bools:
-        """Mark the edges that the phase took; all edges must be left before it."""
+    def show(self, phase: Phase) -> None:
+        """Hold the cuts of a finished phase."""
         self.kind.fill(0)
         self.kind[phase.vertices] = phase.kind
         self.cut_kind[phase.vertices] = phase.cut_kind
         self.cut_hash[phase.vertices] = phase.cut_hash
+        self.limit = phase.limit
+
+    def taken(self, edges: Edges) -> Bools:
+        """Mark the edges that the phase took; all edges must be left before it."""
         inside = np.flatnonzero((self.kind[edges.u] > 0) & (self.kind[edges.v] > 0))
         part = edges.select(inside)
         kind = np.maximum(self.kind[part.u], self.kind[part.v])
-        goes = self._before_cut(part.u, kind, part.hash) & self._before_cut(part.v, kind, part.hash)
-        if phase.limit is not None:
-            goes &= _no_later(kind, part.hash, *phase.limit)
+        goes = self.within(part.u, kind, part.hash) & self.within(part.v, kind, part.hash)
+        if self.limit is not None:
+            goes &= no_later(kind, part.hash, *self.limit)
         result = np.zeros(edges.u.size, np.bool_)
         result[inside[goes]] = True
         return result
 
-    def _before_cut(self, ends: Ints, kind: NDArray[np.uint8], place: Ints) -> Bools:
-        return _no_later(kind, place, self.cut_kind[ends], self.cut_hash[ends])
+    def within(self, ends: NDArray[Any], kind: NDArray[np.uint8], place: Ints) -> Bools:
+        """Mark the edges that do not come after the cuts of some of their ends.
+
+        Args:
+            ends: [k], one end of each edge.
+            kind: uint8 [k], the class of each edge.
+            place: int64 [k], the hash of each edge.
+        """
+        cut_kind = self.cut_kind[ends]
+        result: Bools = cut_kind == 0
+        return result | no_later(kind, place, cut_kind, self.cut_hash[ends])
 
 
-def _no_later(kind: NDArray[np.uint8], place: Ints, last_kind: Any, last_place: Any) -> Bools:
+def no_later(kind: NDArray[np.uint8], place: Ints, last_kind: Any, last_place: Any) -> Bools:
     """Whether edges do not come after others; higher classes come first, then lower hashes."""
     earlier: Bools = (kind > last_kind) | ((kind == last_kind) & (place <= last_place))
     return earlier
@@ -218,7 +224,8 @@ def left_after(folder: str, count: int, edges: Edges, num_nodes: int) -> Bools:
     cuts = Cuts(num_nodes)
     for number in range(count):
         alive = np.flatnonzero(left)
-        left[alive[cuts.taken(Phase.load(folder, number), edges.select(alive))]] = False
+        cuts.show(Phase.load(folder, number))
+        left[alive[cuts.taken(edges.select(alive))]] = False
     return left
 
 
@@ -263,14 +270,16 @@ class RunningPhase:
         """Update the cuts by taken edges, given in the order of priority."""
         ends, places = np.stack([u, v], axis=1).reshape(-1), np.repeat(places, 2)
         kinds = np.repeat(kinds, 2)
-        later = (kinds != self.cut_kind[ends]) | (places > self.cut_hash[ends])
+        old = self.cut_kind[ends]
+        later = (old == 0) | ~no_later(kinds, places, old, self.cut_hash[ends])
         self.cut_kind[ends[later]] = kinds[later]  # for repeated indices numpy keeps the last value
         self.cut_hash[ends[later]] = places[later]
 
-    def note_reaches(self, kind: int, lost: Bools, reach: Ints) -> None:
-        """Set the cuts of the vertices in `lost` to their reaches in a class."""
-        self.cut_kind[lost] = kind
-        self.cut_hash[lost] = reach[lost]
+    def charge(self, losses: NDArray[Any]) -> None:
+        """Charge edges that workers have taken, `wis.scale.rounds.LOSS` records, at the start."""
+        vertices = losses["vertex"].astype(np.int64)
+        self.budget[torch.from_numpy(vertices)] -= torch.from_numpy(losses["lost"].astype(np.int64))
+        self.cut_kind[vertices], self.cut_hash[vertices] = losses["kind"], losses["hash"]
 
     def degree_after(self) -> Ints:
         """The degrees after the edges taken so far, int64 [n]."""

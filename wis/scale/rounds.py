@@ -1,164 +1,130 @@
-"""Relaxed 1-WIS over partitions: maps over edges, sums over vertices.
+"""The tasks of a phase of relaxed 1-WIS over shards.
 
-The edges of one class in one phase are settled in rounds. Each vertex has a *reach*: it takes all
-its edges up to that hash. An edge is *taken* if it is within the reach of both ends. It is *dead*
-if it is beyond the reach of an end whose budget is spent. All other edges are *live*. A round
-counts three numbers at each vertex: the taken edges, the live edges, and the edges up to a *guess*
-that are not dead. If the budget covers the third number, the reach rises to the guess, since the
-budget suffices even if all live edges up to the guess are taken. If the budget covers all edges
-that are not dead, the reach becomes infinite. The result is that of taking the edges one by one in
-the order of priority. Once few edges are live, the driver matches them itself.
+A phase takes the edges of its vertices in the order of priority as the budgets allow
+(`wis.methods.one_wis.relaxed_rule`). A *cut* of a vertex is the priority of the last edge that it
+may lose as far as is known: with b the budget, the b-th of its edges that are not dead. An edge is
+*taken* if it does not come after the cuts of both ends. Then a vertex that has lost b edges is
+*spent*, and its edges beyond the cut are *dead*. All other edges are *live*. Deaths move cuts on,
+and never back. So the rounds of a phase repeat two steps until no edge is live:
 
-The functions here run on workers. They depend on files alone: on a *shard* of the edges, on the
-finished phases (`wis.scale.phases`), and on the arrays of a round, which are memory-mapped on a
-local file system. A worker remembers the remaining edges of a shard to save work. If the worker is
-lost, another one computes them again from the files.
+1. Each shard settles its edges by the cuts of the last round.
+2. It finds the new cuts of its own vertices, and returns those that have changed.
+
+A vertex with no more edges than budget has no cut and is never sent. At least the first live edge
+is settled in each round, and in the usual case most are: priorities are random, so the rounds
+number O(log m) with high probability (Fischer, Noever, SODA 2018, for one class of degrees). The
+result is that of taking the edges one by one.
+
+All functions take a list of shards of one worker, and depend on files alone.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.scale.phases import Cuts, Edges, Phase, load_edges
-from wis.scale.storage import load_array, work_file
+from wis.scale.phases import Edges, no_later
+from wis.scale.shards import Shard, State, remembered
+from wis.scale.storage import load_array
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 CLASSES = 64
 PLACES_BITS = 16
-REMEMBERED = 64
-"""Number of shards that a worker remembers, 16 bytes per remaining edge; others are read again."""
-_STEADY = float(2**63 - 2**11)
+BEGIN = np.dtype([("vertex", "<u4"), ("kind", "u1")])
+"""A vertex that takes part in a phase, and the class of its degree."""
+CUT = np.dtype([("vertex", "<u4"), ("kind", "u1"), ("spent", "?"), ("hash", "<i8")])
+"""A cut: the class, 0 for none, and the hash of an edge; and whether the budget is spent."""
+LOSS = np.dtype([("vertex", "<u4"), ("lost", "<u4"), ("kind", "u1"), ("hash", "<i8")])
+"""The number of edges that a vertex lost in the rounds, and the last of them."""
+COUNT = np.dtype([("key", "<i8"), ("count", "<i8")])
+"""The number of edges of a vertex or of a level."""
 
 
-@dataclass(frozen=True)
-class Shard:
-    """A part of the edges, and the number of finished phases.
-
-    Attributes:
-        folder: The work folder.
-        number: Position of the shard, from 0.
-        seed: Seed of the priorities.
-        num_nodes: Number n of vertices.
-        phases: Number of finished phases.
-    """
-
-    folder: str
-    number: int
-    seed: int
-    num_nodes: int
-    phases: int
-
-    def path(self) -> str:
-        """The file of its edges."""
-        return work_file(self.folder, "edges", self.number)
-
-    def left(self) -> Edges:
-        """The edges left after the finished phases; the worker remembers them between calls."""
-        key = (self.folder, self.number, self.seed)
-        with _LOCK:
-            done, edges = _REMEMBERED.pop(key, (0, None))
-            if edges is None or done > self.phases:
-                done, edges = 0, load_edges(self.path(), self.seed)
-            cuts = Cuts(self.num_nodes) if done < self.phases else None
-            for number in range(done, self.phases):
-                assert cuts is not None
-                edges = edges.select(~cuts.taken(Phase.load(self.folder, number), edges))
-            _REMEMBERED[key] = (self.phases, edges)
-            while len(_REMEMBERED) > REMEMBERED:
-                del _REMEMBERED[next(iter(_REMEMBERED))]
-        return edges
+def record(kind: np.dtype[Any], *columns: Any) -> NDArray[Any]:
+    """A structured array of some columns."""
+    array = np.empty(len(columns[0]), kind)
+    for name, column in zip(array.dtype.names or (), columns, strict=True):
+        array[name] = column
+    return array
 
 
-_LOCK = threading.Lock()
-_REMEMBERED: dict[tuple[str, int, int], tuple[int, Edges]] = {}
+def count_degrees(shards: list[Shard], phases: int) -> NDArray[Any]:
+    """The number of edges left of each vertex that has some: `COUNT` records."""
+    found = [np.empty(0, COUNT)]
+    for shard in shards:
+        with remembered(shard, phases) as memory:
+            found.append(record(COUNT, *_counted(memory.left.u)))
+    return np.concatenate(found)
 
 
-def add(parts: list[Any]) -> Any:
-    """The sum of arrays of one shape."""
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    return total
+def _counted(ordered: NDArray[Any]) -> tuple[NDArray[Any], Ints]:
+    """The distinct values of a sorted array, and how often each occurs."""
+    begins = np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)[: ordered.size]
+    return ordered[begins], np.diff(np.append(begins, ordered.size))
 
 
-def count_degrees(shard: Shard) -> NDArray[np.int32]:
-    """The number of edges at each vertex: int32 [n]."""
-    return _per_vertex(shard.left(), shard.num_nodes)
-
-
-def count_levels(shard: Shard, degrees: str) -> Ints:
-    """The number of edges of each level, the smaller original degree: int64 [top + 1]."""
+def count_levels(shards: list[Shard], phases: int, degrees: str) -> NDArray[Any]:
+    """The number of edges left of each level, the smaller original degree: `COUNT` records."""
     degree = load_array(degrees)
-    u, v = load_array(shard.path())
-    level = np.minimum(degree[u], degree[v])
-    return np.bincount(level, minlength=int(degree.max(initial=0)) + 1)
+    found = [np.empty(0, COUNT)]
+    for shard in shards:
+        with remembered(shard, phases) as memory:
+            once = memory.left.u < memory.left.v
+            level = np.minimum(degree[memory.left.u[once]], degree[memory.left.v[once]])
+            found.append(record(COUNT, *np.unique(level, return_counts=True)))
+    return np.concatenate(found)
 
 
-def count_classes(shard: Shard, kinds: str) -> Ints:
-    """The number of edges of each class that take part: int64 [64]."""
-    _, kind = _taking_part(shard, kinds)
-    return np.bincount(kind, minlength=CLASSES)
-
-
-def tally(shard: Shard, kinds: str, number: int, arrays: str) -> NDArray[np.int32]:
-    """The sums of a round.
+def advance(shards: list[Shard], phases: int, t: int, turn: int) -> tuple[NDArray[Any], int]:
+    """A round: the cuts that have changed, as `CUT` records, and the number of live edges.
 
     Args:
-        shard: The edges.
-        kinds: File of the classes of vertices, uint8 [n], 0 for those that do not take part.
-        number: The class of edges to settle.
-        arrays: File of an int64 array of shape [3, n]: reach, bound (the reach of a vertex whose
-            budget is spent, else the highest number) and guess.
-
-    Returns:
-        int32 array of shape [3, n]: edges taken, live, and not dead up to the guess.
+        shards: The edges.
+        phases: The number of finished phases.
+        t: The threshold.
+        turn: The number of finished rounds of this phase.
     """
-    edges, kind = _taking_part(shard, kinds)
-    edges = edges.select(kind == number)
-    reach, bound, guess = load_array(arrays)
-    taken, live = _settled(edges, reach, bound)
-    place, alive, n = edges.hash, taken | live, shard.num_nodes
-    upto = sum(np.bincount(end[alive & (place <= guess[end])], minlength=n) for end in edges.ends)
-    sums = _per_vertex(edges.select(taken), n), _per_vertex(edges.select(live), n)
-    return np.stack([*sums, np.asarray(upto).astype(np.int32)])
+    found, num_live = [np.empty(0, CUT)], 0
+    for shard in shards:
+        with remembered(shard, phases) as memory:
+            state = State.of_thread(shard).running(shard, phases, t, turn)
+            live = Live.after(memory, state, t, turn)
+            found.append(live.new_cuts(state))
+            num_live += int(np.count_nonzero(live.arcs.u < live.arcs.v))
+    return np.concatenate(found), num_live
 
 
-def live_edges(
-    shard: Shard, kinds: str, lowest: int, highest: int, arrays: str | None
-) -> NDArray[np.uint32]:
-    """The live edges of classes from `lowest` to `highest`: [2, k]."""
-    edges, kind = _taking_part(shard, kinds)
-    edges = edges.select((kind >= lowest) & (kind <= highest))
-    if arrays is not None:
-        reach, bound, _ = load_array(arrays)
-        edges = edges.select(_settled(edges, reach, bound)[1])
-    return np.stack(edges.ends)
+def rest(
+    shards: list[Shard], phases: int, t: int, turn: int
+) -> tuple[NDArray[np.uint32], NDArray[Any]]:
+    """What the rounds of a phase leave: the live edges [2, k], and `LOSS` records.
 
-
-def _settled(edges: Edges, reach: Ints, bound: Ints) -> tuple[Bools, Bools]:
-    """Two masks: the taken edges and the live edges."""
-    (u, v), place = edges.ends, edges.hash
-    taken: Bools = (place <= reach[u]) & (place <= reach[v])
-    dead = (place > bound[u]) | (place > bound[v])
-    return taken, ~taken & ~dead
+    Without rounds (`turn` 0) all edges between vertices that take part are live.
+    """
+    edges, losses = [np.empty((2, 0), np.uint32)], [np.empty(0, LOSS)]
+    for shard in shards:
+        with remembered(shard, phases) as memory:
+            state = State.of_thread(shard).running(shard, phases, t, turn)
+            live, memory.running = Live.after(memory, state, t, turn), None
+            once = live.arcs.select(live.arcs.u < live.arcs.v)
+            edges.append(np.stack(once.ends))
+            losses.append(live.losses())
+    return np.concatenate(edges, axis=1), np.concatenate(losses)
 
 
 def count_taken(
-    shard: Shard, folder: str, phase: int, number: int | None, first: int, bits: int
+    shards: list[Shard], phases: int, folder: str, number: int | None, first: int, bits: int
 ) -> Ints:
     """Count the edges that a phase takes by class, or those of one class by 16 bits of the hash.
 
     Args:
-        shard: The edges that are left before the phase.
+        shards: The edges.
+        phases: The number of finished phases, which is the number of the phase.
         folder: The folder of the unfinished phase.
-        phase: The number of the phase.
         number: The class to count by bits of the hash; None to count all edges by class.
         first: The first `bits` bits of the hashes, counted from the lowest hash; only edges with
             these bits count.
@@ -167,93 +133,125 @@ def count_taken(
     Returns:
         int64 array of shape [64], or [2^16].
     """
-    edges = shard.left()
-    cuts = Cuts(shard.num_nodes)
-    taken = cuts.taken(Phase.load(folder, phase), edges)
-    kind = np.maximum(cuts.kind[edges.u[taken]], cuts.kind[edges.v[taken]])
-    if number is None:
-        return np.bincount(kind, minlength=CLASSES)
-    place = edges.hash[taken][kind == number].view(np.uint64) ^ np.uint64(1 << 63)
+    total = np.zeros(CLASSES if number is None else 1 << PLACES_BITS, np.int64)
+    for shard in shards:
+        with remembered(shard, phases) as memory:
+            state = State.of_thread(shard).finished(folder, phases)
+            taken = memory.left.select((memory.left.u < memory.left.v) & state.taken(memory.left))
+        kind = np.maximum(state.kind[taken.u], state.kind[taken.v])
+        digits = kind if number is None else _digits(taken.hash[kind == number], first, bits)
+        total += np.bincount(digits, minlength=total.size)
+    return total
+
+
+def _digits(hashes: Ints, first: int, bits: int) -> Ints:
+    """The 16 bits of hashes after the first `bits` bits, which must be `first`."""
+    place = hashes.view(np.uint64) ^ np.uint64(1 << 63)
     if bits:
         place = place[(place >> np.uint64(64 - bits)) == np.uint64(first)]
-    digits = (place >> np.uint64(64 - bits - PLACES_BITS)) & np.uint64((1 << PLACES_BITS) - 1)
-    return np.bincount(digits.astype(np.int64), minlength=1 << PLACES_BITS)
-
-
-def _taking_part(shard: Shard, kinds: str) -> tuple[Edges, NDArray[np.uint8]]:
-    """The edges that take part, and their classes."""
-    kind = load_array(kinds)
-    edges = shard.left()
-    edges = edges.select((kind[edges.u] > 0) & (kind[edges.v] > 0))
-    return edges, np.maximum(kind[edges.u], kind[edges.v])
-
-
-def _per_vertex(edges: Edges, num_nodes: int) -> NDArray[np.int32]:
-    count = np.bincount(edges.u, minlength=num_nodes)
-    count += np.bincount(edges.v, minlength=num_nodes)
-    return count.astype(np.int32)
+    mask = np.uint64((1 << PLACES_BITS) - 1)
+    return ((place >> np.uint64(64 - bits - PLACES_BITS)) & mask).astype(np.int64)
 
 
 @dataclass
-class Reaches:
-    """The state of each vertex in the rounds of a class.
+class Live:
+    """The live edges of a shard in a phase that runs.
 
     Attributes:
-        budget: int64 [n], the edges that each vertex may lose in this class.
-        reach: int64 [n], the hash up to which a vertex takes its edges.
-        bound: int64 [n], the reach of a vertex whose budget is spent, else the highest number.
-        guess: int64 [n], the hash that may become the reach after the next round.
-        within: int64 [n], edges up to the reach that were not dead when it was set.
+        t: The threshold.
+        turn: Number of rounds whose cuts have been used.
+        arcs: The live arcs, sorted by vertex and priority.
+        kind: uint8 [k], the class of each arc.
+        place: int32 [k], the position of the vertex of each arc among `owners`.
+        owners: uint32 [o], the vertices of the shard.
+        budget: int64 [o], edges that they may lose in this phase.
+        lost: int64 [o], edges that they have lost in this phase.
+        last_kind: uint8 [o], the class of the last edge among these, 0 for none.
+        last_hash: int64 [o], its hash.
     """
 
+    t: int
+    turn: int
+    arcs: Edges
+    kind: NDArray[np.uint8]
+    place: NDArray[np.int32]
+    owners: NDArray[np.uint32]
     budget: Ints
-    reach: Ints
-    bound: Ints
-    guess: Ints
-    within: Ints
+    lost: Ints
+    last_kind: NDArray[np.uint8]
+    last_hash: Ints
 
     @classmethod
-    def begin(cls, budget: Ints) -> Reaches:
-        """The state before the first round, in which only vertices without a budget are settled."""
-        lowest = np.full(budget.size, LOWEST)
-        bound = np.where(budget > 0, HIGHEST, LOWEST)
-        return cls(budget, lowest, bound, lowest.copy(), np.zeros_like(budget))
+    def after(cls, memory: Any, state: State, t: int, turn: int) -> Live:
+        """The live edges after some rounds, from those that the worker remembers."""
+        live: Live | None = memory.running
+        if live is None or live.t != t or live.turn > turn:
+            live = cls._begin(memory.left, state, t)
+        if live.turn < turn:  # the cuts of the last round say all that those before it said
+            live._settle(state)
+            live.turn = turn
+        memory.running = live
+        return live
 
-    def arrays(self) -> Ints:
-        """The arrays of a round: [3, n]."""
-        return np.stack([self.reach, self.bound, self.guess])
+    @classmethod
+    def _begin(cls, left: Edges, state: State, t: int) -> Live:
+        owners, degree = _counted(left.u)
+        takes_part = (state.kind[left.u] > 0) & (state.kind[left.v] > 0)
+        arcs = left.select(takes_part)
+        place = np.repeat(np.arange(owners.size, dtype=np.int32), degree)[takes_part]
+        kind = np.maximum(state.kind[arcs.u], state.kind[arcs.v])
+        order = np.argsort(CLASSES * place.astype(np.int64) + (CLASSES - 1 - kind), kind="stable")
+        zeros = np.zeros(owners.size, np.int64)
+        budget = np.maximum(degree - (t - 1), 0)
+        arrays = owners, budget, zeros, zeros.astype(np.uint8), zeros.copy()
+        return cls(t, 0, arcs.select(order), kind[order], place[order], *arrays)
 
-    def learn(self, taken: Ints, live: Ints, upto: Ints) -> None:
-        """Update the state by the sums of a round, and make new guesses."""
-        fits = (upto <= self.budget) & (self.guess > self.reach) & (self.bound == HIGHEST)
-        failed = (upto > self.budget) & (self.guess > self.reach)
-        tried = self.guess
-        # A vertex whose taken edges use up the budget takes no edge beyond its reach.
-        spent = (taken >= self.budget) & (self.bound == HIGHEST)
-        self.bound = np.where(spent, self.reach, self.bound)
-        # The budget suffices for all edges up to the guess.
-        rises = fits & ~spent
-        self.reach = np.where(rises, self.guess, self.reach)
-        self.within = np.where(rises, upto, self.within)
-        # The budget suffices for all edges that are left.
-        endless = (taken + live <= self.budget) & (self.bound == HIGHEST)
-        self.reach = np.where(endless, HIGHEST, self.reach)
-        self.guess = self._guesses(taken, live, failed, tried)
+    def _settle(self, state: State) -> None:
+        """Take out the arcs that are taken or dead by the cuts."""
+        (u, v), place = self.arcs.ends, self.arcs.hash
+        within_u, within_v = (state.within(end, self.kind, place) for end in (u, v))
+        taken = within_u & within_v
+        dead = (state.spent[u] & ~within_u) | (state.spent[v] & ~within_v)
+        self._charge(np.flatnonzero(taken))
+        live = np.flatnonzero(~taken & ~dead)
+        self.arcs, self.kind, self.place = self.arcs.select(live), self.kind[live], self.place[live]
 
-    def _guesses(self, taken: Ints, live: Ints, failed: NDArray[np.bool_], tried: Ints) -> Ints:
-        """The hash up to which the budget probably suffices; half as far after a failure.
+    def _charge(self, taken: Ints) -> None:
+        """Charge taken arcs, sorted by vertex and priority, to the budgets."""
+        self.lost += np.bincount(self.place[taken], minlength=self.owners.size)
+        is_last = np.ones(taken.size, np.bool_)
+        is_last[:-1] = self.place[taken[1:]] != self.place[taken[:-1]]
+        last = taken[is_last]
+        kind, hashes, own = self.kind[last], self.arcs.hash[last], self.place[last]
+        later = (self.last_kind[own] == 0) | ~no_later(
+            kind, hashes, self.last_kind[own], self.last_hash[own]
+        )
+        self.last_kind[own[later]], self.last_hash[own[later]] = kind[later], hashes[later]
 
-        Hashes are uniform: a share s of the hashes beyond the reach holds a share s of the live
-        edges beyond it. The share is chosen so that the expected number of edges is one standard
-        deviation below the budget, but at least half of the budget. So most guesses hold.
-        """
-        room = (self.budget - self.within).clip(min=0).astype(np.float64)
-        beyond = (live - (self.within - taken).clip(min=0)).clip(min=1)
-        share = np.maximum(room - np.sqrt(room), room / 2) / beyond
-        reach = self.reach.astype(np.float64)
-        guess = reach + np.minimum(share, 1.0) * (_STEADY - reach)
-        half = reach + (tried.astype(np.float64) - reach) / 2
-        guess = np.where(failed, np.minimum(guess, half), guess)
-        far = np.clip(guess, -_STEADY, _STEADY).astype(np.int64)
-        open_ = (self.bound == HIGHEST) & (self.reach < HIGHEST)
-        return np.where(open_, np.maximum(far, self.reach), self.reach)
+    def new_cuts(self, state: State) -> NDArray[Any]:
+        """The cuts of the vertices with live arcs that differ from those of the last round."""
+        size = np.bincount(self.place, minlength=self.owners.size)
+        open_ = np.flatnonzero(size)
+        vertices, left = self.owners[open_], (self.budget - self.lost)[open_]
+        end = size.cumsum()[open_]
+        size = size[open_]
+        old_kind, old_hash = state.cut_kind[vertices], state.cut_hash[vertices]
+        # With b edges of the budget left, the cut is the b-th live edge, if there are more than b.
+        kind, hashes = np.zeros(open_.size, np.uint8), np.zeros(open_.size, np.int64)
+        limited = np.flatnonzero((left > 0) & (size > left))
+        at = (end - size + left - 1)[limited]
+        kind[limited], hashes[limited] = self.kind[at], self.arcs.hash[at]
+        # The old cut stays if the budget is spent, or if it comes after that edge.
+        spent = left == 0
+        stays = spent | ((kind > 0) & (old_kind > 0) & no_later(kind, hashes, old_kind, old_hash))
+        kind[stays], hashes[stays] = old_kind[stays], old_hash[stays]
+        moved = (kind != old_kind) | ((kind > 0) & (hashes != old_hash))
+        changed = moved | (spent != state.spent[vertices])
+        columns = vertices, kind, spent, hashes
+        return record(CUT, *(column[changed] for column in columns))
+
+    def losses(self) -> NDArray[Any]:
+        """What the vertices of the shard lost in the rounds: `LOSS` records."""
+        found = np.flatnonzero(self.lost)
+        columns = self.owners, self.lost, self.last_kind, self.last_hash
+        return record(LOSS, *(column[found] for column in columns))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from wis.base.amount import Amount, num_edges_to_remove
 from wis.base.checks import MAX_SEED, checked_factor, checked_integer
@@ -20,8 +20,8 @@ from wis.scale.storage import is_local
 from wis.scale.stream import run_here
 from wis.scale.work import alone, kept_on_failure, places
 
-Engine = Literal["stream", "dask"]
-ENGINES = ("stream", "dask")
+Engine = Literal["stream", "dask", "spark"]
+ENGINES = ("stream", "dask", "spark")
 EPSILON = 0.1
 BLOCK = 1 << 23
 """Edges in memory at a time, 800 MB at some 100 bytes each; fewer need more passes over files."""
@@ -75,6 +75,7 @@ def sparsify_files(
     force: bool = False,
     progress: bool | None = None,
     scheduler_address: str | None = None,
+    master: str | None = None,
     num_workers: int | None = None,
 ) -> FilesResult:
     r"""Sparsify a folder of edge files by relaxed 1-WIS; the edges need not fit into memory.
@@ -84,8 +85,8 @@ def sparsify_files(
 
     Args:
         source: A folder of ``.parquet`` files or of text edge lists, also compressed, or one file.
-            Each row is an arc: two columns of ids, and perhaps more columns. For ``"dask"`` the
-            folder may be on any file system that fsspec knows. A folder with a file of another
+            Each row is an arc: two columns of ids, and perhaps more columns. For a cluster
+            the folder may be on any file system that fsspec knows. A folder with a file of another
             kind is refused.
         output: The folder to write: a Parquet file for each file of `source`, with all columns of
             the kept rows in their old order. It appears when it is complete.
@@ -94,7 +95,7 @@ def sparsify_files(
         epsilon: Tolerance of the relaxed rule, above 0 (`wis.methods.one_wis.relaxed_rule`).
         seed: Seed of the priorities, 0 to 2^63 - 1.
         engine: ``"stream"``, which uses this machine and memory for O(n) numbers and one block, or
-            ``"dask"``, which uses a Dask cluster.
+            ``"dask"`` or ``"spark"``, which use a cluster. All its machines must see the folders.
         relabel: Treat integer ids as names, so that they may have gaps. Texts are always names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
         source_column: The column of the first endpoint, by name or by number from 1; guessed from
@@ -116,8 +117,10 @@ def sparsify_files(
         force: Replace an output that exists.
         progress: Whether to show a progress bar; None shows it on a terminal if the run is long.
         scheduler_address: Address of the Dask scheduler; a cluster on this machine if not given.
-        num_workers: Number of processes of the Dask cluster on this machine; the number of cores if
-            not given.
+        master: Spark's master, such as ``"spark://host:7077"`` or ``"yarn"``; if not given, the
+            Spark session of this process, or else one on this machine.
+        num_workers: Number of processes of a cluster on this machine; the number of cores if not
+            given.
 
     Raises:
         GraphFileError: A file cannot be read or written.
@@ -142,7 +145,7 @@ def sparsify_files(
     """
     start = time.perf_counter()
     _check_options(engine, epsilon, seed, block)
-    _check_cluster(engine, scheduler_address, num_workers)
+    address = _address(engine, scheduler_address, master, num_workers)
     num_edges_to_remove(2**62, remove=remove, keep=keep)  # checks the amount
     bipartite = False if one_kind else None
     table = TableOptions(source_column, target_column, None, header, delimiter, bipartite)
@@ -173,12 +176,7 @@ def sparsify_files(
     job = Job(files, target, folder, remove, keep, epsilon, seed, block, progress, reading)
     with alone(target, folder) as still_alone, kept_on_failure(target, folder):
         job = replace(job, still_alone=still_alone)
-        if engine == "dask":
-            from wis.scale.cluster import run_on_cluster
-
-            noted, *numbers = run_on_cluster(job, scheduler_address, num_workers)
-        else:
-            noted, *numbers = run_here(job)
+        noted, *numbers = _run(job, engine, address, num_workers)
     rows_kept, phases, resumed = numbers
     facts = noted["n"], noted["m"], noted["N"], noted["rows"]
     return FilesResult(*facts, rows_kept, phases, resumed, time.perf_counter() - start)
@@ -207,10 +205,34 @@ def _check_options(engine: str, epsilon: float, seed: int, block: int) -> None:
         checked_integer(name, value, least, MAX_SEED, expected=expected)
 
 
-def _check_cluster(engine: str, scheduler_address: str | None, num_workers: int | None) -> None:
-    given = {"scheduler_address": scheduler_address, "num_workers": num_workers}
-    for name, value in given.items():
-        if value is not None and engine != "dask":
-            raise OptionError(f"{name} is for engine 'dask'; leave it out with {engine!r}")
+def _address(
+    engine: str, scheduler_address: str | None, master: str | None, num_workers: int | None
+) -> str | None:
+    """The address of the cluster; raises `OptionError` for options of another engine."""
+    given = {
+        "scheduler_address": (scheduler_address, ("dask",)),
+        "master": (master, ("spark",)),
+        "num_workers": (num_workers, ("dask", "spark")),
+    }
+    for name, (value, engines) in given.items():
+        if value is not None and engine not in engines:
+            known = " and ".join(map(repr, engines))
+            raise OptionError(f"{name} is for engine {known}; leave it out with {engine!r}")
     if num_workers is not None:
         checked_integer("num_workers", num_workers, 1, expected="an integer from 1 on")
+    return scheduler_address if engine == "dask" else master
+
+
+def _run(
+    job: Job, engine: str, address: str | None, num_workers: int | None
+) -> tuple[dict[str, Any], int, int, int]:
+    """Run an engine; each imports its package when it starts."""
+    if engine == "stream":
+        return run_here(job)
+    from wis.scale.clients import dask_engine
+    from wis.scale.cluster import run_on_cluster
+    from wis.scale.spark import spark_engine
+
+    open_engine = dask_engine if engine == "dask" else spark_engine
+    with open_engine(address, num_workers) as cluster:
+        return run_on_cluster(job, cluster)

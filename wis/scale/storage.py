@@ -6,6 +6,7 @@ import contextlib
 import lzma
 import os
 import re
+import secrets
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,23 +31,27 @@ LOCK, RECORD = "wis-lock", "wis-run.json"
 MANIFEST, MADE = "wis-work.json", ".wis-made"
 SOURCES, TARGETS, REMOVED = "u.bin", "v.bin", "removed.bin"
 ROWS, FIRSTS, STAYS = "rows.bin", "firsts.bin", "stays.bin"
-DEGREES, IDS, CANDIDATE = "degrees.npy", "ids.arrow", "candidate"
+DEGREES, PIECES, IDS, CANDIDATE = "degrees.npy", "pieces.npy", "ids.arrow", "candidate"
 _NUMBERED = {
+    "begin": "begin-{:05d}.npy",
     "bucket": "bucket-{:05d}.bin",
     "class": "class-{:02d}.bin",
     "edges": "edges-{:05d}.npy",
     "ids": "ids-run-{:05d}.arrow",
-    "kinds": "kinds-{:05d}.npy",
     "phase": "phase-{:05d}.npz",
-    "round": "round-{:05d}-{:02d}-{:03d}.npy",
+    "piece": "piece-{:05d}-{:05d}.bin",
+    "round": "round-{:05d}-{:03d}.npy",
 }
-_SINGLE = (MANIFEST, SOURCES, TARGETS, REMOVED, ROWS, FIRSTS, STAYS, DEGREES, IDS)
+_SINGLE = (
+    *(MANIFEST, SOURCES, TARGETS, REMOVED, ROWS, FIRSTS, STAYS),
+    *(DEGREES, PIECES, IDS),
+)
 _PATTERNS = {
     kind: re.escape(re.sub("{.*?}", "#", name)).replace(r"\#", "[0-9]+")
     for kind, name in _NUMBERED.items()
 }
 _ANY = [*map(re.escape, _SINGLE), *_PATTERNS.values(), f"{CANDIDATE}/{_PATTERNS['phase']}"]
-_WORK_FILE = re.compile(rf"(?:{'|'.join(_ANY)})(?:\.tmp)?")
+_WORK_FILE = re.compile(rf"(?:{'|'.join(_ANY)})(?:(?:\.[0-9a-f]{{8}})?\.tmp)?")
 
 
 def work_file(folder: str | Path, kind: str, *numbers: int) -> str:
@@ -157,14 +162,24 @@ def is_local(url: str) -> bool:
     return isinstance(url_to_fs(url)[0], fsspec.get_filesystem_class("file"))
 
 
-def save_array(url: str, array: NDArray[Any]) -> None:
-    """Write an array atomically."""
+@contextlib.contextmanager
+def saving(url: str) -> Iterator[Any]:
+    """Yield a file that appears under its name when it is complete.
+
+    Its name until then is its own, since a cluster may run one task twice at the same time.
+    """
     fs, path = url_to_fs(url)
-    temporary = f"{path}.tmp"
+    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
     with writing(url):
         with fs.open(temporary, "wb") as file:
-            np.save(file, array)
+            yield file
         fs.mv(temporary, path)
+
+
+def save_array(url: str, array: NDArray[Any]) -> None:
+    """Write an array atomically."""
+    with saving(url) as file:
+        np.save(file, array)
 
 
 def load_array(url: str) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import bisect
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,28 @@ class Vertices:
         return _Names(self.names)
 
 
+MapFiles = Callable[..., list[Any]]
+
+
+def map_here(task: Callable[..., Any], items: Iterable[Any], *arguments: Any) -> list[Any]:
+    """Run a task for each item, one after the other."""
+    return [task(item, *arguments) for item in items]
+
+
 def look_at_ids(
-    files: EdgeFiles, folder: Path | None, *, relabel: bool, num_nodes: int | None
+    files: EdgeFiles,
+    folder: Path | None,
+    map_files: MapFiles = map_here,
+    *,
+    relabel: bool,
+    num_nodes: int | None,
 ) -> tuple[Vertices, int]:
     """Find the vertices of a folder, in one pass over its ids (two for mixed names).
 
     Args:
         files: The edge files.
         folder: The folder for the sorted ids of names; None if names are impossible.
+        map_files: Runs a task for each file; names are sorted in this process.
         relabel: Treat integers as names.
         num_nodes: Number of vertices; the largest id + 1 if not given.
 
@@ -83,13 +97,27 @@ def look_at_ids(
         GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
         OptionError: `num_nodes` is not the number of names, or names need a folder.
     """
-    try:
-        vertices, rows = _look(files, folder, relabel, num_nodes, as_names=False)
-    except (GraphFormatError, _Texts):
-        if not relabel:
-            raise
-        # Some id is not an integer, so all ids are names and keep their spelling.
-        vertices, rows = _look(files, folder, True, num_nodes, as_names=True)
+    stated = None if relabel else files.num_nodes
+    if stated is not None and num_nodes not in (None, stated):
+        raise OptionError(f"num_nodes is {num_nodes}, but {files.root} says {stated}; leave it out")
+    num_nodes = num_nodes if stated is None else stated
+    ranges = [] if relabel else map_files(_range_of, range(len(files.paths)), files, num_nodes)
+    if relabel or None in ranges:
+        num_names = None if stated is not None else num_nodes
+        try:
+            vertices, rows = _numbered(files, folder, relabel, num_names, as_names=False)
+        except (GraphFormatError, _Texts):
+            if not relabel:
+                raise
+            # Some id is not an integer, so all ids are names and keep their spelling.
+            vertices, rows = _numbered(files, folder, True, num_names, as_names=True)
+    else:
+        lows, highs, sizes = zip(*ranges, strict=True)
+        rows = sum(sizes)
+        size = count_vertices(max(highs), rows, num_nodes, files.root, lambda: files.root)
+        if rows and min(lows) > 0 and num_nodes is None:
+            _log.info("%s: %s", files.root, WITHOUT_0)
+        vertices = Vertices(size)
     if files.kinds is not None:
         _refuse_merging(files, vertices)
     return vertices, rows
@@ -111,15 +139,24 @@ class _Texts(Exception):
     """Some ids are texts."""
 
 
-def _look(
-    files: EdgeFiles, folder: Path | None, relabel: bool, num_nodes: int | None, *, as_names: bool
-) -> tuple[Vertices, int]:
-    runs = _Runs(folder)
-    stated = None if relabel else files.num_nodes
-    if stated is not None and num_nodes not in (None, stated):
-        raise OptionError(f"num_nodes is {num_nodes}, but {files.root} says {stated}; leave it out")
-    num_nodes = num_nodes if stated is None else stated
+def _range_of(index: int, files: EdgeFiles, num_nodes: int | None) -> tuple[int, int, int] | None:
+    """The smallest and the largest id of a file, and its rows; None if some ids are texts."""
     smallest, largest, rows = MAX_NUM_NODES, -1, 0
+    for ends in files.pairs(index):
+        if len(ends[0]):
+            if not all(isinstance(end, np.ndarray) for end in ends):
+                return None
+            low, high = check_ids(ends, num_nodes, functools.partial(_place, files.paths[index]))
+            smallest, largest = min(smallest, low), max(largest, high)
+            rows += len(ends[0])
+    return smallest, largest, rows
+
+
+def _numbered(
+    files: EdgeFiles, folder: Path | None, relabel: bool, num_names: int | None, *, as_names: bool
+) -> tuple[Vertices, int]:
+    """Sort the names on disk; return the vertices and the number of rows."""
+    runs, rows = _Runs(folder), 0
     for index, path in enumerate(files.paths):
         for ends in files.pairs(index, as_names=as_names):
             if not len(ends[0]):
@@ -128,25 +165,14 @@ def _look(
             texts = [not isinstance(end, np.ndarray) for end in ends]
             if relabel and any(texts) and not as_names:
                 raise _Texts
-            if relabel or any(texts):
-                runs.add([_as_column(end, text=as_names or any(texts)) for end in ends], path)
-                continue
-            if runs.kind is not None:
+            if not relabel and not any(texts):
                 raise _mixed(path)
-            low, high = check_ids(ends, num_nodes, functools.partial(_place, path))
-            smallest, largest = min(smallest, low), max(largest, high)
-    if runs.kind is not None:
-        if largest >= 0:
-            raise _mixed(files.root)
-        names, count = runs.merge()
-        check_num_names(count, None if stated else num_nodes, files.root)
-        return Vertices(count, names), rows
-    if relabel:
+            runs.add([_as_column(end, text=as_names or any(texts)) for end in ends], path)
+    if runs.kind is None:
         return Vertices(0), rows
-    size = count_vertices(largest, rows, num_nodes, files.root, lambda: files.root)
-    if rows and smallest > 0 and num_nodes is None:
-        _log.info("%s: %s", files.root, WITHOUT_0)
-    return Vertices(size), rows
+    names, count = runs.merge()
+    check_num_names(count, num_names, files.root)
+    return Vertices(count, names), rows
 
 
 def _place(path: str, _: int) -> str:

@@ -39,7 +39,7 @@ from wis.scale.storage import (
     writing,
 )
 
-FORMAT = 2
+FORMAT = 3
 _RUN = "wis-run-"
 _LOCKS = (LOCK, RECORD, f"{RECORD}.tmp")
 _log = logging.getLogger(__name__)

@@ -1,0 +1,151 @@
+"""The Spark engine on a cluster of two executors, which are processes of their own.
+
+One session serves all tests, since its start takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import warnings
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
+
+from wis.errors import ClusterError, GraphFormatError, MissingDependencyError, OptionError
+from wis.scale import shards, sparsify_files
+from wis.scale.spark import HERE, QUIET, spark_engine
+
+ARCS = power_law_arcs(200, 2000)
+OPTIONS = {"remove": "50%", "epsilon": 0.5}
+MASTER = "local-cluster[2,1,1024]"
+HAS_SPARK = importlib.util.find_spec("pyspark") is not None
+needs_spark = pytest.mark.skipif(
+    not HAS_SPARK or shutil.which("java") is None,
+    reason="needs " + ("java (openjdk-17-jre-headless)" if HAS_SPARK else "pyspark"),
+)
+pytestmark = pytest.mark.filterwarnings("default")  # pyspark's own are not ours
+
+
+@pytest.fixture(scope="module")
+def session():
+    from pyspark.sql import SparkSession
+
+    settings = QUIET | HERE | {"spark.master": MASTER, "spark.authenticate.secret": "for tests"}
+    settings |= {"spark.executor.memory": "512m", "spark.driver.memory": "512m"}
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        running = SparkSession.builder.config(map=settings).getOrCreate()
+        yield running
+        running.stop()
+
+
+def executors():
+    """The Java processes of executors."""
+    children = psutil.Process().children(recursive=True)
+    return [p for p in children if any("CoarseGrainedExecutor" in arg for arg in p.cmdline())]
+
+
+@needs_spark
+def test_two_executors_one_of_which_is_killed_give_the_result_of_memory(tmp_path, session):
+    source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
+    killed = []
+
+    def kill_in_the_middle():
+        while not list(tmp_path.glob("out.wis-work/wis-run-*/phase-00000.npz")):
+            time.sleep(0.02)
+        running = executors()
+        os.kill(running[0].pid, signal.SIGKILL)
+        killed.append(len(running))
+
+    killer = threading.Thread(target=kill_in_the_middle, daemon=True)
+    killer.start()
+    result = sparsify_files(source, output, engine="spark", master=MASTER, block=300,
+                            progress=False, **OPTIONS)  # fmt: skip
+    killer.join(timeout=1)
+    assert killed == [2]
+    assert result.num_phases > 3
+    assert notes_left(output) == notes_expected(200, ARCS, 3, **OPTIONS)
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
+
+
+@needs_spark
+def test_partitioned_folders_go_from_spark_to_spark(tmp_path, session):
+    source, output = tmp_path / "in", tmp_path / "out"
+    rows = [(u, v, f"row {row}", f"d{row % 3}") for row, (u, v) in enumerate(ARCS)]
+    frame = session.createDataFrame(rows, "src bigint, dst bigint, note string, day string")
+    frame.repartition(2).write.partitionBy("day").parquet(str(source))
+    assert (source / "_SUCCESS").exists()
+    assert list(source.rglob(".*.crc"))
+    sparsify_files(source, output, engine="spark", progress=False, **OPTIONS)
+    kept = session.read.parquet(str(output)).collect()
+    expected = {note for notes in notes_expected(200, ARCS, 1, **OPTIONS) for note in notes}
+    assert {row.note for row in kept} == expected
+    assert all(row.day == f"d{int(row.note.split()[1]) % 3}" for row in kept)
+    streamed = tmp_path / "streamed"
+    sparsify_files(source, streamed, progress=False, **OPTIONS)
+    names = [path.relative_to(output) for path in sorted(output.rglob("*.parquet"))]
+    assert len(names) >= 3
+    for name in names:
+        assert pq.read_table(output / name).equals(pq.read_table(streamed / name))
+
+
+@needs_spark
+def test_errors_of_tasks_and_of_packages_are_one_line(tmp_path, session, monkeypatch):
+    source = write_folder(tmp_path / "in", [(0, 1), (1, 2), (-3, 4)], num_files=1)
+    with pytest.raises(GraphFormatError, match="vertex id -3 is negative"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="spark", progress=False)
+
+    def fails(item):
+        raise ValueError("no number")
+
+    with (
+        pytest.raises(ClusterError, match="gave up: ValueError: no number") as caught,
+        spark_engine(None, None) as engine,
+    ):
+        engine.map(fails, [1, 2])
+    assert "\n" not in str(caught.value)
+    with pytest.raises(OptionError, match="a Spark session with master local-cluster"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="spark", master="local[2]")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@needs_spark
+def test_a_shard_stays_in_the_process_that_remembers_it(session):
+    with spark_engine(None, None) as engine:
+        assert engine.num_tasks == 2
+        places = [engine.map(lambda item: os.getpid(), [1, 2], stay=True) for _ in range(3)]
+    assert places[0] == places[1] == places[2]
+
+
+def test_without_pyspark_or_java_one_line_says_how_to_get_it(tmp_path, monkeypatch):
+    source = write_folder(tmp_path / "in", ARCS)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", shards)  # any module
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"needs Java 17 .* openjdk-17-jre-headless"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="spark", progress=False)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(MissingDependencyError, match=r"wis-sparsify\[spark\]"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="spark", progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_option_of_another_engine_is_refused(tmp_path):
+    source = write_folder(tmp_path / "in", ARCS)
+    refused = {"scheduler_address": ("tcp://h:1", "spark"), "master": ("local[2]", "dask")}
+    for name, (value, engine) in refused.items():
+        with pytest.raises(OptionError, match=f"{name} is for engine .*; leave it out with"):
+            sparsify_files(source, tmp_path / "out", remove=1, engine=engine, **{name: value})
+    with pytest.raises(OptionError, match="num_workers is for processes on this machine"):
+        sparsify_files(source, tmp_path / "out", remove=1, engine="spark", master="local[2]",
+                       num_workers=2)  # fmt: skip
