@@ -36,33 +36,30 @@ ARCS = power_law_arcs(200, 2000)
 pytestmark = pytest.mark.filterwarnings("default")  # dask's own are not ours
 
 
-def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path):
+def test_two_processes_one_of_which_is_killed_give_the_result_of_memory(tmp_path, monkeypatch):
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
     options = {"remove": "50%", "epsilon": 0.1}
-    killed = []
+    save, killed = Phase.save, []
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None
     ) as running:
 
-        def kill_in_the_middle():
-            while not list(tmp_path.glob("out.wis-work/wis-run-*/phase-00002.npz")):
-                time.sleep(0.02)
-            pid = next(iter(running.workers.values())).pid
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+        def save_and_kill(self, folder):
+            save(self, folder)
+            if self.number == 2:
+                killed.append(next(iter(running.workers.values())).pid)
+                os.kill(killed[0], signal.SIGKILL)
 
-        killer = threading.Thread(target=kill_in_the_middle, daemon=True)
-        killer.start()
+        monkeypatch.setattr(Phase, "save", save_and_kill)
         result = sparsify_files(
             source,
             output,
             engine="dask",
             scheduler_address=running.scheduler_address,
-            block=700,
+            block=100,
             progress=False,
             **options,
         )
-        killer.join(timeout=1)
     assert killed
     assert result.num_phases > 3
     assert notes_left(output) == notes_expected(200, ARCS, 3, **options)
@@ -167,7 +164,7 @@ def cluster_of_another_process():
 
 def test_a_cluster_that_dies_costs_no_finished_phase(tmp_path, monkeypatch):
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
-    options = {"remove": "60%", "epsilon": 0.1, "block": 700}
+    options = {"remove": "60%", "epsilon": 0.1, "block": 100}
     save = Phase.save
     with cluster_of_another_process() as (process, address), monkeypatch.context() as patch:
 
@@ -196,7 +193,7 @@ def test_a_cluster_that_dies_costs_no_finished_phase(tmp_path, monkeypatch):
             progress=False,
             **options,
         )
-    assert result.num_phases_resumed == 3
+    assert 3 <= result.num_phases_resumed < result.num_phases  # some phases need no worker
     assert notes_left(output) == notes_expected(200, ARCS, 3, remove="60%", epsilon=0.1)
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 

@@ -5,13 +5,12 @@ One session serves all tests, since its start takes seconds.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
 import signal
 import sys
-import threading
-import time
 import warnings
 
 import psutil
@@ -20,8 +19,9 @@ import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
 from wis.errors import ClusterError, GraphFormatError, MissingDependencyError, OptionError
-from wis.scale import shards, sparsify_files
-from wis.scale.spark import HERE, QUIET, spark_engine
+from wis.scale import rounds, shards, sparsify_files
+from wis.scale.phases import Phase
+from wis.scale.spark import HERE, QUIET, SparkEngine, spark_engine
 
 ARCS = power_law_arcs(200, 2000)
 OPTIONS = {"remove": "50%", "epsilon": 0.5}
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # pyspark's own are not ours
 
 
 @pytest.fixture(scope="module")
-def session():
+def session(tmp_path_factory):
     from pyspark.sql import SparkSession
 
     settings = QUIET | HERE | {"spark.master": MASTER, "spark.authenticate.secret": "for tests"}
@@ -44,6 +44,7 @@ def session():
         warnings.simplefilter("ignore")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        patch.setenv("SPARK_WORKER_DIR", str(tmp_path_factory.mktemp("executors")))
         running = SparkSession.builder.config(map=settings).getOrCreate()
         yield running
         running.stop()
@@ -51,28 +52,36 @@ def session():
 
 def executors():
     """The Java processes of executors."""
-    children = psutil.Process().children(recursive=True)
-    return [p for p in children if any("CoarseGrainedExecutor" in arg for arg in p.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended
+            found += [child.pid] * any("CoarseGrainedExecutor" in word for word in child.cmdline())
+    return found
 
 
 @needs_spark
-def test_two_executors_one_of_which_is_killed_give_the_result_of_memory(tmp_path, session):
+def test_two_executors_one_of_which_is_killed_give_the_result_of_memory(
+    tmp_path, session, monkeypatch
+):
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
-    killed = []
+    save, killed, calls = Phase.save, [], []
+    advance = rounds.advance
 
-    def kill_in_the_middle():
-        while not list(tmp_path.glob("out.wis-work/wis-run-*/phase-00000.npz")):
-            time.sleep(0.02)
-        running = executors()
-        os.kill(running[0].pid, signal.SIGKILL)
-        killed.append(len(running))
+    def save_and_kill(self, folder):
+        save(self, folder)
+        if not killed and any(calls):
+            killed.extend(executors())
+            os.kill(killed[0], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill_in_the_middle, daemon=True)
-    killer.start()
-    result = sparsify_files(source, output, engine="spark", master=MASTER, block=300,
+    monkeypatch.setattr(Phase, "save", save_and_kill)
+    spark_map = SparkEngine.map
+    monkeypatch.setattr(
+        SparkEngine, "map", lambda *a, **k: calls.append(a[1] is advance) or spark_map(*a, **k)
+    )
+    result = sparsify_files(source, output, engine="spark", master=MASTER, block=100,
                             progress=False, **OPTIONS)  # fmt: skip
-    killer.join(timeout=1)
-    assert killed == [2]
+    assert len(killed) == 2
+    assert sum(calls) > 3  # rounds
     assert result.num_phases > 3
     assert notes_left(output) == notes_expected(200, ARCS, 3, **OPTIONS)
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}

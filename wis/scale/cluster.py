@@ -172,7 +172,6 @@ class _Peeling:
                 phase = self._in_memory(running, t, most)
             else:
                 phase = self._in_rounds(running, t, most)
-            self.degree = running.degree_after()
             phase.save(self.folder)
             self.phases, self.num_removed = self.phases + 1, phase.num_removed
             progress(self.num_removed)
@@ -190,7 +189,8 @@ class _Peeling:
         left = np.ones(inside.size, np.bool_)
         left[positions[taken]] = False
         self.window = self.window.select(left)
-        return running.finished(self.phases, t, self.num_removed + taken.size, limit)
+        running.lower_degrees()
+        return running.finished(self.phases, self.num_removed + taken.size, limit)
 
     def _match(
         self, running: RunningPhase, edges: Edges, most: int
@@ -220,8 +220,8 @@ class _Peeling:
         _remove(files)
         running.charge(losses)
         self._match(running, edges, edges.u.size + 1)
-        lost = int(self.degree.sum() - running.degree_after().sum()) // 2
-        phase = running.finished(self.phases, t, self.num_removed + lost, None)
+        lost = running.lower_degrees()
+        phase = running.finished(self.phases, self.num_removed + lost, None)
         return phase if lost <= most else self._cut_short(phase, most)
 
     def _begin(self, running: RunningPhase) -> str:

@@ -189,7 +189,8 @@ class Cuts:
 
     def taken(self, edges: Edges) -> Bools:
         """Mark the edges that the phase took; all edges must be left before it."""
-        inside = np.flatnonzero((self.kind[edges.u] > 0) & (self.kind[edges.v] > 0))
+        inside = np.flatnonzero(self.kind[edges.u])
+        inside = inside[self.kind[edges.v[inside]] > 0]
         part = edges.select(inside)
         kind = np.maximum(self.kind[part.u], self.kind[part.v])
         goes = self.within(part.u, kind, part.hash) & self.within(part.v, kind, part.hash)
@@ -231,22 +232,25 @@ def left_after(folder: str, count: int, edges: Edges, num_nodes: int) -> Bools:
 
 @dataclass
 class RunningPhase:
-    """A phase that is being computed: budgets and cuts of all vertices.
+    """A phase that is being computed: budgets and cuts.
+
+    Its arrays over all vertices are zero but for those that take part, so that a phase of few
+    vertices costs one pass over the degrees.
 
     Attributes:
-        degree: int64 [n], degrees before it.
+        t: The threshold.
+        degree: int64 [n], degrees before it, which `lower_degrees` changes.
         vertices: int64 [p], the vertices that take part.
         kind: uint8 [n], classes of their degrees, 0 for the others.
-        before: int64 [n], budgets before it.
         budget: int64 tensor [n], remaining budgets.
         cut_kind: uint8 [n], class of the last edge that each vertex lost.
         cut_hash: int64 [n], hash of that edge.
     """
 
+    t: int
     degree: Ints
     vertices: Ints
     kind: NDArray[np.uint8]
-    before: Ints
     budget: torch.Tensor
     cut_kind: NDArray[np.uint8]
     cut_hash: Ints
@@ -255,12 +259,12 @@ class RunningPhase:
     def begin(cls, degree: Ints, t: int) -> RunningPhase:
         """Begin the phase with threshold t."""
         vertices = np.flatnonzero(degree >= t)
-        kind = np.zeros(degree.size, np.uint8)
-        kind[vertices] = degree_class(torch.from_numpy(degree[vertices])).numpy()
-        before = np.maximum(degree - (t - 1), 0)
-        budget = torch.from_numpy(before.copy())
-        cut_kind, cut_hash = np.zeros(degree.size, np.uint8), np.zeros(degree.size, np.int64)
-        return cls(degree, vertices, kind, before, budget, cut_kind, cut_hash)
+        kind, cut_kind = (np.zeros(degree.size, np.uint8) for _ in range(2))
+        budget, cut_hash = (np.zeros(degree.size, np.int64) for _ in range(2))
+        own = degree[vertices]
+        kind[vertices] = degree_class(torch.from_numpy(own)).numpy()
+        budget[vertices] = own - (t - 1)
+        return cls(t, degree, vertices, kind, torch.from_numpy(budget), cut_kind, cut_hash)
 
     def match(self, u: Ints, v: Ints) -> Bools:
         """Take edges, given in the order of priority, as the budgets allow; charge the budgets."""
@@ -281,15 +285,17 @@ class RunningPhase:
         self.budget[torch.from_numpy(vertices)] -= torch.from_numpy(losses["lost"].astype(np.int64))
         self.cut_kind[vertices], self.cut_hash[vertices] = losses["kind"], losses["hash"]
 
-    def degree_after(self) -> Ints:
-        """The degrees after the edges taken so far, int64 [n]."""
-        lost: Ints = self.before - self.budget.numpy()
-        return self.degree - lost
+    def lower_degrees(self) -> int:
+        """Subtract the edges taken so far from the degrees, in place; return their number."""
+        before = self.degree[self.vertices]
+        after = self.budget.numpy()[self.vertices] + (self.t - 1)
+        self.degree[self.vertices] = after
+        return int((before - after).sum()) // 2
 
-    def finished(self, number: int, t: int, removed: int, limit: tuple[int, int] | None) -> Phase:
+    def finished(self, number: int, removed: int, limit: tuple[int, int] | None) -> Phase:
         """The phase in the form in which it is saved."""
         spent = self.budget.numpy()[self.vertices] == 0
         cut_kind = np.where(spent, self.cut_kind[self.vertices], 0).astype(np.uint8)
         cut_hash = np.where(spent, self.cut_hash[self.vertices], LAST)
         kind = self.kind[self.vertices]
-        return Phase(number, t, removed, limit, self.vertices, kind, cut_kind, cut_hash)
+        return Phase(number, self.t, removed, limit, self.vertices, kind, cut_kind, cut_hash)

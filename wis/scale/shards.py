@@ -236,10 +236,11 @@ def remembered(shard: Shard, phases: int) -> Iterator[Memory]:
     if memory is None or memory.phases > phases:
         memory = Memory(0, shard.load())
     state = State.of_thread(shard)
-    while memory.phases < phases:
-        taken = state.finished(shard.folder, memory.phases).taken(memory.left)
-        memory.left, memory.running = memory.left.select(~taken), None
-        memory.phases += 1
+    if memory.phases < phases:
+        gone = np.zeros(memory.left.u.size, np.bool_)
+        for number in range(memory.phases, phases):  # an arc that is gone may be marked again
+            gone |= state.finished(shard.folder, number).taken(memory.left)
+        memory = Memory(phases, memory.left.select(~gone))
     yield memory
     with _LOCK:
         _REMEMBERED[key] = memory
