@@ -1,6 +1,7 @@
 """Reading and writing a large graph: wis against the library a user would reach for.
 
     python benchmarks/bench_io.py [--arcs 1000000] [--repeats 5] [--folder /tmp]
+    python benchmarks/bench_io.py cut [--scale 20] [--arcs 5400000]      from csv to half of it
 
 The peers do what a user would do by hand. For csv that is pandas: `read_csv` to an `edge_index`,
 and `to_csv`; string ids go through `pandas.factorize`. For npz it is `numpy.load` and `numpy.savez`
@@ -8,12 +9,18 @@ of the same arrays, for parquet pandas again. wis also checks every id, keeps th
 that a cut list can be written back word for word, and writes to a temporary file that is synced
 to the disk and renamed; the rows marked "safe" let the peer do the latter too. All files are in the
 page cache.
+
+`cut` compares `wis sparsify in.csv --remove 50% --epsilon 0.1` with pandas' reading and writing
+around the same order: CPU seconds of both processes, one thread, their imports left out; and the
+peak of memory above that after the imports, in bytes and as a multiple of the id columns.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +31,7 @@ import torch
 from common import timed
 from torch_geometric.data import Data
 
+import wis
 from wis.io import read_graph, write_graph
 
 Action = Callable[[], object]
@@ -163,18 +171,82 @@ def actions(data: Data, folder: Path) -> dict[str, tuple[Action, Action]]:
     }
 
 
+WIS = """
+import sys
+import wis.io.edge_list, wis.methods.one_wis.relaxed, wis.order, pyarrow.csv
+from wis_cli.sparsify import sparsify
+def act():
+    sparsify(["{source}", "-o", "{target}", "--remove", "50%", "--epsilon", "0.1", "--force"],
+             standalone_mode=False)
+"""
+PEER = """
+import numpy, pandas, torch
+from wis.base.progress import silent
+from wis.graph import UndirectedGraph
+from wis.methods import get_method
+import wis.methods.one_wis.relaxed
+def act():
+    table = pandas.read_csv("{source}")
+    graph = UndirectedGraph.from_any(torch.from_numpy(table.to_numpy().T.copy()))
+    method = get_method("wis")
+    options = method.resolved_options(graph, dict(epsilon=0.1))
+    ids = method.order(graph, count=graph.num_edges // 2, seed=0, progress=silent, **options)
+    stays = numpy.ones(graph.num_edges, bool)
+    stays[ids.numpy()] = False
+    table[stays[graph.arc_to_edge[0].numpy()]].to_csv("{target}", index=False)
+"""
+COST = """
+import time, torch
+from common import PeakMemory
+torch.set_num_threads(1)
+with PeakMemory() as peak:
+    start = time.process_time()
+    act()
+    cpu_s = time.process_time() - start
+print(cpu_s, peak.bytes)
+"""
+
+
+def cut(scale: int, num_arcs: int, repeats: int, folder: Path) -> None:
+    """From a csv of an R-MAT graph to a csv of half of its edges, in processes of their own."""
+    edges = wis.datasets.load(f"rmat:scale={scale},edges={num_arcs},seed=0")
+    edges = wis.UndirectedGraph.from_any(edges).edges
+    source, ids = folder / "in.csv", edges.numpy().nbytes
+    pd.DataFrame(edges.T.numpy(), columns=["source", "target"]).to_csv(source, index=False)
+    found: dict[str, list[tuple[float, int]]] = {"wis": [], "peer": []}
+    for _ in range(repeats):
+        for name, program in (("wis", WIS), ("peer", PEER)):
+            text = program.format(source=source, target=folder / f"{name}.csv") + COST
+            run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True,
+                                 check=True, cwd=Path(__file__).parent)  # fmt: skip
+            seconds, peak = run.stdout.split()
+            found[name].append((float(seconds), int(peak)))
+    assert pd.read_csv(folder / "wis.csv").equals(pd.read_csv(folder / "peer.csv"))
+    ours, peer = (sorted(found[name])[repeats // 2][0] for name in ("wis", "peer"))
+    peak = max(peak for _, peak in found["wis"])
+    print(f"{edges.size(1)} edges, csv of {source.stat().st_size / 1e6:.0f} MB")
+    print(f"wis {ours:.2f} CPU s, peer {peer:.2f}, ratio {ours / peer:.2f}")
+    print(f"peak of wis {peak / 1e6:.0f} MB, {peak / ids:.1f} x the ids")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--arcs", type=int, default=1_000_000)
+    parser.add_argument("what", nargs="?", default="formats", choices=["formats", "cut"])
+    parser.add_argument("--arcs", type=int, help="1,000,000; for cut 5,400,000")
+    parser.add_argument("--scale", type=int, default=20, help="cut: logarithm of the vertices")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", help="where to put the files; a temporary folder by default")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        rows = actions(graph(args.arcs), Path(folder))
-        print(f"{args.arcs} arcs")
+        if args.what == "cut":
+            cut(args.scale, args.arcs or 5_400_000, args.repeats, Path(folder))
+            return
+        num_arcs = args.arcs or 1_000_000
+        rows = actions(graph(num_arcs), Path(folder))
+        print(f"{num_arcs} arcs")
         print(f"{'':22} {'wis, s (range)':>22} {'peer, s (range)':>22} {'ratio':>6}")
         for label, (ours, peer) in rows.items():
             mine, theirs = timed(ours, args.repeats), timed(peer, args.repeats)

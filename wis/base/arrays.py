@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+AT_ONCE = 1 << 16
+"""Elements of a long array that are worked on at a time, so that they stay in a CPU's caches."""
 MANY = 1 << 14
 """Fewer keys are looked up as they come, since sorting them takes longer."""
 
@@ -38,6 +40,23 @@ def sort_values(keys: Tensor) -> Tensor:
     if keys.device.type == "cpu":
         return torch.from_numpy(np.sort(keys.numpy()))
     return torch.sort(keys).values
+
+
+def sort_with_places(keys: Tensor, bits: int) -> Tensor:
+    """Put the place of each key into its last `bits` bits, which are 0, and sort; changes `keys`.
+
+    Args:
+        keys: int64 tensor of shape [k].
+        bits: Enough for k - 1.
+    """
+    size, step = keys.numel(), AT_ONCE if keys.device.type == "cpu" else max(keys.numel(), 1)
+    for begin in range(0, size, step):
+        end = min(begin + step, size)
+        keys[begin:end] |= torch.arange(begin, end, device=keys.device)
+    if keys.device.type != "cpu":
+        return torch.sort(keys).values
+    keys.numpy().sort()  # in place
+    return keys
 
 
 def where(mask: Tensor) -> Tensor:
@@ -65,14 +84,7 @@ def stable_argsort(keys: Tensor) -> Tensor:
     shift = (size - 1).bit_length()
     if int(keys.max()) >> (63 - shift):
         return torch.argsort(keys, stable=True)
-    packed = keys << shift
-    packed |= torch.arange(size, device=keys.device)
-    if packed.device.type == "cpu":
-        packed.numpy().sort()  # in place
-    else:
-        packed = torch.sort(packed).values
-    packed &= (1 << shift) - 1
-    return packed
+    return sort_with_places(keys << shift, shift).bitwise_and_((1 << shift) - 1)
 
 
 def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import searchsorted, sort_values
+from wis.base.arrays import searchsorted, select, sort_values
 from wis.errors import GraphFormatError, OptionError
 from wis.graph.foreign import check_is_graph
 from wis.graph.holders import is_held, opened
@@ -235,7 +235,7 @@ class CanonicalGraph(ABC):
     @classmethod
     def _canonical_edges(cls, parts: tuple[Tensor, ...], num_nodes: int) -> Tensor:
         device = parts[0].device if parts else torch.device("cpu")
-        proper = [cls._keys(part[:, part[0] != part[1]], num_nodes) for part in parts]
+        proper = [select(cls._keys(part, num_nodes), part[0] != part[1]) for part in parts]
         keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
         keys = sort_values(keys)
         first = torch.ones_like(keys, dtype=torch.bool)

@@ -63,9 +63,9 @@ def with_arcs(
     """A file with the graph of a table: one arc for each row, between the ids in `ends`."""
     values, columns = attributes.named()
     values = {"edge_index": numbered.edge_index, "num_nodes": numbered.num_nodes, **values}
-    table = ArcTable(
-        values, frozenset(values) - {"num_nodes"}, ends if numbered.names is None else None
-    )
+    narrow = np.int32 if numbered.num_nodes < 1 << 31 else np.int64
+    kept = None if numbered.names is not None else (ends[0].astype(narrow), ends[1].astype(narrow))
+    table = ArcTable(values, frozenset(values) - {"num_nodes"}, kept)
     return replace(file, content=table, vertex_names=numbered.names, columns=columns)
 
 

@@ -39,6 +39,7 @@ _HEADERS = (
     ("citing", "cited"), ("source_node", "target_node"), ("src_node_id", "dst_node_id"),
 )  # fmt: skip
 _ARE_NAMES = "that the names of the vertices are not their numbers (read it with --relabel)"
+CUT_AT_ONCE = 1 << 20
 _COMMENT_BYTES = tuple(mark.encode() for mark in COMMENTS)
 
 
@@ -79,7 +80,9 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         dropped.extend(lost_vertices(flat))
         mark = flat.layout.order_mark
     if isinstance(flat.layout, TextFile):
-        text = mark + text.replace(b"\n", flat.layout.line_end)
+        if flat.layout.line_end != b"\n":
+            text = text.replace(b"\n", flat.layout.line_end)
+        text = mark + text
     stream.write(text)
 
 
@@ -96,21 +99,26 @@ def _surviving_text(file: GraphFile, ending: str) -> bytes | None:
 
 def _cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
     """Drop the edges for which `kept` is false; None if the text has another number of edges."""
-    if not text.endswith(b"\n"):
-        text += b"\n"
+    marks = np.append(True, kept) if layout.header is not None else kept
+    pieces, begin, done = [], 0, 0
+    while begin < len(text):
+        end = text.find(b"\n", begin + CUT_AT_ONCE) + 1 or len(text)
+        piece = text[begin:end] + b"\n" * (text[end - 1 : end] != b"\n")
+        left, num_edges = _cut_piece(piece, marks[done:])
+        pieces.append(left)
+        begin, done = end, done + num_edges
+    return b"".join(pieces) if done == marks.size else None
+
+
+def _cut_piece(text: bytes, kept: np.ndarray) -> tuple[bytes, int]:
+    """The lines without the edges that go, and how many lines are edges."""
     characters = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero(characters == ord("\n")) + 1
     starts = np.concatenate(([0], ends[:-1]))
     stays = _are_not_edges(text, characters, starts, ends)
     edges = np.flatnonzero(~stays)
-    if layout.header is not None:
-        stays[edges[:1]] = True
-        edges = edges[1:]
-    if edges.size != kept.size:
-        return None
-    stays[edges] = kept
-    left: bytes = characters[np.repeat(stays, ends - starts)].tobytes()
-    return left
+    stays[edges[: kept.size]] = kept[: edges.size]
+    return characters[np.repeat(stays, ends - starts)].tobytes(), edges.size
 
 
 def _are_not_edges(

@@ -87,7 +87,7 @@ class ArcTable:
         """The table as it was read, even if a shared `edge_index` was changed in place."""
         if self.ends is None:
             return self
-        arcs = torch.from_numpy(np.stack(self.ends))
+        arcs = torch.from_numpy(np.stack(self.ends, dtype=np.int64))
         return ArcTable({**self.values, "edge_index": arcs}, self.edge_level)
 
     def is_held_by(self, data: Any) -> bool:

@@ -158,7 +158,10 @@ def _with_pyarrow(
         columns = [_trimmed(table.column(column), quoted) for column in layout.attributes]
         if any(column is None for column in (*ends, *columns)):
             return None
-        return Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
+        found = Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
+        del table
+        pa.default_memory_pool().release_unused()
+        return found
     return None
 
 

@@ -33,7 +33,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from wis.base.arrays import select, sort_values, stable_argsort, where
+from wis.base.arrays import AT_ONCE, select, sort_values, sort_with_places, stable_argsort, where
 
 BITS = 32
 MASK = (1 << BITS) - 1
@@ -64,7 +64,16 @@ def edge_hash(u: Tensor, v: Tensor, seed: int) -> Tensor:
 
     References: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
     """
-    x = (u << BITS) | v
+    x = torch.empty_like(u)
+    step = AT_ONCE if u.device.type == "cpu" else max(u.numel(), 1)
+    for begin in range(0, u.numel(), step):
+        part = slice(begin, begin + step)
+        x[part] = _hash(u[part], v[part], seed)
+    return x
+
+
+def _hash(u: Tensor, v: Tensor, seed: int) -> Tensor:
+    x = (u << BITS).bitwise_or_(v)
     x ^= _signed(_mixed((seed + 1) * GOLDEN % 2**64))
     x ^= _shifted(x, 30)
     x *= _signed(FIRST_FACTOR)
@@ -96,20 +105,16 @@ def hash_order(hashes: Tensor) -> Tensor:
     times faster than sorting positions. The few that agree in these bits are sorted afterwards.
     """
     size = hashes.numel()
-    if size < 2:
-        return torch.arange(size, device=hashes.device)
-    low = (1 << (size - 1).bit_length()) - 1
-    keys = hashes & ~low
-    keys |= torch.arange(size, device=hashes.device)
-    keys = sort_values(keys)
-    order = keys & low
-    keys &= ~low
-    same = keys[1:] == keys[:-1]
+    bits = max(size - 1, 0).bit_length()
+    low = (1 << bits) - 1
+    keys = sort_with_places(hashes & ~low, bits)
+    same = (keys[1:] ^ keys[:-1]).bitwise_and_(~low) == 0
+    order = keys.bitwise_and_(low)
     if bool(same.any()):
         tied = torch.zeros(size, dtype=torch.bool, device=hashes.device)
         tied[1:] = same
         tied[:-1] |= same
-        places = tied.nonzero().view(-1)
+        places = where(tied)
         among = order[places]
         order[places] = among[torch.argsort(hashes[among])]
     return order
