@@ -269,7 +269,7 @@ class DenseNeighbours:
         self.degree = np.bincount(edges.reshape(-1), minlength=n)
         self.adjacent = np.zeros((n, n), dtype=bool)
         self.adjacent[edges[0], edges[1]] = self.adjacent[edges[1], edges[0]] = True
-        self.bits = np.packbits(self.adjacent, axis=1, bitorder="little")
+        self.bits = self._in_bits(self.adjacent)
         self.keys = edges[0] * n + edges[1]
 
     def end_values(self, edges: Ints) -> tuple[Ints, Ints, Ints, Ints]:
@@ -280,32 +280,35 @@ class DenseNeighbours:
         then = [np.where(gone, 0, value - drop) for gone, value in zip(alone, now, strict=True)]
         return then[0], then[1], now[0], now[1]
 
-    def lowest_common(self, edges: Ints, among: NDArray[np.uint8] | None = None) -> Ints:
-        """For some edges the common neighbour of lowest value, n if there is none; int64 [k].
+    def lowest_common(self, edges: Ints, highest: int = FAR) -> Ints:
+        """For some edges the common neighbour of lowest value, int64 [k].
 
-        With `among`, uint8 [n / 8] as a row of `bits`, only these vertices count.
+        It is n where there is none of a value up to `highest`.
         """
-        n = self.num_nodes
+        n, words = self.num_nodes, self.bits.view(np.uint64)
+        low = self._in_bits(self.value[:-1] <= highest).view(np.uint64)
         lowest = np.full(edges.size, n, dtype=np.int64)
         for start in range(0, edges.size, LOOK_AT_A_TIME):
             u, v = self.ends[:, edges[start : start + LOOK_AT_A_TIME]]
-            shared = self.bits[u]
-            shared &= self.bits[v]
-            if among is not None:
-                shared &= among
+            shared = words[u]
+            shared &= words[v]
+            shared &= low
             place = np.flatnonzero(shared)
             if place.size:
-                row, vertex = self._members(place, shared.reshape(-1)[place])
+                bytes_there = shared.reshape(-1)[place].view(np.uint8).reshape(-1, 8)
+                at, bit = np.nonzero(np.unpackbits(bytes_there, axis=1, bitorder="little"))
+                row, word = np.divmod(place[at], low.size)
+                vertex = 64 * word + bit
                 first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
                 ranked = self.value[vertex] * n + vertex
                 lowest[start + row[first]] = np.minimum.reduceat(ranked, first) % n
         return lowest
 
-    def _members(self, place: Ints, byte: NDArray[np.uint8]) -> tuple[Ints, Ints]:
-        """Row and vertex of each bit that is set in bytes at some places, in rows of `bits`."""
-        row, column = np.divmod(place, self.bits.shape[1])
-        at, bit = np.nonzero(np.unpackbits(byte[:, None], axis=1, bitorder="little"))
-        return row[at], 8 * column[at] + bit
+    def _in_bits(self, chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Booleans [..., n] as bits, in whole words of 64."""
+        bits = np.packbits(chosen, axis=-1, bitorder="little")
+        missing = -bits.shape[-1] % 8
+        return np.concatenate([bits, np.zeros((*bits.shape[:-1], missing), np.uint8)], axis=-1)
 
     def remove(self, edge: int) -> Fall:
         """Remove an edge."""

@@ -10,12 +10,14 @@ a look at an edge reads only the vertices of low value, which alone can lower it
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wis.graph.triangles import lowest_common_neighbours
 from wis.methods.k_wis import two_wis_dense
-from wis.methods.k_wis.two_wis import FAR, LOOK_AT_A_TIME, Ints
+from wis.methods.k_wis.two_wis import Ints
 from wis.methods.k_wis.two_wis_dense import Front, _overlap
 
+Counts = NDArray[np.integer]
 GROWTH = 2
 """A lower floor may make the front so many times as large: a removal then costs about that much
 more, and the front lasts for some 30 removals in place of 4 in the cliques of Squirrel."""
@@ -49,6 +51,55 @@ class LastingFront(Front):
         self._place(chosen)
         return True
 
+    def pop(self) -> int:
+        """Remove the best edge from the graph."""
+        top = int(self.smallest.max())
+        row = self._best_row(top)
+        edge = int(self.rows[row])
+        self.smallest[row] = self.bound[edge] = -1
+        fall = self.graph.remove(edge)
+        # each end is no common neighbour of the edges from the other end to a former common one
+        for side, other in zip(fall.sides, (1, 0), strict=True):
+            self._forget(side, fall.ends[other], int(fall.before[other - 2]))
+        # of the vertices that fell, those near the window change the entries of their rows
+        values, width = fall.before[:-2], len(self.window)
+        low = (values >= self.floor + 2) & (values < self.floor + width + 4)
+        by_value: dict[int, list[int]] = {}
+        for vertex, value in zip(
+            fall.vertices[:-2][low].tolist(), values[low].tolist(), strict=True
+        ):
+            by_value.setdefault(value, []).append(vertex)
+        for value, vertices in by_value.items():
+            self._fall_together(vertices, value, top)
+        ends = (part[-2:].tolist() for part in (fall.vertices, fall.before, fall.after))
+        for vertex, before, after in zip(*ends, strict=True):
+            if after < self.floor + width + 2:
+                self._fell(vertex, before, after, top)
+        self._follow_ends(fall.ends)
+        return edge
+
+    def _fall_together(self, vertices: list[int], value: int, top: int) -> None:
+        """Lower vertices of one value by 2 in the rows that they are common neighbours of."""
+        for vertex in vertices:
+            if vertex not in self.common:
+                self.common[vertex] = self._members(vertex)
+        members = self.common[vertices[0]]
+        number: Counts = members.view(np.int8)  # of these vertices, for each row
+        if len(vertices) > 1:
+            number = np.add.reduce([self.common[vertex] for vertex in vertices], dtype=np.int16)
+            members = number > 0
+        column, stays = value - self.floor, value >= self.floor + 4
+        for place, change in ((column, 1), (column - 2, -1 - stays), (column - 4, int(stays))):
+            if change and 0 <= place < len(self.window):
+                self.window[place] += change * number
+        if stays:
+            if value - 4 < top:
+                np.minimum(self.smallest, value - 4, out=self.smallest, where=members)
+            return
+        self._lower(np.flatnonzero(members), value - 4)
+        for vertex in vertices:
+            del self.common[vertex]
+
     @staticmethod
     def _low_floor(top: int, now: Ints) -> int:
         """The lowest floor for which the front is not much larger than it has to be."""
@@ -61,13 +112,9 @@ class LastingFront(Front):
     def _look_below(self, edges: Ints, top: int) -> None:
         """Bounds of some edges, none of which is above `top`, and witnesses of these bounds."""
         graph = self.graph
-        low = np.packbits(graph.value[:-1] <= top + 2, bitorder="little")
         first, second, _, _ = graph.end_values(edges)
         at_ends = np.minimum(first, second)
-        for start in range(0, edges.size, LOOK_AT_A_TIME):
-            part = edges[start : start + LOOK_AT_A_TIME]
-            witness = graph.lowest_common(part, low)
-            found = witness < graph.num_nodes
-            self.witness[part[found]] = witness[found]
-            at_witness = np.where(found, graph.value[witness] - 2, FAR)
-            self.bound[part] = np.minimum(at_ends[start : start + LOOK_AT_A_TIME], at_witness)
+        witness = graph.lowest_common(edges, top + 2)
+        found = witness < graph.num_nodes
+        self.witness[edges[found]] = witness[found]
+        self.bound[edges] = np.minimum(at_ends, graph.value[witness] - 2)  # `FAR` if not found
