@@ -27,7 +27,8 @@ for part in range(2):
 # %%
 # Here the cluster is one process with two threads. A real one has an address such as
 # ``tcp://host:8786``. Without an address wis starts a private cluster on this machine, which
-# listens on 127.0.0.1 alone.
+# listens on 127.0.0.1 alone. ``engine="spark"`` does the same with Spark's executors: on the Spark
+# session of this process, or with ``master="spark://host:7077"``.
 
 with (
     LocalCluster(

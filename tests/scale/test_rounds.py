@@ -21,6 +21,7 @@ from strategies import large_graphs, small_graphs
 from wis.errors import MissingDependencyError
 from wis.scale import clients, cluster, rounds, shards, sparsify_files
 from wis.scale.clients import assigned
+from wis.scale.output import OutputFolder
 from wis.scale.phases import Phase
 
 ARCS = power_law_arcs(200, 2000)
@@ -152,6 +153,28 @@ def test_a_worker_that_lives_on_takes_no_edges_of_an_older_input(tmp_path):
             sparsify_files(source, tmp_path / "out", engine="dask", num_nodes=200, force=True,
                            progress=False, **options)  # fmt: skip
             assert notes_left(tmp_path / "out") == notes_expected(200, arcs, 3, **options)
+
+
+def test_what_a_lost_worker_left_of_an_output_file_does_not_appear(tmp_path, monkeypatch):
+    write = OutputFolder.write
+
+    def write_twice(self, name, batches, schema):
+        with pytest.raises(RuntimeError):
+            write(self, name, _lost(schema), schema)
+        write(self, name, batches, schema)
+
+    monkeypatch.setattr(OutputFolder, "write", write_twice)
+    source = write_folder(tmp_path / "in", ARCS)
+    options = {"remove": "50%", "epsilon": 0.1}
+    with cluster_of(1):
+        sparsify_files(source, tmp_path / "out", engine="dask", progress=False, **options)
+    assert notes_left(tmp_path / "out") == notes_expected(200, ARCS, 3, **options)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def _lost(schema):
+    yield pa.RecordBatch.from_pylist([], schema=schema)
+    raise RuntimeError
 
 
 def test_repeated_rows_take_no_memory_beyond_the_bound(tmp_path, monkeypatch):

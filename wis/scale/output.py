@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +15,7 @@ from fsspec.core import url_to_fs
 from wis.errors import GraphFileError, OutputExistsError
 from wis.scale.storage import is_local, pyarrow, remove_files, writing
 
+_UNFINISHED = ".wis-"
 REPLACEABLE = (".parquet", ".crc")
 """`force` replaces a folder only if all its files have these endings."""
 
@@ -114,14 +116,18 @@ class OutputFolder:
         """Write record batches to the output for the input file `name`."""
         fs, _ = url_to_fs(self.root)
         path = self.path_of(name)
+        folder, _, last = path.rpartition("/")
+        # A cluster may run one task twice at the same time, so each writes a file of its own.
+        unfinished = f"{folder}/{_UNFINISHED}{secrets.token_hex(4)}-{last}"
         with writing(path):
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            fs.makedirs(folder, exist_ok=True)
             with (
-                fs.open(path, "wb") as file,
+                fs.open(unfinished, "wb") as file,
                 pyarrow().parquet.ParquetWriter(file, schema) as writer,
             ):
                 for batch in batches:
                     writer.write_batch(batch)
+            fs.mv(unfinished, path)
 
     def finish(self) -> None:
         """Give the folder of finished files the name of the output.
@@ -132,6 +138,9 @@ class OutputFolder:
         fs, path = url_to_fs(self.root)
         self.check()
         with writing(self.root):
+            for name in fs.find(self._beside("partial")):
+                if PurePosixPath(name).name.startswith(_UNFINISHED):  # of a lost worker
+                    fs.rm_file(name)
             replaced = self._beside("replaced")
             if fs.exists(path):
                 self._rename(path, replaced)
