@@ -53,7 +53,7 @@ def driver_terms(row: dict[str, Any]) -> list[float]:
 
 def worker_terms(row: dict[str, Any]) -> list[float]:
     """What all workers do: edges from files to files, arcs in phases and rounds, cuts."""
-    states = row["num_nodes"] * row["workers"] * row["phases"]
+    states = row["num_nodes"] * row["processes"] * row["phases"]
     return [row["num_edges"], row["arc_passes"], states]
 
 
@@ -122,12 +122,14 @@ def measure(source: Path, folder: Path, engine: str, workers: int, block: int) -
             )
         seconds, driver_cpu_s = time.perf_counter() - started, _driver_cpu_s() - before
         cpu_s, peak = used()
+        driver_cpu_s -= cpu_s if engine == "here" else 0
     shutil.rmtree(folder / "output")
     return {
         "engine": engine,
         "num_nodes": result.num_nodes,
         "num_edges": result.num_edges,
         "workers": workers,
+        "processes": 1 if engine == "here" else workers,
         "block": block,
         "phases": result.num_phases,
         **counts,
@@ -143,8 +145,8 @@ def measure(source: Path, folder: Path, engine: str, workers: int, block: int) -
 def open_cluster(engine: str, workers: int) -> Iterator[tuple[dict[str, Any], Any]]:
     """The options of a cluster on this machine, and a function for CPU seconds and peak memory."""
     if engine == "here":
-        with one_process(workers):
-            yield {}, lambda: (0.0, 0)
+        with one_process(workers) as spent:
+            yield {}, lambda: (spent["cpu_s"], 0)
     elif engine == "dask":
         from distributed import Client, LocalCluster
 
@@ -176,18 +178,22 @@ def open_cluster(engine: str, workers: int) -> Iterator[tuple[dict[str, Any], An
 
 
 @contextmanager
-def one_process(workers: int) -> Iterator[None]:
-    """Tasks for some workers, run in this process: counts without processes."""
+def one_process(workers: int) -> Iterator[Counter[str]]:
+    """Tasks for some workers, run one after the other in this process; yield their CPU seconds."""
     from wis.scale import clients
 
     class Here:
         num_tasks = workers
 
         def map(self, task: Any, items: Any, *arguments: Any, stay: bool = False) -> Any:
-            return [task(item, *arguments) for item in items]
+            before = _driver_cpu_s()
+            results = [task(item, *arguments) for item in items]
+            spent["cpu_s"] += _driver_cpu_s() - before
+            return results
 
+    spent: Counter[str] = Counter()
     with mock.patch.object(clients, "dask_engine", return_value=nullcontext(Here())):
-        yield
+        yield spent
 
 
 def _driver_cpu_s() -> float:
@@ -280,6 +286,7 @@ def fit(args: argparse.Namespace) -> None:
             "num_nodes": n,
             "num_edges": m,
             "workers": workers,
+            "processes": workers,
             "tasks": like["maps"] * workers,
             "arc_passes": like["arc_passes"] / like["num_edges"] * m,
         }
