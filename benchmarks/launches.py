@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
@@ -77,6 +78,10 @@ class Pretended(Tensor):
         """The numbers, as lists: a copy to the host."""
         return self.cpu().tolist()
 
+    def new_tensor(self, data: Any, *, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
+        """Numbers of the host, copied to the device."""
+        return torch.tensor(data, dtype=dtype or self.dtype, device="cpu").to(PRETENDED)
+
     def numpy(self, **_: Any) -> Any:
         """Refused."""
         raise TypeError("numpy cannot look into the memory of a device; copy to the host first")
@@ -93,6 +98,17 @@ class Pretended(Tensor):
 def pretend(tensor: Tensor) -> Tensor:
     """The tensor on the pretended device, its numbers copied."""
     return Pretended(tensor.detach().clone())
+
+
+class _CopiesFromHost(TorchFunctionMode):
+    """Numbers of the host go to the pretended device by a copy, as to a GPU."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        there = func in (torch.tensor, torch.as_tensor) and kwargs.get("device") is not None
+        if there and torch.device(kwargs["device"]).type == PRETENDED.type:
+            return func(*args, **{**kwargs, "device": "cpu"}).to(PRETENDED)
+        return func(*args, **kwargs)
 
 
 class Launches(TorchDispatchMode):
@@ -112,6 +128,17 @@ class Launches(TorchDispatchMode):
         self.launches = self.waits = self.bytes = self.operations = 0
         self.by_name: Counter[str] = Counter()
         self.waits_by_name: Counter[str] = Counter()
+        self._copies = _CopiesFromHost()
+
+    def __enter__(self) -> Launches:
+        """Count from here on."""
+        self._copies.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        """Count no more."""
+        super().__exit__(*error)
+        self._copies.__exit__(*error)
 
     def summary(self, **per: int) -> dict[str, Any]:
         """The counts, and launches and waits for each of some units, such as ``level=12``."""

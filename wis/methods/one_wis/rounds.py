@@ -143,7 +143,7 @@ class _LiveEdges:
     def places_of(self, chosen: Tensor) -> Tensor:
         """The places of the edges left in some rows, given by a mask over labels."""
         index = chosen[self.rows].nonzero().view(-1)
-        ends = torch.cat([self.starts[1:], self.starts.new_tensor([self.size])])
+        ends = torch.cat([self.starts[1:], self.starts.new_full((1,), self.size)])
         start = self.starts[index]
         length = ends[index] - start
         place = (start - length.cumsum(0) + length).repeat_interleave(length)
@@ -161,7 +161,7 @@ class _LiveEdges:
 
 def _run_starts(rows: Tensor) -> Tensor:
     """Where each run of equal neighbours begins."""
-    return (rows.diff(prepend=rows.new_tensor([-1])) != 0).nonzero().view(-1)
+    return (rows.diff(prepend=rows.new_full((1,), -1)) != 0).nonzero().view(-1)
 
 
 def _peel_level(live: _LiveEdges, k: int) -> None:
