@@ -4,7 +4,7 @@
   the edge could be next. It counts walks in the neighbourhood of the edge, on the CPU; longer walks
   are counted in balls (`wis.methods.k_wis.closed_walks`). 2-WIS needs only common neighbours
   (`wis.methods.k_wis.two_wis`); while there are many, the leading edges are kept in arrays
-  (`wis.methods.k_wis.two_wis_dense`). Walks of length 1 in directed graphs have an engine of their
+  (`wis.methods.k_wis.two_wis_front`). Walks of length 1 in directed graphs have an engine of their
   own (`wis.methods.k_wis.one_step_arcs`).
 - ``dense`` (`wis.methods.k_wis.dense_walks`) keeps matrices of walk counts and looks at all edges
   in each round, with tensor operations on the graph's device. It suits small dense graphs, long
@@ -16,8 +16,8 @@
   GPU. ``dense`` is excluded if it needs more than the memory limit. Each term is the cost of the
   algorithm times a factor that was fitted by hand; 11 is the number of looks at an edge in a whole
   order. The estimates are right in order of magnitude, which is enough to choose an engine: for
-  Cora and L = 3, 4, 5 the estimate for ``local`` is 1.2, 6.3, 72 s, and the measured time 0.2, 8,
-  18 s (`benchmarks/README.md`); the estimate for ``dense`` is over half an hour.
+  Cora and L = 3, 4, 5 the estimate for ``local`` is 1.2, 6.3, 72 s, and the measured time 0.2, 2,
+  4 s (`benchmarks/README.md`); the estimate for ``dense`` is over half an hour.
 
 In directed graphs ``auto`` always takes ``local`` for walks of length 1. For longer walks it uses
 the same estimate, with d the mean degree at which a circuit through an arc goes on. The estimate
