@@ -38,12 +38,15 @@ def counted(self, inside):
     mapped[0] += 10 * self.u.size
     return live(self, inside)
 Stream._live = counted
+def read():
+    return int(re.search(r"rchar: (\\d+)", Path("/proc/self/io").read_text()).group(1))
+before = read()
 found = sparsify_files(sys.argv[1], sys.argv[2], remove="50%", epsilon=0.1, block=int(sys.argv[3]))
 times = os.times()
-read = int(re.search(r"rchar: (\\d+)", Path("/proc/self/io").read_text()).group(1))
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()).group(1))
 numbers = {"cpu_s": times.user + times.system, "peak_gib": peak / 2**20}
-numbers["read_per_edge"] = (read + mapped[0] + 18 * found.num_edges) / max(found.num_edges, 1)
+total = read() - before + mapped[0] + 18 * found.num_edges
+numbers["read_per_edge"] = total / max(found.num_edges, 1)
 print(json.dumps(dataclasses.asdict(found) | numbers))
 """
 

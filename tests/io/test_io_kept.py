@@ -219,3 +219,15 @@ def test_zero_arcs_cut_is_the_same_archive_attribute_by_attribute(tmp_path, endi
             assert np.array_equal(value.numpy(), after[key].numpy(), equal_nan="count" not in key)
         else:
             assert value == after[key]
+
+
+@pytest.mark.parametrize("at_once", [1, 9, 1 << 20])
+@pytest.mark.parametrize("last", ["\n", ""])
+def test_a_list_that_is_cut_in_pieces_loses_the_same_lines(tmp_path, monkeypatch, at_once, last):
+    monkeypatch.setattr("wis.io.edge_list_writer.CUT_AT_ONCE", at_once)
+    lines = ["source,target", "0,1", "# note", "1,2", "", "2,3", "3,0"]
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(lines) + last)
+    file = read_graph(path)
+    write_graph(file.keep(np.array([True, False, True, False])), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "source,target\n0,1\n# note\n\n2,3\n"

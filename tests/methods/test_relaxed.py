@@ -244,6 +244,14 @@ def test_hash_order_sorts_also_hashes_that_differ_in_few_bits(hashes):
     assert [near[i] for i in order.tolist()] == sorted(near)
 
 
+def test_long_arrays_are_hashed_and_ordered_in_pieces():
+    u, v = torch.triu_indices(400, 400, 1)
+    hashes = edge_hash(u, v, 3)
+    parts = [edge_hash(u[part], v[part], 3) for part in torch.arange(u.numel()).split(1000)]
+    assert torch.equal(hashes, torch.cat(parts))
+    assert torch.equal(hash_order(hashes), hashes.argsort())
+
+
 def test_classes_are_numbers_of_binary_digits():
     degrees = [0, 1, 2, 3, 4, 7, 8, 2**40 - 1, 2**40]
     found = degree_class(torch.tensor(degrees)).tolist()

@@ -24,7 +24,7 @@ Engine = Literal["stream", "dask", "spark"]
 ENGINES = ("stream", "dask", "spark")
 EPSILON = 0.1
 BLOCK = 1 << 23
-"""Edges in memory at a time, 800 MB at some 100 bytes each; fewer need more passes over files."""
+"""Edges in memory at a time, 800 MB at up to 100 bytes each; fewer need more passes over files."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def sparsify_files(
         max_memory: Bytes for the state of the vertices, or a text such as ``"4GiB"``; half of the
             free memory if not given.
         block: Edges to hold in memory at a time, some 100 bytes each; it never changes the result.
-        work: Folder for intermediate results, some 20 bytes per row; ``OUTPUT.wis-work`` if not
+        work: Folder for intermediate results, some 25 bytes per row; ``OUTPUT.wis-work`` if not
             given. It may hold other files. If a run is killed, or fails for another reason than its
             input, the same call continues from this folder.
         force: Replace an output that exists.
