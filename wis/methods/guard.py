@@ -4,17 +4,17 @@ A method that chooses each edge by the graph as it is asks a `Guard` about its b
 edge may not go, it may not go later either: degrees only fall, and a bridge stays a bridge. So it
 is out of the choice for good, stays in the graph and counts in all degrees and walks.
 
-Whether an edge is a bridge is seldom looked up. Edges that connect whatever the whole graph
-connects are *kept*: at first a spanning forest of those that are expected to go last. An edge that
-is not kept is no bridge. For one that is, two breadth-first searches start at its ends, the one
-that has seen fewer edges first. If they meet, the edges of their path are kept from then on; if one
-ends, the edge is a bridge. From then on the searches do without it, so its two sides are apart, and
-all searches that end take O(m log m) steps, as the smaller side pays.
+Whether an edge is a bridge is seldom looked up: a spanning forest of the edges that are expected to
+go last is kept, and an edge outside of it is no bridge. When an edge of the forest is to go, the
+smaller of the two trees that it leaves is searched for an edge to the other one. That edge takes its
+place. If there is none, it is a bridge, and is left out of the searches from then on: they concern
+two graphs. So are, at once, the edges of vertices that have no other one left. Searches that find
+bridges take O(m log m) steps in all, as the smaller side is searched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -36,6 +36,7 @@ class Guard:
         min_degree: The degree below which removals take no vertex.
         keep_connected: Whether components stay connected.
         open: bool [m]: whether the edge is left and was not refused.
+        gone: bool [m]: whether it was removed.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class Guard:
         self.min_degree, self.keep_connected = min_degree, keep_connected
         self.open = np.ones(m, dtype=bool)
         self.open[list(edge_ids)] = False
-        both = self.edges[1:] if isinstance(graph, DirectedGraph) else self.edges
-        self._degree: list[int] = np.bincount(both.reshape(-1), minlength=graph.num_nodes).tolist()
-        self._counted = both.T.tolist() if min_degree else [()] * m
+        self.gone = np.zeros(m, dtype=bool)
+        self._limited = self.edges[1:] if isinstance(graph, DirectedGraph) else self.edges
+        degree = np.bincount(self._limited.reshape(-1), minlength=graph.num_nodes)
+        self._degree: list[int] = degree.tolist()
+        self._ends: list[list[int]] = [end.tolist() for end in self._limited] if min_degree else []
         self._links = _Links(graph) if keep_connected else None
 
     def refuse_bridges(self) -> None:
@@ -80,23 +83,25 @@ class Guard:
         if not self.open[edge]:
             return False
         self.open[edge] = False
-        for end in self._counted[edge]:
-            if self._degree[end] <= self.min_degree:
+        for ends in self._ends:
+            if self._degree[ends[edge]] <= self.min_degree:
                 return False
         if self._links is not None and not self._links.removes(edge):
             return False
-        for end in self._counted[edge]:
-            self._degree[end] -= 1
+        for ends in self._ends:
+            self._degree[ends[edge]] -= 1
+        self.gone[edge] = True
         return True
 
-    def remove(self, edges: Ints) -> None:
-        """Remove edges that are known to be free to go: none of them is kept."""
-        self.open[edges] = False
-        for edge in edges.tolist() if self.min_degree else ():
-            for end in self._counted[edge]:
-                self._degree[end] -= 1
-        if self._links is not None:
-            self._links.remove(edges)
+    def remove_together(self, edges: Ints) -> bool:
+        """Remove edges of vertices of high enough degree, if no search is needed; else nothing."""
+        if self._links is not None and not self._links.remove_together(edges):
+            return False
+        self.open[edges], self.gone[edges] = False, True
+        if self.min_degree:
+            gone = np.bincount(self._limited[:, edges].reshape(-1), minlength=len(self._degree))
+            self._degree = (np.array(self._degree) - gone).tolist()
+        return True
 
 
 class _Links:
@@ -107,11 +112,11 @@ class _Links:
         ends: int64 [2, links].
         num_edges: How many edges are left in each link.
         there: Whether each link is left and not known as a bridge.
-        kept: Whether each link is kept; these connect whatever `there` connects. Empty at first.
-        spare: How many are kept beyond a forest.
+        kept: Whether each link is in a spanning forest of `there`; empty at first.
         turn: int64 [links], when each is expected to go.
         near: For each vertex its neighbours along `there` and the link to each; empty before the
             first search.
+        tree: The same for the links that are kept.
     """
 
     def __init__(self, graph: CanonicalGraph) -> None:
@@ -126,8 +131,8 @@ class _Links:
         self.num_edges = number.tolist()
         self.there = bytearray(b"\1" * number.size)
         self.kept = bytearray()
-        self.spare = 0
         self.near: list[dict[int, int]] = []
+        self.tree: list[dict[int, int]] = []
         # low degrees are expected to go last
         degree = np.bincount(self.ends.reshape(-1), minlength=self.num_nodes)
         smaller, larger = np.sort(degree[self.ends], axis=0)
@@ -149,33 +154,76 @@ class _Links:
         if self.num_edges[link] > 1:
             self.num_edges[link] -= 1
             return True
+        if not self.there[link]:
+            return False
         if not self.kept:
             self._keep_a_forest()
-        kept, self.there[link] = self.kept[link], False
-        if not (kept or self.near):
+        if not (self.kept[link] or self.near):
+            self.there[link] = False
             return True
+        if not self.near:
+            self.near, self.tree = self._neighbours(self.there), self._neighbours(self.kept)
+            for x in range(self.num_nodes):
+                self._prune(x)
+            if not self.there[link]:
+                return False
         u, v = self.ends[:, link].tolist()
-        if self.near:
-            del self.near[u][v], self.near[v][u]
-        else:
-            self.near = self._neighbours()
-        if not kept:
-            return True
-        path = self._path(u, v)
-        for other in path:
-            self.spare += not self.kept[other]
-            self.kept[other] = True
-        if self.spare > 1000 + len(self.there) // 8:
-            self._keep_a_forest()
-        return bool(path)
+        self._drop(link, u, v)
+        goes = not self.kept[link] or self._reconnected(u, v)
+        self._prune(u)
+        self._prune(v)
+        return goes
 
-    def remove(self, edges: Ints) -> None:
-        """Remove edges of which none is kept."""
+    def _drop(self, link: int, u: int, v: int) -> None:
+        self.there[link] = False
+        del self.near[u][v], self.near[v][u]
+        if self.kept[link]:
+            del self.tree[u][v], self.tree[v][u]
+
+    def _prune(self, x: int) -> None:
+        """The only link of a vertex is a bridge, so nothing needs to be searched behind it."""
+        near = self.near
+        while len(near[x]) == 1:
+            ((y, link),) = near[x].items()
+            self._drop(link, x, y)
+            x = y
+
+    def _reconnected(self, u: int, v: int) -> bool:
+        """Keep a link between the two trees of the forest that hold u and v; false without one."""
+        side = self._smaller_tree(u, v)
+        for x in side:
+            for y, link in self.near[x].items():
+                if y not in side:
+                    self.tree[x][y] = self.tree[y][x] = link
+                    self.kept[link] = True
+                    return True
+        return False
+
+    def _smaller_tree(self, u: int, v: int) -> set[int]:
+        """The vertices of the tree of u or of v, whichever takes fewer steps to find."""
+        tree, seen, front, work = self.tree, ({u}, {v}), ([u], [v]), [0, 0]
+        while True:
+            ahead = [work[s] + len(tree[front[s][-1]]) for s in (0, 1)]
+            side = int(ahead[1] < ahead[0])
+            work[side] = ahead[side] + 1
+            fresh = [y for y in tree[front[side].pop()] if y not in seen[side]]
+            seen[side].update(fresh)
+            front[side].extend(fresh)
+            if not front[side]:
+                return seen[side]
+
+    def remove_together(self, edges: Ints) -> bool:
+        """Remove edges if none of their links is kept; else nothing."""
+        if not self.kept:
+            self._keep_a_forest()
+        if np.frombuffer(self.kept, dtype=np.bool_)[self.of_edge[edges]].any():
+            return False
         if self.near or len(self.of_edge) > len(self.there):
             for edge in edges.tolist():
                 self.removes(edge)
         else:
             np.frombuffer(self.there, dtype=np.bool_)[edges] = False
+        return True
 
     def bridges(self) -> Bools:
         """Whether each link of the whole graph is a bridge; before the first removal."""
@@ -226,10 +274,10 @@ class _Links:
         chosen = minimum_spanning_tree(matrix).data.astype(np.int64) - 1
         kept = np.zeros(len(self.there), dtype=np.bool_)
         kept[there[latest[chosen]]] = True
-        self.kept, self.spare = bytearray(kept), 0
+        self.kept = bytearray(kept)
 
-    def _neighbours(self) -> list[dict[int, int]]:
-        link = np.flatnonzero(np.frombuffer(self.there, dtype=np.bool_))
+    def _neighbours(self, chosen: bytearray) -> list[dict[int, int]]:
+        link = np.flatnonzero(np.frombuffer(chosen, dtype=np.bool_))
         u, v = self.ends[:, link]
         row = np.concatenate([u, v])
         by_row = np.argsort(row, kind="stable")
@@ -240,28 +288,3 @@ class _Links:
             dict(zip(column[start:stop], links[start:stop], strict=True))
             for start, stop in pairwise(starts)
         ]
-
-    def _path(self, u: int, v: int) -> list[int]:
-        """The links of a path between two vertices that are not neighbours, empty without one."""
-        near = self.near
-        seen: tuple[dict[int, int], dict[int, int]] = ({u: u}, {v: v})
-        front, done, work = ([u], [v]), [0, 0], [0, 0]
-        while done[0] < len(front[0]) and done[1] < len(front[1]):
-            ahead = [work[s] + len(near[front[s][done[s]]]) for s in (0, 1)]
-            side = int(ahead[1] < ahead[0])
-            x, mine, others = front[side][done[side]], seen[side], seen[1 - side]
-            work[side] = ahead[side] + 1
-            done[side] += 1
-            for y in near[x].keys() & others.keys():
-                return [near[x][y], *self._back(x, mine), *self._back(y, others)]
-            for y in near[x]:
-                if y not in mine:
-                    mine[y] = x
-                    front[side].append(y)
-        return []
-
-    def _back(self, x: int, came_from: dict[int, int]) -> Iterable[int]:
-        """The links from a vertex back to the start of its search."""
-        while came_from[x] != x:
-            yield self.near[x][came_from[x]]
-            x = came_from[x]

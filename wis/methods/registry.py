@@ -26,6 +26,9 @@ OrderMethod: TypeAlias = "Callable[..., Tensor | tuple[Tensor, Draws]]"
 - `seed` is for random methods.
 - `progress` is a function to call with the number of edges that are done (`wis.base.progress`).
 - `data`, for a method that has such a parameter, is the object that its `prepare` returned.
+- `guard`, for a method that is registered with `guards`, is the `wis.methods.guard.Guard` of the
+  edges that may go, or None. Such a method makes each choice among these, and its result is shorter if no
+  more may go. The others rank all edges, and those that a protection keeps are passed over.
 - Further keyword-only parameters are the options of the method.
 
 The method returns an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
@@ -45,7 +48,7 @@ None otherwise. Only orders with such a seed can be checked for ties and other d
 rule. A certificate can take arguments that it does not need as `**options`.
 """
 
-SHARED = ("count", "seed", "progress", "data")
+SHARED = ("count", "seed", "progress", "data", "guard")
 OF_EDGES = ("edge_weight", "scores")
 """Options that name an attribute of the arcs."""
 
@@ -79,6 +82,8 @@ class Method:
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
             ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
+        guards: Whether the function, for a graph and resolved options, takes a `guard`, and makes its
+            choices among the edges that may go.
         reweights: None if the method draws no edges, so that they have no weights; else an empty
             text, or the option with which it draws, such as ``"sample"``.
     """
@@ -95,6 +100,7 @@ class Method:
     needs: tuple[str, ...]
     seeded_by: tuple[str, ...] = ()
     reweights: str | None = None
+    guards: Callable[[Any, Mapping[str, Any]], bool] = lambda graph, options: False
 
     def ranked(self, graph: CanonicalGraph, **arguments: Any) -> tuple[Tensor, Draws | None]:
         """The result of `order`, with None where there are no draws."""
@@ -196,6 +202,7 @@ def register(
     needs: tuple[str, ...] = (),
     seeded_by: tuple[str, ...] = (),
     reweights: str | None = None,
+    guards: Callable[[Any, Mapping[str, Any]], bool] = lambda graph, options: False,
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -230,6 +237,7 @@ def register(
             needs,
             seeded_by,
             reweights,
+            guards,
         )
         METHODS.add(name, method, order)
         return order

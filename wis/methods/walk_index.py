@@ -23,6 +23,7 @@ Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from wis.base.checks import check_walk_length, checked_factor, checked_integer, 
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
+from wis.methods.guard import Guard
 from wis.methods.one_wis import engines as one_wis
 from wis.methods.registry import register
 
@@ -52,7 +54,7 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     limit = options["memory_gib"]
     if not is_number(limit) or not limit > 0:
         raise OptionError(f"memory_gib is {shown(limit)}; expected a positive number of GiB")
-    by_degrees = walk_length == 1 and not graph.directed
+    by_degrees = _by_degrees(graph, options)
     if by_degrees or options["checkpoint"] is None:
         del options["checkpoint"]
     if _check_relaxed(options, by_degrees):
@@ -107,6 +109,11 @@ def _check_relaxed(options: dict[str, Any], by_degrees: bool) -> bool:
     return True
 
 
+def _by_degrees(graph: CanonicalGraph, options: Mapping[str, Any]) -> bool:
+    """Whether an order with these options is made by Algorithm 2."""
+    return not graph.directed and options["walk_length"] == 1
+
+
 def _check_order(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
     """The certificate of ``wis``."""
     from wis.methods.k_wis.certificate import check_order
@@ -121,6 +128,7 @@ def _check_order(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Check
     seeded_by=("epsilon",),
     verify=_check_order,
     supports_directed=True,
+    guards=_by_degrees,
 )
 def wis_order(
     graph: UndirectedGraph | DirectedGraph,
@@ -134,6 +142,7 @@ def wis_order(
     memory_gib: float = 4.0,
     epsilon: float = 0.0,
     checkpoint: str | Path | None = None,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The removal order of (L-1)-WIS.
 
@@ -155,9 +164,11 @@ def wis_order(
         checkpoint: A file of the edges removed so far, written every minute
             (`wis.methods.checkpoints`). If it exists, the work goes on from it, with any engine.
             1-WIS of undirected graphs is fast and writes none.
+        guard: Which edges may go, for 1-WIS of undirected graphs (`wis.methods.guard`); all if not
+            given. Each choice is made among these, on the graph as it is.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device.
+        int64 tensor of shape [count] on the graph's device; shorter if no more edges may go.
 
     Raises:
         OptionError: ``"dense"`` needs more memory, or numbers of walks could pass 2^61.
@@ -167,13 +178,14 @@ def wis_order(
     """
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
         return one_wis.one_wis_order(
-            graph if epsilon else graph.without_isolated(),
+            graph if epsilon or guard else graph.without_isolated(),
             engine,
             batch_size,
             count,
             progress,
             epsilon=epsilon,
             seed=seed,
+            guard=guard,
         )
     from wis.methods.checkpoints import Checkpoint
     from wis.methods.k_wis.engines import order_by_walks

@@ -149,6 +149,9 @@ class Ranking:
         to_rank = graph.num_edges if protections else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
         record = {name: value for name, value in record.items() if name != "checkpoint"}
+        guarded = bool(protections) and method.guards(graph, options)
+        if guarded:
+            arguments = {**arguments, "guard": protections.guard(graph)}
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
             ids, draws = method.ranked(
                 there, count=to_rank, seed=seed, progress=report, **arguments
@@ -156,7 +159,7 @@ class Ranking:
         if not protections:
             weight = record.get("edge_weight") or "edge_weight"
             return Ranked(graph, ids.to(graph.device), protections, None, draws, weight), record
-        ids = protections.removable(graph, ids)
+        ids = ids if guarded else protections.removable(graph, ids)
         num_removable = ids.numel()
         total = num_removable if count is None else total
         protections.check_enough(total, num_removable, graph.num_edges, graph.noun)

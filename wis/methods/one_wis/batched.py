@@ -19,11 +19,17 @@ from torch import Tensor
 from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import UndirectedGraph
+from wis.methods.guard import Guard
+from wis.methods.one_wis.guarded import free_edges
 from wis.methods.one_wis.levels import Peeling
 
 
 def batched_order(
-    graph: UndirectedGraph, batch_size: int, count: int, progress: Progress
+    graph: UndirectedGraph,
+    batch_size: int,
+    count: int,
+    progress: Progress,
+    guard: Guard | None = None,
 ) -> Tensor:
     """Order edges in rounds of the `batch_size` best ones.
 
@@ -32,33 +38,50 @@ def batched_order(
         batch_size: B, edges that go in each round.
         count: Length of the order; the last round is cut.
         progress: Called with the number of edges removed.
+        guard: Which edges may go; it is asked about one after the other within a round, too.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device: within a round by falling key, then by
-        edge id.
+        int64 tensor of shape [count], shorter if no more may go, on the graph's device: within a
+        round by falling key, then by edge id.
 
     Raises:
         OptionError: The graph is too large for packed keys (degrees and edges of 2^63 in product).
 
     Cost: m / B rounds, each a few passes over the edges inside A_k and a selection of B of them.
     """
-    state = Peeling.of(graph)
+    free, candidates = (graph, None) if guard is None else free_edges(graph, guard)
+    state = Peeling.of(free, graph.degree)
+    if candidates is not None:
+        state.edge_id = candidates[state.edge_id]
     packing = _Packing.of(state)
     pool = torch.empty(0, dtype=torch.int64, device=graph.device)
     while state.num_removed < count:
-        pool = _fill_pool(state, pool, batch_size)
-        keys = packing.keys(state, pool)
-        best = torch.topk(keys, min(batch_size, pool.numel(), count - state.num_removed)).indices
-        chosen = pool[best]
+        size = min(batch_size, count - state.num_removed)
+        chosen = pool[:0]
+        while chosen.numel() < size and (pool.numel() or state.joined < free.num_edges):
+            wanted = size - chosen.numel()
+            pool = _fill_pool(state, pool, wanted)
+            best = torch.topk(packing.keys(state, pool), min(wanted, pool.numel())).indices
+            chosen = torch.cat([chosen, _that_go(state, pool[best], guard)])
+            left = torch.ones_like(pool, dtype=torch.bool)
+            left[best] = False
+            pool = pool[left]
+        if not chosen.numel():
+            break
         minus = torch.full_like(chosen, -1)
         state.degree.scatter_add_(0, state.stronger[chosen].long(), minus)
         state.degree.scatter_add_(0, state.weaker[chosen].long(), minus)
         state.record(chosen)
-        left = torch.ones_like(pool, dtype=torch.bool)
-        left[best] = False
-        pool = pool[left]
         progress(state.num_removed)
     return state.result(count)
+
+
+def _that_go(state: Peeling, chosen: Tensor, guard: Guard | None) -> Tensor:
+    """Those of the chosen edges that may go, one after the other."""
+    if guard is None:
+        return chosen
+    may_go = [guard.removes(edge) for edge in state.edge_id[chosen].tolist()]
+    return chosen[torch.tensor(may_go, device=chosen.device)]
 
 
 def _smaller_degree(state: Peeling, pool: Tensor) -> Tensor:

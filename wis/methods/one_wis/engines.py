@@ -22,11 +22,14 @@ Vertices", NeurIPS 2023, arXiv:2211.16494, and the thesis' Section 5.5.1 and App
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
+from wis.methods.guard import Guard
 from wis.methods.one_wis.levels import Peeling
 
 EXACT_ENGINES = ("auto", "bitset", "rounds")
@@ -42,6 +45,7 @@ def one_wis_order(
     *,
     epsilon: float = 0.0,
     seed: int = 0,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The removal order of 1-WIS.
 
@@ -53,9 +57,10 @@ def one_wis_order(
         progress: Called with the number of edges removed.
         epsilon: How far below the best an edge may be, for ``"relaxed"``.
         seed: Seed of the priorities of ``"relaxed"``.
+        guard: Which edges may go (`wis.methods.one_wis.guarded`); all if not given.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device.
+        int64 tensor of shape [count] on the graph's device; shorter if no more edges may go.
 
     Cost: O(m log m) for the layout, then a few passes over the edges left inside A_k for each
     level k, where A_k are the vertices whose degree was at least k; 2m of these over all levels.
@@ -65,19 +70,36 @@ def one_wis_order(
         if batch_size > 1:
             from wis.methods.one_wis.batched import batched_order
 
-            return batched_order(graph, batch_size, count, progress)
+            return batched_order(graph, batch_size, count, progress, guard)
         if engine == "relaxed":
             from wis.methods.one_wis.relaxed import relaxed_order
 
-            return relaxed_order(graph, epsilon, count, seed, progress)
-        if engine == "rounds":
-            from wis.methods.one_wis.rounds import peel_in_rounds
+            return relaxed_order(graph, epsilon, count, seed, progress, guard)
+        exact = partial(_exact_order, engine, progress)
+        if guard is None:
+            return exact(graph, count)
+        from wis.methods.one_wis.guarded import guarded_order
 
-            state = Peeling.of(graph)
-            peel_in_rounds(state, count, progress)
-        else:
-            from wis.methods.one_wis.bitset import peel_with_bitsets
+        return guarded_order(graph, guard, exact, count, progress)
 
-            state = Peeling.of(graph.to("cpu"))
-            peel_with_bitsets(state, count, progress)
-        return state.result(count).to(graph.device)
+
+def _exact_order(
+    engine: str,
+    progress: Progress,
+    graph: UndirectedGraph,
+    count: int,
+    degree: Tensor | None = None,
+    floor: int = 0,
+) -> Tensor:
+    """The order by an exact engine; `degree` and `floor` as for `Peeling`."""
+    if engine == "rounds":
+        from wis.methods.one_wis.rounds import peel_in_rounds
+
+        state = Peeling.of(graph, degree, floor)
+        peel_in_rounds(state, count, progress)
+    else:
+        from wis.methods.one_wis.bitset import peel_with_bitsets
+
+        state = Peeling.of(graph.to("cpu"), None if degree is None else degree.cpu(), floor)
+        peel_with_bitsets(state, count, progress)
+    return state.result(count).to(graph.device)

@@ -20,6 +20,8 @@ from wis.base.arrays import select, sort_values, stable_argsort
 from wis.base.checks import checked_factor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
+from wis.methods.guard import Guard
+from wis.methods.one_wis.guarded import free_edges
 from wis.methods.one_wis.levels import at_least, labels_by_degree
 from wis.methods.one_wis.relaxed_rule import (
     BITS,
@@ -36,7 +38,12 @@ CLASSES = 64
 
 
 def relaxed_order(
-    graph: UndirectedGraph, epsilon: float, count: int, seed: int, progress: Progress
+    graph: UndirectedGraph,
+    epsilon: float,
+    count: int,
+    seed: int,
+    progress: Progress,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The removal order of relaxed 1-WIS.
 
@@ -47,27 +54,34 @@ def relaxed_order(
         count: Length of the order; a shorter one is the beginning of the whole one.
         seed: Seed of the priorities.
         progress: Called with the number of edges removed.
+        guard: Which edges may go; all if not given. No threshold is at or below its least degree.
+            An edge that would disconnect its component at its turn in a phase is refused, and
+            leaves the budgets of its ends to the edges after it.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device.
+        int64 tensor of shape [count], shorter if no more may go, on the graph's device.
 
     Cost: about log(largest degree) / log(1 + epsilon) phases, each a sort of the edges that have
     entered and are left, and the rounds of `wis.methods.one_wis.relaxed_rule.match`; some 60 bytes
     for an edge.
     """
-    layout = _Layout.of(graph, seed)
+    free, candidates = (graph, None) if guard is None else free_edges(graph, guard)
+    layout = _Layout.of(free, seed, graph.degree)
+    if candidates is not None:
+        layout.edge_id = candidates[layout.edge_id.long()]
+    floor = 0 if guard is None else guard.min_degree
     factor = checked_factor(epsilon)
     pieces = [layout.entering[:0]]
     live = layout.entering[:0]
     joined = done = 0
     k = layout.next_level(joined)
-    while done < count:
-        t = threshold(k, factor)
+    while done < count and k > floor:
+        t = max(threshold(k, factor), floor + 1)
         end = int(layout.num_edges[t])
         if end > joined:
             live = sort_values(torch.cat([live, layout.entering[joined:end]]))
             joined = end
-        taken, live = layout.peel(live, t)
+        taken, live = layout.peel(live, t, guard)
         pieces.append(taken)
         done += taken.numel()
         k = t - 1 if live.numel() else layout.next_level(joined)
@@ -102,8 +116,8 @@ class _Layout:
     num_edges: np.ndarray
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, seed: int) -> _Layout:
-        original, label = labels_by_degree(graph)
+    def of(cls, graph: UndirectedGraph, seed: int, degree: Tensor) -> _Layout:
+        original, label = labels_by_degree(graph, degree)
         top = int(original[0]) if graph.num_nodes else 0
         integer = torch.int32 if graph.num_edges < 1 << 31 else torch.int64
         edge_id = hash_order(edge_hash(graph.edges[0], graph.edges[1], seed)).to(integer)
@@ -123,7 +137,7 @@ class _Layout:
             return 0
         return int(self.original[self.ends[self.entering[joined]].max()])
 
-    def peel(self, live: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    def peel(self, live: Tensor, t: int, guard: Guard | None) -> tuple[Tensor, Tensor]:
         """Run a phase: the edges that it takes of these by priority, and those left as they are."""
         degree = self.degree[: int(self.num_vertices[t])]
         budget = degree - (t - 1)
@@ -131,7 +145,32 @@ class _Layout:
         ends = ends.view(torch.int32).view(-1, 2)
         kinds = edge_class(degree_class(degree), ends)
         goes = match(ends, budget, kinds)
+        taken = self._by_priority(live, kinds, goes)
+        left = ~goes
+        if guard is not None and not guard.remove_together(self._ids(taken)):
+            by_priority = self._by_priority(live, kinds, torch.ones_like(goes))
+            budget = degree - (t - 1)
+            taken = self._taken_one_by_one(by_priority, budget, guard)
+            left = torch.from_numpy(guard.open[self._ids(live)]).to(live.device)
         degree.copy_(budget.add_(t - 1))
-        keys = (CLASSES - select(kinds, goes).long()).bitwise_left_shift_(BITS)
-        keys |= select(live, goes)
-        return sort_values(keys).bitwise_and_(MASK), select(live, ~goes)
+        return taken, select(live, left)
+
+    def _ids(self, positions: Tensor) -> np.ndarray:
+        """Edge ids of positions."""
+        return self.edge_id[positions.long()].cpu().numpy()
+
+    def _by_priority(self, live: Tensor, kinds: Tensor, chosen: Tensor) -> Tensor:
+        """The chosen edges by falling class and then by rising hash."""
+        keys = (CLASSES - select(kinds, chosen).long()).bitwise_left_shift_(BITS)
+        keys |= select(live, chosen)
+        return sort_values(keys).bitwise_and_(MASK)
+
+    def _taken_one_by_one(self, edges: Tensor, budget: Tensor, guard: Guard) -> Tensor:
+        """Those of the edges that may go and have a budget at both ends; charges the budgets."""
+        rest, goes = budget.tolist(), []
+        for (u, v), edge in zip(self.ends[edges].tolist(), self._ids(edges).tolist(), strict=True):
+            goes.append(rest[u] > 0 and rest[v] > 0 and guard.removes(edge))
+            rest[u] -= goes[-1]
+            rest[v] -= goes[-1]
+        budget.copy_(torch.tensor(rest, device="cpu"))
+        return select(edges, torch.tensor(goes, device=edges.device))
