@@ -406,3 +406,39 @@ def protected_order(
         for i in e:
             degree[i] -= 1
     return gone
+
+
+def allowed_edges(
+    num_nodes: int,
+    left: set[Edge],
+    *,
+    keep_connected: bool = False,
+    min_degree: int = 0,
+    protect: Iterable[Edge] = (),
+) -> list[Edge]:
+    """The edges of a graph that the protections allow to go next."""
+    degree, never = degrees(num_nodes, left), set(canonical_edges(protect))
+    return [
+        e
+        for e in left
+        if e not in never
+        and (not min_degree or min(degree[i] for i in e) > min_degree)
+        and not (keep_connected and not connects(*e, left - {e}))
+    ]
+
+
+def assert_greedy_among_allowed(
+    num_nodes: int, edges: Iterable[Edge], order: Sequence[Edge], **protections: Any
+) -> None:
+    """Algorithm 2 on the graph as it is, among the edges that may go, until none may."""
+    left = set(edges)
+    for step, gone in enumerate(order):
+        degree = degrees(num_nodes, left)
+        keys = {
+            e: tuple(sorted(degree[i] for i in e))
+            for e in allowed_edges(num_nodes, left, **protections)
+        }
+        assert gone in keys, f"step {step} removes {gone}, which has to stay"
+        assert keys[gone] == max(keys.values()), f"step {step} removes {gone}, not the best"
+        left.remove(gone)
+    assert allowed_edges(num_nodes, left, **protections) == []

@@ -6,10 +6,10 @@ is out of the choice for good, stays in the graph and counts in all degrees and 
 
 Whether an edge is a bridge is seldom looked up: a spanning forest of the edges that are expected to
 go last is kept, and an edge outside of it is no bridge. When an edge of the forest is to go, the
-smaller of the two trees that it leaves is searched for an edge to the other one. That edge takes its
-place. If there is none, it is a bridge, and is left out of the searches from then on: they concern
-two graphs. So are, at once, the edges of vertices that have no other one left. Searches that find
-bridges take O(m log m) steps in all, as the smaller side is searched.
+smaller of the two trees that it leaves is searched for an edge to the other one. That edge takes
+its place. If there is none, it is a bridge, and is left out of the searches from then on: they
+concern two graphs. So are, at once, the edges of vertices that have no other one left. Searches
+that find bridges take O(m log m) steps in all, as the smaller side is searched.
 """
 
 from __future__ import annotations

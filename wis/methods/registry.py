@@ -27,8 +27,8 @@ OrderMethod: TypeAlias = "Callable[..., Tensor | tuple[Tensor, Draws]]"
 - `progress` is a function to call with the number of edges that are done (`wis.base.progress`).
 - `data`, for a method that has such a parameter, is the object that its `prepare` returned.
 - `guard`, for a method that is registered with `guards`, is the `wis.methods.guard.Guard` of the
-  edges that may go, or None. Such a method makes each choice among these, and its result is shorter if no
-  more may go. The others rank all edges, and those that a protection keeps are passed over.
+  edges that may go, or None. Such a method makes each choice among these, and its result is shorter
+  if no more may go. Others rank all edges, and those that a protection keeps are passed over.
 - Further keyword-only parameters are the options of the method.
 
 The method returns an int64 tensor of shape [count] on the graph's device: distinct edge ids, first
@@ -82,8 +82,8 @@ class Method:
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
             ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
-        guards: Whether the function, for a graph and resolved options, takes a `guard`, and makes its
-            choices among the edges that may go.
+        guards: Whether the function, for a graph and resolved options, takes a `guard` and makes
+            its choices among the edges that may go.
         reweights: None if the method draws no edges, so that they have no weights; else an empty
             text, or the option with which it draws, such as ``"sample"``.
     """

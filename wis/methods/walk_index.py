@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from wis.base.checks import check_walk_length, checked_factor, checked_integer, is_number, shown
-from wis.base.progress import Progress
+from wis.base.progress import Progress, silent
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.methods.guard import Guard
@@ -114,11 +114,25 @@ def _by_degrees(graph: CanonicalGraph, options: Mapping[str, Any]) -> bool:
     return not graph.directed and options["walk_length"] == 1
 
 
-def _check_order(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
-    """The certificate of ``wis``."""
+def _check_order(
+    graph: CanonicalGraph,
+    edge_ids: Tensor,
+    *,
+    guarded: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+    **given: Any,
+) -> Checked:
+    """The certificate of ``wis``; `guarded` holds the protections that an order was made with."""
     from wis.methods.k_wis.certificate import check_order
 
-    return check_order(graph, edge_ids, **given)
+    if guarded is None:
+        return check_order(graph, edge_ids, progress=progress, **given)
+    from wis.methods.certificates import Checked
+    from wis.methods.one_wis.guarded_certificate import check_guarded_order
+
+    assert isinstance(graph, UndirectedGraph)
+    check_guarded_order(graph, edge_ids, progress=progress, **guarded)
+    return Checked(edge_ids.numel(), "greedy among the edges that may go")
 
 
 @register(

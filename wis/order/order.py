@@ -57,6 +57,8 @@ class Provenance:
         protections: What had to stay (see `wis.order.protections`).
         num_removable: Number of edges that can go with these protections, None without any.
         directed: Whether the edges are arcs (see `wis.DirectedGraph`).
+        guarded: Whether the method chose among the edges that may go; if not, it ranked all edges,
+            and those that the protections keep were passed over.
     """
 
     method: str
@@ -67,12 +69,15 @@ class Provenance:
     protections: Protections = field(default_factory=Protections)
     num_removable: int | None = None
     directed: bool = False
+    guarded: bool = False
 
     def as_header(self) -> dict[str, Any]:
         """The header of an order file; protections and directions only if there are any."""
         header = asdict(self)
         if not self.directed:
             del header["directed"]
+        if not self.guarded:
+            del header["guarded"]
         if not self.protections:
             del header["protections"], header["num_removable"]
         return header

@@ -133,6 +133,7 @@ class Ranking:
             protections=ranked.protections,
             num_removable=ranked.num_removable,
             directed=graph.directed,
+            guarded=bool(ranked.protections) and self.chosen.guards(graph, record),
         )
         edges = graph.edges[:, ranked.ids].cpu()
         return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)

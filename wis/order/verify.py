@@ -8,15 +8,17 @@ at the beginning of its batch, and with ``epsilon`` it may be below the best by 
 method fixes the order within a batch or a phase, so that is checked too. `Verified` names what was
 checked and what was not.
 
-A protected order (`wis.order.protections`) lacks edges that the greedy rule would take, so no
-certificate applies. It is computed again, with the method, options, seed and protections of its
-provenance, and must be the same at every step. This works for every method.
+A protected order (`wis.order.protections`) of exact 1-WIS is greedy among the edges that may go,
+and is checked as such (`wis.methods.one_wis.guarded_certificate`). Any other is computed again,
+with the method, options, seed and protections of its provenance, and must be the same at every
+step. So are orders of an earlier wis, which passed over the protected edges of an order of the
+whole graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -111,8 +113,9 @@ def verify_order(
 
     For 1-WIS (``walk_length=1`` in an undirected graph) every step is checked, with any batch size
     and epsilon. For longer walks, directed graphs and ``gwis`` a long order is checked at a sample
-    of its steps, unless `all_steps` is given. A protected order is computed again and compared. The
-    order itself states whether it lists edges or arcs.
+    of its steps, unless `all_steps` is given. A protected order of exact 1-WIS is checked at every
+    step, too; others are computed again and compared. The order itself states whether it lists
+    edges or arcs.
 
     >>> import wis
     >>> data = wis.datasets.load("karate")
@@ -178,6 +181,13 @@ def verify_order(
     arguments, record = _arguments(chosen, graph, source, order, options)
     if protected:
         _check_own(chosen, arguments, record, order)
+    certified = protected and _has_certificate(order)
+    if certified:
+        made = order.provenance
+        whole = len(order) == made.num_removable
+        guarded = {**asdict(made.protections), "is_complete": whole}
+        arguments = {**arguments, "guarded": guarded}
+    elif protected:
         _compare(graph, order, ids.cpu(), _made_again(graph, order, chosen, arguments, progress))
         return Verified(
             len(order),
@@ -185,7 +195,7 @@ def verify_order(
             recomputed=True,
             method=chosen.name,
             options=record,
-            not_covered=("whether the method is right: it was run again with the same code",),
+            not_covered=_of_recomputation(order, chosen, graph),
         )
     assert chosen.verify is not None
     with progress_bar(f"{chosen.name} certificate", len(order), show=progress) as report:
@@ -229,6 +239,28 @@ def _verified(
     )
 
 
+def _has_certificate(order: RemovalOrder) -> bool:
+    """Whether a protected order is exact, and was made among the edges that may go."""
+    made = order.provenance
+    exact = not made.options.get("epsilon") and made.options.get("batch_size", 1) == 1
+    return made.guarded and exact
+
+
+def _of_recomputation(
+    order: RemovalOrder, method: Method, graph: CanonicalGraph
+) -> tuple[str, ...]:
+    """What the comparison with the order computed again does not cover."""
+    missing = "whether the method is right: it was run again with the same code"
+    made = order.provenance
+    if made.guarded or not method.guards(graph, made.options):
+        return (missing,)
+    earlier = (
+        f"the choice among the edges that may go: wis {made.versions.get('wis')} made this order, "
+        f"which passed over protected edges of an order of the whole graph; compute a new one"
+    )
+    return missing, earlier
+
+
 def _seed_of_own(order: RemovalOrder, method: Method, given: Mapping[str, Any]) -> int | None:
     """The seed that the order was made with, None unless by this method with these options."""
     made = order.provenance
@@ -262,9 +294,11 @@ def _made_again(
     """The edge ids of the order as its provenance says; the options were resolved already."""
     seed = order.provenance.seed or 0
     with progress_bar(f"{method.name} order", graph.num_edges, show=progress) as report:
-        m = graph.num_edges
+        m, protections = graph.num_edges, order.provenance.protections
+        if order.provenance.guarded:
+            arguments = {**arguments, "guard": protections.guard(graph)}
         ids, _ = method.ranked(graph, count=m, seed=seed, progress=report, **arguments)
-    return order.provenance.protections.removable(graph, ids)
+    return ids.cpu() if order.provenance.guarded else protections.removable(graph, ids)
 
 
 def _compare(graph: CanonicalGraph, order: RemovalOrder, found: Tensor, again: Tensor) -> None:

@@ -47,7 +47,10 @@ NEVER = np.iinfo(np.int64).max
 
 
 def first_non_greedy_step(
-    graph: UndirectedGraph, edge_ids: Tensor, progress: Progress = silent
+    graph: UndirectedGraph,
+    edge_ids: Tensor,
+    progress: Progress = silent,
+    last: Ints | None = None,
 ) -> None:
     """Check that an order, or the beginning of one, is greedy at every step.
 
@@ -55,6 +58,8 @@ def first_non_greedy_step(
         graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         progress: Called with the number of steps that are checked.
+        last: int64 [m], the last step at which each edge may go, that of its removal if it goes;
+            if not given, all that are left may.
 
     Raises:
         NotGreedyError: Some step is not; it names the first one.
@@ -62,29 +67,38 @@ def first_non_greedy_step(
     Cost: O(m log m) for the sorts and the sum over levels k of the edges left between vertices
     whose original degree was k or more; about 160 bytes for each edge.
     """
-    step = _first_violation(graph, edge_ids, progress)
+    if last is None:
+        last = steps_of_removal(graph.num_edges, edge_ids)
+    step = _first_violation(graph, edge_ids, last, progress)
     if step is not None:
-        raise _error(graph, edge_ids, step)
+        raise _error(graph, edge_ids, step, torch.from_numpy(last >= step))
+
+
+def steps_of_removal(num_edges: int, edge_ids: Tensor) -> Ints:
+    """The step at which each edge goes, int64 [m]; `NEVER` if it stays."""
+    step = np.full(num_edges, NEVER)
+    step[edge_ids.cpu().numpy()] = np.arange(edge_ids.numel())
+    return step
 
 
 def _first_violation(
-    graph: UndirectedGraph, edge_ids: Tensor, progress: Progress = silent
+    graph: UndirectedGraph, edge_ids: Tensor, last: Ints, progress: Progress
 ) -> int | None:
     """The first step, counted from 0, that is not greedy."""
     if edge_ids.numel() == 0:
         return None
     steps = Steps.of(graph, edge_ids).while_keys_fall()
-    live = LiveEdges.of(graph, edge_ids, steps.label)
+    live = LiveEdges.of(graph, last, steps.label)
     degree = np.sort(graph.degree.cpu().numpy())[::-1].copy()
     falling = -degree
-    for first, last in steps.levels():
+    for first, end in steps.levels():
         k = int(steps.smaller[first])
         size = int(np.searchsorted(falling, -k, side="right"))
         live.admit(size, first)
-        step = _violation_in_level(steps, live, degree[:size], first, last)
+        step = _violation_in_level(steps, live, degree[:size], first, end)
         if step is not None:
             return step
-        progress(last)
+        progress(end)
     return None
 
 
@@ -146,7 +160,7 @@ class LiveEdges:
     Attributes:
         a: int64 [m], label of one endpoint.
         b: int64 [m], the larger label.
-        step: int64 [m], the step at which the edge goes, `NEVER` if it stays.
+        step: int64 [m], the last step at which the edge may go.
         size: How many are admitted and were left at `seen`.
         read: How many were admitted in all.
         seen: The step at which gone edges were last left out.
@@ -160,11 +174,9 @@ class LiveEdges:
     seen: int = 0
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, edge_ids: Tensor, label: Ints) -> LiveEdges:
+    def of(cls, graph: UndirectedGraph, step: Ints, label: Ints) -> LiveEdges:
         """All edges, none admitted."""
         ends = label[graph.edges.cpu().numpy()]
-        step = np.full(graph.num_edges, NEVER)
-        step[edge_ids.cpu().numpy()] = np.arange(edge_ids.numel())
         b = ends.max(axis=0)
         by_b = stable_argsort(torch.from_numpy(b)).numpy()
         return cls(ends.min(axis=0)[by_b], b[by_b], step[by_b])
@@ -193,13 +205,15 @@ def _violation_in_level(
     if (step[a_heavy & b_heavy] >= first).any():
         return first
     mixed = np.flatnonzero(a_heavy ^ b_heavy)
-    mixed = mixed[step[mixed] >= last]
+    mixed = mixed[step[mixed] >= first]
     floor = _floor(steps, degree, first, last)
     degree -= np.bincount(steps.ends[first:last].reshape(-1), minlength=degree.size)
     tall = np.where(a_heavy[mixed], a[mixed], b[mixed])
     other = a[mixed] + b[mixed] - tall
     height = degree[tall]
-    passed_over = height[height > floor[other]]
+    # the edge competes until its light end loses one, or until it may not go any more
+    least = np.maximum(floor[other], steps.larger[np.minimum(step[mixed], last - 1)])
+    passed_over = height[height > least]
     if passed_over.size == 0:
         return None
     return first + int(np.count_nonzero(steps.larger[first:last] >= passed_over.max()))
@@ -219,12 +233,13 @@ def _floor(steps: Steps, degree: Ints, first: int, last: int) -> Ints:
     return floor
 
 
-def _error(graph: UndirectedGraph, edge_ids: Tensor, step: int) -> NotGreedyError:
+def _error(graph: UndirectedGraph, edge_ids: Tensor, step: int, may_go: Tensor) -> NotGreedyError:
     """The message, with the best key that was available, found anew."""
     left = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
     left[edge_ids[:step]] = False
     degree = torch.bincount(graph.edges[:, left].reshape(-1), minlength=graph.num_nodes)
     smaller, larger = degree[graph.edges].aminmax(dim=0)
+    left &= may_go.to(left.device)
     ties = left & (smaller == smaller[left].max())
     best = int((ties & (larger == larger[ties].max())).nonzero()[0])
     gone = int(edge_ids[step])

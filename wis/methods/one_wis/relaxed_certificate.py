@@ -32,7 +32,7 @@ from wis.base.progress import Progress, silent
 from wis.errors import NotGreedyError
 from wis.graph import UndirectedGraph
 from wis.methods.certificates import Checked
-from wis.methods.one_wis.certificate import LiveEdges, Steps
+from wis.methods.one_wis.certificate import LiveEdges, Steps, steps_of_removal
 
 Ints = NDArray[np.int64]
 
@@ -85,7 +85,7 @@ def check_relaxed_steps(
     if edge_ids.numel() == 0:
         return
     steps = Steps.of(graph, edge_ids)
-    live = LiveEdges.of(graph, edge_ids, steps.label)
+    live = LiveEdges.of(graph, steps_of_removal(graph.num_edges, edge_ids), steps.label)
     degree = np.sort(graph.degree.cpu().numpy())[::-1].copy()
     falling = -degree
     seen = 0
