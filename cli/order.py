@@ -244,7 +244,7 @@ def verify(
     method = order.provenance.method
     if order.provenance.options:
         method += f" ({describe_options(order.provenance.options)})"
-    if verified is not None and verified.recomputed:
+    if verified is not None and order.provenance.protections:
         method += f" with {order.provenance.protections.describe(order.noun)}"
     if order.provenance.directed:
         method += " of arcs"

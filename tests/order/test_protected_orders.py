@@ -77,13 +77,16 @@ def given(method):
 
 @each_method
 @pytest.mark.parametrize("count", [None, 20])
-def test_protected_order_is_verified_by_computing_it_again(tmp_path, method, count):
+def test_protected_order_is_verified_by_its_certificate_or_by_computing_it_again(
+    tmp_path, method, count
+):
     data = prepared(method, odd_graph("power-law"))
     protections = {"keep_connected": True, "min_degree": 2}
     order = wis.removal_order(data, method, seed=3, count=count, **protections, **quick(method))
-    assert wis.verify_order(data, order, **given(method)).check == "recomputation"
+    check = "certificate" if method == "wis" else "recomputation"
+    assert wis.verify_order(data, order, **given(method)).check == check
     loaded = RemovalOrder.load(order.save(tmp_path / "order.npz"))
-    assert wis.verify_order(data, loaded, **given(method)).check == "recomputation"
+    assert wis.verify_order(data, loaded, **given(method)).check == check
 
 
 def test_order_in_batches_is_verified_by_computing_it_again():
@@ -106,6 +109,8 @@ def test_first_step_that_differs_from_a_protected_order_is_named(method):
     with pytest.raises(NotGreedyError, match="step 31 of ") as error:
         wis.verify_order(data, dataclasses.replace(order, edges=edges), **given(method))
     assert (error.value.step, error.value.edge) == (30, tuple(edges[:, 30].tolist()))
+    if method == "wis":
+        return
     assert f"edge {tuple(edges[:, 40].tolist())} goes there" in str(error.value)
 
 
@@ -115,7 +120,9 @@ def test_step_beyond_what_can_go_is_named():
     whole = wis.removal_order(data).edges
     left = whole[:, (whole != order.edges).any(dim=0)]
     longer = dataclasses.replace(order, edges=torch.cat((order.edges, left[:, :1]), dim=1))
-    with pytest.raises(NotGreedyError, match=r"step 2 of 2 .* no edge can go any more"):
+    with pytest.raises(
+        NotGreedyError, match=r"step 2 of 2 removes edge .*, although its component falls apart"
+    ):
         wis.verify_order(data, longer)
 
 
@@ -134,3 +141,19 @@ def test_protected_order_with_an_option_that_is_gone_is_refused():
     provenance: Provenance = dataclasses.replace(made.provenance, options=options)
     with pytest.raises(OptionError, match="no option 'steam'"):
         wis.verify_order(data, dataclasses.replace(made, provenance=provenance))
+
+
+def test_order_of_an_earlier_wis_is_told_from_one_among_the_edges_that_may_go(tmp_path):
+    data = odd_graph("power-law")
+    protections = {"keep_connected": True, "protect": data.edge_index[:, :9]}
+    made = wis.removal_order(data, **protections)
+    graph = made.graph_of(data)
+    ids = made.provenance.protections.removable(graph, wis.removal_order(data).ranked(graph).ids)
+    provenance = dataclasses.replace(made.provenance, guarded=False)
+    old = dataclasses.replace(made, edges=graph.edges[:, ids], provenance=provenance)
+    old = RemovalOrder.load(old.save(tmp_path / "old.npz"))
+    assert "guarded" not in header_of(tmp_path / "old.npz")[0]["provenance"]
+    found = wis.verify_order(data, old)
+    assert found.check == "recomputation"
+    assert "which passed over protected edges of an order of the whole graph" in found.limits
+    assert old.apply(data, remove="20%").num_edges < data.num_edges
