@@ -68,18 +68,17 @@ class _Core:
     """The vertices of A_k as bit sets.
 
     Attributes:
-        rows: For each label below `size` its remaining neighbours below `size`; label v has the bit
-            size - 1 - v.
-        bit: The bit of each label below `size`, as an integer.
+        rows: The remaining neighbours of each label below `size`, as bits. Label v has the place
+            size - 1 - v, in the list and in each of its integers.
         spent: Label of the light endpoint of each removal, in pieces; `taker` is the other one.
     """
 
     def __init__(self, state: Peeling) -> None:
         self.state = state
         self.degree = state.degree.numpy()
+        self.top = int(self.degree.max(initial=0))
         self.size = 0
         self.rows: list[int] = []
-        self.bit: list[int] = []
         self.spent: list[np.ndarray] = []
         self.taker: list[np.ndarray] = []
         self.num_removed = 0
@@ -92,27 +91,25 @@ class _Core:
         size = min(n, max(size, min(2 * self.size, limit), 256))
         fresh = self._rows_towards(size)
         shift = size - self.size
-        self.rows = [row << shift | more for row, more in zip(self.rows, fresh, strict=False)]
-        self.rows += fresh[self.size :]
-        self.bit = [1 << place for place in reversed(range(size))]
+        old = zip(self.rows, fresh[shift:], strict=True)
+        self.rows = fresh[:shift] + [row << shift | more for row, more in old]
         self.size = size
 
     def _rows_towards(self, size: int) -> list[int]:
-        """The bits that `rows` lack for labels below `size`, one integer for each label."""
+        """The bits that `rows` lack for labels below `size`, one integer for each place."""
         first, last = np.searchsorted(self.state.weaker.numpy(), (self.size, size))
-        a = self.state.stronger[first:last].numpy()
-        b = self.state.weaker[first:last].numpy()
-        row, column = np.concatenate([a, b]), np.concatenate([b, a])
-        by_row = np.argsort(row, kind="stable")
-        row, column = row[by_row], column[by_row]
+        a = size - 1 - self.state.stronger[first:last].numpy().astype(np.int64)
+        b = size - 1 - self.state.weaker[first:last].numpy()
+        keys = np.concatenate([a << 32 | b, b.astype(np.int64) << 32 | a])
+        keys.sort()
+        row, column = keys >> 32, keys & 0xFFFFFFFF
         width = (size + 7) // 8
         step = max(1, ROWS_PER_CHUNK_BYTES // width)
         integers: list[int] = []
         for start in range(0, size, step):
             stop = min(start + step, size)
             inside = slice(*np.searchsorted(row, (start, stop)))
-            places = size - 1 - column[inside]
-            integers += _pack(row[inside] - start, places, stop - start, width)
+            integers += _pack(row[inside] - start, column[inside], stop - start, width)
         return integers
 
     def peel_level(self, size: int) -> None:
@@ -126,22 +123,22 @@ class _Core:
         if not unspent:
             return
         heavy = np.flatnonzero(degree > k)
-        heavy = heavy[np.argsort(-degree[heavy], kind="stable")]
+        tallest_first = ((self.top - degree[heavy]) << 32) | heavy
+        tallest_first.sort()
+        heavy = tallest_first & 0xFFFFFFFF
         spent: list[int] = []
         taker: list[int] = []
         heights = [*degree[heavy].tolist(), k]
-        unspent = heavy_phase(
-            self.rows, self.bit, heavy.tolist(), heights, k, unspent, spent, taker
-        )
+        places = (self.size - 1 - heavy).tolist()
+        unspent = heavy_phase(self.rows, places, heights, k, unspent, spent, taker)
         by_heavy = len(spent)
-        light_phase(self.rows, self.bit, unspent, spent, taker)
+        light_phase(self.rows, unspent, spent, taker)
         self._record(spent, taker, by_heavy, size)
 
     def _record(self, spent: list[int], taker: list[int], by_heavy: int, size: int) -> None:
         if not spent:
             return
-        w, v = np.array(spent, dtype=np.int32), np.array(taker, dtype=np.int32)
-        w, v = w % self.size, v % self.size
+        w, v = (self.size - 1 - np.array(ends, dtype=np.int32) for ends in (spent, taker))
         self.degree[w] -= 1
         self.degree[v[by_heavy:]] -= 1
         self.degree[:size] -= np.bincount(v[:by_heavy], minlength=size)
@@ -168,7 +165,6 @@ class _Core:
 
 def heavy_phase(
     rows: list[int],
-    bit: list[int],
     heavy: list[int],
     heights: list[int],
     k: int,
@@ -178,7 +174,7 @@ def heavy_phase(
 ) -> int:
     """The tallest heavy vertex takes one, until none can; returns what is still unspent.
 
-    `spent` gets labels minus the number of labels: as an index, -b is the label of the bit b - 1.
+    Vertices are named by their places. `heights` has those of `heavy`, falling, and k at the end.
     """
     tallest: list[int] = []  # those that can still take one and have sunk to `height`
     height, waiting = heights[0], 0
@@ -191,11 +187,11 @@ def heavy_phase(
         for v in tallest:  # each takes its unspent light neighbour with the smallest label
             free = rows[v] & unspent
             if free:
-                w = -free.bit_length()
-                w_bit = bit[w]
+                w = free.bit_length() - 1
+                w_bit = 1 << w  # a table of these integers would be slow to read from memory
                 unspent ^= w_bit
                 rows[v] ^= w_bit
-                rows[w] ^= bit[v]
+                rows[w] ^= 1 << v
                 spent.append(w)
                 sunk.append(v)
         taker += sunk
@@ -203,24 +199,23 @@ def heavy_phase(
         height = height - 1 if sunk else heights[waiting]
     if height == k:  # those that came down to degree k are light from now on
         for v in tallest:
-            unspent |= bit[v]
+            unspent |= 1 << v
     return unspent
 
 
-def light_phase(
-    rows: list[int], bit: list[int], unspent: int, spent: list[int], taker: list[int]
-) -> None:
-    """Match unspent vertices until no two of them are adjacent; labels as in `heavy_phase`."""
+def light_phase(rows: list[int], unspent: int, spent: list[int], taker: list[int]) -> None:
+    """Match unspent vertices until no two of them are adjacent; `heavy_phase` has the arguments."""
     while unspent:
-        v = -unspent.bit_length()
-        unspent ^= bit[v]
+        v = unspent.bit_length() - 1
+        v_bit = 1 << v
+        unspent ^= v_bit
         free = rows[v] & unspent
         if free:
-            w = -free.bit_length()
-            w_bit = bit[w]
+            w = free.bit_length() - 1
+            w_bit = 1 << w
             unspent ^= w_bit
             rows[v] ^= w_bit
-            rows[w] ^= bit[v]
+            rows[w] ^= v_bit
             spent.append(w)
             taker.append(v)
 

@@ -31,23 +31,21 @@ def first_removed(edges: Collection[Pair], num_nodes: int, count: int) -> list[P
     for u, v in edges:
         degree_of[u] += 1
         degree_of[v] += 1
-    # Labels: vertices by falling degree, then by id.
-    vertex = sorted(range(num_nodes), key=lambda v: -degree_of[v])
-    label = [0] * num_nodes
+    # Places: vertices by rising degree, of equal degrees the largest id first.
+    vertex = sorted(range(num_nodes), key=lambda v: (degree_of[v], -v))
+    place = [0] * num_nodes
     for position, v in enumerate(vertex):
-        label[v] = position
+        place[v] = position
     degree = [degree_of[v] for v in vertex]
-    bit = [1 << place for place in reversed(range(num_nodes))]
     rows = [0] * num_nodes
     for u, v in edges:
-        a, b = label[u], label[v]
-        rows[a] |= bit[b]
-        rows[b] |= bit[a]
+        rows[place[u]] |= 1 << place[v]
+        rows[place[v]] |= 1 << place[u]
     original = list(degree)
     order: list[Pair] = []
     level = max((min(degree_of[u], degree_of[v]) for u, v in edges), default=0)
     while level > 0 and len(order) < count:
-        spent, taker = _peel(rows, bit, degree, original, level)
+        spent, taker = _peel(rows, degree, original, level)
         order += zip(spent, taker, strict=True)
         level -= 1
     ends = ((vertex[w], vertex[v]) for w, v in order[:count])
@@ -55,16 +53,16 @@ def first_removed(edges: Collection[Pair], num_nodes: int, count: int) -> list[P
 
 
 def _peel(
-    rows: list[int], bit: list[int], degree: list[int], original: list[int], k: int
+    rows: list[int], degree: list[int], original: list[int], k: int
 ) -> tuple[list[int], list[int]]:
-    """Remove what the greedy rule removes at level k; returns the labels of both ends of each."""
+    """Remove what the greedy rule removes at level k; returns the places of both ends of each."""
     unspent, heavy = 0, []
-    for v, height in enumerate(degree):
-        if original[v] < k:  # labels fall by original degree: here A_k ends
+    for v in reversed(range(len(degree))):
+        if original[v] < k:  # original degrees rise with places: here A_k ends
             break
-        if height == k:
-            unspent |= bit[v]
-        elif height > k:
+        if degree[v] == k:
+            unspent |= 1 << v
+        elif degree[v] > k:
             heavy.append(v)
     spent: list[int] = []
     taker: list[int] = []
@@ -72,8 +70,8 @@ def _peel(
         return spent, taker
     heavy.sort(key=lambda v: -degree[v])
     heights = [*(degree[v] for v in heavy), k]
-    unspent = heavy_phase(rows, bit, heavy, heights, k, unspent, spent, taker)
-    light_phase(rows, bit, unspent, spent, taker)
+    unspent = heavy_phase(rows, heavy, heights, k, unspent, spent, taker)
+    light_phase(rows, unspent, spent, taker)
     for v in (*spent, *taker):
         degree[v] -= 1
     return spent, taker
