@@ -76,14 +76,17 @@ def select(values: Tensor, mask: Tensor) -> Tensor:
 def stable_argsort(keys: Tensor) -> Tensor:
     """Permutation that sorts non-negative int64 `keys` of shape [k] stably.
 
-    If they fit, key and position are packed into one int64, so that only values are sorted.
+    Key and position are packed into one int64, so that only values are sorted; if they do not fit,
+    in two passes.
     """
     size = keys.numel()
     if size < 2:
         return torch.arange(size, device=keys.device)
     shift = (size - 1).bit_length()
-    if int(keys.max()) >> (63 - shift):
-        return torch.argsort(keys, stable=True)
+    bits = 63 - shift
+    if int(keys.max()) >> bits:  # by the lower digits first
+        order = stable_argsort(keys & ((1 << bits) - 1))
+        return order[stable_argsort((keys >> bits)[order])]
     return sort_with_places(keys << shift, shift).bitwise_and_((1 << shift) - 1)
 
 

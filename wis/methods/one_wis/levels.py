@@ -79,7 +79,7 @@ class Peeling:
         n = graph.num_nodes
         original, label = labels_by_degree(graph, degree)
         top = int(original[0]) if n else 0
-        a, b = label[graph.edges[0]], label[graph.edges[1]]
+        a, b = (label.index_select(0, end) for end in graph.edges)
         stronger, weaker = torch.minimum(a, b), torch.maximum(a, b)
         del a, b
         edge_id = stable_argsort(weaker.to(torch.int64).mul_(n).add_(stronger))

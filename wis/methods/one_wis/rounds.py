@@ -39,7 +39,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import rank_in_run, stable_argsort
+from wis.base.arrays import rank_in_run, stable_argsort, where
 from wis.base.progress import Progress
 from wis.methods.one_wis.levels import Peeling
 
@@ -123,7 +123,7 @@ class _LiveEdges:
         self.starts = torch.cat([self.starts, starts + first])
 
     def _compact(self) -> None:
-        left = (self.a != self.gone).nonzero().view(-1)
+        left = where(self.a != self.gone)
         self.size, self.num_gone = left.numel(), 0
         for part in (self.state.stronger, self.state.weaker, self.state.edge_id):
             part[: self.size] = part.index_select(0, left)
@@ -142,7 +142,7 @@ class _LiveEdges:
 
     def places_of(self, chosen: Tensor) -> Tensor:
         """The places of the edges left in some rows, given by a mask over labels."""
-        index = chosen[self.rows].nonzero().view(-1)
+        index = where(chosen[self.rows])
         ends = torch.cat([self.starts[1:], self.starts.new_full((1,), self.size)])
         start = self.starts[index]
         length = ends[index] - start
@@ -161,7 +161,7 @@ class _LiveEdges:
 
 def _run_starts(rows: Tensor) -> Tensor:
     """Where each run of equal neighbours begins."""
-    return (rows.diff(prepend=rows.new_full((1,), -1)) != 0).nonzero().view(-1)
+    return where(rows.diff(prepend=rows.new_full((1,), -1)) != 0)
 
 
 def _peel_level(live: _LiveEdges, k: int) -> None:
@@ -198,7 +198,7 @@ class _Level:
     @classmethod
     def of(cls, live: _LiveEdges, height: Tensor, k: int) -> _Level | None:
         is_heavy = height > k
-        heavy = is_heavy.nonzero().view(-1)
+        heavy = where(is_heavy)
         if heavy.numel() == 0:
             return None
         heavy = heavy[stable_argsort(height[heavy].long())]
@@ -216,10 +216,8 @@ def _heavy_phase(live: _LiveEdges, level: _Level) -> Tensor:
     matching = _first_choice(live, level)
     # an edge is contested if its heavy end is taller than its light one's slot
     height, slot = level.height, matching.slot
-    contest = (
-        (live.degree.index_select(0, live.a) > slot.index_select(0, live.b)).nonzero().view(-1)
-    )
-    turned = (height[level.turned_heavy] > slot[level.turned_light]).nonzero().view(-1)
+    contest = where(live.degree.index_select(0, live.a) > slot.index_select(0, live.b))
+    turned = where(height[level.turned_heavy] > slot[level.turned_light])
     # the turned edges of a heavy vertex go to lights of smaller labels than its other ones
     heavy = torch.cat([level.turned_heavy[turned].int(), live.a[contest]])
     light = torch.cat([level.turned_light[turned].int(), live.b[contest]])
@@ -227,8 +225,7 @@ def _heavy_phase(live: _LiveEdges, level: _Level) -> Tensor:
     while matching.improve(heavy, light):
         rounds += 1
         if rounds % 4 == 0:  # an edge is settled once its light's slot is above its heavy end
-            hopeful = height.index_select(0, heavy) > slot.index_select(0, light)
-            hopeful = hopeful.nonzero().view(-1)
+            hopeful = where(height.index_select(0, heavy) > slot.index_select(0, light))
             heavy, light = heavy[hopeful], light[hopeful]
     return _taken(live, level, matching)
 
@@ -236,8 +233,8 @@ def _heavy_phase(live: _LiveEdges, level: _Level) -> Tensor:
 def _taken(live: _LiveEdges, level: _Level, matching: _Matching) -> Tensor:
     """The places of the matched edges, by falling slot, then by place."""
     holder, slot = matching.holder, matching.slot
-    place = (holder.index_select(0, live.b) == live.a).nonzero().view(-1)
-    turned = (holder[level.turned_light] == level.turned_heavy).nonzero().view(-1)
+    place = where(holder.index_select(0, live.b) == live.a)
+    turned = where(holder[level.turned_light] == level.turned_heavy)
     light = torch.cat([live.b[place].long(), level.turned_light[turned]])
     place = torch.cat([place, level.turned[turned]])
     if turned.numel():
@@ -271,12 +268,10 @@ class _Matching:
 
     def improve(self, heavy: Tensor, light: Tensor) -> bool:
         """One round of bids along the given edges; false if there was none to make."""
-        # a heavy vertex bids for lights in slots below its tallest free one
+        # a heavy vertex bids for lights in slots below its tallest free one, so never for its own
         offer = self.height - self.num_held
         held_slot = self.slot.index_select(0, light)
-        wants = offer.index_select(0, heavy) > held_slot
-        wants &= self.holder.index_select(0, light) != heavy
-        bidding = wants.nonzero().view(-1)
+        bidding = where(offer.index_select(0, heavy) > held_slot)
         if bidding.numel() == 0:
             return False
         heavy, light = heavy[bidding].long(), light[bidding].long()
@@ -284,7 +279,7 @@ class _Matching:
         cheapest_first = stable_argsort(heavy * (self.top + 1) + held_slot[bidding])
         heavy, light = heavy[cheapest_first], light[cheapest_first]
         bid = offer[heavy] - rank_in_run(heavy)
-        good = (bid > self.slot[light]).nonzero().view(-1)
+        good = where(bid > self.slot[light])
         self._award(heavy[good], light[good], bid[good])
         return True
 
@@ -292,7 +287,7 @@ class _Matching:
         # each light goes to its best bid, then to the larger label
         offer = (bid << LABEL_BITS) | heavy
         self.best.scatter_reduce_(0, light, offer, "amax")
-        won = (self.best[light] == offer).nonzero().view(-1)
+        won = where(self.best[light] == offer)
         self.best[light] = 0
         winner, light, bid = heavy[won], light[won], bid[won]
         loser = self.holder[light].long()
@@ -308,7 +303,7 @@ class _Matching:
     def _close_ranks(self, changed: Tensor) -> None:
         """The lights of each changed heavy vertex fill its slots from the top, in old order."""
         holder = self.holder[self.lights]
-        held = (changed.index_select(0, holder.clamp(min=0)) & (holder != FREE)).nonzero().view(-1)
+        held = where(changed.index_select(0, holder.clamp(min=0)) & (holder != FREE))
         light, row = self.lights[held], holder[held].long()
         order = stable_argsort(row * (self.top + 1) + (self.top - self.slot[light]))
         light, row = light[order], row[order]
@@ -319,7 +314,7 @@ def _first_choice(live: _LiveEdges, level: _Level) -> _Matching:
     """Step 1: every light goes to its tallest heavy neighbour, as far as that one's slots go."""
     k, height, heavy = level.k, level.height, level.heavy
     first, second = _two_tallest(live, level)
-    lights = first.nonzero().view(-1)
+    lights = where(first)
     row = heavy[first[lights] - 1]
     # a heavy vertex fills its slots from the top with the lights that others want most
     height_of_rank = torch.cat([height.new_zeros(1), height[heavy]])
@@ -366,12 +361,12 @@ def _light_phase(live: _LiveEdges, size: int, k: int) -> Tensor:
     a, b = live.a[place].long(), live.b[place].long()
     matched = []
     while True:
-        possible = (unspent[a] & unspent[b]).nonzero().view(-1)
+        possible = where(unspent[a] & unspent[b])
         a, b, place = a[possible], b[possible], place[possible]
         scrambled = (a * 2_654_435_761 + b * 40_503 + k * 97) & 0xFFFFFF
         rank = (scrambled << LABEL_BITS) | torch.arange(1, a.numel() + 1, device=a.device)
         live.best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
-        chosen = ((live.best[a] == rank) & (live.best[b] == rank)).nonzero().view(-1)
+        chosen = where((live.best[a] == rank) & (live.best[b] == rank))
         matched.append(place[chosen])
         if chosen.numel() == 0:
             return torch.cat(matched)
