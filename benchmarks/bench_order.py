@@ -3,6 +3,7 @@
     python benchmarks/bench_order.py table --native ./native_one_wis
     python benchmarks/bench_order.py scaling --native ./native_one_wis -o scaling.png
     python benchmarks/bench_order.py large --graph rmat-22
+    python benchmarks/bench_order.py shapes
 
 Ratios are to a sequential native program, run in the same session on the same graph; give its path
 with `--native`. Without it the column stays empty. Everything runs in this process on canonical
@@ -20,12 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from common import PeakMemory, Timing, Yardstick, load_graph, timed
 
 import wis
 from wis.base.progress import progress_bar, silent
 from wis.methods import get_method
 
+Shape = tuple[int, tuple[np.ndarray, np.ndarray]]
 TABLE = "cora,chameleon,ba-160k,squirrel,rmat-14,tolokers,rmat-17,rmat-18"
 
 
@@ -175,6 +178,57 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
     print(path)
 
 
+def shapes(args: argparse.Namespace) -> None:
+    """CPU time for each edge of graphs of extreme shapes, and its ratio to that of rmat-17."""
+    yardstick = 0.0
+    for name in ("rmat-17", *SHAPES):
+        if name in SHAPES:
+            num_nodes, pairs = SHAPES[name]()
+            graph = wis.UndirectedGraph.from_any(torch.from_numpy(np.stack(pairs)), num_nodes)
+        else:
+            graph = load_graph(name, args.data_root)
+        start = time.process_time()
+        order(graph, "auto")()
+        per_edge = (time.process_time() - start) / graph.num_edges
+        yardstick = yardstick or per_edge
+        print(
+            f"{name:30} {graph.num_edges:9} edges {per_edge * 1e6:7.2f} us for each edge, "
+            f"{per_edge / yardstick:5.2f} x rmat-17",
+            flush=True,
+        )
+
+
+def _grid(side: int) -> Shape:
+    place = np.arange(side * side).reshape(side, side)
+    right, down = (place[:, :-1], place[:, 1:]), (place[:-1], place[1:])
+    u, v = (np.concatenate([a.ravel(), b.ravel()]) for a, b in zip(right, down, strict=True))
+    return side * side, (u, v)
+
+
+def _bipartite(left: int, right: int) -> Shape:
+    u, v = np.divmod(np.arange(left * right), right)
+    return left + right, (u, left + v)
+
+
+def _path(length: int) -> Shape:
+    return length + 1, (np.arange(length), np.arange(1, length + 1))
+
+
+def _clique(size: int) -> Shape:
+    u, v = np.triu_indices(size, k=1)
+    return size, (u, v)
+
+
+SHAPES: dict[str, Callable[[], Shape]] = {
+    "grid, 700 x 700": lambda: _grid(700),
+    "path": lambda: _path(1_000_000),
+    "star": lambda: _bipartite(1, 1_000_000),
+    "complete bipartite, 10 x 100k": lambda: _bipartite(10, 100_000),
+    "complete bipartite, 1k x 1k": lambda: _bipartite(1_000, 1_000),
+    "clique, 3,000": lambda: _clique(3_000),
+}
+
+
 def large(args: argparse.Namespace) -> None:
     """One whole order of a very large graph: seconds and peak memory."""
     graph = load_graph(args.graph, args.data_root)
@@ -197,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=("table", "scaling", "large"))
+    parser.add_argument("what", choices=("table", "scaling", "large", "shapes"))
     parser.add_argument("--native", type=Path, help="path of the native yardstick program")
     parser.add_argument("--graphs", default=TABLE, help="names or generator specs, comma-separated")
     parser.add_argument("--engines", default="bitset")
@@ -209,7 +263,7 @@ def main() -> None:
     parser.add_argument("--bar", action="store_true", help="large: show progress")
     parser.add_argument("-o", "--output", type=Path, default=Path("scaling.png"))
     args = parser.parse_args()
-    {"table": table, "scaling": scaling, "large": large}[args.what](args)
+    {"table": table, "scaling": scaling, "large": large, "shapes": shapes}[args.what](args)
 
 
 if __name__ == "__main__":
