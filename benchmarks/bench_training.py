@@ -1,7 +1,7 @@
 """Epochs per second of wis' training runs, as a ratio to a plain PyTorch Geometric loop.
 
     python benchmarks/bench_training.py speed
-    python benchmarks/bench_training.py speed --models gcn,sage --threads 2
+    python benchmarks/bench_training.py speed --models resgcn,resgcn:layer-norm --threads 2
     python benchmarks/bench_training.py speed --models gcn --compile
     python benchmarks/bench_training.py accuracy --models gcn,gin --seeds 0,1,2
     python benchmarks/bench_training.py mini-batch
@@ -9,7 +9,8 @@
 *speed*: an epoch is a training step and an evaluation of the validation vertices. The peer is the
 loop that one writes after PyTorch Geometric's examples: its layers, dense features, Adam, a second
 forward pass for the evaluation. Both start from the same parameters, and their loss curves are
-compared. They take turns, block by block, so that other programs on the machine disturb both. The
+compared; with dropout, which ResGCN has, they draw different numbers. They take turns, block by
+block, so that other programs on the machine disturb both. The
 output is the median over blocks of the CPU time of an epoch, its range, and the median of the
 ratios of neighbouring blocks. *accuracy*: test accuracies with all edges and
 with none, at Table D.2's hyperparameters. *mini-batch*: seconds per epoch of the samplers.
@@ -63,16 +64,22 @@ class PlainNetwork(nn.Module):
 
 
 class PlainResGCN(nn.Module):
-    """PyG's example of DeeperGCN, without dropout and with one linear layer in each convolution."""
+    """PyG's example of DeeperGCN, with one linear layer in each convolution."""
 
-    def __init__(self, in_dim: int, out_dim: int, depth: int, width: int) -> None:
+    def __init__(
+        self, in_dim: int, out_dim: int, depth: int, width: int, variant: str = "deepergcn"
+    ) -> None:
         super().__init__()
+        self.has_batch_norm = variant == "deepergcn"
+        norm, t = (nn.BatchNorm1d, 0.1) if self.has_batch_norm else (nn.LayerNorm, 1.0)
+        aggregation = "softmax_sg" if self.has_batch_norm else "softmax"
         self.encoder = nn.Linear(in_dim, width)
         self.layers = nn.ModuleList(
             DeepGCNLayer(
-                GENConv(width, width, aggr="softmax", num_layers=1, bias=True),
-                nn.LayerNorm(width),
+                GENConv(width, width, aggr=aggregation, t=t, num_layers=1, bias=True),
+                norm(width),
                 nn.ReLU(),
+                dropout=0.5 * self.has_batch_norm,
             )
             for _ in range(depth)
         )
@@ -83,7 +90,8 @@ class PlainResGCN(nn.Module):
         x = self.layers[0].conv(self.encoder(x), edge_index)
         for layer in self.layers[1:]:
             x = layer(x, edge_index)
-        return self.output(self.layers[0].act(self.layers[0].norm(x)))
+        x = self.layers[0].act(self.layers[0].norm(x))
+        return self.output(nn.functional.dropout(x, self.layers[0].dropout, self.training))
 
 
 # wis names the first linear map of a GIN layer, and its bias, on their own
@@ -96,7 +104,9 @@ def plain_network(data: Data, config: TrainConfig) -> nn.Module:
     in_dim, out_dim = data.x.size(1), int(data.y.max()) + 1
     start = build(in_dim, out_dim, config).state_dict()
     if config.model == "resgcn":
-        network: nn.Module = PlainResGCN(in_dim, out_dim, config.depth, config.width)
+        network: nn.Module = PlainResGCN(
+            in_dim, out_dim, config.depth, config.width, config.model_options["variant"]
+        )
     else:
         network = PlainNetwork(config.model, in_dim, out_dim, config.depth, config.width)
     if config.model == "gin":
@@ -163,8 +173,15 @@ def speed(args: argparse.Namespace) -> None:
     threads = torch.get_num_threads()
     print(f"{threads} threads, {args.data}, {args.dtype}; CPU ms of an epoch")
     print("model      plain (range)         wis (range)         ratio (range)    loss differs")
-    for model in args.models.split(","):
-        config = TrainConfig(model=model, learning_rate=5e-4, weight_decay=1e-3, dtype=args.dtype)
+    for name in args.models.split(","):
+        model, _, variant = name.partition(":")
+        config = TrainConfig(
+            model=model,
+            model_options={"variant": variant} if variant else {},
+            learning_rate=5e-4,
+            weight_decay=1e-3,
+            dtype=args.dtype,
+        )
         sides: list[Callable[[], Iterator[float]]] = [
             lambda config=config: plain_epochs(data, config, args.compile),
             lambda config=config: wis_epochs(data, config),
@@ -172,7 +189,7 @@ def speed(args: argparse.Namespace) -> None:
         plain, ours, differs = measure(sides, args.blocks, args.block)
         ratios = [a / b for a, b in zip(plain, ours, strict=True)]
         columns = [shown(plain, 1), shown(ours, 2), shown(ratios, 2)]
-        print(f"{model:7}  {'  '.join(columns)}   {differs:.1e}", flush=True)
+        print(f"{name:7}  {'  '.join(columns)}   {differs:.1e}", flush=True)
 
 
 def measure(

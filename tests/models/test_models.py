@@ -8,6 +8,7 @@ import torch
 
 from wis.errors import GraphFormatError, OptionError, UnknownNameError
 from wis.models import available_models, build_model, get_model, register
+from wis.models.operators import Messages
 
 NAMES = sorted(available_models())
 
@@ -118,7 +119,7 @@ BY_HAND = {
     "resgcn": resgcn_by_hand,
     "sage": sage_by_hand,
 }
-OPTIONS = {"gat": {"heads": 2}}
+OPTIONS = {"gat": {"heads": 2}, "resgcn": {"variant": "layer-norm"}}
 
 
 def small(name, *, task="vertex", depth=3, in_dim=2, seed=1, **options):
@@ -249,6 +250,7 @@ def test_gradients_on_several_threads_are_the_same_every_time(name):
     model = build_model(name, 8, 3, depth=2, width=8, seed=0)
     found = []
     for _ in range(5):
+        torch.manual_seed(0)  # of dropout
         loss = model(x, arcs, weights).square().sum()
         found.append(torch.autograd.grad(loss, [weights, *model.parameters()]))
     for gradients in found[1:]:
@@ -367,10 +369,28 @@ def test_impossible_options_are_told(change, message):
         build_model("gat", 5, 3, **change)
 
 
-@pytest.mark.parametrize("temperature", [-1, float("inf"), float("nan"), "hot"])
-def test_an_impossible_temperature_is_told(temperature):
-    with pytest.raises(OptionError, match=r"temperature is .*; expected a number of at least 0"):
-        build_model("resgcn", 5, 3, temperature=temperature)
+@pytest.mark.parametrize("number", [-1, float("inf"), float("nan"), "hot"])
+@pytest.mark.parametrize("name", ["temperature", "dropout"])
+def test_an_impossible_temperature_or_dropout_is_told(name, number):
+    with pytest.raises(OptionError, match=rf"{name} is .*; expected a number of at least 0"):
+        build_model("resgcn", 5, 3, **{name: number})
+
+
+def test_gin_counts_a_vertex_once_or_twice():
+    x, arcs = graph()
+    once, twice = (small("gin", depth=1, in_dim=5, own=own, train_eps=False) for own in (1, 2))
+    loops = torch.arange(12).expand(2, -1)
+    layer = once.layers[0]
+    summed = torch.zeros(12, 5, dtype=torch.float64)
+    looped = torch.cat([arcs, loops], dim=1)
+    summed.index_add_(0, looped[1], x[looped[0]])  # a self-loop is a neighbour
+    first = (x + summed) @ layer.lin.weight.T
+    messages = Messages(arcs, x.new_ones(arcs.size(1)), 12)
+    own = torch.tensor(twice.own + float(twice.layers[0].eps))
+    torch.testing.assert_close(messages.total(x, layer.lin.weight, own), first)
+    assert not torch.allclose(once(x, arcs), twice(x, arcs))
+    with pytest.raises(OptionError, match="own is 3; expected 1 or 2"):
+        build_model("gin", 5, 3, own=3)
 
 
 def test_unknown_model_lists_those_there_are():

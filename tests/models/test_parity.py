@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import nn
 from torch_geometric.nn import DeepGCNLayer, GATConv, GCNConv, GENConv, GINConv, SAGEConv
+from torch_geometric.utils import softmax
 
 from wis.models import build_model
-from wis.models.gin import BatchNormRelu
+from wis.models.batch_norm import BatchNormRelu, kept_entries
+from wis.training.sparse import Arcs, SparseProducts
 
 
 def case():
@@ -62,22 +64,101 @@ def test_logits_are_those_of_the_layers_of_pyg(name, training):
     torch.testing.assert_close(model(x, arcs), model.output(hidden), rtol=1e-9, atol=1e-9)
 
 
-def test_resgcn_is_deeper_gcn_of_pyg():
-    model = build_model("resgcn", 5, 3, depth=4, width=8, seed=1, dtype=torch.float64)
-    x, arcs = case()
+def deeper_gcn(model, variant):
+    """PyG's layers with the parameters of a ResGCN of wis; a function of features and arcs."""
+    published = variant == "deepergcn"
+    norm = nn.BatchNorm1d if published else nn.LayerNorm
+    given = {"aggr": "softmax_sg", "t": 0.1} if published else {"aggr": "softmax"}
     layers = [
         DeepGCNLayer(
-            GENConv(8, 8, aggr="softmax", num_layers=1, bias=True), nn.LayerNorm(8), nn.ReLU()
+            GENConv(8, 8, num_layers=1, bias=True, **given),
+            norm(8),
+            nn.ReLU(),
+            dropout=0.5 * published,
         ).double()
-        for _ in range(4)
+        for _ in model.layers
     ]
     for ours, theirs in zip(model.layers, layers, strict=True):
         theirs.load_state_dict(ours.state_dict())
-    hidden = layers[0].conv(model.encoder(x), arcs)
-    for layer in layers[1:]:
-        hidden = layer(hidden, arcs)
-    hidden = layers[0].act(layers[0].norm(hidden))
-    torch.testing.assert_close(model(x, arcs), model.output(hidden), rtol=1e-9, atol=1e-9)
+        theirs.train(model.training)
+
+    def logits(x, arcs):
+        hidden = layers[0].conv(model.encoder(x), arcs)
+        for layer in layers[1:]:
+            hidden = layer(hidden, arcs)
+        hidden = layers[0].act(layers[0].norm(hidden))
+        hidden = nn.functional.dropout(hidden, layers[0].dropout, model.training)
+        return model.output(hidden), layers
+
+    return logits
+
+
+@pytest.mark.parametrize("variant", ["deepergcn", "layer-norm"])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("fast", [True, False])
+def test_resgcn_is_deeper_gcn_of_pyg(variant, training, fast, monkeypatch):
+    monkeypatch.setattr(
+        nn.functional,
+        "dropout",
+        lambda x, p, training: x * kept_entries(x, p) / (1 - p) if training and p else x,
+    )
+    options = {"variant": variant, "seed": 1, "dtype": torch.float64}
+    model = build_model("resgcn", 5, 3, depth=4, width=8, **options).train(training)
+    x, arcs = case()
+    logits = deeper_gcn(model, variant)
+    torch.manual_seed(3)
+    expected, layers = logits(x, arcs)
+    torch.manual_seed(3)
+    ones = torch.ones(arcs.size(1), dtype=torch.float64)
+    found = model.over(x, SparseProducts(Arcs(arcs, 12), ones)) if fast else model(x, arcs)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    same = list(model.encoder.parameters()) + list(model.output.parameters())
+    ours = [*same, *model.layers.parameters()]
+    theirs = [*same, *(value for layer in layers for value in layer.parameters())]
+    gradients = (
+        torch.autograd.grad(out.sin().sum(), inputs, allow_unused=True)
+        for out, inputs in ((found, ours), (expected, theirs))
+    )
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
+    for ours_, theirs_ in zip(model.layers, layers, strict=True):  # running means
+        torch.testing.assert_close(ours_.state_dict(), theirs_.state_dict())
+
+
+def test_masks_of_resgcn_multiply_before_the_relu_of_a_message():
+    model = build_model("resgcn", 5, 3, depth=2, width=8, seed=1, dtype=torch.float64).eval()
+    x, arcs = case()
+    weights = random(arcs.size(1)).abs()
+    weights[:5] = 0
+    weights.requires_grad_()
+    found = model(x, arcs, weights)
+    hidden = model.encoder(x)
+    for k, layer in enumerate(model.layers):
+        z = layer.norm(hidden, None) if k else hidden
+        sent = (weights.unsqueeze(1) * z[arcs[0]]).relu() + 1e-7
+        shares = softmax(0.1 * sent.detach(), arcs[1], num_nodes=12)
+        mean = torch.zeros_like(z).index_add(0, arcs[1], shares * sent)
+        hidden = layer.conv.mlp(z + mean) + (hidden if k else 0)
+    expected = model.output(model.layers[0].norm(hidden))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    (one,), (other,) = (torch.autograd.grad(out.sin().sum(), weights) for out in (found, expected))
+    torch.testing.assert_close(one[5:], other[5:])  # at 0 the ReLU has no gradient
+    assert not torch.allclose(found, model(x, arcs[:, 5:], weights[5:])), "an arc of 0 stays one"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+@pytest.mark.parametrize("shape", [(1000, 7), (3,), (0, 4)])
+def test_dropout_leaves_out_its_share_of_the_entries(share, shape):
+    torch.manual_seed(0)
+    kept = kept_entries(torch.empty(shape), share)
+    assert kept.shape == shape
+    assert kept.dtype == torch.float32
+    assert set(kept.unique().tolist()) <= {0.0, 1.0}
+    if kept.numel() == 7000:
+        assert abs(float(kept.mean()) - 1 + share) < 0.02  # four standard deviations
+        places = kept.view(-1, 8).mean(0)
+        assert (places - 1 + share).abs().max() < 0.07
+        assert not torch.equal(kept, kept_entries(kept, share))
 
 
 def norms(width):

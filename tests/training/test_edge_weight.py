@@ -38,6 +38,7 @@ def config(model="gcn", **fields):
 def test_training_computes_with_the_weights_as_the_network_itself_does(model):
     data, weighted = karate(), config(model, edge_weight=True)
     engine = FullBatch(make_problem(data, weighted), weighted)
+    engine.network.eval()  # without dropout
     x, weight = data.x.double(), data.edge_weight.double()
     expected = engine.network(x, data.edge_index, weight)
     torch.testing.assert_close(engine.forward(), expected)

@@ -7,15 +7,16 @@
 Every model has the same `forward(x, edge_index, edge_weight=None, batch=None)`. An edge weight, or
 mask, is a float for each arc, a column of `edge_index`; 1 stands for an unmasked arc, 0 for a
 missing one. It multiplies the arc's entry of the adjacency matrix *before* any normalisation, as
-the edge masks of UGS do. So in every model a weight of 0 equals the removal of the arc (exactly in
-real arithmetic):
+the edge masks of UGS do. So a weight of 0 equals the removal of the arc (exactly in real
+arithmetic):
 
 - GCN: the degrees are sums of weights, plus 1 for the self-loop, and gradients flow through the
   normalisation too;
 - GIN: a message is multiplied by its weight;
 - GAT: weights multiply the exponentials inside the softmax over a neighbourhood;
-- ResGCN: weights multiply the exponentials and the messages, since a softmax over one neighbour
-  would ignore its weight;
+- ResGCN: weights multiply embeddings before the ReLU of a message, as published; here, and only
+  here, a weight of 0 does not equal the removal. In its variant ``"layer-norm"`` they multiply the
+  exponentials and the messages, since a softmax over one neighbour would ignore its weight;
 - SAGE: the mean over neighbours is weighted.
 
 Weights are expected to be at least 0; a GCN whose degrees are no longer positive returns NaN.

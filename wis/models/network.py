@@ -32,8 +32,11 @@ class GraphNetwork(nn.Module, ABC):
     uses_operators: ClassVar[bool] = True
     """Whether `over` is available; it gives the result of `forward`."""
 
-    same_in_evaluation: ClassVar[bool] = True
+    same_in_evaluation: bool = True
     """Whether training and evaluation have the same forward pass: no dropout, no batch norm."""
+
+    is_random: bool = False
+    """Whether a forward pass may draw random numbers in training, as dropout does."""
 
     def __init__(self, in_dim: int, out_dim: int, *, width: int, task: Task) -> None:
         super().__init__()
@@ -114,6 +117,7 @@ class ForeignNetwork(GraphNetwork):
     """
 
     uses_operators = same_in_evaluation = False
+    is_random = True
 
     def __init__(
         self, name: str, module: nn.Module, in_dim: int, out_dim: int, *, task: Task

@@ -117,6 +117,19 @@ class Messages:
         shares = weighted_softmax(temperature * values, self.edge_weight, ends, self.num_nodes)
         return self._sum(shares * self.edge_weight.unsqueeze(-1) * values, ends)
 
+    def fixed_softmax_mean(self, v: Tensor, temperature: float) -> Tensor:
+        """Σ_j α_ij m_ij with m_ij = w_ij v_j + 10^-7, coordinate by coordinate (ResGCN).
+
+        α_ij is the softmax of temperature · m_ij over the neighbours of i; it has no gradient. All
+        v are at least 0, so m_ij = ReLU(w_ij z_j) + 10^-7 if v = ReLU(z).
+        """
+        sources, ends = self.edge_index
+        messages = v.index_select(0, sources) * self.edge_weight.unsqueeze(-1) + EPSILON
+        ones = torch.ones_like(self.edge_weight)
+        with torch.no_grad():
+            shares = weighted_softmax(temperature * messages, ones, ends, self.num_nodes)
+        return self._sum(shares * messages, ends)
+
     def attend(self, values: Tensor, at_source: Tensor, at_end: Tensor, slope: float) -> Tensor:
         """Means of the neighbours' and the vertex's own values, weighted by attention (GAT).
 

@@ -139,7 +139,7 @@ def get_model(name: str) -> Architecture:
         PluginError: The module raises an error when it is imported.
 
     >>> get_model("GIN").options
-    {'train_eps': True}
+    {'train_eps': True, 'own': 1}
     """
     if isinstance(name, str) and ":" in name:
         return _imported(name.strip())

@@ -26,6 +26,9 @@ ADDED = {"decoder": "dot", "edge_weight": False}
 """Fields that older versions lacked. `TrainConfig.as_dict` leaves them out at these defaults, so
 that the keys of old rows and checkpoints stay valid."""
 
+ADDED_OPTIONS = {"gin": {"own": 1}}
+"""The same for options of models."""
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -100,8 +103,13 @@ class TrainConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields but those of `ADDED` that have their defaults, ready for JSON."""
-        fields = asdict(self).items()
-        return {name: v for name, v in fields if name not in ADDED or v != ADDED[name]}
+        fields = _without(asdict(self), ADDED)
+        options = _without(self.model_options, ADDED_OPTIONS.get(self.model, {}))
+        return {**fields, "model_options": options}
+
+
+def _without(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: v for name, v in values.items() if name not in defaults or v != defaults[name]}
 
 
 def _check(config: TrainConfig) -> None:

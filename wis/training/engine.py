@@ -148,7 +148,7 @@ class FullBatch:
     @contextmanager
     def _seeded(self, number: int) -> Iterator[None]:
         """Seed torch's global generators (CPU and GPU) for an epoch; restore them afterwards."""
-        if self.network.uses_operators and self.config.sampler is None:  # nothing is random
+        if not self.network.is_random and self.config.sampler is None:
             yield
             return
         device = self.problem.x.device

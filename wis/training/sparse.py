@@ -168,6 +168,29 @@ class _SoftmaxMean(Function):
         return of_z, of_weights, None, None
 
 
+class _FixedSoftmaxMean(Function):
+    """(A (e v)) / (A e) + ε with constant e = exp(t v), where a row of A has entries; else 0."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, v: Tensor, ones: Tensor, pattern: Pattern, alone: Tensor, temperature: float
+    ) -> Tensor:
+        both = v.new_empty(len(v), 2 * v.size(1))
+        mass, weighted = both.chunk(2, dim=1)
+        torch.mul(v, temperature, out=mass).exp_()
+        torch.mul(v, mass, out=weighted)
+        total, mean = pattern.rows.times(ones, both).chunk(2, dim=1)
+        total.index_fill_(0, alone, 1)
+        ctx.pattern = pattern
+        ctx.save_for_backward(mass, total, ones)
+        return (mean / total).add_(EPSILON).index_fill_(0, alone, 0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        mass, total, ones = ctx.saved_tensors
+        return ctx.pattern.transpose.times(ones, gradient / total).mul_(mass), *[None] * 4
+
+
 @dataclass(frozen=True, eq=False)
 class SparseFeatures:
     """Sparse features [n, in_dim].
@@ -297,3 +320,22 @@ class SparseProducts(Messages):
             return super().softmax_mean(z, temperature)
         mean: Tensor = _SoftmaxMean.apply(z, self._values, self.arcs.plain[0], temperature)  # type: ignore[no-untyped-call]
         return mean
+
+    def fixed_softmax_mean(self, v: Tensor, temperature: float) -> Tensor:
+        """See `Messages`; if all weights are 1, a message depends on its sender alone."""
+        if not self._is_plain or temperature * float(v.detach().max()) > SAFE_EXPONENT:
+            return super().fixed_softmax_mean(v, temperature)
+        given = self.edge_weight, self.arcs.plain[0], self._alone, temperature
+        mean: Tensor = _FixedSoftmaxMean.apply(v, *given)  # type: ignore[no-untyped-call]
+        return mean
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether all weights are the constant 1, and there are some."""
+        is_constant = not self.edge_weight.requires_grad and self.edge_weight.numel() > 0
+        return is_constant and bool((self.edge_weight == 1).all())
+
+    @cached_property
+    def _alone(self) -> Tensor:
+        """The vertices at which no arc ends."""
+        return (self.arcs.plain[0].rows.starts.diff() == 0).nonzero().view(-1)
