@@ -24,7 +24,7 @@ from wis.scale.phases import Phase
 from wis.scale.spark import HERE, QUIET, SparkEngine, spark_engine
 
 ARCS = power_law_arcs(200, 2000)
-OPTIONS = {"remove": "50%", "epsilon": 0.5}
+OPTIONS = {"remove": "50%", "epsilon": 1.0}
 MASTER = "local-cluster[2,1,1024]"
 HAS_SPARK = importlib.util.find_spec("pyspark") is not None
 needs_spark = pytest.mark.skipif(
@@ -40,6 +40,9 @@ def session(tmp_path_factory):
 
     settings = QUIET | HERE | {"spark.master": MASTER, "spark.authenticate.secret": "for tests"}
     settings |= {"spark.executor.memory": "512m", "spark.driver.memory": "512m"}
+    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # half of Java's CPU time in so short a run
+    settings |= {f"spark.{role}.extraJavaOptions": quick for role in ("driver", "executor")}
+    settings |= {"spark.task.maxFailures": "2"}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
@@ -78,11 +81,11 @@ def test_two_executors_one_of_which_is_killed_give_the_result_of_memory(
     monkeypatch.setattr(
         SparkEngine, "map", lambda *a, **k: calls.append(a[1] is advance) or spark_map(*a, **k)
     )
-    result = sparsify_files(source, output, engine="spark", master=MASTER, block=100,
+    result = sparsify_files(source, output, engine="spark", master=MASTER, block=300,
                             progress=False, **OPTIONS)  # fmt: skip
     assert len(killed) == 2
-    assert sum(calls) > 3  # rounds
-    assert result.num_phases > 3
+    assert sum(calls) >= 2  # rounds
+    assert result.num_phases > 1
     assert notes_left(output) == notes_expected(200, ARCS, 3, **OPTIONS)
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out"}
 

@@ -16,6 +16,7 @@ import re
 import secrets
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +102,9 @@ class SparkEngine:
                 for number in batch.column(0).to_pylist():
                     yield _result(number, task, items[number], arguments)
 
-        rows = frame.mapInArrow(run, "number bigint, result binary").collect()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+            rows = frame.mapInArrow(run, "number bigint, result binary").collect()
         results = {row.number: pickle.loads(row.result) for row in rows}
         for result in results.values():
             if isinstance(result, WisError):
