@@ -324,7 +324,7 @@ def main() -> None:
         "--predict",
         nargs="*",
         metavar="N,M,MACHINES,CORES,BLOCKS",
-        default=["1.11e8,1.6e9,16,16,16", "1e9,1e11,64,16,93"],
+        default=["1.11e8,1.6e9,16,16,93", "1e9,1e11,64,16,93"],
     )
     parser.add_argument("--gbit", type=float, default=10.0, help="of each machine's network, a s")
     args = parser.parse_args()

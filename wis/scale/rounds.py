@@ -163,7 +163,7 @@ class Live:
         arcs: The live arcs, sorted by vertex and priority.
         kind: uint8 [k], the class of each arc.
         place: int32 [k], the position of the vertex of each arc among `owners`.
-        owners: uint32 [o], the vertices of the shard.
+        owners: uint32 [o], the vertices of the shard that take part.
         budget: int64 [o], edges that they may lose in this phase.
         lost: int64 [o], edges that they have lost in this phase.
         last_kind: uint8 [o], the class of the last edge among these, 0 for none.
@@ -195,15 +195,16 @@ class Live:
 
     @classmethod
     def _begin(cls, left: Edges, state: State, t: int) -> Live:
-        owners, degree = _counted(left.u)
-        takes_part = (state.kind[left.u] > 0) & (state.kind[left.v] > 0)
-        arcs = left.select(takes_part)
+        # All arcs of the vertices that take part give their degrees; few vertices, few arcs.
+        own = np.flatnonzero(state.kind[left.u])
+        owners, degree = _counted(left.u[own])
+        takes_part = state.kind[left.v[own]] > 0
+        arcs = left.select(own[takes_part])
         place = np.repeat(np.arange(owners.size, dtype=np.int32), degree)[takes_part]
         kind = np.maximum(state.kind[arcs.u], state.kind[arcs.v])
         order = np.argsort(CLASSES * place.astype(np.int64) + (CLASSES - 1 - kind), kind="stable")
         zeros = np.zeros(owners.size, np.int64)
-        budget = np.maximum(degree - (t - 1), 0)
-        arrays = owners, budget, zeros, zeros.astype(np.uint8), zeros.copy()
+        arrays = owners, degree - (t - 1), zeros, zeros.astype(np.uint8), zeros.copy()
         return cls(t, 0, arcs.select(order), kind[order], place[order], *arrays)
 
     def _settle(self, state: State) -> None:
