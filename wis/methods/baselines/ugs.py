@@ -18,8 +18,8 @@ Three protocols say how long masks are trained and with which rates:
 - ``"quick"``: the thesis' protocol ten times as fast: ten times its learning rates, a patience of
   100 epochs, at most 1,000. Adam's steps are proportional to its rate, so masks come as far.
 
-By the thesis' rule masks sink to zero on most graphs, and the l1 term keeps them there: see
-`wis.training.edge_masks`. A warning then says for how many edges chance decides.
+Masks sink together, at the learning rates of Chameleon to zero, where the l1 term keeps them: see
+`wis.training.edge_masks`. A warning then says how many edges the masks do not tell apart.
 
 The order depends on features, labels, training and validation vertices. Seed s takes split s mod k
 of k splits (masks of shape [n, k]). The same call gives the same order on a CPU, with any number of
