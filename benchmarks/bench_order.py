@@ -4,6 +4,7 @@
     python benchmarks/bench_order.py scaling --native ./native_one_wis -o scaling.png
     python benchmarks/bench_order.py large --graph rmat-22
     python benchmarks/bench_order.py shapes
+    python benchmarks/bench_order.py protect --graphs cora,squirrel,rmat-17 --repeats 3
 
 Ratios are to a sequential native program, run in the same session on the same graph; give its path
 with `--native`. Without it the column stays empty. Everything runs in this process on canonical
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,21 +29,55 @@ from common import PeakMemory, Timing, Yardstick, load_graph, timed
 import wis
 from wis.base.progress import progress_bar, silent
 from wis.methods import get_method
+from wis.methods.guard import Guard
 
 Shape = tuple[int, tuple[np.ndarray, np.ndarray]]
 TABLE = "cora,chameleon,ba-160k,squirrel,rmat-14,tolokers,rmat-17,rmat-18"
 
 
-def order(graph: wis.UndirectedGraph, engine: str) -> Callable[[], object]:
+PROTECTIONS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "fifth": {"edge_ids": 5},
+    "degree": {"min_degree": 2},
+    "connected": {"keep_connected": True},
+}
+
+
+def order(
+    graph: wis.UndirectedGraph, engine: str, protections: str = "none"
+) -> Callable[[], object]:
     """One whole order by the method itself, degrees included."""
     method = get_method("wis")
     options = method.resolved_options(graph, {"engine": engine})
 
     def run() -> object:
         graph.__dict__.pop("degree", None)  # computed once for a graph; part of the work here
-        return method.order(graph, count=graph.num_edges, seed=0, progress=silent, **options)
+        given = dict(PROTECTIONS[protections])
+        if "edge_ids" in given:
+            given["edge_ids"] = range(0, graph.num_edges, given["edge_ids"])
+        guard = Guard(graph, **given) if given else None
+        return method.order(
+            graph, count=graph.num_edges, seed=0, progress=silent, guard=guard, **options
+        )
 
     return run
+
+
+def protect(args: argparse.Namespace) -> None:
+    """Print CPU seconds of orders with protections, and their ratios to those without."""
+    for name in args.graphs.split(","):
+        graph = load_graph(name, args.data_root)
+        seconds: dict[str, list[float]] = {kind: [] for kind in PROTECTIONS}
+        for _ in range(args.repeats):
+            for kind, times in seconds.items():
+                action, start = order(graph, args.engines, kind), time.process_time()
+                action()
+                times.append(time.process_time() - start)
+        plain = np.median(seconds["none"])
+        shown = (
+            f"{k} {np.median(s):.2f} s ({np.median(s) / plain:.2f})" for k, s in seconds.items()
+        )
+        print(f"{name:12} {graph.num_edges:9} {'  '.join(shown)}", flush=True)
 
 
 def table(args: argparse.Namespace) -> None:
@@ -251,7 +287,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("what", choices=("table", "scaling", "large", "shapes"))
+    parser.add_argument("what", choices=("table", "scaling", "large", "shapes", "protect"))
     parser.add_argument("--native", type=Path, help="path of the native yardstick program")
     parser.add_argument("--graphs", default=TABLE, help="names or generator specs, comma-separated")
     parser.add_argument("--engines", default="bitset")
@@ -263,7 +299,8 @@ def main() -> None:
     parser.add_argument("--bar", action="store_true", help="large: show progress")
     parser.add_argument("-o", "--output", type=Path, default=Path("scaling.png"))
     args = parser.parse_args()
-    {"table": table, "scaling": scaling, "large": large, "shapes": shapes}[args.what](args)
+    actions = {"table": table, "scaling": scaling, "large": large, "shapes": shapes}
+    {**actions, "protect": protect}[args.what](args)
 
 
 if __name__ == "__main__":

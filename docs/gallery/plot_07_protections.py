@@ -51,6 +51,13 @@ cut = wis.sparsify(data, remove="70%", protect=of_valjean)
 print("edges of Valjean:", of_valjean.size(1), "->", int((cut.edge_index[0] == valjean).sum()))
 
 # %%
+# 1-WIS chooses each edge among those that may go, on the graph as it is: edges that stay count in
+# the degrees of their ends. `wis.verify_order` checks that:
+
+order = wis.removal_order(data, protect=of_valjean, keep_connected=True)
+print(wis.verify_order(data, order))
+
+# %%
 # If more edges are to go than the protections allow, the error says how many can go:
 
 try:
