@@ -98,7 +98,8 @@ def table(
     Accuracies are in percent, with standard deviations. Differences are paired by seed, with 95 %
     confidence intervals. Results of Table 5.1 are printed beside the numbers of the thesis, and
     those of factorization experiments as verdicts, both only in the format text, and those of
-    `wis bench serve` with latencies and speed-ups in that format.
+    `wis bench serve` with latencies and speed-ups in that format. If files of both kinds are given,
+    rows of `wis bench run` give the accuracies, and those of `wis bench serve` the costs.
     """
     from wis.experiments.results import SERVE, kind_of_row, read_results, rows_of_recipe
     from wis.experiments.serve_summary import summary_text
@@ -114,8 +115,8 @@ def table(
         return
     chosen = rows_of_recipe(rows, recipe)
     kinds = {kind_of_row(row) for row in chosen}
-    if style == "text" and len(kinds) == 1 and (kind := kinds.pop()) in KINDS:
-        serves = kind == SERVE
+    serves = SERVE in kinds
+    if style == "text" and (serves or len(kinds) == 1) and (kind := min(kinds)) in KINDS:
         text = summary_text(chosen, metric=metric) if serves else KINDS[kind].summarise(chosen)
         if text is not None:
             emit(text)
@@ -155,7 +156,7 @@ def plot(
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
-    if not costs and {kind_of_row(row) for row in chosen} == {SERVE}:
+    if not costs and SERVE in map(kind_of_row, chosen):
         plot_serving(lines_of(chosen, metric=metric), output, metric=metric, force=force)
     else:
         draw = plot_costs if costs else plot_accuracy

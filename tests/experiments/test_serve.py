@@ -120,6 +120,31 @@ def test_costs_alone_need_no_features_and_labels(tmp_path):
         preview("bare", settings_of(path), options)
 
 
+def test_counts_alone_take_their_accuracies_from_an_accuracy_sweep(tmp_path, toy_file):
+    counted, trained = options_of(tmp_path), options_of(tmp_path, "accuracy.jsonl")
+    settings = settings_of(toy_file, serve={"train": False, "batch_sizes": []})
+    run_recipe("toy", settings, counted)
+    run_sweep(toy_recipe(toy_file), trained)
+    rows = rows_in(counted)
+    assert [list(row["serving"]) for row in rows] == [["edges_read", "multiply_adds"]] * 12
+    lines = lines_of([*rows, *rows_in(trained)])
+    served = options_of(tmp_path, "served.jsonl")
+    run_recipe("toy", settings_of(toy_file), served)
+    names = ("label", "percent_removed", "accuracy", "loss", "num_seeds")
+    assert [[line[name] for name in names] for line in lines] == [
+        [line[name] for name in names] for line in lines_of(rows_in(served))
+    ]
+    reads = {row["label"]: row["serving"]["edges_read"] for row in rows if row["remove"] == "50%"}
+    assert line_at(lines, "1-WIS", 50)["edges_read"] == reads["1-WIS"]
+    assert "neighbour sampling" not in summary_text([*rows, *rows_in(trained)])
+    picture = plot_serving(lines, tmp_path / "front.svg").read_text()
+    assert "edges read by a prediction" in picture
+    assert "milliseconds" not in picture
+    others = [{**row, "dataset": "another"} for row in rows_in(trained)]
+    with pytest.raises(ResultsError, match="no accuracy row has the graph"):
+        lines_of([*rows, *others])
+
+
 def test_a_process_of_its_own_measures_the_memory_of_a_batch(tmp_path, toy_file):
     options = options_of(tmp_path, backend=Backend())
     run_recipe("toy", settings_of(toy_file, methods="wis", remove="0%", seeds="1"), options)
@@ -133,7 +158,6 @@ def test_a_process_of_its_own_measures_the_memory_of_a_batch(tmp_path, toy_file)
         ({"speed": 3}, "serve has the unknown key 'speed'; known: train, batch_sizes, repeats"),
         ({"train": 1}, "train is 1; expected true or false"),
         ({"batch_sizes": "1,2"}, "serve: batch_sizes is '1,2'; expected a list of integers"),
-        ({"batch_sizes": []}, r"serve: batch_sizes is \[\]; expected a list of integers"),
         ({"batch_sizes": [1, "x"]}, "serve: batch_sizes is 'x'"),
         ({"repeats": 0}, "serve: repeats is 0"),
     ],

@@ -163,12 +163,13 @@ def serve_run(graph: Data, data: Data, run: Any, common: Serving, device: str) -
     assert config.depth is not None
     assert graph.x is not None
     network = build(graph.x.size(1), int(data.y.max()) + 1, config).eval()
-    memory = batch_memory(network, graph, config)
+    times = bool(common.load.batch_sizes)
+    memory = batch_memory(network, graph, config) if times else None
     record: Outcome = {"config": config.as_dict(), "num_arcs": graph.num_edges}
     if common.trains:
         trained, network = train_network(graph, config, progress=False)
         record |= {k: v for k, v in trained.as_dict().items() if k not in LEFT_OUT}
-        if common.load.batch_sizes:
+        if times:
             record["sampled_test_accuracy"] = sampled_accuracy(network, graph, config, common.load)
     graphs = [graph, data] if run.num_removed else [graph]
     found = serve(network, graphs, depth=config.depth, load=common.load, device=device)

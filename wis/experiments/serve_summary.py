@@ -5,6 +5,9 @@ cut graph, in points, paired by seed. Its speed-up is the cost on the whole grap
 cut graph: edges read by a prediction of one vertex (means over the same vertices), or median
 seconds that were taken in turns. A speed-up over several seeds is a geometric mean. The front holds
 the settings that no other setting beats in accuracy at the same edges read or fewer.
+
+A prediction with its full neighbourhood is that of a pass over the whole graph. So the accuracies
+may also come from rows of an accuracy sweep, and the costs from rows without training.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from wis.errors import ResultsError, echo
-from wis.experiments.results import DONE, Row, check_fields
+from wis.experiments.recipe import content_hash
+from wis.experiments.results import ACCURACY, DONE, Row, check_fields, field_of, kind_of_row
 from wis.experiments.summary import FULL, METRICS, Cell, imported_pandas, training_of
 
 LOSSES = (0.0, 0.25, 0.5, 0.7, 1.0)
@@ -55,13 +59,12 @@ def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
         nothing was trained.
 
     Raises:
-        ResultsError: No row is finished, or a row lacks a field.
+        ResultsError: No row is finished, or a row lacks a field, or no row of an accuracy sweep has
+            a graph, method, amount and depth of a serving row.
     """
     groups: dict[tuple[Any, ...], dict[tuple[Any, ...], Row]] = defaultdict(dict)
     wholes: dict[tuple[Any, ...], dict[tuple[Any, ...], float]] = defaultdict(dict)
-    for row in rows:
-        if row["status"] != DONE:
-            continue
+    for row in with_accuracies(row for row in rows if row["status"] == DONE):
         check_fields(row, FIELDS)
         panel = (training_of(row), row["device"], tuple(row["serving"]))
         unit = row["seed"], row.get("split")
@@ -84,6 +87,37 @@ def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
         lines,
         key=lambda line: (line["panel"], places.index(line["label"]), line["percent_removed"]),
     )
+
+
+def with_accuracies(rows: Iterable[Row]) -> list[Row]:
+    """Serving rows; rows of an accuracy sweep get the costs that were counted for the same cut.
+
+    The cut of a random method may have another seed than the row.
+    """
+    given = list(rows)
+    trained = [row for row in given if kind_of_row(row) == ACCURACY]
+    served = [row for row in given if kind_of_row(row) != ACCURACY]
+    if not trained:
+        return served
+    counted = {_cut_of(row): row for row in served}
+    names = ("kind", "device", "serving", "serving_whole", "batch_memory_bytes")
+    joined = [
+        {**row, **{name: found.get(name) for name in names}, "trained": True}
+        for row in trained
+        if (found := counted.get(_cut_of(row)))
+    ]
+    if not joined:
+        raise ResultsError(
+            "no accuracy row has the graph, the method, the amount and the depth of a row of "
+            "`wis bench serve`; give the files of one graph"
+        )
+    return joined
+
+
+def _cut_of(row: Row) -> str:
+    names = ("num_edges_before", "num_removed", "method", "options", "config.depth")
+    graph = str(row.get("dataset")).partition(":")[0]
+    return content_hash([graph, *(field_of(row, name) for name in names)])
 
 
 def by_panel(lines: Iterable[Line]) -> dict[str, list[Line]]:

@@ -230,11 +230,6 @@ def serve(
     """
     load = load or Load()
     n = int(graphs[0].num_nodes or 0)
-    full = [Server(network, graph, depth=depth, device=device) for graph in graphs]
-    drawn = [
-        Server(network, graph, depth=depth, num_neighbors=load.num_neighbors, device=device)
-        for graph in graphs
-    ]
     some = torch.from_numpy(
         np.random.default_rng(load.seed).choice(n, min(n, load.num_vertices), replace=False)
     )
@@ -242,14 +237,21 @@ def serve(
         {
             "edges_read": float(edges_read(graph, some, depth=depth).double().mean()),
             "multiply_adds": multiply_adds(
-                network, num_nodes=n, num_arcs=server.edge_index.size(1)
+                network, num_nodes=n, num_arcs=remove_self_loops(graph.edge_index)[0].size(1)
             ),
         }
-        for graph, server in zip(graphs, full, strict=True)
+        for graph in graphs
     ]
-    kinds: dict[str, tuple[list[Server], Sequence[Tensor | None]]] = {}
-    if load.batch_sizes:
-        kinds["all"] = full, [None] * LEAST_CALLS
+    if not load.batch_sizes:
+        return found
+    full = [Server(network, graph, depth=depth, device=device) for graph in graphs]
+    drawn = [
+        Server(network, graph, depth=depth, num_neighbors=load.num_neighbors, device=device)
+        for graph in graphs
+    ]
+    kinds: dict[str, tuple[list[Server], Sequence[Tensor | None]]] = {
+        "all": (full, [None] * LEAST_CALLS)
+    }
     for size in load.batch_sizes:
         batches = load.batches(n, size)
         kinds |= {f"full_{size}": (full, batches), f"sampled_{size}": (drawn, batches)}

@@ -1,8 +1,9 @@
 """A figure of a serving sweep: accuracy against the cost of predicting one vertex.
 
-Each graph and model has two panels with logarithmic costs, edges read and median latency. A line
-joins the amounts of a method. The settings on the front, which no other setting beats in accuracy
-at the same cost or less, are ringed and named.
+Each graph and model has a panel with the edges read, which do not depend on the machine, and one
+with the median latency if it was measured; costs are logarithmic. A line joins the amounts of a
+method. Forms of WIS and k-neighbor have colours, other methods are grey. The settings on the front,
+which no other setting beats in accuracy at the same cost or less, are ringed and named.
 """
 
 from __future__ import annotations
@@ -60,26 +61,35 @@ def serving_figure(lines: Sequence[Line], *, metric: str = "test") -> Figure:
     panels = by_panel(line for line in lines if line["accuracy"] is not None)
     if not panels:
         raise ResultsError("nothing was trained, so there are no accuracies to draw")
-    labels = dict.fromkeys(line["label"] for line in lines if line["label"] != FULL)
+    labels = list(dict.fromkeys(line["label"] for line in lines if line["label"] != FULL))
+    bold = [label for label in labels if "wis" in label.lower() or label == "k-neighbor"]
     styles: dict[str, dict[str, Any]] = {
         label: {
-            "color": COLOURS[index % len(COLOURS)],
+            "color": COLOURS[bold.index(label) % len(COLOURS)] if label in bold else "0.6",
             "marker": MARKERS[index % len(MARKERS)],
             "linestyle": DASHES[index % len(DASHES)],
         }
         for index, label in enumerate(labels)
     }
-    figure = Figure(figsize=(10.4, 4.0 * len(panels) + 0.5), layout="constrained")
-    grid = figure.subplots(len(panels), len(COSTS), squeeze=False)
+    known = [line for some in panels.values() for line in some]
+    costs = {k: cost for k, cost in COSTS.items() if any(cost(line) > 0 for line in known)}
+    figure = Figure(figsize=(5.2 * len(costs), 4.0 * len(panels) + 0.5), layout="constrained")
+    grid = figure.subplots(len(panels), len(costs), squeeze=False)
     for row, (title, some) in zip(grid, panels.items(), strict=True):
-        for axes, (what, cost) in zip(row, COSTS.items(), strict=True):
+        for axes, (what, cost) in zip(row, costs.items(), strict=True):
             _draw(axes, some, cost, styles)
             axes.set(xlabel=what, ylabel=f"{METRICS[metric]} (%)")
             axes.set_title(fitted(title, TITLE_WIDTH, lines=2), fontsize=10)
     found: dict[str, Any] = {}
     for axes in grid.flat:
         found |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(
+        found.values(),
+        found.keys(),
+        loc="outside lower center",
+        ncols=2 + 2 * len(costs),
+        frameon=False,
+    )
     return figure
 
 

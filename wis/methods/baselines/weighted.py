@@ -44,7 +44,12 @@ from wis.methods.certificates import Checked
 from wis.methods.registry import register
 
 NEEDS = ("edge_weight",)
-ENTRIES_AT_A_TIME = 1 << 22
+ENTRIES_AT_A_TIME, MOST_AT_ONCE = 1 << 22, 256
+HUBS = 64
+"""Vertices of the largest degrees, the distances from which bound others. Each costs as much as a
+few searches with a limit."""
+ROUNDING = 1e-13
+"""Relative error of a sum of lengths, at most."""
 SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -287,7 +292,13 @@ def metric_backbone_order(
 def distortions(
     graph: CanonicalGraph, length: Floats, report: Share = lambda share: None
 ) -> Floats:
-    """The length of each edge over that of a shortest path between its ends; float64 [m]."""
+    """The length of each edge over that of a shortest path between its ends; float64 [m].
+
+    Paths over the largest hubs bound the shortest paths from above, and differences of distances to
+    a hub bound them from below. Where the bounds meet, the length is known. Edges that a path over
+    a hub replaces are left out of the graph: without them all distances are the same. From the ends
+    of the other edges Dijkstra's algorithm goes as far as their upper bounds.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import dijkstra
 
@@ -296,23 +307,50 @@ def distortions(
     shortest = length.copy()
     if not length.size:
         return shortest
-    rows, columns, values = tail, head, length
+
+    def lengths_of(some: Any) -> Any:
+        ends, values = (tail[some], head[some]), length[some]
+        if not graph.directed:
+            ends = np.append(ends[0], ends[1]), np.append(ends[1], ends[0])
+            values = np.append(values, values)
+        return coo_array((values, ends), shape=(n, n)).tocsr()
+
+    whole = lengths_of(slice(None))
+    first, last = np.full((2, n), np.inf)  # lengths with which a path can begin and end
+    np.minimum.at(first, tail, length)
+    np.minimum.at(last, head, length)
     if not graph.directed:
-        rows, columns = np.append(tail, head), np.append(head, tail)
-        values = np.append(length, length)
-    matrix = coo_array((values, (rows, columns)), shape=(n, n)).tocsr()
-    sources, first = np.unique(tail, return_index=True)
-    longest = np.maximum.reduceat(length, first)  # edges are sorted by their tails
-    by_reach = np.argsort(longest, kind="stable")
-    at_once = max(1, ENTRIES_AT_A_TIME // n)
+        first = last = np.minimum(first, last)
+    lower = np.minimum(length, first[tail] + last[head])
+    degree = np.bincount(np.append(tail, head), minlength=n)
+    for hub in np.argsort(-degree, kind="stable")[:HUBS]:
+        out = dijkstra(whole, indices=hub)
+        into = dijkstra(whole.T, indices=hub) if graph.directed else out
+        np.minimum(shortest, into[tail] + out[head], out=shortest)
+        with np.errstate(invalid="ignore"):  # inf - inf where the hub reaches neither end
+            for far, near in ((out[head], out[tail]), (into[tail], into[head])):
+                lower = np.fmax(lower, (far - near) - ROUNDING * (far + near))
+    left = np.flatnonzero(lower < shortest * (1 - 100 * ROUNDING))
+    tight = lengths_of(shortest >= length * (1 - 100 * ROUNDING))
+    source, other = tail[left], head[left]
+    if not graph.directed:  # either end will do: few that have many such edges
+        many = np.bincount(np.append(source, other), minlength=n)
+        swap = many[source] < many[other]
+        source, other = np.where(swap, other, source), np.where(swap, source, other)
+    reach = np.zeros(n)
+    np.maximum.at(reach, source, shortest[left])
+    sources = np.unique(source)
+    sources = sources[np.argsort(reach[sources], kind="stable")]
+    at_once = max(1, min(MOST_AT_ONCE, ENTRIES_AT_A_TIME // n))
     row_of = np.full(n, -1)
     for start in range(0, sources.size, at_once):
-        part = by_reach[start : start + at_once]
-        found = dijkstra(matrix, indices=sources[part], limit=longest[part].max())
+        part = sources[start : start + at_once]
+        found = dijkstra(tight, indices=part, limit=reach[part[-1]] * (1 + ROUNDING))
         row_of[:] = -1
-        row_of[sources[part]] = np.arange(part.size)
-        here = np.flatnonzero(row_of[tail] >= 0)
-        shortest[here] = found[row_of[tail[here]], head[here]]
+        row_of[part] = np.arange(part.size)
+        here = np.flatnonzero(row_of[source] >= 0)
+        exact = found[row_of[source[here]], other[here]]
+        shortest[left[here]] = np.minimum(exact, shortest[left[here]])
         report((start + part.size) / sources.size)
     distortion: Floats = length / shortest
     return distortion
