@@ -146,7 +146,9 @@ class Adviser:
             return
         config, most = self.task.config, 12
         self.task.config = replace(config, max_epochs=min(most, config.max_epochs))
-        each = self.task.score(self.task.inputs(0), 0)[2] / self.task.config.max_epochs
+        start = self.budget.clock()  # not the run's own seconds: the budget may count CPU time
+        self.task.score(self.task.inputs(0), 0)
+        each = (self.budget.clock() - start) / self.task.config.max_epochs
         self.task.config = config
         patience = min(MOST_PATIENCE, int(self.budget.seconds / MANY_RUNS / max(each, 1e-9) / 2))
         if self.fits_patience and patience > config.patience:
