@@ -56,7 +56,7 @@ def means_of(name: str, results: str | None) -> dict[tuple[str, float], float]:
     from wis.experiments.summary import panels_of
 
     panels = panels_of(read_results([results])[0])
-    (panel,) = [panel for panel in panels if panel.title.startswith(f"{name},")]
+    (panel,) = [panel for panel in panels if panel.title.startswith(name)]
     return {
         (label, percent): cell.mean
         for label in panel.labels
