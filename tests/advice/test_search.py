@@ -92,7 +92,7 @@ def test_seeds_are_spent_near_the_answer_and_on_the_methods_that_remain():
     assert len(search.losses(method, percent)) == 8
     far = [key for key in search.trials if key[0] is not None and abs(key[1] - percent) >= 20]
     assert far
-    assert max(key[2] for key in far) <= 2
+    assert max(key[2] for key in far) < 4  # at most half of all seeds
 
 
 def test_the_validation_score_decides_where_the_test_score_would_choose_otherwise():
