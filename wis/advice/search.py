@@ -136,7 +136,7 @@ class Search:
     def _return_to_race(self) -> bool:
         """Take back a method that was put out and is now ahead; returns whether there is one."""
         first = self.ranked(range(self.num_methods))[:1]
-        comes_back = not self.everything_may_go() and first[0] not in self.alive
+        comes_back = not self.everything_may_go() and not set(first) <= set(self.alive)
         if comes_back:
             self.alive = first
         return comes_back
