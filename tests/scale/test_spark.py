@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import warnings
+from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.filterwarnings("default")  # pyspark's own are not ours
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory):
+def session():
+    import pyspark
     from pyspark.sql import SparkSession
 
     settings = QUIET | HERE | {"spark.master": MASTER, "spark.authenticate.secret": "for tests"}
@@ -47,10 +49,11 @@ def session(tmp_path_factory):
         warnings.simplefilter("ignore")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-        patch.setenv("SPARK_WORKER_DIR", str(tmp_path_factory.mktemp("executors")))
         running = SparkSession.builder.config(map=settings).getOrCreate()
+        logs = Path(pyspark.__file__).parent / "work" / running.sparkContext.applicationId
         yield running
         running.stop()
+        shutil.rmtree(logs, ignore_errors=True)
 
 
 def executors():
