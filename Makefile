@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 DEMO := $(VENV)/.demo
 DOCS := $(VENV)/.docs
 SITE := docs/_build/html
+# The tests of Spark need `make test EXTRAS=dev,spark` and Java; pyspark has 400 MB.
+EXTRAS ?= dev
 
 # PyTorch's CPU build saves gigabytes where there is no GPU. pip takes it by itself where the index
 # offers it; TORCH_INDEX names another index, such as the one of CPU wheels on PyTorch's "Get
@@ -36,7 +38,7 @@ $(DEMO): pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[$(EXTRAS)]'
 	@touch $@ $(DEMO)
 
 $(DOCS): pyproject.toml constraints.txt | $(BIN)/python
