@@ -20,14 +20,12 @@ from wis.graph import UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.graph.walks import num_closed_walks
 from wis.methods import get_method
-from wis.methods.k_wis import two_wis
-from wis.methods.k_wis import two_wis_dense as two_wis_front
+from wis.methods.k_wis import two_wis, two_wis_front
 from wis.methods.k_wis.certificate import MOST_STEPS
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.engines import two_wis_steps
 from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.two_wis import TwoWisChanges
-from wis.methods.k_wis.two_wis_front import LastingFront
 from wis.testing import odd_graph
 
 ENGINES = ("local", "dense")
@@ -211,7 +209,7 @@ def test_the_front_lasts_where_edges_share_their_lowest_common_neighbour(monkeyp
         monkeypatch.setattr(two_wis_front, name, value)
     edges = whole.edges.numpy()
     order, num_fronts = [], 0
-    front = LastingFront(whole, num_common_neighbours(edges, whole.num_nodes))
+    front = two_wis_front.Front(whole, num_common_neighbours(edges, whole.num_nodes))
     while len(order) < 200:
         if front.is_empty():
             front.renew()

@@ -5,7 +5,7 @@ An edge is r arcs, one in a directed graph and two in an undirected one.
 - `closed_walks`, `dense_walks`: the closed walks that the loss of an edge breaks;
 - `walk_state`: the same for the walks of chosen partitions;
 - `lazy_greedy`, `signatures`, `argmax`: which edge goes first;
-- `two_wis`, `two_wis_dense`, `two_wis_front`: the special case of walks of length 2;
+- `two_wis`, `two_wis_front`: the special case of walks of length 2;
 - `one_step_arcs`: walks of length 1 in directed graphs;
 - `engines`: which engine runs, and its order;
 - `certificate`, `general_certificate`, `certificate_walks`: whether an order obeys the rule; no

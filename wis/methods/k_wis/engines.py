@@ -45,13 +45,12 @@ from wis.errors import OptionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.methods.checkpoints import Checkpoint, GraphT, in_steps
-from wis.methods.k_wis import two_wis_dense
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.dense_walks import dense_order, dense_plan
 from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.one_step_arcs import one_step_arcs
 from wis.methods.k_wis.two_wis import TwoWisChanges
-from wis.methods.k_wis.two_wis_front import LastingFront
+from wis.methods.k_wis.two_wis_front import MOST_VERTICES, Front, overlaps
 
 PIECE_S = 30.0
 """``dense`` makes its matrices anew for each piece of an order with a checkpoint: about the time of
@@ -187,10 +186,8 @@ def two_wis_steps(graph: UndirectedGraph, batch_size: int = 1) -> Iterator[list[
 
 def _front_edges(graph: UndirectedGraph, num_common: NDArray[np.int64]) -> Iterator[int]:
     """The first edges while the rest is dense; `num_common` is updated for those left."""
-    n = graph.num_nodes
-    many = two_wis_dense.MANY + n / two_wis_dense.BREADTH
-    if n > two_wis_dense.MOST_VERTICES or not num_common.size or num_common.mean() < many:
+    if graph.num_nodes > MOST_VERTICES or not overlaps(num_common, graph.num_nodes):
         return
-    front = LastingFront(graph, num_common)
+    front = Front(graph, num_common)
     while not front.is_empty() or front.renew():
         yield front.pop()

@@ -249,7 +249,7 @@ class Fall(NamedTuple):
 
 
 class DenseNeighbours:
-    """A dense graph whose edges go, for `wis.methods.k_wis.two_wis_dense`.
+    """A dense graph whose edges go, for `wis.methods.k_wis.two_wis_front`.
 
     The adjacency matrix is kept twice: as booleans, to ask about one vertex and many edges, and as
     bits, to find the common neighbours of the ends of many edges at once.
