@@ -299,7 +299,8 @@ def advise(
         protect: Edges that stay.
         per_type: Remove the same fraction of the edges of each type.
         edge_attrs: Attributes with an entry for each arc.
-        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        progress: Show a bar always (true), never (false), or if it takes long, with a line every
+            minute where stderr is no terminal (None).
 
     Returns:
         The advice.

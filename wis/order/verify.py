@@ -135,7 +135,8 @@ def verify_order(
             of at most 256 steps is checked at all steps, and a longer one at 32 (for ``gwis`` at as
             many as take 40,000 tuples of walk indices).
         seed: Seed of the sample.
-        progress: Show a bar always (true), never (false), or on a terminal if it takes long (None).
+        progress: Show a bar always (true), never (false), or if it takes long, with a line every
+            minute where stderr is no terminal (None).
         vertex_data: Object with the attributes and names of vertices; `data` if not given.
         **options: Further options of the method that differ from the order's own, or that the order
             cannot record, such as `partitions` that were given as a list.

@@ -115,7 +115,8 @@ def sparsify_files(
             given. It may hold other files. If a run is killed, or fails for another reason than its
             input, the same call continues from this folder.
         force: Replace an output that exists.
-        progress: Whether to show a progress bar; None shows it on a terminal if the run is long.
+        progress: Show a bar always (true), never (false), or if it takes long, with a line every
+            minute where stderr is no terminal (None).
         scheduler_address: Address of the Dask scheduler; a cluster on this machine if not given.
         master: Spark's master, such as ``"spark://host:7077"`` or ``"yarn"``; if not given, the
             Spark session of this process, or else one on this machine.
