@@ -23,12 +23,12 @@ on every device. For small dense graphs and long walks; each round looks at ever
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.progress import Progress
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.walks import adjacency, most_walks, num_closed_walks
@@ -70,40 +70,29 @@ def dense_plan(graph: CanonicalGraph, depth: int, limit_bytes: int) -> tuple[int
     return at_a_time, matrix_bytes + edge_bytes * at_a_time
 
 
-def dense_order(
-    graph: CanonicalGraph,
-    depth: int,
-    count: int,
-    batch_size: int,
-    limit_bytes: int,
-    progress: Progress,
-) -> Tensor:
-    """The first `count` edges of the greedy order, int64 on the graph's device, as `lazy_order`.
+def dense_steps(
+    graph: CanonicalGraph, depth: int, batch_size: int, limit_bytes: int
+) -> Iterator[list[int]]:
+    """The greedy order, `batch_size` edges at a time, as `lazy_steps`.
 
     Raises:
         OptionError: More memory than `limit_bytes`, or numbers of walks that could pass 2^61.
 
-    Cost: count / batch_size rounds of O(m n L²) operations.
+    Cost: a round for each batch, O(m n L²) operations.
     """
     at_a_time, total_bytes = dense_plan(graph, depth, limit_bytes)
     _LOG.info("engine dense: will use up to %.2g GiB", total_bytes / 2**30)
     state = DenseWalks(graph, depth)
     left = torch.arange(graph.num_edges, device=graph.device)
     is_left = torch.ones_like(left, dtype=torch.bool)
-    order: list[Tensor] = []
-    done = 0
-    while done < count:
-        size = min(batch_size, count - done)
+    while left.numel():
         best = Ranked.none(graph.device)
         for chunk in torch.split(left, at_a_time):
-            best = best.joined(state.changes(chunk)).first(size)
+            best = best.joined(state.changes(chunk)).first(batch_size)
+        yield best.edge.tolist()
         state.remove(best.edge)
         is_left[best.edge] = False
         left = is_left.nonzero()[:, 0]
-        order.append(best.edge)
-        done += size
-        progress(done)
-    return torch.cat(order) if order else left[:0]
 
 
 class DenseWalks:

@@ -30,8 +30,7 @@ Source: Algorithm 1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,15 +45,11 @@ from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.methods.checkpoints import Checkpoint, GraphT, in_steps
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
-from wis.methods.k_wis.dense_walks import dense_order, dense_plan
+from wis.methods.k_wis.dense_walks import dense_plan, dense_steps
 from wis.methods.k_wis.lazy_greedy import lazy_steps
 from wis.methods.k_wis.one_step_arcs import one_step_arcs
 from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.methods.k_wis.two_wis_front import MOST_VERTICES, Front, overlaps
-
-PIECE_S = 30.0
-"""``dense`` makes its matrices anew for each piece of an order with a checkpoint: about the time of
-one round, so longer pieces cost less, and a killed order loses one."""
 
 
 def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -114,17 +109,10 @@ def order_by_walks(
     """The order of `wis.methods.walk_index.wis_order`."""
 
     def steps(rest: GraphT) -> Iterator[list[int]]:
-        begun, rest = graph.num_edges - rest.num_edges, rest.without_isolated()
-        if engine == "local":
-            return local_steps(rest, depth, batch_size)
-
-        def piece(part: GraphT, size: int, done: int) -> list[int]:
-            limit = int(memory_gib * 2**30)
-            report = lambda number: progress(begun + done + number)  # noqa: E731
-            return dense_order(part, depth, size, batch_size, limit, report).tolist()
-
-        seconds = PIECE_S if checkpoint else math.inf
-        return _in_pieces(rest, piece, count - begun, batch_size, seconds)
+        rest = rest.without_isolated()
+        if engine == "dense":
+            return dense_steps(rest, depth, batch_size, int(memory_gib * 2**30))
+        return local_steps(rest, depth, batch_size)
 
     with single_threaded():
         return in_steps(
@@ -135,29 +123,6 @@ def order_by_walks(
             batch_size=batch_size,
             checkpoint=checkpoint,
         )
-
-
-def _in_pieces(
-    graph: GraphT,
-    ranked: Callable[[GraphT, int, int], list[int]],
-    count: int,
-    batch_size: int,
-    seconds: float,
-) -> Iterator[list[int]]:
-    """An order that is made in pieces of about so many seconds, each from the graph that is left.
-
-    `ranked` gives the first edges of a graph, given it, how many, and how many went before.
-    """
-    left, size = np.arange(graph.num_edges), batch_size if seconds < math.inf else count
-    while (done := graph.num_edges - left.size) < count:
-        start = time.monotonic()
-        rest = type(graph)(graph.num_nodes, graph.edges[:, left]) if done else graph
-        ids = ranked(rest, min(size, count - done), done)
-        for first in range(0, len(ids), batch_size):
-            yield left[ids[first : first + batch_size]].tolist()
-        left = np.delete(left, ids)
-        faster = seconds / max(time.monotonic() - start, 1e-9)
-        size = batch_size * max(int(size * min(faster, 4)) // batch_size, 1)
 
 
 def local_steps(graph: CanonicalGraph, depth: int, batch_size: int = 1) -> Iterator[list[int]]:
