@@ -140,11 +140,11 @@ class Front:
         ):
             by_value.setdefault(value, []).append(vertex)
         for value, vertices in by_value.items():
-            self._fall_together(vertices, value, top)
+            self._fell(vertices, value, value - 2, top)
         ends = (part[-2:].tolist() for part in (fall.vertices, fall.before, fall.after))
         for vertex, before, after in zip(*ends, strict=True):
-            if after < self.floor + WIDTH + 2:
-                self._fell(vertex, before, after, top)
+            if before >= self.floor + 2 and after < self.floor + WIDTH + 2:
+                self._fell([vertex], before, after, top)
         self._follow_ends(fall.ends)
         return edge
 
@@ -180,7 +180,7 @@ class Front:
         value = self.graph.value
         for vertex in np.flatnonzero((value >= self.floor + 2) & (value < self.floor + WIDTH + 2)):
             self.common[int(vertex)] = members = self._members(int(vertex))
-            self._count(members, int(value[vertex]), 1)
+            self._count(slice(None), int(value[vertex]), members.view(np.int8))
         self._follow_all_ends()
 
     def _members(self, vertex: int) -> Bools:
@@ -189,17 +189,12 @@ class Front:
         members: Bools = around[self.ends[0]] & around[self.ends[1]]
         return members
 
-    def _count(self, members: Bools | Ints, value: int, sign: int) -> None:
-        """Add a common neighbour of this value to rows of the window, or subtract it."""
+    def _count(self, rows: Ints | slice, value: int, number: Counts | int) -> None:
+        """Add so many common neighbours of a value to rows of the window."""
         column = value - self.floor
-        for place, change in ((column - 2, sign), (column, -sign)):
+        for place, change in ((column - 2, number), (column, -number)):
             if 0 <= place < WIDTH:
-                if members.dtype == np.bool_:
-                    (np.add if change > 0 else np.subtract)(
-                        self.window[place], members, out=self.window[place]
-                    )
-                else:
-                    self.window[place, members] += change
+                self.window[place, rows] += change
 
     def _forget(self, side: Ints, vertex: int, value: int) -> None:
         """A vertex is no common neighbour of some edges any more."""
@@ -211,25 +206,8 @@ class Front:
             members[rows] = False
             self._count(rows, value, -1)
 
-    def _fell(self, vertex: int, before: int, after: int, top: int) -> None:
-        """Lower the value of a vertex in the rows that it is a common neighbour of."""
-        members = self.common.get(vertex)
-        if members is not None:
-            self._count(members, before, -1)
-        elif before < self.floor + 2:
-            return  # rows that it was common to have left the front
-        else:
-            members = self.common[vertex] = self._members(vertex)
-        if after < self.floor + 2:
-            self._lower(np.flatnonzero(members), after - 2)
-            del self.common[vertex]
-            return
-        self._count(members, after, 1)
-        if after - 2 < top:
-            np.minimum(self.smallest, after - 2, out=self.smallest, where=members)
-
-    def _fall_together(self, vertices: list[int], value: int, top: int) -> None:
-        """Lower vertices of one value by 2 in the rows that they are common neighbours of."""
+    def _fell(self, vertices: list[int], before: int, after: int, top: int) -> None:
+        """Lower vertices of one value to another in the rows that they are common neighbours of."""
         for vertex in vertices:
             if vertex not in self.common:
                 self.common[vertex] = self._members(vertex)
@@ -238,15 +216,17 @@ class Front:
         if len(vertices) > 1:
             number = np.add.reduce([self.common[vertex] for vertex in vertices], dtype=np.int16)
             members = number > 0
-        column, stays = value - self.floor, value >= self.floor + 4
-        for place, change in ((column, 1), (column - 2, -1 - stays), (column - 4, int(stays))):
+        old, new, stays = before - self.floor, after - self.floor, after >= self.floor + 2
+        at_once = stays and new == old - 2  # two changes in one column
+        changes = (old, 1), (old - 2, -1 - at_once), (new, at_once - stays), (new - 2, int(stays))
+        for place, change in changes:
             if change and 0 <= place < WIDTH:
                 self.window[place] += change * number
         if stays:
-            if value - 4 < top:
-                np.minimum(self.smallest, value - 4, out=self.smallest, where=members)
+            if after - 2 < top:
+                np.minimum(self.smallest, after - 2, out=self.smallest, where=members)
             return
-        self._lower(np.flatnonzero(members), value - 4)
+        self._lower(np.flatnonzero(members), after - 2)
         for vertex in vertices:
             del self.common[vertex]
 
