@@ -182,11 +182,26 @@ class Replay(Protocol):
         """Take the edges of a batch away."""
 
 
+class ReplayOfSome(Replay, Protocol):
+    """One in which some edges may not go any more."""
+
+    def close(self, edges: Ints) -> object:
+        """Leave edges out of the choice that stay."""
+
+
 def first_fault(
-    replay: Replay, ids: list[int], batch_size: int, progress: Progress = silent
+    replay: Replay,
+    ids: list[int],
+    batch_size: int,
+    progress: Progress = silent,
+    before: Callable[[int], object] = lambda start: None,
 ) -> Fault | None:
-    """The first wrong step of an order, all of whose steps are checked; None if there is none."""
+    """The first wrong step of an order, all of whose steps are checked; None if there is none.
+
+    `before` is called with the first step of each batch.
+    """
     for start in range(0, len(ids), batch_size):
+        before(start)
         batch = ids[start : start + batch_size]
         fault = replay.fault_in(batch)
         if fault is not None:
@@ -202,10 +217,11 @@ def check_steps(
     steps: Ints,
     *,
     batch_size: int,
-    fault_at: Callable[[Ints, list[int], int], Fault | None],
-    replay: Callable[[], Replay] | None,
+    fault_at: Callable[[Ints, Ints, list[int], int], Fault | None],
+    replay: Callable[[], ReplayOfSome] | None,
     why: str,
     progress: Progress,
+    last: Ints | None = None,
 ) -> Checked:
     """Check some steps of an order, or all of them.
 
@@ -214,22 +230,32 @@ def check_steps(
         edge_ids: int64 [count], the order.
         steps: Which steps, ascending.
         batch_size: How many edges went at a time.
-        fault_at: The fault of one place of a batch, given the edges left at its beginning.
+        fault_at: The fault of one place of a batch, given the edges left at its beginning, those of
+            them that may go, the batch and the place.
         replay: Makes the graph from which all edges of the order go one batch after the other; None
             to look at each step by itself.
         why: What makes an edge better than the one that went, for the error.
         progress: Called with the number of steps that are done.
+        last: int64 [m], the last step at which each edge may go (`wis.methods.last_steps`), for
+            orders that are not in batches; all may go at any step if not given.
 
     Raises:
         NotGreedyError: At the first of the steps that is wrong.
     """
     ids, fault = edge_ids.cpu().numpy(), None
     if replay is not None:
-        fault = first_fault(replay(), ids.tolist(), batch_size, progress)
+        made, closing = replay(), _by_last_step(last)
+
+        def close(step: int) -> None:
+            if step - 1 in closing:
+                made.close(closing[step - 1])
+
+        fault = first_fault(made, ids.tolist(), batch_size, progress, close)
     for done, step in enumerate(steps.tolist() if replay is None else [], 1):
         start = step - step % batch_size
         left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
-        fault = fault_at(left, ids[start : start + batch_size].tolist(), step - start)
+        open_ = left if last is None else left[last[left] >= step]
+        fault = fault_at(left, open_, ids[start : start + batch_size].tolist(), step - start)
         if fault is not None:
             fault = replace(fault, step=step)
             break
@@ -237,6 +263,15 @@ def check_steps(
     if fault is not None:
         raise fault.error(graph, edge_ids, why)
     return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)
+
+
+def _by_last_step(last: Ints | None) -> dict[int, Ints]:
+    """For each step the edges that may go there for the last time; -1 for those that never may."""
+    if last is None:
+        return {}
+    order = np.argsort(last, kind="stable")
+    step, first = np.unique(last[order], return_index=True)
+    return dict(zip(step.tolist(), np.split(order, first[1:]), strict=True))
 
 
 def first_fault_by_keys(

@@ -29,6 +29,7 @@ from wis.base.progress import Progress
 from wis.base.source import ReadOptions, open_input
 from wis.errors import CheckpointError, GraphFormatError, echo
 from wis.graph import CanonicalGraph
+from wis.methods.guard import Guard
 
 EVERY_S = 60.0
 """Between two writes: the most that a killed order loses."""
@@ -42,6 +43,7 @@ class Checkpoint:
     Args:
         path: The file; a missing one is the beginning of an order.
         graph: The graph.
+        guard: Which edges may go, before any is gone.
         **rule: Everything else that the order depends on, as JSON.
 
     Attributes:
@@ -52,9 +54,13 @@ class Checkpoint:
         GraphFileError: The file cannot be written.
     """
 
-    def __init__(self, path: str | Path, graph: CanonicalGraph, **rule: Any):
+    def __init__(
+        self, path: str | Path, graph: CanonicalGraph, guard: Guard | None = None, **rule: Any
+    ):
         self.path, self.num_edges = Path(str(path)), graph.num_edges
-        self.key = {"wis": version("wis-sparsify"), "graph": graph.fingerprint, **rule}
+        kept = guard and guard.describe()  # None, as in files that hold no protections
+        rule = {"graph": graph.fingerprint, **rule, "protections": kept}
+        self.key = {"wis": version("wis-sparsify"), **rule}
         self.next_write = time.monotonic() + EVERY_S
         self.is_written = self.path.exists()
         check_writable(self.path, force=True)
@@ -107,26 +113,28 @@ class Checkpoint:
 
 def in_steps(
     graph: GraphT,
-    steps: Callable[[GraphT], Iterable[Sequence[int]]],
+    steps: Callable[[GraphT, Guard | None], Iterable[Sequence[int]]],
     *,
     count: int,
     progress: Progress,
     batch_size: int = 1,
     checkpoint: Checkpoint | None = None,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The first `count` edges of an order, from a checkpoint on if it has begun.
 
     Args:
         graph: The graph.
-        steps: Gives, for what is left of the graph, the ids there of the edges that go together,
-            the best first; all steps but the last are of `batch_size` edges.
+        steps: Gives, for what is left of the graph and its guard, the ids there of the edges that
+            go together, the best first; all steps but the last are of `batch_size` edges.
         count: Length of the order.
         progress: Called with the number of edges removed.
         batch_size: How many edges go at a time.
         checkpoint: Where to go on and what to write, if anything.
+        guard: Which edges may go, before any is gone; all if not given.
 
     Returns:
-        int64 edge ids [count] on the graph's device.
+        int64 edge ids [count], fewer if no more may go, on the graph's device.
 
     Raises:
         CheckpointError: The checkpoint is damaged, or of another order.
@@ -138,8 +146,9 @@ def in_steps(
         left = np.delete(np.arange(graph.num_edges), order)
         rest = type(graph)(graph.num_nodes, graph.edges[:, left]) if order else graph
         name = left.tolist()
+        guard = guard.after(rest, left) if guard and order else guard
         try:
-            for batch in steps(rest):
+            for batch in steps(rest, guard):
                 order += [name[edge] for edge in batch]
                 progress(min(len(order), count))
                 if len(order) >= count:

@@ -33,6 +33,7 @@ from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import GIVEN, Partitions, check_partitions, resolve_partitions
 from wis.methods.checkpoints import Checkpoint, in_steps
+from wis.methods.guard import Guard
 from wis.methods.k_wis.argmax import NAMED, Argmax, best_rows
 from wis.methods.k_wis.engines import local_steps
 from wis.methods.k_wis.general_certificate import check_general_order
@@ -115,6 +116,7 @@ def general_order(
     argmax: Argmax = "lexicographic",
     batch_size: int = 1,
     checkpoint: str | Path | None = None,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The removal order of General Walk Index Sparsification; ties go to the smallest edge id.
 
@@ -138,9 +140,12 @@ def general_order(
         checkpoint: A file of the edges removed so far, written every minute
             (`wis.methods.checkpoints`). If it exists, the work goes on from it. A function `argmax`
             is known by its name alone.
+        guard: Which edges may go (`wis.methods.guard`); all if not given. Others are no candidates
+            and count in all walk indices. `argmax` is called again after a refusal.
 
     Returns:
-        int64 tensor of shape [count] on the graph's device; the work is done on the CPU.
+        int64 tensor of shape [count] on the graph's device; shorter if no more may go.
+        The work is done on the CPU.
 
     Raises:
         OptionError: An option is impossible, or the tables would take more than 16 GiB.
@@ -163,22 +168,28 @@ def general_order(
     }
     return in_steps(
         graph,
-        lambda rest: _steps(rest, chosen, walk_length, argmax, batch_size),
+        lambda rest, guard: _steps(rest, chosen, walk_length, argmax, batch_size, guard),
         count=count,
         progress=progress,
         batch_size=batch_size,
-        checkpoint=Checkpoint(checkpoint, graph, **rule) if checkpoint else None,
+        checkpoint=Checkpoint(checkpoint, graph, guard, **rule) if checkpoint else None,
+        guard=guard,
     )
 
 
 def _steps(
-    graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Argmax, batch_size: int
+    graph: CanonicalGraph,
+    partitions: Partitions,
+    walk_length: int,
+    argmax: Argmax,
+    batch_size: int,
+    guard: Guard | None,
 ) -> Iterator[list[int]]:
     """The order of a graph, `batch_size` edges at a time."""
     if argmax == "lexicographic" and walk_length and _are_singletons(partitions, graph.num_nodes):
         with contextlib.suppress(OptionError):  # counts pass 2^61: the tables hold any integers
-            return local_steps(graph.without_isolated(), walk_length + 1, batch_size)
-    return _steps_by_tables(graph, partitions, walk_length, argmax, batch_size)
+            return local_steps(graph.without_isolated(), walk_length + 1, batch_size, guard)
+    return _steps_by_tables(graph, partitions, walk_length, argmax, batch_size, guard)
 
 
 def _are_singletons(partitions: Partitions, num_nodes: int) -> bool:
@@ -188,24 +199,38 @@ def _are_singletons(partitions: Partitions, num_nodes: int) -> bool:
 
 
 def _steps_by_tables(
-    graph: CanonicalGraph, partitions: Partitions, walk_length: int, argmax: Argmax, batch_size: int
+    graph: CanonicalGraph,
+    partitions: Partitions,
+    walk_length: int,
+    argmax: Argmax,
+    batch_size: int,
+    guard: Guard | None,
 ) -> Iterator[list[int]]:
     """The same for any partitions, by tables of all losses."""
     state = WalkState(graph, partitions, walk_length)
     sparse = argmax == "lexicographic" and LossTable.pays_off(state.loss)
     signatures = LossTable(state.loss) if sparse else None
     left = np.arange(graph.num_edges)
+    if guard is not None:
+        guard.refuse_bridges()
+        left = np.flatnonzero(guard.open)
     while left.size:
-        size = min(batch_size, left.size)
-        if signatures is None:
-            best = _best(state, left, argmax, size)
-        else:
-            best = signatures.best(state.index, left, size)
-        yield left[best].tolist()
-        stale = state.remove(left[best])
+        batch: list[int] = []
+        while left.size and len(batch) < batch_size:
+            size = min(batch_size - len(batch), left.size)
+            if signatures is None:
+                best = _best(state, left, argmax, size)
+            else:
+                best = signatures.best(state.index, left, size)
+            ids = left[best].tolist()
+            batch += ids if guard is None else filter(guard.removes, ids)
+            left = np.delete(left, best)
+        if not batch:
+            return
+        yield batch
+        stale = state.remove(np.array(batch, dtype=np.int64))
         if signatures is not None:
             signatures.update(state.loss, stale)
-        left = np.delete(left, best)
 
 
 def _best(state: WalkState, left: Ints, argmax: Argmax, size: int) -> Ints:

@@ -14,6 +14,7 @@ that find bridges take O(m log m) steps in all, as the smaller side is searched.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -57,6 +58,21 @@ class Guard:
         self._degree: list[int] = degree.tolist()
         self._ends: list[list[int]] = [end.tolist() for end in self._limited] if min_degree else []
         self._links = _Links(graph) if keep_connected else None
+
+    def after(self, rest: CanonicalGraph, left: Ints) -> Guard:
+        """The guard of the graph that is left, of the edges `left`, when all others are gone."""
+        stays = np.flatnonzero(~self.open[left]).tolist()
+        return Guard(
+            rest, edge_ids=stays, min_degree=self.min_degree, keep_connected=self.keep_connected
+        )
+
+    def describe(self) -> str:
+        """The limits and a digest of the edges that stay; before the first removal."""
+        digest = hashlib.sha256(np.packbits(self.open).tobytes()).hexdigest()[:16]
+        return (
+            f"keep_connected={self.keep_connected}, min_degree={self.min_degree}, protected edges "
+            f"{digest if not self.open.all() else 'none'}"
+        )
 
     def refuse_bridges(self) -> None:
         """Take the bridges of the graph as it was at the beginning out of the choice."""

@@ -26,8 +26,8 @@ OrderMethod: TypeAlias = "Callable[..., Tensor | tuple[Tensor, Draws]]"
 - `seed` is for random methods.
 - `progress` is a function to call with the number of edges that are done (`wis.base.progress`).
 - `data`, for a method that has such a parameter, is the object that its `prepare` returned.
-- `guard`, for a method that is registered with `guards`, is the `wis.methods.guard.Guard` of the
-  edges that may go, or None. Such a method makes each choice among these, and its result is shorter
+- `guard`, for a method that has such a parameter, is the `wis.methods.guard.Guard` of the edges
+  that may go, or None. Such a method makes each choice among these, and its result is shorter
   if no more may go. Others rank all edges, and those that a protection keeps are passed over.
 - Further keyword-only parameters are the options of the method.
 
@@ -82,8 +82,8 @@ class Method:
             `DirectedGraph` too, whose edges are arcs.
         needs: Attributes that the user's data must have, such as ``("x", "y")``, or for
             ``"edge_weight"`` the one that the option of that name names; `prepare` reads them.
-        guards: Whether the function, for a graph and resolved options, takes a `guard` and makes
-            its choices among the edges that may go.
+        guards: Whether the function takes a `guard` and makes its choices among the edges that may
+            go.
         reweights: None if the method draws no edges, so that they have no weights; else an empty
             text, or the option with which it draws, such as ``"sample"``.
     """
@@ -100,7 +100,7 @@ class Method:
     needs: tuple[str, ...]
     seeded_by: tuple[str, ...] = ()
     reweights: str | None = None
-    guards: Callable[[Any, Mapping[str, Any]], bool] = lambda graph, options: False
+    guards: bool = False
 
     def ranked(self, graph: CanonicalGraph, **arguments: Any) -> tuple[Tensor, Draws | None]:
         """The result of `order`, with None where there are no draws."""
@@ -202,7 +202,6 @@ def register(
     needs: tuple[str, ...] = (),
     seeded_by: tuple[str, ...] = (),
     reweights: str | None = None,
-    guards: Callable[[Any, Mapping[str, Any]], bool] = lambda graph, options: False,
 ) -> Callable[[OrderMethod], OrderMethod]:
     """Decorator that puts a function into the table of methods.
 
@@ -218,7 +217,7 @@ def register(
     """
 
     def add(order: OrderMethod) -> OrderMethod:
-        parameters = inspect.signature(order).parameters.values()
+        parameters = list(inspect.signature(order).parameters.values())
         options = {
             parameter.name: parameter.default
             for parameter in parameters
@@ -237,7 +236,7 @@ def register(
             needs,
             seeded_by,
             reweights,
-            guards,
+            any(parameter.name == "guard" for parameter in parameters),
         )
         METHODS.add(name, method, order)
         return order

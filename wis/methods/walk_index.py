@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from wis.base.checks import check_walk_length, checked_factor, checked_integer, is_number, shown
-from wis.base.progress import Progress, silent
+from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.methods.guard import Guard
@@ -114,25 +114,10 @@ def _by_degrees(graph: CanonicalGraph, options: Mapping[str, Any]) -> bool:
     return not graph.directed and options["walk_length"] == 1
 
 
-def _check_order(
-    graph: CanonicalGraph,
-    edge_ids: Tensor,
-    *,
-    guarded: Mapping[str, Any] | None = None,
-    progress: Progress = silent,
-    **given: Any,
-) -> Checked:
-    """The certificate of ``wis``; `guarded` holds the protections that an order was made with."""
+def _check_order(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
     from wis.methods.k_wis.certificate import check_order
 
-    if guarded is None:
-        return check_order(graph, edge_ids, progress=progress, **given)
-    from wis.methods.certificates import Checked
-    from wis.methods.one_wis.guarded_certificate import check_guarded_order
-
-    assert isinstance(graph, UndirectedGraph)
-    check_guarded_order(graph, edge_ids, progress=progress, **guarded)
-    return Checked(edge_ids.numel(), "greedy among the edges that may go")
+    return check_order(graph, edge_ids, **given)
 
 
 @register(
@@ -142,7 +127,6 @@ def _check_order(
     seeded_by=("epsilon",),
     verify=_check_order,
     supports_directed=True,
-    guards=_by_degrees,
 )
 def wis_order(
     graph: UndirectedGraph | DirectedGraph,
@@ -168,7 +152,8 @@ def wis_order(
         walk_length: L - 1 for a GNN of depth L.
         engine: ``"auto"``; ``"bitset"`` or ``"rounds"`` for ``walk_length=1``; ``"local"`` or
             ``"dense"`` for longer walks, and for all walks in directed graphs. All are exact. With
-            `epsilon` it is ``"relaxed"``.
+            `epsilon` it is ``"relaxed"``. With a guard ``"local"`` works in the place of
+            ``"dense"``, which would give the same order.
         batch_size: 1 is exact. B > 1 is an approximation (Appendix D.6.2.2 uses B = 100 for 2-WIS):
             the B best edges of the graph at the beginning of a round go at once.
         memory_gib: How many GiB the engine ``"dense"`` may use.
@@ -178,8 +163,8 @@ def wis_order(
         checkpoint: A file of the edges removed so far, written every minute
             (`wis.methods.checkpoints`). If it exists, the work goes on from it, with any engine.
             1-WIS of undirected graphs is fast and writes none.
-        guard: Which edges may go, for 1-WIS of undirected graphs (`wis.methods.guard`); all if not
-            given. Each choice is made among these, on the graph as it is.
+        guard: Which edges may go (`wis.methods.guard`); all if not given. Each choice is made among
+            these, on the graph as it is.
 
     Returns:
         int64 tensor of shape [count] on the graph's device; shorter if no more edges may go.
@@ -213,5 +198,6 @@ def wis_order(
         batch_size=batch_size,
         memory_gib=memory_gib,
         progress=progress,
-        checkpoint=Checkpoint(checkpoint, graph, **rule) if checkpoint else None,
+        checkpoint=Checkpoint(checkpoint, graph, guard, **rule) if checkpoint else None,
+        guard=guard,
     )

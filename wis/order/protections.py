@@ -4,16 +4,15 @@
 - ``min_degree=d``: no vertex falls below d neighbours; one that has fewer loses none;
 - ``protect``: the edges between these pairs of vertices stay.
 
-1-WIS of undirected graphs (exact, in batches, and relaxed) makes its choice among the edges that
-may go: protected ones stay and count in all degrees, and an edge that a protection forbids at its
-turn is out of the choice from then on (`wis.methods.guard`, `wis.methods.one_wis.guarded`).
+``wis`` and ``gwis`` make their choice among the edges that may go: protected ones stay and count in
+all walk indices, and an edge that a protection forbids at its turn is out of the choice from then
+on (`wis.methods.guard`).
 
 For any other method the edges are ranked as if nothing were protected, and wis visits them in that
 order. If a protection forbids the removal of an edge at its turn, the edge is passed over and stays
 for good; every other edge goes. The graph at that turn has the edges passed over so far and all
 edges still to come. So the protected order is the method's order without the edges passed over.
-That is right where scores do not depend on what goes before. For longer walks, directed graphs and
-``gwis`` it is an approximation: walk indices are those of a graph from which protected edges go.
+That is right where scores do not depend on what goes before.
 
 Either way it has k of the m edges, and it is an error to remove more than k.
 Self-loops are not edges: they count for no degree and always stay. ``min_degree=1`` adds nothing to

@@ -133,7 +133,7 @@ class Ranking:
             protections=ranked.protections,
             num_removable=ranked.num_removable,
             directed=graph.directed,
-            guarded=bool(ranked.protections) and self.chosen.guards(graph, record),
+            guarded=bool(ranked.protections) and self.chosen.guards,
         )
         edges = graph.edges[:, ranked.ids].cpu()
         return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
@@ -150,7 +150,7 @@ class Ranking:
         to_rank = graph.num_edges if protections else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
         record = {name: value for name, value in record.items() if name != "checkpoint"}
-        guarded = bool(protections) and method.guards(graph, options)
+        guarded = bool(protections) and method.guards
         if guarded:
             arguments = {**arguments, "guard": protections.guard(graph)}
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:

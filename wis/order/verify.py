@@ -8,17 +8,17 @@ at the beginning of its batch, and with ``epsilon`` it may be below the best by 
 method fixes the order within a batch or a phase, so that is checked too. `Verified` names what was
 checked and what was not.
 
-A protected order (`wis.order.protections`) of exact 1-WIS is greedy among the edges that may go,
-and is checked as such (`wis.methods.one_wis.guarded_certificate`). Any other is computed again,
-with the method, options, seed and protections of its provenance, and must be the same at every
-step. So are orders of an earlier wis, which passed over the protected edges of an order of the
-whole graph.
+A protected order (`wis.order.protections`) of ``wis`` or ``gwis`` is greedy among the edges that
+may go. If it is exact it is checked as such (`wis.methods.last_steps`). Any other is computed
+again, with the method, options, seed and protections of its provenance, and must be the same at
+every step. So are orders of an earlier wis, which passed over the protected edges of an order of
+the whole graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -31,6 +31,7 @@ from wis.graph import CanonicalGraph
 from wis.graph.holders import opened
 from wis.methods import Method, available_methods, get_method
 from wis.methods.certificates import Checked, StepChoice
+from wis.methods.last_steps import last_steps
 from wis.methods.registry import SHARED, plain_options
 from wis.order import RemovalOrder
 
@@ -68,7 +69,7 @@ class Verified:
 
     @property
     def check(self) -> Check:
-        """``"certificate"``, or ``"recomputation"`` for a protected order."""
+        """``"certificate"``, or ``"recomputation"``."""
         return "recomputation" if self.recomputed else "certificate"
 
     @property
@@ -113,9 +114,9 @@ def verify_order(
 
     For 1-WIS (``walk_length=1`` in an undirected graph) every step is checked, with any batch size
     and epsilon. For longer walks, directed graphs and ``gwis`` a long order is checked at a sample
-    of its steps, unless `all_steps` is given. A protected order of exact 1-WIS is checked at every
-    step, too; others are computed again and compared. The order itself states whether it lists
-    edges or arcs.
+    of its steps, unless `all_steps` is given. Exact protected orders of ``wis`` and ``gwis`` are
+    checked so, too, among the edges that may go; others are computed again and compared. The order
+    itself states whether it lists edges or arcs.
 
     >>> import wis
     >>> data = wis.datasets.load("karate")
@@ -156,7 +157,7 @@ def verify_order(
         UnknownNameError: There is no such method.
 
     Cost: see the certificate of the method, for 1-WIS `wis.methods.one_wis.certificate`; that of
-    the whole order for a protected one.
+    the whole order for one that is computed again.
     """
     if not isinstance(order, RemovalOrder):
         raise OptionError(
@@ -186,8 +187,8 @@ def verify_order(
     if certified:
         made = order.provenance
         whole = len(order) == made.num_removable
-        guarded = {**asdict(made.protections), "is_complete": whole}
-        arguments = {**arguments, "guarded": guarded}
+        last = last_steps(graph, ids, **asdict(made.protections), is_complete=whole)
+        arguments = {**arguments, "last": last}
     elif protected:
         _compare(graph, order, ids.cpu(), _made_again(graph, order, chosen, arguments, progress))
         return Verified(
@@ -209,7 +210,8 @@ def verify_order(
             made_with=_seed_of_own(order, chosen, options),
             **arguments,
         )
-    return _verified(found, order, chosen, record, choice)
+    verified = _verified(found, order, chosen, record, choice)
+    return replace(verified, rule="greedy among the edges that may go") if certified else verified
 
 
 def _verified(
@@ -253,7 +255,7 @@ def _of_recomputation(
     """What the comparison with the order computed again does not cover."""
     missing = "whether the method is right: it was run again with the same code"
     made = order.provenance
-    if made.guarded or not method.guards(graph, made.options):
+    if made.guarded or not method.guards:
         return (missing,)
     earlier = (
         f"the choice among the edges that may go: wis {made.versions.get('wis')} made this order, "

@@ -75,6 +75,7 @@ def check_order(
     walk_length: int = 1,
     batch_size: int = 1,
     epsilon: float = 0.0,
+    last: Ints | None = None,
     **options: object,
 ) -> Checked:
     """Check that the steps of an order, or of the beginning of one, are greedy.
@@ -89,6 +90,8 @@ def check_order(
         walk_length: L - 1 for a GNN of depth L.
         batch_size: How many edges went at a time.
         epsilon: How far below the best an edge may be (`wis.methods.one_wis.relaxed_rule`).
+        last: int64 [m], the last step at which each edge of a protected exact order may go
+            (`wis.methods.last_steps`); all may go at any step if not given.
         **options: Other options of the order; how it was computed does not matter.
 
     Returns:
@@ -109,13 +112,13 @@ def check_order(
         if factor > 1:
             raise OptionError("epsilon is for walk_length=1 in undirected graphs; leave it out")
         choice = choice or StepChoice()
-        return _check_longer(graph, edge_ids, walk_length + 1, batch_size, choice, progress)
+        return _check_longer(graph, edge_ids, walk_length + 1, batch_size, choice, progress, last)
     if epsilon:
         if batch_size != 1:
             raise OptionError("epsilon is for batch_size=1; leave one of them out")
         return check_relaxed_order(graph, edge_ids, epsilon, made_with, progress)
     if batch_size == 1:
-        first_non_greedy_step(graph, edge_ids, progress)
+        first_non_greedy_step(graph, edge_ids, progress, last)
     else:
         check_batches(graph, edge_ids, batch_size, progress)
     return in_batches(edge_ids.numel(), graph.num_edges, batch_size, graph.noun)
@@ -128,15 +131,16 @@ def _check_longer(
     batch_size: int,
     choice: StepChoice,
     progress: Progress,
+    last: Ints | None,
 ) -> Checked:
     compact, count = graph.without_isolated(), edge_ids.numel()
     edges, n = compact.edges.cpu().numpy(), compact.num_nodes
     check_range(edges, n, depth)
 
-    def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
+    def fault_at(left: Ints, open_: Ints, batch: list[int], place: int) -> Fault | None:
         walks = WalksByProducts(edges, n, depth, directed=graph.directed, left=left)
         ((_, mine),) = _codes(walks, np.array(batch[place : place + 1]))
-        return fault_of(_codes(walks, left), mine, batch, place, stop_early=True)
+        return fault_of(_codes(walks, open_), mine, batch, place, stop_early=True)
 
     steps = choice.of(count)
     every_step = steps.size == count > MOST_STEPS
@@ -149,6 +153,7 @@ def _check_longer(
         replay=(lambda: CodesAsEdgesGo(compact, depth)) if every_step else None,
         why="whose loss leaves larger walk indices",
         progress=progress,
+        last=last,
     )
 
 
@@ -197,7 +202,7 @@ class CodesAsEdgesGo:
         code: For each edge its code when last looked at; a bound of it while it is stale.
         stale: bool [m], whether the code may have changed.
         bound: int64 [m], the smaller value left at the ends when last looked at; undirected only.
-        listed: Whether the edge has come up in the order.
+        listed: Whether the edge has come up in the order, or may not go any more.
         heap: (code or bound, edge id); an entry counts as long as that is the edge's `code`.
         concerned: For each vertex the edges whose codes may change with its walk index: where each
             list starts, and all lists one after the other.
@@ -250,6 +255,11 @@ class CodesAsEdgesGo:
             self.stale[stale] = True
             self.code[stale] = () if self.directed else (1, -int(self.bound[stale]))
             heappush(self.heap, (self.code[stale], stale))
+
+    def close(self, edges: Ints) -> None:
+        """Leave edges out of the choice that stay."""
+        for edge in edges.tolist():
+            self.listed[edge] = True
 
     def _better_than(self, code: Code) -> int | None:
         """An edge that is left and not listed with a better code."""

@@ -19,6 +19,9 @@
   Cora and L = 3, 4, 5 the estimate for ``local`` is 1.2, 6.3, 72 s, and the measured time 0.2, 2,
   4 s (`benchmarks/README.md`); the estimate for ``dense`` is over half an hour.
 
+Orders among the edges that may go (`wis.methods.guard`) are made by ``local`` alone, whatever the
+engine: it asks about its best edge, and if that may not go it is never looked at again.
+
 In directed graphs ``auto`` always takes ``local`` for walks of length 1. For longer walks it uses
 the same estimate, with d the mean degree at which a circuit through an arc goes on. The estimate
 for ``local`` is up to ten times too high where most arcs are on no circuit, since the engine looks
@@ -44,6 +47,7 @@ from wis.errors import OptionError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.methods.checkpoints import Checkpoint, GraphT, in_steps
+from wis.methods.guard import Guard
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
 from wis.methods.k_wis.dense_walks import dense_plan, dense_steps
 from wis.methods.k_wis.lazy_greedy import lazy_steps
@@ -105,14 +109,15 @@ def order_by_walks(
     memory_gib: float,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
+    guard: Guard | None = None,
 ) -> Tensor:
     """The order of `wis.methods.walk_index.wis_order`."""
 
-    def steps(rest: GraphT) -> Iterator[list[int]]:
+    def steps(rest: GraphT, guard: Guard | None) -> Iterator[list[int]]:
         rest = rest.without_isolated()
-        if engine == "dense":
+        if engine == "dense" and guard is None:
             return dense_steps(rest, depth, batch_size, int(memory_gib * 2**30))
-        return local_steps(rest, depth, batch_size)
+        return local_steps(rest, depth, batch_size, guard)
 
     with single_threaded():
         return in_steps(
@@ -122,30 +127,38 @@ def order_by_walks(
             progress=progress,
             batch_size=batch_size,
             checkpoint=checkpoint,
+            guard=guard,
         )
 
 
-def local_steps(graph: CanonicalGraph, depth: int, batch_size: int = 1) -> Iterator[list[int]]:
+def local_steps(
+    graph: CanonicalGraph, depth: int, batch_size: int = 1, guard: Guard | None = None
+) -> Iterator[list[int]]:
     """The order of the engine ``local`` in a graph without isolated vertices, step by step."""
     if isinstance(graph, UndirectedGraph) and depth == 3:
-        return two_wis_steps(graph, batch_size)
+        return two_wis_steps(graph, batch_size, guard)
     if isinstance(graph, DirectedGraph) and depth == 2:
-        return one_step_arcs(graph, batch_size)
+        return one_step_arcs(graph, batch_size, guard)
     changes = ClosedWalkChanges(graph, depth)
-    return lazy_steps(changes, batch_size, smallest_may_rise=graph.directed)
+    return lazy_steps(changes, batch_size, guard, smallest_may_rise=graph.directed)
 
 
-def two_wis_steps(graph: UndirectedGraph, batch_size: int = 1) -> Iterator[list[int]]:
-    """2-WIS: by the front while the graph is dense, then by lazy bounds."""
+def two_wis_steps(
+    graph: UndirectedGraph, batch_size: int = 1, guard: Guard | None = None
+) -> Iterator[list[int]]:
+    """2-WIS: by the front while the graph is dense, then by lazy bounds.
+
+    Only lazy bounds serve a guard, and batches.
+    """
     num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
     begun: list[int] = []
-    if batch_size == 1:
+    if batch_size == 1 and guard is None:
         for edge in _front_edges(graph, num_common):
             yield [edge]
             begun.append(edge)
     left = np.delete(np.arange(graph.num_edges), begun)
     rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
-    for batch in lazy_steps(TwoWisChanges(rest, num_common[left]), batch_size):
+    for batch in lazy_steps(TwoWisChanges(rest, num_common[left]), batch_size, guard):
         yield left[batch].tolist()
 
 

@@ -58,6 +58,7 @@ def check_general_order(
     partitions: Any = "singletons",
     argmax: Any = "lexicographic",
     batch_size: int = 1,
+    last: Ints | None = None,
     **options: object,
 ) -> Checked:
     """Check that an order, or the beginning of one, is greedy at every step or at a sample of them.
@@ -72,6 +73,8 @@ def check_general_order(
         partitions: As in `wis.methods.general.general_order`.
         argmax: As there; every maximum is accepted, however ties are broken.
         batch_size: How many edges went at a time.
+        last: int64 [m], the last step at which each edge of a protected exact order may go
+            (`wis.methods.last_steps`); all may go at any step if not given.
         **options: Other options of the order; how it was computed does not matter.
 
     Returns:
@@ -93,8 +96,9 @@ def check_general_order(
     affordable = _steps(graph.num_edges, count, most, choice.seed)
     steps = affordable if choice.is_default else choice.of(count)
 
-    def fault_at(left: Ints, batch: list[int], place: int) -> Fault | None:
-        return counts.start_at(left).fault_in(batch, [place])
+    def fault_at(left: Ints, open_: Ints, batch: list[int], place: int) -> Fault | None:
+        counts.start_at(left).close(np.setdiff1d(left, open_))
+        return counts.fault_in(batch, [place])
 
     every_step = steps.size == count > affordable.size
     return check_steps(
@@ -106,6 +110,7 @@ def check_general_order(
         replay=(lambda: counts.start_at(np.arange(graph.num_edges))) if every_step else None,
         why="whose loss leaves greater walk indices",
         progress=progress,
+        last=last,
     )
 
 
@@ -125,6 +130,7 @@ class Tuples:
 
     Attributes:
         left: bool [m], whether the edge is left.
+        closed: bool [m], whether the edge is out of the choice and stays.
         index: [K], the walk indices of the graph that is left.
         loss: [m, K], by how much the loss of each edge would lower them; stale for edges gone.
     """
@@ -156,6 +162,7 @@ class Tuples:
         """Compute all tuples for the graph with these edges."""
         self.left = np.zeros(self.num_edges, dtype=bool)
         self.left[left] = True
+        self.closed = np.zeros(self.num_edges, dtype=bool)
         self.loss = np.zeros((self.num_edges, len(self.column)), dtype=self.ends.dtype)
         self._look_at(left)
         return self
@@ -173,9 +180,13 @@ class Tuples:
         self.left[batch] = False
         self._look_at(np.flatnonzero(near & self.left))
 
+    def close(self, edges: Ints) -> None:
+        """Leave edges out of the choice that stay."""
+        self.closed[edges] = True
+
     def _keys(self) -> dict[int, Any]:
-        """For each edge that is left the key of its tuple; a smaller one is better."""
-        left = np.flatnonzero(self.left)
+        """For each edge in the choice the key of its tuple; a smaller one is better."""
+        left = np.flatnonzero(self.left & ~self.closed)
         tuples = self.index - self.loss[left]
         keys: Any
         argmax = self.argmax

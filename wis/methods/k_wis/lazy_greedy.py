@@ -26,10 +26,12 @@ edges (`wis.methods.k_wis.closed_walks`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Protocol
 
+from wis.methods.guard import Guard
 from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 STEP = 8
@@ -70,24 +72,35 @@ class EdgeChanges(Protocol):
 
 
 def lazy_steps(
-    changes: EdgeChanges, batch_size: int = 1, *, smallest_may_rise: bool = False
+    changes: EdgeChanges,
+    batch_size: int = 1,
+    guard: Guard | None = None,
+    *,
+    smallest_may_rise: bool = False,
 ) -> Iterator[list[int]]:
     """The greedy order, `batch_size` edges at a time; `changes` is changed in place.
 
-    The edges of a batch are the best by the graph at its beginning; 1 is exact. The smallest value
-    that an edge would create can rise even while edges go one by one if `smallest_may_rise`, as in
-    directed graphs.
+    The edges of a batch are the best by the graph at its beginning; 1 is exact. With a guard they
+    are the best of those that may go. The smallest value that an edge would create can rise even
+    while edges go one by one if `smallest_may_rise`, as in directed graphs.
     """
     keeps_smallest = batch_size == 1 and not smallest_may_rise
     heap = _Bounds(changes)
-    left = len(heap.limit)
-    while left:
-        batch = [heap.pop() for _ in range(min(batch_size, left))]
-        left -= len(batch)
+    for batch in in_batches(heap.pop, len(heap.limit), batch_size, guard):
         yield batch
         for edge in batch:
             heap.loosen(changes.remove(edge), keeps_smallest=keeps_smallest)
         heap.tighten()
+
+
+def in_batches(
+    pop: Callable[[], int], num_edges: int, batch_size: int, guard: Guard | None
+) -> Iterator[list[int]]:
+    """The edges that `pop` takes out, best first, without those that may not go."""
+    popped = (pop() for _ in range(num_edges))
+    allowed = popped if guard is None else filter(guard.removes, popped)
+    while batch := list(islice(allowed, batch_size)):
+        yield batch
 
 
 class _Bounds:

@@ -24,22 +24,23 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from wis.graph import DirectedGraph
+from wis.methods.guard import Guard
+from wis.methods.k_wis.lazy_greedy import in_batches
 
 Group = tuple[int, int]
 """The smaller value of the ends of an arc, and the end with the larger one."""
 
 
-def one_step_arcs(graph: DirectedGraph, batch_size: int = 1) -> Iterator[list[int]]:
+def one_step_arcs(
+    graph: DirectedGraph, batch_size: int = 1, guard: Guard | None = None
+) -> Iterator[list[int]]:
     """The greedy order of 1-WIS, as `wis.methods.k_wis.lazy_greedy.lazy_steps`.
 
     Cost: O(log m) for each time that an arc is looked at: once where few arcs are reciprocal, else
     at most once for each value that its weaker end has while it comes up. Memory O(n + m).
     """
     arcs = _Arcs(graph)
-    left = graph.num_edges
-    while left:
-        batch = [arcs.pop() for _ in range(min(batch_size, left))]
-        left -= len(batch)
+    for batch in in_batches(arcs.pop, graph.num_edges, batch_size, guard):
         yield batch
         for edge in batch:
             arcs.remove(edge)
