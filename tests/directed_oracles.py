@@ -126,3 +126,21 @@ def protected_arcs(
         left.remove(arc)
         gone.append(arc)
     return gone
+
+
+def allowed_arcs(
+    left: set[Edge],
+    *,
+    keep_connected: bool = False,
+    min_degree: int = 0,
+    protect: Iterable[Edge] = (),
+) -> list[Edge]:
+    """The arcs of a graph that the protections allow to go next."""
+    never = set(protect)
+    return [
+        arc
+        for arc in left
+        if arc not in never
+        and (not min_degree or sum(v == arc[1] for _, v in left) > min_degree)
+        and not (keep_connected and not connects(*arc, left - {arc}))
+    ]

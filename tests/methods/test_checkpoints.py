@@ -51,14 +51,19 @@ def stopping_at(number: int):
     return report
 
 
-def interrupted(graph, method, options, path, number):
+def interrupted(graph, method, options, path, number, **shared):
     """Rank edges until Ctrl-C after about `number` of them."""
     chosen = get_method(method)
     resolved = chosen.resolved_options(graph, {**options, "checkpoint": path})
     arguments, _ = chosen.prepare(graph, graph, resolved, 0)
     with pytest.raises(KeyboardInterrupt):
         chosen.order(
-            graph, count=graph.num_edges, seed=0, progress=stopping_at(number), **arguments
+            graph,
+            count=graph.num_edges,
+            seed=0,
+            progress=stopping_at(number),
+            **shared,
+            **arguments,
         )
 
 

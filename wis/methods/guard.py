@@ -77,7 +77,8 @@ class Guard:
     def refuse_bridges(self) -> None:
         """Take the bridges of the graph as it was at the beginning out of the choice."""
         if self._links is not None:
-            self.open &= ~self._links.bridges()[self._links.of_edge]
+            bridge = self._links.bridges() & (np.array(self._links.num_edges) == 1)
+            self.open &= ~bridge[self._links.of_edge]
 
     def expect(self, order: Ints) -> Bools:
         """Prepare for removals in about this order of edge ids, before the first removal.
