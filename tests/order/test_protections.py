@@ -156,10 +156,10 @@ def test_every_protection_holds_at_every_cut_of_every_method(method, name, prote
         assert int((cut.edge_ids(pairs_of(protections.get("protect"))) < 0).sum()) == 0
 
 
-@each_method
+@pytest.mark.parametrize("method", [name for name in wis.available_methods() if name != "gwis"])
 @pytest.mark.parametrize("protections", PROTECTIONS, ids=str)
 def test_protected_order_is_the_methods_order_without_the_edges_passed_over(method, protections):
-    if method == "wis":  # chooses among the edges that may go, see tests/methods/test_guarded.py
+    if method == "wis":  # like gwis, chooses among the edges that may go (test_guarded_walks.py)
         protections = {"min_degree": protections.get("min_degree", 1)}  # which is the same
     graph = UndirectedGraph.from_any(odd_graph("power-law"))
     protections = with_pairs(graph, protections)
