@@ -41,11 +41,8 @@ START = b'{"type": "'
 DEEPEST = 16
 """The most levels of objects and lists in a line; a sweep writes four."""
 FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "object": (dict,),
-}
+    "text": (str,), "number": (int, float), "integer": (int,), "object": (dict,),
+}  # fmt: skip
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +97,7 @@ class ResultsFile:
 
     def warn(self) -> None:
         """Log whether groups lack rows or the last line is torn."""
-        number = len(self.incomplete)
-        if number:
+        if number := len(self.incomplete):
             _log.warning(
                 "%s: %d rows are of groups that lack others; they are shown, and the same "
                 "`wis bench run` runs these groups again",
@@ -210,8 +206,6 @@ class ResultsFile:
                 chosen = choose()
                 if chosen:
                     self._append(file, chosen)
-        except GraphFileError:
-            raise
         except OSError as error:
             raise GraphFileError(f"{self.path}: cannot be written: {error.strerror}") from None
         return chosen
@@ -221,22 +215,17 @@ class ResultsFile:
         begin = self._torn[: len(START)]
         if START.startswith(begin) or not self._torn.strip(b"\0"):  # a power failure leaves zeros
             return
-        if self._read_to == 0:
-            raise ResultsError(
-                f"{self.path}: is no file of results; it is left as it is. Give another file"
-            )
-        raise ResultsError(
-            f"{self.path} line {self._line + 1}: not a row of results, nor a part of one; it is "
-            "left as it is. Delete that line, or give another file"
-        )
+        wrong, remedy = ": is no file of results", "Give"
+        if self._read_to:
+            wrong = f" line {self._line + 1}: not a row of results, nor a part of one"
+            remedy = "Delete that line, or give"
+        raise ResultsError(f"{self.path}{wrong}; it is left as it is. {remedy} another file")
 
     def _append(self, file: BinaryIO, rows: Sequence[Row]) -> None:
         """Write lines after the last whole line. The caller holds the lock."""
-        lines = []
-        for index, row in enumerate(rows):
-            ordered = dict(sorted({**row, "written": [index, len(rows)]}.items()))
-            lines.append(json.dumps({"type": row["type"], **ordered}).encode() + b"\n")
-        text = b"".join(lines)
+        placed = [{**row, "written": [index, len(rows)]} for index, row in enumerate(rows)]
+        ordered = ({"type": row["type"], **dict(sorted(row.items()))} for row in placed)
+        text = b"".join(json.dumps(row).encode() + b"\n" for row in ordered)
         file.truncate(self._read_to)
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + text if self._lacks_newline else text)
@@ -350,13 +339,9 @@ def depth_of(value: Any) -> int:
 
 def _without_surrogates(row: Row) -> Row:
     """Replace lone surrogates by U+FFFD, since they cannot be written to a file or terminal."""
-    text = json.dumps(row, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        row = json.loads(text)
-    return row
+    text = json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass")
+    replaced: Row = json.loads(text.decode("utf-16", "replace"))
+    return replaced
 
 
 def kind_of_row(row: Row) -> str:
