@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wis.errors import counted
+
 from .graphs import complete_dataset
 from .output import emit, emit_json, emit_table, say
 
@@ -50,7 +52,8 @@ OPTIONS = {
     "--orders DIR": "Folder that keeps removal orders for later runs.",
     "--retry-failed": "Do failed runs again.",
     "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
-    "--dry-run": "Check everything, count the runs and predict their time by a short trial.",
+    "--dry-run": "Check everything, count the runs and predict their time by a short trial "
+    "(of accuracy sweeps; other kinds have no forecast).",
 }
 """The options of `wis bench run` and their help. An option without a metavar is a flag."""
 
@@ -127,9 +130,12 @@ def run_settings(
         if as_json:
             emit_json(facts)
             return
-        predicted = facts.pop("forecast", None)
+        predicted = facts.pop("forecast", {})
         emit_table([(key.replace("_", " "), str(value)) for key, value in facts.items()])
-        for line in () if predicted is None else _predicted(predicted):
+        if predicted is None:
+            missing = counted(facts["num_rows_missing"], "row")
+            emit(f"{missing} missing; there is no forecast of time for the kind {settings['kind']}")
+        for line in _predicted(predicted) if predicted else ():
             emit(line)
         return
     _note_counts_of_edges(given["remove"])

@@ -118,6 +118,20 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert "predicted time: " in capsys.readouterr().out
 
 
+def test_a_dry_run_says_that_other_kinds_have_no_forecast(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for recipe, rows, kind in (
+        ("smoke_table5_1", 12, "table5_1"),
+        ("smoke_factorization", 2, "factorization"),
+    ):
+        assert wis_bench("run", recipe, "--dry-run") == 0
+        line = f"{rows} rows missing; there is no forecast of time for the kind {kind}"
+        assert capsys.readouterr().out.splitlines()[-1] == line
+        assert wis_bench("run", recipe, "--dry-run", "--json") == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert (facts["num_rows_missing"], facts["forecast"]) == (rows, None)
+
+
 def test_a_forecast_takes_the_epochs_of_finished_rows(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert wis_bench("run", *QUICK) == 0

@@ -74,7 +74,7 @@ def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkey
     assert len({row["key"] for row in rows}) == 6
     assert {row["seed"] for row in rows} == {0, 1}
     assert set(hashes) == {FactorizationRecipe.of(TINY).hash}
-    assert preview("tiny", TINY, options)["num_runs_missing"] == 0
+    assert preview("tiny", TINY, options)["num_rows_missing"] == 0
     monkeypatch.setattr(Backend, "stream", lambda *given: pytest.fail("computed again"))
     again = run_recipe("tiny", TINY, options)
     assert (again.new, again.table) == (0, both.table)

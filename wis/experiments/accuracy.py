@@ -313,10 +313,10 @@ class AccuracyPlan(Plan):
             "measured": sorted(measured),
         }
 
-    def forecast(self, pending: Sequence[PlannedRow], sweep: Sweep) -> dict[str, Any]:
+    def forecast(self, pending: Sequence[PlannedRow], sweep: Sweep) -> dict[str, Any] | None:
         """Predict the time of the missing rows by a short trial; only training is timed."""
-        if not pending or type(self) is not AccuracyPlan:
-            return {}
+        if type(self) is not AccuracyPlan:
+            return None
         from wis.experiments.forecast import forecast
 
         backend = sweep.options.backend
@@ -325,7 +325,7 @@ class AccuracyPlan(Plan):
             self, pending, orders, rows=list(sweep.store.rows.values()), jobs=backend.jobs,
             threads=backend.threads, device=next(sweep.devices),
         )  # fmt: skip
-        return {"forecast": found.as_dict()}
+        return found.as_dict()
 
     def facts(self, pending: Sequence[PlannedRow]) -> dict[str, Any]:
         """Count the rows, training runs, jobs and orders that are missing."""

@@ -132,9 +132,9 @@ class Plan:
         """Make rows from the outcomes of a job; they are written together."""
         raise NotImplementedError
 
-    def forecast(self, pending: Sequence[Any], sweep: Sweep) -> dict[str, Any]:
-        """Predict the time of the missing rows; most kinds predict nothing."""
-        return {}
+    def forecast(self, pending: Sequence[Any], sweep: Sweep) -> dict[str, Any] | None:
+        """Predict the time of the missing rows; None for most kinds, which have no forecast."""
+        return None
 
     def facts(self, pending: Sequence[Any]) -> dict[str, Any]:
         """Count all rows and the missing ones, for a dry run."""
@@ -265,7 +265,8 @@ def preview(
         name: Name of the recipe.
         settings: Its content.
         options: As for `run_recipe`.
-        trial: Predict the time by a short trial (see `wis.experiments.forecast`).
+        trial: Predict the time of the missing rows by a short trial, under ``forecast`` (see
+            `wis.experiments.forecast`): None for the kinds of recipes that have no forecast.
 
     Raises:
         WisError: As for `run_recipe`.
@@ -273,7 +274,9 @@ def preview(
     sweep = Sweep(name, settings, options)
     pending = sweep.pending()
     facts = {"recipe": name, "recipe_hash": sweep.plan.hash, **sweep.plan.facts(pending)}
-    return {**facts, **(sweep.plan.forecast(pending, sweep) if trial else {})}
+    if trial and pending:
+        facts["forecast"] = sweep.plan.forecast(pending, sweep)
+    return facts
 
 
 class Sweep:

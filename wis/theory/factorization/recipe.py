@@ -145,10 +145,6 @@ class FactorizationPlan(Plan):
             for position, row in enumerate(outcome["found"])
         ]
 
-    def facts(self, pending: Sequence[FirstRow]) -> dict[str, Any]:
-        """Count all runs and the missing ones."""
-        return {"num_runs": len(self.rows), "num_runs_missing": len(pending)}
-
 
 class Factorization:
     """The kind of recipe that runs an experiment of Chapters 1 to 3."""
