@@ -125,7 +125,7 @@ def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
         with pytest.raises(OptionError, match=match):
             preview("tiny", TINY, replace(options, **change))
     seeds = replace(options, overrides={"seeds": "3"})
-    assert preview("tiny", TINY, seeds)["num_runs"] == 3
+    assert preview("tiny", TINY, seeds)["num_rows"] == 3
     ResultsFile(options.results).append([{"type": "run", "key": "1", "status": "done"}])
     with pytest.raises(ResultsError, match="rows of the kind 'accuracy'"):
         run_recipe("tiny", TINY, options)
