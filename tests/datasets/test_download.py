@@ -173,10 +173,10 @@ def test_a_download_that_fails_does_not_matter_if_the_files_came_another_way(tmp
 
 
 def test_ctrl_c_leaves_no_half_file(server, tmp_path, monkeypatch):
-    def interrupt(done: int) -> None:
+    def interrupt(self, done: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wis.base.progress.silent", interrupt)
+    monkeypatch.setattr("wis.base.progress._Lines.update", interrupt)
     with pytest.raises(KeyboardInterrupt):
         ensure("name", files(f"{server}/good/a"), tmp_path)
     assert not tree(tmp_path)

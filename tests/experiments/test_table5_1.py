@@ -39,7 +39,7 @@ def test_the_defaults_are_those_of_appendix_d_6_2_1():
         assert (config.max_epochs, config.patience, config.weight_decay) == (10_000, 1_000, 0)
         assert config.learning_rate == LEARNING_RATES[model]
     assert runs["gat"].model_options == {"heads": 4}
-    assert runs["gin"].model_options == {"train_eps": False}
+    assert runs["gin"].model_options == {"train_eps": False, "own": 1}
 
 
 def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):

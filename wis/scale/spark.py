@@ -54,10 +54,10 @@ def spark_engine(master: str | None, num_workers: int | None) -> Iterator[SparkE
         OptionError: A session with another master runs, or both arguments are given.
         ClusterError: No master answers, or the cluster is lost.
     """
-    module = _pyspark()
     if master is not None and num_workers is not None:
         raise OptionError("num_workers is for processes on this machine; the master has its own "
                           "executors")  # fmt: skip
+    module = _pyspark()
     running = module.SparkSession.getActiveSession()
     if running is not None:
         found = running.sparkContext.master

@@ -362,7 +362,7 @@ class _Window:
         goes = where(match(ends, budget, kinds))
         if goes.numel() > most:
             goes = goes[stable_argsort(64 - kinds[goes].long())[:most]]
-        gone = torch.zeros(self.positions.size, dtype=torch.bool)
+        gone = torch.zeros(self.positions.size, dtype=torch.bool, device="cpu")
         gone[part[goes]] = True
         self.degree = torch.where(degree >= t, budget + (t - 1), degree).numpy()
         positions: Ints = self.positions[gone.numpy()]

@@ -23,7 +23,7 @@ def advice_as_text(advice: Advice, graph: str = "GRAPH", reading: Sequence[str] 
     >>> import wis
     >>> advice = wis.advise(wis.datasets.load("karate"), task="structure", methods=["wis"])
     >>> print(advice_as_text(advice, "karate").splitlines()[0])
-    Remove 30% of the edges of karate by wis.
+    Remove 35% of the edges of karate by wis.
     """
     return "\n".join(_lines(advice, graph, reading))
 

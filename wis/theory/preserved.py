@@ -83,7 +83,7 @@ def preserved(
     >>> both = wis.graph.partitions.resolve_partitions([[0, 1, 2], [33]], order.graph_of(karate))
     >>> row = preserved(karate, {"1-WIS": order}, both, depth=2, width=4, fractions=[0.5])[0]
     >>> row.num_removed, round(row.walk_index, 2)
-    (39, 0.26)
+    (39, 0.27)
 
     Args:
         data: The graph that the orders were made for: PyG `Data` or `HeteroData`.
