@@ -106,8 +106,11 @@ def test_first_step_that_differs_from_a_protected_order_is_named(method):
     order = wis.removal_order(data, method, keep_connected=True, **quick(method))
     edges = order.edges.clone()
     edges[:, [30, 40]] = edges[:, [40, 30]]
-    with pytest.raises(NotGreedyError, match="step 31 of ") as error:
+    with pytest.raises(NotGreedyError) as error:
         wis.verify_order(data, dataclasses.replace(order, edges=edges), **given(method))
+    if method == "gwis":  # its steps may tie, so the swap may show between the two
+        assert 30 <= error.value.step <= 40
+        return
     assert (error.value.step, error.value.edge) == (30, tuple(edges[:, 30].tolist()))
     if method == "wis":
         return
