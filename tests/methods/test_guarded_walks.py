@@ -147,7 +147,9 @@ def is_greedy(graph, order, options, protections):
 @given(graph=large_graphs(), seed=st.integers(0, 99))
 @settings(max_examples=3, deadline=None)
 def test_larger_graphs_pass_the_certificate_of_all_steps_and_fail_it_if_tampered(kind, graph, seed):
-    graph = kind.from_any(edge_index_of(graph[1]), graph[0])
+    # every other arc has its reverse: without cycles no walk returns, and nearly all arcs tie
+    arcs = [*graph[1], *((v, u) for u, v in graph[1][::2])]
+    graph = kind.from_any(edge_index_of(arcs), graph[0])
     protections = drawn(graph, PROTECTIONS["all"], seed)
     made = wis.removal_order(graph, walk_length=2, **protections)
     if len(made) < 300:
@@ -155,8 +157,6 @@ def test_larger_graphs_pass_the_certificate_of_all_steps_and_fail_it_if_tampered
     found = wis.verify_order(graph, made, all_steps=True)
     assert found.rule == "greedy among the edges that may go"
     assert found.is_complete
-    if kind is DirectedGraph:  # all arcs of an acyclic graph may tie, so that any order is greedy
-        return
     back = torch.cat([made.edges[:, :1], made.edges[:, 1:].flip(1)], dim=1)
     with pytest.raises(NotGreedyError):
         wis.verify_order(graph, dataclasses.replace(made, edges=back), all_steps=True)
