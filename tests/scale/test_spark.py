@@ -13,6 +13,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
 from wis.errors import ClusterError, GraphFormatError, MissingDependencyError, OptionError
-from wis.scale import rounds, shards, sparsify_files
+from wis.scale import rounds, shards, spark, sparsify_files
 from wis.scale.phases import Phase
 from wis.scale.spark import HERE, QUIET, SparkEngine, spark_engine
 
@@ -49,10 +50,12 @@ def session():
         warnings.simplefilter("ignore")
         patch.setenv("PYSPARK_PYTHON", sys.executable)
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+        handler = signal.getsignal(signal.SIGINT)
         running = SparkSession.builder.config(map=settings).getOrCreate()
         logs = Path(pyspark.__file__).parent / "work" / running.sparkContext.applicationId
         yield running
         running.stop()
+        signal.signal(signal.SIGINT, handler)  # Spark's stays otherwise
         shutil.rmtree(logs, ignore_errors=True)
 
 
@@ -140,6 +143,22 @@ def test_a_shard_stays_in_the_process_that_remembers_it(session):
         assert engine.num_tasks == 2
         places = [engine.map(lambda item: os.getpid(), [1, 2], stay=True) for _ in range(3)]
     assert places[0] == places[1] == places[2]
+
+
+@needs_spark
+def test_a_session_of_its_own_leaves_the_handler_of_ctrl_c(monkeypatch):
+    from pyspark.sql import SparkSession
+
+    def started(module, master):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return SimpleNamespace(stop=lambda: None)
+
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(spark, "_started", started)
+    before = signal.getsignal(signal.SIGINT)
+    with spark_engine(None, None):
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_without_pyspark_or_java_one_line_says_how_to_get_it(tmp_path, monkeypatch):

@@ -15,7 +15,9 @@ import pickle
 import re
 import secrets
 import shutil
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -64,7 +66,7 @@ def spark_engine(master: str | None, num_workers: int | None) -> Iterator[SparkE
         if num_workers is not None or master not in (None, found):
             raise OptionError(f"a Spark session with master {echo(found)} runs in this process; "
                               "stop it, or leave master and num_workers out")  # fmt: skip
-    with _one_line_errors():
+    with _one_line_errors(), _own_handler():
         session = running or _started(module, master or f"local[{num_workers or '*'}]")
         engine = SparkEngine(session)
         try:
@@ -148,6 +150,17 @@ def _started(module: Any, master: str) -> Any:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     return module.SparkSession.builder.config(map=settings).getOrCreate()
+
+
+@contextlib.contextmanager
+def _own_handler() -> Iterator[None]:
+    """Give the program its handler of Ctrl-C back; a Spark session puts its own in its place."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
