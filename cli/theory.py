@@ -47,7 +47,7 @@ def list_experiments(as_json: bool) -> None:
     """List the experiments of the thesis, for `wis theory run`."""
     from dataclasses import asdict
 
-    from wis.theory.factorization.experiments import available_experiments
+    from wis.theory.experiments import available_experiments
 
     table = available_experiments()
     if not as_json:
@@ -117,8 +117,8 @@ def run_experiment(
     from wis.base.figures import check_can_plot
     from wis.base.progress import progress_bar
     from wis.show.factorization_pictures import RESULT_FILES, write_outcome
-    from wis.theory.factorization.experiments import Request, get_experiment, resized
-    from wis.theory.factorization.experiments import run_experiment as run
+    from wis.theory.experiments import Request, get_experiment, resized
+    from wis.theory.experiments import run_experiment as run
 
     experiment = get_experiment(name)
     name = experiment.name

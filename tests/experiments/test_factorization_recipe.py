@@ -11,7 +11,7 @@ from wis.experiments import Backend, RunOptions
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.sweep import available_recipes, find_recipe, preview, run_recipe
 from wis.show.factorization_pictures import write_outcome
-from wis.theory.factorization.experiments import available_experiments
+from wis.theory.experiments import available_experiments
 from wis.theory.factorization.recipe import FactorizationRecipe
 
 TINY = {
@@ -94,7 +94,7 @@ def test_other_settings_are_other_runs_and_other_seeds_are_not_another_recipe():
 
 
 def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, monkeypatch):
-    from wis.theory.factorization import experiments
+    from wis.theory import experiments
 
     run = experiments.run_experiment
 

@@ -34,6 +34,8 @@ MOVED = {
     "wis.resistance": "wis.graph.resistance",
     "wis.splits": "wis.datasets.splits",
     "wis.theory.factorization.cp_rank": "wis.theory.factorization.measures",
+    "wis.theory.factorization.experiments.outcome": "wis.theory.experiments.experiment",
+    "wis.theory.factorization.experiments.registry": "wis.theory.experiments.registry",
     "wis.theory.factorization.ground_truth": "wis.theory.factorization.tasks",
     "wis.theory.factorization.locality.networks": "wis.theory.factorization.locality.fitting",
     "wis.theory.factorization.locality.pathfinder": "wis.theory.factorization.locality.tasks",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.base.figures import check_can_plot, save_figure
-from wis.theory.factorization.experiments import Outcome
+from wis.theory.experiments import Outcome
 from wis.theory.factorization.experiments.image_tensors import VARIANTS
 from wis.theory.factorization.experiments.incremental_ranks import modes_text, shown_modes
 

@@ -11,18 +11,18 @@ import torch
 
 from wis.errors import CheckpointError, OutputExistsError, UnknownNameError
 from wis.show.factorization_pictures import FORMS, RESULT_FILES, write_outcome
+from wis.theory.experiments import (
+    Request,
+    available_experiments,
+    get_experiment,
+    run_experiment,
+)
 from wis.theory.factorization.binary_predictors import (
     PredictorConfig,
     fit_predictors,
     predict,
     product_gradients,
     products,
-)
-from wis.theory.factorization.experiments import (
-    Request,
-    available_experiments,
-    get_experiment,
-    run_experiment,
 )
 from wis.theory.factorization.experiments.countering_locality import Setting
 from wis.theory.factorization.experiments.incremental_ranks import Part

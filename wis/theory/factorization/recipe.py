@@ -74,7 +74,7 @@ class FactorizationRecipe:
 
     def resized(self) -> Any:
         """The size of the experiment with the changed settings."""
-        from wis.theory.factorization.experiments import get_experiment, resized
+        from wis.theory.experiments import get_experiment, resized
 
         experiment = get_experiment(self.experiment)
         size = experiment.quick if self.size == "quick" else experiment.thesis
@@ -180,7 +180,7 @@ class Factorization:
 
     def run_row(self, job: Job) -> list[Outcome]:
         """Run the experiment with a seed, and write its outcome."""
-        from wis.theory.factorization import experiments
+        from wis.theory import experiments
 
         recipe, results, data_root, write = job.common
         seed = job.runs[0].seed

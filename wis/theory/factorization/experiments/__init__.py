@@ -1,18 +1,18 @@
-"""The factorization experiments of the thesis, named by their figure, table or theorem.
+"""The experiments of Chapters 1 to 3, named by their figure, table or theorem.
 
-`table` lists them with a quick size and the size of the thesis. The other modules run them. The
-result has rows, curves, and a verdict that is computed from the rows.
-`wis.show.factorization_pictures` draws the figures of the thesis.
+Each module runs some experiments and adds them to `wis.theory.experiments`, with a quick size and
+the size of the thesis.
 """
 
-from wis.theory.factorization.experiments.outcome import Outcome, Request
-from wis.theory.factorization.experiments.registry import (
+from wis.theory.experiments import (
+    Experiment,
+    Outcome,
+    Request,
     available_experiments,
     get_experiment,
     resized,
     run_experiment,
 )
-from wis.theory.factorization.experiments.table import Experiment
 
 __all__ = [
     "Experiment",

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.images import load_images
 from wis.theory.factorization.locality.fitting import FitConfig, fit_network, image_network
 from wis.theory.factorization.locality.regularizer import Region, random_patches
@@ -172,3 +173,77 @@ def _mean(rows: list[Row], setting: str, distance: int, key: str) -> float:
     """Mean of a column over the seeds, for a setting at a range."""
     chosen = [row for row in rows if (row["setting"], row["range"]) == (setting, distance)]
     return float(np.mean([row[key] for row in chosen]))
+
+
+PLAIN = (Setting(0), Setting(0.5), Setting(1))
+PLAIN_PATHS = (Setting(0), Setting(0.1), Setting(0.5))
+SEEN_ON_TWO_CORES = LocalitySize(
+    "small",
+    (Images("same class", (0, 24), (Setting(0), Setting(0.1)), (8, 40), 560, 1000),),
+    1,
+    FitConfig(max_epochs=40, patience=2, learning_rate=0.05),
+)
+"""Long enough to fit the training pairs, so that differences in test accuracy are meaningful."""
+
+
+def quick_locality(*settings: Setting) -> LocalitySize:
+    """The small network on both tasks for a few epochs."""
+    tasks = (
+        Images("same class", (0, 16), settings, (8, 32), 480, 480),
+        Images("pathfinder", (2, 3), settings, (64, 64), 160, 160, distractors=1),
+    )
+    return LocalitySize("small", tasks, 1, FitConfig(max_epochs=6, patience=3, learning_rate=0.05))
+
+
+def thesis_locality(
+    network: str, same: tuple[Setting, ...], path: tuple[Setting, ...], lengths: tuple[int, ...]
+) -> LocalitySize:
+    """The size for a ResNet, with regularization settings for both tasks and the path lengths."""
+    distances = (0, 32, 64, 96, 128, 160)
+    tasks = (
+        Images("same class", distances, same, (224, 224), 5000, 10000, "cifar10", 32),
+        Images("pathfinder", lengths, path, (224, 224), 10000, 10000),
+    )
+    return LocalitySize(network, tasks, 5, FitConfig())
+
+
+add_experiments(
+    Experiment(
+        "fig3_6",
+        "a regularizer counters the locality of convolutional networks (ResNet18)",
+        countering_locality,
+        SEEN_ON_TWO_CORES,
+        thesis_locality("resnet18", PLAIN, PLAIN_PATHS, (3, 5, 7, 9)),
+    ),
+    Experiment(
+        "figC_5",
+        "the same with ResNet34",
+        countering_locality,
+        quick_locality(Setting(0), Setting(0.5)),
+        thesis_locality("resnet34", PLAIN, PLAIN_PATHS, (3, 5, 7, 9, 11)),
+    ),
+    Experiment(
+        "figC_6",
+        "the regularizer, weight decay and dropout (ResNet18)",
+        countering_locality,
+        quick_locality(Setting(0, 1e-3), Setting(1, 1e-3), Setting(0, 0, 0.3), Setting(1, 0, 0.3)),
+        thesis_locality(
+            "resnet18",
+            (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
+            (Setting(0, 0.01), Setting(0, 0, 0.5), Setting(0.1, 0.01), Setting(0.1, 0, 0.4)),
+            (3, 5, 7, 9),
+        ),
+    ),
+    Experiment(
+        "figC_7",
+        "the regularizer, weight decay and dropout (ResNet34)",
+        countering_locality,
+        quick_locality(Setting(0, 1e-2), Setting(1, 1e-4), Setting(0, 0, 0.3), Setting(1, 0, 0.5)),
+        thesis_locality(
+            "resnet34",
+            (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
+            (Setting(0, 0.001), Setting(0, 0, 0.2), Setting(0.1, 0.001), Setting(0.5, 0, 0.3)),
+            (3, 5, 7, 9, 11),
+        ),
+    ),
+)

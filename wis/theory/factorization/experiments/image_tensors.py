@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from wis.errors import MissingDependencyError, OptionError
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.binary_predictors import PredictorConfig, fit_predictors, predict
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
 from wis.theory.factorization.images import load_images
 
 VARIANTS = ("original", "random images", "random labels")
@@ -171,3 +172,28 @@ def _linear_verdict(rows: list[Row]) -> str:
                 piece += f" (thesis: {thesis})"
             text.append(piece)
     return "Linear predictors, train and test errors: " + "; ".join(text) + "."
+
+
+QUICK_IMAGES = ImageSize(
+    ("digits",), (1, 2, 4, 6), 600, None, PredictorConfig(learning_rate=3e-3, max_steps=400)
+)
+THESIS_IMAGES = ImageSize(
+    ("mnist", "fashion-mnist"), tuple(range(1, 16)), None, None, PredictorConfig()
+)
+
+add_experiments(
+    Experiment(
+        "fig2_3",
+        "tensor rank as a measure of complexity: natural and random images (with tableB_1)",
+        tensor_ranks,
+        QUICK_IMAGES,
+        THESIS_IMAGES,
+    ),
+    Experiment(
+        "tableB_1",
+        "linear predictors cannot fit these data sets",
+        linear,
+        QUICK_IMAGES,
+        THESIS_IMAGES,
+    ),
+)

@@ -1,9 +1,8 @@
-"""Figures 2.2, 3.1, B.1 to B.3 and C.2 to C.4: ranks grow one by one.
+"""Figures 3.1 and C.2 to C.4: ranks of all factorizations grow one by one.
 
-Tensor factorizations learn their components one after the other. So do matrix factorizations with
-singular values, and hierarchical factorizations with local components. At every record the speeds
-of the component norms are measured and compared with Theorems 3 and 9. Source: Sections 2.5.1, 3.2
-to 3.4, B.2.2.1 and C.4.2.1.
+Matrix factorizations learn singular values, tensor factorizations components, and hierarchical
+factorizations local components. At every record the speeds of local component norms are measured
+and compared with Theorem 9. Source: Sections 3.2 to 3.4 and C.4.2.1.
 """
 
 from __future__ import annotations
@@ -16,17 +15,21 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.factorization.dynamics import (
-    component_speeds,
-    local_component_speeds,
-    within_bounds,
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.registry import add_experiments
+from wis.theory.factorization.dynamics import local_component_speeds
+from wis.theory.factorization.experiments.component_dynamics import (
+    EFFECTIVE,
+    HIERARCHICAL_STEP,
+    PER_DECADE,
+    Curve,
+    ending,
+    speeds_of,
 )
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
 from wis.theory.factorization.hierarchical import HierarchicalFactorization, perfect_tree
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import (
     RANK_TOLERANCE,
-    cp_rank,
     hierarchical_rank,
     largest,
     matricization,
@@ -42,158 +45,12 @@ from wis.theory.factorization.model import (
 from wis.theory.factorization.optimization import AdaptiveRate, Run, Stop
 from wis.theory.factorization.tasks import (
     Completion,
-    Loss,
     Sensing,
-    gaussian_sensing,
     low_hierarchical_rank_tensor,
     low_rank_tensor,
     random_entries,
     rank_one_sensing,
 )
-
-EFFECTIVE = 0.02
-"""A singular value or norm counts if it is at least this share of the largest."""
-
-TENSOR_STEP, HIERARCHICAL_STEP = 1e-4, 1e-6
-"""Lengths of the measured steps. A shorter step has less discretization error but more rounding
-error; here rounding is small."""
-
-PER_DECADE = 250
-
-Curve = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class DynamicsSize:
-    """Size of Figures 2.2 and B.1 to B.3.
-
-    Attributes:
-        shape: Dimensions of the ground truth.
-        rank: Rank of the ground truth.
-        num_observations: Number of entries or measurements.
-        deviations: Standard deviations of the initial weights.
-        loss: Loss at which a run ends.
-        max_steps: Largest number of steps.
-        huber: Transition point of Huber's loss; None for the square loss. With it a run ends at the
-            Huber loss of a residual sqrt(loss), that is, about sqrt(loss) times the transition
-            point. (The thesis gives 1e-8 for Huber's loss, but the initial loss is lower than
-            that.)
-        sensing: Whether observations are linear measurements instead of entries.
-    """
-
-    shape: tuple[int, ...]
-    rank: int
-    num_observations: int
-    deviations: tuple[float, ...]
-    loss: float
-    max_steps: int
-    huber: float | None = None
-    sensing: bool = False
-
-
-def dynamics(size: DynamicsSize, request: Request) -> Outcome:
-    """Figures 2.2 and B.1 to B.3; all initialization scales are one batch."""
-    generator = torch.Generator().manual_seed(request.seed)
-    truth = low_rank_tensor(size.shape, size.rank, 1.0, generator)
-    loss = Loss("square") if size.huber is None else Loss("huber", size.huber)
-    task: Completion | Sensing
-    if size.sensing:
-        task = gaussian_sensing(truth, size.num_observations, generator, loss=loss)
-    else:
-        observed = random_entries(size.shape, size.num_observations, generator)
-        task = Completion(observed[None], truth[None], loss)
-    model = TensorFactorization.unconstrained(size.shape)
-
-    def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-        return {
-            "norms": largest(model.component_norms(weights), 10),
-            "error": reconstruction_error(end, truth, normalized=False),
-            **component_speeds(model, task, weights, step=TENSOR_STEP).summary(),
-            "unbalancedness": model.unbalancedness(weights),
-        }
-
-    run = request.train(
-        "dynamics",
-        model,
-        task,
-        gaussian_weights(model, size.deviations, [request.seed] * len(size.deviations)),
-        rate=AdaptiveRate(),
-        stop=Stop(size.loss if size.huber is None else size.loss**0.5 * size.huber, size.max_steps),
-        measure=measure,
-        per_decade=PER_DECADE,
-    )
-    rows, curves = [], {}
-    for element, deviation in enumerate(size.deviations):
-        curve = run.trajectory.of(element)
-        rows.append(_dynamics_row(model, run, element, curve, size))
-        curves.update({f"init {deviation:g}/{name}": values for name, values in curve.items()})
-    return Outcome(rows, _dynamics_verdict(rows), curves)
-
-
-def _dynamics_row(
-    model: TensorFactorization, run: Run, element: int, curve: Curve, size: DynamicsSize
-) -> Row:
-    norms = model.component_norms(run.weights)[element]
-    return {
-        "deviation": size.deviations[element],
-        "true_rank": size.rank,
-        "components": model.num_components,
-        "noticeable_components": int((norms >= EFFECTIVE * norms.max()).sum()),
-        "tensor_rank": cp_rank(run.end[element], max_rank=2 * size.rank + 1, restarts=0),
-        "largest_norms": largest(norms[None], 10)[0].tolist(),
-        "error": float(curve["error"][-1]),
-        "lowest_error": float(curve["error"].min()),
-        "step_of_lowest_error": int(curve["step"][curve["error"].argmin()]),
-        **_ending(run, element),
-        **_speeds(curve, "within_bounds_of_theorem_3"),
-    }
-
-
-def _ending(run: Run, element: int) -> Row:
-    return {
-        "loss": float(run.loss[element]),
-        "steps": int(run.steps[element]),
-        "converged": bool(run.converged[element]),
-        "seconds": run.seconds,
-    }
-
-
-def _speeds(curve: Curve, within: str) -> Row:
-    """Errors of the measured speeds, bounds of the theorem, and drift of the unbalancedness."""
-    start, end = curve["unbalancedness"][[0, -1]]
-    return {
-        "speed_error": float(np.median(curve["speed_error"])),
-        "speed_discretization": float(np.median(curve["speed_discretization"])),
-        within: within_bounds(curve["least_unbalancedness"], curve["unbalancedness"]),
-        "least_unbalancedness": float(curve["least_unbalancedness"].max()),
-        "unbalancedness_start": float(start),
-        "unbalancedness_drift": float(end - start),
-    }
-
-
-def _dynamics_verdict(rows: list[Row]) -> str:
-    few, many = (pick(rows, key=lambda row: row["deviation"]) for pick in (min, max))
-    text = (
-        f"From the smallest initialization ({few['deviation']:g}), "
-        f"{few['noticeable_components']} of {few['components']} components ended with a norm of at "
-        f"least {EFFECTIVE:.0%} of the largest, and the end tensor with rank {few['tensor_rank']} "
-        f"(the ground truth has rank {few['true_rank']}), at a reconstruction error of "
-        f"{number(few['error'])} (lowest {number(few['lowest_error'])}, at step "
-        f"{few['step_of_lowest_error']}); from the largest ({many['deviation']:g}) it was "
-        f"{many['noticeable_components']} and rank {many['tensor_rank']}, at an error of "
-        f"{number(many['error'])}. Ranks are estimated by alternating least squares, up to twice "
-        "the true one and one more. "
-    )
-    return text + (
-        f"{share([row['converged'] for row in rows])} runs reached the goal of the loss. "
-        f"With the unbalancedness of the start, the bounds of Theorem 3 held at every record in "
-        f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
-        f"{TENSOR_STEP:g} measured the formula with a relative error of "
-        f"{number(max(row['speed_error'] for row in rows))} (median over the records; the estimate "
-        "of its discretization error is "
-        f"{number(max(row['speed_discretization'] for row in rows))}). The unbalancedness "
-        f"magnitude moved by at most {number(max(abs(r['unbalancedness_drift']) for r in rows))}."
-    )
 
 
 @dataclass(frozen=True)
@@ -318,7 +175,7 @@ def _row(part: Part, run: Run, curve: Curve, truth: Tensor) -> Row:
         "true_rank": part.rank,
         "deviation": part.deviation,
         "error": float(curve["error"][-1]),
-        **_ending(run, 0),
+        **ending(run, 0),
     }
     for key, values in curve.items():
         if key.startswith(("singular", "norms")):
@@ -331,7 +188,7 @@ def _row(part: Part, run: Run, curve: Curve, truth: Tensor) -> Row:
         row["hierarchical_rank"] = {modes_text(node): rank for node, rank in ranks.items()}
         row["rank_outside"] = int(matrix_rank(matricization(run.end[0], outside), EFFECTIVE))
         row["true_rank_outside"] = int(matrix_rank(matricization(truth, outside)))
-        row |= _speeds(curve, "within_bounds_of_theorem_9")
+        row |= speeds_of(curve, "within_bounds_of_theorem_9")
     return row
 
 
@@ -361,3 +218,46 @@ def _verdict(part: Part, row: Row) -> str:
         f"{number(row['unbalancedness_start'])} at the start, moved by "
         f"{number(abs(row['unbalancedness_drift']))}."
     )
+
+
+MATRIX = Part("matrix", (64, 64), 5, 2048, 64, 1e-3)
+TENSOR = Part("tensor", (16, 16, 16), 5, 2048, 256, 1e-3)
+TREE = Part("hierarchical", (8, 8, 8, 8), 5, 2048, 512, 1e-2)
+SENSED = Part("hierarchical", (8, 8, 8, 8), 5, 2048, 512, 1e-2, sensing=True)
+ORDER_9 = Part("hierarchical", (3,) * 9, 2, 9840, 100, 1e-1, arity=3)
+SMALL_MATRIX = Part("matrix", (16, 16), 2, 160, 16, 1e-2)
+SMALL_TENSOR = Part("tensor", (8, 8, 8), 2, 300, 64, 1e-2)
+SMALL_TREE = Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, smallest=0.2)
+SMALL_SENSED = Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, sensing=True, smallest=0.2)
+SMALL_ORDER_9 = Part("hierarchical", (2,) * 9, 2, 400, 12, 0.2, arity=3, smallest=0.1)
+
+add_experiments(
+    Experiment(
+        "fig3_1",
+        "matrix, tensor and hierarchical tensor ranks are learned incrementally",
+        incremental,
+        IncrementalSize((SMALL_MATRIX, SMALL_TENSOR, SMALL_TREE), 4_500, loss=2e-4),
+        IncrementalSize((MATRIX, TENSOR, TREE), 1_000_000),
+    ),
+    Experiment(
+        "figC_2",
+        "hierarchical tensor factorization: matricizations in and outside the mode tree",
+        incremental,
+        IncrementalSize((SMALL_TREE,), 4_500, loss=2e-4),
+        IncrementalSize((TREE,), 1_000_000),
+    ),
+    Experiment(
+        "figC_3",
+        "the same for tensor sensing with rank one measurements",
+        incremental,
+        IncrementalSize((SMALL_SENSED,), 4_500, loss=2e-4),
+        IncrementalSize((SENSED,), 1_000_000),
+    ),
+    Experiment(
+        "figC_4",
+        "the same for order 9 and a ternary mode tree",
+        incremental,
+        IncrementalSize((SMALL_ORDER_9,), 12_000, loss=5e-4),
+        IncrementalSize((ORDER_9,), 1_000_000),
+    ),
+)

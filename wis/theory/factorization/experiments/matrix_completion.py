@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
+from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.initialization import balanced_matrices, unbalanced_matrices
 from wis.theory.factorization.measures import (
     distance_from_rank,
@@ -104,7 +105,7 @@ def fig_a_1(size: DimensionSize, request: Request) -> Outcome:
 def fig_a_2(size: PerturbationSize, request: Request) -> Outcome:
     """Figure A.2: perturbed and repositioned observations, negative determinant."""
     outcome = _outcome(_perturbations(size, request.seed), size, request)
-    outcome.verdict += _recedes(outcome.rows)
+    outcome.summary += _recedes(outcome.rows)
     return outcome
 
 
@@ -300,3 +301,52 @@ def _recedes(rows: list[Row]) -> str:
         " The larger the opposite observation, the smaller the unobserved entry, in "
         f"{share(falling)} settings."
     )
+
+
+WIDE_RATES = (6e-2, 3e-2, 9e-3, 6e-3, 3e-3, 9e-4)
+WIDE_SCALES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+QUICK_PROBLEMS = (
+    ((1, 1), (1.0, -1.0), (0.0, 0.1, 0.5)),
+    ((0, 1), (1.0, 1.0), (0.0, 0.1, 0.5)),
+    ((1, 0), (2.0, 0.5), (0.0, 0.1, 0.5)),
+)
+THESIS_PROBLEMS = tuple(
+    (unobserved, adjacent, (0.0, 0.01, 0.05, 0.1, 0.5, 1.0))
+    for unobserved, adjacent, _ in (*QUICK_PROBLEMS, ((0, 0), (-3.0, 1.0), ()))
+)
+QUICK_DEPTHS = (
+    (2, WIDE_RATES[:3], WIDE_SCALES[:3]),
+    (3, (3e-2, 1.5e-2, 9e-3), WIDE_SCALES[:3]),
+    (4, (6e-3, 6e-3, 4.5e-3), (1e-1, 1e-2, 1e-3)),
+)
+THESIS_DEPTHS = (
+    (2, WIDE_RATES, WIDE_SCALES),
+    (3, WIDE_RATES, WIDE_SCALES),
+    (4, (6e-3, 4.5e-3, 3e-3, 1.5e-3, 1e-3), (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)),
+)
+
+add_experiments(
+    Experiment(
+        "fig1_1",
+        "2-by-2 completion drives all norms to infinity: depths 2 to 4, balanced and not",
+        fig1_1,
+        DepthSize(QUICK_DEPTHS, 1e-4, 20_000),
+        DepthSize(THESIS_DEPTHS, 1e-4, 5_000_000),
+    ),
+    Experiment(
+        "figA_1",
+        "the same for matrices of other dimensions, depth 3",
+        fig_a_1,
+        DimensionSize(((2, 2), (3, 3), (5, 5), (2, 4)), 3e-2, 1e-3, 1e-4, 20_000),
+        DimensionSize(
+            ((2, 2), (3, 3), (5, 5), (10, 10), (2, 4), (5, 3)), 9e-4, 1e-7, 1e-4, 5_000_000
+        ),
+    ),
+    Experiment(
+        "figA_2",
+        "the same with perturbed and repositioned observations, depth 3",
+        fig_a_2,
+        PerturbationSize(QUICK_PROBLEMS, 2e-2, 1e-3, 1e-4, 20_000),
+        PerturbationSize(THESIS_PROBLEMS, 9e-4, 1e-7, 1e-4, 5_000_000),
+    ),
+)

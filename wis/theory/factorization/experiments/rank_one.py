@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import asdict, dataclass
 
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number, share
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
+from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.rank_one import rank_one_distances, small_problem
 
 
@@ -35,3 +36,14 @@ def rank_one(size: RankOneSize, request: Request) -> Outcome:
         f"{share(falls)} steps to a smaller scale, as Theorem 4 says it must in the limit."
     )
     return Outcome(rows, verdict)
+
+
+add_experiments(
+    Experiment(
+        "theorem4",
+        "smaller initializations keep a tensor factorization closer to a rank one trajectory",
+        rank_one,
+        RankOneSize((0.4, 0.2, 0.1)),
+        RankOneSize((0.4, 0.2, 0.1, 0.05, 0.025), step=0.05),
+    ),
+)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wis.theory.factorization.experiments.outcome import Outcome, Request, Row, number
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import cp_rank, reconstruction_error
 from wis.theory.factorization.model import TensorFactorization
@@ -126,3 +127,29 @@ def _verdict(rows: list[Row], size: CompletionSize) -> str:
             f"{zeros['rank']}{capped})."
         )
     return " ".join(text)
+
+
+COUNTS_3 = (50, 100, 150, 200, 250, 300, 350, 400, 450, 511)
+COUNTS_4 = (100, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4095)
+COMPLETED = (((8,) * 3, COUNTS_3), ((8,) * 4, COUNTS_4))
+COMPLETED_RANK_3 = (((8,) * 3, COUNTS_3[2:]), ((8,) * 4, (300, *COUNTS_4[1:])))
+DEVIATIONS = (1e-1, 1e-2, 1e-3, 1e-4)
+
+add_experiments(
+    Experiment(
+        "fig1_2",
+        "tensor completion: low reconstruction error and low tensor rank, ground truths of rank 1",
+        completion,
+        CompletionSize(
+            (((5, 5, 5), (50, 75, 100, 124)),), 1, (1e-1, 1e-2, 1e-3), 2, 1e-6, 10_000, 9, 0
+        ),
+        CompletionSize(COMPLETED, 1, DEVIATIONS, 5, 1e-6, 1_000_000, None, 2),
+    ),
+    Experiment(
+        "figA_3",
+        "the same with ground truths of rank 3",
+        completion,
+        CompletionSize((((6, 6, 6), (100, 150, 215)),), 3, (1e-1, 1e-2), 2, 1e-6, 10_000, 10, 0),
+        CompletionSize(COMPLETED_RANK_3, 3, DEVIATIONS, 5, 1e-6, 1_000_000, None, 2),
+    ),
+)

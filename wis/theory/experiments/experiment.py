@@ -1,4 +1,4 @@
-"""The input and the result of an experiment: seed and folder; rows, curves and a verdict."""
+"""An experiment of the thesis, the input of a run, and its result: rows, curves and verdicts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
 from wis.base.atomic import atomic_write
 from wis.base.progress import Progress, silent
-from wis.theory.factorization.model import Factorization
-from wis.theory.factorization.optimization import Run, train
-from wis.theory.factorization.tasks import Task
+from wis.theory.experiments.claims import Claim, Row, Verdict
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from wis.theory.factorization.model import Factorization
+    from wis.theory.factorization.optimization import Run
+    from wis.theory.factorization.tasks import Task
+
+__all__ = ["Experiment", "Outcome", "Request", "Row", "Watch", "number", "share", "unwatched"]
+
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
 
 
@@ -55,6 +59,8 @@ class Request:
         **options: Any,
     ) -> Run:
         """Run `optimization.train` with a progress bar and a checkpoint."""
+        from wis.theory.factorization.optimization import train
+
         path = None
         if self.folder is not None:
             path = self.folder / f"{label}.ckpt"
@@ -75,13 +81,20 @@ class Outcome:
 
     Attributes:
         rows: One row for each run, with the settings that distinguish it.
-        verdict: One paragraph, computed from the rows.
+        summary: One paragraph with the main numbers of the rows.
         curves: Arrays behind the figure, by name.
+        verdicts: The claims of the experiment, judged from the rows; `run_experiment` adds them.
     """
 
     rows: list[Row]
-    verdict: str
+    summary: str
     curves: dict[str, np.ndarray] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """A line for each claim, and the summary."""
+        return "\n".join([*map(str, self.verdicts), self.summary])
 
     def write(self, folder: Path, *, force: bool) -> list[Path]:
         """Write rows.jsonl, verdict.txt and curves.npz.
@@ -110,3 +123,24 @@ def share(flags: Sequence[bool]) -> str:
 def number(value: float) -> str:
     """A number as verdicts show it."""
     return f"{value:.3g}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment of the thesis.
+
+    Attributes:
+        name: Name of its figure, table or theorem.
+        summary: One line.
+        runner: Runs it at a size.
+        quick: A size that takes under a minute.
+        thesis: The thesis' size.
+        claims: The sentences of the thesis that it stands for.
+    """
+
+    name: str
+    summary: str
+    runner: Callable[[Any, Request], Outcome]
+    quick: Any
+    thesis: Any
+    claims: tuple[Claim, ...] = ()

@@ -13,17 +13,36 @@ from wis.base.checks import is_number
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry
 from wis.errors import OptionError, echo
-from wis.theory.factorization.experiments.outcome import Outcome, Request
-from wis.theory.factorization.experiments.table import TABLE, Experiment
+from wis.theory.experiments.claims import judge
+from wis.theory.experiments.experiment import Experiment, Outcome, Request
 
 
 def _plain(name: str) -> str:
     return name.strip().lower().replace(".", "_").replace("-", "_")
 
 
-EXPERIMENTS: Registry[Experiment] = Registry("experiment", homes={}, normalise=_plain)
-for _each in TABLE:
-    EXPERIMENTS.add(_each.name, _each)
+HOMES = {
+    "factorization.experiments.matrix_completion": ("fig1_1", "figA_1", "figA_2"),
+    "factorization.experiments.tensor_completion": ("fig1_2", "figA_3"),
+    "factorization.experiments.rank_one": ("theorem4",),
+    "factorization.experiments.component_dynamics": ("fig2_2", "figB_1", "figB_2", "figB_3"),
+    "factorization.experiments.image_tensors": ("fig2_3", "tableB_1"),
+    "factorization.experiments.incremental_ranks": ("fig3_1", "figC_2", "figC_3", "figC_4"),
+    "factorization.experiments.countering_locality": ("fig3_6", "figC_5", "figC_6", "figC_7"),
+}
+"""The experiments of each module of `wis.theory`, in the order of the thesis."""
+
+EXPERIMENTS: Registry[Experiment] = Registry(
+    "experiment",
+    homes={_plain(name): f"wis.theory.{home}" for home, names in HOMES.items() for name in names},
+    normalise=_plain,
+)
+
+
+def add_experiments(*experiments: Experiment) -> None:
+    """Put experiments into the registry."""
+    for each in experiments:
+        EXPERIMENTS.add(each.name, each)
 
 
 def available_experiments() -> dict[str, Experiment]:
@@ -135,5 +154,6 @@ def run_experiment(
         "settings": asdict(chosen),
     }
     outcome.rows = [{**row, **common} for row in outcome.rows]
+    outcome.verdicts = judge(experiment.claims, outcome.rows)
     request.forget()
     return outcome

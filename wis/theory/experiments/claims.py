@@ -1,0 +1,176 @@
+"""Claims of the thesis, and rules that judge them from the rows of an experiment.
+
+A claim is one sentence of the thesis that an experiment stands for, in our words. Its rule looks at
+the rows of all seeds and says *agrees*, *disagrees* or *cannot tell*. The functions `over_seeds`,
+`share_of` and `every` are the usual rules.
+
+    >>> from wis.theory.experiments.claims import over_seeds
+    >>> over_seeds([0.4, 0.5, 0.6], "gain", above=0).state
+    <State.AGREES: 'agrees'>
+    >>> over_seeds([-0.4, -0.5, -0.6], "gain", above=0).state
+    <State.DISAGREES: 'disagrees'>
+    >>> over_seeds([0.5], "gain", above=0).state
+    <State.CANNOT_TELL: 'cannot tell'>
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Row = dict[str, Any]
+
+
+class State(enum.StrEnum):
+    """What the rows say about a claim."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The state of a claim, and the numbers behind it.
+
+    Attributes:
+        state: What the rows say.
+        found: The numbers, in a sentence without a full stop.
+        interval: The 95 % interval that decided, if one did.
+    """
+
+    state: State
+    found: str
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the thesis.
+
+    Attributes:
+        name: A short name, unique within its experiment, such as ``"entry-grows"``.
+        source: Where the thesis says it, such as ``"Theorem 1; Figure 1.1"``.
+        statement: The claim in our words, one sentence.
+        rule: How `judge` decides, one sentence.
+        judge: Judges rows of one size and of one or more seeds.
+    """
+
+    name: str
+    source: str
+    statement: str
+    rule: str
+    judge: Callable[[Sequence[Row]], Judgement]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judged claim.
+
+    Attributes:
+        claim: The claim.
+        judgement: What the rows say about it.
+        seeds: The seeds of the rows.
+    """
+
+    claim: Claim
+    judgement: Judgement
+    seeds: tuple[int, ...]
+
+    def __str__(self) -> str:
+        claim, found = self.claim, self.judgement
+        return f"{found.state}: {claim.statement} ({claim.source}) {found.found}."
+
+    def record(self) -> dict[str, Any]:
+        """The verdict for JSON; ends of an interval that are not finite are None."""
+        claim, found = self.claim, self.judgement
+        ends = found.interval and [end if math.isfinite(end) else None for end in found.interval]
+        return {
+            **{key: getattr(claim, key) for key in ("name", "source", "statement", "rule")},
+            "state": str(found.state),
+            "found": found.found,
+            "interval": ends,
+            "seeds": list(self.seeds),
+        }
+
+
+def judge(claims: Sequence[Claim], rows: Sequence[Row]) -> list[Verdict]:
+    """Judge each claim from rows of an experiment, of one size and of one or more seeds."""
+    seeds = tuple(sorted({row["seed"] for row in rows if "seed" in row}))
+    return [Verdict(claim, claim.judge(rows), seeds) for claim in claims]
+
+
+def over_seeds(
+    values: Sequence[float],
+    label: str,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> Judgement:
+    """Compare the mean of one value for each seed with limits.
+
+    It agrees if the 95 % t interval of the mean lies between the limits, and disagrees if it lies
+    wholly outside of them. It cannot tell otherwise, or from fewer than two values, or from values
+    that are not finite.
+
+    Args:
+        values: One value for each independent draw, such as a seed.
+        label: The value in words.
+        above: Lower limit.
+        below: Upper limit.
+    """
+    array = np.asarray(values, dtype=float)
+    if len(array) < 2 or not np.isfinite(array).all():
+        shown = ", ".join(f"{value:.3g}" for value in array) or "no value"
+        return Judgement(State.CANNOT_TELL, f"{label}: {shown}; at least two values are needed")
+    from scipy.stats import t
+
+    half = t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / len(array) ** 0.5
+    low, high = float(array.mean() - half), float(array.mean() + half)
+    text = f"{label}: mean {array.mean():.3g}, 95 % interval [{low:.3g}, {high:.3g}]"
+    return Judgement(_between(low, high, above, below), f"{text} of {len(array)}", (low, high))
+
+
+def share_of(flags: Sequence[bool], label: str, *, above: float = 0.5) -> Judgement:
+    """Compare the share of true flags with a limit.
+
+    It agrees if the exact (Clopper and Pearson) 95 % interval of the share lies above the limit,
+    disagrees if it lies below, and cannot tell otherwise.
+
+    Args:
+        flags: One flag for each independent draw.
+        label: What the true flags share, in words.
+        above: The limit.
+    """
+    if not flags:
+        return Judgement(State.CANNOT_TELL, f"{label}: no case")
+    from scipy.stats import binomtest
+
+    count = int(sum(map(bool, flags)))
+    low, high = binomtest(count, len(flags)).proportion_ci()
+    text = f"{label}: {count} of {len(flags)}, 95 % interval of the share [{low:.2f}, {high:.2f}]"
+    return Judgement(_between(low, high, above, math.inf), text, (float(low), float(high)))
+
+
+def every(flags: Sequence[bool], label: str) -> Judgement:
+    """Check a statement that has no exception, such as a theorem, on each case.
+
+    It agrees if it holds in all cases, disagrees if it fails in one, and cannot tell without a
+    case. Cases that do not meet the conditions of the theorem must be left out.
+    """
+    if not flags:
+        return Judgement(State.CANNOT_TELL, f"{label}: no case meets the conditions")
+    count = int(sum(map(bool, flags)))
+    state = State.AGREES if count == len(flags) else State.DISAGREES
+    return Judgement(state, f"{label}: {count} of {len(flags)}")
+
+
+def _between(low: float, high: float, above: float, below: float) -> State:
+    if above < low and high < below:
+        return State.AGREES
+    return State.DISAGREES if high <= above or low >= below else State.CANNOT_TELL
