@@ -1,0 +1,1 @@
+"""Propositions, corollaries and theorems as experiments, a module for each chapter."""
