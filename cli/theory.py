@@ -76,7 +76,8 @@ def list_experiments(as_json: bool) -> None:
     "changes",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Change a setting; VALUE is JSON. `wis theory list --json` shows the settings.",
+    help="Change a setting; VALUE is JSON. `wis theory list --json` shows the settings; dots lead "
+    "to nested ones, such as config.max_epochs=5 or tasks.0.num_train=500.",
 )
 @click.option(
     "--seed",
@@ -95,6 +96,10 @@ def list_experiments(as_json: bool) -> None:
     show_default=False,
 )
 @click.option("--force", is_flag=True, help="Replace existing results.")
+@click.option(
+    "--device", default="cpu", metavar="NAME", help="Device on which image networks are trained."
+)
+@click.option("--force-size", is_flag=True, help="Run what is forecast to take longer than a day.")
 @data_root_option
 @json_option
 def run_experiment(
@@ -104,6 +109,8 @@ def run_experiment(
     seed: int,
     output: Path | None,
     force: bool,
+    device: str,
+    force_size: bool,
     data_root: Path | None,
     as_json: bool,
 ) -> None:
@@ -114,6 +121,7 @@ def run_experiment(
     with the same folder.
     """
     from wis.base.atomic import check_writable
+    from wis.base.checks import checked_device
     from wis.base.figures import check_can_plot
     from wis.base.progress import progress_bar
     from wis.show.factorization_pictures import RESULT_FILES, write_outcome
@@ -130,7 +138,8 @@ def run_experiment(
     make_folder(folder)
     for file in RESULT_FILES:
         check_writable(folder / file, force=force)
-    request = Request(seed=seed, folder=folder, watch=progress_bar, data_root=data_root)
+    checked_device(device)
+    request = Request(seed, folder, progress_bar, data_root, device, force_size)
     outcome = run(name, size=size, request=request)
     paths = write_outcome(outcome, folder, force=force)
     if as_json:

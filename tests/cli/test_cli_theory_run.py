@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
+import pytest
+
+from wis.errors import OptionError
+from wis.theory.experiments import Request, get_experiment, resized
 from wis_cli.main import run
 
 
@@ -82,6 +88,36 @@ def test_nested_settings_are_checked_against_their_types(tmp_path, capsys):
         command = ["theory", "run", name, "--quick", "-o", str(tmp_path / "b")]
         assert run([*command, "--set", change]) == 2
         assert "expected something like (" in capsys.readouterr().err
+
+
+def test_dots_lead_to_nested_settings_in_commands_and_tables_of_recipes():
+    quick = get_experiment("fig3_6").quick
+    changes = {"tasks.0.num_train": 50, "config": {"max_epochs": 3, "momentum": 0}, "seeds": 1}
+    changed = resized(quick, changes)
+    assert changed.tasks == (replace(quick.tasks[0], num_train=50), *quick.tasks[1:])
+    assert changed.config == replace(quick.config, max_epochs=3, momentum=0)
+    assert quick != changed
+    for name, message in (
+        ("config.epochs", "known: config.coefficient"),
+        ("config", "config.…"),
+        ("tasks.0", "known: tasks.0.…"),
+        ("tasks.7.num_train", "known: tasks.0.…"),
+        ("seeds.0", "known: network"),
+    ):
+        with pytest.raises(OptionError, match=re.escape(message)):
+            resized(quick, {name: 1})
+    with pytest.raises(OptionError, match="expected something like"):
+        resized(quick, {"config.max_epochs": 1.5})
+
+
+def test_a_forecast_of_days_or_of_too_much_memory_is_refused_unless_forced(caplog):
+    for seconds, num_bytes in ((1e6, 0), (1, 1e18)):
+        with pytest.raises(OptionError, match=r"hours and .* of memory on cpu.*--force-size"):
+            Request().forecast(seconds, num_bytes)
+        Request(force_size=True).forecast(seconds, num_bytes)
+    with caplog.at_level("INFO", "wis"):
+        Request().forecast(7200, 2**30)
+    assert "up to 2 hours and 1.0 GiB of memory on cpu" in caplog.text
 
 
 def test_impossible_numbers_are_one_line(tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ import numpy as np
 from torch import Tensor
 
 from wis.base.atomic import atomic_write
+from wis.base.limits import available_memory, shown_size
 from wis.base.progress import Progress, silent
+from wis.errors import OptionError
 from wis.theory.experiments.claims import Claim, Row, Verdict
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Experiment", "Outcome", "Request", "Row", "Watch", "number", "share", "unwatched"]
 
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
+
+LONGEST_S = 24 * 3600.0
+"""A run that is forecast to take longer needs `Request.force_size`."""
+
+_log = logging.getLogger(__name__)
 
 
 def unwatched(title: str, total: int) -> AbstractContextManager[Progress]:
@@ -42,12 +50,17 @@ class Request:
         folder: Folder of checkpoints; None for no checkpoints.
         watch: Makes a progress bar from a title and a total.
         data_root: Folder that holds MNIST and Fashion-MNIST; None for the usual place.
+        device: Device of the experiments that train networks on images.
+        force_size: Run what is forecast to take longer than `LONGEST_S` or more memory than there
+            is.
     """
 
     seed: int = 0
     folder: Path | None = None
     watch: Watch = unwatched
     data_root: Path | None = None
+    device: str = "cpu"
+    force_size: bool = False
     checkpoints: list[Path] = field(default_factory=list)
 
     def train(
@@ -68,6 +81,21 @@ class Request:
         with self.watch(label, options["stop"].max_steps) as progress:
             options |= {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
             return train(model, task, weights, **options)
+
+    def forecast(self, seconds: float, num_bytes: float) -> None:
+        """Say how long a run takes at most, and its memory.
+
+        Raises:
+            OptionError: It is too much, and `force_size` is false.
+        """
+        about = f"{seconds / 3600:.3g} hours and {shown_size(num_bytes)} of memory"
+        if not self.force_size and (seconds > LONGEST_S or num_bytes > available_memory()):
+            raise OptionError(
+                f"this size is forecast to take up to {about} on {self.device}; choose a smaller "
+                "one with --set or --quick, or pass --force-size"
+            )
+        if seconds > 60:
+            _log.info("forecast: up to %s on %s", about, self.device)
 
     def forget(self) -> None:
         """Delete the checkpoints."""

@@ -71,30 +71,44 @@ def resized(size: Any, changes: Mapping[str, Any]) -> Any:
 
     >>> resized(get_experiment("figB_2").quick, {"max_steps": 30}).max_steps
     30
+    >>> resized(get_experiment("fig2_3").quick, {"config.max_steps": 9}).config.max_steps
+    9
 
     Args:
         size: The quick or the thesis size of an experiment.
-        changes: Values by name of field; lists stand for tuples. Fields with nested settings cannot
-            be changed.
+        changes: Values by name of field; lists stand for tuples. Dots lead to nested settings:
+            ``config.max_epochs``, or ``tasks.0.num_train`` for the first of several.
 
     Raises:
         OptionError: A field is unknown, or a value has the wrong type, is an empty list, or is not
             finite.
     """
-    kinds = get_type_hints(type(size))
-    plain = {
-        each.name: getattr(size, each.name)
-        for each in fields(size)
-        if not _is_nested(getattr(size, each.name))
-    }
     for name, value in changes.items():
-        if name not in plain:
-            raise OptionError(f"no setting {echo(repr(name))}; known: {', '.join(plain)}")
-        if not _fits(kinds[name], _as_tuple(value)):
-            raise OptionError(
-                f"{name} is {echo(repr(value))}; expected something like {plain[name]!r}"
-            )
-    return replace(size, **{name: _as_tuple(value) for name, value in changes.items()})
+        if isinstance(value, Mapping):  # a table of a recipe
+            size = resized(size, {f"{name}.{key}": inner for key, inner in value.items()})
+        else:
+            size = _changed(size, name, name, _as_tuple(value))
+    return size
+
+
+def _changed(size: Any, path: str, name: str, value: Any) -> Any:
+    """The settings with the one at a dotted path changed; `name` is the whole path."""
+    key, _, rest = path.partition(".")
+    if isinstance(size, tuple):
+        known = {str(position): inner for position, inner in enumerate(size)}
+    else:
+        known = {each.name: getattr(size, each.name) for each in fields(size)}
+    if key not in known or bool(rest) != _is_nested(known[key]):
+        above = name.removesuffix(path)
+        names = (f"{above}{each}" + ".…" * _is_nested(inner) for each, inner in known.items())
+        raise OptionError(f"no setting {echo(repr(name))}; known: {', '.join(names)}")
+    if rest:
+        value = _changed(known[key], rest, name, value)
+    elif not _fits(get_type_hints(type(size))[key], value):
+        raise OptionError(f"{name} is {echo(repr(value))}; expected something like {known[key]!r}")
+    if isinstance(size, tuple):
+        return tuple((known | {key: value}).values())
+    return replace(size, **{key: value})
 
 
 def _is_nested(value: Any) -> bool:
