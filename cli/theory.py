@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wis.errors import echo
+from wis.base.atomic import atomic_write
+from wis.errors import counted, echo
 
 from .framework import Command, CommandGroup, json_option
 from .graphs import data_root_option
-from .output import emit, emit_json, emit_table, say
+from .output import emit, emit_json, emit_table, path_option, say
 from .theory_bounds import bounds, separation_rank, tensor_network
 from .theory_influence import influence
 from .theory_pictures import figure5_2, preserved
+
+if TYPE_CHECKING:
+    from wis.theory.findings import Findings
 
 
 @click.group(
@@ -41,24 +45,56 @@ def theory(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@click.command("list", cls=Command, examples=["wis theory list", "wis theory list --json"])
+@click.command(
+    "list",
+    cls=Command,
+    examples=["wis theory list", "wis theory list --json", "wis theory list --results rows.jsonl"],
+)
+@path_option(
+    "--results",
+    multiple=True,
+    help="Take the last verdicts from this file of results instead of those that come with wis; "
+    "repeatable.",
+)
 @json_option
-def list_experiments(as_json: bool) -> None:
-    """List the experiments of the thesis, for `wis theory run`."""
+def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
+    """List what can be run of the thesis.
+
+    COST is the CPU time of one seed at the quick size and at the thesis' size. VERDICT counts the
+    claims of the thesis by what kept results say about them, at the largest size of which there
+    are results. `wis bench table FILE --claims` shows the claims.
+    """
     from dataclasses import asdict
 
+    from wis.experiments.results import read_results
+    from wis.theory.catalogue import best_size, counts, entries, last_verdicts
     from wis.theory.experiments import available_experiments
+    from wis.theory.findings import findings_of
 
-    table = available_experiments()
-    if not as_json:
-        rows = ((each.name, each.summary) for each in table.values())
-        emit_table([("NAME", "RESULT"), *rows])
+    records = last_verdicts()
+    if results:
+        records = [each.record() for each in findings_of(read_results(results)[0])]
+    own = {entry.name: [r for r in records if r["name"] == entry.name] for entry in entries()}
+    if as_json:
+        sizes = {
+            each.name: {"quick": asdict(each.quick), "thesis": asdict(each.thesis)}
+            for each in available_experiments().values()
+        }
+        rows = (asdict(entry) | {"findings": own[entry.name]} for entry in entries())
+        emit_json(
+            {"experiments": {row["name"]: {**row, **sizes.get(row["name"], {})} for row in rows}}
+        )
         return
-    records = {
-        name: {"summary": each.summary, "quick": asdict(each.quick), "thesis": asdict(each.thesis)}
-        for name, each in table.items()
-    }
-    emit_json({"experiments": records})
+    table = [("NAME", "THESIS", "COST", "SIZE", "VERDICT", "WHAT IT SHOWS")]
+    for entry in entries():
+        best = best_size(own[entry.name])
+        cost = " / ".join("?" if s is None else duration(s) for s in entry.cost)
+        verdict = (best[0]["size"], counts(best)) if best else ("-", "-")
+        shown = "-" if entry.cost == (None, None) else cost
+        table.append((entry.name, entry.source, shown, *verdict, entry.summary))
+    usual = "wis theory run"
+    notes = ["", *(entry.command if usual not in entry.command else "" for entry in entries())]
+    emit_table(table, notes)
 
 
 @click.command(
@@ -66,6 +102,7 @@ def list_experiments(as_json: bool) -> None:
     cls=Command,
     examples=[
         "wis theory run tableB_1 --quick",
+        "wis theory run figB_2 --quick --seeds 2 -o figB_2-two-seeds",
         "wis theory run figB_2 --quick --set deviations=[0.02,0.01] --seed 1 -o figB_2-seed1",
     ],
 )
@@ -80,25 +117,29 @@ def list_experiments(as_json: bool) -> None:
     "to nested ones, such as config.max_epochs=5 or tasks.0.num_train=500.",
 )
 @click.option(
+    "--seeds",
+    metavar="N",
+    help="Number of seeds, or a list such as 0,2,5. Claims are judged over all of them.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    default=0,
     metavar="N",
-    help="Seed of the data and the initializations.",
+    help="A single seed of the data and the initializations.  [default: 0]",
+)
+@click.option(
+    "--device", default="cpu", metavar="NAME", help="Device on which image networks are trained."
 )
 @click.option(
     "-o",
     "--output",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for rows.jsonl, curves.npz, figure.png and verdict.txt.  [default: wis-NAME, or "
-    "wis-NAME-quick]",
+    help="Folder for rows.jsonl, verdict.txt, and a folder with curves.npz and figure.png for each "
+    "seed.  [default: wis-NAME, or wis-NAME-quick]",
     show_default=False,
 )
-@click.option("--force", is_flag=True, help="Replace existing results.")
-@click.option(
-    "--device", default="cpu", metavar="NAME", help="Device on which image networks are trained."
-)
+@click.option("--force", is_flag=True, help="Replace existing results of other settings.")
 @click.option("--force-size", is_flag=True, help="Run what is forecast to take longer than a day.")
 @data_root_option
 @json_option
@@ -106,48 +147,76 @@ def run_experiment(
     name: str,
     quick: bool,
     changes: tuple[str, ...],
-    seed: int,
+    seeds: str | None,
+    seed: int | None,
+    device: str,
     output: Path | None,
     force: bool,
-    device: str,
     force_size: bool,
     data_root: Path | None,
     as_json: bool,
 ) -> None:
-    """Run an experiment and print its verdict.
+    """Run an experiment and judge the claims of the thesis.
 
     NAME is a name from `wis theory list`. Without --quick the experiment has the size of the thesis
-    and can take hours. An interrupted run continues from its checkpoints when it is started again
-    with the same folder.
+    and can take hours. The same command continues where it was: finished seeds are not run again,
+    and an interrupted one continues from its checkpoints. More seeds can be added later. rows.jsonl
+    is a file of results as `wis bench table` and the others of `wis bench` read it.
     """
-    from wis.base.atomic import check_writable
-    from wis.base.checks import checked_device
     from wis.base.figures import check_can_plot
-    from wis.base.progress import progress_bar
-    from wis.show.factorization_pictures import RESULT_FILES, write_outcome
-    from wis.theory.experiments import Request, get_experiment, resized
-    from wis.theory.experiments import run_experiment as run
+    from wis.experiments import RunOptions
+    from wis.experiments.settings import parse_seeds
+    from wis.show.factorization_pictures import write_outcome
+    from wis.theory.experiments import get_experiment, resized
+    from wis.theory.factorization.recipe import FactorizationRecipe, check_devices, run_here
+    from wis.theory.findings import findings_of
 
+    if seeds is not None and seed is not None:
+        raise click.UsageError("--seed and --seeds are both given; --seeds is enough.")
     experiment = get_experiment(name)
     name = experiment.name
-    size = experiment.quick if quick else experiment.thesis
-    if changes:
-        size = resized(size, dict(parse_change(change) for change in changes))
+    settings = dict(parse_change(change) for change in changes)
+    resized(experiment.quick if quick else experiment.thesis, settings)
+    chosen = parse_seeds(seeds) if seeds is not None else (seed or 0,)
+    check_devices(name, [device])
     check_can_plot("figure.png")
     folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
     make_folder(folder)
-    for file in RESULT_FILES:
-        check_writable(folder / file, force=force)
-    checked_device(device)
-    request = Request(seed, folder, progress_bar, data_root, device, force_size)
-    outcome = run(name, size=size, request=request)
-    paths = write_outcome(outcome, folder, force=force)
+    results = folder / "rows.jsonl"
+    if force:
+        results.unlink(missing_ok=True)
+    root = None if data_root is None else str(data_root)
+    options = RunOptions(results, devices=(device,), data_root=root, write=write_outcome)
+    recipe = FactorizationRecipe(name, "quick" if quick else "thesis", chosen, settings or None)
+    rows = run_here(recipe, options, force_size=force_size)
+    (found,) = findings_of(rows)
+    with atomic_write(folder / "verdict.txt", force=True) as file:
+        file.write((found.text + "\n").encode())
     if as_json:
-        record = {"experiment": name, "verdict": outcome.verdict, "rows": outcome.rows}
-        emit_json({**record, "output": [str(path) for path in paths]})
+        facts = {**found.record(), "experiment": name, "verdict": found.text}
+        emit_json({**facts, "rows": [row["found"] for row in rows], "output": str(folder)})
     else:
-        emit(outcome.verdict)
-    say(f"{name}: {len(outcome.rows)} rows and a figure in {folder}")
+        emit_verdicts(found)
+    say(f"{name}: {counted(len(rows), 'row')} of {counted(len(chosen), 'seed')} in {folder}")
+
+
+STATE_COLOURS = {"agrees": "green", "disagrees": "red", "cannot tell": "yellow"}
+
+
+def emit_verdicts(found: Findings) -> None:
+    """Write the text of findings, on a terminal with coloured states."""
+    for line in found.text.splitlines():
+        state, colon, rest = line.partition(":")
+        colour = STATE_COLOURS.get(state)
+        emit(click.style(state, fg=colour) + colon + rest if colour else line)
+
+
+def duration(seconds: float) -> str:
+    """A time in a unit that keeps it short."""
+    for unit, size, most in (("s", 1, 100), ("min", 60, 6000), ("h", 3600, float("inf"))):
+        if seconds < most:
+            return f"{seconds / size:.2g} {unit}"
+    return "-"
 
 
 def parse_change(text: str) -> tuple[str, Any]:

@@ -22,27 +22,70 @@ def test_theory_list_names_experiments_and_their_settings(capsys):
     assert all(name in capsys.readouterr().out for name in ("fig3_6",))
 
 
-def test_theory_run_writes_results_once_and_prints_the_verdict(tmp_path, capsys):
-    arguments = [
-        "theory",
-        "run",
-        "tableb_1",
-        "--quick",
-        "--json",
-        "-o",
-        str(tmp_path / "new" / "b"),
-    ]
-    assert run(arguments) == 0
+def test_the_list_has_every_chapter_with_numbers_and_commands(capsys):
+    assert run(["theory", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["experiments"]
+    assert rows["tableB_1"]["source"] == "Table B.1"
+    assert rows["figB_2"]["command"] == "wis theory run figB_2"
+    assert {"bounds", "figure5_2", "influence", "table5_1", "figure5_3"} < set(rows)
+    assert rows["table5_1"]["command"] == "wis bench run thesis_table5_1"
+
+
+TINY = [
+    "--quick",
+    "--set",
+    "max_steps=40",
+    "--set",
+    "shape=[4,4,4]",
+    "--set",
+    "num_observations=30",
+]
+
+
+def run_tiny(folder, *more):
+    return run(["theory", "run", "figb_2", *TINY, "-o", str(folder), "--json", *more])
+
+
+def test_theory_run_adds_seeds_and_judges_over_all_of_them(tmp_path, capsys):
+    folder = tmp_path / "new" / "b"
+    assert run_tiny(folder, "--seed", "3") == 0
+    assert json.loads(capsys.readouterr().out)["seeds"] == [3]
+    before = (folder / "rows.jsonl").read_bytes()
+    assert run_tiny(folder, "--seeds", "3,5") == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["experiment"] == "tableB_1"
-    assert {row["variant"] for row in record["rows"]} == {
-        "original", "random images", "random labels",
-    }  # fmt: skip
-    verdict = (tmp_path / "new" / "b" / "verdict.txt").read_text().strip()
-    assert record["verdict"] == verdict
-    assert run(arguments) == 1
+    assert (record["experiment"], record["seeds"]) == ("figB_2", [3, 5])
+    assert [claim["seeds"] for claim in record["claims"]] == [[3, 5]] * len(record["claims"])
+    assert {row["seed"] for row in record["rows"]} == {3, 5}
+    assert (folder / "verdict.txt").read_text().strip() == record["verdict"]
+    assert (folder / "rows.jsonl").read_bytes().startswith(before)  # seed 3 is not run again
+    for seed in (3, 5):
+        files = {path.name for path in (folder / f"figB_2-seed{seed}").iterdir()}
+        assert files == {"rows.jsonl", "curves.npz", "figure.png", "verdict.txt"}
+    assert run(["bench", "table", str(folder / "rows.jsonl")]) == 0
+    assert "figB_2 (Figure B.2), own size, seeds 3, 5" in capsys.readouterr().out
+
+
+def test_a_folder_holds_one_experiment_of_one_size(tmp_path, capsys):
+    assert run_tiny(tmp_path) == 0
+    assert run_tiny(tmp_path, "--set", "max_steps=41") == 1
     assert "--force" in capsys.readouterr().err
-    assert run([*arguments, "--force"]) == 0
+    assert run_tiny(tmp_path, "--set", "max_steps=41", "--force") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert {row["settings"]["max_steps"] for row in record["rows"]} == {41}
+
+
+def test_seeds_and_devices_that_cannot_be_are_one_line(tmp_path, capsys):
+    for more, message in (
+        (["--seeds", "0"], "expected a number of seeds"),
+        (["--seeds", "1,x"], "expected a number of seeds"),
+        (["--seeds", "-3"], "expected a number of seeds"),
+        (["--seeds", "2,-1"], "seeds"),
+        (["--seeds", "2", "--seed", "1"], "--seeds is enough"),
+        (["--device", "cuda"], "figB_2 runs on the CPU"),
+    ):
+        assert run_tiny(tmp_path / "none", *more) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path, capsys):

@@ -61,14 +61,16 @@ def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkey
     options = RunOptions(tmp_path / "rows.jsonl", report=seen.append, write=write_outcome)
     first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
     assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
-    assert first.table.startswith("figB_2, seed 0: From the smallest initialization")
+    assert first.table.startswith("figB_2 (Figure B.2), own size, seed 0\n")
+    assert "\nFrom the smallest initialization" in first.table
     folder = tmp_path / "rows" / "figB_2-seed0"
     written = {path.name for path in folder.iterdir()}
     assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}
     seen.clear()
     both = run_recipe("tiny", TINY, options)
     assert [status.done for status in seen] == [1, 2]
-    assert (both.new, len(both.table.splitlines())) == (1, 2)
+    assert both.new == 1
+    assert both.table.startswith("figB_2 (Figure B.2), own size, seeds 0, 1\n")
     rows, hashes = read_results([options.results])
     assert len(rows) == 2 * 3  # a row for each initialization
     assert len({row["key"] for row in rows}) == 6
@@ -120,7 +122,7 @@ def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):
         ({"overrides": {"max_epochs": 3}}, "--epochs does not apply to a factorization experiment"),
         ({"overrides": {"walk_length": 3}}, "--walk-length does not apply"),
         ({"backend": Backend("dask", address="tcp://127.0.0.1:1")}, "leave out --backend"),
-        ({"devices": ("cuda:0",)}, "run on the CPU"),
+        ({"devices": ("cuda:0",)}, "runs on the CPU"),
     ):
         with pytest.raises(OptionError, match=match):
             preview("tiny", TINY, replace(options, **change))

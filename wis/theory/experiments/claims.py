@@ -100,7 +100,13 @@ class Verdict:
 
 
 def judge(claims: Sequence[Claim], rows: Sequence[Row]) -> list[Verdict]:
-    """Judge each claim from rows of an experiment, of one size and of one or more seeds."""
+    """Judge each claim from rows of an experiment, of one size and of one or more seeds.
+
+    >>> rule = lambda rows: over_seeds([row["error"] for row in rows], "error", below=0.1)
+    >>> claim = Claim("fits", "Figure 2.2", "It fits.", "Mean error below 0.1.", rule)
+    >>> judge([claim], [{"seed": 0, "error": 0.02}, {"seed": 1, "error": 0.03}])[0].judgement.state
+    <State.AGREES: 'agrees'>
+    """
     seeds = tuple(sorted({row["seed"] for row in rows if "seed" in row}))
     return [Verdict(claim, claim.judge(rows), seeds) for claim in claims]
 

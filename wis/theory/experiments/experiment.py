@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Experiment", "Outcome", "Request", "Row", "Watch", "number", "share", "unwatched"]
 
+MOST_RECORDS = 200
+"""The most records of a curve that a file of results holds."""
+WORDS = {"fig": "Figure"}
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
 
 LONGEST_S = 24 * 3600.0
@@ -50,7 +55,7 @@ class Request:
         folder: Folder of checkpoints; None for no checkpoints.
         watch: Makes a progress bar from a title and a total.
         data_root: Folder that holds MNIST and Fashion-MNIST; None for the usual place.
-        device: Device of the experiments that train networks on images.
+        device: Where to compute; only experiments with `takes_device` get another than the CPU.
         force_size: Run what is forecast to take longer than `LONGEST_S` or more memory than there
             is.
     """
@@ -124,6 +129,10 @@ class Outcome:
         """A line for each claim, and the summary."""
         return "\n".join([*map(str, self.verdicts), self.summary])
 
+    def thinned(self) -> dict[str, list[Any]]:
+        """The curves as lists of at most 200 records and five digits; None is not finite."""
+        return {name: _thinned(curve) for name, curve in self.curves.items()}
+
     def write(self, folder: Path, *, force: bool) -> list[Path]:
         """Write rows.jsonl, verdict.txt and curves.npz.
 
@@ -141,6 +150,15 @@ class Outcome:
             with atomic_write(folder / name, force=force) as file:
                 file.write(content)
         return [folder / name for name in contents]
+
+
+def _thinned(curve: np.ndarray) -> list[Any]:
+    curve = np.atleast_1d(curve)
+    places = np.linspace(0, len(curve) - 1, min(len(curve), MOST_RECORDS)).round().astype(int)
+    numbers = [float(f"{value:.5g}") for value in curve[places].astype(float).ravel()]
+    finite = [number if math.isfinite(number) else None for number in numbers]
+    shaped: list[Any] = np.array(finite, dtype=object).reshape(-1, *curve.shape[1:]).tolist()
+    return shaped
 
 
 def share(flags: Sequence[bool]) -> str:
@@ -164,6 +182,9 @@ class Experiment:
         quick: A size that takes under a minute.
         thesis: The thesis' size.
         claims: The sentences of the thesis that it stands for.
+        source: Its number in the thesis; by default made of the name (``"Figure 1.1"``).
+        cost: CPU seconds of one seed at the quick size and at the thesis' size; None if unknown.
+        takes_device: Whether it computes on `Request.device`. Others run on the CPU.
     """
 
     name: str
@@ -172,3 +193,12 @@ class Experiment:
     quick: Any
     thesis: Any
     claims: tuple[Claim, ...] = ()
+    source: str = ""
+    cost: tuple[float | None, float | None] = (None, None)
+    takes_device: bool = False
+
+    def __post_init__(self) -> None:
+        """Take the source from the name."""
+        kind, *number = re.split(r"(?=[A-Z\d])", self.name, maxsplit=1)
+        made = f"{WORDS.get(kind, kind.capitalize())} {''.join(number).replace('_', '.')}".strip()
+        object.__setattr__(self, "source", self.source or made)

@@ -1,9 +1,9 @@
-"""Recipes of the factorization experiments, such as ``thesis_fig1_1``.
+"""Recipes of the experiments of `wis theory list`, such as ``thesis_fig1_1``.
 
 A run is an experiment with one seed. It writes several rows together, and a folder beside the file
-of results with its rows, curves and verdict. `wis bench run` also draws its figure there
-(`RunOptions.write`). An interrupted run continues from the checkpoints in that folder. `wis theory
-run` does one run without a file of results.
+of results with its rows, curves and verdict; `RunOptions.write` also draws its figure there. The
+first row of a run holds thinned curves, from which the figure can be drawn again. An interrupted
+run continues from the checkpoints in that folder. Claims are judged from the rows of all seeds.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wis.base.checks import checked_device
 from wis.base.figures import check_can_plot
 from wis.base.progress import progress_bar
-from wis.errors import OptionError, RecipeError, WisError, echo
-from wis.experiments.backends import Job, Outcome
+from wis.errors import OptionError, OutputExistsError, RecipeError, WisError, echo
+from wis.experiments.backends import Job, Outcome, finished
 from wis.experiments.recipe import content_hash
-from wis.experiments.results import DONE, FACTORIZATION, FAILED, Row, check_fields
+from wis.experiments.results import DONE, FACTORIZATION, FAILED, ResultsFile, Row, check_fields
 from wis.experiments.settings import check_integers, check_plain, parse_seeds
 from wis.experiments.sweep import KINDS, Plan, RunOptions
+from wis.theory.findings import findings_of
 
 KEYS = ("experiment", "size", "seeds", "settings")
 SIZES = ("thesis", "quick")
@@ -72,6 +74,12 @@ class FactorizationRecipe:
             raise RecipeError(str(error)) from None
         return recipe
 
+    def as_dict(self) -> dict[str, Any]:
+        """The content of the TOML file."""
+        settings = {"settings": dict(self.settings)} if self.settings else {}
+        content = {"experiment": self.experiment, "size": self.size, "seeds": list(self.seeds)}
+        return {"kind": FACTORIZATION, **content, **settings}
+
     def resized(self) -> Any:
         """The size of the experiment with the changed settings."""
         from wis.theory.experiments import get_experiment, resized
@@ -110,6 +118,8 @@ class FactorizationPlan(Plan):
     ) -> None:
         super().__init__(name, recipe.hash, dict(settings), len(recipe.seeds))
         self.recipe, self.options, self.doing = recipe, options, recipe.experiment
+        self.folder = options.results.parent / options.results.stem
+        self.force_size = False
 
     @property
     def rows(self) -> list[FirstRow]:
@@ -121,7 +131,7 @@ class FactorizationPlan(Plan):
         if self.options.write is not None:
             check_can_plot("figure.png")
         options = self.options
-        common = (self.recipe, options.results, options.data_root, options.write)
+        common = (self.recipe, self.folder, options.data_root, options.write, self.force_size)
         return {"common": common, "prepare": self.recipe.resized, "common_key": self.hash}
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
@@ -134,14 +144,16 @@ class FactorizationPlan(Plan):
             "recipe": self.name,
             "recipe_hash": self.hash,
             "seed": seed,
-            "device": "cpu",
+            "device": ", ".join(self.options.devices),
             "experiment": self.recipe.experiment,
             **outcome,
         }
         if outcome["status"] == FAILED:
             return [common]
+        curves = common.pop("curves")
         return [
             {**common, "found": row, "key": self.recipe.key(seed, position)}
+            | ({"curves": curves} if position == 0 else {})
             for position, row in enumerate(outcome["found"])
         ]
 
@@ -172,8 +184,7 @@ class Factorization:
             raise OptionError(
                 "a factorization experiment writes figures on this machine; leave out --backend"
             )
-        if tuple(options.devices) != ("cpu",):
-            raise OptionError("factorization experiments run on the CPU; leave out --devices")
+        check_devices(recipe.experiment, options.devices)
         if "seeds" in given:
             recipe = replace(recipe, seeds=parse_seeds(given["seeds"]))
         return FactorizationPlan(name, settings, recipe, options)
@@ -182,48 +193,93 @@ class Factorization:
         """Run the experiment with a seed, and write its outcome."""
         from wis.theory import experiments
 
-        recipe, results, data_root, write = job.common
+        recipe, folder, data_root, write, force_size = job.common
         seed = job.runs[0].seed
-        folder = folder_of(results, recipe.experiment, seed)
-        started = time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
+        started, cpu_started = time.monotonic(), time.process_time()
+        own = folder / f"{recipe.experiment}-seed{seed}"
+        own.mkdir(parents=True, exist_ok=True)
         root = None if data_root is None else Path(data_root)
-        request = experiments.Request(seed=seed, folder=folder, watch=progress_bar, data_root=root)
+        request = experiments.Request(seed, own, progress_bar, root, job.device, force_size)
         outcome = experiments.run_experiment(
             recipe.experiment, size=recipe.resized(), request=request
         )
-        (write or experiments.Outcome.write)(outcome, folder, force=True)
-        seconds = time.monotonic() - started
-        return [{"seconds": seconds, "verdict": outcome.verdict, "found": outcome.rows}]
+        (write or experiments.Outcome.write)(outcome, own, force=True)
+        return [
+            {
+                "seconds": time.monotonic() - started,
+                "cpu_seconds": time.process_time() - cpu_started,
+                "verdict": outcome.verdict,
+                "summary": outcome.summary,
+                "found": outcome.rows,
+                "curves": outcome.thinned(),
+            }
+        ]
 
     def summarise(self, rows: Sequence[Row]) -> str:
-        """Format the verdict of each run."""
+        """Judge the claims over all seeds, and format the summary or the error of each."""
         return format_verdicts(rows)
 
 
-def folder_of(results: Path, experiment: str, seed: int) -> Path:
-    """Return the folder of a run, beside the file of results."""
-    return results.with_suffix("") / f"{experiment}-seed{seed}"
+def check_devices(experiment: str, devices: Sequence[str]) -> None:
+    """Raise `OptionError` unless an experiment can compute on the devices."""
+    from wis.theory.experiments import get_experiment
+
+    if tuple(devices) != ("cpu",) and not get_experiment(experiment).takes_device:
+        raise OptionError(f"{experiment} runs on the CPU; leave out the device")
+    for device in devices:
+        checked_device(device)
+
+
+def run_here(
+    recipe: FactorizationRecipe, options: RunOptions, *, force_size: bool = False
+) -> list[Row]:
+    """Run the seeds that the file of results lacks in this process; an error stops all.
+
+    Args:
+        recipe: The experiment, its size and seeds.
+        options: The file of results, the device, the data root and the writer. The figures of a
+            seed go to a folder beside the file.
+        force_size: See `wis.theory.experiments.Request`.
+
+    Returns:
+        The rows of all seeds.
+
+    Raises:
+        OutputExistsError: The file has rows of other experiments or settings.
+        WisError: The experiment fails, or the file cannot be read or written.
+    """
+    kind, store = Factorization(), ResultsFile(options.results)
+    plan = FactorizationPlan(recipe.experiment, recipe.as_dict(), recipe, options)
+    plan.folder, plan.force_size = options.results.parent, force_size
+    store.refresh()
+    store.check_kind(kind.name)
+    if any(row["recipe_hash"] != plan.hash for row in store.rows.values()):
+        raise OutputExistsError(
+            f"{options.results}: has rows of another experiment, or of other settings; give "
+            "another folder, or --force to replace them"
+        )
+    store.append_recipe(plan.hash, plan.name, plan.settings)
+    for row in plan.rows:
+        if row.key not in store.rows or row.key in store.incomplete:
+            job = Job(kind, (row.key,), (row,), **plan.common(), device=options.devices[0])
+            done = {"key": row.key, "status": DONE, "error": None, **finished()}
+            store.append(plan.rows_of([done | kind.run_row(job)[0]]))
+    return [row for row in store.rows.values() if row["seed"] in recipe.seeds]
 
 
 def format_verdicts(rows: Sequence[Row]) -> str:
-    """Format a paragraph for each run: its verdict, or its error.
+    """Format the verdicts of each experiment and size over all seeds, and errors of failed runs.
 
     Raises:
         ResultsError: A row lacks a field.
     """
-    paragraphs: dict[tuple[str, str, int], str] = {}
+    parts = [f"{each.heading}\n{each.text}" for each in findings_of(rows)]
     for row in rows:
-        check_fields(row, {"experiment": "text", "recipe_hash": "text", "seed": "integer"})
-        if row["status"] == DONE:
-            check_fields(row, {"verdict": "text"})
-            text = row["verdict"]
-        else:
-            text = f"failed: {echo(str(row.get('error')), 400)}"
-        paragraphs[row["experiment"], row["recipe_hash"], row["seed"]] = text
-    return "\n".join(
-        f"{echo(name)}, seed {seed}: {text}" for (name, _, seed), text in paragraphs.items()
-    )
+        if row["status"] == FAILED:
+            check_fields(row, {"experiment": "text", "seed": "integer"})
+            error = echo(str(row.get("error")), 400)
+            parts.append(f"{echo(row['experiment'])}, seed {row['seed']}: failed: {error}")
+    return "\n".join(parts)
 
 
 KINDS.add(FACTORIZATION, Factorization())

@@ -1,0 +1,140 @@
+"""The list of what can be run of the thesis, with the last verdict on each claim.
+
+The last verdicts are a data file of the package; ``python benchmarks/verdicts.py`` makes it from
+the rows that are kept in ``benchmarks/results``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wis.theory.experiments.registry import available_experiments
+
+VERDICTS = Path(__file__).parent / "experiments" / "verdicts.json"
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something to run.
+
+    Attributes:
+        name: Its name.
+        source: Its number in the thesis.
+        summary: What it shows, in a line.
+        command: The command that runs it.
+        cost: CPU seconds at a quick size and at the thesis' size; None if unknown.
+    """
+
+    name: str
+    source: str
+    summary: str
+    command: str
+    cost: tuple[float | None, float | None] = (None, None)
+
+
+CHAPTER_5 = (
+    Entry(
+        "bounds",
+        "Theorems 7, 8, 10, 11",
+        "bounds of the separation rank, by walk indices and least cuts",
+        "wis theory bounds GRAPH --subset IDS --depth L",
+    ),
+    Entry(
+        "separation-rank",
+        "Definition 10",
+        "the separation rank of a network, exactly or on a grid",
+        "wis theory separation-rank GRAPH --subset IDS --depth L",
+    ),
+    Entry(
+        "tensor-network",
+        "Proposition 10; Figures D.3, D.4",
+        "the tensor network of a network with product aggregation",
+        "wis theory tensor-network GRAPH --depth L",
+    ),
+    Entry(
+        "figure5_2",
+        "Figure 5.2",
+        "separation ranks across two partitions of two cliques",
+        "wis theory figure5_2",
+    ),
+    Entry(
+        "preserved",
+        "Section 5.5",
+        "walk indices and lower bounds that removal orders leave",
+        "wis theory preserved GRAPH",
+    ),
+    Entry(
+        "influence",
+        "Theorem 8",
+        "walk indices kept against the influence that trained networks keep",
+        "wis theory influence GRAPH",
+    ),
+    Entry(
+        "table5_1",
+        "Table 5.1",
+        "networks fit a task better if its partition has a high walk index",
+        "wis bench run thesis_table5_1",
+    ),
+    Entry(
+        "figure5_3",
+        "Figure 5.3",
+        "accuracy of a GCN against the share of removed edges",
+        "wis bench run thesis_fig5_3_cora_gcn",
+    ),
+    Entry(
+        "figureD_5",
+        "Figure D.5",
+        "the same with GIN and ResGCN, and on other graphs",
+        "wis bench run thesis_figD_5_cora_gin",
+    ),
+)
+"""What other commands than `wis theory run` run, in the order of the thesis."""
+
+
+def entries() -> list[Entry]:
+    """All that can be run, in the order of the thesis.
+
+    >>> [entry.source for entry in entries() if entry.name in ("fig1_1", "figure5_2")]
+    ['Figure 1.1', 'Figure 5.2']
+    """
+    experiments = available_experiments().values()
+    own = [
+        Entry(each.name, each.source, each.summary, f"wis theory run {each.name}", each.cost)
+        for each in experiments
+    ]
+    return [*own, *CHAPTER_5]
+
+
+def last_verdicts() -> list[dict[str, Any]]:
+    """The records of the kept findings, see `wis.theory.findings.Findings.record`."""
+    found: list[dict[str, Any]] = json.loads(VERDICTS.read_text(encoding="utf-8"))["findings"]
+    return found
+
+
+def counts(records: Iterable[Record]) -> str:
+    """Count the states of claims, such as ``"3 agree, 1 cannot tell"``.
+
+    >>> counts([{"claims": [{"state": "agrees"}, {"state": "cannot tell"}]}])
+    '1 agrees, 1 cannot tell'
+    """
+    states = Counter(claim["state"] for record in records for claim in record["claims"])
+    words = {"agrees": "agree", "disagrees": "disagree", "cannot tell": "cannot tell"}
+    told = (
+        f"{states[state]} {state if states[state] == 1 else plural}"
+        for state, plural in words.items()
+        if states[state]
+    )
+    return ", ".join(told)
+
+
+def best_size(records: Sequence[Record]) -> list[Record]:
+    """The records of the largest size: that of the thesis, or else the quick one, or another."""
+    sizes = [record["size"] for record in records]
+    chosen = next((size for size in ("thesis", "quick") if size in sizes), "own")
+    return [record for record in records if record["size"] == chosen]
