@@ -66,10 +66,10 @@ def results_command(
     click.option(
         "--format",
         "style",
-        type=click.Choice(["text", "markdown", "csv", "latex"]),
+        type=click.Choice(["text", "markdown", "csv", "latex", "json"]),
         default="text",
-        help="Format of the table. csv has all digits, and an apostrophe before a text that a "
-        "spreadsheet would run as a formula.",
+        help="Format of the table; json is for --claims. csv has all digits, and an apostrophe "
+        "before a text that a spreadsheet would run as a formula.",
     ),
     metric_option,
     baseline_option,
@@ -78,6 +78,11 @@ def results_command(
         is_flag=True,
         help="Compare forms of WIS with all other methods instead: intervals to the best of them, "
         "wins, ties and losses over all graphs, and a verdict.",
+    ),
+    click.option(
+        "--claims",
+        is_flag=True,
+        help="Print what the thesis says, what the rows say, and whether that agrees.",
     ),
     examples=[
         f"wis bench table {RESULTS}",
@@ -92,16 +97,17 @@ def table(
     metric: str,
     baseline: str,
     rivals: bool,
+    claims: bool,
 ) -> None:
     """Print mean accuracies, areas under the curves and differences to a baseline.
 
     Accuracies are in percent, with standard deviations. Differences are paired by seed, with 95 %
     confidence intervals. Results of Table 5.1 are printed beside the numbers of the thesis, and
-    those of factorization experiments as verdicts, both only in the format text, and those of
+    those of `wis theory run` as verdicts, both only in the format text, and those of
     `wis bench serve` with latencies and speed-ups in that format. If files of both kinds are given,
     rows of `wis bench run` give the accuracies, and those of `wis bench serve` the costs.
     """
-    from wis.experiments.results import SERVE, kind_of_row, read_results, rows_of_recipe
+    from wis.experiments.results import INFLUENCE, SERVE, kind_of_row, read_results, rows_of_recipe
     from wis.experiments.serve_summary import summary_text
     from wis.experiments.summary import panels_of
     from wis.experiments.sweep import KINDS
@@ -109,12 +115,20 @@ def table(
     from wis.show.sweep_tables import format_tables
 
     rows, _ = read_results(results)
+    chosen = rows_of_recipe(rows, recipe)
+    kinds = {kind_of_row(row) for row in chosen}
+    if claims or (style == "text" and kinds == {INFLUENCE}):
+        from wis.show.claims_text import format_claims
+        from wis.theory.findings import findings_of
+
+        emit(format_claims(findings_of(chosen), style))
+        return
+    if style == "json":
+        raise click.UsageError("--format json is for --claims; `wis bench export` writes all rows.")
     if rivals:
         panels, chooser = (panels_of(rows, recipe=recipe, metric=each) for each in (metric, "val"))
         emit(format_rivals(panels, style, chooser).rstrip("\n"))
         return
-    chosen = rows_of_recipe(rows, recipe)
-    kinds = {kind_of_row(row) for row in chosen}
     serves = SERVE in kinds
     if style == "text" and (serves or len(kinds) == 1) and (kind := min(kinds)) in KINDS:
         text = summary_text(chosen, metric=metric) if serves else KINDS[kind].summarise(chosen)
@@ -127,6 +141,9 @@ def table(
 
 @results_command(
     click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy."),
+    click.option(
+        "--seed", type=int, metavar="N", help="Run of `wis theory run` to draw.  [default: first]"
+    ),
     metric_option,
     output="Picture to write: .png, .svg or .pdf.",
     examples=[
@@ -139,6 +156,7 @@ def plot(
     recipe: str | None,
     output: Path,
     costs: bool,
+    seed: int | None,
     metric: str,
     force: bool,
 ) -> None:
@@ -146,9 +164,17 @@ def plot(
 
     There is one panel for each data set and model, and one line for each method. Markers are means
     over the seeds, bars are standard deviations. Of results of `wis bench serve` it draws accuracy
-    against the cost of a prediction.
+    against the cost of a prediction, and of results of `wis theory` the figure of an experiment.
     """
-    from wis.experiments.results import SERVE, kind_of_row, read_results, rows_of_recipe
+    from wis.base.figures import check_can_plot, save_figure
+    from wis.experiments.results import (
+        FACTORIZATION,
+        INFLUENCE,
+        SERVE,
+        kind_of_row,
+        read_results,
+        rows_of_recipe,
+    )
     from wis.experiments.serve_summary import lines_of
     from wis.experiments.summary import panels_of
     from wis.show.serve_plots import plot_serving
@@ -156,7 +182,13 @@ def plot(
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)
-    if not costs and SERVE in map(kind_of_row, chosen):
+    kinds = set(map(kind_of_row, chosen))
+    if kinds <= {FACTORIZATION, INFLUENCE}:
+        from wis.show.kept_figures import redrawn
+
+        check_can_plot(output)
+        save_figure(redrawn(chosen, seed=seed), output, force=force, dpi=110)
+    elif not costs and SERVE in kinds:
         plot_serving(lines_of(chosen, metric=metric), output, metric=metric, force=force)
     else:
         draw = plot_costs if costs else plot_accuracy
@@ -171,7 +203,7 @@ def plot(
     examples=[f"wis bench report {RESULTS} -o report.html"],
 )
 def report(results: tuple[Path, ...], output: Path, **choices: Any) -> None:
-    """Write a page with figures, tables, recipe and environment.
+    """Write a page with claims of the thesis, figures, tables, recipe and environment.
 
     The page is one file. It loads no other file and needs no network.
     """

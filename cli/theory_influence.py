@@ -50,14 +50,16 @@ def influence(
     spectral, k-neighbor and dspar choose them. WALK INDEX is the mean share of walk indices that is
     left. INFLUENCE is the share that is left of the influence on a prediction from vertices two or
     more hops away, measured against that of the vertex itself. Both fall with the number of edges,
-    so the verdict is taken at equal amounts: the mean rank correlation over the methods, with its
-    95 % interval over graphs and amounts. The verdict is "agrees" if the interval lies above 0,
-    else "disagrees" if it lies below 0.3.
+    so the claim is judged at equal amounts: the mean rank correlation over the methods, with its
+    95 % interval over graphs and amounts. It agrees if the interval lies above 0, else it disagrees
+    if it lies below 0.3.
     """
     source.check()
     check_plot_target(plot, force=force)
     from wis.base.progress import progress_bar
+    from wis.theory.experiments import judge
     from wis.theory.influence import (
+        CLAIM,
         FRACTIONS,
         METHODS,
         Settings,
@@ -78,12 +80,13 @@ def influence(
                 append_row(rows, row)
             report(done)
     points, judged = kept(found), agreement(found)
+    (verdict,) = judge([CLAIM], [asdict(row) for row in found])
     if plot is not None:
         from wis.show.theory_pictures import draw_influence, save_figure
 
         save_figure(draw_influence(points, judged), plot, force=force)
     if as_json:
-        facts = {"settings": asdict(settings), **asdict(judged)}
+        facts = {"settings": asdict(settings), **asdict(judged), "claims": [verdict.record()]}
         emit_json(finite({**facts, "rows": [asdict(row) for row in found]}))
     else:
         heading = ("GRAPH", "METHOD", "REMOVED", "WALK INDEX", "INFLUENCE", "S.D.")
@@ -92,8 +95,4 @@ def influence(
             for (graph, method, fraction), numbers in points.items()
         ]
         emit_table([heading, *cells])
-    say(
-        f"{judged.verdict}: rank correlation at equal amounts {judged.correlation:.2f} "
-        f"[{judged.low:.2f}, {judged.high:.2f}] over {judged.num_groups} graphs and amounts; "
-        f"over all cuts {judged.overall:.2f}"
-    )
+    say(str(verdict))

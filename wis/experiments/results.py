@@ -36,6 +36,7 @@ from wis.errors import GraphFileError, ResultsError, UnknownNameError, echo
 Row = dict[str, Any]
 DONE, FAILED = "done", "failed"
 ACCURACY, TABLE5_1, FACTORIZATION, SERVE = "accuracy", "table5_1", "factorization", "serve"
+INFLUENCE = "influence"
 """Kinds of rows. A row without a `kind` is an accuracy row."""
 START = b'{"type": "'
 DEEPEST = 16

@@ -130,12 +130,16 @@ class Panel:
     metric: str = "test"
 
     @property
+    def first(self) -> Row:
+        """The first row."""
+        return next(
+            row for cells in self.rows.values() for rows in cells.values() for row in rows.values()
+        )
+
+    @property
     def shown(self) -> str:
         """What the numbers are, such as "test accuracy"."""
-        row = next(
-            r for cells in self.rows.values() for rows in cells.values() for r in rows.values()
-        )
-        is_auc = row.get("metric") == "auc"
+        is_auc = self.first.get("metric") == "auc"
         return METRICS[self.metric].replace("accuracy", "AUC") if is_auc else METRICS[self.metric]
 
     @property

@@ -1,4 +1,4 @@
-"""A report of a sweep: one HTML page with figures, tables, recipe and environment.
+"""A report of results: one HTML page with claims, figures, tables, recipe and environment.
 
 The page is self-contained: it embeds its figures (as SVG) and styles, and has no scripts.
 """
@@ -21,17 +21,24 @@ from wis.errors import OptionError, echo
 from wis.experiments.results import (
     DONE,
     FAILED,
+    TABLE5_1,
     Row,
     field_of,
     is_field,
+    kind_of_row,
     name_of_recipe,
     number_in,
     rows_of_recipe,
 )
 from wis.experiments.summary import Panel, panels_of
+from wis.show import kept_figures
+from wis.show.claims_text import claims_grids
 from wis.show.rival_tables import rival_grids
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
+from wis.theory.catalogue import counts
+from wis.theory.findings import Findings, findings_of
+from wis.theory.table5_1.table5_1_text import format_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +62,9 @@ caption { text-align: left; color: #555; padding-bottom: .4rem; }
 th, td { padding: .15rem .7rem; text-align: right; white-space: nowrap; }
 thead th { border-bottom: 2px solid #999; } tbody tr:nth-child(even) { background: #f4f5f7; }
 tbody tr:last-child { border-bottom: 1px solid #999; }
-table.facts th, table.facts td { text-align: left; white-space: normal; }
+table.facts th, table.facts td, table.claims th, table.claims td
+      { text-align: left; white-space: normal; vertical-align: top; }
+table.claims tbody th { white-space: nowrap; }
 pre { background: #f4f5f7; padding: .8rem 1rem; overflow-x: auto; font-size: .85rem; }
 """
 
@@ -93,9 +102,12 @@ def write_report(
         raise OptionError(f"{path}: a report is a page; give it a name that ends in .html")
     check_can_plot("report.svg")
     check_writable(path, force=force)
-    panels = panels_of(rows, recipe=recipe, metric=metric)
-    check_baseline(panels, baseline)
-    text = page(rows_of_recipe(rows, recipe), recipes, panels, baseline)
+    chosen = rows_of_recipe(rows, recipe)
+    swept = [row for row in chosen if kind_of_row(row) not in (TABLE5_1, *kept_figures.KINDS)]
+    panels = panels_of(swept, metric=metric) if swept else []
+    if panels:
+        check_baseline(panels, baseline)
+    text = page(chosen, recipes, panels, baseline)
     with atomic_write(path, force=force) as file:
         file.write(text.encode("utf-8"))
     return path
@@ -106,17 +118,16 @@ def page(
 ) -> str:
     """The HTML text of the page."""
     used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
-    shown = panels[0].shown
-    title = ", ".join(panel.title for panel in panels)
+    findings = findings_of(rows)
+    titles = [*(panel.title for panel in panels), *(each.title for each in findings)]
+    title = ", ".join(dict.fromkeys(titles)) or "nothing finished"
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="about">{escape(_about(rows))}</p>',
-        f"<h2>{shown.capitalize()}</h2>",
-        _picture(accuracy_figure(panels), f"{shown.capitalize()} against removed edges: {title}"),
-        *(_table(grid) for grid in grids(panels, baseline)),
-        *_rivals(panels),
-        "<h2>Cost</h2>",
-        _picture(cost_figure(panels), f"Time and memory against removed edges: {title}"),
+        *_claims(findings),
+        *_accuracies(panels, baseline),
+        *_tables5_1(rows),
+        *_experiments(rows, findings),
         *_failures(rows),
         "<h2>Recipe</h2>",
         *(_recipe(name, key, recipes.get(key)) for key, name in used.items()),
@@ -130,6 +141,52 @@ def page(
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )
+
+
+def _claims(findings: Sequence[Findings]) -> list[str]:
+    """All claims of the thesis that the rows stand for, with their state."""
+    found = [_table(grid, "claims") for grid in claims_grids(findings)]
+    if not found:
+        return []
+    states = counts(each.record() for each in findings)
+    return ["<h2>Claims of the thesis</h2>", f"<p>{escape(states)}.</p>", *found]
+
+
+def _accuracies(panels: Sequence[Panel], baseline: str) -> list[str]:
+    if not panels:
+        return []
+    shown, title = panels[0].shown, ", ".join(panel.title for panel in panels)
+    return [
+        f"<h2>{shown.capitalize()}</h2>",
+        _picture(accuracy_figure(panels), f"{shown.capitalize()} against removed edges: {title}"),
+        *(_table(grid) for grid in grids(panels, baseline)),
+        *_rivals(panels),
+        "<h2>Cost</h2>",
+        _picture(cost_figure(panels), f"Time and memory against removed edges: {title}"),
+    ]
+
+
+def _tables5_1(rows: Iterable[Row]) -> list[str]:
+    by_recipe: dict[str, list[Row]] = {}
+    for row in rows:
+        if kind_of_row(row) == TABLE5_1 and row["status"] == DONE:
+            by_recipe.setdefault(str(row.get("recipe_hash")), []).append(row)
+    texts = (escape(format_table(own)) for own in by_recipe.values())
+    return [f"<h2>Table 5.1</h2><pre>{text}</pre>" for text in texts]
+
+
+def _experiments(rows: Sequence[Row], findings: Sequence[Findings]) -> list[str]:
+    """The figure of the first seed of each experiment, and the summaries of all seeds."""
+    parts = []
+    for name, own in kept_figures.groups_of(rows).items():
+        parts.append(f"<h2>{escape(name.split()[0])}</h2>")
+        parts.append(_picture(kept_figures.redrawn(own), f"{name}, the first seed"))
+    for each in findings:
+        texts = (f"<li>seed {seed}: {escape(text)}</li>" for seed, text in each.summaries.items())
+        parts += (
+            [f"<p>{escape(each.heading)}</p><ul>{''.join(texts)}</ul>"] if each.summaries else []
+        )
+    return parts
 
 
 def _about(rows: Sequence[Row]) -> str:
@@ -157,10 +214,10 @@ def _picture(figure: Figure, what: str) -> str:
     return f'<p><img alt="{escape(what)}" src="data:image/svg+xml;base64,{code}"></p>'
 
 
-def _table(grid: Grid) -> str:
+def _table(grid: Grid, kind: str = "") -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in grid.head)
     head = f"<caption>{escape(grid.title)}</caption><thead><tr>{head}</tr></thead>"
-    return _html_table(head, grid.lines)
+    return _html_table(head, grid.lines, f' class="{kind}"' if kind else "")
 
 
 def _html_table(head: str, lines: Iterable[Sequence[str]], kind: str = "") -> str:

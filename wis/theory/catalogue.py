@@ -134,7 +134,7 @@ def counts(records: Iterable[Record]) -> str:
 
 
 def best_size(records: Sequence[Record]) -> list[Record]:
-    """The records of the largest size: that of the thesis, or else the quick one, or another."""
+    """The records of the largest size: that of the thesis, else an own one, else the quick one."""
     sizes = [record["size"] for record in records]
-    chosen = next((size for size in ("thesis", "quick") if size in sizes), "own")
+    chosen = next((size for size in ("thesis", "own") if size in sizes), "quick")
     return [record for record in records if record["size"] == chosen]

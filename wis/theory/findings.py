@@ -12,9 +12,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wis.errors import echo
-from wis.experiments.results import DONE, FACTORIZATION, Row, check_fields, kind_of_row, number_in
+from wis.experiments.results import (
+    ACCURACY,
+    DONE,
+    FACTORIZATION,
+    INFLUENCE,
+    TABLE5_1,
+    Row,
+    check_fields,
+    kind_of_row,
+    number_in,
+)
+from wis.experiments.summary import FIELDS, panels_of, training_of
 from wis.theory.experiments.claims import Claim, Judgement, State, Verdict, judge
 from wis.theory.experiments.registry import get_experiment
+from wis.theory.figure5_3 import claims_of as figure_claims
+from wis.theory.figure5_3 import figure_of
+from wis.theory.influence import CLAIM as INFLUENCE_CLAIM
+from wis.theory.table5_1.claims import claims_of as table5_1_claims
+from wis.theory.table5_1.patch_graphs import NUM_TRAIN
+from wis.theory.table5_1.table5_1_text import format_table
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,8 @@ class Findings:
 
     def record(self) -> dict[str, Any]:
         """The findings for JSON, with the `claims` in place of verdicts."""
-        facts = {name: value for name, value in vars(self).items() if name != "verdicts"}
+        left_out = ("verdicts", "summaries")
+        facts = {name: value for name, value in vars(self).items() if name not in left_out}
         claims = [verdict.record() for verdict in self.verdicts]
         return {**facts, "seeds": list(self.seeds), "claims": claims}
 
@@ -53,8 +71,7 @@ class Findings:
     def heading(self) -> str:
         """What was run, in a line."""
         source = "" if self.source in self.title else f" ({self.source})"
-        seeds = f"seed{'s' * (len(self.seeds) > 1)} {', '.join(map(str, self.seeds))}"
-        return f"{self.title}{source}, {self.size} size, {seeds}"
+        return f"{self.title}{source}, {self.size} size, {seeds_text(self.seeds)}"
 
     @property
     def text(self) -> str:
@@ -80,9 +97,9 @@ def findings_of(rows: Iterable[Row]) -> list[Findings]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         kind = kind_of_row(row)
-        if row["status"] == DONE and kind in GROUPS:
-            groups.setdefault((kind, GROUPS[kind](row)), []).append(row)
-    return [found for (kind, _), own in groups.items() for found in JUDGES[kind](own)]
+        if row["status"] == DONE and kind in JUDGES and (place := JUDGES[kind][0](row)):
+            groups.setdefault((kind, place), []).append(row)
+    return [JUDGES[kind][1](own) for (kind, _), own in groups.items()]
 
 
 def judged(claims: Iterable[Claim], rows: Sequence[Row]) -> tuple[Verdict, ...]:
@@ -103,6 +120,17 @@ def seeds_of(rows: Iterable[Row]) -> tuple[int, ...]:
     return tuple(sorted({row["seed"] for row in rows}))
 
 
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Name seeds in a few words.
+
+    >>> seeds_text([0, 1, 2, 3]), seeds_text([4]), seeds_text([2, 5])
+    ('seeds 0 to 3', 'seed 4', 'seeds 2, 5')
+    """
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
+
+
 def facts_of(rows: Sequence[Row]) -> dict[str, Any]:
     """Seeds, time and date of rows of results; rows of one run count once."""
     runs = {row.get("run_key") or (row["seed"], row.get("partition"), row.get("model")): row
@@ -116,7 +144,7 @@ def facts_of(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _of_experiment(rows: Sequence[Row]) -> list[Findings]:
+def _of_experiment(rows: Sequence[Row]) -> Findings:
     """Findings from rows of an experiment of `wis.theory` with one size and settings."""
     for row in rows:
         check_fields(row, {"found": "object", "verdict": "text"})
@@ -125,17 +153,45 @@ def _of_experiment(rows: Sequence[Row]) -> list[Findings]:
     summaries: dict[int, str] = {
         row["seed"]: str(row.get("summary", row["verdict"])) for row in rows
     }
-    return [
-        Findings(
-            experiment.name,
-            experiment.name,
-            experiment.source,
-            found[0].get("size", "own"),
-            verdicts=judged(experiment.claims, found),
-            summaries=dict(sorted(summaries.items())),
-            **facts_of(rows),
-        )
-    ]
+    return Findings(
+        experiment.name,
+        experiment.name,
+        experiment.source,
+        found[0].get("size", "own"),
+        verdicts=judged(experiment.claims, found),
+        summaries=dict(sorted(summaries.items())),
+        **facts_of(rows),
+    )
+
+
+def _of_table5_1(rows: Sequence[Row]) -> Findings:
+    format_table(rows)  # checks the rows
+    row = rows[0]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    size = size_of(row["config"]) if row["num_train"] == NUM_TRAIN else "own"
+    found = judged(table5_1_claims(models), rows)
+    return Findings("table5_1", "Table 5.1", "Table 5.1", size, verdicts=found, **facts_of(rows))
+
+
+def _of_figure(rows: Sequence[Row]) -> Findings:
+    (panel,) = panels_of(rows)
+    figure, size = str(figure_of(rows[0])), size_of(rows[0]["config"])
+    name = figure.replace("Figure ", "figure").replace(".", "_")
+    found = judged(figure_claims(panel, figure), rows)
+    title = f"{figure}: {panel.title}"
+    return Findings(name, title, figure, size, verdicts=found, **facts_of(rows))
+
+
+def _of_influence(rows: Sequence[Row]) -> Findings:
+    graphs = ", ".join(dict.fromkeys(echo(row["graph"]) for row in rows))
+    found = judged([INFLUENCE_CLAIM], rows)
+    title, source = f"influence on {graphs}", INFLUENCE_CLAIM.source
+    return Findings("influence", title, source, "own", verdicts=found, **facts_of(rows))
+
+
+def size_of(config: Mapping[str, Any]) -> str:
+    """``"thesis"`` if a training of Chapter 5 goes on as long as there, or else ``"own"``."""
+    return "thesis" if (config.get("max_epochs"), config.get("patience")) == TRAINING else "own"
 
 
 def _experiment_of(row: Row) -> str:
@@ -143,7 +199,27 @@ def _experiment_of(row: Row) -> str:
     return f"{row['experiment']} {row['recipe_hash']}"
 
 
-GROUPS: Mapping[str, Callable[[Row], str]] = {FACTORIZATION: _experiment_of}
-"""For each kind of rows with claims, a text that rows judged together share."""
-JUDGES: Mapping[str, Callable[[Sequence[Row]], list[Findings]]] = {FACTORIZATION: _of_experiment}
-"""For each kind of rows, the function that judges a group."""
+def _figure_of(row: Row) -> str | None:
+    if (figure := figure_of(row)) is None:
+        return None
+    check_fields(row, FIELDS)
+    return f"{figure} {training_of(row)}"
+
+
+def _settings_of(row: Row) -> str:
+    check_fields(row, {"settings": "object", "graph": "text", "seed": "integer"})
+    return str(row["settings"])
+
+
+TRAINING = (10_000, 1_000)
+"""The most epochs and the patience of Chapter 5 (Appendix D.6.2)."""
+
+Place = Callable[[Row], str | None]
+JUDGES: Mapping[str, tuple[Place, Callable[[Sequence[Row]], Findings]]] = {
+    FACTORIZATION: (_experiment_of, _of_experiment),
+    TABLE5_1: (lambda row: str(row.get("recipe_hash")), _of_table5_1),
+    ACCURACY: (_figure_of, _of_figure),
+    INFLUENCE: (_settings_of, _of_influence),
+}
+"""For each kind of rows, a text that rows judged together share, and the function that judges them.
+Rows with None have no claims."""

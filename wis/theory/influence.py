@@ -28,6 +28,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,13 @@ from torch_geometric.utils import remove_self_loops
 from wis.api import removal_order
 from wis.base.checks import checked_integer
 from wis.errors import GraphFileError, OptionError
+from wis.experiments.recipe import content_hash
+from wis.experiments.results import DONE, INFLUENCE
 from wis.experiments.summary import Cell
 from wis.graph import UndirectedGraph
 from wis.graph.walks import adjacency, num_closed_walks
 from wis.models.operators import Messages
+from wis.theory.experiments.claims import Claim, Judgement, State
 from wis.training import TrainConfig, split_vertices, train_network
 
 if TYPE_CHECKING:
@@ -117,6 +121,17 @@ class InfluenceRow:
     test_accuracy: float
     settings: Settings
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> InfluenceRow:
+        """A row from an object of JSON; fields of the file of results are left out.
+
+        Raises:
+            KeyError, TypeError, OptionError: A field is missing or impossible.
+        """
+        own = {each.name: fields[each.name] for each in dataclass_fields(cls)}
+        own |= {"by_hops": tuple(own["by_hops"]), "settings": Settings(**own["settings"])}
+        return cls(**own)
+
     @property
     def long_range(self) -> float:
         """Influence from 2 or more hops away, as a multiple of that of a vertex on itself."""
@@ -137,7 +152,7 @@ class Agreement:
         correlation: Mean over these of the rank correlation over the methods.
         low: Lower end of its 95 % interval; `high` the upper end.
         overall: Rank correlation over all cuts, which different amounts alone make high.
-        verdict: ``"agrees"``, ``"disagrees"`` or ``"cannot tell"``.
+        verdict: What the rows say.
     """
 
     num_groups: int
@@ -145,7 +160,7 @@ class Agreement:
     low: float
     high: float
     overall: float
-    verdict: str
+    verdict: State
 
 
 def measured(
@@ -256,8 +271,8 @@ def agreement(rows: Sequence[InfluenceRow]) -> Agreement:
     mean of the groups' rank correlations (Spearman) has a 95 % interval by the t distribution, for
     which groups count as independent.
 
-    The verdict is *agrees* if the interval lies above 0; else *disagrees* if it lies below 0.3, and
-    *cannot tell* if it does not, or if there are fewer than two groups of three methods.
+    `CLAIM` has the rule of the verdict. It is *cannot tell* also if there are fewer than two groups
+    of three methods.
     """
     points = kept(rows)
     groups: dict[tuple[str, float], list[tuple[float, float]]] = {}
@@ -268,8 +283,9 @@ def agreement(rows: Sequence[InfluenceRow]) -> Agreement:
     if found is None or found.num < 2:
         mean = float("nan") if found is None else found.mean
         nan = float("nan")
-        return Agreement(found.num if found else 0, mean, nan, nan, overall, "cannot tell")
-    verdict = "agrees" if found.low > 0 else "disagrees" if found.high < WEAK else "cannot tell"
+        return Agreement(found.num if found else 0, mean, nan, nan, overall, State.CANNOT_TELL)
+    verdict = State.DISAGREES if found.high < WEAK else State.CANNOT_TELL
+    verdict = State.AGREES if found.low > 0 else verdict
     low, high = max(found.low, -1.0), min(found.high, 1.0)
     return Agreement(found.num, found.mean, low, high, overall, verdict)
 
@@ -331,6 +347,28 @@ def _walk_indices(graph: UndirectedGraph, depth: int) -> np.ndarray:
     return num_closed_walks(graph.edges.cpu().numpy(), graph.num_nodes, depth)
 
 
+def _judge(rows: Sequence[Mapping[str, Any]]) -> Judgement:
+    found = agreement([InfluenceRow.of(row) for row in rows])
+    text = (
+        f"rank correlation at equal amounts: {found.correlation:.2f}, 95 % interval "
+        f"[{found.low:.2f}, {found.high:.2f}] over {found.num_groups} graphs and amounts; over all "
+        f"cuts {found.overall:.2f}"
+    )
+    return Judgement(found.verdict, text, (found.low, found.high))
+
+
+CLAIM = Claim(
+    "influence-follows",
+    "Section 5.5.1; Theorem 8",
+    "A removal order that keeps more of the walk indices keeps more of the long-range influence "
+    "that trained networks have.",
+    "Agrees if the 95 % interval of the mean rank correlation over the methods, over graphs and "
+    f"amounts, lies above 0; else disagrees if it lies below {WEAK}.",
+    _judge,
+)
+"""The claim that rows of influence stand for."""
+
+
 def read_rows(path: Path) -> list[InfluenceRow]:
     """The rows of a file with a JSON object in each line; none if there is no such file."""
     if not path.exists():
@@ -338,9 +376,7 @@ def read_rows(path: Path) -> list[InfluenceRow]:
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            fields = json.loads(line)
-            fields |= {"settings": Settings(**fields["settings"])}
-            rows.append(InfluenceRow(**fields | {"by_hops": tuple(fields["by_hops"])}))
+            rows.append(InfluenceRow.of(json.loads(line)))
         except (ValueError, TypeError, KeyError):
             raise GraphFileError(
                 f"{path} line {number} is no row of `wis theory influence`; delete the line, or "
@@ -349,7 +385,18 @@ def read_rows(path: Path) -> list[InfluenceRow]:
     return rows
 
 
+def as_result(row: InfluenceRow) -> dict[str, Any]:
+    """The row for a file of results."""
+    fields = asdict(row)
+    common = {
+        "type": "run",
+        "kind": INFLUENCE,
+        "key": content_hash((*row.key[:4], fields["settings"])),
+    }
+    return {**common, "status": DONE, "recipe": INFLUENCE, **fields}
+
+
 def append_row(path: Path, row: InfluenceRow) -> None:
-    """Write a row at the end of a file."""
+    """Write a row at the end of a file, which is a file of results for `wis bench` too."""
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row)) + "\n")
+        file.write(json.dumps(as_result(row)) + "\n")

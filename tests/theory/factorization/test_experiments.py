@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from wis.errors import CheckpointError, OutputExistsError, UnknownNameError
-from wis.show.factorization_pictures import FORMS, RESULT_FILES, write_outcome
+from wis.show.factorization_pictures import FORMS, RESULT_FILES, draw_experiment, write_outcome
+from wis.show.kept_figures import redrawn
 from wis.theory.experiments import (
     Request,
     available_experiments,
@@ -98,6 +99,10 @@ def test_an_experiment_gives_rows_a_verdict_and_a_figure(name, tmp_path):
     assert paths[3].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     with np.load(paths[2]) as curves:
         assert all(np.isfinite(curves[key]).all() for key in curves.files)
+    kept = {"type": "run", "kind": "factorization", "status": "done", "key": "1", "seed": 1}
+    kept |= {"experiment": name, "recipe_hash": "a", "curves": outcome.thinned()}
+    kept_rows = json.loads(json.dumps([{**kept, "found": row} for row in outcome.rows]))
+    assert len(redrawn(kept_rows).axes) == len(draw_experiment(outcome).axes)
     with pytest.raises(OutputExistsError, match="--force"):
         write_outcome(outcome, tmp_path)
 

@@ -89,7 +89,9 @@ class Verdict:
     def record(self) -> dict[str, Any]:
         """The verdict for JSON; ends of an interval that are not finite are None."""
         claim, found = self.claim, self.judgement
-        ends = found.interval and [end if math.isfinite(end) else None for end in found.interval]
+        ends = found.interval and [
+            float(f"{end:.6g}") if math.isfinite(end) else None for end in found.interval
+        ]
         return {
             **{key: getattr(claim, key) for key in ("name", "source", "statement", "rule")},
             "state": str(found.state),

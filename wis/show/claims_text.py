@@ -1,0 +1,73 @@
+"""Tables of claims of the thesis: what it says, what was found, and whether that agrees."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+from wis.errors import ResultsError
+from wis.experiments.export import guarded
+from wis.show.sweep_tables import STYLES, Grid
+from wis.theory.catalogue import counts
+from wis.theory.findings import Findings, seeds_text
+
+HEAD = ("state", "source", "the thesis says", "found here", "rule", "runs")
+
+
+def claims_grids(findings: Sequence[Findings]) -> list[Grid]:
+    """A table for each of the findings that have claims."""
+    return [
+        Grid(f"{each.heading}: {counts([each.record()])}", HEAD, _lines(each))
+        for each in findings
+        if each.verdicts
+    ]
+
+
+def _lines(findings: Findings) -> list[list[str]]:
+    return [
+        [
+            str(verdict.judgement.state),
+            verdict.claim.source,
+            verdict.claim.statement,
+            verdict.judgement.found,
+            verdict.claim.rule,
+            f"{findings.size} size, {seeds_text(verdict.seeds)}",
+        ]
+        for verdict in findings.verdicts
+    ]
+
+
+def format_claims(findings: Sequence[Findings], style: str) -> str:
+    """Format claims as text, Markdown, LaTeX, csv or JSON; the last two have the rules as well.
+
+    Raises:
+        ResultsError: There are no claims.
+    """
+    grids = claims_grids(findings)
+    if not grids:
+        raise ResultsError(
+            "no finished row stands for a claim of the thesis; `wis theory run`, and the recipes "
+            "thesis_* of `wis bench list` write such rows"
+        )
+    if style == "json":
+        records = [each.record() for each in findings if each.verdicts]
+        return json.dumps({"findings": records}, indent=1, ensure_ascii=False)
+    if style == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("what", *HEAD))
+        for grid in grids:
+            writer.writerows([grid.title, *map(guarded, line)] for line in grid.lines)
+        return text.getvalue().rstrip("\n")
+    if style == "text":
+        parts = ("\n".join([each.heading, *map(str, each.verdicts)]) for each in findings)
+        return "\n\n".join(
+            part for part, each in zip(parts, findings, strict=True) if each.verdicts
+        )
+    short = (
+        Grid(g.title, [*g.head[:4], g.head[5]], [[*line[:4], line[5]] for line in g.lines])
+        for g in grids
+    )
+    return "\n\n".join(STYLES[style](grid).replace("---:", ":---") for grid in short)
