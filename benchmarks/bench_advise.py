@@ -23,7 +23,7 @@ import torch
 
 from wis import datasets
 from wis.advice import Advice, Adviser
-from wis.advice.budget import Budget
+from wis.advice.goals import Budget
 from wis.training import thesis_config, train_many
 
 README = {  # means of the tables of Figures 5.3 and D.5; columns 1-WIS, 2-WIS, random, spectral

@@ -1,7 +1,7 @@
 """What a person waits for before any work is done: starting, completing an option, small graphs.
 
     python benchmarks/bench_start.py                 every row
-    python benchmarks/bench_start.py modules         the modules that one command runs
+    python benchmarks/bench_start.py modules         the modules that a command and a sweep run
     python benchmarks/bench_start.py profile         the imports of one command that cost most
 
 Times of processes are CPU time, user and system, of the whole process; rows that are compared take
@@ -27,6 +27,8 @@ COMPLETIONS = {
     "GRAPH k": ("sparsify k", 2),
     "--models g": ("bench run --models g", 4),
 }
+SWEEP = [*WIS, "bench", "run", "--dataset", "karate", "--methods", "wis", "--remove", "50%"]
+SWEEP += ["--epochs", "1", "--results", "rows.jsonl", "--orders", "orders"]
 OWN = ("wis", "wis_cli")
 NUM_GRAPHS, NUM_NODES = 300, 20
 
@@ -140,15 +142,17 @@ def ms_per_graph(transform: Callable[..., object], graphs: list) -> float:
 
 
 def modules() -> None:
-    """The modules of wis that `wis sparsify` imports and runs, csv to csv, and whether PyG is."""
-    names, ran = imported(SPARSIFY)
-    for name in sorted(names):
-        if is_own(name):
-            print(f"    {name}{'' if name in ran else '  (is imported only)'}")
-    pyg = "with" if "torch_geometric" in names else "without"
-    own = len([name for name in names if is_own(name)])
-    print(f"{own} modules of wis are imported for wis sparsify, csv to csv, {pyg} torch_geometric; "
-          f"functions of {len(ran)} of them run")  # fmt: skip
+    """The modules of wis that `wis sparsify` and a sweep import and run, and whether PyG is."""
+    for what, command in {"wis sparsify, csv to csv": SPARSIFY, "a sweep": SWEEP}.items():
+        names, ran = imported(command)
+        own = sorted(filter(is_own, names))
+        print(
+            *(f"    {name}{'' if name in ran else '  (is imported only)'}" for name in own),
+            sep="\n",
+        )
+        pyg = "with" if "torch_geometric" in names else "without"
+        print(f"{len(own)} modules of wis are imported for {what}, {pyg} torch_geometric; "
+              f"functions of {len(ran)} of them run")  # fmt: skip
 
 
 def is_own(name: str) -> bool:

@@ -111,8 +111,7 @@ def advise(
     without labels y is judged by its walk indices. Ctrl-C prints the best advice so far.
     """
     from wis.advice import Adviser
-    from wis.advice.budget import Budget
-    from wis.advice.goals import checked_goal
+    from wis.advice.goals import Budget, checked_goal
 
     Budget.of(given["budget"]), checked_goal(given["goal"])
     protection.check(source.name)

@@ -39,7 +39,7 @@ def run(args: Sequence[str] | None = None) -> int:
     """
     with _watch_for_signals() as stop:
         try:
-            from .app import run_command
+            from .framework import run_command
 
             return run_command(list(sys.argv[1:] if args is None else args))
         except (KeyboardInterrupt, _Terminated) as request:

@@ -71,7 +71,7 @@ class MethodChoice:
             click.UsageError: The method has no such option.
         """
         from wis.methods import get_method
-        from wis.methods.keywords import method_named
+        from wis.methods.registry import method_named
 
         method = get_method(method_named(self.method, self.scores))
         given = {name: getattr(self, name) for name in NAMED if getattr(self, name) is not None}
@@ -99,7 +99,7 @@ class MethodChoice:
 
     def _refuse_unknown(self, method: Method, name: str, flag: str) -> None:
         if name not in method.options:
-            from wis.methods.keywords import refuse_weights
+            from wis.methods.registry import refuse_weights
 
             refuse_weights(method, name)
             known = ", ".join(method.options) or "none"
@@ -128,7 +128,7 @@ class MethodChoice:
             resume: Whether the method must keep one.
         """
         from wis.graph.parts import check_lengths
-        from wis.graph.vertex_names import is_hetero
+        from wis.graph.stores import is_hetero
         from wis.methods.registry import OF_EDGES
         from wis.order.ranking import Ranking
 

@@ -13,7 +13,7 @@ from wis.errors import OptionError
 from wis.measure import latency
 from wis.models import build_model
 from wis.training import TrainConfig, split_vertices
-from wis_cli.app import cli
+from wis_cli.framework import cli
 from wis_cli.main import run
 
 NOWHERE = "cuda:97"

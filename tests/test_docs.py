@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from wis_cli.app import cli
+from wis_cli.framework import cli
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import wis
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import bench_start
 
 HEAVY = ["torch", "torch_geometric", "networkx", "pandas", "matplotlib", "click", "numpy", "rich"]
 
@@ -58,3 +62,12 @@ def test_every_module_is_an_attribute_without_an_import_of_its_own():
 def test_first_lines_of_a_newcomer_work():
     code = "import wis; graph = wis.datasets.load('karate'); wis.transforms.Sparsify('50%')(graph)"
     assert "wis.datasets" in modules_after(code)
+
+
+@pytest.mark.parametrize(("command", "most"), [("SPARSIFY", 52), ("SWEEP", 40)])
+def test_a_command_runs_few_modules(command, most, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    bench_start.write_ring(tmp_path / "in.csv")
+    names, ran = bench_start.imported(getattr(bench_start, command))
+    assert len(ran) <= most, sorted(ran)
+    assert command == "SWEEP" or "torch_geometric" not in names

@@ -12,7 +12,7 @@ from wis.base.defaults import usual_defaults
 from wis.graph.holders import opened, vertex_ids
 from wis.graph.parts import check_lengths
 from wis.methods import get_method
-from wis.methods.keywords import check_keywords, method_named, named_options
+from wis.methods.registry import check_keywords, method_named, named_options
 from wis.order import RemovalOrder
 from wis.order.cut import Cut, GraphT
 from wis.order.protections import Pairs

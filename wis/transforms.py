@@ -21,7 +21,7 @@ from wis.base.amount import Amount
 from wis.base.defaults import usual_defaults
 from wis.errors import OptionError
 from wis.methods import get_method
-from wis.methods.keywords import check_keywords, method_named, named_options
+from wis.methods.registry import check_keywords, method_named, named_options
 from wis.order.cut import Cut
 from wis.order.protections import Pairs
 from wis.order.ranking import Ranking

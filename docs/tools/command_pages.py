@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wis_cli.app import cli
+from wis_cli.framework import cli
 
 HEAD = """# Command line
 

@@ -15,7 +15,7 @@ from torch_geometric.data import Data, HeteroData
 
 import wis
 from wis.advice import Advice, Adviser, Loss
-from wis.advice.budget import Budget
+from wis.advice.goals import Budget
 from wis.advice.tasks import VertexTask
 from wis.datasets import load
 from wis.errors import GraphFormatError, OptionError, UnknownNameError

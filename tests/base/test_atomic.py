@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wis.base.atomic import temporary_folder
-from wis.base.processes import Process
+from wis.base.atomic import Process, temporary_folder
 from wis.errors import GraphFileError, OutputExistsError
 from wis.io import atomic_write, check_writable
 

@@ -17,7 +17,7 @@ import click
 import pytest
 
 from wis_cli import sparsify as sparsify_module
-from wis_cli.app import cli
+from wis_cli.framework import cli
 from wis_cli.main import run
 
 COMMANDS = sorted(cli.commands)

@@ -15,7 +15,7 @@ from wis.datasets import load
 from wis.experiments import read_results, sweep
 from wis.experiments.sweep import available_recipes
 from wis_cli import bench_sweep
-from wis_cli.app import cli
+from wis_cli.framework import cli
 from wis_cli.main import run
 
 BENCH = cli.commands["bench"]

@@ -10,8 +10,8 @@ import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
 from wis.scale.locks import locked
-from wis_cli.app import run_command
 from wis_cli.edge_folders import _as_url
+from wis_cli.framework import run_command
 from wis_cli.output import emit_json
 
 ARCS = power_law_arcs(60, 400)

@@ -14,8 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from wis.datasets import available_datasets, download, fetch, table
-from wis.datasets.checksums import SHA256
-from wis.datasets.download import ensure
+from wis.datasets.download import SHA256, ensure
 from wis.datasets.images import IDX_FILES
 from wis.datasets.raw_files import RawFiles
 from wis.errors import MissingDataError

@@ -27,7 +27,7 @@ from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset, Tempo
 import wis
 from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import holders
-from wis.graph.vertex_names import called
+from wis.graph.stores import called
 from wis.measure.facts import graph_facts
 from wis.testing import assert_same_data, odd_graph, odd_graphs
 from wis.transforms import Sparsify

@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 import wis
 from wis.errors import GraphFormatError
 from wis.io import read_graph, write_graph
-from wis.io.undirected import one_arc_of_each_edge
+from wis.io.edge_table import one_arc_of_each_edge
 
 GRAPHML = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
 PAIR = '<node id="a"/><node id="b"/>'

@@ -29,8 +29,8 @@ from wis.graph.walks import num_closed_walks
 from wis.methods import get_method
 from wis.methods.k_wis import closed_walks
 from wis.methods.k_wis.closed_walks import ClosedWalkChanges
+from wis.methods.k_wis.engines import one_step_arcs
 from wis.methods.k_wis.lazy_greedy import lazy_steps
-from wis.methods.k_wis.one_step_arcs import one_step_arcs
 from wis.methods.k_wis.signatures import WHOLE
 from wis.methods.k_wis.walk_state import WalkState
 from wis.testing import ODD_GRAPHS, assert_is_permutation, odd_graph

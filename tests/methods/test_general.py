@@ -28,7 +28,7 @@ from wis.errors import NotGreedyError, OptionError, OrderMismatchError, UnknownN
 from wis.graph import DirectedGraph, UndirectedGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.methods import general
-from wis.methods.k_wis import argmax as general_argmax
+from wis.methods import general as general_argmax
 from wis.methods.k_wis import general_certificate, signatures
 from wis.methods.k_wis import walk_state as general_walks
 from wis.methods.k_wis.walk_state import WalkState

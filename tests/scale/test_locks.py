@@ -14,7 +14,7 @@ import fsspec
 import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
 
-from wis.base.processes import Process
+from wis.base.atomic import Process
 from wis.errors import BusyError, GraphFormatError, OutputExistsError
 from wis.scale import locks, sparsify_files
 from wis.scale.locks import Owner, locked

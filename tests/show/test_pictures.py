@@ -19,7 +19,7 @@ import torch
 from pictures import unreadable
 
 import wis
-from wis.base.figure_text import fitted, plain, text_width
+from wis.base.figures import fitted, plain, text_width
 from wis.datasets import load
 from wis.experiments.summary import panels_of
 from wis.graph import canonical_graph

@@ -21,8 +21,7 @@ from wis.datasets.splits import NonEdges
 from wis.errors import DivergedError, GraphFormatError, OptionError
 from wis.training import RunRecord, TrainConfig, split_links, train, train_many
 from wis.training.engine import Links, make_engine
-from wis.training.links import link_metrics, ordered_pairs
-from wis.training.problem import make_problem
+from wis.training.problem import link_metrics, make_problem, ordered_pairs
 
 LISTS = ("edge_label_index", "edge_label", "edge_label_split")
 

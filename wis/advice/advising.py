@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from wis.advice.budget import Budget
 from wis.advice.cuts import Cuts, Method, rankings_of
-from wis.advice.goals import checked_goal
+from wis.advice.goals import Budget, checked_goal
 from wis.advice.result import Advice, Loss
 from wis.advice.savings import savings
 from wis.advice.search import EVERYTHING, NOTHING, Search, Trial

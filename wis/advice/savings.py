@@ -15,7 +15,7 @@ from wis.advice.goals import GOALS, arcs
 from wis.advice.tasks import Task
 from wis.measure.latency import Load, serve
 from wis.measure.serving import multiply_adds
-from wis.training.memory import forget_peak, peak_bytes
+from wis.training.record import forget_peak, peak_bytes
 from wis.training.run import Run
 
 MEASURE_S = 2.0

@@ -6,6 +6,9 @@ and no temporary file remains. Only SIGKILL leaves one: its name identifies the 
 it, and the next write into the folder removes it. The same holds for temporary folders. A symbolic
 link is followed: the file that it points to is replaced. Special files (``/dev/stdout``,
 ``/dev/null``, a pipe) are written to directly.
+
+A process id alone is ambiguous: ids are used again, and another machine may write into the same
+folder. So a `Process` is its host, its id and, on systems with ``/proc``, its start.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from wis.base.processes import Process
 from wis.errors import GraphFileError, OutputExistsError, echo
 
 try:
@@ -29,6 +34,7 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
+_LONGEST_HOST = 40
 _TEMPORARY = re.compile(r"\.wis-([\w.]+)-(\d+)-(\d*)-[0-9a-f]{8}\.(tmp|dir)")
 
 
@@ -233,3 +239,60 @@ def _is_special(target: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this or of another machine.
+
+    Attributes:
+        host: The machine, in letters that a file name may hold.
+        pid: Its process id.
+        started: Its start in clock ticks after the boot of the machine; empty if unknown.
+    """
+
+    host: str
+    pid: int
+    started: str
+
+    @classmethod
+    def current(cls) -> Process:
+        """The process that runs this code."""
+        return cls(_host(), os.getpid(), _state_and_start(os.getpid())[1])
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it belongs to this machine."""
+        return self.host == _host()
+
+    def is_gone(self) -> bool:
+        """Whether it has certainly ended; always false for a process of another machine.
+
+        >>> Process.current().is_gone()
+        False
+        """
+        if not self.is_here:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return True
+        except OSError:  # the process of another user
+            pass
+        state, started = _state_and_start(self.pid)
+        return state in ("Z", "X") or bool(started and self.started and started != self.started)
+
+
+@cache
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:_LONGEST_HOST] or "unknown"
+
+
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """State and start of a process of this machine; empty texts without ``/proc``."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return "", ""
+    fields = text.rpartition(")")[2].split()  # the command name before it may hold blanks
+    return (fields[0], fields[19]) if len(fields) > 19 else ("", "")

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.datasets.checksums import sha256_of
+from wis.datasets.download import sha256_of
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.real import Reader, load_real
 from wis.datasets.table import register

@@ -5,7 +5,7 @@ file when it is interrupted, and waits for a silent network without limit. ogb's
 standard input. So this module downloads the files before a loader is called.
 
 A download goes over https, redirects included, and must have the SHA-256 that
-`wis.datasets.checksums` lists. A file that is not listed is accepted only if the environment allows
+`wis.datasets.download` lists. A file that is not listed is accepted only if the environment allows
 it; then its checksum is logged.
 """
 
@@ -23,6 +23,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
+
+
+_LINES = Path(__file__).with_name("checksums.txt").read_text(encoding="utf-8").splitlines()
+SHA256 = {path: digest for digest, path in (line.split("  ") for line in _LINES)}
+
+
+def sha256_of(folder: str, names: Iterable[str]) -> tuple[str | None, ...]:
+    """The checksums of files in a folder of the data root, None for files that are not listed."""
+    return tuple(SHA256.get(f"{folder}/{name}") for name in names)

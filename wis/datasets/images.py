@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wis.datasets.checksums import sha256_of
-from wis.datasets.download import ensure
+from wis.datasets.download import ensure, sha256_of
 from wis.datasets.embedded import digit_images
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root

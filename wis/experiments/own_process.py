@@ -305,7 +305,7 @@ class PeakMemory:
     def __enter__(self) -> PeakMemory:
         import torch
 
-        from wis.training.memory import forget_peak
+        from wis.training.record import forget_peak
 
         on_gpu = self.device.startswith("cuda") and torch.cuda.is_available()
         self.place = torch.device(self.device if on_gpu else "cpu")
@@ -315,7 +315,7 @@ class PeakMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        from wis.training.memory import peak_bytes
+        from wis.training.record import peak_bytes
 
         if self.is_known:
             self.bytes = peak_bytes(self.place)

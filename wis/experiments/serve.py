@@ -42,7 +42,7 @@ from wis.experiments.sweep import KINDS, RunOptions
 from wis.measure.latency import Load, Server, serve
 from wis.training import TrainConfig, train_network
 from wis.training.engine import build
-from wis.training.memory import peak_bytes
+from wis.training.record import peak_bytes
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

@@ -57,7 +57,7 @@ METRICS = {
     "val": "validation accuracy",
     **{name: f"test {name}" for name in ("mrr", "hits@10", "hits@50")},
 }
-"""What a table can show; the last three are for links (see `wis.training.links`)."""
+"""What a table can show; the last three are for links (see `wis.training.problem`)."""
 Unit = int | tuple[int, int]
 """What two methods are paired by: the seed, and the split if the graph comes with several."""
 

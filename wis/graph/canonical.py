@@ -25,7 +25,6 @@ from torch import Tensor
 
 from wis.base.arrays import searchsorted, select, sort_values
 from wis.errors import GraphFormatError, OptionError
-from wis.graph.foreign import check_is_graph
 from wis.graph.holders import is_held, opened
 from wis.graph.stores import (
     checked_arcs,
@@ -184,6 +183,8 @@ class CanonicalGraph(ABC):
             return graph
         if isinstance(graph, CanonicalGraph):
             return cls._from_other(graph)
+        from wis.graph.foreign import check_is_graph
+
         check_is_graph(graph)
         stores = edge_stores(graph)
         if not hasattr(graph, "edge_types"):

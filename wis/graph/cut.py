@@ -27,9 +27,16 @@ from wis.graph import CanonicalGraph
 from wis.graph.arc_values import select_arcs, split_arcs
 from wis.graph.holders import is_held, opened
 from wis.graph.matrices import Ends, cut_matrix
-from wis.graph.part_names import MATRIX_NAMES, SAMPLED, VERTEX_KEYS, checked_names
+from wis.graph.part_names import (
+    MATRIX_NAMES,
+    SAMPLED,
+    VERTEX_KEYS,
+    StoreSizes,
+    checked_names,
+    is_nested,
+    shape_of,
+)
 from wis.graph.parts import Part, described, parallel_dim, parts_of, stale
-from wis.graph.sizes import StoreSizes, is_nested, shape_of
 from wis.graph.stores import edge_stores, node_ranges
 
 

@@ -21,8 +21,7 @@ from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import edge_attribute_names
 from wis.graph.holders import is_held
-from wis.graph.stores import edge_stores
-from wis.graph.vertex_names import called, shown
+from wis.graph.stores import called, edge_stores, shown
 
 Floats = NDArray[np.float64]
 COMBINE = {"mean": np.add, "sum": np.add, "min": np.minimum, "max": np.maximum}

@@ -36,7 +36,7 @@ from wis.base.limits import parse_size
 from wis.base.source import ReadOptions, read_bytes
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
-from wis.graph.vertex_names import names_in
+from wis.graph.stores import names_in
 
 _BYTES_PER_CHARACTER = 40  # a small Python integer and its entry in a list
 

@@ -67,11 +67,15 @@ from wis.graph.part_names import (
     SPLIT_WORDS,
     STALE_NAMES,
     VERTEX_KEYS,
+    StoreSizes,
     checked_names,
     has_edge_word,
+    holds_arrays,
+    is_nested,
+    num_entries,
+    shape_of,
     words_of,
 )
-from wis.graph.sizes import StoreSizes, holds_arrays, is_nested, num_entries, shape_of
 from wis.graph.stores import num_nodes_of_store, num_nodes_of_type, plain_tensor
 
 

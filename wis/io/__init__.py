@@ -20,8 +20,7 @@ from __future__ import annotations
 from wis.base.atomic import atomic_write, check_writable
 from wis.io.formats import format_of_path, formats
 from wis.io.graph_file import DroppedDataWarning, GraphFile
-from wis.io.graph_io import read_graph, write_graph
-from wis.io.pairs import read_pairs
+from wis.io.graph_io import read_graph, read_pairs, write_graph
 
 __all__ = [
     "DroppedDataWarning",

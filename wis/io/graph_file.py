@@ -25,9 +25,7 @@ from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES, UndirectedGraph
 from wis.graph.cut import arcs_left, edge_attribute_names
 from wis.graph.parts import Part, parts_of
-from wis.graph.stores import edge_stores
-from wis.graph.vertex_names import is_hetero, num_nodes_of
-from wis.io.located import LocatedLayout
+from wis.graph.stores import edge_stores, is_hetero, num_nodes_of
 
 _METHODS = frozenset({"edge_attrs", "edge_stores", "edge_subgraph"})  # of a PyG `Data`
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
@@ -140,7 +138,7 @@ class GraphFile:
         if self.original is not None:
             return
         table = self.content if isinstance(self.content, ArcTable) else None
-        if isinstance(self.layout, LocatedLayout):
+        if hasattr(self.layout, "located"):  # a text that knows where its edges are
             table = ArcTable.of(self.content)
         elif hasattr(self.layout, "flat"):  # two kinds of vertices
             table = self.layout.flat.original

@@ -1,4 +1,8 @@
-"""Read a graph from any format, write it to any other."""
+"""Read a graph, or pairs of its vertices, from any format; write a graph to any other.
+
+Pairs in an edge list are names of vertices if the graph has names, and their numbers otherwise.
+Other formats number vertices from 0 on, as the graph does.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,39 @@ import bz2
 import functools
 import gzip
 import io
+import logging
 import lzma
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import torch
 from torch import Tensor
 
 from wis.base.atomic import atomic_write, check_writable
 from wis.base.defaults import usual_defaults
+from wis.base.ids import integer_id
 from wis.base.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
 from wis.base.source import STANDARD, ReadOptions, open_input, shown, user_path
-from wis.base.table_options import TableOptions
-from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
-from wis.graph import MAX_NUM_NODES
+from wis.base.table_options import GUESS, TableOptions
+from wis.errors import (
+    GraphFileError,
+    GraphFormatError,
+    OptionError,
+    ProtectionError,
+    UnknownNameError,
+    echo,
+)
+from wis.graph import MAX_NUM_NODES, canonical_graph
 from wis.graph.parts import check_lengths
-from wis.graph.vertex_names import is_hetero, names_in
+from wis.graph.stores import is_hetero, names_in
+from wis.io.edge_table import require_one_type, vertex_names
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
 from wis.io.graph_file import DroppedDataWarning, GraphFile, PlainTensor, checked_arcs
+from wis.order.protections import first_non_edge
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
@@ -276,3 +292,96 @@ def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str])
         raise
     except OSError as error:
         raise GraphFileError(f"standard output: cannot be written: {error.strerror}") from None
+
+
+_LOG = logging.getLogger(__name__)
+
+
+def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> Tensor:
+    r"""Read pairs of vertices, each of which is an edge of a graph.
+
+    Args:
+        path: The file with the pairs; further columns are ignored.
+        file: The graph.
+        directed: Whether a pair is an arc from the first vertex to the second.
+
+    Returns:
+        int64 tensor of shape [2, k] of vertex ids, in the order of the file.
+
+    Raises:
+        GraphFileError: The file cannot be read.
+        GraphFormatError: The file is damaged, or names a vertex that the graph does not have.
+        ProtectionError: A pair is not an edge of the graph.
+        UnknownNameError: No format has that ending.
+
+    Cost: that of reading the file, and one sort of the arcs of the graph.
+
+    >>> from pathlib import Path
+    >>> from wis.io import read_graph
+    >>> written = [Path(name).write_text(lines) for name, lines in
+    ...            {"all.csv": "a,b\na,c\nb,c\n", "stay.csv": "c,a\n"}.items()]
+    >>> read_pairs("stay.csv", read_graph("all.csv", header=False)).tolist()
+    [[2], [0]]
+    """
+    graph = canonical_graph(file.data, directed=directed)
+    names = None if hasattr(file.data, "edge_types") else vertex_names(file)
+    path = user_path(path)
+    pairs, listed = _listed(path, TableOptions(is_checked=True))
+    known = _positions(listed, names, graph.num_nodes)
+    if listed is not None and pairs.size(1) > 1 and _is_header(pairs, listed, known):
+        pairs, listed = _listed(path, TableOptions(is_checked=True, header=True))
+        known = _positions(listed, names, graph.num_nodes)
+    if listed is not None:
+        pairs = _ids(listed, known, names, graph.num_nodes, path)[pairs]
+    wrong = first_non_edge(graph, pairs)
+    if wrong is not None:
+        u, v = wrong if names is None else (dict(enumerate(names)).get(i, i) for i in wrong)
+        between = "->" if directed else "-"
+        raise ProtectionError(
+            f"{path}: {echo(u)} {between} {echo(v)} is no {graph.noun} of the graph"
+        )
+    return pairs
+
+
+def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | None]:
+    """The pairs of a file, and the ids of their vertices as the file spells them."""
+    relabel = format_of_path(path).is_edge_table
+    options = ReadOptions(relabel=relabel, table=table if relabel else GUESS)
+    listed = read_with(path, options)
+    require_one_type(listed)
+    for note in listed.notes:
+        _LOG.info("Note: %s: %s", path, note)
+    return listed.data.edge_index, listed.vertex_names
+
+
+def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -> bool:
+    """Whether only the first line holds unknown vertices; it then names the columns."""
+    unknown = [name for name in listed if name not in known]
+    return bool(unknown) and {listed[int(i)] for i in pairs[:, 0]} == set(unknown)
+
+
+def _positions(
+    listed: Sequence[str] | None, names: Sequence[str] | None, num_nodes: int
+) -> Mapping[str, int]:
+    """Map each id of a vertex of the graph to the vertex."""
+    if names is not None:
+        return {name: vertex for vertex, name in enumerate(names)}
+    found = {name: integer_id(name) for name in listed or ()}
+    return {name: i for name, i in found.items() if i is not None and 0 <= i < num_nodes}
+
+
+def _ids(
+    listed: Sequence[str],
+    known: Mapping[str, int],
+    names: Sequence[str] | None,
+    num_nodes: int,
+    path: Path | str,
+) -> Tensor:
+    """The vertex of the graph for each vertex of the file, int64 [num_listed]."""
+    for name in listed:
+        if name not in known:
+            have = f"have names, such as {echo(names[0])!r}" if names else "are numbered from 0"
+            raise GraphFormatError(
+                f"{path}: the graph has no vertex {echo(name)!r}; its {num_nodes} vertices {have}"
+            )
+    return torch.tensor([known[name] for name in listed], dtype=torch.int64, device="cpu")

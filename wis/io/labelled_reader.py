@@ -19,7 +19,7 @@ from wis.base.source import ReadOptions, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.graph.part_names import has_edge_word
 from wis.graph.parts import Part, parts_of
-from wis.graph.vertex_names import NAMES
+from wis.graph.stores import NAMES
 from wis.io.edge_table import as_column
 from wis.io.graph_file import GraphFile, attribute_name
 from wis.io.labelled import Columns, LabelledGraph, LabelledLayout

@@ -17,12 +17,11 @@ import numpy as np
 from wis.errors import GraphFormatError
 from wis.graph import edge_stores
 from wis.graph.cut import edge_attribute_names
-from wis.graph.vertex_names import NAMES, names_in
-from wis.io.edge_table import as_array, edge_table, require_one_type
+from wis.graph.stores import NAMES, names_in
+from wis.io.edge_table import as_array, edge_table, one_arc_of_each_edge, require_one_type
 from wis.io.graph_file import GraphFile
 from wis.io.labelled import Column, Columns, LabelledGraph, LabelledLayout
 from wis.io.located import LocatedLayout
-from wis.io.undirected import one_arc_of_each_edge
 
 AsText = Callable[[LabelledGraph, list[str]], str]
 

@@ -22,10 +22,9 @@ import torch
 from wis.base.source import ReadOptions, parsing, read_utf8, shown
 from wis.errors import GraphFormatError, echo
 from wis.graph import MAX_NUM_NODES
-from wis.io.edge_table import EdgeTable, edge_table
+from wis.io.edge_table import EdgeTable, edge_table, one_arc_of_each_edge
 from wis.io.graph_file import GraphFile
 from wis.io.located import Edit, Located, LocatedLayout
-from wis.io.undirected import one_arc_of_each_edge
 
 _BANNER = re.compile(
     r"%%MatrixMarket\s+matrix\s+(coordinate|array)\s+(real|double|integer|unsigned-integer|complex|pattern)\s+"

@@ -20,7 +20,7 @@ from wis.base.archive import read_archive, total_bytes
 from wis.base.limits import BYTES_PER_NAME
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, echo
-from wis.graph.vertex_names import NAMES, names_in, num_nodes_of
+from wis.graph.stores import NAMES, names_in, num_nodes_of
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
 from wis.io.graph_file import GraphFile, checked_arcs
 

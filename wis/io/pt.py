@@ -19,7 +19,7 @@ from wis.base import unpickle
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
-from wis.graph.vertex_names import NAMES, is_hetero, names_in
+from wis.graph.stores import NAMES, is_hetero, names_in
 from wis.io.graph_file import GraphFile, PlainTensor, checked_arcs
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"

@@ -24,7 +24,7 @@ from wis.base.source import ReadOptions
 from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
-from wis.graph.vertex_names import NAMES
+from wis.graph.stores import NAMES
 from wis.io.edge_attributes import AttributeColumns
 from wis.io.edge_table import EdgeTable, columns_of
 from wis.io.graph_file import ArcTable, GraphFile

@@ -19,8 +19,8 @@ from torch import Tensor
 from wis.base.defaults import usual_defaults
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.holders import opened
+from wis.graph.part_names import is_nested, num_entries
 from wis.graph.parts import Part, check_lengths, parts_of
-from wis.graph.sizes import is_nested, num_entries
 from wis.graph.stores import edge_stores, num_nodes_of_store
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wis.base.registry import Registry, plain_name
-from wis.errors import OptionError
+from wis.errors import OptionError, echo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
     from wis.methods.certificates import Checked
     from wis.methods.draws import Draws
+
 
 OrderMethod: TypeAlias = "Callable[..., Tensor | tuple[Tensor, Draws]]"
 """``method(graph, *, count, seed, progress, **options) -> edge_ids``.
@@ -167,7 +169,7 @@ METHODS: Registry[Method] = Registry(
         "dspar": f"{_BASELINES}.degree_scores",
         "edge-betweenness": f"{_BASELINES}.edge_betweenness",
         "forest-fire": f"{_BASELINES}.forest_fire",
-        "forman": f"{_BASELINES}.curvature",
+        "forman": f"{_BASELINES}.similarity_scores",
         "goku": f"{_BASELINES}.spectral",
         "jaccard": f"{_BASELINES}.similarity_scores",
         "k-neighbor": f"{_BASELINES}.degree_scores",
@@ -177,7 +179,7 @@ METHODS: Registry[Method] = Registry(
         "metric-backbone": f"{_BASELINES}.weighted",
         "noise-corrected": f"{_BASELINES}.weighted",
         "proxy-delete": f"{_BASELINES}.spectral_gap",
-        "random": f"{_BASELINES}.uniform",
+        "random": f"{_BASELINES}.scores",
         "scores": f"{_BASELINES}.scores",
         "spectral": f"{_BASELINES}.spectral",
         "spectral-exact": f"{_BASELINES}.spectral",
@@ -263,3 +265,82 @@ def available_methods() -> dict[str, str]:
     'edges in uniformly random order (the baseline)'
     """
     return {name: METHODS[name].summary for name in sorted(METHODS)}
+
+
+NAMED = ("walk_length", "epsilon", "batch_size", "engine", "scores")
+"""Options of methods that `wis.sparsify` and the like have as parameters of their own."""
+
+MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("p", "ratio", "fraction", "rate", "amount", "prune", "sparsity"), "remove"),
+    **dict.fromkeys(("drop", "num_removed", "remove_ratio", "percent"), "remove"),
+    **dict.fromkeys(("keep_ratio", "retain", "num_kept"), "keep"),
+    **dict.fromkeys(("k", "length", "num_steps", "steps"), "walk_length"),
+    **dict.fromkeys(("algorithm", "name", "mode"), "method"),
+    **dict.fromkeys(("random_state", "rng", "generator"), "seed"),
+    **dict.fromkeys(("undirected", "direction"), "directed"),
+    **dict.fromkeys(("depth", "num_layers", "layers", "L"), "walk_length (depth - 1)"),
+}
+"""Names that options have in other libraries, and their names here."""
+
+WEIGHTS = ("weights", "weight", "edge_weight", "edge_weights")
+"""Names under which callers may look for weights of walks."""
+
+
+def named_options(**named: Any) -> dict[str, Any]:
+    """The options that were given, without those that are None."""
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def method_named(method: str | None, scores: Any) -> str:
+    """The method of a call: by default ``"scores"`` if scores are given, else ``"wis"``."""
+    return method or ("wis" if scores is None else "scores")
+
+
+def refuse_weights(method: Method, option: str) -> None:
+    """Raise `OptionError` if an option would give weights to walks."""
+    if option in WEIGHTS and method.name in ("wis", "gwis"):
+        raise OptionError(
+            f"method {method.name!r} takes no {option}: walk indices count walks, and are not "
+            f"defined for weights; take the method 'weight', 'disparity' or another weighted one, "
+            f"or rank by scores of your own"
+        )
+
+
+def check_keywords(
+    caller: Callable[..., Any],
+    method: Method,
+    given: Iterable[str],
+    *,
+    name: str | None = None,
+    without: Iterable[str] = (),
+) -> None:
+    """Raise unless the extra keywords of a call are options of its method.
+
+    Args:
+        caller: The function that was called, with ``**options``.
+        method: The method that the options are for.
+        given: Names of the extra keywords.
+        name: The name of the function in the error; its own name if not given.
+        without: Parameters of the function that callers cannot give.
+
+    Raises:
+        OptionError: A keyword is unknown; the message lists the known ones and the closest.
+    """
+    unknown = [keyword for keyword in given if keyword not in method.options]
+    if not unknown:
+        return
+    refuse_weights(method, unknown[0])
+    keyword_only = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.signature(caller).parameters.values()
+    own = [parameter.name for parameter in parameters if parameter.kind in keyword_only]
+    own = [word for word in own if word not in ("self", "data", *without, *NAMED)]
+    known = list(dict.fromkeys([*own, *method.options]))
+    close = difflib.get_close_matches(unknown[0], known, n=1)
+    meant = MEANT.get(unknown[0]) or (close[0] if close else None)
+    if meant is not None and meant.partition(" ")[0] not in known:
+        meant = None
+    hint = f" Did you mean {meant}?" if meant else ""
+    raise OptionError(
+        f"{name or caller.__name__} has no option {echo(unknown[0])!r} with the method "
+        f"{method.name!r}; known: {', '.join(known)}.{hint}"
+    )

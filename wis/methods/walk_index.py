@@ -33,12 +33,12 @@ from wis.base.checks import check_walk_length, checked_factor, checked_integer, 
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods.guard import Guard
 from wis.methods.one_wis import engines as one_wis
 from wis.methods.registry import register
 
 if TYPE_CHECKING:
     from wis.methods.certificates import Checked
+    from wis.methods.guard import Guard
 
 ENGINES = ("auto", "local", "dense")
 FOLDER_ENGINES = ("stream", "dask", "spark")

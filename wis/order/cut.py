@@ -15,7 +15,7 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,12 +32,13 @@ from wis.errors import OptionError, ProtectionError, counted
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
 from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
-from wis.graph.edge_weights import reweighted
 from wis.graph.part_names import checked_names
 from wis.graph.parts import check_lengths
-from wis.methods.draws import Draws
 from wis.methods.registry import METHODS
 from wis.order.protections import Protections
+
+if TYPE_CHECKING:
+    from wis.methods.draws import Draws
 
 GraphT = TypeVar("GraphT")
 """A graph in any form that wis takes (`wis.graph.holders`); the sparser graph has the same form."""
@@ -203,6 +204,8 @@ class Cut:
         """The sparser graph, in the form of `data`, which is not changed."""
         removed = self.removed(ranked, data)
         if self.reweight:
+            from wis.graph.edge_weights import reweighted
+
             if ranked.draws is None:
                 raise no_weights(ranked.protections)
             factor = ranked.draws.weights(removed.cpu().numpy())

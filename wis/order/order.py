@@ -24,7 +24,6 @@ from wis.base.amount import Amount, num_edges_to_remove
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.holders import opened
-from wis.methods.draws import Draws
 from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
     from wis.measure import Comparison, Settings
+    from wis.methods.draws import Draws
 
 
 @functools.cache  # version() reads files

@@ -40,7 +40,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -50,8 +50,10 @@ from torch import Tensor
 from wis.base.checks import checked_integer
 from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph
-from wis.graph.vertex_names import called
-from wis.methods.guard import Guard
+from wis.graph.stores import called
+
+if TYPE_CHECKING:
+    from wis.methods.guard import Guard
 
 Pairs: TypeAlias = Tensor | NDArray[Any] | Iterable[tuple[int, int]]
 """Pairs of vertices: an integer tensor or array of shape [2, k], or a collection of pairs."""
@@ -166,6 +168,8 @@ class Protections:
 
     def guard(self, graph: CanonicalGraph) -> Guard:
         """What tells a method the edges that may go."""
+        from wis.methods.guard import Guard
+
         return Guard(graph, **asdict(self))
 
 

@@ -28,7 +28,7 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from wis.base.processes import Process
+from wis.base.atomic import Process
 from wis.errors import BusyError
 from wis.scale.storage import LOCK, RECORD, is_local, writing
 

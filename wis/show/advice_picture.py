@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wis.base.figure_text import fitted
-from wis.base.figures import check_can_plot, save_figure
+from wis.base.figures import check_can_plot, fitted, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

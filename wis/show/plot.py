@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.base.figure_text import fitted, text_width
-from wis.base.figures import check_can_plot, save_figure
+from wis.base.figures import check_can_plot, fitted, save_figure, text_width
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.holders import opened
 from wis.measure.facts import component_sizes, message_degrees

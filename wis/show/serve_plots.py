@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.base.figure_text import fitted
-from wis.base.figures import check_can_plot, save_figure
+from wis.base.figures import check_can_plot, fitted, save_figure
 from wis.errors import ResultsError
 from wis.experiments.serve_summary import EMPTY, Line, by_panel, front
 from wis.experiments.summary import FULL, METRICS

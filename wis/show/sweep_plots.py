@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.base.figure_text import fitted
-from wis.base.figures import check_can_plot, save_figure
+from wis.base.figures import check_can_plot, fitted, save_figure
 from wis.experiments.results import Row, number_in
 from wis.experiments.summary import Cell, Panel
 from wis.show.plot import INK, legend_columns

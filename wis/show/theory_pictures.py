@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.base.figure_text import fitted, text_width
-from wis.base.figures import save_figure
+from wis.base.figures import fitted, save_figure, text_width
 from wis.errors import OptionError
 from wis.show.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED
 from wis.theory.bounds import Bounds, boundary_of

@@ -18,7 +18,7 @@ Geometric forms the mini-batches in one of three ways:
 - ``"graphs"``: `DataLoader` draws `batch_size` training graphs of a list.
 
 `Links` predicts edges. Its network gives embeddings, from which a decoder computes scores of pairs
-(see `wis.training.links`). The loss compares the training edges with as many pairs that are no
+(see `wis.training.problem`). The loss compares the training edges with as many pairs that are no
 training edges, drawn anew in each epoch, or with the training pairs of label 0 if there are any.
 
 Dropout and sampling in an epoch depend only on the seed and the number of the epoch, so a resumed
@@ -45,9 +45,8 @@ from wis.datasets.splits import NonEdges
 from wis.graph import UndirectedGraph
 from wis.models import GraphNetwork, build_model
 from wis.training.config import DTYPES, TrainConfig
-from wis.training.links import decoder_of, link_metrics, ordered_pairs
 from wis.training.neighbors import NeighborSampler
-from wis.training.problem import Problem
+from wis.training.problem import Problem, decoder_of, link_metrics, ordered_pairs
 from wis.training.sparse import Arcs, SparseProducts, as_operand
 
 Counts = tuple[int, int, int]

@@ -1,11 +1,14 @@
-"""`RunRecord`: the result of a training run."""
+"""`RunRecord`: the result of a training run, with the memory that it took."""
 
 from __future__ import annotations
 
 import platform
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -49,12 +52,12 @@ class RunRecord:
         engine: ``"sparse"`` (products with sparse matrices), ``"modules"`` (a module of another
             author) or ``"mini-batch"``.
         peak_memory_bytes: Peak of the allocated memory on a GPU; on a CPU the peak of the resident
-            memory of the whole process (see `wis.training.memory`). None if unknown.
+            memory of the whole process (see `wis.training.record`). None if unknown.
         versions: Versions of wis, torch, torch-geometric and Python.
         curve: Loss and accuracies of all epochs, if `config.keep_curve`.
         split: Index of the split; None if the graph has one split.
         metric: ``"accuracy"``; ``"auc"``, the area under the ROC curve, if links are predicted.
-        metrics: Further test metrics at the best epoch: those of `wis.training.links`.
+        metrics: Further test metrics at the best epoch: those of `wis.training.problem`.
     """
 
     config: TrainConfig
@@ -119,3 +122,37 @@ class RunRecord:
         metric = row.get("metric", "accuracy")
         scores = {f"{part}_{metric}": f"{part}_score" for part in PARTS}
         return cls(**{scores.get(name, name): value for name, value in {**row, **parts}.items()})
+
+
+def forget_peak(device: torch.device) -> bool:
+    """Reset the peak of resident memory, or of torch's allocator on a GPU, if the system can.
+
+    Even then it includes memory that the allocator kept from earlier work. To measure a piece of
+    work alone, run it in a process of its own (`wis.experiments.own_process`).
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return True
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """The peak since `forget_peak`, or since the process began; None if unknown."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        found = None
+    if found is not None:
+        return int(found.group(1)) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(largest) * (1 if sys.platform == "darwin" else 1024)

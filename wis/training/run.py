@@ -27,9 +27,8 @@ from wis.training.checkpoint import (
 )
 from wis.training.config import TrainConfig
 from wis.training.engine import Counts, EpochResult, FullBatch, make_engine
-from wis.training.memory import forget_peak, peak_bytes
 from wis.training.problem import make_problem
-from wis.training.record import Curve, RunRecord
+from wis.training.record import Curve, RunRecord, forget_peak, peak_bytes
 from wis.training.stopping import EarlyStopping
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def train(
     """Train a network with Adam on cross-entropy until the stopping rule of Appendix D.6.2.2.
 
     The task of the configuration is to classify vertices or graphs, or to predict edges, which is
-    measured by the area under the ROC curve and by `wis.training.links`.
+    measured by the area under the ROC curve and by `wis.training.problem`.
 
     On a CPU with the same number of threads, the same call gives the same record, bit for bit,
     except times and memory. `data` is not changed. Its `edge_weight` is ignored unless

@@ -1,7 +1,8 @@
-"""The method ``scores``: an order by numbers of the user's own, such as those of an explainer.
+"""The methods ``scores``, by numbers of the user's own such as an explainer's, and ``random``.
 
 The low scores go first: a score says how much an edge matters. The provenance records where the
 scores came from and a digest of them, so that a saved order can be checked against the same ones.
+Uniformly random removal is the baseline of Figures 5.3 and D.5 (Section 5.5.2).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from wis.base.progress import Progress
@@ -104,3 +106,17 @@ def scores_order(
         reverse: The highest scores go first.
     """
     return lowest_first(scores, graph, count, seed)
+
+
+@register(
+    "random",
+    summary="edges in uniformly random order (the baseline)",
+    uses_seed=True,
+    supports_directed=True,
+)
+def random_order(graph: CanonicalGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
+    """A uniformly random permutation of the edges, for a seed the same on every device. O(m)."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(graph.num_edges, generator=generator, device="cpu")[:count].to(
+        graph.device
+    )

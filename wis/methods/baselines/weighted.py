@@ -31,7 +31,7 @@ from wis.base.progress import Progress
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph, UndirectedGraph
 from wis.graph.edge_weights import digest_of, edge_weights, weight_attribute
-from wis.graph.vertex_names import shown
+from wis.graph.stores import shown
 from wis.methods.baselines.ranking import (
     Floats,
     Ints,

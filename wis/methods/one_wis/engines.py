@@ -23,14 +23,17 @@ Vertices", NeurIPS 2023, arXiv:2211.16494, and the thesis' Section 5.5.1 and App
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
-from wis.methods.guard import Guard
 from wis.methods.one_wis.levels import Peeling
+
+if TYPE_CHECKING:
+    from wis.methods.guard import Guard
 
 EXACT_ENGINES = ("auto", "bitset", "rounds")
 ENGINES = (*EXACT_ENGINES, "relaxed")
