@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_integer
 from wis.base.progress import Progress
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph, UndirectedGraph
@@ -44,7 +45,7 @@ from wis.methods.baselines.ranking import (
 from wis.methods.certificates import Checked
 from wis.methods.registry import register
 
-NEEDS = ("edge_weight",)
+Options = dict[str, Any]
 ENTRIES_AT_A_TIME, MOST_AT_ONCE = 1 << 22, 256
 HUBS = 64
 """Vertices of the largest degrees, the distances from which bound others. Each costs as much as a
@@ -54,7 +55,7 @@ ROUNDING = 1e-13
 SMALLEST = float(np.finfo(np.float64).tiny)
 
 
-def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
+def _resolve(graph: CanonicalGraph, options: Options) -> Options:
     name = options["edge_weight"]
     if name is not None and not isinstance(name, str):
         raise OptionError(f"edge_weight is {echo(name)}; expected the name of an attribute")
@@ -62,8 +63,8 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def weights_of(
-    graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int = 0
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    graph: CanonicalGraph, data: Any, options: Options, seed: int = 0
+) -> tuple[Options, Options]:
     """Look the weights up: the options with the weights, and those with their name and digest.
 
     Raises:
@@ -86,8 +87,8 @@ def weights_of(
 
 
 def _prepare_positive(
-    graph: CanonicalGraph, data: Any, options: dict[str, Any], seed: int
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    graph: CanonicalGraph, data: Any, options: Options, seed: int
+) -> tuple[Options, Options]:
     arguments, record = weights_of(graph, data, options)
     weight = arguments["edge_weight"]
     expected = "a positive number for this method: remove such edges first, or shift the weights"
@@ -112,7 +113,7 @@ def _check_by_weight(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> C
 
 
 _registered = partial(
-    register, uses_seed=True, resolve=_resolve, supports_directed=True, needs=NEEDS
+    register, uses_seed=True, resolve=_resolve, supports_directed=True, needs=("edge_weight",)
 )
 
 
@@ -158,10 +159,8 @@ def disparity_order(
     other end decides, as the paper demands; an edge alone in its component goes among the first. In
     a directed graph the ends are the outgoing arcs of the tail and the incoming ones of the head.
 
-    Arguments are those of `weight_order`; weights are positive. Costs O(m log m).
-
-    References:
-        Serrano, Boguna and Vespignani 2009, Equation 2 and "Directed networks".
+    Arguments are those of `weight_order`; weights are positive. Costs O(m log m). Source: Serrano,
+    Boguna and Vespignani 2009, Equation 2 and "Directed networks".
     """
     score = disparity(graph, edge_weight)
     return lowest_first(tie_classes(score), graph, count, seed)
@@ -209,13 +208,11 @@ def noise_corrected_order(
     with the moments of a hypergeometric one. The order is that of L / σ(L), the δ at which an edge
     falls out.
 
-    Arguments are those of `weight_order`; weights are positive. Costs O(m log m).
+    Arguments are those of `weight_order`; weights are positive. Costs O(m log m). Source: Coscia,
+    Neffke 2017, Section IV; the second parameter of the prior as in their program.
 
     Raises:
         GraphFormatError: The weights add up to less than 2, so they are no numbers of interactions.
-
-    References:
-        Coscia and Neffke 2017, Section IV; the second parameter of the prior as in their program.
     """
     (tail, out, _), (head, into, _) = _sides(graph, edge_weight)
     total = float(out.sum())
@@ -264,10 +261,8 @@ def metric_backbone_order(
 
     Arguments are those of `weight_order`; weights are positive. Cost: Dijkstra's algorithm from
     every vertex, up to its longest edge: O(n (n + m) log n) at most, in blocks of 32 MiB. R-MAT of
-    8,192 vertices and 43,311 edges with uniform weights takes 1.1 s of CPU time.
-
-    References:
-        Simas, Correia and Rocha 2021, "semi-metric distortion"; Costa, Correia and Rocha 2022.
+    8,192 vertices and 43,311 edges with uniform weights takes 1.1 s of CPU time. Source: Simas,
+    Correia and Rocha 2021, "semi-metric distortion"; Costa, Correia and Rocha 2022.
     """
     distortion = distortions(graph, 1 / edge_weight, share_of(progress, count))
     return lowest_first(-tie_classes(distortion), graph, count, seed, edge_weight)
@@ -340,21 +335,18 @@ def distortions(
     return distortion
 
 
-def _resolve_spanning(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
-    from wis.base.checks import checked_integer
-
+def _resolve_spanning(graph: UndirectedGraph, options: Options) -> Options:
     if options["num_forests"] is not None:
         checked_integer("num_forests", options["num_forests"], 1)
     return _resolve(graph, options)
 
 
-@register(
+@_registered(
     "maximum-spanning",
     summary="edges outside the maximum spanning forest, then forest by forest; needs edge weights",
-    uses_seed=True,
     resolve=_resolve_spanning,
     prepare=weights_of,
-    needs=NEEDS,
+    supports_directed=False,
 )
 def maximum_spanning_order(
     graph: UndirectedGraph,
@@ -372,19 +364,9 @@ def maximum_spanning_order(
     they fit, and with them min(k, c) edge-disjoint paths between vertices that had c. Ties of the
     forests are broken as those of the order. Weights may be any finite numbers.
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of the shuffle in which edges of equal weight go.
-        progress: Called as the work is done.
-        edge_weight: Name of the attribute of the arcs that holds the weights.
-        num_forests: Find so many forests; the edges beyond them go first, the lightest first. All
-            if not given: at most as many as the largest core number of the graph.
-
-    Cost: O(m log m), and O(m) for each forest.
-
-    References:
-        Nagamochi and Ibaraki 1992 for the forests.
+    Arguments are those of `weight_order`, and `num_forests`: find so many forests; the edges beyond
+    them go first, the lightest first. All if not given: at most as many as the largest core number
+    of the graph. Costs O(m log m), and O(m) for each forest (Nagamochi and Ibaraki 1992).
     """
     by_weight = lowest_first(edge_weight, graph, graph.num_edges, seed).cpu().numpy()
     forest = spanning_forests(graph, by_weight, num_forests, share_of(progress, count))
@@ -395,10 +377,7 @@ def maximum_spanning_order(
 def spanning_forests(
     graph: UndirectedGraph, ascending: Ints, most: int | None, report: Share
 ) -> Ints:
-    """The number of the forest of each edge, from 0 on; `most` for edges beyond so many; int64 [m].
-
-    `ascending` lists the edges, the first to go first.
-    """
+    """The forest of each edge, from 0 on, or `most`; int64 [m]. `ascending`: first to go first."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
