@@ -13,7 +13,7 @@ PLUGIN = """
 import torch
 from wis.methods import register
 from wis.models import register as register_model
-from wis.models.gin import GIN
+from wis.models.layered import GIN
 
 @register("by-id", summary="edges in the order of their ids")
 def by_id(graph, *, count, seed, progress):

@@ -91,7 +91,10 @@ class Architecture:
 
 MODELS: Registry[Architecture] = Registry(
     "model",
-    homes={name: f"wis.models.{name}" for name in ("gat", "gcn", "gin", "resgcn", "sage")},
+    homes={
+        **dict.fromkeys(("gat", "gcn", "gin", "sage"), "wis.models.layered"),
+        "resgcn": "wis.models.resgcn",
+    },
     group="wis.models",
 )
 """The table of models."""
