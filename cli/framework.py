@@ -140,7 +140,7 @@ def _load_plugins(
     context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]
 ) -> None:
     if modules:
-        from wis.base.plugins import load_plugins
+        from wis.base.registry import load_plugins
 
         load_plugins(modules)
 

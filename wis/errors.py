@@ -215,7 +215,7 @@ class MissingDependencyError(WisError, ImportError):
 
 
 class PluginError(WisError, ImportError):
-    """A plugin cannot be imported (see `wis.base.plugins`)."""
+    """A plugin cannot be imported (see `wis.base.registry`)."""
 
 
 class MissingDataError(WisError, FileNotFoundError):

@@ -81,7 +81,7 @@ def test_the_environment_names_plugins_in_the_current_folder(folder):
 def test_child_processes_inherit_named_plugins(folder):
     inner = "import wis; print('by-id' in wis.available_methods())"
     code = (
-        "import subprocess, sys; from wis.base.plugins import load_plugins, loaded_plugins;"
+        "import subprocess, sys; from wis.base.registry import load_plugins, loaded_plugins;"
         f"load_plugins(['my_methods']); print(loaded_plugins(), flush=True);"
         f"subprocess.run([sys.executable, '-c', {inner!r}])"
     )
@@ -92,7 +92,7 @@ def test_a_module_whose_function_was_registered_is_handed_to_workers(folder):
     code = (
         "import my_methods; from wis.methods import register;"
         "register('other', summary='')(lambda graph, *, count, seed, progress: None);"
-        "from wis.base.plugins import loaded_plugins; print(loaded_plugins())"
+        "from wis.base.registry import loaded_plugins; print(loaded_plugins())"
     )
     assert python(folder, code)[1] == "['my_methods']"
 
@@ -107,7 +107,7 @@ def test_a_module_whose_function_was_registered_is_handed_to_workers(folder):
     ],
 )
 def test_a_named_module_that_cannot_be_imported_is_an_error(folder, name, error):
-    code = f"from wis.base.plugins import load_plugins; load_plugins([{name!r}])"
+    code = f"from wis.base.registry import load_plugins; load_plugins([{name!r}])"
     exit_code, _, err = python(folder, code, on_path=False)
     assert exit_code == 1
     assert f"wis.errors.{error}" in err.splitlines()[-1]

@@ -27,7 +27,7 @@ class MyNet(GIN):
 SWEEP = """
 import sys
 from pathlib import Path
-from wis.base.plugins import load_plugins
+from wis.base.registry import load_plugins
 from wis.experiments import Backend, RunOptions, run_sweep
 sys.path.insert(0, {tests!r})
 from sweep_cases import toy_recipe
@@ -97,7 +97,7 @@ JOB = """
 import pickle, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from wis.base.plugins import load_plugins
+from wis.base.registry import load_plugins
 from wis.experiments import Backend, RunOptions, sweep
 from sweep_cases import toy_recipe
 load_plugins(["their_wis"])

@@ -15,7 +15,7 @@ from wis.errors import GraphFormatError
 from wis.graph import UndirectedGraph
 from wis.measure.facts import component_sizes, graph_facts
 from wis.show import facts_as_text
-from wis.show.facts_text import human_bytes
+from wis.show.texts import human_bytes
 
 
 def odd_graph():

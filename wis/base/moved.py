@@ -17,6 +17,7 @@ from types import ModuleType
 
 MOVED = {
     "wis.amount": "wis.base.amount",
+    "wis.base.plugins": "wis.base.registry",
     "wis.compare": "wis.measure",
     "wis.cut": "wis.graph.cut",
     "wis.datasets.registry": "wis.datasets.table",

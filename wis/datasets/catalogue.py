@@ -116,7 +116,7 @@ def _open_graph(
     folder, short = name.replace("-", "_"), name.removeprefix("ogbn-")
 
     def read(root: Path) -> Any:
-        from wis.datasets.open_graph import read_node_dataset
+        from wis.datasets.real import read_node_dataset
 
         return read_node_dataset(name, root / "OGB" / folder)
 

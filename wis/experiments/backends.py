@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wis.base.checks import checked_integer
-from wis.base.plugins import load_plugins
+from wis.base.registry import load_plugins
 from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError
 from wis.experiments.own_process import (
     PeakMemory,
@@ -69,7 +69,7 @@ class Job:
         prepare: A function that loads data for many jobs. It is called once before jobs with the
             same `common_key` get processes of their own. If it raises, the job raises again.
         common_key: Jobs with the same value share the loaded data.
-        modules: Plugins to import first (`wis.base.plugins`).
+        modules: Plugins to import first (`wis.base.registry`).
         folders: Folders to add to the end of `sys.path` for these modules.
         device: The device to compute on.
         threads: The number of threads of torch.

@@ -36,7 +36,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.base.plugins import loaded_plugins
+from wis.base.registry import loaded_plugins
 from wis.datasets import find, is_known
 from wis.methods import get_method
 

@@ -10,7 +10,7 @@
 - `compare`: a graph and a subgraph over the same vertices; `compare_cuts`: several cuts;
 - `Comparison`: the result, also as JSON; `wis.show` makes a text and a picture of it;
 - `wis.measure.facts`: counts, degrees and attributes of one graph;
-- `wis.measure.profile`: the measures of one graph; `wis.measure.similarity`: those of two;
+- `wis.measure.profile`: the measures of one graph; `wis.measure.spectrum`: those of two;
 - `wis.measure.serving`: what predictions of a network read; `wis.measure.latency`: their seconds.
 
 A number is exact if it can be computed in seconds. Otherwise it is bounded, or estimated from a

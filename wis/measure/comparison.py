@@ -13,8 +13,7 @@ from wis.errors import NotASubgraphError, counted
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.holders import opened
 from wis.measure.profile import Profile, Settings, graph_profile, labels_of
-from wis.measure.similarity import cut_ratios
-from wis.measure.spectrum import quadratic_forms
+from wis.measure.spectrum import cut_ratios, quadratic_forms
 from wis.measure.values import Measure, Spread
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from torch import nn
 
 from wis.base.checks import checked_choice, checked_integer, checked_seed
 from wis.base.defaults import usual_defaults
-from wis.base.plugins import load_plugins
-from wis.base.registry import Registry, plain_name
+from wis.base.registry import Registry, load_plugins, plain_name
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.models.network import ForeignNetwork, GraphNetwork, Task
 

@@ -10,11 +10,9 @@
 from __future__ import annotations
 
 from wis.show.advice_picture import plot_advice
-from wis.show.advice_text import advice_as_text
 from wis.show.comparison_picture import plot_comparison
-from wis.show.comparison_text import comparison_as_text
-from wis.show.facts_text import facts_as_text
 from wis.show.plot import plot_sparsification
+from wis.show.texts import advice_as_text, comparison_as_text, facts_as_text
 
 __all__ = [
     "advice_as_text",
