@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.base.figures import check_can_plot, save_figure
+from wis.show.figures_images import (
+    accuracies_against_range,
+    errors_against_rank,
+    errors_of_linear_predictors,
+)
 from wis.theory.experiments import Outcome
-from wis.theory.factorization.experiments.image_tensors import VARIANTS
 from wis.theory.factorization.experiments.incremental_ranks import modes_text, shown_modes
 
 if TYPE_CHECKING:
@@ -208,72 +212,6 @@ def distances_against_scale(
     scales = [row["scale"] for row in ordered]
     axis.loglog(scales, [row["largest"] for row in ordered], "o-")
     axis.set(xlabel="initialization scale", ylabel="distance from the rank one trajectory")
-
-
-def errors_against_rank(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """Mean and standard deviation of errors for each tensor rank (Figure 2.3)."""
-    tensors = [row for row in rows if row["predictor"] == "tensor"]
-    panels = {
-        name: {
-            f"{variant}, {part}": [
-                row for row in tensors if (row["image_set"], row["variant"]) == (name, variant)
-            ]
-            for variant, part in itertools.product(VARIANTS, ("train", "test"))
-        }
-        for name in _unique(rows, "image_set")
-    }
-    _errors(figure, panels, "rank", "tensor rank")
-
-
-def errors_of_linear_predictors(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
-    """Mean and standard deviation of errors for each kind of data (Table B.1)."""
-    panels = {
-        f"{name}, linear predictors": {
-            part: [row for row in rows if row["image_set"] == name] for part in ("train", "test")
-        }
-        for name in _unique(rows, "image_set")
-    }
-    _errors(figure, panels, "variant", "data")
-
-
-def _errors(
-    figure: Any, panels: Mapping[str, Mapping[str, list[Row]]], x: str, x_label: str
-) -> None:
-    figure.set_size_inches(5.2 * len(panels), 3.8)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
-        for position, (name, own) in enumerate(curves.items()):
-            part = "test" if "test" in name else "train"
-            axis.errorbar(
-                [row[x] for row in own], [row[f"{part}_error"] for row in own],
-                yerr=[row[f"{part}_deviation"] for row in own], marker="o", markersize=3,
-                capsize=2, linestyle="--" if part == "test" else "-", color=f"C{position // 2}",
-                label=name,
-            )  # fmt: skip
-        axis.set(xlabel=x_label, ylabel="mean squared error", title=title)
-        axis.legend(fontsize=7)
-
-
-def accuracies_against_range(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
-    """Mean and standard deviation of accuracies for each distance (Figure 3.6)."""
-    tasks = _unique(rows, "task")
-    figure.set_size_inches(4.6 * len(tasks), 3.6)
-    axes = figure.subplots(1, len(tasks), squeeze=False)[0]
-    for axis, task in zip(axes, tasks, strict=True):
-        own = [row for row in rows if row["task"] == task]
-        for name, values in _grouped(own, "range", "test_accuracy", "setting").items():
-            ranges = sorted(values)
-            means = [np.mean(values[each]) for each in ranges]
-            spread = [np.std(values[each]) for each in ranges]
-            axis.errorbar(ranges, means, yerr=spread, marker="o", capsize=3, label=name)
-        axis.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
-        label = "path length" if task == "pathfinder" else "distance between images (pixels)"
-        axis.set(title=task, xlabel=label, ylabel="test accuracy")
-        axis.legend(fontsize=7)
 
 
 Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -22,7 +23,12 @@ from wis.errors import (
     UnknownNameError,
 )
 from wis.theory.factorization.images import load_images
-from wis.theory.factorization.locality.fitting import FitConfig, fit_network, image_network
+from wis.theory.factorization.locality.fitting import (
+    FitConfig,
+    fit_network,
+    forecast_fit,
+    image_network,
+)
 from wis.theory.factorization.locality.regularizer import (
     Region,
     derangement,
@@ -31,6 +37,7 @@ from wis.theory.factorization.locality.regularizer import (
 )
 from wis.theory.factorization.locality.tasks import (
     PathfinderConfig,
+    Samples,
     image_regions,
     is_same_class,
     pathfinder_image,
@@ -148,7 +155,8 @@ def test_is_same_class_labels_what_the_images_show():
     # every image is its class as a constant, so that samples can be read back
     classes = np.repeat(np.arange(5), 7)
     images = np.broadcast_to((classes + 1.0)[:, None, None], (35, 3, 3)).astype(np.float32)
-    samples, labels = is_same_class(images, classes, count=400, distance=4, size=(5, 12), seed=3)
+    drawn = is_same_class(images, classes, count=400, distance=4, size=(5, 12), seed=3)
+    samples, labels = drawn.draw(torch.arange(400)), drawn.labels
     left, right = image_regions((3, 3), distance=4, size=(5, 12))
     assert (left.left, right.left, left.top) == (1, 8, 1)
     shown = [region.of(samples)[:, 0, 0, 0] for region in (left, right)]
@@ -213,15 +221,34 @@ def test_turns_follow_the_density_of_the_continuity():
     assert stats.kstest(angles, distribution).pvalue > 1e-3
 
 
-def test_pathfinder_samples_repeat_and_crowded_images_are_refused():
+def pathfinder_of(count, seed):
     config = PathfinderConfig(path_length=2, size=64, num_distractors=0)
-    images, labels = pathfinder_samples(config, count=6, seed=1)
-    again, _ = pathfinder_samples(config, count=6, seed=1)
-    assert torch.equal(images, again)
-    assert images.shape == (6, 1, 64, 64)
-    assert set(labels.tolist()) == {0, 1}
+    return pathfinder_samples(config, count=count, seed=seed)
+
+
+def pairs_of(count, seed):
+    images = np.arange(20 * 9, dtype=np.float32).reshape(20, 3, 3)
+    classes = np.repeat(np.arange(4), 5)
+    return is_same_class(images, classes, count=count, distance=2, size=(4, 10), seed=seed)
+
+
+@pytest.mark.parametrize(("make", "shape"), [(pathfinder_of, (1, 64, 64)), (pairs_of, (1, 4, 10))])
+def test_a_sample_depends_on_its_seed_and_position_only(make, shape):
+    few, many, other = make(6, 1), make(9, 1), make(9, 2)
+    assert few.shape == shape
+    assert torch.equal(few.labels, many.labels[:6])
+    last = many.draw(torch.tensor([5, 2, 5]))  # in any order, before and after others
+    everything = few.draw(torch.arange(6))
+    assert torch.equal(last, everything[[5, 2, 5]])
+    assert torch.equal(many.draw(torch.tensor([5])), everything[5:])
+    assert not torch.equal(other.draw(torch.arange(6)), everything)
+    assert set(make(40, 1).labels.tolist()) == {0, 1}
+
+
+def test_pathfinder_images_without_room_are_refused():
+    samples = pathfinder_samples(PathfinderConfig(path_length=9, size=24), count=1, seed=0)
     with pytest.raises(NumericalError, match="no room"):
-        pathfinder_samples(PathfinderConfig(path_length=9, size=24), count=1, seed=0)
+        samples.draw(torch.tensor([0]))
 
 
 def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
@@ -236,29 +263,110 @@ def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
         image_network("resnet18", 3)
 
 
-def test_resnets_take_grey_images_and_have_dropout_before_the_layers_that_widen():
-    pytest.importorskip("torchvision")
-    network = image_network("resnet18", 1, dropout=0.3)
+def test_a_torchvision_for_another_torch_is_named_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", OfAnotherTorch("torchvision"))
+    with pytest.raises(OptionError, match="install both from the same index"):
+        image_network("resnet18", 3)
+
+
+class OfAnotherTorch(types.ModuleType):
+    __path__ = ()
+
+    def __getattr__(self, name):
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34"])
+def test_resnets_have_torchvisions_parameters_and_dropout_before_the_layers_that_widen(name):
+    models = pytest.importorskip("torchvision", reason="needs the extra vision").models
+    network = image_network(name, 1, dropout=0.5)
     assert network(torch.randn(2, 1, 32, 32)).shape == (2, 1)
-    for layer, widened in (("layer1", False), ("layer2", True), ("layer4", True)):
-        first = getattr(network.network, layer)[0]
-        assert isinstance(first, nn.Dropout) == widened
+    expected = getattr(models, name)(num_classes=1).state_dict()
+    found = network.network.state_dict()
+    assert {key: value.shape for key, value in found.items()} == {
+        key: value.shape for key, value in expected.items()
+    }
+    seen = {}
+    for layer in ("layer1", "layer2", "layer4"):
+        block = getattr(network.network, layer)[0]
+        block.register_forward_pre_hook(lambda _, inputs, layer=layer: seen.update({layer: inputs}))
+    network(torch.randn(2, 1, 64, 64))
+    zeros = {layer: float((inputs[0] == 0).double().mean()) for layer, inputs in seen.items()}
+    network.eval()(torch.randn(2, 1, 64, 64))
+    plain = {layer: float((inputs[0] == 0).double().mean()) for layer, inputs in seen.items()}
+    assert zeros["layer2"] > plain["layer2"] + 0.2
+    assert zeros["layer4"] > plain["layer4"] + 0.2
+    assert zeros["layer1"] < plain["layer1"] + 0.2
+
+
+def samples_of(images, labels):
+    return Samples(labels, tuple(images.shape[1:]), images.__getitem__)
+
+
+def bright_images(count=60):
+    images = torch.randn(count, 1, 4, 8, generator=seeded())
+    labels = (images.mean(dim=(1, 2, 3)) > 0).float()
+    return samples_of(images + labels.reshape(-1, 1, 1, 1), labels)
+
+
+def halves(generator):
+    return Region(0, 0, 4, 4), Region(0, 4, 4, 4)
 
 
 def test_fitting_learns_a_task_and_stops_after_perfect_epochs():
-    generator = seeded()
-    images = torch.randn(60, 1, 4, 8, generator=generator)
-    labels = (images.mean(dim=(1, 2, 3)) > 0).float()
-    images += labels.reshape(-1, 1, 1, 1)
-    pair = (Region(0, 0, 4, 4), Region(0, 4, 4, 4))
     config = FitConfig(
         coefficient=0.1, learning_rate=0.05, batch_size=20, max_epochs=60, patience=2
     )
-    data = (images, labels)
-    fit = fit_network(image_network("small", 1), data, data, lambda generator: pair, config, seed=0)
+    data = bright_images()
+    fit = fit_network(image_network("small", 1), data, data, halves, config, seed=0)
     assert fit.epochs < 60
     assert 0 < fit.regularizer < 1
     assert fit.test_accuracy > 0.8
+    assert not fit.constant
+
+
+def test_a_network_that_gives_one_label_is_called_constant():
+    data = bright_images()
+    network = image_network("small", 1)
+    nn.init.zeros_(network.head.weight)
+    nn.init.constant_(network.head.bias, -3)
+    fit = fit_network(network, data, data, halves, FitConfig(max_epochs=0), seed=0)
+    assert fit.constant
+    assert fit.test_accuracy == float((data.labels == 0).double().mean())
+
+
+def test_two_halves_of_a_batch_take_the_step_of_the_whole_batch():
+    data = bright_images(32)
+
+    def trained(**options):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(32, 1))  # no batch normalization
+        config = FitConfig(learning_rate=0.1, batch_size=16, max_epochs=2, **options)
+        fit_network(network, data, data, halves, config, seed=0)
+        return network[1].weight.detach()
+
+    torch.testing.assert_close(trained(accumulate=2), trained())
+    assert not torch.allclose(trained(momentum=0.0), trained())
+    for wrong in ({"batch_size": 1}, {"batch_size": 4, "accumulate": 4}, {"accumulate": 0}):
+        with pytest.raises(OptionError, match="parts of 2 or more"):
+            fit_network(image_network("small", 1), data, data, halves, FitConfig(**wrong), seed=0)
+
+
+def test_a_forecast_grows_with_images_and_epochs_and_counts_the_outputs_of_layers():
+    network = image_network("small", 1)
+    few = FitConfig(batch_size=8, max_epochs=1)
+    seconds, num_bytes = forecast_fit(network, (1, 8, 8), (100, 0), halves_of_8, few)
+    # stem, three blocks of six layers, dropout before two of them, a linear layer
+    sizes = [8 * 16] + [8 * 16] * 6 + [16 * 4] * 6 + [32 * 1] * 6 + [8 * 16, 16 * 4] + [1]
+    assert num_bytes == 4 * 8 * sum(sizes)
+    many = FitConfig(coefficient=1, batch_size=8, max_epochs=100)
+    more_seconds, more_bytes = forecast_fit(network, (1, 8, 8), (100, 0), halves_of_8, many)
+    assert more_seconds > 20 * seconds
+    assert more_bytes == 6 * num_bytes
+
+
+def halves_of_8(generator):
+    return Region(0, 0, 8, 4), Region(0, 4, 8, 4)
 
 
 def test_cifar_10_is_read_from_files_of_the_publishers_format(tmp_path):

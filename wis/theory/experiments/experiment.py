@@ -79,13 +79,30 @@ class Request:
         """Run `optimization.train` with a progress bar and a checkpoint."""
         from wis.theory.factorization.optimization import train
 
-        path = None
-        if self.folder is not None:
-            path = self.folder / f"{label}.ckpt"
-            self.checkpoints.append(path)
+        path = self.checkpoint(label)
         with self.watch(label, options["stop"].max_steps) as progress:
             options |= {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
             return train(model, task, weights, **options)
+
+    def checkpoint(self, label: str) -> Path | None:
+        """A file for a checkpoint, deleted after the run; None without a folder."""
+        if self.folder is None:
+            return None
+        self.checkpoints.append(self.folder / f"{label}.ckpt")
+        return self.checkpoints[-1]
+
+    def kept(self, label: str, settings: object, compute: Callable[[], Row]) -> Row:
+        """The row that an interrupted run with equal settings left in the folder, or a new one."""
+        from wis.training.checkpoint import read_checkpoint, write_checkpoint
+
+        path = self.checkpoint(label)
+        identity = f"row of {label}: {settings!r}"
+        row = path and read_checkpoint(path, identity, "cpu")
+        if not row:
+            row = compute()
+            if path:
+                write_checkpoint(path, identity, row)
+        return row
 
     def forecast(self, seconds: float, num_bytes: float) -> None:
         """Say how long a run takes at most, and its memory.

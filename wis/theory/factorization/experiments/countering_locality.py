@@ -1,33 +1,47 @@
 """Figures 3.6 and C.5 to C.7: the regularizer against the locality of convolutional networks.
 
-The size of the thesis needs torchvision's ResNets and the files of CIFAR-10 (`images`). Source:
-Sections 3.6 and C.4.2.2.
+The size of the thesis needs torchvision's ResNets and the files of CIFAR-10 (`images`). The thesis
+does not print the distances and coefficients of its curves; they are those of the plots published
+with the authors' program. The quick sizes train a small network on pairs of digits, long enough to
+fit the training pairs. Source: Sections 3.6 and C.4.2.2.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from wis.base.checks import checked_device
 from wis.errors import OptionError
+from wis.theory.experiments.claims import Claim, Judgement, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.images import load_images
-from wis.theory.factorization.locality.fitting import FitConfig, fit_network, image_network
+from wis.theory.factorization.locality.fitting import (
+    FitConfig,
+    fit_network,
+    forecast_fit,
+    image_network,
+)
 from wis.theory.factorization.locality.regularizer import Region, random_patches
 from wis.theory.factorization.locality.tasks import (
     PathfinderConfig,
+    Samples,
     image_regions,
     is_same_class,
     pathfinder_samples,
 )
 
 PATCH = 2
+
+FITTED = 0.9
+"""Least training accuracy of a fit that counts. The thesis trains until it is perfect."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,11 @@ class Setting:
     coefficient: float
     weight_decay: float = 0.0
     dropout: float = 0.0
+
+    @property
+    def technique(self) -> str:
+        """How the network is regularized besides the regularizer."""
+        return "weight decay" if self.weight_decay else "dropout" if self.dropout else "plain"
 
     @property
     def label(self) -> str:
@@ -75,35 +94,55 @@ class Images:
     side: int = 8
     distractors: int = 6
 
+    @property
+    def channels(self) -> int:
+        """Channels of a sample."""
+        return 3 if self.kind == "same class" and self.image_set == "cifar10" else 1
+
 
 @dataclass(frozen=True)
 class LocalitySize:
-    """Size of Figures 3.6 and C.5 to C.7."""
+    """Size of Figures 3.6 and C.5 to C.7.
+
+    Attributes:
+        network: Name of the network.
+        tasks: The data sets.
+        seeds: Number of fits of each network, with the same data.
+        config: Settings of the training.
+        kinds: Kinds of tasks to run.
+    """
 
     network: str
     tasks: tuple[Images, ...]
     seeds: int
     config: FitConfig
+    kinds: tuple[str, ...] = ("same class", "pathfinder")
 
 
 def countering_locality(size: LocalitySize, request: Request) -> Outcome:
     """Train every setting on every data set; raises `OptionError` if `seeds` is 0."""
-    if size.seeds < 1:
-        raise OptionError(f"{size.seeds} seeds; expected at least 1")
+    tasks = [images for images in size.tasks if images.kind in size.kinds]
+    if size.seeds < 1 or not tasks:
+        raise OptionError(
+            f"{size.seeds} seeds of {size.kinds}; expected at least 1 of a known kind"
+        )
+    checked_device(request.device)
+    _forecast(size, tasks, request)
     rows: list[Row] = []
-    for images in size.tasks:
+    for images in tasks:
         for distance in images.ranges:
-            data = [_samples(images, distance, train, request) for train in (True, False)]
-            for setting, seed in itertools.product(images.settings, range(size.seeds)):
-                about = {"task": images.kind, "range": distance, "setting": setting.label}
-                regions = functools.partial(_regions, images, distance)
-                watched = f"{images.kind} {distance}, {setting.label}"
-                row = _fit(size, setting, data, regions, seed, request, watched)
-                rows.append({**about, "trial": seed, **row})
-    return Outcome(rows, _verdict(rows))
+            samples = functools.cache(functools.partial(_samples, images, distance, request))
+            for setting, trial in itertools.product(images.settings, range(size.seeds)):
+                title = f"{images.kind} {distance}, {setting.label}, fit {trial}"
+                fit = functools.partial(
+                    _fit, size, images, distance, setting, samples, trial, request, title
+                )
+                about = (size.network, size.config, images, distance, setting, request.seed)
+                rows.append(request.kept(title.replace(", ", "-").replace(" ", "_"), about, fit))
+    return Outcome(rows, _summary(rows))
 
 
-def _samples(images: Images, distance: int, train: bool, request: Request) -> tuple[Tensor, Tensor]:
+def _samples(images: Images, distance: int, request: Request, train: bool) -> Samples:
     count = images.num_train if train else images.num_test
     seed = 2 * request.seed + (0 if train else 1)
     if images.kind == "pathfinder":
@@ -126,124 +165,224 @@ def _regions(images: Images, distance: int, generator: torch.Generator) -> tuple
     return (pair[1], pair[0]) if swap else pair
 
 
+def _prepared(
+    size: LocalitySize, images: Images, distance: int, setting: Setting, seed: int
+) -> tuple[torch.nn.Module, functools.partial[tuple[Region, Region]], FitConfig]:
+    """The network, the regions and the settings of a fit."""
+    network = image_network(size.network, images.channels, dropout=setting.dropout, seed=seed)
+    config = replace(
+        size.config, coefficient=setting.coefficient, weight_decay=setting.weight_decay
+    )
+    return network, functools.partial(_regions, images, distance), config
+
+
+def _forecast(size: LocalitySize, tasks: Sequence[Images], request: Request) -> None:
+    """Forecast the time of all fits from a step of each kind."""
+    seconds, num_bytes = 0.0, 0.0
+    for images in tasks:
+        counts = images.num_train, images.num_test
+        for regularized in {bool(setting.coefficient) for setting in images.settings}:
+            fits = [each for each in images.settings if bool(each.coefficient) == regularized]
+            network, regions, config = _prepared(size, images, images.ranges[0], fits[0], 0)
+            shape = (images.channels, *images.size)
+            found = forecast_fit(network, shape, counts, regions, config, request.device)
+            seconds += found[0] * len(fits) * len(images.ranges) * size.seeds
+            num_bytes = max(num_bytes, found[1])
+    request.forecast(seconds, num_bytes)
+
+
 def _fit(
     size: LocalitySize,
+    images: Images,
+    distance: int,
     setting: Setting,
-    data: list[tuple[Tensor, Tensor]],
-    regions: functools.partial[tuple[Region, Region]],
-    seed: int,
+    samples: Callable[[bool], Samples],
+    trial: int,
     request: Request,
-    watched: str,
+    title: str,
 ) -> Row:
-    seed += request.seed
-    train, test = data
-    channels = train[0].shape[1]
-    network = image_network(size.network, channels, dropout=setting.dropout, seed=seed)
-    own: Row = {"coefficient": setting.coefficient, "weight_decay": setting.weight_decay}
-    config = replace(size.config, **own)
-    with request.watch(watched, config.max_epochs) as progress, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # dropout uses torch's global generator
-        fit = fit_network(network, train, test, regions, config, seed=seed, progress=progress)
-    return {**own, "dropout": setting.dropout, "network": size.network, **vars(fit)}
+    seed = int(np.random.SeedSequence([request.seed, trial]).generate_state(1)[0])
+    network, regions, config = _prepared(size, images, distance, setting, seed)
+    with request.watch(title, config.max_epochs) as progress, torch.random.fork_rng():
+        torch.manual_seed(seed)  # dropout uses torch's global generators
+        fit = fit_network(
+            network, samples(True), samples(False), regions, config,
+            seed=seed, device=request.device, progress=progress,
+        )  # fmt: skip
+    return {
+        "task": images.kind, "range": distance, "setting": setting.label,
+        "technique": setting.technique, "trial": trial, "network": size.network,
+        **vars(setting), **vars(fit),
+    }  # fmt: skip
 
 
-def _verdict(rows: list[Row]) -> str:
+def is_usable(row: Mapping[str, Any]) -> bool:
+    """Whether a fit says anything: it reached the training accuracy, and tells samples apart."""
+    return not row["constant"] and row["train_accuracy"] >= FITTED
+
+
+def _summary(rows: list[Row]) -> str:
+    """The mean test accuracies of the usable fits."""
     text = []
-    for task in dict.fromkeys(row["task"] for row in rows):
-        own = [row for row in rows if row["task"] == task]
-        near, far = (pick(row["range"] for row in own) for pick in (min, max))
-        base = next(row["setting"] for row in own if row["coefficient"] == 0)
-        helped = [row["setting"] for row in own if row["coefficient"] > 0]
-        best = max(helped, key=lambda setting: _mean(own, setting, far, "test_accuracy"))
-        at_near = _mean(own, base, near, "test_accuracy")
-        plain, regular = (_mean(own, each, far, "test_accuracy") for each in (base, best))
-        fitted = [number(_mean(own, each, far, "train_accuracy")) for each in (base, best)]
-        text.append(
-            f"{task}: without the regularizer the test accuracy is "
-            f"{number(at_near)} at range {near} and {number(plain)} at range "
-            f"{far}; with {best} it is {number(regular)} at range {far}, a difference of "
-            f"{regular - plain:+.3f}. The training accuracies there are "
-            f"{fitted[0]} and {fitted[1]}; far below 1 "
-            "they mean that training was too short to tell."
-        )
-    return " ".join(text)
+    for task, setting in dict.fromkeys((row["task"], row["setting"]) for row in rows):
+        own = [row for row in rows if (row["task"], row["setting"]) == (task, setting)]
+        pieces = []
+        for distance in sorted({row["range"] for row in own}):
+            found = [
+                row["test_accuracy"] for row in own if row["range"] == distance and is_usable(row)
+            ]
+            mean = number(float(np.mean(found))) if found else "no usable fit"
+            pieces.append(f"{mean} at {distance}")
+        text.append(f"{task}, {setting}: {', '.join(pieces)}")
+    return "Test accuracies: " + "; ".join(text) + "."
 
 
-def _mean(rows: list[Row], setting: str, distance: int, key: str) -> float:
-    """Mean of a column over the seeds, for a setting at a range."""
-    chosen = [row for row in rows if (row["setting"], row["range"]) == (setting, distance)]
-    return float(np.mean([row[key] for row in chosen]))
+Chosen = Callable[[Row], bool]
 
 
-PLAIN = (Setting(0), Setting(0.5), Setting(1))
-PLAIN_PATHS = (Setting(0), Setting(0.1), Setting(0.5))
-SEEN_ON_TWO_CORES = LocalitySize(
-    "small",
-    (Images("same class", (0, 24), (Setting(0), Setting(0.1)), (8, 40), 560, 1000),),
-    1,
-    FitConfig(max_epochs=40, patience=2, learning_rate=0.05),
-)
-"""Long enough to fit the training pairs, so that differences in test accuracy are meaningful."""
+def _paired(rows: Sequence[Row], first: Chosen, second: Chosen, label: str) -> Judgement:
+    """Mean test accuracy of some fits less that of others, with the same seed and trial."""
+    means: list[dict[tuple[int, int], float]] = []
+    for chosen in (first, second):
+        found: dict[tuple[int, int], list[float]] = {}
+        for row in filter(is_usable, filter(chosen, rows)):
+            found.setdefault((row["seed"], row["trial"]), []).append(row["test_accuracy"])
+        means.append({key: float(np.mean(values)) for key, values in found.items()})
+    shared = sorted(means[0].keys() & means[1].keys())
+    judged = over_seeds([means[0][key] - means[1][key] for key in shared], label, above=0)
+    out = sum(not is_usable(row) for row in rows if first(row) or second(row))
+    return replace(judged, found=f"{judged.found}; {out} unusable fits left out")
 
 
-def quick_locality(*settings: Setting) -> LocalitySize:
-    """The small network on both tasks for a few epochs."""
-    tasks = (
-        Images("same class", (0, 16), settings, (8, 32), 480, 480),
-        Images("pathfinder", (2, 3), settings, (64, 64), 160, 160, distractors=1),
+def _falls(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
+    own = [
+        row
+        for row in rows
+        if (row["task"], row["technique"], row["coefficient"] > 0) == (task, technique, False)
+    ]
+    near, far = (pick((row["range"] for row in own), default=0) for pick in (min, max))
+    label = f"accuracy at {near} less that at {far}"
+    if near == far:
+        return over_seeds([], label)
+    return _paired(own, lambda row: row["range"] == near, lambda row: row["range"] == far, label)
+
+
+def _helps(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
+    own = [row for row in rows if (row["task"], row["technique"]) == (task, technique)]
+    far = max((row["range"] for row in own), default=0)
+    own = [row for row in own if row["range"] == far]
+    label = f"accuracy at {far} with the regularizer less that without"
+    return _paired(
+        own, lambda row: row["coefficient"] > 0, lambda row: not row["coefficient"], label
     )
-    return LocalitySize("small", tasks, 1, FitConfig(max_epochs=6, patience=3, learning_rate=0.05))
+
+
+RULE = (
+    "The {} has a 95 % t interval over seeds and fits above 0; fits that answer one label or have "
+    f"a training accuracy below {FITTED} are left out."
+)
+
+
+def locality_claims(figure: str, techniques: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims of a figure for both tasks and some techniques of regularization."""
+    claims = []
+    for task, technique in itertools.product(("same class", "pathfinder"), techniques):
+        moves = "path gets longer" if task == "pathfinder" else "distance between the images grows"
+        of_network = "" if technique == "plain" else f" with {technique}"
+        name = f"{task}-{technique}".replace(" ", "-")
+        source, falls, helps = f"Section 3.6; {figure}", (_falls, "falls"), (_helps, "regularizer")
+        for (judge, ending), statement, rule in (
+            (
+                falls,
+                f"{task}: the test accuracy of a network{of_network} falls as the {moves}.",
+                "accuracy at the shortest range less that at the longest, without the regularizer,",
+            ),
+            (
+                helps,
+                f"{task}: the regularizer raises the test accuracy of a network{of_network} at the "
+                "longest range.",
+                "mean accuracy at the longest range over the regularizer's coefficients, less that "
+                "without it,",
+            ),
+        ):
+            judged = functools.partial(judge, task, technique)
+            claims.append(Claim(f"{name}-{ending}", source, statement, RULE.format(rule), judged))
+    return tuple(claims)
+
+
+PLAIN = (Setting(0), Setting(0.1), Setting(1))
+PLAIN_PATHS = (Setting(0), Setting(3), Setting(9))
+
+
+def quick_locality(network: str, *settings: Setting) -> LocalitySize:
+    """Pairs of digits, side by side and far apart."""
+    pairs = Images("same class", (0, 24), settings, (8, 40), 560, 1000)
+    return LocalitySize(
+        network, (pairs,), 3, FitConfig(max_epochs=40, patience=2, learning_rate=0.05)
+    )
 
 
 def thesis_locality(
     network: str, same: tuple[Setting, ...], path: tuple[Setting, ...], lengths: tuple[int, ...]
 ) -> LocalitySize:
     """The size for a ResNet, with regularization settings for both tasks and the path lengths."""
-    distances = (0, 32, 64, 96, 128, 160)
+    distances = (0, 40, 80, 120, 160)
     tasks = (
         Images("same class", distances, same, (224, 224), 5000, 10000, "cifar10", 32),
         Images("pathfinder", lengths, path, (224, 224), 10000, 10000),
     )
-    return LocalitySize(network, tasks, 5, FitConfig())
+    parts = 2 if network == "resnet34" else 1  # the thesis saves memory of its GPU this way
+    return LocalitySize(network, tasks, 5, FitConfig(accumulate=parts))
 
+
+PATHS, LONGER_PATHS = (3, 5, 7, 9), (3, 5, 7, 9, 11)
+EXTRA = ("weight decay", "dropout")
 
 add_experiments(
     Experiment(
         "fig3_6",
         "a regularizer counters the locality of convolutional networks (ResNet18)",
         countering_locality,
-        SEEN_ON_TWO_CORES,
-        thesis_locality("resnet18", PLAIN, PLAIN_PATHS, (3, 5, 7, 9)),
+        quick_locality("small", Setting(0), Setting(0.1)),
+        thesis_locality("resnet18", PLAIN, PLAIN_PATHS, PATHS),
+        locality_claims("Figure 3.6", ("plain",)),
     ),
     Experiment(
         "figC_5",
         "the same with ResNet34",
         countering_locality,
-        quick_locality(Setting(0), Setting(0.5)),
-        thesis_locality("resnet34", PLAIN, PLAIN_PATHS, (3, 5, 7, 9, 11)),
+        quick_locality("small", Setting(0), Setting(0.1)),
+        thesis_locality("resnet34", PLAIN, PLAIN_PATHS, LONGER_PATHS),
+        locality_claims("Figure C.5", ("plain",)),
     ),
     Experiment(
         "figC_6",
         "the regularizer, weight decay and dropout (ResNet18)",
         countering_locality,
-        quick_locality(Setting(0, 1e-3), Setting(1, 1e-3), Setting(0, 0, 0.3), Setting(1, 0, 0.3)),
+        quick_locality(
+            "small", Setting(0, 1e-3), Setting(0.1, 1e-3), Setting(0, 0, 0.3), Setting(0.1, 0, 0.3)
+        ),
         thesis_locality(
             "resnet18",
             (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
             (Setting(0, 0.01), Setting(0, 0, 0.5), Setting(0.1, 0.01), Setting(0.1, 0, 0.4)),
-            (3, 5, 7, 9),
+            PATHS,
         ),
+        locality_claims("Figure C.6", EXTRA),
     ),
     Experiment(
         "figC_7",
         "the regularizer, weight decay and dropout (ResNet34)",
         countering_locality,
-        quick_locality(Setting(0, 1e-2), Setting(1, 1e-4), Setting(0, 0, 0.3), Setting(1, 0, 0.5)),
+        quick_locality(
+            "small", Setting(0, 1e-2), Setting(0.1, 1e-4), Setting(0, 0, 0.3), Setting(0.1, 0, 0.5)
+        ),
         thesis_locality(
             "resnet34",
             (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
             (Setting(0, 0.001), Setting(0, 0, 0.2), Setting(0.1, 0.001), Setting(0.5, 0, 0.3)),
-            (3, 5, 7, 9, 11),
+            LONGER_PATHS,
         ),
+        locality_claims("Figure C.7", EXTRA),
     ),
 )

@@ -16,6 +16,7 @@ Source: Section 3.6, Appendix C.4.2.2; Linsley, Kim, Veerabadran, Windolf, Serre
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,24 @@ Point = tuple[float, float]
 Dash = tuple[Point, Point]
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Labelled images that are drawn when they are needed.
+
+    Attributes:
+        labels: float32 [n] of zeros and ones.
+        shape: Channels, height and width of an image.
+        draw: Images, float32 [B, *shape], from their positions, int64 [B].
+    """
+
+    labels: Tensor
+    shape: tuple[int, ...]
+    draw: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
 def is_same_class(
     images: np.ndarray,
     classes: np.ndarray,
@@ -42,13 +61,13 @@ def is_same_class(
     distance: int,
     size: tuple[int, int],
     seed: int,
-) -> tuple[Tensor, Tensor]:
+) -> Samples:
     """Draw samples for IsSameClass: pairs of images, and labels.
 
     >>> images, classes = np.ones((4, 2, 2)), np.array([0, 0, 1, 1])
-    >>> data, labels = is_same_class(images, classes, count=5, distance=1, size=(4, 8), seed=0)
-    >>> data.shape
-    torch.Size([5, 1, 4, 8])
+    >>> pairs = is_same_class(images, classes, count=5, distance=1, size=(4, 8), seed=0)
+    >>> pairs.draw(torch.tensor([3, 4])).shape
+    torch.Size([2, 1, 4, 8])
 
     Args:
         images: float [n, height, width] or [n, channels, height, width].
@@ -56,10 +75,10 @@ def is_same_class(
         count: Number of samples.
         distance: Number of columns between the two images.
         size: Height and width of a sample; pixels outside the images are zero.
-        seed: Seed of the draws.
+        seed: Seed of the draws. A sample depends on the seed and its position only.
 
     Returns:
-        float32 [count, channels, *size] and float32 [count], 1 for the same class.
+        The samples, with label 1 for the same class.
 
     Raises:
         OptionError: The images do not fit into a sample, or are of a single class.
@@ -72,21 +91,29 @@ def is_same_class(
     kinds = np.unique(classes)
     if len(kinds) < 2:
         raise OptionError("images of a single class; IsSameClass needs at least two")
-    generator = np.random.default_rng(seed)
-    same = generator.integers(0, 2, count)
-    first = generator.integers(0, len(classes), count)
-    members = {kind: np.flatnonzero(classes == kind) for kind in kinds}
-    others = {kind: np.flatnonzero(classes != kind) for kind in kinds}
-    second = np.array(
-        [
-            generator.choice((members if label else others)[classes[index]])
-            for label, index in zip(same, first, strict=True)
-        ]
-    )
-    samples = torch.zeros(count, stacked.shape[1], *size, device="cpu")
-    for region, chosen in zip(regions, (first, second), strict=True):
-        region.of(samples).copy_(torch.from_numpy(stacked[chosen].astype(np.float32)))
-    return samples, torch.from_numpy(same.astype(np.float32))
+    partners = {
+        (kind, label): np.flatnonzero((classes == kind) == label)
+        for kind in kinds.tolist()
+        for label in (0, 1)
+    }
+    labels, pairs = np.empty(count, np.float32), np.empty((2, count), np.int64)
+    for index in range(count):
+        generator = np.random.default_rng([seed, index])
+        label, first = generator.integers(2), generator.integers(len(classes))
+        second = generator.choice(partners[int(classes[first]), int(label)])
+        labels[index], pairs[:, index] = label, (first, second)
+    used, places = np.unique(pairs, return_inverse=True)
+    pixels = torch.from_numpy(stacked[used].astype(np.float32))
+    sides = torch.from_numpy(places.reshape(pairs.shape))
+    shape = (stacked.shape[1], *size)
+
+    def draw(positions: Tensor) -> Tensor:
+        samples = torch.zeros(len(positions), *shape, device="cpu")
+        for region, side in zip(regions, sides, strict=True):
+            region.of(samples).copy_(pixels[side[positions]])
+        return samples
+
+    return Samples(torch.from_numpy(labels), shape, draw)
 
 
 def image_regions(
@@ -187,12 +214,33 @@ def pathfinder_image(
     return PathfinderImage(pixels, label, paths, circles)
 
 
-def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Images with random labels, float32 [count, 1, size, size], and labels, float32 [count]."""
-    generator = np.random.default_rng(seed)
-    labels = generator.integers(0, 2, count)
-    images = [pathfinder_image(config, bool(label), generator).pixels for label in labels]
-    return torch.from_numpy(np.stack(images)[:, None]), torch.from_numpy(labels.astype(np.float32))
+def pathfinder_samples(config: PathfinderConfig, *, count: int, seed: int) -> Samples:
+    """Images with random labels, each of which depends on the seed and its position only.
+
+    >>> config = PathfinderConfig(path_length=2, size=64, num_distractors=1)
+    >>> pathfinder_samples(config, count=9, seed=0).draw(torch.tensor([8])).shape
+    torch.Size([1, 1, 64, 64])
+
+    Cost: some milliseconds for the first draw of an image, then size^2 / 8 bytes to keep it.
+    """
+    labels = [np.random.default_rng([seed, index, 0]).integers(2) for index in range(count)]
+    kept: dict[int, np.ndarray] = {}
+
+    def bits(index: int) -> np.ndarray:
+        if index not in kept:
+            generator = np.random.default_rng([seed, index, 1])
+            pixels = pathfinder_image(config, bool(labels[index]), generator).pixels
+            kept[index] = np.packbits(pixels > 0)
+        return kept[index]
+
+    shape = (1, config.size, config.size)
+
+    def draw(positions: Tensor) -> Tensor:
+        rows = np.stack([bits(index) for index in positions.tolist()])
+        unpacked = np.unpackbits(rows, axis=1, count=config.size**2)
+        return torch.from_numpy(unpacked.reshape(-1, *shape).astype(np.float32))
+
+    return Samples(torch.tensor(labels, dtype=torch.float32, device="cpu"), shape, draw)
 
 
 def _layout(config: PathfinderConfig, generator: np.random.Generator) -> list[list[Dash]]:
