@@ -346,6 +346,7 @@ add_experiments(
         quick_locality("small", Setting(0), Setting(0.1)),
         thesis_locality("resnet18", PLAIN, PLAIN_PATHS, PATHS),
         locality_claims("Figure 3.6", ("plain",)),
+        takes_device=True,
     ),
     Experiment(
         "figC_5",
@@ -354,6 +355,7 @@ add_experiments(
         quick_locality("small", Setting(0), Setting(0.1)),
         thesis_locality("resnet34", PLAIN, PLAIN_PATHS, LONGER_PATHS),
         locality_claims("Figure C.5", ("plain",)),
+        takes_device=True,
     ),
     Experiment(
         "figC_6",
@@ -369,6 +371,7 @@ add_experiments(
             PATHS,
         ),
         locality_claims("Figure C.6", EXTRA),
+        takes_device=True,
     ),
     Experiment(
         "figC_7",
@@ -384,5 +387,6 @@ add_experiments(
             LONGER_PATHS,
         ),
         locality_claims("Figure C.7", EXTRA),
+        takes_device=True,
     ),
 )
