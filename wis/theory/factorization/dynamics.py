@@ -8,11 +8,14 @@ This speed is sigma^(2 - 2 / L) L <-grad L, C> if the component is balanced, and
 bounds otherwise. A gradient step of length eta changes the norm by eta times the speed plus a term
 of order eta^2; steps of length eta and eta / 2 measure that term. The end tensor is linear in each
 weight vector, so <grad L, C> sigma is the inner product of a weight vector with its gradient.
-Source: Theorems 3, 5 and 9, Corollary 2, Equation (3.1).
+Gradient flow conserves the differences between squared norms of the vectors of a component, and
+W_l W_l^T - W_(l+1)^T W_(l+1) for matrices.
+Source: Theorems 3, 5 and 9, Corollary 2, Lemmas 1 and 3, Equation (3.1).
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,6 +181,48 @@ def singular_value_speeds(
     predicted = values.pow(2 - 2 / model.depth) * model.depth * pull
     moved = stepped(weights, model.backward(saved, gradient), step)
     return (torch.linalg.svdvals(model.forward(moved)[0]) - values) / step, predicted
+
+
+def conserved(model: Factorization, weights: Weights) -> list[Tensor]:
+    """What gradient flow conserves, float64 [B, groups, values] each.
+
+    >>> from wis.theory.factorization import gaussian_weights
+    >>> model = TensorFactorization((2, 3, 2), 4)
+    >>> [tuple(each.shape) for each in conserved(model, gaussian_weights(model, [1.0], [0]))]
+    [(1, 4, 3)]
+
+    Returns:
+        The differences between the squared norms of the vectors of each component; for a
+        hierarchical factorization one tensor for each interior node. For a matrix factorization
+        the entries of W_l W_l^T - W_(l+1)^T W_(l+1), one tensor for each l.
+
+    References:
+        Lemmas 1 and 3, Section 3.2.1.
+    """
+    if isinstance(model, MatrixFactorization):
+        return [
+            (lower @ lower.mT - upper.mT @ upper).flatten(1).unsqueeze(1)
+            for lower, upper in itertools.pairwise(weights)
+        ]
+    if isinstance(model, HierarchicalFactorization):
+        squares = [model.squared_norms(weights, node) for node in model.tree.interior]
+    else:
+        squares = [torch.stack([weight.square().sum(dim=1) for weight in weights])]
+    return [
+        torch.stack([one - two for one, two in itertools.combinations(each, 2)], dim=-1)
+        for each in squares
+    ]
+
+
+def conserved_change(now: list[Tensor], start: list[Tensor]) -> Tensor:
+    """Largest |change| in a group, relative to the group's largest |value| at the start, [B]."""
+    found = [
+        ((after - before).abs().amax(dim=2) / before.abs().amax(dim=2).clamp_min(1e-300)).amax(
+            dim=1
+        )
+        for after, before in zip(now, start, strict=True)
+    ]
+    return torch.stack(found).amax(dim=0)
 
 
 def gradients_of(model: Factorization, task: Task, weights: Weights) -> Weights:

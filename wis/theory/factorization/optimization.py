@@ -1,8 +1,8 @@
 """Gradient descent on a batch of factorizations, each with its own learning rate and end.
 
-The elements of a batch are independent. Each has its own learning rate (fixed, or the adaptive rate
-of Appendix A.2.2.2), and leaves the batch when it meets the stopping rule. An interrupted run
-continues from its checkpoint to the same result.
+The elements of a batch are independent. Each has its own learning rate (fixed, the adaptive rate of
+Appendix A.2.2.2, or steps of gradient flow), and leaves the batch when it meets the stopping rule.
+An interrupted run continues from its checkpoint to the same result.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from wis.base.progress import Progress, silent
 from wis.errors import DivergedError, OptionError
+from wis.theory.factorization.curves import Trajectory, is_recorded
+from wis.theory.factorization.flow import GradientFlow, flow_step, fresh_state
 from wis.theory.factorization.model import Factorization, Weights
 from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps
@@ -54,7 +55,7 @@ class AdaptiveRate:
     floor: float = 1e-6
 
 
-Rate = FixedRate | AdaptiveRate
+Rate = FixedRate | AdaptiveRate | GradientFlow
 
 
 @dataclass(frozen=True)
@@ -70,49 +71,6 @@ class Stop:
     loss: float
     max_steps: int
     patience: int = 1
-
-
-def is_recorded(step: int, per_decade: int) -> bool:
-    """Whether a step is recorded: step 0, and about `per_decade` steps in every power of ten."""
-    if step == 0:
-        return True
-    return step < per_decade / math.log(10) or (
-        int(math.log10(step + 0.5) * per_decade) != int(math.log10(step - 0.5) * per_decade)
-    )
-
-
-@dataclass
-class Trajectory:
-    """Measurements of a batch at the recorded steps; finished elements are left out.
-
-    Attributes:
-        steps: The recorded steps, ascending.
-        ids: For each step the measured elements of the batch, int64.
-        values: For each quantity and step a tensor [number of ids, ...].
-    """
-
-    steps: list[int] = field(default_factory=list)
-    ids: list[Tensor] = field(default_factory=list)
-    values: dict[str, list[Tensor]] = field(default_factory=dict)
-
-    def append(self, step: int, ids: Tensor, values: dict[str, Tensor]) -> None:
-        """Add the measurements of a step."""
-        self.steps.append(step)
-        self.ids.append(ids.clone())
-        for name, value in values.items():
-            self.values.setdefault(name, []).append(value.detach().clone())
-
-    def of(self, element: int) -> dict[str, np.ndarray]:
-        """The curves of one element: ``"step"`` and every quantity, time first."""
-        at = [
-            (step, int(position))
-            for step, ids in enumerate(self.ids)
-            for position in torch.nonzero(ids == element).flatten().tolist()
-        ]
-        curve = {"step": np.array([self.steps[step] for step, _ in at])}
-        for name, values in self.values.items():
-            curve[name] = np.stack([values[step][position].numpy() for step, position in at])
-        return curve
 
 
 @dataclass(frozen=True)
@@ -212,6 +170,9 @@ def _check(
             raise OptionError(
                 f"learning rates {rate.rates}; expected 1 or {len(weights[0])} positive numbers"
             )
+    elif isinstance(rate, GradientFlow):
+        if not rate.tolerance > 0 or rate.max_stages < 2:
+            raise OptionError(f"{rate}: expected a positive tolerance and 2 or more stages")
     elif not (rate.base > 0 and 0 <= rate.decay < 1 and rate.floor >= 0):
         raise OptionError(f"{rate}: base must be positive, decay in [0, 1), floor not negative")
 
@@ -238,6 +199,7 @@ class _Descent:
         self.weights = [weight.clone() for weight in weights]
         self.calm = torch.zeros(batch, dtype=torch.int64, device="cpu")
         self.average = torch.zeros(batch, dtype=torch.float64, device="cpu")
+        self.flow = fresh_state(weights) if isinstance(rate, GradientFlow) else {}
         self.final_weights = [weight.clone() for weight in weights]
         self.final_loss = torch.full((batch,), torch.nan, dtype=torch.float64, device="cpu")
         self.final_steps = torch.zeros(batch, dtype=torch.int64, device="cpu")
@@ -311,6 +273,15 @@ class _Descent:
         )
 
     def _move(self, gradients: Weights) -> None:
+        if isinstance(self.rate, GradientFlow):
+            for at in range(len(self.ids)):
+                own, slopes = (
+                    [each[at : at + 1] for each in all_] for all_ in (self.weights, gradients)
+                )
+                state = {name: value[at : at + 1] for name, value in self.flow.items()}
+                task = self.whole_task.select(self.ids[at : at + 1])
+                flow_step(self.model, task, own, slopes, state, self.rate)
+            return
         if isinstance(self.rate, AdaptiveRate):
             squares = torch.stack([each.square().sum(dim=(1, 2)) for each in gradients]).sum(dim=0)
             decay = self.rate.decay
@@ -328,6 +299,7 @@ class _Descent:
                 "finite; lower the learning rate"
             )
         values = self.measure(self.weights, end) if self.measure else {}
+        values |= {name: self.flow[name] for name in ("time", "gradients") if self.flow}
         self.trajectory.append(self.step, self.ids, {"loss": loss, **values})
 
     def _retire(self, done: Tensor, loss: Tensor, *, everyone: bool) -> None:
@@ -343,10 +315,11 @@ class _Descent:
         self.ids, self.calm, self.average = (
             each[~gone] for each in (self.ids, self.calm, self.average)
         )
+        self.flow = {name: value[~gone] for name, value in self.flow.items()}
         self._follow_batch()
 
     STATE = (
-        *("step", "seconds", "ids", "weights", "calm", "average"),
+        *("step", "seconds", "ids", "weights", "calm", "average", "flow"),
         *("final_weights", "final_loss", "final_steps", "converged"),
     )
 

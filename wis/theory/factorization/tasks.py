@@ -23,7 +23,12 @@ from wis.theory.factorization.measures import (
     matricization,
     matrix_rank,
 )
-from wis.theory.factorization.model import Factorization, TensorFactorization, end_tensor
+from wis.theory.factorization.model import (
+    Factorization,
+    TensorFactorization,
+    Weights,
+    end_tensor,
+)
 
 ATTEMPTS = 1000
 
@@ -297,19 +302,32 @@ def low_rank_tensor(
     References:
         Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
     """
+    return low_rank_draw(shape, rank, norm, generator)[0]
+
+
+def low_rank_draw(
+    shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
+) -> tuple[Tensor, Weights]:
+    """The tensor of `low_rank_tensor`, and the vectors of its components, [1, D_n, rank] each.
+
+    The vectors are those drawn; they are not scaled with the tensor.
+
+    >>> low_rank_draw((4, 5), 2, 3.0, torch.Generator().manual_seed(0))[1][0].shape
+    torch.Size([1, 4, 2])
+    """
     halves = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
-    truth = _drawn_until(
+    found = _drawn_until(
         lambda truth: max(int(matrix_rank(matricization(truth, half))) for half in halves) >= rank,
         TensorFactorization(shape, rank),
         norm,
         generator,
     )
-    if truth is None:
+    if found is None:
         raise NumericalError(
             f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}; "
             "ask for a smaller rank"
         )
-    return truth
+    return found
 
 
 def low_hierarchical_rank_tensor(
@@ -332,23 +350,23 @@ def low_hierarchical_rank_tensor(
     References:
         Appendix C.4.2.1, Figure 3.1 (right).
     """
-    truth = _drawn_until(
+    found = _drawn_until(
         lambda truth: set(hierarchical_rank(truth, tree, tolerance).values()) == {rank},
         HierarchicalFactorization(shape, tree, rank),
         norm,
         generator,
     )
-    if truth is None:
+    if found is None:
         raise NumericalError(
             f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn; ask for "
             "a smaller rank"
         )
-    return truth
+    return found[0]
 
 
 def _drawn_until(
     fits: Callable[[Tensor], bool], model: Factorization, norm: float, generator: torch.Generator
-) -> Tensor | None:
+) -> tuple[Tensor, Weights] | None:
     for _ in range(ATTEMPTS):
         weights = [
             torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
@@ -357,5 +375,5 @@ def _drawn_until(
         truth = end_tensor(model, weights)[0]
         truth = truth * (norm / float(truth.norm()))
         if fits(truth):
-            return truth
+            return truth, weights
     return None

@@ -1,42 +1,52 @@
 """Figures 2.2 and B.1 to B.3: components of tensor factorizations grow one by one.
 
-At every record the speeds of the component norms are measured and compared with Theorem 3. Source:
-Sections 2.5.1 and B.2.2.1.
+The runs follow gradient flow (`flow`), or take the thesis' gradient steps with the adaptive rate.
+Lemma 1 and Theorem 3 are checked at every record. Rows also hold properties of the draw
+(`draws`). Source: Sections 2.3, 2.5.1 and B.2.2.1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
+from wis.theory.experiments.claims import Claim, Judgement, every, over_seeds, share_of
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.factorization.dynamics import component_speeds, within_bounds
+from wis.theory.factorization.draws import draw_facts, observed_norms
+from wis.theory.factorization.dynamics import (
+    component_speeds,
+    conserved,
+    conserved_change,
+    within_bounds,
+)
+from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.initialization import gaussian_weights
-from wis.theory.factorization.measures import (
-    cp_rank,
-    largest,
-    reconstruction_error,
-)
-from wis.theory.factorization.model import (
-    TensorFactorization,
-    Weights,
-)
-from wis.theory.factorization.optimization import AdaptiveRate, Run, Stop
+from wis.theory.factorization.measures import cp_rank, largest, reconstruction_error
+from wis.theory.factorization.model import TensorFactorization, Weights
+from wis.theory.factorization.optimization import AdaptiveRate, Rate, Run, Stop
 from wis.theory.factorization.tasks import (
     Completion,
     Loss,
     Sensing,
     gaussian_sensing,
-    low_rank_tensor,
+    low_rank_draw,
     random_entries,
 )
 
 EFFECTIVE = 0.02
 """A singular value or norm counts if it is at least this share of the largest."""
+
+DRIFT = 0.1
+"""Lemmas 1 and 3 hold along a run if no conserved difference changes by more than this share of
+the largest difference in its component at the start."""
+
+ACCURATE = 0.1
+"""A reconstruction of a ground truth of norm 1 is accurate below this distance."""
 
 TENSOR_STEP, HIERARCHICAL_STEP = 1e-4, 1e-6
 """Lengths of the measured steps. A shorter step has less discretization error but more rounding
@@ -63,6 +73,8 @@ class DynamicsSize:
             point. (The thesis gives 1e-8 for Huber's loss, but the initial loss is lower than
             that.)
         sensing: Whether observations are linear measurements instead of entries.
+        tolerance: Tolerance of gradient flow (`GradientFlow`); 0 for gradient descent with the
+            adaptive rate of Appendix A.2.2.2, which the thesis uses.
     """
 
     shape: tuple[int, ...]
@@ -73,12 +85,13 @@ class DynamicsSize:
     max_steps: int
     huber: float | None = None
     sensing: bool = False
+    tolerance: float = 5e-7
 
 
 def dynamics(size: DynamicsSize, request: Request) -> Outcome:
-    """Figures 2.2 and B.1 to B.3; all initialization scales are one batch."""
+    """Figures 2.2 and B.1 to B.3; a run for each initialization scale."""
     generator = torch.Generator().manual_seed(request.seed)
-    truth = low_rank_tensor(size.shape, size.rank, 1.0, generator)
+    truth, drawn = low_rank_draw(size.shape, size.rank, 1.0, generator)
     loss = Loss("square") if size.huber is None else Loss("huber", size.huber)
     task: Completion | Sensing
     if size.sensing:
@@ -87,49 +100,104 @@ def dynamics(size: DynamicsSize, request: Request) -> Outcome:
         observed = random_entries(size.shape, size.num_observations, generator)
         task = Completion(observed[None], truth[None], loss)
     model = TensorFactorization.unconstrained(size.shape)
-
-    def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-        return {
-            "norms": largest(model.component_norms(weights), 10),
-            "error": reconstruction_error(end, truth, normalized=False),
-            **component_speeds(model, task, weights, step=TENSOR_STEP).summary(),
-            "unbalancedness": model.unbalancedness(weights),
-        }
-
-    run = request.train(
-        "dynamics",
-        model,
-        task,
-        gaussian_weights(model, size.deviations, [request.seed] * len(size.deviations)),
-        rate=AdaptiveRate(),
-        stop=Stop(size.loss if size.huber is None else size.loss**0.5 * size.huber, size.max_steps),
-        measure=measure,
-        per_decade=PER_DECADE,
-    )
+    facts = draw_facts(task, truth, drawn)
     rows, curves = [], {}
-    for element, deviation in enumerate(size.deviations):
-        curve = run.trajectory.of(element)
-        rows.append(_dynamics_row(model, run, element, curve, size))
+    for deviation in size.deviations:
+        start = gaussian_weights(model, [deviation], [request.seed])
+        conserved_at_start = conserved(model, start)
+
+        def measure(
+            weights: Weights, end: Tensor, at_start: list[Tensor] = conserved_at_start
+        ) -> dict[str, Tensor]:
+            return {
+                "norms": largest(model.component_norms(weights), 10),
+                "error": reconstruction_error(end, truth, normalized=False),
+                **component_speeds(model, task, weights, step=TENSOR_STEP).summary(),
+                "unbalancedness": model.unbalancedness(weights),
+                "conserved_change": conserved_change(conserved(model, weights), at_start),
+            }
+
+        goal = size.loss if size.huber is None else size.loss**0.5 * size.huber
+        run = request.train(
+            f"init {deviation:g}",
+            model,
+            task,
+            start,
+            rate=rate_of(size.tolerance),
+            stop=Stop(goal, size.max_steps),
+            measure=measure,
+            per_decade=PER_DECADE,
+        )
+        curve = run.trajectory.of(0)
+        rows.append({"deviation": deviation, **_row(model, task, run, curve, size), **facts})
         curves.update({f"init {deviation:g}/{name}": values for name, values in curve.items()})
-    return Outcome(rows, _dynamics_verdict(rows), curves)
+    return Outcome(rows, _summary(rows), curves)
 
 
-def _dynamics_row(
-    model: TensorFactorization, run: Run, element: int, curve: Curve, size: DynamicsSize
+def rate_of(tolerance: float) -> Rate:
+    """Gradient flow of a tolerance, or the thesis' adaptive rate for the tolerance 0."""
+    return GradientFlow(tolerance) if tolerance else AdaptiveRate()
+
+
+def _row(
+    model: TensorFactorization,
+    task: Completion | Sensing,
+    run: Run,
+    curve: Curve,
+    size: DynamicsSize,
 ) -> Row:
-    norms = model.component_norms(run.weights)[element]
+    norms = model.component_norms(run.weights)[0]
+    noticeable = int((norms >= EFFECTIVE * norms.max()).sum())
+    top = [weight[:, :, [int(norms.argmax())]] for weight in run.weights]
     return {
-        "deviation": size.deviations[element],
         "true_rank": size.rank,
         "components": model.num_components,
-        "noticeable_components": int((norms >= EFFECTIVE * norms.max()).sum()),
-        "tensor_rank": cp_rank(run.end[element], max_rank=2 * size.rank + 1, restarts=0),
+        "noticeable_components": noticeable,
+        "tensor_rank": cp_rank(run.end[0], max_rank=2 * size.rank + 1, restarts=0),
         "largest_norms": largest(norms[None], 10)[0].tolist(),
+        "largest_seen": float(
+            observed_norms(task, TensorFactorization(size.shape, 1).forward(top)[0])
+            / norms.max().square()
+        ),
         "error": float(curve["error"][-1]),
         "lowest_error": float(curve["error"].min()),
         "step_of_lowest_error": int(curve["step"][curve["error"].argmin()]),
-        **ending(run, element),
-        **speeds_of(curve, "within_bounds_of_theorem_3"),
+        **rises(curve["norms"], noticeable, clock(curve)),
+        **ending(run, 0),
+        **conservation(curve, "within_bounds_of_theorem_3"),
+    }
+
+
+def clock(curve: Curve) -> np.ndarray:
+    """Time of gradient flow, or the number of steps of gradient descent, [T]."""
+    return curve.get("time", curve["step"])
+
+
+def rises(norms: np.ndarray, count: int, times: np.ndarray) -> Row:
+    """When each of the largest norms had grown to half of its end, and whether one by one.
+
+    A component is learned alone if the next one is below a tenth of its own end when the component
+    reaches half of its end.
+
+    >>> times = np.arange(4.0)
+    >>> rises(np.array([[0, 0], [1, 0], [2, 0.0], [2, 1]]), 2, times)["learned_alone"]
+    1.0
+
+    Args:
+        norms: float64 [T, K], sorted at each record.
+        count: Number of norms that count, the first ones; more than K means K.
+        times: float64 [T].
+
+    Returns:
+        ``"half_grown_at"``, and ``"learned_alone"``, the share of the components but the last that
+        were learned alone; NaN for fewer than two.
+    """
+    own = norms[:, : min(count, norms.shape[1])]
+    half = (own >= 0.5 * own[-1]).argmax(axis=0)
+    alone = [own[at, j + 1] < 0.1 * own[-1, j + 1] for j, at in enumerate(half[:-1])]
+    return {
+        "half_grown_at": times[half].tolist(),
+        "learned_alone": float(np.mean(alone)) if alone else float("nan"),
     }
 
 
@@ -143,47 +211,135 @@ def ending(run: Run, element: int) -> Row:
     }
 
 
-def speeds_of(curve: Curve, within: str) -> Row:
-    """Errors of the measured speeds, bounds of the theorem, and drift of the unbalancedness."""
+def conservation(curve: Curve, within: str) -> Row:
+    """Conserved differences, bounds of the theorem, and errors of the measured speeds."""
     start, end = curve["unbalancedness"][[0, -1]]
     return {
-        "speed_error": float(np.median(curve["speed_error"])),
-        "speed_discretization": float(np.median(curve["speed_discretization"])),
+        "conserved_change": float(curve["conserved_change"].max()),
         within: within_bounds(curve["least_unbalancedness"], curve["unbalancedness"]),
         "least_unbalancedness": float(curve["least_unbalancedness"].max()),
         "unbalancedness_start": float(start),
         "unbalancedness_drift": float(end - start),
+        "speed_error": float(np.median(curve["speed_error"])),
+        "speed_discretization": float(np.median(curve["speed_discretization"])),
     }
 
 
-def _dynamics_verdict(rows: list[Row]) -> str:
+def _summary(rows: list[Row]) -> str:
     few, many = (pick(rows, key=lambda row: row["deviation"]) for pick in (min, max))
-    text = (
-        f"From the smallest initialization ({few['deviation']:g}), "
-        f"{few['noticeable_components']} of {few['components']} components ended with a norm of at "
-        f"least {EFFECTIVE:.0%} of the largest, and the end tensor with rank {few['tensor_rank']} "
-        f"(the ground truth has rank {few['true_rank']}), at a reconstruction error of "
-        f"{number(few['error'])} (lowest {number(few['lowest_error'])}, at step "
-        f"{few['step_of_lowest_error']}); from the largest ({many['deviation']:g}) it was "
-        f"{many['noticeable_components']} and rank {many['tensor_rank']}, at an error of "
-        f"{number(many['error'])}. Ranks are estimated by alternating least squares, up to twice "
-        "the true one and one more. "
-    )
-    return text + (
-        f"{share([row['converged'] for row in rows])} runs reached the goal of the loss. "
-        f"With the unbalancedness of the start, the bounds of Theorem 3 held at every record in "
-        f"{share([row['within_bounds_of_theorem_3'] for row in rows])} runs; a gradient step of "
-        f"{TENSOR_STEP:g} measured the formula with a relative error of "
-        f"{number(max(row['speed_error'] for row in rows))} (median over the records; the estimate "
-        "of its discretization error is "
-        f"{number(max(row['speed_discretization'] for row in rows))}). The unbalancedness "
-        f"magnitude moved by at most {number(max(abs(r['unbalancedness_drift']) for r in rows))}."
+    return " ".join(
+        f"From {row['deviation']:g}: {row['noticeable_components']} of {row['components']} "
+        f"components of at least {EFFECTIVE:.0%} of the largest, tensor rank {row['tensor_rank']} "
+        f"(true {row['true_rank']}; sought up to {2 * row['true_rank'] + 1}), error "
+        f"{number(row['error'])} after {row['steps']} steps"
+        f"{'' if row['converged'] else ', loss not reached'}."
+        for row in (few, many)
     )
 
 
-SHOWN = (0.05, 0.01, 0.005)
-QUICK_4 = ((5, 5, 5, 5), 2, 250, SHOWN, 1e-7, 6_000)
-THESIS_4 = ((10, 10, 10, 10), 5, 2000, SHOWN, 1e-8, 1_000_000)
+def smallest_and_largest(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """For each seed its rows of the smallest and of the largest initialization."""
+    seeds: dict[int, list[Row]] = {}
+    for row in rows:
+        seeds.setdefault(row["seed"], []).append(row)
+    ordered = [sorted(own, key=lambda row: row["deviation"]) for own in seeds.values()]
+    return [(own[0], own[-1]) for own in ordered if len(own) > 1]
+
+
+def _alone(rows: Sequence[Row]) -> Judgement:
+    gains = [
+        few["learned_alone"] - many["learned_alone"]
+        for few, many in smallest_and_largest(rows)
+        if np.isfinite(few["learned_alone"] - many["learned_alone"])
+    ]
+    return over_seeds(gains, "gain of the share of components learned alone", above=0)
+
+
+def _errors(rows: Sequence[Row]) -> Judgement:
+    ratios = [
+        float(np.log10(few["error"] / many["error"])) for few, many in smallest_and_largest(rows)
+    ]
+    return over_seeds(ratios, "log10 of the error of the smallest over the largest", below=0)
+
+
+def conservation_claims(lemma: str, theorem: str, within: str) -> tuple[Claim, Claim]:
+    """Claims that a lemma's differences are conserved, and that a theorem's bounds hold."""
+    return (
+        Claim(
+            "conserved",
+            lemma,
+            "Differences of squared norms of vectors in one component stay constant.",
+            f"In every run the largest change of a difference is at most {DRIFT:.0%} of the "
+            "component's largest difference at the start.",
+            lambda rows: every(
+                [row["conserved_change"] <= DRIFT for row in rows if "conserved_change" in row],
+                f"runs whose differences changed by at most {DRIFT:.0%}",
+            ),
+        ),
+        Claim(
+            "speeds",
+            theorem,
+            "The speed of each component norm lies between bounds that the unbalancedness of the "
+            "start determines.",
+            "The bounds hold for every component at every record of every run.",
+            lambda rows: every(
+                [row[within] for row in rows if within in row], "runs within the bounds"
+            ),
+        ),
+    )
+
+
+CLAIMS = (
+    Claim(
+        "one-by-one",
+        "Section 2.5.1, Figure 2.2",
+        "From a small initialization components are learned one after another, and this effect is "
+        "stronger than from a large one.",
+        "Interval over seeds of the difference, smallest minus largest initialization, of the "
+        "share of components that reach half of their end while the next is below a tenth: above "
+        "0.",
+        _alone,
+    ),
+    Claim(
+        "rank",
+        "Section 2.5.1, Figure 2.2",
+        "From a sufficiently small initialization as many components depart substantially from "
+        "zero as the ground truth has rank.",
+        f"Share of seeds whose smallest initialization ends with that many components of at least "
+        f"{EFFECTIVE:.0%} of the largest: interval above one half.",
+        lambda rows: share_of(
+            [
+                few["noticeable_components"] == few["true_rank"]
+                for few, _ in smallest_and_largest(rows)
+            ],
+            "seeds with as many components as the rank",
+        ),
+    ),
+    Claim(
+        "accurate",
+        "Section 2.5.1, Figure 2.2",
+        "Solutions from a sufficiently small initialization reconstruct the ground truth.",
+        f"Share of seeds whose smallest initialization ends at an error below {ACCURATE:g}, for a "
+        "ground truth of norm 1: interval above one half.",
+        lambda rows: share_of(
+            [few["error"] < ACCURATE for few, _ in smallest_and_largest(rows)],
+            f"seeds with an error below {ACCURATE:g}",
+        ),
+    ),
+    Claim(
+        "lower-error",
+        "Section 2.5.1, Figure 2.2",
+        "The smaller the initialization, the lower the reconstruction error.",
+        "Interval over seeds of log10 of the ratio of errors, smallest to largest initialization: "
+        "below 0.",
+        _errors,
+    ),
+    *conservation_claims("Lemma 1", "Theorem 3", "within_bounds_of_theorem_3"),
+)
+
+SHOWN, WIDE = (0.05, 0.01, 0.005), (0.2, 0.05, 0.005)
+QUICK_4 = ((5, 5, 5, 5), 2, 200, WIDE, 1e-7, 6_000)
+THESIS_4 = ((10, 10, 10, 10), 5, 2000, SHOWN, 1e-8, 6_000)
 
 add_experiments(
     Experiment(
@@ -192,20 +348,23 @@ add_experiments(
         dynamics,
         DynamicsSize(*QUICK_4),
         DynamicsSize(*THESIS_4),
+        CLAIMS,
     ),
     Experiment(
         "figB_1",
         "the same with Huber's loss",
         dynamics,
-        DynamicsSize((5, 5, 5, 5), 2, 250, (0.05, 0.03, 0.02), 1e-7, 12_000, huber=5e-3),
-        DynamicsSize(*THESIS_4, huber=5e-7),
+        DynamicsSize((5, 5, 5, 5), 2, 200, (0.2, 0.05, 0.02), 1e-7, 6_000, huber=5e-3),
+        DynamicsSize(*THESIS_4[:-1], 1_000_000, huber=5e-7, tolerance=0.0),
+        CLAIMS,
     ),
     Experiment(
         "figB_2",
         "the same for order 3 and rank 3",
         dynamics,
-        DynamicsSize((7, 7, 7), 2, 150, SHOWN, 1e-7, 6_000),
-        DynamicsSize((10, 10, 10), 3, 300, SHOWN, 1e-8, 1_000_000),
+        DynamicsSize((7, 7, 7), 2, 120, WIDE, 1e-7, 6_000),
+        DynamicsSize((10, 10, 10), 3, 300, SHOWN, 1e-8, 6_000),
+        CLAIMS,
     ),
     Experiment(
         "figB_3",
@@ -213,5 +372,6 @@ add_experiments(
         dynamics,
         DynamicsSize(*QUICK_4, sensing=True),
         DynamicsSize(*THESIS_4, sensing=True),
+        CLAIMS,
     ),
 )
