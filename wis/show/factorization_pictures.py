@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,8 @@ from wis.show.figures_images import (
     errors_against_rank,
     errors_of_linear_predictors,
 )
+from wis.show.figures_ranks import component_norms, distances_against_scale, incremental_ranks
 from wis.theory.experiments import Outcome
-from wis.theory.factorization.experiments.incremental_ranks import modes_text, shown_modes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,9 +28,6 @@ Row = Mapping[str, Any]
 Values = dict[int, list[float]]
 
 RESULT_FILES = ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png")
-
-LONG = 50_000
-"""Number of iterations from which the axis is logarithmic, because most changes happen early."""
 
 
 def write_outcome(outcome: Outcome, folder: Path, *, force: bool = False) -> list[Path]:
@@ -136,82 +132,6 @@ def quartiles_against_observations(
             )  # fmt: skip
         axis.set(xlabel="number of observations", ylabel=title)
         axis.legend(fontsize=7)
-
-
-def component_norms(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """Largest component norms for each initialization, and errors (Figure 2.2)."""
-    names = [f"init {row['deviation']:g}" for row in rows]
-    panels = [(name, "component norms", f"{name}/norms") for name in names]
-    _over_time(figure, panels, names, curves, "reconstruction error")
-
-
-def incremental_ranks(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
-    """Largest norms and singular values for each factorization (Figures 3.1 and C.2)."""
-    parts = rows[0]["settings"]["parts"]
-    panels = []
-    for part in parts:
-        low, outside = map(modes_text, shown_modes(len(part["shape"]), part["arity"]))
-        panels += {
-            "matrix": [("matrix factorization", "singular values", "matrix/singular")],
-            "tensor": [("tensor factorization", "component norms", "tensor/norms")],
-            "hierarchical": [
-                ("hierarchical factorization", f"local component norms at {low}", "norms_low"),
-                ("hierarchical factorization", "local component norms at all modes", "norms_root"),
-                ("a node of the tree", f"singular values for {low}", "singular_in_tree"),
-                ("no node of the tree", f"singular values for {outside}", "singular_outside"),
-            ],
-        }[part["kind"]]
-    if len(parts) > 1:  # Figure 3.1 shows one panel for each factorization
-        starts = ("singular", "component", "local component norms at all")
-        panels = [next(panel for panel in panels if panel[1].startswith(each)) for each in starts]
-    full = [
-        (title, label, key if "/" in key else f"hierarchical/{key}") for title, label, key in panels
-    ]
-    kinds = [part["kind"] for part in parts]
-    _over_time(figure, full, kinds, curves, "normalized reconstruction error")
-
-
-def _over_time(
-    figure: Any,
-    panels: Sequence[tuple[str, str, str]],
-    runs: Sequence[str],
-    curves: Mapping[str, np.ndarray],
-    error_title: str,
-) -> None:
-    """Draw a panel for each (title, axis label, key of a curve), and one for the errors."""
-    count = len(panels) + 1
-    num_rows = 1 if count <= 4 else 2  # more than four panels side by side are too small to read
-    num_columns = math.ceil(count / num_rows)
-    figure.set_size_inches(3.5 * num_columns, 3.3 * num_rows)
-    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
-    axes = grid[:count]
-    for axis in grid[count:]:
-        axis.set_axis_off()
-    for axis, (title, label, key) in zip(axes, panels, strict=False):
-        steps = curves[f"{key.partition('/')[0]}/step"]
-        for values in curves[key].T:
-            axis.plot(steps, values, linewidth=1.5)
-        axis.set(title=title, xlabel="iteration", ylabel=label)
-        axis.title.set_fontsize(9)
-        if steps[-1] > LONG:
-            axis.set_xscale("symlog", linthresh=100)
-    for run in runs:
-        axes[-1].plot(np.maximum(curves[f"{run}/step"], 1), curves[f"{run}/error"], label=run)
-    axes[-1].set(xscale="log", yscale="log", xlabel="iteration", ylabel=error_title)
-    if len(runs) > 1:
-        axes[-1].legend(fontsize=7)
-
-
-def distances_against_scale(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
-    """Largest distance from the rank one trajectory for each initialization scale (Theorem 4)."""
-    figure.set_size_inches(5.2, 3.8)
-    axis = figure.subplots()
-    ordered = sorted(rows, key=lambda row: row["scale"])
-    scales = [row["scale"] for row in ordered]
-    axis.loglog(scales, [row["largest"] for row in ordered], "o-")
-    axis.set(xlabel="initialization scale", ylabel="distance from the rank one trajectory")
 
 
 Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]

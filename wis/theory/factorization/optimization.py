@@ -27,7 +27,8 @@ from wis.theory.factorization.tasks import Task
 from wis.theory.factorization.tiny_steps import TinySteps
 
 TELL_EVERY = 256
-"""Number of steps between checks for Ctrl-C and reports of progress: far less than a second."""
+"""Number of steps between checks for Ctrl-C and reports of progress: far less than a second. Steps
+of gradient flow have many gradients, so each one reports."""
 
 HURRY = 4096
 """`TinySteps` stops at multiples of this number, so that progress is reported in time."""
@@ -234,7 +235,8 @@ class _Descent:
     ) -> None:
         """Step until every element has finished, or Ctrl-C was pressed."""
         started, before = time.monotonic(), self.seconds
-        reported = self.step // TELL_EVERY
+        every = 1 if self.flow else TELL_EVERY
+        reported = self.step // every
         while len(self.ids):
             self._hurry()
             end, saved = self.model.forward(self.weights)
@@ -249,8 +251,8 @@ class _Descent:
                     continue
             self._move(self.model.backward(saved, gradient))
             self.step += 1
-            if self.step // TELL_EVERY > reported:
-                reported = self.step // TELL_EVERY
+            if self.step // every > reported:
+                reported = self.step // every
                 progress(self.step)
                 self.seconds = before + time.monotonic() - started
                 if interrupted():

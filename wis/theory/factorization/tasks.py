@@ -221,8 +221,12 @@ def gaussian_sensing(
     return Sensing(noise, noise.flatten(1) @ truth.flatten(), loss or Loss())
 
 
-def rank_one_sensing(truth: Tensor, count: int, generator: torch.Generator) -> Sensing:
-    """Measurements by outer products of Gaussian vectors, of mean squared norm 1; sums the losses.
+def rank_one_sensing(
+    truth: Tensor, count: int, generator: torch.Generator, *, mean: bool = False
+) -> Sensing:
+    """Measurements by outer products of Gaussian vectors, of mean squared norm 1.
+
+    The losses are summed, as the text of the thesis says, or averaged if `mean` is set.
 
     References:
         Figure C.3, Appendix C.4.2.1.
@@ -235,7 +239,7 @@ def rank_one_sensing(truth: Tensor, count: int, generator: torch.Generator) -> S
         )
         product = (product.unsqueeze(2) * (deviation * vectors).unsqueeze(1)).flatten(1)
     values = product @ truth.flatten()
-    return Sensing(product.reshape(count, *truth.shape), values, mean=False)
+    return Sensing(product.reshape(count, *truth.shape), values, mean=mean)
 
 
 def norm_divergence_problem(

@@ -170,7 +170,7 @@ def _row(
 
 def clock(curve: Curve) -> np.ndarray:
     """Time of gradient flow, or the number of steps of gradient descent, [T]."""
-    return curve.get("time", curve["step"])
+    return curve["time"] if "time" in curve else curve["step"]
 
 
 def rises(norms: np.ndarray, count: int, times: np.ndarray) -> Row:
