@@ -28,7 +28,8 @@ def observed_norms(task: Completion | Sensing, tensors: Tensor) -> Tensor:
         task: A task that all tensors share.
         tensors: float64 [K, *shape].
     """
-    return _observed(task, tensors.flatten(1).T).square().sum(dim=0)
+    seen: Tensor = _observed(task, tensors.flatten(1).T).square().sum(dim=0)
+    return seen
 
 
 def _observed(task: Completion | Sensing, columns: Tensor) -> Tensor:
@@ -37,7 +38,8 @@ def _observed(task: Completion | Sensing, columns: Tensor) -> Tensor:
         seen = task.measurements.flatten(1) @ columns
     else:
         seen = columns[task.observed.flatten()]
-    return seen * (len(columns) / len(seen)) ** 0.5
+    scaled: Tensor = seen * (len(columns) / len(seen)) ** 0.5
+    return scaled
 
 
 def draw_facts(task: Completion | Sensing, truth: Tensor, drawn: Weights) -> dict[str, float]:

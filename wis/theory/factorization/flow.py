@@ -80,7 +80,7 @@ def flow_step(
     def slope(point: Tensor) -> Tensor:
         nonlocal count
         count += 1
-        parts = zip(point.split(sizes), shapes, strict=True)
+        parts = zip(torch.split(point, sizes), shapes, strict=True)
         end, saved = model.forward([part.reshape(shape) for part, shape in parts])
         found = model.backward(saved, task.loss_and_gradient(end)[1])
         return -torch.cat([each.flatten() for each in found])
@@ -102,7 +102,7 @@ def flow_step(
     error = float(estimate.norm()) / (rate.tolerance * float(point.norm()) + 1e-300)
     accepted = error <= 1  # false for NaN
     if accepted:
-        for weight, part in zip(weights, moved.split(sizes), strict=True):
+        for weight, part in zip(weights, torch.split(moved, sizes), strict=True):
             weight.copy_(part.reshape(weight.shape))
         state["time"] += length
         factor = min(5.0, 0.8 * max(error, 1e-6) ** (-1 / 3))
@@ -133,8 +133,9 @@ def _chebyshev_step(
     slope: Slope, point: Tensor, first: Tensor, length: float, stages: int
 ) -> Tensor:
     """One step of the second-order formulas (2.1) to (2.4) of the reference."""
-    before, now = point, point + _coefficients(stages)[0][1] * length * first
-    for mu, nu, mu_tilde, gamma_tilde in _coefficients(stages)[1]:
+    opening, later = _coefficients(stages)
+    before, now = point, point + opening * length * first
+    for mu, nu, mu_tilde, gamma_tilde in later:
         onward = (1 - mu - nu) * point + mu * now + nu * before
         onward += length * (mu_tilde * slope(now) + gamma_tilde * first)
         before, now = now, onward
@@ -142,7 +143,7 @@ def _chebyshev_step(
 
 
 @functools.lru_cache(maxsize=256)
-def _coefficients(stages: int) -> tuple[tuple[float, float], list[tuple[float, ...]]]:
+def _coefficients(stages: int) -> tuple[float, list[tuple[float, float, float, float]]]:
     """The scaled first step, and mu, nu, mu~ and gamma~ of stages 2, ..., s."""
     start = 1 + 2 / 13 / stages**2
     value, slope, bend = (np.zeros(stages + 1) for _ in range(3))  # T_j, T_j', T_j'' at `start`
@@ -160,5 +161,5 @@ def _coefficients(stages: int) -> tuple[tuple[float, float], list[tuple[float, .
         mu_tilde = 2 * weight[j] * scale / weight[j - 1]
         gamma_tilde = -(1 - weight[j - 1] * value[j - 1]) * mu_tilde
         mu, nu = 2 * weight[j] * start / weight[j - 1], -weight[j] / weight[j - 2]
-        later.append((mu, nu, mu_tilde, gamma_tilde))
-    return (0.0, weight[1] * scale), later
+        later.append((float(mu), float(nu), float(mu_tilde), float(gamma_tilde)))
+    return float(weight[1] * scale), later
