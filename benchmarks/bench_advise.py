@@ -113,7 +113,7 @@ def compared(name: str, options: argparse.Namespace) -> dict[str, object]:
         return np.array([100 * record.test_score for record in records])
 
     method, settings = METHODS[best[0]]
-    ideal = scores(sparsify(data, f"{best[1]:g}%", method=method, **settings))
+    ideal = scores(sparsify(data, remove=f"{best[1]:g}%", method=method, **settings))
     advised, whole = scores(advice.apply(data)), scores(data)
     return {
         "dataset": name, "goal": options.goal, "all edges (sweep)": full,
