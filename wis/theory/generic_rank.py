@@ -1,10 +1,10 @@
 """The separation rank of product networks for almost all weights, without rounding.
 
-A product network with integer weights gives integers at integer features, and the rank of an
-integer matrix can be computed exactly. This module computes it modulo the prime 2^31 - 1, with
-weights and features drawn at random from all residues. Then
+First comes an interval that the graph proves (`wis.theory.rank_bounds`). If its ends differ and are
+within reach, a matrix of outputs is computed modulo the prime 2^31 - 1, with weights and features
+drawn at random from all residues. Then
 
-- the rank is never above the separation rank for almost all weights: the rank modulo a prime is at
+- its rank is never above the separation rank for almost all weights: the rank modulo a prime is at
   most the rank of the integers, and no weights have a higher separation rank than almost all
   weights (Lemma 59);
 - it is lower only if a minor of the matrix, a non-zero polynomial, vanishes at the random numbers.
@@ -12,45 +12,55 @@ weights and features drawn at random from all residues. Then
   the prime (Schwartz and Zippel), which is part of the result.
 
 Rows are random points for the variables in I, and columns are random points for the others. They
-need no grid: the matrix only has to be larger than the rank.
+need no grid: the matrix only has to be larger than the rank. Vertices that receive the same vectors
+have the same embeddings, so each layer computes one embedding for each such class.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wis.base.progress import Progress, silent
 from wis.errors import OptionError
+from wis.theory.bounds import separation_bounds
+from wis.theory.network_values import BATCH_ENTRIES, Plan
+from wis.theory.rank_bounds import RankBound, rank_interval
+from wis.theory.residues import BLOCK, PRIME, matmul, product, rank_modulo
 from wis.theory.tensor_network import network_size
 from wis.theory.typed_graph import Ints, TypedGraph, check_members, check_size, check_target
 
-PRIME = (1 << 31) - 1
 FIRST_SIDE = 32
 MAX_SIDE = 512
-BATCH_ENTRIES = 1 << 22
-"""Residues of hidden embeddings held at a time: 32 MiB, which is fast and fits everywhere."""
 MAX_ENTRIES = 1 << 27
-"""Residues in an array, a gibibyte: weights of a layer, or messages for a row of the matrix."""
+"""Residues in an array, a gibibyte: weights of a layer, or embeddings for a row of the matrix."""
+MAX_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class GenericRank:
-    """A separation rank computed modulo a prime.
+    """The separation rank of almost all networks, or an interval.
 
     Attributes:
-        rank: The rank of the matrix.
-        side: Rows, and columns, of the matrix.
+        rank: The highest proven lower bound: the rank of the matrix, or the bound from the graph.
+        lower: The lower bound from the graph.
+        upper: The upper bound from the graph.
+        side: Rows, and columns, of the matrix; 0 if the bounds made it needless.
         error_bound: Bound of the probability that the separation rank for almost all weights is
-            higher; meaningless if the rank is saturated.
+            higher: 0 if the rank is proven; meaningless if it is saturated.
     """
 
     rank: int
+    lower: RankBound
+    upper: RankBound
     side: int
     error_bound: float
 
@@ -60,9 +70,152 @@ class GenericRank:
         return math.log(self.rank) if self.rank else -math.inf
 
     @property
+    def is_proven(self) -> bool:
+        """Whether the rank equals the upper bound, so that it is exact with certainty."""
+        return self.rank == self.upper.count
+
+    @property
     def is_saturated(self) -> bool:
-        """Whether the rank is the side of the matrix, so that it is only a lower bound."""
-        return self.rank == self.side
+        """Whether the rank is only a lower bound, because the matrix was too small or needless."""
+        return not self.is_proven and self.rank >= self.side
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The largest cost of a rank.
+
+    Attributes:
+        operations: Numbers of products of residues, of multiplications in products of matrices, and
+            of entries of their results.
+        bytes: Memory for arrays.
+        seconds: Time, from the operations and a short trial on this machine.
+    """
+
+    operations: tuple[int, int, int]
+    bytes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"at most about {spoken(self.seconds)} and {math.ceil(self.bytes / 2**20)} MiB"
+
+
+def spoken(seconds: float) -> str:
+    """A time in seconds, minutes or hours."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def check_seconds(title: str, seconds: float) -> None:
+    """Raise `OptionError` if a computation would take more than an hour."""
+    if seconds > MAX_SECONDS:
+        raise OptionError(
+            f"{title} would take about {spoken(seconds)}; take a smaller max_side, width or depth, "
+            f"or --force-size to start it anyway"
+        )
+
+
+class RankProblem:
+    """A separation rank that is asked for: the bounds from the graph, a forecast, and the rank.
+
+    >>> import torch
+    >>> path = TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
+    >>> problem = RankProblem(path, [0], 2, 3, in_dim=3, target=2)
+    >>> problem.lower.count, problem.upper.count, problem.sides
+    (3, 3, [])
+
+    The arguments are those of `generic_separation_rank`.
+
+    Attributes:
+        bounds: The bounds of the theorems.
+        lower: A lower bound for almost all weights.
+        upper: An upper bound for all weights.
+    """
+
+    def __init__(
+        self,
+        graph: TypedGraph,
+        subset: Iterable[int] | Tensor,
+        depth: int,
+        width: int,
+        *,
+        in_dim: int,
+        target: int | None = None,
+        seed: int = 0,
+        max_side: int = MAX_SIDE,
+    ) -> None:
+        members = check_members("subset", subset, graph.num_nodes)
+        check_target(target, graph.num_nodes)
+        self.max_side = check_size("max_side", max_side)
+        if not graph.num_nodes:
+            raise OptionError("the graph has no vertices; expected at least one")
+        self.graph, self.target, self.seed = graph, target, seed
+        self.depth, self.width, self.in_dim = depth, width, in_dim
+        sizes: Any = {"depth": depth, "width": width, "in_dim": in_dim, "target": target}
+        self.bounds = separation_bounds(graph, members, **sizes)
+        self.lower, self.upper = rank_interval(graph, members, **sizes, bounds=self.bounds)
+        self.inside = np.zeros(graph.num_nodes, dtype=bool)
+        self.inside[members] = True
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """How to evaluate the network."""
+        return Plan.of(self.graph, self.depth, self.target)
+
+    @property
+    def sides(self) -> list[int]:
+        """Sides of the matrices to try until one has not full rank; none if the bounds suffice."""
+        low, high = self.lower.count, self.upper.count
+        if low is None or low in (high, self.max_side) or low > self.max_side:
+            return []
+        most = self.max_side if high is None else min(self.max_side, high)
+        number = max(0, math.ceil(math.log2(most / FIRST_SIDE)))
+        return [*(FIRST_SIDE << doubling for doubling in range(number)), most]
+
+    def forecast(self) -> Forecast:
+        """The cost if all matrices but the last one have full rank; itself a few milliseconds."""
+        if not (sides := self.sides):
+            return Forecast((0, 0, 0), 0, 0.0)
+        check_memory(self.graph, self.width, self.in_dim, sides[-1])
+        shape = self.width, self.in_dim, self.inside
+        total = sum(self.plan.cost(side, *shape) + elimination_cost(side) for side in sides)
+        held = 4 * max(BATCH_ENTRIES, self.plan.num_classes * sides[-1] * self.width)
+        points = 2 * sides[-1] * self.graph.num_nodes * (self.in_dim + 2 * self.width)
+        num_bytes = 8 * (held + points + 4 * sides[-1] ** 2)
+        products, multiplications, entries = (int(number) for number in total)
+        seconds = float(_seconds_each() @ total)
+        return Forecast((products, multiplications, entries), num_bytes, seconds)
+
+    def rank(self, progress: Progress = silent) -> GenericRank:
+        """The rank or an interval; the progress counts rows of the matrices, `sum(sides)` in all."""
+        rank = side = done = 0
+        if sides := self.sides:
+            check_memory(self.graph, self.width, self.in_dim, sides[-1])
+            draw = np.random.default_rng(self.seed)
+            sizes = self.depth, self.width, self.in_dim
+            weights, output = random_weights(self.graph, *sizes, draw)
+            shape = 2, sides[-1], self.graph.num_nodes, self.in_dim
+            rows, columns = draw.integers(PRIME, size=shape)
+        for side in sides:
+            matrix = self.plan.values(
+                weights, output, rows[:side], columns[:side], self.inside,
+                progress=lambda number, done=done: progress(done + number),
+            )  # fmt: skip
+            done += side
+            rank = rank_modulo(matrix)
+            if rank < side:
+                break
+        best = max(rank, self.lower.count or 0)
+        found = GenericRank(best, self.lower, self.upper, side, 0.0)
+        return found if found.is_proven else replace(found, error_bound=self._error(rank))
+
+    def _error(self, rank: int) -> float:
+        """Bound of the probability that a minor of rank + 1 rows vanished by chance."""
+        # The degree of the output is the number of feature and weight nodes of Equation (D.6).
+        size = network_size(self.graph, self.depth, target=self.target)
+        degree = (rank + 1) * (size.num_features + size.num_weights)
+        return 1.0 if degree >= PRIME else degree / PRIME
 
 
 def generic_separation_rank(
@@ -92,42 +245,21 @@ def generic_separation_rank(
         target: Vertex t for vertex prediction; graph prediction if not given.
         seed: Seed of weights and features.
         max_side: Largest number of rows and of columns. The matrix starts with 32, and is doubled
-            as long as it has full rank.
+            as long as it has full rank, at most to the upper bound. There is no matrix if the
+            bounds are equal, or if the lower bound is max_side or more.
 
     Raises:
         OptionError: A size, the subset or the target is invalid; or the weights of a layer, or the
-            messages for a row of the matrix, would take more than a gibibyte.
+            embeddings for a row of the matrix, would take more than a gibibyte.
 
-    Cost: about max_side² evaluations of the network and max_side³ operations, less where the rank
-    is small.
+    Cost: `RankProblem.forecast`; about max_side² evaluations of the network on classes of vertices
+    and max_side³ operations, less where the rank is small.
 
     References:
         Definition 10; Lemmas 53 and 59; Theorems 8 and 11 are about this number.
     """
-    members = check_members("subset", subset, graph.num_nodes)
-    check_target(target, graph.num_nodes)
-    check_size("max_side", max_side)
-    if not graph.num_nodes:
-        raise OptionError("the graph has no vertices; expected at least one")
-    draw = np.random.default_rng(seed)
-    side = min(FIRST_SIDE, max_side)
-    check_memory(graph, width, in_dim, side)
-    weights, output = random_weights(graph, depth, width, in_dim, draw)
-    inside = np.zeros(graph.num_nodes, dtype=bool)
-    inside[members] = True
-    points = draw.integers(PRIME, size=(2, max_side, graph.num_nodes, in_dim))
-    while True:
-        matrix = _values(graph, weights, output, points[:, :side], inside, target)
-        rank = rank_modulo(matrix)
-        if rank < side or side == max_side:
-            break
-        side = min(2 * side, max_side)
-        check_memory(graph, width, in_dim, side)
-    # If the separation rank were higher, a minor of rank + 1 rows would have vanished by chance.
-    # The degree of the output is the number of feature and weight nodes of Equation (D.6).
-    size = network_size(graph, depth, target=target)
-    top = (rank + 1) * (size.num_features + size.num_weights)
-    return GenericRank(rank, side, 1.0 if top >= PRIME else top / PRIME)
+    sizes: Any = {"in_dim": in_dim, "target": target, "seed": seed, "max_side": max_side}
+    return RankProblem(graph, subset, depth, width, **sizes).rank()
 
 
 def random_weights(
@@ -140,68 +272,10 @@ def random_weights(
     return weights, draw.integers(PRIME, size=width)
 
 
-def evaluate_modulo(
-    graph: TypedGraph, weights: Sequence[Ints], output: Ints, x: Ints, target: int | None
-) -> Ints:
-    """Output of a product network modulo 2^31 - 1, residues of shape [batch].
-
-    Args:
-        graph: The graph.
-        weights: Residues, for each layer of shape [num_types, width, fan-in].
-        output: W^(o), of shape [width].
-        x: Residues of shape [batch, n, in_dim].
-        target: Vertex t, or None for graph prediction.
-
-    References:
-        Equations (5.3), (5.4) and (D.1).
-    """
-    hidden = x
-    tails, types = graph.arcs[0].numpy(), graph.types.numpy()
-    for weight in weights:
-        mapped = _linear(hidden[:, :, None, :], weight)  # [batch, n, types, width]
-        hidden = _products(mapped[:, tails, types], graph.first_arc)
-    if target is None:
-        hidden = _products(hidden, np.array([0, graph.num_nodes]))[:, 0]
-    else:
-        hidden = hidden[:, target]
-    values: Ints = _linear(hidden, output[None])[:, 0]
-    return values
-
-
-def rank_modulo(matrix: Ints) -> int:
-    """Rank of a matrix of residues modulo 2^31 - 1, by elimination.
-
-    >>> rank_modulo(np.array([[1, 2], [2, 4]]))
-    1
-
-    Args:
-        matrix: int64 array of shape [rows, columns], values in 0 ... 2^31 - 2.
-
-    Cost: O(rows · columns · rank).
-    """
-    left = matrix.copy()
-    rank = 0
-    for column in range(left.shape[1]):
-        pivots = np.flatnonzero(left[rank:, column])
-        if not pivots.size:
-            continue
-        pivot = rank + int(pivots[0])
-        left[[rank, pivot]] = left[[pivot, rank]]
-        inverse = pow(int(left[rank, column]), -1, PRIME)
-        row = left[rank, column:] * inverse % PRIME
-        below = left[rank + 1 :, column:]
-        below -= below[:, :1].copy() * row % PRIME
-        below %= PRIME
-        rank += 1
-        if rank == left.shape[0]:
-            break
-    return rank
-
-
 def check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
-    """Raise `OptionError` if weights, or messages for a row of the matrix, exceed a gibibyte."""
+    """Raise `OptionError` if weights, or embeddings for a row of the matrix, exceed a gibibyte."""
     widest = max(check_size("width", width), check_size("in_dim", in_dim))
-    entries = max(graph.num_types * width * widest, side * graph.arcs.size(1) * widest)
+    entries = max(graph.num_types * width * widest, side * graph.num_nodes * widest)
     if entries > MAX_ENTRIES:
         raise OptionError(
             f"width {width}, in_dim {in_dim} and a matrix of {side} rows take arrays of {entries} "
@@ -209,40 +283,40 @@ def check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
         )
 
 
-def _values(
-    graph: TypedGraph,
-    weights: Sequence[Ints],
-    output: Ints,
-    points: Ints,
-    inside: NDArray[np.bool_],
-    target: int | None,
-) -> Ints:
-    """Matrix of the function's values, [side, side], rows for the points of I."""
-    side, width = points.shape[1], output.shape[0]
-    arcs = graph.arcs.size(1)
-    at_a_time = max(1, BATCH_ENTRIES // max(1, side * arcs * max(width, points.shape[-1])))
-    parts = []
-    for start in range(0, side, at_a_time):
-        rows = points[0, start : start + at_a_time, None]
-        x = np.where(inside[:, None], rows, points[1][None])
-        flat = x.reshape(-1, *x.shape[2:])
-        parts.append(evaluate_modulo(graph, weights, output, flat, target).reshape(-1, side))
-    return np.concatenate(parts)
+def elimination_cost(side: int) -> Ints:
+    """Products, multiplications in products of matrices, and their entries, for full rank."""
+    total = np.zeros(3, dtype=np.int64)
+    for start in range(0, side, BLOCK):
+        rows, block = side - start, min(BLOCK, side - start)
+        rest, below = rows - block, rows - block
+        pairs = block * (block - 1) // 2
+        # Column c eliminates rows - c - 1 entries of it and of the block - c columns from it on.
+        panel = sum((rows - c - 1) * (block - c + 1) for c in range(block))
+        total += [panel + pairs * rest, below * block * rest, below * rest]
+    return total
 
 
-def _linear(hidden: Ints, weight: Ints) -> Ints:
-    """Sums of products of residues: hidden [..., fan-in] by weight [..., width, fan-in]."""
-    total = np.zeros(1, dtype=np.int64)
-    for position in range(weight.shape[-1]):
-        total = total + hidden[..., position, None] * weight[..., position] % PRIME
-    return total % PRIME
+@functools.cache
+def _seconds_each() -> NDArray[np.float64]:
+    """Seconds for a product, a multiplication in a product of matrices, and an entry of its result.
+
+    The trial takes a few milliseconds.
+    """
+    draw = np.random.default_rng(0)
+    many = draw.integers(PRIME, size=(1 << 16, 1))
+    narrow, wide = draw.integers(PRIME, size=(2, 1 << 13, BLOCK))
+    with_one = _best_time(lambda: product(many, many)) / many.size
+    thin = _best_time(lambda: matmul(narrow[:, :1], wide[:1])) / wide.size
+    thick = _best_time(lambda: matmul(narrow, wide[:BLOCK])) / wide.size
+    slope = max(0.0, thick - thin) / (BLOCK - 1)
+    return np.array([with_one, slope, max(thin - slope, 0.0)])
 
 
-def _products(factors: Ints, first: Ints) -> Ints:
-    """Products over the arcs into each vertex: [batch, k, width] to [batch, n, width]."""
-    count = np.diff(first)
-    product = factors[:, first[:-1]]
-    for position in range(1, int(count.max(initial=0))):
-        longer = np.flatnonzero(count > position)
-        product[:, longer] = product[:, longer] * factors[:, first[longer] + position] % PRIME
-    return product
+def _best_time(call: Callable[[], Any]) -> float:
+    """The least time of three calls, in seconds."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -22,8 +22,10 @@ import numpy as np
 
 from wis.errors import OptionError
 from wis.theory.admissible import AdmissibleSubset
-from wis.theory.generic_rank import PRIME, check_memory, evaluate_modulo
-from wis.theory.typed_graph import Ints, TypedGraph, check_size
+from wis.theory.generic_rank import check_memory
+from wis.theory.network_values import Plan
+from wis.theory.residues import PRIME, Ints
+from wis.theory.typed_graph import TypedGraph, check_size
 
 GAMMA = 7
 MAX_TEMPLATES = 1000
@@ -140,10 +142,8 @@ def witness_matrix(
     typed = [np.broadcast_to(weight, (graph.num_types, *weight.shape)) for weight in weights]
     number = len(templates)
     check_memory(graph, width, in_dim, number)
-    rows = []
-    for row in range(number):
-        x = np.ones((number, graph.num_nodes, in_dim), dtype=np.int64)
-        x[:, list(admissible.inner)] = templates[row]
-        x[:, list(admissible.outer)] = templates[:, None]
-        rows.append(evaluate_modulo(graph, typed, output, x, target))
-    return np.stack(rows)
+    inside = np.zeros(graph.num_nodes, dtype=bool)
+    inside[list(admissible.inner)] = True
+    x = np.ones((number, graph.num_nodes, in_dim), dtype=np.int64)
+    x[:, [*admissible.inner, *admissible.outer]] = templates[:, None]
+    return Plan.of(graph, depth, target).values(typed, output, x, x, inside)
