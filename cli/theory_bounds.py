@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,13 @@ from .framework import Command, json_option
 from .output import emit, emit_json, emit_table, integers_of_any_size, path_option, say
 from .theory_options import (
     Problem,
+    announce,
     finite,
+    force_size_option,
     max_side_option,
     network_options,
     seed_option,
+    shown,
     size_option,
 )
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 EXACT = "product"
 NUMERICAL = ("product-float64", "gcn", "gin")
 EXPORT_ENDING = ".graphml"
-LONGEST = 24
 
 
 @click.command(
@@ -98,7 +99,7 @@ def _bounds(problem: Problem, method: Any = "auto") -> Bounds:
 
 
 def _witness_rank(problem: Problem, found: Bounds) -> int:
-    from wis.theory.generic_rank import rank_modulo
+    from wis.theory.residues import rank_modulo
     from wis.theory.witness import witness_matrix
 
     given = problem.arguments("graph", "depth", "width", "in_dim", "target")
@@ -107,18 +108,21 @@ def _witness_rank(problem: Problem, found: Bounds) -> int:
     return rank_modulo(matrix)
 
 
-def _table(found: Bounds) -> list[tuple[str, str, str]]:
-    lower, cut, merged = found.lower, found.cut, found.merged_cut
+def _table(found: Bounds) -> list[tuple[str, ...]]:
+    lower, cut, merged, source = found.lower, found.cut, found.merged_cut, found.sources
     walks = f"exponent {found.upper.exponent}, walk index {found.walk_index}"
-    return [
-        ("BOUND", "LOG OF SEPARATION RANK", "FROM"),
-        ("lower", f">= {lower.log:.6g}", f"{lower.num_walks} walks from an admissible subset"),
-        ("multiset", f">= {lower.multiset_log:.6g}", "the same walks, by a multiset coefficient"),
-        ("merged cut", f"<= {merged.log_weight:.6g}", _legs(merged)),
-        ("cut", f"<= {cut.log_weight:.6g}", _legs(cut)),
-        ("sum of walks", f"<= {found.summed.log:.6g}", f"exponent {found.summed.exponent}"),
-        ("upper", f"<= {found.upper.log:.6g}", walks),
+    counted = f"{lower.num_walks} walks from an admissible subset"
+    summed = f"exponent {found.summed.exponent}"
+    rows = [
+        ("lower", "lower", ">=", lower.log, counted),
+        ("multiset", "multiset", ">=", lower.multiset_log, "the same walks"),
+        ("merged cut", "merged_cut", "<=", merged.log_weight, _legs(merged)),
+        ("cut", "cut", "<=", cut.log_weight, _legs(cut)),
+        ("sum of walks", "summed", "<=", found.summed.log, summed),
+        ("upper", "upper", "<=", found.upper.log, walks),
     ]
+    heading = ("BOUND", "LOG OF SEPARATION RANK", "SOURCE", "FROM")
+    return [heading, *((name, f"{s} {log:.6g}", source[k], why) for name, k, s, log, why in rows)]
 
 
 def _legs(cut: Any) -> str:
@@ -145,6 +149,7 @@ def _legs(cut: Any) -> str:
     "networks with ReLU, for which the rank is an estimate.",
 )
 @max_side_option
+@force_size_option
 @size_option(
     "--templates", "M", "Template vectors of the grid; not for the model product.", default=8
 )
@@ -165,71 +170,81 @@ def separation_rank(
     The command fills a matrix with outputs of the network. Rows are choices of the features of the
     subset, and columns are choices of the other features. The rank of the matrix is a lower bound
     of the separation rank. For the model product, which computes modulo a prime, the two are equal
-    if the rank is below --max-side. For gcn and gin, whose separation rank may be infinite, the
-    rank is an empirical estimate. In float64 it depends on --templates and --rtol: check the
-    spectrum with --plot.
+    almost surely if the rank is below --max-side. The graph alone also gives a lower and an upper
+    bound. If they are equal the rank is proven and no matrix is needed; if the rank is out of reach
+    the command prints the lower bound, and the interval on stderr. For gcn and gin, whose
+    separation rank may be infinite, the rank is an empirical estimate. In float64 it depends on
+    --templates and --rtol: check the spectrum with --plot.
     """
     start = time.perf_counter()
     if model == EXACT:
-        record, account = _exact_rank(problem, options["max_side"], options["seed"])
+        record, account = _exact_rank(problem, **options)
     else:
-        record, account = _numerical_rank(problem, model, templates, options)
+        record, account = _numerical_rank(problem, model, templates, **options)
     seconds = time.perf_counter() - start
-    if as_json:
-        asked = {**problem.as_record(), "model": model, "seed": options["seed"]}
-        emit_json({**asked, **finite(record), "seconds": round(seconds, 6)})
-    else:
-        emit(str(record["rank"]))
+    with integers_of_any_size():
+        if as_json:
+            asked = {**problem.as_record(), "model": model, "seed": options["seed"]}
+            emit_json({**asked, **finite(record), "seconds": round(seconds, 6)})
+        else:
+            emit(str(record["rank"]))
     say(f"{problem.name}: {problem.task}; {account}; {seconds:.2f} s")
 
 
-def _exact_rank(problem: Problem, max_side: int, seed: int) -> tuple[dict[str, Any], str]:
-    from wis.theory.generic_rank import generic_separation_rank
+def _exact_rank(
+    problem: Problem, *, max_side: int, seed: int, force_size: bool, **_: Any
+) -> tuple[dict[str, Any], str]:
+    from wis.base.progress import progress_bar
+    from wis.theory.generic_rank import RankProblem
 
-    result = generic_separation_rank(**problem.arguments(), seed=seed, max_side=max_side)
-    found = _bounds(problem)
+    asked = RankProblem(**problem.arguments(), seed=seed, max_side=max_side)
+    forecast = announce([asked.forecast()], force_size=force_size)
+    with progress_bar("Rows of matrices", sum(asked.sides)) as progress:
+        found = asked.rank(progress)
     if problem.plot is not None:
         from wis.show.theory_pictures import draw_bounds
 
-        measured = result.log_rank, result.is_saturated
-        problem.save(draw_bounds(found, measured, problem.title))
+        problem.save(draw_bounds(asked.bounds, found, problem.title))
     record = {
-        "rank": result.rank,
-        "log_rank": result.log_rank,
-        "is_lower_bound_only": result.is_saturated,
-        "num_rows": result.side,
-        "num_columns": result.side,
-        "error_bound": None if result.is_saturated else result.error_bound,
-        "lower_bound": found.lower.log,
-        "cut_bound": found.merged_cut.log_weight,
-        "upper_bound": found.upper.log,
+        **found.as_record(),
+        "num_rows": found.side,
+        "num_columns": found.side,
+        "lower_bound": asked.bounds.lower.log,
+        "cut_bound": asked.bounds.merged_cut.log_weight,
+        "upper_bound": asked.bounds.upper.log,
+        "forecast": forecast,
     }
-    if result.is_saturated:
-        return record, f"at least {result.rank}, the limit of --max-side"
-    return record, (
-        f"for almost all weights, except with probability {result.error_bound:.1g}; logarithm "
-        f"{found.lower.log:.4g} (lower bound) <= {result.log_rank:.4g} <= "
-        f"{found.merged_cut.log_weight:.4g} (least cut)"
-    )
+    ends = f"[{found.log_rank:.6g}, {found.upper.log:.6g}]"
+    chance = f"except with probability {found.error_bound:.1g}"
+    how = {
+        "proven": f"proven by {found.upper.source}",
+        "almost surely": f"for almost all weights, {chance}; at most {found.upper.source} allow "
+        f"{found.upper.log:.6g}",
+        "interval": f"at least this rank; its logarithm is in {ends}. {found.missing}",
+    }
+    return record, f"logarithm {found.log_rank:.6g}; {how[found.state]}"
 
 
 def _numerical_rank(
-    problem: Problem, model: str, templates: int, options: dict[str, Any]
+    problem: Problem, model: str, templates: int, *, force_size: bool, **options: Any
 ) -> tuple[dict[str, Any], str]:
-    from wis.theory.separation_rank import random_templates, separation_rank
+    from wis.base.progress import progress_bar
+    from wis.theory.separation_rank import forecast, random_templates, separation_rank
 
     assert problem.subset is not None
     product = model == NUMERICAL[0]
     kind: Any = "positive" if product else "normal"
     vectors = random_templates(templates, problem.in_dim, kind=kind, seed=options["seed"])
     function = _function(problem, model, vectors, options["seed"])
-    n = problem.graph.num_nodes
-    result = separation_rank(function, problem.subset, vectors, n, **options)
+    given = function, problem.subset, vectors, problem.graph.num_nodes
+    cost = announce([forecast(*given, max_side=options["max_side"])], force_size=force_size)
+    with progress_bar("Points", cost["operations"][0]) as progress:
+        result = separation_rank(*given, **options, progress=progress)
     if problem.plot is not None:
         from wis.show.theory_pictures import draw_spectrum
 
         problem.save(draw_spectrum(result, f"{problem.title}, {model}: rank {result.rank}"))
-    record = {**vars(result), "is_saturated": result.is_saturated}
+    record = {**vars(result), "is_saturated": result.is_saturated, "forecast": cost}
     record["spectrum"] = result.spectrum.tolist()
     noun = "a numerical rank" if product else "an empirical estimate (ReLU)"
     full = ", full rank" if result.is_saturated else ""
@@ -311,15 +326,8 @@ def tensor_network(
         if as_json:
             emit_json({**problem.as_record(), **finite(record)})
         else:
-            emit_table([(name.replace("_", " "), _shown(value)) for name, value in record.items()])
+            emit_table([(name.replace("_", " "), shown(value)) for name, value in record.items()])
     say(f"{problem.name}: {problem.task}, depth {problem.depth}")
-
-
-def _shown(value: Any) -> str:
-    """A value in a table; integers of more than `LONGEST` digits are rounded."""
-    if isinstance(value, int) and value >= 10**LONGEST:
-        return f"~{Decimal(value):.3e}"
-    return str(value)
 
 
 def _network_facts(problem: Problem) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,12 +15,17 @@ import click
 from wis.errors import OptionError
 
 from .graphs import GraphSource, check_has_directions, graph_beside_target
-from .output import STANDARD, check_plot_target, force_option, path_option
+from .output import STANDARD, check_plot_target, force_option, path_option, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 
 if TYPE_CHECKING:
     from wis.io import GraphFile
+    from wis.theory.forecasts import Forecast
     from wis.theory.typed_graph import TypedGraph
+
+LONGEST = 24
+SHORT_S = 5.0
+"""Computations that take longer are announced."""
 
 positive = click.IntRange(min=1)
 
@@ -42,6 +48,9 @@ directed_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of all random numbers."
+)
+force_size_option = click.option(
+    "--force-size", is_flag=True, help="Start what is forecast to take longer than an hour."
 )
 plot_option = path_option("--plot", help="Draw a picture: .png, .svg or .pdf.")
 
@@ -176,6 +185,29 @@ def typed_graph(file: GraphFile, *, directed: bool) -> TypedGraph:
     if directed:
         check_has_directions(file)
     return TypedGraph.from_any(file.data, directed=directed)
+
+
+def announce(forecasts: list[Forecast], *, force_size: bool) -> dict[str, Any]:
+    """Say the cost of computations that take more than a few seconds; refuse more than an hour."""
+    from wis.theory.forecasts import Forecast
+
+    total = Forecast(
+        tuple(map(sum, zip(*(each.operations for each in forecasts), strict=True))),
+        max(each.bytes for each in forecasts),
+        sum(each.seconds for each in forecasts),
+    )
+    if not force_size:
+        total.check()
+    if total.seconds > SHORT_S:
+        say(f"Forecast: {total}")
+    return asdict(total)
+
+
+def shown(value: Any) -> str:
+    """A value in a table; integers of more than `LONGEST` digits are rounded."""
+    if isinstance(value, int) and value >= 10**LONGEST:
+        return f"~{Decimal(value):.3e}"
+    return str(value)
 
 
 def finite(record: Any) -> Any:

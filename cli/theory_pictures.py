@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -12,16 +13,26 @@ import click
 from .framework import Command, json_option
 from .graphs import GraphSource, check_has_directions, graph_argument
 from .options import complete_partitions
-from .output import check_plot_target, emit_json, emit_table, force_option, say
+from .output import (
+    check_plot_target,
+    emit_json,
+    emit_table,
+    force_option,
+    integers_of_any_size,
+    say,
+)
 from .theory_options import (
+    announce,
     depth_text,
     directed_option,
     finite,
+    force_size_option,
     in_dim_option,
     max_side_option,
     plot_option,
     positive,
     seed_option,
+    shown,
     size_option,
     typed_graph,
     width_text,
@@ -67,53 +78,76 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     help="Vertex for vertex prediction, 0 to 2 K - 1.",
 )
 @max_side_option
+@force_size_option
 @seed_option
 @plot_option
 @force_option
 @json_option
-def figure5_2(clique: int, plot: Path | None, force: bool, as_json: bool, **settings: Any) -> None:
+def figure5_2(
+    clique: int, force_size: bool, plot: Path | None, force: bool, as_json: bool, **settings: Any
+) -> None:
     """Compare the two partitions of Figure 5.2.
 
     The graph is two cliques joined by an edge. The subset I1 is one clique, and I2 is half of each
     clique. I2 has a higher walk index and a higher separation rank. RANK is the separation rank of
-    almost all networks with product aggregation; "+" marks a rank that reached --max-side and may
-    be higher. LOWER, CUT and UPPER are bounds. They and LOG RANK are natural logarithms.
+    almost all networks with product aggregation. SURE says how it is known. "proven": a lower and
+    an upper bound from the graph, or a matrix and an upper bound, are equal. "almost surely": a
+    matrix of random outputs has this rank, with the probability of an error in --json. "interval":
+    LOG RANK is the interval that the bounds prove, and RANK is its lower end. LOG RANK, THEOREM 8
+    (lower bound), LEMMA 51 (least cut) and THEOREM 7 (upper bound) are natural logarithms.
     """
     check_plot_target(plot, force=force)
-    from wis.theory.figure5_2 import figure5_2 as compute
+    from wis.base.progress import progress_bar, shifted
+    from wis.theory.figure5_2 import figure5_2_problems
 
-    rows = compute(clique, **settings)
+    given = figure5_2_problems(clique, **settings)
+    forecast = announce([each.problem.forecast() for each in given], force_size=force_size)
+    sides = [sum(each.problem.sides) for each in given]
+    with progress_bar("Rows of matrices", sum(sides)) as advance:
+        before = itertools.accumulate(sides, initial=0)
+        rows = [
+            each.solve(shifted(advance, done)) for each, done in zip(given, before, strict=False)
+        ]
     depth, width = settings["depth"], settings["width"]
     if plot is not None:
         from wis.show.theory_pictures import draw_figure5_2, save_figure
 
         save_figure(draw_figure5_2(rows, clique, depth, width), plot, force=force)
-    if as_json:
-        facts = {"clique": clique, "depth": depth, "width": width}
-        facts |= {"in_dim": settings["in_dim"] or width}
-        emit_json({**facts, "partitions": [_facts_record(row) for row in rows]})
-        return
-    heading = ("I", "PREDICTION", "WALK INDEX", "RANK", "LOWER", "LOG RANK", "CUT", "UPPER")
-    emit_table([heading, *(_facts_row(row) for row in rows)])
+    with integers_of_any_size():
+        if as_json:
+            facts = {"clique": clique, "depth": depth, "width": width}
+            facts |= {"in_dim": settings["in_dim"] or width, "forecast": forecast}
+            emit_json({**facts, "partitions": [_facts_record(row) for row in rows]})
+        else:
+            known = ("RANK", "LOG RANK", "SURE", "THEOREM 8", "LEMMA 51", "THEOREM 7")
+            emit_table([("I", "PREDICTION", "WALK INDEX", *known), *map(_facts_row, rows)])
+    for row in rows:
+        if row.measured.missing:
+            say(f"{row.name}, {_task(row)}: an interval. {row.measured.missing}")
+
+
+def _task(row: PartitionFacts) -> str:
+    return "graph" if row.target is None else f"vertex {row.target}"
 
 
 def _facts_row(row: PartitionFacts) -> tuple[str, ...]:
     bounds, measured = row.bounds, row.measured
+    is_interval = measured.state == "interval"
     return (
         row.name,
-        "graph" if row.target is None else f"vertex {row.target}",
+        _task(row),
         str(bounds.walk_index),
-        f"{measured.rank}{'+' if measured.is_saturated else ''}",
+        f"{'>= ' * is_interval}{shown(measured.rank)}",
+        f"{measured.log_rank:.3f}{f' to {measured.upper.log:.3f}' * is_interval}",
+        measured.state,
         f"{bounds.lower.log:.3f}",
-        f"{measured.log_rank:.3f}",
         f"{bounds.merged_cut.log_weight:.3f}",
         f"{bounds.upper.log:.3f}",
     )
 
 
 def _facts_record(row: PartitionFacts) -> dict[str, Any]:
-    record: dict[str, Any] = finite(asdict(row))
-    record["measured"]["is_lower_bound_only"] = row.measured.is_saturated
+    record: dict[str, Any] = finite({**asdict(row), "measured": row.measured.as_record()})
     return record
 
 

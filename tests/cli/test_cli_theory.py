@@ -95,6 +95,9 @@ def test_bounds_are_those_of_the_library(options, capsys):
     assert run(["theory", *args, *options]) == 0
     out, err = capsys.readouterr()
     assert f"exponent {expected.upper.exponent}, walk index {expected.walk_index}" in out
+    assert all(source in out for source in expected.sources.values())
+    number = "10" if "--directed" in options else "7"
+    assert f"Theorem {number}, Equation" in expected.sources["upper"]
     assert f"{expected.num_boundary} vertices on the boundary" in err
 
 
@@ -111,10 +114,43 @@ def test_separation_rank_is_that_of_the_library(capsys):
     assert record["rank"] == expected.rank
     assert record["is_lower_bound_only"] is False
     assert record["lower_bound"] <= record["log_rank"] <= record["cut_bound"] + 1e-9
-    assert run(["theory", *args, "--max-side", "3"]) == 0
+    assert record["state"] == "proven"
+    assert record["lower"]["count"] <= record["rank"] == record["upper"]["count"]
+    assert record["forecast"]["bytes"] >= 0
+    whole = ["separation-rank", "karate", "--subset", "0,1,2,3", "--depth", "2", "--width", "2"]
+    found = output_json(capsys, *whole)
+    assert (found["state"], found["is_lower_bound_only"]) == ("interval", True)
+    assert found["lower"]["log"] <= found["log_rank"] < found["upper"]["log"]
+    assert run(["theory", *whole]) == 0
     out, err = capsys.readouterr()
-    assert out == "3\n"
-    assert "at least 3, the limit of --max-side" in err
+    assert out == f"{found['rank']}\n"
+    assert f"its logarithm is in [{found['log_rank']:.6g}, {found['upper']['log']:.6g}]" in err
+
+
+def test_figure_5_2_at_the_size_of_table_5_1_is_an_interval_or_proven(capsys):
+    args = ["figure5_2", "--clique", "16", "--depth", "3", "--width", "16"]
+    rows = output_json(capsys, *args)["partitions"]
+    assert [row["measured"]["state"] for row in rows] == ["interval"] * 2 + ["proven"] * 2
+    assert run(["theory", *args]) == 0
+    out, err = capsys.readouterr()
+    assert "113.455 to 153.744" in out
+    assert "I1, graph: an interval. A matrix that settles it has more rows than fit" in err
+
+
+def test_what_would_take_hours_is_refused_unless_forced(capsys, monkeypatch):
+    from wis.theory import forecasts
+
+    args = ["figure5_2", "--clique", "3", "--depth", "3", "--width", "3"]
+    line = error_line(capsys, *args, "--max-side", "200000")
+    assert "this would take at most about" in line
+    assert "--force-size" in line
+    monkeypatch.setattr(forecasts, "LONGEST_S", 0.0)
+    small = ["figure5_2", "--clique", "3"]
+    assert "--force-size" in error_line(capsys, *small)
+    assert run(["theory", *small, "--force-size"]) == 0
+    capsys.readouterr()
+    small = ["separation-rank", "friends.csv", "--subset", "Ada", "--depth", "1", "--model", "gin"]
+    assert "--force-size" in error_line(capsys, *small, "--templates", "2")
 
 
 def read_friends():
@@ -186,8 +222,9 @@ def test_figure_5_2_prints_both_partitions_for_both_tasks(capsys):
     assert [line[0] for line in lines] == ["I1", "I2", "I1", "I2"]
     assert lines[0][2:4] == [str(rows[0].bounds.walk_index), str(rows[0].measured.rank)]
     assert Path("f.png").stat().st_size > 10_000
-    record = output_json(capsys, "figure5_2", "--clique", "2", "--max-side", "5")
+    record = output_json(capsys, "figure5_2", "--clique", "3", "--max-side", "20")
     assert record["partitions"][1]["measured"]["is_lower_bound_only"] is True
+    assert record["partitions"][1]["measured"]["rank"] == 20
 
 
 def test_preserved_compares_saved_orders_or_the_four_methods(capsys):

@@ -203,7 +203,7 @@ def theory_figures(title):
     from wis.theory.typed_graph import TypedGraph
 
     data = load("karate")
-    rows = figure5_2(2, 2, 2)
+    rows, large = figure5_2(2, 2, 2), figure5_2(16, 3, 16)
     graph = TypedGraph.from_any(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
     network = build_tensor_network(graph, 2, width=2, in_dim=2, target=0)
     names = [f"{title} {k}" for k in range(4)]
@@ -211,9 +211,11 @@ def theory_figures(title):
     singletons = resolve_partitions("balls:k=1", canonical_graph(data), data=data, seed=0)
     found = preserved(data, orders, singletons, depth=2, width=2)
     return [
-        draw_bounds(rows[0].bounds, (1.0, True), title),
+        draw_bounds(rows[0].bounds, rows[0].measured, title),
+        draw_bounds(large[0].bounds, large[0].measured, title),
         draw_bounds(rows[0].bounds, None, title),
         draw_figure5_2(rows, 2, 2, 2),
+        draw_figure5_2(large, 16, 3, 16),
         draw_tensor_network(network, title),
         draw_tensor_network(network),
         draw_preserved(found, 2, title),

@@ -38,8 +38,9 @@ from wis.theory.bounds import (
     separation_bounds,
     upper_bound,
 )
-from wis.theory.generic_rank import generic_separation_rank, rank_modulo
+from wis.theory.generic_rank import generic_separation_rank
 from wis.theory.min_cut import min_cut
+from wis.theory.residues import rank_modulo
 from wis.theory.typed_graph import TypedGraph
 from wis.theory.witness import compositions, witness_matrix, witness_templates
 

@@ -175,9 +175,14 @@ def test_pictures_show_what_was_computed(tmp_path):
     assert f"rank {rows[1].measured.rank}" in text
     assert f"1-walk index {rows[0].bounds.walk_index}" in text
     save_figure(figure, tmp_path / "figure.svg")
-    bars = draw_bounds(rows[0].bounds, (1.0, True), "title").axes[0]
+    bars = draw_bounds(rows[0].bounds, rows[0].measured, "title").axes[0]
     assert sorted(bar.get_width() for bar in bars.patches)[-1] == rows[0].bounds.upper.log
-    assert "measured, at least" in [label.get_text() for label in bars.get_yticklabels()]
+    labels = [label.get_text() for label in bars.get_yticklabels()]
+    assert "separation rank\nproven" in labels
+    assert "walk index\nTheorem 7, Equation (5.6)" in labels
+    far = figure5_2(4, 3, 4, target=1)[0]
+    labels = draw_bounds(far.bounds, far.measured, "title").axes[0].get_yticklabels()
+    assert "at least (proven)" in [label.get_text() for label in labels]
     assert len(draw_bounds(rows[0].bounds, None, "title").axes[0].patches) == 6
     result = separation_rank(lambda x: x.sum((1, 2)), [0], random_templates(4, 2), 2)
     lines = draw_spectrum(result, "title").axes[0].lines

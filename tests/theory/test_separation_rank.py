@@ -15,13 +15,7 @@ from theory_oracles import exact_rank, product_network
 from wis.errors import NumericalError, OptionError
 from wis.models import build_model
 from wis.theory.functions import num_templates_for_exact_rank, of_network, of_product_gnn
-from wis.theory.generic_rank import (
-    PRIME,
-    evaluate_modulo,
-    generic_separation_rank,
-    random_weights,
-    rank_modulo,
-)
+from wis.theory.generic_rank import generic_separation_rank
 from wis.theory.product_gnn import ProductGNN
 from wis.theory.separation_rank import (
     grid_tensor,
@@ -180,56 +174,6 @@ def integer_grid(case, number, seed):
     return tensor.transpose(*case.subset, *rest).reshape(rows, columns)
 
 
-@settings(max_examples=40)
-@given(case=cases(), seed=st.integers(0, 99))
-def test_values_modulo_the_prime_are_those_of_the_integers(case: Case, seed):
-    draw = np.random.default_rng(seed)
-    weights, output = random_weights(case.graph, *case.sizes, case.in_dim, draw)
-    x = draw.integers(PRIME, size=(3, case.graph.num_nodes, case.in_dim))
-    found = evaluate_modulo(case.graph, weights, output, x, case.target)
-    as_integers = [weight.astype(object) for weight in weights]
-    for point, value in zip(x, found.tolist(), strict=True):
-        expected = product_network(
-            case.graph.num_nodes,
-            case.arcs,
-            as_integers,
-            output.astype(object),
-            point.astype(object),
-            case.target,
-        )
-        assert value == expected % PRIME
-
-
-@given(rows=st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=1, max_size=6))
-def test_rank_modulo_the_prime_is_the_rank_of_small_integers(rows):
-    assert rank_modulo(np.array(rows) % PRIME) == exact_rank(rows)
-
-
-@given(case=cases(max_num_nodes=4), seed=st.integers(0, 9))
-def test_generic_rank_depends_on_no_seed_and_grows_with_its_matrix_only_while_saturated(case, seed):
-    first, again = (
-        generic_separation_rank(
-            case.graph, case.subset, *case.sizes, **case.options, seed=s, max_side=40
-        )
-        for s in (seed, seed + 1)
-    )
-    assert first.rank == again.rank
-    small = generic_separation_rank(
-        case.graph, case.subset, *case.sizes, **case.options, max_side=5
-    )
-    assert small.rank == min(5, first.rank)
-    assert small.is_saturated == (first.rank >= 5)
-
-
-def test_error_bound_is_that_of_a_determinant_one_row_larger_than_the_rank():
-    # one edge, depth 1: the rank is 2; of (D.6) 4 features, 4 weight matrices and the output layer
-    found = generic_separation_rank(EDGE, [0], 1, 2, in_dim=2)
-    assert found.rank == 2
-    assert found.error_bound == 3 * (4 + 4 + 1) / PRIME
-    deep = generic_separation_rank(EDGE, [0], 1100, 2, in_dim=2, max_side=1)
-    assert deep.error_bound == 1
-
-
 def test_functions_are_never_asked_about_no_points():
     sizes = []
 
@@ -240,15 +184,6 @@ def test_functions_are_never_asked_about_no_points():
     separation_rank(function, [], random_templates(5, 2), 3, batch_size=7)
     assert sum(sizes) == 125
     assert min(sizes) > 0
-
-
-def test_symmetric_partitions_of_a_symmetric_graph_have_the_same_rank():
-    ring = TypedGraph.from_any(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
-    ranks = {
-        generic_separation_rank(ring, subset, 2, 2, in_dim=2).rank
-        for subset in ([0, 1], [1, 2], [2, 3], [0, 3])
-    }
-    assert len(ranks) == 1
 
 
 def test_templates_and_weights_of_the_proof_reach_the_multiset_coefficient_on_a_grid():

@@ -28,6 +28,11 @@ def silent(done: int) -> None:
     """A progress report that does nothing."""
 
 
+def shifted(progress: Progress, before: int) -> Progress:
+    """The progress report of a part that begins when `before` is done."""
+    return lambda done: progress(before + done)
+
+
 @contextmanager
 def progress_bar(
     title: str, total: int, *, show: bool | None = None, unit: Unit = "items"

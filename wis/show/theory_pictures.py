@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from wis.theory.generic_rank import GenericRank
     from wis.theory.influence import Agreement, Point
     from wis.theory.preserved import PreservedRow
     from wis.theory.separation_rank import SeparationRank
@@ -160,37 +161,42 @@ def _ink_on(colour: str) -> str:
     return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
 
 
-def draw_bounds(bounds: Bounds, measured: tuple[float, bool] | None, title: str) -> Figure:
+def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Figure:
     """Draw lower and upper bounds of one partition as bars, with the measured rank between them.
 
     Args:
         bounds: The bounds.
-        measured: Logarithm of the measured rank, and whether it is only a lower bound; may be None.
+        measured: The rank or its interval; may be None.
         title: Title of the figure.
     """
     from matplotlib.figure import Figure
 
-    rows = [
-        ("lower bound", bounds.lower.log, SIDES[1]),
-        ("lower, multiset coefficient", bounds.lower.multiset_log, SIDES[1]),
-        ("least cut, merged output", bounds.merged_cut.log_weight, PLAIN),
-        ("least cut", bounds.cut.log_weight, PLAIN),
-        ("sum of walks", bounds.summed.log, PLAIN),
-        ("walk index", bounds.upper.log, PLAIN),
+    named = [
+        ("lower bound", "lower", bounds.lower.log, SIDES[1]),
+        ("multiset coefficient", "multiset", bounds.lower.multiset_log, SIDES[1]),
+        ("least cut", "merged_cut", bounds.merged_cut.log_weight, PLAIN),
+        ("least cut", "cut", bounds.cut.log_weight, PLAIN),
+        ("sum of walks", "summed", bounds.summed.log, PLAIN),
+        ("walk index", "upper", bounds.upper.log, PLAIN),
     ]
-    if measured is not None:
-        label = "measured, at least" if measured[1] else "measured"
-        rows.insert(2, (label, measured[0], REMOVED))
-    figure = Figure(figsize=(8, 1.4 + 0.42 * len(rows)), layout="constrained")
+    rows = [(f"{name}\n{bounds.sources[key]}", log, ink) for name, key, log, ink in named]
+    if measured is not None and measured.state == "interval":
+        rows.insert(2, ("at least (proven)", measured.log_rank, REMOVED))
+        rows.insert(3, (f"at most\n{measured.upper.source}", measured.upper.log, REMOVED))
+    elif measured is not None:
+        rows.insert(2, (f"separation rank\n{measured.state}", measured.log_rank, REMOVED))
+    figure = Figure(figsize=(8, 1.4 + 0.46 * len(rows)), layout="constrained")
     axes = figure.subplots()
     values = [value for _, value, _ in rows]
     places = range(len(rows))[::-1]
     axes.barh(list(places), values, color=[colour for *_, colour in rows], height=0.6)
-    axes.set_yticks(list(places), [name for name, *_ in rows])
+    axes.set_yticks(list(places), [name for name, *_ in rows], fontsize=8)
     for place, value in zip(places, values, strict=True):
         axes.annotate(f" {value:.4g}", (value, place), va="center", color=INK, fontsize=9)
     axes.set(xlabel="natural logarithm of the separation rank")
     axes.margins(x=0.12)
+    if max(values) > 50:
+        axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
@@ -229,7 +235,7 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.1), layout="constrained")
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
     graph = TypedGraph.from_any(two_cliques(size))
     position = _clique_positions(size)
     panels = figure.subplots(1, 2)
@@ -253,12 +259,14 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
 def _facts_line(row: PartitionFacts, depth: int) -> str:
     bounds, measured = row.bounds, row.measured
     task = "Graph prediction" if row.target is None else f"Prediction over vertex {row.target}"
-    known = "at least " if measured.is_saturated else ""
+    rank = measured.rank if measured.rank < 10**6 else f"$e^{{{measured.log_rank:.1f}}}$"
+    found = f"rank {rank}, {measured.state}"
+    if measured.state == "interval":
+        found = f"rank from $e^{{{measured.log_rank:.1f}}}$ to $e^{{{measured.upper.log:.1f}}}$"
     return (
-        f"{task}: {depth - 1}-walk index {bounds.walk_index}\n"
-        f"log sep: {bounds.lower.log:.2f} (bound) ≤ {known}{measured.log_rank:.2f} "
-        f"(measured, rank {known}{measured.rank})\n"
-        f"≤ {bounds.cut.log_weight:.2f} (least cut) ≤ {bounds.upper.log:.2f} (walk index)"
+        f"{task}: {depth - 1}-walk index {bounds.walk_index}\n{found}\n"
+        f"its logarithm: ≥ {bounds.lower.log:,.1f} (Theorem 8), "
+        f"≤ {bounds.merged_cut.log_weight:,.1f} (Lemma 51), ≤ {bounds.upper.log:,.1f} (Theorem 7)"
     )
 
 
@@ -286,7 +294,15 @@ def _draw_partition(
     fill: Any = [SIDES[0] if vertex else SIDES[1] for vertex in inside]
     widths: Any = np.where(ring, 2.5, 0.6)
     x, y = position.T
-    axes.scatter(x, y, s=220, c=fill, edgecolors=edge, linewidths=widths, zorder=2)
+    axes.scatter(
+        x,
+        y,
+        s=min(220, 1100 / graph.num_nodes),
+        c=fill,
+        edgecolors=edge,
+        linewidths=widths,
+        zorder=2,
+    )
     axes.set_aspect("equal")
     axes.margins(0.12)
     axes.set_axis_off()

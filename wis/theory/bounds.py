@@ -76,6 +76,7 @@ class Bounds:
         cut: The least cut of the tensor network (Lemma 51).
         merged_cut: The least cut with one delta-tensor in the output layer.
         lower: Lower bound of Theorem 8; for directed graphs of Theorem 11.
+        sources: For each bound its theorem or lemma, with the number of the equation.
     """
 
     walk_index: int
@@ -85,6 +86,7 @@ class Bounds:
     cut: CutWeight
     merged_cut: CutWeight
     lower: LowerBound
+    sources: dict[str, str]
 
     def as_record(self) -> dict[str, Any]:
         """Nested dictionaries and lists, for JSON."""
@@ -250,7 +252,25 @@ def separation_bounds(
         cut=cuts[0],
         merged_cut=cuts[1],
         lower=lower_bound(graph, members, depth, width, in_dim=dim, target=target, method=method),
+        sources=_sources(graph.directed, target),
     )
+
+
+def _sources(directed: bool, target: int | None) -> dict[str, str]:
+    """Where the thesis has each bound; of two equations the first is for graph prediction."""
+    summed = ("Theorem 10", "D.2", "D.3")
+    places = {
+        "lower": ("Theorem 11", "D.4", "D.5") if directed else ("Theorem 8", "5.8", "5.9"),
+        "multiset": ("Lemma 54 or 55 and Lemma 57",),
+        "merged_cut": ("Lemma 51, one output delta-tensor",),
+        "cut": ("Lemma 51", "D.8", "D.9"),
+        "summed": summed,
+        "upper": summed if directed else ("Theorem 7", "5.6", "5.7"),
+    }
+    return {
+        name: place[0] + (f", Equation ({place[1 + (target is not None)]})" if place[1:] else "")
+        for name, place in places.items()
+    }
 
 
 def log_multiset(dim: int, power: int) -> float:

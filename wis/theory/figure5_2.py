@@ -9,13 +9,15 @@ and the separation ranks that almost all product networks have.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from wis.base.checks import checked_integer
-from wis.theory.bounds import Bounds, separation_bounds
-from wis.theory.generic_rank import MAX_SIDE, GenericRank, generic_separation_rank
+from wis.base.progress import Progress, silent
+from wis.theory.bounds import Bounds
+from wis.theory.generic_rank import MAX_SIDE, GenericRank, RankProblem
 from wis.theory.typed_graph import TypedGraph
 
 
@@ -28,7 +30,7 @@ class PartitionFacts:
         subset: The set I.
         target: Vertex t, None for graph prediction.
         bounds: All bounds.
-        measured: The separation rank for almost all weights.
+        measured: The separation rank for almost all weights, or an interval that holds it.
     """
 
     name: str
@@ -36,6 +38,21 @@ class PartitionFacts:
     target: int | None
     bounds: Bounds
     measured: GenericRank
+
+
+@dataclass(frozen=True)
+class PartitionProblem:
+    """A rank that Figure 5.2 asks for: a partition, a task, and how to compute it."""
+
+    name: str
+    subset: tuple[int, ...]
+    target: int | None
+    problem: RankProblem
+
+    def solve(self, progress: Progress = silent) -> PartitionFacts:
+        """Compute the rank."""
+        bounds, measured = self.problem.bounds, self.problem.rank(progress)
+        return PartitionFacts(self.name, self.subset, self.target, bounds, measured)
 
 
 def two_cliques(size: int) -> Tensor:
@@ -64,7 +81,7 @@ def partitions(size: int) -> dict[str, tuple[int, ...]]:
     return {"I1": tuple(range(size)), "I2": tuple(halves)}
 
 
-def figure5_2(
+def figure5_2_problems(
     size: int,
     depth: int,
     width: int,
@@ -73,8 +90,21 @@ def figure5_2(
     target: int = 0,
     seed: int = 0,
     max_side: int = MAX_SIDE,
-) -> list[PartitionFacts]:
-    """Walk indices, bounds and measured separation ranks of both partitions.
+) -> list[PartitionProblem]:
+    """The four ranks that `figure5_2` computes, each with its bounds and its forecast."""
+    graph = TypedGraph.from_any(two_cliques(size))
+    options: Any = {"in_dim": in_dim or width, "seed": seed, "max_side": max_side}
+    return [
+        PartitionProblem(
+            name, subset, t, RankProblem(graph, subset, depth, width, target=t, **options)
+        )
+        for t in (None, target)
+        for name, subset in partitions(size).items()
+    ]
+
+
+def figure5_2(size: int, depth: int, width: int, **options: Any) -> list[PartitionFacts]:
+    """Walk indices, bounds and separation ranks of both partitions.
 
     >>> [(row.name, row.bounds.walk_index) for row in figure5_2(3, 2, 2, max_side=32)[:2]]
     [('I1', 8), ('I2', 20)]
@@ -83,10 +113,8 @@ def figure5_2(
         size: Vertices of each clique, at least 2.
         depth: Number L of layers.
         width: Width D_h.
-        in_dim: Number D_x of features; the width if not given.
-        target: Vertex t of vertex prediction.
-        seed: Seed of the measurement.
-        max_side: Largest side of the measured matrix; a rank equal to it is only a lower bound.
+        options: `in_dim`, the width if not given, and `target`, `seed` and `max_side` of
+            `wis.theory.generic_rank.generic_separation_rank`.
 
     Returns:
         Four rows: both partitions for graph prediction, then both for vertex prediction.
@@ -99,14 +127,4 @@ def figure5_2(
     References:
         Figure 5.2; Theorems 7 and 8.
     """
-    graph = TypedGraph.from_any(two_cliques(size))
-    dim = width if in_dim is None else in_dim
-    rows = []
-    for t in (None, target):
-        for name, subset in partitions(size).items():
-            bounds = separation_bounds(graph, subset, depth, width, in_dim=dim, target=t)
-            measured = generic_separation_rank(
-                graph, subset, depth, width, in_dim=dim, target=t, seed=seed, max_side=max_side
-            )
-            rows.append(PartitionFacts(name, subset, t, bounds, measured))
-    return rows
+    return [each.solve() for each in figure5_2_problems(size, depth, width, **options)]

@@ -20,18 +20,18 @@ from __future__ import annotations
 
 import functools
 import math
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.progress import Progress, silent
+from wis.base.progress import Progress, shifted, silent
 from wis.errors import OptionError
 from wis.theory.bounds import separation_bounds
+from wis.theory.forecasts import Forecast, best_time
 from wis.theory.network_values import BATCH_ENTRIES, Plan
 from wis.theory.rank_bounds import RankBound, rank_interval
 from wis.theory.residues import BLOCK, PRIME, matmul, product, rank_modulo
@@ -40,9 +40,11 @@ from wis.theory.typed_graph import Ints, TypedGraph, check_members, check_size, 
 
 FIRST_SIDE = 32
 MAX_SIDE = 512
+MAX_HOPEFUL_SIDE = 8192
+"""A matrix of this side takes a few minutes and 2 GiB."""
+State = Literal["proven", "almost surely", "interval"]
 MAX_ENTRIES = 1 << 27
 """Residues in an array, a gibibyte: weights of a layer, or embeddings for a row of the matrix."""
-MAX_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -79,41 +81,32 @@ class GenericRank:
         """Whether the rank is only a lower bound, because the matrix was too small or needless."""
         return not self.is_proven and self.rank >= self.side
 
+    @property
+    def state(self) -> State:
+        """How sure the rank is; with ``"interval"`` it lies between `rank` and `upper`."""
+        if self.is_proven:
+            return "proven"
+        return "interval" if self.is_saturated else "almost surely"
 
-@dataclass(frozen=True)
-class Forecast:
-    """The largest cost of a rank.
+    @property
+    def missing(self) -> str:
+        """What would settle an interval, in a sentence; empty if nothing is missing."""
+        if self.state != "interval":
+            return ""
+        if self.rank <= MAX_HOPEFUL_SIDE:
+            return f"A matrix of more than {self.rank} rows may settle it: raise --max-side."
+        return "A matrix that settles it has more rows than fit into memory."
 
-    Attributes:
-        operations: Numbers of products of residues, of multiplications in products of matrices, and
-            of entries of their results.
-        bytes: Memory for arrays.
-        seconds: Time, from the operations and a short trial on this machine.
-    """
-
-    operations: tuple[int, int, int]
-    bytes: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"at most about {spoken(self.seconds)} and {math.ceil(self.bytes / 2**20)} MiB"
-
-
-def spoken(seconds: float) -> str:
-    """A time in seconds, minutes or hours."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def check_seconds(title: str, seconds: float) -> None:
-    """Raise `OptionError` if a computation would take more than an hour."""
-    if seconds > MAX_SECONDS:
-        raise OptionError(
-            f"{title} would take about {spoken(seconds)}; take a smaller max_side, width or depth, "
-            f"or --force-size to start it anyway"
-        )
+    def as_record(self) -> dict[str, Any]:
+        """The result for JSON."""
+        return {
+            **asdict(self),
+            "state": self.state,
+            "is_proven": self.is_proven,
+            "is_lower_bound_only": self.is_saturated,
+            "error_bound": None if self.is_saturated else self.error_bound,
+            "log_rank": self.log_rank,
+        }
 
 
 class RankProblem:
@@ -174,12 +167,17 @@ class RankProblem:
         return [*(FIRST_SIDE << doubling for doubling in range(number)), most]
 
     def forecast(self) -> Forecast:
-        """The cost if all matrices but the last one have full rank; itself a few milliseconds."""
+        """The cost if all matrices but the last one have full rank; takes a few milliseconds.
+
+        Operations are products of residues, multiplications in products of matrices, and entries
+        of their results.
+        """
         if not (sides := self.sides):
             return Forecast((0, 0, 0), 0, 0.0)
         check_memory(self.graph, self.width, self.in_dim, sides[-1])
         shape = self.width, self.in_dim, self.inside
-        total = sum(self.plan.cost(side, *shape) + elimination_cost(side) for side in sides)
+        costs = [self.plan.cost(side, *shape) + elimination_cost(side) for side in sides]
+        total = np.sum(costs, axis=0)
         held = 4 * max(BATCH_ENTRIES, self.plan.num_classes * sides[-1] * self.width)
         points = 2 * sides[-1] * self.graph.num_nodes * (self.in_dim + 2 * self.width)
         num_bytes = 8 * (held + points + 4 * sides[-1] ** 2)
@@ -188,7 +186,7 @@ class RankProblem:
         return Forecast((products, multiplications, entries), num_bytes, seconds)
 
     def rank(self, progress: Progress = silent) -> GenericRank:
-        """The rank or an interval; the progress counts rows of the matrices, `sum(sides)` in all."""
+        """The rank or an interval; the progress counts rows of matrices, of `sum(sides)` in all."""
         rank = side = done = 0
         if sides := self.sides:
             check_memory(self.graph, self.width, self.in_dim, sides[-1])
@@ -200,7 +198,7 @@ class RankProblem:
         for side in sides:
             matrix = self.plan.values(
                 weights, output, rows[:side], columns[:side], self.inside,
-                progress=lambda number, done=done: progress(done + number),
+                progress=shifted(progress, done),
             )  # fmt: skip
             done += side
             rank = rank_modulo(matrix)
@@ -305,18 +303,8 @@ def _seconds_each() -> NDArray[np.float64]:
     draw = np.random.default_rng(0)
     many = draw.integers(PRIME, size=(1 << 16, 1))
     narrow, wide = draw.integers(PRIME, size=(2, 1 << 13, BLOCK))
-    with_one = _best_time(lambda: product(many, many)) / many.size
-    thin = _best_time(lambda: matmul(narrow[:, :1], wide[:1])) / wide.size
-    thick = _best_time(lambda: matmul(narrow, wide[:BLOCK])) / wide.size
+    with_one = best_time(lambda: product(many, many)) / many.size
+    thin = best_time(lambda: matmul(narrow[:, :1], wide[:1])) / wide.size
+    thick = best_time(lambda: matmul(narrow, wide[:BLOCK])) / wide.size
     slope = max(0.0, thick - thin) / (BLOCK - 1)
     return np.array([with_one, slope, max(thin - slope, 0.0)])
-
-
-def _best_time(call: Callable[[], Any]) -> float:
-    """The least time of three calls, in seconds."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)

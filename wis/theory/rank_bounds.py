@@ -44,6 +44,8 @@ MAX_LOG = 20_000.0
 MAX_CLASSES = 60
 """Classes of vertices for which exact linear algebra takes about a second."""
 
+SIDES = "monomials of the rows", "monomials of the columns"
+
 Powers = Sequence[tuple[int, int]]
 """Pairs (d, n), which stand for the product of Sym(d, n)."""
 
@@ -152,7 +154,7 @@ def _upper(arcs: _Arcs, depth: int, width: int, in_dim: int, target: int | None)
     for layer, walks in enumerate(arcs.graph.walks_up_to(depth - 1, target), start=1):
         leaf = in_dim if layer == depth else width
         found = [best] if layer == 1 else [_boundary(arcs, walks, leaf, width).times(best)]
-        for side, name in zip(arcs.sides, ("monomials of the rows", "monomials of the columns")):
+        for side, name in zip(arcs.sides, SIDES, strict=True):
             heads = range(arcs.graph.num_nodes)
             found.append(RankBound.of(_of_heads(arcs, heads, side, walks, leaf, width), name))
             found.append(RankBound.of(_of_tails(arcs, side, walks, leaf, width), name))
@@ -184,9 +186,7 @@ def _of_heads(
     return powers
 
 
-def _of_tails(
-    arcs: _Arcs, side: set[int], walks: Sequence[int], leaf: int, width: int
-) -> Powers:
+def _of_tails(arcs: _Arcs, side: set[int], walks: Sequence[int], leaf: int, width: int) -> Powers:
     """Monomials of the features of a side; vertices with the same outgoing arcs count once."""
     groups = Counter(frozenset(arcs.out[tail]) for tail in side)
     powers: list[tuple[int, int]] = []

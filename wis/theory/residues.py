@@ -6,6 +6,8 @@ high and 16 low bits, so that sums of 32 products stay below 2^53 and are exact.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def matmul(one: Ints, other: Ints) -> Ints:
 
     Cost: two float64 products of matrices for each 32 columns of the first factor.
     """
-    flat = one.reshape(-1, one.shape[-1]).astype(np.float64)
+    flat = one.reshape(math.prod(one.shape[:-1]), one.shape[-1]).astype(np.float64)
     total = np.zeros((len(flat), other.shape[1]), dtype=np.int64)
     for start in range(0, flat.shape[1], BLOCK):
         left, right = flat[:, start : start + BLOCK], other[start : start + BLOCK]
@@ -92,15 +94,13 @@ def _eliminate(panel: Ints, rest: Ints) -> int:
         for part in (panel, lower, rest):
             part[swap] = part[back]
         inverse = pow(int(panel[found, column]), -1, PRIME)
-        factors = product(panel[found + 1 :, column], np.int64(inverse))
+        factors = product(panel[found + 1 :, column], np.array(inverse))
         lower[found + 1 :, found] = factors
         below = panel[found + 1 :, column:]
         below[:] = (below - product(factors[:, None], panel[found, column:])) % PRIME
         found += 1
         if found == len(panel):
             break
-    if not found or not rest.size:
-        return found
     for row in range(found - 1):
         below = rest[row + 1 : found]
         below[:] = (below - product(lower[row + 1 : found, row, None], rest[row])) % PRIME

@@ -39,7 +39,9 @@ import torch
 from torch import Tensor
 
 from wis.base.checks import checked_choice
+from wis.base.progress import Progress, silent
 from wis.errors import NumericalError, OptionError
+from wis.theory.forecasts import Forecast, best_time
 from wis.theory.typed_graph import check_members, check_size
 
 Function = Callable[[Tensor], Tensor]
@@ -89,6 +91,7 @@ def separation_rank(
     rtol: float | None = None,
     seed: int = 0,
     batch_size: int = BATCH_SIZE,
+    progress: Progress = silent,
 ) -> SeparationRank:
     """Measure the separation rank of a function on a grid of template vectors.
 
@@ -108,6 +111,7 @@ def separation_rank(
             of the matrix times the machine epsilon, as in `torch.linalg.matrix_rank`.
         seed: Seed of the choice of rows and columns.
         batch_size: Points to evaluate at a time.
+        progress: Is told the number of points done.
 
     Raises:
         OptionError: The subset, a size or the templates are invalid.
@@ -119,11 +123,8 @@ def separation_rank(
     References:
         Definition 10; Lemma 53; the proof of Theorem 8.
     """
-    members = check_members("subset", subset, check_size("num_variables", num_variables))
-    _check_templates(templates)
-    check_size("max_side", max_side)
+    members, rest = _members_and_rest(subset, templates, num_variables, max_side)
     check_size("batch_size", batch_size)
-    rest = sorted(set(range(num_variables)) - set(members))
     draw = np.random.default_rng(seed)
     rows, columns = (
         _grid_side(templates.size(0), len(side), max_side, draw) for side in (members, rest)
@@ -137,9 +138,37 @@ def separation_rank(
         points[:, :, rest] = columns
         flat = torch.from_numpy(points.reshape(-1, num_variables))
         values.append(_evaluate(function, templates, flat, batch_size))
+        progress(sum(map(len, values)))
     rank, spectrum, tolerance = numerical_rank(torch.cat(values).reshape(sides), rtol)
     whole = sides[0] * sides[1] == templates.size(0) ** num_variables
     return SeparationRank(rank, spectrum, tolerance, *sides, is_full_grid=whole)
+
+
+def forecast(
+    function: Function,
+    subset: Iterable[int] | Tensor,
+    templates: Tensor,
+    num_variables: int,
+    *,
+    max_side: int = MAX_SIDE,
+    batch_size: int = BATCH_SIZE,
+) -> Forecast:
+    """The cost of `separation_rank`; evaluates the function at up to 256 points, three times.
+
+    >>> sums = lambda x: x.sum((1, 2))
+    >>> forecast(sums, [0], random_templates(5, 2), 3).operations
+    (125,)
+    """
+    sides = _members_and_rest(subset, templates, num_variables, max_side)
+    rows, columns = (min(max_side, templates.size(0) ** min(len(side), 64)) for side in sides)
+    number = min(256, rows * columns)
+    sample = torch.zeros((number, num_variables), dtype=torch.int64, device="cpu")
+    each = best_time(lambda: _evaluate(function, templates, sample, batch_size)) / number
+    small = torch.ones((64, 64), dtype=torch.float64, device="cpu")
+    decomposed = best_time(lambda: torch.linalg.svdvals(small)) / 64**3
+    seconds = rows * columns * (each + min(rows, columns) * decomposed)
+    held = 3 * rows * columns + 8 * batch_size * templates[0].numel() * num_variables
+    return Forecast((rows * columns,), 8 * held, seconds)
 
 
 def grid_tensor(
@@ -258,6 +287,16 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     if checked_choice("kind", kind, ("positive", "normal")) == "normal":
         return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
     return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
+
+
+def _members_and_rest(
+    subset: Iterable[int] | Tensor, templates: Tensor, num_variables: int, max_side: int
+) -> tuple[list[int], list[int]]:
+    """Both sides of a partition of the variables, after a check of the arguments."""
+    members = check_members("subset", subset, check_size("num_variables", num_variables))
+    _check_templates(templates)
+    check_size("max_side", max_side)
+    return members, sorted(set(range(num_variables)) - set(members))
 
 
 def _grid_side(number: int, num_variables: int, most: int, draw: Any) -> np.ndarray:
