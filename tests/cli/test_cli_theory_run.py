@@ -16,7 +16,7 @@ from wis_cli.main import run
 def test_theory_list_names_experiments_and_their_settings(capsys):
     assert run(["theory", "list", "--json"]) == 0
     experiments = json.loads(capsys.readouterr().out)["experiments"]
-    assert experiments["fig1_1"]["thesis"]["max_steps"] == 5_000_000
+    assert experiments["fig1_1"]["thesis"]["loss"] == 1e-6
     assert experiments["figB_2"]["thesis"]["num_observations"] == 300
     assert run(["theory", "list"]) == 0
     assert all(name in capsys.readouterr().out for name in ("fig3_6",))
@@ -122,12 +122,12 @@ def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp
 
 
 def test_nested_settings_are_checked_against_their_types(tmp_path, capsys):
-    command = ["theory", "run", "fig1_1", "--quick", "--json", "--set", "max_steps=20"]
-    depths = "depths=[[2,[0.06],[0.01]],[3,[0.03],[0.01]]]"
+    command = ["theory", "run", "fig1_1", "--quick", "--json", "--set", "loss=0.1"]
+    depths = "depths=[[2,[0.06]],[3,[0.03]]]"
     assert run([*command, "-o", str(tmp_path / "a"), "--set", depths]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["depth"] for row in rows] == [2, 2, 3, 3]  # balanced and not
-    for name, change in (("fig1_1", "depths=[[2,[0.06]]]"), ("figA_1", "problems=[[2]]")):
+    assert [row["depth"] for row in rows] == [2, 2, 2, 3, 3, 3]  # both signs, and unbalanced
+    for name, change in (("fig1_1", "depths=[[2,0.06]]"), ("figA_1", "problems=[[2]]")):
         command = ["theory", "run", name, "--quick", "-o", str(tmp_path / "b")]
         assert run([*command, "--set", change]) == 2
         assert "expected something like (" in capsys.readouterr().err

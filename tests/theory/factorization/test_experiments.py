@@ -51,10 +51,9 @@ def tiny(name):
     """The quick size, made smaller where it takes more than a second."""
     quick = get_experiment(name).quick
     if name == "fig1_1":
-        return replace(quick, depths=tuple((d, r[:1], s[:1]) for d, r, s in quick.depths),
-                       max_steps=150)  # fmt: skip
+        return replace(quick, depths=tuple((d, s[:1]) for d, s in quick.depths[:2]), loss=1e-2)
     if name in ("figA_1", "figA_2"):
-        return replace(quick, problems=quick.problems[:2], max_steps=150)
+        return replace(quick, problems=quick.problems[:1], loss=1e-2)
     if name in ("fig1_2", "figA_3"):
         shape, counts = quick.tensors[0]
         return replace(quick, tensors=((shape, counts[:2]),), trials=1, max_steps=150, max_rank=3)
@@ -143,15 +142,6 @@ def test_small_starts_find_the_rank_at_a_low_error_and_conserve_what_lemma_1_say
     rows = run_experiment("figB_2", size=drifting, request=Request(seed=2)).rows
     verdicts = judge(experiment.claims, rows)
     assert verdicts[-2].judgement.state is State.DISAGREES
-
-
-def test_smaller_starts_let_the_unobserved_entry_grow_further():
-    size = replace(get_experiment("fig1_1").quick, depths=((2, (0.06, 0.06), (1e-1, 1e-3)),))
-    rows = run_experiment("fig1_1", size=size).rows
-    balanced = [row for row in rows if row["balanced"]]
-    assert balanced[1]["entry"] > balanced[0]["entry"] > 1
-    assert all(row["bounds_held_while_sign_was_kept"] for row in balanced)
-    assert all(row["unbalancedness_start"] < 1e-14 for row in balanced)
 
 
 def test_theorem_4_distances_fall_with_the_scale_and_the_verdict_says_so():

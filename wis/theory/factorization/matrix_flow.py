@@ -7,7 +7,7 @@ weight. It needs about 1,500 steps for the runs of Figure 1.1.
 
 At depth 2 a tiny unbalancedness grows like the exponential of the squared entry. Rounding makes
 one, so that the layers leave the balanced flow where the entry is about 10. For balanced 2-by-2
-factorizations of depth 2, `gradient_flow` therefore follows the end matrix. Its flow is
+factorizations of depth 2, `matrix_flow` therefore follows the end matrix. Its flow is
 
     dW/dt = -(W W^T)^(1/2) G - G (W^T W)^(1/2),  G the gradient of the loss at W,
 
@@ -70,7 +70,7 @@ class Flow:
         return int((self.losses <= 10 * self.losses[-1]).to(torch.int64).argmax())
 
 
-def gradient_flow(
+def matrix_flow(
     model: MatrixFactorization,
     task: Completion,
     weights: Weights,
@@ -85,7 +85,7 @@ def gradient_flow(
     >>> from wis.theory.factorization.tasks import norm_divergence_problem
     >>> model = MatrixFactorization.unconstrained(2, 2, depth=3)
     >>> start = balanced_matrices(model, [0.1], [0], determinant_sign=1)
-    >>> flow = gradient_flow(model, norm_divergence_problem(), start, loss=1e-4)
+    >>> flow = matrix_flow(model, norm_divergence_problem(), start, loss=1e-4)
     >>> flow.reached, round(abs(flow.ends[-1, 0, 0].item()), 1), set(flow.signs.tolist())
     (True, 70.7, {1.0})
 
@@ -146,9 +146,7 @@ class _Gradient:
         return 0.5 * float((self.slope * (end - self.values) ** 2).sum())
 
 
-def _layers(
-    model: MatrixFactorization, gradient: _Gradient, weights: Weights, goal: _Goal
-) -> Flow:
+def _layers(model: MatrixFactorization, gradient: _Gradient, weights: Weights, goal: _Goal) -> Flow:
     shapes = model.weight_shapes
     cuts = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
 

@@ -1,0 +1,87 @@
+"""Figures 1.1, 1.2 and A.1 to A.3: entries against the loss, and completion of tensors."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Row = Mapping[str, Any]
+
+SIGNS = {True: "right sign of the determinant", False: "wrong sign of the determinant"}
+
+
+def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """Unobserved entry against loss; right and wrong signs are side by side (Figure 1.1)."""
+    from matplotlib import colormaps
+
+    panels = list(dict.fromkeys(row["panel"] for row in rows))
+    figure.set_size_inches(9.6, 3.0 * len(panels) + 0.5)
+    grid = figure.subplots(len(panels), 2, squeeze=False, sharex=True, sharey=True)
+    for axes, panel in zip(grid, panels, strict=True):
+        own = [row for row in rows if row["panel"] == panel]
+        labels = list(dict.fromkeys(row["label"] for row in own))
+        colours = colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
+        for row in own:
+            losses, entries, _ = curves[row["curve"]].T
+            axes[int(not row["right_sign"])].loglog(
+                losses, entries, color=colours[labels.index(row["label"])], linewidth=1.4,
+                linestyle="-" if row["balanced"] else (0, (2, 1.5)),
+                label=row["label"] if row["balanced"] else None,
+            )  # fmt: skip
+        for axis, right in zip(axes, SIGNS, strict=True):
+            axis.set_title(f"{panel}\n{SIGNS[right]}", fontsize=9)
+            _draw_bound(axis, own, curves)
+        axes[0].set_ylabel("unobserved entry, absolute")
+        axes[0].plot([], [], color="0.4", linestyle=(0, (2, 1.5)), label="unbalanced start")
+        handles, names = axes[0].get_legend_handles_labels()
+        axes[1].legend(handles, names, fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    lowest = min(float(curve[:, 0].min()) for curve in curves.values())
+    most = max(float(curve[:, 1].max()) for curve in curves.values())
+    grid[0, 0].set(xlim=(1.5, 0.7 * lowest), ylim=(1e-2, 2 * most))
+    for axis in grid[-1]:
+        axis.set_xlabel("loss")
+
+
+def _draw_bound(axis: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """The bound for the unperturbed problem, along the curve that reaches the lowest loss."""
+    unperturbed = [curves[row["curve"]] for row in rows if row["opposite"] == 0]
+    losses, _, bound = min(unperturbed, key=lambda curve: float(curve[-1, 0])).T
+    shown = bound > 0
+    label = "lower bound for 2 by 2, right sign"
+    axis.loglog(losses[shown], bound[shown], "k:", linewidth=1.6, label=label, zorder=5)
+
+
+def quartiles_against_observations(
+    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
+) -> None:
+    """Median and quartiles for each number of observations (Figure 1.2)."""
+    most = rows[0]["settings"]["max_rank"]
+    rank = f"tensor rank (sought up to {most})" if most else "tensor rank"
+    kinds = (("error", "reconstruction error"), ("rank", rank))
+    panels = list(itertools.product(sorted({row["order"] for row in rows}), kinds))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    figure.set_size_inches(4.0 * len(panels), 4.0)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (order, (key, title)) in zip(axes, panels, strict=True):
+        for position, method in enumerate(methods):
+            values: dict[int, list[float]] = {}
+            for row in rows:
+                if (row["order"], row["method"]) == (order, method):
+                    values.setdefault(row["observations"], []).append(row[key])
+            counts = sorted(values)
+            low, middle, high = np.array(
+                [np.percentile(values[count], (25, 50, 75)) for count in counts]
+            ).T
+            axis.errorbar(
+                counts, middle, yerr=(middle - low, high - middle), marker="osD^v"[position % 5],
+                markersize=4 + 2 * position, markerfacecolor="none" if position else None,
+                linestyle=("-", "--", "-.", ":", (0, (1, 4)))[position % 5], capsize=3,
+                label=method,
+            )  # fmt: skip
+        axis.set(xlabel="number of observations", ylabel=title, title=f"order {order}")
+        axis.set_yscale("log")
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
