@@ -46,7 +46,7 @@ def errors_of_linear_predictors(
 def _errors(
     figure: Any, panels: Mapping[str, Mapping[str, list[Row]]], x: str, x_label: str
 ) -> None:
-    figure.set_size_inches(4.6 * len(panels) + 0.6, 4.4)
+    figure.set_size_inches(5.2 * len(panels) + 0.6, 4.4)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axis, (title, curves) in zip(axes, panels.items(), strict=True):
         for position, (name, own) in enumerate(curves.items()):
@@ -54,16 +54,17 @@ def _errors(
             axis.errorbar(
                 [row[x] for row in own], [row[f"{part}_error"] for row in own],
                 yerr=[row[f"{part}_deviation"] for row in own], marker="o", markersize=3,
-                capsize=2, linestyle="--" if part == "test" else "-", color=f"C{position // 2}",
-                label=name,
+                capsize=2, color=f"C{position if x == 'variant' else position // 2}", label=name,
+                linestyle="none" if x == "variant" else "--" if part == "test" else "-",
             )  # fmt: skip
         variance = own[0]["label_variance"]
         axis.axhline(variance, color="0.4", linewidth=0.9, linestyle=":", label="label variance")
-        axis.set(xlabel=x_label, title=title)
+        axis.set(xlabel=x_label, title=title, xticks=[row[x] for row in own])
         axis.set_ylim(bottom=0)
+        axis.margins(x=0.15)
     axes[0].set_ylabel("mean squared error")
     handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4, fontsize=8)
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
 
 
 def accuracies_against_range(

@@ -254,6 +254,8 @@ def test_pathfinder_images_without_room_are_refused():
 def test_networks_give_one_logit_and_resnets_ask_for_torchvision(monkeypatch):
     images = torch.randn(2, 3, 16, 24)
     assert image_network("small", 3, dropout=0.5)(images).shape == (2, 1)
+    sizes = [len(list(image_network(name, 3).parameters())) for name in ("small", "small-deep")]
+    assert sizes == [3 * 6 + 2 + 1 + 2, 6 * 6 + 2 + 1 + 2]  # blocks, shortcuts, stem, head
     same = [image_network("small", 1, seed=4).head.weight for _ in range(2)]
     assert torch.equal(*same)
     with pytest.raises(UnknownNameError, match="resnet18"):

@@ -124,7 +124,8 @@ def countering_locality(size: LocalitySize, request: Request) -> Outcome:
     tasks = [images for images in size.tasks if images.kind in size.kinds]
     if size.seeds < 1 or not tasks:
         raise OptionError(
-            f"{size.seeds} seeds of {size.kinds}; expected at least 1 of a known kind"
+            f"{size.seeds} seeds of {', '.join(size.kinds)}; expected one seed or more of "
+            "'same class' or 'pathfinder'"
         )
     checked_device(request.device)
     _forecast(size, tasks, request)
@@ -203,7 +204,11 @@ def _fit(
 ) -> Row:
     seed = int(np.random.SeedSequence([request.seed, trial]).generate_state(1)[0])
     network, regions, config = _prepared(size, images, distance, setting, seed)
-    with request.watch(title, config.max_epochs) as progress, torch.random.fork_rng():
+    devices = [request.device] if torch.device(request.device).type == "cuda" else []
+    with (
+        request.watch(title, config.max_epochs) as progress,
+        torch.random.fork_rng(devices=devices),
+    ):
         torch.manual_seed(seed)  # dropout uses torch's global generators
         fit = fit_network(
             network, samples(True), samples(False), regions, config,
@@ -318,7 +323,7 @@ def quick_locality(network: str, *settings: Setting) -> LocalitySize:
     """Pairs of digits, side by side and far apart."""
     pairs = Images("same class", (0, 24), settings, (8, 40), 560, 1000)
     return LocalitySize(
-        network, (pairs,), 3, FitConfig(max_epochs=40, patience=2, learning_rate=0.05)
+        network, (pairs,), 2, FitConfig(max_epochs=40, patience=2, learning_rate=0.05)
     )
 
 
@@ -352,7 +357,7 @@ add_experiments(
         "figC_5",
         "the same with ResNet34",
         countering_locality,
-        quick_locality("small", Setting(0), Setting(0.1)),
+        quick_locality("small-deep", Setting(0), Setting(0.1)),
         thesis_locality("resnet34", PLAIN, PLAIN_PATHS, LONGER_PATHS),
         locality_claims("Figure C.5", ("plain",)),
         takes_device=True,
@@ -378,7 +383,11 @@ add_experiments(
         "the regularizer, weight decay and dropout (ResNet34)",
         countering_locality,
         quick_locality(
-            "small", Setting(0, 1e-2), Setting(0.1, 1e-4), Setting(0, 0, 0.3), Setting(0.1, 0, 0.5)
+            "small-deep",
+            Setting(0, 1e-2),
+            Setting(0.1, 1e-4),
+            Setting(0, 0, 0.3),
+            Setting(0.1, 0, 0.5),
         ),
         thesis_locality(
             "resnet34",

@@ -23,7 +23,8 @@ from wis.theory.factorization.locality.tasks import Samples
 Regions = Callable[[torch.Generator], tuple[Region, Region]]
 
 RESNETS = ("resnet18", "resnet34")
-SMALL = "small"
+SMALL = {"small": 1, "small-deep": 2}
+"""Blocks in each stage of the small residual networks."""
 
 TRIED_NUMBERS = 2**20
 """About as many numbers are in the images of the step that forecasts the time."""
@@ -244,15 +245,21 @@ class SmallResidualNetwork(nn.Module):
     Args:
         channels: Channels of the images.
         width: Width of the first stage; each later stage doubles the width.
+        blocks: Blocks in each stage.
         dropout: Probability before each stage that widens.
     """
 
-    def __init__(self, channels: int, width: int = 8, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: int, width: int = 8, blocks: int = 1, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         widths = [width, 2 * width, 4 * width]
         self.stem = nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False)
         self.stages = nn.ModuleList(
-            _Block(before, after, stride=1 if before == after else 2)
+            nn.Sequential(
+                _Block(before, after, stride=1 if before == after else 2),
+                *(_Block(after, after, stride=1) for _ in range(1, blocks)),
+            )
             for before, after in zip([width, *widths], widths, strict=False)
         )
         self.dropout = nn.Dropout(dropout)
@@ -293,7 +300,7 @@ def image_network(name: str, channels: int, *, dropout: float = 0.0, seed: int =
     torch.Size([2, 1])
 
     Args:
-        name: ``"small"``, ``"resnet18"`` or ``"resnet34"``.
+        name: ``"small"``, ``"small-deep"``, ``"resnet18"`` or ``"resnet34"``.
         channels: Channels of the images; ResNets take 1 (repeated) or 3.
         dropout: Probability, in [0, 1).
         seed: Seed of the initialization.
@@ -305,12 +312,12 @@ def image_network(name: str, channels: int, *, dropout: float = 0.0, seed: int =
     """
     if not 0 <= dropout < 1:
         raise OptionError(f"dropout {dropout}; expected a probability in [0, 1)")
-    if name not in (SMALL, *RESNETS):
-        raise UnknownNameError.among("network", name, (SMALL, *RESNETS))
+    if name not in (*SMALL, *RESNETS):
+        raise UnknownNameError.among("network", name, (*SMALL, *RESNETS))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name == SMALL:
-            return SmallResidualNetwork(channels, dropout=dropout)
+        if name in SMALL:
+            return SmallResidualNetwork(channels, blocks=SMALL[name], dropout=dropout)
         return _ResNet(name, channels, dropout)
 
 
