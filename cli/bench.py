@@ -19,8 +19,7 @@ RUN_EXAMPLE = "wis bench run one_minute --jobs 2 --results minute.jsonl"
 
 
 @click.group(
-    cls=CommandGroup,
-    examples=["wis bench list", RUN_EXAMPLE, "wis bench table minute.jsonl"],
+    cls=CommandGroup, examples=["wis bench list", RUN_EXAMPLE, "wis bench table minute.jsonl"]
 )
 def bench() -> None:
     """Compare methods by the accuracy of networks.

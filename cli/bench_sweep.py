@@ -77,10 +77,7 @@ MORE: dict[str, dict[str, Any]] = {
     "--task": {"type": click.Choice(["vertex", "link", "graph"])},
     "--seeds": {"type": str},
     "--split": {"type": click.IntRange(min=0), "show_default": "seed s takes split s mod k"},
-    "--results": {
-        "type": click.Path(dir_okay=False, path_type=Path),
-        "default": "runs.jsonl",
-    },
+    "--results": {"type": click.Path(dir_okay=False, path_type=Path), "default": "runs.jsonl"},
     "--jobs": {"default": 1},
     "--threads": {"default": 1},
     "--backend": {"default": "local"},

@@ -163,11 +163,7 @@ class CommandGroup(Group, Command):
 
 
 LONGEST_NAME = 255  # characters of a path that a message repeats in full: no file name is longer
-SETTINGS = {
-    "help_option_names": ["-h", "--help"],
-    "show_default": True,
-    "max_content_width": 100,
-}
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
 COMMANDS = Commands(
     sparsify="sparsify:sparsify",

@@ -48,11 +48,7 @@ def methods(as_json: bool) -> None:
 
 @click.command(
     cls=Command,
-    examples=[
-        "wis datasets",
-        "wis datasets cora",
-        "wis inspect rmat:scale=10,edges=8000,seed=1",
-    ],
+    examples=["wis datasets", "wis datasets cora", "wis inspect rmat:scale=10,edges=8000,seed=1"],
 )
 @click.argument("name", required=False, shell_complete=complete_dataset)
 @data_root_option

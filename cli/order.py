@@ -93,12 +93,7 @@ def order(
     graph = graph_of(file, directed=directed)
     with _telling_how_to_go_on(checkpoint):
         ranked = choice.order(
-            graph,
-            file,
-            count=count,
-            protections=protections,
-            checkpoint=checkpoint,
-            resume=resume,
+            graph, file, count=count, protections=protections, checkpoint=checkpoint, resume=resume
         )
         seconds = time.perf_counter() - start
         written = ranked.save(target, force=force)

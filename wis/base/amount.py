@@ -25,11 +25,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?"
 
 
 def num_edges_to_remove(
-    num_edges: int,
-    *,
-    remove: Amount | None = None,
-    keep: Amount | None = None,
-    noun: str = "edge",
+    num_edges: int, *, remove: Amount | None = None, keep: Amount | None = None, noun: str = "edge"
 ) -> int:
     """Turn `remove` or `keep` into a number of edges.
 

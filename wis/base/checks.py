@@ -62,12 +62,7 @@ def checked_integer(
 
 
 def checked_number(
-    name: str,
-    value: Any,
-    least: float = -math.inf,
-    most: float = math.inf,
-    *,
-    expected: str,
+    name: str, value: Any, least: float = -math.inf, most: float = math.inf, *, expected: str
 ) -> float:
     """A finite number, as it was given, from `least` to `most`.
 

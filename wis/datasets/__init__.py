@@ -13,15 +13,7 @@ sources, licences and sizes.
 """
 
 from wis.datasets.roots import data_root
-from wis.datasets.table import (
-    Dataset,
-    available_datasets,
-    fetch,
-    find,
-    is_known,
-    load,
-    register,
-)
+from wis.datasets.table import Dataset, available_datasets, fetch, find, is_known, load, register
 
 __all__ = [
     "Dataset",

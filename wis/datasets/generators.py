@@ -88,9 +88,7 @@ def _descend(rng: np.random.Generator, scale: int, num_arcs: int) -> tuple[Ints,
 
 
 @register(
-    "barabasi-albert",
-    summary="preferential attachment; (n - degree) · degree edges",
-    source=SOURCE,
+    "barabasi-albert", summary="preferential attachment; (n - degree) · degree edges", source=SOURCE
 )
 def barabasi_albert(*, n: int = 20_000, degree: int = 8, seed: int = 0) -> Data:
     """Grow a graph by preferential attachment, from a star on `degree` + 1 vertices.
@@ -136,11 +134,7 @@ def _uniform_draws(rng: np.random.Generator, size: int) -> Iterator[float]:
     return itertools.chain.from_iterable(chunks)
 
 
-@register(
-    "sbm",
-    summary="stochastic block model: planted communities, labels y",
-    source=SOURCE,
-)
+@register("sbm", summary="stochastic block model: planted communities, labels y", source=SOURCE)
 def stochastic_block_model(
     *, n: int = 1_000, blocks: int = 4, p_in: float = 0.05, p_out: float = 0.005, seed: int = 0
 ) -> Data:

@@ -197,11 +197,7 @@ def sampled_accuracy(network: GraphNetwork, graph: Data, config: TrainConfig, lo
     """Test accuracy, a fraction, of predictions by neighbour sampling."""
     assert config.depth is not None
     server = Server(
-        network,
-        graph,
-        depth=config.depth,
-        num_neighbors=load.num_neighbors,
-        device=config.device,
+        network, graph, depth=config.depth, num_neighbors=load.num_neighbors, device=config.device
     )
     vertices = graph.test_mask.nonzero().view(-1).cpu()
     with torch.random.fork_rng(devices=[]):

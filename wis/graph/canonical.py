@@ -298,10 +298,7 @@ class DirectedGraph(CanonicalGraph):
 
 
 def canonical_graph(
-    graph: Any,
-    num_nodes: int | None = None,
-    *,
-    directed: bool = False,
+    graph: Any, num_nodes: int | None = None, *, directed: bool = False
 ) -> UndirectedGraph | DirectedGraph:
     """The `DirectedGraph` of a graph if `directed`, or if it is one; else its `UndirectedGraph`.
 

@@ -391,10 +391,6 @@ KINDS: dict[str, Kind] = {
         is_bare=True,
     ),
     "table": Kind(_is_table, _read_table, _table_without, is_bare=True),
-    "events": Kind(
-        _is_of("torch_geometric", "TemporalData"),
-        _read_events,
-        _events_without,
-    ),
+    "events": Kind(_is_of("torch_geometric", "TemporalData"), _read_events, _events_without),
 }
 """The kinds by name; the first that owns an object reads it."""

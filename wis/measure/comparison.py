@@ -85,11 +85,7 @@ class Comparison:
 
 @usual_defaults()
 def compare(
-    before: Any,
-    after: Any,
-    *,
-    directed: bool = False,
-    settings: Settings | None = None,
+    before: Any, after: Any, *, directed: bool = False, settings: Settings | None = None
 ) -> Comparison:
     """Compare a graph with a subgraph over the same vertices.
 
@@ -120,11 +116,7 @@ def compare(
 
 @usual_defaults()
 def compare_cuts(
-    order: RemovalOrder,
-    data: Any,
-    removes: Sequence[Amount],
-    *,
-    settings: Settings | None = None,
+    order: RemovalOrder, data: Any, removes: Sequence[Amount], *, settings: Settings | None = None
 ) -> list[Comparison]:
     """Compare a graph with its cuts by an order at several amounts.
 

@@ -20,13 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
-from wis.base.amount import (
-    Amount,
-    amounts_per_class,
-    checked_amount,
-    num_edges_of,
-    plain_amount,
-)
+from wis.base.amount import Amount, amounts_per_class, checked_amount, num_edges_of, plain_amount
 from wis.base.checks import checked_choice
 from wis.errors import OptionError, ProtectionError, counted
 from wis.graph import CanonicalGraph

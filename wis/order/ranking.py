@@ -186,12 +186,7 @@ class Ranking:
 
 
 def sparsified(
-    data: Any,
-    graph: CanonicalGraph,
-    ranking: Ranking,
-    cut: Cut,
-    *,
-    progress: bool | None = None,
+    data: Any, graph: CanonicalGraph, ranking: Ranking, cut: Cut, *, progress: bool | None = None
 ) -> Any:
     """Order the edges of a graph and cut it, as `wis.sparsify` does.
 

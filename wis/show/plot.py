@@ -85,19 +85,11 @@ def plot_sparsification(
 
 
 def sparsification_figure(
-    before: Any,
-    after: Any,
-    *,
-    seed: int = 0,
-    directed: bool = False,
-    title: str | None = None,
+    before: Any, after: Any, *, seed: int = 0, directed: bool = False, title: str | None = None
 ) -> Figure:
     """The figure of `plot_sparsification`."""
     before = opened(before)
-    graphs = (
-        canonical_graph(before, directed=directed),
-        canonical_graph(after, directed=directed),
-    )
+    graphs = (canonical_graph(before, directed=directed), canonical_graph(after, directed=directed))
     if graphs[0].num_nodes <= MAX_DRAWN_VERTICES and graphs[0].num_edges <= MAX_DRAWN_EDGES:
         figure = _drawings(*graphs, vertex_classes(before, graphs[0].num_nodes), seed)
     else:

@@ -108,11 +108,7 @@ def _pair(panel: Panel, label: str, percentage: float | None, baseline: str) -> 
 
 
 def _grid(
-    panel: Panel,
-    title: str,
-    labels: Sequence[str],
-    shown: Callable[[Pair], str],
-    baseline: str,
+    panel: Panel, title: str, labels: Sequence[str], shown: Callable[[Pair], str], baseline: str
 ) -> Grid:
     rows: list[tuple[str, float | None]] = [(f"{p:g}", p) for p in panel.percentages]
     if len(rows) > 1:

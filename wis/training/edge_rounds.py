@@ -29,12 +29,7 @@ from wis.errors import CheckpointError
 from wis.graph import UndirectedGraph
 from wis.models import build_model
 from wis.training.checkpoint import read_checkpoint, write_checkpoint
-from wis.training.edge_masks import (
-    LabelledVertices,
-    MaskTraining,
-    indistinct,
-    train_edge_masks,
-)
+from wis.training.edge_masks import LabelledVertices, MaskTraining, indistinct, train_edge_masks
 
 _log = logging.getLogger(__name__)
 

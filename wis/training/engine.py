@@ -227,11 +227,7 @@ class MiniBatches(FullBatch):
             data.edge_index, len(x), num_neighbors=config.num_neighbors, depth=config.depth
         )
         self.loader = NodeLoader(
-            data,
-            sampler,
-            input_nodes=data.train_mask,
-            batch_size=config.batch_size,
-            shuffle=True,
+            data, sampler, input_nodes=data.train_mask, batch_size=config.batch_size, shuffle=True
         )
 
     def _train(self) -> Tensor:

@@ -19,12 +19,7 @@ from wis.base.defaults import usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
 from wis.datasets.splits import split_graphs, split_of_seed, take_split
 from wis.errors import CheckpointError, DivergedError, GraphFileError, OptionError
-from wis.training.checkpoint import (
-    DeferredInterrupt,
-    identity,
-    read_checkpoint,
-    write_checkpoint,
-)
+from wis.training.checkpoint import DeferredInterrupt, identity, read_checkpoint, write_checkpoint
 from wis.training.config import TrainConfig
 from wis.training.engine import Counts, EpochResult, FullBatch, make_engine
 from wis.training.problem import make_problem

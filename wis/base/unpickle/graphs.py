@@ -55,10 +55,7 @@ _ATTRIBUTES = (  # the descriptions of attributes, with their fields
     ("data.graph_store.EdgeAttr", ("edge_type", "layout", "is_sorted", "size")),
     ("data.data.DataEdgeAttr", ("edge_type", "layout", "is_sorted", "size")),
 )
-_TUPLES = (
-    ("index.CatMetadata", 3),
-    ("edge_index.CatMetadata", 4),
-)
+_TUPLES = (("index.CatMetadata", 3), ("edge_index.CatMetadata", 4))
 _REMEMBERED = frozenset({"_mapping", "_parent", "_key", "_cached_attr"})
 
 

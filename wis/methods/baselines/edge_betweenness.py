@@ -52,12 +52,7 @@ def _resolve(graph: UndirectedGraph, options: dict[str, Any]) -> dict[str, Any]:
     resolve=_resolve,
 )
 def edge_betweenness_order(
-    graph: UndirectedGraph,
-    *,
-    count: int,
-    seed: int,
-    progress: Progress,
-    num_samples: int = 128,
+    graph: UndirectedGraph, *, count: int, seed: int, progress: Progress, num_samples: int = 128
 ) -> Tensor:
     """Edges by betweenness, the lowest first: bridges between regions stay, detours go.
 

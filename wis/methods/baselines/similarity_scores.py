@@ -31,13 +31,7 @@ from wis.errors import OptionError
 from wis.graph import UndirectedGraph
 from wis.graph.triangles import num_common_neighbours
 from wis.methods.baselines.degree_scores import by_exponent
-from wis.methods.baselines.ranking import (
-    Floats,
-    Share,
-    lowest_first,
-    neighbour_lists,
-    share_of,
-)
+from wis.methods.baselines.ranking import Floats, Share, lowest_first, neighbour_lists, share_of
 from wis.methods.registry import register
 
 
@@ -62,9 +56,7 @@ def jaccard_similarity(graph: UndirectedGraph, report: Share = lambda share: Non
 
 
 @register(
-    "jaccard",
-    summary="edges whose ends have the least similar neighbours (G-Spar)",
-    uses_seed=True,
+    "jaccard", summary="edges whose ends have the least similar neighbours (G-Spar)", uses_seed=True
 )
 def jaccard_order(graph: UndirectedGraph, *, count: int, seed: int, progress: Progress) -> Tensor:
     """Edges by the Jaccard coefficient of their ends' neighbours, the least similar first.

@@ -27,13 +27,7 @@ from wis.base.progress import Progress, silent
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
-from wis.methods.certificates import (
-    Checked,
-    Fault,
-    StepChoice,
-    check_steps,
-    fault_of,
-)
+from wis.methods.certificates import Checked, Fault, StepChoice, check_steps, fault_of
 from wis.methods.k_wis.certificate_walks import SAFE, with_self_loops
 
 Ints = NDArray[np.int64]

@@ -47,10 +47,7 @@ NEVER = np.iinfo(np.int64).max
 
 
 def first_non_greedy_step(
-    graph: UndirectedGraph,
-    edge_ids: Tensor,
-    progress: Progress = silent,
-    last: Ints | None = None,
+    graph: UndirectedGraph, edge_ids: Tensor, progress: Progress = silent, last: Ints | None = None
 ) -> None:
     """Check that an order, or the beginning of one, is greedy at every step.
 
