@@ -137,7 +137,7 @@ def _served(given: dict[str, Any], results: Path) -> dict[str, Any]:
 
     lines = lines_of(read_results([results])[0])
     if given["plot"] is not None:
-        from wis.show.serve_plots import plot_serving
+        from wis.show.sweep_plots import plot_serving
 
         plot_serving(lines, given["plot"], force=given["force"])
     kinds = dict.fromkeys(kind for line in lines for kind in line["speedup"])

@@ -177,8 +177,7 @@ def plot(
     )
     from wis.experiments.serve_summary import lines_of
     from wis.experiments.summary import panels_of
-    from wis.show.serve_plots import plot_serving
-    from wis.show.sweep_plots import plot_accuracy, plot_costs
+    from wis.show.sweep_plots import plot_accuracy, plot_costs, plot_serving
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)

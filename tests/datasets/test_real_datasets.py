@@ -14,7 +14,7 @@ import torch
 from raw_datasets import MINIATURES, assert_masks, edge_set, write
 from torch_geometric.utils import to_undirected
 
-from wis.datasets import available_datasets, find, load, open_graph
+from wis.datasets import available_datasets, find, load, real
 from wis.datasets.splits import random_masks
 from wis.errors import (
     GraphFileError,
@@ -223,7 +223,7 @@ def test_ogb_is_imported_without_asking_the_package_index_for_a_newer_version(mo
     for name in [name for name in sys.modules if name.split(".")[0] in ("ogb", "outdated")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("threading.Thread.start", lambda self: pytest.fail("asks"))
-    open_graph._import_loader()
+    real._import_loader()
     assert sys.modules["ogb.version"].check_outdated is None
     assert "outdated" not in sys.modules, "others can still import it"
     for name in [name for name in sys.modules if name.split(".")[0] == "ogb"]:
@@ -297,7 +297,7 @@ def test_the_addresses_are_those_of_the_loaders():
     assert find("squirrel").files.urls[-1] == f"{wikipedia}/splits/squirrel_split_0.6_0.2_9.npz"
     assert find("actor").files.urls[0].endswith("/new_data/film/out1_node_feature_label.txt")
     for name in ("ogbn-arxiv", "ogbn-products", "ogbn-papers100M"):
-        facts, files = open_graph._facts(dataset_pyg, name), find(name).files
+        facts, files = real._facts(dataset_pyg, name), find(name).files
         assert files.urls[0] == facts["url"].replace("http:", "https:")
         assert files.archive == facts["download_name"]
         if name == "ogbn-papers100M":  # is streamed, so its split is not needed

@@ -18,7 +18,7 @@ from wis.experiments.serve_summary import best_speedups, lines_of, summary_text
 from wis.experiments.summary import panels_of
 from wis.experiments.sweep import preview
 from wis.measure.serving import edges_read
-from wis.show.serve_plots import plot_serving
+from wis.show.sweep_plots import plot_serving
 
 KINDS = ["all", "full_1", "sampled_1", "full_8", "sampled_8"]
 

@@ -16,7 +16,7 @@ from torch_geometric.data import Batch, Data
 import wis
 import wis.models
 from wis import datasets
-from wis.base import plugins
+from wis.base import registry as plugins
 from wis.errors import GraphFormatError, OptionError, PluginError, UnknownNameError
 from wis.models import build_model, get_model, register
 from wis.models.registry import MODELS

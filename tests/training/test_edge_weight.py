@@ -10,7 +10,7 @@ import torch
 
 import wis
 from wis import datasets
-from wis.base import plugins
+from wis.base import registry as plugins
 from wis.errors import GraphFormatError, OptionError
 from wis.experiments.inputs import Run, graphs_of
 from wis.training import TrainConfig, split_vertices, train

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +26,6 @@ from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.holders import is_held, opened, several, vertex_ids
 from wis.order.protections import Pairs
 from wis.training import TrainConfig
-
-if TYPE_CHECKING:
-    pass
 
 _log = logging.getLogger(__name__)
 

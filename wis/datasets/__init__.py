@@ -8,7 +8,7 @@ sources, licences and sizes.
 - `table`: the rows, `load`, `fetch`; `roots`: the folders of data sets and of the cache;
 - `embedded` and `generators`: graphs that need no file;
 - `catalogue`: the real data sets, which `real` reads by the loaders of PyG and of the Open Graph
-  Benchmark (`open_graph`); `download` gets missing `raw_files`, and `processed` caches the graphs;
+  Benchmark; `download` gets missing `raw_files`, and `processed` caches the graphs;
 - `images`: the pixels of Fashion-MNIST, MNIST and digits; `splits`: masks of vertices.
 """
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.datasets.download import sha256_of
 from wis.datasets.raw_files import RawFiles
-from wis.datasets.real import Reader, load_real
+from wis.datasets.real import Reader, load_real, read_node_dataset
 from wis.datasets.table import register
 from wis.errors import OptionError
 
@@ -116,8 +116,6 @@ def _open_graph(
     folder, short = name.replace("-", "_"), name.removeprefix("ogbn-")
 
     def read(root: Path) -> Any:
-        from wis.datasets.real import read_node_dataset
-
         return read_node_dataset(name, root / "OGB" / folder)
 
     parts = [f"split/{split}/{part}" for part in ("train", "valid", "test")]

@@ -1,7 +1,14 @@
-"""The table of graphs by name; `load` returns the graph of a spec."""
+"""The table of graphs by name; `load` returns the graph of a spec.
+
+Graph files in the folder `graphs` of the data root go by the stem of their names. Such a file is an
+archive of numpy with `edge_index` [2, num_arcs], `num_nodes`, and any arrays of vertices and arcs,
+such as `x`, `y`, `edge_type` and three masks, which are its split. It is read as it is: directed,
+if its arcs are.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable, Mapping
@@ -11,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, plain_name
-from wis.datasets.graph_files import FOLDER, graph_files, read_graph_file
 from wis.datasets.raw_files import RawFiles
 from wis.datasets.roots import data_root
 from wis.errors import OptionError, UnknownNameError, echo
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
     Loader = Callable[..., Data]
 
+FOLDER = "graphs"
 Parameter = int | float | str
 _log = logging.getLogger(__name__)
 ROOT = "root"  # this keyword of a loader is not a parameter of a spec
@@ -276,3 +283,42 @@ def _parse_value(dataset: Dataset, key: str, value: str) -> Parameter:
             f"{dataset.name}: {key} is {echo(value)!r}; expected {expected}"
         ) from None
     return parsed
+
+
+def graph_files(root: Path) -> dict[str, Path]:
+    """The graph files below a data root by the names of their graphs; none if it is unreadable."""
+    with contextlib.suppress(OSError):
+        return {plain_name(path.stem): path for path in sorted((root / FOLDER).glob("*.npz"))}
+    return {}
+
+
+def read_graph_file(path: Path) -> Data:
+    """Read a graph file.
+
+    Raises:
+        GraphFileError: It cannot be read.
+        GraphFormatError: It is damaged, or lacks `edge_index`.
+    """
+    import torch
+    from torch_geometric.data import Data
+
+    from wis.base.archive import read_archive
+    from wis.base.source import ReadOptions, open_input, parsing
+    from wis.errors import GraphFormatError
+    from wis.graph.stores import checked_arcs, num_nodes_of_store
+
+    with open_input(path, ReadOptions()) as file:
+        arrays, _ = read_archive(file, path, ReadOptions())
+    if "edge_index" not in arrays:
+        raise GraphFormatError(f"{path}: has no edge_index; expected integers [2, num_arcs]")
+    data = Data()
+    with parsing(path, "a graph"):
+        for name, array in arrays.items():
+            is_text = array.dtype.kind == "U"
+            data[name] = array.tolist() if is_text else torch.from_numpy(array)
+        if "num_nodes" in data:
+            data.num_nodes = int(data.num_nodes)
+        size = num_nodes_of_store(data)
+    data.edge_index = checked_arcs(data.edge_index, size, f"{path}: edge_index")
+    data.num_nodes = size
+    return data

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +28,6 @@ from wis.measure.spectrum import spectral_measures
 from wis.measure.topology import Topology
 from wis.measure.values import Measure
 from wis.measure.walk_indices import walk_index_measure
-
-if TYPE_CHECKING:
-    pass
 
 MAX_SEED = 2**32 - 1
 

@@ -3,12 +3,14 @@
 The general path takes about a millisecond for each graph: the fixed cost of a hundred small tensor
 operations and of rules about attributes with unusual names. This module cuts a graph by exact 1-WIS
 in plain Python if all its attributes have the usual names of PyG. The result is the same. All other
-graphs, and all errors, are left to the general path.
+graphs, and all errors, are left to the general path. `first_removed` is the engine ``bitset``
+(`wis.methods.one_wis.bitset`) with its layout made of lists; the order is the same, ties included.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from wis.base.progress import progress_bar
 from wis.errors import WisError
 from wis.graph.cut import remember_cut
 from wis.graph.holders import opened, put_back, several
-from wis.methods.one_wis.small import first_removed
+from wis.methods.one_wis.bitset import heavy_phase, light_phase
 from wis.order.cut import Cut
 from wis.order.ranking import Ranking, sparsified
 
@@ -136,3 +138,69 @@ def _is_usual(held: dict[str, Any], num_nodes: int, num_arcs: int) -> bool:
         if not fits:
             return False
     return True
+
+
+Pair = tuple[int, int]
+
+
+def first_removed(edges: Collection[Pair], num_nodes: int, count: int) -> list[Pair]:
+    """The edges that 1-WIS removes first.
+
+    Args:
+        edges: Pairs (u, v), u < v, each once, in any order.
+        num_nodes: Number n of vertices; ids run from 0 to n - 1.
+        count: How many edges to return, 0 to m.
+
+    Returns:
+        Pairs (u, v), u < v, first removed first.
+
+    Cost: O(n + m) steps in Python and O(n) for each level.
+    """
+    degree_of = [0] * num_nodes
+    for u, v in edges:
+        degree_of[u] += 1
+        degree_of[v] += 1
+    # Places: vertices by rising degree, of equal degrees the largest id first.
+    vertex = sorted(range(num_nodes), key=lambda v: (degree_of[v], -v))
+    place = [0] * num_nodes
+    for position, v in enumerate(vertex):
+        place[v] = position
+    degree = [degree_of[v] for v in vertex]
+    rows = [0] * num_nodes
+    for u, v in edges:
+        rows[place[u]] |= 1 << place[v]
+        rows[place[v]] |= 1 << place[u]
+    original = list(degree)
+    order: list[Pair] = []
+    level = max((min(degree_of[u], degree_of[v]) for u, v in edges), default=0)
+    while level > 0 and len(order) < count:
+        spent, taker = _peel(rows, degree, original, level)
+        order += zip(spent, taker, strict=True)
+        level -= 1
+    ends = ((vertex[w], vertex[v]) for w, v in order[:count])
+    return [(u, v) if u < v else (v, u) for u, v in ends]
+
+
+def _peel(
+    rows: list[int], degree: list[int], original: list[int], k: int
+) -> tuple[list[int], list[int]]:
+    """Remove what the greedy rule removes at level k; returns the places of both ends of each."""
+    unspent, heavy = 0, []
+    for v in reversed(range(len(degree))):
+        if original[v] < k:  # original degrees rise with places: here A_k ends
+            break
+        if degree[v] == k:
+            unspent |= 1 << v
+        elif degree[v] > k:
+            heavy.append(v)
+    spent: list[int] = []
+    taker: list[int] = []
+    if not unspent:
+        return spent, taker
+    heavy.sort(key=lambda v: -degree[v])
+    heights = [*(degree[v] for v in heavy), k]
+    unspent = heavy_phase(rows, heavy, heights, k, unspent, spent, taker)
+    light_phase(rows, unspent, spent, taker)
+    for v in (*spent, *taker):
+        degree[v] -= 1
+    return spent, taker
