@@ -77,9 +77,9 @@ def tiny(name):
 
 
 def test_the_table_names_every_experiment_in_the_order_of_the_thesis():
-    assert list(available_experiments()) == NAMES
+    assert [name for name in available_experiments() if name in NAMES] == NAMES
     assert get_experiment("Fig1.1").name == "fig1_1"
-    assert set(FORMS) == set(NAMES)
+    assert set(FORMS) == set(available_experiments())
     with pytest.raises(UnknownNameError, match="fig1_1"):
         get_experiment("fig1_3")
 

@@ -29,6 +29,9 @@ HOMES = {
     "factorization.experiments.image_tensors": ("fig2_3", "tableB_1"),
     "factorization.experiments.incremental_ranks": ("fig3_1", "figC_2", "figC_3", "figC_4"),
     "factorization.experiments.countering_locality": ("fig3_6", "figC_5", "figC_6", "figC_7"),
+    "statements.chapter5": ("theorem6", "algorithm1", "theorem10"),
+    "statements.product_fit": ("product_table5_1",),
+    "statements.chapter6": ("chapter6",),
 }
 """The experiments of each module of `wis.theory`, in the order of the thesis."""
 

@@ -1,0 +1,473 @@
+"""Chapter 5 on random small graphs: Theorem 6, Algorithms 1 to 3, Theorems 10 and 11.
+
+- `theorem6`: whether partitions of higher walk index have higher separation rank. Ranks are those
+  of almost all product networks, computed exactly (`wis.theory.generic_rank`);
+- `algorithm1`: whether WIS prunes the edge that costs the walk indices least, against all edges
+  that are left, and how often that edge costs the separation ranks least;
+- `theorem10`: whether the ranks of directed graphs with edge types are within their bounds, and
+  whether these bounds need the walks of all lengths.
+
+Source: Sections 5.4 and 5.5, Appendices D.2, D.4 and D.5.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from wis.theory.experiments.claims import Claim, Judgement, State, every, over_seeds, share_of
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
+from wis.theory.experiments.registry import add_experiments
+from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.typed_graph import TypedGraph
+
+Edges = list[tuple[int, int]]
+
+
+def random_edges(num_nodes: int, num_edges: int, draw: np.random.Generator) -> Edges:
+    """Distinct random edges, u < v, sorted."""
+    pairs = list(itertools.combinations(range(num_nodes), 2))
+    return [pairs[at] for at in np.sort(draw.choice(len(pairs), num_edges, replace=False))]
+
+
+def as_graph(edges: Edges, num_nodes: int) -> TypedGraph:
+    """An undirected graph; it may have no edge."""
+    index = torch.tensor(edges, dtype=torch.int64, device="cpu").reshape(-1, 2).t()
+    return TypedGraph.from_any(index, num_nodes)
+
+
+# Theorem 6
+
+
+@dataclass(frozen=True)
+class Theorem6Size:
+    """Random graphs, the networks on them, and the largest matrix whose rank is computed."""
+
+    num_graphs: int
+    num_nodes: int = 6
+    num_edges: int = 7
+    depths: tuple[int, ...] = (2, 3)
+    width: int = 2
+    max_side: int = 256
+
+
+def theorem6(size: Theorem6Size, request: Request) -> Outcome:
+    """Walk index and separation rank of all partitions into halves.
+
+    Graph prediction is measured at the first depth only, since its ranks soon exceed `max_side`.
+    """
+    from wis.theory.bounds import separation_bounds
+
+    draw = np.random.default_rng(request.seed)
+    n = size.num_nodes
+    rows: list[Row] = []
+    networks = [(size.depths[0], None), *((depth, 0) for depth in size.depths)]
+    with request.watch("theorem6", size.num_graphs) as progress:
+        for number in range(size.num_graphs):
+            graph = as_graph(random_edges(n, size.num_edges, draw), n)
+            halves = [part for part in itertools.combinations(range(n), n // 2) if 0 in part]
+            for (depth, target), part in itertools.product(networks, halves):
+                args = (graph, part, depth, size.width)
+                found = generic_separation_rank(
+                    *args, in_dim=size.width, target=target, max_side=size.max_side
+                )
+                index = separation_bounds(*args, target=target, method="single-pair").walk_index
+                task = f"{'graph' if target is None else 'vertex'} prediction, depth {depth}"
+                rows.append(
+                    {
+                        "graph": number,
+                        "task": task,
+                        "subset": list(part),
+                        "walk_index": index,
+                        "rank": found.rank,
+                        "is_saturated": found.is_saturated,
+                    }
+                )
+            progress(number + 1)
+    return Outcome(
+        rows,
+        f"{len(rows)} cases: all halves of {size.num_graphs} random graphs of {n} vertices and "
+        f"{size.num_edges} edges, width {size.width}. Ranks of {size.max_side} and more, "
+        f"{share([row['is_saturated'] for row in rows])}, count as ties.",
+    )
+
+
+def correlations(rows: Sequence[Row], task: str = "") -> list[float]:
+    """Spearman's correlation of walk index and rank over partitions, the mean for each graph.
+
+    Tasks in which all partitions of a graph have the same walk index or rank are left out.
+    """
+    from scipy.stats import spearmanr
+
+    groups: dict[Any, dict[str, list[tuple[int, int]]]] = {}
+    for row in rows:
+        if row["task"].startswith(task):
+            own = groups.setdefault((row.get("seed"), row["graph"]), {})
+            own.setdefault(row["task"], []).append((row["walk_index"], row["rank"]))
+    means = []
+    for own in groups.values():
+        columns = (np.array(pairs).T for pairs in own.values())
+        found = [spearmanr(*pair).statistic for pair in columns if np.ptp(pair, axis=1).all()]
+        means += [float(np.mean(found))] if found else []
+    return means
+
+
+def _order_claim(task: str) -> Claim:
+    return Claim(
+        f"{task}-order",
+        "Theorem 6; Section 5.4.1",
+        f"In {task} prediction, partitions of higher walk index have higher separation rank.",
+        "Agrees if the 95 % interval of Spearman's correlation over graphs lies above 0, disagrees "
+        "if it lies below.",
+        lambda rows: over_seeds(correlations(rows, task), "rank correlation", above=0),
+    )
+
+
+THEOREM6 = Experiment(
+    "theorem6",
+    "partitions of higher walk index have higher separation rank",
+    theorem6,
+    Theorem6Size(6),
+    Theorem6Size(30, max_side=512),
+    (
+        _order_claim("graph"),
+        _order_claim("vertex"),
+        Claim(
+            "primarily",
+            "Section 5.4.3; Chapter 5, introduction",
+            "The separation rank is primarily determined by the walk index.",
+            "Agrees if the 95 % interval of Spearman's correlation over graphs lies above 0.7 "
+            "(half of the variance of the ranks), disagrees if it lies below.",
+            lambda rows: over_seeds(correlations(rows), "rank correlation", above=0.5**0.5),
+        ),
+    ),
+    source="Theorem 6",
+    cost=(20.0, 300.0),
+)
+
+
+# Algorithms 1 to 3
+
+
+@dataclass(frozen=True)
+class Algorithm1Size:
+    """Random graphs, lengths of walks, and the width of the networks for separation ranks."""
+
+    num_graphs: int
+    num_nodes: int = 6
+    num_edges: int = 8
+    walk_lengths: tuple[int, ...] = (1, 2, 3)
+    width: int = 2
+
+
+def kept_indices(edges: Edges, num_nodes: int, walk_length: int) -> tuple[int, ...]:
+    """The sorted walk indices WI_{l,t}({t}) of all vertices t, the tuple of Algorithm 1.
+
+    Walks of length l from the boundary of {t} to t are closed walks of length l + 1, since the
+    boundary of a vertex with neighbours is its closed neighbourhood. It is empty without any.
+    """
+    adjacency = np.eye(num_nodes, dtype=np.int64)
+    for u, v in edges:
+        adjacency[u, v] = adjacency[v, u] = 1
+    closed = np.diag(np.linalg.matrix_power(adjacency, walk_length + 1))
+    return tuple(sorted((closed * (adjacency.sum(axis=0) > 1)).tolist()))
+
+
+def kept_ranks(edges: Edges, num_nodes: int, depth: int, width: int) -> tuple[int, ...]:
+    """The sorted separation ranks of almost all networks, at each vertex t with respect to {t}."""
+    graph = as_graph(edges, num_nodes)
+    ranks = (
+        generic_separation_rank(graph, [t], depth, width, in_dim=width, target=t, max_side=64).rank
+        for t in range(num_nodes)
+    )
+    return tuple(sorted(ranks))
+
+
+def best_edges(tuples: dict[tuple[int, int], tuple[int, ...]]) -> set[tuple[int, int]]:
+    """The edges whose tuple is the greatest in lexicographic order."""
+    best = max(tuples.values())
+    return {edge for edge, values in tuples.items() if values == best}
+
+
+def best_by_degree(edges: Edges, num_nodes: int) -> set[tuple[int, int]]:
+    """The edges that Algorithm 2 may prune: the highest smaller degree, then the highest larger."""
+    degree = np.bincount(np.array(edges).ravel(), minlength=num_nodes) + 1
+    return best_edges({(u, v): tuple(sorted((degree[u], degree[v]))) for u, v in edges})
+
+
+def without(edges: Edges, *gone: tuple[int, int]) -> Edges:
+    """The edges that are left."""
+    return [edge for edge in edges if edge not in gone]
+
+
+def algorithm1(size: Algorithm1Size, request: Request) -> Outcome:
+    """Hold removal orders against all edges that could go in each step."""
+    draw = np.random.default_rng(request.seed)
+    rows: list[Row] = []
+    with request.watch("algorithm1", size.num_graphs) as progress:
+        for number in range(size.num_graphs):
+            edges = random_edges(size.num_nodes, size.num_edges, draw)
+            rows += [{"graph": number, **_pruned(edges, size, k)} for k in size.walk_lengths]
+            progress(number + 1)
+    return Outcome(
+        rows,
+        f"After half of the edges, the walk indices that the greedy choice left were those of the "
+        f"best choice of as many edges in {share([row['is_best_of_all'] for row in rows])} cases "
+        f"({size.num_graphs} random graphs of {size.num_nodes} vertices and {size.num_edges} "
+        "edges). Algorithm 1 does not promise that.",
+    )
+
+
+def _pruned(edges: Edges, size: Algorithm1Size, walk_length: int) -> Row:
+    from wis import removal_order
+
+    n, index = size.num_nodes, torch.tensor(edges, device="cpu").t()
+    greedy, same = {"wis": [], "gwis": []}, []  # type: dict[str, list[bool]], list[bool]
+    for method, flags in greedy.items():
+        order = removal_order(index, method, num_nodes=n, walk_length=walk_length)
+        left = list(edges)
+        for u, v in order.edges.t().tolist():
+            best = best_edges({e: kept_indices(without(left, e), n, walk_length) for e in left})
+            flags.append((u, v) in best)
+            if method == "wis" and walk_length == 1:
+                same.append(best == best_by_degree(left, n))
+            left.remove((u, v))
+        if method == "wis":
+            first, half = (*order.edges[:, 0].tolist(),), len(edges) // 2
+            gone = [(u, v) for u, v in order.edges[:, :half].t().tolist()]
+    kept = kept_indices(without(edges, *gone), n, walk_length)
+    others = itertools.combinations(edges, half)
+    most = max(kept_indices(without(edges, *other), n, walk_length) for other in others)
+    ranks = {e: kept_ranks(without(edges, e), n, walk_length + 1, size.width) for e in edges}
+    return {
+        "walk_length": walk_length,
+        "num_steps": len(edges),
+        "greedy_steps": sum(greedy["wis"]),
+        "greedy_steps_of_scheme": sum(greedy["gwis"]),
+        "steps_as_by_degree": sum(same) if walk_length == 1 else None,
+        "is_best_of_all": kept == most,
+        "costs_ranks_least": first in best_edges(ranks),
+        "by_chance": len(best_edges(ranks)) / len(edges),
+    }
+
+
+def _all_steps(column: str) -> Any:
+    def decide(rows: Sequence[Row]) -> Judgement:
+        flags = [row[column] == row["num_steps"] for row in rows if row[column] is not None]
+        return every(flags, "orders all of whose steps are right")
+
+    return decide
+
+
+ALGORITHM1 = Experiment(
+    "algorithm1",
+    "WIS prunes the edge whose removal costs the walk indices least",
+    algorithm1,
+    Algorithm1Size(12),
+    Algorithm1Size(100, num_nodes=7, num_edges=11),
+    (
+        Claim(
+            "greedy",
+            "Algorithm 1; Section 5.5.1",
+            "In each step WIS prunes an edge whose removal leaves the greatest walk indices.",
+            "Agrees if in every step of every order no other edge leaves a greater tuple, "
+            "disagrees if one step does otherwise.",
+            _all_steps("greedy_steps"),
+        ),
+        Claim(
+            "degrees-suffice",
+            "Algorithm 2; Appendix D.5",
+            "Degrees alone choose the same edges as 1-walk indices.",
+            "Agrees if in every step both rules allow the same set of edges, disagrees otherwise.",
+            _all_steps("steps_as_by_degree"),
+        ),
+        Claim(
+            "instance-of-the-scheme",
+            "Algorithm 3; Appendix D.4",
+            "WIS is the general scheme with all single vertices as partitions.",
+            "Agrees if every step of the scheme's orders is one that WIS may take, disagrees "
+            "otherwise.",
+            _all_steps("greedy_steps_of_scheme"),
+        ),
+        Claim(
+            "smallest-toll",
+            "Section 5.5.1",
+            "The pruned edge takes the smallest toll in terms of the interactions that can be "
+            "modeled.",
+            "Agrees if the first pruned edge leaves the greatest separation ranks of all edges in "
+            "more than half of the cases by the 95 % interval of the share, disagrees if in fewer.",
+            lambda rows: share_of(
+                [row["costs_ranks_least"] for row in rows],
+                f"first edges that leave the greatest separation ranks (by chance "
+                f"{np.mean([row['by_chance'] for row in rows]):.2f})"
+                if rows
+                else "first edges",
+            ),
+        ),
+    ),
+    source="Algorithms 1 to 3",
+    cost=(20.0, 600.0),
+)
+
+
+# Theorems 10 and 11
+
+
+@dataclass(frozen=True)
+class Theorem10Size:
+    """Random directed graphs of two edge types, and stars of which arcs lead to the centre."""
+
+    num_graphs: int
+    num_nodes: int = 5
+    arc_share: float = 0.3
+    depths: tuple[int, ...] = (1, 2, 3)
+    width: int = 2
+    star_depths: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    star_leaves: int = 6
+    max_side: int = 256
+
+
+def theorem10(size: Theorem10Size, request: Request) -> Outcome:
+    """Bounds and ranks of directed graphs with two edge types, and of stars."""
+    draw = np.random.default_rng(request.seed)
+    n = size.num_nodes
+    rows: list[Row] = []
+    with request.watch("theorem10", size.num_graphs + 1) as progress:
+        for number in range(size.num_graphs):
+            graph = _random_directed(n, size.arc_share, draw)
+            members = np.flatnonzero(draw.random(n) < 0.5).tolist()
+            for depth, target in itertools.product(size.depths, (None, int(draw.integers(n)))):
+                row = _bounded(graph, members, depth, target, size)
+                rows.append({"family": "random", "graph": number, **row})
+            progress(number + 1)
+        leaves = range(1, size.star_leaves + 1)
+        star = torch.tensor([[*leaves], [0] * size.star_leaves], device="cpu")
+        graph = TypedGraph.from_any(star, size.star_leaves + 1, directed=True)
+        for depth in size.star_depths:
+            half = range(1, size.star_leaves // 2 + 1)
+            rows.append({"family": "star", "graph": 0, **_bounded(graph, half, depth, 0, size)})
+        progress(size.num_graphs + 1)
+    star_rows = [row for row in rows if row["family"] == "star"]
+    return Outcome(
+        rows,
+        f"{len(rows) - len(star_rows)} cases of random directed graphs of {n} vertices with two "
+        f"edge types, and stars with {size.star_leaves} arcs to the centre. Ranks at their centres "
+        f"are {', '.join(str(row['rank']) for row in star_rows)} at depths "
+        f"{', '.join(map(str, size.star_depths))}, all with a walk index of 1.",
+    )
+
+
+def _random_directed(n: int, chance: float, draw: np.random.Generator) -> TypedGraph:
+    from torch_geometric.data import Data
+
+    tails, heads = np.nonzero((draw.random((n, n)) < chance) & ~np.eye(n, dtype=bool))
+    index = torch.from_numpy(np.stack([tails, heads]))
+    kinds = torch.from_numpy(draw.integers(2, size=tails.size))
+    return TypedGraph.from_any(Data(edge_index=index, edge_type=kinds, num_nodes=n), directed=True)
+
+
+def _bounded(
+    graph: TypedGraph, members: Any, depth: int, target: int | None, size: Theorem10Size
+) -> Row:
+    from wis.theory.bounds import separation_bounds
+
+    args = (graph, list(members), depth, size.width)
+    found = generic_separation_rank(*args, in_dim=size.width, target=target, max_side=size.max_side)
+    bounds = separation_bounds(*args, target=target)
+    return {
+        "task": "graph prediction" if target is None else "vertex prediction",
+        "depth": depth,
+        "num_types": graph.num_types,
+        "walk_index": bounds.walk_index,
+        "rank": found.rank,
+        "is_saturated": found.is_saturated,
+        "log_rank": found.log_rank if found.rank else None,
+        "log_lower": bounds.lower.log,
+        "log_cut": bounds.merged_cut.log_weight,
+        "log_upper": bounds.upper.log,
+        # the exponent of Theorem 7, which is for undirected graphs
+        "log_undirected": (4 * bounds.walk_index + (target is None)) * math.log(size.width),
+    }
+
+
+ROUNDING = 1e-9
+
+
+def _within(column: str, sign: int) -> Any:
+    """Whether ranks respect a bound; a rank at the limit of the matrix may be higher."""
+
+    def decide(rows: Sequence[Row]) -> Judgement:
+        flags = []
+        for row in rows:
+            rank = -math.inf if row["log_rank"] is None else row["log_rank"]
+            holds = sign * (row[column] - rank) >= -ROUNDING
+            # A saturated rank is only a lower bound: it can break an upper bound, or meet a lower.
+            if not row["is_saturated"] or holds == (sign < 0):
+                flags.append(holds)
+        return every(flags, "ranks within the bound")
+
+    return decide
+
+
+def shorter_walks(rows: Sequence[Row]) -> Judgement:
+    """Whether the ranks of stars exceed the bound that only has the longest walks."""
+    stars = [row for row in rows if row["family"] == "star"]
+    above = [row["depth"] for row in stars if row["log_rank"] > row["log_undirected"] + ROUNDING]
+    deepest = max((row["depth"] for row in stars), default=0)
+    text = f"stars of depths 1 to {deepest}: the rank exceeds the bound at {sorted(set(above))}"
+    if above:
+        return Judgement(State.AGREES, text)
+    # At depth 5 and less the sum over all lengths is not above the bound, so ranks cannot be.
+    return Judgement(State.DISAGREES if deepest > 6 else State.CANNOT_TELL, text)
+
+
+THEOREM10 = Experiment(
+    "theorem10",
+    "bounds of directed graphs with edge types hold, and need walks of all lengths",
+    theorem10,
+    Theorem10Size(12),
+    Theorem10Size(100, max_side=512, star_depths=(1, 2, 3, 4, 5, 6, 7, 8)),
+    (
+        Claim(
+            "upper",
+            "Theorem 10, Equations (D.2) and (D.3)",
+            "For all weights the sum over walks of lengths below the depth bounds the rank.",
+            "Agrees if no rank is above its bound, disagrees if one is.",
+            _within("log_upper", 1),
+        ),
+        Claim(
+            "lower",
+            "Theorem 11, Equations (D.4) and (D.5)",
+            "For almost all weights the walks from an admissible subset bound the rank from below.",
+            "Agrees if no rank is below its bound, disagrees if one is.",
+            _within("log_lower", -1),
+        ),
+        Claim(
+            "cut",
+            "Lemma 51; Appendix D.7.4",
+            "The least cut of the tensor network bounds the rank.",
+            "Agrees if no rank is above the cut, disagrees if one is.",
+            _within("log_cut", 1),
+        ),
+        Claim(
+            "shorter-walks",
+            "Appendix D.2",
+            "In directed graphs walks of the greatest length alone do not bound the rank as they "
+            "do in undirected graphs.",
+            "Agrees if the rank of a star is above the bound of Theorem 7, disagrees if none is at "
+            "depths up to 7 or more, and cannot tell from smaller depths.",
+            shorter_walks,
+        ),
+    ),
+    source="Theorems 10 and 11",
+    cost=(10.0, 300.0),
+)
+
+
+add_experiments(THEOREM6, ALGORITHM1, THEOREM10)

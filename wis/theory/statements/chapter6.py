@@ -1,0 +1,226 @@
+"""Chapter 6: networks on chains and grids, which are like recurrent and convolutional networks.
+
+A message-passing network over a grid is a convolutional network with overlapping windows, over a
+chain a bidirectional recurrent network, so the bounds of Chapter 5 extend results for these:
+
+- Convolutional networks that merge neighbours first model exponentially more interaction across
+  interleaved partitions than across contiguous ones (Cohen and Shashua, ICLR 2017,
+  arXiv:1605.06743).
+- A deep recurrent network models exponentially more interaction between the beginning and the end
+  of its input than a network of one layer, whose separation rank is at most its width (Levine,
+  Sharir, Ziv and Shashua, 2017, arXiv:1710.09431).
+
+Source: Chapter 6, footnote 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from wis.graph.walks import walk_index
+from wis.theory.experiments.claims import Claim, Judgement, State
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
+from wis.theory.experiments.registry import add_experiments
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Chapter6Size:
+    """Chains and grids as (rows, columns), for ranks and for walk indices alone."""
+
+    chains: tuple[int, ...]
+    grids: tuple[Shape, ...] = ((2, 2), (2, 3))
+    depths: tuple[int, ...] = (1, 2)
+    width: int = 2
+    max_side: int = 512
+    long_sides: tuple[int, ...] = (8, 12, 16, 24, 32)
+
+
+def grid(rows: int, columns: int) -> torch.Tensor:
+    """The edges of a grid, a chain for one row; int64 [2, number of edges].
+
+    >>> grid(1, 3).tolist()
+    [[0, 1], [1, 2]]
+    """
+    ids = torch.arange(rows * columns, device="cpu").view(rows, columns)
+    across = torch.stack([ids[:, :-1].flatten(), ids[:, 1:].flatten()])
+    down = torch.stack([ids[:-1].flatten(), ids[1:].flatten()])
+    return torch.cat([across, down], dim=1)
+
+
+def partitions(rows: int, columns: int) -> dict[str, list[int]]:
+    """The left half of the columns, and every other vertex as on a chessboard.
+
+    >>> partitions(1, 4)
+    {'contiguous': [0, 1], 'interleaved': [1, 3]}
+    """
+    i, j = np.indices((rows, columns))
+    chosen = {"contiguous": j < columns // 2, "interleaved": (i + j) % 2 == 1}
+    return {name: np.flatnonzero(mask).tolist() for name, mask in chosen.items()}
+
+
+def chapter6(size: Chapter6Size, request: Request) -> Outcome:
+    """Walk indices of chains and grids, and separation ranks of the small ones."""
+    shapes = [(1, length) for length in size.chains] + [*size.grids]
+    cases = [(shape, depth, True) for shape in shapes for depth in size.depths]
+    longest = max(size.depths)
+    cases += [((1, side**2), longest, False) for side in size.long_sides]
+    cases += [((side, side), longest, False) for side in size.long_sides]
+    rows: list[Row] = []
+    with request.watch("chapter6", len(cases)) as progress:
+        for number, (shape, depth, ranked) in enumerate(cases):
+            for name, subset in partitions(*shape).items():
+                rank = _rank(shape, subset, depth, size, request.seed) if ranked else {}
+                rows.append(
+                    {
+                        "family": "chain" if shape[0] == 1 else "grid",
+                        "shape": list(shape),
+                        "num_nodes": math.prod(shape),
+                        "depth": depth,
+                        "partition": name,
+                        "walk_index": walk_index(
+                            grid(*shape), subset, depth - 1, num_nodes=math.prod(shape)
+                        ),
+                        **rank,
+                    }
+                )
+            progress(number + 1)
+    saturated = [row["is_saturated"] for row in rows if "rank" in row]
+    return Outcome(
+        rows,
+        f"Graph prediction, width {size.width}; {share(saturated)} ranks reached the limit of "
+        f"{size.max_side} and are only lower bounds.",
+    )
+
+
+def _rank(shape: Shape, subset: list[int], depth: int, size: Chapter6Size, seed: int) -> Row:
+    from wis.theory.generic_rank import generic_separation_rank
+    from wis.theory.typed_graph import TypedGraph
+
+    graph = TypedGraph.from_any(grid(*shape), math.prod(shape))
+    found = generic_separation_rank(
+        graph, subset, depth, size.width, in_dim=size.width, seed=seed, max_side=size.max_side
+    )
+    return {"rank": found.rank, "is_saturated": found.is_saturated}
+
+
+def _ranks(rows: Sequence[Row], **where: object) -> list[tuple[int, int, bool]]:
+    """(number of vertices, rank, whether it is only a lower bound), sorted, without repetition."""
+    chosen = (r for r in rows if "rank" in r and all(r[k] == v for k, v in where.items()))
+    return sorted({(row["num_nodes"], row["rank"], row["is_saturated"]) for row in chosen})
+
+
+def _deepest(rows: Sequence[Row]) -> int:
+    return max((row["depth"] for row in rows), default=0)
+
+
+def interleaved_grows(rows: Sequence[Row]) -> Judgement:
+    """Whether the rank grows by a factor with every pair of vertices, or stops growing."""
+    by_kind = {
+        name: _ranks(rows, family="chain", partition=name, depth=_deepest(rows))
+        for name in ("contiguous", "interleaved")
+    }
+    shown = "; ".join(
+        f"{name} " + ", ".join(f"{'≥' * bound}{rank}" for _, rank, bound in ranks)
+        for name, ranks in by_kind.items()
+    )
+    text = f"ranks on chains of growing length: {shown}"
+    exact = {name: [r for _, r, bound in ranks if not bound] for name, ranks in by_kind.items()}
+    bounded, grown = exact["contiguous"], exact["interleaved"]
+    if len(bounded) < 3 or len(grown) < 3 or len(bounded) < len(by_kind["contiguous"]):
+        return Judgement(State.CANNOT_TELL, text)
+    grows = all(after >= 2 * before for before, after in itertools.pairwise(grown))
+    settles = bounded[-1] == bounded[-2]
+    return Judgement(State.AGREES if grows and settles else State.DISAGREES, text)
+
+
+def depth_multiplies(rows: Sequence[Row]) -> Judgement:
+    """Whether one layer gives a rank of at most the width, and more layers give its square."""
+    found = [row for row in rows if row.get("rank") and row["partition"] == "contiguous"]
+    one = [row["rank"] for row in found if row["depth"] == 1]
+    more = [row["rank"] for row in found if row["depth"] > 1 and row["num_nodes"] > 2]
+    if not one or not more:
+        return Judgement(State.CANNOT_TELL, "depths 1 and 2 are needed")
+    width = found[0]["settings"]["width"]
+    text = f"ranks at depth 1 up to {max(one)}, at larger depths {min(more)} and more"
+    holds = max(one) <= width and min(more) > width**2
+    return Judgement(State.AGREES if holds else State.DISAGREES, text)
+
+
+EXPONENTS = {
+    ("chain", "contiguous"): 0.0,
+    ("chain", "interleaved"): 1.0,
+    ("grid", "contiguous"): 0.5,
+    ("grid", "interleaved"): 1.0,
+}
+
+
+def walk_index_exponents(rows: Sequence[Row]) -> Judgement:
+    """The exponents with which walk indices grow with the number of vertices, against theirs."""
+    texts, flags = [], []
+    for (family, name), expected in EXPONENTS.items():
+        points = sorted(
+            {
+                (row["num_nodes"], row["walk_index"])
+                for row in rows
+                if "rank" not in row and (row["family"], row["partition"]) == (family, name)
+            }
+        )
+        if len(points) < 2:
+            return Judgement(State.CANNOT_TELL, "two sizes of each family are needed")
+        (n, first), (m, last) = points[-2:]
+        found = math.log(last / first) / math.log(m / n)
+        texts.append(f"{family}, {name} {found:.2f} ({expected:g})")
+        flags.append(abs(found - expected) < 0.1)
+    state = State.AGREES if all(flags) else State.DISAGREES
+    return Judgement(state, f"exponents between the two largest sizes: {'; '.join(texts)}")
+
+
+add_experiments(
+    Experiment(
+        "chapter6",
+        "on chains and grids interleaved partitions have far higher ranks than contiguous ones",
+        chapter6,
+        Chapter6Size((2, 4, 6, 8)),
+        Chapter6Size((2, 4, 6, 8, 10), grids=((2, 2), (2, 3), (2, 4), (3, 3)), max_side=2048),
+        (
+            Claim(
+                "interleaved-grows",
+                "Chapter 6, footnote 1 on [49]",
+                "On a chain the separation rank of interleaved partitions grows exponentially "
+                "with the length, that of contiguous ones stays bounded.",
+                "Agrees if the interleaved rank at least doubles with each two vertices and the "
+                "contiguous one is equal at the two largest lengths, disagrees otherwise; three "
+                "exact ranks of each are needed.",
+                interleaved_grows,
+            ),
+            Claim(
+                "depth-multiplies",
+                "Chapter 6, footnote 1 on [132]",
+                "Depth raises the separation rank between the two ends of a chain beyond the "
+                "width.",
+                "Agrees if all ranks of one layer are at most the width and all of more layers "
+                "above its square, disagrees otherwise.",
+                depth_multiplies,
+            ),
+            Claim(
+                "walk-indices",
+                "Definition 11; Chapter 6, footnote 1",
+                "Walk indices of interleaved partitions grow with the number n of vertices, those "
+                "of contiguous ones with √n on a square grid and not at all on a chain.",
+                "Agrees if the four exponents between the two largest sizes differ from 1, 1, 0.5 "
+                "and 0 by less than 0.1, disagrees otherwise.",
+                walk_index_exponents,
+            ),
+        ),
+        source="Chapter 6, footnote 1",
+        cost=(5.0, 600.0),
+    )
+)
