@@ -52,13 +52,19 @@ OPTIONS = {
     "--orders DIR": "Folder that keeps removal orders for later runs.",
     "--retry-failed": "Do failed runs again.",
     "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
+    "--force-size": "Run an experiment of `wis theory list` that is forecast to take longer than a "
+    "day.",
     "--dry-run": "Check everything, count the runs and predict their time by a short trial "
     "(of accuracy sweeps; other kinds have no forecast).",
 }
 """The options of `wis bench run` and their help. An option without a metavar is a flag."""
 
 SERVE_OPTIONS = {
-    **{k: text for k, text in OPTIONS.items() if not k.startswith(("--dataset", "--task"))},
+    **{
+        k: text
+        for k, text in OPTIONS.items()
+        if not k.startswith(("--dataset", "--task", "--force-size"))
+    },
     "--methods NAMES": OPTIONS["--methods NAMES"].replace(DEFAULT_METHODS, SERVED["methods"]),
     "--remove AMOUNTS": OPTIONS["--remove AMOUNTS"].replace("0%:100%:10%]", SERVED["remove"] + "]"),
     "--depth L": "Number of layers of all networks.",
@@ -193,6 +199,9 @@ def _options(
     from wis.experiments import Backend, RunOptions
     from wis.experiments.results import FACTORIZATION
 
+    force_size = bool(given.get("force_size"))
+    if force_size and kind != FACTORIZATION:
+        raise click.UsageError(f"--force-size does not apply to recipes of the kind {kind}.")
     write: Callable[..., Any] | None = None
     if kind == FACTORIZATION:
         from wis.show.factorization_pictures import write_outcome
@@ -213,6 +222,7 @@ def _options(
         report=watch.take,
         overrides=overrides,
         write=write,
+        force_size=force_size,
         **{name: given[name] for name in ("orders", "trust_pickle", "retry_failed")},
     )
 

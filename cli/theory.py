@@ -48,7 +48,7 @@ def theory(context: click.Context) -> None:
 @click.command(
     "list",
     cls=Command,
-    examples=["wis theory list", "wis theory list --json", "wis theory list --results rows.jsonl"],
+    examples=["wis theory list", "wis theory list --json"],
 )
 @path_option(
     "--results",
@@ -67,7 +67,7 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     from dataclasses import asdict
 
     from wis.experiments.results import read_results
-    from wis.theory.catalogue import best_size, counts, entries, last_verdicts
+    from wis.theory.catalogue import best_size, cost_of, counts, entries, last_verdicts
     from wis.theory.experiments import available_experiments
     from wis.theory.findings import findings_of
 
@@ -88,10 +88,11 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     table = [("NAME", "THESIS", "COST", "SIZE", "VERDICT", "WHAT IT SHOWS")]
     for entry in entries():
         best = best_size(own[entry.name])
-        cost = " / ".join("?" if s is None else duration(s) for s in entry.cost)
+        cost = " / ".join("?" if s is None else duration(s) for s in cost_of(entry, records))
         verdict = (best[0]["size"], counts(best)) if best else ("-", "-")
-        shown = "-" if entry.cost == (None, None) else cost
-        table.append((entry.name, entry.source, shown, *verdict, entry.summary))
+        table.append(
+            (entry.name, entry.source, cost.replace("? / ?", "-"), *verdict, entry.summary)
+        )
     usual = "wis theory run"
     notes = ["", *(entry.command if usual not in entry.command else "" for entry in entries())]
     emit_table(table, notes)
@@ -186,9 +187,11 @@ def run_experiment(
     if force:
         results.unlink(missing_ok=True)
     root = None if data_root is None else str(data_root)
-    options = RunOptions(results, devices=(device,), data_root=root, write=write_outcome)
+    options = RunOptions(
+        results, devices=(device,), data_root=root, write=write_outcome, force_size=force_size
+    )
     recipe = FactorizationRecipe(name, "quick" if quick else "thesis", chosen, settings or None)
-    rows = run_here(recipe, options, force_size=force_size)
+    rows = run_here(recipe, options)
     (found,) = findings_of(rows)
     with atomic_write(folder / "verdict.txt", force=True) as file:
         file.write((found.text + "\n").encode())

@@ -18,6 +18,7 @@ os.environ.setdefault("WIS_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from api_pages import write_api_pages  # noqa: E402
+from claim_pages import write_claim_page  # noqa: E402
 from command_pages import write_command_pages  # noqa: E402
 from docstrings import as_rst  # noqa: E402
 from pictures import draw  # noqa: E402
@@ -42,6 +43,7 @@ def prepare_sources() -> None:
     write_api_pages(GENERATED / "api")
     write_repository_pages(GENERATED / "project")
     write_command_pages(GENERATED / "command_line.md")
+    write_claim_page(GENERATED / "claims.md")
 
 
 prepare_sources()

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from wis.theory.catalogue import last_verdicts
+from wis.theory.experiments import available_experiments
 from wis_cli.framework import cli
 
 ROOT = Path(__file__).parents[1]
@@ -17,7 +19,8 @@ DOCS = ROOT / "docs"
 GALLERY = sorted((DOCS / "gallery").glob("plot_*.py"))
 sys.path.insert(0, str(DOCS / "tools"))
 
-from command_pages import write_command_pages  # noqa: E402
+from claim_pages import write_claim_page  # noqa: E402
+from command_pages import safe, write_command_pages  # noqa: E402
 from docstrings import as_rst  # noqa: E402
 
 
@@ -61,6 +64,17 @@ def test_the_command_reference_has_every_command_and_option(tmp_path: Path) -> N
     assert headings == commands_of(cli, "wis")[1:]
     for option in ("--remove", "--keep-connected", "--all-steps", "--scheduler-address"):
         assert option in text
+
+
+def test_the_page_of_claims_has_every_claim_and_every_kept_verdict(tmp_path: Path) -> None:
+    page = tmp_path / "claims.md"
+    write_claim_page(page)
+    text = page.read_text(encoding="utf-8")
+    for experiment in available_experiments().values():
+        assert all(safe(claim.statement) in text for claim in experiment.claims)
+    for record in last_verdicts():
+        if record["size"] == "thesis":
+            assert all(safe(claim["found"]) in text for claim in record["claims"])
 
 
 def test_docstrings_become_text_without_accidental_markup() -> None:

@@ -55,7 +55,7 @@ def _paragraphs(text: str) -> Iterator[str]:
         if paragraph.startswith("\b"):
             yield f"```text\n{paragraph.lstrip(chr(8)).strip(chr(10))}\n```\n"
         else:
-            yield _safe(" ".join(paragraph.split())) + "\n"
+            yield safe(" ".join(paragraph.split())) + "\n"
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -67,10 +67,10 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for title, records in sections.items():
         yield f"**{title}**\n"
         for names, text in records:
-            yield f"`{names}`\n: {_safe(' '.join(text.split())) or 'No more to say.'}\n"
+            yield f"`{names}`\n: {safe(' '.join(text.split())) or 'No more to say.'}\n"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Text without what Markdown would take for markup, code in backticks left alone."""
     parts = re.split(r"(`[^`]*`)", text)
     return "".join(

@@ -113,7 +113,7 @@ def test_settings_can_be_changed_one_by_one_and_only_to_values_of_their_kind(tmp
         ("max_steps", "expected KEY=VALUE"),
         ("max_steps=x", "expected KEY=VALUE"),
         ("sensing=1", "expected something like False"),
-        ("deviations=[]", "expected something like (0.05"),
+        ("deviations=[]", "deviations is (); expected something like (0."),
         ("loss=NaN", "expected something like 1e-07"),
         ("rank=true", "expected something like 2"),
     ):

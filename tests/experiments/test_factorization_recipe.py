@@ -11,7 +11,8 @@ from wis.experiments import Backend, RunOptions
 from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.sweep import available_recipes, find_recipe, preview, run_recipe
 from wis.show.factorization_pictures import write_outcome
-from wis.theory.experiments import available_experiments
+from wis.theory.experiments import Claim, available_experiments, get_experiment
+from wis.theory.experiments.claims import over_seeds
 from wis.theory.factorization.recipe import FactorizationRecipe
 
 TINY = {
@@ -19,7 +20,12 @@ TINY = {
     "experiment": "figB_2",
     "size": "quick",
     "seeds": [0, 1],
-    "settings": {"shape": [4, 4, 4], "num_observations": 30, "max_steps": 40},
+    "settings": {
+        "shape": [4, 4, 4],
+        "num_observations": 30,
+        "max_steps": 40,
+        "deviations": [0.05, 0.01, 0.005],
+    },
 }
 
 
@@ -62,7 +68,7 @@ def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkey
     first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
     assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
     assert first.table.startswith("figB_2 (Figure B.2), own size, seed 0\n")
-    assert "\nFrom the smallest initialization" in first.table
+    assert read_results([options.results])[0][0]["summary"] in first.table
     folder = tmp_path / "rows" / "figB_2-seed0"
     written = {path.name for path in folder.iterdir()}
     assert written == {"rows.jsonl", "verdict.txt", "curves.npz", "figure.png"}
@@ -114,6 +120,22 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
     assert run_recipe("tiny", TINY, options).failed == 1
     mended = run_recipe("tiny", TINY, replace(options, retry_failed=True))
     assert (mended.failed, mended.new) == (0, 1)
+
+
+def test_claims_are_judged_over_the_seeds_of_a_recipe(tmp_path, monkeypatch):
+    errors = "its error"
+    claim = Claim(
+        "e", "Figure B.2", "Errors.", "A rule.",
+        lambda rows: over_seeds([row["error"] for row in rows if row["deviation"] == 0.05], errors),
+    )  # fmt: skip
+    monkeypatch.setitem(get_experiment("figB_2").__dict__, "claims", (claim,))
+    backend = Backend(own_process=False)
+    table = run_recipe("tiny", TINY, RunOptions(tmp_path / "rows.jsonl", backend)).table
+    assert table.splitlines()[1].startswith("agrees: Errors. (Figure B.2) its error: mean")
+    assert "of 2." in table.splitlines()[1]
+    rows, _ = read_results([tmp_path / "rows.jsonl"])
+    assert [("curves" in row) for row in rows] == [True, False, False] * 2
+    assert all(row["cpu_seconds"] > 0 for row in rows)
 
 
 def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):

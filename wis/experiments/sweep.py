@@ -72,6 +72,7 @@ class RunOptions:
         write: Writes the outcome of a factorization experiment to a folder, such as
             `wis.show.factorization_pictures.write_outcome`, which draws the figure too. None writes
             the rows, the curves and the verdict.
+        force_size: Run an experiment of `wis theory list` whatever its forecast of time and memory.
     """
 
     results: Path
@@ -84,6 +85,7 @@ class RunOptions:
     report: Callable[[Status], None] = unwatched
     overrides: Mapping[str, Any] = field(default_factory=dict)
     write: Callable[..., Any] | None = None
+    force_size: bool = False
 
 
 class Plan:

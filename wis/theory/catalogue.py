@@ -71,7 +71,7 @@ CHAPTER_5 = (
     ),
     Entry(
         "influence",
-        "Theorem 8",
+        "Section 5.5.1; Theorem 8",
         "walk indices kept against the influence that trained networks keep",
         "wis theory influence GRAPH",
     ),
@@ -138,3 +138,14 @@ def best_size(records: Sequence[Record]) -> list[Record]:
     sizes = [record["size"] for record in records]
     chosen = next((size for size in ("thesis", "own") if size in sizes), "quick")
     return [record for record in records if record["size"] == chosen]
+
+
+def cost_of(entry: Entry, records: Iterable[Record]) -> tuple[float | None, float | None]:
+    """CPU seconds of a seed at the quick and the thesis' size: as stated, or else as measured."""
+    measured = {
+        record["size"]: record["cpu_seconds"] / len(record["seeds"])
+        for record in records
+        if record["name"] == entry.name and record["cpu_seconds"]
+    }
+    quick, thesis = entry.cost
+    return quick or measured.get("quick"), thesis or measured.get("thesis")

@@ -71,4 +71,4 @@ def test_claims_of_an_experiment_have_distinct_names_and_whole_sentences():
         assert len(set(names)) == len(names)
         for claim in experiment.claims:
             assert claim.statement.endswith(".")
-            assert claim.rule.endswith(".")
+            assert claim.rule.rstrip(")").endswith(".")

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import runpy
+from pathlib import Path
 
 import pytest
 
 from tests.experiments.rows import made_row
 from wis.errors import ResultsError, UnknownNameError
 from wis.show.claims_text import format_claims
-from wis.theory.catalogue import best_size, counts, entries, last_verdicts
+from wis.theory.catalogue import (
+    VERDICTS,
+    Entry,
+    best_size,
+    cost_of,
+    counts,
+    entries,
+    last_verdicts,
+)
 from wis.theory.experiments import Claim, State, get_experiment
 from wis.theory.experiments.claims import over_seeds
 from wis.theory.findings import findings_of
@@ -198,9 +207,18 @@ def test_the_list_takes_the_largest_size():
     assert best_size(records[:1]) == records[:1]
 
 
-def test_kept_verdicts_are_of_known_experiments_and_claims():
-    known = {entry.name for entry in entries()}
-    for record in last_verdicts():
-        assert record["name"] in known
-        assert record["claims"]
-        assert asdict(next(e for e in entries() if e.name == record["name"]))["command"]
+def test_kept_verdicts_are_what_kept_rows_say_now():
+    """If this fails, run ``python benchmarks/verdicts.py``."""
+    script = Path(__file__).parents[3] / "benchmarks" / "verdicts.py"
+    assert runpy.run_path(str(script))["verdicts"]() == VERDICTS.read_text(encoding="utf-8")
+    assert {record["name"] for record in last_verdicts()} <= {entry.name for entry in entries()}
+
+
+def test_costs_are_stated_or_measured():
+    entry = Entry("a", "", "", "", (None, 7.0))
+    records = [
+        {"name": name, "size": "quick", "seeds": [0, 1], "cpu_seconds": seconds}
+        for name, seconds in (("a", 6.0), ("b", 4.0), ("a", None))
+    ]
+    assert cost_of(entry, records) == (3.0, 7.0)
+    assert cost_of(entry, []) == (None, 7.0)

@@ -119,7 +119,6 @@ class FactorizationPlan(Plan):
         super().__init__(name, recipe.hash, dict(settings), len(recipe.seeds))
         self.recipe, self.options, self.doing = recipe, options, recipe.experiment
         self.folder = options.results.parent / options.results.stem
-        self.force_size = False
 
     @property
     def rows(self) -> list[FirstRow]:
@@ -131,7 +130,7 @@ class FactorizationPlan(Plan):
         if self.options.write is not None:
             check_can_plot("figure.png")
         options = self.options
-        common = (self.recipe, self.folder, options.data_root, options.write, self.force_size)
+        common = (self.recipe, self.folder, options.data_root, options.write, options.force_size)
         return {"common": common, "prepare": self.recipe.resized, "common_key": self.hash}
 
     def rows_of(self, outcomes: Sequence[Outcome]) -> list[Row]:
@@ -230,16 +229,13 @@ def check_devices(experiment: str, devices: Sequence[str]) -> None:
         checked_device(device)
 
 
-def run_here(
-    recipe: FactorizationRecipe, options: RunOptions, *, force_size: bool = False
-) -> list[Row]:
+def run_here(recipe: FactorizationRecipe, options: RunOptions) -> list[Row]:
     """Run the seeds that the file of results lacks in this process; an error stops all.
 
     Args:
         recipe: The experiment, its size and seeds.
         options: The file of results, the device, the data root and the writer. The figures of a
             seed go to a folder beside the file.
-        force_size: See `wis.theory.experiments.Request`.
 
     Returns:
         The rows of all seeds.
@@ -250,7 +246,7 @@ def run_here(
     """
     kind, store = Factorization(), ResultsFile(options.results)
     plan = FactorizationPlan(recipe.experiment, recipe.as_dict(), recipe, options)
-    plan.folder, plan.force_size = options.results.parent, force_size
+    plan.folder = options.results.parent
     store.refresh()
     store.check_kind(kind.name)
     if any(row["recipe_hash"] != plan.hash for row in store.rows.values()):
