@@ -17,6 +17,7 @@ from wis.base.progress import silent
 from wis.errors import NotGreedyError
 from wis.graph import UndirectedGraph
 from wis.methods.guard import Guard
+from wis.methods.one_wis import guarded
 from wis.methods.one_wis.guarded import peel_one_by_one
 from wis.testing import ODD_GRAPHS, odd_graph
 
@@ -84,6 +85,20 @@ def test_edge_by_edge_the_order_is_that_of_bit_sets(graph):
     one_by_one = peel_one_by_one(graph, Guard(graph), 0, silent)
     whole = wis.removal_order(graph, engine="bitset")
     assert torch.equal(graph.edges[:, torch.from_numpy(one_by_one)], whole.edges)
+
+
+@each_protection
+@given(graph=large_graphs(), seed=st.integers(0, 99))
+@settings(max_examples=8, deadline=None)
+def test_guesses_of_bridges_change_no_order(protections, graph, seed):
+    """Each level edge by edge, and each by guesses until they agree."""
+    graph = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
+    protections, orders = drawn(graph, protections, seed), []
+    for guesses in (0, 10**6):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(guarded, "GUESSES", guesses)
+            orders.append(wis.removal_order(graph, **protections).edges)
+    assert torch.equal(*orders)
 
 
 @each_engine

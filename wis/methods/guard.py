@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,15 +81,16 @@ class Guard:
             self.open &= ~bridge[self._links.of_edge]
 
     def expect(self, order: Ints) -> Bools:
-        """Prepare for removals in about this order of edge ids, before the first removal.
+        """Prepare for removals in about this order of the ids of edges that are left.
 
         Returns:
             bool, shaped like `order`: whether the edge would be a bridge at its turn, if all others
-            went at theirs and the edges that are not listed stayed.
+            that are no bridges went at theirs and the edges that are not listed stayed.
         """
         if self._links is None:
             return np.zeros(order.size, dtype=bool)
         turn = np.full(self.open.size, order.size)
+        turn[self.gone] = -1
         turn[order] = np.arange(order.size)
         last = self._links.expect(turn)
         kept: Bools = last[order]
@@ -129,11 +130,12 @@ class _Links:
         ends: int64 [2, links].
         num_edges: How many edges are left in each link.
         there: Whether each link is left and not known as a bridge.
-        kept: Whether each link is in a spanning forest of `there`; empty at first.
-        turn: int64 [links], when each is expected to go.
-        near: For each vertex its neighbours along `there` and the link to each; empty before the
+        kept: Whether each link is in a spanning forest of `there`, or was; empty at first.
+        near: For each vertex its links that are `there` and maybe earlier ones; empty before the
             first search.
-        tree: The same for the links that are kept.
+        tree: The same for the links that are kept; empty before the first search among them.
+        left: For each vertex how many of its links are there, from the first search on.
+        both: The sum of the ends of each link, from then on.
     """
 
     def __init__(self, graph: CanonicalGraph) -> None:
@@ -148,21 +150,21 @@ class _Links:
         self.num_edges = number.tolist()
         self.there = bytearray(b"\1" * number.size)
         self.kept = bytearray()
-        self.near: list[dict[int, int]] = []
-        self.tree: list[dict[int, int]] = []
-        # low degrees are expected to go last
-        degree = np.bincount(self.ends.reshape(-1), minlength=self.num_nodes)
-        smaller, larger = np.sort(degree[self.ends], axis=0)
-        self.turn = np.empty(number.size, dtype=np.int64)
-        self.turn[np.lexsort((-larger, -smaller))] = np.arange(number.size)
+        self.near: list[list[int]] = []
+        self.tree: list[list[int]] = []
+        self.left: list[int] = []
+        self.both: list[int] = []
 
     def expect(self, turn: Ints) -> Bools:
-        """Keep the links whose last edges go last by `turn`, int64 [m]; tells these edges."""
-        self.turn = np.full(self.ends.shape[1], -1)
-        np.maximum.at(self.turn, self.of_edge, turn)
-        self._keep_a_forest()
-        kept = np.frombuffer(self.kept, dtype=np.bool_)[self.of_edge]
-        last: Bools = kept & (turn == self.turn[self.of_edge])
+        """Keep the links whose last edges go last by `turn`, int64 [m].
+
+        Tells these edges, and those that are known as bridges.
+        """
+        last_turn = np.full(self.ends.shape[1], -1)
+        np.maximum.at(last_turn, self.of_edge, turn)
+        self._keep_a_forest(last_turn)
+        there, kept = (np.frombuffer(x, dtype=np.bool_) for x in (self.there, self.kept))
+        last: Bools = (kept | ~there)[self.of_edge] & (turn == last_turn[self.of_edge])
         return last
 
     def removes(self, edge: int) -> bool:
@@ -174,17 +176,20 @@ class _Links:
         if not self.there[link]:
             return False
         if not self.kept:
-            self._keep_a_forest()
+            self._keep_those_of_low_degree()
         if not (self.kept[link] or self.near):
             self.there[link] = False
             return True
         if not self.near:
-            self.near, self.tree = self._neighbours(self.there), self._neighbours(self.kept)
+            self.near = self._links_of_vertices(self.there)
+            self.left = list(map(len, self.near))
+            self.both = self.ends.sum(axis=0).tolist()
             for x in range(self.num_nodes):
                 self._prune(x)
             if not self.there[link]:
                 return False
-        u, v = self.ends[:, link].tolist()
+        u = int(self.ends[0, link])
+        v = self.both[link] - u
         self._drop(link, u, v)
         goes = not self.kept[link] or self._reconnected(u, v)
         self._prune(u)
@@ -193,15 +198,14 @@ class _Links:
 
     def _drop(self, link: int, u: int, v: int) -> None:
         self.there[link] = False
-        del self.near[u][v], self.near[v][u]
-        if self.kept[link]:
-            del self.tree[u][v], self.tree[v][u]
+        self.left[u] -= 1
+        self.left[v] -= 1
 
     def _prune(self, x: int) -> None:
         """The only link of a vertex is a bridge, so nothing needs to be searched behind it."""
-        near = self.near
-        while len(near[x]) == 1:
-            ((y, link),) = near[x].items()
+        while self.left[x] == 1:
+            link = next(link for link in self.near[x] if self.there[link])
+            y = self.both[link] - x
             self._drop(link, x, y)
             x = y
 
@@ -209,21 +213,27 @@ class _Links:
         """Keep a link between the two trees of the forest that hold u and v; false without one."""
         side = self._smaller_tree(u, v)
         for x in side:
-            for y, link in self.near[x].items():
+            self.near[x] = [link for link in self.near[x] if self.there[link]]
+            for link in self.near[x]:
+                y = self.both[link] - x
                 if y not in side:
-                    self.tree[x][y] = self.tree[y][x] = link
+                    self.tree[x].append(link)
+                    self.tree[y].append(link)
                     self.kept[link] = True
                     return True
         return False
 
     def _smaller_tree(self, u: int, v: int) -> set[int]:
         """The vertices of the tree of u or of v, whichever takes fewer steps to find."""
+        self.tree = self.tree or self._links_of_vertices(self.kept)
         tree, seen, front, work = self.tree, ({u}, {v}), ([u], [v]), [0, 0]
         while True:
             ahead = [work[s] + len(tree[front[s][-1]]) for s in (0, 1)]
             side = int(ahead[1] < ahead[0])
             work[side] = ahead[side] + 1
-            fresh = [y for y in tree[front[side].pop()] if y not in seen[side]]
+            x = front[side].pop()
+            tree[x] = [link for link in tree[x] if self.there[link]]
+            fresh = [y for link in tree[x] if (y := self.both[link] - x) not in seen[side]]
             seen[side].update(fresh)
             front[side].extend(fresh)
             if not front[side]:
@@ -232,7 +242,7 @@ class _Links:
     def remove_together(self, edges: Ints) -> bool:
         """Remove edges if none of their links is kept; else nothing."""
         if not self.kept:
-            self._keep_a_forest()
+            self._keep_those_of_low_degree()
         if np.frombuffer(self.kept, dtype=np.bool_)[self.of_edge[edges]].any():
             return False
         if self.near or len(self.of_edge) > len(self.there):
@@ -247,8 +257,12 @@ class _Links:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-        n, (u, v) = self.num_nodes, self.ends
-        matrix = coo_array((np.ones(u.size), (u, v)), shape=(n + 1, n + 1))
+        # the only edge of a vertex is one; the rest concerns vertices with more
+        inside = np.bincount(self.ends.reshape(-1), minlength=self.num_nodes) > 1
+        inner = inside[self.ends].all(axis=0)
+        bridge: Bools = ~inner
+        n, (u, v) = int(inside.sum()), (np.cumsum(inside) - 1)[self.ends[:, inner]]
+        matrix = coo_array((np.ones(u.size), (u, v)), shape=(n + 1, n + 1)).tocsr()
         first = np.unique(connected_components(matrix, directed=False)[1][:n], return_index=True)[1]
         # a tree from a root n that is joined to each component
         whole = (np.append(u, first), np.append(v, np.full(first.size, n)))
@@ -275,33 +289,38 @@ class _Links:
             low[p], high[p] = min(low[p], low[x]), max(high[p], high[x])
         alone = (np.array(low) >= at) & (np.array(high) < at + np.array(size))
         down = np.where(parent[v] == u, v, u)
-        bridge: Bools = ~other & alone[down]
+        bridge[inner] = ~other & alone[down]
         return bridge
 
-    def _keep_a_forest(self) -> None:
+    def _keep_those_of_low_degree(self) -> None:
+        """Keep a forest without an order; the edges of low degrees are expected to go last."""
+        degree = np.bincount(self.ends.reshape(-1), minlength=self.num_nodes)
+        smaller, larger = np.sort(degree[self.ends], axis=0)
+        turn = np.empty(smaller.size, dtype=np.int64)
+        turn[np.lexsort((-larger, -smaller))] = np.arange(smaller.size)
+        self._keep_a_forest(turn)
+
+    def _keep_a_forest(self, turn: Ints) -> None:
         """Keep a spanning forest of the links with the latest turns, and nothing else."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import minimum_spanning_tree
 
         n, there = self.num_nodes, np.flatnonzero(np.frombuffer(self.there, dtype=np.bool_))
-        place = np.empty(there.size)  # 1, 2, ... by falling turn, as zero is no edge to scipy
-        latest = np.argsort(-self.turn[there], kind="stable")
-        place[latest] = np.arange(1, there.size + 1)
-        matrix = coo_array((place, tuple(self.ends[:, there])), shape=(n, n)).tocsr()
-        chosen = minimum_spanning_tree(matrix).data.astype(np.int64) - 1
+        # distinct weights tell links apart, zero is no edge to scipy
+        latest = int(turn.max(initial=0))
+        weight = np.where(turn < latest, latest - turn, -1 - np.arange(turn.size))[there]
+        matrix = coo_array((weight.astype(float), tuple(self.ends[:, there])), shape=(n, n)).tocsr()
+        chosen = minimum_spanning_tree(matrix).data.astype(np.int64)
         kept = np.zeros(len(self.there), dtype=np.bool_)
-        kept[there[latest[chosen]]] = True
-        self.kept = bytearray(kept)
+        kept[-1 - chosen[chosen < 0]] = True
+        link_at = np.empty(latest + 1, dtype=np.int64)
+        link_at[turn] = np.arange(turn.size)
+        kept[link_at[latest - chosen[chosen > 0]]] = True
+        self.kept, self.tree = bytearray(kept), []
 
-    def _neighbours(self, chosen: bytearray) -> list[dict[int, int]]:
+    def _links_of_vertices(self, chosen: bytearray) -> list[list[int]]:
         link = np.flatnonzero(np.frombuffer(chosen, dtype=np.bool_))
-        u, v = self.ends[:, link]
-        row = np.concatenate([u, v])
-        by_row = np.argsort(row, kind="stable")
-        column = np.concatenate([v, u])[by_row].tolist()
-        links = np.concatenate([link, link])[by_row].tolist()
-        starts = np.searchsorted(row[by_row], np.arange(self.num_nodes + 1)).tolist()
-        return [
-            dict(zip(column[start:stop], links[start:stop], strict=True))
-            for start, stop in pairwise(starts)
-        ]
+        ends = self.ends[:, link].reshape(-1)
+        by_vertex = iter(np.tile(link, 2)[np.argsort(ends, kind="stable")].tolist())
+        number = np.bincount(ends, minlength=self.num_nodes).tolist()
+        return [list(islice(by_vertex, k)) for k in number]

@@ -12,7 +12,7 @@ Algorithm 2, restricted at each step to the edges that a protection does not for
   vertices of lower degree still have all of theirs, and connect its ends. Of real and R-MAT graphs
   85 to 95 % of the edges are gone before the first. So an engine orders all candidates at first.
   Its order is right up to the first edge that is a bridge at its turn, which a spanning forest
-  tells. The rest is ordered anew, edge by edge, by `peel_one_by_one`.
+  tells. The rest is ordered anew, level by level, by `peel_one_by_one`.
 
 Ties: as those of the engine up to the first bridge, as those of ``bitset`` from then on.
 """
@@ -20,6 +20,7 @@ Ties: as those of the engine up to the first bridge, as those of ``bitset`` from
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
 from wis.methods.guard import Guard
 from wis.methods.one_wis.levels import labels_by_degree
+
+GUESSES = 3
+"""After so many wrong guesses of the bridges of a level the guard is asked edge by edge."""
 
 Ints = NDArray[np.int64]
 Exact = Callable[[UndirectedGraph, int, Tensor, int], Tensor]
@@ -52,8 +56,9 @@ def guarded_order(
         int64 tensor of shape [k] on the graph's device; fewer than `count` if no more may go.
 
     Cost: that of the engine, and a spanning forest to keep components connected. After the first
-    bridge about a microsecond in Python for each edge between vertices whose degree was k or more,
-    for each level k that is left.
+    bridge, for each level k that is left, up to `GUESSES` times about a microsecond in Python for
+    each edge between vertices whose degree was k or more, and a spanning forest of all that is
+    left; then some microseconds for each of these edges if no guess was right.
     """
     free, candidates = free_edges(graph, guard)
     floor = max(guard.min_degree, int(guard.keep_connected))
@@ -78,7 +83,7 @@ def free_edges(graph: UndirectedGraph, guard: Guard) -> tuple[UndirectedGraph, T
 
 
 def peel_one_by_one(graph: UndirectedGraph, guard: Guard, floor: int, progress: Progress) -> Ints:
-    """The edges that the greedy rule takes from now on, each after the guard was asked.
+    """The edges that the greedy rule takes from now on.
 
     Args:
         graph: The whole graph, on the CPU; edges that are gone or stay are not `open`.
@@ -90,71 +95,112 @@ def peel_one_by_one(graph: UndirectedGraph, guard: Guard, floor: int, progress: 
     degree = np.bincount(ends[:, ~guard.gone].reshape(-1), minlength=graph.num_nodes)
     entry = np.where(guard.open, degree[ends].min(axis=0), 0)
     entering = np.argsort(-entry, kind="stable")
-    spent = [0] * graph.num_nodes
     order: list[int] = []
     live, joined = entering[:0], 0
     for k in range(int(entry.max(initial=0)), floor, -1):
         end = int(np.searchsorted(-entry[entering], -k, side="right"))
         live, joined = np.concatenate([live, entering[joined:end]]), end
         live = live[guard.open[live]]
-        taken = _peel_level(k, live, ends[:, live], degree, spent, guard)
+        taken = _taken_at(_Level.of(k, live, ends[:, live], degree), guard)
         degree -= np.bincount(ends[:, taken].reshape(-1), minlength=degree.size)
         order += taken
         progress(len(order))
     return np.array(order, dtype=np.int64)
 
 
-def _peel_level(
-    k: int, ids: Ints, ends: Ints, degree: Ints, spent: list[int], guard: Guard
-) -> list[int]:
-    """The edges that go at level k, by labels of their ends, int64 [2, edges].
+def _taken_at(level: _Level, guard: Guard) -> list[int]:
+    """The edges that go at a level; the guard takes them away.
 
-    Args:
-        k: The level.
-        ids: int64 [edges], the candidates inside A_k.
-        ends: int64 [2, edges], labels of their ends.
-        degree: int64 [n], degrees by label when the level begins.
-        spent: For each label the level in which it was the light end of a removal last.
-        guard: Asked about each edge; each is asked about once.
+    A guess of the bridges gives the edges that the level asks about, in order. One spanning forest
+    tells which of these are bridges at their turns. If it agrees with the guess, all is right. Else
+    both are right up to the first difference, and the forest gives the next guess. When guesses run
+    out, the guard is asked about edge after edge.
     """
-    # for each heavy vertex its light neighbours, the one with the smallest label last
-    tall = degree[ends] > k
-    mixed = np.flatnonzero(tall[0] != tall[1])
-    heavy = np.where(tall[0], *ends)[mixed]
-    light = np.where(tall[0], *ends[::-1])[mixed]
-    by_heavy = np.lexsort((-light, heavy))
-    pairs = list(zip(light[by_heavy].tolist(), ids[mixed][by_heavy].tolist(), strict=True))
-    takers, starts = np.unique(heavy[by_heavy], return_index=True)
-    stops = np.append(starts, len(pairs))[1:].tolist()
-    choices = {
-        v: pairs[start:stop]
-        for v, start, stop in zip(takers.tolist(), starts.tolist(), stops, strict=True)
-    }
-    waiting: dict[int, list[int]] = {}
-    for v, height in zip(takers.tolist(), degree[takers].tolist(), strict=True):
-        waiting.setdefault(height, []).append(v)
-    # the tallest takes one, and becomes one shorter
-    order: list[int] = []
-    height = max(waiting, default=k)
-    sunk: list[int] = []
-    while height > k:
-        tallest, sunk = sunk + waiting.pop(height, []), []
-        for v in tallest:
-            choice = choices[v]
-            while choice:
-                w, edge = choice.pop()
-                if spent[w] != k and guard.removes(edge):
-                    spent[w] = k
-                    order.append(edge)
-                    sunk.append(v)
-                    break
-        height = height - 1 if sunk else max(waiting, default=k)
-    # edges between unspent vertices of degree k, by rising labels
-    both = np.flatnonzero((degree[ends] == k).all(axis=0))
-    last = list(zip(*np.sort(ends[:, both], axis=0).tolist(), ids[both].tolist(), strict=True))
-    last += [(min(v, w), max(v, w), edge) for v in sunk for w, edge in choices[v]]
-    for v, w, edge in sorted(last):
-        if spent[v] != k and spent[w] != k and guard.removes(edge):
-            spent[v] = spent[w] = k
-            order.append(edge)
-    return order
+    asked: list[int] = []
+    refused: set[int] = set()
+
+    def goes(edge: int) -> bool:
+        asked.append(edge)
+        return edge not in refused
+
+    for _ in range(GUESSES):
+        asked.clear()
+        taken = level.taken(goes)
+        ids = np.array(asked, dtype=np.int64)
+        bridges = set(ids[guard.expect(ids)].tolist())
+        if len(taken) + len(bridges) == len(asked) and bridges.isdisjoint(taken):
+            guard.remove_together(np.array(taken, dtype=np.int64))
+            guard.open[ids] = False
+            return taken
+        refused = bridges
+    return level.taken(guard.removes)
+
+
+@dataclass
+class _Level:
+    """The candidates of level k, by labels of their ends.
+
+    Attributes:
+        k: The level.
+        pairs: Light neighbours of heavy vertices and the edges to them, by heavy vertex, the light
+            one with the smallest label last.
+        spans: For each heavy vertex its part of `pairs`.
+        waiting: The heavy vertices of each degree.
+        light: Both ends and the id of each edge between light vertices.
+    """
+
+    k: int
+    pairs: list[tuple[int, int]]
+    spans: dict[int, slice]
+    waiting: dict[int, list[int]]
+    light: list[tuple[int, int, int]]
+
+    @classmethod
+    def of(cls, k: int, ids: Ints, ends: Ints, degree: Ints) -> _Level:
+        """The level of the edges `ids` with `ends`, int64 [2, edges]; `degree` is by label."""
+        tall = degree[ends] > k
+        mixed = np.flatnonzero(tall[0] != tall[1])
+        heavy = np.where(tall[0], *ends)[mixed]
+        light = np.where(tall[0], *ends[::-1])[mixed]
+        by_heavy = np.lexsort((-light, heavy))
+        pairs = list(zip(light[by_heavy].tolist(), ids[mixed][by_heavy].tolist(), strict=True))
+        takers, starts = np.unique(heavy[by_heavy], return_index=True)
+        bounds = [*starts.tolist(), len(pairs)]
+        spans = dict(zip(takers.tolist(), map(slice, bounds, bounds[1:]), strict=False))
+        waiting: dict[int, list[int]] = {}
+        for v, height in zip(takers.tolist(), degree[takers].tolist(), strict=True):
+            waiting.setdefault(height, []).append(v)
+        both = np.flatnonzero(~tall.any(axis=0))
+        columns = (*np.sort(ends[:, both], axis=0).tolist(), ids[both].tolist())
+        return cls(k, pairs, spans, waiting, list(zip(*columns, strict=True)))
+
+    def taken(self, goes: Callable[[int], bool]) -> list[int]:
+        """The edges that go if `goes` allows it; each edge is asked about at most once."""
+        choices = {v: self.pairs[span] for v, span in self.spans.items()}
+        heights = [self.k, *sorted(self.waiting)]
+        spent: set[int] = set()
+        order: list[int] = []
+        sunk: list[int] = []
+        height = heights[-1]
+        # the tallest takes one, and becomes one shorter
+        while height > self.k:
+            tallest, sunk = sunk + self.waiting.get(height, []), []
+            for v in tallest:
+                choice = choices[v]
+                while choice:
+                    w, edge = choice.pop()
+                    if w not in spent and goes(edge):
+                        spent.add(w)
+                        order.append(edge)
+                        sunk.append(v)
+                        break
+            while heights[-1] >= height:
+                heights.pop()
+            height = height - 1 if sunk else heights[-1]
+        # edges between unspent vertices of degree k, by rising labels
+        last = [(min(v, w), max(v, w), edge) for v in sunk for w, edge in choices[v]]
+        for v, w, edge in sorted(self.light + last):
+            if v not in spent and w not in spent and goes(edge):
+                spent.update((v, w))
+                order.append(edge)
+        return order
