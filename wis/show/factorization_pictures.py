@@ -19,6 +19,11 @@ from wis.show.figures_images import (
 )
 from wis.show.figures_norms import entry_against_loss, quartiles_against_observations
 from wis.show.figures_ranks import component_norms, distances_against_scale, incremental_ranks
+from wis.show.figures_separation import (
+    growth_of_walk_indices,
+    ranks_of_added_edges,
+    tightness_of_bounds,
+)
 from wis.show.figures_statements import PANELS, draw_statement
 from wis.theory.experiments import Outcome
 
@@ -65,6 +70,9 @@ FORMS: dict[str, Form] = {
     "tableB_1": errors_of_linear_predictors,
     **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),
     **dict.fromkeys(("fig3_6", "figC_5", "figC_6", "figC_7"), accuracies_against_range),
+    "fig5_2": growth_of_walk_indices,
+    "appendixD_1": tightness_of_bounds,
+    "more_edges": ranks_of_added_edges,
     **dict.fromkeys(PANELS, draw_statement),
 }
 """The function that draws the figure of each experiment."""

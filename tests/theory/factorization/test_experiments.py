@@ -37,13 +37,14 @@ NAMES = [
     *("theorem4", "fig2_2", "figB_1", "figB_2", "figB_3", "fig2_3", "tableB_1"),
     *("fig3_1", "figC_2", "figC_3", "figC_4"),
     *("fig3_6", "figC_5", "figC_6", "figC_7"),
+    *("fig5_2", "appendixD_1", "more_edges"),
 ]
 
 
 # one for every form of figure; drawing takes longer than the tiny runs
 DRAWN = (
     *("fig1_1", "fig1_2", "theorem4", "fig2_2", "fig2_3", "tableB_1", "fig3_1", "figC_2"),
-    "fig3_6",
+    *("fig3_6", "fig5_2", "appendixD_1", "more_edges"),
 )
 
 
@@ -67,7 +68,7 @@ def tiny(name):
         return replace(quick, max_steps=50)
     if name == "theorem4":
         return replace(quick, scales=(0.4, 0.2), duration=2.0)
-    if name == "tableB_1":
+    if name in ("tableB_1", "fig5_2", "appendixD_1", "more_edges"):
         return quick
     tasks = tuple(
         replace(task, ranges=task.ranges[:1], settings=task.settings[:2], num_train=16, num_test=8)

@@ -30,6 +30,7 @@ HOMES = {
     "factorization.experiments.incremental_ranks": ("fig3_1", "figC_2", "figC_3", "figC_4"),
     "factorization.experiments.countering_locality": ("fig3_6", "figC_5", "figC_6", "figC_7"),
     "statements.chapter5": ("theorem6", "algorithm1", "theorem10"),
+    "statements.separation": ("fig5_2", "appendixD_1", "more_edges"),
     "statements.product_fit": ("product_table5_1",),
     "statements.chapter6": ("chapter6",),
 }

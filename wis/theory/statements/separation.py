@@ -1,0 +1,440 @@
+"""Chapter 5: Figure 5.2's walk indices, the tightness of Theorems 7 and 8, and added edges.
+
+`fig5_2` checks the orders of growth in the caption of Figure 5.2. `appendixD_1` compares the bounds
+on the graphs of Appendix D.1. `more_edges` adds edges to trees until the graph is complete, and
+measures the separation rank of almost all networks after each.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from wis.theory.admissible import Method, admissible_subset
+from wis.theory.bounds import boundary_of
+from wis.theory.experiments.claims import Claim, Judgement, Row, State, every, over_seeds
+from wis.theory.experiments.experiment import Experiment, Outcome, Request
+from wis.theory.experiments.registry import add_experiments
+from wis.theory.figure5_2 import figure5_2_problems
+from wis.theory.generic_rank import RankProblem
+from wis.theory.typed_graph import TypedGraph
+
+LIMITS = {
+    ("I1", "graph"): (2, 0.5),
+    ("I2", "graph"): (3, 0.25),
+    ("I1", "vertex"): (1, 0.5),
+    ("I2", "vertex"): (2, 0.25),
+}
+"""For two cliques, depth 3: the power of |V| with which the walk index grows, and the factor."""
+
+
+@dataclass(frozen=True)
+class Figure52Size:
+    """Sizes of the cliques, and of the networks whose ranks are bounded."""
+
+    cliques: tuple[int, ...]
+    depth: int = 3
+    width: int = 16
+
+
+def walk_indices(size: Figure52Size, request: Request) -> Outcome:
+    """Walk indices and intervals of separation ranks for both partitions of growing cliques."""
+    rows: list[Row] = []
+    for clique in size.cliques:
+        for each in figure5_2_problems(clique, size.depth, size.width, max_side=1):
+            asked = each.problem
+            rows.append(
+                {
+                    "partition": each.name,
+                    "task": "graph" if each.target is None else "vertex",
+                    "num_nodes": 2 * clique,
+                    "walk_index": asked.bounds.walk_index,
+                    "log_at_least": asked.lower.log,
+                    "log_at_most": asked.upper.log,
+                }
+            )
+    last = [row for row in rows if row["num_nodes"] == 2 * size.cliques[-1]]
+    shown = (f"{row['partition']}, {row['task']}: {row['walk_index']:,}" for row in last)
+    nodes = last[0]["num_nodes"]
+    return Outcome(rows, f"Walk indices with {nodes} vertices: {'; '.join(shown)}.")
+
+
+def grows_as(partition: str, task: str) -> Any:
+    """A rule: the walk index over a power of |V| tends to a factor."""
+    power, factor = LIMITS[partition, task]
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        own = {
+            row["num_nodes"]: row["walk_index"] / row["num_nodes"] ** power
+            for row in rows
+            if (row["partition"], row["task"]) == (partition, task)
+        }
+        label = f"walk index over |V|^{power}"
+        if len(own) < 2:
+            return Judgement(State.CANNOT_TELL, f"{label}: fewer than two sizes")
+        (n, before), (m, after) = sorted(own.items())[-2:]
+        limit = (m * after - n * before) / (m - n)  # exact for factor + constant / |V|
+        miss = abs(limit / factor - 1)
+        text = (
+            f"{label}: {after:.4g} at {m} vertices, {limit:.4g} in the limit, expected {factor:g}"
+        )
+        return Judgement(_within(miss, 0.01, 0.1), text)
+
+    return rule
+
+
+def _within(miss: float, small: float, large: float) -> State:
+    if miss < small:
+        return State.AGREES
+    return State.DISAGREES if miss > large else State.CANNOT_TELL
+
+
+def second_is_stronger(rows: Sequence[Row]) -> Judgement:
+    """A rule: the interval of I2 lies above that of I1 on each graph, for each task."""
+    pairs: dict[tuple[int, str], dict[str, Row]] = {}
+    for row in rows:
+        pairs.setdefault((row["num_nodes"], row["task"]), {})[row["partition"]] = row
+    both = [pair for pair in pairs.values() if len(pair) == 2]
+    above = sum(pair["I2"]["log_at_least"] > pair["I1"]["log_at_most"] for pair in both)
+    below = sum(pair["I2"]["log_at_most"] <= pair["I1"]["log_at_least"] for pair in both)
+    found = f"I2 proven higher in {above} of {len(both)} cases, proven not higher in {below}"
+    if below:
+        return Judgement(State.DISAGREES, found)
+    return Judgement(State.AGREES if both and above == len(both) else State.CANNOT_TELL, found)
+
+
+def _figure_claims() -> Iterator[Claim]:
+    for (partition, task), (power, factor) in LIMITS.items():
+        name = "2-walk index" if task == "graph" else "(2, t)-walk index"
+        yield Claim(
+            f"{partition}-{task}",
+            "Figure 5.2",
+            f"The {name} of {partition} grows as |V|^{power}, {factor:g} times for these cliques.",
+            "The limit of the ratio, extrapolated from the two largest graphs, is within 1 % of "
+            "the factor; it disagrees if it is off by more than 10 %.",
+            grows_as(partition, task),
+        )
+    yield Claim(
+        "I2-is-stronger",
+        "Figure 5.2",
+        "A higher separation rank can be attained with respect to I2 than with respect to I1.",
+        "On each graph and for each task the proven lower end for I2 is above the proven upper end "
+        "for I1; it disagrees if an upper end for I2 is not above the lower end for I1.",
+        second_is_stronger,
+    )
+
+
+@dataclass(frozen=True)
+class TightnessSize:
+    """Complete graphs, chains and other graphs of Appendix D.1.
+
+    Attributes:
+        complete: Vertices of the complete graphs.
+        num_nodes: Vertices of the other graphs.
+        subsets: Random subsets of each of them.
+        width: Width of the networks of fixed width.
+    """
+
+    complete: tuple[int, ...]
+    num_nodes: int = 16
+    subsets: int = 4
+    width: int = 16
+    depth: int = 3
+
+
+def tightness(size: TightnessSize, request: Request) -> Outcome:
+    """The share of the boundary that an admissible subset covers, and the bounds."""
+    draw = np.random.default_rng(request.seed)
+    rows = [_complete(n, size, wide) for n in size.complete for wide in (False, True)]
+    for family, graph, method in _families(size.num_nodes, request.seed):
+        for _ in range(size.subsets):
+            chosen = draw.permutation(size.num_nodes)[: draw.integers(1, size.num_nodes)]
+            rows.append(_covered(family, _typed(graph), sorted(chosen.tolist()), method, size))
+    least = min(row["covered"] for row in rows)
+    summary = f"The admissible subsets cover at least {least:.0%} of the boundaries."
+    return Outcome(rows, summary)
+
+
+def _families(n: int, seed: int) -> Iterator[tuple[str, Any, Method]]:
+    side = max(2, round(math.sqrt(n)))
+    yield "chain", nx.path_graph(n), "chain"
+    yield "cycle", nx.cycle_graph(n), "auto"
+    yield "star", nx.star_graph(n - 1), "auto"
+    yield "grid", nx.grid_2d_graph(side, -(-n // side)), "auto"
+    yield "random tree", nx.random_labeled_tree(n, seed=seed), "auto"
+    yield "random, 3-regular", nx.random_regular_graph(3, n + n % 2, seed=seed), "auto"
+
+
+def _typed(graph: Any) -> TypedGraph:
+    import torch
+
+    plain = nx.convert_node_labels_to_integers(graph)
+    edges = torch.tensor(list(plain.edges), dtype=torch.int64, device="cpu").reshape(-1, 2).T
+    return TypedGraph.from_any(edges, plain.number_of_nodes())
+
+
+def _complete(n: int, size: TightnessSize, wide: bool) -> Row:
+    graph = _typed(nx.complete_graph(n))
+    width = n**size.depth if wide else size.width  # as many as walks
+    regime = "width = walk index" if wide else f"width {size.width}"
+    subset = list(range(n // 2))
+    row = _covered("complete", graph, subset, "single-pair", size)
+    return {**row, **_bounds(graph, subset, size.depth, width), "regime": regime}
+
+
+def _covered(
+    family: str, graph: TypedGraph, subset: list[int], method: Method, size: TightnessSize
+) -> Row:
+    boundary = boundary_of(graph, subset)
+    ones = [1] * graph.num_nodes
+    found = admissible_subset(graph, subset, ones, method)
+    return {
+        "family": family,
+        "num_nodes": graph.num_nodes,
+        "num_boundary": len(boundary),
+        "covered": len(found.vertices) / max(1, len(boundary)),
+        "regime": f"width {size.width}",
+        **_bounds(graph, subset, size.depth, size.width),
+    }
+
+
+def _bounds(graph: TypedGraph, subset: list[int], depth: int, width: int) -> Row:
+    asked = RankProblem(graph, subset, depth, width, in_dim=width, max_side=1)
+    return {
+        "walk_index": asked.bounds.walk_index,
+        "theorem_8": asked.bounds.lower.log,
+        "log_at_least": asked.lower.log,
+        "log_at_most": asked.upper.log,
+        "theorem_7": asked.bounds.upper.log,
+    }
+
+
+def covers(family: str, least: float) -> Any:
+    """A rule: on all graphs of a family an admissible subset covers a share of the boundary."""
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        own = [row for row in rows if row["family"] == family and row["num_boundary"]]
+        flags = [row["covered"] >= least for row in own]
+        return every(flags, f"{family} graphs of which {least:.0%} of the boundary is covered")
+
+    return rule
+
+
+def logarithmic(wide: bool) -> Any:
+    """A rule: Theorem 7's bound over Theorem 8's grows as the logarithm of the walk index."""
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        own = {
+            row["walk_index"]: row["theorem_7"] / row["theorem_8"]
+            for row in rows
+            if row["family"] == "complete" and row["regime"].startswith("width =") == wide
+        }
+        if len(own) < 2:
+            return Judgement(State.CANNOT_TELL, "fewer than two complete graphs")
+        (n, before), (m, after) = sorted(own.items())[-2:]
+        growth = after / math.log(m) / (before / math.log(n))
+        text = (
+            f"Theorem 7 over Theorem 8: {before:.3g} at walk index {n}, {after:.3g} at {m}; over "
+            f"the logarithm of the walk index {growth:.2f}-fold"
+        )
+        return Judgement(_within(growth - 1, 0.1, 0.5), text)
+
+    return rule
+
+
+_LOGARITHMIC_RULE = (
+    "Between the two largest complete graphs the ratio of the bounds, over the logarithm of the "
+    "walk index, grows by less than 10 %; it disagrees if it grows by more than 50 %."
+)
+
+TIGHTNESS_CLAIMS = (
+    Claim(
+        "complete-graphs-are-covered",
+        "Appendix D.1",
+        "In a complete graph the whole boundary is an admissible subset of itself.",
+        "It holds for every complete graph.",
+        covers("complete", 1.0),
+    ),
+    Claim(
+        "half-of-a-chain",
+        "Appendix D.1",
+        "In a chain an admissible subset covers at least half of the boundary.",
+        "The construction of Appendix D.1 covers half for every random subset.",
+        covers("chain", 0.5),
+    ),
+    Claim(
+        "tight-if-wide",
+        "Theorem 8; Appendix D.1",
+        "For complete graphs and a width that grows with the walk index, the bounds of Theorems 7 "
+        "and 8 coincide up to a logarithmic factor.",
+        _LOGARITHMIC_RULE,
+        logarithmic(True),
+    ),
+    Claim(
+        "tight-at-fixed-width",
+        "Theorem 8; Appendix D.1",
+        "For complete graphs and a fixed width, the bounds of Theorems 7 and 8 coincide up to a "
+        "logarithmic factor.",
+        _LOGARITHMIC_RULE,
+        logarithmic(False),
+    ),
+)
+
+
+TASKS = {"graph": None, "vertex": 0}
+"""Targets of the tasks of `more_edges`."""
+
+
+@dataclass(frozen=True)
+class MoreEdgesSize:
+    """Random trees that become complete graphs, edge by edge, and the networks."""
+
+    graphs: int
+    num_nodes: int = 6
+    depth: int = 2
+    width: int = 2
+    max_side: int = 512
+
+
+def more_edges(size: MoreEdgesSize, request: Request) -> Outcome:
+    """Walk index and separation rank of half of the vertices after each added edge."""
+    draw = np.random.default_rng(request.seed)
+    rows: list[Row] = []
+    n = size.num_nodes
+    total = len(TASKS) * size.graphs * (n * (n - 1) // 2 - n + 2)
+    with request.watch("ranks", total) as progress:
+        for number in range(size.graphs):
+            graph = nx.random_labeled_tree(n, seed=int(draw.integers(1 << 31)))
+            missing = list(nx.non_edges(graph))
+            added = [missing[k] for k in draw.permutation(len(missing))]
+            subset = sorted(draw.permutation(n)[: n // 2].tolist())
+            for edges in ((), *((edge,) for edge in added)):
+                graph.add_edges_from(edges)
+                for task, target in TASKS.items():
+                    row = {"graph": number, "task": task, "num_edges": graph.number_of_edges()}
+                    rows.append(row | _rank_of(graph, subset, target, size))
+                    progress(len(rows))
+    shares = (f"{task} prediction, {_rises(rows, task):.0%}" for task in TASKS)
+    summary = f"Of the added edges that changed the rank these raised it: {'; '.join(shares)}."
+    return Outcome(rows, summary)
+
+
+def _rank_of(graph: Any, subset: list[int], target: int | None, size: MoreEdgesSize) -> Row:
+    sizes: Any = {"in_dim": size.width, "target": target, "max_side": size.max_side}
+    asked = RankProblem(_typed(graph), subset, size.depth, size.width, **sizes)
+    found = asked.rank()
+    return {
+        "walk_index": asked.bounds.walk_index,
+        "rank": found.rank,
+        "state": found.state,
+        "theorem_7": asked.bounds.upper.log,
+    }
+
+
+def additions(
+    rows: Sequence[Mapping[str, Any]], task: str
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Rows before and after each added edge, of ranks that are known."""
+    keys = ("seed", "graph")
+    known = [row for row in rows if row["task"] == task and row["state"] != "interval"]
+    return [
+        (before, after)
+        for before, after in itertools.pairwise(known)
+        if all(before.get(key) == after.get(key) for key in keys)
+        and after["num_edges"] == before["num_edges"] + 1
+    ]
+
+
+def _rises(rows: Sequence[Row], task: str) -> float:
+    """Of the added edges that change the rank, the share that raises it."""
+    changes = [after["rank"] - before["rank"] for before, after in additions(rows, task)]
+    rises = [change > 0 for change in changes if change]
+    return sum(rises) / len(rises) if rises else math.nan
+
+
+def _by_seed(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    for seed in sorted({row["seed"] for row in rows}):
+        yield [row for row in rows if row["seed"] == seed]
+
+
+def most_edges_raise(task: str) -> Any:
+    """A rule: most of the added edges that change the rank raise it."""
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        shares = [_rises(own, task) for own in _by_seed(rows)]
+        return over_seeds(shares, "share of changes of the rank that are rises", above=0.5)
+
+    return rule
+
+
+def walk_index_orders(task: str) -> Any:
+    """A rule: the rank correlation of walk index and separation rank is positive."""
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        found = [_correlation(own, task) for own in _by_seed(rows)]
+        return over_seeds(found, "rank correlation of walk index and separation rank", above=0)
+
+    return rule
+
+
+def _correlation(rows: Sequence[Row], task: str) -> float:
+    from scipy.stats import spearmanr
+
+    known = [row for row in rows if row["task"] == task and row["state"] != "interval"]
+    pairs = [[row["walk_index"] for row in known], [row["rank"] for row in known]]
+    varied = len(known) > 2 and all(len(set(values)) > 1 for values in pairs)
+    return float(spearmanr(*pairs).statistic) if varied else math.nan
+
+
+def _edges_claims() -> Iterator[Claim]:
+    for task in TASKS:
+        yield Claim(
+            f"edges-raise-the-rank-{task}",
+            "Section 5.4.1",
+            f"Adding edges can enhance the modelled interaction; for {task} prediction most of the "
+            "edges that change the separation rank raise it.",
+            "The 95 % interval over the seeds of the share of rises lies above 0.5.",
+            most_edges_raise(task),
+        )
+        yield Claim(
+            f"walk-index-orders-ranks-{task}",
+            "Theorem 6",
+            f"The walk index controls the separation rank of {task} prediction: a higher one comes "
+            "with a higher rank.",
+            "The 95 % interval over the seeds of their rank correlation lies above 0.",
+            walk_index_orders(task),
+        )
+
+
+add_experiments(
+    Experiment(
+        "fig5_2",
+        "walk indices and ranks of the two partitions of growing cliques",
+        walk_indices,
+        Figure52Size((4, 8, 16)),
+        Figure52Size((4, 8, 16, 32, 64, 128)),
+        tuple(_figure_claims()),
+    ),
+    Experiment(
+        "appendixD_1",
+        "how tight the bounds of Theorems 7 and 8 are on complete graphs, chains and others",
+        tightness,
+        TightnessSize((4, 6, 8)),
+        TightnessSize((4, 8, 12, 16, 24), num_nodes=32, subsets=10),
+        TIGHTNESS_CLAIMS,
+    ),
+    Experiment(
+        "more_edges",
+        "separation ranks while edges are added to random trees",
+        more_edges,
+        MoreEdgesSize(2, num_nodes=5),
+        MoreEdgesSize(10),
+        tuple(_edges_claims()),
+    ),
+)
