@@ -420,6 +420,7 @@ add_experiments(
         Figure52Size((4, 8, 16)),
         Figure52Size((4, 8, 16, 32, 64, 128)),
         tuple(_figure_claims()),
+        cost=(2.0, 5.0),
     ),
     Experiment(
         "appendixD_1",
@@ -428,13 +429,17 @@ add_experiments(
         TightnessSize((4, 6, 8)),
         TightnessSize((4, 8, 12, 16, 24), num_nodes=32, subsets=10),
         TIGHTNESS_CLAIMS,
+        source="Appendix D.1; Theorems 7, 8",
+        cost=(2.0, 60.0),
     ),
     Experiment(
         "more_edges",
         "separation ranks while edges are added to random trees",
         more_edges,
         MoreEdgesSize(2, num_nodes=5),
-        MoreEdgesSize(10),
+        MoreEdgesSize(5),
         tuple(_edges_claims()),
+        source="Section 5.4.1; Theorem 6",
+        cost=(2.0, 30.0),
     ),
 )
