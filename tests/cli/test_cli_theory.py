@@ -358,6 +358,14 @@ def test_influence_gives_rows_a_verdict_and_a_picture_and_goes_on_where_it_stopp
     Path("rows.jsonl").write_text("\n".join(lines[:7]) + "\n")
     assert output_json(capsys, "influence", "karate", *small) == found
     assert Path("rows.jsonl").read_text().splitlines() == lines
+    (claim,) = found["claims"]
+    assert (claim["name"], claim["state"]) == ("influence-follows", found["verdict"])
+    assert run(["bench", "table", "rows.jsonl"]) == 0
+    assert capsys.readouterr().out.startswith("influence on karate")
+    old = ("type", "kind", "recipe", "key", "status")
+    bare = [{k: v for k, v in json.loads(line).items() if k not in old} for line in lines]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in bare))
+    assert output_json(capsys, "influence", "karate", *small) == found
     Path("rows.jsonl").write_text("{}\n")
     error = error_line(capsys, "influence", "karate", "--rows", "rows.jsonl", exit_code=1)
     assert "rows.jsonl line 1 is no row" in error

@@ -388,12 +388,9 @@ def read_rows(path: Path) -> list[InfluenceRow]:
 def as_result(row: InfluenceRow) -> dict[str, Any]:
     """The row for a file of results."""
     fields = asdict(row)
-    common = {
-        "type": "run",
-        "kind": INFLUENCE,
-        "key": content_hash((*row.key[:4], fields["settings"])),
-    }
-    return {**common, "status": DONE, "recipe": INFLUENCE, **fields}
+    key = content_hash((*row.key[:4], fields["settings"]))
+    common = {"type": "run", "kind": INFLUENCE, "recipe": INFLUENCE, "key": key, "status": DONE}
+    return {**common, **fields}
 
 
 def append_row(path: Path, row: InfluenceRow) -> None:
