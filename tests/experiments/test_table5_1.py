@@ -203,6 +203,17 @@ def test_the_table_gives_means_and_deviations_beside_the_thesis():
     assert "25.0 ± 0.0" in format_table(rows, best=True)
 
 
+def test_rows_of_models_with_another_patience_make_one_table():
+    gcn, gat = row("gcn", "low", 0, 0.7, 0.5), row("gat", "low", 0, 0.8, 0.5)
+    gat["config"] = {**gat["config"], "patience": 200}
+    assert "80.0" in format_table([gcn, gat])
+
+
+def test_the_settled_recipe_differs_from_the_thesis_in_its_stopping_rule_only():
+    settled = Table51.from_recipe(RECIPES / "settled_table5_1.toml")
+    assert settled == replace(Table51(), min_delta=0.005)
+
+
 def test_rows_that_do_not_belong_together_make_no_table():
     one = row("gcn", "low", 0, 0.7, 0.5)
     with pytest.raises(OptionError, match=r"by --recipe, .*: mine \(01234567\)"):

@@ -41,8 +41,8 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
     """Format rows as Table 5.1, with the results of the thesis below.
 
     Args:
-        rows: Rows of `wis.theory.table5_1.table5_1.run_table` that differ only in model, partition
-            and seed. Failed runs are only counted.
+        rows: Rows of `wis.theory.table5_1.table5_1.run_table` that differ only in model, partition,
+            seed, and the length of training. Failed runs are only counted.
         best: Use the accuracies at the epoch of the highest training accuracy, not at the end.
 
     Returns:
@@ -87,7 +87,7 @@ def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
     """Check that all rows are of one experiment, without repetition."""
     if not rows:
         raise OptionError("there are no finished rows of Table 5.1; run it first")
-    varying = ("model", "learning_rate", "model_options", "max_epochs", "seed")
+    varying = ("model", "learning_rate", "model_options", "max_epochs", "patience", "seed")
     kinds, places = set(), set()
     for row in rows:
         if row.get("kind") != TABLE5_1:
