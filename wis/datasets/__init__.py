@@ -5,10 +5,11 @@ A spec is a name, or a name with parameters: ``karate``, ``rmat:scale=17,edges=1
 `register` makes its graph available in Python and on the command line. ``datasets/README.md`` lists
 sources, licences and sizes.
 
-- `table`: the rows, `load`, `fetch`; `roots`: the folders of data sets and of the cache;
+- `table`: the rows, `load`, `fetch`;
+- `roots`: the folders of data sets and of the cache, and the raw files of a data set;
 - `embedded` and `generators`: graphs that need no file;
 - `catalogue`: the real data sets, which `real` reads by the loaders of PyG and of the Open Graph
-  Benchmark; `download` gets missing `raw_files`, and `processed` caches the graphs;
+  Benchmark; `download` gets missing raw files, and `processed` caches the graphs;
 - `images`: the pixels of Fashion-MNIST, MNIST and digits; `splits`: masks of vertices.
 """
 

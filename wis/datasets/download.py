@@ -29,8 +29,13 @@ from typing import Any
 
 from wis.base.atomic import atomic_write, temporary_folder
 from wis.base.progress import progress_bar
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, is_offline, trusts_downloads
+from wis.datasets.roots import (
+    OFFLINE_VARIABLE,
+    TRUST_VARIABLE,
+    RawFiles,
+    is_offline,
+    trusts_downloads,
+)
 from wis.errors import MissingDataError, WisError, echo
 
 ANSWER_S = 20.0

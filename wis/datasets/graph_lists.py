@@ -18,8 +18,7 @@ import numpy as np
 
 from wis.datasets.generators import barabasi_albert, undirected_data
 from wis.datasets.processed import processed
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import data_root
+from wis.datasets.roots import RawFiles, data_root
 from wis.datasets.table import register
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 

@@ -16,8 +16,7 @@ import numpy as np
 
 from wis.datasets.download import ensure, sha256_of
 from wis.datasets.embedded import digit_images
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import data_root
+from wis.datasets.roots import RawFiles, data_root
 from wis.errors import GraphFormatError, UnknownNameError
 
 DIGITS_SPLIT_SEED = 0

@@ -21,8 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import cache_folder
+from wis.datasets.roots import RawFiles, cache_folder
 from wis.errors import GraphFormatError
 
 if TYPE_CHECKING:

@@ -32,8 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.datasets.processed import processed
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import data_root
+from wis.datasets.roots import RawFiles, data_root
 from wis.datasets.splits import MASKS, random_masks
 from wis.datasets.table import Dataset, find
 from wis.errors import (

@@ -1,4 +1,4 @@
-"""The data root with raw files, and the cache folder with the graphs read from them.
+"""The data root with the raw files of data sets, and the cache folder with what is read from them.
 
 The data root has one folder for each kind of loader (see ``datasets/README.md``). It may be
 read-only and shared, since wis writes only downloads to it.
@@ -7,7 +7,10 @@ read-only and shared, since wis writes only downloads to it.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+
+from wis.errors import GraphFileError, echo
 
 ROOT_VARIABLE = "WIS_DATA_ROOT"
 CACHE_VARIABLE = "WIS_CACHE_DIR"
@@ -50,3 +53,68 @@ def trusts_downloads() -> bool:
 
 def _is_set(variable: str) -> bool:
     return os.environ.get(variable, "0") not in ("", "0")
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """Raw files of one data set, in the layout that its loader expects.
+
+    Attributes:
+        folder: Folder of the data set below the data root, with forward slashes. Its first part is
+            the root that the loader takes.
+        names: Paths of the files below that folder.
+        urls: One address for each name, or the address of a single archive.
+        archive: The folder in the zip archive that becomes `folder`; None if the files are
+            downloaded one by one.
+        size_mb: Approximate size of the download in megabytes; None if unknown.
+        licence: The licence, if the source states one.
+        sha256: The checksum of the file at each address, None if unknown.
+        package: An optional module that reads the files; also the name of the extra of wis.
+        arcs: The one of `names` with an `edge_index` that `--engine stream` reads, if any.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    urls: tuple[str, ...]
+    archive: str | None = None
+    size_mb: float | None = None
+    licence: str = "not stated by the source"
+    sha256: tuple[str | None, ...] = ()
+    package: str | None = None
+    arcs: str | None = None
+
+    def paths(self, root: Path) -> list[Path]:
+        """The paths of the files below a data root."""
+        return [root / self.folder / name for name in self.names]
+
+    def checksum(self, position: int) -> str | None:
+        """The SHA-256 of the file at the address number `position`, None if unknown."""
+        return self.sha256[position] if position < len(self.sha256) else None
+
+    def missing(self, root: Path) -> list[Path]:
+        """The `paths` that do not exist; raises `GraphFileError` if the root cannot be read."""
+        try:
+            return [path for path in self.paths(root) if not path.is_file()]
+        except OSError as error:
+            shown = echo(str(root), 255)
+            raise GraphFileError(f"{shown}: cannot be read: {error.strerror}") from None
+
+    @property
+    def origin(self) -> str:
+        """The folders or the archive that the files come from, as text."""
+        if self.archive is not None:
+            return f"{self.urls[0]}, folder {self.archive!r} in it"
+        return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
+
+    def instruction(self, root: Path) -> str:
+        """A sentence that explains how to install the missing files by hand."""
+        missing = self.missing(root)
+        if self.archive is not None:
+            folder = root / self.folder
+            names = ", ".join(path.relative_to(folder).as_posix() for path in missing)
+            return (
+                f"Unpack {self.urls[0]} and rename its folder {self.archive!r} to {folder}, so "
+                f"that it holds {names}"
+            )
+        names = ", ".join(path.name for path in missing)
+        return f"Put {names} from {self.origin} into {missing[0].parent}"

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, plain_name
-from wis.datasets.raw_files import RawFiles
-from wis.datasets.roots import data_root
+from wis.datasets.roots import RawFiles, data_root
 from wis.errors import OptionError, UnknownNameError, echo
 
 if TYPE_CHECKING:
