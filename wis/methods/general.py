@@ -173,30 +173,19 @@ def general_order(
         "argmax": _name(argmax),
         "partitions": chosen.digest,
     }
+    is_wis = argmax == "lexicographic" and walk_length and _are_singletons(chosen, graph.num_nodes)
+
+    def steps(rest: CanonicalGraph, guard: Guard | None) -> Iterator[list[int]]:
+        if is_wis:
+            with contextlib.suppress(OptionError):  # counts pass 2^61: the tables hold any integers
+                return local_steps(rest.without_isolated(), walk_length + 1, batch_size, guard)
+        return _steps_by_tables(rest, chosen, walk_length, argmax, batch_size, guard)
+
+    kept = Checkpoint(checkpoint, graph, guard, **rule) if checkpoint else None
     return in_steps(
-        graph,
-        lambda rest, guard: _steps(rest, chosen, walk_length, argmax, batch_size, guard),
-        count=count,
-        progress=progress,
-        batch_size=batch_size,
-        checkpoint=Checkpoint(checkpoint, graph, guard, **rule) if checkpoint else None,
+        graph, steps, count=count, progress=progress, batch_size=batch_size, checkpoint=kept,
         guard=guard,
-    )
-
-
-def _steps(
-    graph: CanonicalGraph,
-    partitions: Partitions,
-    walk_length: int,
-    argmax: Argmax,
-    batch_size: int,
-    guard: Guard | None,
-) -> Iterator[list[int]]:
-    """The order of a graph, `batch_size` edges at a time."""
-    if argmax == "lexicographic" and walk_length and _are_singletons(partitions, graph.num_nodes):
-        with contextlib.suppress(OptionError):  # counts pass 2^61: the tables hold any integers
-            return local_steps(graph.without_isolated(), walk_length + 1, batch_size, guard)
-    return _steps_by_tables(graph, partitions, walk_length, argmax, batch_size, guard)
+    )  # fmt: skip
 
 
 def _are_singletons(partitions: Partitions, num_nodes: int) -> bool:
@@ -213,7 +202,7 @@ def _steps_by_tables(
     batch_size: int,
     guard: Guard | None,
 ) -> Iterator[list[int]]:
-    """The same for any partitions, by tables of all losses."""
+    """The order of a graph for any partitions, `batch_size` edges at a time, by all losses."""
     state = WalkState(graph, partitions, walk_length)
     sparse = argmax == "lexicographic" and LossTable.pays_off(state.loss)
     signatures = LossTable(state.loss) if sparse else None
