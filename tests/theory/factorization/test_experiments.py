@@ -56,7 +56,7 @@ def tiny(name):
     if name in ("figA_1", "figA_2"):
         return replace(quick, problems=quick.problems[:1], loss=1e-2)
     if name in ("fig1_2", "figA_3"):
-        shape, counts = quick.tensors[0]
+        (shape, counts), *_ = quick.tensors
         return replace(quick, tensors=((shape, counts[:2]),), trials=1, max_steps=150, max_rank=3)
     if name in ("fig2_2", "figB_1", "figB_2", "figB_3"):
         return replace(quick, shape=(3,) * len(quick.shape), rank=1, num_observations=20,

@@ -267,3 +267,35 @@ def test_balanced_components_have_unbalancedness_zero():
     torch.testing.assert_close(
         model.component_norms(weights)[0], torch.full((6,), 0.3**3, dtype=torch.float64)
     )
+
+
+def completion_of_ones():
+    model = TensorFactorization((3, 3, 3), 3)
+    ones = torch.ones(1, 3, 3, 3, dtype=torch.float64)
+    observed = torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(0)) < 0.8
+    return model, Completion(observed, ones)
+
+
+def test_halving_the_base_rate_damps_the_swing_about_a_minimum():
+    model, task = completion_of_ones()
+    start = gaussian_weights(model, [0.3, 0.5], [0, 0])
+    plain, halved = (
+        train(model, task, start, rate=AdaptiveRate(patience=patience), stop=Stop(1e-14, 4000))
+        for patience in (None, 50)
+    )
+    assert bool((halved.loss < 0.2 * plain.loss).all())
+    own = [weight[1:] for weight in start]
+    alone = train(model, task, own, rate=AdaptiveRate(patience=50), stop=Stop(1e-14, 4000))
+    torch.testing.assert_close(alone.end[0], halved.end[1])  # each element has its own base rate
+
+
+def test_a_run_ends_when_its_error_has_settled_but_not_before_it_has_left_its_start():
+    model, task = completion_of_ones()
+    run = train(
+        model, task, gaussian_weights(model, [0.3, 1e-9], [0, 1]), rate=AdaptiveRate(),
+        stop=Stop(0.0, 5000, settled=0.5),
+        measure=lambda weights, end: {"error": (end - 1).flatten(1).norm(dim=1)},
+    )  # fmt: skip
+    assert 2000 <= int(run.steps[0]) < 2100
+    assert int(run.steps[1]) == 5000  # its error is constant, but its loss has not fallen
+    assert not run.converged.any()

@@ -22,6 +22,28 @@ def row(seed=0, depth=3, scale=0.01, *, right=True, balanced=True, **facts):
     }  # fmt: skip
 
 
+def tensor_rows(error_of, rank_of, *, trials=3, settled=True):
+    """Two numbers of observations, two deviations, and completion with zeros at an error of 1."""
+    common = {"seed": 0, "order": 3, "true_rank": 1}
+    return [
+        {**common, "method": "completion with zeros", "observations": n, "error": 1.0, "rank": 9}
+        for n in (50, 100)
+    ] + [
+        {**common, "method": f"init {deviation}", "deviation": deviation, "trial": trial,
+         "observations": n, "error": error_of(deviation, trial), "rank": rank_of(deviation),
+         "settled": settled}
+        for n in (50, 100) for deviation in (0.1, 0.01) for trial in range(trials)
+    ]  # fmt: skip
+
+
+def low(deviation, trial):
+    return deviation * (1 + 0.1 * trial)
+
+
+def high(deviation, trial):
+    return (1 + 0.1 * trial) / deviation
+
+
 def matrix_rows(**facts):
     return [row(seed, right=right, **facts) for seed in range(6) for right in (True, False)]
 
@@ -61,7 +83,21 @@ MATRIX = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "claim", "agrees", "disagrees", "open_"), MATRIX)
+TENSOR = (
+    ("fig1_2", "low-error", tensor_rows(low, round), tensor_rows(high, round),
+     tensor_rows(low, round, trials=1)),
+    ("figA_3", "low-rank", tensor_rows(low, lambda d: 1, trials=5),
+     tensor_rows(low, lambda d: 3, trials=5), tensor_rows(low, lambda d: 1, trials=1)),
+    ("fig1_2", "low-rank", tensor_rows(low, lambda d: 1, trials=5),
+     tensor_rows(low, lambda d: 0, trials=5, settled=False), []),
+    ("fig1_2", "smaller-start-lower-error", tensor_rows(low, round), tensor_rows(high, round),
+     tensor_rows(low, round, trials=1)),
+    ("figA_3", "smaller-start-lower-rank", tensor_rows(low, lambda d: 100 * d),
+     tensor_rows(low, lambda d: 1 / d), tensor_rows(low, lambda d: 100 * d, trials=1)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "claim", "agrees", "disagrees", "open_"), MATRIX + TENSOR)
 def test_a_rule_agrees_disagrees_and_cannot_tell(name, claim, agrees, disagrees, open_):
     (found,) = [each for each in get_experiment(name).claims if each.name == claim]
     states = [str(found.judge(rows).state) for rows in (agrees, disagrees, open_)]

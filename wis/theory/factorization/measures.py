@@ -194,8 +194,9 @@ def cp_rank(
     # smallest rank for which the best approximation of every matricization is close enough.
     allowed = threshold * tensor.numel()
     start = 0 if float(tensor.square().sum()) < allowed else 1
-    for mode in range(tensor.dim()):
-        energy = np.linalg.svd(matricization(tensor, [mode]).numpy(), compute_uv=False) ** 2
+    sizes = range(1, tensor.dim() // 2 + 1)
+    for modes in (m for size in sizes for m in itertools.combinations(range(tensor.dim()), size)):
+        energy = np.linalg.svd(matricization(tensor, modes).numpy(), compute_uv=False) ** 2
         left = np.append(np.cumsum(energy[::-1])[::-1], 0.0)
         start = max(start, int(np.argmax(left < allowed)))
     for rank in range(start, last):

@@ -30,6 +30,9 @@ TELL_EVERY = 256
 """Number of steps between checks for Ctrl-C and reports of progress: far less than a second. Steps
 of gradient flow have many gradients, so each one reports."""
 
+SETTLED_FROM = 2000
+"""Steps before which no error counts as settled."""
+
 HURRY = 4096
 """`TinySteps` stops at multiples of this number, so that progress is reported in time."""
 
@@ -48,12 +51,16 @@ class FixedRate:
 class AdaptiveRate:
     """The base rate divided by the root of a moving average of squared gradient norms.
 
-    It changes the length of a step but not its direction (Appendix A.2.2.2).
+    It changes the length of a step but not its direction (Appendix A.2.2.2). Steps of nearly
+    constant length keep swinging about a minimum. So the base rate of an element can be halved
+    whenever its loss found no new minimum for `patience` steps. None never halves, as in the
+    thesis.
     """
 
     base: float = 1e-2
     decay: float = 0.99
     floor: float = 1e-6
+    patience: int | None = None
 
 
 Rate = FixedRate | AdaptiveRate | GradientFlow
@@ -67,11 +74,16 @@ class Stop:
         loss: An element converges when its loss stays below this value for `patience` steps.
         max_steps: Largest number of steps.
         patience: Number of consecutive steps.
+        settled: An element also ends when the measured ``"error"`` varied by no more than this
+            share of it, or a tenth of this number, in the second half of its steps, from
+            `SETTLED_FROM` steps on, and its loss fell tenfold (from small weights, both are
+            constant at first); None for never.
     """
 
     loss: float
     max_steps: int
     patience: int = 1
+    settled: float | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,9 @@ def _check(
         raise OptionError(f"{rate}: base must be positive, decay in [0, 1), floor not negative")
 
 
+PER_ELEMENT = ("ids", "calm", "average", "lowest", "waited", "base")
+
+
 class _Descent:
     """The state of a run and the loop that moves it."""
 
@@ -200,6 +215,9 @@ class _Descent:
         self.weights = [weight.clone() for weight in weights]
         self.calm = torch.zeros(batch, dtype=torch.int64, device="cpu")
         self.average = torch.zeros(batch, dtype=torch.float64, device="cpu")
+        self.lowest = torch.full_like(self.average, math.inf)
+        self.waited = torch.zeros_like(self.calm)
+        self.base = torch.full_like(self.average, getattr(rate, "base", 0.0))
         self.flow = fresh_state(weights) if isinstance(rate, GradientFlow) else {}
         self.final_weights = [weight.clone() for weight in weights]
         self.final_loss = torch.full((batch,), torch.nan, dtype=torch.float64, device="cpu")
@@ -246,10 +264,11 @@ class _Descent:
             last = self.step >= self.stop.max_steps
             if last or bool(done.any()) or is_recorded(self.step, self.per_decade):
                 self._record(end, loss)
-                if last or bool(done.any()):
-                    self._retire(done, loss, everyone=last)
+                gone = torch.ones_like(done) if last else done | self._settled()
+                if bool(gone.any()):
+                    self._retire(gone, done, loss)
                     continue
-            self._move(self.model.backward(saved, gradient))
+            self._move(self.model.backward(saved, gradient), loss)
             self.step += 1
             if self.step // every > reported:
                 reported = self.step // every
@@ -274,7 +293,24 @@ class _Descent:
             needs_attention=lambda step: is_recorded(step, self.per_decade),
         )
 
-    def _move(self, gradients: Weights) -> None:
+    def _settled(self) -> Tensor:
+        """Whether the measured error of each running element has settled, bool [running]."""
+        limit, seen = self.stop.settled, self.trajectory
+        if limit is None or self.step < SETTLED_FROM:
+            return torch.zeros(len(self.ids), dtype=torch.bool, device="cpu")
+        errors = torch.stack(
+            [
+                error[torch.searchsorted(ids, self.ids)]
+                for step, ids, error in zip(seen.steps, seen.ids, seen.values["error"], strict=True)
+                if 2 * step >= self.step
+            ]
+        )
+        first, *_, last = seen.values["loss"]
+        most = errors.amax(dim=0)
+        still = most - errors.amin(dim=0) <= limit * most.clamp_min(0.1)
+        return still & (10 * last < first[self.ids])
+
+    def _move(self, gradients: Weights, loss: Tensor) -> None:
         if isinstance(self.rate, GradientFlow):
             for at in range(len(self.ids)):
                 own, slopes = (
@@ -289,9 +325,20 @@ class _Descent:
             decay = self.rate.decay
             self.average = decay * self.average + (1 - decay) * squares
             root = (self.average / (1 - decay ** (self.step + 1))).sqrt()
-            self.rates = (-self.rate.base / (root + self.rate.floor)).reshape(-1, 1, 1)
+            self._halve(loss, self.rate.patience)
+            self.rates = (-self.base / (root + self.rate.floor)).reshape(-1, 1, 1)
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.addcmul_(gradient, self.rates)
+
+    def _halve(self, loss: Tensor, patience: int | None) -> None:
+        """Halve the base rate of elements whose loss did not fall for `patience` steps."""
+        if patience is None:
+            return
+        self.waited = torch.where(loss < self.lowest, 0, self.waited + 1)
+        self.lowest = torch.minimum(self.lowest, loss)
+        late = self.waited >= patience
+        self.base = torch.where(late, self.base / 2, self.base)
+        self.waited[late] = 0
 
     def _record(self, end: Tensor, loss: Tensor) -> None:
         if not bool(torch.isfinite(loss).all()):
@@ -304,9 +351,8 @@ class _Descent:
         values |= {name: self.flow[name] for name in ("time", "gradients") if self.flow}
         self.trajectory.append(self.step, self.ids, {"loss": loss, **values})
 
-    def _retire(self, done: Tensor, loss: Tensor, *, everyone: bool) -> None:
-        """Remove finished elements from the batch."""
-        gone = torch.ones_like(done) if everyone else done
+    def _retire(self, gone: Tensor, done: Tensor, loss: Tensor) -> None:
+        """Remove elements from the batch; those that are also `done` have converged."""
         ids = self.ids[gone]
         for final, weight in zip(self.final_weights, self.weights, strict=True):
             final[ids] = weight[gone]
@@ -314,14 +360,13 @@ class _Descent:
         self.final_steps[ids] = self.step
         self.converged[ids] = done[gone]
         self.weights = [weight[~gone] for weight in self.weights]
-        self.ids, self.calm, self.average = (
-            each[~gone] for each in (self.ids, self.calm, self.average)
-        )
+        for name in PER_ELEMENT:
+            setattr(self, name, getattr(self, name)[~gone])
         self.flow = {name: value[~gone] for name, value in self.flow.items()}
         self._follow_batch()
 
     STATE = (
-        *("step", "seconds", "ids", "weights", "calm", "average", "flow"),
+        *("step", "seconds", "weights", "flow", *PER_ELEMENT),
         *("final_weights", "final_loss", "final_steps", "converged"),
     )
 

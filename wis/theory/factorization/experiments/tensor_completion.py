@@ -1,26 +1,39 @@
 """Figures 1.2 and A.3: tensor factorization compared with completion by zeros.
 
-Alternating least squares estimates the ranks of solutions. This is slow for the high ranks of the
-baseline, so the quick sizes cap the rank. Source: Sections 1.4.2 and
-A.2.2.2.
+The thesis stops at a mean squared error of 1e-6, which leaves a reconstruction error of up to
+sqrt(512e-6) = 0.023 in a tensor of 512 entries and hides what the initialization does. Here runs go
+on to 1e-10, or until the reconstruction error has settled. Steps of nearly constant length, as the
+adaptive rate of the thesis makes them, swing about a minimum at a loss of 1e-7; so the base rate is
+halved where the loss stops falling. Alternating least squares estimates the ranks of solutions.
+This is slow for the high ranks of the baseline, so the quick sizes cap the rank. Source: Sections
+1.4.2 and A.2.2.2.
 """
 
 from __future__ import annotations
 
 import itertools
 import statistics
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.claims import Claim, Judgement, over_seeds, share_of
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import cp_rank, reconstruction_error
 from wis.theory.factorization.model import TensorFactorization
 from wis.theory.factorization.optimization import AdaptiveRate, Stop
 from wis.theory.factorization.tasks import Completion, Loss, low_rank_tensor, random_entries
+
+ZEROS = "completion with zeros"
+
+PATIENCE = 100
+"""Steps without a lower loss before the base rate is halved: the memory of the moving average."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,10 @@ class CompletionSize:
         tensors: For each ground truth its dimensions and the numbers of observed entries.
         rank: Rank of the ground truths.
         deviations: Standard deviations of the initial weights.
-        trials: Number of seeds for each deviation.
+        trials: Number of initializations for each deviation.
         loss: Mean squared error at which a run ends.
+        settled: Change of the reconstruction error in the second half of the steps, as a share of
+            it, at which a run ends (`Stop.settled`).
         max_steps: Largest number of steps.
         max_rank: Largest tensor rank to try; None for no limit.
         restarts: Number of random restarts of alternating least squares.
@@ -43,6 +58,7 @@ class CompletionSize:
     deviations: tuple[float, ...]
     trials: int
     loss: float
+    settled: float
     max_steps: int
     max_rank: int | None
     restarts: int
@@ -51,7 +67,7 @@ class CompletionSize:
 def completion(size: CompletionSize, request: Request) -> Outcome:
     """Figures 1.2 and A.3; all runs of a ground truth are one batch."""
     rows = [row for shape, counts in size.tensors for row in _rows(shape, counts, size, request)]
-    return Outcome(rows, _verdict(rows, size))
+    return Outcome(rows, _summary(rows, size))
 
 
 def _rows(
@@ -72,29 +88,32 @@ def _rows(
         gaussian_weights(
             model,
             [deviation for _, deviation, _ in runs],
-            [request.seed + trial for _, _, trial in runs],
+            [1000 * request.seed + trial for _, _, trial in runs],
         ),
-        rate=AdaptiveRate(),
-        stop=Stop(size.loss, size.max_steps),
+        rate=AdaptiveRate(patience=PATIENCE),
+        stop=Stop(size.loss, size.max_steps, settled=size.settled),
+        measure=lambda weights, end: {"error": reconstruction_error(end, truth, normalized=False)},
         per_decade=10,
     )
     common = {"order": len(shape), "shape": list(shape), "true_rank": size.rank}
     rows = [
         {
             **common,
-            "method": f"tf, init {deviation:g}",
+            "method": f"factorization, init {deviation:g}",
             "deviation": deviation,
             "trial": trial,
             "observations": counts[position],
             **_quality(run.end[element], truth, size),
             "steps": int(run.steps[element]),
+            "loss": float(run.loss[element]),
             "converged": bool(run.converged[element]),
+            "settled": bool(run.converged[element]) or int(run.steps[element]) < size.max_steps,
         }
         for element, (position, deviation, trial) in enumerate(runs)
     ]
     for mask, count in zip(masks, counts, strict=True):
         zeros = torch.where(mask, truth, 0.0)
-        linear = {"method": "linear", "observations": count, **_quality(zeros, truth, size)}
+        linear = {"method": ZEROS, "observations": count, **_quality(zeros, truth, size)}
         rows.append({**common, **linear})
     return rows
 
@@ -104,30 +123,123 @@ def _quality(end: Tensor, truth: Tensor, size: CompletionSize) -> Row:
     return {"error": error, "rank": cp_rank(end, max_rank=size.max_rank, restarts=size.restarts)}
 
 
-def _verdict(rows: list[Row], size: CompletionSize) -> str:
-    rank, text = size.rank, []
+def _summary(rows: list[Row], size: CompletionSize) -> str:
+    text = []
     for order in sorted({row["order"] for row in rows}):
-        of_order = [row for row in rows if row["order"] == order]
-        trivial = {row["observations"]: row for row in of_order if row["method"] == "linear"}
-        ours = [row for row in of_order if row["method"] != "linear"]
-        smallest = min(row["deviation"] for row in ours)
-        best = [row for row in ours if row["deviation"] == smallest]
-        low = sum(row["rank"] <= rank for row in best)
-        better = sum(row["error"] < 0.5 * trivial[row["observations"]]["error"] for row in best)
-        errors = [row["error"] for row in best]
-        zeros = trivial[min(trivial)]
-        capped = " or more" if zeros["rank"] == size.max_rank else ""
-        few = [row["error"] for row in best if row["observations"] == min(trivial)]
+        own = [row for row in rows if row["order"] == order]
+        zeros = [row["error"] for row in own if row["method"] == ZEROS]
+        fitted = [row for row in own if row["method"] != ZEROS]
+        medians = (
+            f"{number(statistics.median(_of(fitted, deviation, 'error')))} from {deviation:g}"
+            for deviation in size.deviations
+        )
         text.append(
-            f"Order {order}, ground truth of rank {rank}: from the smallest initialization "
-            f"({smallest:g}), {low} of {len(best)} solutions had a tensor rank of at most {rank}, "
-            f"and {better} of {len(best)} less than half the error of completing with zeros; the "
-            f"median error was {number(statistics.median(errors))}, with the fewest observations "
-            f"{number(statistics.median(few))} (zeros: {number(zeros['error'])}, rank "
-            f"{zeros['rank']}{capped})."
+            f"Order {order}, ground truth of rank {size.rank}: median errors {', '.join(medians)}; "
+            f"with zeros {number(statistics.median(zeros))}. "
+            f"{share([row['converged'] for row in fitted])} runs reached the loss, "
+            f"{share([row['settled'] for row in fitted])} did or settled."
         )
     return " ".join(text)
 
+
+def _of(rows: Sequence[Row], deviation: float, key: str) -> list[float]:
+    return [row[key] for row in rows if row["deviation"] == deviation]
+
+
+def _by_trial(rows: Sequence[Row]) -> Iterator[tuple[list[Row], dict[tuple[int, int], Row]]]:
+    """The runs of each seed and trial, and the seed's completions with zeros by order and count."""
+    fitted = [row for row in rows if row["method"] != ZEROS]
+    for seed, trial in sorted({(row["seed"], row["trial"]) for row in fitted}):
+        zeros = {
+            (row["order"], row["observations"]): row
+            for row in rows
+            if row["method"] == ZEROS and row["seed"] == seed
+        }
+        yield [r for r in fitted if (r["seed"], r["trial"]) == (seed, trial)], zeros
+
+
+def _gain(own: Sequence[Row], zeros: dict[tuple[int, int], Row]) -> float:
+    """Mean of the log10 of the error as a share of that with zeros, from the smallest start."""
+    smallest = min(row["deviation"] for row in own)
+    return float(
+        np.mean(
+            [
+                np.log10(row["error"] / zeros[row["order"], row["observations"]]["error"])
+                for row in own
+                if row["deviation"] == smallest
+            ]
+        )
+    )
+
+
+def _slope(own: Sequence[Row], _: object, *, key: str) -> float:
+    """Mean over tasks of the slope of the log10 of a quantity in that of the deviation."""
+    slopes = []
+    for task in {(row["order"], row["observations"]) for row in own}:
+        here = [row for row in own if (row["order"], row["observations"]) == task]
+        scales = np.log10([row["deviation"] for row in here])
+        values = np.log10([max(row[key], 1 if key == "rank" else 1e-12) for row in here])
+        slopes.append(float(np.polyfit(scales, values, 1)[0]))
+    return float(np.mean(slopes))
+
+
+def over_trials(
+    rows: Sequence[Row], *, value: Callable[..., float], label: str, sign: int
+) -> Judgement:
+    """Compare the mean over seeds and trials of a value with zero."""
+    values = [value(own, zeros) for own, zeros in _by_trial(rows)]
+    return over_seeds(values, label, **{"above" if sign > 0 else "below": 0.0})
+
+
+def rank_is_low(rows: Sequence[Row]) -> Judgement:
+    """Judge the ranks of solutions from the smallest initialization."""
+    fitted = [row for row in rows if row["method"] != ZEROS]
+    smallest = min((row["deviation"] for row in fitted), default=0.0)
+    flags = [
+        row["settled"] and row["rank"] <= row["true_rank"]
+        for row in fitted
+        if row["deviation"] == smallest
+    ]
+    return share_of(flags, "settled solutions of at most the rank of the ground truth")
+
+
+CLAIMS = (
+    Claim(
+        "low-error",
+        "Section 1.4.2",
+        "From a small initialization, tensor factorization reconstructs a tensor of low rank more "
+        "accurately than completion with zeros.",
+        "For each seed and trial the mean log10 of the error as a share of that of zeros, over all "
+        "numbers of observations, from the smallest initialization; its mean is below 0 by the "
+        "95 % interval.",
+        partial(over_trials, value=_gain, label="log10 of the share of the error", sign=-1),
+    ),
+    Claim(
+        "low-rank",
+        "Section 1.4.2",
+        "From a small initialization, the solutions have low tensor rank.",
+        "More than half of the solutions from the smallest initialization have settled and have at "
+        "most the rank of the ground truth, by the 95 % interval of the share.",
+        rank_is_low,
+    ),
+    Claim(
+        "smaller-start-lower-error",
+        "Caption of Figure 1.2",
+        "A smaller initialization leads to a lower reconstruction error.",
+        "For each seed and trial the slope of the log of the error in the log of the deviation, "
+        "averaged over numbers of observations; its mean is above 0 by the 95 % interval.",
+        partial(
+            over_trials, value=partial(_slope, key="error"), label="slope of the error", sign=1
+        ),
+    ),
+    Claim(
+        "smaller-start-lower-rank",
+        "Caption of Figure 1.2",
+        "The tendency towards low rank is stronger with a smaller initialization.",
+        "As for the error, with the tensor rank.",
+        partial(over_trials, value=partial(_slope, key="rank"), label="slope of the rank", sign=1),
+    ),
+)
 
 COUNTS_3 = (50, 100, 150, 200, 250, 300, 350, 400, 450, 511)
 COUNTS_4 = (100, 500, 1000, 1500, 2000, 2500, 3000, 3500, 4095)
@@ -141,15 +253,20 @@ add_experiments(
         "tensor completion: low reconstruction error and low tensor rank, ground truths of rank 1",
         completion,
         CompletionSize(
-            (((5, 5, 5), (50, 75, 100, 124)),), 1, (1e-1, 1e-2, 1e-3), 2, 1e-6, 10_000, 9, 0
+            (((5, 5, 5), (50, 75, 100, 124)), ((4,) * 4, (100, 200))),
+            1, (1e-1, 1e-2, 1e-3), 3, 1e-10, 1e-2, 10_000, 9, 0,
         ),
-        CompletionSize(COMPLETED, 1, DEVIATIONS, 5, 1e-6, 1_000_000, None, 2),
+        CompletionSize(COMPLETED, 1, DEVIATIONS, 5, 1e-10, 1e-2, 100_000, None, 2),
+        CLAIMS,
     ),
     Experiment(
         "figA_3",
         "the same with ground truths of rank 3",
         completion,
-        CompletionSize((((6, 6, 6), (100, 150, 215)),), 3, (1e-1, 1e-2), 2, 1e-6, 10_000, 10, 0),
-        CompletionSize(COMPLETED_RANK_3, 3, DEVIATIONS, 5, 1e-6, 1_000_000, None, 2),
+        CompletionSize(
+            (((6, 6, 6), (100, 150, 215)),), 3, (1e-1, 1e-2), 3, 1e-10, 1e-2, 10_000, 10, 0
+        ),
+        CompletionSize(COMPLETED_RANK_3, 3, DEVIATIONS, 5, 1e-10, 1e-2, 100_000, None, 2),
+        CLAIMS,
     ),
-)
+)  # fmt: skip
