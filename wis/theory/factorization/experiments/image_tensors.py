@@ -46,8 +46,9 @@ TOLERANCE = 0.05
 TRIVIAL = 0.8
 """Part of the variance of the label above which an error is close to trivial."""
 
-FAR_FROM_ZERO = 1 / 3
-"""Part of the variance of the label above which an error is not accurate; Table B.1 has 0.43."""
+FAR_FROM_ZERO = 0.25
+"""Part of the variance of the label above which a fit is not accurate: it explains less than three
+quarters of the variance."""
 
 Data = list[tuple[Tensor, Tensor]]
 """For the training set and the test set: pixels, float64 [n, N] of zeros and ones, and one-vs-all
