@@ -351,6 +351,7 @@ add_experiments(
         quick_locality("small", Setting(0), Setting(0.1)),
         thesis_locality("resnet18", PLAIN, PLAIN_PATHS, PATHS),
         locality_claims("Figure 3.6", ("plain",)),
+        cost=(80, 8.5e7),
         takes_device=True,
     ),
     Experiment(
@@ -360,6 +361,7 @@ add_experiments(
         quick_locality("small-deep", Setting(0), Setting(0.1)),
         thesis_locality("resnet34", PLAIN, PLAIN_PATHS, LONGER_PATHS),
         locality_claims("Figure C.5", ("plain",)),
+        cost=(150, 1.7e8),
         takes_device=True,
     ),
     Experiment(
@@ -376,6 +378,7 @@ add_experiments(
             PATHS,
         ),
         locality_claims("Figure C.6", EXTRA),
+        cost=(160, 9.1e7),
         takes_device=True,
     ),
     Experiment(
@@ -396,6 +399,7 @@ add_experiments(
             LONGER_PATHS,
         ),
         locality_claims("Figure C.7", EXTRA),
+        cost=(300, 1.8e8),
         takes_device=True,
     ),
 )
