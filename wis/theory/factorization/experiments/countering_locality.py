@@ -19,7 +19,7 @@ import torch
 
 from wis.base.checks import checked_device
 from wis.errors import OptionError
-from wis.theory.experiments.claims import Claim, Judgement, over_seeds
+from wis.theory.experiments.claims import Claim, Judgement, State, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.images import load_images
@@ -39,6 +39,7 @@ from wis.theory.factorization.locality.tasks import (
 )
 
 PATCH = 2
+KINDS = ("same class", "pathfinder")
 
 FITTED = 0.9
 """Least training accuracy of a fit that counts. The thesis trains until it is perfect."""
@@ -116,7 +117,7 @@ class LocalitySize:
     tasks: tuple[Images, ...]
     seeds: int
     config: FitConfig
-    kinds: tuple[str, ...] = ("same class", "pathfinder")
+    kinds: tuple[str, ...] = KINDS
 
 
 def countering_locality(size: LocalitySize, request: Request) -> Outcome:
@@ -125,7 +126,7 @@ def countering_locality(size: LocalitySize, request: Request) -> Outcome:
     if size.seeds < 1 or not tasks:
         raise OptionError(
             f"{size.seeds} seeds of {', '.join(size.kinds)}; expected one seed or more of "
-            "'same class' or 'pathfinder'"
+            f"{' or '.join(map(repr, KINDS))}"
         )
     checked_device(request.device)
     _forecast(size, tasks, request)
@@ -205,10 +206,8 @@ def _fit(
     seed = int(np.random.SeedSequence([request.seed, trial]).generate_state(1)[0])
     network, regions, config = _prepared(size, images, distance, setting, seed)
     devices = [request.device] if torch.device(request.device).type == "cuda" else []
-    with (
-        request.watch(title, config.max_epochs) as progress,
-        torch.random.fork_rng(devices=devices),
-    ):
+    unchanged = torch.random.fork_rng(devices=devices)
+    with request.watch(title, config.max_epochs) as progress, unchanged:
         torch.manual_seed(seed)  # dropout uses torch's global generators
         fit = fit_network(
             network, samples(True), samples(False), regions, config,
@@ -266,9 +265,9 @@ def _falls(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
         if (row["task"], row["technique"], row["coefficient"] > 0) == (task, technique, False)
     ]
     near, far = (pick((row["range"] for row in own), default=0) for pick in (min, max))
-    label = f"accuracy at {near} less that at {far}"
     if near == far:
-        return over_seeds([], label)
+        return Judgement(State.CANNOT_TELL, f"{task}, {technique}: there are no two ranges")
+    label = f"accuracy at {near} less that at {far}"
     return _paired(own, lambda row: row["range"] == near, lambda row: row["range"] == far, label)
 
 
@@ -282,41 +281,42 @@ def _helps(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
     )
 
 
+STATEMENTS = {
+    "falls": (
+        _falls,
+        "{}: the test accuracy of a network{} falls as the {}.",
+        "The accuracy at the shortest range less that at the longest, without the regularizer,",
+    ),
+    "regularizer": (
+        _helps,
+        "{}: the regularizer raises the test accuracy of a network{} when the {}.",
+        "The mean accuracy at the longest range over the regularizer's coefficients, less that "
+        "without it,",
+    ),
+}
 RULE = (
-    "The {} has a 95 % t interval over seeds and fits above 0; fits that answer one label or have "
-    f"a training accuracy below {FITTED} are left out."
+    "{} has a 95 % t interval over seeds and fits above 0; fits that answer one label or have a "
+    f"training accuracy below {FITTED} are left out."
 )
 
 
-def locality_claims(figure: str, techniques: Sequence[str]) -> tuple[Claim, ...]:
+def locality_claims(source: str, techniques: Sequence[str]) -> tuple[Claim, ...]:
     """The claims of a figure for both tasks and some techniques of regularization."""
     claims = []
-    for task, technique in itertools.product(("same class", "pathfinder"), techniques):
-        moves = "path gets longer" if task == "pathfinder" else "distance between the images grows"
-        of_network = "" if technique == "plain" else f" with {technique}"
-        name = f"{task}-{technique}".replace(" ", "-")
-        source, falls, helps = f"Section 3.6; {figure}", (_falls, "falls"), (_helps, "regularizer")
-        for (judge, ending), statement, rule in (
-            (
-                falls,
-                f"{task}: the test accuracy of a network{of_network} falls as the {moves}.",
-                "accuracy at the shortest range less that at the longest, without the regularizer,",
-            ),
-            (
-                helps,
-                f"{task}: the regularizer raises the test accuracy of a network{of_network} at the "
-                "longest range.",
-                "mean accuracy at the longest range over the regularizer's coefficients, less that "
-                "without it,",
-            ),
-        ):
-            judged = functools.partial(judge, task, technique)
-            claims.append(Claim(f"{name}-{ending}", source, statement, RULE.format(rule), judged))
+    for task, technique, ending in itertools.product(KINDS, techniques, STATEMENTS):
+        judge, statement, rule = STATEMENTS[ending]
+        grows = "path gets longer" if task == "pathfinder" else "distance between the images grows"
+        network = "" if technique == "plain" else f" with {technique}"
+        claims.append(
+            Claim(
+                f"{task}-{technique}-{ending}".replace(" ", "-"),
+                source,
+                statement.format(task, network, grows),
+                RULE.format(rule),
+                functools.partial(judge, task, technique),
+            )
+        )
     return tuple(claims)
-
-
-PLAIN = (Setting(0), Setting(0.1), Setting(1))
-PLAIN_PATHS = (Setting(0), Setting(3), Setting(9))
 
 
 def quick_locality(network: str, *settings: Setting) -> LocalitySize:
@@ -328,78 +328,72 @@ def quick_locality(network: str, *settings: Setting) -> LocalitySize:
 
 
 def thesis_locality(
-    network: str, same: tuple[Setting, ...], path: tuple[Setting, ...], lengths: tuple[int, ...]
+    network: str, same: tuple[Setting, ...], path: tuple[Setting, ...]
 ) -> LocalitySize:
-    """The size for a ResNet, with regularization settings for both tasks and the path lengths."""
-    distances = (0, 40, 80, 120, 160)
+    """The size for a ResNet, with regularization settings for both tasks."""
+    deep = network == "resnet34"
+    distances, lengths = (0, 40, 80, 120, 160), (3, 5, 7, 9, 11) if deep else (3, 5, 7, 9)
     tasks = (
         Images("same class", distances, same, (224, 224), 5000, 10000, "cifar10", 32),
         Images("pathfinder", lengths, path, (224, 224), 10000, 10000),
     )
-    parts = 2 if network == "resnet34" else 1  # the thesis saves memory of its GPU this way
-    return LocalitySize(network, tasks, 5, FitConfig(accumulate=parts))
+    # The thesis saves memory of its GPU by two parts of a batch.
+    return LocalitySize(network, tasks, 5, FitConfig(accumulate=2 if deep else 1))
 
 
-PATHS, LONGER_PATHS = (3, 5, 7, 9), (3, 5, 7, 9, 11)
-EXTRA = ("weight decay", "dropout")
+def _add(
+    name: str, summary: str, quick: LocalitySize, thesis: LocalitySize, cost: tuple[float, float]
+) -> None:
+    techniques = dict.fromkeys(setting.technique for setting in thesis.tasks[0].settings)
+    claims = locality_claims(f"Section 3.6; Figure {name[3:].replace('_', '.')}", list(techniques))
+    add_experiments(
+        Experiment(
+            name, summary, countering_locality, quick, thesis, claims, cost=cost, takes_device=True
+        )
+    )
 
-add_experiments(
-    Experiment(
-        "fig3_6",
-        "a regularizer counters the locality of convolutional networks (ResNet18)",
-        countering_locality,
-        quick_locality("small", Setting(0), Setting(0.1)),
-        thesis_locality("resnet18", PLAIN, PLAIN_PATHS, PATHS),
-        locality_claims("Figure 3.6", ("plain",)),
-        cost=(80, 8.5e7),
-        takes_device=True,
+
+PLAIN = (Setting(0), Setting(0.1), Setting(1))
+PLAIN_PATHS = (Setting(0), Setting(3), Setting(9))
+
+_add(
+    "fig3_6",
+    "a regularizer counters the locality of convolutional networks (ResNet18)",
+    quick_locality("small", Setting(0), Setting(0.1)),
+    thesis_locality("resnet18", PLAIN, PLAIN_PATHS),
+    (80, 8.5e7),
+)
+_add(
+    "figC_5",
+    "the same with ResNet34",
+    quick_locality("small-deep", Setting(0), Setting(0.1)),
+    thesis_locality("resnet34", PLAIN, PLAIN_PATHS),
+    (150, 1.7e8),
+)
+_add(
+    "figC_6",
+    "the regularizer, weight decay and dropout (ResNet18)",
+    quick_locality(
+        "small", Setting(0, 1e-3), Setting(0.1, 1e-3), Setting(0, 0, 0.3), Setting(0.1, 0, 0.3)
     ),
-    Experiment(
-        "figC_5",
-        "the same with ResNet34",
-        countering_locality,
-        quick_locality("small-deep", Setting(0), Setting(0.1)),
-        thesis_locality("resnet34", PLAIN, PLAIN_PATHS, LONGER_PATHS),
-        locality_claims("Figure C.5", ("plain",)),
-        cost=(150, 1.7e8),
-        takes_device=True,
+    thesis_locality(
+        "resnet18",
+        (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
+        (Setting(0, 0.01), Setting(0, 0, 0.5), Setting(0.1, 0.01), Setting(0.1, 0, 0.4)),
     ),
-    Experiment(
-        "figC_6",
-        "the regularizer, weight decay and dropout (ResNet18)",
-        countering_locality,
-        quick_locality(
-            "small", Setting(0, 1e-3), Setting(0.1, 1e-3), Setting(0, 0, 0.3), Setting(0.1, 0, 0.3)
-        ),
-        thesis_locality(
-            "resnet18",
-            (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
-            (Setting(0, 0.01), Setting(0, 0, 0.5), Setting(0.1, 0.01), Setting(0.1, 0, 0.4)),
-            PATHS,
-        ),
-        locality_claims("Figure C.6", EXTRA),
-        cost=(160, 9.1e7),
-        takes_device=True,
+    (160, 9.1e7),
+)
+_add(
+    "figC_7",
+    "the regularizer, weight decay and dropout (ResNet34)",
+    quick_locality(
+        "small-deep",
+        *(Setting(0, 1e-3), Setting(0.1, 1e-3), Setting(0, 0, 0.3), Setting(0.1, 0, 0.3)),
     ),
-    Experiment(
-        "figC_7",
-        "the regularizer, weight decay and dropout (ResNet34)",
-        countering_locality,
-        quick_locality(
-            "small-deep",
-            Setting(0, 1e-2),
-            Setting(0.1, 1e-4),
-            Setting(0, 0, 0.3),
-            Setting(0.1, 0, 0.5),
-        ),
-        thesis_locality(
-            "resnet34",
-            (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
-            (Setting(0, 0.001), Setting(0, 0, 0.2), Setting(0.1, 0.001), Setting(0.5, 0, 0.3)),
-            LONGER_PATHS,
-        ),
-        locality_claims("Figure C.7", EXTRA),
-        cost=(300, 1.8e8),
-        takes_device=True,
+    thesis_locality(
+        "resnet34",
+        (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
+        (Setting(0, 0.001), Setting(0, 0, 0.2), Setting(0.1, 0.001), Setting(0.5, 0, 0.3)),
     ),
+    (300, 1.8e8),
 )
