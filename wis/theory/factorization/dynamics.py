@@ -47,6 +47,7 @@ class Speeds:
     """Derivatives of component norms, float64 [B, R] each.
 
     Attributes:
+        norms: The component norms themselves.
         measured: Change of the norm in a gradient step, divided by the length of the step.
         formula: The exact derivative along gradient flow.
         balanced: L sigma^(2 - 2/L) <-grad L, C>, the value of `formula` at unbalancedness 0.
@@ -58,6 +59,7 @@ class Speeds:
             initialization, which gradient flow conserves.
     """
 
+    norms: Tensor
     measured: Tensor
     formula: Tensor
     balanced: Tensor
@@ -257,6 +259,7 @@ def _speeds(
     )
     full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
     return Speeds(
+        norms=norms,
         measured=full,
         formula=projection * others,
         balanced=parts * projection * norms.pow(2 - 2 / parts),

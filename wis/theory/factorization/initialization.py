@@ -12,9 +12,13 @@ import torch
 from torch import Tensor
 
 from wis.errors import NumericalError, OptionError
+from wis.theory.factorization.hierarchical import HierarchicalFactorization
 from wis.theory.factorization.model import Factorization, MatrixFactorization, Weights, end_tensor
 
 ATTEMPTS = 200
+
+BALANCING = 2000
+"""Number of rounds that scale rows and columns (Sinkhorn, Knopp) to given norms."""
 
 Sample = Callable[[torch.Generator, float], Weights]
 """Draws the weights of one element, given a generator and a scale."""
@@ -166,6 +170,47 @@ def balanced_components(
         return [norm * weight / weight.norm(dim=0, keepdim=True) for weight in drawn]
 
     return _batched(sample, norms, seeds)
+
+
+def balanced_tree(
+    model: HierarchicalFactorization, norms: Sequence[float], seeds: Sequence[int]
+) -> Weights:
+    """Hierarchical weights of unbalancedness 0; all nodes have local components of the same norms.
+
+    >>> from wis.theory.factorization import perfect_tree
+    >>> model = HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 3)
+    >>> start = balanced_tree(model, [0.1, 0.5, 1.0], [0])
+    >>> float(model.unbalancedness(start)) < 1e-12
+    True
+
+    Args:
+        model: A factorization with as many local components at every node as there are norms.
+        norms: Norm of the weight vectors of each local component.
+        seeds: Seed of each element, [B].
+
+    References:
+        Definition 8, Theorem 5.
+    """
+    wanted = torch.tensor(norms, dtype=torch.float64, device="cpu")
+    if {model.width(node) for node in model.tree.interior} != {len(wanted)} or wanted.min() <= 0:
+        raise OptionError(
+            f"norms {tuple(norms)}; expected a positive norm for each local component of a node"
+        )
+
+    def sample(generator: torch.Generator, _: float) -> Weights:
+        drawn = [_normal(shape, generator) for shape in model.weight_shapes]
+        signs, squares = [each.sign() for each in drawn], [each.square() for each in drawn]
+        for node, square in zip(model.nodes[:-1], squares, strict=False):
+            inner = node in model.tree.children
+            # Rows get the norms of the node's components, columns those of its parent's.
+            for _ in range(BALANCING if inner else 1):
+                if inner:
+                    square *= (wanted.square() / square.sum(dim=1))[:, None]
+                square *= wanted.square() / square.sum(dim=0)
+        squares[-1] = wanted.square()[:, None]
+        return [sign * square.sqrt() for sign, square in zip(signs, squares, strict=True)]
+
+    return _batched(sample, [1.0] * len(seeds), seeds)
 
 
 def _with_sign(model: MatrixFactorization, sample: Sample, sign: int) -> Sample:

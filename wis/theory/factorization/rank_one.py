@@ -18,7 +18,7 @@ from torch import Tensor
 from wis.errors import NumericalError, OptionError
 from wis.theory.factorization.dynamics import gradients_of, stepped
 from wis.theory.factorization.model import TensorFactorization, Weights
-from wis.theory.factorization.tasks import Completion, Loss
+from wis.theory.factorization.tasks import Completion, Loss, random_entries
 
 
 @dataclass(frozen=True)
@@ -187,15 +187,17 @@ class _Flow:
         )
 
 
-def small_problem(seed: int = 0) -> tuple[TensorFactorization, Completion, Weights, int]:
+def small_problem(
+    seed: int = 0, *, num_observations: int = 27
+) -> tuple[TensorFactorization, Completion, Weights, int]:
     """A 3-by-3-by-3 problem with a rank one solution and a start that satisfies Assumptions 1 to 3.
 
     Args:
-        seed: Seed of the ground truth and the smaller components.
+        seed: Seed of the ground truth, the smaller components and the observed entries.
+        num_observations: Number of observed entries of the 27.
 
     Returns:
-        Model (4 components), task (every entry observed), start, and index of the leading
-        component.
+        Model (4 components), task, start, and index of the leading component.
     """
     generator = torch.Generator().manual_seed(seed)
     shape = (3, 3, 3)
@@ -204,9 +206,8 @@ def small_problem(seed: int = 0) -> tuple[TensorFactorization, Completion, Weigh
         for size in shape
     ]
     truth = TensorFactorization(shape, 1).forward([vector[None] for vector in vectors])[0]
-    task = Completion(
-        torch.ones(1, *shape, dtype=torch.bool, device="cpu"), truth, Loss("huber", 0.1)
-    )
+    seen = random_entries(shape, num_observations, torch.Generator().manual_seed(seed))
+    task = Completion(seen[None], truth, Loss("huber", 0.1))
     start = []
     for vector in vectors:
         columns = torch.randn(
