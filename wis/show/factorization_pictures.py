@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.base.figures import check_can_plot, save_figure
+from wis.show import figures_ranks
 from wis.show.figures_images import (
     accuracies_against_range,
     errors_against_rank,
     errors_of_linear_predictors,
 )
 from wis.show.figures_norms import entry_against_loss, quartiles_against_observations
-from wis.show.figures_ranks import component_norms, distances_against_scale, incremental_ranks
 from wis.show.figures_separation import (
     growth_of_walk_indices,
     ranks_of_added_edges,
@@ -64,11 +64,9 @@ Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]
 FORMS: dict[str, Form] = {
     **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
     **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
-    **dict.fromkeys(("fig2_2", "figB_1", "figB_2", "figB_3"), component_norms),
-    "theorem4": distances_against_scale,
+    **figures_ranks.FORMS,
     "fig2_3": errors_against_rank,
     "tableB_1": errors_of_linear_predictors,
-    **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),
     **dict.fromkeys(("fig3_6", "figC_5", "figC_6", "figC_7"), accuracies_against_range),
     "fig5_2": growth_of_walk_indices,
     "appendixD_1": tightness_of_bounds,

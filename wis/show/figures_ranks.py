@@ -1,4 +1,7 @@
-"""Norms and singular values over time (Figures 2.2, B.1 to B.3, 3.1, C.2 to C.4)."""
+"""Norms and singular values over time (Figures 2.2, B.1 to B.3, 3.1, C.2 to C.4), and statements.
+
+The statements are the theorems, corollaries and propositions of Chapters 2 and 3.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,132 @@ def distances_against_scale(figure: Any, rows: Sequence[Row], curves: Curves) ->
     ordered = sorted(rows, key=lambda row: row["scale"])
     scales = [row["scale"] for row in ordered]
     axis.loglog(scales, [row["largest"] for row in ordered], "o-")
-    axis.set(xlabel="initialization scale", ylabel="distance from the rank one trajectory")
+    _scales(axis, scales)
+    axis.set_ylabel("distance from the rank one trajectory")
+
+
+def speeds_against_norms(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Measured speeds over L times the projection, against norms (Corollary 2, Theorem 5)."""
+    names = list(dict.fromkeys(key.partition("/")[0] for key in curves))
+    axes = _panels(figure, len(names))
+    for axis, name, row in zip(axes, names, rows, strict=True):
+        norms, rates = curves[f"{name}/norms"], curves[f"{name}/rate"]
+        for component in range(norms.shape[1]):
+            sound = rates[:, component] > 0
+            axis.plot(norms[sound, component], rates[sound, component], ".", markersize=3)
+        ends = np.array([norms.min(), norms.max()])
+        power = row["exponent_of_formula"]
+        axis.plot(ends, ends**power, "k--", linewidth=0.8, label="norm to the power 2 - 2/L")
+        axis.set(xscale="log", yscale="log", xlabel="norm of a component", title=name)
+        axis.title.set_fontsize(9)
+    axes[0].set_ylabel("speed / (L · projection)")
+    _legend_below(figure, axes[-1])
+
+
+def distances_to_solution(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Distance from the solution of rank one over time, and its least value (Corollary 3)."""
+    left, right = _panels(figure, 2)
+    for row in rows:
+        label = f"scale {row['scale']:g}"
+        times, error = curves[f"{label}/time"], curves[f"{label}/error"]
+        left.plot(np.maximum(times, times[1]), error, label=label)
+    left.set(
+        xscale="log", yscale="log", xlabel="time of gradient flow",
+        ylabel="distance / norm of the solution",
+    )  # fmt: skip
+    ordered = sorted(rows, key=lambda row: row["scale"])
+    right.loglog([row["scale"] for row in ordered], [row["lowest"] for row in ordered], "o-")
+    _scales(right, [row["scale"] for row in ordered])
+    right.set_ylabel("least distance")
+    _legend_below(figure, left)
+
+
+def local_gaps(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Local component norms over time, and the gap at half of the largest (Equation 3.9)."""
+    axes = _panels(figure, len(rows) + 1)
+    for axis, row in zip(axes, rows, strict=False):
+        label = f"scale {row['scale']:g}"
+        times, norms = curves[f"{label}/time"], curves[f"{label}/norms"]
+        axis.plot(times, norms, linewidth=1.2)
+        top = norms.max(axis=1, keepdims=True)
+        axis.set(
+            title=f"initialization {label}", xlabel="time of gradient flow",
+            xlim=(_first_move(times, top), times[-1]),
+        )  # fmt: skip
+    axes[0].set_ylabel("local component norms at the root")
+    ordered = sorted(rows, key=lambda row: row["scale"])
+    shares = [row["others_at_half"] for row in ordered]
+    axes[-1].loglog([row["scale"] for row in ordered], shares, "o-")
+    _scales(axes[-1], [row["scale"] for row in ordered])
+    axes[-1].set_ylabel("second largest / largest")
+
+
+def distances_against_bounds(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Distance of pruned factorizations against the bound (Proposition 5)."""
+    (axis,) = _panels(figure, 1)
+    for tree in dict.fromkeys(row["tree"] for row in rows):
+        own = [row for row in rows if row["tree"] == tree and row["bound"] > 0]
+        bounds, distances = ([row[key] for row in own] for key in ("bound", "distance"))
+        axis.loglog(bounds, distances, "o", markersize=4, label=f"{tree} tree")
+    ends = np.array(axis.get_xlim())
+    axis.plot(ends, ends, "k--", linewidth=0.8, label="bound")
+    axis.set(xlabel="bound by the norms of pruned local components", ylabel="distance")
+    _legend_below(figure, axis)
+
+
+def incomparable_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Ranks of the two solutions at each node (Proposition 6)."""
+    axes = _panels(figure, len(rows))
+    for axis, row in zip(axes, rows, strict=True):
+        places = np.arange(len(row["nodes"]))
+        axis.bar(places - 0.2, row["ranks"], width=0.4, label="first solution")
+        axis.bar(places + 0.2, row["other_ranks"], width=0.4, label="second solution")
+        axis.set_xticks(places, row["nodes"], rotation=60)
+        axis.set(title=f"order {row['order']}, {row['tree']} tree", xlabel="node", yticks=(0, 1, 2))
+    axes[0].set_ylabel("rank of the matricization")
+    _legend_below(figure, axes[0])
+
+
+def outputs_against_products(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Outputs of networks against inner products with the end tensor (Proposition 8)."""
+    (axis,) = _panels(figure, 1)
+    axis.plot(curves["product"], curves["output"], ".", markersize=4)
+    axis.axline((0, 0), slope=1, color="k", linestyle="--", linewidth=0.8)
+    axis.set(xlabel="inner product with the end tensor", ylabel="output of the network")
+
+
+def ranks_against_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
+    """Ranks on grids against ranks of matricizations, by number of cases (Proposition 9)."""
+    (axis,) = _panels(figure, 1)
+    pairs = [(row["matricization_rank"], row["grid_rank"]) for row in rows]
+    for pair in sorted(set(pairs)):
+        axis.plot(*pair, "o", color="C0")
+        axis.annotate(
+            f"{pairs.count(pair)} cases", pair, xytext=(8, -12), textcoords="offset points"
+        )
+    axis.axline((0, 0), slope=1, color="k", linestyle="--", linewidth=0.8)
+    most = 1.3 * max(max(pair) for pair in pairs)
+    axis.set(
+        xlabel="rank of the matricization", ylabel="separation rank of the network",
+        xlim=(0, most), ylim=(0, most),
+    )  # fmt: skip
+
+
+def _scales(axis: Any, scales: Sequence[float]) -> None:
+    axis.set_xticks(scales, [f"{scale:g}" for scale in scales])
+    axis.set_xticks([], minor=True)
+    axis.set_xlabel("initialization scale")
+
+
+def _panels(figure: Any, count: int) -> list[Any]:
+    figure.set_size_inches(max(4.8, 3.6 * count), 3.7)
+    return list(figure.subplots(1, count, squeeze=False)[0])
+
+
+def _legend_below(figure: Any, axis: Any) -> None:
+    figure.legend(
+        *axis.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4
+    )
 
 
 def _over_time(
@@ -92,9 +220,7 @@ def _over_time(
         axes[-1].plot(np.maximum(times, times[1]), curves[f"{run}/error"], label=run)
     axes[-1].set(xscale="log", yscale="log", xlabel=unit, ylabel=error_title)
     if len(runs) > 1:
-        figure.legend(
-            *axes[-1].get_legend_handles_labels(), fontsize=8, loc="outside lower right", ncols=3
-        )
+        _legend_below(figure, axes[-1])
 
 
 def _clock(curves: Curves, run: str) -> tuple[np.ndarray, str]:
@@ -106,3 +232,18 @@ def _first_move(times: np.ndarray, values: np.ndarray) -> float:
     """A time shortly before the largest value leaves the origin: until then nothing is seen."""
     moved = times[int((values[:, 0] >= 0.02 * values[:, 0].max()).argmax())]
     return float(max(0.0, moved - 0.1 * (times[-1] - moved)))
+
+
+FORMS = {
+    **dict.fromkeys(("fig2_2", "figB_1", "figB_2", "figB_3"), component_norms),
+    "theorem4": distances_against_scale,
+    "corollary2": speeds_against_norms,
+    "corollary3": distances_to_solution,
+    **dict.fromkeys(("fig3_1", "figC_2", "figC_3", "figC_4"), incremental_ranks),
+    "theorem5": speeds_against_norms,
+    "equation3_9": local_gaps,
+    "proposition5": distances_against_bounds,
+    "proposition6": incomparable_ranks,
+    "proposition8": outputs_against_products,
+    "proposition9": ranks_against_ranks,
+}

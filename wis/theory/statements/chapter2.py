@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Judgement, Row, every, over_seeds
+from wis.theory.experiments.claims import Claim, Row, every, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import Speeds, component_speeds
+from wis.theory.factorization.experiments.rank_one import slopes
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.initialization import balanced_components
 from wis.theory.factorization.measures import reconstruction_error
@@ -225,19 +226,6 @@ def corollary_3(size: RankOneCompletion, request: Request) -> Outcome:
         )
     text = ", ".join(f"{number(row['lowest'])} from {row['scale']:g}" for row in rows)
     return Outcome(rows, f"Least distance from the solution of rank one: {text}.", curves)
-
-
-def slopes(rows: Sequence[Row], key: str, label: str) -> Judgement:
-    """Judge that a quantity falls with the scale: slopes of its logarithm, one for each seed."""
-    seeds: dict[int, list[Row]] = {}
-    for row in rows:
-        seeds.setdefault(row["seed"], []).append(row)
-    found = [
-        float(np.polyfit(*np.log([[row["scale"], row[key]] for row in own]).T, 1)[0])
-        for own in seeds.values()
-        if len(own) > 1
-    ]
-    return over_seeds(found, f"exponent of the scale in the {label}", above=0)
 
 
 add_experiments(

@@ -17,6 +17,7 @@ from wis.theory.experiments.experiment import Experiment, Outcome, Request, numb
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import Speeds, local_component_speeds
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
+from wis.theory.factorization.experiments.rank_one import slopes
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.hierarchical import (
     HierarchicalFactorization,
@@ -30,7 +31,6 @@ from wis.theory.statements.chapter2 import (
     SpeedSize,
     follow,
     half_observed,
-    slopes,
     speed_claims,
     spread,
     summary_of_speeds,
@@ -77,7 +77,7 @@ class GapSize:
     dimension: int = 4
     num_local: int = 6
     norms: tuple[float, float] = (0.5, 1.0)
-    loss: float = 0.05
+    loss: float = 0.5
     max_steps: int = 4_000
 
 
@@ -104,7 +104,7 @@ def equation_3_9(size: GapSize, request: Request) -> Outcome:
     for scale in size.scales:
         run = request.train(
             f"scale {scale:g}", model, task, [scale * weight for weight in unit],
-            rate=GradientFlow(1e-7), stop=Stop(goal, size.max_steps), measure=measure,
+            rate=GradientFlow(1e-5), stop=Stop(goal, size.max_steps), measure=measure,
         )  # fmt: skip
         curve = run.trajectory.of(0)
         leader = size.num_local - 1

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
+from wis.theory.experiments.claims import Claim, Judgement, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.rank_one import rank_one_distances, small_problem
@@ -33,9 +37,22 @@ def rank_one(size: RankOneSize, request: Request) -> Outcome:
         f"radius {size.radius:g}, it strayed from the rank one trajectory by at most "
         f"{number(distances[0])} from the scale {ordered[0]['scale']:g} and by at most "
         f"{number(distances[-1])} from the scale {ordered[-1]['scale']:g}; the distance fell in "
-        f"{share(falls)} steps to a smaller scale, as Theorem 4 says it must in the limit."
+        f"{share(falls)} steps to a smaller scale."
     )
     return Outcome(rows, verdict)
+
+
+def slopes(rows: Sequence[Row], key: str, label: str) -> Judgement:
+    """Judge that a quantity falls with the scale: slopes of its logarithm, one for each seed."""
+    seeds: dict[int, list[Row]] = {}
+    for row in rows:
+        seeds.setdefault(row["seed"], []).append(row)
+    found = [
+        float(np.polyfit(*np.log([[row["scale"], row[key]] for row in own]).T, 1)[0])
+        for own in seeds.values()
+        if len(own) > 1
+    ]
+    return over_seeds(found, f"exponent of the scale in the {label}", above=0)
 
 
 add_experiments(
@@ -45,5 +62,16 @@ add_experiments(
         rank_one,
         RankOneSize((0.4, 0.2, 0.1)),
         RankOneSize((0.4, 0.2, 0.1, 0.05, 0.025), step=0.05),
+        (
+            Claim(
+                "closer",
+                "Theorem 4",
+                "The smaller the initialization, the closer the end tensor follows a rank one "
+                "trajectory from the reference sphere.",
+                "Interval over seeds of the slope of log largest distance against log scale: "
+                "above 0.",
+                lambda rows: slopes(rows, "largest", "largest distance"),
+            ),
+        ),
     ),
 )
