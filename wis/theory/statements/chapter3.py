@@ -6,6 +6,7 @@ Sections 3.4.2 and 3.4.3.1.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor
 from wis.theory.experiments.claims import Claim, every
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.factorization.dynamics import Speeds, local_component_speeds
+from wis.theory.factorization.dynamics import local_component_speeds
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
 from wis.theory.factorization.experiments.rank_one import slopes
 from wis.theory.factorization.flow import GradientFlow
@@ -48,13 +49,12 @@ def theorem_5(size: SpeedSize, request: Request) -> Outcome:
         )
         task = half_observed(model.shape, request.seed)
         for node in (min(tree.interior), tree.root):
-
-            def speeds(weights: Weights, model: HierarchicalFactorization = model,
-                       task=task, node=node) -> Speeds:  # fmt: skip
-                return local_component_speeds(model, task, weights, node, step=STEP)
-
+            speeds = functools.partial(local_component_speeds, model, task, node=node, step=STEP)
             label = f"{arity} children, node {modes_text(node)}"
-            row, curve = follow(request, label, model, task, start, speeds, arity + 1, size.loss)
+            row, curve = follow(
+                request, label, model, task, start, speeds, arity + 1, size.loss,
+                doubled=model.nodes.index(node),
+            )  # fmt: skip
             rows.append({"node": modes_text(node), **row})
             curves.update({f"{label}/{name}": values for name, values in curve.items()})
     return Outcome(rows, summary_of_speeds(rows), curves)

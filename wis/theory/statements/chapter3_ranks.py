@@ -7,14 +7,14 @@ Appendices C.1 and C.3.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, every
+from wis.theory.experiments.claims import Claim, Row, every
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
@@ -63,7 +63,7 @@ def _drawn(
 
 def proposition_5(size: DrawSize, request: Request) -> Outcome:
     """Lemma 2 and Proposition 5: pruned local components, and the rank that is left."""
-    rows = []
+    rows: list[Row] = []
     for name, model, weights, generator in _drawn(size, request.seed):
         # Components of very different norms, as small initializations leave them.
         faded = [weight * _fading(weight, model, node) for node, weight in
@@ -109,7 +109,7 @@ class OrderSize:
 
 def proposition_6(size: OrderSize, request: Request) -> Outcome:
     """Two solutions of incomparable hierarchical rank, and a search for a smaller one."""
-    rows = []
+    rows: list[Row] = []
     generator = torch.Generator().manual_seed(request.seed)
     for order in size.orders:
         task, *solutions = incomparable_problem((2,) * order)
@@ -153,7 +153,8 @@ def _less(ranks: Sequence[int], other: Sequence[int]) -> bool:
 
 def proposition_8(size: DrawSize, request: Request) -> Outcome:
     """Outputs of networks, and inner products of their inputs with the end tensor."""
-    rows, outputs, products = [], [], []
+    rows: list[Row] = []
+    outputs, products = [], []
     for name, model, weights, generator in _drawn(size, request.seed):
         inputs = [_normal(generator, 5, dimension) for dimension in model.shape]
         network = DeepConvolutionalNetwork(model, [weight[0] for weight in weights])
@@ -171,7 +172,7 @@ def proposition_8(size: DrawSize, request: Request) -> Outcome:
 
 def proposition_9(size: DrawSize, request: Request) -> Outcome:
     """Ranks of outputs on grids of random inputs, and of matricizations of the end tensor."""
-    rows = []
+    rows: list[Row] = []
     for name, model, weights, generator in _drawn(size, request.seed):
         network = DeepConvolutionalNetwork(model, [weight[0] for weight in weights])
         end = end_tensor(model, weights)[0]
@@ -216,13 +217,15 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
 
 def _all(name: str, source: str, statement: str, rule: str, key: str, label: str) -> Claim:
     """A claim that a flag or a comparison of each row holds without exception."""
-    checks = {
+    checks: dict[str, Callable[[Row], bool]] = {
         "bound": lambda row: row["distance"] <= row["bound"] * (1 + 1e-9) + 1e-12,
         "equal": lambda row: row["grid_rank"] == row["matricization_rank"],
         "same": lambda row: row["difference"] < 1e-10,
         "minimal": lambda row: row["smaller_found"] == 0,
     }
-    check = checks.get(key, lambda row: bool(row[key]))
+
+    def check(row: Row) -> bool:
+        return checks[key](row) if key in checks else bool(row[key])
 
     return Claim(
         name, source, statement, rule, lambda rows: every([check(row) for row in rows], label)

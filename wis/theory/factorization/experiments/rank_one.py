@@ -47,11 +47,11 @@ def slopes(rows: Sequence[Row], key: str, label: str) -> Judgement:
     seeds: dict[int, list[Row]] = {}
     for row in rows:
         seeds.setdefault(row["seed"], []).append(row)
-    found = [
-        float(np.polyfit(*np.log([[row["scale"], row[key]] for row in own]).T, 1)[0])
-        for own in seeds.values()
-        if len(own) > 1
-    ]
+    found = []
+    for own in seeds.values():
+        scales, values = (np.log([row[each] for row in own]) for each in ("scale", key))
+        if len(own) > 1:
+            found.append(float(np.polyfit(scales, values, 1)[0]))
     return over_seeds(found, f"exponent of the scale in the {label}", above=0)
 
 
