@@ -239,7 +239,6 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
     assert (tmp_path / "rows.csv").read_text().count("\n") == 3
     capsys.readouterr()
     for more in (
-        ["report", results, "-o", tmp_path / "page.html"],
         ["plot", results, "-o", tmp_path / "page.png"],
         ["table", results, "--format", "latex"],
     ):
@@ -247,6 +246,12 @@ def test_table_5_1_runs_from_its_recipe_and_is_printed_beside_the_thesis(tmp_pat
         err = capsys.readouterr().err
         assert "rows of Table 5.1" in err
         assert err.count("\n") == 1
+    assert wis_bench("report", results, "-o", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "81.4 ± 2.0" in page
+    assert "A GCN fits the training pairs better where the essential partition has a high" in page
+    assert wis_bench("table", results, "--claims", "--format", "csv") == 0
+    assert capsys.readouterr().out.count("cannot tell,Table 5.1") == 2  # one seed
     assert wis_bench(*command[:-1], 1, "--results", results) == 0  # other epochs: a table of these
     assert "gcn 1" in capsys.readouterr().out
     assert wis_bench("table", results) == 2
