@@ -22,19 +22,15 @@ recipe_option = click.option(
     help="Use only rows of this recipe, given by its name or the beginning of its hash.",
 )
 baseline_option = click.option(
-    "--baseline",
-    metavar="LABEL",
-    default="random",
+    "--baseline", metavar="LABEL", default="random",
     help="Method that the others are compared with; full is the whole graph.",
-)
+)  # fmt: skip
 metric_option = click.option(
-    "--metric",
-    type=click.Choice(["test", "val", "mrr", "hits@10", "hits@50"]),
-    default="test",
+    "--metric", type=click.Choice(["test", "val", "mrr", "hits@10", "hits@50"]), default="test",
     help="Show the accuracy (for links: the AUC) on test or validation data, at the epoch of the "
     "best validation accuracy; or another test metric of links. To choose a method or an amount, "
     "use val.",
-)
+)  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
 
 

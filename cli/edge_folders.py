@@ -59,50 +59,33 @@ folder_options = grouped(
     "folders",
     FolderOptions,
     click.option(
-        "--block-edges",
-        cls=SectionOption,
-        section=SECTION,
-        type=click.IntRange(min=1),
-        metavar="N",
-        show_default="8388608",
+        "--block-edges", cls=SectionOption, section=SECTION, type=click.IntRange(min=1),
+        metavar="N", show_default="8388608",
         help="Number of edges in memory at a time, about 100 bytes each.",
     ),
     click.option(
-        "--work-dir",
-        cls=SectionOption,
-        section=SECTION,
-        metavar="DIR",
+        "--work-dir", cls=SectionOption, section=SECTION, metavar="DIR",
         show_default="OUTPUT.wis-work",
         help="Folder for intermediate results, from which the same command continues a killed run. "
         "It may hold other files.",
     ),
     click.option(
-        "--scheduler-address",
-        cls=SectionOption,
-        section=SECTION,
-        metavar="ADDRESS",
+        "--scheduler-address", cls=SectionOption, section=SECTION, metavar="ADDRESS",
         show_default="a cluster on this machine",
         help="For dask only: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
     ),
     click.option(
-        "--master",
-        cls=SectionOption,
-        section=SECTION,
-        metavar="URL",
+        "--master", cls=SectionOption, section=SECTION, metavar="URL",
         show_default="processes on this machine",
         help="For spark only: Spark's master, such as spark://host:7077, yarn or local[4].",
     ),
     click.option(
-        "--workers",
-        cls=SectionOption,
-        section=SECTION,
-        type=click.IntRange(min=1),
-        metavar="N",
+        "--workers", cls=SectionOption, section=SECTION, type=click.IntRange(min=1), metavar="N",
         show_default="one for each core",
         help="For dask and spark: number of processes of the cluster on this machine; for dask "
         "threads, if the package cryptography is not installed.",
     ),
-)
+)  # fmt: skip
 """Adds the options of the engines for folders; the command gets them as one `folders`."""
 
 

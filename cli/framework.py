@@ -146,15 +146,11 @@ def _load_plugins(
 
 
 plugin_option = click.option(
-    "--plugin",
-    multiple=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_load_plugins,
+    "--plugin", multiple=True, is_eager=True, expose_value=False, callback=_load_plugins,
     metavar="MODULE",
     help="Import this module, which registers further methods or models; repeatable. The module "
     "may be in the current folder.",
-)
+)  # fmt: skip
 """The option ``--plugin``; plugins are imported before the other options are parsed."""
 
 

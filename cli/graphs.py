@@ -269,12 +269,10 @@ def complete_dataset(
 
 
 data_root_option = click.option(
-    "--data-root",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
+    "--data-root", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     show_default="$WIS_DATA_ROOT, else ~/.cache/wis/data",
     help="Folder that holds the data sets, and to which they are downloaded.",
-)
+)  # fmt: skip
 
 
 def _table_option(name: str, *flags: str, **settings: Any) -> Callable[[Any], Any]:

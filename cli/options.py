@@ -221,13 +221,11 @@ def complete_partitions(
 
 
 partitions_option = click.option(
-    "--partitions",
-    metavar="CHOICE",
-    show_default="singletons for gwis",
+    "--partitions", metavar="CHOICE", show_default="singletons for gwis",
     shell_complete=complete_partitions,
     help="Partitions of the vertices whose walk indices gwis keeps high: singletons, communities, "
     "balls:k=2, attribute:y, cuts:number=8, or a .json or .csv file.",
-)
+)  # fmt: skip
 
 
 method_options = grouped(
@@ -235,68 +233,46 @@ method_options = grouped(
     MethodChoice,
     plugin_option,
     click.option(
-        "--method",
-        metavar="NAME",
-        show_default=DEFAULT_METHOD,
-        shell_complete=complete_method,
+        "--method", metavar="NAME", show_default=DEFAULT_METHOD, shell_complete=complete_method,
         help="Method that ranks the edges; `wis methods` lists all methods.",
     ),
     click.option(
-        "--walk-length",
-        type=int,
-        metavar="K",
-        show_default="1",
+        "--walk-length", type=int, metavar="K", show_default="1",
         help="Length of the walks that wis and gwis count: K = depth of the network - 1.",
     ),
     partitions_option,
     click.option(
-        "--batch-size",
-        type=int,
-        metavar="B",
-        show_default="1, which is exact",
+        "--batch-size", type=int, metavar="B", show_default="1, which is exact",
         help="Number of edges removed at a time, before the others are ranked again.",
     ),
     click.option(
-        "--engine",
-        metavar="NAME",
-        show_default="auto",
+        "--engine", metavar="NAME", show_default="auto",
         help="Engine that computes the order; engines differ in speed and in how they break ties.",
     ),
     click.option(
-        "--epsilon",
-        type=float,
-        metavar="E",
-        show_default="0, which is exact",
+        "--epsilon", type=float, metavar="E", show_default="0, which is exact",
         help="Let wis remove edges whose ends have at least 1/(1+E) of the degree that the exact "
         "rule requires. Many edges then go at once, which is faster; as many stay, with slightly "
         "smaller walk indices. For walk length 1.",
     ),
     click.option(
-        "--scores",
-        metavar="COLUMN",
+        "--scores", metavar="COLUMN",
         help="Rank by the numbers in this column or edge attribute (method scores): low scores go "
         "first.",
     ),
     click.option(
-        "--option",
-        multiple=True,
-        metavar="KEY=VALUE",
+        "--option", multiple=True, metavar="KEY=VALUE",
         help="Another option of the method (`wis methods` lists them); repeatable.",
     ),
     click.option(
-        "--seed",
-        type=int,
-        metavar="N",
-        show_default="0",
+        "--seed", type=int, metavar="N", show_default="0",
         help="Seed of methods that draw random numbers: an integer, 0 or more.",
     ),
     click.option(
-        "--device",
-        metavar="NAME",
-        show_default="cpu",
+        "--device", metavar="NAME", show_default="cpu",
         help="Device to compute on, such as cpu or cuda:0; it does not change the result.",
     ),
-)
+)  # fmt: skip
 """Adds the options of the methods; the command gets them as one `choice`."""
 
 
@@ -373,23 +349,17 @@ protection_options = grouped(
     "protection",
     ProtectionChoice,
     click.option(
-        "--keep-connected",
-        is_flag=True,
+        "--keep-connected", is_flag=True,
         help="Remove no edge whose loss would disconnect its component; directions are ignored.",
     ),
     click.option(
-        "--min-degree",
-        type=click.IntRange(min=0),
-        metavar="D",
-        show_default="no limit",
+        "--min-degree", type=click.IntRange(min=0), metavar="D", show_default="no limit",
         help="Leave every vertex at least D neighbours (incoming ones with --directed), if it has "
         "that many.",
     ),
     click.option(
-        "--protect",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
+        "--protect", type=click.Path(path_type=Path), metavar="FILE",
         help="Keep the edges (or arcs) that this edge list holds, with ids or names as in GRAPH.",
     ),
-)
+)  # fmt: skip
 """Adds the options that protect edges; the command gets them as one `protection`."""
