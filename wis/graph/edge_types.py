@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, OptionError, echo
+from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.holders import opened
 from wis.graph.stores import edge_stores
@@ -170,24 +170,3 @@ def _types_of_texts(
     number = {value: i for i, value in enumerate(known)}
     types = torch.tensor([number[value] for value in values], dtype=torch.int64, device="cpu")
     return types, known
-
-
-def checked_per_type(per_type: bool | str | None) -> bool | str:
-    """Whether edge types count, or the name of the attribute that holds them.
-
-    Raises:
-        OptionError: The value is neither a truth value nor a name.
-    """
-    if per_type is None or isinstance(per_type, (bool, np.bool_)):
-        return bool(per_type)
-    if not isinstance(per_type, str) or not per_type:
-        raise OptionError(
-            f"per_type is {echo(per_type)!r}; expected True, False, or the name of an attribute "
-            f"of the arcs"
-        )
-    return per_type
-
-
-def type_attribute(per_type: bool | str) -> str:
-    """The attribute of the arcs that holds their types: `edge_type`, or the one that is named."""
-    return per_type if isinstance(per_type, str) else EDGE_TYPE

@@ -17,21 +17,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wis.base.amount import Amount, amounts_per_class, checked_amount, num_edges_of, plain_amount
 from wis.base.checks import checked_choice
-from wis.errors import OptionError, ProtectionError, counted
+from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
-from wis.graph.edge_types import EdgeClasses, checked_per_type, type_attribute
 from wis.graph.part_names import checked_names
 from wis.graph.parts import check_lengths
 from wis.methods.registry import METHODS
 from wis.order.protections import Protections
 
 if TYPE_CHECKING:
+    from wis.graph.edge_types import EdgeClasses
     from wis.methods.draws import Draws
 
 GraphT = TypeVar("GraphT")
@@ -126,7 +127,7 @@ class Cut:
         plain = {
             "remove": plain_amount(self.remove),
             "keep": plain_amount(self.keep),
-            "per_type": checked_per_type(self.per_type),
+            "per_type": _checked_per_type(self.per_type),
             "edge_attrs": checked_names(self.edge_attrs),
         }
         for name, value in plain.items():
@@ -169,7 +170,7 @@ class Cut:
         count = self.num_edges(graph)
         if not self.per_type:
             return count
-        EdgeClasses.of(data, graph, type_attribute(self.per_type))
+        self._classes(data, graph)
         return None
 
     def removed(self, ranked: Ranked, data: Any = None) -> Tensor:
@@ -206,9 +207,15 @@ class Cut:
             data = reweighted(data, ranked.graph, factor, ranked.weight)
         return drop_edges(data, ranked.graph, removed, edge_attrs=self.edge_attrs)
 
+    def _classes(self, data: Any, graph: CanonicalGraph) -> EdgeClasses:
+        from wis.graph.edge_types import EDGE_TYPE, EdgeClasses
+
+        named = self.per_type if isinstance(self.per_type, str) else EDGE_TYPE
+        return EdgeClasses.of(data, graph, named)
+
     def _steps_by_type(self, ranked: Ranked, data: Any) -> Tensor:
         """Positions in the order that go, int64 on the CPU: the first of each class of edges."""
-        classes = EdgeClasses.of(data, ranked.graph, type_attribute(self.per_type))
+        classes = self._classes(data, ranked.graph)
         quota = amounts_per_class(classes.sizes, remove=self.remove, keep=self.keep)
         of_step = classes.of_edge[ranked.ids.cpu()]
         listed = torch.bincount(of_step, minlength=len(quota)).tolist()
@@ -254,3 +261,19 @@ def _too_few(
         f"{length} of {counted(ranked.graph.num_edges, noun)}, {found} of them of this type; "
         f"compute it without count"
     )
+
+
+def _checked_per_type(per_type: bool | str | None) -> bool | str:
+    """Whether edge types count, or the name of the attribute that holds them.
+
+    Raises:
+        OptionError: The value is neither a truth value nor a name.
+    """
+    if per_type is None or isinstance(per_type, (bool, np.bool_)):
+        return bool(per_type)
+    if not isinstance(per_type, str) or not per_type:
+        raise OptionError(
+            f"per_type is {echo(per_type)!r}; expected True, False, or the name of an attribute "
+            f"of the arcs"
+        )
+    return per_type
