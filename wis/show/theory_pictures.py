@@ -235,7 +235,7 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    figure = Figure(figsize=(11, 3.9), layout="constrained")
     graph = TypedGraph.from_any(two_cliques(size))
     position = _clique_positions(size)
     panels = figure.subplots(1, 2)

@@ -8,8 +8,10 @@
 - `tensor_network`: the tree tensor networks of Equations (D.6) and (D.7);
 - `min_cut`: the least modified multiplicative cut weight in them, Definition 19 and Lemma 51;
 - `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: a matrix that proves Theorem 8;
-- `separation_rank`: the separation rank of any function, measured on a grid; `generic_rank`: the
-  exact rank of product networks for almost all weights;
+- `separation_rank`: the separation rank of any function, measured on a grid;
+- `generic_rank`: the rank of product networks for almost all weights, exactly or in the interval
+  that `rank_bounds` proves from the graph; `network_values` and `residues` compute it modulo a
+  prime, and `forecasts` its cost;
 - `figure5_2`: Figure 5.2; `preserved`: the effect of sparsification on walk indices and bounds;
 - `influence`: whether keeping walk indices keeps long-range influence of trained networks.
 

@@ -68,7 +68,7 @@ class RankBound:
     @classmethod
     def of(cls, powers: Powers, source: str) -> RankBound:
         """The bound that is the product of Sym(d, n)."""
-        log = math.fsum(log_multiset(dim, power) for dim, power in powers)
+        log = _log_size(powers)
         if log > MAX_LOG:
             return cls(log, None, source)
         return cls(log, math.prod(math.comb(d + n - 1, min(n, d - 1)) for d, n in powers), source)
@@ -127,6 +127,10 @@ def rank_interval(
 
 def _log(bound: RankBound) -> float:
     return bound.log
+
+
+def _log_size(powers: Powers) -> float:
+    return math.fsum(log_multiset(dim, power) for dim, power in powers)
 
 
 class _Arcs:
@@ -200,7 +204,7 @@ def _of_tails(arcs: _Arcs, side: set[int], walks: Sequence[int], leaf: int, widt
 
 
 def _fewer(one: Powers, other: Powers) -> Powers:
-    return min(one, other, key=lambda powers: RankBound.of(powers, "").log)
+    return min(one, other, key=_log_size)
 
 
 def _lowers(
