@@ -212,6 +212,12 @@ def test_rows_of_models_with_another_patience_make_one_table():
 def test_the_settled_recipe_differs_from_the_thesis_in_its_stopping_rule_only():
     settled = Table51.from_recipe(RECIPES / "settled_table5_1.toml")
     assert settled == replace(Table51(), min_delta=0.005)
+    assert settled.hash != Table51().hash
+
+
+def test_a_choice_of_models_and_seeds_does_not_make_another_experiment():
+    assert replace(TINY, models=("gin",), seeds=(3,), partitions=("low",)).hash == TINY.hash
+    assert replace(TINY, patience=3).hash != TINY.hash
 
 
 def test_rows_that_do_not_belong_together_make_no_table():

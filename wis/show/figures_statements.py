@@ -85,11 +85,23 @@ def _points(
     return found
 
 
+LIMIT = "at least, {}"
+"""Label of ranks that reached the limit of the matrix."""
+
+
+def _ranks(rows: Sequence[Row], x: str, by: str, **where: Any) -> Mapping[str, Any]:
+    """Points of ranks, with those that are only lower bounds as series of their own."""
+    found = _points(rows, x, "rank", by, is_saturated=False, **where)
+    limits = _points(rows, x, "rank", by, is_saturated=True, **where)
+    return found | {LIMIT.format(name): points for name, points in limits.items()}
+
+
 def _theorem6(rows: Sequence[Row]) -> list[Panel]:
     tasks = dict.fromkeys(row["task"] for row in rows)
     label = "separation rank of almost all networks"
+    rows = [{**row, "name": "rank of a partition"} for row in rows]
     return [
-        Panel(task, "walk index", label, _points(rows, "walk_index", "rank", task=task),
+        Panel(task, "walk index", label, _ranks(rows, "walk_index", "name", task=task),
               line=False, log="y")
         for task in tasks
     ]  # fmt: skip
@@ -144,8 +156,7 @@ def _chapter6(rows: Sequence[Row]) -> list[Panel]:
     deepest = max(row["depth"] for row in rows)
     panels = [
         Panel(f"chain, depth {deepest}", "vertices", "separation rank",
-              _points(rows, "num_nodes", "rank", "partition", family="chain", depth=deepest),
-              log="y")
+              _ranks(rows, "num_nodes", "partition", family="chain", depth=deepest), log="y")
     ]  # fmt: skip
     for family in ("chain", "grid"):
         own = [row for row in rows if "rank" not in row and row["family"] == family]

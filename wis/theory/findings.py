@@ -191,7 +191,8 @@ def _of_influence(rows: Sequence[Row]) -> Findings:
 
 def size_of(config: Mapping[str, Any]) -> str:
     """``"thesis"`` if a training of Chapter 5 goes on as long as there, or else ``"own"``."""
-    return "thesis" if (config.get("max_epochs"), config.get("patience")) == TRAINING else "own"
+    found = *map(config.get, ("max_epochs", "patience")), config.get("min_delta", TRAINING[2])
+    return "thesis" if found == TRAINING else "own"
 
 
 def _experiment_of(row: Row) -> str:
@@ -211,7 +212,7 @@ def _settings_of(row: Row) -> str:
     return str(row["settings"])
 
 
-TRAINING = (10_000, 1_000)
+TRAINING = (10_000, 1_000, 0.0001)
 """The most epochs and the patience of Chapter 5 (Appendix D.6.2)."""
 
 Place = Callable[[Row], str | None]

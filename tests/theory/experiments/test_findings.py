@@ -22,7 +22,7 @@ from wis.theory.catalogue import (
 )
 from wis.theory.experiments import Claim, State, get_experiment
 from wis.theory.experiments.claims import over_seeds
-from wis.theory.findings import findings_of
+from wis.theory.findings import findings_of, size_of
 from wis.theory.influence import WHOLE, InfluenceRow, Settings, as_result
 
 AGREES, DISAGREES, CANNOT_TELL = State
@@ -222,3 +222,9 @@ def test_costs_are_stated_or_measured():
     ]
     assert cost_of(entry, records) == (3.0, 7.0)
     assert cost_of(entry, []) == (None, 7.0)
+
+
+def test_another_stopping_rule_is_not_the_size_of_the_thesis():
+    config = {"max_epochs": 10_000, "patience": 1_000, "min_delta": 0.0001}
+    assert size_of(config) == "thesis"
+    assert size_of({**config, "min_delta": 0.005}) == size_of({**config, "patience": 9}) == "own"

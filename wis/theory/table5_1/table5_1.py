@@ -162,8 +162,9 @@ class Table51:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that determines the rows except the seeds."""
-        return content_hash({k: v for k, v in self.as_dict().items() if k != "seeds"})
+        """SHA-256 of all settings but those that only choose rows."""
+        chosen = ("seeds", "models", "partitions")
+        return content_hash({k: v for k, v in self.as_dict().items() if k not in chosen})
 
     def runs(self) -> Iterator[tuple[Partition, TrainConfig]]:
         """Yield all runs, sorted by seed, partition and model."""
