@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from wis.theory.statements.separation import LIMITS, additions
+from wis.theory.statements.more_edges import additions
+from wis.theory.statements.separation import LIMITS
 
 Row = Mapping[str, Any]
 COLOURS = {"I1": "C0", "I2": "C1"}

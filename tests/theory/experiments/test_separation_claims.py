@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from wis.theory.experiments import Request, State, get_experiment, run_experiment
-from wis.theory.statements.separation import LIMITS, additions
+from wis.theory.statements.more_edges import additions
+from wis.theory.statements.separation import LIMITS
 
 AGREES, DISAGREES, CANNOT_TELL = State
 

@@ -38,7 +38,8 @@ HOMES = {
     ),
     "factorization.experiments.countering_locality": ("fig3_6", "figC_5", "figC_6", "figC_7"),
     "statements.chapter5": ("theorem6", "algorithm1", "theorem10"),
-    "statements.separation": ("fig5_2", "appendixD_1", "more_edges"),
+    "statements.separation": ("fig5_2", "appendixD_1"),
+    "statements.more_edges": ("more_edges",),
     "statements.product_fit": ("product_table5_1",),
     "statements.chapter6": ("chapter6",),
 }
