@@ -72,7 +72,7 @@ def test_the_pretended_device_refuses_what_a_gpu_refuses(act, error):
 
 BOUNDS = {
     # launches and waits, for each level, phase or round
-    "rounds": ({"engine": "rounds"}, 300, 29),
+    "rounds": ({"engine": "rounds"}, 250, 18),
     "relaxed": ({"epsilon": 0.1}, 180, 34),
     "dense": ({"walk_length": 2, "engine": "dense", "batch_size": 50}, 400, 24),
 }

@@ -82,6 +82,8 @@ def stable_argsort(keys: Tensor) -> Tensor:
     size = keys.numel()
     if size < 2:
         return torch.arange(size, device=keys.device)
+    if keys.device.type != "cpu":  # the host would wait for the largest key
+        return torch.sort(keys, stable=True).indices
     shift = (size - 1).bit_length()
     bits = 63 - shift
     if int(keys.max()) >> bits:  # by the lower digits first
@@ -107,7 +109,9 @@ def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:
 
 def rank_in_run(rows: Tensor) -> Tensor:
     """0, 1, 2, ... within each run of equal neighbours of `rows`; int64, shaped like `rows`."""
-    length: Tensor
-    _, length = torch.unique_consecutive(rows, return_counts=True)
-    start = length.cumsum(0) - length
-    return torch.arange(rows.numel(), device=rows.device).sub_(start.repeat_interleave(length))
+    place = torch.arange(rows.numel(), device=rows.device)
+    start = torch.zeros_like(place)  # of the run, where it begins
+    torch.mul(place[1:], rows[1:] != rows[:-1], out=start[1:])
+    if rows.device.type == "cpu":
+        return place.sub_(torch.from_numpy(np.maximum.accumulate(start.numpy())))
+    return place.sub_(start.cummax(0).values)
