@@ -215,11 +215,10 @@ def emit_verdicts(found: Findings) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time in a unit that keeps it short."""
-    for unit, size, most in (("s", 1, 100), ("min", 60, 6000), ("h", 3600, float("inf"))):
-        if seconds < most:
-            return f"{seconds / size:.2g} {unit}"
-    return "-"
+    """A time in seconds, minutes or hours."""
+    unit, size = ("s", 1) if seconds < 100 else ("min", 60) if seconds < 6000 else ("h", 3600)
+    number = seconds / size
+    return f"{number:.2g} {unit}" if number < 10 else f"{number:,.0f} {unit}"
 
 
 def parse_change(text: str) -> tuple[str, Any]:

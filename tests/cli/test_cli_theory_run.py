@@ -11,6 +11,7 @@ import pytest
 from wis.errors import OptionError
 from wis.theory.experiments import Request, get_experiment, resized
 from wis_cli.main import run
+from wis_cli.theory import duration
 
 
 def test_theory_list_names_experiments_and_their_settings(capsys):
@@ -86,6 +87,13 @@ def test_seeds_and_devices_that_cannot_be_are_one_line(tmp_path, capsys):
         assert run_tiny(tmp_path / "none", *more) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+    assert run(["bench", "run", "one_minute", "--force-size", "--dry-run"]) == 2
+    assert "does not apply to recipes of the kind accuracy" in capsys.readouterr().err
+
+
+def test_costs_are_shown_in_the_unit_that_fits():
+    shown = [duration(seconds) for seconds in (3, 99, 100, 5_999, 36_000, 9e7)]
+    assert shown == ["3 s", "99 s", "1.7 min", "100 min", "10 h", "25,000 h"]
 
 
 def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path, capsys):

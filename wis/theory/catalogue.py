@@ -116,7 +116,9 @@ def entries() -> list[Entry]:
         Entry(each.name, each.source, each.summary, f"wis theory run {each.name}", each.cost)
         for each in experiments
     ]
-    return [*own, *CHAPTER_5]
+    last = (i for i, entry in enumerate(own) if entry.source.startswith("Chapter 6"))
+    place = next(last, len(own))
+    return [*own[:place], *CHAPTER_5, *own[place:]]
 
 
 def last_verdicts() -> list[dict[str, Any]]:
