@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wis.base.figures import check_can_plot, save_figure
-from wis.show import figures_ranks
+from wis.show import figures_norms, figures_ranks
 from wis.show.figures_images import (
     accuracies_against_range,
     errors_against_rank,
     errors_of_linear_predictors,
 )
-from wis.show.figures_norms import entry_against_loss, quartiles_against_observations
 from wis.show.figures_separation import (
     growth_of_walk_indices,
     ranks_of_added_edges,
@@ -62,8 +61,7 @@ def draw_experiment(outcome: Outcome) -> Figure:
 Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]
 
 FORMS: dict[str, Form] = {
-    **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
-    **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
+    **figures_norms.FORMS,
     **figures_ranks.FORMS,
     "fig2_3": errors_against_rank,
     "tableB_1": errors_of_linear_predictors,

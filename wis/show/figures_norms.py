@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from wis.show.figures_statements import Panel, draw_panels
+
 Row = Mapping[str, Any]
 
 SIGNS = {True: "right sign of the determinant", False: "wrong sign of the determinant"}
@@ -85,3 +87,51 @@ def quartiles_against_observations(
         axis.set_yscale("log")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
+
+
+def draw_chapter_1(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+    """The panels of Propositions 1 to 4 and Conjecture 1."""
+    panels = {"proposition1": _solutions, "proposition3": _signs}
+    draw_panels(figure, panels.get(rows[0]["experiment"], _flows)(rows))
+
+
+def _solutions(rows: Sequence[Row]) -> list[Panel]:
+    kinds = (("Schatten", "Proposition 1", "quasi-norm"), ("", "Proposition 2", "measure of rank"))
+    groups: tuple[dict[str, list[tuple[float, float]]], ...] = ({}, {})
+    for row in rows:
+        name = row["quantity"]
+        if not name.startswith("random") and abs(row["entry"]) <= 10:
+            group = groups[not name.startswith("Schatten")]
+            group.setdefault(name, []).append((row["entry"], row["value"]))
+    return [
+        Panel(title, "unobserved entry of a solution", label, group)
+        for (_, title, label), group in zip(kinds, groups, strict=True)
+    ]
+
+
+def _signs(rows: Sequence[Row]) -> list[Panel]:
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        point = float(row["dimension"]), row["positive"] / row["draws"]
+        name = f"{row['distribution']}, {row['depth']} factor{'s' * (row['depth'] > 1)}"
+        groups.setdefault(name, []).append(point)
+    ticks = {float(row["dimension"]): str(row["dimension"]) for row in rows}
+    label = "share of positive determinants"
+    return [Panel("Proposition 3", "dimension", label, groups, ticks=ticks)]
+
+
+def _flows(rows: Sequence[Row]) -> list[Panel]:
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        name = f"{'positive' if row['right_sign'] else 'negative'} determinant"
+        groups.setdefault(name, []).append((row["scale"], row["nuclear"]))
+    title = "gradient flow at depth 2 (smallest nuclear norm: 2)"
+    return [Panel(title, "scale of the start", "final nuclear norm", groups, log="xy")]
+
+
+FORMS = {
+    **dict.fromkeys(("proposition1", "proposition3", "proposition4", "conjecture1"), draw_chapter_1),
+    **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
+    **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
+}
+"""The function that draws the figure of each experiment of Chapter 1."""

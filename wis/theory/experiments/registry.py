@@ -22,6 +22,7 @@ def _plain(name: str) -> str:
 
 
 HOMES = {
+    "statements.chapter1": ("proposition1", "proposition3", "proposition4", "conjecture1"),
     "factorization.experiments.matrix_completion": ("fig1_1", "figA_1", "figA_2"),
     "factorization.experiments.tensor_completion": ("fig1_2", "figA_3"),
     "factorization.experiments.rank_one": ("theorem4",),
@@ -62,7 +63,7 @@ def available_experiments() -> dict[str, Experiment]:
     """All experiments by name, in the order of the thesis.
 
     >>> list(available_experiments())[:3]
-    ['fig1_1', 'figA_1', 'figA_2']
+    ['proposition1', 'proposition3', 'proposition4']
     """
     return {each.name: each for each in EXPERIMENTS.rows()}
 

@@ -69,6 +69,12 @@ class Flow:
         """The first step at which the loss is at most ten times the last one."""
         return int((self.losses <= 10 * self.losses[-1]).to(torch.int64).argmax())
 
+    def growth(self, at: tuple[int, int] = (0, 0)) -> float:
+        """Slope of an absolute entry in 1 / sqrt(loss), while the loss fell tenfold at last."""
+        ends = [self.last_tenfold(), -1]
+        rise = self.ends[(ends, *at)].abs().diff() / (1 / self.losses[ends].sqrt()).diff()
+        return float(rise)
+
 
 def matrix_flow(
     model: MatrixFactorization,

@@ -199,9 +199,6 @@ def _row(case: Case, flow: Flow) -> Row:
     middle = flow.last_tenfold()
     ends, losses = flow.ends[[middle, -1]], flow.losses[[middle, -1]]
     entry = ends[(slice(None), *case.unobserved)].abs()
-    root = (1 / losses.sqrt()).diff()
-    scale = abs(case.adjacent[0] * case.adjacent[1])
-    growth = entry.diff() / root / scale if len(flow.losses) > 1 else root
     norms = {f"{p:g}": schatten_norm(ends, p) for p in SCHATTEN}
     rank, infimal = effective_rank(ends), min(case.shape) - 1
     distance = distance_from_rank(ends, infimal)
@@ -216,7 +213,7 @@ def _row(case: Case, flow: Flow) -> Row:
         "steps": len(flow.losses) - 1,
         "loss": float(losses[1]),
         "entry": float(entry[1]),
-        "growth": float(growth[0]),
+        "growth": flow.growth(case.unobserved) / abs(case.adjacent[0] * case.adjacent[1]),
         "effective_rank": float(rank[1]),
         "distance_from_infimal_rank": float(distance[1]),
         **{f"schatten_{p}": float(norm[1]) for p, norm in norms.items()},

@@ -1,0 +1,390 @@
+"""Propositions 1 to 4 and Conjecture 1: norms and ranks of solutions, signs, and gradient flow.
+
+Source: Sections 1.1 to 1.3, Equations (1.6) and (1.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from wis.theory.experiments.claims import Claim, Judgement, State, every
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
+from wis.theory.experiments.registry import add_experiments
+from wis.theory.factorization.initialization import balanced_matrices
+from wis.theory.factorization.matrix_flow import matrix_flow
+from wis.theory.factorization.measures import distance_from_rank, effective_rank, schatten_norm
+from wis.theory.factorization.model import MatrixFactorization, Weights
+from wis.theory.factorization.tasks import norm_divergence_problem
+
+SCHATTEN = (0.5, 1.0, 2.0, float("inf"))
+BOUND = 0.95 / 2**0.5
+"""95 % of the slope in 1 / sqrt(loss) of Theorem 1's bound of the entry."""
+
+
+@dataclass(frozen=True)
+class SolutionSize:
+    """Unobserved entries from 0 to `largest` on both sides, and a number of random norms."""
+
+    largest: float = 1e3
+    points: int = 41
+    num_norms: int = 8
+
+
+def solutions(size: SolutionSize, request: Request) -> Outcome:
+    """Propositions 1 and 2: quantities of the solutions as functions of the unobserved entry."""
+    half = np.geomspace(1e-2, size.largest, size.points)
+    entries = torch.from_numpy(np.concatenate([-half[::-1], [0.0], half]))
+    matrices = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64).repeat(
+        len(entries), 1, 1
+    )
+    matrices[:, 0, 0] = entries
+    values = {f"Schatten {p:g}": schatten_norm(matrices, p) for p in SCHATTEN}
+    generator = torch.Generator().manual_seed(request.seed)
+    for position in range(size.num_norms):  # |A W B|, a norm because A and B are invertible
+        left, right = torch.randn(2, 2, 2, dtype=torch.float64, generator=generator)
+        values[f"random {position}"] = schatten_norm(left @ matrices @ right, 1 + position % 2)
+    values["effective rank"] = effective_rank(matrices)
+    values["distance from rank 1"] = distance_from_rank(matrices, 1)
+    rows: list[Row] = [
+        {"quantity": name, "entry": float(entry), "value": float(value)}
+        for name, column in values.items()
+        for entry, value in zip(entries, column, strict=True)
+    ]
+    ends = [row for row in rows if row["entry"] == size.largest]
+    shown = ", ".join(f"{row['quantity']} {number(row['value'])}" for row in ends)
+    return Outcome(rows, f"At an entry of {size.largest:g}: {shown}.")
+
+
+def _columns(rows: Sequence[Row], prefixes: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Entries and values of each chosen quantity and seed, ordered by entry."""
+    found: dict[tuple[object, str], list[tuple[float, float]]] = {}
+    for row in rows:
+        if row["quantity"].startswith(prefixes):
+            point = row["entry"], row["value"]
+            found.setdefault((row["seed"], row["quantity"]), []).append(point)
+    columns = (np.array(sorted(points)).T for points in found.values())
+    return [(entries, values) for entries, values in columns]
+
+
+def _confined(_: np.ndarray, values: np.ndarray) -> bool:
+    return bool(min(values[0], values[-1]) > values.min() + 1)
+
+
+def _monotone(entries: np.ndarray, values: np.ndarray, *, sign: int) -> bool:
+    rises = sign * np.diff(values)
+    return bool((np.where(entries[1:] > 0, rises, -rises) > 0).all())
+
+
+def _tends_to(entries: np.ndarray, values: np.ndarray, *, limit: float) -> bool:
+    return _monotone(entries, values, sign=-1) and bool(
+        (values[[0, -1]] - limit < 0.02).all() and (values > limit).all() and values.max() <= 2
+    )
+
+
+def of_quantities(
+    rows: Sequence[Row], *, tests: dict[str, Callable[..., bool]], label: str
+) -> Judgement:
+    """Judge each quantity whose name begins with a key of `tests`."""
+    flags = [
+        test(*column) for prefix, test in tests.items() for column in _columns(rows, (prefix,))
+    ]
+    return every(flags, label)
+
+
+@dataclass(frozen=True)
+class SignSize:
+    """Number of draws for each distribution, dimension and depth."""
+
+    draws: int
+    dimensions: tuple[int, ...] = (2, 3, 5)
+    depths: tuple[int, ...] = (1, 3)
+
+
+def signs(size: SignSize, request: Request) -> Outcome:
+    """Proposition 3: signs of determinants of random matrices and of their products."""
+    rng = np.random.default_rng(request.seed)
+    families: dict[str, Callable[[tuple[int, ...]], np.ndarray]] = {
+        "normal": rng.standard_normal,
+        "uniform": lambda shape: rng.uniform(-1, 1, shape),
+        "Cauchy": rng.standard_cauchy,
+        "normal about 3 I": lambda shape: rng.standard_normal(shape) + 3 * np.eye(shape[-1]),
+    }
+    rows: list[Row] = []
+    for name, sample in families.items():
+        for dimension in size.dimensions:
+            for depth in size.depths:
+                drawn = sample((size.draws, depth, dimension, dimension))
+                product = np.linalg.slogdet(drawn)[0].prod(axis=1)
+                rows.append(
+                    {
+                        "distribution": name, "symmetric": "about" not in name,
+                        "dimension": dimension, "depth": depth, "draws": size.draws,
+                        "positive": int((product > 0).sum()),
+                    }
+                )  # fmt: skip
+    shares = [row["positive"] / row["draws"] for row in rows if row["symmetric"]]
+    return Outcome(
+        rows, f"Shares of positive determinants from {min(shares):.3f} to {max(shares):.3f}."
+    )
+
+
+def _p_values(rows: Sequence[Row], *, symmetric: bool) -> list[float]:
+    from scipy.stats import binomtest
+
+    return [
+        float(binomtest(row["positive"], row["draws"]).pvalue)
+        for row in rows
+        if row["symmetric"] == symmetric
+    ]
+
+
+def sign_by_chance(rows: Sequence[Row]) -> Judgement:
+    """Judge whether symmetric distributions give either sign with probability one half."""
+    values = _p_values(rows, symmetric=True)
+    if not values or min(row["draws"] for row in rows) < 1000:
+        return Judgement(State.CANNOT_TELL, "fewer than 1,000 draws of a distribution")
+    least = min(1.0, min(values) * len(values))
+    state = State.DISAGREES if least < 0.01 else State.AGREES
+    return Judgement(
+        state, f"least p value of {len(values)} cases, times their number: {least:.2g}"
+    )
+
+
+def symmetry_matters(rows: Sequence[Row]) -> Judgement:
+    """Judge the control, whose distribution is not symmetric."""
+    values = _p_values(rows, symmetric=False)
+    return every([value < 0.01 for value in values], "controls that differ from one half")
+
+
+@dataclass(frozen=True)
+class FlowSize:
+    """Scales of the start, number of random starts, and the loss at which flows end."""
+
+    scales: tuple[float, ...]
+    draws: int
+    loss: float = 1e-6
+
+
+def _followed(start: Weights, size: FlowSize, **about: object) -> Row:
+    problem, model = norm_divergence_problem(), MatrixFactorization.unconstrained(2, 2, 2)
+    flow = matrix_flow(model, problem, start, loss=size.loss)
+    return {
+        **about,
+        "reached": flow.reached,
+        "loss": float(flow.losses[-1]),
+        "entry": float(flow.ends[-1, 0, 0]),
+        "growth": flow.growth(),
+        "nuclear": float(schatten_norm(flow.ends[-1], 1)),
+    }
+
+
+def scaled_identity(size: FlowSize, request: Request) -> Outcome:
+    """Proposition 4: depth 2 from alpha I, and from alpha diag(1, -1) as a control."""
+    rows = []
+    for scale in size.scales:
+        for right in (True, False):
+            root = scale**0.5 * torch.eye(2, dtype=torch.float64)[None]
+            last = root if right else root * torch.tensor([1.0, -1.0], dtype=torch.float64)
+            rows.append(_followed([root, last], size, scale=scale, right_sign=right, draw=0))
+    return Outcome(rows, _ended(rows))
+
+
+def shrinking_start(size: FlowSize, request: Request) -> Outcome:
+    """Conjecture 1: depth 2 from alpha W, W fixed, for ever smaller alpha."""
+    model = MatrixFactorization.unconstrained(2, 2, 2)
+    rows = [
+        _followed(
+            balanced_matrices(
+                model, [scale], [1000 * request.seed + draw], determinant_sign=1 if right else -1
+            ),
+            size, scale=scale, right_sign=right, draw=draw,
+        )
+        for draw in range(size.draws)
+        for right in (True, False)
+        for scale in size.scales
+    ]  # fmt: skip
+    return Outcome(rows, _ended(rows))
+
+
+def _ended(rows: Sequence[Row]) -> str:
+    texts = []
+    for right, name in ((True, "positive"), (False, "negative")):
+        norms = [row["nuclear"] for row in rows if row["right_sign"] == right]
+        texts.append(
+            f"from a {name} determinant at nuclear norms of {number(min(norms))} to "
+            f"{number(max(norms))}"
+        )
+    return f"Flows ended {' and '.join(texts)}; the smallest of a solution is 2."
+
+
+def of_flows(
+    rows: Sequence[Row], *, right: bool, test: Callable[[Row], bool], label: str, fits: bool = True
+) -> Judgement:
+    """Judge all flows of a sign; with `fits` only those that reached the goal."""
+    chosen = [row for row in rows if row["right_sign"] == right and (row["reached"] or not fits)]
+    return every([bool(test(row)) for row in chosen], label)
+
+
+def near_minimum(rows: Sequence[Row], *, right: bool) -> list[bool]:
+    """Whether flows from the smallest start of a sign end within 10 % of the smallest norm."""
+    chosen = [row for row in rows if row["right_sign"] == right and row["reached"]]
+    smallest = min((row["scale"] for row in chosen), default=0.0)
+    return [row["nuclear"] < 2.2 for row in chosen if row["scale"] == smallest]
+
+
+PROPOSITIONS_1_AND_2 = (
+    Claim(
+        "confined",
+        "Proposition 1",
+        "Nearly minimizing a norm or quasi-norm confines the unobserved entry to an interval.",
+        "Each norm exceeds its minimum by more than 1 at both ends of the interval of entries.",
+        partial(
+            of_quantities,
+            tests={"Schatten": _confined, "random": _confined},
+            label="norms that confine",
+        ),
+    ),
+    Claim(
+        "least-at-zero",
+        "Proposition 1",
+        "A Schatten quasi-norm of a solution is smallest just where the unobserved entry is 0.",
+        "Each rises strictly with the size of the entry, on both sides.",
+        partial(
+            of_quantities,
+            tests={"Schatten": partial(_monotone, sign=1)},
+            label="Schatten quasi-norms that rise",
+        ),
+    ),
+    Claim(
+        "rank-falls-with-entry",
+        "Proposition 2",
+        "Effective rank and distance from rank 1 fall to 1 and 0 as the unobserved entry grows.",
+        "Both fall strictly with the size of the entry, stay above these limits and at most 2, and "
+        "come within 0.02 of them.",
+        partial(
+            of_quantities,
+            tests={
+                "effective": partial(_tends_to, limit=1.0),
+                "distance": partial(_tends_to, limit=0.0),
+            },
+            label="measures that fall",
+        ),
+    ),
+)
+PROPOSITION_3 = (
+    Claim(
+        "either-sign",
+        "Proposition 3",
+        "Determinants of matrices with independent symmetric entries, and of products of them, are "
+        "positive with probability one half.",
+        "It disagrees if the smallest p value of all binomial tests, times their number, is below "
+        "0.01, and needs 1,000 draws of each case.",
+        sign_by_chance,
+    ),
+    Claim(
+        "symmetry-matters",
+        "The condition of Proposition 3",
+        "Without symmetry the probability can differ.",
+        "The p value of each control, normal entries about 3 I, is below 0.01.",
+        symmetry_matters,
+    ),
+)
+PROPOSITION_4 = (
+    Claim(
+        "loss-vanishes",
+        "Proposition 4",
+        "At depth 2 and from alpha I with alpha in (0, 1] the loss tends to zero.",
+        "Every flow reaches the goal of the loss.",
+        partial(
+            of_flows, right=True, fits=False, test=lambda row: row["reached"],
+            label="flows that reached the goal",
+        ),
+    ),
+    Claim(
+        "entry-grows",
+        "Proposition 4 with Corollary 1",
+        "So the unobserved entry, and with it every norm, grows to infinity.",
+        "While the loss fell tenfold for the last time, the slope of the entry in 1 / sqrt(loss) "
+        "was at least 95 % of its bound's, in every flow.",
+        partial(
+            of_flows, right=True, test=lambda row: row["growth"] >= BOUND,
+            label="flows with this slope",
+        ),
+    ),
+    Claim(
+        "sign-decides",
+        "Footnote 6 of Chapter 1",
+        "It needs the positive determinant: from alpha diag(1, -1) the entry stays bounded.",
+        "No control flow meets the rule of entry-grows.",
+        partial(
+            of_flows, right=False, test=lambda row: row["growth"] < BOUND,
+            label="controls in which the entry stayed bounded, so that the rule fails",
+        ),
+    ),
+)  # fmt: skip
+CONJECTURE_1 = (
+    Claim(
+        "norm-not-minimal",
+        "Conjecture 2; Section 1.3.2, against Conjecture 1",
+        "A start close to the origin does not ensure a solution of minimal nuclear norm.",
+        "From a positive determinant no flow of the smallest scale ends within 10 % of the "
+        "minimum.",
+        lambda rows: every(
+            [not near for near in near_minimum(rows, right=True)], "flows far from the minimum"
+        ),
+    ),
+    Claim(
+        "other-sign-is-near",
+        "Section 1.3.2",
+        "It is the sign that decides: from a negative determinant the norm ends near its minimum.",
+        "Every flow of the smallest scale ends within 10 % of the minimum.",
+        lambda rows: every(near_minimum(rows, right=False), "flows near the minimum"),
+    ),
+)
+
+SCALES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
+
+add_experiments(
+    Experiment(
+        "proposition1",
+        "norms are least, ranks greatest, where the unobserved entry is zero",
+        solutions,
+        SolutionSize(points=21),
+        SolutionSize(),
+        PROPOSITIONS_1_AND_2,
+        source="Propositions 1, 2",
+        cost=(1, 1),
+    ),
+    Experiment(
+        "proposition3",
+        "signs of determinants of random matrices",
+        signs,
+        SignSize(4_000),
+        SignSize(50_000),
+        PROPOSITION_3,
+        cost=(1, 3),
+    ),
+    Experiment(
+        "proposition4",
+        "gradient flow from a scaled identity fits, and all norms diverge",
+        scaled_identity,
+        FlowSize(SCALES[:3], 1),
+        FlowSize(SCALES, 1),
+        PROPOSITION_4,
+        cost=(2, 4),
+    ),
+    Experiment(
+        "conjecture1",
+        "gradient flow from ever smaller starts does not minimize the nuclear norm",
+        shrinking_start,
+        FlowSize(SCALES[:3], 2),
+        FlowSize(SCALES, 5),
+        CONJECTURE_1,
+        cost=(3, 12),
+    ),
+)
