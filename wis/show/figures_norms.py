@@ -125,12 +125,15 @@ def _flows(rows: Sequence[Row]) -> list[Panel]:
     for row in rows:
         name = f"{'positive' if row['right_sign'] else 'negative'} determinant"
         groups.setdefault(name, []).append((row["scale"], row["nuclear"]))
-    title = "gradient flow at depth 2 (smallest nuclear norm: 2)"
-    return [Panel(title, "scale of the start", "final nuclear norm", groups, log="xy")]
+    ticks = {row["scale"]: f"{row['scale']:g}" for row in rows}
+    y = "final nuclear norm (least: 2)"
+    return [Panel("gradient flow, depth 2", "scale of the start", y, groups, log="xy", ticks=ticks)]
 
+
+STATEMENTS = ("proposition1", "proposition3", "proposition4", "conjecture1")
 
 FORMS = {
-    **dict.fromkeys(("proposition1", "proposition3", "proposition4", "conjecture1"), draw_chapter_1),
+    **dict.fromkeys(STATEMENTS, draw_chapter_1),
     **dict.fromkeys(("fig1_1", "figA_1", "figA_2"), entry_against_loss),
     **dict.fromkeys(("fig1_2", "figA_3"), quartiles_against_observations),
 }
