@@ -38,11 +38,12 @@ HOMES = {
         "proposition9",
     ),
     "factorization.experiments.countering_locality": ("fig3_6", "figC_5", "figC_6", "figC_7"),
-    "statements.chapter5": ("theorem6", "algorithm1", "theorem10"),
+    "statements.chapter5": ("theorem6", "algorithm1"),
     "statements.separation": ("fig5_2", "appendixD_1"),
     "statements.more_edges": ("more_edges",),
     "statements.product_fit": ("product_table5_1",),
     "statements.chapter6": ("chapter6",),
+    "statements.directed": ("theorem10",),
 }
 """The experiments of each module of `wis.theory`, in the order of the thesis."""
 
