@@ -78,9 +78,8 @@ def ranks_of_added_edges(
     for column, task in enumerate(tasks):
         pairs = additions(rows, task)
         up, down = (sum(s * (b["rank"] - a["rank"]) > 0 for a, b in pairs) for s in (1, -1))
-        known = [row for row in rows if row["task"] == task and row["state"] != "interval"]
-        for number in dict.fromkeys(row["graph"] for row in known):
-            own = [row for row in known if row["graph"] == number]
+        for number in dict.fromkeys(row["graph"] for row in rows):
+            own = [row for row in rows if (row["task"], row["graph"]) == (task, number)]
             for axis, key, style in zip(
                 panels[:, column], ("num_edges", "walk_index"), ("-o", "o"), strict=True
             ):
@@ -91,4 +90,4 @@ def ranks_of_added_edges(
         panels[0, column].set(xlabel="edges; a line for each graph", ylim=(0, None))
         panels[1, column].set(xlabel="walk index", ylim=(0, None))
     for axis in panels[:, 0]:
-        axis.set_ylabel("separation rank")
+        axis.set_ylabel(f"separation rank, cut off at {rows[0]['settings']['max_side']}")

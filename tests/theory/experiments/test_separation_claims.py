@@ -111,6 +111,7 @@ def test_added_edges_are_judged_over_seeds(task, rows, raised, ordered):
     assert state_of("more_edges", f"walk-index-orders-ranks-{task}", given) is ordered
     unknown = edges(*rows, task=task, state="interval")
     assert state_of("more_edges", f"edges-raise-the-rank-{task}", unknown) is CANNOT_TELL
+    assert state_of("more_edges", f"walk-index-orders-ranks-{task}", unknown) is CANNOT_TELL
 
 
 def test_additions_are_single_edges_of_one_graph_and_seed():
@@ -118,8 +119,9 @@ def test_additions_are_single_edges_of_one_graph_and_seed():
     assert [(a["rank"], b["rank"]) for a, b in additions(rows, "graph")] == [
         (1, 2), (2, 3), (4, 5), (5, 6),
     ]  # fmt: skip
-    rows[1]["state"] = "interval"
-    assert [(a["rank"], b["rank"]) for a, b in additions(rows, "graph")] == [(4, 5), (5, 6)]
+    for row in rows[:2]:
+        row["state"] = "interval"
+    assert [(a["rank"], b["rank"]) for a, b in additions(rows, "graph")] == [(2, 3), (4, 5), (5, 6)]
     assert additions(rows, "vertex") == []
 
 
