@@ -308,7 +308,7 @@ def test_the_report_needs_nothing_but_itself(made_report):
     assert not re.search(r"""(src|href)=["'](?!data:)""", text)
     assert "<script" not in text
     assert "url(" not in text.replace("url(#", "")
-    for words in ("75.0 ± 7.1", "+9.0 [-3.7, +21.7]", "a processor", "12 runs, 1 failed"):
+    for words in ("75.0 ± 7.1", "+9.0 [-3.7, +21.7]", "a processor", "12 rows, 1 failed"):
         assert words in text
     assert "1 × DivergedError: seed 1, epoch 3: the loss is not finite" in text
     assert "title = &quot;&lt;b&gt;&amp;&quot;" in text

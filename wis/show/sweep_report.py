@@ -119,7 +119,8 @@ def page(
     """The HTML text of the page."""
     used = {str(row.get("recipe_hash")): name_of_recipe(row) for row in rows}
     findings = findings_of(rows)
-    titles = [*(panel.title for panel in panels), *(each.title for each in findings)]
+    titles = [panel.title for panel in panels]
+    titles += [each.title for each in findings if not each.title.endswith(tuple(titles))]
     title = ", ".join(dict.fromkeys(titles)) or "nothing finished"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -191,11 +192,15 @@ def _experiments(rows: Sequence[Row], findings: Sequence[Findings]) -> list[str]
 
 def _about(rows: Sequence[Row]) -> str:
     done = [row for row in rows if row["status"] == DONE]
+    numbers = f"{len(done)} rows, {len(rows) - len(done)} failed."
+    done = [row for row in done if "stopped_by" in row]
+    if not done:
+        return numbers
     stopped = Counter(text for text in _texts_of(done, "stopped_by"))
     by_run = {str(row.get("run_key", row["key"])): number_in(row, "cpu_seconds") for row in done}
     seconds = sum(value for value in by_run.values() if value is not None)
     return (
-        f"{len(done)} runs, {len(rows) - len(done)} failed. Training took {seconds / 60:.1f} "
+        f"{numbers} Training took {seconds / 60:.1f} "
         f"minutes of CPU time. {stopped['patience']} runs ended by the stopping rule, "
         f"{stopped['max_epochs']} at the limit of epochs. Every accuracy is that of the epoch "
         "with the best validation accuracy."
