@@ -28,14 +28,13 @@ from wis.theory.factorization.initialization import (
     unbalanced_matrices,
 )
 from wis.theory.factorization.measures import unbalancedness_of_matrices
-from wis.theory.factorization.optimization import HURRY, is_recorded
+from wis.theory.factorization.optimization import is_recorded
 from wis.theory.factorization.tasks import (
     Sensing,
     low_rank_tensor,
     norm_divergence_problem,
     random_entries,
 )
-from wis.theory.factorization.tiny_steps import TinySteps
 
 MATRIX = MatrixFactorization.unconstrained(2, 2, 3)
 
@@ -174,66 +173,6 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path):
     assert torch.equal(resumed.end, whole.end)
     assert resumed.trajectory.steps == whole.trajectory.steps
     assert (resumed.trajectory.of(1)["norms"] == whole.trajectory.of(1)["norms"]).all()
-
-
-def several_matrix_problems():
-    """Six 3-by-2 completions of their own, each with its own rate and two scales."""
-    generator = torch.Generator().manual_seed(3)
-    model = MatrixFactorization((2, 4, 3, 3))
-    masks = torch.stack([random_entries((3, 2), 4, generator) for _ in range(6)])
-    values = torch.randn(6, 3, 2, dtype=torch.float64, generator=generator)
-    start = gaussian_weights(model, [0.6, 0.3] * 3, range(6))
-    return model, masks, values, start, FixedRate((0.03, 0.02, 0.01, 0.05, 0.04, 0.02))
-
-
-@pytest.mark.parametrize("patience", [1, 7])
-@pytest.mark.parametrize(("kind", "mean"), [("square", True), ("half_square", False)])
-def test_tiny_steps_are_the_steps(kind, mean, patience, monkeypatch):
-    model, masks, values, start, rate = several_matrix_problems()
-    problem = Completion(masks, values, Loss(kind), mean=mean)
-    options = {"rate": rate, "stop": Stop(1e-3, 6000, patience), "per_decade": 30}
-    assert TinySteps.of(model, problem, torch.ones(6, 1, 1)) is not None
-    found = train(model, problem, start, **options)
-    monkeypatch.setattr(TinySteps, "of", classmethod(lambda cls, *given: None))
-    expected = train(model, problem, start, **options)
-    assert found.converged.any()
-    assert torch.equal(found.steps, expected.steps)
-    assert torch.equal(found.converged, expected.converged)
-    assert found.trajectory.steps == expected.trajectory.steps
-    torch.testing.assert_close(found.loss, expected.loss, rtol=1e-6, atol=1e-12)
-    for one, other in zip(found.weights, expected.weights, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9)
-
-
-def test_tiny_steps_are_for_small_matrices_fixed_rates_and_square_losses_only():
-    problem = norm_divergence_problem()
-    rates = torch.full((1, 1, 1), -1e-3)
-    assert TinySteps.of(MATRIX, problem, rates) is not None
-    assert TinySteps.of(MatrixFactorization((40, 40, 40)), problem, rates) is None
-    assert TinySteps.of(*small_tensor_problem(), rates) is None
-    huber = Completion(problem.observed, problem.values, Loss("huber"))
-    assert TinySteps.of(MATRIX, huber, rates) is None
-
-
-def test_a_killed_run_of_tiny_steps_goes_on_to_the_same_result(tmp_path):
-    model, masks, values, start, rate = several_matrix_problems()
-    problem = Completion(masks, values)
-    options = {"rate": rate, "stop": Stop(0.0, 3 * HURRY)}
-    whole = train(model, problem, start, **options)
-
-    def killed(step: int) -> None:
-        if step > HURRY:
-            raise RuntimeError("killed")
-
-    path = tmp_path / "run.ckpt"
-    with pytest.raises(RuntimeError, match="killed"):
-        train(model, problem, start, checkpoint=path, checkpoint_every_s=0, progress=killed,
-              **options)  # fmt: skip
-    seen = []
-    resumed = train(model, problem, start, checkpoint=path, progress=seen.append, **options)
-    assert min(seen) > HURRY
-    assert torch.equal(resumed.end, whole.end)
-    assert resumed.trajectory.steps == whole.trajectory.steps
 
 
 def test_divergence_and_misfits_are_one_line():

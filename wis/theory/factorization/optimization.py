@@ -24,7 +24,6 @@ from wis.theory.factorization.curves import Trajectory, is_recorded
 from wis.theory.factorization.flow import GradientFlow, flow_step, fresh_state
 from wis.theory.factorization.model import Factorization, Weights
 from wis.theory.factorization.tasks import Task
-from wis.theory.factorization.tiny_steps import TinySteps
 
 TELL_EVERY = 256
 """Number of steps between checks for Ctrl-C and reports of progress: far less than a second. Steps
@@ -32,9 +31,6 @@ of gradient flow have many gradients, so each one reports."""
 
 SETTLED_FROM = 2000
 """Steps before which no error counts as settled."""
-
-HURRY = 4096
-"""`TinySteps` stops at multiples of this number, so that progress is reported in time."""
 
 Measure = Callable[[Weights, Tensor], dict[str, Tensor]]
 """Maps weights and end tensors to quantities with a leading batch dimension."""
@@ -229,11 +225,9 @@ class _Descent:
     def _follow_batch(self) -> None:
         """The task and the rates of the running elements."""
         self.task = self.whole_task.select(self.ids)
-        self.tiny: TinySteps | None = None  # a faster path for most steps
         if isinstance(self.rate, FixedRate):
             rates = torch.tensor(self.rate.rates, dtype=torch.float64, device="cpu")
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
-            self.tiny = TinySteps.of(self.model, self.task, self.rates)
 
     def identity(self) -> str:
         """Hash of everything that determines the result."""
@@ -256,7 +250,6 @@ class _Descent:
         every = 1 if self.flow else TELL_EVERY
         reported = self.step // every
         while len(self.ids):
-            self._hurry()
             end, saved = self.model.forward(self.weights)
             loss, gradient = self.task.loss_and_gradient(end)
             self.calm = torch.where(loss < self.stop.loss, self.calm + 1, 0)
@@ -278,20 +271,6 @@ class _Descent:
                     return
                 save(self.state())
         self.seconds = before + time.monotonic() - started
-
-    def _hurry(self) -> None:
-        """Take the steps before the next record or report by `TinySteps`, if possible."""
-        if self.tiny is None:
-            return
-        last = min((self.step // HURRY + 1) * HURRY, self.stop.max_steps)
-        self.step = self.tiny.run(
-            self.weights,
-            self.calm,
-            range(self.step, last),
-            loss=self.stop.loss,
-            patience=self.stop.patience,
-            needs_attention=lambda step: is_recorded(step, self.per_decade),
-        )
 
     def _settled(self) -> Tensor:
         """Whether the measured error of each running element has settled, bool [running]."""
