@@ -37,6 +37,9 @@ from wis.graph.stores import (
 from wis.graph.stores import edge_stores as edge_stores
 
 EdgeType = tuple[str, str, str]
+LOOKED_UP_AT_ONCE = 1 << 18
+"""Pairs whose edges are looked up at once on a CPU, which bounds the working memory."""
+
 MAX_NUM_NODES = 3_037_000_499  # u * n + v must fit in int64
 
 
@@ -108,6 +111,11 @@ class CanonicalGraph(ABC):
         """
         if self.num_edges == 0:
             return torch.full((pairs.size(1),), -1, dtype=torch.int64, device=pairs.device)
+        step = LOOKED_UP_AT_ONCE if pairs.device.type == "cpu" else max(pairs.size(1), 1)
+        starts = range(0, max(pairs.size(1), 1), step)
+        return torch.cat([self._edge_ids(pairs[:, first : first + step]) for first in starts])
+
+    def _edge_ids(self, pairs: Tensor) -> Tensor:
         keys = self._keys(pairs, self.num_nodes)
         position = searchsorted(self._sorted_keys, keys).clamp_(max=self.num_edges - 1)
         return torch.where(self._sorted_keys[position] == keys, position, -1)
@@ -238,10 +246,11 @@ class CanonicalGraph(ABC):
         device = parts[0].device if parts else torch.device("cpu")
         proper = [select(cls._keys(part, num_nodes), part[0] != part[1]) for part in parts]
         keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
+        del proper  # each of these has eight bytes for each arc
         keys = sort_values(keys)
         first = torch.ones_like(keys, dtype=torch.bool)
         first[1:] = keys[1:] != keys[:-1]
-        keys = keys[first]
+        keys = keys if bool(first.all()) else keys[first]
         edges = torch.empty((2, keys.numel()), dtype=torch.int64, device=device)
         if keys.numel():
             torch.div(keys, num_nodes, rounding_mode="floor", out=edges[0])
