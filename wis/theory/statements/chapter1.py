@@ -365,7 +365,7 @@ add_experiments(
         "signs of determinants of random matrices",
         signs,
         SignSize(4_000),
-        SignSize(50_000),
+        SignSize(20_000),
         PROPOSITION_3,
         cost=(1, 3),
     ),
