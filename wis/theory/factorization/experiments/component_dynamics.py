@@ -363,7 +363,7 @@ add_experiments(
         "the same for order 3 and rank 3",
         dynamics,
         DynamicsSize((7, 7, 7), 2, 120, WIDE, 1e-7, 6_000),
-        DynamicsSize((10, 10, 10), 3, 300, SHOWN, 1e-8, 6_000),
+        DynamicsSize((10, 10, 10), 3, 300, SHOWN, 1e-8, 10_000, tolerance=1e-7),
         CLAIMS,
     ),
     Experiment(
