@@ -113,6 +113,7 @@ def local_gaps(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
             title=f"initialization {label}", xlabel="time of gradient flow",
             xlim=(_first_move(times, top), times[-1]),
         )  # fmt: skip
+        axis.locator_params(axis="x", nbins=4)
     axes[0].set_ylabel("local component norms at the root")
     ordered = sorted(rows, key=lambda row: row["scale"])
     shares = [row["others_at_half"] for row in ordered]
@@ -215,6 +216,7 @@ def _over_time(
             axis.set_xscale("symlog", linthresh=100)
         if unit != "iteration":
             axis.set_xlim(_first_move(times, curves[key]), times[-1])
+            axis.locator_params(axis="x", nbins=4)
     for run in runs:
         times, unit = _clock(curves, run)
         axes[-1].plot(np.maximum(times, times[1]), curves[f"{run}/error"], label=run)
