@@ -184,8 +184,9 @@ def run_experiment(
     folder = output or Path(f"wis-{name}-quick" if quick else f"wis-{name}")
     make_folder(folder)
     results = folder / "rows.jsonl"
-    if force:
-        results.unlink(missing_ok=True)
+    earlier = folder / "rows.jsonl.bak"  # kept until the new rows are whole
+    if force and results.exists():
+        results.replace(earlier)
     root = None if data_root is None else str(data_root)
     options = RunOptions(
         results, devices=(device,), data_root=root, write=write_outcome, force_size=force_size
@@ -195,6 +196,7 @@ def run_experiment(
     (found,) = findings_of(rows)
     with atomic_write(folder / "verdict.txt", force=True) as file:
         file.write((found.text + "\n").encode())
+    earlier.unlink(missing_ok=True)
     if as_json:
         facts = {**found.record(), "experiment": name, "verdict": found.text}
         emit_json({**facts, "rows": [row["found"] for row in rows], "output": str(folder)})

@@ -73,6 +73,19 @@ def test_a_folder_holds_one_experiment_of_one_size(tmp_path, capsys):
     assert run_tiny(tmp_path, "--set", "max_steps=41", "--force") == 0
     record = json.loads(capsys.readouterr().out)
     assert {row["settings"]["max_steps"] for row in record["rows"]} == {41}
+    assert not (tmp_path / "rows.jsonl.bak").exists()
+
+
+def test_rows_that_force_replaces_are_kept_until_the_new_ones_are_whole(tmp_path, monkeypatch):
+    assert run_tiny(tmp_path) == 0
+    before = (tmp_path / "rows.jsonl").read_bytes()
+    monkeypatch.setattr("wis.theory.factorization.recipe.run_here", interrupt)
+    assert run_tiny(tmp_path, "--set", "max_steps=41", "--force") == 130
+    assert (tmp_path / "rows.jsonl.bak").read_bytes() == before
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
 
 
 def test_seeds_and_devices_that_cannot_be_are_one_line(tmp_path, capsys):
