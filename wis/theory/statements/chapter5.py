@@ -145,7 +145,7 @@ THEOREM6 = Experiment(
         ),
     ),
     source="Theorem 6",
-    cost=(20.0, 300.0),
+    cost=(18.0, 90.0),
 )
 
 
@@ -310,7 +310,7 @@ ALGORITHM1 = Experiment(
         ),
     ),
     source="Algorithms 1 to 3",
-    cost=(20.0, 600.0),
+    cost=(7.0, 180.0),
 )
 
 

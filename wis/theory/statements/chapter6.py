@@ -221,6 +221,6 @@ add_experiments(
             ),
         ),
         source="Chapter 6, footnote 1",
-        cost=(5.0, 600.0),
+        cost=(5.0, None),
     )
 )

@@ -174,6 +174,6 @@ add_experiments(
             ),
         ),
         source="Theorems 10 and 11",
-        cost=(10.0, 300.0),
+        cost=(3.0, 13.0),
     )
 )
