@@ -26,8 +26,8 @@ def root(tmp_path: Path) -> Path:
     for part, count in (("train", 6), ("t10k", 4)):
         pixels = generator.integers(256, size=(count, 28, 28)).astype(np.uint8)
         labels = np.arange(count).astype(np.uint8) % 2
-        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pixels)))
-        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pixels), mtime=0))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels), mtime=0))
     return tmp_path
 
 
@@ -62,9 +62,9 @@ def test_an_unknown_set_lists_the_known(tmp_path):
     ("content", "message"),
     [
         (b"no gzip", "cannot be read as gzip"),
-        (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01a"), "not an idx file"),
-        (gzip.compress(b"\0\0"), "not an idx file"),
-        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), "holds 3 bytes"),
+        (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01a", mtime=0), "not an idx file"),
+        (gzip.compress(b"\0\0", mtime=0), "not an idx file"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc", mtime=0), "holds 3 bytes"),
         (gzip.compress(idx(np.zeros((2, 28, 28), dtype=np.uint8))), "do not belong together"),
         (gzip.compress(idx(np.zeros(6, dtype=np.uint8)))[:-12], "cannot be read as gzip"),
     ],
