@@ -109,7 +109,7 @@ def test_the_numbers_say_by_how_much_and_how_many_edges_can_go():
     assert (found.title, found.size, found.seeds) == ("Figure 5.3: cora, gcn", "thesis", (0, 1, 2))
     assert found.cpu_seconds == pytest.approx(2 * 3 * (1 + 0.875 + 0.625 + 0.5))
     text = found.verdicts[0].judgement.found
-    assert "1-WIS minus random, in points: mean 9, 95 % interval [6.52, 11.5] of 3" in text
+    assert "1-WIS minus random, in points: mean 9, 95 % interval [6.52, 11.5] over 3 seeds" in text
     assert "ahead at 2 of 2 percentages" in text
     assert "at most 2 points lost up to 75 % (random: 0 %)" in text
     assert findings_of(sweep_rows(0.1, recipe="rivals_cora_gcn")) == []

@@ -9,6 +9,7 @@ import oracles
 import pytest
 import torch
 
+from wis.errors import OptionError
 from wis.show.factorization_pictures import draw_experiment
 from wis.theory.experiments import Request, State, get_experiment, run_experiment
 from wis.theory.product_gnn import ProductGNN
@@ -68,11 +69,11 @@ def star(ranks, depth):
     return bounded(family="star", rank=ranks, depth=depth, upper=9.0)
 
 
-def fits(*gains):
+def fits(*gains, seeds=9):
     rows = []
     for start, gain in enumerate(gains):
         for part, value in (("low", 0.5), ("high", 0.5 + gain)):
-            rows.append({"seed": 0, "initialization": start, "partition": part,
+            rows.append({"seed": start % seeds, "initialization": start, "partition": part,
                          "train_accuracy": value, "test_accuracy": value})  # fmt: skip
     return rows
 
@@ -135,9 +136,11 @@ CASES = [
     ("theorem10", "shorter-walks", star(3.0, 5), AGREES),
     ("theorem10", "shorter-walks", star(2.7, 7), DISAGREES),
     ("theorem10", "shorter-walks", star(2.7, 5), CANNOT_TELL),
+    ("theorem10", "shorter-walks", bounded(), CANNOT_TELL),  # no star
     ("product_table5_1", "train-accuracy", fits(0.1, 0.2, 0.15), AGREES),
     ("product_table5_1", "train-accuracy", fits(-0.1, -0.2, -0.15), DISAGREES),
     ("product_table5_1", "train-accuracy", fits(0.1), CANNOT_TELL),
+    ("product_table5_1", "train-accuracy", fits(0.1, 0.2, 0.15, seeds=1), CANNOT_TELL),
     ("product_table5_1", "test-accuracy", fits(0.1, 0.2, 0.15), AGREES),
     ("product_table5_1", "test-accuracy", fits(-0.1, -0.2, -0.15), DISAGREES),
     ("product_table5_1", "test-accuracy", fits(0.1, -0.1, 0.0), CANNOT_TELL),
@@ -166,6 +169,18 @@ CASES = [
 def test_a_rule_says_agrees_disagrees_and_cannot_tell(experiment, name, rows, state):
     (claim,) = (each for each in get_experiment(experiment).claims if each.name == name)
     assert claim.judge(rows).state is state
+
+
+def test_correlations_say_over_how_many_graphs_they_are():
+    claim = get_experiment("theorem6").claims[0]
+    rows = halves(UP, GRAPH) + [row | {"seed": 1, "rank": 7} for row in halves(UP, GRAPH)]
+    assert "over 3 graphs, 3 left out because" in claim.judge(rows).found
+
+
+@pytest.mark.parametrize("name", ["theorem6", "algorithm1", "theorem10"])
+def test_no_graph_is_refused(name):
+    with pytest.raises(OptionError, match="num_graphs is 0; expected an integer, 1 or more"):
+        run_experiment(name, size=replace(get_experiment(name).quick, num_graphs=0))
 
 
 def test_every_claim_has_rows_for_each_state():

@@ -119,6 +119,7 @@ def over_seeds(
     *,
     above: float = -math.inf,
     below: float = math.inf,
+    unit: str = "seeds",
 ) -> Judgement:
     """Compare the mean of one value for each seed with limits.
 
@@ -131,6 +132,7 @@ def over_seeds(
         label: The value in words.
         above: Lower limit.
         below: Upper limit.
+        unit: The draws in words.
     """
     array = np.asarray(values, dtype=float)
     if len(array) < 2 or not np.isfinite(array).all():
@@ -141,7 +143,9 @@ def over_seeds(
     half = t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / len(array) ** 0.5
     low, high = float(array.mean() - half), float(array.mean() + half)
     text = f"{label}: mean {array.mean():.3g}, 95 % interval [{low:.3g}, {high:.3g}]"
-    return Judgement(_between(low, high, above, below), f"{text} of {len(array)}", (low, high))
+    return Judgement(
+        _between(low, high, above, below), f"{text} over {len(array)} {unit}", (low, high)
+    )
 
 
 def share_of(flags: Sequence[bool], label: str, *, above: float = 0.5) -> Judgement:

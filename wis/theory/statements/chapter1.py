@@ -151,7 +151,7 @@ def sign_by_chance(rows: Sequence[Row]) -> Judgement:
     least = min(1.0, min(values) * len(values))
     state = State.DISAGREES if least < 0.01 else State.AGREES
     return Judgement(
-        state, f"least p value of {len(values)} cases, times their number: {least:.2g}"
+        state, f"least p value of {len(values)} cases, Bonferroni-corrected: p = {least:.2g}"
     )
 
 
@@ -282,7 +282,7 @@ PROPOSITION_3 = (
         "Proposition 3",
         "Determinants of matrices with independent symmetric entries, and of products of them, are "
         "positive with probability one half.",
-        "It disagrees if the smallest p value of all binomial tests, times their number, is below "
+        "It disagrees if the least Bonferroni-corrected p value of all binomial tests is below "
         "0.01, and needs 1,000 draws of each case.",
         sign_by_chance,
     ),
@@ -320,10 +320,10 @@ PROPOSITION_4 = (
         "sign-decides",
         "Footnote 6 of Chapter 1",
         "It needs the positive determinant: from alpha diag(1, -1) the entry stays bounded.",
-        "No control flow meets the rule of entry-grows.",
+        "In no control flow does the entry grow as the claim above demands.",
         partial(
             of_flows, right=False, test=lambda row: row["growth"] < BOUND,
-            label="controls in which the entry stayed bounded, so that the rule fails",
+            label="controls in which the entry does not grow as in the claim above",
         ),
     ),
 )  # fmt: skip
@@ -385,6 +385,7 @@ add_experiments(
         FlowSize(SCALES[:3], 2),
         FlowSize(SCALES, 5),
         CONJECTURE_1,
+        source="Section 1.3.2 (against Conjecture 1)",
         cost=(3, 12),
     ),
 )

@@ -183,6 +183,7 @@ def speed_claims(source: str, what: str) -> tuple[Claim, Claim]:
                 "difference of exponents",
                 above=-SLOPE,
                 below=SLOPE,
+                unit="runs",
             ),
         ),
     )

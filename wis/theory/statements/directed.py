@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wis.base.checks import checked_integer
 from wis.theory.experiments.claims import Claim, Judgement, State, every
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row
 from wis.theory.experiments.registry import add_experiments
@@ -41,6 +42,7 @@ class Theorem10Size:
 
 def theorem10(size: Theorem10Size, request: Request) -> Outcome:
     """Bounds and ranks of directed graphs with two edge types, and of stars."""
+    checked_integer("num_graphs", size.num_graphs, 1)
     draw = np.random.default_rng(request.seed)
     n = size.num_nodes
     rows: list[Row] = []
@@ -116,7 +118,7 @@ def _within(column: str, sign: int) -> Any:
             # A saturated rank is only a lower bound: it can break an upper bound, or meet a lower.
             if not row["is_saturated"] or holds == (sign < 0):
                 flags.append(holds)
-        return every(flags, "ranks within the bound")
+        return every(flags, f"ranks at or {'below' if sign > 0 else 'above'} the bound")
 
     return decide
 
@@ -124,9 +126,12 @@ def _within(column: str, sign: int) -> Any:
 def shorter_walks(rows: Sequence[Row]) -> Judgement:
     """Whether the ranks of stars exceed the bound that only has the longest walks."""
     stars = [row for row in rows if row["family"] == "star"]
+    if not stars:
+        return Judgement(State.CANNOT_TELL, "no star")
     above = [row["depth"] for row in stars if row["log_rank"] > row["log_undirected"] + ROUNDING]
-    deepest = max((row["depth"] for row in stars), default=0)
-    text = f"stars of depths 1 to {deepest}: the rank exceeds the bound at {sorted(set(above))}"
+    deepest = max(row["depth"] for row in stars)
+    places = f"at the depths {', '.join(map(str, sorted(set(above))))}" if above else "at none"
+    text = f"stars of depths up to {deepest}: the rank exceeds the bound {places}"
     if above:
         return Judgement(State.AGREES, text)
     # Up to depth 4 the bound of Theorem 10 is not above that of Theorem 7, so ranks cannot be.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -184,13 +185,12 @@ def _fitted(
 
 
 def gains(rows: Sequence[Row], column: str) -> list[float]:
-    """High walk index minus low, for each initialization of each seed."""
-    values: dict[Any, dict[str, float]] = {}
+    """High walk index minus low, the mean over the initializations of each seed."""
+    values: dict[Any, dict[str, list[float]]] = {}
     for row in rows:
-        key = row.get("seed"), row["initialization"]
-        values.setdefault(key, {})[row["partition"]] = row[column]
+        values.setdefault(row["seed"], {}).setdefault(row["partition"], []).append(row[column])
     pairs = (each for each in values.values() if len(each) == len(PARTITIONS))
-    return [each["high"] - each["low"] for each in pairs]
+    return [float(np.mean(each["high"]) - np.mean(each["low"])) for each in pairs]
 
 
 def _claim(part: str) -> Claim:
@@ -203,8 +203,8 @@ def _claim(part: str) -> Claim:
         "Section 5.4.3; Table 5.1",
         f"Product networks reach a higher {part} accuracy on the task whose essential partition "
         "has a high walk index.",
-        "Agrees if the 95 % interval of the difference over initializations and seeds lies above "
-        "0, disagrees if below.",
+        "Agrees if the 95 % interval over the seeds of the difference, which is the mean over "
+        "initializations, lies above 0, disagrees if below.",
         decide,
     )
 

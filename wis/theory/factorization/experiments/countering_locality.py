@@ -253,7 +253,9 @@ def _paired(rows: Sequence[Row], first: Chosen, second: Chosen, label: str) -> J
             found.setdefault((row["seed"], row["trial"]), []).append(row["test_accuracy"])
         means.append({key: float(np.mean(values)) for key, values in found.items()})
     shared = sorted(means[0].keys() & means[1].keys())
-    judged = over_seeds([means[0][key] - means[1][key] for key in shared], label, above=0)
+    judged = over_seeds(
+        [means[0][key] - means[1][key] for key in shared], label, above=0, unit="pairs"
+    )
     out = sum(not is_usable(row) for row in rows if first(row) or second(row))
     return replace(judged, found=f"{judged.found}; {out} unusable fits left out")
 

@@ -220,7 +220,7 @@ def _less(variants: Sequence[str], value: str, rows: Sequence[Row], name: str) -
     """Whether the error on random variants exceeds that on the original data."""
     means = [_task_means(rows, name, each, "tensor", value) for each in (*variants, "original")]
     label = f"{name}, {' and '.join(variants)} less original"
-    return over_seeds(list(np.mean(means[:-1], axis=0) - means[-1]), label, above=0)
+    return over_seeds(list(np.mean(means[:-1], axis=0) - means[-1]), label, above=0, unit="tasks")
 
 
 def _above_part(
@@ -230,7 +230,8 @@ def _above_part(
     variance = next(row["label_variance"] for row in rows if row["image_set"] == name)
     means = [_task_means(rows, name, each, predictor, "train_errors") for each in variants]
     parts = list(np.mean(means, axis=0) / variance)
-    return over_seeds(parts, f"{name}, training error by variance of the label", above=part)
+    label = f"{name}, training error by variance of the label"
+    return over_seeds(parts, label, above=part, unit="tasks")
 
 
 def _linear_is_far(rows: Sequence[Row], name: str) -> Judgement:

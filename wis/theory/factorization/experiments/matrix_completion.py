@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
+from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.experiments.norm_claims import (
     FIGURE_1_1,
@@ -24,6 +24,7 @@ from wis.theory.factorization.experiments.norm_claims import (
     FIGURE_A_2,
     ROUNDING,
     balanced_runs,
+    span,
 )
 from wis.theory.factorization.initialization import balanced_matrices, unbalanced_matrices
 from wis.theory.factorization.matrix_flow import Flow, matrix_flow
@@ -255,10 +256,7 @@ def _summary(rows: Sequence[Row]) -> str:
     ):
         entries = [row["entry"] for row in chosen if row["opposite"] == 0]
         if entries:
-            parts.append(
-                f"from starts {title} the unobserved entry ended between {number(min(entries))} "
-                f"and {number(max(entries))}"
-            )
+            parts.append(f"from starts {title} the unobserved entry ended {span(entries)}")
     text = "; ".join(parts) + f" ({share([row['reached'] for row in rows])} runs reached the goal."
     return f"{text[:1].upper()}{text[1:]})"
 

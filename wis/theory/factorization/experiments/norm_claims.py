@@ -70,6 +70,12 @@ def of_right_sign(rows: Sequence[Row], *, holds: str, label: str) -> Judgement:
     return every([TESTS[holds](row) for row in chosen], label)
 
 
+def span(entries: Sequence[float]) -> str:
+    """Between which numbers entries are: "at 707", "between 0.01 and 1.1"."""
+    ends = dict.fromkeys(number(end) for end in (min(entries), max(entries)))
+    return f"between {' and '.join(ends)}" if len(ends) > 1 else f"at {''.join(ends)}"
+
+
 def sign_decides(rows: Sequence[Row]) -> Judgement:
     """Judge the controls by the rule of `entry-grows`, which they must fail."""
     chosen = [row for row in balanced_runs(rows, right=False, any_opposite=False) if row["reached"]]
@@ -77,11 +83,11 @@ def sign_decides(rows: Sequence[Row]) -> Judgement:
     if not chosen:
         return found
     entries = [row["entry"] for row in chosen]
-    failed = "fails" if found.state is State.AGREES else "holds"
+    growth = "does not grow" if found.state is State.AGREES else "grows in some of them"
     return Judgement(
         found.state,
-        f"{found.found}, ending between {number(min(entries))} and {number(max(entries))}: with "
-        f"the wrong sign the rule of entry-grows {failed}",
+        f"{found.found}, ending {span(entries)}: with the wrong sign the entry {growth} as in the "
+        "claim above",
     )
 
 
@@ -202,7 +208,7 @@ def _common(theorem: str) -> Iterator[Claim]:
         f"The condition of {theorem}",
         "The sign of the determinant decides: from a balanced start of the wrong sign the entry "
         "stays bounded.",
-        "No control flow of the wrong sign meets the rule of entry-grows.",
+        "In no control flow of the wrong sign does the entry grow as the claim above demands.",
         sign_decides,
     )
 
@@ -213,7 +219,8 @@ def _bounds(theorem: str, equations: str) -> Claim:
         f"{theorem}, {equations}",
         "Norms stay above, effective rank and distance from the infimal rank below bounds that "
         "depend on the loss.",
-        f"Every margin is above -{ROUNDING:g} at every step of every flow of the right sign.",
+        "No bound is broken by more than rounding errors (10⁻⁹) at any step of any flow of the "
+        "right sign.",
         bounds_hold,
     )
 

@@ -188,7 +188,9 @@ def over_trials(
 ) -> Judgement:
     """Compare the mean over seeds and trials of a value with zero."""
     values = [value(own, zeros) for own, zeros in _by_trial(rows)]
-    return over_seeds(values, label, **{"above" if sign > 0 else "below": 0.0})
+    if sign > 0:
+        return over_seeds(values, label, above=0, unit="trials")
+    return over_seeds(values, label, below=0, unit="trials")
 
 
 def rank_is_low(rows: Sequence[Row]) -> Judgement:
