@@ -35,6 +35,7 @@ COMMANDS = {
     "sparsify": (["karate", "--remove", "1"], 2),
     "order": (["karate", "-o", "karate.npz"], 2),
     "advise": (["karate"], 2),
+    "theory run": (["fig3_6", "--quick", "-o", "karate"], 2),
     # one failed run does not stop the others
     "bench run": (["--dataset", "karate", "--remove", "0%", "--epochs", "1"], 1),
     "bench serve": (["karate", "--remove", "50%", "--epochs", "1", "--batch-sizes", "1"], 1),

@@ -241,5 +241,7 @@ def _flow(
     drift: float,
     reached: bool,
 ) -> Flow:
-    losses = torch.tensor([gradient.loss(end) for end in ends.numpy()], dtype=torch.float64)
+    losses = torch.tensor(
+        [gradient.loss(end) for end in ends.numpy()], dtype=torch.float64, device="cpu"
+    )
     return Flow(torch.from_numpy(times), losses, ends, signs, drift, reached)

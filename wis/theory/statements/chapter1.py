@@ -39,14 +39,14 @@ def solutions(size: SolutionSize, request: Request) -> Outcome:
     """Propositions 1 and 2: quantities of the solutions as functions of the unobserved entry."""
     half = np.geomspace(1e-2, size.largest, size.points)
     entries = torch.from_numpy(np.concatenate([-half[::-1], [0.0], half]))
-    matrices = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64).repeat(
+    matrices = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64, device="cpu").repeat(
         len(entries), 1, 1
     )
     matrices[:, 0, 0] = entries
     values = {f"Schatten {p:g}": schatten_norm(matrices, p) for p in SCHATTEN}
     generator = torch.Generator().manual_seed(request.seed)
     for position in range(size.num_norms):  # |A W B|, a norm because A and B are invertible
-        left, right = torch.randn(2, 2, 2, dtype=torch.float64, generator=generator)
+        left, right = torch.randn(2, 2, 2, dtype=torch.float64, generator=generator, device="cpu")
         values[f"random {position}"] = schatten_norm(left @ matrices @ right, 1 + position % 2)
     values["effective rank"] = effective_rank(matrices)
     values["distance from rank 1"] = distance_from_rank(matrices, 1)
@@ -188,8 +188,12 @@ def scaled_identity(size: FlowSize, request: Request) -> Outcome:
     rows = []
     for scale in size.scales:
         for right in (True, False):
-            root = scale**0.5 * torch.eye(2, dtype=torch.float64)[None]
-            last = root if right else root * torch.tensor([1.0, -1.0], dtype=torch.float64)
+            root = scale**0.5 * torch.eye(2, dtype=torch.float64, device="cpu")[None]
+            last = (
+                root
+                if right
+                else root * torch.tensor([1.0, -1.0], dtype=torch.float64, device="cpu")
+            )
             rows.append(_followed([root, last], size, scale=scale, right_sign=right, draw=0))
     return Outcome(rows, _ended(rows))
 

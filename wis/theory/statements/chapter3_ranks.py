@@ -201,7 +201,9 @@ def _grid(
     generator: torch.Generator,
 ) -> Tensor:
     """Outputs for all pairs of random inputs of the subset and of the others, [points, points]."""
-    own, other = torch.meshgrid(torch.arange(points), torch.arange(points), indexing="ij")
+    own, other = torch.meshgrid(
+        torch.arange(points, device="cpu"), torch.arange(points, device="cpu"), indexing="ij"
+    )
     inputs = [
         _normal(generator, points, dimension)[(own if mode in subset else other).flatten()]
         for mode, dimension in enumerate(shape)

@@ -108,7 +108,9 @@ def least_squares(
         jacobian = slopes(theta, x)
         square, gradient = jacobian.t() @ jacobian, jacobian.t() @ left
         while damping < MOST_DAMPING:
-            shifted = square + damping * torch.eye(len(theta), dtype=square.dtype)
+            shifted = square + damping * torch.eye(
+                len(theta), dtype=square.dtype, device=square.device
+            )
             tried = theta - torch.linalg.solve(shifted, gradient)
             after = outputs(tried, x) - y
             if after.square().sum() < left.square().sum():  # false for NaN
