@@ -12,7 +12,7 @@ from wis.experiments.results import ResultsFile, read_results
 from wis.experiments.sweep import available_recipes, find_recipe, preview, run_recipe
 from wis.show.factorization_pictures import write_outcome
 from wis.theory.experiments import Claim, available_experiments, get_experiment
-from wis.theory.experiments.claims import over_seeds
+from wis.theory.experiments.claims import every, over_seeds
 from wis.theory.factorization.recipe import FactorizationRecipe
 
 TINY = {
@@ -136,6 +136,19 @@ def test_claims_are_judged_over_the_seeds_of_a_recipe(tmp_path, monkeypatch):
     rows, _ = read_results([tmp_path / "rows.jsonl"])
     assert [("curves" in row) for row in rows] == [True, False, False] * 2
     assert all(row["cpu_seconds"] > 0 for row in rows)
+
+
+def test_the_summary_reads_every_row_of_every_seed(tmp_path, monkeypatch):
+    judge = lambda rows: every([row["error"] >= 0 for row in rows], "rows judged")  # noqa: E731
+    claim = Claim("all", "Figure B.2", "All rows.", "A rule.", judge)
+    monkeypatch.setitem(get_experiment("figB_2").__dict__, "claims", (claim,))
+    options = RunOptions(tmp_path / "rows.jsonl", Backend(own_process=False))
+    first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
+    assert "rows judged: 3 of 3." in first.table
+    later = run_recipe("tiny", {**TINY, "seeds": [1]}, options)
+    assert (later.total, later.new) == (1, 1)
+    assert "rows judged: 6 of 6." in later.table
+    assert later.table.startswith("figB_2 (Figure B.2), own size, seeds 0, 1\n")
 
 
 def test_what_such_a_recipe_does_not_take_is_refused(tmp_path):

@@ -134,6 +134,10 @@ class Plan:
         """Make rows from the outcomes of a job; they are written together."""
         raise NotImplementedError
 
+    def summarised(self, store: ResultsFile) -> list[Row]:
+        """The rows of the file that the summary at the end reads."""
+        return [store.rows[row.key] for row in self.rows if row.key in store.rows]
+
     def forecast(self, pending: Sequence[Any], sweep: Sweep) -> dict[str, Any] | None:
         """Predict the time of the missing rows; None for most kinds, which have no forecast."""
         return None
@@ -311,9 +315,8 @@ class Sweep:
             for _, outcomes in self.options.backend.stream(jobs):
                 self._append(self.plan.rows_of(outcomes))
                 self._report(doing)
-        rows = self._rows()
-        table = self.kind.summarise(rows)
-        return replace(self._status("done"), table=table, failures=reasons(rows))
+        table = self.kind.summarise(self.plan.summarised(self.store))
+        return replace(self._status("done"), table=table, failures=reasons(self._rows()))
 
     def pending(self) -> list[Any]:
         """Return the planned rows that are not in the file or have to be made again."""

@@ -125,6 +125,10 @@ class FactorizationPlan(Plan):
         """The first row of each seed."""
         return [FirstRow(self.recipe.key(seed, 0), seed) for seed in self.recipe.seeds]
 
+    def summarised(self, store: ResultsFile) -> list[Row]:
+        """All rows of all seeds of this size, those of earlier runs too."""
+        return [row for row in store.rows.values() if row.get("recipe_hash") == self.hash]
+
     def common(self) -> dict[str, Any]:
         """The recipe, the folders, and the function that writes an outcome."""
         if self.options.write is not None:
