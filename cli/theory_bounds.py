@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 EXACT = "product"
 NUMERICAL = ("product-float64", "gcn", "gin")
+SUBSET_HARDLY_MATTERS = (
+    "; the output hardly depends on the subset (inactive ReLUs); try other seeds or a larger"
+    " --width"
+)
 EXPORT_ENDING = ".graphml"
 
 
@@ -172,7 +176,7 @@ def separation_rank(
     of the separation rank. For the model product, which computes modulo a prime, the two are equal
     almost surely if the rank is below --max-side. The graph alone also gives a lower and an upper
     bound. If they are equal the rank is proven and no matrix is needed; if the rank is out of reach
-    the command prints the lower bound, and the interval on stderr. For gcn and gin, whose
+    the command prints the lower bound with >=, and the interval on stderr. For gcn and gin, whose
     separation rank may be infinite, the rank is an empirical estimate. In float64 it depends on
     --templates and --rtol: check the spectrum with --plot.
     """
@@ -187,8 +191,9 @@ def separation_rank(
             asked = {**problem.as_record(), "model": model, "seed": options["seed"]}
             emit_json({**asked, **finite(record), "seconds": round(seconds, 6)})
         else:
-            emit(str(record["rank"]))
-    say(f"{problem.name}: {problem.task}; {account}; {seconds:.2f} s")
+            at_least = record.get("is_lower_bound_only") or record.get("is_saturated")
+            emit(f"{'>= ' if at_least else ''}{record['rank']}")
+    say(f"{problem.name}: {problem.task}; {seconds:.2f} s; {account}")
 
 
 def _exact_rank(
@@ -214,15 +219,17 @@ def _exact_rank(
         "upper_bound": asked.bounds.upper.log,
         "forecast": forecast,
     }
-    ends = f"[{found.log_rank:.6g}, {found.upper.log:.6g}]"
+    most, log = found.upper.count, f"{found.log_rank:.6g}"
+    end = f"e^{found.upper.log:.6g}" if most is None else shown(most, ",")
     chance = f"except with probability {found.error_bound:.1g}"
     how = {
-        "proven": f"proven by {found.upper.source}",
-        "almost surely": f"for almost all weights, {chance}; at most {found.upper.source} allow "
-        f"{found.upper.log:.6g}",
-        "interval": f"at least this rank; its logarithm is in {ends}. {found.missing}",
+        "proven": f"logarithm {log}; proven by {found.upper.source}",
+        "almost surely": f"logarithm {log}; for almost all weights, {chance}; at most "
+        f"{found.upper.source} allow {found.upper.log:.6g}",
+        "interval": f"between {shown(found.rank, ',')} and {end}, with logarithm in "
+        f"[{log}, {found.upper.log:.6g}]. {found.missing}",
     }
-    return record, f"logarithm {found.log_rank:.6g}; {how[found.state]}"
+    return record, how[found.state]
 
 
 def _numerical_rank(
@@ -248,6 +255,7 @@ def _numerical_rank(
     record["spectrum"] = result.spectrum.tolist()
     noun = "a numerical rank" if product else "an empirical estimate (ReLU)"
     full = ", full rank" if result.is_saturated else ""
+    full += "" if product or result.rank != 1 else SUBSET_HARDLY_MATTERS
     return record, (
         f"{noun} on {result.num_rows} x {result.num_columns} points of a grid, tolerance "
         f"{result.rtol:.1e}{full}"

@@ -203,11 +203,11 @@ def announce(forecasts: list[Forecast], *, force_size: bool) -> dict[str, Any]:
     return asdict(total)
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, form: str = "") -> str:
     """A value in a table; integers of more than `LONGEST` digits are rounded."""
     if isinstance(value, int) and value >= 10**LONGEST:
         return f"~{Decimal(value):.3e}"
-    return str(value)
+    return format(value, form) if form else str(value)
 
 
 def finite(record: Any) -> Any:

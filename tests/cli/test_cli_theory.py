@@ -123,8 +123,24 @@ def test_separation_rank_is_that_of_the_library(capsys):
     assert found["lower"]["log"] <= found["log_rank"] < found["upper"]["log"]
     assert run(["theory", *whole]) == 0
     out, err = capsys.readouterr()
-    assert out == f"{found['rank']}\n"
-    assert f"its logarithm is in [{found['log_rank']:.6g}, {found['upper']['log']:.6g}]" in err
+    assert out == f">= {found['rank']}\n"
+    assert f"between {found['rank']:,} and {found['upper']['count']:,}, with" in err
+    assert f"logarithm in [{found['log_rank']:.6g}, {found['upper']['log']:.6g}]" in err
+    assert ".;" not in err
+
+
+def test_a_relu_network_of_rank_1_is_said_not_to_depend_on_the_subset(capsys):
+    args = ["theory", "separation-rank", "friends.csv", "--subset", "Ada", "--depth", "1"]
+    args += ["--templates", "3", "--width", "2", "--max-side", "27"]
+    said = {}
+    for model in ("gin", "product-float64"):
+        for seed in range(6):
+            assert run([*args, "--model", model, "--seed", str(seed)]) == 0
+            out, err = capsys.readouterr()
+            said[model, seed] = out.split()[-1] == "1", "inactive ReLUs" in err
+    assert {note for (model, _), (one, note) in said.items() if model != "gin"} == {False}
+    assert all(one == note for (model, _), (one, note) in said.items() if model == "gin")
+    assert {note for _, note in said.values()} == {True, False}
 
 
 def test_figure_5_2_at_the_size_of_table_5_1_is_an_interval_or_proven(capsys):

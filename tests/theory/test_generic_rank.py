@@ -16,8 +16,14 @@ from wis.errors import OptionError
 from wis.theory import generic_rank, network_values, residues
 from wis.theory.figure5_2 import figure5_2_problems, partitions, two_cliques
 from wis.theory.forecasts import Forecast
-from wis.theory.generic_rank import RankProblem, generic_separation_rank, random_weights
+from wis.theory.generic_rank import (
+    GenericRank,
+    RankProblem,
+    generic_separation_rank,
+    random_weights,
+)
 from wis.theory.network_values import Plan
+from wis.theory.rank_bounds import RankBound
 from wis.theory.residues import PRIME, matmul, num_products, power, rank_modulo
 from wis.theory.typed_graph import TypedGraph
 
@@ -259,3 +265,18 @@ def test_sizes_beyond_memory_are_one_clear_line():
     with pytest.raises(OptionError, match="has no vertices"):
         generic_separation_rank(TypedGraph.from_any(torch.empty(2, 0).long()), [], 1, 1, in_dim=1)
     assert generic_rank.elimination_cost(1).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rank", "most", "text"),
+    [
+        (1767, 652_608, "The upper end is out of reach"),
+        (1767, None, "The upper end is out of reach"),
+        (1767, 4 * 1767, "raise --max-side"),
+        (2, 11, "raise --max-side"),
+        (9000, 9001, "than fit into memory"),
+    ],
+)
+def test_a_larger_matrix_is_advised_only_within_reach(rank, most, text):
+    bounds = RankBound(1.0, rank, "graph"), RankBound(30_000.0, most, "graph")
+    assert text in GenericRank(rank, *bounds, 0, 0.0).missing

@@ -212,7 +212,9 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
     values = np.maximum(result.spectrum.numpy(), 1e-20)
     places = np.arange(1, values.size + 1)
     above = places <= result.rank
-    for chosen, colour, label in ((above, PLAIN, "counted"), (~above, KEPT, "counts as zero")):
+    for chosen, colour, label in zip(
+        (above, ~above), SIDES, ("counted", "counts as zero"), strict=True
+    ):
         if not chosen.any():
             continue
         axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)

@@ -93,9 +93,11 @@ class GenericRank:
         """What would settle an interval, in a sentence; empty if nothing is missing."""
         if self.state != "interval":
             return ""
-        if self.rank <= MAX_HOPEFUL_SIDE:
-            return f"A matrix of more than {self.rank} rows may settle it: raise --max-side."
-        return "A matrix that settles it has more rows than fit into memory."
+        if self.rank > MAX_HOPEFUL_SIDE:
+            return "A matrix that settles it has more rows than fit into memory."
+        if self.upper.count is None or self.upper.count > max(4 * self.rank, MAX_SIDE):
+            return "The upper end is out of reach of a matrix."
+        return f"A matrix of more than {self.rank} rows may settle it: raise --max-side."
 
     def as_record(self) -> dict[str, Any]:
         """The result for JSON."""
