@@ -168,12 +168,14 @@ def run_experiment(
     from wis.experiments import RunOptions
     from wis.experiments.settings import parse_seeds
     from wis.show.factorization_pictures import write_outcome
+    from wis.theory.catalogue import check_can_run
     from wis.theory.experiments import get_experiment, resized
     from wis.theory.factorization.recipe import FactorizationRecipe, check_devices, run_here
     from wis.theory.findings import findings_of
 
     if seeds is not None and seed is not None:
         raise click.UsageError("--seed and --seeds are both given; --seeds is enough.")
+    check_can_run(name)
     experiment = get_experiment(name)
     name = experiment.name
     settings = dict(parse_change(change) for change in changes)

@@ -111,7 +111,17 @@ def test_costs_are_shown_in_the_unit_that_fits():
 
 def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path, capsys):
     assert run(["theory", "run", "fig9_9"]) == 2
-    assert "unknown experiment 'fig9_9'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "unknown experiment 'fig9_9'; `wis theory list` shows the names." in error
+    assert run(["theory", "run", "apendixD.1"]) == 2
+    assert "Did you mean 'appendixD_1'?" in capsys.readouterr().err
+    for name, command in (
+        ("table5_1", "wis bench run thesis_table5_1"),
+        ("Figure5_3", "wis bench run thesis_fig5_3_cora_gcn"),
+        ("bounds", "wis theory bounds GRAPH"),
+    ):
+        assert run(["theory", "run", name]) == 2
+        assert f"is run by `{command}" in capsys.readouterr().err
     folder = ["-o", str(tmp_path / "out"), "--data-root", str(tmp_path)]
     assert run(["theory", "run", "tableB_1", *folder]) == 1
     error = capsys.readouterr().err

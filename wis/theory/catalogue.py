@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wis.errors import OptionError
 from wis.theory.experiments.registry import available_experiments
 
 VERDICTS = Path(__file__).parent / "experiments" / "verdicts.json"
@@ -101,24 +102,58 @@ CHAPTER_5 = (
         "wis bench run thesis_figD_5_cora_gin",
     ),
 )
-"""What other commands than `wis theory run` run, in the order of the thesis. Costs are those of
+"""What other commands than `wis theory run` run. Costs are those of
 karate and of Cora; of Table 5.1 at 10,000 epochs."""
 
 
+ORDER = (
+    "separation-rank",
+    "theorem6",
+    "more_edges",
+    "bounds",
+    "figure5_2",
+    "fig5_2",
+    "table5_1",
+    "product_table5_1",
+    "algorithm1",
+    "preserved",
+    "influence",
+    "figure5_3",
+    "appendixD_1",
+    "theorem10",
+    "tensor-network",
+    "figureD_5",
+    "chapter6",
+)
+"""The order of Chapter 5 with its Appendix D, and of Chapter 6."""
+
+
 def entries() -> list[Entry]:
-    """All that can be run, in the order of the thesis.
+    """All that can be run, in the order of the thesis; appendices stand with their chapters.
 
     >>> [entry.source for entry in entries() if entry.name in ("fig1_1", "figure5_2")]
     ['Figure 1.1', 'Figure 5.2']
     """
-    experiments = available_experiments().values()
     own = [
         Entry(each.name, each.source, each.summary, f"wis theory run {each.name}", each.cost)
-        for each in experiments
+        for each in available_experiments().values()
     ]
-    last = (i for i, entry in enumerate(own) if entry.source.startswith("Chapter 6"))
-    place = next(last, len(own))
-    return [*own[:place], *CHAPTER_5, *own[place:]]
+    return sorted([*own, *CHAPTER_5], key=_place)
+
+
+def _place(entry: Entry) -> int:
+    return ORDER.index(entry.name) if entry.name in ORDER else -1
+
+
+def check_can_run(name: str) -> None:
+    """Raise `OptionError` if another command than `wis theory run` runs what has this name."""
+    for entry in CHAPTER_5:
+        if _plain(entry.name) == _plain(name):
+            raise OptionError(f"{entry.name} is run by `{entry.command}`")
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
 
 
 def last_verdicts() -> list[dict[str, Any]]:

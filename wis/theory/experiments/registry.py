@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
@@ -12,7 +13,7 @@ import torch
 from wis.base.checks import is_number
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry
-from wis.errors import OptionError, echo
+from wis.errors import OptionError, UnknownNameError, echo
 from wis.theory.experiments.claims import judge
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 
@@ -42,8 +43,8 @@ HOMES = {
     "statements.separation": ("fig5_2", "appendixD_1"),
     "statements.more_edges": ("more_edges",),
     "statements.product_fit": ("product_table5_1",),
-    "statements.chapter6": ("chapter6",),
     "statements.directed": ("theorem10",),
+    "statements.chapter6": ("chapter6",),
 }
 """The experiments of each module of `wis.theory`, in the order of the thesis."""
 
@@ -78,7 +79,15 @@ def get_experiment(name: str) -> Experiment:
     Raises:
         UnknownNameError: The experiment is unknown.
     """
-    return EXPERIMENTS[name]
+    found = EXPERIMENTS.find(name)
+    if found is None:
+        known = {_plain(each): each for names in HOMES.values() for each in names}
+        close = difflib.get_close_matches(_plain(name), known, n=1)
+        hint = f" Did you mean {known[close[0]]!r}?" if close else ""
+        raise UnknownNameError(
+            f"unknown experiment {echo(repr(name))}; `wis theory list` shows the names.{hint}"
+        )
+    return found
 
 
 def resized(size: Any, changes: Mapping[str, Any]) -> Any:
