@@ -78,7 +78,8 @@ def results_command(
     click.option(
         "--claims",
         is_flag=True,
-        help="Print what the thesis says, what the rows say, and whether that agrees.",
+        help="Print the claims of the thesis in our words, what the rows say, and whether that "
+        "agrees. Rules: with --format json or markdown.",
     ),
     examples=[
         f"wis bench table {RESULTS}",

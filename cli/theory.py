@@ -1,4 +1,4 @@
-"""`wis theory`: bounds and measurements of Chapter 5, and the experiments of Chapters 1 to 3."""
+"""`wis theory`: bounds and measurements of Chapter 5, and the experiments of the thesis."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def theory(context: click.Context) -> None:
     The separation rank of a network with respect to a subset of the vertices measures how strongly
     the network models interaction between the subset and the other vertices. The theory bounds the
     separation rank of networks with product aggregation. Logarithms are natural. Source: Chapter 5
-    of the thesis; arXiv:2211.16494. The commands list and run are for the experiments of Chapters 1
-    to 3.
+    of the thesis; arXiv:2211.16494. The command list shows all that can be run of the thesis, and
+    run runs the experiments of Chapters 1 to 3, 5 and 6.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -60,16 +60,18 @@ def theory(context: click.Context) -> None:
 def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     """List what can be run of the thesis.
 
-    COST is the CPU time of one seed at the quick size and at the thesis' size. VERDICT counts the
-    claims of the thesis by what kept results say about them, at the largest size of which there
-    are results. `wis bench table FILE --claims` shows the claims.
+    COST is the CPU time of one seed at the quick size and at the full size, which is the thesis'
+    where the thesis states one; "?" is not measured. VERDICT counts the claims of the thesis by
+    what kept results say about them, at the largest SIZE of which there are results: thesis, full
+    (the thesis states no size), quick, or own (a size set by hand). "-" means that there are no
+    kept results, or no cost. `wis bench table FILE --claims` shows the claims.
     """
     from dataclasses import asdict
 
     from wis.experiments.results import read_results
     from wis.theory.catalogue import best_size, cost_of, counts, entries, last_verdicts
     from wis.theory.experiments import available_experiments
-    from wis.theory.findings import findings_of
+    from wis.theory.findings import findings_of, size_word
 
     records = last_verdicts()
     if results:
@@ -89,7 +91,8 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     for entry in entries():
         best = best_size(own[entry.name])
         cost = " / ".join("?" if s is None else duration(s) for s in cost_of(entry, records))
-        verdict = (best[0]["size"], counts(best)) if best else ("-", "-")
+        word = size_word(entry.name, best[0]["size"]) if best else "-"
+        verdict = (word, counts(best) if best else "-")
         table.append(
             (entry.name, entry.source, cost.replace("? / ?", "-"), *verdict, entry.summary)
         )
@@ -159,10 +162,11 @@ def run_experiment(
 ) -> None:
     """Run an experiment and judge the claims of the thesis.
 
-    NAME is a name from `wis theory list`. Without --quick the experiment has the size of the thesis
-    and can take hours. The same command continues where it was: finished seeds are not run again,
-    and an interrupted one continues from its checkpoints. More seeds can be added later. rows.jsonl
-    is a file of results as `wis bench table` and the others of `wis bench` read it.
+    NAME is a name from `wis theory list`. Without --quick an experiment has its full size, the
+    thesis' where the thesis states one, and can take hours. The same command continues where it
+    was: finished seeds are not run again, and an interrupted one continues from its checkpoints.
+    More seeds can be added later. rows.jsonl is a file of results as `wis bench table` and the
+    others of `wis bench` read it.
     """
     from wis.base.figures import check_can_plot
     from wis.experiments import RunOptions

@@ -66,10 +66,13 @@ EXPORT_ENDING = ".graphml"
 def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> None:
     """Bound the separation rank from both sides.
 
-    The bounds are for networks with product aggregation. Lower bounds hold for almost all weights
-    (Theorems 8 and 11). Upper bounds hold for all weights; they come from the least cut of the
-    tensor network (Lemma 51), the number of walks of all lengths below the depth (Theorem 10) and
-    the walk index (Theorem 7). The last two are log(width) times an integer, the exponent.
+    The bounds are for networks with product aggregation. The rows lower and multiset are lower
+    bounds (>=) for almost all weights (Theorems 8 and 11). The others are upper bounds (<=) for all
+    weights. "cut" is the least cut of the tensor network (Lemma 51), and "merged cut" that of an
+    equivalent network with a single delta-tensor in the output layer. FROM counts the legs in the
+    cut; legs are the edges of the tensor network. A leg at features weighs log(in-dim), another
+    log(width). "sum of walks" (Theorem 10) and "upper" (the walk index, Theorem 7) are log(width)
+    times an integer, the exponent.
     """
     start = time.perf_counter()
     found = _bounds(problem, admissible)

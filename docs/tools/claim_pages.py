@@ -9,7 +9,7 @@ from command_pages import safe
 
 from wis.theory.catalogue import Entry, Record, best_size, counts, entries, last_verdicts
 from wis.theory.experiments import available_experiments
-from wis.theory.findings import seeds_text
+from wis.theory.findings import seeds_text, size_word
 
 HEAD = """# Claims of the thesis
 
@@ -48,7 +48,12 @@ def _section(entry: Entry, records: list[Record]) -> Iterator[str]:
     for record in records:
         title = [] if record["title"] == entry.name else [record["title"]]
         date = [record["date"]] if record["date"] else []
-        facts = [*title, f"{record['size']} size", seeds_text(record["seeds"]), *date]
+        facts = [
+            *title,
+            f"{size_word(entry.name, record['size'])} size",
+            seeds_text(record["seeds"]),
+            *date,
+        ]
         yield safe(", ".join(facts)) + "\n"
         for claim in record["claims"]:
             words = {name: safe(claim[name]) for name in ("statement", "source", "found", "rule")}

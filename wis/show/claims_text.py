@@ -13,7 +13,9 @@ from wis.show.sweep_tables import STYLES, Grid
 from wis.theory.catalogue import counts
 from wis.theory.findings import Findings, seeds_text
 
-HEAD = ("state", "source", "the thesis says", "found here", "rule", "runs")
+HEAD = ("state", "source", "claim, in our words", "found here", "rule", "runs")
+
+RULES_ELSEWHERE = "rules: --format json, markdown or wis bench report"
 
 
 def claims_grids(findings: Sequence[Findings]) -> list[Grid]:
@@ -33,14 +35,14 @@ def _lines(findings: Findings) -> list[list[str]]:
             verdict.claim.statement,
             verdict.judgement.found,
             verdict.claim.rule,
-            f"{findings.size} size, {seeds_text(verdict.seeds)}",
+            f"{findings.size_word} size, {seeds_text(verdict.seeds)}",
         ]
         for verdict in findings.verdicts
     ]
 
 
 def format_claims(findings: Sequence[Findings], style: str) -> str:
-    """Format claims as text, Markdown, LaTeX, csv or JSON; the last two have the rules as well.
+    """Format claims as text, Markdown, LaTeX, csv or JSON; text and LaTeX leave out the rules.
 
     Raises:
         ResultsError: There are no claims.
@@ -63,11 +65,11 @@ def format_claims(findings: Sequence[Findings], style: str) -> str:
         return text.getvalue().rstrip("\n")
     if style == "text":
         parts = ("\n".join([each.heading, *map(str, each.verdicts)]) for each in findings)
-        return "\n\n".join(
-            part for part, each in zip(parts, findings, strict=True) if each.verdicts
-        )
-    short = (
-        Grid(g.title, [*g.head[:4], g.head[5]], [[*line[:4], line[5]] for line in g.lines])
-        for g in grids
-    )
-    return "\n\n".join(STYLES[style](grid).replace("---:", ":---") for grid in short)
+        shown = [part for part, each in zip(parts, findings, strict=True) if each.verdicts]
+        return "\n\n".join([*shown, RULES_ELSEWHERE])
+    if style == "latex":
+        grids = [
+            Grid(g.title, [*g.head[:4], g.head[5]], [[*line[:4], line[5]] for line in g.lines])
+            for g in grids
+        ]
+    return "\n\n".join(STYLES[style](grid).replace("---:", ":---") for grid in grids)

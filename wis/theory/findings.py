@@ -71,7 +71,12 @@ class Findings:
     def heading(self) -> str:
         """What was run, in a line."""
         source = "" if self.source in self.title else f" ({self.source})"
-        return f"{self.title}{source}, {self.size} size, {seeds_text(self.seeds)}"
+        return f"{self.title}{source}, {self.size_word} size, {seeds_text(self.seeds)}"
+
+    @property
+    def size_word(self) -> str:
+        """The size in a word for people, see `size_word`."""
+        return size_word(self.name, self.size)
 
     @property
     def text(self) -> str:
@@ -100,6 +105,16 @@ def findings_of(rows: Iterable[Row]) -> list[Findings]:
         if row["status"] == DONE and kind in JUDGES and (place := JUDGES[kind][0](row)):
             groups.setdefault((kind, place), []).append(row)
     return [JUDGES[kind][1](own) for (kind, _), own in groups.items()]
+
+
+def size_word(name: str, size: str) -> str:
+    """The word that is shown for a size: ``"full"`` where the thesis states no size.
+
+    >>> size_word("fig1_1", "thesis"), size_word("more_edges", "thesis")
+    ('thesis', 'full')
+    """
+    stated = name.startswith(("fig", "table")) and name != "fig5_2"
+    return size if stated or size != "thesis" else "full"
 
 
 def judged(claims: Iterable[Claim], rows: Sequence[Row]) -> tuple[Verdict, ...]:

@@ -22,7 +22,7 @@ from wis.theory.catalogue import (
 )
 from wis.theory.experiments import Claim, State, get_experiment
 from wis.theory.experiments.claims import over_seeds
-from wis.theory.findings import findings_of, size_of
+from wis.theory.findings import findings_of, size_of, size_word
 from wis.theory.influence import WHOLE, InfluenceRow, Settings, as_result
 
 AGREES, DISAGREES, CANNOT_TELL = State
@@ -192,12 +192,32 @@ def test_claims_are_printed_in_every_format():
     findings = findings_of(experiment_rows([0.01, 0.02]))
     text = format_claims(findings, "text")
     assert text.startswith("figB_2 (Figure B.2), quick size, seeds 0, 1\nagrees: The error is")
-    assert "| agrees | Figure B.2 | The error is small. |" in format_claims(findings, "markdown")
+    assert text.endswith("\nrules: --format json, markdown or wis bench report")
+    markdown = format_claims(findings, "markdown")
+    assert "| claim, in our words | found here | rule |" in markdown
+    assert "| agrees | Figure B.2 | The error is small. |" in markdown
+    assert "| Mean error below 0.1. |" in markdown
+    assert "Mean error below" not in format_claims(findings, "latex")
     assert "Mean error below 0.1." in format_claims(findings, "csv").splitlines()[1]
     (record,) = json.loads(format_claims(findings, "json"))["findings"]
     assert record["claims"][0]["state"] == "agrees"
     with pytest.raises(ResultsError, match="no finished row stands for a claim"):
         format_claims([], "text")
+
+
+def test_only_figures_and_tables_have_a_size_in_the_thesis():
+    words = {entry.name: size_word(entry.name, "thesis") for entry in entries()}
+    assert {words[name] for name in ("fig1_1", "figC_7", "tableB_1", "table5_1", "figure5_3")} == {
+        "thesis"
+    }
+    full = ("more_edges", "fig5_2", "appendixD_1", "product_table5_1", "theorem10", "proposition3")
+    assert {words[name] for name in full} == {"full"}
+    assert size_word("more_edges", "quick") == "quick"
+    rows = experiment_rows([0.01], experiment="more_edges")
+    rows[0]["found"]["size"] = "thesis"
+    (found,) = findings_of(rows)
+    assert found.heading.endswith(", full size, seed 0")
+    assert found.record()["size"] == "thesis"
 
 
 def test_the_list_takes_the_largest_size():
