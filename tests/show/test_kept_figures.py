@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from html import escape
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from wis.errors import OptionError, ResultsError
 from wis.experiments.results import read_results
 from wis.show.factorization_pictures import draw_experiment
 from wis.show.kept_figures import redrawn
-from wis.theory.experiments import Outcome
+from wis.theory.experiments import Outcome, State, get_experiment
+from wis.theory.findings import findings_of
 from wis_cli.main import run
 
 SETTINGS = ("max_steps=300", "shape=[4,4,4]", "num_observations=30")
@@ -47,6 +49,7 @@ def test_a_figure_is_drawn_from_the_thinned_curves_of_a_seed(kept):
     _, rows, folder = kept
     for seed in (0, 1):
         own = [row["found"] for row in rows if row["seed"] == seed]
+        assert redrawn(rows, seed=seed).get_suptitle() == f"Figure B.2, seed {seed}"
         with np.load(folder / f"figB_2-seed{seed}" / "curves.npz") as curves:
             whole = draw_experiment(Outcome(own, "", dict(curves)))
         ends = [
@@ -104,3 +107,27 @@ def test_a_page_has_all_kinds_of_rows_and_their_claims(kept, tmp_path):
     ]  # fmt: skip
     assert f"seed 1: {kept[1][-1]['summary'][:40]}" in text
     assert text.count("<img") == 4
+    summary = get_experiment("figB_2").summary
+    assert f'<img alt="{escape(summary)}"' in text
+    assert "threads of a run" in text
+    assert "unknown</td>" not in text.partition("threads of a run")[2].partition("</table>")[0]
+
+
+def test_a_page_of_many_experiments_has_a_short_title_and_names_what_disagrees(tmp_path):
+    names = ("appendixD_1", "more_edges", "fig5_2", "theorem10")
+    files = [f"benchmarks/results/theory_{name}.jsonl.gz" for name in names]
+    page = tmp_path / "claims.html"
+    assert run(["bench", "report", *files, "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "<h1>Claims of the thesis</h1>" in text
+    against = [
+        verdict.claim.statement
+        for found in findings_of(read_results(files)[0])
+        for verdict in found.verdicts
+        if verdict.judgement.state is State.DISAGREES
+    ]
+    top = text.partition("<p>These disagree:</p>")[2].partition("<table")[0]
+    assert against
+    assert all(escape(statement) in top for statement in against)
+    assert "threads of a run" not in text
+    assert not re.search(r'alt="[^"]*[0-9a-f]{64}', text)

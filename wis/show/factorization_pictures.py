@@ -24,7 +24,7 @@ from wis.show.figures_separation import (
     tightness_of_bounds,
 )
 from wis.show.figures_statements import PANELS, draw_statement
-from wis.theory.experiments import Outcome
+from wis.theory.experiments import Outcome, get_experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,13 +48,15 @@ def write_outcome(outcome: Outcome, folder: Path, *, force: bool = False) -> lis
 
 
 def draw_experiment(outcome: Outcome) -> Figure:
-    """Draw the figure of an outcome of `run_experiment`."""
+    """Draw the figure of an outcome of `run_experiment`; its title says which seed it shows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
-    FORMS[outcome.rows[0]["experiment"]](figure, outcome.rows, outcome.curves)
+    row = outcome.rows[0]
+    FORMS[row["experiment"]](figure, outcome.rows, outcome.curves)
+    figure.suptitle(f"{get_experiment(row['experiment']).source}, seed {row['seed']}", fontsize=10)
     return figure
 
 

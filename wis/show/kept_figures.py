@@ -76,7 +76,7 @@ def redrawn(rows: Sequence[Row], *, seed: int | None = None) -> Figure:
 def _experiment(rows: Sequence[Row]) -> Figure:
     stored: Mapping[str, Any] = next((row["curves"] for row in rows if "curves" in row), {})
     curves = {name: np.array(values, dtype=float) for name, values in stored.items()}
-    found = [{**row["found"], "experiment": row["experiment"]} for row in rows]
+    found = [{**row["found"], "experiment": row["experiment"], "seed": row["seed"]} for row in rows]
     try:
         return draw_experiment(Outcome(found, "", curves))
     except KeyError as error:

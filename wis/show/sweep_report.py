@@ -36,7 +36,8 @@ from wis.show.claims_text import claims_grids
 from wis.show.rival_tables import rival_grids
 from wis.show.sweep_plots import accuracy_figure, cost_figure
 from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
-from wis.theory.catalogue import counts
+from wis.theory.catalogue import counts, entries
+from wis.theory.experiments import State
 from wis.theory.findings import Findings, findings_of
 from wis.theory.table5_1.table5_1_text import format_table
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 ENDINGS = (".html", ".htm")
 SHOWN_FAILURES = 20
+MOST_NAMES = 3
+"""More experiments are not named in the title."""
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 STYLE = """
@@ -121,7 +124,7 @@ def page(
     findings = findings_of(rows)
     titles = [panel.title for panel in panels]
     titles += [each.title for each in findings if not each.title.endswith(tuple(titles))]
-    title = ", ".join(dict.fromkeys(titles)) or "nothing finished"
+    title = _title(list(dict.fromkeys(titles)), findings)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="about">{escape(_about(rows))}</p>',
@@ -144,13 +147,29 @@ def page(
     )
 
 
+def _title(titles: Sequence[str], findings: Sequence[Findings]) -> str:
+    """The title of the page: up to three names, or what they have in common."""
+    if len(titles) <= MOST_NAMES:
+        return ", ".join(titles) or "nothing finished"
+    if any(each.verdicts for each in findings):
+        return "Claims of the thesis"
+    return f"{len(titles)} experiments"
+
+
 def _claims(findings: Sequence[Findings]) -> list[str]:
-    """All claims of the thesis that the rows stand for, with their state."""
+    """All claims of the thesis that the rows stand for, with their state; first what disagrees."""
     found = [_table(grid, "claims") for grid in claims_grids(findings)]
     if not found:
         return []
     states = counts(each.record() for each in findings)
-    return ["<h2>Claims of the thesis</h2>", f"<p>{escape(states)}.</p>", *found]
+    against = [
+        f"<li>{escape(each.heading)}: {escape(str(verdict))}</li>"
+        for each in findings
+        for verdict in each.verdicts
+        if verdict.judgement.state is State.DISAGREES
+    ]
+    named = ["<p>These disagree:</p>", f"<ul>{''.join(against)}</ul>"] if against else []
+    return ["<h2>Claims of the thesis</h2>", f"<p>{escape(states)}.</p>", *named, *found]
 
 
 def _accuracies(panels: Sequence[Panel], baseline: str) -> list[str]:
@@ -179,9 +198,11 @@ def _tables5_1(rows: Iterable[Row]) -> list[str]:
 def _experiments(rows: Sequence[Row], findings: Sequence[Findings]) -> list[str]:
     """The figure of the first seed of each experiment, and the summaries of all seeds."""
     parts = []
+    summaries = {each.name: each.summary for each in entries()}
     for name, own in kept_figures.groups_of(rows).items():
-        parts.append(f"<h2>{escape(name.split()[0])}</h2>")
-        parts.append(_picture(kept_figures.redrawn(own), f"{name}, the first seed"))
+        name = name.split()[0]
+        parts.append(f"<h2>{escape(name)}</h2>")
+        parts.append(_picture(kept_figures.redrawn(own), summaries.get(name, name)))
     for each in findings:
         texts = (f"<li>seed {seed}: {escape(text)}</li>" for seed, text in each.summaries.items())
         parts += (
@@ -309,16 +330,19 @@ def environment_of(rows: Sequence[Row]) -> dict[str, str]:
     facts: dict[str, str] = {}
     for package in sorted({name for some in versions for name in some}):
         facts[echo(package)] = ", ".join(dict.fromkeys(_texts_of(versions, package)))
+    trained = {"threads of a run": "threads", "splits": "split", "devices": "config.device"}
     for title, name in (
         ("git revision", "git_revision"),
         ("system", "system"),
         ("processor", "processor"),
         ("CPUs", "num_cpus"),
-        ("threads of a run", "threads"),
-        ("splits", "split"),
-        ("devices", "config.device"),
+        *trained.items(),
     ):
-        facts[title] = ", ".join(dict.fromkeys(_texts_of(done, name)))
+        values = dict.fromkeys(_texts_of(done, name))
+        if title in trained:  # rows of experiments do not have them
+            values.pop("unknown", None)
+        if values or title not in trained:
+            facts[title] = ", ".join(values)
     times = sorted(set(_texts_of(done, "finished_at")) - {"unknown"})
     facts["first and last run"] = f"{times[0]} to {times[-1]}" if times else "unknown"
     return facts
