@@ -35,11 +35,16 @@ def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np
             )  # fmt: skip
         for axis, right in zip(axes, SIGNS, strict=True):
             axis.set_title(f"{panel}\n{SIGNS[right]}", fontsize=9)
-            _draw_bound(axis, own, curves)
+            _draw_bound(axis, own, curves, right=right)
         axes[0].set_ylabel("unobserved entry, absolute")
         axes[0].plot([], [], color="0.4", linestyle=(0, (2, 1.5)), label="unbalanced start")
-        handles, names = axes[0].get_legend_handles_labels()
-        axes[1].legend(handles, names, fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        legend: dict[str, Any] = {}
+        for axis in axes:
+            handles, names = axis.get_legend_handles_labels()
+            legend = dict(zip(names, handles, strict=True)) | legend
+        axes[1].legend(
+            legend.values(), legend, fontsize=7, loc="center left", bbox_to_anchor=(1.01, 0.5)
+        )
     lowest = min(float(curve[:, 0].min()) for curve in curves.values())
     most = max(float(curve[:, 1].max()) for curve in curves.values())
     grid[0, 0].set(xlim=(1.5, 0.7 * lowest), ylim=(1e-2, 2 * most))
@@ -47,13 +52,18 @@ def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np
         axis.set_xlabel("loss")
 
 
-def _draw_bound(axis: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+def _draw_bound(
+    axis: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray], *, right: bool
+) -> None:
     """The bound for the unperturbed problem, along the curve that reaches the lowest loss."""
     unperturbed = [curves[row["curve"]] for row in rows if row["opposite"] == 0]
     losses, _, bound = min(unperturbed, key=lambda curve: float(curve[-1, 0])).T
     shown = bound > 0
-    label = "lower bound for 2 by 2, right sign"
-    axis.loglog(losses[shown], bound[shown], "k:", linewidth=1.6, label=label, zorder=5)
+    label = "lower bound for 2 by 2" if right else "this bound would hold\nfor the right sign"
+    colour = "black" if right else "tab:red"
+    axis.loglog(
+        losses[shown], bound[shown], ":", color=colour, linewidth=1.6, label=label, zorder=5
+    )
 
 
 def quartiles_against_observations(

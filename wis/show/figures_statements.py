@@ -24,7 +24,7 @@ class Panel:
         x: Label of the horizontal axis.
         y: Label of the vertical axis.
         series: Points (x, y) by name. Names that begin with ``"_"`` are not in the legend.
-        line: Join the means of the points of equal x; bars are 95 % intervals of the mean.
+        line: Join the means of the points of equal x, with bars if several points share an x.
         log: The logarithmic axes: ``""``, ``"x"``, ``"y"`` or ``"xy"``.
         ticks: Names of places on the horizontal axis.
     """
@@ -42,20 +42,50 @@ def draw_panels(figure: Any, panels: Sequence[Panel]) -> None:
     """Draw panels side by side, each with its legend below."""
     figure.set_size_inches(4.4 * len(panels), 4.2)
     for axis, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for position, (name, points) in enumerate(panel.series.items()):
-            style = {"color": f"C{position}", "marker": "osD^v"[position % 5], "label": name}
-            if panel.line:
-                x, mean, half = means(points)
-                axis.errorbar(x, mean, yerr=half, capsize=3, markersize=5, **style)
-            else:
-                axis.plot(*np.array(points).T, linestyle="none", alpha=0.5, markersize=4, **style)
+        has_bars = _draw_series(axis, panel)
         axis.set(title=panel.title, xlabel=panel.x, ylabel=panel.y)
         for letter in panel.log:
             getattr(axis, f"set_{letter}scale")("log", base=2)
         if panel.ticks:
             axis.set_xticks([*panel.ticks], [*panel.ticks.values()])
-        if len(panel.series) > 1:
-            axis.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18), frameon=False)
+        if len(panel.series) > 1 or has_bars:
+            title = "means; bars are their 95 % intervals" if has_bars else None
+            axis.legend(
+                fontsize=8, title=title, title_fontsize=8, loc="upper center",
+                bbox_to_anchor=(0.5, -0.26 if panel.ticks else -0.18), frameon=False,
+            )  # fmt: skip
+
+
+def _draw_series(axis: Any, panel: Panel) -> bool:
+    """Draw the points of a panel; whether there are bars.
+
+    Lower bounds are open markers in the colour of their series. Places with names have the series
+    side by side.
+    """
+    bases = list(dict.fromkeys(name.removesuffix(LIMIT) for name in panel.series))
+    has_bars = False
+    for name, points in panel.series.items():
+        position = bases.index(name.removesuffix(LIMIT))
+        bound = name.endswith(LIMIT)
+        style: dict[str, Any] = {
+            "color": f"C{position}",
+            "marker": "osD^v"[position % 5],
+            "label": name,
+        }
+        style |= {"fillstyle": "none"} if bound else {}
+        if not panel.line:
+            axis.plot(*np.array(points).T, linestyle="none", alpha=0.5, markersize=4, **style)
+            continue
+        x, mean, half = means(points)
+        if panel.ticks and "x" not in panel.log:
+            x = [place + 0.06 * (position - (len(bases) - 1) / 2) for place in x]
+        style |= {"markersize": 7, "linestyle": "none"} if bound else {"markersize": 5}
+        if any(half):
+            axis.errorbar(x, mean, yerr=half, capsize=3, **style)
+            has_bars = True
+        else:
+            axis.plot(x, mean, **style)
+    return has_bars
 
 
 def means(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float], list[float]]:
@@ -85,15 +115,15 @@ def _points(
     return found
 
 
-LIMIT = "at least, {}"
-"""Label of ranks that reached the limit of the matrix."""
+LIMIT = ", only a lower bound"
+"""End of the label of ranks that reached the limit of the matrix."""
 
 
 def _ranks(rows: Sequence[Row], x: str, by: str, **where: Any) -> Mapping[str, Any]:
     """Points of ranks, with those that are only lower bounds as series of their own."""
     found = _points(rows, x, "rank", by, is_saturated=False, **where)
     limits = _points(rows, x, "rank", by, is_saturated=True, **where)
-    return found | {LIMIT.format(name): points for name, points in limits.items()}
+    return found | {name + LIMIT: points for name, points in limits.items()}
 
 
 def _theorem6(rows: Sequence[Row]) -> list[Panel]:
@@ -109,9 +139,9 @@ def _theorem6(rows: Sequence[Row]) -> list[Panel]:
 
 def _algorithm1(rows: Sequence[Row]) -> list[Panel]:
     names = {
-        "costs_ranks_least": "the first edge costs separation ranks least",
-        "by_chance": "a random edge does",
-        "is_best_of_all": "half of the edges: best choice of all",
+        "costs_ranks_least": "the first edge costs the separation ranks least",
+        "by_chance": "a random first edge does",
+        "is_best_of_all": "the greedy choice of half of the edges is optimal",
     }
     lengths = {row["walk_length"]: str(row["walk_length"]) for row in rows}
     series = {
@@ -147,8 +177,10 @@ def _product_fit(rows: Sequence[Row]) -> list[Panel]:
     names = {float(row["walk_index"]): f"{row['partition']}\n{row['walk_index']:,}" for row in rows}
     return [
         Panel(f"{part} accuracy", "walk index of the essential partition", "accuracy",
-              _points(rows, "walk_index", f"{part}_accuracy"), ticks=names, log="x")
+              {"fits of one seed from several initializations":
+               _points(rows, "walk_index", key)[key]}, ticks=names, log="x")
         for part in ("train", "test")
+        for key in (f"{part}_accuracy",)
     ]  # fmt: skip
 
 

@@ -144,7 +144,8 @@ def interleaved_grows(rows: Sequence[Row]) -> Judgement:
 
 def depth_multiplies(rows: Sequence[Row]) -> Judgement:
     """Whether one layer gives a rank of at most the width, and more layers give its square."""
-    found = [row for row in rows if row.get("rank") and row["partition"] == "contiguous"]
+    chosen = ("chain", "contiguous")
+    found = [r for r in rows if r.get("rank") and (r["family"], r["partition"]) == chosen]
     one = [row["rank"] for row in found if row["depth"] == 1]
     more = [row["rank"] for row in found if row["depth"] > 1 and row["num_nodes"] > 2]
     if not one or not more:
