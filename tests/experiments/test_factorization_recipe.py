@@ -132,7 +132,7 @@ def test_claims_are_judged_over_the_seeds_of_a_recipe(tmp_path, monkeypatch):
     backend = Backend(own_process=False)
     table = run_recipe("tiny", TINY, RunOptions(tmp_path / "rows.jsonl", backend)).table
     assert table.splitlines()[1].startswith("agrees: Errors. (Figure B.2) its error: mean")
-    assert "of 2." in table.splitlines()[1]
+    assert "over 2 seeds." in table.splitlines()[1]
     rows, _ = read_results([tmp_path / "rows.jsonl"])
     assert [("curves" in row) for row in rows] == [True, False, False] * 2
     assert all(row["cpu_seconds"] > 0 for row in rows)
