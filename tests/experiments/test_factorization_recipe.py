@@ -139,7 +139,9 @@ def test_claims_are_judged_over_the_seeds_of_a_recipe(tmp_path, monkeypatch):
 
 
 def test_the_summary_reads_every_row_of_every_seed(tmp_path, monkeypatch):
-    judge = lambda rows: every([row["error"] >= 0 for row in rows], "rows judged")  # noqa: E731
+    def judge(rows):
+        return every([row["error"] >= 0 for row in rows], "rows judged")
+
     claim = Claim("all", "Figure B.2", "All rows.", "A rule.", judge)
     monkeypatch.setitem(get_experiment("figB_2").__dict__, "claims", (claim,))
     options = RunOptions(tmp_path / "rows.jsonl", Backend(own_process=False))

@@ -357,6 +357,10 @@ def _add(
 
 PLAIN = (Setting(0), Setting(0.1), Setting(1))
 PLAIN_PATHS = (Setting(0), Setting(3), Setting(9))
+DECAY_AND_DROPOUT = (
+    *(Setting(0, 1e-3), Setting(0.5, 1e-3)),
+    *(Setting(0, 0, 0.3), Setting(0.5, 0, 0.3)),
+)
 
 _add(
     "fig3_6",
@@ -375,9 +379,7 @@ _add(
 _add(
     "figC_6",
     "the regularizer, weight decay and dropout (ResNet18)",
-    quick_locality(
-        "small", Setting(0, 1e-3), Setting(0.5, 1e-3), Setting(0, 0, 0.3), Setting(0.5, 0, 0.3)
-    ),
+    quick_locality("small", *DECAY_AND_DROPOUT),
     thesis_locality(
         "resnet18",
         (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
@@ -388,10 +390,7 @@ _add(
 _add(
     "figC_7",
     "the regularizer, weight decay and dropout (ResNet34)",
-    quick_locality(
-        "small-deep",
-        *(Setting(0, 1e-3), Setting(0.5, 1e-3), Setting(0, 0, 0.3), Setting(0.5, 0, 0.3)),
-    ),
+    quick_locality("small-deep", *DECAY_AND_DROPOUT),
     thesis_locality(
         "resnet34",
         (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
