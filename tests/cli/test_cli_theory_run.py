@@ -115,6 +115,8 @@ def test_theory_run_refuses_unknown_names_and_missing_files_in_one_line(tmp_path
     assert "unknown experiment 'fig9_9'; `wis theory list` shows the names." in error
     assert run(["theory", "run", "apendixD.1"]) == 2
     assert "Did you mean 'appendixD_1'?" in capsys.readouterr().err
+    assert run(["theory", "run", "fig1.3"]) == 2  # a slip of the figure, not of the chapter
+    assert "Did you mean 'fig1_1' or 'fig1_2'?" in capsys.readouterr().err
     for name, command in (
         ("table5_1", "wis bench run thesis_table5_1"),
         ("Figure5_3", "wis bench run thesis_fig5_3_cora_gcn"),

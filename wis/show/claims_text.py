@@ -15,7 +15,8 @@ from wis.theory.findings import Findings, seeds_text
 
 HEAD = ("state", "source", "claim, in our words", "found here", "rule", "runs")
 
-RULES_ELSEWHERE = "rules: --format json, markdown or wis bench report"
+RULES_ELSEWHERE = "rules: --format json, markdown, latex or wis bench report"
+LATEX_COLUMNS = "{ll" + 3 * r"p{0.2\linewidth}" + "l}"
 
 
 def claims_grids(findings: Sequence[Findings]) -> list[Grid]:
@@ -42,7 +43,7 @@ def _lines(findings: Findings) -> list[list[str]]:
 
 
 def format_claims(findings: Sequence[Findings], style: str) -> str:
-    """Format claims as text, Markdown, LaTeX, csv or JSON; text and LaTeX leave out the rules.
+    """Format claims as text, Markdown, LaTeX, csv or JSON; text leaves out the rules.
 
     Raises:
         ResultsError: There are no claims.
@@ -67,9 +68,5 @@ def format_claims(findings: Sequence[Findings], style: str) -> str:
         parts = ("\n".join([each.heading, *map(str, each.verdicts)]) for each in findings)
         shown = [part for part, each in zip(parts, findings, strict=True) if each.verdicts]
         return "\n\n".join([*shown, RULES_ELSEWHERE])
-    if style == "latex":
-        grids = [
-            Grid(g.title, [*g.head[:4], g.head[5]], [[*line[:4], line[5]] for line in g.lines])
-            for g in grids
-        ]
-    return "\n\n".join(STYLES[style](grid).replace("---:", ":---") for grid in grids)
+    tables = (STYLES[style](grid).replace("---:", ":---") for grid in grids)
+    return "\n\n".join(table.replace("{rrrrrr}", LATEX_COLUMNS) for table in tables)

@@ -20,16 +20,17 @@ def entry_against_loss(figure: Any, rows: Sequence[Row], curves: Mapping[str, np
     from matplotlib import colormaps
 
     panels = list(dict.fromkeys(row["panel"] for row in rows))
+    # a label has the same colour in all panels, by falling initialization
+    labels = list(dict.fromkeys(r["label"] for r in sorted(rows, key=lambda r: -r["scale"])))
+    colours = dict(zip(labels, colormaps["viridis"](np.linspace(0, 0.9, len(labels))), strict=True))
     figure.set_size_inches(9.6, 3.0 * len(panels) + 0.5)
     grid = figure.subplots(len(panels), 2, squeeze=False, sharex=True, sharey=True)
     for axes, panel in zip(grid, panels, strict=True):
         own = [row for row in rows if row["panel"] == panel]
-        labels = list(dict.fromkeys(row["label"] for row in own))
-        colours = colormaps["viridis"](np.linspace(0, 0.9, len(labels)))
         for row in own:
             losses, entries, _ = curves[row["curve"]].T
             axes[int(not row["right_sign"])].loglog(
-                losses, entries, color=colours[labels.index(row["label"])], linewidth=1.4,
+                losses, entries, color=colours[row["label"]], linewidth=1.4,
                 linestyle="-" if row["balanced"] else (0, (2, 1.5)),
                 label=row["label"] if row["balanced"] else None,
             )  # fmt: skip

@@ -192,12 +192,14 @@ def test_claims_are_printed_in_every_format():
     findings = findings_of(experiment_rows([0.01, 0.02]))
     text = format_claims(findings, "text")
     assert text.startswith("figB_2 (Figure B.2), quick size, seeds 0, 1\nagrees: The error is")
-    assert text.endswith("\nrules: --format json, markdown or wis bench report")
+    assert text.endswith("\nrules: --format json, markdown, latex or wis bench report")
     markdown = format_claims(findings, "markdown")
     assert "| claim, in our words | found here | rule |" in markdown
     assert "| agrees | Figure B.2 | The error is small. |" in markdown
     assert "| Mean error below 0.1. |" in markdown
-    assert "Mean error below" not in format_claims(findings, "latex")
+    latex = format_claims(findings, "latex")
+    assert r"\begin{tabular}{llp{0.2\linewidth}p{0.2\linewidth}p{0.2\linewidth}l}" in latex
+    assert latex.count(r"& Mean error below 0.1. &") == 1
     assert "Mean error below 0.1." in format_claims(findings, "csv").splitlines()[1]
     (record,) = json.loads(format_claims(findings, "json"))["findings"]
     assert record["claims"][0]["state"] == "agrees"

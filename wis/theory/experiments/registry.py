@@ -81,9 +81,11 @@ def get_experiment(name: str) -> Experiment:
     """
     found = EXPERIMENTS.find(name)
     if found is None:
+        asked, chapter = _plain(name), _plain(name).rpartition("_")[0]
         known = {_plain(each): each for names in HOMES.values() for each in names}
-        close = difflib.get_close_matches(_plain(name), known, n=1)
-        hint = f" Did you mean {known[close[0]]!r}?" if close else ""
+        own = [each for each in known if chapter and each.rpartition("_")[0] == chapter]
+        close = own or difflib.get_close_matches(asked, known, n=1)
+        hint = f" Did you mean {' or '.join(repr(known[each]) for each in close)}?" if close else ""
         raise UnknownNameError(
             f"unknown experiment {echo(repr(name))}; `wis theory list` shows the names.{hint}"
         )

@@ -158,12 +158,12 @@ def _edges_claims() -> Iterator[Claim]:
 add_experiments(
     Experiment(
         "more_edges",
-        "separation ranks while edges are added to random trees",
+        "whether added edges raise separation ranks, as the thesis remarks on Theorem 6",
         more_edges,
         MoreEdgesSize(2, num_nodes=5),
         MoreEdgesSize(5),
         tuple(_edges_claims()),
-        source="Section 5.4.1; Theorem 6",
+        source="Section 5.4.1, added edges",
         cost=(2.0, 30.0),
     ),
 )
