@@ -189,8 +189,9 @@ def verify(
 
     In an order made in batches, an edge is compared by the graph at the beginning of its batch.
     With an epsilon each step must obey the relaxed rule, and the order must be the one of its seed.
-    An order with protections is computed again and must be the same. The result names the steps
-    that were checked and what the check does not cover.
+    An order with protections is checked among the edges that may go at each step; that of a method
+    without a rule is computed again and must be the same. The result names the steps that were
+    checked and what the check does not cover.
 
     The exit code is 0 if the order is right, and 1 if it is not; then the message names the first
     wrong step. The order file states whether it lists edges or arcs.

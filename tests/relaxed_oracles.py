@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from oracles import Edge, degrees
 
 WORD = 2**64
+MayGo = Callable[[set[Edge]], Iterable[Edge]]
+"""The edges that protections allow to go next, of those that are left."""
 
 
 def splitmix64(x: int) -> int:
@@ -25,13 +27,17 @@ def hash_of(edge: Edge, seed: int) -> int:
 
 
 def first_step_too_low(
-    num_nodes: int, edges: Sequence[Edge], order: Sequence[Edge], epsilon: str
+    num_nodes: int,
+    edges: Sequence[Edge],
+    order: Sequence[Edge],
+    epsilon: str,
+    may_go: MayGo = list,
 ) -> int | None:
     """The rule at every step: both degrees are k / (1 + epsilon) or more."""
     left = set(edges)
     for step, edge in enumerate(order):
         degree = degrees(num_nodes, left)
-        k = max(min(degree[u], degree[v]) for u, v in left)
+        k = max(min(degree[u], degree[v]) for u, v in may_go(left))
         if any(degree[end] * (1 + Fraction(epsilon)) < k for end in edge):
             return step
         left.remove(edge)
@@ -39,13 +45,17 @@ def first_step_too_low(
 
 
 def relaxed_order(
-    num_nodes: int, edges: Sequence[Edge], epsilon: str, seed: int
+    num_nodes: int, edges: Sequence[Edge], epsilon: str, seed: int, may_go: MayGo = list
 ) -> list[tuple[int, list[Edge]]]:
-    """Threshold and edges of each phase, the edges one after the other by priority."""
+    """Threshold and edges of each phase, the edges one after the other by priority.
+
+    An edge that may not go at its turn is out of all phases from then on.
+    """
     left, phases = set(edges), []
-    while left:
+    choice = set(may_go(left))
+    while choice:
         degree = degrees(num_nodes, left)
-        k = max(min(degree[u], degree[v]) for u, v in left)
+        k = max(min(degree[u], degree[v]) for u, v in choice)
         t = math.ceil(k / (1 + Fraction(epsilon)))
         begin = list(degree)
 
@@ -53,11 +63,13 @@ def relaxed_order(
             return -max(begin[end] for end in edge).bit_length(), hash_of(edge, seed)
 
         goes = []
-        for u, v in sorted(left, key=priority):
+        for u, v in sorted(choice, key=priority):
             if degree[u] >= t and degree[v] >= t:
-                goes.append((u, v))
-                degree[u] -= 1
-                degree[v] -= 1
-        left -= set(goes)
+                choice.remove((u, v))
+                if (u, v) in may_go(left):
+                    left.remove((u, v))
+                    goes.append((u, v))
+                    degree[u] -= 1
+                    degree[v] -= 1
         phases.append((t, goes))
     return phases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -219,7 +220,11 @@ def test_a_protected_order_passes_over_what_must_stay():
     data = datasets.load("karate")
     order = wis.removal_order(data, scores="edge_weight", keep_connected=True, min_degree=1)
     assert len(order) == 78 - 33
-    assert wis.verify_order(data, order).recomputed
+    found = wis.verify_order(data, order)
+    assert str(found) == "all 45 steps are greedy among the edges that may go"
+    back = dataclasses.replace(order, edges=order.edges.flip(1))
+    with pytest.raises(NotGreedyError, match=r"step 1 of 45 .* is left, whose score is"):
+        wis.verify_order(data, back)
 
 
 # Transforms

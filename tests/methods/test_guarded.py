@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import allowed_edges, assert_greedy_among_allowed, degrees, protected_order
+from relaxed_oracles import first_step_too_low, relaxed_order
 from strategies import as_pairs, edge_index_of, large_graphs, small_graphs
 
 import wis
@@ -118,21 +119,6 @@ def test_protected_edge_counts_in_the_degrees_of_its_ends():
     assert as_pairs(order.edges)[0] == (0, 1)
 
 
-def assert_relaxed_among_allowed(graph, order, epsilon, protections):
-    """Each edge that goes may, and its ends have 1 / (1 + epsilon) of the best degree at least."""
-    left = set(as_pairs(graph.edges))
-    for gone in order:
-        degree, allowed = (
-            degrees(graph.num_nodes, left),
-            allowed_edges(graph.num_nodes, left, **protections),
-        )
-        assert gone in allowed
-        best = max(min(degree[u], degree[v]) for u, v in allowed)
-        assert min(degree[i] for i in gone) * (1 + epsilon) >= best
-        left.remove(gone)
-    assert allowed_edges(graph.num_nodes, left, **protections) == []
-
-
 def batches_among_allowed(graph, batch_size, protections):
     """The best by the degrees at the beginning of a batch, each if it may go at its turn."""
     left, order = as_pairs(graph.edges), []
@@ -183,15 +169,73 @@ def test_bridges_of_the_whole_graph_are_those_of_networkx(graph):
     } == expected
 
 
-@pytest.mark.parametrize("epsilon", [0.1, 1.0])
+@pytest.mark.parametrize("epsilon", ["0.1", "1", "100"])
 @each_protection
 @given(graph=small_graphs(), seed=st.integers(0, 99))
 @settings(max_examples=40)
-def test_relaxed_order_keeps_protections_and_its_rule(epsilon, protections, graph, seed):
+def test_relaxed_order_is_the_one_of_its_phases_among_the_edges_that_may_go(
+    epsilon, protections, graph, seed
+):
     graph = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
     protections = drawn(graph, protections, seed)
-    order = as_pairs(wis.removal_order(graph, epsilon=epsilon, **protections).edges)
-    assert_relaxed_among_allowed(graph, order, epsilon, protections)
+    order = wis.removal_order(graph, epsilon=float(epsilon), seed=seed, **protections)
+
+    def may_go(left):
+        return allowed_edges(graph.num_nodes, left, **protections)
+
+    phases = relaxed_order(graph.num_nodes, as_pairs(graph.edges), epsilon, seed, may_go)
+    assert as_pairs(order.edges) == [edge for _, phase in phases for edge in phase]
+    assert (
+        first_step_too_low(
+            graph.num_nodes, as_pairs(graph.edges), as_pairs(order.edges), epsilon, may_go
+        )
+        is None
+    )
+    if order.provenance.protections:
+        assert "as its phases with seed" in wis.verify_order(graph, order).rule
+
+
+@pytest.mark.parametrize("epsilon", ["0.1", "1", "100"])
+@each_protection
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_relaxed_orders_are_refused_exactly_where_they_are_wrong(epsilon, protections, seed):
+    rng = random.Random(seed)
+    n = rng.randint(4, 12)
+    arcs = [(rng.randrange(n), rng.randrange(n)) for _ in range(rng.randint(2 * n, 5 * n))]
+    graph = UndirectedGraph.from_any(edge_index_of(arcs), n)
+    protections, edges = drawn(graph, protections, seed), as_pairs(graph.edges)
+    order = wis.removal_order(graph, epsilon=float(epsilon), seed=seed, **protections)
+    if not order.provenance.protections or len(order) < 2:
+        return
+
+    def may_go(left):
+        return allowed_edges(n, left, **protections)
+
+    right = as_pairs(order.edges)
+    stays = [pair for pair in edges if pair not in right]
+    i, j = sorted(rng.sample(range(len(right)), 2))
+    swapped = [*right[:i], right[j], *right[i + 1 : j], right[i], *right[j + 1 :]]
+    for pairs in (swapped, [*right[:i], *right[i + 1 :]], [*right[:j], *stays[:1], *right[j:]]):
+        made = dataclasses.replace(order.provenance, num_removable=len(pairs))
+        other = dataclasses.replace(order, edges=edge_index_of(pairs), provenance=made)
+        left, expected = set(edges), None
+        for step, edge in enumerate([*pairs, None]):
+            if edge not in (may_go(left) or [None]):  # None: no edge may go at the end
+                expected = step
+                break
+            left.discard(edge)
+        if expected is None:
+            expected = first_step_too_low(n, edges, pairs, epsilon, may_go)
+        if expected is None:
+            differs = (step for step, edge in enumerate(pairs) if edge != right[step])
+            expected = next(differs, None)
+        if expected is None:
+            wis.verify_order(graph, other)
+            continue
+        with pytest.raises(NotGreedyError) as error:
+            wis.verify_order(graph, other)
+        assert error.value.step == expected
 
 
 @pytest.mark.parametrize("batch_size", [2, 5, 1000])

@@ -20,6 +20,8 @@ from test_guarded import PROTECTIONS, drawn, each_protection
 import wis
 from wis.errors import CheckpointError, NotGreedyError
 from wis.graph import DirectedGraph, UndirectedGraph
+from wis.methods.k_wis import certificate as walk_index_certificate
+from wis.methods.k_wis import general_certificate
 
 ARGMAX = {"lexicographic": sorted, "min": min, "sum": sum}
 RULES = [
@@ -33,6 +35,7 @@ RULES = [
     ("gwis", {"walk_length": 2, "partitions": "pairs"}),
     ("gwis", {"walk_length": 1, "partitions": "pairs", "argmax": "sum", "batch_size": 3}),
 ]
+BATCHES = ("wis", {"walk_length": 1, "batch_size": 3})  # with ties by ids
 each_rule = pytest.mark.parametrize(("method", "options"), RULES)
 each_kind = pytest.mark.parametrize("kind", [UndirectedGraph, DirectedGraph])
 
@@ -94,16 +97,16 @@ def test_each_step_is_the_best_that_may_go(method, options, kind, protections, g
 
 
 @each_kind
-@pytest.mark.parametrize(
-    ("method", "options"), [rule for rule in RULES if "batch_size" not in rule[1]]
-)
+@pytest.mark.parametrize(("method", "options"), [*RULES, BATCHES])
 @each_protection
+@pytest.mark.parametrize("look", ["each step by itself", "every step"])
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_certificate_accepts_what_the_literal_rule_accepts(
-    kind, method, options, protections, seed
+    look, kind, method, options, protections, seed
 ):
     """Right orders, and the same with two steps swapped, one left out, or one more edge gone."""
+    most = 0 if look == "every step" else 10**6
     rng = random.Random(seed)
     n = rng.randint(4, 9)
     arcs = [(rng.randrange(n), rng.randrange(n)) for _ in range(rng.randint(2 * n, 4 * n))]
@@ -112,35 +115,50 @@ def test_certificate_accepts_what_the_literal_rule_accepts(
     right = wis.removal_order(graph, method, **protections, **given)
     if not right.provenance.protections or len(right) < 2:
         return
-    again = {"partitions": given["partitions"]} if "partitions" in given else {}
-    found = wis.verify_order(graph, right, **again)
-    assert str(found) == f"all {len(right)} steps are greedy among the edges that may go"
+    how = {"partitions": given["partitions"]} if "partitions" in given else {}
+    how["all_steps"] = True
     i, j = rng.sample(range(len(right)), 2)
     steps = list(range(len(right)))
     swapped, dropped = list(steps), [*steps[:i], *steps[i + 1 :]]
     swapped[i], swapped[j] = j, i
     pairs = as_pairs(right.edges)
     more = [*pairs, *[pair for pair in as_pairs(graph.edges) if pair not in pairs][:1]]
-    for made in ([pairs[k] for k in swapped], [pairs[k] for k in dropped], more):
-        origin = dataclasses.replace(right.provenance, num_removable=len(made))
-        other = dataclasses.replace(right, edges=edge_index_of(made), provenance=origin)
-        if is_greedy(graph, made, options, protections):
-            wis.verify_order(graph, other, **again)
-        else:
-            with pytest.raises(NotGreedyError):
-                wis.verify_order(graph, other, **again)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk_index_certificate, "MOST_STEPS", most)
+        patch.setattr(general_certificate, "MAX_CANDIDATES", most)
+        found = wis.verify_order(graph, right, **how)
+        assert str(found).startswith(f"all {len(right)} steps are greedy")
+        assert str(found).endswith("among the edges that may go")
+        for made in ([pairs[k] for k in swapped], [pairs[k] for k in dropped], more):
+            origin = dataclasses.replace(right.provenance, num_removable=len(made))
+            other = dataclasses.replace(right, edges=edge_index_of(made), provenance=origin)
+            wrong = first_wrong(graph, made, options, protections)
+            if wrong is None:
+                wis.verify_order(graph, other, **how)
+                continue
+            with pytest.raises(NotGreedyError) as error:
+                wis.verify_order(graph, other, **how)
+            assert error.value.step == wrong
 
 
-def is_greedy(graph, order, options, protections):
-    """Whether each step takes one of the best that may go, until none may."""
-    left = as_pairs(graph.edges)
-    for gone in order:
-        keys = keys_of(graph, left, options)
+def first_wrong(graph, order, options, protections):
+    """The first step whose edge may not go, or the end if one still may; else the first worse one.
+
+    An edge is compared by the graph at the beginning of its batch; equal ones go by their ids.
+    """
+    left, size, worse = as_pairs(graph.edges), options.get("batch_size", 1), None
+    for step, gone in enumerate(order):
+        if step % size == 0:
+            keys = keys_of(graph, left, options)
         allowed = may_go(graph, left, protections)
-        if gone not in allowed or keys[gone] != max(map(keys.__getitem__, allowed)):
-            return False
+        if gone not in allowed:
+            return step
+        later = [mate for mate in order[step + 1 :][: size - 1 - step % size] if mate < gone]
+        is_best = keys[gone] == max(map(keys.__getitem__, allowed))
+        if worse is None and not (is_best and keys[gone] not in map(keys.__getitem__, later)):
+            worse = step
         left.remove(gone)
-    return not may_go(graph, left, protections)
+    return len(order) if may_go(graph, left, protections) else worse
 
 
 @each_kind

@@ -175,18 +175,17 @@ def fault_of(
 class Replay(Protocol):
     """A graph from which the edges of an order go, batch by batch."""
 
-    def fault_in(self, batch: list[int]) -> Fault | None:
-        """The first wrong place of a batch, by the graph at its beginning."""
+    def fault_in(self, batch: list[int], before: Callable[[int], None]) -> Fault | None:
+        """The first wrong place of a batch, by the graph at its beginning.
+
+        `before` is called with each place, and closes edges.
+        """
+
+    def close(self, edges: Ints) -> object:
+        """Leave edges out of the choice that may not go any more."""
 
     def remove(self, batch: list[int]) -> object:
         """Take the edges of a batch away."""
-
-
-class ReplayOfSome(Replay, Protocol):
-    """One in which some edges may not go any more."""
-
-    def close(self, edges: Ints) -> object:
-        """Leave edges out of the choice that stay."""
 
 
 def first_fault(
@@ -194,16 +193,21 @@ def first_fault(
     ids: list[int],
     batch_size: int,
     progress: Progress = silent,
-    before: Callable[[int], object] = lambda start: None,
+    last: Ints | None = None,
 ) -> Fault | None:
     """The first wrong step of an order, all of whose steps are checked; None if there is none.
 
-    `before` is called with the first step of each batch.
+    `last` is that of `check_steps`.
     """
+    closing = _by_last_step(last)
     for start in range(0, len(ids), batch_size):
-        before(start)
         batch = ids[start : start + batch_size]
-        fault = replay.fault_in(batch)
+
+        def before(place: int, start: int = start) -> None:
+            if (passed := closing.get(start + place - 1)) is not None:
+                replay.close(passed)
+
+        fault = replay.fault_in(batch, before)
         if fault is not None:
             return replace(fault, step=start + fault.step)
         replay.remove(batch)
@@ -218,7 +222,7 @@ def check_steps(
     *,
     batch_size: int,
     fault_at: Callable[[Ints, Ints, list[int], int], Fault | None],
-    replay: Callable[[], ReplayOfSome] | None,
+    replay: Callable[[], Replay] | None,
     why: str,
     progress: Progress,
     last: Ints | None = None,
@@ -236,21 +240,15 @@ def check_steps(
             to look at each step by itself.
         why: What makes an edge better than the one that went, for the error.
         progress: Called with the number of steps that are done.
-        last: int64 [m], the last step at which each edge may go (`wis.methods.last_steps`), for
-            orders that are not in batches; all may go at any step if not given.
+        last: int64 [m], the last step at which each edge may go (`wis.methods.last_steps`); all may
+            go at any step if not given.
 
     Raises:
         NotGreedyError: At the first of the steps that is wrong.
     """
     ids, fault = edge_ids.cpu().numpy(), None
     if replay is not None:
-        made, closing = replay(), _by_last_step(last)
-
-        def close(step: int) -> None:
-            if step - 1 in closing:
-                made.close(closing[step - 1])
-
-        fault = first_fault(made, ids.tolist(), batch_size, progress, close)
+        fault = first_fault(replay(), ids.tolist(), batch_size, progress, last)
     for done, step in enumerate(steps.tolist() if replay is None else [], 1):
         start = step - step % batch_size
         left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
@@ -279,6 +277,7 @@ def first_fault_by_keys(
     batch: Sequence[int],
     better_than: Callable[[Any], int | None],
     listed: MutableSequence[bool],
+    before: Callable[[int], None],
 ) -> Fault | None:
     """The first wrong place of a batch.
 
@@ -287,9 +286,11 @@ def first_fault_by_keys(
         batch: Edge ids.
         better_than: An edge that is left and not listed with a better key than this one, or None.
         listed: Whether an edge has come up in the order; updated in place.
+        before: Called with each place first; may set `listed` of edges that stay.
     """
     fault = None
     for place, edge in enumerate(batch):
+        before(place)
         better = better_than(keys[place])
         if better is not None:
             fault = Fault(place, better)

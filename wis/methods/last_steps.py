@@ -66,10 +66,19 @@ def last_steps(
     steps = np.arange(ids.size)
     last = _last_by_degree(edges[1:] if graph.directed else edges, graph.num_nodes, ids, min_degree)
     last[list(edge_ids)] = -1
-    _check(graph, ids, last[ids] < steps, "which has to stay")
+    has_to_stay = last[ids] < steps
     if keep_connected and graph.num_edges:
         last = np.minimum(last, _last_before_bridge(edges, graph.num_nodes, ids))
-        _check(graph, ids, last[ids] < steps, "although its component falls apart")
+    wrong = last[ids] < steps
+    if wrong.any():
+        step = int(wrong.argmax())
+        edge = tuple(edges[:, ids[step]].tolist())
+        why = "which has to stay" if has_to_stay[step] else "although its component falls apart"
+        raise NotGreedyError(
+            f"step {step + 1} of {ids.size} removes {graph.noun} {edge}, {why}",
+            step=step,
+            edge=edge,
+        )
     last[ids] = steps
     more = np.flatnonzero(last >= ids.size)
     if is_complete and more.size:
@@ -80,18 +89,6 @@ def last_steps(
             edge=edge,
         )
     return last
-
-
-def _check(graph: CanonicalGraph, ids: Ints, wrong: NDArray[np.bool_], why: str) -> None:
-    """Raise `NotGreedyError` at the first wrong step."""
-    if wrong.any():
-        step = int(wrong.argmax())
-        edge = tuple(graph.edges[:, int(ids[step])].tolist())
-        raise NotGreedyError(
-            f"step {step + 1} of {ids.size} removes {graph.noun} {edge}, {why}",
-            step=step,
-            edge=edge,
-        )
 
 
 def _last_by_degree(ends: Ints, num_nodes: int, ids: Ints, min_degree: int) -> Ints:

@@ -47,7 +47,9 @@ It raises `NotGreedyError`, or returns a `Checked` (`wis.methods.certificates`),
 greedy steps, or None if all steps are greedy. `choice` says which steps to check; `seed` is for a
 sample of them. `made_with` is the seed of the order if this method made it with these options, and
 None otherwise. Only orders with such a seed can be checked for ties and other details beyond the
-rule. A certificate can take arguments that it does not need as `**options`.
+rule. A certificate can take arguments that it does not need as `**options`. One with a parameter
+`last` serves protected orders, too: int64 [m], the last step at which each edge may go, -1 if it
+never may; None if nothing is protected. Protected orders of other methods are computed again.
 """
 
 SHARED = ("count", "seed", "progress", "data", "guard")

@@ -114,10 +114,12 @@ def _by_degrees(graph: CanonicalGraph, options: Mapping[str, Any]) -> bool:
     return not graph.directed and options["walk_length"] == 1
 
 
-def _check_order(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
+def _check_order(
+    graph: CanonicalGraph, edge_ids: Tensor, *, last: Any = None, **given: Any
+) -> Checked:
     from wis.methods.k_wis.certificate import check_order
 
-    return check_order(graph, edge_ids, **given)
+    return check_order(graph, edge_ids, last=last, **given)
 
 
 @register(

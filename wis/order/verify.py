@@ -8,15 +8,16 @@ at the beginning of its batch, and with ``epsilon`` it may be below the best by 
 method fixes the order within a batch or a phase, so that is checked too. `Verified` names what was
 checked and what was not.
 
-A protected order (`wis.order.protections`) of ``wis`` or ``gwis`` is greedy among the edges that
-may go. If it is exact it is checked as such (`wis.methods.last_steps`). Any other is computed
-again, with the method, options, seed and protections of its provenance, and must be the same at
-every step. So are orders of an earlier wis, which passed over the protected edges of an order of
-the whole graph.
+A protected order (`wis.order.protections`) is checked among the edges that may go at each step,
+which are found from the order itself (`wis.methods.last_steps`). Where the method has no rule, the
+order is computed again, with the method, options, seed and protections of its provenance, and must
+be the same at every step. So are orders of ``wis`` and ``gwis`` of an earlier wis, which passed
+over the protected edges of an order of the whole graph.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -114,9 +115,9 @@ def verify_order(
 
     For 1-WIS (``walk_length=1`` in an undirected graph) every step is checked, with any batch size
     and epsilon. For longer walks, directed graphs and ``gwis`` a long order is checked at a sample
-    of its steps, unless `all_steps` is given. Exact protected orders of ``wis`` and ``gwis`` are
-    checked so, too, among the edges that may go; others are computed again and compared. The order
-    itself states whether it lists edges or arcs.
+    of its steps, unless `all_steps` is given. Protected orders are checked so, too, among the edges
+    that may go; those of a method without a rule are computed again and compared. The order itself
+    states whether it lists edges or arcs.
 
     >>> import wis
     >>> data = wis.datasets.load("karate")
@@ -181,11 +182,10 @@ def verify_order(
     source = held if vertex_data is None else opened(vertex_data)
     choice = StepChoice(all_steps, sample, seed)
     arguments, record = _arguments(chosen, graph, source, order, options)
+    made = order.provenance
     if protected:
         _check_own(chosen, arguments, record, order)
-    certified = protected and _has_certificate(order)
-    if certified:
-        made = order.provenance
+    if protected and made.guarded == chosen.guards and _serves_protections(chosen):
         whole = len(order) == made.num_removable
         last = last_steps(graph, ids, **asdict(made.protections), is_complete=whole)
         arguments = {**arguments, "last": last}
@@ -211,7 +211,10 @@ def verify_order(
             **arguments,
         )
     verified = _verified(found, order, chosen, record, choice)
-    return replace(verified, rule="greedy among the edges that may go") if certified else verified
+    if not protected:
+        return verified
+    comma = "" if verified.rule == "greedy" else ","
+    return replace(verified, rule=f"{verified.rule}{comma} among the edges that may go")
 
 
 def _verified(
@@ -242,11 +245,9 @@ def _verified(
     )
 
 
-def _has_certificate(order: RemovalOrder) -> bool:
-    """Whether a protected order is exact, and was made among the edges that may go."""
-    made = order.provenance
-    exact = not made.options.get("epsilon") and made.options.get("batch_size", 1) == 1
-    return made.guarded and exact
+def _serves_protections(method: Method) -> bool:
+    """Whether the method has a certificate for protected orders."""
+    return method.verify is not None and "last" in inspect.signature(method.verify).parameters
 
 
 def _of_recomputation(

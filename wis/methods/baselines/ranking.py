@@ -94,20 +94,28 @@ def lowest_first(
     return torch.from_numpy(ranked[:count]).to(graph.device)
 
 
-def check_ascending(graph: CanonicalGraph, edge_ids: Tensor, score: Floats, what: str) -> Checked:
-    """The certificate of an order by scores: no edge is left that has a lower one.
+def check_ascending(
+    graph: CanonicalGraph, edge_ids: Tensor, score: Floats, what: str, last: Ints | None
+) -> Checked:
+    """The certificate of an order by scores: no edge is left that may go and has a lower one.
+
+    `last`, int64 [m], holds the last step at which each edge may go, that of its removal if it
+    goes; if it is not given, all that are left may.
 
     Raises:
         NotGreedyError: A lower one is left; the message names the first such step.
     """
     ids = edge_ids.cpu().numpy()
-    rest = np.setdiff1d(np.arange(graph.num_edges), ids)
-    later = np.append(ids, rest[np.argsort(score[rest])][:1])
-    least = np.minimum.accumulate(score[later][::-1])[::-1]
+    if last is None:
+        last = np.full(graph.num_edges, ids.size)
+        last[ids] = np.arange(ids.size)
+    until, least = np.minimum(last, ids.size), np.full(ids.size + 1, np.inf)
+    np.minimum.at(least, until[until >= 0], score[until >= 0])
+    least = np.minimum.accumulate(least[::-1])[::-1]
     wrong = np.flatnonzero(score[ids] > least[: ids.size])
     if wrong.size:
         step = int(wrong[0])
-        better = int(later[np.flatnonzero(score[later] == least[step])[-1]])
+        better = int(np.flatnonzero((until >= step) & (score == least[step]))[0])
         why = f"whose {what} is {score[better]:g}, not {score[ids[step]]:g}"
         raise Fault(step, better).error(graph, edge_ids, why)
     return Checked(ids.size, not_covered=("the sequence of equal ones, which the seed draws",))
@@ -203,10 +211,12 @@ def _prepare(
     return {**options, "scores": -values if options["reverse"] else values}, record
 
 
-def _check(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
+def _check(
+    graph: CanonicalGraph, edge_ids: Tensor, *, last: Ints | None = None, **given: Any
+) -> Checked:
     """The certificate; with `reverse` the scores are negative already."""
     what = "negated score" if given["reverse"] else "score"
-    return check_ascending(graph, edge_ids, given["scores"], what)
+    return check_ascending(graph, edge_ids, given["scores"], what, last)
 
 
 @register(

@@ -107,9 +107,11 @@ def _check(
         )
 
 
-def _check_by_weight(graph: CanonicalGraph, edge_ids: Tensor, **given: Any) -> Checked:
+def _check_by_weight(
+    graph: CanonicalGraph, edge_ids: Tensor, *, last: Ints | None = None, **given: Any
+) -> Checked:
     """The certificate of ``weight``."""
-    return check_ascending(graph, edge_ids, given["edge_weight"], "weight")
+    return check_ascending(graph, edge_ids, given["edge_weight"], "weight", last)
 
 
 _registered = partial(

@@ -31,7 +31,7 @@ Nothing is shared with the engines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 
 import numpy as np
@@ -90,7 +90,7 @@ def check_order(
         walk_length: L - 1 for a GNN of depth L.
         batch_size: How many edges went at a time.
         epsilon: How far below the best an edge may be (`wis.methods.one_wis.relaxed_rule`).
-        last: int64 [m], the last step at which each edge of a protected exact order may go
+        last: int64 [m], the last step at which each edge of a protected order may go
             (`wis.methods.last_steps`); all may go at any step if not given.
         **options: Other options of the order; how it was computed does not matter.
 
@@ -116,11 +116,11 @@ def check_order(
     if epsilon:
         if batch_size != 1:
             raise OptionError("epsilon is for batch_size=1; leave one of them out")
-        return check_relaxed_order(graph, edge_ids, epsilon, made_with, progress)
+        return check_relaxed_order(graph, edge_ids, epsilon, made_with, progress, last)
     if batch_size == 1:
         first_non_greedy_step(graph, edge_ids, progress, last)
     else:
-        check_batches(graph, edge_ids, batch_size, progress)
+        check_batches(graph, edge_ids, batch_size, progress, last)
     return in_batches(edge_ids.numel(), graph.num_edges, batch_size, graph.noun)
 
 
@@ -237,11 +237,11 @@ class CodesAsEdgesGo:
         self.heap = [(code, edge) for edge, code in enumerate(self.code)]
         heapify(self.heap)
 
-    def fault_in(self, batch: list[int]) -> Fault | None:
+    def fault_in(self, batch: list[int], before: Callable[[int], None]) -> Fault | None:
         """The first wrong place of a batch, by the graph at its beginning."""
         self._refresh([edge for edge in batch if self.stale[edge]])
         codes = [self.code[edge] for edge in batch]
-        return first_fault_by_keys(codes, batch, self._better_than, self.listed)
+        return first_fault_by_keys(codes, batch, self._better_than, self.listed, before)
 
     def remove(self, batch: list[int]) -> None:
         """Take the edges of a batch away; the codes of others become bounds."""

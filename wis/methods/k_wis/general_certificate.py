@@ -15,7 +15,7 @@ looked at again. Batches are judged as in `wis.methods.k_wis.certificate`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def check_general_order(
         partitions: As in `wis.methods.general.general_order`.
         argmax: As there; every maximum is accepted, however ties are broken.
         batch_size: How many edges went at a time.
-        last: int64 [m], the last step at which each edge of a protected exact order may go
+        last: int64 [m], the last step at which each edge of a protected order may go
             (`wis.methods.last_steps`); all may go at any step if not given.
         **options: Other options of the order; how it was computed does not matter.
 
@@ -92,7 +92,7 @@ def check_general_order(
 
     def fault_at(left: Ints, open_: Ints, batch: list[int], place: int) -> Fault | None:
         counts.start_at(left).close(np.setdiff1d(left, open_))
-        return counts.fault_in(batch, [place])
+        return counts.fault_in(batch, places=[place])
 
     every_step = steps.size == count > affordable.size
     return check_steps(
@@ -161,12 +161,21 @@ class Tuples:
         self._look_at(left)
         return self
 
-    def fault_in(self, batch: list[int], places: Iterable[int] | None = None) -> Fault | None:
+    def fault_in(
+        self,
+        batch: list[int],
+        before: Callable[[int], None] = lambda place: None,
+        places: Iterable[int] | None = None,
+    ) -> Fault | None:
         """The first wrong place of a batch, or of some places, by the graph at its beginning."""
         keys = self._keys()
-        places = range(len(batch)) if places is None else places
-        faults = (fault_of(keys.items(), keys[batch[at]], batch, at) for at in places)
-        return next((fault for fault in faults if fault is not None), None)
+        for at in range(len(batch)) if places is None else places:
+            before(at)
+            open_ = ((edge, key) for edge, key in keys.items() if not self.closed[edge])
+            fault = fault_of(open_, keys[batch[at]], batch, at)
+            if fault is not None:
+                return fault
+        return None
 
     def remove(self, batch: list[int]) -> None:
         """Take edges away and look again at those nearby."""

@@ -53,7 +53,7 @@ def batched_order(
     state = Peeling.of(free, graph.degree)
     if candidates is not None:
         state.edge_id = candidates[state.edge_id]
-    packing = _Packing.of(state)
+    packing = _Packing.of(state, graph.num_edges)
     pool = torch.empty(0, dtype=torch.int64, device=graph.device)
     while state.num_removed < count:
         size = min(batch_size, count - state.num_removed)
@@ -110,9 +110,9 @@ class _Packing:
     id_bits: int
 
     @classmethod
-    def of(cls, state: Peeling) -> _Packing:
+    def of(cls, state: Peeling, num_edges: int) -> _Packing:
         top = int(state.original[0]) if state.original.numel() else 0
-        larger_bits, id_bits = top.bit_length(), state.edge_id.numel().bit_length()
+        larger_bits, id_bits = top.bit_length(), num_edges.bit_length()
         if state.level.bit_length() + larger_bits + id_bits > 63:
             raise OptionError("the graph is too large for batch_size > 1; use batch_size=1")
         return cls(larger_bits, id_bits)

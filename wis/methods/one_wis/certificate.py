@@ -22,12 +22,13 @@ Only vertices whose original degree is at least k matter for a level, and edges 
 
 *In batches* the B best edges by the degrees at the beginning of a batch go at once (Appendix
 D.6.2.2). They are listed best first, those of equal keys by edge id. So an edge must have the
-largest key of all that are left and not listed before it, which a heap of keys that only fall
+largest key of all that may go and were not listed before it, which a heap of keys that only fall
 tells. Which of several edges of the same key go is left open; how they are listed is not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 
@@ -251,7 +252,11 @@ def _error(graph: UndirectedGraph, edge_ids: Tensor, step: int, may_go: Tensor) 
 
 
 def check_batches(
-    graph: UndirectedGraph, edge_ids: Tensor, batch_size: int, progress: Progress = silent
+    graph: UndirectedGraph,
+    edge_ids: Tensor,
+    batch_size: int,
+    progress: Progress = silent,
+    last: Ints | None = None,
 ) -> None:
     """Check every step of an order, or of the beginning of one.
 
@@ -260,6 +265,7 @@ def check_batches(
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         batch_size: B.
         progress: Called with the number of steps that are checked.
+        last: As of `first_non_greedy_step`.
 
     Raises:
         NotGreedyError: Some step is wrong; it names the first one.
@@ -267,7 +273,7 @@ def check_batches(
     Cost: some microseconds for each time that an edge comes up whose key has fallen since it was
         last looked at; about 250 bytes for an edge.
     """
-    fault = first_fault(_FallingKeys(graph), edge_ids.tolist(), batch_size, progress)
+    fault = first_fault(_FallingKeys(graph), edge_ids.tolist(), batch_size, progress, last)
     if fault is not None:
         raise fault.error(graph, edge_ids, "whose (smaller, larger) degrees are larger")
 
@@ -278,7 +284,7 @@ class _FallingKeys:
     Attributes:
         ends: The two vertices of each edge.
         degree: Current degrees, those at the beginning of a batch while it is looked through.
-        listed: Whether an edge has come up in the order.
+        listed: Whether an edge has come up in the order, or may not go any more.
         heap: (-smaller, -larger degree, edge id). A key never rises, so the largest one on the
             heap is an upper bound for all edges that are left.
     """
@@ -297,10 +303,15 @@ class _FallingKeys:
         a, b = (self.degree[end] for end in self.ends[edge])
         return (-a, -b) if a < b else (-b, -a)
 
-    def fault_in(self, batch: list[int]) -> Fault | None:
+    def fault_in(self, batch: list[int], before: Callable[[int], None]) -> Fault | None:
         """The first wrong place of a batch, by the degrees at its beginning."""
         keys = [self.key_of(edge) for edge in batch]
-        return first_fault_by_keys(keys, batch, self._better_than, self.listed)
+        return first_fault_by_keys(keys, batch, self._better_than, self.listed, before)
+
+    def close(self, edges: Ints) -> None:
+        """Leave edges out of the choice that stay."""
+        for edge in edges.tolist():
+            self.listed[edge] = True
 
     def remove(self, batch: list[int]) -> None:
         """Take the edges of a batch away."""

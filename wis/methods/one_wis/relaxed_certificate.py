@@ -15,6 +15,10 @@ sequential rule exactly if their priority falls from each to the next, and each 
 did not go has an end whose budget was spent on edges of higher priority. That is checked for all
 edges of a phase at once, and the hash is computed anew.
 
+*With protections* k is the largest smaller degree of an edge that may go. The phases ask about an
+edge at its turn, so their k counts edges that may not go any more but were not asked about yet. An
+edge is out of all phases if it was passed over, with budgets left, after its last step.
+
 Nothing is shared with the code that makes orders.
 """
 
@@ -43,8 +47,12 @@ def check_relaxed_order(
     epsilon: float,
     made_with: int | None,
     progress: Progress = silent,
+    last: Ints | None = None,
 ) -> Checked:
     """Check an order, or the beginning of one: the rule, then the phases of its seed if known.
+
+    `last`, int64 [m], holds the last step at which each edge may go, that of its removal if it
+    goes; if it is not given, all that are left may.
 
     Raises:
         NotGreedyError: At the first step that breaks the rule; else at the first one that differs
@@ -53,13 +61,15 @@ def check_relaxed_order(
     Cost: see `check_relaxed_steps` and `check_phases`.
     """
     factor = checked_factor(epsilon)
-    check_relaxed_steps(graph, edge_ids, factor, progress)
+    if last is None:
+        last = steps_of_removal(graph.num_edges, edge_ids)
+    check_relaxed_steps(graph, edge_ids, factor, last, progress)
     rule = f"within the rule that epsilon={epsilon:g} relaxes"
     missing = [f"by how much less than a factor of {float(factor):g} an edge is below the best"]
     if made_with is None:
         missing.append("the order of edges that may go at the same step")
     else:
-        check_phases(graph, edge_ids, factor, made_with, progress)
+        check_phases(graph, edge_ids, factor, made_with, last, progress)
         rule += f", and as its phases with seed {made_with} have them"
     degree = np.bincount(graph.edges.cpu().numpy().reshape(-1), minlength=graph.num_nodes)
     largest = int(degree[graph.edges.cpu().numpy()].min(axis=0).max(initial=0))
@@ -70,11 +80,11 @@ def check_relaxed_order(
 
 
 def check_relaxed_steps(
-    graph: UndirectedGraph, edge_ids: Tensor, factor: Fraction, progress: Progress = silent
+    graph: UndirectedGraph, edge_ids: Tensor, factor: Fraction, last: Ints, progress: Progress
 ) -> None:
     """Check every step of an order, or of the beginning of one.
 
-    `factor` is 1 + epsilon, exactly.
+    `factor` is 1 + epsilon, exactly; `last` as for `check_relaxed_order`.
 
     Raises:
         NotGreedyError: At the first step that breaks the rule.
@@ -85,7 +95,7 @@ def check_relaxed_steps(
     if edge_ids.numel() == 0:
         return
     steps = Steps.of(graph, edge_ids)
-    live = LiveEdges.of(graph, steps_of_removal(graph.num_edges, edge_ids), steps.label)
+    live = LiveEdges.of(graph, last, steps.label)
     degree = np.sort(graph.degree.cpu().numpy())[::-1].copy()
     falling = -degree
     seen = 0
@@ -153,11 +163,12 @@ def check_phases(
     edge_ids: Tensor,
     factor: Fraction,
     seed: int,
-    progress: Progress = silent,
+    last: Ints,
+    progress: Progress,
 ) -> None:
     """Check that an order that keeps to the rule, or its beginning, is the one of its phases.
 
-    `seed` is that of the priorities, `factor` is 1 + epsilon.
+    `seed` is that of the priorities, `factor` is 1 + epsilon; `last` as for `check_relaxed_order`.
 
     Raises:
         NotGreedyError: At the first step that differs from the phases.
@@ -169,13 +180,13 @@ def check_phases(
         return
     ids = edge_ids.cpu().numpy()
     smaller = Steps.of(graph, edge_ids).smaller
-    state = _Phases.of(graph, seed)
+    state = _Phases.of(graph, seed, last)
     step = 0
     while step < ids.size:
         eligible, t = state.begin(factor)
         below = np.flatnonzero(smaller[step:] < t)
         end = step + int(below[0]) if below.size else ids.size
-        wrong = state.first_wrong(eligible, ids[step:end], t, is_cut=end == ids.size)
+        wrong = state.first_wrong(eligible, ids[step:end], t, step, is_cut=end == ids.size)
         if wrong is not None:
             raise _phase_error(graph, ids, step + wrong, t, seed)
         step = end
@@ -190,28 +201,31 @@ class _Phases:
         edges: int64 [2, m].
         degree: int64 [n], current degrees.
         hash: int64 [m], the lower one goes first within a class.
-        entering: int64 [m], edge ids by falling smaller degree of the whole graph.
-        bound: int64 [m], these smaller degrees, from which current ones only fall.
-        live: Edges that have entered and are left.
+        last: int64 [m], the last step at which each edge may go.
+        entering: int64, ids of the edges that ever may, by falling smaller degree of the graph.
+        bound: int64, these smaller degrees, from which current ones only fall.
+        live: Edges that have entered, are left and were not refused.
         entered: How many have entered.
     """
 
     edges: Ints
     degree: Ints
     hash: Ints
+    last: Ints
     entering: Ints
     bound: Ints
     live: Ints
     entered: int = 0
 
     @classmethod
-    def of(cls, graph: UndirectedGraph, seed: int) -> _Phases:
+    def of(cls, graph: UndirectedGraph, seed: int, last: Ints) -> _Phases:
         edges = graph.edges.cpu().numpy()
         degree = np.bincount(edges.reshape(-1), minlength=graph.num_nodes)
         bound = degree[edges].min(axis=0)
         entering = np.argsort(-bound, kind="stable")
+        entering = entering[last[entering] >= 0]
         hashes = priority_hash(edges[0], edges[1], seed)
-        return cls(edges, degree, hashes, entering, bound[entering], entering[:0])
+        return cls(edges, degree, hashes, last, entering, bound[entering], entering[:0])
 
     def begin(self, factor: Fraction) -> tuple[Ints, int]:
         """Begin a phase: the edges that may go in it, by falling priority, and its threshold."""
@@ -224,10 +238,13 @@ class _Phases:
         digits = np.frexp(larger.astype(np.float64))[1]  # class: number of binary digits
         return eligible[np.lexsort((self.hash[eligible], -digits))], t
 
-    def first_wrong(self, eligible: Ints, taken: Ints, t: int, *, is_cut: bool) -> int | None:
+    def first_wrong(
+        self, eligible: Ints, taken: Ints, t: int, step: int, *, is_cut: bool
+    ) -> int | None:
         """Remove the edges that go in a phase; returns the position of the first wrong one.
 
-        With `is_cut` the order ends with them, before the phase may be complete.
+        The first of them goes at `step`. With `is_cut` the order ends with them, before the phase
+        may be complete.
         """
         rank = np.full(self.edges.shape[1], -1)
         rank[eligible] = np.arange(eligible.size)
@@ -244,12 +261,14 @@ class _Phases:
         passed = np.setdiff1d(eligible[:done], eligible[listed], assume_unique=True)
         spent = self._spent_at(eligible, listed, t)
         blocked = (spent[self.edges[:, passed]] < rank[passed]).any(axis=0)
-        missed = rank[passed[~blocked]]
+        passed = passed[~blocked]
+        may_go = self.last[passed] >= step + np.searchsorted(listed, rank[passed])
+        missed = rank[passed[may_go]]
         if missed.size:
             wrong.append(int(np.searchsorted(listed, missed.min())))
         np.subtract.at(self.degree, self.edges[:, taken].reshape(-1), 1)
         gone = np.zeros(self.edges.shape[1], dtype=bool)
-        gone[taken] = True
+        gone[taken] = gone[passed] = True
         self.live = self.live[~gone[self.live]]
         return min(wrong, default=None)
 
