@@ -9,10 +9,10 @@ import click
 
 from wis.errors import counted
 
-from .framework import Command, json_option, plugin_option
+from .framework import Command, json_option, option, plugin_option, with_options
 from .graphs import GraphSource, directed_option, graph_argument
 from .options import ProtectionChoice, protection_options
-from .output import check_plot_target, emit, emit_json, force_option, path_option, say
+from .output import check_plot_target, emit, emit_json, force_option, say
 
 
 @click.command(
@@ -24,71 +24,39 @@ from .output import check_plot_target, emit, emit_json, force_option, path_optio
     ],
 )
 @plugin_option
-@click.option(
-    "--model", default="gcn", metavar="NAME", help="Network: gcn, sage, ... or mymodule:MyNet."
-)
-@click.option(
-    "--task",
-    type=click.Choice(["vertex", "link", "structure"]),
-    show_default="vertex if the graph has labels y, else structure",
-    help="What must stay good: the classification of vertices, the prediction of edges, or walk "
-    "indices.",
-)
-@click.option(
-    "--max-loss",
-    metavar="SHARE",
-    show_default="1%; 20% of the walk indices without labels",
-    help="Mean loss of the validation score that is allowed, in points: 1% or 0.01.",
-)
-@click.option(
-    "--budget",
-    default="5min",
-    metavar="BUDGET",
-    help="Wall time (90s, 5min, 2h), or a number of training runs (40runs), which is repeatable.",
-)
-@click.option(
-    "--methods",
-    metavar="NAMES",
-    show_default="a selection that suits the graph",
-    help="Methods with their options, such as wis:walk_length=2,random.",
-)
-@click.option(
-    "--goal",
-    default="serving",
-    metavar="NAME",
-    help="Cost that is to be small: serving (arcs read by a prediction), training or memory.",
-)
-@click.option("--depth", type=int, metavar="L", help="Layers of the network.  [default: its own]")
-@click.option("--width", type=int, default=64, metavar="N", help="Size of the hidden embeddings.")
-@click.option(
-    "--epochs", type=int, metavar="N", show_default="500", help="The most epochs of a run."
-)
-@click.option(
-    "--patience",
-    type=int,
-    metavar="N",
-    show_default="50, more if the time allows",
-    help="Stop a run after N epochs without improvement.",
-)
-@click.option("--learning-rate", type=float, default=0.01, metavar="X", help="Rate of Adam.")
-@click.option("--weight-decay", type=float, default=0.0, metavar="X", help="L2 penalty of Adam.")
-@click.option("--seed", type=int, default=0, metavar="N", help="First seed of runs and splits.")
-@click.option("--device", default="cpu", metavar="NAME", help="Device to train on.")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    default=1,
-    metavar="N",
-    help="Threads of torch; more help on large graphs only.",
-)
-@click.option(
-    "--keep-split",
-    is_flag=True,
-    help="Use the given validation vertices with every seed, in place of drawing them anew.",
+@with_options(
+    {
+        "--model NAME = gcn": "Network: gcn, sage, ... or mymodule:MyNet.",
+        "--task = (vertex if the graph has labels y, else structure)": (
+            "What must stay good: the classification of vertices, the prediction of edges, or walk "
+            "indices.",
+            {"type": click.Choice(["vertex", "link", "structure"])},
+        ),
+        "--max-loss SHARE = (1%; 20% of the walk indices without labels)": "Mean loss of the "
+        "validation score that is allowed, in points: 1% or 0.01.",
+        "--budget BUDGET = 5min": "Wall time (90s, 5min, 2h), or a number of training runs "
+        "(40runs), which is repeatable.",
+        "--methods NAMES = (a selection that suits the graph)": "Methods with their options, such "
+        "as wis:walk_length=2,random.",
+        "--goal NAME = serving": "Cost that is to be small: serving (arcs read by a prediction), "
+        "training or memory.",
+        "--depth L": "Layers of the network.  [default: its own]",
+        "--width N = 64": "Size of the hidden embeddings.",
+        "--epochs N = (500)": "The most epochs of a run.",
+        "--patience N = (50, more if the time allows)": "Stop a run after N epochs without "
+        "improvement.",
+        "--learning-rate X = 0.01": "Rate of Adam.",
+        "--weight-decay X = 0.0": "L2 penalty of Adam.",
+        "--seed N = 0": "First seed of runs and splits.",
+        "--device NAME = cpu": "Device to train on.",
+        "--threads N>=1 = 1": "Threads of torch; more help on large graphs only.",
+        "--keep-split": "Use the given validation vertices with every seed, in place of drawing "
+        "them anew.",
+    }
 )
 @directed_option
 @protection_options
-@path_option("-o", "--output", help="Draw losses and savings to this file (.png, .svg, .pdf).")
+@option("-o, --output FILE", "Draw losses and savings to this file (.png, .svg, .pdf).")
 @graph_argument
 @force_option
 @json_option

@@ -10,32 +10,30 @@ import click
 
 from wis.errors import counted
 
-from .framework import Command
+from .framework import Command, Table, option, with_options
 from .output import emit, say
 
 RESULTS = "minute.jsonl"
 PATH = click.Path(dir_okay=False, path_type=Path)
 
-recipe_option = click.option(
-    "--recipe",
-    metavar="NAME",
-    help="Use only rows of this recipe, given by its name or the beginning of its hash.",
+recipe_option = option(
+    "--recipe NAME", "Use only rows of this recipe, given by its name or the beginning of its hash."
 )
-baseline_option = click.option(
-    "--baseline", metavar="LABEL", default="random",
-    help="Method that the others are compared with; full is the whole graph.",
-)  # fmt: skip
-metric_option = click.option(
-    "--metric", type=click.Choice(["test", "val", "mrr", "hits@10", "hits@50"]), default="test",
-    help="Show the accuracy (for links: the AUC) on test or validation data, at the epoch of the "
-    "best validation accuracy; or another test metric of links. To choose a method or an amount, "
-    "use val.",
-)  # fmt: skip
-force_option = click.option("--force", is_flag=True, help="Replace a file that is already there.")
+baseline_option = option(
+    "--baseline LABEL = random",
+    "Method that the others are compared with; full is the whole graph.",
+)
+metric_option = option(
+    "--metric = test",
+    "Show the accuracy (for links: the AUC) on test or validation data, at the epoch of the best "
+    "validation accuracy; or another test metric of links. To choose a method or an amount, use "
+    "val.",
+    type=click.Choice(["test", "val", "mrr", "hits@10", "hits@50"]),
+)
 
 
 def results_command(
-    *options: Callable[..., Any], output: str | None = None, examples: list[str]
+    *options: Table | Callable[..., Any], output: str | None = None, examples: list[str]
 ) -> Callable[..., click.Command]:
     """Make a command that takes files of results, ``--recipe`` and perhaps ``-o``.
 
@@ -45,42 +43,35 @@ def results_command(
         examples: Examples for the help, see `Command`.
     """
     paths = click.Path(exists=True, dir_okay=False, path_type=Path)
-    given = [click.argument("results", nargs=-1, required=True, type=paths), recipe_option]
+    argument = click.argument("results", nargs=-1, required=True, type=paths)
+    written: list[Table] = []
     if output is not None:
-        flags = ("-o", "--output")
-        given.append(click.option(*flags, type=PATH, required=True, metavar="FILE", help=output))
+        written.append({"-o, --output FILE": (output, {"type": PATH, "required": True})})
+    force: list[Table] = [{"--force": "Replace a file that is already there."}] * len(written)
 
     def make(function: Callable[..., Any]) -> click.Command:
-        for option in reversed([*given, *options, *([force_option] if output else [])]):
-            function = option(function)
-        return click.command(cls=Command, examples=examples)(function)
+        added = with_options(argument, recipe_option, *written, *options, *force)(function)
+        return click.command(cls=Command, examples=examples)(added)
 
     return make
 
 
 @results_command(
-    click.option(
-        "--format",
-        "style",
+    option(
+        "--format = text",
+        "Format of the table; json is for --claims. csv has all digits, and an apostrophe before a "
+        "text that a spreadsheet would run as a formula.",
+        name="style",
         type=click.Choice(["text", "markdown", "csv", "latex", "json"]),
-        default="text",
-        help="Format of the table; json is for --claims. csv has all digits, and an apostrophe "
-        "before a text that a spreadsheet would run as a formula.",
     ),
     metric_option,
     baseline_option,
-    click.option(
-        "--rivals",
-        is_flag=True,
-        help="Compare forms of WIS with all other methods instead: intervals to the best of them, "
-        "wins, ties and losses over all graphs, and a verdict.",
-    ),
-    click.option(
-        "--claims",
-        is_flag=True,
-        help="Print the claims of the thesis in our words, what the rows say, and whether that "
-        "agrees. Rules: with --format json or markdown.",
-    ),
+    {
+        "--rivals": "Compare forms of WIS with all other methods instead: intervals to the best of "
+        "them, wins, ties and losses over all graphs, and a verdict.",
+        "--claims": "Print the claims of the thesis in our words, what the rows say, and whether "
+        "that agrees. Rules: with --format json or markdown.",
+    },
     examples=[
         f"wis bench table {RESULTS}",
         f"wis bench table {RESULTS} --metric val --baseline full --format markdown",
@@ -137,10 +128,10 @@ def table(
 
 
 @results_command(
-    click.option("--costs", is_flag=True, help="Draw time and memory instead of accuracy."),
-    click.option(
-        "--seed", type=int, metavar="N", help="Run of `wis theory run` to draw.  [default: first]"
-    ),
+    {
+        "--costs": "Draw time and memory instead of accuracy.",
+        "--seed N": "Run of `wis theory run` to draw.  [default: first]",
+    },
     metric_option,
     output="Picture to write: .png, .svg or .pdf.",
     examples=[

@@ -12,6 +12,7 @@ import click
 
 from wis.errors import counted
 
+from .framework import with_options
 from .graphs import complete_dataset
 from .output import emit, emit_json, emit_table, say
 
@@ -35,21 +36,23 @@ OPTIONS = {
     "--remove AMOUNTS": "Amounts to remove: percentages such as 0%,25%,50% or 0%:100%:10% (from, "
     "to, step), fractions (0.5), or numbers of edges (50).  [default without RECIPE: 0%:100%:10%]",
     "--seeds N": "Number of seeds, or a list such as 0,1,5.  [default without RECIPE: 1]",
-    "--split N": "Number of the split, for a graph that comes with k splits.",
+    "--split N>=0 = (seed s takes split s mod k)": "Number of the split, for a graph that comes "
+    "with k splits.",
     "--split-seed N": "Make a new 80/10/10 split with this seed.",
     "--seeds-per-run N": "The most seeds that a job trains, one after the other.",
     "--epochs N": "The most epochs of a run.",
     "--patience N": "Stop a run after N epochs without improvement.",
     "--learning-rate X": "Learning rate of Adam, for all networks.",
     "--weight-decay X": "Weight decay of Adam, for all networks.",
-    "--results FILE": "Append finished runs to this file, and skip runs that it already has.",
-    "--jobs N": "Number of processes on this machine, or of jobs in the queue of Slurm.",
-    "--threads N": "Number of threads of each process.",
-    "--backend NAME": "Run the jobs on local processes, dask, ray or slurm.",
+    "--results FILE = runs.jsonl": "Append finished runs to this file, and skip runs that it "
+    "already has.",
+    "--jobs N = 1": "Number of processes on this machine, or of jobs in the queue of Slurm.",
+    "--threads N = 1": "Number of threads of each process.",
+    "--backend NAME = local": "Run the jobs on local processes, dask, ray or slurm.",
     "--scheduler-address ADDRESS": "Address of a running Dask scheduler (tcp://HOST:8786) or Ray "
     "head.",
-    "--devices NAMES": "Devices such as cuda:0,cuda:1; each job takes the next one.",
-    "--orders DIR": "Folder that keeps removal orders for later runs.",
+    "--devices NAMES = cpu": "Devices such as cuda:0,cuda:1; each job takes the next one.",
+    "--orders DIR = (in wis' cache)": "Folder that keeps removal orders for later runs.",
     "--retry-failed": "Do failed runs again.",
     "--trust-pickle": "Read .pt files with other classes than PyG's; such a file can run code.",
     "--force-size": "Run an experiment of `wis theory list` that is forecast to take longer than a "
@@ -77,24 +80,15 @@ SERVE_OPTIONS = {
 }
 """The options of `wis bench serve`."""
 
-TYPES = {"N": int, "K": int, "L": int, "X": float}
 MORE: dict[str, dict[str, Any]] = {
     "--dataset": {"shell_complete": complete_dataset},
     "--task": {"type": click.Choice(["vertex", "link", "graph"])},
     "--seeds": {"type": str},
-    "--split": {"type": click.IntRange(min=0), "show_default": "seed s takes split s mod k"},
-    "--results": {"type": click.Path(dir_okay=False, path_type=Path), "default": "runs.jsonl"},
-    "--jobs": {"default": 1},
-    "--threads": {"default": 1},
-    "--backend": {"default": "local"},
-    "--devices": {"default": "cpu"},
+    "--results": {"type": click.Path(dir_okay=False, path_type=Path)},
     "--plot": {"type": click.Path(dir_okay=False, path_type=Path)},
-    "--orders": {
-        "type": click.Path(file_okay=False, path_type=Path),
-        "show_default": "in wis' cache",
-    },
+    "--orders": {"type": click.Path(file_okay=False, path_type=Path)},
 }
-"""Further settings of options; the metavar gives the type."""
+"""Further settings of options."""
 
 OVERRIDES = (
     *("dataset", "task", "models", "methods", "walk_length", "remove", "seeds", "split"),
@@ -105,11 +99,9 @@ OVERRIDES = (
 
 def sweep_options(command: Any, options: dict[str, str] = OPTIONS) -> Any:
     """Add the `OPTIONS` or others to a command."""
-    for spelt, text in reversed(options.items()):
-        flag, _, metavar = spelt.partition(" ")
-        kind = {"type": TYPES.get(metavar), "metavar": metavar} if metavar else {"is_flag": True}
-        command = click.option(flag, help=text, **{**kind, **MORE.get(flag, {})})(command)
-    return command
+    return with_options({k: (text, MORE.get(k.split()[0], {})) for k, text in options.items()})(
+        command
+    )
 
 
 def run_settings(

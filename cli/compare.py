@@ -12,7 +12,7 @@ import click
 
 from wis.errors import NotASubgraphError, echo
 
-from .framework import Command, json_option
+from .framework import Command, json_option, with_options
 from .graphs import NOTHING_SAID, GraphSource, complete_graph, graph_argument
 from .output import check_plot_target, emit, emit_json, say
 
@@ -30,44 +30,23 @@ if TYPE_CHECKING:
 )
 @graph_argument
 @click.argument("after", metavar="AFTER", shell_complete=complete_graph)
-@click.option("--directed", is_flag=True, help="Treat every arc as an edge of its own.")
-@click.option(
-    "--walk-lengths",
-    default="1,2",
-    metavar="K,K,...",
-    show_default=True,
-    help="Lengths of the walks in the walk indices of single vertices: depth of the network - 1.",
+@with_options(
+    {
+        "--directed": "Treat every arc as an edge of its own.",
+        "--walk-lengths K,K,... = 1,2": "Lengths of the walks in the walk indices of single "
+        "vertices: depth of the network - 1.",
+        "--widths W,W,... = 64,64": "Sizes of the embeddings before and after each layer; they "
+        "determine its multiply-adds.",
+        "--sample N>=10 = 1000": "Number of vertices to sample where a count over all vertices "
+        "would take too long.",
+        "--seed N = 0": ("Seed of the samples.", {"type": click.IntRange(0, 2**32 - 1)}),
+        "--plot FILE": (
+            "Draw the degrees and the shares that are left to this file (.png, .svg, .pdf).",
+            {"type": click.Path(dir_okay=False, path_type=Path)},
+        ),
+        "--force": "Replace the picture if it exists.",
+    }
 )
-@click.option(
-    "--widths",
-    default="64,64",
-    metavar="W,W,...",
-    show_default=True,
-    help="Sizes of the embeddings before and after each layer; they determine its multiply-adds.",
-)
-@click.option(
-    "--sample",
-    type=click.IntRange(min=10),
-    default=1_000,
-    metavar="N",
-    show_default=True,
-    help="Number of vertices to sample where a count over all vertices would take too long.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    metavar="N",
-    show_default=True,
-    help="Seed of the samples.",
-)
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw the degrees and the shares that are left to this file (.png, .svg, .pdf).",
-)
-@click.option("--force", is_flag=True, help="Replace the picture if it exists.")
 @json_option
 def compare(
     source: GraphSource,

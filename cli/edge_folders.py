@@ -11,7 +11,7 @@ import click
 
 from wis.errors import counted
 
-from .framework import SectionOption, grouped
+from .framework import grouped
 from .graphs import GraphSource
 from .options import DEFAULT_METHOD, MethodChoice
 from .output import STANDARD, emit_json, say
@@ -22,20 +22,11 @@ CLUSTER_FLAGS = {
     "--master": ("spark",),
     "--workers": ("dask", "spark"),
 }
-SECTION = "Options for folders of edge files (--engine stream, dask or spark)"
 
 
 @dataclass(frozen=True)
 class FolderOptions:
-    """The options of these engines; None where they were not typed.
-
-    Attributes:
-        scheduler_address: The address of the scheduler of a Dask cluster.
-        master: Spark's master.
-        workers: Number of processes of a cluster on this machine.
-        block_edges: Number of edges in memory at a time.
-        work_dir: Folder for intermediate results.
-    """
+    """The `folder_options` as they were typed; None where they were not."""
 
     scheduler_address: str | None
     master: str | None
@@ -58,34 +49,20 @@ class FolderOptions:
 folder_options = grouped(
     "folders",
     FolderOptions,
-    click.option(
-        "--block-edges", cls=SectionOption, section=SECTION, type=click.IntRange(min=1),
-        metavar="N", show_default="8388608",
-        help="Number of edges in memory at a time, about 100 bytes each.",
-    ),
-    click.option(
-        "--work-dir", cls=SectionOption, section=SECTION, metavar="DIR",
-        show_default="OUTPUT.wis-work",
-        help="Folder for intermediate results, from which the same command continues a killed run. "
-        "It may hold other files.",
-    ),
-    click.option(
-        "--scheduler-address", cls=SectionOption, section=SECTION, metavar="ADDRESS",
-        show_default="a cluster on this machine",
-        help="For dask only: the scheduler of a running cluster, such as tcp://10.0.0.1:8786.",
-    ),
-    click.option(
-        "--master", cls=SectionOption, section=SECTION, metavar="URL",
-        show_default="processes on this machine",
-        help="For spark only: Spark's master, such as spark://host:7077, yarn or local[4].",
-    ),
-    click.option(
-        "--workers", cls=SectionOption, section=SECTION, type=click.IntRange(min=1), metavar="N",
-        show_default="one for each core",
-        help="For dask and spark: number of processes of the cluster on this machine; for dask "
-        "threads, if the package cryptography is not installed.",
-    ),
-)  # fmt: skip
+    {
+        "--block-edges N>=1 = (8388608)": "Number of edges in memory at a time, about 100 bytes "
+        "each.",
+        "--work-dir DIR = (OUTPUT.wis-work)": "Folder for intermediate results, from which the "
+        "same command continues a killed run. It may hold other files.",
+        "--scheduler-address ADDRESS = (a cluster on this machine)": "For dask only: the scheduler "
+        "of a running cluster, such as tcp://10.0.0.1:8786.",
+        "--master URL = (processes on this machine)": "For spark only: Spark's master, such as "
+        "spark://host:7077, yarn or local[4].",
+        "--workers N>=1 = (one for each core)": "For dask and spark: number of processes of the "
+        "cluster on this machine; for dask threads, if the package cryptography is not installed.",
+    },
+    section="Options for folders of edge files (--engine stream, dask or spark)",
+)
 """Adds the options of the engines for folders; the command gets them as one `folders`."""
 
 
@@ -103,16 +80,7 @@ def sparsify_folder(
 ) -> None:
     """Run `wis sparsify` with one of the engines for folders.
 
-    Args:
-        source: GRAPH.
-        choice: The method and its options.
-        folders: The options of these engines.
-        remove: How much to remove.
-        keep: How much to keep.
-        output: The folder to write.
-        refused: Flags that these engines do not take, with the values that were typed.
-        force: Replace an output that exists.
-        as_json: Print one JSON object.
+    The engines do not take the flags in `refused`, which has the values that were typed.
     """
     _check(choice, source, refused)
     folders.refuse(choice.engine)

@@ -13,7 +13,8 @@ import importlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,64 @@ class SectionOption(click.Option):
     def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+
+
+Table = Mapping[str, str | tuple[str, dict[str, Any]]]
+"""Options, see `option`, and their help, perhaps with further arguments of `click.option`."""
+
+METAVARS: Mapping[str, Any] = {
+    **dict.fromkeys(("N", "K", "L", "B", "S", "D"), int),
+    **dict.fromkeys(("X", "E"), float),
+    "FILE": click.Path(path_type=Path),
+}
+"""The type of an option by the metavar of its value; others are texts."""
+SPELT = re.compile(
+    r"(?P<flags>-.*?)( (?P<metavar>[^- ]\S*?)(>=(?P<least>\d+))?)?"
+    r"( = (\((?P<show_default>.*)\)|(?P<default>.*)))?"
+)
+
+
+def option(spelt: str, text: str, *, name: str = "", **settings: Any) -> Callable[[Any], Any]:
+    """An option that is written as the help shows it.
+
+    ``--sample N>=1 = 32`` takes integers from 1 on and is 32 by default, ``--engine NAME = (auto)``
+    is None by default and says "auto", and ``--json`` is true or false.
+
+    Args:
+        spelt: The flags, the metavar of the value (see `METAVARS`) and the default.
+        text: The help.
+        name: The parameter of the command, if it is not that of the flag.
+        settings: Further arguments of `click.option`, and the heading of a `SectionOption`.
+    """
+    found = SPELT.fullmatch(spelt)
+    assert found is not None
+    given = {key: found[key] for key in ("metavar", "show_default", "default") if found[key]}
+    given |= {"cls": SectionOption} if "section" in settings else {}
+    kind = (
+        click.IntRange(min=int(found["least"]))
+        if found["least"]
+        else METAVARS.get(found["metavar"])
+    )
+    is_flag = not found["metavar"] and "type" not in settings
+    given |= {"is_flag": True} if is_flag else {"type": kind}
+    names = [*found["flags"].split(", "), *([name] if name else [])]
+    return click.option(*names, help=text, **{**given, **settings})
+
+
+def with_options(*options: Table | Callable[[Any], Any], **common: Any) -> Callable[[Any], Any]:
+    """A decorator that adds tables of options, with `common` arguments, and other decorators."""
+
+    def add(command: Any) -> Any:
+        for each in reversed(options):
+            if callable(each):
+                command = each(command)
+                continue
+            for spelt, given in reversed(each.items()):
+                text, settings = (given, {}) if isinstance(given, str) else given
+                command = option(spelt, text, **common, **settings)(command)
+        return command
+
+    return add
 
 
 class Command(click.Command):
@@ -109,13 +168,16 @@ class Commands(MutableMapping[str, click.Command]):
         return len(self._known)
 
 
-def grouped(name: str, kind: type, *options: Any) -> Callable[[Callable[..., Any]], Any]:
+def grouped(
+    name: str, kind: type, *options: Table | Callable[[Any], Any], **common: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """A decorator that adds options; the command gets their values as one object.
 
     Args:
         name: The parameter of the command that gets the object.
         kind: A dataclass with a field for each option.
-        options: Decorators that add one option each.
+        options: As for `with_options`.
+        common: As for `with_options`.
     """
     names = [field.name for field in dataclasses.fields(kind)]
 
@@ -125,15 +187,13 @@ def grouped(name: str, kind: type, *options: Any) -> Callable[[Callable[..., Any
             values = {key: kwargs.pop(key) for key in names}
             return command(*args, **{name: kind(**values)}, **kwargs)
 
-        decorated: Callable[..., Any] = with_object
-        for option in reversed(options):
-            decorated = option(decorated)
+        decorated: Callable[..., Any] = with_options(*options, **common)(with_object)
         return decorated
 
     return add
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+json_option = option("--json", "Print one JSON object.", name="as_json")
 
 
 def _load_plugins(
@@ -145,11 +205,11 @@ def _load_plugins(
         load_plugins(modules)
 
 
-plugin_option = click.option(
-    "--plugin", multiple=True, is_eager=True, expose_value=False, callback=_load_plugins,
-    metavar="MODULE",
-    help="Import this module, which registers further methods or models; repeatable. The module "
-    "may be in the current folder.",
+plugin_option = option(
+    "--plugin MODULE",
+    "Import this module, which registers further methods or models; repeatable. The module may be "
+    "in the current folder.",
+    multiple=True, is_eager=True, expose_value=False, callback=_load_plugins,
 )  # fmt: skip
 """The option ``--plugin``; plugins are imported before the other options are parsed."""
 

@@ -19,7 +19,7 @@ from click.shell_completion import CompletionItem
 from wis.base.progress import step
 from wis.errors import GraphFileError, OptionError, UnknownNameError, echo
 
-from .framework import SectionOption
+from .framework import Table, option, with_options
 from .output import STANDARD, say
 
 if TYPE_CHECKING:
@@ -31,17 +31,7 @@ COMPRESSED = (".gz", ".bz2", ".xz")
 
 @dataclass(frozen=True)
 class TableChoice:
-    """The options for edge lists and tables as they were typed; None where they were not.
-
-    Attributes:
-        source: The column of the first endpoint.
-        target: The column of the second endpoint.
-        weight: The column of the weights.
-        header: Whether the first line names the columns.
-        delimiter: The mark between columns.
-        bipartite: Whether the endpoints are of two kinds.
-        format: The format of the file.
-    """
+    """The options of `TABLES` as they were typed; None where they were not."""
 
     source: str | None = None
     target: str | None = None
@@ -57,16 +47,7 @@ NOTHING_SAID = TableChoice()
 
 @dataclass(frozen=True)
 class GraphSource:
-    """The GRAPH argument and the options that say how to read it.
-
-    Attributes:
-        name: The argument as it was typed.
-        trust_pickle: Whether a `.pt` file may run code.
-        relabel: Whether the ids of an edge list are names.
-        num_nodes: Number of vertices; None to infer it from the file.
-        data_root: Folder of the data sets; None for the usual one.
-        table: The options for edge lists and tables.
-    """
+    """The argument GRAPH, `name`, and the options that say how to read it, as they were typed."""
 
     name: str
     trust_pickle: bool
@@ -268,74 +249,50 @@ def complete_dataset(
     return [name for name in names if name.startswith(incomplete)]
 
 
-data_root_option = click.option(
-    "--data-root", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    show_default="$WIS_DATA_ROOT, else ~/.cache/wis/data",
-    help="Folder that holds the data sets, and to which they are downloaded.",
-)  # fmt: skip
+data_root_option = option(
+    "--data-root DIR = ($WIS_DATA_ROOT, else ~/.cache/wis/data)",
+    "Folder that holds the data sets, and to which they are downloaded.",
+    type=click.Path(file_okay=False, path_type=Path),
+)
 
-
-def _table_option(name: str, *flags: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option whose value becomes the field `name` of `TableChoice`."""
-    section = "Options for edge lists and tables"
-    return click.option(*flags, f"table_{name}", cls=SectionOption, section=section, **settings)
-
-
-def _reading_options(*, has_target: bool) -> list[Callable[[Any], Any]]:
-    """The options of reading; `has_target` is that of `graph_argument`."""
-    target = ["--target-column"] if has_target else ["--target", "--target-column"]
-    return [
-        click.option(
-            "--trust-pickle", is_flag=True,
-            help="Read a .pt file that holds more than tensors and PyG's classes. Such a file can "
-            "run any code.",
-        ),
-        click.option(
-            "--relabel", is_flag=True,
-            help="Treat the numbers of an edge list as names, so that they may have gaps.",
-        ),
-        click.option(
-            "--num-nodes", type=click.IntRange(min=0), metavar="N",
-            show_default="the largest id + 1",
-            help="Number of vertices, if the file does not state it.",
-        ),
-        click.option(
-            "--max-memory", metavar="SIZE", show_default="half of the machine's",
-            help="Most memory that reading files may use, such as 4GiB or 500MB.",
-        ),
-        data_root_option,
-        _table_option(
-            "source", "--source", "--source-column", metavar="COLUMN",
-            show_default="found by its name, else the first",
-            help="Column of the first endpoint: its name, or its number counted from 1.",
-        ),
-        _table_option(
-            "target", *target, metavar="COLUMN",
-            show_default="found by its name, else the second",
-            help="Column of the second endpoint.",
-        ),
-        _table_option(
-            "weight", "--weight", metavar="COLUMN", show_default="the column named weight",
-            help="Column of the edge weights.",
-        ),
-        _table_option(
-            "header", "--header/--no-header", default=None,
-            help="Whether the first line names the columns.",
-        ),
-        _table_option(
-            "delimiter", "--delimiter", metavar="MARK",
-            help="Mark between columns: , ; | tab or space (any blanks and tabs).",
-        ),
-        _table_option(
-            "bipartite", "--bipartite/--no-bipartite", default=None,
-            help="Whether the endpoints are of two kinds, each with ids of its own, such as users "
-            "and items. The graph then has two types of vertices.",
-        ),
-        _table_option(
-            "format", "--format", metavar="NAME", show_default="the ending of the file",
-            help="Format of GRAPH, such as csv, txt, mtx or graphml, also on standard input.",
-        ),
-    ]  # fmt: skip
+READING: Table = {
+    "--trust-pickle": "Read a .pt file that holds more than tensors and PyG's classes. Such a file "
+    "can run any code.",
+    "--relabel": "Treat the numbers of an edge list as names, so that they may have gaps.",
+    "--num-nodes N>=0 = (the largest id + 1)": "Number of vertices, if the file does not state it.",
+    "--max-memory SIZE = (half of the machine's)": "Most memory that reading files may use, such "
+    "as 4GiB or 500MB.",
+}
+TARGET = "--target, --target-column COLUMN = (found by its name, else the second)"
+TABLES: Table = {
+    "--source, --source-column COLUMN = (found by its name, else the first)": (
+        "Column of the first endpoint: its name, or its number counted from 1.",
+        {"name": "table_source"},
+    ),
+    TARGET: ("Column of the second endpoint.", {"name": "table_target"}),
+    "--weight COLUMN = (the column named weight)": (
+        "Column of the edge weights.",
+        {"name": "table_weight"},
+    ),
+    "--header/--no-header": (
+        "Whether the first line names the columns.",
+        {"name": "table_header", "default": None},
+    ),
+    "--delimiter MARK": (
+        "Mark between columns: , ; | tab or space (any blanks and tabs).",
+        {"name": "table_delimiter"},
+    ),
+    "--bipartite/--no-bipartite": (
+        "Whether the endpoints are of two kinds, each with ids of its own, such as users and "
+        "items. The graph then has two types of vertices.",
+        {"name": "table_bipartite", "default": None},
+    ),
+    "--format NAME = (the ending of the file)": (
+        "Format of GRAPH, such as csv, txt, mtx or graphml, also on standard input.",
+        {"name": "table_format"},
+    ),
+}
+"""Options for edge lists and tables, whose values become the fields of `TableChoice`."""
 
 
 def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> Callable[..., Any]:
@@ -357,20 +314,20 @@ def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> 
         source = GraphSource(graph, **{name: kwargs.pop(name) for name in reading}, table=table)
         return command(*args, source=source, **kwargs)
 
-    decorated: Callable[..., Any] = with_source
-    for option in reversed(_reading_options(has_target=has_target)):
-        decorated = option(decorated)
+    flags = {TARGET: TARGET.replace("--target, ", "")} if has_target else {}
+    tables = {flags.get(spelt, spelt): settings for spelt, settings in TABLES.items()}
+    decorated = with_options(tables, section="Options for edge lists and tables")(with_source)
+    decorated = with_options(READING, data_root_option)(decorated)
     return click.argument("graph", shell_complete=complete_graph)(decorated)
 
 
 graph_beside_target = functools.partial(graph_argument, has_target=True)
 """`graph_argument` for commands that have another option `--target`."""
 
-directed_option = click.option(
+directed_option = option(
     "--directed",
-    is_flag=True,
-    help="Treat every arc as an edge of its own: it is removed without its reverse, and walks "
-    "follow its direction.",
+    "Treat every arc as an edge of its own: it is removed without its reverse, and walks follow "
+    "its direction.",
 )
 
 

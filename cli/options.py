@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from wis.errors import GraphFormatError, echo
 
-from .framework import grouped, plugin_option
+from .framework import grouped, option, plugin_option
 from .output import STANDARD
 
 if TYPE_CHECKING:
@@ -32,20 +32,7 @@ WORDS = {"true": True, "false": False, "none": None}
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """A method and its options as they were typed; None where they were not.
-
-    Attributes:
-        method: Name in the table of methods.
-        walk_length: L - 1 for GNNs of depth L.
-        partitions: The partitions whose walk indices count: the name of a choice, or a file.
-        batch_size: Number of edges removed at a time.
-        engine: The engine that computes the order.
-        epsilon: How far below the best edge a removed edge may be.
-        scores: The column or edge attribute that ranks the edges.
-        option: Further options, each as ``KEY=VALUE``.
-        seed: Seed of the method's randomness.
-        device: The device to compute on.
-    """
+    """The `method_options` as they were typed; None where they were not."""
 
     method: str | None
     walk_length: int | None
@@ -88,8 +75,8 @@ class MethodChoice:
     def taking(self, advice: Advice) -> MethodChoice:
         """This choice with the method and options of an advice, in place of those typed."""
         none: dict[str, Any] = dict.fromkeys(NAMED)
-        option = tuple(f"{name}={value}" for name, value in advice.options.items())
-        return dataclasses.replace(self, **none, method=advice.method, option=option)
+        others = tuple(f"{name}={value}" for name, value in advice.options.items())
+        return dataclasses.replace(self, **none, method=advice.method, option=others)
 
     def _parse_option(self, item: str) -> tuple[str, str]:
         name, equals, value = item.partition("=")
@@ -141,14 +128,14 @@ class MethodChoice:
             data = copy.copy(data)  # so that errors call vertices as the file does
             data.name = list(file.vertex_names)
         named = {name: options[name] for name in OF_EDGES if isinstance(options.get(name), str)}
-        for option, column in named.items():
+        for name, column in named.items():
             from wis.io.edge_attributes import attribute_of
 
-            options[option] = attribute_of(file, column)
+            options[name] = attribute_of(file, column)
         ranking = Ranking(
             method.name, options, graph.directed, self.seed, self.device, **protections
         )
-        with _named_as_typed({options[option]: column for option, column in named.items()}):
+        with _named_as_typed({options[name]: column for name, column in named.items()}):
             return ranking.order(graph, data, count=count)
 
     def _kept_in(
@@ -220,71 +207,52 @@ def complete_partitions(
     return [CompletionItem(incomplete, type="file"), *items]
 
 
-partitions_option = click.option(
-    "--partitions", metavar="CHOICE", show_default="singletons for gwis",
-    shell_complete=complete_partitions,
-    help="Partitions of the vertices whose walk indices gwis keeps high: singletons, communities, "
+partitions_option = option(
+    "--partitions CHOICE = (singletons for gwis)",
+    "Partitions of the vertices whose walk indices gwis keeps high: singletons, communities, "
     "balls:k=2, attribute:y, cuts:number=8, or a .json or .csv file.",
-)  # fmt: skip
+    shell_complete=complete_partitions,
+)
 
 
 method_options = grouped(
     "choice",
     MethodChoice,
     plugin_option,
-    click.option(
-        "--method", metavar="NAME", show_default=DEFAULT_METHOD, shell_complete=complete_method,
-        help="Method that ranks the edges; `wis methods` lists all methods.",
-    ),
-    click.option(
-        "--walk-length", type=int, metavar="K", show_default="1",
-        help="Length of the walks that wis and gwis count: K = depth of the network - 1.",
-    ),
+    {
+        f"--method NAME = ({DEFAULT_METHOD})": (
+            "Method that ranks the edges; `wis methods` lists all methods.",
+            {"shell_complete": complete_method},
+        ),
+        "--walk-length K = (1)": "Length of the walks that wis and gwis count: K = depth of the "
+        "network - 1.",
+    },
     partitions_option,
-    click.option(
-        "--batch-size", type=int, metavar="B", show_default="1, which is exact",
-        help="Number of edges removed at a time, before the others are ranked again.",
-    ),
-    click.option(
-        "--engine", metavar="NAME", show_default="auto",
-        help="Engine that computes the order; engines differ in speed and in how they break ties.",
-    ),
-    click.option(
-        "--epsilon", type=float, metavar="E", show_default="0, which is exact",
-        help="Let wis remove edges whose ends have at least 1/(1+E) of the degree that the exact "
-        "rule requires. Many edges then go at once, which is faster; as many stay, with slightly "
-        "smaller walk indices. For walk length 1.",
-    ),
-    click.option(
-        "--scores", metavar="COLUMN",
-        help="Rank by the numbers in this column or edge attribute (method scores): low scores go "
-        "first.",
-    ),
-    click.option(
-        "--option", multiple=True, metavar="KEY=VALUE",
-        help="Another option of the method (`wis methods` lists them); repeatable.",
-    ),
-    click.option(
-        "--seed", type=int, metavar="N", show_default="0",
-        help="Seed of methods that draw random numbers: an integer, 0 or more.",
-    ),
-    click.option(
-        "--device", metavar="NAME", show_default="cpu",
-        help="Device to compute on, such as cpu or cuda:0; it does not change the result.",
-    ),
-)  # fmt: skip
+    {
+        "--batch-size B = (1, which is exact)": "Number of edges removed at a time, before the "
+        "others are ranked again.",
+        "--engine NAME = (auto)": "Engine that computes the order; engines differ in speed and in "
+        "how they break ties.",
+        "--epsilon E = (0, which is exact)": "Let wis remove edges whose ends have at least "
+        "1/(1+E) of the degree that the exact rule requires. Many edges then go at once, which is "
+        "faster; as many stay, with slightly smaller walk indices. For walk length 1.",
+        "--scores COLUMN": "Rank by the numbers in this column or edge attribute (method scores): "
+        "low scores go first.",
+        "--option KEY=VALUE": (
+            "Another option of the method (`wis methods` lists them); repeatable.",
+            {"multiple": True},
+        ),
+        "--seed N = (0)": "Seed of methods that draw random numbers: an integer, 0 or more.",
+        "--device NAME = (cpu)": "Device to compute on, such as cpu or cuda:0; it does not change "
+        "the result.",
+    },
+)
 """Adds the options of the methods; the command gets them as one `choice`."""
 
 
 @dataclass(frozen=True)
 class ProtectionChoice:
-    """The options that protect edges, as they were typed.
-
-    Attributes:
-        keep_connected: Whether components stay connected.
-        min_degree: The least degree of a vertex, None if not given.
-        protect: A file of edges that stay, None if not given.
-    """
+    """The `protection_options` as they were typed; None where they were not."""
 
     keep_connected: bool
     min_degree: int | None
@@ -348,18 +316,13 @@ def protections_record(provenance: Provenance) -> dict[str, Any] | None:
 protection_options = grouped(
     "protection",
     ProtectionChoice,
-    click.option(
-        "--keep-connected", is_flag=True,
-        help="Remove no edge whose loss would disconnect its component; directions are ignored.",
-    ),
-    click.option(
-        "--min-degree", type=click.IntRange(min=0), metavar="D", show_default="no limit",
-        help="Leave every vertex at least D neighbours (incoming ones with --directed), if it has "
-        "that many.",
-    ),
-    click.option(
-        "--protect", type=click.Path(path_type=Path), metavar="FILE",
-        help="Keep the edges (or arcs) that this edge list holds, with ids or names as in GRAPH.",
-    ),
-)  # fmt: skip
+    {
+        "--keep-connected": "Remove no edge whose loss would disconnect its component; directions "
+        "are ignored.",
+        "--min-degree D>=0 = (no limit)": "Leave every vertex at least D neighbours (incoming ones "
+        "with --directed), if it has that many.",
+        "--protect FILE": "Keep the edges (or arcs) that this edge list holds, with ids or names "
+        "as in GRAPH.",
+    },
+)
 """Adds the options that protect edges; the command gets them as one `protection`."""

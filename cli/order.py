@@ -12,7 +12,7 @@ import click
 
 from wis.errors import GraphFileError, NotGreedyError, OutputExistsError, counted
 
-from .framework import Command, json_option, plugin_option
+from .framework import Command, json_option, option, plugin_option, with_options
 from .graphs import GraphSource, directed_option, graph_argument, graph_of
 from .options import (
     MethodChoice,
@@ -24,7 +24,7 @@ from .options import (
     protection_options,
     protections_record,
 )
-from .output import emit_json, force_option, order_target, path_option, say
+from .output import emit_json, force_option, order_target, say
 
 
 @click.command(
@@ -36,26 +36,18 @@ from .output import emit_json, force_option, order_target, path_option, say
         "wis order karate --walk-length 2 -o karate-2.order.npz --resume",
     ],
 )
-@click.option(
-    "--count",
-    type=click.IntRange(min=0),
-    metavar="N",
-    show_default="all",
-    help="Rank only the first N edges, which takes less time.",
-)
+@option("--count N>=0 = (all)", "Rank only the first N edges, which takes less time.")
 @directed_option
 @method_options
 @protection_options
-@path_option(
-    "-o",
-    "--output",
-    required=True,
-    help="File to write; the ending .npz is added if it is missing.",
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on from the checkpoint of an order that was interrupted, if there is one.",
+@with_options(
+    {
+        "-o, --output FILE": (
+            "File to write; the ending .npz is added if it is missing.",
+            {"required": True},
+        ),
+        "--resume": "Go on from the checkpoint of an order that was interrupted, if there is one.",
+    }
 )
 @graph_argument
 @force_option
@@ -154,22 +146,9 @@ def _telling_how_to_go_on(checkpoint: Path) -> Iterator[None]:
 @click.argument("order_file", metavar="ORDER", type=click.Path(path_type=Path))
 @plugin_option
 @partitions_option
-@click.option("--all-steps", is_flag=True, help="Check every step, however long that takes.")
-@click.option(
-    "--sample",
-    type=click.IntRange(min=1),
-    metavar="N",
-    show_default="32",
-    help="Check N steps of a long order, drawn at random.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="S",
-    show_default=True,
-    help="Seed of the sample of steps.",
-)
+@option("--all-steps", "Check every step, however long that takes.")
+@option("--sample N>=1 = (32)", "Check N steps of a long order, drawn at random.")
+@option("--seed S>=0 = 0", "Seed of the sample of steps.")
 @json_option
 def verify(
     source: GraphSource,

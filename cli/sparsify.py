@@ -15,7 +15,7 @@ from wis.base.progress import step
 from wis.errors import OptionError, counted, echo
 
 from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
-from .framework import Command, grouped, json_option
+from .framework import Command, grouped, json_option, with_options
 from .graphs import GraphSource, directed_option, graph_argument, graph_of
 from .options import (
     MethodChoice,
@@ -34,7 +34,6 @@ from .output import (
     emit_json,
     force_option,
     order_target,
-    path_option,
     say,
     write_with_notes,
 )
@@ -82,42 +81,34 @@ class CutChoice:
 
 
 amount_options = grouped(
-    "amount", Amount,
-    click.option(
-        "--remove", metavar="AMOUNT",
-        help="Edges to remove: a percentage (50%), a fraction (0.5) or a number (120); or auto for "
-        "the advice of `wis advise`, auto:40runs for that with another budget.",
-    ),
-    click.option(
-        "--keep", metavar="AMOUNT",
-        help="Edges to keep, in the same forms; in place of --remove.",
-    ),
-)  # fmt: skip
+    "amount",
+    Amount,
+    {
+        "--remove AMOUNT": "Edges to remove: a percentage (50%), a fraction (0.5) or a number "
+        "(120); or auto for the advice of `wis advise`, auto:40runs for that with another budget.",
+        "--keep AMOUNT": "Edges to keep, in the same forms; in place of --remove.",
+    },
+)
 cut_options = grouped(
-    "cutting", CutChoice,
+    "cutting",
+    CutChoice,
     directed_option,
-    click.option(
-        "--per-type", is_flag=True,
-        help="Remove the same fraction of the edges of each type. The types are those of a graph "
-        "with several edge types, or the integers or texts in a column `type` (attribute "
+    {
+        "--per-type": "Remove the same fraction of the edges of each type. The types are those of "
+        "a graph with several edge types, or the integers or texts in a column `type` (attribute "
         "edge_type).",
-    ),
-    click.option(
-        "--type-column", metavar="NAME",
-        help="Like --per-type, but read the types from this column or edge attribute.",
-    ),
-    click.option(
-        "--reweight", is_flag=True,
-        help="Write edge weights that make up for the removed edges: the mean of the Laplacian is "
-        "that of the whole graph. For the methods that draw edges: spectral, goku, and dspar with "
-        "--option sample=true.",
-    ),
-    click.option(
-        "--edge-attr", multiple=True, metavar="NAME",
-        help="Treat this attribute as one with an entry for each arc, where its length does not "
-        "decide that; repeatable.",
-    ),
-)  # fmt: skip
+        "--type-column NAME": "Like --per-type, but read the types from this column or edge "
+        "attribute.",
+        "--reweight": "Write edge weights that make up for the removed edges: the mean of the "
+        "Laplacian is that of the whole graph. For the methods that draw edges: spectral, goku, "
+        "and dspar with --option sample=true.",
+        "--edge-attr NAME": (
+            "Treat this attribute as one with an entry for each arc, where its length does not "
+            "decide that; repeatable.",
+            {"multiple": True},
+        ),
+    },
+)
 
 
 @click.command(
@@ -139,18 +130,15 @@ cut_options = grouped(
 @method_options
 @folder_options
 @protection_options
-@path_option(
-    "-o",
-    "--output",
-    show_default="STEM-sparse.EXT beside GRAPH",
-    help="File to write; its ending names the format. - writes an edge list to stdout.",
-)
-@path_option("--order", "order_file", help="Cut this saved order; compute none.")
-@path_option("--save-order", help="Save the order of all edges to this .npz file, for --order.")
-@path_option(
-    "--plot",
-    help="Draw the graph before and after to this file (.png, .svg, .pdf). For a large graph, draw "
-    "its degrees.",
+@with_options(
+    {
+        "-o, --output FILE = (STEM-sparse.EXT beside GRAPH)": "File to write; its ending names the "
+        "format. - writes an edge list to stdout.",
+        "--order FILE": ("Cut this saved order; compute none.", {"name": "order_file"}),
+        "--save-order FILE": "Save the order of all edges to this .npz file, for --order.",
+        "--plot FILE": "Draw the graph before and after to this file (.png, .svg, .pdf). For a "
+        "large graph, draw its degrees.",
+    }
 )
 @graph_argument
 @force_option

@@ -10,6 +10,7 @@ import click
 
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 
+from .framework import option
 from .output import STANDARD
 
 if TYPE_CHECKING:
@@ -21,12 +22,11 @@ MOST_NAMES_COMPARED = 10_000  # looking for the closest of a million names takes
 
 def subset_option(*, required: bool) -> Callable[[Any], Any]:
     """The option ``--subset``."""
-    return click.option(
-        "--subset",
+    return option(
+        "--subset IDS",
+        "One side of the partition: ids or names of vertices, separated by commas. @FILE reads one "
+        "vertex from each line of a file, @- from standard input.",
         required=required,
-        metavar="IDS",
-        help="One side of the partition: ids or names of vertices, separated by commas. @FILE "
-        "reads one vertex from each line of a file, @- from standard input.",
     )
 
 

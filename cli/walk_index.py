@@ -8,7 +8,7 @@ import click
 
 from wis.errors import OptionError, counted
 
-from .framework import Command, json_option
+from .framework import Command, json_option, with_options
 from .graphs import GraphSource, graph_beside_target
 from .output import STANDARD, emit, emit_json, integers_of_any_size, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
@@ -25,18 +25,16 @@ from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_opt
 )
 @graph_beside_target
 @subset_option(required=True)
-@click.option(
-    "--walk-length",
-    type=click.IntRange(min=0),
-    required=True,
-    metavar="K",
-    help="Length of the walks: K = depth of the network - 1.",
-)
-@click.option("--target", metavar="ID", help="Count only the walks that end at this vertex.")
-@click.option(
-    "--directed",
-    is_flag=True,
-    help="Let walks follow the direction of arcs; by default they use edges in both directions.",
+@with_options(
+    {
+        "--walk-length K>=0": (
+            "Length of the walks: K = depth of the network - 1.",
+            {"required": True},
+        ),
+        "--target ID": "Count only the walks that end at this vertex.",
+        "--directed": "Let walks follow the direction of arcs; by default they use edges in both "
+        "directions.",
+    }
 )
 @json_option
 def walk_index(
