@@ -87,22 +87,15 @@ FOR_THE_END = 0.95
 
 @dataclass
 class Budget:
-    """A limit, and what was spent of it.
+    """A limit, and what was spent of it."""
 
-    Attributes:
-        text: The limit as it was given.
-        seconds: The most wall time; None for a limit in runs.
-        runs: The most training runs; None for a limit in time. With it a search is repeatable.
-        spent_runs: Training runs so far.
-        run_s: Mean time of a run so far, its cut included.
-        clock: The clock of the limit: wall time, or `time.process_time` on a busy machine.
-    """
-
-    text: str
-    seconds: float | None
+    text: str  # the limit as it was given
+    seconds: float | None  # the most wall time; None for a limit in runs
+    # the most training runs; None for a limit in time. With it a search is repeatable.
     runs: int | None
-    spent_runs: int = 0
-    run_s: float = 0.0
+    spent_runs: int = 0  # training runs so far
+    run_s: float = 0.0  # mean time of a run so far, its cut included
+    # the clock of the limit: wall time, or `time.process_time` on a busy machine
     clock: Callable[[], float] = time.monotonic
     start: float = field(init=False)
 

@@ -50,29 +50,17 @@ COSTS = ("seconds", "cpu_seconds", "peak_memory_bytes")
 
 @dataclass(frozen=True)
 class PlannedRow:
-    """A row that a sweep has to make.
+    """A row that a sweep has to make."""
 
-    Attributes:
-        key: Hash of the data, method, options, amount, training and seed.
-        run_key: Hash of everything that the training run depends on.
-        method: The method.
-        model: The model.
-        cut: The amount to remove.
-        seed: The seed.
-        split: The number of the split; None for a graph with a single split.
-        order: The removal order to cut.
-        group: Training runs with the same group form one job.
-    """
-
-    key: str
-    run_key: str
+    key: str  # hash of the data, method, options, amount, training and seed
+    run_key: str  # hash of everything that the training run depends on
     method: MethodSpec
     model: ModelSpec
-    cut: Cut
+    cut: Cut  # the amount to remove
     seed: int
-    split: int | None
-    order: OrderSpec
-    group: tuple[Any, ...]
+    split: int | None  # the number of the split; None for a graph with a single split
+    order: OrderSpec  # the removal order to cut
+    group: tuple[Any, ...]  # training runs with the same group form one job
 
 
 def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:

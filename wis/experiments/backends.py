@@ -59,33 +59,21 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """Runs that one process does together.
+    """Runs that one process does together."""
 
-    Attributes:
-        kind: The kind of experiment, whose `run_row` does the runs.
-        keys: A key for each run.
-        runs: The parameters of each run that differ between the runs.
-        common: The parameters that all runs share.
-        prepare: A function that loads data for many jobs. It is called once before jobs with the
-            same `common_key` get processes of their own. If it raises, the job raises again.
-        common_key: Jobs with the same value share the loaded data.
-        modules: Plugins to import first (`wis.base.registry`).
-        folders: Folders to add to the end of `sys.path` for these modules.
-        device: The device to compute on.
-        threads: The number of threads of torch.
-        own_process: Give the job a process of its own on a CPU, which measures its memory.
-    """
-
-    kind: Runner
-    keys: tuple[str, ...]
-    runs: tuple[Any, ...]
-    common: Any = None
+    kind: Runner  # the kind of experiment, whose `run_row` does the runs
+    keys: tuple[str, ...]  # a key for each run
+    runs: tuple[Any, ...]  # the parameters of each run that differ between the runs
+    common: Any = None  # the parameters that all runs share
+    # a function that loads data for many jobs. It is called once before jobs with the same
+    # `common_key` get processes of their own. If it raises, the job raises again.
     prepare: Callable[[], Any] | None = None
-    common_key: Any = None
-    modules: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    device: str = "cpu"
-    threads: int = 1
+    common_key: Any = None  # jobs with the same value share the loaded data
+    modules: tuple[str, ...] = ()  # plugins to import first (`wis.base.registry`)
+    folders: tuple[str, ...] = ()  # folders to add to the end of `sys.path` for these modules
+    device: str = "cpu"  # the device to compute on
+    threads: int = 1  # the number of threads of torch
+    # give the job a process of its own on a CPU, which measures its memory
     own_process: bool = False
 
 

@@ -40,23 +40,16 @@ class _Enough(Exception):
 
 @dataclass(frozen=True)
 class Forecast:
-    """A prediction in seconds.
+    """A prediction in seconds."""
 
-    Attributes:
-        orders_s: All orders that are missing.
-        training_s: All training runs that are missing.
-        jobs: Number of processes that share the work.
-        orders: Seconds of one order, and the number of orders, by the label of the method.
-        networks: Seconds of an epoch with all edges and with none, and epochs of a run, by model.
-        basis: What the prediction rests on.
-    """
-
-    orders_s: float
-    training_s: float
-    jobs: int
+    orders_s: float  # all orders that are missing
+    training_s: float  # all training runs that are missing
+    jobs: int  # number of processes that share the work
+    # seconds of one order, and the number of orders, by the label of the method
     orders: Mapping[str, Mapping[str, float]]
+    # seconds of an epoch with all edges and with none, and epochs of a run, by model
     networks: Mapping[str, Mapping[str, float]]
-    basis: str
+    basis: str  # what the prediction rests on
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, and the total, divided among the jobs."""

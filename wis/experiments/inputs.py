@@ -50,27 +50,15 @@ NETWORK = ("model", "depth", "width")
 
 @dataclass(frozen=True)
 class Source:
-    """The origin of a graph; small and picklable.
+    """The origin of a graph; small and picklable. Most fields are those of a `Recipe`."""
 
-    Attributes:
-        dataset: A name of `wis.datasets`, or a file.
-        root: The data root, as for `wis.datasets.load`.
-        split_seed: The seed of a new split, as in `wis.experiments.Recipe`.
-        trust_pickle: Let a `.pt` file run code.
-        split: The number of a split, as in `wis.experiments.Recipe`.
-        num_splits: The number of new splits, as in `wis.experiments.Recipe`.
-        costs_only: Let a graph lack features and labels, see `wis.experiments.tasks`.
-        undirected: Let each edge carry messages both ways, as in `wis.experiments.Recipe`.
-        task: The task, as in `wis.experiments.Recipe`.
-    """
-
-    dataset: str
-    root: str | None = None
+    dataset: str  # a name of `wis.datasets`, or a file
+    root: str | None = None  # the data root, as for `wis.datasets.load`
     split_seed: int | None = None
-    trust_pickle: bool = False
+    trust_pickle: bool = False  # let a `.pt` file run code
     split: int | None = None
     num_splits: int | None = None
-    costs_only: bool = False
+    costs_only: bool = False  # let a graph lack features and labels, see `wis.experiments.tasks`
     undirected: bool = False
     task: str = "vertex"
 
@@ -174,40 +162,24 @@ def _strided(tensor: Tensor) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class OrderSpec:
-    """An order that a sweep needs.
-
-    Attributes:
-        method: Name of the method.
-        options: Its options, resolved for the graph.
-        seed: Seed of the method; None for a method that is not random.
-        key: Hash of the method, options, seed, split and graph.
-        split: The split; None if the order does not depend on it or there is one.
-    """
+    """An order that a sweep needs."""
 
     method: str
-    options: Mapping[str, Any]
-    seed: int | None
-    key: str
-    split: int | None = None
+    options: Mapping[str, Any]  # its options, resolved for the graph
+    seed: int | None  # seed of the method; None for a method that is not random
+    key: str  # hash of the method, options, seed, split and graph
+    split: int | None = None  # the split; None if the order does not depend on it or there is one
 
 
 @dataclass(frozen=True)
 class KnownOrder:
-    """An order, and the cost of computing it.
+    """An order, and the cost of computing it."""
 
-    Attributes:
-        order: The order of all edges.
-        seconds: Wall time.
-        cpu_seconds: CPU time of the process.
-        peak_memory_bytes: Peak memory, see `PeakMemory`; None if it is unknown.
-        device: The device that computed it.
-    """
-
-    order: RemovalOrder
-    seconds: float
-    cpu_seconds: float
-    peak_memory_bytes: int | None
-    device: str
+    order: RemovalOrder  # the order of all edges
+    seconds: float  # wall time
+    cpu_seconds: float  # CPU time of the process
+    peak_memory_bytes: int | None  # peak memory, see `PeakMemory`; None if it is unknown
+    device: str  # the device that computed it
 
 
 def network_options(method: MethodSpec, model: ModelSpec) -> dict[str, Any]:
@@ -339,19 +311,12 @@ def compute_order(ordering: Ordering, device: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """A training run of a job.
+    """A training run of a job."""
 
-    Attributes:
-        seed: The seed of the training.
-        num_removed: The number of edges to remove.
-        order: The order to cut; None if no edge or all edges are removed.
-        split: The number of the split; None for a graph with a single split.
-    """
-
-    seed: int
-    num_removed: int
-    order: RemovalOrder | None
-    split: int | None = None
+    seed: int  # the seed of the training
+    num_removed: int  # the number of edges to remove
+    order: RemovalOrder | None  # the order to cut; None if no edge or all edges are removed
+    split: int | None = None  # the number of the split; None for a graph with a single split
 
 
 def graphs_of(source: Source, runs: Sequence[Run], *, weighted: bool = False) -> list[Data]:

@@ -42,23 +42,14 @@ Standing = Literal["ahead", "behind", "mixed", "open"]
 
 @dataclass(frozen=True)
 class Duel:
-    """A form of WIS against a rival in one cell.
+    """A form of WIS against a rival in one cell."""
 
-    Attributes:
-        panel: Title of the panel.
-        amount: Percentage of the edges that are removed.
-        ours: Label of the form of WIS.
-        rival: Label of the other method.
-        cell: The paired differences in accuracy, in points; positive if WIS is better.
-        among: The number of rivals of which this one is the best.
-    """
-
-    panel: str
-    amount: float
-    ours: str
-    rival: str
-    cell: Cell
-    among: int = 1
+    panel: str  # title of the panel
+    amount: float  # percentage of the edges that are removed
+    ours: str  # label of the form of WIS
+    rival: str  # label of the other method
+    cell: Cell  # the paired differences in accuracy, in points; positive if WIS is better
+    among: int = 1  # the number of rivals of which this one is the best
 
     @property
     def outcome(self) -> Outcome:

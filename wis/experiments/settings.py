@@ -129,15 +129,10 @@ def named_table(kind: str, table: Any) -> tuple[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Amounts:
-    """Amounts of edges to remove, in two units.
+    """Amounts of edges to remove, in two units."""
 
-    Attributes:
-        percentages: Percentages in [0, 100], ascending.
-        edges: Numbers of edges, at least 1, ascending.
-    """
-
-    percentages: tuple[float, ...] = ()
-    edges: tuple[int, ...] = ()
+    percentages: tuple[float, ...] = ()  # percentages in [0, 100], ascending
+    edges: tuple[int, ...] = ()  # numbers of edges, at least 1, ascending
 
 
 def check_integers(what: str, values: Iterable[Any], low: int) -> None:
@@ -273,21 +268,13 @@ def parse_seeds(given: int | str | Sequence[Any]) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Cut:
-    """An amount of edges to remove from a certain graph.
+    """An amount of edges to remove from a certain graph."""
 
-    Attributes:
-        key: The amount as it enters the keys of rows.
-        percentage: The percentage of the edges to remove.
-        remove: The amount as in a recipe, ``50%`` or ``50 edges``.
-        num_removed: The number of edges to remove.
-        num_edges: The number of edges of the whole graph.
-    """
-
-    key: Mapping[str, float | int]
-    percentage: float
-    remove: str
-    num_removed: int
-    num_edges: int
+    key: Mapping[str, float | int]  # the amount as it enters the keys of rows
+    percentage: float  # the percentage of the edges to remove
+    remove: str  # the amount as in a recipe, ``50%`` or ``50 edges``
+    num_removed: int  # the number of edges to remove
+    num_edges: int  # the number of edges of the whole graph
 
     @property
     def extreme(self) -> Literal["full", "empty"] | None:

@@ -76,21 +76,13 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A summary of some numbers.
+    """A summary of some numbers."""
 
-    Attributes:
-        num: The number of values.
-        mean: Their mean.
-        std: Their standard deviation, with n - 1; nan for one number.
-        low: Lower end of the confidence interval of the mean; nan for one number.
-        high: Its upper end.
-    """
-
-    num: int
-    mean: float
-    std: float
-    low: float
-    high: float
+    num: int  # the number of values
+    mean: float  # their mean
+    std: float  # their standard deviation, with n - 1; nan for one number
+    low: float  # lower end of the confidence interval of the mean; nan for one number
+    high: float  # its upper end
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Cell | None:
@@ -115,18 +107,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Panel:
-    """One data set, model and training.
+    """One data set, model and training."""
 
-    Attributes:
-        title: Data set and model.
-        rows: Finished rows, by method, percentage and seed.
-        num_failed: The number of its rows that failed.
-        metric: A name of `METRICS`.
-    """
-
-    title: str
+    title: str  # data set and model
+    # finished rows, by method, percentage and seed
     rows: Mapping[str, Mapping[float, Mapping[Unit, Row]]]
-    num_failed: int
+    num_failed: int  # the number of its rows that failed
     metric: str = "test"
 
     @property

@@ -19,21 +19,14 @@ NUM_SWEEPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """A graph without directions as a scipy matrix, and its components.
+    """A graph without directions as a scipy matrix, and its components."""
 
-    Attributes:
-        num_nodes: Number n of vertices.
-        edges: int64 [2, m], each pair once.
-        adjacency: Sparse float64 [n, n], 0/1, symmetric, no loops.
-        component: int [n], the component of each vertex.
-        strong: Number of strongly connected components and number of vertices of the largest; None
-            for an undirected graph.
-    """
-
-    num_nodes: int
-    edges: np.ndarray
-    adjacency: Any
-    component: np.ndarray
+    num_nodes: int  # number n of vertices
+    edges: np.ndarray  # int64 [2, m], each pair once
+    adjacency: Any  # sparse float64 [n, n], 0/1, symmetric, no loops
+    component: np.ndarray  # int [n], the component of each vertex
+    # number of strongly connected components and number of vertices of the largest; None for an
+    # undirected graph
     strong: tuple[int, int] | None
 
     @classmethod

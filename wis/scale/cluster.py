@@ -101,35 +101,21 @@ def _remove(urls: Iterable[str]) -> None:
 
 @dataclass
 class _Peeling:
-    """The driver of the phases.
-
-    Attributes:
-        engine: The cluster.
-        folder: The folder of the run.
-        shards: The shards, in one list for each task that runs at the same time.
-        seed: Seed of the priorities.
-        block: Largest number of edges that the driver holds.
-        degree: int64 [n], current degrees.
-        levels: Number of edges of each level.
-        phases: Number of finished phases.
-        num_removed: Number of edges removed so far.
-        last: The threshold of the last phase.
-        window: All edges left between vertices of degree `lowest` or more, if the driver has them.
-        lowest: The lowest threshold for which the window suffices.
-    """
+    """The driver of the phases."""
 
     engine: Engine
-    folder: str
-    shards: list[list[Shard]]
-    seed: int
-    block: int
-    degree: Ints
-    levels: Levels
-    phases: int = 0
-    num_removed: int = 0
-    last: int | None = None
+    folder: str  # the folder of the run
+    shards: list[list[Shard]]  # the shards, in one list for each task that runs at the same time
+    seed: int  # seed of the priorities
+    block: int  # largest number of edges that the driver holds
+    degree: Ints  # int64 [n], current degrees
+    levels: Levels  # number of edges of each level
+    phases: int = 0  # number of finished phases
+    num_removed: int = 0  # number of edges removed so far
+    last: int | None = None  # the threshold of the last phase
+    # all edges left between vertices of degree `lowest` or more, if the driver has them
     window: Edges | None = None
-    lowest: int = 0
+    lowest: int = 0  # the lowest threshold for which the window suffices
 
     @classmethod
     def open(cls, engine: Engine, job: Job, noted: dict[str, Any]) -> _Peeling:

@@ -33,33 +33,19 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Job:
-    """A checked request.
+    """A checked request."""
 
-    Attributes:
-        files: The input.
-        target: The output.
-        folder: The work folder.
-        remove: The amount to remove, or None.
-        keep: The amount to keep, or None.
-        epsilon: The tolerance of the relaxed rule.
-        seed: Seed of the priorities.
-        block: Edges to hold in memory.
-        progress: Whether to show a bar.
-        reading: Options of the ids, and the limit of memory.
-        still_alone: Raises `BusyError` if another run took over.
-    """
-
-    files: EdgeFiles
-    target: OutputFolder
-    folder: WorkFolder
-    remove: Amount | None
-    keep: Amount | None
-    epsilon: float
-    seed: int
-    block: int
-    progress: bool | None
-    reading: ReadOptions
-    still_alone: Callable[[], None] = _nothing
+    files: EdgeFiles  # the input
+    target: OutputFolder  # the output
+    folder: WorkFolder  # the work folder
+    remove: Amount | None  # the amount to remove, or None
+    keep: Amount | None  # the amount to keep, or None
+    epsilon: float  # the tolerance of the relaxed rule
+    seed: int  # seed of the priorities
+    block: int  # edges to hold in memory
+    progress: bool | None  # whether to show a bar
+    reading: ReadOptions  # options of the ids, and the limit of memory
+    still_alone: Callable[[], None] = _nothing  # raises `BusyError` if another run took over
 
     def noted(
         self, write_edges: Callable[[Vertices, int], dict[str, Any]], map_files: MapFiles = map_here

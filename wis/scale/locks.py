@@ -46,19 +46,12 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @dataclass(frozen=True)
 class Owner:
-    """The holder of a lock.
-
-    Attributes:
-        process: The process.
-        since: The time when it took the lock, as text.
-        token: A random text that identifies this holder.
-        beat: The count of the record.
-    """
+    """The holder of a lock."""
 
     process: Process
-    since: str
-    token: str
-    beat: int = 0
+    since: str  # the time when it took the lock, as text
+    token: str  # a random text that identifies this holder
+    beat: int = 0  # the count of the record
 
     @classmethod
     def new(cls) -> Owner:

@@ -27,16 +27,11 @@ class OutputFolder:
     Unfinished files lie in a folder beside it, whose name holds the key of the run. A folder that
     is being replaced also lies beside it for a moment. A run that holds the lock on the output
     removes the folders that killed runs left, or restores a replaced folder.
-
-    Attributes:
-        root: Path of the output.
-        force: Whether it may replace a folder.
-        key: 12 hexadecimal digits that identify the run.
     """
 
-    root: str
-    force: bool
-    key: str = "0" * 12
+    root: str  # path of the output
+    force: bool  # whether it may replace a folder
+    key: str = "0" * 12  # 12 hexadecimal digits that identify the run
 
     @property
     def _path(self) -> str:

@@ -30,17 +30,11 @@ LAST = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Edges:
-    """Edges of the graph.
+    """Edges of the graph."""
 
-    Attributes:
-        u: [k], the smaller vertex of each edge.
-        v: [k], the larger vertex.
-        hash: int64 [k], the hash of each edge (`hashes_of`).
-    """
-
-    u: NDArray[Any]
-    v: NDArray[Any]
-    hash: Ints
+    u: NDArray[Any]  # [k], the smaller vertex of each edge
+    v: NDArray[Any]  # [k], the larger vertex
+    hash: Ints  # int64 [k], the hash of each edge (`hashes_of`)
 
     @property
     def ends(self) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -65,14 +59,10 @@ class Levels:
     The *level* of an edge is the smaller original degree of its ends. The edges of a phase with
     threshold t are those of level t or more (proof: `wis.methods.one_wis.relaxed`). So one count of
     edges by level gives the number of edges in each phase and the next threshold.
-
-    Attributes:
-        at_least: int64 [top + 2], the number of edges of level t or more, for each t.
-        factor: 1 + epsilon.
     """
 
-    at_least: Ints
-    factor: Fraction
+    at_least: Ints  # int64 [top + 2], the number of edges of level t or more, for each t
+    factor: Fraction  # 1 + epsilon
 
     @classmethod
     def of_counts(cls, counts: Ints, factor: Fraction) -> Levels:
@@ -105,27 +95,17 @@ class Levels:
 
 @dataclass(frozen=True)
 class Phase:
-    """A finished phase.
+    """A finished phase."""
 
-    Attributes:
-        number: Position among the phases, from 0.
-        threshold: t.
-        num_removed: Edges removed up to its end.
-        limit: Class and hash of the last edge taken, if the phase stopped early.
-        vertices: int64 [p], the vertices that take part, ascending.
-        kind: uint8 [p], the class of the degree of each vertex.
-        cut_kind: uint8 [p], the class of the cut of each vertex, 0 without a cut.
-        cut_hash: int64 [p], the hash of the cut.
-    """
-
-    number: int
-    threshold: int
-    num_removed: int
+    number: int  # position among the phases, from 0
+    threshold: int  # t
+    num_removed: int  # edges removed up to its end
+    # class and hash of the last edge taken, if the phase stopped early
     limit: tuple[int, int] | None
-    vertices: Ints
-    kind: NDArray[np.uint8]
-    cut_kind: NDArray[np.uint8]
-    cut_hash: Ints
+    vertices: Ints  # int64 [p], the vertices that take part, ascending
+    kind: NDArray[np.uint8]  # uint8 [p], the class of the degree of each vertex
+    cut_kind: NDArray[np.uint8]  # uint8 [p], the class of the cut of each vertex, 0 without a cut
+    cut_hash: Ints  # int64 [p], the hash of the cut
 
     @classmethod
     def without_cuts(cls, number: int, threshold: int, num_removed: int) -> Phase:
@@ -236,24 +216,15 @@ class RunningPhase:
 
     Its arrays over all vertices are zero but for those that take part, so that a phase of few
     vertices costs one pass over the degrees.
-
-    Attributes:
-        t: The threshold.
-        degree: int64 [n], degrees before it, which `lower_degrees` changes.
-        vertices: int64 [p], the vertices that take part.
-        kind: uint8 [n], classes of their degrees, 0 for the others.
-        budget: int64 tensor [n], remaining budgets.
-        cut_kind: uint8 [n], class of the last edge that each vertex lost.
-        cut_hash: int64 [n], hash of that edge.
     """
 
-    t: int
-    degree: Ints
-    vertices: Ints
-    kind: NDArray[np.uint8]
-    budget: torch.Tensor
-    cut_kind: NDArray[np.uint8]
-    cut_hash: Ints
+    t: int  # the threshold
+    degree: Ints  # int64 [n], degrees before it, which `lower_degrees` changes
+    vertices: Ints  # int64 [p], the vertices that take part
+    kind: NDArray[np.uint8]  # uint8 [n], classes of their degrees, 0 for the others
+    budget: torch.Tensor  # int64 tensor [n], remaining budgets
+    cut_kind: NDArray[np.uint8]  # uint8 [n], class of the last edge that each vertex lost
+    cut_hash: Ints  # int64 [n], hash of that edge
 
     @classmethod
     def begin(cls, degree: Ints, t: int) -> RunningPhase:

@@ -155,31 +155,18 @@ def _digits(hashes: Ints, first: int, bits: int) -> Ints:
 
 @dataclass
 class Live:
-    """The live edges of a shard in a phase that runs.
+    """The live edges of a shard in a phase that runs."""
 
-    Attributes:
-        t: The threshold.
-        turn: Number of rounds whose cuts have been used.
-        arcs: The live arcs, sorted by vertex and priority.
-        kind: uint8 [k], the class of each arc.
-        place: int32 [k], the position of the vertex of each arc among `owners`.
-        owners: uint32 [o], the vertices of the shard that take part.
-        budget: int64 [o], edges that they may lose in this phase.
-        lost: int64 [o], edges that they have lost in this phase.
-        last_kind: uint8 [o], the class of the last edge among these, 0 for none.
-        last_hash: int64 [o], its hash.
-    """
-
-    t: int
-    turn: int
-    arcs: Edges
-    kind: NDArray[np.uint8]
-    place: NDArray[np.int32]
-    owners: NDArray[np.uint32]
-    budget: Ints
-    lost: Ints
-    last_kind: NDArray[np.uint8]
-    last_hash: Ints
+    t: int  # the threshold
+    turn: int  # number of rounds whose cuts have been used
+    arcs: Edges  # the live arcs, sorted by vertex and priority
+    kind: NDArray[np.uint8]  # uint8 [k], the class of each arc
+    place: NDArray[np.int32]  # int32 [k], the position of the vertex of each arc among `owners`
+    owners: NDArray[np.uint32]  # uint32 [o], the vertices of the shard that take part
+    budget: Ints  # int64 [o], edges that they may lose in this phase
+    lost: Ints  # int64 [o], edges that they have lost in this phase
+    last_kind: NDArray[np.uint8]  # uint8 [o], the class of the last edge among these, 0 for none
+    last_hash: Ints  # int64 [o], its hash
 
     @classmethod
     def after(cls, memory: Any, state: State, t: int, turn: int) -> Live:

@@ -131,23 +131,14 @@ def _distinct(parts: list[NDArray[Vertex]], seed: int) -> NDArray[Vertex]:
 
 @dataclass(frozen=True)
 class Shard:
-    """A part of the edges.
+    """A part of the edges."""
 
-    Attributes:
-        folder: The work folder.
-        number: Position of the shard, from 0.
-        seed: Seed of the priorities.
-        num_nodes: Number n of vertices.
-        token: A random text that tells the shards of one run from those of another in the folder.
-        remembered: Number of shards that a worker remembers.
-    """
-
-    folder: str
-    number: int
-    seed: int
-    num_nodes: int
-    token: str
-    remembered: int
+    folder: str  # the work folder
+    number: int  # position of the shard, from 0
+    seed: int  # seed of the priorities
+    num_nodes: int  # number n of vertices
+    token: str  # a random text that tells the shards of one run from those of another in the folder
+    remembered: int  # number of shards that a worker remembers
 
     def load(self) -> Edges:
         """All arcs, from the vertex of the shard `u` to `v`, sorted by `u` and hash."""
@@ -207,17 +198,11 @@ class State(Cuts):
 
 @dataclass
 class Memory:
-    """What a worker remembers of a shard.
+    """What a worker remembers of a shard."""
 
-    Attributes:
-        phases: Number of phases after which the arcs are left.
-        left: The arcs that are left.
-        running: What it keeps of the phase that runs.
-    """
-
-    phases: int
-    left: Edges
-    running: Any = None
+    phases: int  # number of phases after which the arcs are left
+    left: Edges  # the arcs that are left
+    running: Any = None  # what it keeps of the phase that runs
 
 
 _LOCAL = threading.local()

@@ -154,31 +154,19 @@ def _by_hash(records: NDArray[Vertex], seed: int) -> tuple[Ints, NDArray[np.bool
 
 @dataclass
 class Stream:
-    """Edges on disk, and the state of the phases.
+    """Edges on disk, and the state of the phases."""
 
-    Attributes:
-        folder: The folder of the run.
-        seed: Seed of the priorities.
-        block: Largest number of edges in memory.
-        u: [m], the smaller vertex of each edge, memory-mapped.
-        v: [m], the larger vertex.
-        gone_in: [m], 1 + the number of the phase that took each edge, else 0; memory-mapped.
-        degree: int64 [n], current degrees.
-        levels: Number of edges of each level.
-        num_removed: Number of edges removed so far.
-        num_finished: Number of phases that an earlier run finished.
-    """
-
-    folder: Path
-    seed: int
-    block: int
-    u: NDArray[Any]
-    v: NDArray[Any]
+    folder: Path  # the folder of the run
+    seed: int  # seed of the priorities
+    block: int  # largest number of edges in memory
+    u: NDArray[Any]  # [m], the smaller vertex of each edge, memory-mapped
+    v: NDArray[Any]  # [m], the larger vertex
+    # [m], 1 + the number of the phase that took each edge, else 0; memory-mapped
     gone_in: NDArray[Any]
-    degree: Ints
-    levels: Levels
-    num_removed: int = 0
-    num_finished: int = 0
+    degree: Ints  # int64 [n], current degrees
+    levels: Levels  # number of edges of each level
+    num_removed: int = 0  # number of edges removed so far
+    num_finished: int = 0  # number of phases that an earlier run finished
     window: _Window | None = None
 
     @classmethod
@@ -329,21 +317,13 @@ class Stream:
 
 @dataclass
 class _Window:
-    """The edges left between vertices of degree `lowest` or more, in memory.
+    """The edges left between vertices of degree `lowest` or more, in memory."""
 
-    Attributes:
-        lowest: The least degree.
-        vertices: int64 [w], these vertices.
-        degree: int64 [w], their current degrees.
-        positions: int64 [k], the positions of the edges, ascending.
-        ends: [k, 2], their ends as places in `vertices`.
-    """
-
-    lowest: int
-    vertices: Ints
-    degree: Ints
-    positions: Ints
-    ends: Tensor
+    lowest: int  # the least degree
+    vertices: Ints  # int64 [w], these vertices
+    degree: Ints  # int64 [w], their current degrees
+    positions: Ints  # int64 [k], the positions of the edges, ascending
+    ends: Tensor  # [k, 2], their ends as places in `vertices`
 
     @classmethod
     def of(cls, state: Stream, lowest: int, positions: Ints) -> _Window:

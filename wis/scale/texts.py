@@ -79,17 +79,12 @@ def _with_line_feeds(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Head:
-    """The layout that the first lines of a list show.
-
-    Attributes:
-        layout: The layout.
-        notes: One sentence for each guess.
-        kinds: Names of the columns of endpoints and the two kinds of vertices that these names
-            suggest; None for one kind.
-    """
+    """The layout that the first lines of a list show."""
 
     layout: TextLayout
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # one sentence for each guess
+    # names of the columns of endpoints and the two kinds of vertices that these names suggest; None
+    # for one kind
     kinds: Kinds | None = None
 
 

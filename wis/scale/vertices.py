@@ -38,15 +38,10 @@ SAMPLE = 256
 
 @dataclass(frozen=True)
 class Vertices:
-    """The map from ids to vertices.
+    """The map from ids to vertices."""
 
-    Attributes:
-        num_nodes: Number n of vertices.
-        names: File of the sorted ids; None if the ids are the vertices.
-    """
-
-    num_nodes: int
-    names: str | None = None
+    num_nodes: int  # number n of vertices
+    names: str | None = None  # file of the sorted ids; None if the ids are the vertices
 
     def number(self, ids: Any) -> Ints:
         """Vertices of a column of ids: int64 array or pyarrow's texts -> int64 [k]."""

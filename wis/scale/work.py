@@ -47,21 +47,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """A folder for intermediate results.
+    """A folder for intermediate results."""
 
-    Attributes:
-        place: The work folder.
-        output: Path of the output, relative to the work folder if both are on this machine.
-        request: All options that change the result.
-        stamps: The state of the input files.
-        is_new: Whether the run makes the work folder, and so removes it at the end.
-    """
-
-    place: str
-    output: str
-    request: Mapping[str, Any]
-    stamps: Any
-    is_new: bool = False
+    place: str  # the work folder
+    output: str  # path of the output, relative to the work folder if both are on this machine
+    request: Mapping[str, Any]  # all options that change the result
+    stamps: Any  # the state of the input files
+    is_new: bool = False  # whether the run makes the work folder, and so removes it at the end
 
     @property
     def key(self) -> str:
