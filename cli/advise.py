@@ -126,11 +126,7 @@ def advise(
 
 
 def advise_options(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `Adviser` for options of the command line that were given.
-
-    Raises:
-        WisError: A model does not exist, or a number is impossible.
-    """
+    """The arguments of `Adviser` for options of the command line that were given."""
     from wis.advice.advising import QUICK
     from wis.training import TrainConfig
 

@@ -35,13 +35,7 @@ metric_option = option(
 def results_command(
     *options: Table | Callable[..., Any], output: str | None = None, examples: list[str]
 ) -> Callable[..., click.Command]:
-    """Make a command that takes files of results, ``--recipe`` and perhaps ``-o``.
-
-    Args:
-        *options: Further options of the command.
-        output: The help of ``-o``; None for a command that prints.
-        examples: Examples for the help, see `Command`.
-    """
+    """Make a command that takes files of results, --recipe, and -o with the help `output`."""
     paths = click.Path(exists=True, dir_okay=False, path_type=Path)
     argument = click.argument("results", nargs=-1, required=True, type=paths)
     written: list[Table] = []

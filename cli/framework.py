@@ -29,11 +29,7 @@ COMPLETE_VARIABLE = "_WIS_COMPLETE"
 
 
 class SectionOption(click.Option):
-    """An option that the help lists under another heading.
-
-    Attributes:
-        section: The heading.
-    """
+    """An option that the help lists under another heading."""
 
     def __init__(self, *args: Any, section: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,11 +95,7 @@ def with_options(*options: Table | Callable[[Any], Any], **common: Any) -> Calla
 
 
 class Command(click.Command):
-    """A command whose help ends with examples; some options stand under other headings.
-
-    Attributes:
-        examples: Command lines that run as they are, if the files that they name exist.
-    """
+    """A command whose help ends with examples; some options stand under other headings."""
 
     def __init__(self, *args: Any, examples: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -171,13 +163,9 @@ class Commands(MutableMapping[str, click.Command]):
 def grouped(
     name: str, kind: type, *options: Table | Callable[[Any], Any], **common: Any
 ) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator that adds options; the command gets their values as one object.
+    """A decorator that adds options, see `with_options`.
 
-    Args:
-        name: The parameter of the command that gets the object.
-        kind: A dataclass with a field for each option.
-        options: As for `with_options`.
-        common: As for `with_options`.
+    The command gets their values as one object: `kind`, a dataclass with a field for each option.
     """
     names = [field.name for field in dataclasses.fields(kind)]
 

@@ -77,12 +77,7 @@ class GraphSource:
         return is_known(self.name, self.data_root)
 
     def open(self) -> GraphFile:
-        """Read the file or make the named graph.
-
-        Raises:
-            GraphFileError: There is no such file and no such name, or it cannot be read.
-            WisError: The graph is malformed.
-        """
+        """Read the file or make the named graph."""
         from wis.io import GraphFile, read_graph
 
         if self.is_file:
@@ -158,11 +153,7 @@ class GraphSource:
             raise self._nothing_found()
 
     def edge_files(self) -> str:
-        """The folder or the file that the engines for edge files read.
-
-        Raises:
-            GraphFileError: The name is that of a graph that is not in such a file.
-        """
+        """The folder or the file that the engines for edge files read."""
         if self.is_file or not self._is_known():
             return self.name
         from wis.datasets import data_root, fetch, find
@@ -298,10 +289,8 @@ TABLES: Table = {
 def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> Callable[..., Any]:
     """Add GRAPH and the options of reading; the command gets them as one `source`.
 
-    Args:
-        command: The command.
-        has_target: Whether the command has another option `--target`, so that the column of the
-            second endpoint is named `--target-column` only.
+    For a command that `has_target`, another option --target, the column of the second endpoint is
+    named --target-column only.
     """
 
     @functools.wraps(command)
@@ -332,11 +321,7 @@ directed_option = option(
 
 
 def graph_of(file: GraphFile, *, directed: bool) -> CanonicalGraph:
-    """The edges of a file, or its arcs if `directed`.
-
-    Raises:
-        OptionError: `directed` is wanted, but the edges of the file have no directions.
-    """
+    """The edges of a file, or its arcs if `directed`."""
     from wis.graph import canonical_graph
 
     if directed:

@@ -29,14 +29,7 @@ class _Terminated(SystemExit):
 
 
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Args:
-        args: The arguments, those of the process if not given.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command line, by default that of the process; returns the exit code."""
     with _watch_for_signals() as stop:
         try:
             from .framework import run_command

@@ -51,12 +51,7 @@ class MethodChoice:
         return [f"--{name.replace('_', '-')}" for name in flags]
 
     def checked(self) -> tuple[Method, dict[str, Any]]:
-        """The method and the options given for it.
-
-        Raises:
-            UnknownNameError: There is no such method.
-            click.UsageError: The method has no such option.
-        """
+        """The method and the options given for it."""
         from wis.methods import get_method
         from wis.methods.registry import method_named
 
@@ -106,13 +101,8 @@ class MethodChoice:
     ) -> RemovalOrder:
         """Compute the removal order of a graph, or its first `count` edges.
 
-        Args:
-            graph: The graph.
-            file: The file that it was made from.
-            count: Length of the order; None for all edges.
-            protections: Fields of a `Ranking` that protect edges.
-            checkpoint: File of an unfinished order, for methods that keep one.
-            resume: Whether the method must keep one.
+        Methods that keep the order so far in a file get `checkpoint`; with `resume` the method must
+        be one of them.
         """
         from wis.graph.parts import check_lengths
         from wis.graph.stores import is_hetero
@@ -277,11 +267,7 @@ class ProtectionChoice:
             raise click.UsageError("GRAPH and --protect cannot both be standard input.")
 
     def arguments(self, file: GraphFile, *, directed: bool) -> dict[str, Any]:
-        """The fields of `Ranking` for these options.
-
-        Raises:
-            WisError: The file of protected edges does not fit the graph.
-        """
+        """The fields of `Ranking` for these options."""
         from wis.io import read_pairs
 
         pairs = self.protect

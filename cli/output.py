@@ -63,9 +63,7 @@ def _shown(value: Any) -> Any:
 def emit_table(rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> None:
     """Write rows of text in aligned columns to standard output; see `emit`.
 
-    Args:
-        rows: The rows; all have the same length.
-        notes: A text for each row, wrapped and indented below it; the first one is the heading's.
+    Each row has a note, perhaps empty, which is wrapped and indented below it.
     """
     lines = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -118,13 +116,7 @@ def path_option(*names: str, **settings: Any) -> Callable[[Any], Any]:
 
 
 def check_graph_target(path: Path, *, force: bool) -> None:
-    """Raise unless a graph can be written to `path`.
-
-    Raises:
-        UnknownNameError: No format has that ending.
-        OutputExistsError: The file exists and `force` is false.
-        GraphFileError: The folder does not exist or cannot be written to.
-    """
+    """Raise unless a graph can be written to `path`."""
     if str(path) == STANDARD:
         return
     from wis.io import check_writable, format_of_path
@@ -144,12 +136,7 @@ def is_folder(path: Path) -> bool:
 
 
 def order_target(path: Path | None, *, force: bool) -> Path | None:
-    """The path to which an order is written: `path`, with the ending ``.npz`` if it has another.
-
-    Raises:
-        click.UsageError: The ending is that of a graph format.
-        WisError: The file cannot be written; see `check_graph_target`.
-    """
+    """The path to which an order is written: `path`, with the ending ``.npz`` if it has another."""
     if path is None:
         return None
     from wis.io import check_writable, formats

@@ -45,13 +45,7 @@ class Given(NamedTuple):
 
 
 def given_vertices(subset: str) -> list[Given]:
-    """The vertices that ``--subset`` lists.
-
-    Raises:
-        OptionError: The list, or a place between two commas, is empty.
-        GraphFileError: The file of ids cannot be read.
-        GraphFormatError: The file holds no id, or is not a text file.
-    """
+    """The vertices that ``--subset`` lists."""
     if subset.startswith(FROM_FILE):
         return _read_ids(subset.removeprefix(FROM_FILE))
     texts = [text.strip() for text in subset.split(",")]

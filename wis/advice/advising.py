@@ -342,11 +342,7 @@ def quiet() -> Iterator[None]:
 
 
 def _as_data(graph: Any, num_nodes: int | None = None) -> Any:
-    """A `Data` of a graph of any kind; a PyG object as it is.
-
-    Raises:
-        GraphFormatError: The object is not a graph.
-    """
+    """A `Data` of a graph of any kind; a PyG object as it is."""
     from torch_geometric.data import Data
     from torch_geometric.transforms import ToUndirected
 

@@ -38,13 +38,7 @@ Method = str | tuple[str, Mapping[str, Any]]
 
 
 class Cuts:
-    """The methods of a search, their orders and the graphs that they leave.
-
-    Args:
-        task: The task, which holds the graphs.
-        rankings: The methods.
-        cut: How to cut, apart from the amount.
-    """
+    """The methods of a search, their orders and the graphs that they leave, cut with `cut`."""
 
     def __init__(self, task: Task, rankings: Sequence[Ranking], cut: Mapping[str, Any]) -> None:
         self.task, self.rankings, self.options = task, tuple(rankings), cut
@@ -106,10 +100,6 @@ def rankings_of(
         graphs: The graphs.
         depth: Depth of the network.
         **common: Further fields of all rankings.
-
-    Raises:
-        OptionError: There are no methods, or two of them are the same, or an option is impossible.
-        UnknownNameError: A method does not exist.
     """
     left_out: dict[str, str] = {}
     if methods is None:

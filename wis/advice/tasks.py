@@ -238,11 +238,7 @@ def _plain(graph: Any) -> Data:
 
 
 def _with_features(graphs: Sequence[Any], notes: list[str]) -> tuple[Any, ...]:
-    """The graphs, with features made of ids or degrees if they have none.
-
-    Raises:
-        GraphFormatError: A single graph has too many vertices for a feature each.
-    """
+    """The graphs, with features made of ids or degrees if they have none."""
     if all(getattr(graph, "x", None) is not None for graph in graphs):
         return tuple(graphs)
     made = [copy.copy(graph) for graph in graphs]

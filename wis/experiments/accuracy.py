@@ -64,12 +64,7 @@ class PlannedRow:
 
 
 def plan_rows(recipe: Recipe, source: Source) -> list[PlannedRow]:
-    """Plan all rows of a sweep, sorted by chunks of seeds and then by percentage.
-
-    Raises:
-        OptionError: An option of a method is impossible for this graph.
-        WisError: The graph cannot be loaded.
-    """
+    """Plan all rows of a sweep, sorted by chunks of seeds and then by percentage."""
     task, digest = source.task, source.digest()
     splits = {seed: source.split_of(seed) for seed in recipe.seeds}
     data = source.part(next(iter(splits.values())))  # all splits have as many edges

@@ -3,13 +3,12 @@
 A job and its outcomes are small and can be pickled, so every back end can send them to another
 process or machine. There is an outcome for each run; that of a failed run holds the error.
 
-joblib starts processes on this machine (with loky) and sends jobs to Dask. submitit sends jobs to
-Slurm. Ray gets each job as a task: joblib's own back end for Ray returns nothing before all jobs
-are done, but a sweep saves every run as soon as it is finished. Each package is imported when its
-back end is used.
+loky, which comes with joblib, starts processes on this machine, and submitit sends jobs to Slurm.
+Dask and Ray get each job as a task. As soon as one is done its rows are saved and the next one is
+submitted. Each package is imported when its back end is used.
 
-A worker process that dies loses its job. On this machine joblib then gives up all jobs. The jobs
-that had begun are tried again, each in a process of its own; a job whose process dies again has
+A worker process that dies loses its job. On this machine loky then gives up all jobs that had
+begun. They are tried again, each in a process of its own; a job whose process dies again has
 failed. Dask and Ray give the jobs of a lost worker to other workers. Slurm requeues them by its
 own rules.
 """
@@ -18,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import os
 import sys
 import threading
@@ -33,6 +33,7 @@ from wis.base.checks import checked_integer
 from wis.base.registry import load_plugins
 from wis.errors import ClusterError, MissingDependencyError, OptionError, WisError
 from wis.experiments.own_process import (
+    BLAS,
     PeakMemory,
     ProcessDied,
     call,
@@ -47,6 +48,8 @@ Outcome = dict[str, Any]
 
 NAMES = ("local", "dask", "ray", "slurm")
 POLL_S = 0.5
+IDLE_S, WAIT_S = 300, 60
+"""Seconds after which an idle process ends, and for which Dask may lack a worker."""
 EXTRAS = {"joblib": "bench", "distributed": "dask", "ray": "ray", "submitit": "slurm"}
 
 
@@ -180,23 +183,16 @@ class Backend:
     def stream(self, jobs: Iterable[Job], work: Worker = do_job) -> Iterator[Outcomes]:
         """Do all jobs, and yield each job with its outcomes when it is done, in any order.
 
-        Args:
-            jobs: The jobs. The next one is taken when there is room for it, perhaps by another
-                thread.
-            work: The function that does a job; only tests give another one than `do_job`.
-
-        Raises:
-            MissingDependencyError: A package for this back end is not installed.
-            OptionError: The cluster cannot be reached.
-            ClusterError: The connection to the cluster was lost, after all finished jobs were
-                yielded.
+        The next job is taken when there is room for it; only tests give another function than
+        `do_job`. If the connection to a cluster is lost, `ClusterError` is raised after all
+        finished jobs were yielded.
         """
         streams = {"local": _local, "dask": _dask, "ray": _ray, "slurm": _slurm}
         return streams[self.name](self, jobs, work)
 
     def check(self) -> None:
         """Raise `MissingDependencyError` if a package of the back end is not installed."""
-        needs = {"dask": ["joblib", "distributed"], "ray": ["ray"], "slurm": ["submitit"]}
+        needs = {"dask": ["distributed"], "ray": ["ray"], "slurm": ["submitit"]}
         for module in needs.get(self.name, ["joblib"] if self.jobs > 1 else []):
             _imported(module)
 
@@ -207,12 +203,6 @@ def _imported(module: str) -> Any:
     except ImportError:
         extra = EXTRAS[module]
         raise MissingDependencyError.of(f"this needs the package {module}", extra) from None
-
-
-def _call(work: Worker, job: Job, parent: int | None = None) -> Outcomes:
-    if parent is not None:
-        _end_with(parent)
-    return job, work(job)
 
 
 @functools.cache
@@ -228,75 +218,89 @@ def _end_with(parent: int) -> None:
         threading.Thread(target=watch, daemon=True, name="wis-end-with-parent").start()
 
 
+def _streamed(
+    jobs: Iterable[Job],
+    submit: Callable[[Job], Any],
+    first_of: Callable[[list[Any]], Any],
+    result: Callable[[Any, Job], list[Outcome]],
+    at_a_time: int,
+) -> Iterator[Outcomes]:
+    """Submit jobs, at most `at_a_time` at a time, and yield each one when it is done."""
+    remaining, waiting = iter(jobs), dict[Any, Job]()
+    while True:
+        for job in itertools.islice(remaining, at_a_time - len(waiting)):
+            waiting[submit(job)] = job
+        if not waiting:
+            return
+        future = first_of(list(waiting))
+        job = waiting.pop(future)
+        yield job, result(future, job)
+
+
 def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
     if backend.jobs == 1:
-        for job in jobs:
-            yield _call(work, job)
+        yield from ((job, work(job)) for job in jobs)
         return
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from concurrent.futures import as_completed
+    from concurrent.futures.process import BrokenProcessPool
 
-    remaining = iter(jobs)
-    while True:
-        begun: dict[tuple[str, ...], Job] = {}
+    from joblib.externals.loky import get_reusable_executor
+
+    def pool() -> Any:  # that of the last stage; a new one after the death of a process
+        threads = dict.fromkeys(BLAS, str(backend.threads))
+        return get_reusable_executor(backend.jobs, timeout=IDLE_S, env=threads)
+
+    def result(future: Any, job: Job) -> list[Outcome]:
         try:
-            for job, outcomes in _processes(backend, _noted(remaining, begun), work):
-                begun.pop(job.keys)
-                yield job, outcomes
-            return
-        except TerminatedWorkerError:
-            yield from _one_by_one(list(begun.values()), work)
+            found: list[Outcome] = future.result()
+        except BrokenProcessPool:
+            return _alone(job, work)
+        return found
+
+    task = partial(_in_worker, work, os.getpid())
+    try:
+        submit = lambda job: pool().submit(task, job)  # noqa: E731
+        first_of = lambda tasks: next(as_completed(tasks))  # noqa: E731
+        yield from _streamed(jobs, submit, first_of, result, backend.jobs)
+    except BaseException:  # an interrupt too
+        pool().shutdown(kill_workers=True)
+        raise
 
 
-def _noted(jobs: Iterator[Job], begun: dict[tuple[str, ...], Job]) -> Iterator[Job]:
-    for job in jobs:
-        begun[job.keys] = job
-        yield job
+def _in_worker(work: Worker, parent: int, job: Job) -> list[Outcome]:
+    _end_with(parent)
+    return work(job)
 
 
-def _processes(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
-    joblib = _imported("joblib")
-    with joblib.parallel_config("loky", inner_max_num_threads=backend.threads):
-        parallel = joblib.Parallel(
-            n_jobs=backend.jobs,
-            return_as="generator_unordered",
-            batch_size=1,
-            pre_dispatch="n_jobs",
-        )
-        yield from parallel(joblib.delayed(_call)(work, job, os.getpid()) for job in jobs)
-
-
-def _one_by_one(jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
-    """Do jobs, one of which has killed its process, one after the other in another process."""
+def _alone(job: Job, work: Worker) -> list[Outcome]:
+    """Do a job that may have killed its process once more, in another process."""
     from concurrent.futures.process import BrokenProcessPool
 
     from joblib.externals.loky import ProcessPoolExecutor
 
-    pool = None
-    for job in jobs:
-        pool = pool or ProcessPoolExecutor(max_workers=1)
+    with ProcessPoolExecutor(max_workers=1) as pool:
         try:
-            yield job, pool.submit(work, job).result()
+            done: list[Outcome] = pool.submit(work, job).result()
         except BrokenProcessPool:
-            pool = None
-            yield job, failed(job, "its process died twice, perhaps for lack of memory")
-    if pool is not None:
-        pool.shutdown()
+            return failed(job, "its process died twice, perhaps for lack of memory")
+    return done
 
 
 def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
-    joblib, distributed = _imported("joblib"), _imported("distributed")
+    distributed = _imported("distributed")
     from wis.scale.clients import one_line_errors, quiet
 
     if backend.address is None:
         raise OptionError("the back end dask needs --scheduler-address, such as tcp://HOST:8786")
-    with (
-        quiet(),
-        one_line_errors(),
-        _dask_client(distributed, backend.address) as client,
-        joblib.parallel_config("dask", client=client, wait_for_workers_timeout=60),
-    ):
-        parallel = joblib.Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
-        yield from parallel(joblib.delayed(_call)(work, job) for job in jobs)
+
+    def first_of(tasks: list[Any]) -> Any:
+        return next(iter(distributed.wait(tasks, return_when="FIRST_COMPLETED").done))
+
+    with quiet(), one_line_errors(), _dask_client(distributed, backend.address) as client:
+        client.wait_for_workers(1, timeout=WAIT_S)
+        at_a_time = 2 * sum(client.nthreads().values())
+        submit = partial(client.submit, work, pure=False)
+        yield from _streamed(jobs, submit, first_of, lambda task, _: task.result(), at_a_time)
 
 
 def _dask_client(module: Any, address: str) -> Any:
@@ -322,41 +326,21 @@ def _ray(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcom
                 f"no Ray cluster at {backend.address or 'auto'}: {str(error).splitlines()[0]}; "
                 "start one with `ray start --head`"
             ) from None
+
+    def result(task: Any, job: Job) -> list[Outcome]:
+        try:
+            done: list[Outcome] = ray.get(task)
+        except ray.exceptions.RayError as error:
+            return failed(job, f"Ray: {' '.join(str(error).split())}")
+        return done
+
     try:
-        task = ray.remote(num_cpus=backend.threads, max_retries=2)(work)
+        submit = ray.remote(num_cpus=backend.threads, max_retries=2)(work).remote
         at_a_time = max(backend.jobs, 2 * int(ray.cluster_resources().get("CPU", 1)))
-        submit = _Submitter(task.remote, lambda tasks: ray.wait(tasks)[0][0], at_a_time)
-        for future, job in submit.stream(jobs):
-            try:
-                yield job, ray.get(future)
-            except ray.exceptions.RayError as error:
-                yield job, failed(job, f"Ray: {' '.join(str(error).split())}")
+        yield from _streamed(jobs, submit, lambda all_: ray.wait(all_)[0][0], result, at_a_time)
     finally:
         if started_here:
             ray.shutdown()
-
-
-@dataclass(frozen=True)
-class _Submitter:
-    """Submits jobs to a cluster that returns futures, at most `at_a_time` at a time."""
-
-    submit: Callable[[Job], Any]
-    wait_for_one: Callable[[list[Any]], Any]
-    at_a_time: int
-
-    def stream(self, jobs: Iterable[Job]) -> Iterator[tuple[Any, Job]]:
-        """Yield each finished future with its job."""
-        waiting: dict[Any, Job] = {}
-        for job in jobs:
-            waiting[self.submit(job)] = job
-            if len(waiting) >= self.at_a_time:
-                yield self._next(waiting)
-        while waiting:
-            yield self._next(waiting)
-
-    def _next(self, waiting: dict[Any, Job]) -> tuple[Any, Job]:
-        future = self.wait_for_one(list(waiting))
-        return future, waiting.pop(future)
 
 
 def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outcomes]:
@@ -368,12 +352,11 @@ def _slurm(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
         raise OptionError(f"Slurm cannot be used here: {error}") from None
     executor.update_parameters(name="wis", cpus_per_task=backend.threads, timeout_min=24 * 60)
 
-    def wait_for_one(tasks: list[Any]) -> Any:
+    def first_of(tasks: list[Any]) -> Any:
         return next(iter(submitit.helpers.as_completed(tasks, poll_frequency=POLL_S)))
 
-    submit = _Submitter(partial(executor.submit, work), wait_for_one, backend.jobs)
-    for task, job in submit.stream(jobs):
-        yield job, _result(task, job)
+    submit = partial(executor.submit, work)
+    yield from _streamed(jobs, submit, first_of, _result, backend.jobs)
 
 
 def _result(task: Any, job: Job) -> list[Outcome]:

@@ -67,19 +67,9 @@ def forecast(
     threads: int,
     device: str,
 ) -> Forecast:
-    """Predict the time of an accuracy sweep.
+    """Predict the time of an accuracy sweep: of `pending` rows of a plan, and a row for each order.
 
-    Args:
-        plan: The `AccuracyPlan`.
-        pending: Its rows that are missing.
-        orders: A row for each order that is missing.
-        rows: Finished rows, from which the number of epochs is taken.
-        jobs: Number of processes.
-        threads: Threads of each process.
-        device: The device.
-
-    Raises:
-        WisError: A trial fails, as the sweep would.
+    The number of epochs is taken from finished `rows`. A trial raises what the sweep would raise.
     """
     source = plan.source
     with torch_threads(threads):

@@ -65,12 +65,7 @@ class Source:
     def load(self) -> Data:
         """Load the graph, or batch of graphs, of all splits, once in each process.
 
-        The caller must not change it.
-
-        Raises:
-            GraphFormatError: The graph lacks features or labels, or has several types of edges.
-            UnknownNameError: `dataset` is neither a file nor a known name.
-            WisError: The graph cannot be read.
+        The caller must not change it. Raises `GraphFormatError` if it lacks what the task needs.
         """
         return _loaded(self)[0]
 
@@ -79,11 +74,7 @@ class Source:
         return _loaded(self)[1]
 
     def split_of(self, seed: int) -> int | None:
-        """Return the number of the split of a seed; None if the graph has a single split.
-
-        Raises:
-            OptionError: The graph does not have the split that the recipe names.
-        """
+        """Return the number of the split of a seed; None if the graph has a single split."""
         if self.task != "vertex":
             return seeded_split(self, seed)
         data = self.load()
@@ -207,17 +198,9 @@ def order_specs(
 ) -> dict[int, OrderSpec]:
     """Describe the order of each seed; all seeds share one if the method is not random.
 
-    Args:
-        graph: The graph.
-        data_digest: Digest of all data of the graph.
-        method: The method.
-        model: The network that is evaluated.
-        splits: The number of the split of each seed, or None.
-        data: The object that the graph was made from, for methods that read numbers of its edges.
-        task: The task; the splits of the task ``link`` have a graph each.
-
-    Raises:
-        OptionError: An option has an impossible value.
+    `splits` has the number of the split of each seed, or None, and `data` the object that the graph
+    was made from, for methods that read numbers of its edges. The splits of the task ``link`` have
+    a graph each.
     """
     chosen = get_method(method.name)
     options = chosen.resolved_options(graph, network_options(method, model))
@@ -267,11 +250,7 @@ class OrderCache:
             return None
 
     def put(self, spec: OrderSpec, known: KnownOrder) -> None:
-        """Save an order.
-
-        Raises:
-            GraphFileError: The folder cannot be written to.
-        """
+        """Save an order."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

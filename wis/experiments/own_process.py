@@ -93,10 +93,6 @@ def call(
             all calls use. The server ignores its errors, since the function meets them again.
         key: A call with another key gets a new server.
         modules: Modules that the server imports first.
-
-    Raises:
-        ProcessDied: The process ended without a result.
-        Exception: Whatever the function raises.
     """
     environment = {**os.environ, **dict.fromkeys(BLAS, str(threads))}
     folders = [(name, v) for name, v in sorted(environment.items()) if name.startswith(FOLDERS)]

@@ -82,12 +82,7 @@ class ResultsFile:
         return self._lacking | {str(row["key"]) for row in self._group if "key" in row}
 
     def refresh(self) -> None:
-        """Read the lines that were written since the last call.
-
-        Raises:
-            GraphFileError: The file cannot be read.
-            ResultsError: A whole line is not a row.
-        """
+        """Read the lines that were written since the last call."""
         try:
             with io.BytesIO(read_bytes(self.path)) if self.is_packed else self.path.open("rb") as f:
                 self._read(f)
@@ -167,16 +162,9 @@ class ResultsFile:
             )
 
     def append(self, rows: Sequence[Row]) -> list[Row]:
-        """Write the rows of a group, except those that the file already has.
+        """Write the rows of a group, except those that the file already has; return these rows.
 
         A row that is done replaces one that failed. A complete group replaces an incomplete one.
-
-        Returns:
-            The rows that were written.
-
-        Raises:
-            GraphFileError: The file cannot be written.
-            ResultsError: The file is damaged.
         """
         return self._write(lambda: [row for row in rows if self._is_new(row)])
 
@@ -272,14 +260,7 @@ def read_results(paths: Iterable[str | Path]) -> tuple[list[Row], dict[str, Row]
 
 
 def rows_of_recipe(rows: Iterable[Row], recipe: str | None) -> list[Row]:
-    """Select the rows of a recipe.
-
-    Args:
-        rows: Rows of results.
-        recipe: Name of the recipe, or the beginning of its hash; None selects all rows.
-
-    Raises:
-        UnknownNameError: No row belongs to that recipe.
+    """Select the rows of a recipe, its name or the beginning of its hash; None selects all rows.
 
     >>> rows_of_recipe([{"key": "1", "recipe": "a"}, {"key": "2", "recipe": "b"}], "b")
     [{'key': '2', 'recipe': 'b'}]

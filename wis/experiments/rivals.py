@@ -96,9 +96,7 @@ def against_best(met: Iterable[Duel]) -> list[Duel]:
 def chosen_by_validation(test: Sequence[Panel], validation: Sequence[Panel]) -> list[Duel]:
     """In each cell, pair the form of WIS and the rival with the best validation accuracies.
 
-    Args:
-        test: Panels of test accuracies.
-        validation: The same panels with validation accuracies; empty for no comparison.
+    `validation` has the panels of `test` with validation accuracies, or is empty.
     """
     found = []
     for shown, chooser in zip(test, validation, strict=False):

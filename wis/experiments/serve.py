@@ -132,9 +132,6 @@ class Serve(Accuracy):
 def load_of(table: Mapping[str, Any]) -> tuple[Load, bool]:
     """Read the table ``[serve]`` of a recipe: the predictions, and whether to train.
 
-    Raises:
-        RecipeError: A key is unknown, or a value is impossible.
-
     >>> load_of({"train": False, "batch_sizes": [1]})[0].batch_sizes
     (1,)
     """

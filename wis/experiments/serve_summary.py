@@ -46,21 +46,13 @@ Line = dict[str, Any]
 
 
 def lines_of(rows: Iterable[Row], *, metric: str = "test") -> list[Line]:
-    """Summarise the rows of each setting over its seeds.
-
-    Args:
-        rows: Rows of serving sweeps.
-        metric: ``"test"`` or ``"val"``: the vertices whose accuracy counts.
+    """Summarise the rows of each setting over its seeds; `metric` is ``"test"`` or ``"val"``.
 
     Returns:
         For each graph and model a line for the whole graph (its label is ``"full"``) and one for
         each setting, with accuracies and losses in percent, `speedup`, `median_ms` and `p95_ms` by
         kind of prediction (see `wis.measure.latency.serve`), and `on_front`. Accuracies are None if
         nothing was trained.
-
-    Raises:
-        ResultsError: No row is finished, or a row lacks a field, or no row of an accuracy sweep has
-            a graph, method, amount and depth of a serving row.
     """
     groups: dict[tuple[Any, ...], dict[tuple[Any, ...], Row]] = defaultdict(dict)
     wholes: dict[tuple[Any, ...], dict[tuple[Any, ...], float]] = defaultdict(dict)

@@ -37,12 +37,7 @@ PLAIN = "a recipe has texts, numbers, truth values, lists and tables of them"
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read a recipe file of any kind.
-
-    Raises:
-        GraphFileError: The file cannot be read.
-        RecipeError: The file is not TOML, lacks the key `kind`, or holds a value that is not plain.
-    """
+    """Read a recipe file of any kind."""
     try:
         settings = tomllib.loads(_text(path))
     except RecursionError:
@@ -244,9 +239,6 @@ def spelt(amounts: Amounts) -> list[str]:
 def parse_seeds(given: int | str | Sequence[Any]) -> tuple[int, ...]:
     """Parse a number of seeds (0, 1, ...), a text such as ``"0,3,5"``, or a list.
 
-    Raises:
-        OptionError: An item is not a seed, or there are too many seeds or none.
-
     >>> parse_seeds(3), parse_seeds("0,7")
     ((0, 1, 2), (0, 7))
     """
@@ -285,11 +277,7 @@ class Cut:
 
 
 def cuts_of(amounts: Amounts, sizes: Sequence[int]) -> list[Cut]:
-    """Apply amounts to graphs with these numbers of edges, each by itself.
-
-    Raises:
-        OptionError: An amount is impossible, or two are equal.
-    """
+    """Apply amounts to graphs with these numbers of edges, each by itself."""
     num_edges, cuts = sum(sizes), []
     for percentage, text in zip(
         amounts.percentages, spelt(Amounts(amounts.percentages)), strict=True

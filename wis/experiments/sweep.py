@@ -192,19 +192,7 @@ def available_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str) -> tuple[str, dict[str, Any]]:
-    """Find, read and check a recipe.
-
-    Args:
-        name: Name of a recipe of wis, or the path of a ``.toml`` file.
-
-    Returns:
-        The name and the content of the recipe.
-
-    Raises:
-        UnknownNameError: The recipe or its kind is unknown.
-        GraphFileError: The file cannot be read.
-        RecipeError: The recipe is malformed.
-    """
+    """Find, read and check a recipe of wis, or a ``.toml`` file; return its name and content."""
     known = available_recipes()
     path = Path(name)
     if path.suffix != ".toml" and name not in known:
@@ -267,15 +255,8 @@ def preview(
 ) -> dict[str, Any]:
     """Check everything as `run_recipe` does, and count the rows that it would make.
 
-    Args:
-        name: Name of the recipe.
-        settings: Its content.
-        options: As for `run_recipe`.
-        trial: Predict the time of the missing rows by a short trial, under ``forecast`` (see
-            `wis.experiments.forecast`): None for the kinds of recipes that have no forecast.
-
-    Raises:
-        WisError: As for `run_recipe`.
+    With `trial`, predict the time of the missing rows by a short trial, under ``forecast`` (see
+    `wis.experiments.forecast`): None for the kinds of recipes that have no forecast.
     """
     sweep = Sweep(name, settings, options)
     pending = sweep.pending()
@@ -286,12 +267,7 @@ def preview(
 
 
 class Sweep:
-    """The driver: runs a recipe.
-
-    Attributes:
-        plan: The rows and jobs of the recipe.
-        store: The file of results.
-    """
+    """The driver: runs a recipe, whose `plan` has rows and jobs, and fills the `store` of rows."""
 
     def __init__(self, name: str, settings: Mapping[str, Any], options: RunOptions) -> None:
         options.backend.check()

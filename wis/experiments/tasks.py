@@ -53,11 +53,7 @@ def check_methods(task: str, names: Iterable[str]) -> None:
 
 
 def prepared(data: Any, source: Source) -> Data:
-    """Check the data of a sweep; give vertices masks if they lack them, and join a list of graphs.
-
-    Raises:
-        GraphFormatError: An attribute is missing, or the data is not that of the task.
-    """
+    """Check the data of a sweep; give vertices that lack masks some, and join a list of graphs."""
     if source.task == "graph":
         data = _batch(data, source.dataset)
     if source.costs_only:
@@ -162,9 +158,6 @@ def order_of(
     The orders of the graphs are merged: edge j of k (j = 0, 1, ...) goes when the fraction
     (j + 1/2) / k is removed, and an odd j before an even one, since round(f k) goes to even
     numbers. So a cut of the whole removes the same edges as a cut of each graph.
-
-    Raises:
-        WisError: As for `wis.removal_order`.
     """
     settings = {"seed": seed, "progress": False, **options}
     if task != "graph":

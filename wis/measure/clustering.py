@@ -33,11 +33,8 @@ def clustering_measures(
 ) -> tuple[np.ndarray | None, dict[str, Measure]]:
     """The number of triangles at each vertex, int64 [n] (None after sampling), and both measures.
 
-    Args:
-        topology: The graph.
-        seed: Seed of the sample.
-        sample: A twentieth of the number of paths to draw.
-        exact_work: Largest number of visited neighbours for which triangles are counted.
+    Triangles are counted if at most `exact_work` neighbours are visited; otherwise twenty times
+    `sample` paths are drawn.
     """
     degree = np.diff(topology.adjacency.indptr).astype(np.int64)
     wedges = degree * (degree - 1) // 2

@@ -80,11 +80,6 @@ def quadratic_forms(before: Topology, after: Topology, seed: int) -> Spread:
     Up to 500 vertices these are all generalised eigenvalues. Beyond that they are ratios for random
     vectors, both unchanged and smoothed along the edges of both graphs, since few edges determine
     the ratio of a smooth vector. If a component fell apart, the lowest ratio is exactly 0.
-
-    Args:
-        before: The whole graph.
-        after: The subgraph.
-        seed: Seed of the vectors.
     """
     label = "x'L'x / x'Lx"
     if before.num_nodes <= DENSE_NODES:
@@ -140,10 +135,7 @@ NUM_CUTS = 64
 def cut_ratios(before: Topology, kept: np.ndarray, seed: int) -> dict[str, Spread]:
     """The share of the crossing edges that is left, for random halves and neighbourhoods.
 
-    Args:
-        before: The whole graph.
-        kept: bool [m], true for each edge that is left.
-        seed: Seed of the draws.
+    `kept` is bool [m], true for each edge of the whole graph that is left.
     """
     generator = np.random.default_rng([seed, 5])
     n = before.num_nodes

@@ -96,11 +96,6 @@ def assigned(homes: Mapping[int, str], places: Iterable[str], size: int) -> dict
     A worker remembers the edges of its shards, so a move costs memory on both workers and time on
     the new one. Items move only from lost places, and from places with more than an even share.
 
-    Args:
-        homes: The assignment so far.
-        places: The current places.
-        size: Number of items, numbered from 0.
-
     Returns:
         The place of each item; empty without places. The loads of two places differ by at most one.
 
@@ -128,12 +123,7 @@ def assigned(homes: Mapping[int, str], places: Iterable[str], size: int) -> dict
 
 @contextlib.contextmanager
 def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
-    """A client of the cluster at an address, or of a new one on this machine.
-
-    Raises:
-        OptionError: `num_workers` is given together with an address.
-        ClusterError: No scheduler answers.
-    """
+    """A client of the cluster at an address, or of a new one on this machine."""
     module = distributed()
     if address is not None and num_workers is not None:
         raise OptionError("num_workers is for a cluster on this machine; the cluster at the "
@@ -149,16 +139,7 @@ def client_of(address: str | None, num_workers: int | None) -> Iterator[Any]:
 
 
 def connect(module: Any, address: str, **settings: Any) -> Any:
-    """Check that a scheduler answers at an address, and return a client of it.
-
-    Args:
-        module: The package distributed.
-        address: The address, such as ``tcp://10.0.0.1:8786``.
-        settings: Arguments of ``distributed.Client``.
-
-    Raises:
-        ClusterError: No scheduler answers.
-    """
+    """Check that a scheduler answers at an address, and return a client of it."""
     try:
         _check_answer(module, address)
         return module.Client(address, timeout=PATIENCE_S, **settings)

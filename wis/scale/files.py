@@ -66,17 +66,9 @@ class EdgeFiles:
 
     @classmethod
     def of(cls, root: str, options: TableOptions = GUESS, ending: str | None = None) -> EdgeFiles:
-        """List a folder and look at the head of each file.
+        """List a folder, or one file, and look at the head of each file.
 
-        Args:
-            root: The folder, or one file.
-            options: The options of tables.
-            ending: The ending of the format of all files; None to use the ending of each file.
-
-        Raises:
-            GraphFileError: The folder is missing, or holds no edge file.
-            GraphFormatError: A file is damaged, is not an edge file, or has other columns than the
-                first one.
+        `ending` is that of the format of all files; None takes the ending of each file.
         """
         pyarrow()
         fs, path = url_to_fs(root)

@@ -59,9 +59,6 @@ class Job:
 
         Returns:
             Vertices ``n``, edges ``m``, ``rows``, edges to remove ``N``, file of ``names``.
-
-        Raises:
-            GraphFormatError: The vertices need more memory than allowed, or the input changed.
         """
         noted = self.folder.open()
         if noted is None:
@@ -123,12 +120,7 @@ class Job:
         return np.asarray(left | (u == v))
 
     def finish(self, num_rows: int | None = None, expected: int | None = None) -> None:
-        """Give the output its name, unless the input has changed or another run took over.
-
-        Raises:
-            GraphFormatError: The input has changed, or the number of rows is not the expected one.
-            BusyError: Another run has taken the lock.
-        """
+        """Give the output its name, unless the input has changed or another run took over."""
         if num_rows != expected:
             raise GraphFormatError(
                 f"{self.files.root}: has {num_rows} rows now and had {expected}; it has changed "

@@ -88,17 +88,10 @@ class Owner:
 
 @contextlib.contextmanager
 def locked(folder: str, purpose: str) -> Iterator[Lock]:
-    """Lock a folder for the duration of a block.
+    """Lock a folder for the duration of a block, or raise `BusyError`.
 
-    The folder is created if it is missing, and removed at the end if it is empty.
-
-    Args:
-        folder: The folder of the lock.
-        purpose: A name of the locked thing for errors, such as ``"out/"``.
-
-    Raises:
-        BusyError: Another run holds the lock.
-        GraphFileError: The folder cannot be written.
+    The folder is created if it is missing, and removed at the end if it is empty. Errors name the
+    `purpose`, such as ``"out/"``.
     """
     lock = Lock(folder, purpose)
     lock.take()

@@ -66,11 +66,7 @@ class OutputFolder:
             raise GraphFileError(f"{self.root}: there is no folder {parent}; make it first")
 
     def tidy(self) -> None:
-        """Remove or restore the folders that killed runs left; the lock must be held.
-
-        Raises:
-            OutputExistsError: One of them holds files that wis did not make.
-        """
+        """Remove or restore the folders that killed runs left; the lock must be held."""
         fs, path = url_to_fs(self.root)
         for key in self._left("partial"):
             self._remove(self._beside("partial", key), _is_parquet)
@@ -125,11 +121,7 @@ class OutputFolder:
             fs.mv(unfinished, path)
 
     def finish(self) -> None:
-        """Give the folder of finished files the name of the output.
-
-        Raises:
-            OutputExistsError: A folder that must not be replaced has appeared there meanwhile.
-        """
+        """Give the folder of finished files the name of the output."""
         fs, path = url_to_fs(self.root)
         self.check()
         with writing(self.root):

@@ -73,9 +73,8 @@ class Levels:
     def next_threshold(self, last: int | None, num_removed: int) -> int | None:
         """The threshold of the next phase, None if no edge is left.
 
-        Args:
-            last: The threshold of the last phase, None before the first.
-            num_removed: Edges removed so far, in complete phases.
+        `last` is that of the last phase, None before the first; `num_removed` counts complete
+        phases.
         """
         if last is not None and self.num_live(last, num_removed):
             return threshold(last - 1, self.factor)
@@ -181,13 +180,7 @@ class Cuts:
         return result
 
     def within(self, ends: NDArray[Any], kind: NDArray[np.uint8], place: Ints) -> Bools:
-        """Mark the edges that do not come after the cuts of some of their ends.
-
-        Args:
-            ends: [k], one end of each edge.
-            kind: uint8 [k], the class of each edge.
-            place: int64 [k], the hash of each edge.
-        """
+        """Mark the edges, given by class and hash, that come no later than the cuts of `ends`."""
         cut_kind = self.cut_kind[ends]
         result: Bools = cut_kind == 0
         return result | no_later(kind, place, cut_kind, self.cut_hash[ends])

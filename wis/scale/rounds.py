@@ -82,11 +82,7 @@ def count_levels(shards: list[Shard], phases: int, degrees: str) -> NDArray[Any]
 def advance(shards: list[Shard], phases: int, t: int, turn: int) -> tuple[NDArray[Any], int]:
     """A round: the cuts that have changed, as `CUT` records, and the number of live edges.
 
-    Args:
-        shards: The edges.
-        phases: The number of finished phases.
-        t: The threshold.
-        turn: The number of finished rounds of this phase.
+    Before it, `phases` phases and `turn` rounds of the phase with threshold t were finished.
     """
     found, num_live = [np.empty(0, CUT)], 0
     for shard in shards:

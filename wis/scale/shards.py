@@ -59,14 +59,7 @@ def shard_of(vertices: NDArray[Vertex], num_shards: int) -> NDArray[np.uint16]:
 def cut_file(
     index: int, job: Job, vertices: tuple[int, str | None], rows: int, num_shards: int
 ) -> list[Ints]:
-    """Write the arcs of a file in pieces.
-
-    Args:
-        index: The number of the file.
-        job: The request.
-        vertices: The arguments of `Vertices`.
-        rows: The number of rows of all files.
-        num_shards: The number of shards.
+    """Write the arcs of a file in pieces; `vertices` are the arguments of `Vertices`.
 
     Returns:
         For each piece an int64 array [2 + num_shards + 1]: the file, the number of the piece, and

@@ -50,11 +50,6 @@ def spark_engine(master: str | None, num_workers: int | None) -> Iterator[SparkE
         master: Spark's master, such as ``spark://host:7077``, ``yarn`` or ``local[4]``; None for
             the running session, or else one process on this machine for each core.
         num_workers: Number of processes on this machine, without a master.
-
-    Raises:
-        MissingDependencyError: pyspark or Java is not installed.
-        OptionError: A session with another master runs, or both arguments are given.
-        ClusterError: No master answers, or the cluster is lost.
     """
     if master is not None and num_workers is not None:
         raise OptionError("num_workers is for processes on this machine; the master has its own "

@@ -78,12 +78,7 @@ def pyarrow() -> Any:
 
 @contextlib.contextmanager
 def opening(path: str) -> Iterator[None]:
-    """Turn errors of reading and decompression into errors of one line that name the file.
-
-    Raises:
-        GraphFileError: The file cannot be read.
-        GraphFormatError: Its compressed content is damaged.
-    """
+    """Turn errors of reading and decompression into errors of one line that name the file."""
     try:
         yield
     except WisError:
@@ -138,12 +133,7 @@ def writing(path: str) -> Iterator[None]:
 
 
 def check_file_system(url: str) -> None:
-    """Check that the file system of a path exists and can be reached.
-
-    Raises:
-        GraphFileError: fsspec knows no such file system, or cannot reach it.
-        MissingDependencyError: A package for it is not installed.
-    """
+    """Check that the file system of a path exists and can be reached."""
     try:
         fs, path = url_to_fs(url)
         if is_local(url):
@@ -195,15 +185,8 @@ def load_array(url: str) -> NDArray[Any]:
 def remove_files(url: str, is_ours: Callable[[str], bool]) -> list[str]:
     """Remove the files of a folder that wis made, and then its empty folders.
 
-    Args:
-        url: The folder; may be missing.
-        is_ours: Whether wis made the file at a path relative to the folder.
-
-    Returns:
-        Paths of the files that stay.
-
-    Raises:
-        GraphFileError: A file cannot be removed.
+    `is_ours` is asked for each path relative to the folder. Returns the paths of the files that
+    stay.
     """
     fs, root = url_to_fs(url)
     fs.invalidate_cache()

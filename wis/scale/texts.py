@@ -39,9 +39,6 @@ def chunks(file: BinaryIO, path: str, size: int) -> Iterator[tuple[int, bytes]]:
     r"""Yield chunks of whole lines of a text, each with the number of lines before it.
 
     The text is decompressed, without a byte order mark, and its lines end with ``\n``.
-
-    Raises:
-        GraphFormatError: The file is empty or not UTF-8, or a line is longer than `LONGEST_LINE`.
     """
     stream = unpacked(file, path)
     line, rest, begun = 0, b"", False
@@ -89,11 +86,7 @@ class Head:
 
 
 def head_of(file: BinaryIO, path: str, ending: str, options: TableOptions) -> Head:
-    """Guess the layout of a list from its first lines by the rules of `wis.io.edge_list`.
-
-    Raises:
-        GraphFormatError: The list is empty, not an edge list, or ambiguous.
-    """
+    """Guess the layout of a list from its first lines by the rules of `wis.io.edge_list`."""
     head, is_whole = _beginning(file, path)
     refuse_other_formats(head, path)
     if dictionary_separator(head, delimiter(options), path) is not None:
@@ -149,11 +142,7 @@ def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> l
 def columns(
     file: BinaryIO, path: str, layout: TextLayout, *, as_names: bool
 ) -> Iterator[tuple[Columns, bytes, TextLayout]]:
-    """Yield the columns of each chunk of a list, with its text and its layout.
-
-    Raises:
-        GraphFormatError: A line is malformed.
-    """
+    """Yield the columns of each chunk of a list, with its text and its layout."""
     rows, start = 0, None
     for before, text in chunks(file, path, CHUNK_BYTES):
         if next(data_lines(text), None) is None:
@@ -175,9 +164,6 @@ def _checked_start(
     """The first number of an unnamed first column, which must count the rows.
 
     If it does not, the two columns after it are not certain to be the endpoints.
-
-    Raises:
-        GraphFormatError: The column does not count the rows.
     """
     names = [] if layout.header is None else [layout.header[end] for end in layout.endpoints]
     if layout.index is None or not names or named_endpoints(names) is not None:

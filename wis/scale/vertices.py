@@ -87,10 +87,6 @@ def look_at_ids(
 
     Returns:
         The vertices, and the number of rows.
-
-    Raises:
-        GraphFormatError: An id is negative, not below `num_nodes`, or absurdly large.
-        OptionError: `num_nodes` is not the number of names, or names need a folder.
     """
     stated = None if relabel else files.num_nodes
     if stated is not None and num_nodes not in (None, stated):

@@ -43,11 +43,7 @@ def _lines(findings: Findings) -> list[list[str]]:
 
 
 def format_claims(findings: Sequence[Findings], style: str) -> str:
-    """Format claims as text, Markdown, LaTeX, csv or JSON; text leaves out the rules.
-
-    Raises:
-        ResultsError: There are no claims.
-    """
+    """Format claims as text, Markdown, LaTeX, csv or JSON; text leaves out the rules."""
     grids = claims_grids(findings)
     if not grids:
         raise ResultsError(

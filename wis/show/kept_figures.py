@@ -23,11 +23,7 @@ KINDS = (FACTORIZATION, INFLUENCE)
 
 
 def groups_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The finished rows of each figure, by what it shows.
-
-    Raises:
-        ResultsError: A row lacks a field.
-    """
+    """The finished rows of each figure, by what it shows."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         kind = kind_of_row(row)
@@ -44,16 +40,8 @@ def groups_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
 def redrawn(rows: Sequence[Row], *, seed: int | None = None) -> Figure:
     """Draw the figure of finished rows of one experiment, or of measured influence.
 
-    Curves come from the first row of each run, which holds at most 200 records of each.
-
-    Args:
-        rows: Rows of results.
-        seed: The run to draw, for experiments; the first seed by default.
-
-    Raises:
-        ResultsError: No row is done, the rows are of several experiments or sizes, or lack what the
-            figure shows.
-        OptionError: There are no rows of that seed.
+    Curves come from the first row of each run, which holds at most 200 records of each. Of
+    experiments the run of a `seed` is drawn, by default of the first one.
     """
     groups = groups_of(rows)
     if len(groups) != 1:

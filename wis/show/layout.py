@@ -21,15 +21,7 @@ DOT = 0.1
 
 
 def vertex_positions(graph: CanonicalGraph, seed: int) -> np.ndarray:
-    """Compute positions for a drawing.
-
-    Args:
-        graph: The graph, of a few hundred vertices at most.
-        seed: Seed of the initial positions.
-
-    Returns:
-        float64 array of shape [n, 2].
-    """
+    """Positions for a drawing of at most a few hundred vertices, float64 [n, 2]."""
     import networkx as nx
 
     network = nx.empty_graph(graph.num_nodes)

@@ -285,14 +285,10 @@ def draw_degrees(
 
 
 def degree_ccdf(degree: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Complementary cumulative distribution of the positive degrees, for a logarithmic axis.
+    """Complementary cumulative distribution of positive degrees [n], for a logarithmic axis.
 
-    Args:
-        degree: int array of shape [n].
-
-    Returns:
-        The degrees that occur, ascending, and for each the share of vertices of at least this
-        degree.
+    Returns the degrees that occur, ascending, and for each the share of vertices of at least this
+    degree.
     """
     values, counts = np.unique(degree, return_counts=True)
     share = counts[::-1].cumsum()[::-1] / max(1, degree.size)

@@ -111,12 +111,7 @@ CSV_HEAD = (
 
 
 def format_rivals(panels: Sequence[Panel], style: str, validation: Sequence[Panel] = ()) -> str:
-    """Format `rival_grids` in a style of `wis.show.sweep_tables`; csv has a line for each duel.
-
-    Raises:
-        UnknownNameError: The style is unknown.
-        ResultsError: No form of WIS has two runs in common with a rival.
-    """
+    """Format `rival_grids` in a style of `wis.show.sweep_tables`; csv has a line for each duel."""
     if style not in (*STYLES, "csv"):
         raise UnknownNameError.among("style of table", style, (*STYLES, "csv"))
     grids, words = rival_grids(panels, validation)

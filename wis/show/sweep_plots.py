@@ -42,18 +42,7 @@ SHORTEST_S = 1e-6  # a logarithmic axis has no zero, so shorter times are drawn 
 
 
 def plot_accuracy(panels: Sequence[Panel], path: str | Path, *, force: bool = False) -> Path:
-    """Draw accuracy against the percentage of removed edges.
-
-    Args:
-        panels: See `wis.experiments.summary.panels_of`; their metric is drawn.
-        path: File of the picture: `.png`, `.svg` or `.pdf`.
-        force: Replace an existing file.
-
-    Raises:
-        UnknownNameError: The ending is not a picture format.
-        MissingDependencyError: matplotlib is not installed.
-        OutputExistsError: The file exists and `force` is false.
-    """
+    """Draw accuracy, or another metric of the panels, against the percentage of removed edges."""
     check_can_plot(path)
     return save_figure(accuracy_figure(panels), path, force=force, dpi=200)
 
@@ -260,20 +249,7 @@ COSTS: dict[str, Callable[[Line], float]] = {
 def plot_serving(
     lines: Sequence[Line], path: str | Path, *, metric: str = "test", force: bool = False
 ) -> Path:
-    """Draw accuracy against cost.
-
-    Args:
-        lines: Lines from `wis.experiments.serve_summary.lines_of`.
-        path: File of the picture: `.png`, `.svg` or `.pdf`.
-        metric: The accuracy of the lines, ``"test"`` or ``"val"``, for the axis.
-        force: Replace an existing file.
-
-    Raises:
-        ResultsError: Nothing was trained, so there are no accuracies.
-        UnknownNameError: The ending is not a picture format.
-        MissingDependencyError: matplotlib is not installed.
-        OutputExistsError: The file exists and `force` is false.
-    """
+    """Draw accuracy against cost; `metric` is that of the lines, ``"test"`` or ``"val"``."""
     check_can_plot(path)
     return save_figure(serving_figure(lines, metric=metric), path, force=force, dpi=200)
 

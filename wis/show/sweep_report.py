@@ -93,12 +93,6 @@ def write_report(
         baseline: Label of the method that the others are compared with; ``"full"`` for the whole
             graph.
         force: Replace an existing file.
-
-    Raises:
-        OptionError: The file has another ending.
-        MissingDependencyError: matplotlib is not installed.
-        OutputExistsError: The file exists and `force` is false.
-        WisError: See `panels_of`.
     """
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
