@@ -106,8 +106,11 @@ def plan_of(settings, options):
 def test_costs_alone_need_no_features_and_labels(tmp_path):
     path = tmp_path / "bare.pt"
     torch.save(generators.rmat(scale=6, edges=200), path)
-    settings, options = settings_of(path, serve={"train": False}, seeds="1"), options_of(tmp_path)
+    settings, stages = settings_of(path, serve={"train": False}, seeds="1"), set()
+    options = options_of(tmp_path, report=lambda status: stages.add(status.doing))
     assert run_recipe("bare", settings, options).failed == 0
+    assert "measuring" in stages
+    assert "training" not in stages
     rows = rows_in(options)
     assert not any("test_accuracy" in row for row in rows)
     assert all(line["accuracy"] is None for line in lines_of(rows))

@@ -197,7 +197,7 @@ class AccuracyPlan(Plan):
             itertools.chain(self._order_jobs(missing, sweep), self._train_jobs(first, sweep)),
         )
         rest = [group for group in groups if not group[0].cut.extreme]
-        yield "training", self._train_jobs(rest, sweep)
+        yield self.doing, self._train_jobs(rest, sweep)
 
     def _recall(self, row: PlannedRow) -> bool:
         """Look for the order of a row in the cache; return whether it is known."""

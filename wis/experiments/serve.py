@@ -65,12 +65,11 @@ class Serving(Training):
 class ServePlan(AccuracyPlan):
     """The rows of a serving sweep: those of the accuracy sweep, with keys and jobs of their own."""
 
-    doing = "serving"
-
     def __init__(self, recipe: Recipe, load: Load, trains: bool, options: RunOptions) -> None:
         super().__init__(recipe, options)
         own = {"train": trains, **asdict(load), "batch_sizes": list(load.batch_sizes)}
         self.load, self.trains = load, trains
+        self.doing = "training" if trains else "measuring"
         self.settings = {**self.settings, "kind": SERVE, "serve": own}
         self.hash = content_hash([SERVE, recipe.hash, own])
         self.device = options.devices[0].partition(":")[0]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
 from wis.errors import ResultsError
-from wis.experiments.export import guarded
-from wis.show.sweep_tables import STYLES, Grid
+from wis.show.sweep_tables import STYLES, Grid, as_csv
 from wis.theory.catalogue import counts
 from wis.theory.findings import Findings, seeds_text
 
@@ -54,12 +51,8 @@ def format_claims(findings: Sequence[Findings], style: str) -> str:
         records = [each.record() for each in findings if each.verdicts]
         return json.dumps({"findings": records}, indent=1, ensure_ascii=False)
     if style == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("what", *HEAD))
-        for grid in grids:
-            writer.writerows([grid.title, *map(guarded, line)] for line in grid.lines)
-        return text.getvalue().rstrip("\n")
+        lines = ((grid.title, *line) for grid in grids for line in grid.lines)
+        return as_csv(("what", *HEAD), lines).rstrip("\n")
     if style == "text":
         parts = ("\n".join([each.heading, *map(str, each.verdicts)]) for each in findings)
         shown = [part for part, each in zip(parts, findings, strict=True) if each.verdicts]

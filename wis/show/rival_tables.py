@@ -5,12 +5,9 @@ The rules are those of `wis.experiments.rivals`.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from wis.errors import ResultsError, UnknownNameError, counted
-from wis.experiments.export import guarded
 from wis.experiments.rivals import (
     BEST,
     Duel,
@@ -21,7 +18,7 @@ from wis.experiments.rivals import (
     verdict,
 )
 from wis.experiments.summary import Panel
-from wis.show.sweep_tables import NOTHING, STYLES, Grid, interval
+from wis.show.sweep_tables import NOTHING, STYLES, Grid, as_csv, interval
 
 RULE = (
     "A win is a 95 % interval of the paired difference above 0, a loss one below 0, all else a "
@@ -121,19 +118,15 @@ def format_rivals(panels: Sequence[Panel], style: str, validation: Sequence[Pane
             "amount; give results that have both"
         )
     if style == "csv":
-        return _csv(panels)
+        return as_csv(CSV_HEAD, _csv_lines(panels))
     return "\n\n".join([*(STYLES[style](grid) for grid in grids), "\n".join(words)]) + "\n"
 
 
-def _csv(panels: Sequence[Panel]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEAD)
+def _csv_lines(panels: Sequence[Panel]) -> Iterator[Sequence[object]]:
     met = duels(panels)
     best = {(d.panel, d.amount, d.ours, d.rival) for d in against_best(met)}
     for duel in met:
-        place = (guarded(duel.panel), f"{duel.amount:g}", guarded(duel.ours), guarded(duel.rival))
-        numbers = (repr(float(x)) for x in (duel.cell.mean, duel.cell.low, duel.cell.high))
-        is_best = (duel.panel, duel.amount, duel.ours, duel.rival) in best
-        writer.writerow([*place, duel.cell.num, *numbers, duel.outcome, is_best])
-    return text.getvalue()
+        place = (duel.panel, duel.amount, duel.ours, duel.rival)
+        numbers = map(float, (duel.cell.mean, duel.cell.low, duel.cell.high))
+        shown = (duel.panel, f"{duel.amount:g}", duel.ours, duel.rival, duel.cell.num)
+        yield *shown, *numbers, duel.outcome, place in best

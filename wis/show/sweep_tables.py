@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wis.errors import ResultsError, UnknownNameError
@@ -55,7 +55,7 @@ def format_tables(panels: Sequence[Panel], style: str, *, baseline: str = BASELI
         raise UnknownNameError.among("style of table", style, (*STYLES, "csv"))
     check_baseline(panels, baseline)
     if style == "csv":
-        return _csv(panels, baseline)
+        return as_csv(CSV_HEAD, _csv_lines(panels, baseline))
     return "\n\n".join(STYLES[style](grid) for grid in grids(panels, baseline)) + "\n"
 
 
@@ -191,11 +191,16 @@ CSV_HEAD = (
 )
 
 
-def _csv(panels: Sequence[Panel], baseline: str) -> str:
-    """Tidy csv with a line for each method and percentage or area, with all digits."""
+def as_csv(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Lines of csv, in which no spreadsheet runs a text as a formula."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEAD)
+    rows = ([guarded(str(cell)) for cell in line] for line in lines)
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
+
+
+def _csv_lines(panels: Sequence[Panel], baseline: str) -> Iterator[Sequence[object]]:
+    """A line for each method and percentage or area, with all digits."""
     for panel in panels:
         for label in panel.labels:
             for percentage in (*panel.percentages, None):
@@ -205,7 +210,5 @@ def _csv(panels: Sequence[Panel], baseline: str) -> str:
                 numbers = [cell.mean, cell.std]
                 numbers += [other.mean, other.low, other.high] if other else [math.nan] * 3
                 shown = ("" if math.isnan(number) else repr(number) for number in numbers)
-                place = (guarded(panel.title), panel.metric, guarded(label))
                 amount = AREA if percentage is None else f"{percentage:g}"
-                writer.writerow([*place, amount, cell.num, *shown])
-    return text.getvalue()
+                yield panel.title, panel.metric, label, amount, cell.num, *shown
