@@ -61,7 +61,7 @@ def savings(task: Task, full: Sequence[Any], cut: Sequence[Any]) -> Iterator[Sav
     engines = [Run(task.prepared(graphs, 0), task.config).start() for graphs in (full, cut)]
     before, after = (_multiply_adds(engine) for engine in engines)
     yield Saving("multiply-adds of a forward pass", before, after)
-    before, after = _epoch_seconds(engines)
+    before, after = epoch_seconds(engines)
     yield Saving("seconds of an epoch", before, after, measured=True)
     if peaks[0] and peaks[1]:
         yield Saving(f"bytes at the peak of {_owner(task)}", peaks[0], peaks[1], measured=True)
@@ -95,11 +95,11 @@ def _multiply_adds(engine: Any) -> float:
     return float(multiply_adds(engine.network, num_nodes=len(problem.x), num_arcs=num_arcs))
 
 
-def _epoch_seconds(engines: Sequence[Any]) -> list[float]:
-    """Median seconds of an epoch of each engine."""
+def epoch_seconds(engines: Sequence[Run], measure_s: float = MEASURE_S) -> list[float]:
+    """Median seconds of an epoch of each engine, taken in turns for about `measure_s`."""
     seconds: list[list[float]] = [[] for _ in engines]
     start, number = time.perf_counter(), 0
-    while number <= LEAST_EPOCHS or time.perf_counter() - start < MEASURE_S:
+    while number <= LEAST_EPOCHS or time.perf_counter() - start < measure_s:
         number += 1
         for engine, taken in zip(engines, seconds, strict=True):
             began = time.perf_counter()

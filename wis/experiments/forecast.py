@@ -14,17 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wis.advice.savings import epoch_seconds
 from wis.api import sparsify
 from wis.experiments.inputs import Source, network_options
 from wis.experiments.own_process import torch_threads
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
-from wis.training import TrainConfig
 from wis.training.run import Run
 
 ORDER_S = 5.0
-EPOCHS_S = 1.0
-LEAST_EPOCHS = 3
+EPOCHS_S = 2.0
 EPOCHS_TO_LEARN = 200
 """Epochs before the best one; those of the thesis' recipes on Cora and Chameleon take about 100 to
 300."""
@@ -131,6 +130,7 @@ def _network(
     config = replace(row.model.config(), device=device)
     full = source.part(row.split)
     bare = sparsify(full, remove="100%", method="random")
+    full_s, bare_s = epoch_seconds([Run(data, config).start() for data in (full, bare)], EPOCHS_S)
     counts = [
         found["num_epochs"]
         for found in rows
@@ -139,19 +139,8 @@ def _network(
     ]
     guess = min(config.max_epochs, config.patience + EPOCHS_TO_LEARN)
     return {
-        "full_s": epoch_seconds(full, config),
-        "bare_s": epoch_seconds(bare, config),
+        "full_s": full_s,
+        "bare_s": bare_s,
         "epochs": sum(counts) / len(counts) if counts else guess,
         "from_rows": len(counts),
     }
-
-
-def epoch_seconds(data: Any, config: TrainConfig) -> float:
-    """Mean seconds of an epoch, over about `EPOCHS_S`, after one to warm up."""
-    engine = Run(data, config).start()
-    engine.epoch(1)
-    start, number = time.perf_counter(), 1
-    while number <= LEAST_EPOCHS or time.perf_counter() - start < EPOCHS_S:
-        number += 1
-        engine.epoch(number)
-    return (time.perf_counter() - start) / (number - 1)
