@@ -31,44 +31,26 @@ MAX_CLASSES = 1_000
 
 @dataclass(frozen=True)
 class DegreeSummary:
-    """Degrees over all vertices, without self-loops; zeros for a graph without vertices.
+    """Degrees over all vertices, without self-loops; zeros for a graph without vertices."""
 
-    Attributes:
-        min: Lowest degree.
-        median: Half of the vertices, rounded up, have at most this degree.
-        mean: 2m / n.
-        p90: 90 % of the vertices have at most this degree.
-        p99: 99 % of the vertices have at most this degree.
-        max: Highest degree.
-    """
-
-    min: int
-    median: int
-    mean: float
-    p90: int
-    p99: int
-    max: int
+    min: int  # lowest degree
+    median: int  # half of the vertices, rounded up, have at most this degree
+    mean: float  # 2m / n
+    p90: int  # 90 % of the vertices have at most this degree
+    p99: int  # 99 % of the vertices have at most this degree
+    max: int  # highest degree
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a graph.
+    """An attribute of a graph."""
 
-    Attributes:
-        level: ``"vertex"``, ``"edge"`` or ``"graph"``.
-        store: Vertex or edge type of a HeteroData, None for a Data.
-        name: Its name.
-        type: Its dtype, or the type of an object without a dtype.
-        shape: Its shape, None for an object without a shape.
-        note: A short description of its values, such as ``"10 classes"``, or None.
-    """
-
-    level: str
-    store: str | None
+    level: str  # ``"vertex"``, ``"edge"`` or ``"graph"``
+    store: str | None  # vertex or edge type of a HeteroData, None for a Data
     name: str
-    type: str
-    shape: tuple[int, ...] | None
-    note: str | None
+    type: str  # its dtype, or the type of an object without a dtype
+    shape: tuple[int, ...] | None  # its shape, None for an object without a shape
+    note: str | None  # a short description of its values, such as ``"10 classes"``, or None
 
 
 @dataclass(frozen=True)

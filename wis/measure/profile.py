@@ -66,21 +66,13 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The measures of one graph.
-
-    Attributes:
-        graph: The graph.
-        topology: The graph without directions, and its components.
-        measures: The measures by name.
-        degrees: int64 [n]; in-degrees of a directed graph.
-        labels: int64 [n], None for a graph without labels.
-    """
+    """The measures of one graph."""
 
     graph: CanonicalGraph
-    topology: Topology
-    measures: Mapping[str, Measure]
-    degrees: np.ndarray
-    labels: Tensor | None
+    topology: Topology  # the graph without directions, and its components
+    measures: Mapping[str, Measure]  # by name
+    degrees: np.ndarray  # int64 [n]; in-degrees of a directed graph
+    labels: Tensor | None  # int64 [n], None for a graph without labels
 
 
 def graph_profile(
