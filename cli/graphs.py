@@ -305,7 +305,8 @@ def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> 
 
     flags = {TARGET: TARGET.replace("--target, ", "")} if has_target else {}
     tables = {flags.get(spelt, spelt): settings for spelt, settings in TABLES.items()}
-    decorated = with_options(tables, section="Options for edge lists and tables")(with_source)
+    section = "Options for edge lists and tables"
+    decorated: Callable[..., Any] = with_options(tables, section=section)(with_source)
     decorated = with_options(READING, data_root_option)(decorated)
     return click.argument("graph", shell_complete=complete_graph)(decorated)
 

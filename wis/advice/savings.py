@@ -15,6 +15,7 @@ from wis.advice.goals import GOALS, arcs
 from wis.advice.tasks import Task
 from wis.measure.latency import Load, serve
 from wis.measure.serving import multiply_adds
+from wis.training.engine import FullBatch
 from wis.training.record import forget_peak, peak_bytes
 from wis.training.run import Run
 
@@ -95,7 +96,7 @@ def _multiply_adds(engine: Any) -> float:
     return float(multiply_adds(engine.network, num_nodes=len(problem.x), num_arcs=num_arcs))
 
 
-def epoch_seconds(engines: Sequence[Run], measure_s: float = MEASURE_S) -> list[float]:
+def epoch_seconds(engines: Sequence[FullBatch], measure_s: float = MEASURE_S) -> list[float]:
     """Median seconds of an epoch of each engine, taken in turns for about `measure_s`."""
     seconds: list[list[float]] = [[] for _ in engines]
     start, number = time.perf_counter(), 0

@@ -296,7 +296,12 @@ def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outco
     def first_of(tasks: list[Any]) -> Any:
         return next(iter(distributed.wait(tasks, return_when="FIRST_COMPLETED").done))
 
-    with quiet(), one_line_errors(), _dask_client(distributed, backend.address) as client:
+    with (
+        quiet(),
+        one_line_errors(),
+        _dask_client(distributed, backend.address) as client,
+        client.as_current(),
+    ):
         client.wait_for_workers(1, timeout=WAIT_S)
         at_a_time = 2 * sum(client.nthreads().values())
         submit = partial(client.submit, work, pure=False)
