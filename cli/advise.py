@@ -88,7 +88,7 @@ def advise(
     check_plot_target(output, force=force)
     options = advise_options(given)
     if methods is not None:
-        from wis.experiments.overrides import parse_methods
+        from wis.experiments.recipe import parse_methods
 
         options["methods"] = [(spec.name, spec.options) for spec in parse_methods(methods)]
     import torch

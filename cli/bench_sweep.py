@@ -173,7 +173,7 @@ def _note_counts_of_edges(remove: str | None) -> None:
 
 def settings_of(recipe: str | None, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return name and content of a recipe, or of one that the options describe."""
-    from wis.experiments.overrides import recipe_of
+    from wis.experiments.recipe import recipe_of
     from wis.experiments.sweep import find_recipe
 
     if recipe is not None:

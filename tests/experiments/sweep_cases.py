@@ -6,7 +6,7 @@ import torch
 from torch_geometric.data import Data
 
 from wis.datasets import load
-from wis.experiments.overrides import recipe_of
+from wis.experiments.recipe import recipe_of
 from wis.training import split_vertices
 
 COSTS = (

@@ -11,7 +11,7 @@ import torch
 from wis.datasets import load
 from wis.experiments import forecast
 from wis.experiments.accuracy import AccuracyPlan
-from wis.experiments.overrides import recipe_of
+from wis.experiments.recipe import recipe_of
 from wis.experiments.sweep import RunOptions
 from wis.methods import register
 from wis.methods.registry import METHODS

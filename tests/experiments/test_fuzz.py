@@ -21,7 +21,7 @@ import pytest
 from rows import made_row, two_methods
 
 from wis.errors import WisError
-from wis.experiments.overrides import parse_methods
+from wis.experiments.recipe import parse_methods
 from wis.experiments.settings import parse_amounts, parse_seeds
 from wis.experiments.sweep import available_recipes, find_recipe
 from wis_cli.main import run

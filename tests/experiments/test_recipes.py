@@ -12,8 +12,7 @@ import pytest
 from wis.base.amount import num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
 from wis.experiments import Backend, RunOptions, read_recipe, read_results
-from wis.experiments.overrides import apply_overrides, parse_methods, recipe_of
-from wis.experiments.recipe import Recipe
+from wis.experiments.recipe import Recipe, apply_overrides, parse_methods, recipe_of
 from wis.experiments.settings import Amounts, parse_amounts, parse_seeds, spelt
 from wis.experiments.sweep import KINDS, Plan, available_recipes, find_recipe, preview, run_recipe
 from wis.show.sweep_report import recipe_toml

@@ -19,8 +19,8 @@ from wis.errors import DivergedError, GraphFormatError, OptionError, UnknownName
 from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
 from wis.experiments.accuracy import plan_rows
 from wis.experiments.inputs import Source, _loaded, order_specs
-from wis.experiments.overrides import recipe_of
-from wis.experiments.recipe import MethodSpec, ModelSpec
+from wis.experiments.recipe import recipe_of
+from wis.experiments.settings import MethodSpec, ModelSpec
 from wis.training import TrainConfig, train_many
 
 HERE = Backend(own_process=False)

@@ -11,7 +11,7 @@ import torch
 import wis
 from wis import datasets
 from wis.experiments import inputs
-from wis.experiments.recipe import MethodSpec, ModelSpec
+from wis.experiments.settings import MethodSpec, ModelSpec
 from wis.graph import canonical_graph
 
 GRAPHS = {

@@ -33,11 +33,10 @@ from wis.experiments.inputs import (
     network_options,
     order_specs,
 )
-from wis.experiments.overrides import apply_overrides
 from wis.experiments.own_process import plugins_of_workers
-from wis.experiments.recipe import MethodSpec, ModelSpec, Recipe, content_hash
+from wis.experiments.recipe import Recipe, apply_overrides, content_hash
 from wis.experiments.results import ACCURACY, DONE, FAILED, ResultsFile, Row
-from wis.experiments.settings import Amounts, Cut, cuts_of
+from wis.experiments.settings import Amounts, Cut, MethodSpec, ModelSpec, cuts_of
 from wis.experiments.sweep import KINDS, Plan, RunOptions, Sweep
 from wis.experiments.tasks import sizes_of
 from wis.graph import UndirectedGraph

@@ -27,7 +27,8 @@ from wis.datasets.graph_lists import TU, load_tu
 from wis.datasets.roots import cache_folder
 from wis.datasets.splits import MASKS, split_of_seed, take_split
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
-from wis.experiments.recipe import MethodSpec, ModelSpec, content_hash
+from wis.experiments.recipe import content_hash
+from wis.experiments.settings import MethodSpec, ModelSpec
 from wis.experiments.tasks import NEEDS, order_of, part_of, prepared, seeded_split
 from wis.methods import get_method
 from wis.methods.registry import OF_EDGES

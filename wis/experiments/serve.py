@@ -33,9 +33,8 @@ from wis.errors import OptionError, RecipeError, WisError, echo
 from wis.experiments.accuracy import Accuracy, AccuracyPlan, PlannedRow, Training, plan_rows
 from wis.experiments.backends import Job, Outcome
 from wis.experiments.inputs import graphs_of
-from wis.experiments.overrides import apply_overrides
 from wis.experiments.own_process import PeakMemory
-from wis.experiments.recipe import Recipe, content_hash
+from wis.experiments.recipe import Recipe, apply_overrides, content_hash
 from wis.experiments.results import SERVE, Row
 from wis.experiments.settings import take
 from wis.experiments.sweep import KINDS, RunOptions

@@ -1,4 +1,4 @@
-"""Settings of recipes: read a TOML file, and parse amounts and seeds.
+"""Settings of recipes: read a TOML file, check methods and models, parse amounts and seeds.
 
 A recipe holds texts, numbers, truth values, lists and tables. TOML has more types, such as dates
 and integers of any size; `read_settings` refuses them.
@@ -14,15 +14,20 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wis.base.amount import num_edges_to_remove
 from wis.base.checks import MAX_SEED, as_integer
 from wis.errors import GraphFileError, OptionError, RecipeError, echo
+from wis.methods import get_method
 
+if TYPE_CHECKING:
+    from wis.training import TrainConfig
+
+NOT_IN_A_MODEL = ("model", "seed", "device", "task", "keep_curve")
 DEEPEST = 16
 LARGEST = 2**63 - 1
 LONGEST_BYTES = 10 * 2**20
@@ -120,6 +125,88 @@ def named_table(kind: str, table: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
         raise RecipeError(f"a table [[{kind}]] needs a name; found {echo(repr(table))}")
     return table["name"], {key: value for key, value in table.items() if key != "name"}
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method with its options, which is a line of the figure.
+
+    Attributes:
+        name: A name of `wis.available_methods`.
+        options: Options of the method that differ from its defaults.
+        label: The name of the line, unique in a recipe.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    label: str
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, Any], label: str | None = None) -> MethodSpec:
+        """Check the names of a method and its options. The default label is made of them.
+
+        Raises:
+            UnknownNameError: The method does not exist.
+            OptionError: The method does not have one of the options.
+
+        >>> MethodSpec.of("wis", {"walk_length": 2, "batch_size": 100}).label
+        '2-WIS (batch_size=100)'
+        """
+        method = get_method(name)
+        for option in options:
+            if option not in method.options:
+                known = ", ".join(method.options) or "none"
+                raise OptionError(
+                    f"method {method.name!r} has no option {echo(repr(option))}; its options: "
+                    f"{known}"
+                )
+        return cls(method.name, dict(options), label or _default_label(method.name, options))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The method as a table of a recipe."""
+        return {"name": self.name, "label": self.label, **self.options}
+
+
+def _default_label(name: str, options: Mapping[str, Any]) -> str:
+    rest = dict(options)
+    title = f"{rest.pop('walk_length', 1)}-WIS" if name == "wis" else name
+    listed = ", ".join(f"{key}={value}" for key, value in rest.items())
+    return f"{title} ({listed})" if listed else title
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network and its training.
+
+    Attributes:
+        name: A name of `wis.models.available_models`.
+        settings: Fields of `wis.training.TrainConfig` that differ from its defaults.
+        task: The task of the recipe.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    task: str = "vertex"
+
+    def config(self) -> TrainConfig:
+        """The configuration of the training.
+
+        Raises:
+            UnknownNameError: The model does not exist.
+            OptionError: A setting does not exist or has an impossible value.
+        """
+        from wis.training import TrainConfig
+
+        known = [one.name for one in fields(TrainConfig) if one.name not in NOT_IN_A_MODEL]
+        for setting in self.settings:
+            if setting not in known:
+                found = f"model {echo(repr(self.name))} has no setting {echo(repr(setting))}"
+                raise OptionError(f"{found}; settings: {', '.join(known)}")
+        return TrainConfig(model=self.name, task=self.task, **self.settings)  # type: ignore[arg-type]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The model as a table of a recipe."""
+        return {"name": self.name, **self.settings}
 
 
 @dataclass(frozen=True)
