@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -21,10 +22,12 @@ from wis.base.progress import step
 from wis.errors import GraphFileError, echo, without_secrets
 
 if TYPE_CHECKING:
+    from wis.experiments import Status
     from wis.io import GraphFile
 
 STANDARD = "-"
 ORDER_ENDING = ".npz"
+LINE_EVERY_S = 30.0
 NOTE = textwrap.TextWrapper(
     100, initial_indent="    ", subsequent_indent="    ",
     break_long_words=False, break_on_hyphens=False,
@@ -182,3 +185,61 @@ def check_different(*paths: Path | None) -> None:
             if path.absolute() in seen:
                 raise click.UsageError(f"{path} is given for two different outputs.")
             seen.add(path.absolute())
+
+
+class Watch:
+    """Shows progress: a bar on a terminal, otherwise a line every half minute."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.start = self.last = time.monotonic()
+        self.first: int | None = None
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def take(self, status: Status) -> None:
+        """Show the progress."""
+        now = time.monotonic()
+        if self.first is None:
+            self.first, self.start = status.done, now
+        if sys.stderr.isatty():
+            self._draw(status, now)
+        elif now - self.last >= LINE_EVERY_S:
+            self.last = now
+            say(self._line(status, now))
+
+    def _line(self, status: Status, now: float) -> str:
+        """Format the progress, and the time left at the average speed so far."""
+        seen = status.done - (self.first or 0)
+        rest = (now - self.start) / seen * (status.total - status.done) if seen > 0 else None
+        left = "" if rest is None else f", about {duration(rest)} left"
+        return f"{status.doing}: {status.done} of {status.total} runs{failed_part(status)}{left}"
+
+    def _draw(self, status: Status, now: float) -> None:
+        from rich import progress as rich
+        from rich.console import Console
+
+        if self.bar is None:
+            columns = (rich.TextColumn("{task.description}"), rich.BarColumn())
+            self.bar = rich.Progress(*columns, console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task("", total=status.total)
+            self.bar.start()
+        self.bar.update(self.task, completed=status.done, description=self._line(status, now))
+
+
+def failed_part(status: Status) -> str:
+    """The number of failed runs, empty without any."""
+    return f", {status.failed} failed" if status.failed else ""
+
+
+def duration(seconds: float) -> str:
+    """A time in seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"

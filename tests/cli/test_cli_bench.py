@@ -14,7 +14,7 @@ from wis.base.amount import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments import read_results, sweep
 from wis.experiments.sweep import available_recipes
-from wis_cli import bench_sweep
+from wis_cli import output
 from wis_cli.framework import cli
 from wis_cli.main import run
 
@@ -202,7 +202,7 @@ def test_progress_on_a_pipe_is_a_line_now_and_then_with_the_time_left(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bench_sweep, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(output, "LINE_EVERY_S", 0.0)
     assert wis_bench("run", *QUICK) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "starting: 0 of 4 runs"
