@@ -93,8 +93,7 @@ def table(
     from wis.experiments.serve_summary import summary_text
     from wis.experiments.summary import panels_of
     from wis.experiments.sweep import KINDS
-    from wis.show.rival_tables import format_rivals
-    from wis.show.sweep_tables import format_tables
+    from wis.show.sweep_tables import format_rivals, format_tables
 
     rows, _ = read_results(results)
     chosen = rows_of_recipe(rows, recipe)

@@ -22,8 +22,8 @@ from wis.experiments.rivals import (
     verdict,
 )
 from wis.experiments.summary import Cell, panels_of
-from wis.show.rival_tables import format_rivals, rival_grids
 from wis.show.sweep_report import write_report
+from wis.show.sweep_tables import format_rivals, rival_grids
 
 NOISE = (-0.01, 0.0, 0.01, 0.02)
 WOBBLE = (0.002, -0.001, 0.001, -0.002)

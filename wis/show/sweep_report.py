@@ -33,9 +33,8 @@ from wis.experiments.results import (
 from wis.experiments.summary import Panel, panels_of
 from wis.show import kept_figures
 from wis.show.claims_text import claims_grids
-from wis.show.rival_tables import rival_grids
 from wis.show.sweep_plots import accuracy_figure, cost_figure
-from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids
+from wis.show.sweep_tables import BASELINE, Grid, check_baseline, grids, rival_grids
 from wis.theory.catalogue import counts, entries
 from wis.theory.experiments import State
 from wis.theory.findings import Findings, findings_of
