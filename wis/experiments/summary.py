@@ -152,11 +152,6 @@ class Panel:
                 table[label, percentage] = [100 * found.get(unit, math.nan) for unit in index]
         return table
 
-    def accuracies(self, label: str, percentage: float) -> dict[Unit, float]:
-        """Return the accuracy of each seed in percent."""
-        found = self.curves[label][percentage].dropna()
-        return dict(zip(found.index, found.tolist(), strict=True))
-
     @cached_property
     def whole(self) -> pd.Series:
         """Accuracy of each seed on the whole graph, which is the same for all methods."""
@@ -193,14 +188,10 @@ class Panel:
         theirs = self.areas(baseline) if baseline in self.rows else self.whole
         return Cell.of(self.areas(label) - theirs)
 
-    def costs(self, label: str, name: str) -> dict[float, list[float]]:
-        """Return the values of a numeric field by percentage, of the rows that have it."""
-        found: dict[float, list[float]] = {}
-        for percentage, rows in sorted(self.rows[label].items()):
-            values = [v for row in rows.values() if (v := number_in(row, name)) is not None]
-            if values:
-                found[percentage] = values
-        return found
+    def costs(self, label: str, name: str) -> list[float]:
+        """Return the values of a numeric field, of the rows that have it."""
+        rows = (row for _, cell in sorted(self.rows[label].items()) for row in cell.values())
+        return [value for row in rows if (value := number_in(row, name)) is not None]
 
 
 def panels_of(
