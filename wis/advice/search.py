@@ -26,7 +26,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -71,39 +71,25 @@ class Exhausted(Exception):
     """The budget allows no further run."""
 
 
+@dataclass
 class Search:
-    """A search over methods and amounts.
+    """A search over methods and amounts."""
 
-    Args:
-        num_methods: Number of methods.
-        run: ``run(method, percent, seed)`` does a trial; the method is None for 0 and 100 %.
-        cost: ``cost(method, percent)`` is what the cut graph costs, less is better.
-        max_loss: Largest loss of the validation score that is allowed; `line` is below it.
-        seeds: The most seeds of a trial.
-        most_seeds: Number of seeds of the best amount, if the budget allows them at the end.
-        affords: Whether the budget allows so many further runs.
+    num_methods: int
+    run: Callable[[int | None, int, int], Trial]
+    """``run(method, percent, seed)`` does a trial; the method is None for 0 and 100 %."""
+    cost: Callable[[int, int], float]
+    """``cost(method, percent)`` is what the cut graph costs, less is better."""
+    max_loss: float  # of the validation score that is allowed; `line` is below it
+    seeds: int  # the most seeds of a trial
+    most_seeds: int  # of the best amount, if the budget allows them at the end
+    affords: Callable[[int], bool]  # whether the budget allows so many further runs
+    trials: dict[tuple[int | None, int, int], Trial] = field(default_factory=dict)
+    alive: list[int] = field(default_factory=list)  # the methods that are still in the race
+    reserve: int = 0
 
-    Attributes:
-        trials: All trials, by method, percentage and seed.
-        alive: The methods that are still in the race.
-    """
-
-    def __init__(
-        self,
-        num_methods: int,
-        *,
-        run: Callable[[int | None, int, int], Trial],
-        cost: Callable[[int, int], float],
-        max_loss: float,
-        seeds: int,
-        most_seeds: int,
-        affords: Callable[[int], bool],
-    ) -> None:
-        self.run_trial, self.cost, self.max_loss = run, cost, max_loss
-        self.seeds, self.most_seeds, self.affords = seeds, most_seeds, affords
-        self.num_methods, self.alive = num_methods, list(range(num_methods))
-        self.trials: dict[tuple[int | None, int, int], Trial] = {}
-        self.reserve = 0
+    def __post_init__(self) -> None:
+        self.alive = list(range(self.num_methods))
 
     def search(self) -> None:
         """Spend the budget: most of it on the race, a reserve on the amount that is best then."""
@@ -173,7 +159,7 @@ class Search:
         if key not in self.trials:
             if not self.affords(1 + self.reserve):
                 raise Exhausted
-            self.trials[key] = self.run_trial(*key)
+            self.trials[key] = self.run(*key)
         return self.trials[key]
 
     def done(self, method: int | None, percent: int, seed: int) -> Trial | None:
