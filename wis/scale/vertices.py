@@ -234,10 +234,7 @@ class _Runs:
         with _arrow_file(path, self.kind) as write:
             begins = [0] * len(runs)
             for splitter in [*splitters, None]:  # merge the ids below the splitter
-                ends = [
-                    len(run) if splitter is None else bisect.bisect_left(_Items(run), splitter)
-                    for run in runs
-                ]
+                ends = [len(run) if splitter is None else _place_of(splitter, run) for run in runs]
                 parts = [
                     run.slice(begin, end - begin)
                     for run, begin, end in zip(runs, begins, ends, strict=True)
@@ -251,17 +248,9 @@ class _Runs:
         return path, total
 
 
-class _Items(Sequence[Any]):
-    """A pyarrow array whose items are Python objects."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.array[index].as_py()
+def _place_of(value: Any, column: Any, side: Callable[..., int] = bisect.bisect_left) -> int:
+    """The place of a value in a sorted pyarrow array, by a function of `bisect`."""
+    return side(range(len(column)), value, key=lambda at: column[at].as_py())
 
 
 @contextlib.contextmanager
@@ -315,7 +304,7 @@ class _Names:
         begin = offset = 0
         for ids in self.ranges:
             last = ids[len(ids) - 1].as_py() if len(ids) else None
-            end = begin if last is None else bisect.bisect_right(_Items(ordered), last)
+            end = begin if last is None else _place_of(last, ordered, bisect.bisect_right)
             part = ordered.slice(begin, end - begin)
             places = pyarrow().compute.index_in(part, value_set=ids)
             yield offset + places.to_numpy(zero_copy_only=False).astype(np.int64)
