@@ -143,17 +143,10 @@ def num_phases(folder: str) -> int:
 
 
 class Cuts:
-    """The cuts of one phase as arrays over all vertices, reused for each phase.
-
-    Attributes:
-        kind: uint8 [n], class of each degree, 0 for a vertex that does not take part.
-        cut_kind: uint8 [n], class of each cut, 0 for a vertex that loses all its edges.
-        cut_hash: int64 [n], hash of each cut.
-        limit: Class and hash of the last edge taken, if the phase stopped early.
-    """
+    """The cuts of one phase as arrays over all vertices, reused for each phase; see `Phase`."""
 
     def __init__(self, num_nodes: int) -> None:
-        self.kind = np.zeros(num_nodes, np.uint8)
+        self.kind = np.zeros(num_nodes, np.uint8)  # 0 for a vertex that does not take part
         self.cut_kind = np.zeros(num_nodes, np.uint8)
         self.cut_hash = np.zeros(num_nodes, np.int64)
         self.limit: tuple[int, int] | None = None

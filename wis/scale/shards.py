@@ -140,17 +140,12 @@ class Shard:
 
 
 class State(Cuts):
-    """What a thread of a worker knows of all vertices, 11 bytes each: a phase, finished or not.
-
-    Attributes:
-        token: The run.
-        spent: bool [n], the vertices that lose no edge beyond their cut.
-    """
+    """What a thread of a worker knows of all vertices, 11 bytes each: a phase, finished or not."""
 
     def __init__(self, shard: Shard) -> None:
         super().__init__(shard.num_nodes)
         self.token = shard.token
-        self.spent = np.zeros(shard.num_nodes, np.bool_)
+        self.spent = np.zeros(shard.num_nodes, np.bool_)  # they lose no edge beyond their cut
         self._shown: tuple[Any, int] | None = None
         self._turn = 0
 
