@@ -298,9 +298,6 @@ def advise(
         progress: Show a bar always (true), never (false), or if it takes long, with a line every
             minute where stderr is no terminal (None).
 
-    Returns:
-        The advice.
-
     Raises:
         OptionError: An option is impossible.
         UnknownNameError: A method, a model or a goal does not exist.

@@ -55,9 +55,6 @@ def plot_comparison(
         force: Replace an existing file.
         title: Title, such as the names of both graphs; the number of removed edges is added.
 
-    Returns:
-        The path.
-
     Raises:
         UnknownNameError: The ending is not a picture format.
         OutputExistsError: The file exists and `force` is false.

@@ -64,9 +64,6 @@ def plot_sparsification(
         directed: Whether to draw arcs instead of edges.
         title: Title, such as the graph and the method; the removed share is added to it.
 
-    Returns:
-        The path.
-
     Raises:
         UnknownNameError: The ending is not a picture format.
         OutputExistsError: The file exists and `force` is false.
