@@ -91,11 +91,11 @@ class Budget:
 
     text: str  # the limit as it was given
     seconds: float | None  # the most wall time; None for a limit in runs
-    # the most training runs; None for a limit in time. With it a search is repeatable.
+    # The most training runs, with which a search is repeatable; None for a limit in time
     runs: int | None
     spent_runs: int = 0  # training runs so far
     run_s: float = 0.0  # mean time of a run so far, its cut included
-    # the clock of the limit: wall time, or `time.process_time` on a busy machine
+    # The clock of the limit: wall time, or `time.process_time` on a busy machine
     clock: Callable[[], float] = time.monotonic
     start: float = field(init=False)
 

@@ -68,7 +68,7 @@ class Job:
     keys: tuple[str, ...]  # a key for each run
     runs: tuple[Any, ...]  # the parameters of each run that differ between the runs
     common: Any = None  # the parameters that all runs share
-    # a function that loads data for many jobs. It is called once before jobs with the same
+    # A function that loads data for many jobs. It is called once before jobs with the same
     # `common_key` get processes of their own. If it raises, the job raises again.
     prepare: Callable[[], Any] | None = None
     common_key: Any = None  # jobs with the same value share the loaded data
@@ -76,7 +76,7 @@ class Job:
     folders: tuple[str, ...] = ()  # folders to add to the end of `sys.path` for these modules
     device: str = "cpu"  # the device to compute on
     threads: int = 1  # the number of threads of torch
-    # give the job a process of its own on a CPU, which measures its memory
+    # Give the job a process of its own on a CPU, which measures its memory
     own_process: bool = False
 
 

@@ -44,9 +44,9 @@ class Forecast:
     orders_s: float  # all orders that are missing
     training_s: float  # all training runs that are missing
     jobs: int  # number of processes that share the work
-    # seconds of one order, and the number of orders, by the label of the method
+    # Seconds of one order, and the number of orders, by the label of the method
     orders: Mapping[str, Mapping[str, float]]
-    # seconds of an epoch with all edges and with none, and epochs of a run, by model
+    # Seconds of an epoch with all edges and with none, and epochs of a run, by model
     networks: Mapping[str, Mapping[str, float]]
     basis: str  # what the prediction rests on
 

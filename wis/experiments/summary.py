@@ -110,7 +110,7 @@ class Panel:
     """One data set, model and training."""
 
     title: str  # data set and model
-    # finished rows, by method, percentage and seed
+    # Finished rows, by method, percentage and seed
     rows: Mapping[str, Mapping[float, Mapping[Unit, Row]]]
     num_failed: int  # the number of its rows that failed
     metric: str = "test"

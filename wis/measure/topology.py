@@ -25,7 +25,7 @@ class Topology:
     edges: np.ndarray  # int64 [2, m], each pair once
     adjacency: Any  # sparse float64 [n, n], 0/1, symmetric, no loops
     component: np.ndarray  # int [n], the component of each vertex
-    # number of strongly connected components and number of vertices of the largest; None for an
+    # Number of strongly connected components and number of vertices of the largest; None for an
     # undirected graph
     strong: tuple[int, int] | None
 

@@ -113,7 +113,7 @@ class _Peeling:
     phases: int = 0  # number of finished phases
     num_removed: int = 0  # number of edges removed so far
     last: int | None = None  # the threshold of the last phase
-    # all edges left between vertices of degree `lowest` or more, if the driver has them
+    # All edges left between vertices of degree `lowest` or more, if the driver has them
     window: Edges | None = None
     lowest: int = 0  # the lowest threshold for which the window suffices
 

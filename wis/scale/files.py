@@ -50,18 +50,18 @@ class EdgeFiles:
     root: str  # the folder, or the one file, as it was given
     paths: tuple[str, ...]  # path of each file on its file system
     names: tuple[str, ...]  # name of each file below the folder
-    # the size of each file, its time of change if the file system keeps one, and a digest of its
+    # The size of each file, its time of change if the file system keeps one, and a digest of its
     # last bytes, where Parquet stores row counts and statistics
     stamps: tuple[tuple[int, str, str], ...]
     ends: tuple[str, str]  # names of the two columns of endpoints
-    # the layout of each text file, None for Parquet and archives
+    # The layout of each text file, None for Parquet and archives
     layouts: tuple[TextLayout | None, ...]
-    # the ending of the format of all files; None to use the ending of each file
+    # The ending of the format of all files; None to use the ending of each file
     format: str | None = None
-    # names of the columns of endpoints and the two kinds of vertices that these names suggest; None
+    # Names of the columns of endpoints and the two kinds of vertices that these names suggest; None
     # for one kind
     kinds: Kinds | None = None
-    # the number of vertices stated in Parquet files; None if it is not stated
+    # The number of vertices stated in Parquet files; None if it is not stated
     num_nodes: int | None = None
 
     @classmethod

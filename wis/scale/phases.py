@@ -99,7 +99,7 @@ class Phase:
     number: int  # position among the phases, from 0
     threshold: int  # t
     num_removed: int  # edges removed up to its end
-    # class and hash of the last edge taken, if the phase stopped early
+    # Class and hash of the last edge taken, if the phase stopped early
     limit: tuple[int, int] | None
     vertices: Ints  # int64 [p], the vertices that take part, ascending
     kind: NDArray[np.uint8]  # uint8 [p], the class of the degree of each vertex

@@ -80,7 +80,7 @@ class Head:
 
     layout: TextLayout
     notes: tuple[str, ...] = ()  # one sentence for each guess
-    # names of the columns of endpoints and the two kinds of vertices that these names suggest; None
+    # Names of the columns of endpoints and the two kinds of vertices that these names suggest; None
     # for one kind
     kinds: Kinds | None = None
 
