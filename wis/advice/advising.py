@@ -7,6 +7,8 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -62,49 +64,35 @@ class Adviser:
         self,
         data: Any,
         *,
-        model: str = "gcn",
-        task: TaskName | None = None,
-        max_loss: float | str | None = None,
         budget: str | Budget = "5min",
-        methods: Sequence[Method] | None = None,
-        goal: str = "serving",
-        config: TrainConfig | None = None,
-        seed: int = 0,
-        redraw: bool = True,
-        directed: bool = False,
-        device: str = "cpu",
-        keep_connected: bool = False,
-        min_degree: int = 0,
-        protect: Pairs | None = None,
-        per_type: bool | str = False,
-        edge_attrs: Sequence[str] = (),
         fit_patience: bool | None = None,
+        **keywords: Any,
     ) -> None:
+        call = signature(advise).bind(data, **keywords)
+        call.apply_defaults()
+        wanted = SimpleNamespace(**call.arguments)
         self.budget = budget if isinstance(budget, Budget) else Budget.of(budget)
-        self.goal = checked_goal(goal)
-        self.fits_patience = config is None if fit_patience is None else fit_patience
-        common: dict[str, Any] = {
-            "directed": directed, "seed": seed, "keep_connected": keep_connected,
-            "min_degree": min_degree, "protect": protect,
-        }  # fmt: skip
+        self.goal = checked_goal(wanted.goal)
+        self.fits_patience = wanted.config is None if fit_patience is None else fit_patience
+        names = ("directed", "seed", "keep_connected", "min_degree", "protect")
+        common = {name: getattr(wanted, name) for name in names}
         collected = several(data)
         if is_held(held := opened(data)):
-            common["protect"] = vertex_ids(held, protect, "protect")
+            common["protect"] = vertex_ids(held, wanted.protect, "protect")
         graphs = [_as_data(held)] if collected is None else [_as_data(each) for each in collected]
-        name = task or task_of(graphs, is_list=collected is not None)
+        name = wanted.task or task_of(graphs, is_list=collected is not None)
         trained: Any = "vertex" if name == "structure" else name
-        quick = TrainConfig(model, **QUICK, device=device) if config is None else config
-        kind = checked_task(name)
-        self.task = kind(
-            graphs, replace(quick, task=trained, seed=checked_seed(seed)), redraw=redraw
-        )
+        config = wanted.config or TrainConfig(wanted.model, **QUICK, device=wanted.device)
+        config = replace(config, task=trained, seed=checked_seed(wanted.seed))
+        self.task = checked_task(name)(graphs, config, redraw=wanted.redraw)
         self.name = name
-        self.max_loss = MAX_LOSS.get(name, 0.01) if max_loss is None else _share(max_loss)
+        most = wanted.max_loss
+        self.max_loss = MAX_LOSS.get(name, 0.01) if most is None else _share(most)
         self.task.notes += self._doubts()
         depth = self.task.config.depth or 1
         with quiet():
-            self.rankings, self.left_out = rankings_of(methods, graphs, depth, **common)
-        self.cut = {"per_type": per_type, "edge_attrs": tuple(edge_attrs)}
+            self.rankings, self.left_out = rankings_of(wanted.methods, graphs, depth, **common)
+        self.cut = {"per_type": wanted.per_type, "edge_attrs": tuple(wanted.edge_attrs)}
         self.cuts = Cuts(self.task, self.rankings, self.cut)
         self.labels = self.cuts.labels()
         self.report: Callable[[int], None] = lambda done: None
