@@ -16,7 +16,7 @@ from wis.training import sparse
 from wis.training.edge_masks import masked_logits
 from wis.training.engine import FullBatch
 from wis.training.problem import make_problem
-from wis.training.sparse import Arcs, Pattern, SparseProducts, as_operand
+from wis.training.sparse import Arcs, Pattern, SparseMatrix, SparseProducts, as_operand
 
 MODELS = sorted(available_models())
 
@@ -125,22 +125,43 @@ def dense_and_pattern(num_rows, num_columns, seed=0):
 def test_sparse_products_are_dense_ones(dtype):
     dense, pattern, values = dense_and_pattern(6, 9)
     other = random(9, 4, seed=2).to(dtype)
-    torch.testing.assert_close(pattern.times(values.to(dtype), other), dense.to(dtype) @ other)
+    torch.testing.assert_close(
+        SparseMatrix(pattern, values.to(dtype)).times(other), dense.to(dtype) @ other
+    )
 
 
 def test_gradients_of_products_are_those_of_finite_differences():
     _, pattern, values = dense_and_pattern(5, 4)
     h = random(4, 3, seed=3).requires_grad_()
-    assert torch.autograd.gradcheck(pattern.times, (values.requires_grad_(), h))
+
+    def product(values, h):
+        return SparseMatrix(pattern, values).times(h)
+
+    assert torch.autograd.gradcheck(product, (values.requires_grad_(), h))
+
+
+def test_entries_are_put_into_the_order_of_the_transpose_once(monkeypatch):
+    dense, pattern, values = dense_and_pattern(5, 4)
+    matrix, h, used = SparseMatrix(pattern, values), random(4, 3).requires_grad_(), []
+    times = type(pattern.rows).times
+    monkeypatch.setattr(
+        type(pattern.rows), "times", lambda *given: used.append(given[1]) or times(*given)
+    )
+    for _ in range(2):
+        (gradient,) = torch.autograd.grad(matrix.times(h).sum(), h)
+        torch.testing.assert_close(gradient, dense.sum(dim=0).unsqueeze(1).expand(4, 3))
+    assert used[1] is used[3]
 
 
 def test_repeated_entries_add_up_and_no_entries_give_zero():
     index = torch.tensor([1, 1, 0])
     pattern, order = Pattern.of(index, index, (3, 3))
-    product = pattern.times(torch.tensor([1.0, 2.0, 5.0])[order], torch.eye(3))
+    product = SparseMatrix(pattern, torch.tensor([1.0, 2.0, 5.0])[order]).times(torch.eye(3))
     assert product.tolist() == [[5, 0, 0], [0, 3, 0], [0, 0, 0]]
     empty, _ = Pattern.of(index[:0], index[:0], (2, 3))
-    assert torch.equal(empty.times(torch.empty(0), torch.ones(3, 4)), torch.zeros(2, 4))
+    assert torch.equal(
+        SparseMatrix(empty, torch.empty(0)).times(torch.ones(3, 4)), torch.zeros(2, 4)
+    )
 
 
 def softmax_case(scale=1.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -65,13 +66,13 @@ class BatchNormRelu(nn.BatchNorm1d):
 
 
 class _KeptRelu(Function):
-    """ReLU, times the kept entries."""
+    """ReLU in place, times the kept entries."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kept: Tensor | None) -> Tensor:
-        out = x.relu() if kept is None else x.relu().mul_(kept)
-        ctx.save_for_backward(out)
-        return out
+        ctx.mark_dirty(x.relu_() if kept is None else x.relu_().mul_(kept))
+        ctx.save_for_backward(x)
+        return x
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -85,10 +86,16 @@ def kept_entries(x: Tensor, dropout: float) -> Tensor:
     """
     if dropout != 0.5:
         return torch.empty_like(x).bernoulli_(1 - dropout)
-    device, dtype = x.device, x.dtype
-    bits = (torch.arange(256, device=device).view(-1, 1) >> torch.arange(8, device=device)) & 1
-    drawn = torch.randint(256, (-(-x.numel() // 8),), dtype=torch.int32, device=device)
-    return bits.to(dtype).index_select(0, drawn).view(-1)[: x.numel()].view(x.shape)
+    drawn = torch.randint(256, (-(-x.numel() // 8),), dtype=torch.int32, device=x.device)
+    bits = _bits_of_bytes(x.device, x.dtype).index_select(0, drawn)
+    return bits.view(-1)[: x.numel()].view(x.shape)
+
+
+@cache
+def _bits_of_bytes(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The eight bits of each byte, [256, 8]."""
+    bits = torch.arange(256, device=device).view(-1, 1) >> torch.arange(8, device=device)
+    return (bits & 1).to(dtype)
 
 
 class _BatchNormRelu(Function):

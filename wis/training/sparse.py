@@ -12,7 +12,7 @@ three times as fast as torch's product of sparse matrices (Cora, 64 columns: 0.0
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class Rows:
     starts: Tensor
     columns: Tensor
     num_columns: int
+    _empty: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False)
 
     @classmethod
     def of(cls, rows: Tensor, columns: Tensor, shape: tuple[int, int]) -> tuple[Rows, Tensor]:
@@ -69,19 +70,21 @@ class Rows:
         """The product of the matrix with these values and a dense one, without gradients."""
         if dense.device.type != "cpu" or self.columns.numel() == 0:
             return torch.mm(self.matrix(values), dense)
-        return embedding_bag(
+        return embedding_bag(  # of a tensor without gradients, for which it prepares no backward
             self.columns,
-            dense,
+            dense.detach(),
             self.starts,
             mode="sum",
-            per_sample_weights=values,
+            per_sample_weights=values.detach(),
             include_last_offset=True,
         )
 
     def sample(self, a: Tensor, b: Tensor) -> Tensor:
         """The entries of a bᵀ at these positions, [k]."""
-        zeros = self.matrix(torch.zeros(self.columns.numel(), dtype=a.dtype, device=a.device))
-        sampled: Tensor = torch.sparse.sampled_addmm(zeros, a, b.t(), beta=0.0).values()
+        if a.dtype not in self._empty:
+            self._empty[a.dtype] = self.matrix(a.new_zeros(self.columns.numel()))
+        empty = self._empty[a.dtype]
+        sampled: Tensor = torch.sparse.sampled_addmm(empty, a, b.t(), beta=0.0).values()
         return sampled
 
 
@@ -106,28 +109,46 @@ class Pattern:
         by_column, swap = Rows.of(columns[order], rows[order], (shape[1], shape[0]))
         return cls(by_row, by_column, swap), order
 
-    def times(self, values: Tensor, h: Tensor) -> Tensor:
-        """The product of the matrix with these values and h, with gradients in both."""
-        out: Tensor = _Product.apply(values, h, self)  # type: ignore[no-untyped-call]
+
+@dataclass(frozen=True, eq=False)
+class SparseMatrix:
+    """A sparse matrix, for many products.
+
+    Attributes:
+        pattern: Positions of the entries.
+        values: The entries, [k]; may need gradients.
+    """
+
+    pattern: Pattern
+    values: Tensor
+
+    def times(self, h: Tensor) -> Tensor:
+        """The product with a dense matrix, with gradients in the entries and in h."""
+        out: Tensor = _Product.apply(self.values, h, self)  # type: ignore[no-untyped-call]
         return out
+
+    @cached_property
+    def swapped(self) -> Tensor:
+        """The entries in the order of the transpose, without gradients."""
+        return self.values.detach().index_select(0, self.pattern.swap)
 
 
 class _Product(Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, h: Tensor, pattern: Pattern) -> Tensor:
-        ctx.pattern = pattern
-        ctx.save_for_backward(values, h if ctx.needs_input_grad[0] else None)
-        return pattern.rows.times(values, h)
+    def forward(ctx: Any, values: Tensor, h: Tensor, matrix: SparseMatrix) -> Tensor:
+        ctx.matrix = matrix
+        ctx.save_for_backward(h if ctx.needs_input_grad[0] else None)
+        return matrix.pattern.rows.times(values, h)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        (values, h), pattern = ctx.saved_tensors, ctx.pattern
+        (h,), pattern = ctx.saved_tensors, ctx.matrix.pattern
         gradient = gradient.contiguous()
         of_values = of_h = None
         if ctx.needs_input_grad[0]:  # the entry of j → i gets the inner product of gradient_i, h_j
             of_values = pattern.rows.sample(gradient, h)
         if ctx.needs_input_grad[1]:
-            of_h = pattern.transpose.times(values.index_select(0, pattern.swap), gradient)
+            of_h = pattern.transpose.times(ctx.matrix.swapped, gradient)
         return of_values, of_h, None
 
 
@@ -136,22 +157,22 @@ class _SoftmaxMean(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, weights: Tensor, pattern: Pattern, temperature: float
+        ctx: Any, z: Tensor, weights: Tensor, matrix: SparseMatrix, temperature: float
     ) -> Tensor:
+        pattern = matrix.pattern
         values = z.relu().add_(EPSILON)
         mass = torch.exp(temperature * values)
         total = pattern.rows.times(weights, mass)
         total[total == 0] = 1  # no neighbours
         mean = pattern.rows.times(weights.square(), mass * values).div_(total)
-        ctx.pattern, ctx.temperature = pattern, temperature
+        ctx.matrix, ctx.temperature = matrix, temperature
         ctx.save_for_backward(z, values, mass, total, mean, weights)
         return mean
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
         z, values, mass, total, mean, weights = ctx.saved_tensors
-        pattern, of_weights = ctx.pattern, None
-        swapped = weights.index_select(0, pattern.swap)
+        pattern, swapped, of_weights = ctx.matrix.pattern, ctx.matrix.swapped, None
         # mean = numerator / total: the gradients in both
         of_numerator = gradient / total
         of_total = (of_numerator * mean).neg_()
@@ -175,15 +196,12 @@ class _FixedSoftmaxMean(Function):
     def forward(
         ctx: Any, v: Tensor, ones: Tensor, pattern: Pattern, alone: Tensor, temperature: float
     ) -> Tensor:
-        both = v.new_empty(len(v), 2 * v.size(1))
-        mass, weighted = both.chunk(2, dim=1)
-        torch.mul(v, temperature, out=mass).exp_()
-        torch.mul(v, mass, out=weighted)
-        total, mean = pattern.rows.times(ones, both).chunk(2, dim=1)
-        total.index_fill_(0, alone, 1)
+        mass = torch.mul(v, temperature).exp_()
+        total = pattern.rows.times(ones, mass).index_fill_(0, alone, 1)
+        mean = pattern.rows.times(ones, v * mass).div_(total)
         ctx.pattern = pattern
         ctx.save_for_backward(mass, total, ones)
-        return (mean / total).add_(EPSILON).index_fill_(0, alone, 0)
+        return mean.add_(EPSILON).index_fill_(0, alone, 0)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
@@ -191,31 +209,18 @@ class _FixedSoftmaxMean(Function):
         return ctx.pattern.transpose.times(ones, gradient / total).mul_(mass), *[None] * 4
 
 
-@dataclass(frozen=True, eq=False)
-class SparseFeatures:
-    """Sparse features [n, in_dim].
-
-    Attributes:
-        pattern: Positions of the nonzero entries.
-        values: The nonzero entries, [k].
-    """
-
-    pattern: Pattern
-    values: Tensor
-
-
-Features = SparseFeatures | Tensor
+Features = SparseMatrix | Tensor
 """Arguments of `SparseProducts.project`."""
 
 
 def as_operand(x: Tensor) -> Features:
-    """Dense features unchanged; features in compressed rows as `SparseFeatures`."""
+    """Dense features unchanged; features in compressed rows as a `SparseMatrix`."""
     if x.layout == torch.strided:
         return x
     starts, columns = x.crow_indices().to(torch.int64), x.col_indices().to(torch.int64)
     rows = torch.arange(x.size(0), device=x.device).repeat_interleave(starts.diff())
     pattern, order = Pattern.of(rows, columns, (x.size(0), x.size(1)))
-    return SparseFeatures(pattern, x.values()[order])
+    return SparseMatrix(pattern, x.values()[order])
 
 
 class Arcs:
@@ -268,46 +273,52 @@ class SparseProducts(Messages):
         self.arcs, self.features = arcs, features
 
     @cached_property
-    def _values(self) -> Tensor:
-        """The entries of A."""
-        return self.edge_weight.index_select(0, self.arcs.plain[1])
+    def _adjacency(self) -> SparseMatrix:
+        """A."""
+        return self._plain_matrix(self.edge_weight)
+
+    def _plain_matrix(self, weights: Tensor) -> SparseMatrix:
+        pattern, order = self.arcs.plain
+        return SparseMatrix(pattern, weights.index_select(0, order))
+
+    def _looped_matrix(self, weights: Tensor, diagonal: Tensor) -> SparseMatrix:
+        pattern, order = self.arcs.looped
+        return SparseMatrix(pattern, torch.cat([weights, diagonal]).index_select(0, order))
 
     @cached_property
-    def _normalised_values(self) -> Tensor:
-        """The entries of D^(-1/2) (A + I) D^(-1/2)."""
+    def _normalised(self) -> SparseMatrix:
+        """D^(-1/2) (A + I) D^(-1/2)."""
         weights, diagonal = self.normalised_entries
-        return torch.cat([weights, diagonal.view(-1)]).index_select(0, self.arcs.looped[1])
+        return self._looped_matrix(weights, diagonal.view(-1))
 
     @cached_property
     def _normalised_features(self) -> Tensor:
         assert isinstance(self.features, Tensor)
-        return self.arcs.looped[0].times(self._normalised_values, self.features)
+        return self._normalised.times(self.features)
 
     def project(self, x: Features, weight: Tensor) -> Tensor:
-        """See `Messages`; x may be `SparseFeatures`."""
+        """See `Messages`; x may be a `SparseMatrix`."""
         if isinstance(x, Tensor):
             return linear(x, weight)
-        return x.pattern.times(x.values, weight.t().contiguous())
+        return x.times(weight.t().contiguous())
 
     def add(self, h: Tensor, weights: Tensor) -> Tensor:
         """See `Messages`."""
-        pattern, order = self.arcs.plain
         is_own = weights is self.edge_weight
-        return pattern.times(self._values if is_own else weights.index_select(0, order), h)
+        return (self._adjacency if is_own else self._plain_matrix(weights)).times(h)
 
     def normalised(self, x: Features, weight: Tensor) -> Tensor:
         """See `Messages`; the product with constant dense features is computed once."""
         if x is self.features and isinstance(x, Tensor):
             return linear(self._normalised_features, weight)
-        return self.arcs.looped[0].times(self._normalised_values, self.project(x, weight))
+        return self._normalised.times(self.project(x, weight))
 
     def total(self, x: Features, weight: Tensor, own: Tensor) -> Tensor:
         """See `Messages`; if weights need gradients, `own` becomes the diagonal of the matrix."""
         if not self.edge_weight.requires_grad:
             return super().total(x, weight, own)  # type: ignore[arg-type]
-        pattern, order = self.arcs.looped
-        values = torch.cat([self.edge_weight, own.expand(self.num_nodes)]).index_select(0, order)
-        return pattern.times(values, self.project(x, weight))
+        matrix = self._looped_matrix(self.edge_weight, own.expand(self.num_nodes))
+        return matrix.times(self.project(x, weight))
 
     def softmax_mean(self, z: Tensor, temperature: float) -> Tensor:
         """See `Messages`.
@@ -318,7 +329,8 @@ class SparseProducts(Messages):
         """
         if temperature * float(z.detach().max()) > SAFE_EXPONENT:
             return super().softmax_mean(z, temperature)
-        mean: Tensor = _SoftmaxMean.apply(z, self._values, self.arcs.plain[0], temperature)  # type: ignore[no-untyped-call]
+        matrix = self._adjacency
+        mean: Tensor = _SoftmaxMean.apply(z, matrix.values, matrix, temperature)  # type: ignore[no-untyped-call]
         return mean
 
     def fixed_softmax_mean(self, v: Tensor, temperature: float) -> Tensor:
