@@ -102,6 +102,11 @@ def test_finished_fits_of_an_interrupted_run_are_not_run_again(tmp_path, monkeyp
     assert not list(tmp_path.glob("*.ckpt"))
 
 
+def test_pairs_are_of_the_first_classes_only():
+    with pytest.raises(OptionError, match="images of a single class"):
+        run_experiment("fig3_6", size=resized(tiny(), {"tasks.0.classes": 1}))
+
+
 def test_days_are_refused_with_a_forecast_before_the_first_fit(monkeypatch):
     monkeypatch.setattr(countering_locality, "_fit", lambda *arguments: pytest.fail("it started"))
     size = resized(tiny(), {"config.max_epochs": 10**9, "tasks.0.num_train": 10**4})
