@@ -56,10 +56,7 @@ def plot_comparison(
         title: Title, such as the names of both graphs; the number of removed edges is added.
 
     Raises:
-        UnknownNameError: The ending is not a picture format.
-        OutputExistsError: The file exists and `force` is false.
-        GraphFileError: The file cannot be written.
-        MissingDependencyError: matplotlib is not installed.
+        WisError: As for `wis.base.figures.save_figure`.
 
     >>> import wis
     >>> karate = wis.datasets.load("karate")

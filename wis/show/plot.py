@@ -65,10 +65,7 @@ def plot_sparsification(
         title: Title, such as the graph and the method; the removed share is added to it.
 
     Raises:
-        UnknownNameError: The ending is not a picture format.
-        OutputExistsError: The file exists and `force` is false.
-        GraphFileError: The file cannot be written.
-        MissingDependencyError: matplotlib is not installed.
+        WisError: As for `wis.base.figures.save_figure`.
 
     >>> import wis
     >>> karate = wis.datasets.load("karate")

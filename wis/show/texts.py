@@ -124,14 +124,17 @@ def comparison_as_text(
     return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
 
 
+def _table(title: str, *numbers: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    table.add_column("")
+    for head in numbers:
+        table.add_column(head, justify="right", no_wrap=True)
+    return table
+
+
 def _measures(comparison: Comparison) -> Table:
     kind = "directed" if comparison.directed else "undirected"
-    table = Table(
-        title=f"{comparison.num_nodes:,} vertices, {kind}", title_justify="left", box=None
-    )
-    table.add_column("")
-    for head in ("before", "after", "change"):
-        table.add_column(head, justify="right", no_wrap=True)
+    table = _table(f"{comparison.num_nodes:,} vertices, {kind}", "before", "after", "change")
     for name, before in comparison.before.items():
         after = comparison.after.get(name)
         if after is None:
@@ -142,10 +145,7 @@ def _measures(comparison: Comparison) -> Table:
 
 
 def _ratios(comparison: Comparison) -> Table:
-    table = Table(title="after / before", title_justify="left", box=None)
-    table.add_column("")
-    for head in ("lowest", "mean", "highest"):
-        table.add_column(head, justify="right", no_wrap=True)
+    table = _table("after / before", "lowest", "mean", "highest")
     table.add_column("over")
     for spread in comparison.similarity.values():
         values = (_number(value) for value in (spread.low, spread.mean, spread.high))
