@@ -53,14 +53,8 @@ MOST_DEGREES = 64
 class Task:
     """A task on some graphs.
 
-    Args:
-        graphs: The graphs.
-        config: The configuration of the training; its seed is the first seed.
-        redraw: Whether later seeds draw training and validation sets anew.
-
-    Attributes:
-        metric: The name of the score.
-        notes: What was assumed about the graphs.
+    The seed of the configuration is the first seed; with `redraw` later seeds draw training and
+    validation sets anew. `metric` is the name of the score, and `notes` say what was assumed.
     """
 
     metric: ClassVar[str] = "accuracy"

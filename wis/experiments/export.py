@@ -36,18 +36,8 @@ def guarded(text: str) -> str:
 def export_rows(rows: Sequence[Row], path: str | Path, *, force: bool = False) -> Path:
     """Write rows with a column for each field; a dot joins the names of nested fields.
 
-    Lists are written as JSON. So is a parquet column whose values have different types.
-
-    Args:
-        rows: Rows of results.
-        path: A file whose name ends in `.csv` or `.parquet`.
-        force: Replace a file that is already there.
-
-    Raises:
-        UnknownNameError: The file name has another ending.
-        ResultsError: There are no rows.
-        MissingDependencyError: pandas is not installed.
-        OutputExistsError: The file exists and `force` is false.
+    The name of the file ends in `.csv` or `.parquet`. Lists are written as JSON. So is a parquet
+    column whose values have different types.
     """
     path = Path(path)
     ending = path.suffix.lower()

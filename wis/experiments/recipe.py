@@ -247,14 +247,10 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def recipe_of(dataset: str, *, models: str, methods: str, **overrides: Any) -> Recipe:
-    """Make a recipe from options of the command line.
+    """Make a recipe from options of the command line, see `apply_overrides`.
 
-    Args:
-        dataset: A name of `wis.datasets`, or the path of a file.
-        models: Names, separated by commas.
-        methods: Text for `parse_methods`.
-        **overrides: Changes for `apply_overrides`. By default the recipe removes 0, 10, ..., 100 %
-            of the edges and has one seed.
+    By default it removes 0, 10, ..., 100 % of the edges and has one seed. `models` are names
+    separated by commas, and `methods` is text for `parse_methods`.
 
     >>> recipe_of("digits", models="gcn", methods="wis,random", remove="0%,50%").num_runs
     4
@@ -341,13 +337,8 @@ def _table_d2_model(name: str, dataset: str) -> ModelSpec:
 def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodSpec, ...]:
     """Parse methods such as ``"wis:walk_length=2,batch_size=100,random"``.
 
-    Args:
-        text: Names, separated by commas; options of a method follow its colon as key=value.
-        walk_length: The walk length of methods that have this option and do not set it.
-
-    Raises:
-        UnknownNameError: A method does not exist.
-        OptionError: An option does not exist or has no value, or no method has `walk_length`.
+    Options of a method follow its colon as key=value. Methods that have the option `walk_length`
+    and do not set it get the argument.
 
     >>> [method.label for method in parse_methods("wis:walk_length=2,random")]
     ['2-WIS', 'random']

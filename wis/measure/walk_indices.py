@@ -33,18 +33,10 @@ def walk_index_measure(
     *,
     exact_work: float = EXACT_WORK,
 ) -> Measure:
-    """The sum over all vertices of log WI_{l,t}({t}).
+    """The sum over all vertices of log WI_{l,t}({t}), for walks of `length` l.
 
-    Args:
-        graph: The graph.
-        length: l, at least 1.
-        triangles: Triangles at each vertex of the graph without directions, if they are known.
-        seed: Seed of the sample.
-        sample: Number of vertices to draw if the work for all vertices is too large.
-        exact_work: The largest amount of work for all vertices.
-
-    Raises:
-        OptionError: The number of walks exceeds 64 bits.
+    `triangles` has those at each vertex of the graph without directions, if they are known. If the
+    work for all vertices exceeds `exact_work`, `sample` vertices are drawn.
     """
     label = f"Σ log WI_{length} of single vertices"
     n, edges = graph.num_nodes, graph.edges.cpu().numpy()

@@ -237,14 +237,10 @@ def rival_grids(
 ) -> tuple[list[Grid], list[str]]:
     """Make the tables of WIS against its rivals, and the verdicts in words.
 
-    Args:
-        panels: Panels from `wis.experiments.summary.panels_of`.
-        validation: The same panels with ``metric="val"``; empty to leave out the comparison of
-            methods that are chosen by validation accuracy.
-
-    Returns:
-        A table for each panel and one over all panels; a verdict for each form of WIS. Both are
-        empty if no panel has a form of WIS and a rival with two runs in common.
+    There is a table for each panel and one over all panels, and a verdict for each form of WIS;
+    none if no panel has a form of WIS and a rival with two runs in common. `validation` has the
+    same panels with ``metric="val"``, or is empty to leave out methods chosen by validation
+    accuracy.
     """
     met = duels(panels)
     best, chosen = against_best(met), chosen_by_validation(panels, validation)
