@@ -297,8 +297,6 @@ class AccuracyPlan(Plan):
 
     def forecast(self, pending: Sequence[PlannedRow], sweep: Sweep) -> dict[str, Any] | None:
         """Predict the time of the missing rows by a short trial; only training is timed."""
-        if type(self) is not AccuracyPlan:
-            return None
         from wis.experiments.forecast import forecast
 
         backend = sweep.options.backend

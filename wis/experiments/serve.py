@@ -37,7 +37,7 @@ from wis.experiments.own_process import PeakMemory
 from wis.experiments.recipe import Recipe, apply_overrides, content_hash
 from wis.experiments.results import SERVE, Row
 from wis.experiments.settings import take
-from wis.experiments.sweep import KINDS, RunOptions
+from wis.experiments.sweep import KINDS, Plan, RunOptions
 from wis.measure.latency import Load, Server, serve
 from wis.training import TrainConfig, train_network
 from wis.training.engine import build
@@ -63,6 +63,8 @@ class Serving(Training):
 
 class ServePlan(AccuracyPlan):
     """The rows of a serving sweep: those of the accuracy sweep, with keys and jobs of their own."""
+
+    forecast = Plan.forecast  # none: predictions take most of the time
 
     def __init__(self, recipe: Recipe, load: Load, trains: bool, options: RunOptions) -> None:
         super().__init__(recipe, options)
