@@ -67,11 +67,8 @@ def option(spelt: str, text: str, *, name: str = "", **settings: Any) -> Callabl
     assert found is not None
     given = {key: found[key] for key in ("metavar", "show_default", "default") if found[key]}
     given |= {"cls": SectionOption} if "section" in settings else {}
-    kind = (
-        click.IntRange(min=int(found["least"]))
-        if found["least"]
-        else METAVARS.get(found["metavar"])
-    )
+    least, kind = found["least"], METAVARS.get(found["metavar"])
+    kind = click.IntRange(min=int(least)) if least else kind
     is_flag = not found["metavar"] and "type" not in settings
     given |= {"is_flag": True} if is_flag else {"type": kind}
     names = [*found["flags"].split(", "), *([name] if name else [])]

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
+from wis_cli import framework
 from wis_cli import sparsify as sparsify_module
 from wis_cli.framework import cli
 from wis_cli.main import run
@@ -323,3 +324,34 @@ def test_a_reader_that_went_away_is_no_error_message(tmp_path):
             "datasets", cwd=tmp_path, capture_output=False, stdout=nobody, stderr=subprocess.PIPE
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("spelt", "typed", "value", "shown"),
+    [
+        ("--sample N>=1 = 32", ["--sample", "4"], 4, "--sample N Some. [default: 32; x>=1]"),
+        ("--sample N>=1 = 32", [], 32, "--sample N"),
+        ("-s, --sample X", ["-s", "0.5"], 0.5, "-s, --sample X Some."),
+        ("--sample K,K,... = 1,2", [], "1,2", "--sample K,K,... Some. [default: 1,2]"),
+        ("--sample NAME = (that of A = 3)", [], None, "NAME Some. [default: (that of A = 3)]"),
+        ("--sample", ["--sample"], True, "--sample Some."),
+        ("--sample/--no-sample", ["--no-sample"], False, "--sample / --no-sample Some."),
+    ],
+)
+def test_an_option_is_written_as_its_help_shows_it(spelt, typed, value, shown):
+    found = []
+    settings = {"show_default": True}
+    command = click.Command(
+        "c", callback=lambda sample: found.append(sample), context_settings=settings
+    )
+    framework.option(spelt, "Some.")(command)
+    with command.make_context("c", []) as context:
+        assert shown in " ".join(command.get_help(context).split())
+    command.main(typed, standalone_mode=False)
+    assert found == [value]
+
+
+def test_an_option_with_a_least_value_refuses_less():
+    command = framework.option("--sample N>=1", "Some.")(click.Command("c"))
+    with pytest.raises(click.BadParameter, match="not in the range x>=1"):
+        command.main(["--sample", "0"], standalone_mode=False)
