@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wis.theory.factorization import ModeTree
+from wis.theory.factorization.dynamics import Speeds
 
 
 def outer(vectors: list[Tensor]) -> Tensor:
@@ -86,3 +87,48 @@ def matricized(tensor: np.ndarray, rows: list[int]) -> np.ndarray:
             place.append(position)
         matrix[tuple(place)] = tensor[index]
     return matrix
+
+
+class LinearNetwork(nn.Module):
+    """x to W_L ... W_1 x (Section 1.2)."""
+
+    def __init__(self, weights: list[Tensor]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Linear(*w.shape[::-1], bias=False, dtype=torch.float64) for w in weights)
+        )
+        with torch.no_grad():
+            for layer, weight in zip(self.layers, weights, strict=True):
+                layer.weight.copy_(weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs)
+
+
+class ShallowConvolutionalNetwork(nn.Module):
+    """One locally connected layer, global product pooling, a sum (Figure 1.3)."""
+
+    def __init__(self, weights: list[Tensor]) -> None:
+        super().__init__()
+        self.filters = nn.ParameterList(nn.Parameter(weight.clone()) for weight in weights)
+
+    def forward(self, inputs: list[Tensor]) -> Tensor:
+        hidden = [position @ weight for position, weight in zip(inputs, self.filters, strict=True)]
+        return torch.stack(hidden).prod(dim=0).sum(dim=1)
+
+
+def tensor_of_network(network: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """The network's outputs for all tuples of one-hot inputs (Section 2.2.1)."""
+    index = torch.tensor(list(np.ndindex(*shape)))
+    columns = zip(index.T, shape, strict=True)
+    inputs = [nn.functional.one_hot(column, size).double() for column, size in columns]
+    with torch.no_grad():
+        return network(inputs).reshape(*shape)
+
+
+def speed_bounds(speeds: Speeds, parts: int, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper bound of the speeds for an unbalancedness (Theorems 3 and 9)."""
+    pull = speeds.balanced / speeds.norms.pow(2 - 2 / parts)  # L <-grad L, C>
+    raised = speeds.norms.pow(2 / parts) + epsilon
+    ends = pull * raised.pow(parts - 1), pull * speeds.norms.square() / raised
+    return torch.minimum(*ends), torch.maximum(*ends)

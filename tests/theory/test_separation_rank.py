@@ -14,11 +14,10 @@ from theory_oracles import exact_rank, product_network
 
 from wis.errors import NumericalError, OptionError
 from wis.models import build_model
-from wis.theory.functions import num_templates_for_exact_rank, of_network, of_product_gnn
+from wis.theory.functions import of_network, of_product_gnn
 from wis.theory.generic_rank import generic_separation_rank
 from wis.theory.product_gnn import ProductGNN
 from wis.theory.separation_rank import (
-    grid_tensor,
     matricize,
     numerical_rank,
     random_templates,
@@ -42,6 +41,14 @@ def random_sum_of_products(num_terms, num_variables, dim, seed):
         return factors.prod(dim=2).sum(dim=1)
 
     return function
+
+
+def grid_tensor(function, templates, num_variables):
+    """Values of a function where every variable is one of the templates (Appendix D.7.3)."""
+    shape = (len(templates),) * num_variables
+    points = torch.stack([templates[list(index)] for index in np.ndindex(*shape)])
+    with torch.no_grad():
+        return function(points).reshape(shape)
 
 
 @given(
@@ -93,10 +100,7 @@ def test_rank_is_capped_by_the_templates_and_says_so():
 def test_matrix_of_a_full_grid_is_the_matricized_grid_tensor(subset, number, batch_size):
     function = random_sum_of_products(2, 3, 2, 0)
     templates = random_templates(number, 2)
-    tensor = grid_tensor(function, templates, 3, batch_size=batch_size)
-    points = torch.stack([templates[list(index)] for index in np.ndindex(*tensor.shape)])
-    torch.testing.assert_close(tensor.flatten(), function(points))
-    matrix = matricize(tensor, subset)
+    matrix = matricize(grid_tensor(function, templates, 3), subset)
     found = separation_rank(function, subset, templates, 3, batch_size=batch_size, rtol=1e-9)
     rank, spectrum, _ = numerical_rank(matrix, 1e-9)
     assert found.rank == rank
@@ -127,7 +131,8 @@ def test_scaling_of_rows_and_columns_changes_no_rank():
 )
 def test_rich_full_grid_gives_the_exact_rank_of_a_product_network(case: Case, seed):
     n = case.graph.num_nodes
-    number = num_templates_for_exact_rank(case.graph, case.depth, case.in_dim, target=case.target)
+    degree = max(case.graph.walks_to(case.depth, case.target))  # in the features of one vertex
+    number = math.comb(case.in_dim + degree - 1, degree)
     if number**n > 3000:
         return
     gnn = ProductGNN(
@@ -208,11 +213,11 @@ def test_templates_and_weights_of_the_proof_reach_the_multiset_coefficient_on_a_
 def test_a_grid_of_a_million_points_is_practical():
     gnn = ProductGNN(2, 2, 2, seed=3)
     function = of_product_gnn(gnn, PATH)
-    tensor = grid_tensor(function, random_templates(100, 2), 3, batch_size=1 << 16)
-    assert tensor.numel() == 10**6
-    matrix = matricize(tensor, [0])
+    found = separation_rank(function, [0], random_templates(100, 2), 3, max_side=10**4)
+    assert found.is_full_grid
+    assert (found.num_rows, found.num_columns) == (100, 10**4)
     exact = generic_separation_rank(PATH, [0], 2, 2, in_dim=2)
-    assert 1 < numerical_rank(matrix)[0] <= exact.rank
+    assert 1 < found.rank <= exact.rank
 
 
 @pytest.mark.parametrize("name", ["gcn", "gin"])
@@ -268,11 +273,6 @@ def test_networks_with_relu_are_measured_as_they_are(name, target):
             lambda f: separation_rank(lambda x: f(x) / 0, [0], random_templates(2, 1), 3),
             NumericalError,
             "a value is not finite; scale the features",
-        ),
-        (
-            lambda f: grid_tensor(f, random_templates(10, 1), 9),
-            OptionError,
-            "has 1000000000 points, more than max_points = 20000000; take fewer",
         ),
         (lambda f: matricize(torch.ones(2, 2), [2]), OptionError, "subset holds 2"),
         (lambda f: random_templates(2, 1, kind="x"), OptionError, "kind is 'x'; expected"),

@@ -35,7 +35,6 @@ _HOME = {
     "TypedGraph": "typed_graph",
     "build_tensor_network": "tensor_network",
     "generic_separation_rank": "generic_rank",
-    "grid_tensor": "separation_rank",
     "lower_bound": "bounds",
     "network_size": "tensor_network",
     "separation_bounds": "bounds",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -87,27 +86,6 @@ def of_network(
         return chosen
 
     return function
-
-
-def num_templates_for_exact_rank(
-    graph: TypedGraph, depth: int, in_dim: int, *, target: int | None = None
-) -> int:
-    """Number of templates for which the rank on the whole grid is the exact separation rank.
-
-    >>> num_templates_for_exact_rank(TypedGraph.from_any(torch.tensor([[0], [1]])), 1, in_dim=2)
-    3
-
-    The output is a homogeneous polynomial in the features of each vertex i, of degree p = the
-    number of walks of length L from i. Such polynomials in D_x variables form a space of dimension
-    C(D_x + p - 1, p), so the values at as many vectors in general position determine a polynomial.
-    In exact arithmetic the rank on a grid of these vectors is the separation rank. The result is
-    the largest of these dimensions over all vertices. The arguments are those of
-    `wis.theory.bounds.upper_bound`.
-
-    Source: Equation (D.10), in which f is a contraction with rho_L({i}, V) copies of x^(i).
-    """
-    degree = max(graph.walks_to(depth, target), default=0)
-    return math.comb(in_dim + degree - 1, degree)
 
 
 def _check_task(task: str, target: int | None) -> None:

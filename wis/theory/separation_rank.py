@@ -12,9 +12,9 @@ the rank is at most the separation rank (Lemma 53). The measurement
 How to read the result:
 
 - In exact arithmetic the rank is a lower bound of the separation rank of any function.
-- For a product network the two are equal if the grid is rich enough. The outputs are homogeneous
-  polynomials in each variable, so as many templates in general position as there are monomials
-  determine the rank (`wis.theory.functions.num_templates_for_exact_rank`).
+- For a product network the two are equal if the grid is rich enough. The output is a homogeneous
+  polynomial in the features of each vertex, of degree p = the number of walks of length L from it
+  (Equation (D.10)), so C(D_x + p - 1, p) templates in general position determine the rank.
 - In float64 singular values below a relative tolerance count as zero, so the number is an estimate.
   The result holds the spectrum: look for a gap in it.
 - For networks with ReLU the separation rank may be infinite. The number is then an empirical
@@ -50,7 +50,6 @@ Function = Callable[[Tensor], Tensor]
 Kind = Literal["positive", "normal"]
 
 BATCH_SIZE = 4096
-MAX_POINTS = 20_000_000
 MAX_SIDE = 512
 
 
@@ -169,52 +168,6 @@ def forecast(
     seconds = rows * columns * (each + min(rows, columns) * decomposed)
     held = 3 * rows * columns + 8 * batch_size * templates[0].numel() * num_variables
     return Forecast((rows * columns,), 8 * held, seconds)
-
-
-def grid_tensor(
-    function: Function,
-    templates: Tensor,
-    num_variables: int,
-    *,
-    batch_size: int = BATCH_SIZE,
-    max_points: int = MAX_POINTS,
-) -> Tensor:
-    """Values of a function at all points whose variables are template vectors.
-
-    >>> grid_tensor(lambda x: x.sum((1, 2)), random_templates(4, 2), 3).shape
-    torch.Size([4, 4, 4])
-
-    Args:
-        function: See `separation_rank`.
-        templates: Float tensor of shape [M, D].
-        num_variables: Number N of variables.
-        batch_size: Points to evaluate at a time.
-        max_points: Largest number of values to compute.
-
-    Returns:
-        B(f): tensor with N modes of dimension M. Cost: M^N evaluations.
-
-    Raises:
-        OptionError: The tensor would have more than `max_points` entries, or a size is invalid.
-        NumericalError: See `separation_rank`.
-
-    References:
-        Appendix D.7.3.
-    """
-    _check_templates(templates)
-    check_size("batch_size", batch_size)
-    num_variables = check_size("num_variables", num_variables)
-    number = templates.size(0)
-    if number**num_variables > max_points:
-        raise OptionError(
-            f"the grid of {number} templates for {num_variables} variables has "
-            f"{number**num_variables} points, more than max_points = {max_points}; take fewer "
-            f"templates, or separation_rank, which draws from the grid"
-        )
-    axes = [torch.arange(number, device="cpu")] * num_variables
-    points = torch.cartesian_prod(*axes).reshape(-1, num_variables)
-    values = _evaluate(function, templates, points, batch_size)
-    return values.reshape((number,) * num_variables)
 
 
 def matricize(tensor: Tensor, subset: Iterable[int] | Tensor) -> Tensor:

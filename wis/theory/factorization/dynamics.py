@@ -10,7 +10,7 @@ of order eta^2; steps of length eta and eta / 2 measure that term. The end tenso
 weight vector, so <grad L, C> sigma is the inner product of a weight vector with its gradient.
 Gradient flow conserves the differences between squared norms of the vectors of a component, and
 W_l W_l^T - W_(l+1)^T W_(l+1) for matrices.
-Source: Theorems 3, 5 and 9, Corollary 2, Lemmas 1 and 3, Equation (3.1).
+Source: Theorems 3, 5 and 9, Corollary 2, Lemmas 1 and 3.
 """
 
 from __future__ import annotations
@@ -51,27 +51,18 @@ class Speeds:
         measured: Change of the norm in a gradient step, divided by the length of the step.
         formula: The exact derivative along gradient flow.
         balanced: L sigma^(2 - 2/L) <-grad L, C>, the value of `formula` at unbalancedness 0.
-        lower: Lower bound of Theorem 3 or 9.
-        upper: Upper bound of Theorem 3 or 9.
         discretization: Estimated error of `measured`, from steps of full and half length.
-        least_unbalancedness: The smallest epsilon for which `formula` is within the bounds; at most
-            the unbalancedness of the weights. The theorems take the unbalancedness of the
-            initialization, which gradient flow conserves.
+        least_unbalancedness: The smallest epsilon for which `formula` is within the bounds of
+            Theorem 3 or 9; at most the unbalancedness of the weights. The theorems take the
+            unbalancedness of the initialization, which gradient flow conserves.
     """
 
     norms: Tensor
     measured: Tensor
     formula: Tensor
     balanced: Tensor
-    lower: Tensor
-    upper: Tensor
     discretization: Tensor
     least_unbalancedness: Tensor
-
-    def holds(self, *, relative: float = 1e-9) -> Tensor:
-        """Whether the formula is within the bounds, up to rounding, bool [B, R]."""
-        slack = relative * (self.upper.abs() + self.lower.abs()) + 1e-300
-        return (self.lower - slack <= self.formula) & (self.formula <= self.upper + slack)
 
     def summary(self) -> dict[str, Tensor]:
         """Quantities for a trajectory, float64 [B].
@@ -88,12 +79,7 @@ class Speeds:
 
 
 def component_speeds(
-    model: TensorFactorization,
-    task: Task,
-    weights: Weights,
-    *,
-    step: float,
-    unbalancedness: Tensor | None = None,
+    model: TensorFactorization, task: Task, weights: Weights, *, step: float
 ) -> Speeds:
     """Speeds of the component norms of a tensor factorization.
 
@@ -101,7 +87,7 @@ def component_speeds(
     >>> model, ones = TensorFactorization((2, 2, 2), 2), torch.ones(1, 2, 2, 2, dtype=torch.float64)
     >>> weights = gaussian_weights(model, [0.8], [0])
     >>> speeds = component_speeds(model, Completion(ones > 0, ones), weights, step=1e-6)
-    >>> bool(speeds.holds().all())
+    >>> bool((speeds.least_unbalancedness <= model.unbalancedness(weights)).all())
     True
 
     Args:
@@ -109,7 +95,6 @@ def component_speeds(
         task: The loss.
         weights: float64 [B, D_n, R] each.
         step: eta, the length of the measured step; positive.
-        unbalancedness: Epsilon of the theorem, [B]; default: the unbalancedness of the weights.
 
     Cost: three gradients.
 
@@ -119,9 +104,8 @@ def component_speeds(
     gradients = gradients_of(model, task, weights)
     squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
     pull = -(weights[0] * gradients[0]).sum(dim=1)
-    epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
     halves = [model.component_norms(stepped(weights, gradients, step / part)) for part in (1, 2)]
-    return _speeds(squares, pull, epsilon, halves, step)
+    return _speeds(squares, pull, halves, step)
 
 
 def local_component_speeds(
@@ -131,7 +115,6 @@ def local_component_speeds(
     node: Node,
     *,
     step: float,
-    unbalancedness: Tensor | None = None,
 ) -> Speeds:
     """Speeds of the local component norms at an interior node; see `component_speeds`.
 
@@ -144,45 +127,17 @@ def local_component_speeds(
     >>> weights = gaussian_weights(model, [0.8], [0])
     >>> node = (0, 1)
     >>> speeds = local_component_speeds(model, Completion(ones > 0, ones), weights, node, step=1e-6)
-    >>> bool(speeds.holds().all())
+    >>> bool((speeds.least_unbalancedness <= model.unbalancedness(weights)).all())
     True
     """
     gradients = gradients_of(model, task, weights)
     at = model.nodes.index(node)
     squares = model.squared_norms(weights, node)
     pull = -(weights[at] * gradients[at]).sum(dim=2)
-    epsilon = model.unbalancedness(weights) if unbalancedness is None else unbalancedness
     halves = [
         model.component_norms(stepped(weights, gradients, step / part), node) for part in (1, 2)
     ]
-    return _speeds(squares, pull, epsilon, halves, step)
-
-
-def singular_value_speeds(
-    model: MatrixFactorization, task: Task, weights: Weights, *, step: float
-) -> tuple[Tensor, Tensor]:
-    """Measured and predicted speeds of the end matrix' singular values, float64 [B, min(D, D')].
-
-    The prediction assumes unbalancedness 0. Singular values must be distinct.
-
-    >>> from wis.theory.factorization.initialization import balanced_matrices
-    >>> from wis.theory.factorization.tasks import norm_divergence_problem
-    >>> model = MatrixFactorization((2, 2, 2))
-    >>> start = balanced_matrices(model, [0.5], [0])
-    >>> found, predicted = singular_value_speeds(model, norm_divergence_problem(), start, step=1e-6)
-    >>> bool((found - predicted).abs().max() < 1e-4)
-    True
-
-    References:
-        Equation (3.1).
-    """
-    end, saved = model.forward(weights)
-    gradient = task.loss_and_gradient(end)[1]
-    left, values, right = torch.linalg.svd(end, full_matrices=False)
-    pull = -torch.einsum("bir,bij,brj->br", left, gradient, right)
-    predicted = values.pow(2 - 2 / model.depth) * model.depth * pull
-    moved = stepped(weights, model.backward(saved, gradient), step)
-    return (torch.linalg.svdvals(model.forward(moved)[0]) - values) / step, predicted
+    return _speeds(squares, pull, halves, step)
 
 
 def conserved(model: Factorization, weights: Weights) -> list[Tensor]:
@@ -238,9 +193,7 @@ def stepped(weights: Weights, gradients: Weights, step: float) -> Weights:
     return [weight - step * slope for weight, slope in zip(weights, gradients, strict=True)]
 
 
-def _speeds(
-    squares: Tensor, pull: Tensor, epsilon: Tensor, moved: list[Tensor], step: float
-) -> Speeds:
+def _speeds(squares: Tensor, pull: Tensor, moved: list[Tensor], step: float) -> Speeds:
     """From squared norms [L, B, R] and sigma <-grad L, C>, [B, R]."""
     parts = len(squares)
     # The exact formula: the projection <-grad L, C> times the sum of products of other norms.
@@ -249,11 +202,8 @@ def _speeds(
     others = torch.stack(
         [torch.cat([squares[:n], squares[n + 1 :]]).prod(dim=0) for n in range(parts)]
     ).sum(dim=0)
-    # The bounds of Theorems 3 and 9; the sign of the projection decides which is the upper bound.
-    raised = norms.pow(2 / parts) + epsilon[:, None]
-    fast = parts * projection * raised.pow(parts - 1)
-    slow = parts * projection * norms.square() / raised.clamp_min(1e-300)
-    # fast >= formula and slow <= formula, solved for epsilon
+    # With r = sigma^(2 / L) + epsilon, the bounds of Theorems 3 and 9 are L <-grad L, C> times
+    # r^(L - 1) and sigma^2 / r. Both solved for epsilon:
     needed = torch.maximum(
         (others / parts).pow(1 / (parts - 1)), parts * norms.square() / others.clamp_min(1e-300)
     )
@@ -263,8 +213,6 @@ def _speeds(
         measured=full,
         formula=projection * others,
         balanced=parts * projection * norms.pow(2 - 2 / parts),
-        lower=torch.where(projection >= 0, slow, fast),
-        upper=torch.where(projection >= 0, fast, slow),
         discretization=2 * (full - half).abs(),
         least_unbalancedness=(needed - norms.pow(2 / parts)).clamp_min(0.0),
     )

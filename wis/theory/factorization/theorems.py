@@ -134,16 +134,6 @@ def _weakened_triangle(p: float) -> float:
     return 1.0 if p >= 1 else 2 ** (1 / p - 1)
 
 
-def rank_bounds(model: HierarchicalFactorization) -> dict[Node, int]:
-    """Upper bounds of the hierarchical tensor rank at every node but the root (Lemma 2).
-
-    >>> from wis.theory.factorization import perfect_tree
-    >>> rank_bounds(HierarchicalFactorization((3, 3), perfect_tree(2), 2))
-    {(0,): 2, (1,): 2}
-    """
-    return {node: model.width(model.tree.parent(node)) for node in model.nodes[:-1]}
-
-
 @dataclass(frozen=True)
 class Pruning:
     """Comparison of an end tensor with the end tensor without small local components.

@@ -1,7 +1,6 @@
 """Table 5.1: networks fit a task better if its essential partition has a high walk index.
 
-    rows = run_table(Table51(), results="table5_1.jsonl")
-    print(format_table(rows))  # from wis.theory.table5_1.table5_1_text
+    run_recipe("table5_1", Table51().as_dict(), RunOptions("table5_1.jsonl"))
 
 There is one row for each model, essential partition and seed. This module defines the kind
 ``table5_1`` of recipes (`wis.experiments.sweep`), so finished rows are not computed again, and a
@@ -18,20 +17,18 @@ from __future__ import annotations
 
 import functools
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from wis.base.checks import checked_device
 from wis.errors import OptionError, RecipeError, UnknownNameError, echo
-from wis.experiments.backends import Backend, Job, Outcome
+from wis.experiments.backends import Job, Outcome
 from wis.experiments.recipe import content_hash
-from wis.experiments.results import DONE, TABLE5_1, ResultsFile, Row
-from wis.experiments.settings import check_integers, check_plain, parse_seeds, read_settings
-from wis.experiments.sweep import KINDS, Plan, RunOptions, run_recipe
+from wis.experiments.results import DONE, TABLE5_1, Row
+from wis.experiments.settings import check_integers, check_plain, parse_seeds
+from wis.experiments.sweep import KINDS, Plan, RunOptions
 from wis.theory.table5_1.patch_graphs import (
     NUM_SEGMENTS,
     NUM_TEST,
@@ -172,25 +169,12 @@ class Table51:
             yield part, self.train_config(model, seed)
 
     @classmethod
-    def from_recipe(cls, path: str | Path) -> Table51:
-        """Read a recipe: a TOML file with ``kind = "table5_1"`` and any of the attributes.
+    def from_mapping(cls, content: Mapping[str, Any]) -> Table51:
+        """Make a table from a recipe: ``kind = "table5_1"`` and any of the attributes.
 
         Raises:
-            GraphFileError: The file cannot be read.
             OptionError: The recipe is of another kind, or a value is invalid.
         """
-        try:
-            content = read_settings(Path(path))
-        except RecipeError as error:
-            raise OptionError(str(error)) from None
-        try:
-            return cls.from_mapping(content)
-        except OptionError as error:
-            raise OptionError(f"{path}: {error}") from None
-
-    @classmethod
-    def from_mapping(cls, content: Mapping[str, Any]) -> Table51:
-        """Make a table from the content of a recipe, see `from_recipe`."""
         given = {key: value for key, value in content.items() if key not in ("title", "source")}
         kind = given.pop("kind", None)
         if kind != KIND:
@@ -200,54 +184,6 @@ class Table51:
             if name not in known:
                 raise OptionError(f"unknown entry {echo(repr(name))}; known: {', '.join(known)}")
         return cls(**given)
-
-
-def run_table(
-    table: Table51,
-    *,
-    results: str | Path | None = None,
-    root: str | Path | None = None,
-    name: str = KIND,
-    retry_failed: bool = False,
-    own_process: bool = True,
-) -> list[Row]:
-    """Train the missing runs one after the other, and return all rows.
-
-    Args:
-        table: The runs.
-        results: File of results. Finished rows are read from it, and each new row is appended at
-            once. Default: no file.
-        root: The data root.
-        name: Name of the recipe.
-        retry_failed: Repeat failed runs.
-        own_process: Run each CPU run in its own process, which measures its memory.
-
-    Returns:
-        A row for each run, in the order seed, partition, model. A row has the `status`, ``done`` or
-        ``failed``, the `error`, the configuration, the ``walk_index`` of the essential partition,
-        the program and the machine. If the run is done, it also has the attributes of
-        `wis.theory.table5_1.shared_run.SharedRecord`.
-
-    Raises:
-        ResultsError: The file is damaged, or has rows of another kind of experiment.
-        OptionError: The device does not exist.
-        WisError: The images cannot be paired, or the file cannot be read or written.
-
-    References:
-        Table 5.1; Appendix D.6.2.1.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        options = RunOptions(
-            Path(folder, "rows.jsonl") if results is None else Path(results),
-            Backend(own_process=own_process),
-            devices=(table.device,),
-            data_root=None if root is None else str(root),
-            retry_failed=retry_failed,
-        )
-        run_recipe(name, table.as_dict(), options)
-        store = ResultsFile(options.results)
-        store.refresh()
-        return [store.rows[row.key] for row in Table51Plan(table, name, options).rows]
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,12 @@ FIELDS = {
 }
 
 
-def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> str:
+def format_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Format rows as Table 5.1, with the results of the thesis below.
 
     Args:
-        rows: Rows of `wis.theory.table5_1.table5_1.run_table` that differ only in model, partition,
-            seed, and the length of training. Failed runs are only counted.
-        best: Use the accuracies at the epoch of the highest training accuracy, not at the end.
+        rows: Rows of Table 5.1 that differ only in model, partition, seed, and the length of
+            training. Failed runs are only counted.
 
     Returns:
         Text of several lines: means and standard deviations (with n - 1) over the seeds, in
@@ -65,11 +64,9 @@ def format_table(rows: Iterable[Mapping[str, Any]], *, best: bool = False) -> st
         ["", "", *(f"{part} walk index" for part in parts)],
         ["", "", *(_walk_indices(done, part) for part in parts)],
     ]
-    at_best = ("best_train_accuracy", "test_accuracy_at_best")
     for model in models:
         for place, label in enumerate(("train", "test")):
-            name = at_best[place] if best else f"{label}_accuracy"
-            ours = [_mean_std(cells.get((model, part), []), name) for part in parts]
+            ours = [_mean_std(cells.get((model, part), []), f"{label}_accuracy") for part in parts]
             lines.append([model.upper() if place == 0 else "", f"{label} acc. (%)", *ours])
             lines.append(["", "  thesis", *(THESIS[model, part][place] for part in parts)])
     lines.append(["", "epochs", *(_epochs(cells, models, part) for part in parts)])
