@@ -3,23 +3,3 @@
 Each module runs some experiments and adds them to `wis.theory.experiments`, with a quick size and
 the size of the thesis.
 """
-
-from wis.theory.experiments import (
-    Experiment,
-    Outcome,
-    Request,
-    available_experiments,
-    get_experiment,
-    resized,
-    run_experiment,
-)
-
-__all__ = [
-    "Experiment",
-    "Outcome",
-    "Request",
-    "available_experiments",
-    "get_experiment",
-    "resized",
-    "run_experiment",
-]
