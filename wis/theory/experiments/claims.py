@@ -2,7 +2,8 @@
 
 A claim is one sentence of the thesis that an experiment stands for, in our words. Its rule looks at
 the rows of all seeds and says *agrees*, *disagrees* or *cannot tell*. The functions `over_seeds`,
-`share_of` and `every` are the usual rules.
+`share_of` and `every` judge numbers and flags; `each_row`, `most_rows` and `each_seed` make rules
+that judge rows by them.
 
     >>> from wis.theory.experiments.claims import over_seeds
     >>> over_seeds([0.4, 0.5, 0.6], "gain", above=0).state
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,12 @@ class Judgement:
     interval: tuple[float, float] | None = None
 
 
+Rule = Callable[[Sequence[Row]], Judgement]
+"""Judges rows of one size and of one or more seeds."""
+
+Test = Callable[[Row], Any]
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim of the thesis.
@@ -58,14 +65,14 @@ class Claim:
         source: Where the thesis says it, such as ``"Theorem 1; Figure 1.1"``.
         statement: The claim in our words, one sentence.
         rule: How `judge` decides, one sentence.
-        judge: Judges rows of one size and of one or more seeds.
+        judge: The rule as a function of the rows.
     """
 
     name: str
     source: str
     statement: str
     rule: str
-    judge: Callable[[Sequence[Row]], Judgement]
+    judge: Rule
 
 
 @dataclass(frozen=True)
@@ -186,3 +193,71 @@ def _between(low: float, high: float, above: float, below: float) -> State:
     if above < low and high < below:
         return State.AGREES
     return State.DISAGREES if high <= above or low >= below else State.CANNOT_TELL
+
+
+def each_row(test: Test, label: str, *, given: Test = lambda row: True) -> Rule:
+    """A rule: `every` row of which `given` holds passes a test.
+
+    >>> each_row(lambda row: row["rank"] < 3, "low ranks")([{"rank": 2}, {"rank": 5}]).found
+    'low ranks: 1 of 2'
+    """
+    return lambda rows: every([test(row) for row in rows if given(row)], label)
+
+
+def most_rows(test: Test, label: str, *, given: Test = lambda row: True) -> Rule:
+    """A rule: by `share_of`, more than half of the rows of which `given` holds pass a test."""
+    return lambda rows: share_of([test(row) for row in rows if given(row)], label)
+
+
+def each_seed(
+    value: Callable[[Sequence[Row]], float | None],
+    label: str,
+    *,
+    by: tuple[str, ...] = ("seed",),
+    **limits: Any,
+) -> Rule:
+    """A rule: `over_seeds` of a value of the rows of each seed; None leaves a seed out.
+
+    Args:
+        value: The value of the rows of one seed.
+        label: The value in words.
+        by: Columns that tell the draws apart.
+        limits: See `over_seeds`.
+    """
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        found = [value(own) for own in grouped(rows, *by).values()]
+        return over_seeds([each for each in found if each is not None], label, **limits)
+
+    return rule
+
+
+def where(rows: Iterable[Row], **values: Any) -> list[Row]:
+    """The rows that have some values.
+
+    >>> where([{"rank": 2}, {"rank": 5}], rank=5)
+    [{'rank': 5}]
+    """
+    return [row for row in rows if all(row.get(key) == value for key, value in values.items())]
+
+
+def grouped(rows: Iterable[Row], *columns: str) -> dict[tuple[Any, ...], list[Row]]:
+    """The rows by their values of some columns, in the order of the rows.
+
+    >>> list(grouped([{"seed": 3}, {"seed": 1}, {"seed": 3}], "seed"))
+    [(3,), (1,)]
+    """
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[column] for column in columns), []).append(row)
+    return groups
+
+
+def log_slope(rows: Sequence[Row], x: str, y: str) -> float:
+    """The slope of the logarithm of a column in that of another: the exponent of a power law.
+
+    >>> round(log_slope([{"scale": 1, "loss": 3}, {"scale": 10, "loss": 300}], "scale", "loss"), 9)
+    2.0
+    """
+    xs, ys = (np.log([row[column] for row in rows]) for column in (x, y))
+    return float(np.polyfit(xs, ys, 1)[0])

@@ -7,11 +7,11 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -33,6 +33,7 @@ MOST_RECORDS = 200
 """The most records of a curve that a file of results holds."""
 WORDS = {"fig": "Figure"}
 Watch = Callable[[str, int], AbstractContextManager[Progress]]
+T = TypeVar("T")
 
 LONGEST_S = 24 * 3600.0
 """A run that is forecast to take longer needs `Request.force_size`."""
@@ -83,6 +84,13 @@ class Request:
         with self.watch(label, options["stop"].max_steps) as progress:
             options |= {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
             return train(model, task, weights, **options)
+
+    def each(self, title: str, items: Sequence[T]) -> Iterator[T]:
+        """The items, with a progress bar that counts those that are done."""
+        with self.watch(title, len(items)) as progress:
+            for done, item in enumerate(items, start=1):
+                yield item
+                progress(done)
 
     def checkpoint(self, label: str) -> Path | None:
         """A file for a checkpoint, deleted after the run; None without a folder."""

@@ -12,7 +12,16 @@ from functools import partial
 import numpy as np
 import torch
 
-from wis.theory.experiments.claims import Claim, Judgement, State, every
+from wis.theory.experiments.claims import (
+    Claim,
+    Judgement,
+    Rule,
+    State,
+    each_row,
+    every,
+    grouped,
+    where,
+)
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.initialization import balanced_matrices
@@ -39,9 +48,8 @@ def solutions(size: SolutionSize, request: Request) -> Outcome:
     """Propositions 1 and 2: quantities of the solutions as functions of the unobserved entry."""
     half = np.geomspace(1e-2, size.largest, size.points)
     entries = torch.from_numpy(np.concatenate([-half[::-1], [0.0], half]))
-    matrices = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64, device="cpu").repeat(
-        len(entries), 1, 1
-    )
+    matrices = torch.zeros(len(entries), 2, 2, dtype=torch.float64, device="cpu")
+    matrices[:, 0, 1] = matrices[:, 1, 0] = 1
     matrices[:, 0, 0] = entries
     values = {f"Schatten {p:g}": schatten_norm(matrices, p) for p in SCHATTEN}
     generator = torch.Generator().manual_seed(request.seed)
@@ -60,17 +68,6 @@ def solutions(size: SolutionSize, request: Request) -> Outcome:
     return Outcome(rows, f"At an entry of {size.largest:g}: {shown}.")
 
 
-def _columns(rows: Sequence[Row], prefixes: tuple[str, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Entries and values of each chosen quantity and seed, ordered by entry."""
-    found: dict[tuple[object, str], list[tuple[float, float]]] = {}
-    for row in rows:
-        if row["quantity"].startswith(prefixes):
-            point = row["entry"], row["value"]
-            found.setdefault((row["seed"], row["quantity"]), []).append(point)
-    columns = (np.array(sorted(points)).T for points in found.values())
-    return [(entries, values) for entries, values in columns]
-
-
 def _confined(_: np.ndarray, values: np.ndarray) -> bool:
     return bool(min(values[0], values[-1]) > values.min() + 1)
 
@@ -86,14 +83,18 @@ def _tends_to(entries: np.ndarray, values: np.ndarray, *, limit: float) -> bool:
     )
 
 
-def of_quantities(
-    rows: Sequence[Row], *, tests: dict[str, Callable[..., bool]], label: str
-) -> Judgement:
-    """Judge each quantity whose name begins with a key of `tests`."""
-    flags = [
-        test(*column) for prefix, test in tests.items() for column in _columns(rows, (prefix,))
-    ]
-    return every(flags, label)
+def of_quantities(tests: dict[str, Callable[..., bool]], label: str) -> Rule:
+    """A rule: each quantity whose name begins with a key of `tests` passes the test."""
+
+    def rule(rows: Sequence[Row]) -> Judgement:
+        flags = []
+        for (_, quantity), own in grouped(rows, "seed", "quantity").items():
+            entries, values = np.array(sorted((row["entry"], row["value"]) for row in own)).T
+            own_tests = (test for name, test in tests.items() if quantity.startswith(name))
+            flags += [test(entries, values) for test in own_tests]
+        return every(flags, label)
+
+    return rule
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,8 @@ def signs(size: SignSize, request: Request) -> Outcome:
 def _p_values(rows: Sequence[Row], *, symmetric: bool) -> list[float]:
     from scipy.stats import binomtest
 
-    return [
-        float(binomtest(row["positive"], row["draws"]).pvalue)
-        for row in rows
-        if row["symmetric"] == symmetric
-    ]
+    chosen = where(rows, symmetric=symmetric)
+    return [float(binomtest(row["positive"], row["draws"]).pvalue) for row in chosen]
 
 
 def sign_by_chance(rows: Sequence[Row]) -> Judgement:
@@ -189,11 +187,8 @@ def scaled_identity(size: FlowSize, request: Request) -> Outcome:
     for scale in size.scales:
         for right in (True, False):
             root = scale**0.5 * torch.eye(2, dtype=torch.float64, device="cpu")[None]
-            last = (
-                root
-                if right
-                else root * torch.tensor([1.0, -1.0], dtype=torch.float64, device="cpu")
-            )
+            last = root.clone()
+            last[0, 1, 1] *= 1 if right else -1
             rows.append(_followed([root, last], size, scale=scale, right_sign=right, draw=0))
     return Outcome(rows, _ended(rows))
 
@@ -218,7 +213,7 @@ def shrinking_start(size: FlowSize, request: Request) -> Outcome:
 def _ended(rows: Sequence[Row]) -> str:
     texts = []
     for right, name in ((True, "positive"), (False, "negative")):
-        norms = [row["nuclear"] for row in rows if row["right_sign"] == right]
+        norms = [row["nuclear"] for row in where(rows, right_sign=right)]
         texts.append(
             f"from a {name} determinant at nuclear norms of {number(min(norms))} to "
             f"{number(max(norms))}"
@@ -226,19 +221,11 @@ def _ended(rows: Sequence[Row]) -> str:
     return f"Flows ended {' and '.join(texts)}; the smallest of a solution is 2."
 
 
-def of_flows(
-    rows: Sequence[Row], *, right: bool, test: Callable[[Row], bool], label: str, fits: bool = True
-) -> Judgement:
-    """Judge all flows of a sign; with `fits` only those that reached the goal."""
-    chosen = [row for row in rows if row["right_sign"] == right and (row["reached"] or not fits)]
-    return every([bool(test(row)) for row in chosen], label)
-
-
 def near_minimum(rows: Sequence[Row], *, right: bool) -> list[bool]:
     """Whether flows from the smallest start of a sign end within 10 % of the smallest norm."""
-    chosen = [row for row in rows if row["right_sign"] == right and row["reached"]]
-    smallest = min((row["scale"] for row in chosen), default=0.0)
-    return [row["nuclear"] < 2.2 for row in chosen if row["scale"] == smallest]
+    fitted = where(rows, right_sign=right, reached=True)
+    smallest = min((row["scale"] for row in fitted), default=0.0)
+    return [row["nuclear"] < 2.2 for row in where(fitted, scale=smallest)]
 
 
 PROPOSITIONS_1_AND_2 = (
@@ -247,22 +234,14 @@ PROPOSITIONS_1_AND_2 = (
         "Proposition 1",
         "Nearly minimizing a norm or quasi-norm confines the unobserved entry to an interval.",
         "Each norm exceeds its minimum by more than 1 at both ends of the interval of entries.",
-        partial(
-            of_quantities,
-            tests={"Schatten": _confined, "random": _confined},
-            label="norms that confine",
-        ),
+        of_quantities({"Schatten": _confined, "random": _confined}, "norms that confine"),
     ),
     Claim(
         "least-at-zero",
         "Proposition 1",
         "A Schatten quasi-norm of a solution is smallest just where the unobserved entry is 0.",
         "Each rises strictly with the size of the entry, on both sides.",
-        partial(
-            of_quantities,
-            tests={"Schatten": partial(_monotone, sign=1)},
-            label="Schatten quasi-norms that rise",
-        ),
+        of_quantities({"Schatten": partial(_monotone, sign=1)}, "Schatten quasi-norms that rise"),
     ),
     Claim(
         "rank-falls-with-entry",
@@ -270,13 +249,9 @@ PROPOSITIONS_1_AND_2 = (
         "Effective rank and distance from rank 1 fall to 1 and 0 as the unobserved entry grows.",
         "Both fall strictly with the size of the entry, stay above these limits and at most 2, and "
         "come within 0.02 of them.",
-        partial(
-            of_quantities,
-            tests={
-                "effective": partial(_tends_to, limit=1.0),
-                "distance": partial(_tends_to, limit=0.0),
-            },
-            label="measures that fall",
+        of_quantities(
+            {"effective": partial(_tends_to, limit=1.0), "distance": partial(_tends_to, limit=0.0)},
+            "measures that fall",
         ),
     ),
 )
@@ -304,9 +279,10 @@ PROPOSITION_4 = (
         "Proposition 4",
         "At depth 2 and from alpha I with alpha in (0, 1] the loss tends to zero.",
         "Every flow reaches the goal of the loss.",
-        partial(
-            of_flows, right=True, fits=False, test=lambda row: row["reached"],
-            label="flows that reached the goal",
+        each_row(
+            lambda row: row["reached"],
+            "flows that reached the goal",
+            given=lambda row: row["right_sign"],
         ),
     ),
     Claim(
@@ -315,9 +291,10 @@ PROPOSITION_4 = (
         "So the unobserved entry, and with it every norm, grows to infinity.",
         "While the loss fell tenfold for the last time, the slope of the entry in 1 / sqrt(loss) "
         "was at least 95 % of its bound's, in every flow.",
-        partial(
-            of_flows, right=True, test=lambda row: row["growth"] >= BOUND,
-            label="flows with this slope",
+        each_row(
+            lambda row: row["growth"] >= BOUND,
+            "flows with this slope",
+            given=lambda row: row["right_sign"] and row["reached"],
         ),
     ),
     Claim(
@@ -325,12 +302,13 @@ PROPOSITION_4 = (
         "Footnote 6 of Chapter 1",
         "It needs the positive determinant: from alpha diag(1, -1) the entry stays bounded.",
         "In no control flow does the entry grow as the claim above demands.",
-        partial(
-            of_flows, right=False, test=lambda row: row["growth"] < BOUND,
-            label="controls in which the entry does not grow as in the claim above",
+        each_row(
+            lambda row: row["growth"] < BOUND,
+            "controls in which the entry does not grow as in the claim above",
+            given=lambda row: not row["right_sign"] and row["reached"],
         ),
     ),
-)  # fmt: skip
+)
 CONJECTURE_1 = (
     Claim(
         "norm-not-minimal",

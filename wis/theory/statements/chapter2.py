@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Row, every, over_seeds
+from wis.theory.experiments.claims import Claim, Row, each_row, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import Speeds, component_speeds
-from wis.theory.factorization.experiments.rank_one import slopes
+from wis.theory.factorization.experiments.rank_one import falls_with_scale
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.initialization import balanced_components
 from wis.theory.factorization.measures import reconstruction_error
@@ -167,8 +167,8 @@ def speed_claims(source: str, what: str) -> tuple[Claim, Claim]:
             f"At every record of every run the measured speed of each {what} differs from the "
             f"formula by at most {CLOSE:.0%} of the fastest one's, and by more if one "
             "vector of every component is doubled at the start.",
-            lambda rows: every(
-                [row["largest_error"] <= CLOSE < row["unbalanced_error"] for row in rows],
+            each_row(
+                lambda row: row["largest_error"] <= CLOSE < row["unbalanced_error"],
                 "runs with the speeds of the formula",
             ),
         ),
@@ -239,7 +239,6 @@ add_experiments(
         SpeedSize((3, 4), 4, 6),
         SpeedSize((3, 4, 5), 6, 12),
         speed_claims("Corollary 2", "component"),
-        source="Corollary 2",
     ),
     Experiment(
         "corollary3",
@@ -255,9 +254,8 @@ add_experiments(
                 "initialization is small.",
                 "Interval over seeds of the slope of log least distance against log scale: "
                 "above 0.",
-                lambda rows: slopes(rows, "lowest", "least distance"),
+                falls_with_scale("lowest", "least distance"),
             ),
         ),
-        source="Corollary 3",
     ),
 )

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, every
+from wis.theory.experiments.claims import Claim, each_row
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import local_component_speeds
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
-from wis.theory.factorization.experiments.rank_one import slopes
+from wis.theory.factorization.experiments.rank_one import falls_with_scale
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.hierarchical import (
     HierarchicalFactorization,
@@ -171,7 +171,6 @@ add_experiments(
         SpeedSize((2,), 4, 6),
         SpeedSize((2, 3), 3, 8),
         speed_claims("Theorem 5", "local component"),
-        source="Theorem 5",
     ),
     Experiment(
         "equation3_9",
@@ -187,13 +186,10 @@ add_experiments(
                 "it bounds the smaller one.",
                 "For every other component and record up to which (3.8) holds, its norm is at most "
                 f"{1 + SLACK:g} times the bound.",
-                lambda rows: every(
-                    [
-                        row["largest_share_of_bound"] <= 1 + SLACK
-                        for row in rows
-                        if row["aligned_records"]
-                    ],
+                each_row(
+                    lambda row: row["largest_share_of_bound"] <= 1 + SLACK,
                     "runs within the bound",
+                    given=lambda row: row["aligned_records"],
                 ),
             ),
             Claim(
@@ -203,7 +199,7 @@ add_experiments(
                 "Interval over seeds of the slope of the log share of the second largest component "
                 "at the root, when the largest reaches half of its end, against log scale: above "
                 "0.",
-                lambda rows: slopes(rows, "others_at_half", "share of the second largest"),
+                falls_with_scale("others_at_half", "share of the second largest"),
             ),
         ),
         source="Equation (3.9)",

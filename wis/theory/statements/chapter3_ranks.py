@@ -7,14 +7,14 @@ Appendices C.1 and C.3.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Row, every
+from wis.theory.experiments.claims import Claim, Row, each_row
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
@@ -64,7 +64,7 @@ def _drawn(
 def proposition_5(size: DrawSize, request: Request) -> Outcome:
     """Lemma 2 and Proposition 5: pruned local components, and the rank that is left."""
     rows: list[Row] = []
-    for name, model, weights, generator in _drawn(size, request.seed):
+    for name, model, weights, _ in _drawn(size, request.seed):
         # Components of very different norms, as small initializations leave them.
         faded = [weight * _fading(weight, model, node) for node, weight in
                  model.by_node(weights).items()]  # fmt: skip
@@ -82,9 +82,12 @@ def proposition_5(size: DrawSize, request: Request) -> Outcome:
                     ),
                 }
             )
-        del generator
-    within = [row["distance"] <= row["bound"] * (1 + 1e-9) + 1e-12 for row in rows]
-    return Outcome(rows, f"The distance was within the bound in {share(within)} prunings.")
+    within = share(list(map(_is_within, rows)))
+    return Outcome(rows, f"The distance was within the bound in {within} prunings.")
+
+
+def _is_within(row: Row) -> bool:
+    return bool(row["distance"] <= row["bound"] * (1 + 1e-9) + 1e-12)
 
 
 def _fading(weight: Tensor, model: HierarchicalFactorization, node: tuple[int, ...]) -> Tensor:
@@ -189,8 +192,12 @@ def proposition_9(size: DrawSize, request: Request) -> Outcome:
                         "matricization_rank": int(matrix_rank(matricization(end, subset))),
                     }
                 )
-    equal = share([row["grid_rank"] == row["matricization_rank"] for row in rows])
+    equal = share(list(map(_is_equal, rows)))
     return Outcome(rows, f"The two ranks were equal in {equal} cases.")
+
+
+def _is_equal(row: Row) -> bool:
+    return bool(row["grid_rank"] == row["matricization_rank"])
 
 
 def _grid(
@@ -217,23 +224,6 @@ def _normal(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=generator, device="cpu")
 
 
-def _all(name: str, source: str, statement: str, rule: str, key: str, label: str) -> Claim:
-    """A claim that a flag or a comparison of each row holds without exception."""
-    checks: dict[str, Callable[[Row], bool]] = {
-        "bound": lambda row: row["distance"] <= row["bound"] * (1 + 1e-9) + 1e-12,
-        "equal": lambda row: row["grid_rank"] == row["matricization_rank"],
-        "same": lambda row: row["difference"] < 1e-10,
-        "minimal": lambda row: row["smaller_found"] == 0,
-    }
-
-    def check(row: Row) -> bool:
-        return checks[key](row) if key in checks else bool(row[key])
-
-    return Claim(
-        name, source, statement, rule, lambda rows: every([check(row) for row in rows], label)
-    )
-
-
 add_experiments(
     Experiment(
         "proposition5",
@@ -242,24 +232,22 @@ add_experiments(
         DrawSize(4),
         DrawSize(50),
         (
-            _all(
+            Claim(
                 "distance",
                 "Proposition 5",
                 "Without its small local components a factorization has low hierarchical rank and "
                 "is as close as their norms say.",
                 "The distance is at most the bound, in every pruning.",
-                "bound",
-                "prunings within the bound",
+                each_row(_is_within, "prunings within the bound"),
             ),
-            _all(
+            Claim(
                 "rank",
                 "Lemma 2",
                 "The number of local components at a node bounds the ranks of the matricizations "
                 "for its children.",
                 "Every rank is at most the number of local components of the parent, in every "
                 "pruning.",
-                "within_allowed_ranks",
-                "prunings with allowed ranks",
+                each_row(lambda row: row["within_allowed_ranks"], "prunings with allowed ranks"),
             ),
         ),
         source="Proposition 5, Lemma 2",
@@ -271,26 +259,26 @@ add_experiments(
         OrderSize((3, 4), 100),
         OrderSize((3, 4, 5), 5_000),
         (
-            _all(
+            Claim(
                 "incomparable",
                 "Proposition 6",
                 "Two solutions of one completion problem have hierarchical ranks of which neither "
                 "is at most the other.",
                 "Neither list of ranks is at most the other, for every tree.",
-                "incomparable",
-                "trees with incomparable ranks",
+                each_row(lambda row: row["incomparable"], "trees with incomparable ranks"),
             ),
-            _all(
+            Claim(
                 "minimal",
                 "Proposition 6",
                 "No solution has a hierarchical rank below one of the two.",
                 "No random completion with entries -1, 0 and 1 has a smaller rank, for any tree; "
                 "the search can refute the claim, but not prove it.",
-                "minimal",
-                "trees without a smaller rank among the random completions",
+                each_row(
+                    lambda row: row["smaller_found"] == 0,
+                    "trees without a smaller rank among the random completions",
+                ),
             ),
         ),
-        source="Proposition 6",
     ),
     Experiment(
         "proposition8",
@@ -299,17 +287,18 @@ add_experiments(
         DrawSize(4),
         DrawSize(50),
         (
-            _all(
+            Claim(
                 "same",
                 "Proposition 8",
                 "The output of the convolutional network is the inner product of its inputs' outer "
                 "product with the end tensor.",
                 "The relative difference is below 1e-10, for every draw.",
-                "same",
-                "draws whose outputs are the inner products",
+                each_row(
+                    lambda row: row["difference"] < 1e-10,
+                    "draws whose outputs are the inner products",
+                ),
             ),
         ),
-        source="Proposition 8",
     ),
     Experiment(
         "proposition9",
@@ -318,17 +307,15 @@ add_experiments(
         DrawSize(2),
         DrawSize(20),
         (
-            _all(
+            Claim(
                 "equal",
                 "Proposition 9",
                 "The separation rank of the network's function with respect to some inputs is the "
                 "rank of the end tensor's matricization for them.",
                 "The rank of the outputs on a grid of random inputs, which is the separation rank "
                 "of a multilinear function, equals that of the matricization, in every case.",
-                "equal",
-                "cases with equal ranks",
+                each_row(_is_equal, "cases with equal ranks"),
             ),
         ),
-        source="Proposition 9",
     ),
 )

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
-from wis.theory.experiments.claims import Claim, Judgement, every, over_seeds, share_of
+from wis.theory.experiments.claims import Claim, Judgement, every, grouped, over_seeds, share_of
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.generic_rank import generic_separation_rank
@@ -67,28 +67,26 @@ def theorem6(size: Theorem6Size, request: Request) -> Outcome:
     n = size.num_nodes
     rows: list[Row] = []
     networks = [(size.depths[0], None), *((depth, 0) for depth in size.depths)]
-    with request.watch("theorem6", size.num_graphs) as progress:
-        for number in range(size.num_graphs):
-            graph = as_graph(random_edges(n, size.num_edges, draw), n)
-            halves = [part for part in itertools.combinations(range(n), n // 2) if 0 in part]
-            for (depth, target), part in itertools.product(networks, halves):
-                args = (graph, part, depth, size.width)
-                found = generic_separation_rank(
-                    *args, in_dim=size.width, target=target, max_side=size.max_side
-                )
-                index = separation_bounds(*args, target=target, method="single-pair").walk_index
-                task = f"{'graph' if target is None else 'vertex'} prediction, depth {depth}"
-                rows.append(
-                    {
-                        "graph": number,
-                        "task": task,
-                        "subset": list(part),
-                        "walk_index": index,
-                        "rank": found.rank,
-                        "is_saturated": found.is_saturated,
-                    }
-                )
-            progress(number + 1)
+    for number in request.each("theorem6", range(size.num_graphs)):
+        graph = as_graph(random_edges(n, size.num_edges, draw), n)
+        halves = [part for part in itertools.combinations(range(n), n // 2) if 0 in part]
+        for (depth, target), part in itertools.product(networks, halves):
+            args = (graph, part, depth, size.width)
+            found = generic_separation_rank(
+                *args, in_dim=size.width, target=target, max_side=size.max_side
+            )
+            index = separation_bounds(*args, target=target, method="single-pair").walk_index
+            task = f"{'graph' if target is None else 'vertex'} prediction, depth {depth}"
+            rows.append(
+                {
+                    "graph": number,
+                    "task": task,
+                    "subset": list(part),
+                    "walk_index": index,
+                    "rank": found.rank,
+                    "is_saturated": found.is_saturated,
+                }
+            )
     return Outcome(
         rows,
         f"{len(rows)} cases: all halves of {size.num_graphs} random graphs of {n} vertices and "
@@ -97,30 +95,26 @@ def theorem6(size: Theorem6Size, request: Request) -> Outcome:
     )
 
 
-def correlations(rows: Sequence[Row], task: str = "") -> list[float]:
-    """Spearman's correlation of walk index and rank over partitions, the mean for each graph.
+def correlation(rows: Sequence[Row]) -> float | None:
+    """Spearman's correlation of walk index and rank over partitions of a graph, mean over tasks.
 
-    Tasks in which all partitions of a graph have the same walk index or rank are left out.
+    Tasks in which all partitions have the same walk index or rank are left out.
     """
     from scipy.stats import spearmanr
 
-    groups: dict[Any, dict[str, list[tuple[int, int]]]] = {}
-    for row in rows:
-        if row["task"].startswith(task):
-            own = groups.setdefault((row.get("seed"), row["graph"]), {})
-            own.setdefault(row["task"], []).append((row["walk_index"], row["rank"]))
-    means = []
-    for own in groups.values():
-        columns = (np.array(pairs).T for pairs in own.values())
-        found = [spearmanr(*pair).statistic for pair in columns if np.ptp(pair, axis=1).all()]
-        means += [float(np.mean(found))] if found else []
-    return means
+    tasks = (
+        np.array([[row["walk_index"], row["rank"]] for row in own]).T
+        for own in grouped(rows, "task").values()
+    )
+    found = [spearmanr(*pair).statistic for pair in tasks if np.ptp(pair, axis=1).all()]
+    return float(np.mean(found)) if found else None
 
 
-def _correlation(rows: Sequence[Row], above: float, task: str = "") -> Judgement:
-    found = correlations(rows, task)
-    graphs = {(row.get("seed"), row["graph"]) for row in rows if row["task"].startswith(task)}
-    unit, left = "graphs", len(graphs) - len(found)
+def _judge_order(rows: Sequence[Row], above: float, task: str = "") -> Judgement:
+    chosen = [row for row in rows if row["task"].startswith(task)]
+    values = [correlation(own) for own in grouped(chosen, "seed", "graph").values()]
+    found = [value for value in values if value is not None]
+    unit, left = "graphs", len(values) - len(found)
     if left:
         unit += f", {left} left out because all their partitions have one walk index or one rank"
     return over_seeds(found, "rank correlation", above=above, unit=unit)
@@ -133,7 +127,7 @@ def _order_claim(task: str) -> Claim:
         f"In {task} prediction, partitions of higher walk index have higher separation rank.",
         "Agrees if the 95 % interval of Spearman's correlation over graphs lies above 0, disagrees "
         "if it lies below.",
-        lambda rows: _correlation(rows, 0, task),
+        lambda rows: _judge_order(rows, 0, task),
     )
 
 
@@ -152,10 +146,9 @@ THEOREM6 = Experiment(
             "The separation rank is primarily determined by the walk index.",
             "Agrees if the 95 % interval of Spearman's correlation over graphs lies above 0.7 "
             "(half of the variance of the ranks), disagrees if it lies below.",
-            lambda rows: _correlation(rows, 0.5**0.5),
+            lambda rows: _judge_order(rows, 0.5**0.5),
         ),
     ),
-    source="Theorem 6",
     cost=(18.0, 90.0),
 )
 
@@ -219,11 +212,9 @@ def algorithm1(size: Algorithm1Size, request: Request) -> Outcome:
     checked_integer("num_graphs", size.num_graphs, 1)
     draw = np.random.default_rng(request.seed)
     rows: list[Row] = []
-    with request.watch("algorithm1", size.num_graphs) as progress:
-        for number in range(size.num_graphs):
-            edges = random_edges(size.num_nodes, size.num_edges, draw)
-            rows += [{"graph": number, **_pruned(edges, size, k)} for k in size.walk_lengths]
-            progress(number + 1)
+    for number in request.each("algorithm1", range(size.num_graphs)):
+        edges = random_edges(size.num_nodes, size.num_edges, draw)
+        rows += [{"graph": number, **_pruned(edges, size, k)} for k in size.walk_lengths]
     return Outcome(
         rows,
         f"After half of the edges, the walk indices that the greedy choice left were those of the "

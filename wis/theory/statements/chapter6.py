@@ -19,14 +19,18 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
+import networkx as nx
 import numpy as np
-import torch
 
 from wis.graph.walks import walk_index
-from wis.theory.experiments.claims import Claim, Judgement, State
+from wis.theory.experiments.claims import Claim, Judgement, State, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
+from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.statements.separation import typed
+from wis.theory.typed_graph import TypedGraph
 
 Shape = tuple[int, int]
 
@@ -41,18 +45,6 @@ class Chapter6Size:
     width: int = 2
     max_side: int = 512
     long_sides: tuple[int, ...] = (8, 12, 16, 24, 32)
-
-
-def grid(rows: int, columns: int) -> torch.Tensor:
-    """The edges of a grid, a chain for one row; int64 [2, number of edges].
-
-    >>> grid(1, 3).tolist()
-    [[0, 1], [1, 2]]
-    """
-    ids = torch.arange(rows * columns, device="cpu").view(rows, columns)
-    across = torch.stack([ids[:, :-1].flatten(), ids[:, 1:].flatten()])
-    down = torch.stack([ids[:-1].flatten(), ids[1:].flatten()])
-    return torch.cat([across, down], dim=1)
 
 
 def partitions(rows: int, columns: int) -> dict[str, list[int]]:
@@ -74,24 +66,23 @@ def chapter6(size: Chapter6Size, request: Request) -> Outcome:
     cases += [((1, side**2), longest, False) for side in size.long_sides]
     cases += [((side, side), longest, False) for side in size.long_sides]
     rows: list[Row] = []
-    with request.watch("chapter6", len(cases)) as progress:
-        for number, (shape, depth, ranked) in enumerate(cases):
-            for name, subset in partitions(*shape).items():
-                rank = _rank(shape, subset, depth, size, request.seed) if ranked else {}
-                rows.append(
-                    {
-                        "family": "chain" if shape[0] == 1 else "grid",
-                        "shape": list(shape),
-                        "num_nodes": math.prod(shape),
-                        "depth": depth,
-                        "partition": name,
-                        "walk_index": walk_index(
-                            grid(*shape), subset, depth - 1, num_nodes=math.prod(shape)
-                        ),
-                        **rank,
-                    }
-                )
-            progress(number + 1)
+    for shape, depth, ranked in request.each("chapter6", cases):
+        graph = typed(nx.grid_2d_graph(*shape))
+        for name, subset in partitions(*shape).items():
+            rank = _rank(graph, subset, depth, size, request.seed) if ranked else {}
+            rows.append(
+                {
+                    "family": "chain" if shape[0] == 1 else "grid",
+                    "shape": list(shape),
+                    "num_nodes": graph.num_nodes,
+                    "depth": depth,
+                    "partition": name,
+                    "walk_index": walk_index(
+                        graph.edge_index, subset, depth - 1, num_nodes=graph.num_nodes
+                    ),
+                    **rank,
+                }
+            )
     saturated = [row["is_saturated"] for row in rows if "rank" in row]
     return Outcome(
         rows,
@@ -100,21 +91,11 @@ def chapter6(size: Chapter6Size, request: Request) -> Outcome:
     )
 
 
-def _rank(shape: Shape, subset: list[int], depth: int, size: Chapter6Size, seed: int) -> Row:
-    from wis.theory.generic_rank import generic_separation_rank
-    from wis.theory.typed_graph import TypedGraph
-
-    graph = TypedGraph.from_any(grid(*shape), math.prod(shape))
+def _rank(graph: TypedGraph, subset: list[int], depth: int, size: Chapter6Size, seed: int) -> Row:
     found = generic_separation_rank(
         graph, subset, depth, size.width, in_dim=size.width, seed=seed, max_side=size.max_side
     )
     return {"rank": found.rank, "is_saturated": found.is_saturated}
-
-
-def _ranks(rows: Sequence[Row], **where: object) -> list[tuple[int, int, bool]]:
-    """(number of vertices, rank, whether it is only a lower bound), sorted, without repetition."""
-    chosen = (r for r in rows if "rank" in r and all(r[k] == v for k, v in where.items()))
-    return sorted({(row["num_nodes"], row["rank"], row["is_saturated"]) for row in chosen})
 
 
 def _deepest(rows: Sequence[Row]) -> int:
@@ -123,8 +104,10 @@ def _deepest(rows: Sequence[Row]) -> int:
 
 def interleaved_grows(rows: Sequence[Row]) -> Judgement:
     """Whether the rank grows by a factor with every pair of vertices, or stops growing."""
+    deep = [row for row in where(rows, family="chain", depth=_deepest(rows)) if "rank" in row]
+    columns = itemgetter("num_nodes", "rank", "is_saturated")  # the last: only a lower bound
     by_kind = {
-        name: _ranks(rows, family="chain", partition=name, depth=_deepest(rows))
+        name: sorted(set(map(columns, where(deep, partition=name))))
         for name in ("contiguous", "interleaved")
     }
     shown = "; ".join(
@@ -144,8 +127,7 @@ def interleaved_grows(rows: Sequence[Row]) -> Judgement:
 
 def depth_multiplies(rows: Sequence[Row]) -> Judgement:
     """Whether one layer gives a rank of at most the width, and more layers give its square."""
-    chosen = ("chain", "contiguous")
-    found = [r for r in rows if r.get("rank") and (r["family"], r["partition"]) == chosen]
+    found = [r for r in where(rows, family="chain", partition="contiguous") if r.get("rank")]
     one = [row["rank"] for row in found if row["depth"] == 1]
     more = [row["rank"] for row in found if row["depth"] > 1 and row["num_nodes"] > 2]
     if not one or not more:
@@ -171,8 +153,8 @@ def walk_index_exponents(rows: Sequence[Row]) -> Judgement:
         points = sorted(
             {
                 (row["num_nodes"], row["walk_index"])
-                for row in rows
-                if "rank" not in row and (row["family"], row["partition"]) == (family, name)
+                for row in where(rows, family=family, partition=name)
+                if "rank" not in row
             }
         )
         if len(points) < 2:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
-from wis.theory.experiments.claims import Claim, Judgement, State, every
+from wis.theory.experiments.claims import Claim, Judgement, Rule, State, each_row, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.generic_rank import generic_separation_rank
@@ -46,22 +46,21 @@ def theorem10(size: Theorem10Size, request: Request) -> Outcome:
     draw = np.random.default_rng(request.seed)
     n = size.num_nodes
     rows: list[Row] = []
-    with request.watch("theorem10", size.num_graphs + 1) as progress:
-        for number in range(size.num_graphs):
-            graph = _random_directed(n, size.arc_share, draw)
-            members = np.flatnonzero(draw.random(n) < 0.5).tolist()
-            for depth, target in itertools.product(size.depths, (None, int(draw.integers(n)))):
-                row = _bounded(graph, members, depth, target, size)
-                rows.append({"family": "random", "graph": number, **row})
-            progress(number + 1)
-        leaves = range(1, size.star_leaves + 1)
-        star = torch.tensor([[*leaves], [0] * size.star_leaves], device="cpu")
-        graph = TypedGraph.from_any(star, size.star_leaves + 1, directed=True)
-        for depth in size.star_depths:
-            half = range(1, size.star_leaves // 2 + 1)
-            rows.append({"family": "star", "graph": 0, **_bounded(graph, half, depth, 0, size)})
-        progress(size.num_graphs + 1)
-    star_rows = [row for row in rows if row["family"] == "star"]
+    for number in request.each("theorem10", range(size.num_graphs)):
+        graph = _random_directed(n, size.arc_share, draw)
+        members = np.flatnonzero(draw.random(n) < 0.5).tolist()
+        for depth, target in itertools.product(size.depths, (None, int(draw.integers(n)))):
+            row = _bounded(graph, members, depth, target, size)
+            rows.append({"family": "random", "graph": number, **row})
+    leaves = range(1, size.star_leaves + 1)
+    arcs = torch.tensor([[*leaves], [0] * size.star_leaves], device="cpu")
+    star = TypedGraph.from_any(arcs, size.star_leaves + 1, directed=True)
+    half = leaves[: size.star_leaves // 2]
+    rows += [
+        {"family": "star", "graph": 0, **_bounded(star, half, depth, 0, size)}
+        for depth in size.star_depths
+    ]
+    star_rows = where(rows, family="star")
     return Outcome(
         rows,
         f"{len(rows) - len(star_rows)} cases of random directed graphs of {n} vertices with two "
@@ -107,25 +106,24 @@ def _bounded(
 ROUNDING = 1e-9
 
 
-def _within(column: str, sign: int) -> Any:
-    """Whether ranks respect a bound; a rank at the limit of the matrix may be higher."""
+def _within(column: str, sign: int) -> Rule:
+    """A rule: ranks respect a bound; a rank at the limit of the matrix may be higher."""
 
-    def decide(rows: Sequence[Row]) -> Judgement:
-        flags = []
-        for row in rows:
-            rank = -math.inf if row["log_rank"] is None else row["log_rank"]
-            holds = sign * (row[column] - rank) >= -ROUNDING
-            # A saturated rank is only a lower bound: it can break an upper bound, or meet a lower.
-            if not row["is_saturated"] or holds == (sign < 0):
-                flags.append(holds)
-        return every(flags, f"ranks at or {'below' if sign > 0 else 'above'} the bound")
+    def holds(row: Row) -> bool:
+        rank = -math.inf if row["log_rank"] is None else row["log_rank"]
+        return bool(sign * (row[column] - rank) >= -ROUNDING)
 
-    return decide
+    return each_row(
+        holds,
+        f"ranks at or {'below' if sign > 0 else 'above'} the bound",
+        # A saturated rank is only a lower bound: it can break an upper bound, or meet a lower.
+        given=lambda row: not row["is_saturated"] or holds(row) == (sign < 0),
+    )
 
 
 def shorter_walks(rows: Sequence[Row]) -> Judgement:
     """Whether the ranks of stars exceed the bound that only has the longest walks."""
-    stars = [row for row in rows if row["family"] == "star"]
+    stars = where(rows, family="star")
     if not stars:
         return Judgement(State.CANNOT_TELL, "no star")
     above = [row["depth"] for row in stars if row["log_rank"] > row["log_undirected"] + ROUNDING]

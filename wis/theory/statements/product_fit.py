@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Judgement, over_seeds
+from wis.theory.experiments.claims import Claim, each_seed, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.table5_1.patch_graphs import (
@@ -135,16 +135,12 @@ def product_fit(size: ProductFitSize, request: Request) -> Outcome:
     adjacent = torch.eye(n, dtype=torch.bool, device="cpu")
     adjacent[arcs[1], arcs[0]] = True
     rows: list[Row] = []
-    with request.watch("product_table5_1", size.initializations) as progress:
-        for start in range(size.initializations):
-            for part in PARTITIONS:
-                inside = vertices_of_image(0, part, size.num_segments)
-                index = walk_index(arcs, inside, size.depth - 1, num_nodes=n)
-                found = _fitted(size, train, test, adjacent, part, request.seed, start)
-                rows.append(
-                    {"initialization": start, "partition": part, "walk_index": index, **found}
-                )
-            progress(start + 1)
+    for start in request.each("product_table5_1", range(size.initializations)):
+        for part in PARTITIONS:
+            inside = vertices_of_image(0, part, size.num_segments)
+            index = walk_index(arcs, inside, size.depth - 1, num_nodes=n)
+            found = _fitted(size, train, test, adjacent, part, request.seed, start)
+            rows.append({"initialization": start, "partition": part, "walk_index": index, **found})
     return Outcome(
         rows,
         f"{size.initializations} initializations on each task, {size.num_train} pairs of "
@@ -186,20 +182,13 @@ def _fitted(
     }
 
 
-def gains(rows: Sequence[Row], column: str) -> list[float]:
-    """High walk index minus low, the mean over the initializations of each seed."""
-    values: dict[Any, dict[str, list[float]]] = {}
-    for row in rows:
-        values.setdefault(row["seed"], {}).setdefault(row["partition"], []).append(row[column])
-    pairs = (each for each in values.values() if len(each) == len(PARTITIONS))
-    return [float(np.mean(each["high"]) - np.mean(each["low"])) for each in pairs]
+def _gain(own: Sequence[Row], column: str) -> float | None:
+    """High walk index minus low, the mean over the initializations of a seed."""
+    high, low = ([row[column] for row in where(own, partition=part)] for part in ("high", "low"))
+    return float(np.mean(high) - np.mean(low)) if high and low else None
 
 
 def _claim(part: str) -> Claim:
-    def decide(rows: Sequence[Row]) -> Judgement:
-        values = gains(rows, f"{part}_accuracy")
-        return over_seeds(values, f"{part} accuracy at high minus low walk index", above=0)
-
     return Claim(
         f"{part}-accuracy",
         "Section 5.4.3; Table 5.1",
@@ -207,7 +196,11 @@ def _claim(part: str) -> Claim:
         "has a high walk index.",
         "Agrees if the 95 % interval over the seeds of the difference, which is the mean over "
         "initializations, lies above 0, disagrees if below.",
-        decide,
+        each_seed(
+            partial(_gain, column=f"{part}_accuracy"),
+            f"{part} accuracy at high minus low walk index",
+            above=0,
+        ),
     )
 
 

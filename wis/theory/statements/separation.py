@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -16,7 +17,16 @@ import numpy as np
 
 from wis.theory.admissible import Method, admissible_subset
 from wis.theory.bounds import boundary_of
-from wis.theory.experiments.claims import Claim, Judgement, Row, State, every
+from wis.theory.experiments.claims import (
+    Claim,
+    Judgement,
+    Row,
+    Rule,
+    State,
+    each_row,
+    grouped,
+    where,
+)
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.figure5_2 import figure5_2_problems
@@ -63,28 +73,20 @@ def walk_indices(size: Figure52Size, request: Request) -> Outcome:
     return Outcome(rows, f"Walk indices with {nodes} vertices: {'; '.join(shown)}.")
 
 
-def grows_as(partition: str, task: str) -> Any:
-    """A rule: the walk index over a power of |V| tends to a factor."""
+def grows_as(partition: str, task: str, rows: Sequence[Row]) -> Judgement:
+    """Whether the walk index over a power of |V| tends to a factor."""
     power, factor = LIMITS[partition, task]
-
-    def rule(rows: Sequence[Row]) -> Judgement:
-        own = {
-            row["num_nodes"]: row["walk_index"] / row["num_nodes"] ** power
-            for row in rows
-            if (row["partition"], row["task"]) == (partition, task)
-        }
-        label = f"walk index over |V|^{power}"
-        if len(own) < 2:
-            return Judgement(State.CANNOT_TELL, f"{label}: fewer than two sizes")
-        (n, before), (m, after) = sorted(own.items())[-2:]
-        limit = (m * after - n * before) / (m - n)  # exact for factor + constant / |V|
-        miss = abs(limit / factor - 1)
-        text = (
-            f"{label}: {after:.4g} at {m} vertices, {limit:.4g} in the limit, expected {factor:g}"
-        )
-        return Judgement(_within(miss, 0.01, 0.1), text)
-
-    return rule
+    own = {
+        row["num_nodes"]: row["walk_index"] / row["num_nodes"] ** power
+        for row in where(rows, partition=partition, task=task)
+    }
+    label = f"walk index over |V|^{power}"
+    if len(own) < 2:
+        return Judgement(State.CANNOT_TELL, f"{label}: fewer than two sizes")
+    (n, before), (m, after) = sorted(own.items())[-2:]
+    limit = (m * after - n * before) / (m - n)  # exact for factor + constant / |V|
+    text = f"{label}: {after:.4g} at {m} vertices, {limit:.4g} in the limit, expected {factor:g}"
+    return Judgement(_within(abs(limit / factor - 1), 0.01, 0.1), text)
 
 
 def _within(miss: float, small: float, large: float) -> State:
@@ -95,10 +97,11 @@ def _within(miss: float, small: float, large: float) -> State:
 
 def second_is_stronger(rows: Sequence[Row]) -> Judgement:
     """A rule: the interval of I2 lies above that of I1 on each graph, for each task."""
-    pairs: dict[tuple[int, str], dict[str, Row]] = {}
-    for row in rows:
-        pairs.setdefault((row["num_nodes"], row["task"]), {})[row["partition"]] = row
-    both = [pair for pair in pairs.values() if len(pair) == 2]
+    pairs = (
+        {row["partition"]: row for row in own}
+        for own in grouped(rows, "num_nodes", "task").values()
+    )
+    both = [pair for pair in pairs if len(pair) == 2]
     above = sum(pair["I2"]["log_at_least"] > pair["I1"]["log_at_most"] for pair in both)
     below = sum(pair["I2"]["log_at_most"] <= pair["I1"]["log_at_least"] for pair in both)
     found = f"I2 proven higher in {above} of {len(both)} cases, proven not higher in {below}"
@@ -116,7 +119,7 @@ def _figure_claims() -> Iterator[Claim]:
             f"The {name} of {partition} grows as |V|^{power}, {factor:g} times for these cliques.",
             "The limit of the ratio, extrapolated from the two largest graphs, is within 1 % of "
             "the factor; it disagrees if it is off by more than 10 %.",
-            grows_as(partition, task),
+            partial(grows_as, partition, task),
         )
     yield Claim(
         "I2-is-stronger",
@@ -214,38 +217,32 @@ def _bounds(graph: TypedGraph, subset: list[int], depth: int, width: int) -> Row
     }
 
 
-def covers(family: str, least: float) -> Any:
+def covers(family: str, least: float) -> Rule:
     """A rule: on all graphs of a family an admissible subset covers a share of the boundary."""
-
-    def rule(rows: Sequence[Row]) -> Judgement:
-        own = [row for row in rows if row["family"] == family and row["num_boundary"]]
-        flags = [row["covered"] >= least for row in own]
-        part = "all" if least == 1 else f"at least {100 * least:.0f} %"
-        return every(flags, f"{family} graphs of which {part} of the boundary is covered")
-
-    return rule
+    part = "all" if least == 1 else f"at least {100 * least:.0f} %"
+    return each_row(
+        lambda row: row["covered"] >= least,
+        f"{family} graphs of which {part} of the boundary is covered",
+        given=lambda row: row["family"] == family and row["num_boundary"],
+    )
 
 
-def logarithmic(wide: bool) -> Any:
-    """A rule: Theorem 7's bound over Theorem 8's grows as the logarithm of the walk index."""
-
-    def rule(rows: Sequence[Row]) -> Judgement:
-        own = {
-            row["walk_index"]: row["theorem_7"] / row["theorem_8"]
-            for row in rows
-            if row["family"] == "complete" and row["regime"].startswith("width =") == wide
-        }
-        if len(own) < 2:
-            return Judgement(State.CANNOT_TELL, "fewer than two complete graphs")
-        (n, before), (m, after) = sorted(own.items())[-2:]
-        growth = after / math.log(m) / (before / math.log(n))
-        text = (
-            f"Theorem 7 over Theorem 8: {before:.3g} at walk index {n}, {after:.3g} at {m}; "
-            f"ratio / log(walk index) grows by a factor of {growth:.2f}"
-        )
-        return Judgement(_within(growth - 1, 0.1, 0.5), text)
-
-    return rule
+def logarithmic(wide: bool, rows: Sequence[Row]) -> Judgement:
+    """Whether Theorem 7's bound over Theorem 8's grows as the logarithm of the walk index."""
+    own = {
+        row["walk_index"]: row["theorem_7"] / row["theorem_8"]
+        for row in where(rows, family="complete")
+        if row["regime"].startswith("width =") == wide
+    }
+    if len(own) < 2:
+        return Judgement(State.CANNOT_TELL, "fewer than two complete graphs")
+    (n, before), (m, after) = sorted(own.items())[-2:]
+    growth = after / math.log(m) / (before / math.log(n))
+    text = (
+        f"Theorem 7 over Theorem 8: {before:.3g} at walk index {n}, {after:.3g} at {m}; "
+        f"ratio / log(walk index) grows by a factor of {growth:.2f}"
+    )
+    return Judgement(_within(growth - 1, 0.1, 0.5), text)
 
 
 _LOGARITHMIC_RULE = (
@@ -274,7 +271,7 @@ TIGHTNESS_CLAIMS = (
         "For complete graphs and a width that grows with the walk index, the bounds of Theorems 7 "
         "and 8 coincide up to a logarithmic factor.",
         _LOGARITHMIC_RULE,
-        logarithmic(True),
+        partial(logarithmic, True),
     ),
     Claim(
         "tight-at-fixed-width",
@@ -282,7 +279,7 @@ TIGHTNESS_CLAIMS = (
         "Appendix D.1 read at a fixed width D, where Theorem 8's bound stays below D - 1: for "
         "complete graphs the bounds of Theorems 7 and 8 coincide up to a logarithmic factor.",
         _LOGARITHMIC_RULE,
-        logarithmic(False),
+        partial(logarithmic, False),
     ),
 )
 

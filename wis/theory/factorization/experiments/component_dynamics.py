@@ -14,7 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Judgement, every, over_seeds, share_of
+from wis.theory.experiments.claims import (
+    Claim,
+    Judgement,
+    each_row,
+    grouped,
+    over_seeds,
+    share_of,
+)
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.draws import draw_facts, observed_norms
@@ -237,28 +244,22 @@ def _summary(rows: list[Row]) -> str:
     )
 
 
-def smallest_and_largest(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+def _ends(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """For each seed its rows of the smallest and of the largest initialization."""
-    seeds: dict[int, list[Row]] = {}
-    for row in rows:
-        seeds.setdefault(row["seed"], []).append(row)
-    ordered = [sorted(own, key=lambda row: row["deviation"]) for own in seeds.values()]
+    ordered = (
+        sorted(own, key=lambda row: row["deviation"]) for own in grouped(rows, "seed").values()
+    )
     return [(own[0], own[-1]) for own in ordered if len(own) > 1]
 
 
 def _alone(rows: Sequence[Row]) -> Judgement:
-    gains = [
-        few["learned_alone"] - many["learned_alone"]
-        for few, many in smallest_and_largest(rows)
-        if np.isfinite(few["learned_alone"] - many["learned_alone"])
-    ]
-    return over_seeds(gains, "gain of the share of components learned alone", above=0)
+    gains = np.array([few["learned_alone"] - many["learned_alone"] for few, many in _ends(rows)])
+    label = "gain of the share of components learned alone"
+    return over_seeds(gains[np.isfinite(gains)].tolist(), label, above=0)
 
 
 def _errors(rows: Sequence[Row]) -> Judgement:
-    ratios = [
-        float(np.log10(few["error"] / many["error"])) for few, many in smallest_and_largest(rows)
-    ]
+    ratios = [float(np.log10(few["error"] / many["error"])) for few, many in _ends(rows)]
     return over_seeds(ratios, "log10 of the error of the smallest over the largest", below=0)
 
 
@@ -271,9 +272,10 @@ def conservation_claims(lemma: str, theorem: str, within: str) -> tuple[Claim, C
             "Differences of squared norms of vectors in one component stay constant.",
             f"In every run the largest change of a difference is at most {DRIFT:.0%} of the "
             "component's largest difference at the start.",
-            lambda rows: every(
-                [row["conserved_change"] <= DRIFT for row in rows if "conserved_change" in row],
+            each_row(
+                lambda row: row["conserved_change"] <= DRIFT,
                 f"runs whose differences changed by at most {DRIFT:.0%}",
+                given=lambda row: "conserved_change" in row,
             ),
         ),
         Claim(
@@ -282,8 +284,8 @@ def conservation_claims(lemma: str, theorem: str, within: str) -> tuple[Claim, C
             "The speed of each component norm lies between bounds that the unbalancedness of the "
             "start determines.",
             "The bounds hold for every component at every record of every run.",
-            lambda rows: every(
-                [row[within] for row in rows if within in row], "runs within the bounds"
+            each_row(
+                lambda row: row[within], "runs within the bounds", given=lambda row: within in row
             ),
         ),
     )
@@ -308,10 +310,7 @@ CLAIMS = (
         f"Share of seeds whose smallest initialization ends with that many components of at least "
         f"{EFFECTIVE:.0%} of the largest: interval above one half.",
         lambda rows: share_of(
-            [
-                few["noticeable_components"] == few["true_rank"]
-                for few, _ in smallest_and_largest(rows)
-            ],
+            [few["noticeable_components"] == few["true_rank"] for few, _ in _ends(rows)],
             "seeds with as many components as the rank",
         ),
     ),
@@ -322,7 +321,7 @@ CLAIMS = (
         f"Share of seeds whose smallest initialization ends at an error below {ACCURATE:g}, for a "
         "ground truth of norm 1: interval above one half.",
         lambda rows: share_of(
-            [few["error"] < ACCURATE for few, _ in smallest_and_largest(rows)],
+            [few["error"] < ACCURATE for few, _ in _ends(rows)],
             f"seeds with an error below {ACCURATE:g}",
         ),
     ),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.experiments.claims import Claim, Row, every, over_seeds, share_of
+from wis.theory.experiments.claims import Claim, Row, each_row, each_seed, most_rows
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import conserved, conserved_change, local_component_speeds
@@ -244,6 +244,11 @@ def _summary(part: Part, row: Row) -> str:
     )
 
 
+def _learned_alone(own: Sequence[Row]) -> float | None:
+    shares = [row["learned_alone"] for row in own]
+    return float(np.mean(shares)) if np.isfinite(shares).all() else None
+
+
 CLAIMS = (
     Claim(
         "one-by-one",
@@ -251,15 +256,7 @@ CLAIMS = (
         "Singular values, components and local components are learned one after another.",
         "Interval over seeds of the share of them that reach half of their end while the next is "
         "below a tenth of its own: above one half.",
-        lambda rows: over_seeds(
-            [
-                float(np.mean(own))
-                for own in _by_seed(rows, "learned_alone").values()
-                if np.isfinite(own).all()
-            ],
-            "share learned alone",
-            above=0.5,
-        ),
+        each_seed(_learned_alone, "share learned alone", above=0.5),
     ),
     Claim(
         "low-rank",
@@ -267,18 +264,14 @@ CLAIMS = (
         "Solutions have the matrix, tensor or hierarchical tensor rank of the ground truth.",
         f"Share of runs in which as many singular values or norms are at least {EFFECTIVE:.0%} of "
         "the largest as in the ground truth, at every node: interval above one half.",
-        lambda rows: share_of(
-            [row["ranks"] == row["true_ranks"] for row in rows], "runs with the rank of the truth"
-        ),
+        most_rows(lambda row: row["ranks"] == row["true_ranks"], "runs with the rank of the truth"),
     ),
     Claim(
         "accurate",
         "Figure 3.1",
         "Solutions reconstruct the ground truth.",
         f"Share of runs with a normalized error below {ACCURATE:g}: interval above one half.",
-        lambda rows: share_of(
-            [row["error"] < ACCURATE for row in rows], f"runs with an error below {ACCURATE:g}"
-        ),
+        most_rows(lambda row: row["error"] < ACCURATE, f"runs with an error below {ACCURATE:g}"),
     ),
 )
 
@@ -289,24 +282,14 @@ TREE_CLAIMS = (
         "Matricizations for index sets outside of the mode tree have higher rank than those for "
         "its nodes.",
         "In every run the effective rank outside is above the largest effective rank at a node.",
-        lambda rows: every(
-            [
-                row["rank_outside"] > max(row["ranks"].values())
-                for row in rows
-                if "rank_outside" in row
-            ],
+        each_row(
+            lambda row: row["rank_outside"] > max(row["ranks"].values()),
             "runs with a higher rank outside of the tree",
+            given=lambda row: "rank_outside" in row,
         ),
     ),
     *conservation_claims("Lemma 3", "Theorem 9", "within_bounds_of_theorem_9"),
 )
-
-
-def _by_seed(rows: Sequence[Row], key: str) -> dict[int, list[float]]:
-    found: dict[int, list[float]] = {}
-    for row in rows:
-        found.setdefault(row["seed"], []).append(row[key])
-    return found
 
 
 MATRIX = Part("matrix", (64, 64), 5, 2048, 64, 1e-3)

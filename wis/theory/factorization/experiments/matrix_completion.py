@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wis.theory.experiments.claims import where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.experiments.norm_claims import (
@@ -23,7 +24,6 @@ from wis.theory.factorization.experiments.norm_claims import (
     FIGURE_A_1,
     FIGURE_A_2,
     ROUNDING,
-    balanced_runs,
     span,
 )
 from wis.theory.factorization.initialization import balanced_matrices, unbalanced_matrices
@@ -161,17 +161,15 @@ def fig_a_2(size: PerturbationSize, request: Request) -> Outcome:
 def _outcome(cases: Sequence[Case], loss: float, request: Request) -> Outcome:
     """Rows, and curves with the columns loss, absolute unobserved entry and its bound."""
     rows, curves = [], {}
-    with request.watch("gradient flow", len(cases)) as progress:
-        for done, case in enumerate(cases):
-            flow = case.flow(loss, request.seed)
-            row = _row(case, flow)
-            rows.append(row)
-            losses, entries = flow.losses.numpy(), flow.ends[(slice(None), *case.unobserved)]
-            grid = np.geomspace(losses[0], losses[-1], DRAWN)
-            shown = np.unique(np.searchsorted(-losses, -grid).clip(max=len(losses) - 1))
-            curve = losses, entries.abs().numpy(), entry_bound(losses, case.adjacent, case.opposite)
-            curves[row["curve"]] = np.stack(curve, axis=1)[shown]
-            progress(done + 1)
+    for case in request.each("gradient flow", cases):
+        flow = case.flow(loss, request.seed)
+        row = _row(case, flow)
+        rows.append(row)
+        losses, entries = flow.losses.numpy(), flow.ends[(slice(None), *case.unobserved)]
+        grid = np.geomspace(losses[0], losses[-1], DRAWN)
+        shown = np.unique(np.searchsorted(-losses, -grid).clip(max=len(losses) - 1))
+        curve = losses, entries.abs().numpy(), entry_bound(losses, case.adjacent, case.opposite)
+        curves[row["curve"]] = np.stack(curve, axis=1)[shown]
     return Outcome(rows, _summary(rows), curves)
 
 
@@ -250,11 +248,11 @@ def _least_margin(case: Case, flow: Flow) -> float:
 def _summary(rows: Sequence[Row]) -> str:
     parts = []
     for title, chosen in (
-        ("of the right sign", balanced_runs(rows)),
-        ("of the wrong sign", balanced_runs(rows, right=False)),
-        ("of the right sign, but unbalanced", [row for row in rows if not row["balanced"]]),
+        ("of the right sign", {"balanced": True, "right_sign": True}),
+        ("of the wrong sign", {"balanced": True, "right_sign": False}),
+        ("of the right sign, but unbalanced", {"balanced": False}),
     ):
-        entries = [row["entry"] for row in chosen if row["opposite"] == 0]
+        entries = [row["entry"] for row in where(rows, opposite=0, **chosen)]
         if entries:
             parts.append(f"from starts {title} the unobserved entry ended {span(entries)}")
     text = "; ".join(parts) + f" ({share([row['reached'] for row in rows])} runs reached the goal."

@@ -6,8 +6,7 @@ Source: Sections 1.3.2 to 1.3.4 and 1.4.1, Appendices A.1 and A.2.1, Lemma 6.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,9 +15,14 @@ from wis.theory.experiments.claims import (
     Judgement,
     Row,
     State,
+    each_row,
+    each_seed,
     every,
-    over_seeds,
+    grouped,
+    log_slope,
+    most_rows,
     share_of,
+    where,
 )
 from wis.theory.experiments.experiment import number
 
@@ -26,48 +30,18 @@ ROUNDING = 1e-9
 DRIFT = 1e-6
 
 
-def balanced_runs(
-    rows: Iterable[Row], *, right: bool = True, any_opposite: bool = True
-) -> list[Row]:
-    """Runs from balanced starts of a sign."""
-    return [
-        row
-        for row in rows
-        if row["balanced"] and row["right_sign"] == right and (any_opposite or row["opposite"] == 0)
-    ]
+def _unperturbed(row: Row, *, right: bool = True) -> bool:
+    """Whether a flow is from a balanced start of a sign, for the unperturbed observations."""
+    return bool(row["balanced"] and row["right_sign"] == right and row["opposite"] == 0)
+
+
+def _fits(row: Row, *, right: bool = True) -> bool:
+    return _unperturbed(row, right=right) and bool(row["reached"])
 
 
 def _grows(row: Row) -> bool:
     """Whether the slope of the entry in 1 / sqrt(loss) is at least 95 % of its bound's."""
     return bool(row["growth"] >= 0.95 / 2**0.5)
-
-
-TESTS: dict[str, Callable[[Row], bool]] = {
-    "entry": _grows,
-    "norms": lambda row: bool(row["norms_tenfold"] >= 2),
-    "rank": lambda row: max(row["rank_tenfold"], row["distance_tenfold"]) <= 0.5,
-}
-
-
-def sign_kept(rows: Sequence[Row]) -> Judgement:
-    """Judge Lemma 6 by flows of layers."""
-    chosen = [
-        row for row in balanced_runs(rows) + balanced_runs(rows, right=False) if row["depth"] > 2
-    ]
-    kept = [row["sign_kept"] and row["drift"] < DRIFT for row in chosen]
-    return every(kept, "flows that kept the sign")
-
-
-def loss_vanishes(rows: Sequence[Row]) -> Judgement:
-    """Judge convergence to zero loss, with the opposite observation unperturbed."""
-    chosen = balanced_runs(rows, any_opposite=False)
-    return share_of([row["reached"] for row in chosen], "flows that reached the goal")
-
-
-def of_right_sign(rows: Sequence[Row], *, holds: str, label: str) -> Judgement:
-    """Judge a limit of Corollary 1 by the runs that meet its conditions."""
-    chosen = [row for row in balanced_runs(rows, any_opposite=False) if row["reached"]]
-    return every([TESTS[holds](row) for row in chosen], label)
 
 
 def span(entries: Sequence[float]) -> str:
@@ -78,7 +52,7 @@ def span(entries: Sequence[float]) -> str:
 
 def sign_decides(rows: Sequence[Row]) -> Judgement:
     """Judge the controls by the rule of `entry-grows`, which they must fail."""
-    chosen = [row for row in balanced_runs(rows, right=False, any_opposite=False) if row["reached"]]
+    chosen = [row for row in rows if _fits(row, right=False)]
     found = every([not _grows(row) for row in chosen], "controls in which the entry stayed bounded")
     if not chosen:
         return found
@@ -91,67 +65,52 @@ def sign_decides(rows: Sequence[Row]) -> Judgement:
     )
 
 
-def bounds_hold(rows: Sequence[Row]) -> Judgement:
-    """Judge the bounds of a theorem at all steps."""
-    chosen = [row for row in balanced_runs(rows) if "margin" in row]
-    return every([row["margin"] >= -ROUNDING for row in chosen], "runs within all bounds")
-
-
-def _by_seed(rows: Sequence[Row]) -> list[list[Row]]:
-    unbalanced = [row for row in rows if not row["balanced"] and row["reached"]]
-    seeds = sorted({row["seed"] for row in unbalanced})
-    return [[row for row in unbalanced if row["seed"] == seed] for seed in seeds]
-
-
 def balance_helps(rows: Sequence[Row]) -> Judgement:
     """Judge balanced against unbalanced starts of the same depth, scale and seed."""
-    found: dict[tuple[object, ...], dict[bool, float]] = {}
-    for row in rows:
-        if row["right_sign"] and row["reached"]:
-            key = row["seed"], row["depth"], row["scale"]
-            found.setdefault(key, {})[row["balanced"]] = row["entry"]
-    pairs = [entry[True] > entry[False] for entry in found.values() if len(entry) == 2]
+    fitted = [row for row in rows if row["right_sign"] and row["reached"]]
+    entries = [
+        {row["balanced"]: row["entry"] for row in own}
+        for own in grouped(fitted, "seed", "depth", "scale").values()
+    ]
+    pairs = [entry[True] > entry[False] for entry in entries if len(entry) == 2]
     return share_of(pairs, "pairs in which the balanced start led to the larger entry")
 
 
-def small_starts_help(rows: Sequence[Row]) -> Judgement:
-    """Judge, for each seed, the slope of the logarithm of the entry in that of the scale."""
-    slopes = []
-    for own in _by_seed(rows):
-        of_depth = []
-        for depth in {row["depth"] for row in own}:
-            points = [(row["scale"], row["entry"]) for row in own if row["depth"] == depth]
-            if len(points) > 1:
-                scales, entries = np.log10(points).T
-                of_depth.append(float(np.polyfit(scales, entries, 1)[0]))
-        slopes += [float(np.mean(of_depth))] if of_depth else []
-    return over_seeds(slopes, "slope of log entry in log scale, mean over depths", below=0)
+def _unbalanced(own: Sequence[Row]) -> list[Row]:
+    return [row for row in own if not row["balanced"] and row["reached"]]
 
 
-def depth_helps(rows: Sequence[Row]) -> Judgement:
-    """Judge, for each seed, depth 3 against depth 2 at the same scales."""
-    gains = []
-    for own in _by_seed(rows):
-        entries = {(row["depth"], row["scale"]): row["entry"] for row in own}
-        ratios = [
-            np.log10(entries[3, scale] / entry)
-            for (depth, scale), entry in entries.items()
-            if depth == 2 and (3, scale) in entries
-        ]
-        gains += [float(np.mean(ratios))] if ratios else []
-    return over_seeds(gains, "log10 of the ratio of the entries of depth 3 and 2", above=0)
+def _slope_in_scale(own: Sequence[Row]) -> float | None:
+    """The exponent of the scale in the entries from unbalanced starts, the mean over depths."""
+    of_depth = [
+        log_slope(points, "scale", "entry")
+        for points in grouped(_unbalanced(own), "depth").values()
+        if len(points) > 1
+    ]
+    return float(np.mean(of_depth)) if of_depth else None
+
+
+def _gain_of_depth_3(own: Sequence[Row]) -> float | None:
+    """Mean log ratio of the entries of depths 3 and 2 from unbalanced starts of equal scales."""
+    entries = {(row["depth"], row["scale"]): row["entry"] for row in _unbalanced(own)}
+    ratios = [
+        np.log10(entries[3, scale] / entry)
+        for (depth, scale), entry in entries.items()
+        if depth == 2 and (3, scale) in entries
+    ]
+    return float(np.mean(ratios)) if ratios else None
 
 
 def recedes(rows: Sequence[Row]) -> Judgement:
     """Judge whether the final entry of a fit falls with the opposite observation."""
-    groups: dict[tuple[object, ...], list[tuple[float, float]]] = {}
-    right = balanced_runs(rows)
-    for row in right:
-        if row["reached"]:
-            point = abs(row["opposite"]), row["entry"]
-            groups.setdefault((row["seed"], row["panel"]), []).append(point)
-    several = [sorted(group) for group in groups.values() if len(group) > 1]
-    falls = [all(a[1] > b[1] for a, b in itertools.pairwise(group)) for group in several]
+    right = where(rows, balanced=True, right_sign=True)
+    fitted = grouped(where(right, reached=True), "seed", "panel").values()
+    several = [
+        sorted((abs(row["opposite"]), row["entry"]) for row in own)
+        for own in fitted
+        if len(own) > 1
+    ]
+    falls = [all(a[1] > b[1] for a, b in itertools.pairwise(points)) for points in several]
     found = every(falls, "settings in which the entry falls with each larger perturbation")
     left = sum(not row["reached"] for row in right)
     text = f"{found.found}; {left} of {len(right)} flows left out, which diverge without a fit"
@@ -166,7 +125,7 @@ def _common(theorem: str) -> Iterator[Claim]:
         "Matrix factorization fits the observations: from a balanced start of the right sign the "
         "loss tends to zero.",
         "More than half of the flows reach the goal, by the 95 % interval of the share.",
-        loss_vanishes,
+        most_rows(lambda row: row["reached"], "flows that reached the goal", given=_unperturbed),
     )
     yield Claim(
         "sign-kept",
@@ -176,7 +135,11 @@ def _common(theorem: str) -> Iterator[Claim]:
         f"signs of the layers' determinants is that of the start, and unbalancedness, which the "
         f"flow conserves, drifted by less than {DRIFT:g}. (At depth 2 the integrator uses the "
         "lemma.)",
-        sign_kept,
+        each_row(
+            lambda row: row["sign_kept"] and row["drift"] < DRIFT,
+            "flows that kept the sign",
+            given=lambda row: row["balanced"] and row["depth"] > 2,
+        ),
     )
     yield Claim(
         "entry-grows",
@@ -184,7 +147,7 @@ def _common(theorem: str) -> Iterator[Claim]:
         "As the loss falls, the unobserved entry grows at least like the inverse root of the loss.",
         "While the loss fell tenfold for the last time, the slope of the entry in 1 / sqrt(loss) "
         "was at least 95 % of the slope of its lower bound, in every flow of the right sign.",
-        partial(of_right_sign, holds="entry", label="flows with this slope"),
+        each_row(_grows, "flows with this slope", given=_fits),
     )
     yield Claim(
         "norms-grow",
@@ -192,7 +155,9 @@ def _common(theorem: str) -> Iterator[Claim]:
         "All norms and quasi-norms grow to infinity as the loss tends to zero.",
         "While the loss fell tenfold for the last time, the Schatten quasi-norms for p = 1/2, 1, 2 "
         "and infinity all at least doubled, in every flow of the right sign.",
-        partial(of_right_sign, holds="norms", label="flows in which all norms doubled"),
+        each_row(
+            lambda row: row["norms_tenfold"] >= 2, "flows in which all norms doubled", given=_fits
+        ),
     )
     yield Claim(
         "rank-falls",
@@ -201,7 +166,11 @@ def _common(theorem: str) -> Iterator[Claim]:
         "While the loss fell tenfold for the last time, the effective rank minus 1 and the "
         "distance both at least halved or were zero up to rounding, in every flow of the right "
         "sign.",
-        partial(of_right_sign, holds="rank", label="flows in which both halved"),
+        each_row(
+            lambda row: max(row["rank_tenfold"], row["distance_tenfold"]) <= 0.5,
+            "flows in which both halved",
+            given=_fits,
+        ),
     )
     yield Claim(
         "sign-decides",
@@ -221,7 +190,11 @@ def _bounds(theorem: str, equations: str) -> Claim:
         "depend on the loss.",
         "No bound is broken by more than rounding errors (10⁻⁹) at any step of any flow of the "
         "right sign.",
-        bounds_hold,
+        each_row(
+            lambda row: row["margin"] >= -ROUNDING,
+            "runs within all bounds",
+            given=lambda row: row["balanced"] and row["right_sign"] and "margin" in row,
+        ),
     )
 
 
@@ -242,7 +215,7 @@ FIGURE_1_1 = (
         "From unbalanced starts, a smaller initialization contributes to the effect.",
         "The slope of the logarithm of the final entry in that of the scale is negative, by the "
         "95 % interval over seeds.",
-        small_starts_help,
+        each_seed(_slope_in_scale, "slope of log entry in log scale, mean over depths", below=0),
     ),
     Claim(
         "depth-helps",
@@ -250,7 +223,7 @@ FIGURE_1_1 = (
         "From unbalanced starts, depth 3 shows the effect more than depth 2.",
         "The mean log ratio of the final entries at equal scales is positive, by the 95 % interval "
         "over seeds.",
-        depth_helps,
+        each_seed(_gain_of_depth_3, "log10 of the ratio of the entries of depth 3 and 2", above=0),
     ),
 )
 FIGURE_A_1 = tuple(_common("Appendix A.1"))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
-from wis.theory.experiments.claims import Claim, Judgement, over_seeds
+from wis.theory.experiments.claims import Claim, Rule, each_seed, log_slope
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.rank_one import rank_one_distances, small_problem
@@ -42,17 +39,13 @@ def rank_one(size: RankOneSize, request: Request) -> Outcome:
     return Outcome(rows, verdict)
 
 
-def slopes(rows: Sequence[Row], key: str, label: str) -> Judgement:
-    """Judge that a quantity falls with the scale: slopes of its logarithm, one for each seed."""
-    seeds: dict[int, list[Row]] = {}
-    for row in rows:
-        seeds.setdefault(row["seed"], []).append(row)
-    found = []
-    for own in seeds.values():
-        scales, values = (np.log([row[each] for row in own]) for each in ("scale", key))
-        if len(own) > 1:
-            found.append(float(np.polyfit(scales, values, 1)[0]))
-    return over_seeds(found, f"exponent of the scale in the {label}", above=0)
+def falls_with_scale(column: str, label: str) -> Rule:
+    """A rule: a column is a positive power of the initialization scale."""
+    return each_seed(
+        lambda own: log_slope(own, "scale", column) if len(own) > 1 else None,
+        f"exponent of the scale in the {label}",
+        above=0,
+    )
 
 
 add_experiments(
@@ -70,7 +63,7 @@ add_experiments(
                 "trajectory from the reference sphere.",
                 "Interval over seeds of the slope of log largest distance against log scale: "
                 "above 0.",
-                lambda rows: slopes(rows, "largest", "largest distance"),
+                falls_with_scale("largest", "largest distance"),
             ),
         ),
     ),

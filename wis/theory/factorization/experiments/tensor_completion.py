@@ -13,15 +13,23 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.theory.experiments.claims import Claim, Judgement, over_seeds, share_of
+from wis.theory.experiments.claims import (
+    Claim,
+    Judgement,
+    Rule,
+    each_seed,
+    grouped,
+    log_slope,
+    share_of,
+    where,
+)
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.initialization import gaussian_weights
@@ -126,82 +134,62 @@ def _quality(end: Tensor, truth: Tensor, size: CompletionSize) -> Row:
 def _summary(rows: list[Row], size: CompletionSize) -> str:
     text = []
     for order in sorted({row["order"] for row in rows}):
-        own = [row for row in rows if row["order"] == order]
-        zeros = [row["error"] for row in own if row["method"] == ZEROS]
-        fitted = [row for row in own if row["method"] != ZEROS]
+        fitted = [row for row in where(rows, order=order) if row["method"] != ZEROS]
         medians = (
-            f"{number(statistics.median(_of(fitted, deviation, 'error')))} from {deviation:g}"
+            f"{_median_error(where(fitted, deviation=deviation))} from {deviation:g}"
             for deviation in size.deviations
         )
         text.append(
             f"Order {order}, ground truth of rank {size.rank}: median errors {', '.join(medians)}; "
-            f"with zeros {number(statistics.median(zeros))}. "
+            f"with zeros {_median_error(where(rows, order=order, method=ZEROS))}. "
             f"{share([row['converged'] for row in fitted])} runs reached the loss, "
             f"{share([row['settled'] for row in fitted])} did or settled."
         )
     return " ".join(text)
 
 
-def _of(rows: Sequence[Row], deviation: float, key: str) -> list[float]:
-    return [row[key] for row in rows if row["deviation"] == deviation]
+def _median_error(rows: Sequence[Row]) -> str:
+    return number(statistics.median(row["error"] for row in rows))
 
 
-def _by_trial(rows: Sequence[Row]) -> Iterator[tuple[list[Row], dict[tuple[int, int], Row]]]:
-    """The runs of each seed and trial, and the seed's completions with zeros by order and count."""
-    fitted = [row for row in rows if row["method"] != ZEROS]
-    for seed, trial in sorted({(row["seed"], row["trial"]) for row in fitted}):
-        zeros = {
-            (row["order"], row["observations"]): row
-            for row in rows
-            if row["method"] == ZEROS and row["seed"] == seed
-        }
-        yield [r for r in fitted if (r["seed"], r["trial"]) == (seed, trial)], zeros
-
-
-def _gain(own: Sequence[Row], zeros: dict[tuple[int, int], Row]) -> float:
-    """Mean of the log10 of the error as a share of that with zeros, from the smallest start."""
-    smallest = min(row["deviation"] for row in own)
-    return float(
-        np.mean(
-            [
-                np.log10(row["error"] / zeros[row["order"], row["observations"]]["error"])
-                for row in own
-                if row["deviation"] == smallest
-            ]
-        )
-    )
-
-
-def _slope(own: Sequence[Row], _: object, *, key: str) -> float:
-    """Mean over tasks of the slope of the log10 of a quantity in that of the deviation."""
-    slopes = []
-    for task in {(row["order"], row["observations"]) for row in own}:
-        here = [row for row in own if (row["order"], row["observations"]) == task]
-        scales = np.log10([row["deviation"] for row in here])
-        values = np.log10([max(row[key], 1 if key == "rank" else 1e-12) for row in here])
-        slopes.append(float(np.polyfit(scales, values, 1)[0]))
-    return float(np.mean(slopes))
-
-
-def over_trials(
-    rows: Sequence[Row], *, value: Callable[..., float], label: str, sign: int
-) -> Judgement:
-    """Compare the mean over seeds and trials of a value with zero."""
-    values = [value(own, zeros) for own, zeros in _by_trial(rows)]
-    if sign > 0:
-        return over_seeds(values, label, above=0, unit="trials")
-    return over_seeds(values, label, below=0, unit="trials")
-
-
-def rank_is_low(rows: Sequence[Row]) -> Judgement:
-    """Judge the ranks of solutions from the smallest initialization."""
-    fitted = [row for row in rows if row["method"] != ZEROS]
-    smallest = min((row["deviation"] for row in fitted), default=0.0)
-    flags = [
-        row["settled"] and row["rank"] <= row["true_rank"]
-        for row in fitted
-        if row["deviation"] == smallest
+def _fitted(rows: Sequence[Row]) -> list[Row]:
+    """The rows of factorizations, with the error of the seed's completion with zeros."""
+    keys = ("seed", "order", "observations")
+    zeros = {at: own[0]["error"] for at, own in grouped(where(rows, method=ZEROS), *keys).items()}
+    return [
+        row | {"zeros": zeros[tuple(row[key] for key in keys)]}
+        for row in rows
+        if row["method"] != ZEROS
     ]
+
+
+def _gain(own: Sequence[Row]) -> float:
+    """Mean of the log10 of the error as a share of that with zeros, from the smallest start."""
+    smallest = where(own, deviation=min(row["deviation"] for row in own))
+    return float(np.mean([np.log10(row["error"] / row["zeros"]) for row in smallest]))
+
+
+def _slope(column: str, least: float) -> Callable[[Sequence[Row]], float]:
+    """Mean over tasks of the exponent of the deviation in a column of one trial."""
+
+    def slope(own: Sequence[Row]) -> float:
+        rows = [row | {column: max(row[column], least)} for row in own]
+        tasks = grouped(rows, "order", "observations").values()
+        return float(np.mean([log_slope(task, "deviation", column) for task in tasks]))
+
+    return slope
+
+
+def _over_trials(value: Callable[[Sequence[Row]], float], label: str, **limits: float) -> Rule:
+    """A rule: the mean over seeds and trials of a value lies within limits."""
+    rule = each_seed(value, label, by=("seed", "trial"), unit="trials", **limits)
+    return lambda rows: rule(_fitted(rows))
+
+
+def _rank_is_low(rows: Sequence[Row]) -> Judgement:
+    fitted = [row for row in rows if row["method"] != ZEROS]
+    smallest = where(fitted, deviation=min((row["deviation"] for row in fitted), default=0.0))
+    flags = [row["settled"] and row["rank"] <= row["true_rank"] for row in smallest]
     return share_of(flags, "settled solutions of at most the rank of the ground truth")
 
 
@@ -214,7 +202,7 @@ CLAIMS = (
         "For each seed and trial the mean log10 of the error as a share of that of zeros, over all "
         "numbers of observations, from the smallest initialization; its mean is below 0 by the "
         "95 % interval.",
-        partial(over_trials, value=_gain, label="log10 of the share of the error", sign=-1),
+        _over_trials(_gain, "log10 of the share of the error", below=0),
     ),
     Claim(
         "low-rank",
@@ -222,7 +210,7 @@ CLAIMS = (
         "From a small initialization, the solutions have low tensor rank.",
         "More than half of the solutions from the smallest initialization have settled and have at "
         "most the rank of the ground truth, by the 95 % interval of the share.",
-        rank_is_low,
+        _rank_is_low,
     ),
     Claim(
         "smaller-start-lower-error",
@@ -230,16 +218,14 @@ CLAIMS = (
         "A smaller initialization leads to a lower reconstruction error.",
         "For each seed and trial the slope of the log of the error in the log of the deviation, "
         "averaged over numbers of observations; its mean is above 0 by the 95 % interval.",
-        partial(
-            over_trials, value=partial(_slope, key="error"), label="slope of the error", sign=1
-        ),
+        _over_trials(_slope("error", 1e-12), "slope of the error", above=0),
     ),
     Claim(
         "smaller-start-lower-rank",
         "Caption of Figure 1.2",
         "The tendency towards low rank is stronger with a smaller initialization.",
         "As for the error, with the tensor rank.",
-        partial(over_trials, value=partial(_slope, key="rank"), label="slope of the rank", sign=1),
+        _over_trials(_slope("rank", 1), "slope of the rank", above=0),
     ),
 )
 
