@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from wis.base.figures import check_can_plot, save_figure
 from wis.show import figures_norms, figures_ranks
@@ -23,13 +21,12 @@ from wis.show.figures_separation import (
     ranks_of_added_edges,
     tightness_of_bounds,
 )
-from wis.show.figures_statements import PANELS, draw_statement
+from wis.show.figures_statements import PANELS, Curves, draw_statement
 from wis.theory.experiments import Outcome, get_experiment
+from wis.theory.experiments.claims import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Row = Mapping[str, Any]
 
 RESULT_FILES = ("rows.jsonl", "verdict.txt", "curves.npz", "figure.png")
 
@@ -60,9 +57,7 @@ def draw_experiment(outcome: Outcome) -> Figure:
     return figure
 
 
-Form = Callable[[Any, Sequence[Row], Mapping[str, np.ndarray]], None]
-
-FORMS: dict[str, Form] = {
+FORMS: dict[str, Callable[[Any, Sequence[Row], Curves], None]] = {
     **figures_norms.FORMS,
     **figures_ranks.FORMS,
     "fig2_3": errors_against_rank,

@@ -8,37 +8,29 @@ from typing import Any
 
 import numpy as np
 
+from wis.show.figures_statements import Curves, legend_below
+from wis.theory.experiments.claims import Row, grouped, where
 from wis.theory.factorization.experiments.countering_locality import is_usable
 from wis.theory.factorization.experiments.image_tensors import VARIANTS
 
-Row = Mapping[str, Any]
 
-
-def errors_against_rank(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+def errors_against_rank(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Mean and standard deviation of errors for each tensor rank (Figure 2.3)."""
     panels = {
         f"{name}: predictors of low tensor rank": {
-            f"{variant}, {part}": [
-                row
-                for row in rows
-                if (row["image_set"], row["variant"], row["predictor"]) == (name, variant, "tensor")
-            ]
+            f"{variant}, {part}": where(own, variant=variant, predictor="tensor")
             for variant, part in itertools.product(VARIANTS, ("train", "test"))
         }
-        for name in dict.fromkeys(row["image_set"] for row in rows)
+        for (name,), own in grouped(rows, "image_set").items()
     }
     _errors(figure, panels, "rank", "tensor rank")
 
 
-def errors_of_linear_predictors(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
+def errors_of_linear_predictors(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Mean and standard deviation of errors for each kind of data (Table B.1)."""
     panels = {
-        f"{name}: linear predictors": {
-            part: [row for row in rows if row["image_set"] == name] for part in ("train", "test")
-        }
-        for name in dict.fromkeys(row["image_set"] for row in rows)
+        f"{name}: linear predictors": dict.fromkeys(("train", "test"), own)
+        for (name,), own in grouped(rows, "image_set").items()
     }
     _errors(figure, panels, "variant", "data")
 
@@ -63,8 +55,7 @@ def _errors(
         axis.set_ylim(bottom=0)
         axis.margins(x=0.15)
     axes[0].set_ylabel("mean squared error")
-    handles = axes[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
+    legend_below(figure, axes[0], 3)
 
 
 def accuracies_against_range(

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from wis.show.figures_statements import Panel, draw_panels
-
-Row = Mapping[str, Any]
+from wis.show.figures_statements import Curves, Panel, draw_panels, legend_below, points_of
+from wis.theory.experiments.claims import Row, grouped, where
 
 SIGNS = {True: "right sign of the determinant", False: "wrong sign of the determinant"}
 
@@ -67,78 +66,70 @@ def _draw_bound(
     )
 
 
-def quartiles_against_observations(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
+def quartiles_against_observations(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Median and quartiles for each number of observations (Figure 1.2)."""
     most = rows[0]["settings"]["max_rank"]
     rank = f"tensor rank (sought up to {most})" if most else "tensor rank"
     kinds = (("error", "reconstruction error"), ("rank", rank))
     panels = list(itertools.product(sorted({row["order"] for row in rows}), kinds))
-    methods = list(dict.fromkeys(row["method"] for row in rows))
     figure.set_size_inches(4.0 * len(panels), 4.0)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (order, (key, title)) in zip(axes, panels, strict=True):
-        for position, method in enumerate(methods):
-            values: dict[int, list[float]] = {}
-            for row in rows:
-                if (row["order"], row["method"]) == (order, method):
-                    values.setdefault(row["observations"], []).append(row[key])
-            counts = sorted(values)
+        methods = grouped(where(rows, order=order), "method")
+        for position, ((method,), own) in enumerate(methods.items()):
+            values = sorted(grouped(own, "observations").items())
             low, middle, high = np.array(
-                [np.percentile(values[count], (25, 50, 75)) for count in counts]
+                [np.percentile([row[key] for row in some], (25, 50, 75)) for _, some in values]
             ).T
             axis.errorbar(
-                counts, middle, yerr=(middle - low, high - middle), marker="osD^v"[position % 5],
-                markersize=4 + 2 * position, markerfacecolor="none" if position else None,
+                [count for (count,), _ in values], middle, yerr=(middle - low, high - middle),
+                marker="osD^v"[position % 5], markersize=4 + 2 * position,
+                markerfacecolor="none" if position else None,
                 linestyle=("-", "--", "-.", ":", (0, (1, 4)))[position % 5], capsize=3,
                 label=method,
             )  # fmt: skip
         axis.set(xlabel="number of observations", ylabel=title, title=f"order {order}")
         axis.set_yscale("log")
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
+    legend_below(figure, axes[0], len(methods))
 
 
-def draw_chapter_1(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+def draw_chapter_1(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """The panels of Propositions 1 to 4 and Conjecture 1."""
     panels = {"proposition1": _solutions, "proposition3": _signs}
     draw_panels(figure, panels.get(rows[0]["experiment"], _flows)(rows))
 
 
 def _solutions(rows: Sequence[Row]) -> list[Panel]:
-    kinds = (("Schatten", "Proposition 1", "quasi-norm"), ("", "Proposition 2", "measure of rank"))
-    groups: tuple[dict[str, list[tuple[float, float]]], ...] = ({}, {})
-    for row in rows:
-        name = row["quantity"]
-        if not name.startswith("random") and abs(row["entry"]) <= 10:
-            group = groups[not name.startswith("Schatten")]
-            group.setdefault(name, []).append((row["entry"], row["value"]))
+    near = [row for row in rows if abs(row["entry"]) <= 10]
+    series = points_of(near, "entry", "value", "quantity")
+    norms = {name: points for name, points in series.items() if name.startswith("Schatten")}
+    ranks = {n: points for n, points in series.items() if not n.startswith(("Schatten", "random"))}
+    x = "unobserved entry of a solution"
     return [
-        Panel(title, "unobserved entry of a solution", label, group)
-        for (_, title, label), group in zip(kinds, groups, strict=True)
+        Panel("Proposition 1", x, "quasi-norm", norms),
+        Panel("Proposition 2", x, "measure of rank", ranks),
     ]
 
 
 def _signs(rows: Sequence[Row]) -> list[Panel]:
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        point = float(row["dimension"]), row["positive"] / row["draws"]
-        name = f"{row['distribution']}, {row['depth']} factor{'s' * (row['depth'] > 1)}"
-        groups.setdefault(name, []).append(point)
+    series = {
+        f"{name}, {depth} factor{'s' * (depth > 1)}": [
+            (float(row["dimension"]), row["positive"] / row["draws"]) for row in own
+        ]
+        for (name, depth), own in grouped(rows, "distribution", "depth").items()
+    }
     ticks = {float(row["dimension"]): str(row["dimension"]) for row in rows}
-    label = "share of positive determinants"
-    return [Panel("Proposition 3", "dimension", label, groups, ticks=ticks)]
+    return [Panel("Proposition 3", "dimension", "share of positive determinants", series,
+                  ticks=ticks)]  # fmt: skip
 
 
 def _flows(rows: Sequence[Row]) -> list[Panel]:
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        name = f"{'positive' if row['right_sign'] else 'negative'} determinant"
-        groups.setdefault(name, []).append((row["scale"], row["nuclear"]))
+    signs = {True: "positive determinant", False: "negative determinant"}
+    rows = [{**row, "sign": signs[row["right_sign"]]} for row in rows]
+    series = points_of(rows, "scale", "nuclear", "sign")
     ticks = {row["scale"]: f"{row['scale']:g}" for row in rows}
     y = "final nuclear norm (least: 2)"
-    return [Panel("gradient flow, depth 2", "scale of the start", y, groups, log="xy", ticks=ticks)]
+    return [Panel("gradient flow, depth 2", "scale of the start", y, series, log="xy", ticks=ticks)]
 
 
 STATEMENTS = ("proposition1", "proposition3", "proposition4", "conjecture1")

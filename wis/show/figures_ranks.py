@@ -6,16 +6,16 @@ The statements are the theorems, corollaries and propositions of Chapters 2 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from wis.show.figures_statements import Curves, legend_below, points_of
+from wis.theory.experiments.claims import Row
 from wis.theory.factorization.experiments.component_dynamics import clock
 from wis.theory.factorization.experiments.incremental_ranks import modes_text, shown_modes
-
-Row = Mapping[str, Any]
-Curves = Mapping[str, np.ndarray]
 
 LONG = 50_000
 """Number of iterations from which the axis is logarithmic, because most changes happen early."""
@@ -57,12 +57,7 @@ def incremental_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
 def distances_against_scale(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Largest distance from the rank one trajectory for each initialization scale (Theorem 4)."""
     figure.set_size_inches(5.2, 3.8)
-    axis = figure.subplots()
-    ordered = sorted(rows, key=lambda row: row["scale"])
-    scales = [row["scale"] for row in ordered]
-    axis.loglog(scales, [row["largest"] for row in ordered], "o-")
-    _scales(axis, scales)
-    axis.set_ylabel("distance from the rank one trajectory")
+    _over_scales(figure.subplots(), rows, "largest", "distance from the rank one trajectory")
 
 
 def speeds_against_norms(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
@@ -80,7 +75,7 @@ def speeds_against_norms(figure: Any, rows: Sequence[Row], curves: Curves) -> No
         axis.set(xscale="log", yscale="log", xlabel="norm of a component", title=name)
         axis.title.set_fontsize(9)
     axes[0].set_ylabel("speed / (L · projection)")
-    _legend_below(figure, axes[-1])
+    legend_below(figure, axes[-1])
 
 
 def distances_to_solution(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
@@ -94,11 +89,8 @@ def distances_to_solution(figure: Any, rows: Sequence[Row], curves: Curves) -> N
         xscale="log", yscale="log", xlabel="time of gradient flow",
         ylabel="distance / norm of the solution",
     )  # fmt: skip
-    ordered = sorted(rows, key=lambda row: row["scale"])
-    right.loglog([row["scale"] for row in ordered], [row["lowest"] for row in ordered], "o-")
-    _scales(right, [row["scale"] for row in ordered])
-    right.set_ylabel("least distance")
-    _legend_below(figure, left)
+    _over_scales(right, rows, "lowest", "least distance")
+    legend_below(figure, left)
 
 
 def local_gaps(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
@@ -115,24 +107,19 @@ def local_gaps(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
         )  # fmt: skip
         axis.locator_params(axis="x", nbins=4)
     axes[0].set_ylabel("local component norms at the root")
-    ordered = sorted(rows, key=lambda row: row["scale"])
-    shares = [row["others_at_half"] for row in ordered]
-    axes[-1].loglog([row["scale"] for row in ordered], shares, "o-")
-    _scales(axes[-1], [row["scale"] for row in ordered])
-    axes[-1].set_ylabel("second largest / largest")
+    _over_scales(axes[-1], rows, "others_at_half", "second largest / largest")
 
 
 def distances_against_bounds(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Distance of pruned factorizations against the bound (Proposition 5)."""
     (axis,) = _panels(figure, 1)
-    for tree in dict.fromkeys(row["tree"] for row in rows):
-        own = [row for row in rows if row["tree"] == tree and row["bound"] > 0]
-        bounds, distances = ([row[key] for row in own] for key in ("bound", "distance"))
-        axis.loglog(bounds, distances, "o", markersize=4, label=f"{tree} tree")
+    for tree, points in points_of(rows, "bound", "distance", "tree").items():
+        above_zero = np.array([point for point in points if point[0] > 0])
+        axis.loglog(*above_zero.T, "o", markersize=4, label=f"{tree} tree")
     ends = np.array(axis.get_xlim())
     axis.plot(ends, ends, "k--", linewidth=0.8, label="bound")
     axis.set(xlabel="bound by the norms of pruned local components", ylabel="distance")
-    _legend_below(figure, axis)
+    legend_below(figure, axis)
 
 
 def incomparable_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
@@ -145,7 +132,7 @@ def incomparable_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None
         axis.set_xticks(places, row["nodes"], rotation=60)
         axis.set(title=f"order {row['order']}, {row['tree']} tree", xlabel="node", yticks=(0, 1, 2))
     axes[0].set_ylabel("rank of the matricization")
-    _legend_below(figure, axes[0])
+    legend_below(figure, axes[0])
 
 
 def outputs_against_products(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
@@ -159,12 +146,10 @@ def outputs_against_products(figure: Any, rows: Sequence[Row], curves: Curves) -
 def ranks_against_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Ranks on grids against ranks of matricizations, by number of cases (Proposition 9)."""
     (axis,) = _panels(figure, 1)
-    pairs = [(row["matricization_rank"], row["grid_rank"]) for row in rows]
-    for pair in sorted(set(pairs)):
+    pairs = Counter((row["matricization_rank"], row["grid_rank"]) for row in rows)
+    for pair, count in sorted(pairs.items()):
         axis.plot(*pair, "o", color="C0")
-        axis.annotate(
-            f"{pairs.count(pair)} cases", pair, xytext=(8, -12), textcoords="offset points"
-        )
+        axis.annotate(f"{count} cases", pair, xytext=(8, -12), textcoords="offset points")
     axis.axline((0, 0), slope=1, color="k", linestyle="--", linewidth=0.8)
     most = 1.3 * max(max(pair) for pair in pairs)
     axis.set(
@@ -173,21 +158,18 @@ def ranks_against_ranks(figure: Any, rows: Sequence[Row], curves: Curves) -> Non
     )  # fmt: skip
 
 
-def _scales(axis: Any, scales: Sequence[float]) -> None:
+def _over_scales(axis: Any, rows: Sequence[Row], column: str, label: str) -> None:
+    """Draw a column against the initialization scale, on logarithmic axes."""
+    scales, values = zip(*sorted((row["scale"], row[column]) for row in rows), strict=True)
+    axis.loglog(scales, values, "o-")
     axis.set_xticks(scales, [f"{scale:g}" for scale in scales])
     axis.set_xticks([], minor=True)
-    axis.set_xlabel("initialization scale")
+    axis.set(xlabel="initialization scale", ylabel=label)
 
 
 def _panels(figure: Any, count: int) -> list[Any]:
     figure.set_size_inches(max(4.8, 3.6 * count), 3.7)
     return list(figure.subplots(1, count, squeeze=False)[0])
-
-
-def _legend_below(figure: Any, axis: Any) -> None:
-    figure.legend(
-        *axis.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=4
-    )
 
 
 def _over_time(
@@ -222,7 +204,7 @@ def _over_time(
         axes[-1].plot(np.maximum(times, times[1]), curves[f"{run}/error"], label=run)
     axes[-1].set(xscale="log", yscale="log", xlabel=unit, ylabel=error_title)
     if len(runs) > 1:
-        _legend_below(figure, axes[-1])
+        legend_below(figure, axes[-1])
 
 
 def _clock(curves: Curves, run: str) -> tuple[np.ndarray, str]:

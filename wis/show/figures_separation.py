@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from wis.show.figures_statements import Curves
+from wis.theory.experiments.claims import Row, grouped, where
 from wis.theory.statements.more_edges import additions
 from wis.theory.statements.separation import LIMITS
 
-Row = Mapping[str, Any]
 COLOURS = {"I1": "C0", "I2": "C1"}
 
 
-def growth_of_walk_indices(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
+def growth_of_walk_indices(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Walk indices over powers of |V|, and intervals of ranks (Figure 5.2)."""
     figure.set_size_inches(12, 4.2)
     ratio, *panels = figure.subplots(1, 3)
     for position, ((name, task), (power, factor)) in enumerate(LIMITS.items()):
-        own = [row for row in rows if (row["partition"], row["task"]) == (name, task)]
+        own = where(rows, partition=name, task=task)
         nodes = [row["num_nodes"] for row in own]
         values = [row["walk_index"] / row["num_nodes"] ** power for row in own]
         style = {"color": COLOURS[name], "linestyle": "-" if task == "graph" else "--"}
@@ -39,14 +36,12 @@ def growth_of_walk_indices(
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
 
 
-def tightness_of_bounds(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+def tightness_of_bounds(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Bounds of complete graphs against the walk index, and covered shares (Appendix D.1)."""
-    complete = [row for row in rows if row["family"] == "complete"]
-    regimes = list(dict.fromkeys(row["regime"] for row in complete))
+    regimes = grouped(where(rows, family="complete"), "regime")
     figure.set_size_inches(4.4 * (len(regimes) + 1), 4.4)
     *panels, last = figure.subplots(1, len(regimes) + 1)
-    for axis, regime in zip(panels, regimes, strict=True):
-        own = [row for row in complete if row["regime"] == regime]
+    for axis, ((regime,), own) in zip(panels, regimes.items(), strict=True):
         for key, label, marker in (
             ("theorem_7", "Theorem 7, at most", "v"),
             ("log_at_least", "separation rank, exact", "o"),
@@ -59,18 +54,16 @@ def tightness_of_bounds(figure: Any, rows: Sequence[Row], curves: Mapping[str, n
         )
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), fontsize=8)
     panels[0].set_ylabel("logarithm of the separation rank")
-    families = list(dict.fromkeys(row["family"] for row in rows))
-    for place, family in enumerate(families):
-        shares = [row["covered"] for row in rows if row["family"] == family]
+    families = grouped(rows, "family")
+    for place, own in enumerate(families.values()):
+        shares = [row["covered"] for row in own]
         last.plot(shares, [place] * len(shares), "o", color="C0", alpha=0.5)
-    last.set_yticks(range(len(families)), families)
+    last.set_yticks(range(len(families)), [family for (family,) in families])
     last.invert_yaxis()
     last.set(xlim=(0, 1.05), xlabel="share of the boundary covered", title="admissible subsets")
 
 
-def ranks_of_added_edges(
-    figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]
-) -> None:
+def ranks_of_added_edges(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Separation ranks while edges are added: against edges and against the walk index."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     figure.set_size_inches(4.8 * len(tasks), 7.6)
@@ -78,8 +71,7 @@ def ranks_of_added_edges(
     for column, task in enumerate(tasks):
         pairs = additions(rows, task)
         up, down = (sum(s * (b["rank"] - a["rank"]) > 0 for a, b in pairs) for s in (1, -1))
-        for number in dict.fromkeys(row["graph"] for row in rows):
-            own = [row for row in rows if (row["task"], row["graph"]) == (task, number)]
+        for own in grouped(where(rows, task=task), "graph").values():
             for axis, key, style in zip(
                 panels[:, column], ("num_edges", "walk_index"), ("-o", "o"), strict=True
             ):

@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
-Row = Mapping[str, Any]
+from wis.theory.experiments.claims import Row, grouped, where
+
+Points = Sequence[tuple[float, float]]
+Curves = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Panel:
     title: str
     x: str
     y: str
-    series: Mapping[str, Sequence[tuple[float, float]]]
+    series: Mapping[str, Points]
     line: bool = True
     log: str = ""
     ticks: Mapping[float, str] | None = None
@@ -88,53 +91,52 @@ def _draw_series(axis: Any, panel: Panel) -> bool:
     return has_bars
 
 
-def means(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float], list[float]]:
+def means(points: Points) -> tuple[list[float], list[float], list[float]]:
     """For each x the mean of y, and half of its 95 % t interval, 0 for fewer than two values."""
     from scipy.stats import t
 
-    groups: dict[float, list[float]] = {}
-    for x, y in points:
-        groups.setdefault(x, []).append(y)
-    places = sorted(groups)
-    halves = []
-    for place in places:
-        k = len(groups[place])
-        spread = np.std(groups[place], ddof=1) / k**0.5 if k > 1 else 0.0
-        halves.append(float(t.ppf(0.975, k - 1) * spread) if k > 1 else 0.0)
-    return places, [float(np.mean(groups[place])) for place in places], halves
+    places = sorted({x for x, _ in points})
+    groups = [[y for x, y in points if x == place] for place in places]
+    halves = [
+        float(t.ppf(0.975, len(ys) - 1) * np.std(ys, ddof=1) / len(ys) ** 0.5)
+        if len(ys) > 1
+        else 0.0
+        for ys in groups
+    ]
+    return places, [float(np.mean(ys)) for ys in groups], halves
 
 
-def _points(
-    rows: Sequence[Row], x: str, y: str, by: str | None = None, **where: Any
-) -> dict[str, list[tuple[float, float]]]:
-    """Points of the rows with given values, by the value of a column."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    for row in rows:
-        if row.get(y) is not None and all(row.get(key) == value for key, value in where.items()):
-            found.setdefault(str(row[by]) if by else y, []).append((row[x], row[y]))
-    return found
+def legend_below(figure: Any, axis: Any, ncols: int = 4) -> None:
+    """Put the legend of a panel below all panels."""
+    handles = axis.get_legend_handles_labels()
+    figure.legend(*handles, fontsize=8, loc="outside lower center", ncols=ncols)
+
+
+def points_of(rows: Sequence[Row], x: str, y: str, by: str) -> dict[str, Points]:
+    """Points (x, y) of the rows that have y, by the value of a column."""
+    known = [row for row in rows if row.get(y) is not None]
+    groups = grouped(known, by).items()
+    return {str(name): [(row[x], row[y]) for row in own] for (name,), own in groups}
 
 
 LIMIT = ", only a lower bound"
 """End of the label of ranks that reached the limit of the matrix."""
 
 
-def _ranks(rows: Sequence[Row], x: str, by: str, **where: Any) -> Mapping[str, Any]:
+def _ranks(rows: Sequence[Row], x: str, by: str) -> dict[str, Points]:
     """Points of ranks, with those that are only lower bounds as series of their own."""
-    found = _points(rows, x, "rank", by, is_saturated=False, **where)
-    limits = _points(rows, x, "rank", by, is_saturated=True, **where)
+    limits = points_of(where(rows, is_saturated=True), x, "rank", by)
+    found = points_of(where(rows, is_saturated=False), x, "rank", by)
     return found | {name + LIMIT: points for name, points in limits.items()}
 
 
 def _theorem6(rows: Sequence[Row]) -> list[Panel]:
-    tasks = dict.fromkeys(row["task"] for row in rows)
     label = "separation rank of almost all networks"
     rows = [{**row, "name": "rank of a partition"} for row in rows]
     return [
-        Panel(task, "walk index", label, _ranks(rows, "walk_index", "name", task=task),
-              line=False, log="y")
-        for task in tasks
-    ]  # fmt: skip
+        Panel(task, "walk index", label, _ranks(own, "walk_index", "name"), line=False, log="y")
+        for (task,), own in grouped(rows, "task").items()
+    ]
 
 
 def _algorithm1(rows: Sequence[Row]) -> list[Panel]:
@@ -155,7 +157,7 @@ def _algorithm1(rows: Sequence[Row]) -> list[Panel]:
 
 def _theorem10(rows: Sequence[Row]) -> list[Panel]:
     bounds = {"log_upper": "Theorem 10", "log_cut": "least cut", "log_lower": "Theorem 11"}
-    known = [row for row in rows if row["family"] == "random" and row["log_rank"] is not None]
+    known = [row for row in where(rows, family="random") if row["log_rank"] is not None]
     random = {
         label: [(row["log_rank"], row[name]) for row in known] for name, label in bounds.items()
     }
@@ -164,9 +166,8 @@ def _theorem10(rows: Sequence[Row]) -> list[Panel]:
         "log_undirected": "formula of Theorem 7",
         "log_rank": "measured",
     }
-    star = {
-        label: _points(rows, "depth", name, family="star")[name] for name, label in columns.items()
-    }
+    stars = where(rows, family="star")
+    star = {label: [(row["depth"], row[name]) for row in stars] for name, label in columns.items()}
     return [
         Panel("random directed graphs", "log of separation rank", "bound", random, line=False),
         Panel("arcs into one vertex", "depth", "log of separation rank", star),
@@ -175,24 +176,22 @@ def _theorem10(rows: Sequence[Row]) -> list[Panel]:
 
 def _product_fit(rows: Sequence[Row]) -> list[Panel]:
     names = {float(row["walk_index"]): f"{row['partition']}\n{row['walk_index']:,}" for row in rows}
-    return [
-        Panel(f"{part} accuracy", "walk index of the essential partition", "accuracy",
-              {"fits of one seed from several initializations":
-               _points(rows, "walk_index", key)[key]}, ticks=names, log="x")
-        for part in ("train", "test")
-        for key in (f"{part}_accuracy",)
-    ]  # fmt: skip
+    panels = []
+    for part in ("train", "test"):
+        points = [(row["walk_index"], row[f"{part}_accuracy"]) for row in rows]
+        series = {"fits of one seed from several initializations": points}
+        x = "walk index of the essential partition"
+        panels.append(Panel(f"{part} accuracy", x, "accuracy", series, ticks=names, log="x"))
+    return panels
 
 
 def _chapter6(rows: Sequence[Row]) -> list[Panel]:
     deepest = max(row["depth"] for row in rows)
-    panels = [
-        Panel(f"chain, depth {deepest}", "vertices", "separation rank",
-              _ranks(rows, "num_nodes", "partition", family="chain", depth=deepest), log="y")
-    ]  # fmt: skip
+    ranks = _ranks(where(rows, family="chain", depth=deepest), "num_nodes", "partition")
+    panels = [Panel(f"chain, depth {deepest}", "vertices", "separation rank", ranks, log="y")]
     for family in ("chain", "grid"):
-        own = [row for row in rows if "rank" not in row and row["family"] == family]
-        series = _points(own, "num_nodes", "walk_index", "partition")
+        own = [row for row in where(rows, family=family) if "rank" not in row]
+        series = points_of(own, "num_nodes", "walk_index", "partition")
         panels.append(Panel(family, "vertices", "walk index", series, log="xy"))
     return panels
 
@@ -207,6 +206,6 @@ PANELS: dict[str, Callable[[Sequence[Row]], list[Panel]]] = {
 """The panels of each experiment."""
 
 
-def draw_statement(figure: Any, rows: Sequence[Row], curves: Mapping[str, np.ndarray]) -> None:
+def draw_statement(figure: Any, rows: Sequence[Row], curves: Curves) -> None:
     """Draw the figure of an experiment of `PANELS`."""
     draw_panels(figure, PANELS[rows[0]["experiment"]](rows))
