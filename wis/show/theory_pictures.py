@@ -127,28 +127,13 @@ def _draw_nodes(axes: Axes, network: TensorNetwork, position: np.ndarray) -> Non
     for shape, kinds in (("o", ("x", "W", "W_out")), ("s", ("delta", "delta_out"))):
         chosen = [index for index, node in enumerate(network.nodes) if node.kind in kinds]
         colours = [_vertex_colour(network.nodes[index].vertex) for index in chosen]
-        axes.scatter(
-            position[chosen, 0],
-            position[chosen, 1],
-            s=size,
-            c=colours,
-            marker=shape,
-            edgecolors=INK,
-            linewidths=0.5,
-            zorder=2,
-        )
-    if small:
-        for index, node in enumerate(network.nodes):
-            if node.vertex is not None:
-                axes.annotate(
-                    str(node.vertex),
-                    position[index],
-                    ha="center",
-                    va="center",
-                    fontsize=7,
-                    color=_ink_on(_vertex_colour(node.vertex)),
-                    zorder=3,
-                )
+        style: Any = {"marker": shape, "edgecolors": INK, "linewidths": 0.5, "zorder": 2}
+        axes.scatter(*position[chosen].T, s=size, c=colours, **style)
+    for place, node in zip(position, network.nodes, strict=True):
+        if small and node.vertex is not None:
+            ink = _ink_on(_vertex_colour(node.vertex))
+            style = {"ha": "center", "va": "center", "fontsize": 7, "zorder": 3}
+            axes.annotate(str(node.vertex), place, color=ink, **style)
 
 
 def _vertex_colour(vertex: int | None) -> str:
@@ -169,8 +154,6 @@ def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Fig
         measured: The rank or its interval; may be None.
         title: Title of the figure.
     """
-    from matplotlib.figure import Figure
-
     named = [
         ("lower bound", "lower", bounds.lower.log, SIDES[1]),
         ("multiset coefficient", "multiset", bounds.lower.multiset_log, SIDES[1]),
@@ -185,8 +168,7 @@ def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Fig
         rows.insert(3, (f"at most\n{measured.upper.source}", measured.upper.log, REMOVED))
     elif measured is not None:
         rows.insert(2, (f"separation rank\n{measured.state}", measured.log_rank, REMOVED))
-    figure = Figure(figsize=(8, 1.4 + 0.46 * len(rows)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _one_panel(1.4 + 0.46 * len(rows), title)
     values = [value for _, value, _ in rows]
     places = range(len(rows))[::-1]
     axes.barh(list(places), values, color=[colour for *_, colour in rows], height=0.6)
@@ -198,30 +180,32 @@ def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Fig
     if max(values) > 50:
         axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(left=0)
+    return figure
+
+
+def _one_panel(height: float, title: str) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
-    return figure
+    return figure, axes
 
 
 def draw_spectrum(result: SeparationRank, title: str) -> Figure:
     """Draw singular values on a logarithmic axis, with the tolerance and the rank."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.4), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _one_panel(4.4, title)
     values = np.maximum(result.spectrum.numpy(), 1e-20)
     places = np.arange(1, values.size + 1)
     above = places <= result.rank
     for chosen, colour, label in zip(
         (above, ~above), SIDES, ("counted", "counts as zero"), strict=True
     ):
-        if not chosen.any():
-            continue
-        axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
+        if chosen.any():
+            axes.plot(places[chosen], values[chosen], ".", color=colour, label=label)
     axes.axhline(result.rtol, color=REMOVED, linewidth=1, label=f"tolerance {result.rtol:.1e}")
     axes.set(yscale="log", xlabel="singular value", ylabel="relative to the largest")
-    figure.suptitle(fitted(title, 7.4, lines=3), color=INK, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
 
@@ -294,17 +278,9 @@ def _draw_partition(
     ring = np.isin(np.arange(graph.num_nodes), boundary_of(graph, subset))
     edge: Any = [REMOVED if vertex else INK for vertex in ring]
     fill: Any = [SIDES[0] if vertex else SIDES[1] for vertex in inside]
-    widths: Any = np.where(ring, 2.5, 0.6)
-    x, y = position.T
-    axes.scatter(
-        x,
-        y,
-        s=min(220, 1100 / graph.num_nodes),
-        c=fill,
-        edgecolors=edge,
-        linewidths=widths,
-        zorder=2,
-    )
+    style: Any = {"linewidths": np.where(ring, 2.5, 0.6), "zorder": 2}
+    size = min(220, 1100 / graph.num_nodes)
+    axes.scatter(*position.T, s=size, c=fill, edgecolors=edge, **style)
     axes.set_aspect("equal")
     axes.margins(0.12)
     axes.set_axis_off()
@@ -324,17 +300,14 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
     colours = (PLAIN, REMOVED, "#79706e", "#59a14f", *CLASS_COLOURS[3:])
     figure = Figure(figsize=(10.5, 8.3 + 0.07 * len(names)), layout="constrained")
     panels = figure.subplots(2, 2).flatten()
-    for axes, field, label in zip(
-        panels,
-        ("walk_index", "smallest_walk_index", "cut", "lower"),
-        (
-            f"mean {depth - 1}-walk index",
-            f"smallest {depth - 1}-walk index, which WIS keeps as large as it can",
-            "mean logarithm of the least cut (upper bound)",
-            "mean lower bound found",
-        ),
-        strict=True,
-    ):
+    titles = {
+        "walk_index": f"mean {depth - 1}-walk index",
+        "smallest_walk_index": f"smallest {depth - 1}-walk index, which WIS keeps as large as it "
+        "can",
+        "cut": "mean logarithm of the least cut (upper bound)",
+        "lower": "mean lower bound found",
+    }
+    for axes, (field, label) in zip(panels, titles.items(), strict=True):
         for place, name in enumerate(names):
             mine = [row for row in rows if row.method == name]
             axes.plot(
@@ -350,8 +323,7 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
             )
         axes.set(xlabel="edges removed, %", ylim=(0, None))
         axes.set_title(label, color=INK, fontsize=10)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        _open_grid(axes)
     for axes in panels[::2]:
         axes.set_ylabel("share of the whole graph's value")
     widest = max(text_width(fitted(name, 3.0)) for name in names)
@@ -360,6 +332,11 @@ def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figu
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(fitted(title, 9.5, size=12, lines=3), color=INK)
     return figure
+
+
+def _open_grid(axes: Axes) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_influence(points: Mapping[tuple[str, str, float], Point], found: Agreement) -> Figure:
@@ -386,8 +363,7 @@ def draw_influence(points: Mapping[tuple[str, str, float], Point], found: Agreem
         )
     for axes, graph in zip(panels, graphs, strict=True):
         axes.set(title=fitted(graph, 4.0), xlabel="share kept of walk indices", ylim=(0, None))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        _open_grid(axes)
     panels[0].set_ylabel("share kept of influence from 2 or more hops")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     marks = ", ".join(f"{mark} {amount:.0%}" for mark, amount in zip("○□△◇", amounts, strict=False))
