@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         problem.save(draw_bounds(found, None, problem.title))
     with integers_of_any_size():
         if as_json:
-            record = {**problem.as_record(), **finite(found.as_record())}
+            record = {**problem.as_record(), **finite(asdict(found))}
             record |= {"witness_rank": rank} if witness else {}
             emit_json({**record, "seconds": round(seconds, 6)})
         else:

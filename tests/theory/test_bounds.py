@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import asdict
 
 import networkx as nx
 import pytest
@@ -309,7 +310,7 @@ def test_bounds_of_a_trivial_partition_say_that_there_is_no_interaction():
 
 
 def test_bounds_are_a_record_for_json():
-    record = separation_bounds(chain(4), [0, 1], 2, 3).as_record()
+    record = asdict(separation_bounds(chain(4), [0, 1], 2, 3))
     assert json.loads(json.dumps(record))["lower"]["admissible"]["method"]
 
 

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -88,10 +87,6 @@ class Bounds:
     lower: LowerBound
     sources: dict[str, str]
 
-    def as_record(self) -> dict[str, Any]:
-        """Nested dictionaries and lists, for JSON."""
-        return asdict(self)
-
 
 def boundary_of(graph: TypedGraph, subset: Iterable[int] | Tensor) -> list[int]:
     """Vertices that an arc enters from the other side: C_I, or C_I^-> of a directed graph.
@@ -124,14 +119,8 @@ def upper_bound(
     >>> upper_bound(TypedGraph.from_any(load("karate")), [0, 1, 2], 2, 2, target=8).exponent
     20
 
-    Args:
-        graph: The graph.
-        subset: The set I of vertices, ids in 0 ... n - 1.
-        depth: Number L of layers.
-        width: Width D_h.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        summed: Sum over the walks of lengths 0 ... L - 1, as for directed graphs. This bound also
-            holds for undirected graphs and is at least as tight.
+    Arguments are those of `separation_bounds`. With `summed` the bound sums over the walks of
+    lengths 0 ... L - 1, as for directed graphs, which is at least as tight.
 
     Returns:
         The bound. For undirected graphs with walk index WI the exponent is 4 · WI + 1 for graph and
@@ -174,15 +163,8 @@ def lower_bound(
     >>> bound.num_walks, round(bound.log, 3)
     (87, 0.994)
 
-    Args:
-        graph: The graph.
-        subset: The set I of vertices, ids in 0 ... n - 1.
-        depth: Number L of layers.
-        width: Width D_h.
-        in_dim: Number D_x of features; D is the smaller of the two.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        method: Method of `admissible_subset`. Every admissible subset gives a bound, and the
-            heaviest one gives the highest bound.
+    Arguments are those of `separation_bounds`. Every admissible subset gives a bound, and the
+    heaviest one gives the highest. D is the smaller of `width` and `in_dim`.
 
     Returns:
         The bound, 0 if no walk leads from an admissible subset to the target.
@@ -222,12 +204,19 @@ def separation_bounds(
 ) -> Bounds:
     """All bounds of the separation rank of a product network with respect to a subset.
 
-    Arguments are those of `lower_bound`; `in_dim` is the width if not given.
-
     >>> from wis.datasets import load
     >>> found = separation_bounds(TypedGraph.from_any(load("karate")), [0, 1, 2], 2, 2, target=8)
     >>> found.walk_index, round(found.lower.log, 2), round(found.upper.log, 2)
     (5, 0.89, 13.86)
+
+    Args:
+        graph: The graph, directed or not; edge types do not matter.
+        subset: The set I of vertices, ids in 0 ... n - 1.
+        depth: Number L of layers.
+        width: Width D_h.
+        in_dim: Number D_x of features; the width if not given.
+        target: Vertex t for vertex prediction; graph prediction if not given.
+        method: Method of `admissible_subset` for the lower bound.
 
     Raises:
         OptionError: See `lower_bound`; or the graph has no vertices.

@@ -236,17 +236,10 @@ def generic_separation_rank(
     >>> generic_separation_rank(karate, [0, 1, 2], 2, 2, in_dim=2, target=8).rank
     14
 
-    Args:
-        graph: The graph, with directions and edge types if it has them.
-        subset: The set I of vertices, ids in 0 ... n - 1; may be empty.
-        depth: Number L of layers.
-        width: Width D_h.
-        in_dim: Number D_x of features.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        seed: Seed of weights and features.
-        max_side: Largest number of rows and of columns. The matrix starts with 32, and is doubled
-            as long as it has full rank, at most to the upper bound. There is no matrix if the
-            bounds are equal, or if the lower bound is max_side or more.
+    Arguments are those of `wis.theory.bounds.separation_bounds`, the seed of weights and features,
+    and `max_side`, the largest number of rows and of columns. The matrix starts with 32, and is
+    doubled as long as it has full rank, at most to the upper bound. There is no matrix if the
+    bounds are equal, or if the lower bound is max_side or more.
 
     Raises:
         OptionError: A size, the subset or the target is invalid; or the weights of a layer, or the

@@ -76,14 +76,8 @@ def min_cut(
     >>> min_cut(path, [0], depth=2, width=3, in_dim=3, target=2).num_feature_legs
     1
 
-    Args:
-        graph: The graph, directed or not; edge types do not matter.
-        subset: The set I of vertices, ids in 0 ... n - 1.
-        depth: Number L of layers.
-        width: Width D_h.
-        in_dim: Number D_x of features.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        merge_output: Treat the delta-tensors of the output layer as one.
+    Arguments are those of `wis.theory.bounds.separation_bounds`. With `merge_output` the
+    delta-tensors of the output layer count as one.
 
     Returns:
         The weight. Numbers of legs are exact; weights are compared by their logarithms in float64.

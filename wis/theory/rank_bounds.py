@@ -35,6 +35,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
 
 from wis.theory.bounds import Bounds, log_multiset
 from wis.theory.typed_graph import TypedGraph
@@ -92,14 +93,7 @@ def rank_interval(
 ) -> tuple[RankBound, RankBound]:
     """Lower bound for almost all weights, and upper bound for all weights.
 
-    Args:
-        graph: The graph, directed or not, with or without edge types.
-        subset: The set I of vertices.
-        depth: Number L of layers.
-        width: Width D_h.
-        in_dim: Number D_x of features.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        bounds: `separation_bounds` of the same problem.
+    Arguments are those of `separation_bounds`; `bounds` is its result.
 
     >>> import torch
     >>> from wis.theory.bounds import separation_bounds
@@ -125,8 +119,7 @@ def rank_interval(
     return max(lowers, key=_log), min(uppers, key=_log)
 
 
-def _log(bound: RankBound) -> float:
-    return bound.log
+_log = attrgetter("log")
 
 
 def _log_size(powers: Powers) -> float:

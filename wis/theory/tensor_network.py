@@ -11,8 +11,8 @@ everywhere in wis and copies from 1 as in the thesis. For directed graphs and ed
 neighbours are the incoming ones, and the node of W^(l) below delta^(l,i) stands for W^(l, tau(j,i))
 (Appendix D.7.4).
 
-opt_einsum contracts the network. By default a delta-tensor becomes one index that all its legs
-share; as an array it would have D_h^order entries.
+opt_einsum contracts the network. A delta-tensor is one index that all its legs share; as an array
+it would have D_h^order entries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from wis.errors import GraphFormatError, MissingDependencyError, OptionError
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 Kind = Literal["x", "W", "delta", "delta_out", "W_out"]
 
 MAX_NODES = 20_000
-MAX_DELTA_ENTRIES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -199,23 +197,20 @@ class TensorNetwork:
                 found[node][mode] = position
         return [[legs[mode] for mode in sorted(legs)] for legs in found]
 
-    def contract(
-        self, gnn: ProductGNN, x: Tensor, *, output: int = 0, explicit_deltas: bool = False
-    ) -> Tensor:
+    def contract(self, gnn: ProductGNN, x: Tensor, *, output: int = 0) -> Tensor:
         """Contract the network, with the weights of a product network and features on the leaves.
 
         Args:
             gnn: The product network, of the same depth.
             x: Float tensor of shape [n, in_dim].
             output: Row of W^(o).
-            explicit_deltas: Make each delta-tensor an array of at most 2^22 entries.
 
         Returns:
             A scalar tensor: the output of `gnn`, up to rounding (Proposition 10).
 
         Raises:
             GraphFormatError: `gnn` or `x` does not fit the network.
-            OptionError: `output` is out of range, or a delta-tensor would have too many entries.
+            OptionError: `output` is out of range.
             MissingDependencyError: opt_einsum is not installed.
 
         References:
@@ -228,13 +223,12 @@ class TensorNetwork:
                 "contracting a tensor network needs opt_einsum", "theory"
             ) from None
         self._check(gnn, x, output)
-        index = range(len(self.legs)) if explicit_deltas else self._merged_legs()
+        index = self._merged_legs()
         operands: list[Any] = []
         for node, legs in zip(self.nodes, self.legs_of, strict=True):
-            if node.kind in ("delta", "delta_out") and not explicit_deltas:
-                continue
-            array = self._array(node, len(legs), gnn, x, output)
-            operands += [array, tuple(index[leg] for leg in legs)]
+            if node.kind not in ("delta", "delta_out"):
+                array = self._array(node, gnn, x, output)
+                operands += [array, tuple(index[leg] for leg in legs)]
         result: Tensor = opt_einsum.contract(*operands, (), optimize="greedy")
         return result
 
@@ -305,23 +299,13 @@ class TensorNetwork:
                     index[leg] = index[above]
         return index
 
-    def _array(self, node: Node, order: int, gnn: ProductGNN, x: Tensor, output: int) -> Tensor:
+    def _array(self, node: Node, gnn: ProductGNN, x: Tensor, output: int) -> Tensor:
         if node.kind == "x":
             return x[node.vertex]
-        if node.kind == "W":
-            assert node.layer is not None
-            weight: Tensor = gnn.weights[node.layer - 1][node.edge_type]
-            return weight
-        if node.kind == "W_out":
+        if node.layer is None:  # W^(o)
             return gnn.output[output]
-        if gnn.width**order > MAX_DELTA_ENTRIES:
-            raise OptionError(
-                f"a delta-tensor of order {order} and dimension {gnn.width} would have more than "
-                f"{MAX_DELTA_ENTRIES} entries; leave explicit_deltas out"
-            )
-        delta = torch.zeros((gnn.width,) * order, dtype=x.dtype, device="cpu")
-        delta[(torch.arange(gnn.width, device="cpu"),) * order] = 1
-        return delta
+        weight: Tensor = gnn.weights[node.layer - 1][node.edge_type]
+        return weight
 
 
 class _Builder:
