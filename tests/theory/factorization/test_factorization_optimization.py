@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+import wis.theory.factorization.optimization as optimization
 from wis.errors import CheckpointError, DivergedError, OptionError
 from wis.theory.factorization import (
     AdaptiveRate,
@@ -146,7 +147,7 @@ def test_unbalancedness_drifts_in_proportion_to_the_learning_rate():
         assert 1.6 < drifts[1] / drifts[2] < 2.5
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path):
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path, monkeypatch):
     model, task = small_tensor_problem()
     start = gaussian_weights(model, [0.1, 0.02], [0, 1])
     options = {
@@ -161,15 +162,19 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path):
             raise RuntimeError("killed")
 
     path = tmp_path / "run.ckpt"
+    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
     with pytest.raises(RuntimeError, match="killed"):
-        train(model, task, start, checkpoint=path, checkpoint_every_s=0, progress=killed, **options)
+        train(model, task, start, checkpoint=path, progress=killed, **options)
     assert path.exists()
     with pytest.raises(CheckpointError, match="another configuration"):
         train(model, task, [2 * weight for weight in start], checkpoint=path, **options)
     seen = []
     resumed = train(model, task, start, checkpoint=path, progress=seen.append, **options)
     assert seen == [] or min(seen) >= 512
-    assert not path.exists()
+    seen.clear()
+    again = train(model, task, start, checkpoint=path, progress=seen.append, **options)
+    assert seen == []  # the file holds the result
+    assert torch.equal(again.end, whole.end)
     assert torch.equal(resumed.end, whole.end)
     assert resumed.trajectory.steps == whole.trajectory.steps
     assert (resumed.trajectory.of(1)["norms"] == whole.trajectory.of(1)["norms"]).all()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
+import wis.theory.factorization.optimization as optimization
 from wis.errors import OptionError
 from wis.theory.factorization import (
     Completion,
@@ -102,18 +103,19 @@ def test_conserved_differences_are_those_of_lemma_1():
     assert float(conserved_change(conserved(TENSOR, doubled), [found])) == pytest.approx(worst)
 
 
-def test_an_interrupted_flow_ends_as_if_it_had_not_been_interrupted(tmp_path):
+def test_an_interrupted_flow_ends_as_if_it_had_not_been_interrupted(tmp_path, monkeypatch):
     task, start = task_for(TENSOR), gaussian_weights(TENSOR, [0.2, 0.4], [0, 1])
     options = {"rate": GradientFlow(1e-6), "stop": Stop(1e-3, 5_000)}
     whole = train(TENSOR, task, start, **options)
     path = tmp_path / "flow.ckpt"
+    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
 
     def stop_after_the_first_checkpoint(step):
         if path.exists():
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        train(TENSOR, task, start, **options, checkpoint=path, checkpoint_every_s=0,
+        train(TENSOR, task, start, **options, checkpoint=path,
               progress=stop_after_the_first_checkpoint)  # fmt: skip
     resumed = train(TENSOR, task, start, **options, checkpoint=path)
     assert resumed.steps.tolist() == whole.steps.tolist()

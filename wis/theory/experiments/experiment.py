@@ -82,8 +82,7 @@ class Request:
 
         path = self.checkpoint(label)
         with self.watch(label, options["stop"].max_steps) as progress:
-            options |= {"checkpoint": path, "keep_checkpoint": True, "progress": progress}
-            return train(model, task, weights, **options)
+            return train(model, task, weights, checkpoint=path, progress=progress, **options)
 
     def each(self, title: str, items: Sequence[T]) -> Iterator[T]:
         """The items, with a progress bar that counts those that are done."""

@@ -27,10 +27,9 @@ from torch import Tensor
 
 from wis.base.progress import Progress, silent
 from wis.errors import OptionError
-from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
+from wis.theory.factorization.optimization import run_to_end
 
 PRECISIONS = ("float64", "float32")
-CHECKPOINT_EVERY_S = 60.0
 
 SMALLEST = 1e-30
 """Smallest magnitude of a factor, so that a product can be divided by its factors."""
@@ -147,21 +146,7 @@ def fit_predictors(
             f"expected one rank or more, positive numbers, and {' or '.join(PRECISIONS)}"
         )
     fit = _Fit(pixels, labels, ranks, config, seed)
-    identity = f"fit of {tuple(pixels.shape)}, {ranks}, {config}, {seed}, {_digest(pixels, labels)}"
-    if checkpoint is not None:
-        fit.restore(read_checkpoint(checkpoint, identity, "cpu"))
-    written = time.monotonic()
-    with DeferredInterrupt(active=checkpoint is not None) as interrupt:
-        while fit.advance():
-            progress(fit.step)
-            late = time.monotonic() - written > CHECKPOINT_EVERY_S
-            if checkpoint is not None and (late or interrupt.requested):
-                write_checkpoint(checkpoint, identity, fit.state())
-                written = time.monotonic()
-            if interrupt.requested:
-                raise KeyboardInterrupt
-    if checkpoint is not None:
-        write_checkpoint(checkpoint, identity, fit.state())
+    run_to_end(fit, checkpoint, progress)
     sizes = [labels.shape[1] * rank for rank in ranks]
     return [
         part.reshape(2, pixels.shape[1], labels.shape[1], rank).double()
@@ -178,10 +163,6 @@ def step_seconds(
     started = time.perf_counter()
     fit.advance()
     return time.perf_counter() - started
-
-
-def _digest(*tensors: Tensor) -> str:
-    return hashlib.sha256(b"".join(each.numpy().tobytes() for each in tensors)).hexdigest()
 
 
 class _Fit:
@@ -209,19 +190,25 @@ class _Fit:
         self.pixels, self.config, self.step = pixels.to(kind), config, 0
         self.optimizer = torch.optim.Adam([self.weights], lr=config.learning_rate)
         self.batches = _batches(len(pixels), config.batch_size, generator)
+        self.fitted = pixels, labels, ranks, config, seed
+
+    def identity(self) -> str:
+        """The arguments, with a hash of the images and labels."""
+        pixels, labels, ranks, config, seed = self.fitted
+        digest = hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+        return f"fit of {tuple(pixels.shape)}, {ranks}, {config}, {seed}, {digest}"
 
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint."""
         optimizer = self.optimizer.state_dict()
         return {"step": self.step, "weights": self.weights, "optimizer": optimizer}
 
-    def restore(self, state: dict[str, Any] | None) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Continue from a checkpoint, with the batches that are left."""
-        if state is not None:
-            self.step = state["step"]
-            self.weights.copy_(state["weights"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.batches = itertools.islice(self.batches, self.step, None)
+        self.step = state["step"]
+        self.weights.copy_(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches = itertools.islice(self.batches, self.step, None)
 
     def advance(self) -> bool:
         """Take a step, unless the fit has ended."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,6 +28,8 @@ from wis.theory.factorization.tasks import Task
 TELL_EVERY = 256
 """Number of steps between checks for Ctrl-C and reports of progress: far less than a second. Steps
 of gradient flow have many gradients, so each one reports."""
+
+CHECKPOINT_EVERY_S = 60.0
 
 SETTLED_FROM = 2000
 """Steps before which no error counts as settled."""
@@ -115,8 +117,6 @@ def train(
     measure: Measure | None = None,
     per_decade: int = 100,
     checkpoint: Path | None = None,
-    checkpoint_every_s: float = 60.0,
-    keep_checkpoint: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Run gradient descent from the given weights.
@@ -138,10 +138,8 @@ def train(
         stop: Stopping rule.
         measure: Quantities to record besides the loss.
         per_decade: Number of records for every power of ten of steps, besides the first and last.
-        checkpoint: File to continue from. It is also written on Ctrl-C, and deleted at the end.
-        checkpoint_every_s: Seconds between two checkpoints.
-        keep_checkpoint: Write the checkpoint at the end instead of deleting it, so that the same
-            call returns the result at once.
+        checkpoint: File to continue from; it is written every minute, on Ctrl-C and at the end. So
+            the same call returns the result at once.
         progress: Called with the number of steps done.
 
     Raises:
@@ -152,10 +150,51 @@ def train(
     Cost: one `forward` and one `backward` of the model and one loss of the task for each step.
     """
     descent = _Descent(model, task, list(weights), rate, stop, measure, per_decade)
-    if checkpoint is None:
-        descent.run(progress, lambda state: None, lambda: False)
-        return descent.result()
-    return _with_checkpoint(descent, checkpoint, checkpoint_every_s, keep_checkpoint, progress)
+    run_to_end(descent, checkpoint, progress)
+    return descent.result()
+
+
+class Resumable(Protocol):
+    """Something that takes long, in steps."""
+
+    step: int
+
+    def identity(self) -> str:
+        """A text that differs for everything with another result."""
+
+    def advance(self) -> bool:
+        """Take some steps; whether there are more to take."""
+
+    def state(self) -> dict[str, Any]:
+        """The content of a checkpoint."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+
+
+def run_to_end(fit: Resumable, path: Path | None, progress: Progress) -> None:
+    """Advance to the end, from a checkpoint that is written every minute, on Ctrl-C and at the end.
+
+    Raises:
+        CheckpointError: The file belongs to something else.
+    """
+    from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
+
+    identity = fit.identity() if path else ""
+    if path and (state := read_checkpoint(path, identity, "cpu")) is not None:
+        fit.restore(state)
+    written = time.monotonic()
+    with DeferredInterrupt(active=path is not None) as interrupt:
+        while fit.advance():
+            progress(fit.step)
+            late = time.monotonic() - written >= CHECKPOINT_EVERY_S
+            if path and (late or interrupt.requested):
+                write_checkpoint(path, identity, fit.state())
+                written = time.monotonic()
+            if interrupt.requested:
+                raise KeyboardInterrupt
+    if path:
+        write_checkpoint(path, identity, fit.state())
 
 
 def _check(
@@ -239,17 +278,12 @@ class _Descent:
         digest.update(repr([getattr(self.whole_task, name) for name in ("loss", "mean")]).encode())
         return digest.hexdigest()
 
-    def run(
-        self,
-        progress: Progress,
-        save: Callable[[dict[str, Any]], None],
-        interrupted: Callable[[], bool],
-    ) -> None:
-        """Step until every element has finished, or Ctrl-C was pressed."""
-        started, before = time.monotonic(), self.seconds
+    def advance(self) -> bool:
+        """Take steps until the next report; whether elements are left."""
+        started = time.monotonic()
         every = 1 if self.flow else TELL_EVERY
-        reported = self.step // every
-        while len(self.ids):
+        goal = (self.step // every + 1) * every
+        while len(self.ids) and self.step < goal:
             end, saved = self.model.forward(self.weights)
             loss, gradient = self.task.loss_and_gradient(end)
             self.calm = torch.where(loss < self.stop.loss, self.calm + 1, 0)
@@ -263,14 +297,8 @@ class _Descent:
                     continue
             self._move(self.model.backward(saved, gradient), loss)
             self.step += 1
-            if self.step // every > reported:
-                reported = self.step // every
-                progress(self.step)
-                self.seconds = before + time.monotonic() - started
-                if interrupted():
-                    return
-                save(self.state())
-        self.seconds = before + time.monotonic() - started
+        self.seconds += time.monotonic() - started
+        return bool(len(self.ids))
 
     def _settled(self) -> Tensor:
         """Whether the measured error of each running element has settled, bool [running]."""
@@ -366,31 +394,3 @@ class _Descent:
         end = self.model.forward(self.final_weights)[0]
         facts = self.final_loss, self.final_steps, self.converged, self.trajectory, self.seconds
         return Run(self.final_weights, end, *facts)
-
-
-def _with_checkpoint(
-    descent: _Descent, path: Path, every_s: float, keep: bool, progress: Progress
-) -> Run:
-    from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
-
-    identity = descent.identity()
-    state = read_checkpoint(path, identity, "cpu")
-    if state is not None:
-        descent.restore(state)
-    written = time.monotonic()
-
-    def save(state: dict[str, Any]) -> None:
-        nonlocal written
-        if time.monotonic() - written >= every_s:
-            write_checkpoint(path, identity, state)
-            written = time.monotonic()
-
-    with DeferredInterrupt(active=True) as interrupt:
-        descent.run(progress, save, lambda: interrupt.requested)
-        if keep or (interrupt.requested and len(descent.ids)):
-            write_checkpoint(path, identity, descent.state())
-    if len(descent.ids):
-        raise KeyboardInterrupt
-    if not keep:
-        path.unlink(missing_ok=True)
-    return descent.result()
