@@ -42,7 +42,7 @@ MATRIX = MatrixFactorization.unconstrained(2, 2, 3)
 
 def small_tensor_problem():
     generator = torch.Generator().manual_seed(1)
-    truth = low_rank_tensor((4, 4, 4), 1, 1.0, generator)
+    truth = low_rank_tensor((4, 4, 4), 1, 1.0, generator)[0]
     observed = random_entries((4, 4, 4), 40, generator)
     model = TensorFactorization((4, 4, 4), 6)
     return model, Completion(observed[None], truth[None])

@@ -29,7 +29,6 @@ from wis.theory.factorization.experiments.component_dynamics import rises
 from wis.theory.factorization.flow import GradientFlow, _chebyshev_step
 from wis.theory.factorization.tasks import (
     gaussian_sensing,
-    low_rank_draw,
     low_rank_tensor,
     random_entries,
 )
@@ -129,8 +128,8 @@ def test_a_flow_needs_a_positive_tolerance():
 
 
 def test_facts_of_a_draw_are_those_written_out():
-    truth, drawn = low_rank_draw((3, 4, 2), 2, 1.0, torch.Generator().manual_seed(3))
-    again = low_rank_tensor((3, 4, 2), 2, 1.0, torch.Generator().manual_seed(3))
+    truth, drawn = low_rank_tensor((3, 4, 2), 2, 1.0, torch.Generator().manual_seed(3))
+    again = low_rank_tensor((3, 4, 2), 2, 1.0, torch.Generator().manual_seed(3))[0]
     torch.testing.assert_close(truth, again)
     observed = random_entries((3, 4, 2), 14, torch.Generator().manual_seed(4))
     task = Completion(observed[None], truth[None])
@@ -151,7 +150,7 @@ def test_facts_of_a_draw_are_those_written_out():
 
 
 def test_measurements_that_span_everything_see_every_tensor_alike():
-    truth, drawn = low_rank_draw((3, 3), 1, 1.0, torch.Generator().manual_seed(0))
+    truth, drawn = low_rank_tensor((3, 3), 1, 1.0, torch.Generator().manual_seed(0))
     task = gaussian_sensing(truth, 60_000, torch.Generator().manual_seed(1))
     facts = draw_facts(task, truth, drawn)
     assert facts["tangent_leverage"] == pytest.approx(1, abs=0.05)

@@ -45,8 +45,8 @@ def _observed(task: Completion | Sensing, columns: Tensor) -> Tensor:
 def draw_facts(task: Completion | Sensing, truth: Tensor, drawn: Weights) -> dict[str, float]:
     """Properties of a problem whose ground truth is a sum of drawn components.
 
-    >>> from wis.theory.factorization.tasks import low_rank_draw
-    >>> truth, drawn = low_rank_draw((4, 4, 4), 2, 1.0, torch.Generator().manual_seed(0))
+    >>> from wis.theory.factorization.tasks import low_rank_tensor
+    >>> truth, drawn = low_rank_tensor((4, 4, 4), 2, 1.0, torch.Generator().manual_seed(0))
     >>> facts = draw_facts(Completion(truth[None].abs() >= 0, truth[None]), truth, drawn)
     >>> round(facts["tangent_leverage"], 6)
     1.0

@@ -23,13 +23,6 @@ RANK_TOLERANCE = 1e-10
 
 CP_THRESHOLD = 1e-6
 CP_ITERATIONS = 500
-CP_RESTARTS = 2
-
-
-def singular_values(matrix: Tensor) -> Tensor:
-    """In descending order, float64 [..., min(D, D')]."""
-    values: Tensor = torch.linalg.svdvals(matrix)
-    return values
 
 
 def effective_rank(matrix: Tensor) -> Tensor:
@@ -44,7 +37,7 @@ def effective_rank(matrix: Tensor) -> Tensor:
     References:
         Definition 1.
     """
-    values = singular_values(matrix)
+    values = torch.linalg.svdvals(matrix)
     shares = values / values.sum(dim=-1, keepdim=True)
     entropy: Tensor = torch.special.entr(shares).sum(dim=-1)
     return entropy.exp()
@@ -65,7 +58,7 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
     """
     if not p > 0:
         raise OptionError(f"Schatten norm: p is {p}; it must be positive, infinity included")
-    values = singular_values(matrix)
+    values = torch.linalg.svdvals(matrix)
     if math.isinf(p):
         return values.amax(dim=-1)
     return values.pow(p).sum(dim=-1).pow(1 / p)
@@ -80,12 +73,12 @@ def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
     For the infimal rank of a solution set this is the distance of Definition 2. The infimal rank is
     1 for all problems of Section 1.3, and D - 1 for D-by-D problems (Appendix A.1).
     """
-    return singular_values(matrix)[..., rank:].square().sum(dim=-1).sqrt()
+    return torch.linalg.svdvals(matrix)[..., rank:].square().sum(dim=-1).sqrt()
 
 
 def matrix_rank(matrix: Tensor, tolerance: float = RANK_TOLERANCE) -> Tensor:
     """Number of singular values above `tolerance` times the largest, int64 [...]."""
-    values = singular_values(matrix)
+    values = torch.linalg.svdvals(matrix)
     return (values > tolerance * values[..., :1]).sum(dim=-1)
 
 
@@ -145,29 +138,20 @@ def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
     return torch.stack(gaps).amax(dim=0)
 
 
-def cp_rank(
-    tensor: Tensor,
-    *,
-    threshold: float = CP_THRESHOLD,
-    max_rank: int | None = None,
-    restarts: int = CP_RESTARTS,
-    seed: int = 0,
-) -> int:
+def cp_rank(tensor: Tensor, *, max_rank: int | None = None, restarts: int = 2) -> int:
     """Tensor rank: the smallest number of components that fits a tensor; 0 for a zero tensor.
 
     >>> cp_rank(torch.ones(3, 3, 3, dtype=torch.float64))
     1
 
     Exact tensor rank is hard to compute. The result is the smallest number of components with which
-    alternating least squares (tensorly) gets below a mean squared error.
+    alternating least squares (tensorly) gets below a mean squared error of 1e-6.
 
     Args:
         tensor: float64 [D_1, ..., D_N].
-        threshold: The mean squared error, positive.
         max_rank: The largest rank to try; default: a rank that suffices for every tensor of these
             dimensions.
         restarts: Number of random starts after a start from singular vectors.
-        seed: Seed of the random starts.
 
     Returns:
         The estimated rank; `max_rank` if no smaller rank fits. Such a result is reliable only for
@@ -180,19 +164,19 @@ def cp_rank(
     Cost: up to 500 sweeps for each rank; a sweep is linear in the rank times the number of entries.
 
     References:
-        Appendix A.2.2.2, with its threshold of 1e-6.
+        Appendix A.2.2.2.
     """
-    if not threshold > 0 or restarts < 0 or (max_rank is not None and max_rank < 1):
+    if restarts < 0 or (max_rank is not None and max_rank < 1):
         raise OptionError(
-            f"threshold {threshold}, {restarts} restarts and highest rank {max_rank}; the "
-            "threshold and the rank must be positive, the restarts not negative"
+            f"{restarts} restarts and highest rank {max_rank}; the rank must be positive, the "
+            "restarts not negative"
         )
     if not bool(torch.isfinite(tensor).all()):
         raise OptionError("tensor rank: the tensor has entries that are not finite")
     last = tensor.numel() // max(tensor.shape) if max_rank is None else max_rank
     # Every matricization of a tensor of rank k has rank at most k. So the search starts at the
     # smallest rank for which the best approximation of every matricization is close enough.
-    allowed = threshold * tensor.numel()
+    allowed = CP_THRESHOLD * tensor.numel()
     start = 0 if float(tensor.square().sum()) < allowed else 1
     sizes = range(1, tensor.dim() // 2 + 1)
     for modes in (m for size in sizes for m in itertools.combinations(range(tensor.dim()), size)):
@@ -200,12 +184,12 @@ def cp_rank(
         left = np.append(np.cumsum(energy[::-1])[::-1], 0.0)
         start = max(start, int(np.argmax(left < allowed)))
     for rank in range(start, last):
-        if rank == 0 or _fits(tensor.numpy(), rank, threshold, restarts, seed):
+        if rank == 0 or _fits(tensor.numpy(), rank, restarts):
             return rank
     return last
 
 
-def _fits(tensor: np.ndarray, rank: int, threshold: float, restarts: int, seed: int) -> bool:
+def _fits(tensor: np.ndarray, rank: int, restarts: int) -> bool:
     try:
         import tensorly
         from tensorly.decomposition import parafac
@@ -220,9 +204,9 @@ def _fits(tensor: np.ndarray, rank: int, threshold: float, restarts: int, seed: 
             n_iter_max=CP_ITERATIONS,
             init="svd" if attempt == 0 and rank <= min(tensor.shape) else "random",
             tol=1e-9,
-            random_state=np.random.RandomState(seed + attempt),
+            random_state=np.random.RandomState(attempt),
             l2_reg=1e-12,
         )
-        if np.mean((tensorly.cp_to_tensor(fitted) - tensor) ** 2) < threshold:
+        if np.mean((tensorly.cp_to_tensor(fitted) - tensor) ** 2) < CP_THRESHOLD:
             return True
     return False

@@ -86,8 +86,71 @@ def rank_one_distances(
             f"radius between 0 and {smallest:g}, a positive step"
         )
     _check_assumptions(model, task, start, leading)
-    flow = _Flow(model, task, leading, radius, step)
-    return [flow.distance(start, scale, duration, max_steps) for scale in scales]
+    found = []
+    alone = TensorFactorization(model.shape, 1)
+    for scale in scales:
+        scaled = [scale * each for each in start]
+        flow = model, task, leading, radius, step
+        weights, reached_at = _on_sphere(scaled, *flow, scale=scale, max_steps=max_steps)
+        others = _largest_other(model.component_norms(weights)[0], leading)
+        # The leading component alone, from the same sphere.
+        single = [weight[:, :, [leading]] for weight in weights]
+        factor = (radius / _norm(alone, single)) ** (1 / model.order)
+        single = [factor * each for each in single]
+        largest = 0.0
+        for _ in range(int(duration / step)):
+            difference: Tensor = model.forward(weights)[0] - alone.forward(single)[0]
+            largest = max(largest, float(difference.norm()))
+            weights = _moved(model, task, weights, step)
+            single = _moved(alone, task, single, step)
+        found.append(RankOneDistance(scale, reached_at, largest, others))
+    return found
+
+
+def _norm(model: TensorFactorization, weights: Weights) -> float:
+    return float(model.forward(weights)[0].norm())
+
+
+def _moved(model: TensorFactorization, task: Completion, weights: Weights, step: float) -> Weights:
+    """The weights after a step of explicit Euler."""
+    return stepped(weights, gradients_of(model, task, weights), step)
+
+
+def _on_sphere(
+    weights: Weights,
+    model: TensorFactorization,
+    task: Completion,
+    leading: int,
+    radius: float,
+    step: float,
+    *,
+    scale: float,
+    max_steps: int,
+) -> tuple[Weights, float]:
+    """Follow the flow until the end tensor has norm `radius`; returns weights and time."""
+    if _norm(model, weights) >= radius:
+        raise OptionError(
+            f"from scale {scale:g} the start is not inside the reference sphere of radius "
+            f"{radius:g}; choose smaller scales"
+        )
+    time = 0.0
+    for _ in range(max_steps):
+        # The escape takes a time of order scale^(2 - N), so steps are longer while little moves.
+        length = step / float(weights[0][:, :, leading].norm()) ** (model.order - 2)
+        onward = _moved(model, task, weights, length)
+        if _norm(model, onward) < radius:
+            weights, time = onward, time + length
+            continue
+        # Bisection finds the length of the last step, which ends on the sphere.
+        short, long = 0.0, length
+        for _ in range(50):
+            middle = (short + long) / 2
+            onward = _moved(model, task, weights, middle)
+            short, long = (middle, long) if _norm(model, onward) < radius else (short, middle)
+        return onward, time + long
+    raise NumericalError(
+        f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
+    )
 
 
 def _check_assumptions(
@@ -115,76 +178,6 @@ def _check_assumptions(
 def _largest_other(norms: Tensor, leading: int) -> float:
     """The largest norm of the components other than the leading one."""
     return float(torch.cat([norms[:leading], norms[leading + 1 :], norms.new_zeros(1)]).max())
-
-
-@dataclass(frozen=True)
-class _Flow:
-    """Gradient flow of a factorization, in steps of explicit Euler."""
-
-    model: TensorFactorization
-    task: Completion
-    leading: int
-    radius: float
-    step: float
-
-    def distance(
-        self, start: Weights, scale: float, duration: float, max_steps: int
-    ) -> RankOneDistance:
-        """Measure the distance from the leading component alone, both started on the sphere."""
-        weights, time = self.on_sphere([scale * each for each in start], scale, max_steps)
-        others = _largest_other(self.model.component_norms(weights)[0], self.leading)
-        alone = TensorFactorization(self.model.shape, 1)
-        single = [weight[:, :, [self.leading]] for weight in weights]
-        factor = (self.radius / self.norm(single, alone)) ** (1 / self.model.order)
-        single = [factor * each for each in single]
-        largest = 0.0
-        for _ in range(int(duration / self.step)):
-            difference: Tensor = self.model.forward(weights)[0] - alone.forward(single)[0]
-            largest = max(largest, float(difference.norm()))
-            weights, single = self.moved(weights), self.moved(single, model=alone)
-        return RankOneDistance(scale, time, largest, others)
-
-    def norm(self, weights: Weights, model: TensorFactorization | None = None) -> float:
-        """Norm of the end tensor."""
-        return float((model or self.model).forward(weights)[0].norm())
-
-    def moved(
-        self,
-        weights: Weights,
-        length: float | None = None,
-        model: TensorFactorization | None = None,
-    ) -> Weights:
-        """The weights after one step of the given or the default length."""
-        model, length = model or self.model, self.step if length is None else length
-        return stepped(weights, gradients_of(model, self.task, weights), length)
-
-    def on_sphere(self, weights: Weights, scale: float, max_steps: int) -> tuple[Weights, float]:
-        """Follow the flow until the end tensor has norm `radius`; returns weights and time."""
-        if self.norm(weights) >= self.radius:
-            raise OptionError(
-                f"from scale {scale:g} the start is not inside the reference sphere of radius "
-                f"{self.radius:g}; choose smaller scales"
-            )
-        time = 0.0
-        for _ in range(max_steps):
-            # The escape takes a time of order scale^(2 - N), so steps are longer while little
-            # moves.
-            lead = float(weights[0][:, :, self.leading].norm())
-            length = self.step / lead ** (self.model.order - 2)
-            onward = self.moved(weights, length)
-            if self.norm(onward) < self.radius:
-                weights, time = onward, time + length
-                continue
-            # Bisection finds the length of the last step, which ends on the sphere.
-            short, long = 0.0, length
-            for _ in range(50):
-                middle = (short + long) / 2
-                onward = self.moved(weights, middle)
-                short, long = (middle, long) if self.norm(onward) < self.radius else (short, middle)
-            return onward, time + long
-        raise NumericalError(
-            f"the reference sphere was not reached in {max_steps} steps from scale {scale:g}"
-        )
 
 
 def small_problem(

@@ -290,15 +290,18 @@ def norm_divergence_problem(
 
 def low_rank_tensor(
     shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
-) -> Tensor:
+) -> tuple[Tensor, Weights]:
     """The sum of `rank` outer products of Gaussian vectors, scaled to a Frobenius norm.
 
     The tensor is redrawn until some matricization has rank `rank`, so that the tensor rank is
     exact. (The thesis estimates the rank by alternating least squares, which is less strict.)
 
-    >>> truth = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
-    >>> int(matrix_rank(truth)), round(float(truth.norm()), 9)
-    (2, 3.0)
+    >>> truth, vectors = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
+    >>> int(matrix_rank(truth)), round(float(truth.norm()), 9), vectors[0].shape
+    (2, 3.0, torch.Size([1, 4, 2]))
+
+    Returns:
+        The tensor, and the vectors as they were drawn, float64 [1, D_n, rank] each.
 
     Raises:
         NumericalError: No draw had a matricization of this rank.
@@ -306,32 +309,14 @@ def low_rank_tensor(
     References:
         Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
     """
-    return low_rank_draw(shape, rank, norm, generator)[0]
-
-
-def low_rank_draw(
-    shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
-) -> tuple[Tensor, Weights]:
-    """The tensor of `low_rank_tensor`, and the vectors of its components, [1, D_n, rank] each.
-
-    The vectors are those drawn; they are not scaled with the tensor.
-
-    >>> low_rank_draw((4, 5), 2, 3.0, torch.Generator().manual_seed(0))[1][0].shape
-    torch.Size([1, 4, 2])
-    """
     halves = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
-    found = _drawn_until(
+    return _drawn_until(
         lambda truth: max(int(matrix_rank(matricization(truth, half))) for half in halves) >= rank,
         TensorFactorization(shape, rank),
         norm,
         generator,
+        f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}",
     )
-    if found is None:
-        raise NumericalError(
-            f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}; "
-            "ask for a smaller rank"
-        )
-    return found
 
 
 def low_hierarchical_rank_tensor(
@@ -354,23 +339,22 @@ def low_hierarchical_rank_tensor(
     References:
         Appendix C.4.2.1, Figure 3.1 (right).
     """
-    found = _drawn_until(
+    return _drawn_until(
         lambda truth: set(hierarchical_rank(truth, tree, tolerance).values()) == {rank},
         HierarchicalFactorization(shape, tree, rank),
         norm,
         generator,
-    )
-    if found is None:
-        raise NumericalError(
-            f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn; ask for "
-            "a smaller rank"
-        )
-    return found[0]
+        f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn",
+    )[0]
 
 
 def _drawn_until(
-    fits: Callable[[Tensor], bool], model: Factorization, norm: float, generator: torch.Generator
-) -> tuple[Tensor, Weights] | None:
+    fits: Callable[[Tensor], bool],
+    model: Factorization,
+    norm: float,
+    generator: torch.Generator,
+    failure: str,
+) -> tuple[Tensor, Weights]:
     for _ in range(ATTEMPTS):
         weights = [
             torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
@@ -380,4 +364,4 @@ def _drawn_until(
         truth = truth * (norm / float(truth.norm()))
         if fits(truth):
             return truth, weights
-    return None
+    raise NumericalError(f"{failure}; ask for a smaller rank")

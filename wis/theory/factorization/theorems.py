@@ -1,8 +1,8 @@
 """Theorems 1 and 2 along a run, and statements about hierarchical tensor rank.
 
 By Theorems 1 and 2, norms grow and ranks fall with the loss in 2-by-2 completion. They hold for
-gradient flow from a balanced start. Each bound has a margin, which is positive if the bound holds
-and shows how closely gradient descent follows gradient flow. Source: Sections 1.3.2, 1.3.4 and 3.4.
+gradient flow from a balanced start. The margin of a bound is negative where it is broken. Source:
+Sections 1.3.2, 1.3.4 and 3.4.
 """
 
 from __future__ import annotations
@@ -26,32 +26,12 @@ from wis.theory.factorization.model import Weights, end_tensor
 from wis.theory.factorization.tasks import Completion
 
 
-@dataclass(frozen=True)
-class Bound:
-    """One inequality, evaluated at T matrices.
-
-    Attributes:
-        measured: float64 [T].
-        bound: float64 [T].
-        lower: Whether `bound` is a lower bound of `measured`.
-    """
-
-    measured: Tensor
-    bound: Tensor
-    lower: bool
-
-    @property
-    def margin(self) -> Tensor:
-        """Margin of the inequality, float64 [T]; not negative if the inequality holds."""
-        return (self.measured - self.bound) * (1 if self.lower else -1)
-
-
-def theorem_1_bounds(ends: Tensor, losses: Tensor, p: float = 1.0) -> dict[str, Bound]:
-    """The three bounds of Theorem 1, for runs that start with a positive determinant.
+def theorem_1_margins(ends: Tensor, losses: Tensor, p: float = 1.0) -> dict[str, Tensor]:
+    """Margins of the bounds of Theorem 1, for runs that start with a positive determinant.
 
     >>> end = torch.tensor([[[100.0, 1.0], [1.0, 0.0]]], dtype=torch.float64)
-    >>> bounds = theorem_1_bounds(end, torch.tensor([1e-4], dtype=torch.float64))
-    >>> {name: bool(bound.margin >= 0) for name, bound in bounds.items()}
+    >>> margins = theorem_1_margins(end, torch.tensor([1e-4], dtype=torch.float64))
+    >>> {name: bool(margin >= 0) for name, margin in margins.items()}
     {'norm': True, 'effective rank': True, 'distance from rank 1': True}
 
     Args:
@@ -60,43 +40,31 @@ def theorem_1_bounds(ends: Tensor, losses: Tensor, p: float = 1.0) -> dict[str, 
         p: Exponent of the Schatten-p (quasi-)norm.
 
     Returns:
-        ``"norm"`` (1.8), ``"effective rank"`` (1.9) and ``"distance from rank 1"`` (1.10).
-
-    References:
-        Theorem 1.
+        float64 [T] each: ``"norm"`` (1.8), ``"effective rank"`` (1.9) and ``"distance from rank
+        1"`` (1.10).
     """
     triangle = _weakened_triangle(p)
     factor = 1 / (math.sqrt(2) * triangle)
     offset = max(math.sqrt(2) * factor, 8 * triangle**2)
     root = losses.sqrt()
     rank_bound = 1 + 2 * math.sqrt(12) / math.log(2) * root
-    return _bounds(ends, losses, p, factor / root - offset, rank_bound, 3 * math.sqrt(2) * root)
+    return _margins(ends, losses, p, factor / root - offset, rank_bound, 3 * math.sqrt(2) * root)
 
 
-def theorem_2_bounds(
+def theorem_2_margins(
     ends: Tensor, losses: Tensor, *, adjacent: tuple[float, float], opposite: float, p: float = 1.0
-) -> dict[str, Bound]:
-    """The three bounds of Theorem 2, for perturbed observations and any unobserved entry.
+) -> dict[str, Tensor]:
+    """Margins of the bounds of Theorem 2, for perturbed observations and any unobserved entry.
 
     >>> end = torch.tensor([[[50.0, 1.0], [1.0, 0.01]]], dtype=torch.float64)
     >>> loss = torch.tensor([1e-4], dtype=torch.float64)
-    >>> bounds = theorem_2_bounds(end, loss, adjacent=(1.0, 1.0), opposite=0.02)
-    >>> bool(bounds["norm"].margin >= 0)
+    >>> margins = theorem_2_margins(end, loss, adjacent=(1.0, 1.0), opposite=0.02)
+    >>> bool(margins["norm"] >= 0)
     True
 
-    Args:
-        ends: float64 [T, 2, 2].
-        losses: float64 [T], the sum of half squares over the three observations.
-        adjacent: z and z', the observations in the row and column of the unobserved entry; not
-            zero.
-        opposite: The observation diagonally opposite.
-        p: Exponent of the Schatten-p (quasi-)norm.
-
-    Returns:
-        ``"norm"`` (1.13), ``"effective rank"`` (1.14) and ``"distance from rank 1"`` (1.15).
-
-    References:
-        Theorem 2.
+    Other arguments and the result are those of `theorem_1_margins`, by Equations (1.13) to (1.15).
+    `adjacent` are z and z', the observations in the row and column of the unobserved entry, which
+    must not be zero; `opposite` is the observation diagonally opposite.
     """
     first, second = abs(adjacent[0]), abs(adjacent[1])
     epsilon, smaller = abs(opposite), min(first, second)
@@ -111,21 +79,22 @@ def theorem_2_bounds(
     slope = 4 + math.sqrt(first * second) / smaller
     norm_bound = factor * first * second / (epsilon + root) - offset
     rank_bound = 1 + 16 / smaller * (epsilon + root)
-    return _bounds(ends, losses, p, norm_bound, rank_bound, 4 * epsilon + slope * root)
+    return _margins(ends, losses, p, norm_bound, rank_bound, 4 * epsilon + slope * root)
 
 
-def _bounds(
+def _margins(
     ends: Tensor, losses: Tensor, p: float, norm: Tensor, rank: Tensor, distance: Tensor
-) -> dict[str, Bound]:
+) -> dict[str, Tensor]:
+    """The margins of a lower bound of the norm, and of upper bounds of the other two."""
     if ends.shape[-2:] != (2, 2) or ends.shape[:-2] != losses.shape:
         raise OptionError(
             f"end matrices {tuple(ends.shape)} with losses {tuple(losses.shape)}; expected "
             "[T, 2, 2] and [T]"
         )
     return {
-        "norm": Bound(schatten_norm(ends, p), norm, lower=True),
-        "effective rank": Bound(effective_rank(ends), rank, lower=False),
-        "distance from rank 1": Bound(distance_from_rank(ends, 1), distance, lower=False),
+        "norm": schatten_norm(ends, p) - norm,
+        "effective rank": rank - effective_rank(ends),
+        "distance from rank 1": distance - distance_from_rank(ends, 1),
     }
 
 

@@ -84,7 +84,7 @@ def half_observed(shape: tuple[int, ...], seed: int) -> Completion:
     """A random tensor of rank 2 whose entries are observed by half."""
     generator = torch.Generator().manual_seed(seed)
     norm = float(np.sqrt(np.prod(shape)))
-    truth = low_rank_tensor(shape, 2, norm, generator)
+    truth = low_rank_tensor(shape, 2, norm, generator)[0]
     observed = random_entries(shape, int(np.prod(shape)) // 2, generator)
     return Completion(observed[None], truth[None])
 

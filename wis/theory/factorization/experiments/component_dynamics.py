@@ -41,7 +41,7 @@ from wis.theory.factorization.tasks import (
     Loss,
     Sensing,
     gaussian_sensing,
-    low_rank_draw,
+    low_rank_tensor,
     random_entries,
 )
 
@@ -98,7 +98,7 @@ class DynamicsSize:
 def dynamics(size: DynamicsSize, request: Request) -> Outcome:
     """Figures 2.2 and B.1 to B.3; a run for each initialization scale."""
     generator = torch.Generator().manual_seed(request.seed)
-    truth, drawn = low_rank_draw(size.shape, size.rank, 1.0, generator)
+    truth, drawn = low_rank_tensor(size.shape, size.rank, 1.0, generator)
     loss = Loss("square") if size.huber is None else Loss("huber", size.huber)
     task: Completion | Sensing
     if size.sensing:

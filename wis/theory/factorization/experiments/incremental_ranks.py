@@ -149,7 +149,7 @@ def problem(
         )
         model = HierarchicalFactorization(part.shape, tree, part.width)
     elif part.kind in ("matrix", "tensor"):
-        truth = low_rank_tensor(part.shape, part.rank, norm, generator)
+        truth = low_rank_tensor(part.shape, part.rank, norm, generator)[0]
         model = TensorFactorization(part.shape, part.width)
         if part.kind == "matrix":
             model = MatrixFactorization((part.shape[1], part.width, part.width, part.shape[0]))

@@ -31,7 +31,7 @@ from wis.theory.factorization.matrix_flow import Flow, matrix_flow
 from wis.theory.factorization.measures import distance_from_rank, effective_rank, schatten_norm
 from wis.theory.factorization.model import MatrixFactorization
 from wis.theory.factorization.tasks import norm_divergence_problem
-from wis.theory.factorization.theorems import theorem_1_bounds, theorem_2_bounds
+from wis.theory.factorization.theorems import theorem_1_margins, theorem_2_margins
 
 SCHATTEN = (0.5, 1.0, 2.0, float("inf"))
 DRAWN = 150
@@ -238,10 +238,10 @@ def _least_margin(case: Case, flow: Flow) -> float:
     original = case.adjacent == (1.0, 1.0) and case.opposite == 0
     margins = []
     for p in SCHATTEN:
-        bounds = theorem_1_bounds(ends, losses, p) if original else theorem_2_bounds(
+        found = theorem_1_margins(ends, losses, p) if original else theorem_2_margins(
             ends, losses, adjacent=case.adjacent, opposite=case.opposite, p=p
         )  # fmt: skip
-        margins += [bound.margin for bound in bounds.values()]
+        margins += found.values()
     return float(torch.stack(margins).min())
 
 

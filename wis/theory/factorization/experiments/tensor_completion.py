@@ -82,7 +82,7 @@ def _rows(
     shape: tuple[int, ...], counts: tuple[int, ...], size: CompletionSize, request: Request
 ) -> list[Row]:
     generator = torch.Generator().manual_seed(request.seed)
-    truth = low_rank_tensor(shape, size.rank, 1.0, generator)
+    truth = low_rank_tensor(shape, size.rank, 1.0, generator)[0]
     masks = torch.stack([random_entries(shape, count, generator) for count in counts])
     runs = list(itertools.product(range(len(counts)), size.deviations, range(size.trials)))
     observed = masks[[position for position, _, _ in runs]]
