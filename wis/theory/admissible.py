@@ -140,16 +140,13 @@ class _Problem:
         pairs = {(i, j) for i, j in turned.T.tolist()}
         return sorted(pairs, key=lambda pair: (-self.weight(self.shared(pair)), pair))
 
-    def found(
-        self, pairs: Iterable[Pair], method: str, *, is_optimal: bool = False
-    ) -> AdmissibleSubset:
+    def found(self, pairs: Iterable[Pair], method: str) -> AdmissibleSubset:
         """The admissible subset for the I' and J' that consist of these pairs."""
         chosen = list(pairs)
-        inner, outer = ({pair[side] for pair in chosen} for side in (0, 1))
-        return self.of_sets(inner, outer, method, is_optimal=is_optimal)
+        return self.of_sets({i for i, _ in chosen}, {j for _, j in chosen}, method)
 
     def of_sets(
-        self, inner: set[int], outer: set[int], method: str, *, is_optimal: bool
+        self, inner: set[int], outer: set[int], method: str, *, is_optimal: bool = False
     ) -> AdmissibleSubset:
         reached = [{head for tail in side for head in self.out[tail]} for side in (inner, outer)]
         shared = sorted(reached[0] & reached[1])
@@ -252,12 +249,8 @@ def _exact_or_raise(problem: _Problem) -> AdmissibleSubset:
 
 def _num_entries(problem: _Problem) -> int:
     """An estimate of the number of non-zeros in the programme's constraints."""
-    total = 0
-    for vertex in range(problem.graph.num_nodes):
-        inner, outer = problem.sides(vertex)
-        if inner and outer:
-            total += 2 * len(inner) * len(outer) + 2 * (len(inner) + len(outer))
-    return total
+    sides = (map(len, problem.sides(vertex)) for vertex in range(problem.graph.num_nodes))
+    return sum(2 * (a * b + a + b) for a, b in sides if a and b)
 
 
 def _solve(problem: _Problem) -> AdmissibleSubset | None:

@@ -85,20 +85,13 @@ def claims_of(panel: Panel, figure: str) -> list[Claim]:
     return found
 
 
-def tolerated(panel: Panel, label: str, loss: float = LOSS) -> float | None:
-    """The percentage of edges up to which a method loses at most `loss` points on average.
+def _tolerated(panel: Panel, label: str) -> float | None:
+    """The percentage of edges up to which a method loses at most `LOSS` points on average.
 
-    Args:
-        panel: The accuracies.
-        label: The method.
-        loss: Points of test accuracy below the whole graph.
-
-    Returns:
-        The largest percentage of which this holds, as it does of all smaller ones; None if there
-        are no rows of the whole graph.
+    None if there are no rows of the whole graph.
     """
     lost = panel.curves[label].rsub(panel.whole, axis=0).mean().dropna()
-    kept = lost[(lost <= loss).cummin()]
+    kept = lost[(lost <= LOSS).cummin()]
     return None if kept.empty else float(kept.index[-1])
 
 
@@ -109,7 +102,7 @@ def _above(wis: str, other: str, rows: Sequence[Row], *, above: float = 0.0) -> 
         gains.mean(axis=1).dropna().tolist(), f"{wis} minus {other}, in points", above=above
     )
     ahead = int((gains.mean() > 0).sum())
-    removable = [tolerated(panel, label) for label in (wis, other)]
+    removable = [_tolerated(panel, label) for label in (wis, other)]
     text = f"{judged.found}; ahead at {ahead} of {gains.shape[1]} percentages"
     if None not in removable:
         text += (

@@ -11,8 +11,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.base.progress import Progress, silent
-
 Ints = NDArray[np.int64]
 
 PRIME = (1 << 31) - 1
@@ -58,7 +56,7 @@ def matmul(one: Ints, other: Ints) -> Ints:
     return (total % PRIME).reshape(*one.shape[:-1], other.shape[1])
 
 
-def rank_modulo(matrix: Ints, *, progress: Progress = silent) -> int:
+def rank_modulo(matrix: Ints) -> int:
     """Rank of a matrix of residues modulo 2^31 - 1.
 
     >>> rank_modulo(np.array([[1, 2], [2, 4]]))
@@ -66,7 +64,6 @@ def rank_modulo(matrix: Ints, *, progress: Progress = silent) -> int:
 
     Args:
         matrix: int64 array of shape [rows, columns], values in 0 ... 2^31 - 2.
-        progress: Is told the number of columns done.
 
     Cost: O(rows · columns · rank), most of it in products of matrices: 32 columns are eliminated
     by themselves, and then from all columns to their right at once.
@@ -74,7 +71,6 @@ def rank_modulo(matrix: Ints, *, progress: Progress = silent) -> int:
     left = matrix.copy()
     rank = 0
     for start in range(0, left.shape[1], BLOCK):
-        progress(start)
         if rank == len(left):
             break
         columns = left[rank:, start : start + BLOCK]

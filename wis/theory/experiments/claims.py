@@ -155,16 +155,11 @@ def over_seeds(
     )
 
 
-def share_of(flags: Sequence[bool], label: str, *, above: float = 0.5) -> Judgement:
-    """Compare the share of true flags with a limit.
+def share_of(flags: Sequence[bool], label: str) -> Judgement:
+    """Compare the share of true flags, one for each independent draw, with one half.
 
-    It agrees if the exact (Clopper and Pearson) 95 % interval of the share lies above the limit,
-    disagrees if it lies below, and cannot tell otherwise.
-
-    Args:
-        flags: One flag for each independent draw.
-        label: What the true flags share, in words.
-        above: The limit.
+    It agrees if the exact (Clopper and Pearson) 95 % interval of the share lies above one half,
+    disagrees if it lies below, and cannot tell otherwise. The label says what the flags share.
     """
     if not flags:
         return Judgement(State.CANNOT_TELL, f"{label}: no case")
@@ -173,7 +168,7 @@ def share_of(flags: Sequence[bool], label: str, *, above: float = 0.5) -> Judgem
     count = int(sum(map(bool, flags)))
     low, high = binomtest(count, len(flags)).proportion_ci()
     text = f"{label}: {count} of {len(flags)}, 95 % interval of the share [{low:.2f}, {high:.2f}]"
-    return Judgement(_between(low, high, above, math.inf), text, (float(low), float(high)))
+    return Judgement(_between(low, high, 0.5, math.inf), text, (float(low), float(high)))
 
 
 def every(flags: Sequence[bool], label: str) -> Judgement:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wis.errors import MissingDependencyError, OptionError
-from wis.theory.experiments.claims import Claim, Judgement, State, every, over_seeds
+from wis.theory.experiments.claims import Claim, Judgement, State, every, over_seeds, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.binary_predictors import (
@@ -105,12 +105,10 @@ def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> D
 def tensor_ranks(size: ImageSize, request: Request) -> Outcome:
     """Figure 2.3, together with the linear predictors of Table B.1."""
     rows: list[Row] = []
-    forecast = True
     for name, variant in itertools.product(size.image_sets, VARIANTS):
         data = binary_data(name, variant, size, request)
-        if forecast:
+        if not rows:
             _forecast(size, data, request)
-            forecast = False
         with request.watch(f"{name}, {variant}", size.config.max_steps) as progress:
             fitted = fit_predictors(
                 *data[0], list(size.ranks), size.config, seed=request.seed, progress=progress,
@@ -169,37 +167,36 @@ def _errors(guesses: list[Tensor], data: Data, config: PredictorConfig) -> Row:
 
 
 def _summary(rows: list[Row]) -> str:
-    tensors = [row for row in rows if row["predictor"] == "tensor"]
-    low, high = (pick(row["rank"] for row in tensors) for pick in (min, max))
+    tensors = where(rows, predictor="tensor")
+    ends = [pick(row["rank"] for row in tensors) for pick in (min, max)]
     pieces = [
-        f"{row['image_set']}, {row['variant']}, rank {row['rank']}: "
-        f"{number(row['train_error'])} and {number(row['test_error'])}"
+        f"{row['image_set']}, {row['variant']}, rank {row['rank']}: {_both(row, '{}_error')}"
         for row in tensors
-        if row["rank"] in (low, high)
+        if row["rank"] in ends
     ]
     return f"Train and test errors: {'; '.join(pieces)}."
 
 
 def _linear_summary(rows: list[Row]) -> str:
     text = []
-    for row in rows:
-        if row["predictor"] == "linear":
-            errors = f"{number(row['train_error'])} and {number(row['test_error'])}"
-            piece = f"{row['image_set']}, {row['variant']}: {errors}"
-            if "thesis_train" in row:
-                thesis = f"{number(row['thesis_train'])} and {number(row['thesis_test'])}"
-                piece += f" (thesis: {thesis})"
-            text.append(piece)
+    for row in where(rows, predictor="linear"):
+        piece = f"{row['image_set']}, {row['variant']}: {_both(row, '{}_error')}"
+        thesis = f" (thesis: {_both(row, 'thesis_{}')})" if "thesis_train" in row else ""
+        text.append(piece + thesis)
     return "Linear predictors: " + "; ".join(text) + "."
+
+
+def _both(row: Row, column: str) -> str:
+    return " and ".join(number(row[column.format(part)]) for part in ("train", "test"))
 
 
 def _task_means(
     rows: Sequence[Row], image_set: str, variant: str, predictor: str, value: str
 ) -> np.ndarray:
     """A value of each prediction task at the lowest rank, averaged over the seeds."""
-    own = [row for row in rows if (row["image_set"], row["predictor"]) == (image_set, predictor)]
-    low = min((row["rank"] or 0 for row in own), default=0)
-    found = [row[value] for row in own if row["variant"] == variant and (row["rank"] or 0) == low]
+    own = where(rows, image_set=image_set, predictor=predictor)
+    low = min((row["rank"] for row in own if row["rank"]), default=None)
+    found = [row[value] for row in where(own, variant=variant, rank=low)]
     return np.mean(found, axis=0) if found else np.empty(0)
 
 
