@@ -225,13 +225,13 @@ def test_a_grid_of_a_million_points_is_practical():
 def test_networks_with_relu_are_measured_as_they_are(name, target):
     task = "graph" if target is None else "vertex"
     network = build_model(name, 2, 3, depth=2, width=8, task=task, seed=1, dtype=torch.float64)
-    function = of_network(network, PATH, target=target, output=2)
+    function = of_network(network, PATH, target=target)
     templates = random_templates(6, 2, kind="normal")
     x = templates[torch.tensor([[0, 1, 2], [5, 3, 3]])]
     network.eval()
     arcs = PATH.edge_index
     with torch.no_grad():
-        alone = torch.stack([network(point, arcs)[target or 0, 2] for point in x])
+        alone = torch.stack([network(point, arcs)[target or 0, 0] for point in x])
         torch.testing.assert_close(function(x), alone)
     found = separation_rank(function, [0], templates, 3)
     assert 1 < found.rank <= 6

@@ -43,6 +43,7 @@ MOVED = {
     "wis.theory.factorization.locality.same_class": "wis.theory.factorization.locality.tasks",
     "wis.theory.factorization.matrix": "wis.theory.factorization.model",
     "wis.theory.factorization.mode_tree": "wis.theory.factorization.hierarchical",
+    "wis.theory.factorization.networks": "wis.theory.factorization.hierarchical",
     "wis.theory.factorization.propositions": "wis.theory.factorization.theorems",
     "wis.theory.factorization.tensor": "wis.theory.factorization.model",
     "wis.theory.factorization.trajectory": "wis.theory.factorization.optimization",

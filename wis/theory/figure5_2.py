@@ -109,22 +109,11 @@ def figure5_2(size: int, depth: int, width: int, **options: Any) -> list[Partiti
     >>> [(row.name, row.bounds.walk_index) for row in figure5_2(3, 2, 2, max_side=32)[:2]]
     [('I1', 8), ('I2', 20)]
 
-    Args:
-        size: Vertices of each clique, at least 2.
-        depth: Number L of layers.
-        width: Width D_h.
-        options: `in_dim`, the width if not given, and `target`, `seed` and `max_side` of
-            `wis.theory.generic_rank.generic_separation_rank`.
+    Cliques have `size` vertices, at least 2. `in_dim` is the width if not given; the other
+    arguments, errors and the cost of each row are those of
+    `wis.theory.generic_rank.generic_separation_rank`.
 
     Returns:
         Four rows: both partitions for graph prediction, then both for vertex prediction.
-
-    Raises:
-        OptionError: A size or the target is invalid.
-
-    Cost: that of `generic_separation_rank`, four times.
-
-    References:
-        Figure 5.2; Theorems 7 and 8.
     """
     return [each.solve() for each in figure5_2_problems(size, depth, width, **options)]

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from wis.theory.product_gnn import ProductGNN
 
 
-def of_product_gnn(
-    gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None, output: int = 0
-) -> Function:
+def of_product_gnn(gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None) -> Function:
     """A product network on a graph as a function of the vertices' features.
 
     >>> from wis.theory.product_gnn import ProductGNN
@@ -28,28 +26,18 @@ def of_product_gnn(
     >>> separation_rank(function, [0], random_templates(6, 2), 2).rank
     2
 
-    Args:
-        gnn: The network.
-        graph: The graph.
-        target: Vertex t, for vertex prediction.
-        output: Index of the output.
-
     Returns:
-        f^(theta, G) or f^(theta, G, t), from [batch, n, in_dim] to [batch].
+        f^(theta, G), or f^(theta, G, t) for a target t, from [batch, n, in_dim] to [batch]: the
+        first output of the network (Equations (5.3) and (5.4)).
 
     Raises:
         OptionError: The target does not fit the network's task.
-
-    References:
-        Equations (5.3) and (5.4).
     """
     _check_task(gnn.task, target)
-    return lambda x: gnn(x, graph, target=target)[..., output]
+    return lambda x: gnn(x, graph, target=target)[..., 0]
 
 
-def of_network(
-    network: GraphNetwork, graph: TypedGraph, *, target: int | None = None, output: int = 0
-) -> Function:
+def of_network(network: GraphNetwork, graph: TypedGraph, *, target: int | None = None) -> Function:
     """A network of `wis.models` (GCN, GIN, ...) as a function of the vertices' features.
 
     These networks have ReLU non-linearities, so no theorem gives their separation rank, which may
@@ -60,10 +48,9 @@ def of_network(
         network: The network; use float64, or rounding hides the spectrum.
         graph: The graph; its edge types are ignored.
         target: Vertex t, for a network with task ``"vertex"``.
-        output: Index of the output.
 
     Returns:
-        A function from [batch, n, in_dim] to [batch].
+        The first output of the network, a function from [batch, n, in_dim] to [batch].
 
     Raises:
         OptionError: The target does not fit the network's task.
@@ -82,7 +69,7 @@ def of_network(
         values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)
         if target is not None:
             values = values.reshape(size, n, -1)[:, target]
-        chosen: Tensor = values[:, output]
+        chosen: Tensor = values[:, 0]
         return chosen
 
     return function

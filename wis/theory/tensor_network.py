@@ -103,11 +103,6 @@ def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) ->
     >>> network_size(TypedGraph.from_any(torch.tensor([[0], [1]])), depth=2)
     NetworkSize(num_features=8, num_weights=13, num_deltas=7)
 
-    Args:
-        graph: The graph.
-        depth: Number L of layers.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-
     Raises:
         OptionError: The depth or the target is invalid.
 
@@ -115,8 +110,8 @@ def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) ->
 
     References:
         Appendix D.3.3.1: rho_L({i}, V) copies of x^(i), rho_{L-l+1}(V, V) of W^(l), and
-        rho_{L-l}({i}, V) delta-tensors for each vertex i and layer l; with {t} for vertex
-        prediction.
+        rho_{L-l}({i}, V) delta-tensors for each vertex i and layer l; with {t} for the prediction
+        over a target t.
     """
     check_target(target, graph.num_nodes)
     walks = [sum(counts) for counts in graph.walks_up_to(check_size("depth", depth), target)]
@@ -138,13 +133,8 @@ def build_tensor_network(
     >>> len(build_tensor_network(edge, 1, width=2, in_dim=3).nodes)
     12
 
-    Args:
-        graph: The graph.
-        depth: Number L of layers.
-        width: Width D_h, the weight of all legs that do not end at a feature vector.
-        in_dim: Number D_x of features, the weight of the legs at feature vectors.
-        target: Vertex t for vertex prediction; graph prediction if not given.
-        max_nodes: Largest number of nodes to build.
+    Arguments are those of `wis.theory.bounds.separation_bounds`. Legs at feature vectors have the
+    weight `in_dim`, all others have the weight `width`.
 
     Returns:
         The network without arrays; `TensorNetwork.contract` fills them in.

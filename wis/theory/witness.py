@@ -110,16 +110,9 @@ def witness_matrix(
     >>> witness_matrix(edge, found.admissible, 2, 2, in_dim=2, power=found.num_walks).shape
     (5, 5)
 
-    `wis theory bounds --witness` takes its rank.
-
-    Args:
-        graph: The graph.
-        admissible: The admissible subset C with its I' and J'.
-        depth: Number L of layers, at least 2.
-        width: Width D_h.
-        in_dim: Number D_x of features.
-        power: Number of walks from C, as in `LowerBound.num_walks`.
-        target: Vertex t for vertex prediction.
+    `wis theory bounds --witness` takes its rank. `admissible` is the admissible subset C with its
+    I' and J', `power` the number of walks from it, as in `LowerBound.num_walks`; the other
+    arguments are those of `wis.theory.bounds.separation_bounds`.
 
     Returns:
         Residues modulo 2^31 - 1 of shape [M, M], M = C(D + P - 1, P). Its rank is M unless the

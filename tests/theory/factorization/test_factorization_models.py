@@ -23,9 +23,9 @@ from wis.theory.factorization import (
     perfect_tree,
     shallow_tree,
 )
+from wis.theory.factorization.hierarchical import DeepConvolutionalNetwork
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import matricization, matrix_rank
-from wis.theory.factorization.networks import DeepConvolutionalNetwork
 from wis.theory.factorization.tasks import gaussian_sensing
 
 ODD_TREE = ModeTree(

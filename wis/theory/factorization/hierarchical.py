@@ -1,12 +1,16 @@
-"""Mode trees, and hierarchical tensor factorizations over them. Source: Section 3.3."""
+"""Mode trees, hierarchical tensor factorizations over them, and the equivalent networks.
+
+Source: Section 3.3, Figures 1.3 and 3.2, Appendix C.1, Proposition 8.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wis.errors import OptionError
 from wis.theory.factorization.model import (
@@ -268,3 +272,29 @@ class HierarchicalFactorization:
         squares = [self.squared_norms(weights, node) for node in self.tree.interior]
         gaps = [(each.amax(dim=0) - each.amin(dim=0)).amax(dim=1) for each in squares]
         return torch.stack(gaps).amax(dim=0)
+
+
+class DeepConvolutionalNetwork(nn.Module):
+    """Locally connected layers with product pooling over the children of each tree node.
+
+    It realizes the inner product with the end tensor of a hierarchical factorization (Proposition
+    8), with which it shares only the weights. A perfect P-ary tree gives the network of Appendix
+    C.1: windows of size P, log_P N hidden layers, then a linear layer. Other trees give windows of
+    different sizes.
+    """
+
+    def __init__(self, model: HierarchicalFactorization, weights: Weights) -> None:
+        super().__init__()
+        self.model = model
+        self.weights = nn.ParameterList(nn.Parameter(weight.clone()) for weight in weights)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """One float64 [n, D_n] for each position to [n]."""
+        children = self.model.tree.children
+        hidden: dict[Node, Tensor] = {(mode,): position for mode, position in enumerate(inputs)}
+        for node, weight in zip(self.model.nodes, self.weights, strict=True):
+            if node in children:  # pool the outputs of the windows below
+                pooled = torch.stack([hidden[child] for child in children[node]]).prod(dim=0)
+                hidden[node] = pooled
+            hidden[node] = hidden[node] @ weight
+        return hidden[self.model.tree.root].squeeze(1)

@@ -10,7 +10,6 @@ Section 2.4.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,23 +18,6 @@ from wis.errors import NumericalError, OptionError
 from wis.theory.factorization.dynamics import gradients_of, stepped
 from wis.theory.factorization.model import TensorFactorization, Weights
 from wis.theory.factorization.tasks import Completion, Loss, random_entries
-
-
-@dataclass(frozen=True)
-class RankOneDistance:
-    """The distance of a run from its rank one trajectory.
-
-    Attributes:
-        scale: alpha.
-        reached_at: Time at which the reference sphere was reached.
-        largest: Largest distance during the comparison.
-        other_components: Norm of the largest other component on the sphere.
-    """
-
-    scale: float
-    reached_at: float
-    largest: float
-    other_components: float
 
 
 def rank_one_distances(
@@ -49,13 +31,13 @@ def rank_one_distances(
     scales: Sequence[float],
     step: float = 1e-3,
     max_steps: int = 2_000_000,
-) -> list[RankOneDistance]:
+) -> list[dict[str, float]]:
     """Measure the distance from the rank one trajectory for each initialization scale.
 
     >>> model, task, start, leading = small_problem()
     >>> options = {"leading": leading, "radius": 0.3, "duration": 2.0, "step": 0.2}
     >>> near, far = rank_one_distances(model, task, start, scales=[0.1, 0.4], **options)
-    >>> near.largest < far.largest
+    >>> near["largest"] < far["largest"]
     True
 
     Args:
@@ -69,6 +51,11 @@ def rank_one_distances(
         scales: Values of alpha, positive.
         step: Step of the explicit Euler method, in units of time.
         max_steps: Largest number of steps before the sphere is reached.
+
+    Returns:
+        For each scale alpha the ``"scale"``; the time at which the reference sphere is
+        ``"reached_at"``; the ``"largest"`` distance during the comparison; and the norm of the
+        largest of the ``"other_components"`` on the sphere.
 
     Raises:
         OptionError: An assumption is violated, or a start is not inside the sphere.
@@ -103,7 +90,8 @@ def rank_one_distances(
             largest = max(largest, float(difference.norm()))
             weights = _moved(model, task, weights, step)
             single = _moved(alone, task, single, step)
-        found.append(RankOneDistance(scale, reached_at, largest, others))
+        row = {"scale": scale, "reached_at": reached_at}
+        found.append({**row, "largest": largest, "other_components": others})
     return found
 
 

@@ -5,6 +5,7 @@ Source: Sections 1.1 to 1.3, Equations (1.6) and (1.7).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,15 +25,13 @@ from wis.theory.experiments.claims import (
 )
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
+from wis.theory.factorization.experiments.matrix_completion import SCHATTEN
+from wis.theory.factorization.experiments.norm_claims import grows
 from wis.theory.factorization.initialization import balanced_matrices
 from wis.theory.factorization.matrix_flow import matrix_flow
 from wis.theory.factorization.measures import distance_from_rank, effective_rank, schatten_norm
 from wis.theory.factorization.model import MatrixFactorization, Weights
 from wis.theory.factorization.tasks import norm_divergence_problem
-
-SCHATTEN = (0.5, 1.0, 2.0, float("inf"))
-BOUND = 0.95 / 2**0.5
-"""95 % of the slope in 1 / sqrt(loss) of Theorem 1's bound of the entry."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +115,12 @@ def signs(size: SignSize, request: Request) -> Outcome:
         "normal about 3 I": lambda shape: rng.standard_normal(shape) + 3 * np.eye(shape[-1]),
     }
     rows: list[Row] = []
-    for name, sample in families.items():
-        for dimension in size.dimensions:
-            for depth in size.depths:
-                drawn = sample((size.draws, depth, dimension, dimension))
-                product = np.linalg.slogdet(drawn)[0].prod(axis=1)
-                rows.append(
-                    {
-                        "distribution": name, "symmetric": "about" not in name,
-                        "dimension": dimension, "depth": depth, "draws": size.draws,
-                        "positive": int((product > 0).sum()),
-                    }
-                )  # fmt: skip
+    for name, dimension, depth in itertools.product(families, size.dimensions, size.depths):
+        drawn = families[name]((size.draws, depth, dimension, dimension))
+        positive = np.linalg.slogdet(drawn)[0].prod(axis=1) > 0
+        kind = {"distribution": name, "symmetric": "about" not in name, "dimension": dimension}
+        counted = {"depth": depth, "draws": size.draws, "positive": int(positive.sum())}
+        rows.append(kind | counted)
     shares = [row["positive"] / row["draws"] for row in rows if row["symmetric"]]
     return Outcome(
         rows, f"Shares of positive determinants from {min(shares):.3f} to {max(shares):.3f}."
@@ -292,7 +285,7 @@ PROPOSITION_4 = (
         "While the loss fell tenfold for the last time, the slope of the entry in 1 / sqrt(loss) "
         "was at least 95 % of its bound's, in every flow.",
         each_row(
-            lambda row: row["growth"] >= BOUND,
+            grows,
             "flows with this slope",
             given=lambda row: row["right_sign"] and row["reached"],
         ),
@@ -303,7 +296,7 @@ PROPOSITION_4 = (
         "It needs the positive determinant: from alpha diag(1, -1) the entry stays bounded.",
         "In no control flow does the entry grow as the claim above demands.",
         each_row(
-            lambda row: row["growth"] < BOUND,
+            lambda row: not grows(row),
             "controls in which the entry does not grow as in the claim above",
             given=lambda row: not row["right_sign"] and row["reached"],
         ),

@@ -19,6 +19,7 @@ from wis.theory.experiments.experiment import Experiment, Outcome, Request, numb
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
 from wis.theory.factorization.hierarchical import (
+    DeepConvolutionalNetwork,
     HierarchicalFactorization,
     ModeTree,
     perfect_tree,
@@ -27,7 +28,6 @@ from wis.theory.factorization.hierarchical import (
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import hierarchical_rank, matricization, matrix_rank
 from wis.theory.factorization.model import Weights, end_tensor
-from wis.theory.factorization.networks import DeepConvolutionalNetwork
 from wis.theory.factorization.theorems import incomparable_problem, prune
 
 

@@ -39,7 +39,7 @@ def _fits(row: Row, *, right: bool = True) -> bool:
     return _unperturbed(row, right=right) and bool(row["reached"])
 
 
-def _grows(row: Row) -> bool:
+def grows(row: Row) -> bool:
     """Whether the slope of the entry in 1 / sqrt(loss) is at least 95 % of its bound's."""
     return bool(row["growth"] >= 0.95 / 2**0.5)
 
@@ -53,7 +53,7 @@ def span(entries: Sequence[float]) -> str:
 def sign_decides(rows: Sequence[Row]) -> Judgement:
     """Judge the controls by the rule of `entry-grows`, which they must fail."""
     chosen = [row for row in rows if _fits(row, right=False)]
-    found = every([not _grows(row) for row in chosen], "controls in which the entry stayed bounded")
+    found = every([not grows(row) for row in chosen], "controls in which the entry stayed bounded")
     if not chosen:
         return found
     entries = [row["entry"] for row in chosen]
@@ -147,7 +147,7 @@ def _common(theorem: str) -> Iterator[Claim]:
         "As the loss falls, the unobserved entry grows at least like the inverse root of the loss.",
         "While the loss fell tenfold for the last time, the slope of the entry in 1 / sqrt(loss) "
         "was at least 95 % of the slope of its lower bound, in every flow of the right sign.",
-        each_row(_grows, "flows with this slope", given=_fits),
+        each_row(grows, "flows with this slope", given=_fits),
     )
     yield Claim(
         "norms-grow",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from wis.theory.experiments.claims import Claim, Rule, each_seed, log_slope
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
@@ -24,8 +24,7 @@ class RankOneSize:
 def rank_one(size: RankOneSize, request: Request) -> Outcome:
     """Measure the distance from a rank one trajectory for several initialization scales."""
     model, task, start, leading = small_problem(request.seed)
-    found = rank_one_distances(model, task, start, leading=leading, **vars(size))
-    rows: list[Row] = [asdict(each) for each in found]
+    rows: list[Row] = [*rank_one_distances(model, task, start, leading=leading, **vars(size))]
     ordered = sorted(rows, key=lambda row: -row["scale"])
     distances = [row["largest"] for row in ordered]
     falls = [after < before for before, after in itertools.pairwise(distances)]
