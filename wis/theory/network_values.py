@@ -85,7 +85,7 @@ class Plan:
         *,
         progress: Progress = silent,
     ) -> Ints:
-        """Outputs of the network.
+        """Outputs of the network (Equations (5.3), (5.4) and (D.1)).
 
         Args:
             weights: Residues, for each layer of shape [num_types, width, fan-in].
@@ -97,9 +97,6 @@ class Plan:
 
         Returns:
             Residues of shape [number of rows, number of columns].
-
-        References:
-            Equations (5.3), (5.4) and (D.1).
         """
         left, right = (
             _sides(self.layers[0], weights[0], points, members)

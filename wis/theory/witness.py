@@ -47,9 +47,6 @@ def witness_templates(dim: int, power: int, *, gamma: int = GAMMA) -> Ints:
 
     Raises:
         OptionError: The matrix would have more than 1,000 rows.
-
-    References:
-        Lemma 57.
     """
     number = math.comb(dim + power - 1, power)
     if number > MAX_TEMPLATES:

@@ -70,7 +70,7 @@ def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: T
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """Settings of the fit; the defaults are the thesis'.
+    """Settings of the fit; the defaults are the thesis' (Appendix B.2.2.2).
 
     Attributes:
         learning_rate: Learning rate of Adam.
@@ -85,9 +85,6 @@ class PredictorConfig:
             so for rank one only, and higher ranks have to unlearn their start.
         clip: Upper limit of squared test errors.
         precision: ``"float64"`` or ``"float32"``, which takes half of the time.
-
-    References:
-        Appendix B.2.2.2.
     """
 
     learning_rate: float = 5e-4

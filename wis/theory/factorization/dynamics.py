@@ -81,7 +81,7 @@ class Speeds:
 def component_speeds(
     model: TensorFactorization, task: Task, weights: Weights, *, step: float
 ) -> Speeds:
-    """Speeds of the component norms of a tensor factorization.
+    """Speeds of the component norms of a tensor factorization (Theorem 3, Corollary 2).
 
     >>> from wis.theory.factorization import Completion, gaussian_weights
     >>> model, ones = TensorFactorization((2, 2, 2), 2), torch.ones(1, 2, 2, 2, dtype=torch.float64)
@@ -97,9 +97,6 @@ def component_speeds(
         step: eta, the length of the measured step; positive.
 
     Cost: three gradients.
-
-    References:
-        Theorem 3, Corollary 2.
     """
     gradients = gradients_of(model, task, weights)
     squares = torch.stack([weight.square().sum(dim=1) for weight in weights])

@@ -27,7 +27,7 @@ Sample = Callable[[torch.Generator, float], Weights]
 def gaussian_weights(
     model: Factorization, deviations: Sequence[float], seeds: Sequence[int]
 ) -> Weights:
-    """Independent Gaussian weights with mean zero.
+    """Independent Gaussian weights with mean zero (Appendices A.2.2.2, B.2.2.1 and C.4.2.1).
 
     >>> model = MatrixFactorization((2, 3, 2))
     >>> [tuple(weight.shape) for weight in gaussian_weights(model, [0.1, 0.2], [0, 1])]
@@ -40,9 +40,6 @@ def gaussian_weights(
 
     Returns:
         float64 [B, *weight shape] for each weight.
-
-    References:
-        Appendices A.2.2.2, B.2.2.1 and C.4.2.1.
     """
     return _batched(
         lambda generator, deviation: [

@@ -44,7 +44,7 @@ def effective_rank(matrix: Tensor) -> Tensor:
 
 
 def schatten_norm(matrix: Tensor, p: float) -> Tensor:
-    """The Schatten-p norm, a quasi-norm for p below 1.
+    """The Schatten-p norm, a quasi-norm for p below 1 (Footnote 5 of Chapter 1).
 
     >>> schatten_norm(torch.diag(torch.tensor([3.0, 4.0])), 2).item()
     5.0
@@ -52,9 +52,6 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
     Args:
         matrix: float64 [..., D, D'].
         p: Positive, or infinity for the spectral norm.
-
-    References:
-        Footnote 5 of Chapter 1.
     """
     if not p > 0:
         raise OptionError(f"Schatten norm: p is {p}; it must be positive, infinity included")

@@ -60,16 +60,13 @@ def end_tensor(model: Factorization, weights: Weights) -> Tensor:
 
 @dataclass(frozen=True)
 class MatrixFactorization:
-    """W = W_L ... W_1, where W_l is D_l by D_(l-1): a linear neural network.
+    """W = W_L ... W_1, where W_l is D_l by D_(l-1): a linear neural network (Equation (1.3)).
 
     >>> MatrixFactorization.unconstrained(4, 3, depth=3).weight_shapes
     [(3, 3), (3, 3), (4, 3)]
 
     Args:
         dimensions: D_0, ..., D_L: the columns of the end matrix, the hidden dimensions, its rows.
-
-    References:
-        Equation (1.3).
     """
 
     dimensions: tuple[int, ...]

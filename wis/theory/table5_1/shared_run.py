@@ -133,7 +133,7 @@ def train_shared(
     *,
     progress: bool | None = None,
 ) -> SharedRecord:
-    """Train a network.
+    """Train a network (Appendix D.6.2.1).
 
     On a CPU, the same call with the same number of threads gives the same record except for times.
 
@@ -150,9 +150,6 @@ def train_shared(
         GraphFormatError: Shapes do not match.
         OptionError: The device does not exist.
         DivergedError: The loss is not finite.
-
-    References:
-        Appendix D.6.2.1.
     """
     if config.model not in SHARED:
         raise UnknownNameError.among("model over a shared structure", config.model, SHARED)

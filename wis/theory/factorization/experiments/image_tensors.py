@@ -75,13 +75,10 @@ class ImageSize:
 
 
 def binary_data(name: str, variant: str, size: ImageSize, request: Request) -> Data:
-    """The images of a variant, rounded to black and white.
+    """The images of a variant, rounded to black and white (Appendix B.2.2.2).
 
     Raises:
         OptionError: The set has fewer images.
-
-    References:
-        Appendix B.2.2.2.
     """
     generator = np.random.default_rng([request.seed, VARIANTS.index(variant)])
     parts = []
