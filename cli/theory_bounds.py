@@ -271,7 +271,7 @@ def _function(problem: Problem, model: str, vectors: Tensor, seed: int) -> Funct
     import torch
 
     from wis.models import build_model
-    from wis.theory.functions import of_network, of_product_gnn
+    from wis.theory.separation_rank import of_network, of_product_gnn
 
     graph, target = problem.graph, problem.target
     if model == NUMERICAL[0]:

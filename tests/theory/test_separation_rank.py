@@ -14,12 +14,13 @@ from theory_oracles import exact_rank, product_network
 
 from wis.errors import NumericalError, OptionError
 from wis.models import build_model
-from wis.theory.functions import of_network, of_product_gnn
 from wis.theory.generic_rank import generic_separation_rank
 from wis.theory.product_gnn import ProductGNN
 from wis.theory.separation_rank import (
     matricize,
     numerical_rank,
+    of_network,
+    of_product_gnn,
     random_templates,
     separation_rank,
 )

@@ -29,8 +29,8 @@ from wis.theory.experiments.registry import get_experiment
 from wis.theory.figure5_3 import claims_of as figure_claims
 from wis.theory.figure5_3 import figure_of
 from wis.theory.influence import CLAIM as INFLUENCE_CLAIM
-from wis.theory.table5_1.claims import claims_of as table5_1_claims
 from wis.theory.table5_1.patch_graphs import NUM_TRAIN
+from wis.theory.table5_1.table5_1_text import claims_of as table5_1_claims
 from wis.theory.table5_1.table5_1_text import format_table
 
 

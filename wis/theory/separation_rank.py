@@ -32,7 +32,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -42,7 +42,11 @@ from wis.base.checks import checked_choice
 from wis.base.progress import Progress, silent
 from wis.errors import NumericalError, OptionError
 from wis.theory.forecasts import Forecast, best_time
-from wis.theory.typed_graph import check_members, check_size
+from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+
+if TYPE_CHECKING:
+    from wis.models.network import GraphNetwork
+    from wis.theory.product_gnn import ProductGNN
 
 Function = Callable[[Tensor], Tensor]
 """From [batch, number of variables, dimension] to [batch]."""
@@ -99,8 +103,8 @@ def separation_rank(
     2
 
     Args:
-        function: Maps tensors of shape [batch, num_variables, D] to [batch]; `wis.theory.functions`
-            makes such functions from networks.
+        function: Maps tensors of shape [batch, num_variables, D] to [batch]; `of_product_gnn` and
+            `of_network` make such functions from networks.
         subset: Variables on one side, ids in 0 ... num_variables - 1; may be empty.
         templates: Float tensor of shape [M, D], distinct template vectors; see `random_templates`.
         num_variables: Number N of variables.
@@ -240,6 +244,72 @@ def random_templates(number: int, dim: int, *, kind: Kind = "positive", seed: in
     if checked_choice("kind", kind, ("positive", "normal")) == "normal":
         return torch.randn(shape, generator=draw, dtype=torch.float64, device="cpu")
     return 0.5 + torch.rand(shape, generator=draw, dtype=torch.float64, device="cpu")
+
+
+def of_product_gnn(gnn: ProductGNN, graph: TypedGraph, *, target: int | None = None) -> Function:
+    """A product network on a graph as a function of the vertices' features.
+
+    >>> from wis.theory.product_gnn import ProductGNN
+    >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
+    >>> function = of_product_gnn(ProductGNN(2, 2, 1), edge)
+    >>> separation_rank(function, [0], random_templates(6, 2), 2).rank
+    2
+
+    Returns:
+        f^(theta, G), or f^(theta, G, t) for a target t, from [batch, n, in_dim] to [batch]: the
+        first output of the network (Equations (5.3) and (5.4)).
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+    """
+    _check_task(gnn.task, target)
+    return lambda x: gnn(x, graph, target=target)[..., 0]
+
+
+def of_network(network: GraphNetwork, graph: TypedGraph, *, target: int | None = None) -> Function:
+    """A network of `wis.models` (GCN, GIN, ...) as a function of the vertices' features.
+
+    These networks have ReLU non-linearities, so no theorem gives their separation rank, which may
+    be infinite: the measured rank is an empirical estimate. Normalisation layers are in evaluation
+    mode.
+
+    Args:
+        network: The network; use float64, or rounding hides the spectrum.
+        graph: The graph; its edge types are ignored.
+        target: Vertex t, for a network with task ``"vertex"``.
+
+    Returns:
+        The first output of the network, a function from [batch, n, in_dim] to [batch].
+
+    Raises:
+        OptionError: The target does not fit the network's task.
+    """
+    _check_task(network.task, target)
+    check_target(target, graph.num_nodes)
+    n = graph.num_nodes
+
+    def function(x: Tensor) -> Tensor:
+        size = x.size(0)
+        shift = torch.arange(size, device="cpu")[:, None, None] * n
+        arcs = (graph.edge_index + shift).transpose(0, 1).reshape(2, -1)
+        batch = torch.arange(size, device="cpu").repeat_interleave(n)
+        dtype = network.output.weight.dtype
+        network.eval()
+        values = network(x.reshape(size * n, -1).to(dtype), arcs, batch=batch, num_graphs=size)
+        if target is not None:
+            values = values.reshape(size, n, -1)[:, target]
+        chosen: Tensor = values[:, 0]
+        return chosen
+
+    return function
+
+
+def _check_task(task: str, target: int | None) -> None:
+    if (target is None) != (task == "graph"):
+        raise OptionError(
+            f"the network has task={task!r} and target is {target!r}; expected a target for "
+            f"'vertex' and none for 'graph'"
+        )
 
 
 def _members_and_rest(

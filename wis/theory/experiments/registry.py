@@ -26,7 +26,7 @@ HOMES = {
     "statements.chapter1": ("proposition1", "proposition3", "proposition4", "conjecture1"),
     "factorization.experiments.matrix_completion": ("fig1_1", "figA_1", "figA_2"),
     "factorization.experiments.tensor_completion": ("fig1_2", "figA_3"),
-    "factorization.experiments.rank_one": ("theorem4",),
+    "factorization.rank_one": ("theorem4",),
     "factorization.experiments.component_dynamics": ("fig2_2", "figB_1", "figB_2", "figB_3"),
     "factorization.experiments.image_tensors": ("fig2_3", "tableB_1"),
     "statements.chapter2": ("corollary2", "corollary3"),

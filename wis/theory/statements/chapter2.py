@@ -19,13 +19,12 @@ from wis.theory.experiments.claims import Claim, Row, each_row, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import Speeds, component_speeds
-from wis.theory.factorization.experiments.rank_one import falls_with_scale
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.initialization import balanced_components
 from wis.theory.factorization.measures import reconstruction_error
 from wis.theory.factorization.model import Factorization, TensorFactorization, Weights
 from wis.theory.factorization.optimization import Stop
-from wis.theory.factorization.rank_one import small_problem
+from wis.theory.factorization.rank_one import falls_with_scale, small_problem
 from wis.theory.factorization.tasks import Completion, low_rank_tensor, random_entries
 
 STEP = 1e-6

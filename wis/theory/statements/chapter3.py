@@ -18,7 +18,6 @@ from wis.theory.experiments.experiment import Experiment, Outcome, Request, numb
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.dynamics import local_component_speeds
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
-from wis.theory.factorization.experiments.rank_one import falls_with_scale
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.hierarchical import (
     HierarchicalFactorization,
@@ -27,6 +26,7 @@ from wis.theory.factorization.hierarchical import (
 from wis.theory.factorization.initialization import balanced_tree
 from wis.theory.factorization.model import Weights
 from wis.theory.factorization.optimization import Stop
+from wis.theory.factorization.rank_one import falls_with_scale
 from wis.theory.statements.chapter2 import (
     STEP,
     SpeedSize,
