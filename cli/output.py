@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
 import textwrap
@@ -51,7 +52,10 @@ def emit(text: str) -> None:
 
 
 def emit_json(record: Mapping[str, Any]) -> None:
-    """Write one JSON object to standard output, without the secrets of addresses; see `emit`."""
+    """Write one JSON object to standard output, without the secrets of addresses; see `emit`.
+
+    Infinity and NaN, which JSON lacks, become null.
+    """
     emit(json.dumps(_shown(record), indent=2, ensure_ascii=False, default=str))
 
 
@@ -60,6 +64,8 @@ def _shown(value: Any) -> Any:
         return {key: _shown(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     return without_secrets(str(value)) if isinstance(value, (str, Path)) else value
 
 

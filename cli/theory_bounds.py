@@ -17,7 +17,6 @@ from .output import emit, emit_json, emit_table, integers_of_any_size, path_opti
 from .theory_options import (
     Problem,
     announce,
-    finite,
     force_size_option,
     max_side_option,
     network_options,
@@ -85,7 +84,7 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         problem.save(draw_bounds(found, None, problem.title))
     with integers_of_any_size():
         if as_json:
-            record = {**problem.as_record(), **finite(asdict(found))}
+            record = {**problem.as_record(), **asdict(found)}
             record |= {"witness_rank": rank} if witness else {}
             emit_json({**record, "seconds": round(seconds, 6)})
         else:
@@ -193,7 +192,7 @@ def separation_rank(
     with integers_of_any_size():
         if as_json:
             asked = {**problem.as_record(), "model": model, "seed": options["seed"]}
-            emit_json({**asked, **finite(record), "seconds": round(seconds, 6)})
+            emit_json({**asked, **record, "seconds": round(seconds, 6)})
         else:
             at_least = record.get("is_lower_bound_only") or record.get("is_saturated")
             emit(f"{'>= ' if at_least else ''}{record['rank']}")
@@ -336,7 +335,7 @@ def tensor_network(
         record |= _built(problem, contract, max_nodes, output, seed)
     with integers_of_any_size():
         if as_json:
-            emit_json({**problem.as_record(), **finite(record)})
+            emit_json({**problem.as_record(), **record})
         else:
             emit_table([(name.replace("_", " "), shown(value)) for name, value in record.items()])
     say(f"{problem.name}: {problem.task}, depth {problem.depth}")

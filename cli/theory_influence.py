@@ -10,7 +10,7 @@ import click
 from .framework import Command, json_option
 from .graphs import GraphSource, graph_argument
 from .output import check_plot_target, emit_json, emit_table, force_option, path_option, say
-from .theory_options import depth_text, finite, plot_option, size_option
+from .theory_options import depth_text, plot_option, size_option
 
 
 @click.command(
@@ -87,7 +87,7 @@ def influence(
         save_figure(draw_influence(points, judged), plot, force=force)
     if as_json:
         facts = {"settings": asdict(settings), **asdict(judged), "claims": [verdict.record()]}
-        emit_json(finite({**facts, "rows": [asdict(row) for row in found]}))
+        emit_json({**facts, "rows": [asdict(row) for row in found]})
     else:
         heading = ("GRAPH", "METHOD", "REMOVED", "WALK INDEX", "INFLUENCE", "S.D.")
         cells = [

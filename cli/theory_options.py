@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -208,14 +207,3 @@ def shown(value: Any, form: str = "") -> str:
     if isinstance(value, int) and value >= 10**LONGEST:
         return f"~{Decimal(value):.3e}"
     return format(value, form) if form else str(value)
-
-
-def finite(record: Any) -> Any:
-    """Replace infinity and NaN, which JSON lacks, by None in nested lists and dictionaries."""
-    if isinstance(record, float):
-        return record if math.isfinite(record) else None
-    if isinstance(record, dict):
-        return {key: finite(value) for key, value in record.items()}
-    if isinstance(record, (list, tuple)):
-        return [finite(value) for value in record]
-    return record

@@ -25,7 +25,6 @@ from .theory_options import (
     announce,
     depth_text,
     directed_option,
-    finite,
     force_size_option,
     in_dim_option,
     max_side_option,
@@ -147,8 +146,7 @@ def _facts_row(row: PartitionFacts) -> tuple[str, ...]:
 
 
 def _facts_record(row: PartitionFacts) -> dict[str, Any]:
-    record: dict[str, Any] = finite({**asdict(row), "measured": row.measured.as_record()})
-    return record
+    return {**asdict(row), "measured": row.measured.as_record()}
 
 
 @click.command(
@@ -249,7 +247,7 @@ def preserved(
     if as_json:
         facts = {"input": source.name, "depth": depth, "width": width, "in_dim": in_dim or width}
         facts |= {"partitions": chosen.choice, "num_partitions": len(chosen)}
-        emit_json({**facts, "rows": finite([asdict(row) for row in rows])})
+        emit_json({**facts, "rows": [asdict(row) for row in rows]})
     else:
         shares = ("WALK INDEX", "SMALLEST", "LEAST", "CUT", "LOWER")
         heading = ("ORDER", "REMOVED", "EDGES", "SAMPLE", *shares)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wis.errors import OptionError
-from wis.theory.experiments.registry import available_experiments
+from wis.theory.experiments.registry import available_experiments, plain
 
 VERDICTS = Path(__file__).parent / "experiments" / "verdicts.json"
 Record = Mapping[str, Any]
@@ -148,12 +148,8 @@ def _place(entry: Entry) -> int:
 def check_can_run(name: str) -> None:
     """Raise `OptionError` if another command than `wis theory run` runs what has this name."""
     for entry in CHAPTER_5:
-        if _plain(entry.name) == _plain(name):
+        if plain(entry.name) == plain(name):
             raise OptionError(f"{entry.name} is run by `{entry.command}`")
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("-", "_")
 
 
 def last_verdicts() -> list[dict[str, Any]]:

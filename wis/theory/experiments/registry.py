@@ -18,7 +18,8 @@ from wis.theory.experiments.claims import judge
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name in the form in which names are compared."""
     return name.strip().lower().replace(".", "_").replace("-", "_")
 
 
@@ -50,8 +51,8 @@ HOMES = {
 
 EXPERIMENTS: Registry[Experiment] = Registry(
     "experiment",
-    homes={_plain(name): f"wis.theory.{home}" for home, names in HOMES.items() for name in names},
-    normalise=_plain,
+    homes={plain(name): f"wis.theory.{home}" for home, names in HOMES.items() for name in names},
+    normalise=plain,
 )
 
 
@@ -81,8 +82,8 @@ def get_experiment(name: str) -> Experiment:
     """
     found = EXPERIMENTS.find(name)
     if found is None:
-        asked, chapter = _plain(name), _plain(name).rpartition("_")[0]
-        known = {_plain(each): each for names in HOMES.values() for each in names}
+        asked, chapter = plain(name), plain(name).rpartition("_")[0]
+        known = {plain(each): each for names in HOMES.values() for each in names}
         own = [each for each in known if chapter and each.rpartition("_")[0] == chapter]
         close = own or difflib.get_close_matches(asked, known, n=1)
         hint = f" Did you mean {' or '.join(repr(known[each]) for each in close)}?" if close else ""

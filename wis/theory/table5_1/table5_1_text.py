@@ -13,7 +13,7 @@ from typing import Any
 
 from wis.errors import OptionError, ResultsError, echo
 from wis.experiments.results import DONE, TABLE5_1, check_fields, name_of_recipe
-from wis.theory.experiments.claims import Claim, Row, each_seed, where
+from wis.theory.experiments.claims import Claim, Row, each_seed, grouped, where
 from wis.theory.table5_1.patch_graphs import PARTITIONS
 
 THESIS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
@@ -56,9 +56,7 @@ def format_table(rows: Iterable[Mapping[str, Any]]) -> str:
     all_rows = [dict(row) for row in rows]
     done = [row for row in all_rows if row["status"] == DONE]
     _check_alike(done)
-    cells: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in done:
-        cells.setdefault((row["model"], row["partition"]), []).append(row)
+    cells = grouped(done, "model", "partition")
     models = list(dict.fromkeys(model for model, _ in cells))
     parts = [part for part in PARTITIONS if any(part == other for _, other in cells)]
     lines = [
@@ -108,13 +106,13 @@ def _check_alike(rows: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def _walk_indices(rows: Sequence[Mapping[str, Any]], partition: str) -> str:
-    indices = sorted({row["walk_index"] for row in rows if row["partition"] == partition})
+def _walk_indices(rows: Sequence[Row], partition: str) -> str:
+    indices = sorted({row["walk_index"] for row in where(rows, partition=partition)})
     depth = rows[0]["config"]["depth"]
     return f"WI_{depth - 1} = {' or '.join(f'{index:,}' for index in indices)}"
 
 
-def _mean_std(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+def _mean_std(rows: Sequence[Row], name: str) -> str:
     values = [100 * row[name] for row in rows]
     if not values:
         return "-"
@@ -122,11 +120,7 @@ def _mean_std(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     return f"{mean(values):.1f}{deviation}"
 
 
-def _epochs(
-    cells: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
-    models: Sequence[str],
-    partition: str,
-) -> str:
+def _epochs(cells: Mapping[Any, Sequence[Row]], models: Sequence[str], partition: str) -> str:
     """Format the range of the number of epochs over the seeds, for each model."""
     texts = []
     for model in models:
