@@ -102,7 +102,6 @@ def test_flow_refuses_other_tasks_and_goals():
     model, start = model_of(3), balanced_matrices(model_of(3), [0.1], [0])
     for task, more, message in (
         (PROBLEM, {"loss": 0.0}, "positive"),
-        (PROBLEM, {"loss": 1e-2, "tolerance": -1.0}, "positive"),
         (norm_divergence_problem(3, 3), {"loss": 1e-2}, "same dimensions"),
         (replace(PROBLEM, loss=Loss("huber")), {"loss": 1e-2}, "Huber"),
     ):

@@ -41,6 +41,9 @@ BALANCED = 1e-12
 
 END_OF_TIME = 1e18
 
+TOLERANCE = 1e-9
+"""Relative error allowed in a step of the solver; the absolute one is 1e-5 of it."""
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -83,7 +86,6 @@ def matrix_flow(
     *,
     loss: float,
     limit: float = math.inf,
-    tolerance: float = 1e-9,
 ) -> Flow:
     """Follow gradient flow until the loss reaches a goal, or the end matrix a limit.
 
@@ -101,7 +103,6 @@ def matrix_flow(
         weights: Initial weights, float64 [1, *weight shape] each.
         loss: The goal, positive.
         limit: Frobenius norm of the end matrix at which the flow ends without reaching the goal.
-        tolerance: Relative error allowed in a step of the solver; the absolute one is 1e-5 of it.
 
     Raises:
         OptionError: The goal is not positive, or the task or the weights do not fit.
@@ -109,8 +110,8 @@ def matrix_flow(
     Cost: some thousands of gradients; for weights with P entries in all, P more for each of some
     hundred Jacobians, and as many decompositions of P-by-P matrices.
     """
-    if not (loss > 0 and tolerance > 0):
-        raise OptionError(f"loss {loss}, tolerance {tolerance}; expected positive numbers")
+    if not loss > 0:
+        raise OptionError(f"loss {loss}; expected a positive number")
     if len(weights[0]) != 1 or len(task.observed) != 1 or task.shape != model.shape:
         raise OptionError(
             f"{len(weights[0])} factorizations of {model.shape}, {len(task.observed)} tasks of "
@@ -121,16 +122,15 @@ def matrix_flow(
     largest = max(float(weight.square().sum()) for weight in weights)
     balanced = float(unbalancedness_of_matrices(weights)) <= BALANCED * largest
     follow = _follow_end if balanced and set(model.dimensions) == {2} == {model.depth} else _layers
-    return follow(model, _Gradient.of(task), weights, _Goal(loss, limit, tolerance))
+    return follow(model, _Gradient.of(task), weights, _Goal(loss, limit))
 
 
 @dataclass(frozen=True)
 class _Goal:
-    """Where a flow ends, and the error of its steps."""
+    """The loss and the norm of the end matrix at which a flow ends."""
 
     loss: float
     limit: float
-    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -227,8 +227,8 @@ def _solve(
     for event in events:
         event.terminal = True
     found = solve_ivp(
-        speed, (0.0, END_OF_TIME), start, method="BDF", rtol=goal.tolerance,
-        atol=1e-5 * goal.tolerance, events=events,
+        speed, (0.0, END_OF_TIME), start, method="BDF", rtol=TOLERANCE, atol=1e-5 * TOLERANCE,
+        events=events,
     )  # fmt: skip
     return found.t, np.ascontiguousarray(found.y.T), bool(len(found.t_events[0]))
 
