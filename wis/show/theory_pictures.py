@@ -128,7 +128,8 @@ def _draw_nodes(axes: Axes, network: TensorNetwork, position: np.ndarray) -> Non
         chosen = [index for index, node in enumerate(network.nodes) if node.kind in kinds]
         colours = [_vertex_colour(network.nodes[index].vertex) for index in chosen]
         style: Any = {"marker": shape, "edgecolors": INK, "linewidths": 0.5, "zorder": 2}
-        axes.scatter(*position[chosen].T, s=size, c=colours, **style)
+        x, y = position[chosen].T
+        axes.scatter(x, y, s=size, c=colours, **style)
     for place, node in zip(position, network.nodes, strict=True):
         if small and node.vertex is not None:
             ink = _ink_on(_vertex_colour(node.vertex))
@@ -280,7 +281,8 @@ def _draw_partition(
     fill: Any = [SIDES[0] if vertex else SIDES[1] for vertex in inside]
     style: Any = {"linewidths": np.where(ring, 2.5, 0.6), "zorder": 2}
     size = min(220, 1100 / graph.num_nodes)
-    axes.scatter(*position.T, s=size, c=fill, edgecolors=edge, **style)
+    x, y = position.T
+    axes.scatter(x, y, s=size, c=fill, edgecolors=edge, **style)
     axes.set_aspect("equal")
     axes.margins(0.12)
     axes.set_axis_off()

@@ -37,7 +37,7 @@ def effective_rank(matrix: Tensor) -> Tensor:
     References:
         Definition 1.
     """
-    values = torch.linalg.svdvals(matrix)
+    values: Tensor = torch.linalg.svdvals(matrix)
     shares = values / values.sum(dim=-1, keepdim=True)
     entropy: Tensor = torch.special.entr(shares).sum(dim=-1)
     return entropy.exp()
@@ -55,7 +55,7 @@ def schatten_norm(matrix: Tensor, p: float) -> Tensor:
     """
     if not p > 0:
         raise OptionError(f"Schatten norm: p is {p}; it must be positive, infinity included")
-    values = torch.linalg.svdvals(matrix)
+    values: Tensor = torch.linalg.svdvals(matrix)
     if math.isinf(p):
         return values.amax(dim=-1)
     return values.pow(p).sum(dim=-1).pow(1 / p)
@@ -70,12 +70,13 @@ def distance_from_rank(matrix: Tensor, rank: int) -> Tensor:
     For the infimal rank of a solution set this is the distance of Definition 2. The infimal rank is
     1 for all problems of Section 1.3, and D - 1 for D-by-D problems (Appendix A.1).
     """
-    return torch.linalg.svdvals(matrix)[..., rank:].square().sum(dim=-1).sqrt()
+    values: Tensor = torch.linalg.svdvals(matrix)
+    return values[..., rank:].square().sum(dim=-1).sqrt()
 
 
 def matrix_rank(matrix: Tensor, tolerance: float = RANK_TOLERANCE) -> Tensor:
     """Number of singular values above `tolerance` times the largest, int64 [...]."""
-    values = torch.linalg.svdvals(matrix)
+    values: Tensor = torch.linalg.svdvals(matrix)
     return (values > tolerance * values[..., :1]).sum(dim=-1)
 
 

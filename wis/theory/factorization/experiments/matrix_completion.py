@@ -236,7 +236,7 @@ def _least_margin(case: Case, flow: Flow) -> float:
     """The smallest margin of the bounds of Theorem 1 or 2; negative if a bound is violated."""
     ends, losses = flow.ends, flow.losses
     original = case.adjacent == (1.0, 1.0) and case.opposite == 0
-    margins = []
+    margins: list[torch.Tensor] = []
     for p in SCHATTEN:
         found = theorem_1_margins(ends, losses, p) if original else theorem_2_margins(
             ends, losses, adjacent=case.adjacent, opposite=case.opposite, p=p
