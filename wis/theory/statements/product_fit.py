@@ -56,12 +56,9 @@ def features(pairs: ImagePairs, partition: Partition, num_segments: int) -> Tens
     >>> features(pairs, "low", 4).shape
     torch.Size([3, 8, 17])
     """
-    k = len(pairs.same)
-    parts = pairs.segments.reshape(k, 2, num_segments, -1).double()
-    x = parts.new_ones(k, 2 * num_segments, 1 + parts.size(3))
-    for image in (0, 1):
-        x[:, vertices_of_image(image, partition, num_segments), 1:] = PIXEL_SCALE * parts[:, image]
-    return x
+    parts = pairs.segments.reshape(len(pairs.same), 2, num_segments, -1).double()
+    x = ImagePairs(PIXEL_SCALE * parts, pairs.same).features(partition)
+    return torch.nn.functional.pad(x, (1, 0), value=1.0)
 
 
 def product_network(weights: Sequence[Tensor], x: Tensor, adjacent: Tensor) -> Tensor:

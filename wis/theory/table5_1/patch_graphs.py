@@ -46,7 +46,7 @@ class ImagePairs:
     """Pairs of images as segments, with labels.
 
     Attributes:
-        segments: float32 [k, 2, number of segments, pixels in a segment].
+        segments: Float [k, 2, number of segments, pixels in a segment].
         same: float32 [k], 1 for the same class, 0 for different ones.
     """
 
@@ -54,14 +54,15 @@ class ImagePairs:
     same: Tensor
 
     def features(self, partition: Partition) -> Tensor:
-        """Return the features of the vertices of all graphs, float32 [k, 2 · segments, pixels].
+        """Return the features of the vertices of all graphs, [k, 2 · segments, pixels].
 
         Args:
             partition: The essential partition, ``"low"`` or ``"high"``, which places the segments.
         """
         placed = torch.empty_like(self.segments).flatten(1, 2)
         for image in (0, 1):
-            placed[:, vertices_of_image(image, partition)] = self.segments[:, image]
+            vertices = vertices_of_image(image, partition, self.segments.size(2))
+            placed[:, vertices] = self.segments[:, image]
         return placed
 
 
