@@ -339,38 +339,24 @@ CLAIMS = (
 SHOWN, WIDE = (0.05, 0.01, 0.005), (0.2, 0.05, 0.005)
 QUICK_4 = ((5, 5, 5, 5), 2, 200, WIDE, 1e-7, 6_000)
 THESIS_4 = ((10, 10, 10, 10), 5, 2000, SHOWN, 1e-8, 6_000)
-
-add_experiments(
-    Experiment(
-        "fig2_2",
-        "incremental learning of components: order 4 tensor completion",
-        dynamics,
+SIZES = {
+    ("fig2_2", "incremental learning of components: order 4 tensor completion"): (
         DynamicsSize(*QUICK_4),
         DynamicsSize(*THESIS_4),
-        CLAIMS,
     ),
-    Experiment(
-        "figB_1",
-        "the same with Huber's loss",
-        dynamics,
+    ("figB_1", "the same with Huber's loss"): (
         DynamicsSize((5, 5, 5, 5), 2, 200, (0.2, 0.05, 0.02), 1e-7, 6_000, huber=5e-3),
         DynamicsSize(*THESIS_4[:-1], 1_000_000, huber=5e-7, tolerance=0.0),
-        CLAIMS,
     ),
-    Experiment(
-        "figB_2",
-        "the same for order 3 and rank 3",
-        dynamics,
+    ("figB_2", "the same for order 3 and rank 3"): (
         DynamicsSize((7, 7, 7), 2, 120, WIDE, 1e-7, 6_000),
         DynamicsSize((10, 10, 10), 3, 300, SHOWN, 1e-8, 10_000, tolerance=1e-7),
-        CLAIMS,
     ),
-    Experiment(
-        "figB_3",
-        "the same for tensor sensing",
-        dynamics,
+    ("figB_3", "the same for tensor sensing"): (
         DynamicsSize(*QUICK_4, sensing=True),
         DynamicsSize(*THESIS_4, sensing=True),
-        CLAIMS,
     ),
-)
+}
+"""The quick size and the thesis' size of each experiment."""
+
+add_experiments(*(Experiment(*about, dynamics, *sizes, CLAIMS) for about, sizes in SIZES.items()))

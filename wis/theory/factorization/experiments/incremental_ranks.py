@@ -303,39 +303,19 @@ SMALL_TREE = Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, smallest=0.2)
 SMALL_SENSED = Part("hierarchical", (4, 4, 4, 4), 2, 160, 24, 5e-2, sensing=True, smallest=0.2)
 SMALL_ORDER_9 = Part("hierarchical", (2,) * 9, 2, 400, 12, 0.2, arity=3, smallest=0.1)
 
-ALL_CLAIMS = CLAIMS + TREE_CLAIMS
+FITTED, SENSED_LOSS = (1e-4, 5e-6), (1e-2, 5e-5)
+"""The losses at which runs end, at the quick and at the thesis' size."""
 
-add_experiments(
-    Experiment(
-        "fig3_1",
-        "matrix, tensor and hierarchical tensor ranks are learned incrementally",
-        incremental,
-        IncrementalSize((SMALL_MATRIX, SMALL_TENSOR, SMALL_TREE), 6_000, loss=1e-4),
-        IncrementalSize((MATRIX, TENSOR, TREE), 20_000, loss=5e-6),
-        ALL_CLAIMS,
-    ),
-    Experiment(
-        "figC_2",
-        "hierarchical tensor factorization: matricizations in and outside the mode tree",
-        incremental,
-        IncrementalSize((SMALL_TREE,), 6_000, loss=1e-4),
-        IncrementalSize((TREE,), 20_000, loss=5e-6),
-        ALL_CLAIMS,
-    ),
-    Experiment(
-        "figC_3",
-        "the same for tensor sensing with rank one measurements",
-        incremental,
-        IncrementalSize((SMALL_SENSED,), 6_000, loss=1e-2),
-        IncrementalSize((SENSED,), 20_000, loss=5e-5),
-        ALL_CLAIMS,
-    ),
-    Experiment(
-        "figC_4",
-        "the same for order 9 and a ternary mode tree",
-        incremental,
-        IncrementalSize((SMALL_ORDER_9,), 6_000, loss=1e-4),
-        IncrementalSize((ORDER_9,), 20_000, loss=5e-6),
-        ALL_CLAIMS,
-    ),
-)
+for name, small, large, losses, summary in (
+    ("fig3_1", (SMALL_MATRIX, SMALL_TENSOR, SMALL_TREE), (MATRIX, TENSOR, TREE), FITTED,
+     "matrix, tensor and hierarchical tensor ranks are learned incrementally"),
+    ("figC_2", (SMALL_TREE,), (TREE,), FITTED,
+     "hierarchical tensor factorization: matricizations in and outside the mode tree"),
+    ("figC_3", (SMALL_SENSED,), (SENSED,), SENSED_LOSS,
+     "the same for tensor sensing with rank one measurements"),
+    ("figC_4", (SMALL_ORDER_9,), (ORDER_9,), FITTED,
+     "the same for order 9 and a ternary mode tree"),
+):  # fmt: skip
+    quick = IncrementalSize(small, 6_000, losses[0])
+    thesis = IncrementalSize(large, 20_000, losses[1])
+    add_experiments(Experiment(name, summary, incremental, quick, thesis, CLAIMS + TREE_CLAIMS))
