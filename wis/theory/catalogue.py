@@ -6,6 +6,7 @@ the rows that are kept in ``benchmarks/results``.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,91 +40,43 @@ class Entry:
     cost: tuple[float | None, float | None] = (None, None)
 
 
-CHAPTER_5 = (
-    Entry(
-        "bounds",
-        "Theorems 7, 8, 10, 11",
-        "bounds of the separation rank, by walk indices and least cuts",
-        "wis theory bounds GRAPH --subset IDS --depth L",
-        (4.0, None),
-    ),
-    Entry(
-        "separation-rank",
-        "Definition 10",
-        "the separation rank of a network, exactly or on a grid",
-        "wis theory separation-rank GRAPH --subset IDS --depth L",
-        (4.0, None),
-    ),
-    Entry(
-        "tensor-network",
-        "Proposition 10; Figures D.3, D.4",
-        "the tensor network of a network with product aggregation",
-        "wis theory tensor-network GRAPH --depth L",
-        (4.0, None),
-    ),
-    Entry(
-        "figure5_2",
-        "Figure 5.2",
-        "separation ranks across two partitions of two cliques",
-        "wis theory figure5_2",
-        (2.0, 2.0),
-    ),
-    Entry(
-        "preserved",
-        "Section 5.5",
-        "walk indices and lower bounds that removal orders leave",
-        "wis theory preserved GRAPH",
-        (5.0, 26.0),
-    ),
-    Entry(
-        "influence",
-        "Section 5.5.1; Theorem 8",
-        "walk indices kept against the influence that trained networks keep",
-        "wis theory influence GRAPH",
-        (6.0, 150.0),
-    ),
-    Entry(
-        "table5_1",
-        "Table 5.1",
-        "networks fit a task better if its partition has a high walk index",
-        "wis bench run thesis_table5_1",
-        (None, 6_700.0),
-    ),
-    Entry(
-        "figure5_3",
-        "Figure 5.3",
-        "accuracy of a GCN against the share of removed edges",
-        "wis bench run thesis_fig5_3_cora_gcn",
-    ),
-    Entry(
-        "figureD_5",
-        "Figure D.5",
-        "the same with GIN and ResGCN, and on other graphs",
-        "wis bench run thesis_figD_5_cora_gin",
-    ),
-)
+CHAPTER_5 = tuple(itertools.starmap(Entry, (
+    ("bounds", "Theorems 7, 8, 10, 11",
+     "bounds of the separation rank, by walk indices and least cuts",
+     "wis theory bounds GRAPH --subset IDS --depth L", (4.0, None)),
+    ("separation-rank", "Definition 10",
+     "the separation rank of a network, exactly or on a grid",
+     "wis theory separation-rank GRAPH --subset IDS --depth L", (4.0, None)),
+    ("tensor-network", "Proposition 10; Figures D.3, D.4",
+     "the tensor network of a network with product aggregation",
+     "wis theory tensor-network GRAPH --depth L", (4.0, None)),
+    ("figure5_2", "Figure 5.2",
+     "separation ranks across two partitions of two cliques",
+     "wis theory figure5_2", (2.0, 2.0)),
+    ("preserved", "Section 5.5",
+     "walk indices and lower bounds that removal orders leave",
+     "wis theory preserved GRAPH", (5.0, 26.0)),
+    ("influence", "Section 5.5.1; Theorem 8",
+     "walk indices kept against the influence that trained networks keep",
+     "wis theory influence GRAPH", (6.0, 150.0)),
+    ("table5_1", "Table 5.1",
+     "networks fit a task better if its partition has a high walk index",
+     "wis bench run thesis_table5_1", (None, 6_700.0)),
+    ("figure5_3", "Figure 5.3",
+     "accuracy of a GCN against the share of removed edges",
+     "wis bench run thesis_fig5_3_cora_gcn"),
+    ("figureD_5", "Figure D.5",
+     "the same with GIN and ResGCN, and on other graphs",
+     "wis bench run thesis_figD_5_cora_gin"),
+)))  # fmt: skip
 """What other commands than `wis theory run` run. Costs are those of
 karate and of Cora; of Table 5.1 at 10,000 epochs."""
 
 
 ORDER = (
-    "separation-rank",
-    "theorem6",
-    "more_edges",
-    "bounds",
-    "figure5_2",
-    "fig5_2",
-    "table5_1",
-    "product_table5_1",
-    "algorithm1",
-    "preserved",
-    "influence",
-    "figure5_3",
-    "appendixD_1",
-    "theorem10",
-    "tensor-network",
-    "figureD_5",
-    "chapter6",
+    *("separation-rank", "theorem6", "more_edges", "bounds", "figure5_2", "fig5_2", "table5_1"),
+    *("product_table5_1", "algorithm1", "preserved", "influence", "figure5_3", "appendixD_1"),
+    *("theorem10", "tensor-network", "figureD_5", "chapter6"),
 )
 """The order of Chapter 5 with its Appendix D, and of Chapter 6."""
 
