@@ -150,10 +150,7 @@ def _ink_on(colour: str) -> str:
 def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Figure:
     """Draw lower and upper bounds of one partition as bars, with the measured rank between them.
 
-    Args:
-        bounds: The bounds.
-        measured: The rank or its interval; may be None.
-        title: Title of the figure.
+    The rank can be an interval, or None.
     """
     named = [
         ("lower bound", "lower", bounds.lower.log, SIDES[1]),
@@ -214,11 +211,7 @@ def draw_spectrum(result: SeparationRank, title: str) -> Figure:
 def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width: int) -> Figure:
     """Draw both partitions of Figure 5.2 with bounds and ranks; boundary vertices have a ring.
 
-    Args:
-        rows: From `wis.theory.figure5_2.figure5_2`.
-        size: Vertices of each clique.
-        depth: Number L of layers.
-        width: Width D_h.
+    The rows are those of `wis.theory.figure5_2.figure5_2` for this size, depth and width.
     """
     from matplotlib.figure import Figure
 
@@ -291,10 +284,8 @@ def _draw_partition(
 def draw_preserved(rows: Sequence[PreservedRow], depth: int, title: str) -> Figure:
     """Draw the ratios that removal orders preserve: walk index, least cut, lower bound.
 
-    Args:
-        rows: From `wis.theory.preserved.preserved`.
-        depth: Number L of layers.
-        title: Title, such as the graph and the partitions.
+    The rows are those of `wis.theory.preserved.preserved` for this depth. The title names the graph
+    and the partitions.
     """
     from matplotlib.figure import Figure
 
@@ -344,10 +335,8 @@ def _open_grid(axes: Axes) -> None:
 def draw_influence(points: Mapping[tuple[str, str, float], Point], found: Agreement) -> Figure:
     """Draw walk indices against long-range influence, as shares kept: a panel for each graph.
 
-    Args:
-        points: From `wis.theory.influence.kept`; bars are a standard deviation over the seeds long,
-            to both sides.
-        found: From `wis.theory.influence.agreement`, for the title.
+    The points are those of `wis.theory.influence.kept`; bars are a standard deviation over the
+    seeds long, to both sides. `wis.theory.influence.agreement` gives the title.
     """
     from matplotlib.figure import Figure
 
