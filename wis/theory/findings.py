@@ -119,15 +119,15 @@ def size_word(name: str, size: str) -> str:
 
 def judged(claims: Iterable[Claim], rows: Sequence[Row]) -> tuple[Verdict, ...]:
     """Judge claims; one whose rule needs a column that the rows lack cannot be told."""
-    return tuple(_judged(claim, rows) for claim in claims)
-
-
-def _judged(claim: Claim, rows: Sequence[Row]) -> Verdict:
-    try:
-        return judge([claim], rows)[0]
-    except KeyError as error:
-        text = f"the rows have no {echo(str(error))}; another version of wis wrote them"
-        return Verdict(claim, Judgement(State.CANNOT_TELL, text), seeds_of(rows))
+    found = []
+    for claim in claims:
+        try:
+            found += judge([claim], rows)
+        except KeyError as error:
+            text = f"the rows have no {echo(str(error))}; another version of wis wrote them"
+            cannot = Judgement(State.CANNOT_TELL, text)
+            found.append(Verdict(claim, cannot, seeds_of(rows)))
+    return tuple(found)
 
 
 def seeds_of(rows: Iterable[Row]) -> tuple[int, ...]:

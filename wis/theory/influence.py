@@ -194,7 +194,7 @@ def measured(
     """
     graph = UndirectedGraph.from_any(data)
     vertices, hops = _sample(graph, settings)
-    before = _walk_indices(graph, settings.depth)
+    before = num_closed_walks(graph.edges.cpu().numpy(), graph.num_nodes, settings.depth)
     done = {row.key for row in known}
     cuts: list[tuple[str, Sequence[float]]] = [(WHOLE, (0.0,)), *((m, fractions) for m in METHODS)]
     for seed, (method, amounts) in itertools.product(seeds, cuts):
@@ -206,7 +206,8 @@ def measured(
                 base, options = METHODS[method]
                 order = removal_order(whole, base, seed=seed, **options)
             cut = whole if order is None else order.apply(whole, remove=fraction)
-            after = _walk_indices(UndirectedGraph.from_any(cut), settings.depth)
+            edges = UndirectedGraph.from_any(cut).edges.cpu().numpy()
+            after = num_closed_walks(edges, graph.num_nodes, settings.depth)
             record, network = train_network(cut, settings.config(seed), progress=False)
             found = influence(network, cut, vertices)
             by_hops = [
@@ -340,11 +341,6 @@ def _sample(graph: UndirectedGraph, settings: Settings) -> tuple[list[int], Tens
     if not chosen:
         raise OptionError(f"no vertex has another one 2 to {settings.depth} hops away")
     return chosen, torch.from_numpy(np.array(hops))
-
-
-def _walk_indices(graph: UndirectedGraph, depth: int) -> np.ndarray:
-    """WI_{L-1,t}({t}) for each vertex t, int64 [n]."""
-    return num_closed_walks(graph.edges.cpu().numpy(), graph.num_nodes, depth)
 
 
 def _judge(rows: Sequence[Mapping[str, Any]]) -> Judgement:

@@ -28,10 +28,9 @@ from wis.theory.factorization import (
 from wis.theory.factorization.dynamics import (
     component_speeds,
     gradients_of,
-    local_component_speeds,
     stepped,
-    within_bounds,
 )
+from wis.theory.factorization.experiments.component_dynamics import conservation
 from wis.theory.factorization.initialization import (
     balanced_components,
     balanced_matrices,
@@ -147,9 +146,11 @@ def test_the_bounds_of_theorem_3_hold_from_the_least_unbalancedness_on_and_not_b
 
 
 def test_bounds_along_a_run_are_those_for_the_unbalancedness_of_its_start():
-    unbalancedness = np.array([0.2, 0.5])
-    assert within_bounds(np.array([0.1, 0.2]), unbalancedness)
-    assert not within_bounds(np.array([0.1, 0.3]), unbalancedness)
+    curve = dict.fromkeys(("conserved_change", "speed_error", "speed_discretization"), np.ones(2))
+    curve["unbalancedness"] = np.array([0.2, 0.5])
+    for least, holds in ((0.2, True), (0.3, False)):
+        curve["least_unbalancedness"] = np.array([0.1, least])
+        assert conservation(curve, "within")["within"] is holds
 
 
 def test_the_measured_speed_errs_in_proportion_to_the_step():
@@ -164,7 +165,7 @@ def test_the_measured_speed_errs_in_proportion_to_the_step():
 @pytest.mark.parametrize("node", [(0, 1), (2, 3), (0, 1, 2, 3)])
 def test_local_components_move_at_the_speed_of_theorems_5_and_9(node):
     task, weights = task_for(TREE), gaussian_weights(TREE, [0.8], [3])
-    speeds = local_component_speeds(TREE, task, weights, node, step=1e-6)
+    speeds = component_speeds(TREE, task, weights, node, step=1e-6)
     torch.testing.assert_close(speeds.measured, speeds.formula, rtol=1e-4, atol=1e-6)
     assert (speeds.least_unbalancedness <= TREE.unbalancedness(weights)).all()
     # the projection onto the direction C of Theorem 5, written out

@@ -15,10 +15,11 @@ Source: Theorems 3, 5 and 9, Corollary 2, Lemmas 1 and 3.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,16 +31,6 @@ from wis.theory.factorization.model import (
     Weights,
 )
 from wis.theory.factorization.tasks import Task
-
-
-def within_bounds(least: np.ndarray, unbalancedness: np.ndarray) -> bool:
-    """Whether Theorem 3 or 9 held along a run, for the unbalancedness of the initialization.
-
-    Args:
-        least: `Speeds.least_unbalancedness` of all components, float64 [T].
-        unbalancedness: Unbalancedness of the weights, float64 [T]; the first entry counts.
-    """
-    return bool((least <= unbalancedness[0] * (1 + 1e-9)).all())
 
 
 @dataclass(frozen=True)
@@ -79,9 +70,14 @@ class Speeds:
 
 
 def component_speeds(
-    model: TensorFactorization, task: Task, weights: Weights, *, step: float
+    model: TensorFactorization | HierarchicalFactorization,
+    task: Task,
+    weights: Weights,
+    node: Node | None = None,
+    *,
+    step: float,
 ) -> Speeds:
-    """Speeds of the component norms of a tensor factorization (Theorem 3, Corollary 2).
+    """Speeds of component norms, or of local component norms at an interior node.
 
     >>> from wis.theory.factorization import Completion, gaussian_weights
     >>> model, ones = TensorFactorization((2, 2, 2), 2), torch.ones(1, 2, 2, 2, dtype=torch.float64)
@@ -93,47 +89,27 @@ def component_speeds(
     Args:
         model: The factorization.
         task: The loss.
-        weights: float64 [B, D_n, R] each.
+        weights: float64 [B, *weight shape] each.
+        node: The node of the mode tree; None for a tensor factorization.
         step: eta, the length of the measured step; positive.
 
     Cost: three gradients.
-    """
-    gradients = gradients_of(model, task, weights)
-    squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
-    pull = -(weights[0] * gradients[0]).sum(dim=1)
-    halves = [model.component_norms(stepped(weights, gradients, step / part)) for part in (1, 2)]
-    return _speeds(squares, pull, halves, step)
-
-
-def local_component_speeds(
-    model: HierarchicalFactorization,
-    task: Task,
-    weights: Weights,
-    node: Node,
-    *,
-    step: float,
-) -> Speeds:
-    """Speeds of the local component norms at an interior node; see `component_speeds`.
 
     References:
-        Theorems 5 and 9.
-
-    >>> from wis.theory.factorization import Completion, gaussian_weights, perfect_tree
-    >>> model = HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 2)
-    >>> ones = torch.ones(1, 2, 2, 2, 2, dtype=torch.float64)
-    >>> weights = gaussian_weights(model, [0.8], [0])
-    >>> node = (0, 1)
-    >>> speeds = local_component_speeds(model, Completion(ones > 0, ones), weights, node, step=1e-6)
-    >>> bool((speeds.least_unbalancedness <= model.unbalancedness(weights)).all())
-    True
+        Theorem 3, Corollary 2; with a node Theorems 5 and 9.
     """
     gradients = gradients_of(model, task, weights)
-    at = model.nodes.index(node)
-    squares = model.squared_norms(weights, node)
-    pull = -(weights[at] * gradients[at]).sum(dim=2)
-    halves = [
-        model.component_norms(stepped(weights, gradients, step / part), node) for part in (1, 2)
-    ]
+    norms_of: Callable[[Weights], Tensor]
+    if isinstance(model, HierarchicalFactorization):
+        assert node is not None
+        at = model.nodes.index(node)
+        pull = -(weights[at] * gradients[at]).sum(dim=2)
+        squares = model.squared_norms(weights, node)
+        norms_of = functools.partial(model.component_norms, node=node)
+    else:
+        pull = -(weights[0] * gradients[0]).sum(dim=1)
+        squares, norms_of = model.squared_norms(weights), model.component_norms
+    halves = [norms_of(stepped(weights, gradients, step / part)) for part in (1, 2)]
     return _speeds(squares, pull, halves, step)
 
 
@@ -161,7 +137,7 @@ def conserved(model: Factorization, weights: Weights) -> list[Tensor]:
     if isinstance(model, HierarchicalFactorization):
         squares = [model.squared_norms(weights, node) for node in model.tree.interior]
     else:
-        squares = [torch.stack([weight.square().sum(dim=1) for weight in weights])]
+        squares = [model.squared_norms(weights)]
     return [
         torch.stack([one - two for one, two in itertools.combinations(each, 2)], dim=-1)
         for each in squares

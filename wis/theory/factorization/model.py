@@ -179,9 +179,13 @@ class TensorFactorization:
         """Frobenius norms of the components, float64 [B, R] (Section 2.3)."""
         return torch.stack([weight.norm(dim=1) for weight in weights]).prod(dim=0)
 
+    def squared_norms(self, weights: Weights) -> Tensor:
+        """Squared norms of the vectors of each component, float64 [N, B, R]."""
+        return torch.stack([weight.square().sum(dim=1) for weight in weights])
+
     def unbalancedness(self, weights: Weights) -> Tensor:
         """Largest difference of two squared norms in one component, [B] (Definition 3)."""
-        squares = torch.stack([weight.square().sum(dim=1) for weight in weights])
+        squares = self.squared_norms(weights)
         return (squares.amax(dim=0) - squares.amin(dim=0)).amax(dim=1)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from wis.theory.experiments.claims import Claim, each_row
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.factorization.dynamics import local_component_speeds
+from wis.theory.factorization.dynamics import component_speeds
 from wis.theory.factorization.experiments.incremental_ranks import modes_text
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.hierarchical import (
@@ -49,7 +49,7 @@ def theorem_5(size: SpeedSize, request: Request) -> Outcome:
         )
         task = half_observed(model.shape, request.seed)
         for node in (min(tree.interior), tree.root):
-            speeds = functools.partial(local_component_speeds, model, task, node=node, step=STEP)
+            speeds = functools.partial(component_speeds, model, task, node=node, step=STEP)
             label = f"{arity} children, node {modes_text(node)}"
             row, curve = follow(
                 request, label, model, task, start, speeds, arity + 1, size.loss,
@@ -95,7 +95,7 @@ def equation_3_9(size: GapSize, request: Request) -> Outcome:
     goal = size.loss * float(task.loss_and_gradient(zero)[0])
 
     def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
-        speeds = local_component_speeds(model, task, weights, tree.root, step=STEP)
+        speeds = component_speeds(model, task, weights, tree.root, step=STEP)
         power = 2 - 2 / PARTS
         pull = speeds.balanced / (PARTS * speeds.norms.pow(power)).clamp_min(1e-300)
         return {"norms": speeds.norms, "pull": pull}

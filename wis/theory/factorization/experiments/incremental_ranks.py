@@ -19,7 +19,7 @@ from wis.errors import OptionError
 from wis.theory.experiments.claims import Claim, Row, each_row, each_seed, most_rows
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.factorization.dynamics import conserved, conserved_change, local_component_speeds
+from wis.theory.factorization.dynamics import component_speeds, conserved, conserved_change
 from wis.theory.factorization.experiments.component_dynamics import (
     ACCURATE,
     EFFECTIVE,
@@ -186,7 +186,7 @@ def _measured(
     for key, modes in (("in_tree", low), ("outside", modes_outside)):
         found = [torch.linalg.svdvals(matricization(each, modes))[:10] for each in end]
         values[f"singular_{key}"] = largest(torch.stack(found), 10)
-    speeds = local_component_speeds(model, task, weights, low, step=HIERARCHICAL_STEP)
+    speeds = component_speeds(model, task, weights, low, step=HIERARCHICAL_STEP)
     return {**values, **speeds.summary(), "unbalancedness": model.unbalancedness(weights)}
 
 
