@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
+from wis.theory.bounds import separation_bounds
 from wis.theory.experiments.claims import Claim, Judgement, every, grouped, over_seeds, share_of
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
@@ -60,8 +61,6 @@ def theorem6(size: Theorem6Size, request: Request) -> Outcome:
 
     Graph prediction is measured at the first depth only, since its ranks soon exceed `max_side`.
     """
-    from wis.theory.bounds import separation_bounds
-
     checked_integer("num_graphs", size.num_graphs, 1)
     draw = np.random.default_rng(request.seed)
     n = size.num_nodes

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
+from wis.theory.bounds import separation_bounds
 from wis.theory.experiments.claims import Claim, Judgement, Rule, State, each_row, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row
 from wis.theory.experiments.registry import add_experiments
@@ -82,8 +83,6 @@ def _random_directed(n: int, chance: float, draw: np.random.Generator) -> TypedG
 def _bounded(
     graph: TypedGraph, members: Any, depth: int, target: int | None, size: Theorem10Size
 ) -> Row:
-    from wis.theory.bounds import separation_bounds
-
     args = (graph, list(members), depth, size.width)
     found = generic_separation_rank(*args, in_dim=size.width, target=target, max_side=size.max_side)
     bounds = separation_bounds(*args, target=target)

@@ -31,6 +31,7 @@ from wis.theory.experiments.experiment import Experiment, Outcome, Request
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.figure5_2 import figure5_2_problems
 from wis.theory.generic_rank import RankProblem
+from wis.theory.statements.chapter5 import as_graph
 from wis.theory.typed_graph import TypedGraph
 
 LIMITS = {
@@ -174,11 +175,8 @@ def _families(n: int, seed: int) -> Iterator[tuple[str, Any, Method]]:
 
 def typed(graph: Any) -> TypedGraph:
     """A networkx graph, with vertices numbered in its order, for the theory."""
-    import torch
-
     plain = nx.convert_node_labels_to_integers(graph)
-    edges = torch.tensor(list(plain.edges), dtype=torch.int64, device="cpu").reshape(-1, 2).T
-    return TypedGraph.from_any(edges, plain.number_of_nodes())
+    return as_graph(list(plain.edges), plain.number_of_nodes())
 
 
 def _complete(n: int, size: TightnessSize, wide: bool) -> Row:
