@@ -187,7 +187,8 @@ def _product_fit(rows: Sequence[Row]) -> list[Panel]:
 
 def _chapter6(rows: Sequence[Row]) -> list[Panel]:
     deepest = max(row["depth"] for row in rows)
-    ranks = _ranks(where(rows, family="chain", depth=deepest), "num_nodes", "partition")
+    deep = [row for row in where(rows, family="chain", depth=deepest) if "rank" in row]
+    ranks = _ranks(deep, "num_nodes", "partition")
     panels = [Panel(f"chain, depth {deepest}", "vertices", "separation rank", ranks, log="y")]
     for family in ("chain", "grid"):
         own = [row for row in where(rows, family=family) if "rank" not in row]

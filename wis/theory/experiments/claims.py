@@ -233,7 +233,7 @@ def where(rows: Iterable[Row], **values: Any) -> list[Row]:
     >>> where([{"rank": 2}, {"rank": 5}], rank=5)
     [{'rank': 5}]
     """
-    return [row for row in rows if all(row.get(key) == value for key, value in values.items())]
+    return [row for row in rows if all(row[key] == value for key, value in values.items())]
 
 
 def grouped(rows: Iterable[Row], *columns: str) -> dict[tuple[Any, ...], list[Row]]:
