@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.checks import checked_integer
+from wis.base.checks import checked_choice, checked_integer
 from wis.datasets.images import load_images
 from wis.errors import OptionError
 from wis.graph.walks import walk_index
@@ -101,9 +101,7 @@ def vertices_of_image(
     >>> vertices_of_image(0, "high", 4), vertices_of_image(1, "high", 4)
     ([0, 2, 5, 7], [1, 3, 4, 6])
     """
-    if partition not in PARTITIONS:
-        raise OptionError(f"partition is {partition!r}; expected 'low' or 'high'")
-    if partition == "low":
+    if checked_choice("partition", partition, PARTITIONS) == "low":
         return list(range(image * num_segments, (image + 1) * num_segments))
     first = range(image, num_segments, 2)
     second = range(num_segments + 1 - image, 2 * num_segments, 2)

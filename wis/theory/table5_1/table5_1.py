@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from wis.base.checks import checked_device
+from wis.base.checks import checked_choice, checked_device
 from wis.errors import OptionError, RecipeError, UnknownNameError, echo
 from wis.experiments.backends import Job, Outcome
 from wis.experiments.recipe import content_hash
@@ -103,10 +103,7 @@ class Table51:
             if not isinstance(model, str) or model not in SHARED:
                 raise UnknownNameError.among("model of Table 5.1", str(model), SHARED)
         for partition in self.partitions:
-            if partition not in PARTITIONS:
-                raise OptionError(
-                    f"partitions holds {echo(repr(partition))}; expected 'low' or 'high'"
-                )
+            checked_choice("partitions", partition, PARTITIONS)
         if not isinstance(self.images, str):
             raise OptionError(
                 f"images is {echo(repr(self.images))}; expected the name of a set of images"
