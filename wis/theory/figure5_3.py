@@ -39,12 +39,7 @@ def figure_of(row: Row) -> str | None:
 
 
 def claims_of(panel: Panel, figure: str) -> list[Claim]:
-    """The claims that the methods of a panel allow to judge.
-
-    Args:
-        panel: A data set and a network, see `wis.experiments.summary.panels_of`.
-        figure: ``"Figure 5.3"`` or ``"Figure D.5"``.
-    """
+    """The claims that the methods of a panel, a data set and a network, allow to judge."""
     row = panel.first
     where = f"With a {NETWORKS.get(row['model'], row['model'])} on {row['dataset']},"
     ours = [label for label in WIS if label in panel.labels]

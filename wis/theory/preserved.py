@@ -148,13 +148,8 @@ def sample_of(
     >>> sample_of(every, TypedGraph.from_any(karate), 3, num_cuts=44, most=10).choice
     '10 of 34 singletons'
 
-    Args:
-        partitions: The partitions to choose from.
-        graph: The graph.
-        depth: Number L of layers.
-        num_cuts: Number of cuts of all orders.
-        most: Largest number of partitions; default: 100, or as many as take about twenty seconds.
-        seed: Seed of the sample.
+    `num_cuts` counts the cuts of all orders. `most` is the largest number of partitions; by default
+    100, or as many as take about twenty seconds.
     """
     if most is None:
         most = max(SAMPLE, QUICK_WORK // max(1, num_cuts * depth * graph.arcs.size(1)))

@@ -213,11 +213,7 @@ def each_seed(
 ) -> Rule:
     """A rule: `over_seeds` of a value of the rows of each seed; None leaves a seed out.
 
-    Args:
-        value: The value of the rows of one seed.
-        label: The value in words.
-        by: Columns that tell the draws apart.
-        limits: See `over_seeds`.
+    The columns `by` tell the draws apart; `limits` are options of `over_seeds`.
     """
 
     def rule(rows: Sequence[Row]) -> Judgement:

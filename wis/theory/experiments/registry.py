@@ -173,11 +173,8 @@ def run_experiment(
     >>> outcome.rows[0]["largest"] > outcome.rows[1]["largest"]
     True
 
-    Args:
-        name: See `available_experiments`.
-        quick: Use the quick size instead of the size of the thesis.
-        size: Another size, made with `resized` or `dataclasses.replace`.
-        request: Seed, folder and progress.
+    It runs at the size of the thesis, at the quick one, or at a `size` that is made with `resized`
+    or `dataclasses.replace`.
 
     Returns:
         Rows, verdict and curves. Each row also holds the experiment, its settings and the seed.

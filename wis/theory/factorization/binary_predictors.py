@@ -36,11 +36,7 @@ SMALLEST = 1e-30
 
 
 def products(weights: Tensor, pixels: Tensor) -> Tensor:
-    """Products over the pixels, float64 [n, R].
-
-    Args:
-        weights: float64 [2, N, R], without zeros.
-        pixels: float64 [n, N] of zeros and ones.
+    """Products over the pixels, float64 [n, R], by weights [2, N, R] without zeros.
 
     Cost: two products of the pixels with a matrix of N rows and R columns.
     """
@@ -56,11 +52,7 @@ def products(weights: Tensor, pixels: Tensor) -> Tensor:
 def product_gradients(weights: Tensor, pixels: Tensor, values: Tensor, slopes: Tensor) -> Tensor:
     """Gradient with respect to the weights, float64 [2, N, R].
 
-    Args:
-        weights: The weights given to `products`.
-        pixels: The pixels given to `products`.
-        values: Result of `products`, [n, R].
-        slopes: Derivative of the loss with respect to each product, [n, R].
+    `values` [n, R] are those of `products`, `slopes` [n, R] the derivatives of the loss by them.
     """
     pulled = slopes * values
     ones = pixels.T @ pulled
@@ -116,14 +108,8 @@ def fit_predictors(
 
     All ranks and tasks are fitted on the same batches; their components are columns of one matrix.
 
-    Args:
-        pixels: float64 [n, N] of zeros and ones.
-        labels: float64 [n, T], one column for each prediction task.
-        ranks: Numbers of components.
-        config: Settings of the fit.
-        seed: Seed of the initial weights and the batches.
-        progress: Called with the number of steps done.
-        checkpoint: File to continue from. It is written every minute, on Ctrl-C, and at the end.
+    Pixels are float64 [n, N], zeros and ones; labels float64 [n, T], one column for each task. The
+    checkpoint is as in `run_to_end`.
 
     Returns:
         Weights, float64 [2, N, T, k] for each rank k.

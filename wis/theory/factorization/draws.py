@@ -24,9 +24,7 @@ def observed_norms(task: Completion | Sensing, tensors: Tensor) -> Tensor:
     >>> observed_norms(Completion(ones > 0, ones), ones).tolist()
     [4.0]
 
-    Args:
-        task: A task that all tensors share.
-        tensors: float64 [K, *shape].
+    The tensors are float64 [K, *shape], and share the task.
     """
     seen: Tensor = _observed(task, tensors.flatten(1).T).square().sum(dim=0)
     return seen
@@ -51,10 +49,7 @@ def draw_facts(task: Completion | Sensing, truth: Tensor, drawn: Weights) -> dic
     >>> round(facts["tangent_leverage"], 6)
     1.0
 
-    Args:
-        task: The observations.
-        truth: float64 [*shape].
-        drawn: Vectors of the components, float64 [1, D_n, R] each, up to a common factor.
+    `drawn` are the vectors of the components, float64 [1, D_n, R] each, up to a common factor.
 
     Returns:
         ``"largest_true"`` and ``"smallest_true"``: norms of the components at the ground truth's

@@ -153,13 +153,7 @@ def balanced_components(
     >>> float(model.unbalancedness(balanced_components(model, [0.5], [0]))) < 1e-12
     True
 
-    Args:
-        model: A tensor factorization.
-        norms: Norm of every weight vector of each element, [B].
-        seeds: Seed of each element, [B].
-
-    References:
-        Assumption 2.
+    There is one norm of all weight vectors for each element, [B] (Assumption 2).
     """
 
     def sample(generator: torch.Generator, norm: float) -> Weights:
@@ -180,13 +174,8 @@ def balanced_tree(
     >>> float(model.unbalancedness(start)) < 1e-12
     True
 
-    Args:
-        model: A factorization with as many local components at every node as there are norms.
-        norms: Norm of the weight vectors of each local component.
-        seeds: Seed of each element, [B].
-
-    References:
-        Definition 8, Theorem 5.
+    There is one norm for each of the local components, of which all nodes have as many (Definition
+    8, Theorem 5).
     """
     wanted = torch.tensor(norms, dtype=torch.float64, device="cpu")
     if {model.width(node) for node in model.tree.interior} != {len(wanted)} or wanted.min() <= 0:

@@ -88,12 +88,7 @@ def least_squares(
 ) -> Tensor:
     """Fit parameters [p] by Levenberg's and Marquardt's method; no step raises the error.
 
-    Args:
-        model: The output for parameters and one input.
-        start: The first parameters.
-        x: Inputs, [k, ...].
-        y: Targets, [k].
-        max_steps: Number of steps.
+    The model maps parameters and one of the inputs x, [k, ...], to a number; y are targets, [k].
     """
     from torch.func import jacrev, vmap
 

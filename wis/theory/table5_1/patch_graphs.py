@@ -54,11 +54,7 @@ class ImagePairs:
     same: Tensor
 
     def features(self, partition: Partition) -> Tensor:
-        """Return the features of the vertices of all graphs, [k, 2 · segments, pixels].
-
-        Args:
-            partition: The essential partition, ``"low"`` or ``"high"``, which places the segments.
-        """
+        """Features of the vertices of all graphs, [k, 2 · segments, pixels], by the partition."""
         placed = torch.empty_like(self.segments).flatten(1, 2)
         for image in (0, 1):
             vertices = vertices_of_image(image, partition, self.segments.size(2))
@@ -69,11 +65,7 @@ class ImagePairs:
 def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
     """Arcs, in both directions, of two cliques joined at their first vertices; int64 [2, num_arcs].
 
-    Args:
-        size: Number of vertices of a clique, at least 1; ids of the second clique follow the first.
-
-    References:
-        Figure 5.2.
+    The ids of the second clique follow those of the first (Figure 5.2).
 
     >>> two_cliques(2).tolist()
     [[0, 0, 1, 2, 2, 3], [1, 2, 0, 0, 3, 2]]
@@ -88,12 +80,9 @@ def two_cliques(size: int = NUM_SEGMENTS) -> Tensor:
 def vertices_of_image(
     image: int, partition: Partition, num_segments: int = NUM_SEGMENTS
 ) -> list[int]:
-    """Return the vertices that hold the segments of an image, in the order of the segments.
+    """The vertices that hold the segments of image 0 or 1, in the order of the segments.
 
-    Args:
-        image: 0 or 1.
-        partition: ``"low"`` or ``"high"``.
-        num_segments: Number of segments of an image, even.
+    The number of segments is even.
 
     Raises:
         OptionError: The partition is unknown.
@@ -109,14 +98,7 @@ def vertices_of_image(
 
 
 def essential_walk_index(partition: Partition, *, depth: int = 3) -> int:
-    """Walk index of the essential partition for a network of a given depth.
-
-    Args:
-        partition: ``"low"`` or ``"high"``.
-        depth: Number L of layers; walks have length L - 1.
-
-    References:
-        Definition 11; Table 5.1.
+    """Walk index of the essential partition, for walks of length L - 1 (Definition 11; Table 5.1).
 
     >>> essential_walk_index("low"), essential_walk_index("high")
     (548, 8258)
@@ -137,19 +119,11 @@ def draw_pairs(
     Each label is 0 or 1 with equal probability, and the first image is random. The second image is
     a random image of the same class (label 1) or of another class (label 0).
 
-    Args:
-        images: A name for `wis.datasets.images.load_images`.
-        num_train: Number of training pairs.
-        num_test: Number of test pairs.
-        seed: Seed of all random choices.
-        root: The data root.
+    `images` and `root` are those of `wis.datasets.images.load_images` (Appendix D.6.2.1).
 
     Raises:
         OptionError: A number is invalid, or the images cannot be paired or split into segments.
         WisError: As for `load_images`.
-
-    References:
-        Appendix D.6.2.1.
     """
     for name, value in (("num_train", num_train), ("num_test", num_test)):
         checked_integer(name, value, 1, expected="an integer of at least 1")

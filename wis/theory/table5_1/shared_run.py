@@ -137,13 +137,8 @@ def train_shared(
 
     On a CPU, the same call with the same number of threads gives the same record except for times.
 
-    Args:
-        structure: The structure of all graphs.
-        train: The training graphs.
-        test: The test graphs.
-        config: Model, sizes, learning rate, stopping rule and seed, with ``task="graph"``.
-        progress: Show a progress bar on stderr: always (true), never (false), or in long runs
-            (None).
+    The configuration has ``task="graph"``. There is a progress bar on stderr always (true), never
+    (false), or in long runs (None).
 
     Raises:
         UnknownNameError: The model does not support a shared structure.

@@ -189,10 +189,7 @@ def rises(norms: np.ndarray, count: int, times: np.ndarray) -> Row:
     >>> rises(np.array([[0, 0], [1, 0], [2, 0.0], [2, 1]]), 2, times)["learned_alone"]
     1.0
 
-    Args:
-        norms: float64 [T, K], sorted at each record.
-        count: Number of norms that count, the first ones; more than K means K.
-        times: float64 [T].
+    The norms are float64 [T, K], sorted at each record; the first `count` of them count.
 
     Returns:
         ``"half_grown_at"``, and ``"learned_alone"``, the share of the components but the last that
