@@ -60,13 +60,8 @@ class Problem:
 
     Attributes:
         name: The argument GRAPH.
-        graph: The graph.
         subset: Ids of the vertices on one side, None if not given.
         target: Id of the vertex for vertex prediction, None for graph prediction.
-        target_name: The value of --target.
-        depth: Number of layers.
-        width: Size of the hidden embeddings.
-        in_dim: Features of a vertex.
         plot: File of the picture, None for no picture.
         force: Whether existing files may be replaced.
     """

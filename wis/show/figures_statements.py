@@ -23,7 +23,6 @@ class Panel:
     """A panel.
 
     Attributes:
-        title: Its title.
         x: Label of the horizontal axis.
         y: Label of the vertical axis.
         series: Points (x, y) by name. Names that begin with ``"_"`` are not in the legend.

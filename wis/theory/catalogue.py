@@ -26,7 +26,6 @@ class Entry:
     """Something to run.
 
     Attributes:
-        name: Its name.
         source: Its number in the thesis.
         summary: What it shows, in a line.
         command: The command that runs it.

@@ -29,7 +29,6 @@ class PartitionFacts:
         name: ``"I1"`` or ``"I2"``.
         subset: The set I.
         target: Vertex t, None for graph prediction.
-        bounds: All bounds.
         measured: The separation rank for almost all weights, or an interval that holds it.
     """
 

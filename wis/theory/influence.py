@@ -102,14 +102,11 @@ class InfluenceRow:
     """One trained network.
 
     Attributes:
-        graph: Name of the graph.
         method: Name of the method, or `WHOLE`.
-        fraction: Share of removed edges.
         seed: Seed of the order, the split and the parameters.
         walk_index: Mean ratio of the walk indices of single vertices, after to before.
         by_hops: Influence of all vertices 0, 1, ..., L hops away, mean over the sampled vertices.
         test_accuracy: Accuracy of the network on test vertices.
-        settings: The settings of the network.
     """
 
     graph: str

@@ -45,9 +45,6 @@ class PreservedRow:
     """Ratios after one cut of one order; NaN where the number is zero for every partition before.
 
     Attributes:
-        method: Name of the order.
-        fraction: Share of removed edges.
-        num_removed: Number of removed edges.
         walk_index: Mean over the partitions of the ratio of walk indices, after to before.
         least_walk_index: The smallest of these ratios.
         smallest_walk_index: Ratio of the smallest walk indices, after to before.

@@ -65,9 +65,6 @@ class SeparationRank:
         rank: Singular values above the tolerance.
         spectrum: float64 tensor, all singular values of the scaled matrix, descending, divided by
             the largest.
-        rtol: The relative tolerance.
-        num_rows: Rows of the matrix.
-        num_columns: Columns of the matrix.
         is_full_grid: Whether the matrix holds the whole grid; if not, a part of it was drawn.
     """
 

@@ -165,8 +165,6 @@ class TensorNetwork:
     """A tree tensor network, made by `build_tensor_network`.
 
     Attributes:
-        graph: The graph of the product network.
-        depth: Number L of layers.
         target: Vertex t, None for graph prediction.
         nodes: The nodes, level by level from the leaves up.
         legs: The legs; their ends are positions in `nodes`.

@@ -50,12 +50,10 @@ class TypedGraph:
     (34, 190, ('edge',))
 
     Attributes:
-        num_nodes: Number n of vertices.
         arcs: int64 tensor of shape [2, k], tails in row 0 and heads in row 1, distinct, sorted by
             (head, tail), so that the incoming neighbours N_in(i) of a vertex are contiguous and
             ascending.
         types: int64 tensor of shape [k], values in 0 ... num_types - 1.
-        type_names: Names of the types.
         directed: Whether the graph is directed; if not, every arc has its reverse.
     """
 

@@ -201,10 +201,8 @@ class Experiment:
 
     Attributes:
         name: Name of its figure, table or theorem.
-        summary: One line.
         runner: Runs it at a size.
         quick: A size that takes under a minute.
-        thesis: The thesis' size.
         claims: The sentences of the thesis that it stands for.
         source: Its number in the thesis; by default made of the name (``"Figure 1.1"``).
         cost: CPU seconds of one seed at the quick size and at the thesis' size; None if unknown.

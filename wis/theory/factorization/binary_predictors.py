@@ -65,9 +65,6 @@ class PredictorConfig:
     """Settings of the fit; the defaults are the thesis' (Appendix B.2.2.2).
 
     Attributes:
-        learning_rate: Learning rate of Adam.
-        batch_size: Number of images in a step.
-        max_steps: Largest number of steps.
         loss: Mean squared error of all tasks over a batch at which fitting ends.
         deviation: Standard deviation of the initial weights around one.
         label_scale: Factor of the labels in fitting; predictions are divided by it.

@@ -70,8 +70,6 @@ class Stop:
 
     Args:
         loss: An element converges when its loss stays below this value for `patience` steps.
-        max_steps: Largest number of steps.
-        patience: Number of consecutive steps.
         settled: An element also ends when the measured ``"error"`` varied by no more than this
             share of it, or a tenth of this number, in the second half of its steps, from
             `SETTLED_FROM` steps on, and its loss fell tenfold (from small weights, both are

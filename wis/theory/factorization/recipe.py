@@ -36,7 +36,6 @@ class FactorizationRecipe:
     Attributes:
         experiment: A name of `wis theory list`.
         size: ``"thesis"`` or ``"quick"``.
-        seeds: Seeds of the runs.
         settings: Changed settings of that size, as for `wis theory run --set`.
     """
 

@@ -43,7 +43,6 @@ class SpeedSize:
 
     Attributes:
         orders: Orders N of the tensors; for trees the numbers of children P, with L = P + 1.
-        dimension: Dimension of every mode.
         num_components: Number of components, or of local components at each node.
         norms: Smallest and largest norm of a weight vector at the start.
         loss: Share of the loss of the start at which a run ends.
@@ -193,10 +192,8 @@ class RankOneCompletion:
     """Completion of a 3-by-3-by-3 tensor of rank one (Corollary 3).
 
     Attributes:
-        scales: Initialization scales alpha.
         num_observations: Number of observed entries of 27.
         loss: Huber loss at which a run ends.
-        max_steps: Largest number of steps.
     """
 
     scales: tuple[float, ...]

@@ -65,12 +65,8 @@ class GapSize:
     """Completion of an order 4 tensor from balanced starts of several scales (Equation 3.9).
 
     Attributes:
-        scales: Initialization scales alpha.
-        dimension: Dimension of every mode.
-        num_local: Number of local components at each node.
         norms: Smallest and largest norm of a weight vector at the scale 1.
         loss: Share of the loss of zero at which a run ends.
-        max_steps: Largest number of steps.
     """
 
     scales: tuple[float, ...]

@@ -37,7 +37,6 @@ class DrawSize:
 
     Attributes:
         draws: Number of draws for each tree.
-        dimension: Dimension of every mode.
         num_local: Number of local components at each node.
     """
 

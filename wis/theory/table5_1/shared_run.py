@@ -60,7 +60,6 @@ class SharedRecord:
         best_train_accuracy: The highest training accuracy in the forward pass of an epoch.
         test_accuracy_at_best: Test accuracy at that epoch, before its step.
         best_epoch: Epoch of `best_train_accuracy`, counted from 1.
-        num_epochs: Number of epochs of the run.
         stopped_by: ``"patience"`` or ``"max_epochs"``.
         last_loss: Mean binary cross-entropy before the last step.
         seconds: Wall time of the epochs.
@@ -84,8 +83,6 @@ class SharedTrainer:
     """A network, its optimiser, and the training graphs in parts.
 
     Args:
-        network: The network.
-        structure: The structure of all graphs.
         train: The training graphs, on the network's device and of its dtype.
         config: Model, learning rate and weight decay.
 

@@ -44,7 +44,6 @@ class SharedStructure:
     """One structure for many graphs, and its classes of twins.
 
     Attributes:
-        num_nodes: Number n of vertices.
         closed: float64 [n, n]; row i holds a 1 for i and for each incoming neighbour of i.
         twin_class: int64 [n], the class of each vertex; classes are numbered by their first
             vertices.
@@ -134,7 +133,6 @@ class Twins(Messages):
     [n, G, width] for a GAT.
 
     Args:
-        structure: The structure.
         features: Float tensor of shape [G, n, in_dim]; its product with the matrix of a model is
             cached.
     """

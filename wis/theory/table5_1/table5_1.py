@@ -60,15 +60,10 @@ class Table51:
         models: Names of `wis.theory.table5_1.shared_structure.SHARED`.
         partitions: Essential partitions: ``"low"``, ``"high"`` or both.
         seeds: Seeds of the initial parameters, one for each run.
-        num_train: Number of training graphs.
-        num_test: Number of test graphs.
         data_seed: Seed of the pairs of images.
-        depth: Number of layers.
-        width: Size of the hidden embeddings.
         max_epochs: Largest number of epochs: one number for all models, or a number by model name.
         patience: Number of epochs without improvement of the training accuracy before a run stops.
         min_delta: The smallest improvement that counts, a fraction (see `wis.training.stopping`).
-        device: The device to train on.
 
     >>> table = Table51(models=("gcn",), seeds=(0, 1))
     >>> [(partition, config.seed) for partition, config in table.runs()]

@@ -68,12 +68,9 @@ class DynamicsSize:
     """Size of Figures 2.2 and B.1 to B.3.
 
     Attributes:
-        shape: Dimensions of the ground truth.
-        rank: Rank of the ground truth.
         num_observations: Number of entries or measurements.
         deviations: Standard deviations of the initial weights.
         loss: Loss at which a run ends.
-        max_steps: Largest number of steps.
         huber: Transition point of Huber's loss; None for the square loss. With it a run ends at the
             Huber loss of a residual sqrt(loss), that is, about sqrt(loss) times the transition
             point. (The thesis gives 1e-8 for Huber's loss, but the initial loss is lower than

@@ -60,11 +60,8 @@ class ImageSize:
     """Size of Figure 2.3.
 
     Attributes:
-        image_sets: Names.
-        ranks: Tensor ranks.
         num_train: Number of training images, the first ones; None for all.
         num_test: Number of test images; None for all.
-        config: Settings of the fit.
     """
 
     image_sets: tuple[str, ...]

@@ -66,7 +66,6 @@ class Part:
 
     Attributes:
         kind: ``"matrix"``, ``"tensor"`` or ``"hierarchical"``.
-        shape: Dimensions of the ground truth.
         rank: Matrix, tensor, or hierarchical tensor rank (at every node) of the ground truth.
         num_observations: Number of entries or measurements.
         width: Hidden dimension, or number of components or of local components.
@@ -95,9 +94,8 @@ class IncrementalSize:
 
     Attributes:
         parts: Factorizations and their tasks; they run one after the other.
-        max_steps: Largest number of steps.
-        loss: A run ends when its loss has been below this value for `patience` steps.
-        patience: Number of consecutive steps; the thesis takes 100.
+        loss: A run ends when its loss has been below this value for `patience` steps; the thesis
+            takes 100.
         tolerance: Tolerance of gradient flow (`GradientFlow`); 0 for gradient descent with the
             adaptive rate of Appendix A.2.2.2, which the thesis uses.
         average: Whether the loss of tensor sensing averages over the measurements, as in the

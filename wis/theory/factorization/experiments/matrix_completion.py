@@ -75,15 +75,10 @@ class Case:
     Attributes:
         panel: Row of panels of the figure.
         label: Label of the curve.
-        depth: Number of layers.
         scale: Standard deviation of the entries of the initial matrix.
-        draw: Number of the draw.
-        shape: Dimensions of the matrix.
-        unobserved: Position of the unobserved entry.
-        adjacent: The observations adjacent to it.
+        adjacent: The observations adjacent to the unobserved entry.
         opposite: The observation diagonally opposite to it.
-        balanced: Whether the start is balanced.
-        right_sign: Whether its determinant has the sign that the theorems ask for.
+        right_sign: Whether the start's determinant has the sign that the theorems ask for.
     """
 
     panel: str

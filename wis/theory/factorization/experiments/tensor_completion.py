@@ -50,13 +50,11 @@ class CompletionSize:
 
     Attributes:
         tensors: For each ground truth its dimensions and the numbers of observed entries.
-        rank: Rank of the ground truths.
         deviations: Standard deviations of the initial weights.
         trials: Number of initializations for each deviation.
         loss: Mean squared error at which a run ends.
         settled: Change of the reconstruction error in the second half of the steps, as a share of
             it, at which a run ends (`Stop.settled`).
-        max_steps: Largest number of steps.
         max_rank: Largest tensor rank to try; None for no limit.
         restarts: Number of random restarts of alternating least squares.
     """
