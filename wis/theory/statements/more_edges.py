@@ -11,13 +11,14 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import networkx as nx
 import numpy as np
 
 from wis.base.checks import checked_integer
-from wis.theory.experiments.claims import Claim, Judgement, Row, over_seeds
+from wis.theory.experiments.claims import Claim, Row, each_seed, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.generic_rank import RankProblem
@@ -98,35 +99,10 @@ def _rises(rows: Sequence[Row], task: str) -> float:
     return sum(rises) / len(rises) if rises else math.nan
 
 
-def _by_seed(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    for seed in sorted({row["seed"] for row in rows}):
-        yield [row for row in rows if row["seed"] == seed]
-
-
-def edges_raise(task: str) -> Any:
-    """A rule: of the added edges that change the rank more raise than lower it."""
-
-    def rule(rows: Sequence[Row]) -> Judgement:
-        shares = [_rises(own, task) for own in _by_seed(rows)]
-        return over_seeds(shares, "share of changes of the rank that are rises", above=0.5)
-
-    return rule
-
-
-def walk_index_orders(task: str) -> Any:
-    """A rule: the rank correlation of walk index and separation rank is positive."""
-
-    def rule(rows: Sequence[Row]) -> Judgement:
-        found = [_correlation(own, task) for own in _by_seed(rows)]
-        return over_seeds(found, "rank correlation of walk index and separation rank", above=0)
-
-    return rule
-
-
 def _correlation(rows: Sequence[Row], task: str) -> float:
     from scipy.stats import spearmanr
 
-    own = [row for row in rows if row["task"] == task]
+    own = where(rows, task=task)
     cap = min((row["rank"] for row in own if row["state"] == "interval"), default=math.inf)
     pairs = [[row["walk_index"] for row in own], [min(row["rank"], cap) for row in own]]
     varied = len(own) > 2 and all(len(set(values)) > 1 for values in pairs)
@@ -142,7 +118,11 @@ def _edges_claims() -> Iterator[Claim]:
             f"more often raises than lowers the separation rank of {task} prediction.",
             "Agrees if the 95 % interval over the seeds of the share of rises lies above 0.5, "
             "disagrees if below.",
-            edges_raise(task),
+            each_seed(
+                partial(_rises, task=task),
+                "share of changes of the rank that are rises",
+                above=0.5,
+            ),
         )
         yield Claim(
             f"walk-index-orders-ranks-{task}",
@@ -151,7 +131,11 @@ def _edges_claims() -> Iterator[Claim]:
             "with a higher rank, which the theorem's bound alone does not imply.",
             "Agrees if the 95 % interval over the seeds of their rank correlation lies above 0, "
             "disagrees if below; ranks that are only lower bounds count as equal.",
-            walk_index_orders(task),
+            each_seed(
+                partial(_correlation, task=task),
+                "rank correlation of walk index and separation rank",
+                above=0,
+            ),
         )
 
 
