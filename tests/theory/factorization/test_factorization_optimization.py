@@ -165,6 +165,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path, m
     monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
     with pytest.raises(RuntimeError, match="killed"):
         train(model, task, start, checkpoint=path, progress=killed, **options)
+    monkeypatch.undo()
     assert path.exists()
     with pytest.raises(CheckpointError, match="another configuration"):
         train(model, task, [2 * weight for weight in start], checkpoint=path, **options)

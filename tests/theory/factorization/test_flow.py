@@ -107,15 +107,16 @@ def test_an_interrupted_flow_ends_as_if_it_had_not_been_interrupted(tmp_path, mo
     options = {"rate": GradientFlow(1e-6), "stop": Stop(1e-3, 5_000)}
     whole = train(TENSOR, task, start, **options)
     path = tmp_path / "flow.ckpt"
-    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
 
     def stop_after_the_first_checkpoint(step):
         if path.exists():
             raise RuntimeError
 
+    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
     with pytest.raises(RuntimeError):
         train(TENSOR, task, start, **options, checkpoint=path,
               progress=stop_after_the_first_checkpoint)  # fmt: skip
+    monkeypatch.undo()
     resumed = train(TENSOR, task, start, **options, checkpoint=path)
     assert resumed.steps.tolist() == whole.steps.tolist()
     torch.testing.assert_close(resumed.end, whole.end, rtol=0, atol=0)
