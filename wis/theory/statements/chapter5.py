@@ -267,16 +267,13 @@ def _all_steps(column: str) -> Any:
 
 def _smallest_toll(rows: Sequence[Row]) -> Judgement:
     """One value for each graph: walks of several lengths in one graph are no independent draws."""
-    graphs: dict[tuple[int, int], bool] = {}
-    for row in rows:
-        key = row["seed"], row["graph"]
-        graphs[key] = graphs.get(key, True) and row["costs_ranks_least"]
+    graphs = grouped(rows, "seed", "graph").values()
     chance = float(np.mean([row["by_chance"] for row in rows])) if rows else 0.0
     label = (
         "graphs whose first pruned edge leaves the greatest separation ranks for each length "
         f"(by chance {chance:.2f} for one length)"
     )
-    return share_of(list(graphs.values()), label)
+    return share_of([all(row["costs_ranks_least"] for row in own) for own in graphs], label)
 
 
 ALGORITHM1 = Experiment(
