@@ -137,6 +137,7 @@ def conserved(model: Factorization, weights: Weights) -> list[Tensor]:
     if isinstance(model, HierarchicalFactorization):
         squares = [model.squared_norms(weights, node) for node in model.tree.interior]
     else:
+        assert isinstance(model, TensorFactorization)
         squares = [model.squared_norms(weights)]
     return [
         torch.stack([one - two for one, two in itertools.combinations(each, 2)], dim=-1)
