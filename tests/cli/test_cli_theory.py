@@ -19,6 +19,7 @@ from wis.theory.figure5_2 import figure5_2
 from wis.theory.generic_rank import generic_separation_rank
 from wis.theory.typed_graph import TypedGraph
 from wis_cli.main import run
+from wis_cli.output import emit_json
 from wis_cli.theory import theory
 
 TOY = Path(__file__).parents[2] / "datasets" / "toy" / "friends.csv"
@@ -34,6 +35,11 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 def output_json(capsys, *args):
     assert run(["theory", *args, "--json"]) == 0, capsys.readouterr().err
     return json.loads(capsys.readouterr().out)
+
+
+def test_json_has_null_for_infinity_and_nan(capsys):
+    emit_json({"log": -math.inf, "shares": [(math.nan, 1.5)]})
+    assert json.loads(capsys.readouterr().out) == {"log": None, "shares": [[None, 1.5]]}
 
 
 def error_line(capsys, *args, exit_code=2):

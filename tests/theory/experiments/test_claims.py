@@ -7,7 +7,15 @@ import json
 import pytest
 
 from wis.theory.experiments import Claim, State, available_experiments, judge
-from wis.theory.experiments.claims import every, over_seeds, share_of
+from wis.theory.experiments.claims import (
+    each_row,
+    each_seed,
+    every,
+    most_rows,
+    over_seeds,
+    share_of,
+    where,
+)
 
 AGREES, DISAGREES, CANNOT_TELL = State
 
@@ -28,6 +36,30 @@ AGREES, DISAGREES, CANNOT_TELL = State
 )
 def test_means_over_seeds_decide_by_their_interval(values, limits, state):
     assert over_seeds(values, "gain", **limits).state is state
+
+
+def test_rules_judge_the_rows_that_meet_their_condition():
+    rows = [{"seed": seed, "scale": scale, "error": scale} for seed in (0, 1) for scale in (1, 5)]
+    small = {"given": lambda row: row["scale"] == 1}
+    assert each_row(lambda row: row["error"] < 2, "low errors", **small)(rows).state is AGREES
+    assert each_row(lambda row: row["error"] < 2, "low errors")(rows).state is DISAGREES
+    assert most_rows(lambda row: row["error"] < 9, "low errors")(3 * rows).state is AGREES
+    assert most_rows(lambda row: row["error"] < 9, "low errors", **small)(rows).found.startswith(
+        "low errors: 2 of 2"
+    )
+
+
+def test_a_rule_over_seeds_leaves_out_seeds_without_a_value():
+    rows = [{"seed": seed, "trial": trial, "gain": 1 + seed} for seed in (0, 1) for trial in (0, 1)]
+    gain = each_seed(lambda own: own[0]["gain"] if own[0]["seed"] else None, "gain", above=0)
+    assert gain(rows).found == over_seeds([2.0], "gain").found
+    by_trial = each_seed(lambda own: own[0]["gain"], "gain", by=("seed", "trial"), unit="trials")
+    assert by_trial(rows).found == over_seeds([1, 1, 2, 2], "gain", unit="trials").found
+
+
+def test_rows_without_a_column_cannot_be_chosen_by_it():
+    with pytest.raises(KeyError, match="rank"):
+        where([{"seed": 0}], rank=3)
 
 
 @pytest.mark.parametrize(
