@@ -35,11 +35,12 @@ def single_threaded() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def sort_values(keys: Tensor) -> Tensor:
-    """The values of an integer tensor of shape [k] in ascending order, as a new tensor."""
-    if keys.device.type == "cpu":
-        return torch.from_numpy(np.sort(keys.numpy()))
-    return torch.sort(keys).values
+def sort_in_place(keys: Tensor) -> Tensor:
+    """Sort an integer tensor of shape [k] in ascending order; on a CPU without a copy."""
+    if keys.device.type != "cpu":
+        return torch.sort(keys).values
+    keys.numpy().sort()
+    return keys
 
 
 def sort_with_places(keys: Tensor, bits: int) -> Tensor:
@@ -49,14 +50,16 @@ def sort_with_places(keys: Tensor, bits: int) -> Tensor:
         keys: int64 tensor of shape [k].
         bits: Enough for k - 1.
     """
-    size, step = keys.numel(), AT_ONCE if keys.device.type == "cpu" else max(keys.numel(), 1)
-    for begin in range(0, size, step):
-        end = min(begin + step, size)
-        keys[begin:end] |= torch.arange(begin, end, device=keys.device)
-    if keys.device.type != "cpu":
-        return torch.sort(keys).values
-    keys.numpy().sort()  # in place
-    return keys
+    for part in parts(keys, AT_ONCE):
+        piece = keys[part]
+        piece |= torch.arange(part.start, part.start + piece.numel(), device=keys.device)
+    return sort_in_place(keys)
+
+
+def parts(values: Tensor, size: int) -> Iterator[slice]:
+    """Slices of a tensor to work on, one on a GPU: the temporary arrays stay small on a CPU."""
+    step = size if values.device.type == "cpu" else max(values.numel(), 1)
+    return (slice(begin, begin + step) for begin in range(0, values.numel(), step))
 
 
 def where(mask: Tensor) -> Tensor:
@@ -74,7 +77,7 @@ def select(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def stable_argsort(keys: Tensor) -> Tensor:
-    """Permutation that sorts non-negative int64 `keys` of shape [k] stably.
+    """Permutation that sorts non-negative integers `keys` of shape [k] stably, int64.
 
     Key and position are packed into one int64, so that only values are sorted; if they do not fit,
     in two passes.
@@ -87,9 +90,11 @@ def stable_argsort(keys: Tensor) -> Tensor:
     shift = (size - 1).bit_length()
     bits = 63 - shift
     if int(keys.max()) >> bits:  # by the lower digits first
+        keys = keys.long()
         order = stable_argsort(keys & ((1 << bits) - 1))
         return order[stable_argsort((keys >> bits)[order])]
-    return sort_with_places(keys << shift, shift).bitwise_and_((1 << shift) - 1)
+    wide = keys.to(torch.int64, copy=True).bitwise_left_shift_(shift)
+    return sort_with_places(wide, shift).bitwise_and_((1 << shift) - 1)
 
 
 def searchsorted(sorted_keys: Tensor, keys: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import searchsorted, select, sort_values
+from wis.base.arrays import searchsorted, select, sort_in_place
 from wis.errors import GraphFormatError, OptionError
 from wis.graph.holders import is_held, opened
 from wis.graph.stores import (
@@ -122,7 +122,7 @@ class CanonicalGraph(ABC):
 
     @cached_property
     def _sorted_keys(self) -> Tensor:
-        return self._keys(self.edges, self.num_nodes)
+        return self.edges[0].mul(self.num_nodes).add_(self.edges[1])
 
     def to(self, device: torch.device | str) -> Self:
         """The same graph on another device."""
@@ -247,7 +247,7 @@ class CanonicalGraph(ABC):
         proper = [select(cls._keys(part, num_nodes), part[0] != part[1]) for part in parts]
         keys = torch.cat(proper) if proper else torch.empty(0, dtype=torch.int64, device=device)
         del proper  # each of these has eight bytes for each arc
-        keys = sort_values(keys)
+        keys = sort_in_place(keys)
         first = torch.ones_like(keys, dtype=torch.bool)
         first[1:] = keys[1:] != keys[:-1]
         keys = keys if bool(first.all()) else keys[first]

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import sort_values, stable_argsort
+from wis.base.arrays import sort_in_place, stable_argsort
 from wis.graph import UndirectedGraph
 
 
@@ -125,7 +125,7 @@ def labels_by_degree(graph: UndirectedGraph, degree: Tensor | None = None) -> tu
     n, degree = graph.num_nodes, graph.degree if degree is None else degree
     ids = torch.arange(n, device=graph.device)
     top = int(degree.max()) if n else 0
-    vertex = sort_values((top - degree) * n + ids) % max(n, 1)
+    vertex = sort_in_place((top - degree) * n + ids) % max(n, 1)
     label = torch.empty(n, dtype=torch.int32, device=graph.device)
     label[vertex] = ids.to(torch.int32)
     return degree[vertex], label

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.arrays import select, sort_values, stable_argsort
+from wis.base.arrays import AT_ONCE, parts, select, sort_in_place, stable_argsort, where
 from wis.base.checks import checked_factor
 from wis.base.progress import Progress
 from wis.graph import UndirectedGraph
@@ -35,6 +35,7 @@ from wis.methods.one_wis.relaxed_rule import (
 )
 
 CLASSES = 64
+PARTS = 8
 
 
 def relaxed_order(
@@ -79,14 +80,16 @@ def relaxed_order(
         t = max(threshold(k, factor), floor + 1)
         end = int(layout.num_edges[t])
         if end > joined:
-            live = sort_values(torch.cat([live, layout.entering[joined:end]]))
+            live = sort_in_place(torch.cat([live, layout.entering[joined:end]]))
             joined = end
         taken, live = layout.peel(live, t, guard)
-        pieces.append(taken)
+        pieces.append(taken.to(live.dtype))
         done += taken.numel()
         k = t - 1 if live.numel() else layout.next_level(joined)
         progress(min(done, count))
-    return layout.edge_id.index_select(0, torch.cat(pieces)[:count]).long()
+    edge_id = layout.edge_id
+    del layout, live  # the arrays of edges, before the result is made
+    return edge_id.index_select(0, torch.cat(pieces)[:count]).long()
 
 
 @dataclass
@@ -121,14 +124,17 @@ class _Layout:
         top = int(original[0]) if graph.num_nodes else 0
         integer = torch.int32 if graph.num_edges < 1 << 31 else torch.int64
         edge_id = hash_order(edge_hash(graph.edges[0], graph.edges[1], seed)).to(integer)
-        ends = torch.stack([label.index_select(0, end) for end in graph.edges], dim=1)
-        ends = ends.view(torch.int64).view(-1).index_select(0, edge_id)
-        ends = ends.view(torch.int32).view(-1, 2)
-        weaker = torch.maximum(ends[:, 0], ends[:, 1])
+        weaker, other = (label.index_select(0, end) for end in graph.edges)
+        weaker = torch.maximum(weaker, other, out=other).index_select(0, edge_id)
+        del other
         num_vertices = at_least(original, top)
         num_edges = torch.bincount(weaker, minlength=graph.num_nodes).cumsum(0)
         inside = np.append(0, num_edges.cpu().numpy())[num_vertices]
-        entering = stable_argsort(weaker.long()).to(integer)
+        entering = _by_rising(weaker, num_edges, integer)
+        del weaker
+        ends = torch.empty((graph.num_edges, 2), dtype=torch.int32, device=graph.device)
+        for part in parts(edge_id, AT_ONCE):
+            ends[part] = label[graph.edges[:, edge_id[part].long()]].t()
         return cls(original, original.int(), ends, edge_id, entering, num_vertices, inside)
 
     def next_level(self, joined: int) -> int:
@@ -163,7 +169,7 @@ class _Layout:
         """The chosen edges by falling class and then by rising hash."""
         keys = (CLASSES - select(kinds, chosen).long()).bitwise_left_shift_(BITS)
         keys |= select(live, chosen)
-        return sort_values(keys).bitwise_and_(MASK)
+        return sort_in_place(keys).bitwise_and_(MASK)
 
     def _taken_one_by_one(self, edges: Tensor, budget: Tensor, guard: Guard) -> Tensor:
         """Those of the edges that may go and have a budget at both ends; charges the budgets."""
@@ -174,3 +180,19 @@ class _Layout:
             rest[v] -= goes[-1]
         budget.copy_(torch.tensor(rest, device="cpu"))
         return select(edges, torch.tensor(goes, device=edges.device))
+
+
+def _by_rising(labels: Tensor, ends: Tensor, integer: torch.dtype) -> Tensor:
+    """Positions by rising label, equal ones as they stand; `ends`, for each label the last's place.
+
+    A part of the labels at a time on a CPU: the temporary arrays have 8 bytes for a position.
+    """
+    size, num_parts = labels.numel(), PARTS if labels.device.type == "cpu" else 1
+    found = torch.empty(size, dtype=integer, device=labels.device)
+    low = done = 0
+    for part in range(1, num_parts + 1):
+        high = int(torch.searchsorted(ends, part * size // num_parts)) + 1
+        places = where((labels >= low).logical_and_(labels < high))
+        found[done : done + places.numel()] = places[stable_argsort(labels[places])]
+        low, done = high, done + places.numel()
+    return found

@@ -33,7 +33,15 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from wis.base.arrays import AT_ONCE, select, sort_values, sort_with_places, stable_argsort, where
+from wis.base.arrays import (
+    AT_ONCE,
+    parts,
+    select,
+    sort_in_place,
+    sort_with_places,
+    stable_argsort,
+    where,
+)
 
 BITS = 32
 MASK = (1 << BITS) - 1
@@ -65,9 +73,7 @@ def edge_hash(u: Tensor, v: Tensor, seed: int) -> Tensor:
     References: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
     """
     x = torch.empty_like(u)
-    step = AT_ONCE if u.device.type == "cpu" else max(u.numel(), 1)
-    for begin in range(0, u.numel(), step):
-        part = slice(begin, begin + step)
+    for part in parts(u, AT_ONCE):
         x[part] = _hash(u[part], v[part], seed)
     return x
 
@@ -108,7 +114,9 @@ def hash_order(hashes: Tensor) -> Tensor:
     bits = max(size - 1, 0).bit_length()
     low = (1 << bits) - 1
     keys = sort_with_places(hashes & ~low, bits)
-    same = (keys[1:] ^ keys[:-1]).bitwise_and_(~low) == 0
+    same = torch.empty(max(size - 1, 0), dtype=torch.bool, device=hashes.device)
+    for part in parts(same, AT_ONCE):
+        same[part] = (keys[1:][part] ^ keys[:-1][part]).bitwise_and_(~low) == 0
     order = keys.bitwise_and_(low)
     if bool(same.any()):
         tied = torch.zeros(size, dtype=torch.bool, device=hashes.device)
@@ -204,25 +212,38 @@ def _unbeaten(ends: Tensor, budget: Tensor, kinds: Tensor | None) -> Tensor:
     count = torch.bincount(flat, minlength=n)
     tight = count > budget
     beaten = tight.index_select(0, flat)
-    places = where(beaten)
-    if not places.numel():
+    if not bool(beaten.any()):
         budget -= count
         return torch.ones(ends.size(0), dtype=torch.bool, device=ends.device)
     # the edges of each such vertex by priority: those within its budget are not beaten there
     bits = flat.numel().bit_length()
-    keys = flat.index_select(0, places).long()
-    if kinds is not None:
-        highest, lowest = int(kinds.max()), int(kinds.min())
-        keys <<= (highest - lowest).bit_length()
-        keys |= (highest - kinds).index_select(0, places >> 1)
-    keys <<= bits
-    keys |= places
-    keys = sort_values(keys)
+    keys = _keys(flat, beaten, kinds, bits)
     vertices = where(tight)
     count, first = count[vertices], budget[vertices].long()
-    begin = count.cumsum(0).sub_(count).sub_(first.cumsum(0).sub_(first))
-    row = torch.arange(int(first.sum()), device=ends.device) + begin.repeat_interleave(first)
-    beaten[keys[row].bitwise_and_((1 << bits) - 1)] = False
+    begin = count.cumsum(0).sub_(count)
+    for of in parts(vertices, AT_ONCE >> 4):  # their edges are many more
+        skipped = begin[of] - first[of].cumsum(0).sub_(first[of])
+        row = skipped.repeat_interleave(first[of])
+        row += torch.arange(row.numel(), device=ends.device)
+        beaten[keys[row].bitwise_and_((1 << bits) - 1)] = False
+    del keys
     go = beaten.view(torch.int16).eq(0)
     budget -= torch.bincount(ends[go].view(-1), minlength=n)
     return go
+
+
+def _keys(flat: Tensor, beaten: Tensor, kinds: Tensor | None, bits: int) -> Tensor:
+    """For each marked end its vertex, the rank of its class, its place, as one number; sorted."""
+    highest, lowest = (0, 0) if kinds is None else (int(kinds.max()), int(kinds.min()))
+    keys = torch.empty(int(beaten.sum()), dtype=torch.int64, device=flat.device)
+    done = 0
+    for part in parts(flat, AT_ONCE):
+        places = where(beaten[part]).add_(part.start)
+        key = flat.index_select(0, places).long()
+        if kinds is not None:
+            key <<= (highest - lowest).bit_length()
+            key |= highest - kinds.index_select(0, places >> 1)
+        key <<= bits
+        keys[done : done + key.numel()] = key.bitwise_or_(places)
+        done += key.numel()
+    return sort_in_place(keys)
