@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from wis.graph import CanonicalGraph
     from wis.io import GraphFile
     from wis.methods import Method
-    from wis.order import Provenance, RemovalOrder
+    from wis.order import Provenance
+    from wis.order.cut import Ranked
 
 DEFAULT_METHOD = "wis"
 NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon", "scores")
@@ -89,7 +90,7 @@ class MethodChoice:
                 f"{flag} does not apply to the method {method.name!r}; its options: {known}."
             )
 
-    def order(
+    def made(
         self,
         graph: CanonicalGraph,
         file: GraphFile,
@@ -98,8 +99,8 @@ class MethodChoice:
         protections: Mapping[str, Any],
         checkpoint: Path | None = None,
         resume: bool = False,
-    ) -> RemovalOrder:
-        """Compute the removal order of a graph, or its first `count` edges.
+    ) -> tuple[Ranked, Provenance]:
+        """Compute the removal order of a graph, or its first `count` edges; and how it was made.
 
         Methods that keep the order so far in a file get `checkpoint`; with `resume` the method must
         be one of them.
@@ -119,14 +120,14 @@ class MethodChoice:
             data.name = list(file.vertex_names)
         named = {name: options[name] for name in OF_EDGES if isinstance(options.get(name), str)}
         for name, column in named.items():
-            from wis.io.edge_attributes import attribute_of
+            from wis.io.columns import attribute_of
 
             options[name] = attribute_of(file, column)
         ranking = Ranking(
             method.name, options, graph.directed, self.seed, self.device, **protections
         )
         with _named_as_typed({options[name]: column for name, column in named.items()}):
-            return ranking.order(graph, data, count=count)
+            return ranking.made(graph, data, count=count)
 
     def _kept_in(
         self,

@@ -81,12 +81,15 @@ def order(
     protection.check(source.name)
     file = source.open()
     protections = protection.arguments(file, directed=directed)
+    from wis.order.ranking import order_of
+
     start = time.perf_counter()
     graph = graph_of(file, directed=directed)
     with _telling_how_to_go_on(checkpoint):
-        ranked = choice.order(
+        made = choice.made(
             graph, file, count=count, protections=protections, checkpoint=checkpoint, resume=resume
         )
+        ranked = order_of(*made)
         seconds = time.perf_counter() - start
         written = ranked.save(target, force=force)
     checkpoint.unlink(missing_ok=True)

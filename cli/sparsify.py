@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wis.advice import Advice
-    from wis.graph import CanonicalGraph
     from wis.io import GraphFile
-    from wis.order import RemovalOrder
+    from wis.order import Provenance
+    from wis.order.cut import Ranked
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class _Job:
 
         An edge list that is only cut is not made into a PyG object: importing PyG takes a second.
         """
-        from wis.graph.cut import kept_arcs
+        from wis.graph.cut import arcs_kept
         from wis.order import RemovalOrder
         from wis.order.cut import Cut, no_weights
 
@@ -259,23 +259,24 @@ class _Job:
         if data is not None:
             check_edge_attrs(data, cutting.edge_attr)
         graph = graph_of(file, directed=saved.provenance.directed if saved else directed)
+        if data is None:  # the file keeps them in half the memory
+            graph = replace(graph, arcs=())
         count = cut.length_needed(graph, data)
         if saved is None:
             wanted = None if self.whole_order else count
-            order = choice.order(graph, file, count=wanted, protections=protections)
+            ranked, provenance = choice.made(graph, file, count=wanted, protections=protections)
         else:
             saved.check_made_for(graph)
-            order = saved
+            ranked, provenance = saved.ranked(graph), saved.provenance
         with step(f"cut {self.source}"):
-            ranked = order.ranked(graph)
             removed = cut.removed(ranked, data)
-            if data is None:
-                sparse = file.keep(kept_arcs(removed, graph.arc_to_edge[0]))
+            if file.table is not None:
+                sparse = file.keep(arcs_kept(graph, removed, file.table.arcs))
             else:
                 sparse = file.with_data(cut.apply(ranked, data))
         seconds = time.perf_counter() - start
-        num_removed = int(removed.sum())
-        return _Result(file, sparse, graph, order, num_removed, bool(per_type), seconds, advice)
+        gone = int(removed.sum())
+        return _Result(file, sparse, ranked, provenance, gone, bool(per_type), seconds, advice)
 
     def advice(
         self, file: GraphFile, per_type: bool | str, protections: Mapping[str, Any]
@@ -295,7 +296,7 @@ class _Job:
         """The `per_type` of the cut: false, true, or the attribute that holds the types."""
         if self.cutting.type_column is None:
             return self.cutting.per_type
-        from wis.io.edge_attributes import attribute_of
+        from wis.io.columns import attribute_of
 
         return attribute_of(file, self.cutting.type_column)
 
@@ -306,8 +307,8 @@ class _Result:
 
     file: GraphFile
     sparse: GraphFile
-    graph: CanonicalGraph
-    order: RemovalOrder
+    ranked: Ranked
+    provenance: Provenance
     num_removed: int
     per_type: bool
     seconds: float
@@ -318,7 +319,9 @@ class _Result:
     ) -> None:
         """Write all outputs, each of them whole or not at all."""
         if save_order is not None:
-            self.order.save(save_order, force=force)
+            from wis.order.ranking import order_of
+
+            order_of(self.ranked, self.provenance).save(save_order, force=force)
         write_with_notes(self.sparse, output, force=force)
         if plot is not None:
             from wis.show.plot import plot_sparsification
@@ -328,41 +331,39 @@ class _Result:
                 self.sparse.data,
                 plot,
                 force=force,
-                directed=self.graph.directed,
+                directed=self.ranked.graph.directed,
                 title=f"{name} by {self._method()}",
             )
 
     def _method(self) -> str:
         """The method with its options."""
-        provenance = self.order.provenance
-        options = describe_options(provenance.options)
-        method = echo(provenance.method)  # with --order, a text from a file
+        options = describe_options(self.provenance.options)
+        method = echo(self.provenance.method)  # with --order, a text from a file
         return f"{method} ({options})" if options else method
 
     def account(self, name: str, output: Path) -> str:
         """The line on standard error."""
-        before = self.graph.num_edges
-        share = f" ({self.num_removed / before:.1%})" if before else ""
+        graph = self.ranked.graph
+        share = f" ({self.num_removed / graph.num_edges:.1%})" if graph.num_edges else ""
         where = "standard output" if str(output) == STANDARD else output
-        provenance = self.order.provenance
         return (
-            f"{name}: removed {self.num_removed} of {counted(before, self.graph.noun)}{share}"
+            f"{name}: removed {self.num_removed} of {counted(graph.num_edges, graph.noun)}{share}"
             f"{', alike of each type,' if self.per_type else ''} by {self._method()}"
-            f"{describe_protections(provenance)} in {self.seconds:.2f} s -> {where}"
+            f"{describe_protections(self.provenance)} in {self.seconds:.2f} s -> {where}"
         )
 
     def record(
         self, source: GraphSource, protection: ProtectionChoice, output: Path
     ) -> dict[str, Any]:
         """The object that --json prints."""
-        provenance, advice = self.order.provenance, self.advice
+        provenance, advice = self.provenance, self.advice
         typed = source.typed() + protection.typed()
         return {
             "input": source.name,
             "output": str(output),
-            "num_nodes": self.graph.num_nodes,
-            "num_edges_before": self.graph.num_edges,
-            "num_edges_after": self.graph.num_edges - self.num_removed,
+            "num_nodes": self.ranked.graph.num_nodes,
+            "num_edges_before": self.ranked.graph.num_edges,
+            "num_edges_after": self.ranked.graph.num_edges - self.num_removed,
             "num_removed": self.num_removed,
             "method": provenance.method,
             "options": dict(provenance.options),

@@ -8,7 +8,10 @@ igraph, networkx, Cytoscape, Newman, Pajek, D3, SuiteSparse and KaHIP, and on ta
   again it is the cut graph.
 """
 
+import bz2
+import codecs
 import gzip
+import pickle
 import re
 from xml.etree import ElementTree
 
@@ -19,7 +22,8 @@ from foreign_files import FILES, raw
 from torch_geometric.data import Data
 
 import wis
-from wis.io import read_graph, write_graph
+from wis.errors import GraphFileError
+from wis.io import read_graph, text_layout, write_graph
 from wis.measure.facts import graph_facts
 
 
@@ -223,11 +227,75 @@ def test_zero_arcs_cut_is_the_same_archive_attribute_by_attribute(tmp_path, endi
 
 @pytest.mark.parametrize("at_once", [1, 9, 1 << 20])
 @pytest.mark.parametrize("last", ["\n", ""])
-def test_a_list_that_is_cut_in_pieces_loses_the_same_lines(tmp_path, monkeypatch, at_once, last):
-    monkeypatch.setattr("wis.io.edge_list_writer.CUT_AT_ONCE", at_once)
+@pytest.mark.parametrize("kept_in_memory", [True, False])
+def test_a_list_that_is_cut_in_pieces_loses_the_same_lines(
+    tmp_path, monkeypatch, at_once, last, kept_in_memory
+):
+    monkeypatch.setattr(text_layout, "CUT_AT_ONCE", at_once)
+    monkeypatch.setattr(text_layout, "LONG", 1000 if kept_in_memory else 0)
     lines = ["source,target", "0,1", "# note", "1,2", "", "2,3", "3,0"]
     path = tmp_path / "in.csv"
     path.write_text("\n".join(lines) + last)
     file = read_graph(path)
     write_graph(file.keep(np.array([True, False, True, False])), tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == "source,target\n0,1\n# note\n\n2,3\n"
+
+
+LONG_LIST = b"source,target\n0,1\n# note\n1,2\n2,3\n3,0\n"
+CUT_LIST = b"source,target\n0,1\n# note\n2,3\n"
+
+
+@pytest.fixture
+def long_list(tmp_path, monkeypatch):
+    """Read a list that counts as long, so that its lines stay in its file; and cut it."""
+    monkeypatch.setattr(text_layout, "LONG", 1)
+
+    def read(content=LONG_LIST, name="in.csv"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        file = read_graph(path).keep(np.array([True, False, True, False]))
+        assert isinstance(file.layout.text, text_layout.OpenFile)
+        return path, file
+
+    return read
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_long_list_is_cut_like_a_short_one(long_list, tmp_path, pack, mark, line_end):
+    def as_stored(text):
+        return mark + text.replace(b"\n", line_end)
+
+    _, file = long_list(pack(as_stored(LONG_LIST)))
+    assert write_graph(file, tmp_path / "out.csv").read_bytes() == as_stored(CUT_LIST)
+
+
+def test_a_long_list_can_be_written_to_its_own_path_twice(long_list):
+    path, file = long_list()
+    assert write_graph(file, path, force=True, dropped=[]).read_bytes() == CUT_LIST
+    rest = file.keep(np.array([True, False]))
+    write_graph(rest, path, force=True, dropped=[])
+    assert path.read_bytes() == CUT_LIST.removesuffix(b"2,3\n")
+
+
+def test_a_long_list_outlives_its_path(long_list, tmp_path):
+    path, file = long_list()
+    path.unlink()
+    assert write_graph(file, tmp_path / "out.csv").read_bytes() == CUT_LIST
+
+
+def test_a_long_list_that_was_changed_in_place_is_refused(long_list, tmp_path):
+    path, file = long_list()
+    with path.open("ab") as stream:
+        stream.write(b"0,2\n")
+    with pytest.raises(GraphFileError, match=r"in\.csv: was changed after it was read"):
+        write_graph(file, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_pickled_long_list_brings_its_text_along(long_list, tmp_path):
+    path, file = long_list()
+    again = pickle.loads(pickle.dumps(file))
+    path.write_bytes(b"")
+    assert write_graph(again, tmp_path / "out.csv").read_bytes() == CUT_LIST

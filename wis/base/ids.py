@@ -120,3 +120,14 @@ def numbers_of_arrow(column: Any) -> NDArray[Any]:
     if gaps is not None:
         values[gaps] = np.nan
     return values
+
+
+def whole_numbers(values: NDArray[Any]) -> NDArray[np.int64] | None:
+    """int64 from integers below 2^63 or from whole floats below 2^53; None for other values."""
+    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
+        return None
+    if values.dtype.kind in "iu":
+        return values.astype(np.int64, copy=False)
+    if values.dtype.kind != "f" or not (np.abs(values) < _EXACT).all():
+        return None
+    return values.astype(np.int64) if (values == np.floor(values)).all() else None

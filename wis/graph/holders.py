@@ -49,7 +49,7 @@ Mask = NDArray[np.bool_]
 WEIGHTS = "edge_weight"
 """The attribute of the read graph with one weight for each arc, if the object has weights."""
 _USUAL = {"weight": WEIGHTS, "type": "edge_type"}  # where methods look if no name is given
-_FREE_IDS, _IDS_PER_ARC = 1_000_000, 10  # larger integers are names, as in `wis.io.numbering`
+_FREE_IDS, _IDS_PER_ARC = 1_000_000, 10  # larger integers are names, as in `wis.io.columns`
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
 """Edge lists: one line for each arc, two endpoints and perhaps more columns.
 
-`wis.io.dialects` recognises the layout of a list, `wis.io.edge_list_writer` writes lists. Further
-columns become edge attributes: integers, float64, truth values, or lists of texts.
+`wis.io.dialects` recognises the layout of a list. Further columns become edge attributes: integers,
+float64, truth values, or lists of texts.
+
+A list that only lost edges keeps its other lines, comments included. `wis.io.edge_list_writer`
+writes it anew if the remaining lines would be read in another way: a single edge between ``A`` and
+``B`` looks like a header.
 
 A text whose first line repeats its first column is an adjacency matrix with labels. A nonzero entry
 in row u and column v is an arc from u to v, an empty entry is 0, and entries other than 1 become
@@ -12,30 +16,49 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 
 from wis.base.ids import integer_ids
-from wis.base.source import ReadOptions, read_text, shown
+from wis.base.source import STANDARD, ReadOptions, read_text, shown
 from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, echo
-from wis.io.dialects import Dialect, delimiter, doubtful_header, refuse_other_formats, sniff
-from wis.io.dictionaries import dictionary_separator, read_dictionaries
-from wis.io.edge_attributes import AttributeColumns, attribute_columns, with_arcs, with_points
-from wis.io.edge_list_writer import TextFile, write
-from wis.io.graph_file import GraphFile
-from wis.io.headers import Kind, kind_of
-from wis.io.numbering import WITHOUT_0, Numbered, number_vertices
-from wis.io.text_columns import parse, without_comments
-from wis.io.text_layout import TextLayout, data_lines, ending_of, split_line
-from wis.io.text_scan import Columns, typed
-from wis.io.two_sided import kinds_of_list, refuse_merging, two_sided
-
-__all__ = ["read", "write"]
+from wis.io.columns import (
+    WITHOUT_0,
+    AttributeColumns,
+    Numbered,
+    attribute_columns,
+    number_vertices,
+    with_arcs,
+    with_points,
+)
+from wis.io.dialects import (
+    HEAD_LINES,
+    Dialect,
+    delimiter,
+    doubtful_header,
+    refuse_other_formats,
+    sniff,
+)
+from wis.io.graph_file import GraphFile, narrow
+from wis.io.headers import Kind, kind_of, kinds_of_list
+from wis.io.text_columns import parse, typed, without_comments
+from wis.io.text_layout import (
+    Columns,
+    OpenFile,
+    TextFile,
+    TextLayout,
+    data_lines,
+    ending_of,
+    kept_text,
+    split_line,
+)
 
 _WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
 _EMPTY_LINE = re.compile(rb"\n[ \t]*(?=\n)")
@@ -50,12 +73,15 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         OptionError: The list lacks a column that an option names.
     """
     where = shown(path)
+    opened = OpenFile.of(path)
     text, line_ends, order_mark = read_text(path, options)
     refuse_other_formats(text, where)
     ending = options.ending or ending_of(path)
-    mark = dictionary_separator(text, delimiter(options.table), where)
+    mark = _dictionary_separator(text, options, where)
     unread: tuple[str, ...] = ()
     if mark is not None:
+        from wis.io.dictionaries import read_dictionaries
+
         dialect = Dialect(TextLayout(ending, mark))
         columns, titles, unread = read_dictionaries(text, dialect.layout, where, options)
         positions = list(range(2, 2 + len(titles)))
@@ -82,17 +108,30 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         number, _ = next(islice(data_lines(text), arc + (layout.header is not None), None))
         return f"{where} line {number}"
 
-    keep = TextFile(layout, text, line_ends.mark, options.table, mark is not None, order_mark)
+    kept = kept_text(text, opened, line_ends.mark)
+    keep = TextFile(layout, kept, line_ends.mark, options.table, mark is not None, order_mark)
     file = GraphFile(None, path, "edge-list", layout=keep, unread=unread)
     if options.table.bipartite:
+        from wis.io.two_sided import two_sided
+
         doubts = _doubts(text, None, columns, dialect, where, options)
         file = two_sided(file, attributes, columns.ends, names, options, where, place_of)
     else:
         numbered = number_vertices(columns.ends, options, where, place_of)
         doubts = _doubts(text, numbered, columns, dialect, where, options)
-        file = with_arcs(file, attributes, numbered, columns.ends)
+        file = with_arcs(file, attributes, numbered)
     notes = (*line_ends.note(), *dialect.notes, *doubts, *attributes.notes)
     return replace(file, notes=notes)
+
+
+def _dictionary_separator(text: bytes, options: ReadOptions, where: str) -> str | None:
+    """The separator before the dictionaries of attributes; None if the list has none."""
+    _, first = next(data_lines(text), (0, ""))
+    if "{" not in first:
+        return None
+    from wis.io.dictionaries import dictionary_separator
+
+    return dictionary_separator(text, delimiter(options.table), where)
 
 
 def _columns(text: bytes, layout: TextLayout, where: str, options: ReadOptions) -> Columns:
@@ -134,7 +173,9 @@ def _doubts(
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
     kinds = kinds_of_list(text, names)
     if kinds is not None and table.bipartite is None:
-        refuse_merging(*kinds, numbered.edge_index, where)
+        from wis.io.two_sided import refuse_merging
+
+        refuse_merging(*kinds, numbered.arcs, where)
     if numbered.smallest > 0 and options.num_nodes is None:
         notes.append(WITHOUT_0)
     return notes
@@ -179,19 +220,19 @@ def first_line(numbered: Numbered, where: str) -> list[str]:
     Raises:
         GraphFormatError: Other lines follow, and none of them has one of its ids.
     """
-    arcs = numbered.edge_index
-    if not arcs.numel():
+    arcs = numbered.arcs
+    if not arcs.size:
         return []
     names = numbered.names or range(numbered.num_nodes)
     first, second = (str(names[int(end)]) for end in arcs[:, 0])
-    if arcs.size(1) == 1:
+    if arcs.shape[1] == 1:
         if len(first) == len(second) == 1:
             return []
         return [
             f"took the only line for an edge between {echo(first, 40)!r} and "
             f"{echo(second, 40)!r}; --header says that these are names of columns"
         ]
-    if torch.isin(arcs[:, 1:], arcs[:, 0]).any():
+    if np.isin(arcs[:, 1:], arcs[:, 0]).any():
         return []
     raise doubtful_header(first, second, where)
 
@@ -241,9 +282,8 @@ def _read_matrix(
         f"say that it is a list of edges"
     )
     file = GraphFile(None, path, "edge-list", notes=(note, *notes))
-    sources, targets = np.nonzero(matrix)
-    numbered = _in_order(labels, np.stack((sources, targets)))
-    return replace(with_arcs(file, attributes, numbered, (sources, targets)), columns={})
+    numbered = _in_order(labels, np.stack(np.nonzero(matrix)))
+    return replace(with_arcs(file, attributes, numbered), columns={})
 
 
 def _matrix_rows(text: bytes, layout: TextLayout, where: str) -> list[tuple[int, list[str]]]:
@@ -277,10 +317,68 @@ def _in_order(labels: list[str], arcs: np.ndarray) -> Numbered:
     """Labels 0 to n - 1 in this order are ids; other labels are names, numbered in sorted order."""
     size = len(labels)
     if labels == [str(i) for i in range(size)]:
-        return Numbered(torch.from_numpy(arcs), size)
+        return Numbered(narrow(arcs, size), size)
     values = integer_ids(labels)
     order = np.argsort(values).tolist() if values is not None else None
     order = order or sorted(range(size), key=labels.__getitem__)
     rank = np.empty(size, dtype=np.int64)
     rank[order] = np.arange(size)
-    return Numbered(torch.from_numpy(rank[arcs]), size, [labels[i] for i in order])
+    return Numbered(narrow(rank[arcs], size), size, [labels[i] for i in order])
+
+
+def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
+    """Write a graph as an edge list.
+
+    Raises:
+        GraphFormatError: The graph has several types of vertices and was not read from a list.
+    """
+    ending = ending_of(path)
+    flat = file.flat
+    source = flat.layout if isinstance(flat.layout, TextFile) else None
+    lines = None if source is None else _lines_left(source, flat, ending)
+    if source is None or lines is None:
+        from wis.io.edge_list_writer import new_list
+
+        lines = iter([new_list(file, ending, dropped)])
+    else:
+        dropped.extend(flat.lost_vertices())
+        stream.write(source.order_mark)
+    line_end = b"\n" if source is None else source.line_end
+    for piece in lines:
+        stream.write(piece if line_end == b"\n" else piece.replace(b"\n", line_end))
+
+
+def _lines_left(source: TextFile, file: GraphFile, ending: str) -> Iterator[bytes] | None:
+    """The text without the removed edges, in pieces.
+
+    None if the graph is not a cut of the text, or if the text would be read in another way.
+    """
+    kept = file.surviving_arcs() if ending in (source.layout.ending, STANDARD) else None
+    if kept is None:
+        return None
+    pieces = source.pieces() if kept.all() else source.without(kept)
+    head = b""
+    for piece in pieces:
+        head += piece
+        if sum(1 for _ in islice(data_lines(head), HEAD_LINES)) == HEAD_LINES:
+            break
+    return chain([head], pieces) if head.strip() and _reads_as_it_was(head, file) else None
+
+
+def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
+    """Whether the first remaining lines are recognised like the list, with the same options."""
+    source: TextFile = file.layout
+    old = source.layout
+    if source.is_dictionary:
+        return True
+    try:
+        refuse_other_formats(text, "")
+        found = sniff(text, old.ending, "", source.options)
+    except GraphFormatError:
+        return False
+    if found.is_matrix or replace(found.layout, numbered=old.numbered) != old:
+        return False
+    if source.options.is_checked or not found.is_doubtful:
+        return True
+    arcs = file.edge_index
+    return arcs.size(1) > 1 and bool(torch.isin(arcs[:, 1:], arcs[:, 0]).any())

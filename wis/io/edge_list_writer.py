@@ -1,9 +1,7 @@
-"""Write edge lists so that reading them gives the same graph.
+"""Write a graph as a new edge list, so that reading it gives the same graph.
 
-A list that only lost edges keeps its other lines, comments included. It is written anew if the
-remaining lines would be read in another way: a single edge between ``A`` and ``B`` looks like a
-header. A new list has a header that cannot be taken for an edge. pyarrow writes its rows, unless a
-text needs quotes.
+The list has a header that cannot be taken for an edge. pyarrow writes its rows, unless a text needs
+quotes.
 """
 
 from __future__ import annotations
@@ -12,24 +10,21 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import torch
 
 from wis.base.ids import is_integer_id
 from wis.base.source import STANDARD
-from wis.base.table_options import GUESS, TableOptions
 from wis.errors import GraphFormatError, echo
 from wis.io.dialects import refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries
-from wis.io.edge_table import EdgeTable, edge_table, lost_vertices
+from wis.io.edge_table import EdgeTable, edge_table
 from wis.io.graph_file import GraphFile
 from wis.io.headers import is_number
-from wis.io.text_layout import COMMENTS, TextLayout, ending_of
-from wis.io.text_scan import typed
+from wis.io.text_columns import typed
+from wis.io.text_layout import COMMENTS, TextFile, TextLayout
 from wis.io.two_sided import TwoSided, two_sided_table
 
 DICTIONARIES = ".edgelist"  # the ending that networkx uses
@@ -39,120 +34,14 @@ _HEADERS = (
     ("citing", "cited"), ("source_node", "target_node"), ("src_node_id", "dst_node_id"),
 )  # fmt: skip
 _ARE_NAMES = "that the names of the vertices are not their numbers (read it with --relabel)"
-CUT_AT_ONCE = 1 << 20
-_COMMENT_BYTES = tuple(mark.encode() for mark in COMMENTS)
 
 
-@dataclass(frozen=True, eq=False)
-class TextFile:
-    r"""An edge list as it was read.
-
-    Attributes:
-        layout: The separator, the header and the columns.
-        text: The whole text, with line ends ``\n``.
-        line_end: The line end of the file.
-        options: The options that it was read with.
-        is_dictionary: Whether its lines end with dictionaries of attributes.
-        order_mark: The byte order mark of the file (Excel writes one), or empty.
-    """
-
-    layout: TextLayout
-    text: bytes
-    line_end: bytes
-    options: TableOptions = GUESS
-    is_dictionary: bool = False
-    order_mark: bytes = b""
-
-
-def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
-    """Write a graph as an edge list.
+def new_list(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
+    """The graph as a new list, with the first header that the reader recognises.
 
     Raises:
         GraphFormatError: The graph has several types of vertices and was not read from a list.
     """
-    ending = ending_of(path)
-    flat = file.layout.flattened(file) if isinstance(file.layout, TwoSided) else file
-    text = _surviving_text(flat, ending)
-    mark = b""
-    if text is None or not text.strip() or not _reads_as_it_was(text, flat):
-        text = _new_text(file, flat, ending, dropped)
-    else:
-        dropped.extend(lost_vertices(flat))
-        mark = flat.layout.order_mark
-    if isinstance(flat.layout, TextFile):
-        if flat.layout.line_end != b"\n":
-            text = text.replace(b"\n", flat.layout.line_end)
-        text = mark + text
-    stream.write(text)
-
-
-def _surviving_text(file: GraphFile, ending: str) -> bytes | None:
-    """The original text without the removed edges; None if the graph is not a cut of it."""
-    source = file.layout
-    if not isinstance(source, TextFile) or ending not in (source.layout.ending, STANDARD):
-        return None
-    kept = file.surviving_arcs()
-    if kept is None or kept.all():
-        return None if kept is None else source.text
-    return _cut_lines(source.text, source.layout, kept)
-
-
-def _cut_lines(text: bytes, layout: TextLayout, kept: np.ndarray) -> bytes | None:
-    """Drop the edges for which `kept` is false; None if the text has another number of edges."""
-    marks = np.append(True, kept) if layout.header is not None else kept
-    pieces, begin, done = [], 0, 0
-    while begin < len(text):
-        end = text.find(b"\n", begin + CUT_AT_ONCE) + 1 or len(text)
-        piece = text[begin:end] + b"\n" * (text[end - 1 : end] != b"\n")
-        left, num_edges = _cut_piece(piece, marks[done:])
-        pieces.append(left)
-        begin, done = end, done + num_edges
-    return b"".join(pieces) if done == marks.size else None
-
-
-def _cut_piece(text: bytes, kept: np.ndarray) -> tuple[bytes, int]:
-    """The lines without the edges that go, and how many lines are edges."""
-    characters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(characters == ord("\n")) + 1
-    starts = np.concatenate(([0], ends[:-1]))
-    stays = _are_not_edges(text, characters, starts, ends)
-    edges = np.flatnonzero(~stays)
-    stays[edges[: kept.size]] = kept[: edges.size]
-    return characters[np.repeat(stays, ends - starts)].tobytes(), edges.size
-
-
-def _are_not_edges(
-    text: bytes, characters: np.ndarray, starts: np.ndarray, ends: np.ndarray
-) -> np.ndarray:
-    """Which lines are blank or comments."""
-    first = characters[starts]
-    apart: np.ndarray = (first == ord("\n")) | np.isin(first, [ord(mark) for mark in COMMENTS])
-    for i in np.flatnonzero((first == ord(" ")) | (first == ord("\t"))):
-        line = text[starts[i] : ends[i]].strip(b" \t\n")
-        apart[i] = not line or line.startswith(_COMMENT_BYTES)
-    return apart
-
-
-def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
-    """Whether the remaining lines are recognised like the whole list, with the same options."""
-    source: TextFile = file.layout
-    old = source.layout
-    if source.is_dictionary:
-        return True
-    try:
-        refuse_other_formats(text, "")
-        found = sniff(text, old.ending, "", source.options)
-    except GraphFormatError:
-        return False
-    if found.is_matrix or replace(found.layout, numbered=old.numbered) != old:
-        return False
-    arcs = file.edge_index
-    is_edge = arcs.size(1) > 1 and bool(torch.isin(arcs[:, 1:], arcs[:, 0]).any())
-    return is_edge or source.options.is_checked or not found.is_doubtful
-
-
-def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str]) -> bytes:
-    """The graph as a new list, with the first header that the reader recognises."""
     is_two_sided = isinstance(file.layout, TwoSided)
     if is_two_sided:
         table = two_sided_table(file, dropped)
@@ -166,7 +55,8 @@ def _new_text(file: GraphFile, flat: GraphFile, ending: str, dropped: list[str])
                 dropped.append(_ARE_NAMES)
             return dictionaries
     dropped.extend(_read_otherwise(table))
-    old = flat.layout.layout if isinstance(flat.layout, TextFile) else None
+    source = file.flat.layout
+    old = source.layout if isinstance(source, TextFile) else None
     separator = {".csv": ",", ".tsv": "\t", STANDARD: ","}.get(ending, " ")
     if old is not None and old.ending == ending and old.separator in _WRITTEN:
         separator = old.separator

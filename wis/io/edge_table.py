@@ -88,11 +88,11 @@ def edge_table(
     if names is not None and (reason := _unusable(names, any_text, quotes_blanks)) is not None:
         dropped.append(f"the names of the vertices ({reason})")
         names = None
-    arcs: np.ndarray = store["edge_index"].detach().cpu().numpy().astype(np.int64, copy=False)
+    arcs: np.ndarray = file.edge_index.detach().cpu().numpy().astype(np.int64, copy=False)
     if row_is_edge and file.undirected:
         arcs, attributes = _one_row_of_each_edge(arcs, attributes, dropped)
     if not keeps_vertices:
-        dropped.extend(lost_vertices(file, named=names is not None))
+        dropped.extend(file.lost_vertices(named=names is not None))
     return EdgeTable(arcs, file.num_nodes, names, attributes)
 
 
@@ -155,23 +155,6 @@ def _unusable(names: Sequence[str], any_text: bool, quotes_blanks: bool) -> str 
         if not any_text and (has_blanks or _BREAKS.search(name)):
             return f"one is {echo(repr(name), 40)}"
     return None
-
-
-def lost_vertices(file: GraphFile, *, named: bool | None = None) -> list[str]:
-    """A phrase for the vertices that a list of edges does not show."""
-    named = file.vertex_names is not None if named is None else named
-    size, edge_index = file.num_nodes, file.edge_index
-    if named:
-        lost = size - int(torch.unique(edge_index).numel())
-        return [f"{_vertices(lost)} without edges"] if lost else []
-    last = int(edge_index.max()) + 1 if edge_index.numel() else 0
-    if last >= size:
-        return []
-    return [f"{_vertices(size - last)} without edges at the end (read it with --num-nodes {size})"]
-
-
-def _vertices(count: int) -> str:
-    return f"{count} vertices" if count != 1 else "1 vertex"
 
 
 def _add_columns(attributes: dict[str, Any], name: str, value: Any, any_text: bool) -> bool:

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wis.errors import GraphFormatError, OptionError
+from wis.errors import GraphFormatError, OptionError, counted
 from wis.graph import MAX_NUM_NODES, UndirectedGraph
 from wis.graph.cut import arcs_left, edge_attribute_names
 from wis.graph.parts import Part, parts_of
@@ -44,55 +44,45 @@ class ArcTable:
     """The attributes of a graph with one type of vertices, without PyG.
 
     Attributes:
-        values: All attributes by name, among them `edge_index` (int64 tensor [2, num_arcs]) and
-            `num_nodes`. Others are tensors, numpy arrays, lists of texts or single values.
-        edge_level: Names of the attributes with one entry for each arc, `edge_index` among them.
-        ends: Copies of the two rows of `edge_index`, or None.
+        arcs: The arcs, [2, num_arcs]; int32 if the ids fit, which takes half the memory of int64.
+        values: The other attributes by name, among them `num_nodes`: tensors, numpy arrays, lists
+            of texts or single values.
+        edge_level: Names of those with one entry for each arc.
     """
 
+    arcs: np.ndarray
     values: Mapping[str, Any]
     edge_level: frozenset[str]
-    ends: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, data: Any) -> ArcTable:
         """A copy of the attributes of a `Data`."""
         values = {name: _copied(value) for name, value in data._store.items()}
-        return cls(values, frozenset(edge_attribute_names(data._store)))
+        arcs = narrow(values.pop("edge_index").numpy(), num_nodes_of(data))
+        return cls(arcs, values, frozenset(edge_attribute_names(data._store)) - {"edge_index"})
 
     @property
     def edge_index(self) -> Tensor:
-        """The arcs, int64 [2, num_arcs]."""
-        arcs: Tensor = self.values["edge_index"]
-        return arcs
+        """A copy of the arcs, int64 [2, num_arcs]."""
+        return torch.from_numpy(self.arcs.astype(np.int64))
 
     def keep(self, mask: np.ndarray) -> ArcTable:
         """The table of the arcs for which a bool array is true."""
         cut = {name: _where(name, self.values[name], mask) for name in self.edge_level}
-        return ArcTable({**self.values, **cut}, self.edge_level)
+        return ArcTable(self.arcs[:, mask], {**self.values, **cut}, self.edge_level)
 
     def as_data(self) -> Any:
-        """A PyG `Data` with copied attributes; it shares `edge_index` if `ends` is a copy of it."""
+        """A PyG `Data` with copied attributes."""
         from torch_geometric.data import Data
 
-        data = Data()
-        for name, value in self.values.items():
-            is_shared = name == "edge_index" and self.ends is not None
-            data[name] = value if is_shared else _copied(value)
-        return data
-
-    def as_read(self) -> ArcTable:
-        """The table as it was read, even if a shared `edge_index` was changed in place."""
-        if self.ends is None:
-            return self
-        arcs = torch.from_numpy(np.stack(self.ends, dtype=np.int64))
-        return ArcTable({**self.values, "edge_index": arcs}, self.edge_level)
+        copies = {name: _copied(value) for name, value in self.values.items()}
+        return Data(edge_index=self.edge_index, **copies)
 
     def is_held_by(self, data: Any) -> bool:
         """Whether a `Data` holds these attributes with these values, and no others."""
-        held = data._store.to_dict()
-        return self.values.keys() == held.keys() and all(
-            _same(value, held[name]) for name, value in self.values.items()
+        held, own = data._store.to_dict(), {"edge_index": self.edge_index, **self.values}
+        return own.keys() == held.keys() and all(
+            _same(value, held[name]) for name, value in own.items()
         )
 
 
@@ -144,7 +134,7 @@ class GraphFile:
             table = self.layout.flat.original
         if table is not None:
             object.__setattr__(self, "original", table)
-            object.__setattr__(self, "kept", np.ones(table.edge_index.size(1), dtype=bool))
+            object.__setattr__(self, "kept", np.ones(table.arcs.shape[1], dtype=bool))
 
     @cached_property
     def data(self) -> Any:
@@ -167,6 +157,25 @@ class GraphFile:
     def num_nodes(self) -> int:
         """Number of vertices."""
         return int(self.table.values["num_nodes"]) if self.table else num_nodes_of(self.data)
+
+    @property
+    def flat(self) -> GraphFile:
+        """The same edges over one set of vertices, if the file is a table with two kinds."""
+        flat = self.layout.flattened(self) if hasattr(self.layout, "flattened") else self
+        return cast(GraphFile, flat)
+
+    def lost_vertices(self, *, named: bool | None = None) -> list[str]:
+        """A phrase for the vertices that a list of edges does not show."""
+        named = self.vertex_names is not None if named is None else named
+        arcs = self.table.arcs if self.table else self.edge_index.detach().cpu().numpy()
+        if named:
+            lost = self.num_nodes - np.unique(arcs).size
+            return [f"{counted(lost, 'vertex')} without edges"] if lost else []
+        lost = self.num_nodes - (int(arcs.max()) + 1 if arcs.size else 0)
+        if lost <= 0:
+            return []
+        how = f"read it with --num-nodes {self.num_nodes}"
+        return [f"{counted(lost, 'vertex')} without edges at the end ({how})"]
 
     def with_data(self, data: Any) -> GraphFile:
         """The same file with another graph over the same vertices.
@@ -192,7 +201,7 @@ class GraphFile:
                 arcs cannot cut.
         """
         mask = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
-        num_arcs = self.edge_index.size(1)
+        num_arcs = self.table.arcs.shape[1] if self.table else self.edge_index.size(1)
         if mask.dtype != bool or mask.shape != (num_arcs,):
             raise OptionError(
                 f"mask is an array of {mask.dtype} of shape {list(mask.shape)}; expected bool of "
@@ -211,8 +220,7 @@ class GraphFile:
             return None
         if self.table or is_hetero(self.data):
             return self.kept
-        left = self.original.as_read().keep(self.kept)
-        return self.kept if left.is_held_by(self.data) else None
+        return self.kept if self.original.keep(self.kept).is_held_by(self.data) else None
 
 
 def _left(before: Any, after: Any) -> np.ndarray | None:
@@ -251,6 +259,12 @@ def _cut(data: Any, mask: np.ndarray) -> Any:
             result[name] = _where(name, data[name], mask)
     result.num_nodes = num_nodes_of(data)
     return result
+
+
+def narrow(ends: Iterable[np.ndarray], num_nodes: int) -> np.ndarray:
+    """The ids of the ends of arcs as one array [2, num_arcs]: int32 if they fit, else int64."""
+    kind = np.int32 if num_nodes < 1 << 31 else np.int64
+    return np.stack(tuple(ends), dtype=kind, casting="unsafe")
 
 
 def _where(name: str, value: Any, mask: np.ndarray) -> Any:

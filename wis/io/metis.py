@@ -18,12 +18,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
+from wis.base.ids import whole_numbers
 from wis.base.source import ReadOptions, read_utf8
 from wis.errors import GraphFormatError
 from wis.io.edge_table import as_array, edge_table
 from wis.io.graph_file import GraphFile
 from wis.io.located import Edit, Located, LocatedLayout
-from wis.io.text_columns import whole_numbers
 
 _COPIES = 3  # the text, its lines and its fields are in memory at once
 _FIELD = re.compile(r"\S+")

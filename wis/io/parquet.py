@@ -21,19 +21,18 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from wis.base.ids import whole_numbers
 from wis.base.limits import BYTES_PER_FIELD
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, echo
+from wis.io.columns import Numbered, attribute_columns, number_vertices, with_arcs
 from wis.io.dialects import HEAD_LINES
-from wis.io.edge_attributes import attribute_columns, with_arcs
-from wis.io.edge_table import edge_table, lost_vertices, vertex_names
+from wis.io.edge_table import edge_table, vertex_names
 from wis.io.graph_file import GraphFile
-from wis.io.headers import choose_columns
-from wis.io.numbering import Numbered, number_vertices
-from wis.io.text_columns import whole_numbers
-from wis.io.text_scan import Column
-from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table
+from wis.io.headers import choose_columns, kinds_of
+from wis.io.text_layout import Column
+from wis.io.two_sided import TwoSided, refuse_merging, two_sided, two_sided_table
 
 _NUM_NODES = b"num_nodes"
 _ROWS_AT_A_TIME = 65_536
@@ -122,7 +121,7 @@ def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
     if given.bipartite:
         return two_sided(file, attributes, ends, end_names, options, str(path), place_of)
     numbered = _numbered(table, ends, end_names, path, options, place_of)
-    return with_arcs(file, attributes, numbered, ends)
+    return with_arcs(file, attributes, numbered)
 
 
 def _ends(table: Any, positions: tuple[int, int], path: Path, *, alike: bool) -> tuple[Any, Any]:
@@ -149,7 +148,7 @@ def _numbered(
     numbered = number_vertices(ends, options, str(path), place_of)
     kinds = kinds_of(names)
     if kinds is not None and options.table.bipartite is None and not options.table.is_checked:
-        refuse_merging(names, kinds, numbered.edge_index, str(path))
+        refuse_merging(names, kinds, numbered.arcs, str(path))
     return numbered
 
 
@@ -210,8 +209,7 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     Raises:
         GraphFormatError: The graph has several types of vertices.
     """
-    is_two_sided = isinstance(file.layout, TwoSided)
-    flat = file.layout.flattened(file) if is_two_sided else file
+    is_two_sided, flat = isinstance(file.layout, TwoSided), file.flat
     kept = flat.surviving_arcs() if isinstance(flat.layout, pa.Table) else None
     if kept is None:
         table, num_nodes = _new_table(file, dropped)
@@ -219,7 +217,7 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
         table = flat.layout.filter(pa.array(kept))
         counts = flat.vertex_names is None and not is_two_sided
         num_nodes = flat.num_nodes if counts else None
-        dropped.extend([] if counts else lost_vertices(flat))
+        dropped.extend([] if counts else flat.lost_vertices())
     if num_nodes is not None:
         metadata = {**(table.schema.metadata or {}), _NUM_NODES: str(num_nodes).encode()}
         table = table.replace_schema_metadata(metadata)

@@ -1,13 +1,14 @@
 """Parse the columns of an edge list with pyarrow, or line by line.
 
-pyarrow parses a list if the result is the one that `wis.io.text_scan` gives. The others go to
-`wis.io.text_scan`, line by line: lists with unusual quotes, with missing fields between blanks, or
-with an error, since it names the line.
+pyarrow parses a list if the result is the one that `scan` gives. The others go to `scan`, line by
+line: lists with unusual quotes, with missing fields between blanks, or with an error, since it
+names the line.
 """
 
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,9 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from wis.base.ids import integer_ids, numbers_of_arrow
-from wis.io.text_layout import BLANKS, TextLayout
-from wis.io.text_scan import FALSE, TRUE, Column, Columns, scan, typed
+from wis.base.ids import (
+    integer_id,
+    integer_ids,
+    is_integer_id,
+    numbers_of_arrow,
+    whole_numbers,
+)
+from wis.errors import GraphFormatError, echo
+from wis.io.headers import is_number
+from wis.io.text_layout import BLANKS, Column, Columns, TextLayout, data_lines, split_line
 
 _FIRST_LINE = re.compile(rb"(?:[ \t]*\n)*[^\n]*\n?")
 _NOT_BLANK = re.compile(rb"\S")
@@ -26,6 +34,13 @@ _QUOTE_BESIDE_BLANK = re.compile(rb'[ \t]"|"[ \t]')
 _ODD = r"\A[+-]?0[0-9xX]"
 _CHUNK = 1 << 17  # bytes examined at once, so that they and their masks fit into the CPU caches
 _EXACT = 2**53
+SIGNED = re.compile(r"[+-]?(?:0|[1-9][0-9]*)", flags=re.ASCII)
+TRUE, FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
+_DECIMAL = re.compile(
+    r"[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)",
+    flags=re.ASCII | re.IGNORECASE,
+)
+_INT64 = range(-(2**63), 2**63)
 
 
 def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
@@ -52,7 +67,9 @@ def parse(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Col
 
 def _num_lines(body: memoryview) -> int:
     """Number of lines; it differs from the number of rows if a quote is not closed in its line."""
-    return int((np.frombuffer(body, np.uint8)[:-1] == ord("\n")).sum()) + 1
+    body = body[:-1]
+    starts = range(0, len(body), _CHUNK)
+    return 1 + sum(bytes(body[start : start + _CHUNK]).count(b"\n") for start in starts)
 
 
 def _bodies(text: bytes, layout: TextLayout) -> Iterator[tuple[memoryview, str, bool]]:
@@ -149,6 +166,8 @@ def _with_pyarrow(
     for kind in [pa.string()] if as_names or is_odd else [pa.int64(), pa.string()]:
         types = {str(end): kind for end in layout.endpoints}
         try:
+            if kind == pa.int64() and not layout.attributes:
+                return _pairs(body, layout, types)
             table = _arrow_table(body, layout, types)
             if is_odd:
                 table = _arrow_table(body, layout, types | _spelt_oddly(body, layout, table, types))
@@ -158,10 +177,7 @@ def _with_pyarrow(
         columns = [_trimmed(table.column(column), quoted) for column in layout.attributes]
         if any(column is None for column in (*ends, *columns)):
             return None
-        found = Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
-        del table
-        pa.default_memory_pool().release_unused()
-        return found
+        return Columns((ends[0], ends[1]), [_arrow_attribute(column) for column in columns])
     return None
 
 
@@ -178,19 +194,38 @@ def _arrow_table(body: memoryview, layout: TextLayout, types: dict[str, Any]) ->
     return _arrow_table(body, layout, types | texts) if texts else table
 
 
+def _pairs(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Columns | None:
+    """Two columns of integers, block by block: their table would take as much memory again."""
+    from pyarrow import csv as arrow_csv
+
+    ends, done = np.empty((2, _num_lines(body)), np.int64), 0
+    for batch in arrow_csv.open_csv(*_csv(body, layout, types)):
+        for end, position in zip(ends, layout.endpoints, strict=True):
+            if batch.column(position).null_count:
+                return None
+            end[done : done + len(batch)] = numbers_of_arrow(batch.column(position))
+        done += len(batch)
+    return Columns((ends[0, :done], ends[1, :done]), [])
+
+
 def _parsed(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> Any:
+    from pyarrow import csv as arrow_csv
+
+    return arrow_csv.read_csv(*_csv(body, layout, types))
+
+
+def _csv(body: memoryview, layout: TextLayout, types: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of pyarrow's readers."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    names = [str(column) for column in range(layout.width)]
-    convert = arrow_csv.ConvertOptions(
-        column_types=types, null_values=[""], true_values=TRUE, false_values=FALSE
-    )
-    return arrow_csv.read_csv(
+    return (
         pa.BufferReader(body),
-        arrow_csv.ReadOptions(column_names=names),
+        arrow_csv.ReadOptions(column_names=[str(column) for column in range(layout.width)]),
         arrow_csv.ParseOptions(delimiter=layout.separator),
-        convert,
+        arrow_csv.ConvertOptions(
+            column_types=types, null_values=[""], true_values=TRUE, false_values=FALSE
+        ),
     )
 
 
@@ -260,12 +295,85 @@ def _arrow_attribute(column: Any) -> Column:
     return typed(column.to_pylist()) if column.type == pa.string() else numbers_of_arrow(column)
 
 
-def whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """int64 from integers below 2^63 or from whole floats below 2^53; None for other values."""
-    if values.dtype == np.uint64 and values.size and values.max() > np.iinfo(np.int64).max:
-        return None
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64, copy=False)
-    if values.dtype.kind != "f" or not (np.abs(values) < _EXACT).all():
-        return None
-    return values.astype(np.int64) if (values == np.floor(values)).all() else None
+def scan(text: bytes, layout: TextLayout, where: str, *, as_names: bool) -> Columns:
+    """`parse`, line by line."""
+    lines = data_lines(text)
+    if layout.header is not None:
+        next(lines, None)
+    ends: tuple[list[Any], list[Any]] = ([], [])
+    others: list[list[str]] = [[] for _ in layout.attributes]
+    for number, line in lines:
+        fields = _checked_fields(line, layout, f"{where} line {number}")
+        for column, end in zip(ends, layout.endpoints, strict=True):
+            column.append(checked_id(fields[end], f"{where} line {number}", as_names=as_names))
+        for values, position in zip(others, layout.attributes, strict=True):
+            values.append(fields[position])
+    attributes = [typed(values) for values in others]
+    if as_names:
+        return Columns(ends, attributes)
+    return Columns((np.array(ends[0], np.int64), np.array(ends[1], np.int64)), attributes)
+
+
+def _checked_fields(line: str, layout: TextLayout, place: str) -> list[str]:
+    try:
+        fields = split_line(line, layout.separator)
+    except csv.Error as error:
+        raise GraphFormatError(f"{place}: {error}") from None
+    if len(fields) != layout.width:
+        raise GraphFormatError(
+            f"{place}: {len(fields)} columns; expected {layout.width}, as in the first line; "
+            f"correct it, or say with --delimiter what stands between columns"
+        )
+    return fields
+
+
+def checked_id(text: str, place: str, *, as_names: bool) -> int | str:
+    """A vertex id from its field; `GraphFormatError` if it is missing, or not an integer."""
+    if not text.strip(BLANKS) or (text.lower() == "nan" and not as_names):
+        found = repr(text) if text.strip(BLANKS) else "missing"
+        raise GraphFormatError(f"{place}: vertex id is {found}; every edge needs two endpoints")
+    if as_names:
+        return text
+    number = integer_id(text)
+    if number is not None:
+        return number
+    if is_integer_id(text):
+        bits = "53 bits, as a float has" if text.endswith(".0") else "64 bits"
+        raise GraphFormatError(
+            f"{place}: vertex id {echo(text)} does not fit into {bits}; renumber, or pass --relabel"
+        )
+    is_odd = bool(text.strip()) and is_number(text) and float(text).is_integer()
+    spelling = " in its usual spelling" if is_odd else ""
+    raise GraphFormatError(
+        f"{place}: vertex id {echo(text)!r} is not an integer{spelling}; correct it, or pass "
+        f"--relabel to take all ids as names"
+    )
+
+
+def _is_exact(text: str) -> bool:
+    """Whether a text is not an integer that float64 would round."""
+    if len(text) <= 15 or not SIGNED.fullmatch(text):
+        return True
+    return len(text) < 100 and int(float(text)) == int(text)
+
+
+def typed(texts: list[str]) -> Column:
+    """A column of integers, of floats or of truth values if all fields are such, else of texts.
+
+    A column with missing fields or fractions stays texts if float64 would round an integer in it.
+    """
+    given = [text.strip(BLANKS) for text in texts if text.strip(BLANKS)]
+    if not given:
+        return texts
+    if all(text in TRUE or text in FALSE for text in texts):
+        return np.array([text in TRUE for text in texts])
+    if not all(map(_DECIMAL.fullmatch, given)):
+        return texts
+    if all(map(SIGNED.fullmatch, given)):
+        if not all(len(text) < 100 and int(text) in _INT64 for text in given):
+            return texts
+        if len(given) == len(texts):
+            return np.array([int(text) for text in given], dtype=np.int64)
+    if not all(map(_is_exact, given)):
+        return texts
+    return np.array([float(text) if text.strip(BLANKS) else np.nan for text in texts])

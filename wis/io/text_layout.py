@@ -12,15 +12,30 @@ lists:
 from __future__ import annotations
 
 import csv
+import io
+import os
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
+import numpy as np
+
+from wis.base.source import STANDARD, shown, unpacked
+from wis.base.table_options import GUESS, TableOptions
+from wis.errors import GraphFileError, GraphFormatError
+
+Column = np.ndarray | list[str]
 SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
 BLANKS = " \t"
 COMMENTS = ("#", "%")
 COMPRESSED = (".gz", ".bz2", ".xz")
+CUT_AT_ONCE = 1 << 20
+LONG = 1 << 24
+"""Bytes of a text that is read again rather than kept: less would save little memory."""
+_COMMENT_BYTES = tuple(mark.encode() for mark in COMMENTS)
 _GAP = re.compile("[ \t]+")
 _QUOTED = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t]*')
 _QUOTED_BESIDE_TABS = re.compile(r' *"((?:[^"]|"")*)" *')
@@ -67,6 +82,34 @@ class TextLayout:
         if len(positions) == 1:
             return ["weight"]
         return [f"attr_{i}" for i in range(1, len(positions) + 1)]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The content of an edge list.
+
+    Attributes:
+        ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
+            pyarrow's).
+        attributes: The other columns: numbers or truth values in an array, texts in a list. An
+            empty field is NaN in a column of numbers.
+    """
+
+    ends: tuple[Any, Any]
+    attributes: list[Column]
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of lines with an edge."""
+        return len(self.ends[0])
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a field may be empty."""
+        return any(
+            "" in column if isinstance(column, list) else bool(np.isnan(column).any())
+            for column in self.attributes
+        )
 
 
 def data_lines(text: bytes) -> Iterator[tuple[int, str]]:
@@ -126,3 +169,119 @@ def ending_of(path: Path) -> str:
     """The ending in lower case, without ``.gz``, ``.bz2`` or ``.xz``."""
     path = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     return path.suffix.lower() or path.name
+
+
+@dataclass(frozen=True, eq=False)
+class TextFile:
+    r"""An edge list as it was read.
+
+    Attributes:
+        layout: The separator, the header and the columns.
+        text: The whole text, with line ends ``\n``, or the file that holds it.
+        line_end: The line end of the file.
+        options: The options that it was read with.
+        is_dictionary: Whether its lines end with dictionaries of attributes.
+        order_mark: The byte order mark of the file (Excel writes one), or empty.
+    """
+
+    layout: TextLayout
+    text: bytes | OpenFile
+    line_end: bytes
+    options: TableOptions = GUESS
+    is_dictionary: bool = False
+    order_mark: bytes = b""
+
+    def pieces(self) -> Iterator[bytes]:
+        r"""The text in pieces of whole lines, with line ends ``\n``."""
+        is_file = isinstance(self.text, OpenFile)
+        stream = self.text.again() if isinstance(self.text, OpenFile) else io.BytesIO(self.text)
+        stream.read(len(self.order_mark) if is_file else 0)
+        while piece := stream.read(CUT_AT_ONCE):
+            piece += stream.readline()
+            yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if is_file else piece
+
+    def without(self, kept: np.ndarray) -> Iterator[bytes]:
+        """The text without the edges for which a bool array is false, in pieces."""
+        marks = np.append(True, kept) if self.layout.header is not None else kept
+        done = 0
+        for piece in self.pieces():
+            whole = piece + b"\n" * (piece[-1:] != b"\n")
+            left, num_edges = _cut_piece(whole, marks[done:])
+            done += num_edges
+            yield left
+        if done != marks.size:
+            raise GraphFormatError(f"the list has {done} lines of edges; expected {marks.size}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, with the text itself: another process cannot use the open file."""
+        return {**self.__dict__, "text": b"".join(self.pieces())}
+
+
+def _cut_piece(text: bytes, kept: np.ndarray) -> tuple[bytes, int]:
+    """The lines without the edges that go, and how many lines are edges."""
+    characters = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(characters == ord("\n")) + 1
+    starts = np.concatenate(([0], ends[:-1]))
+    stays = _are_not_edges(text, characters, starts, ends)
+    edges = np.flatnonzero(~stays)
+    stays[edges[: kept.size]] = kept[: edges.size]
+    return characters[np.repeat(stays, ends - starts)].tobytes(), edges.size
+
+
+def _are_not_edges(
+    text: bytes, characters: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
+    """Which lines are blank or comments."""
+    first = characters[starts]
+    apart: np.ndarray = (first == ord("\n")) | np.isin(first, [ord(mark) for mark in COMMENTS])
+    for i in np.flatnonzero((first == ord(" ")) | (first == ord("\t"))):
+        line = text[starts[i] : ends[i]].strip(b" \t\n")
+        apart[i] = not line or line.startswith(_COMMENT_BYTES)
+    return apart
+
+
+class OpenFile:
+    """A file that stays open: its content can be read again after another took its place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._number)
+        self._state = _state(os.fstat(self._number))
+
+    @classmethod
+    def of(cls, path: Path) -> OpenFile | None:
+        """The file at a path, None if there is none that can be opened and read twice."""
+        try:
+            return cls(path) if str(path) != STANDARD and path.is_file() else None
+        except OSError:
+            return None
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still at its path, and has not been written to."""
+        return self._state == _state(self._path.stat())
+
+    def again(self) -> BinaryIO:
+        """The unpacked content.
+
+        Raises:
+            GraphFileError: The content has changed.
+        """
+        if self._state != _state(os.fstat(self._number)):
+            raise GraphFileError(
+                f"{shown(self._path)}: was changed after it was read, and its lines are needed to "
+                f"write the graph; read it again"
+            )
+        file = open(self._number, "rb", closefd=False)  # noqa: SIM115 (it is read later)
+        file.seek(0)
+        return unpacked(file, str(self._path))
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def kept_text(text: bytes, file: OpenFile | None, line_end: bytes) -> bytes | OpenFile:
+    r"""The file that a long text was just read from, opened before; the text in other cases."""
+    is_long = len(text) >= LONG and line_end != b"\r"
+    return file if is_long and file is not None and file.is_unchanged() else text

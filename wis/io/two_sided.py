@@ -2,17 +2,11 @@
 
 User 3 and item 3 are then two vertices. With the option ``bipartite`` the graph is a `HeteroData`
 with two types of vertices and one of edges. Without the option, a file is refused if the names of
-its columns suggest two kinds and the columns share ids.
-
-Two names suggest two kinds if one is an actor and the other a thing (`_ACTORS`, `_THINGS`), or if
-both end in ``id`` and begin differently, such as ``org_id,dept_id``. Two roles of one kind do not:
-``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all names of endpoints in
-`wis.io.headers`.
+its columns suggest two kinds (`wis.io.headers.kinds_of`) and the columns share ids.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,46 +15,13 @@ import numpy as np
 import torch
 
 from wis.base.source import ReadOptions
-from wis.base.table_options import named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import NAMES
-from wis.io.edge_attributes import AttributeColumns
+from wis.io.columns import AttributeColumns, Numbered, number_vertices
 from wis.io.edge_table import EdgeTable, columns_of
-from wis.io.graph_file import ArcTable, GraphFile
-from wis.io.numbering import Numbered, number_vertices
-
-_ACTORS = frozenset(
-    (
-        "user", "customer", "reader", "author", "actor", "actress", "student", "patient",
-        "person", "member", "reviewer", "viewer", "listener", "buyer", "client", "employee",
-        "player", "artist", "director", "worker", "researcher", "inventor", "subscriber",
-        "visitor", "voter", "donor", "shopper", "consumer",
-    )
-)  # fmt: skip
-_THINGS = frozenset(
-    (
-        "item", "movie", "film", "product", "book", "paper", "article", "song", "track", "album",
-        "course", "class", "lecture", "business", "page", "site", "url", "group", "event",
-        "document", "doc", "word", "tag", "term", "company", "firm", "team", "drug", "disease",
-        "gene", "symptom", "recipe", "restaurant", "place", "venue", "location", "post", "video",
-        "game", "app", "repo", "repository", "project", "patent", "bill", "stock", "ad", "query",
-        "topic", "category", "genre", "hashtag", "anime", "show", "artist",
-    )
-)  # fmt: skip
-_ROLES = frozenset(
-    (
-        "friend", "follower", "followee", "followed", "parent", "child", "neighbor", "neighbour",
-        "peer", "contact", "other", "reply", "mentor", "sender", "receiver", "recipient", "from",
-        "to", "source", "target", "src", "dst", "caller", "callee", "trustor", "trustee",
-        "truster", "citing", "cited", "buyer", "seller", "lender", "borrower", "manager",
-        "partner", "alter", "ego", "ref",
-    )
-)  # fmt: skip
-_KONECT = re.compile(rb"% *bip\b")
-_ID = re.compile(r"(.*?)[ _.-]?id", flags=re.IGNORECASE)
-
-Kinds = tuple[tuple[str, str], tuple[str, str]]
+from wis.io.graph_file import ArcTable, GraphFile, narrow
+from wis.io.headers import kind_of_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,47 +55,12 @@ def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
     return edge_index + torch.tensor([[0], [by]], device=edge_index.device)
 
 
-def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
-    """The two kinds of vertices that the names of two columns suggest, None for one kind."""
-    if names is None:
-        return None
-    first, second = (_stem(name) for name in names)
-    if first == second or not first or not second or named_endpoints(names) is not None:
-        return None
-    if first in _ROLES or second in _ROLES:
-        return None
-    pairs = ((first, second), (second, first))
-    is_id = all(_ID.fullmatch(name.strip()) for name in names)
-    known = any(one in _ACTORS and other in _THINGS for one, other in pairs)
-    return (first, second) if known or is_id else None
-
-
-def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
-    """Names of the two columns of endpoints and of the two kinds in them; None for one kind.
-
-    A list of KONECT has no header; its first line is a comment with the word ``bip``.
-    """
-    if names is None and _KONECT.match(text):
-        return ("column 1", "column 2"), ("the first", "the second")
-    kinds = kinds_of(names)
-    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
-
-
-def _stem(name: str) -> str:
-    """The kind that a name stands for: ``user`` for ``user_id``, ``UserID`` and ``users``."""
-    short = name.strip()
-    found = _ID.fullmatch(short)
-    short = re.sub(r"\W+", "_", found[1] if found else short).strip("_").lower()
-    singular = short.removesuffix("s")
-    return singular if singular in _ACTORS | _THINGS | _ROLES else short
-
-
 def refuse_merging(
-    names: Sequence[str], kinds: tuple[str, str], edge_index: Iterable[torch.Tensor], where: str
+    names: Sequence[str], kinds: tuple[str, str], ends: Iterable[np.ndarray], where: str
 ) -> None:
-    """Raise `GraphFormatError` if two kinds of vertices share ids."""
-    sources, targets = (torch.unique(end) for end in edge_index)
-    shared = int(torch.isin(sources, targets).sum())
+    """Raise `GraphFormatError` if two kinds of vertices share ids; `ends` holds those of each."""
+    sources, targets = ends
+    shared = np.intersect1d(sources, targets).size
     if shared:
         first, second = (echo(name, 40) for name in names)
         raise GraphFormatError(
@@ -180,13 +106,13 @@ def two_sided(
         if side.names is not None:
             data[kind][NAMES] = list(side.names)
     values, columns = attributes.named()
-    values["edge_index"] = torch.stack([side.edge_index[0] for side in sides])
     edges = data[kinds[0], "to", kinds[1]]
+    edges.edge_index = torch.from_numpy(np.stack([s.arcs[0] for s in sides], dtype=np.int64))
     for key, value in values.items():
         edges[key] = value.clone() if isinstance(value, torch.Tensor) else value
     sizes = sides[0].num_nodes, sides[1].num_nodes
-    values["edge_index"] = _shifted(values["edge_index"], sizes[0])
-    table = ArcTable({**values, "num_nodes": sum(sizes)}, frozenset(values))
+    arcs = narrow(_shifted(edges.edge_index, sizes[0]).numpy(), sum(sizes))
+    table = ArcTable(arcs, {"num_nodes": sum(sizes), **values}, frozenset(values))
     file = replace(file, columns=columns)
     flat = replace(file, content=table, vertex_names=_all_names(sides), unread=())
     titles = tuple(names) if names is not None else kinds
@@ -194,7 +120,7 @@ def two_sided(
 
 
 def _kinds(names: Sequence[str] | None) -> tuple[str, str]:
-    stems = [_stem(name) for name in names or ()]
+    stems = [kind_of_name(name) for name in names or ()]
     if len(stems) < 2 or stems[0] == stems[1] or not all(stems):
         return "source", "target"
     return stems[0], stems[1]

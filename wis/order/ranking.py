@@ -122,10 +122,21 @@ class Ranking:
             OptionError: An option is impossible, or the method does not take directed graphs.
             ProtectionError: A protected pair is not an edge, or fewer than `count` edges can go.
         """
+        return order_of(*self.made(graph, data, count=count, progress=progress))
+
+    def made(
+        self,
+        graph: CanonicalGraph,
+        data: Any = None,
+        *,
+        count: int | None = None,
+        progress: bool | None = None,
+    ) -> tuple[Ranked, Provenance]:
+        """The edge ids of `order`, which take a third of its memory, and how they were made."""
         if count is not None:
             count = checked_integer("count", count, 0, graph.num_edges)
         ranked, record = self.ranked(graph, data, count=count, progress=progress)
-        provenance = Provenance(
+        return ranked, Provenance(
             method=self.method,
             options=record,
             seed=checked_seed(self.seed) if self.chosen.is_seeded(record) else None,
@@ -135,8 +146,6 @@ class Ranking:
             directed=graph.directed,
             guarded=bool(ranked.protections) and self.chosen.guards,
         )
-        edges = graph.edges[:, ranked.ids].cpu()
-        return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
 
     def ranked(
         self, graph: CanonicalGraph, data: Any, *, count: int | None, progress: bool | None
@@ -183,6 +192,12 @@ class Ranking:
             protect=self.protect,
             data=data,
         )
+
+
+def order_of(ranked: Ranked, provenance: Provenance) -> RemovalOrder:
+    """The order of edge ids."""
+    graph, edges = ranked.graph, ranked.graph.edges[:, ranked.ids].cpu()
+    return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
 
 
 def sparsified(

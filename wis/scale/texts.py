@@ -19,14 +19,13 @@ import numpy as np
 from wis.base.source import ReadOptions, check_utf8, unpacked
 from wis.base.table_options import TableOptions, named_endpoints
 from wis.errors import GraphFormatError
+from wis.io.columns import number_vertices
 from wis.io.dialects import HEAD_LINES, delimiter, refuse_other_formats, sniff
 from wis.io.dictionaries import dictionary_separator
 from wis.io.edge_list import first_line, odd_looks, refuse_matrix
-from wis.io.numbering import number_vertices
+from wis.io.headers import Kinds, kinds_of_list
 from wis.io.text_columns import parse
-from wis.io.text_layout import TextLayout, data_lines, split_line
-from wis.io.text_scan import Column, Columns
-from wis.io.two_sided import Kinds, kinds_of_list
+from wis.io.text_layout import Column, Columns, TextLayout, data_lines, split_line
 from wis.scale.storage import pyarrow
 
 CHUNK_BYTES = 1 << 24
@@ -136,7 +135,7 @@ def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> l
     """Notes about a first line that may be a header, by `wis.io.edge_list.first_line`."""
     found = parse(head, layout, path, as_names=True)
     numbered = number_vertices(found.ends, ReadOptions(), path, lambda arc: f"{path} row {arc + 1}")
-    return first_line(numbered, path) if is_whole or numbered.edge_index.size(1) > 1 else []
+    return first_line(numbered, path) if is_whole or numbered.arcs.shape[1] > 1 else []
 
 
 def columns(

@@ -1,6 +1,6 @@
 """Number the vertices of a folder of edge files from 0 to n - 1; the names are sorted on disk.
 
-The rules are those of `wis.io.numbering`, so that a folder gives the same graph as its edges in
+The rules are those of `wis.io.columns`, so that a folder gives the same graph as its edges in
 memory. Names are numbered by a sorted list of ids on disk, which is made by an external sort:
 sorted runs of distinct ids are cut at common splitters and merged range by range. A block of edges
 looks up its ids in one range after the other.
@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import MAX_NUM_NODES
-from wis.io.numbering import WITHOUT_0, check_ids, check_num_names, count_vertices
+from wis.io.columns import WITHOUT_0, check_ids, check_num_names, count_vertices
 from wis.io.two_sided import refuse_merging
 from wis.scale.files import EdgeFiles
 from wis.scale.storage import IDS, pyarrow, work_file, writing
@@ -122,8 +121,7 @@ def _refuse_merging(files: EdgeFiles, vertices: Vertices) -> None:
         for ends in files.pairs(index, as_names=vertices.texts):
             for there, ids in zip(is_end, ends, strict=True):
                 there[vertices.number(ids)] = True
-    found = [torch.from_numpy(np.flatnonzero(there)) for there in is_end]
-    refuse_merging(*files.kinds, (found[0], found[1]), files.root)
+    refuse_merging(*files.kinds, map(np.flatnonzero, is_end), files.root)
 
 
 class _Texts(Exception):
