@@ -63,6 +63,7 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
 
 def test_a_sweep_says_what_it_did_and_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(output, "LINE_EVERY_S", float("inf"))  # a busy machine takes longer
     assert wis_bench("run", *QUICK, "--json") == 0
     out, err = capsys.readouterr()
     told = json.loads(out)
