@@ -100,6 +100,7 @@ class Leg:
 def network_size(graph: TypedGraph, depth: int, *, target: int | None = None) -> NetworkSize:
     """Size of the tensor network of a product network, without building it.
 
+    >>> import torch
     >>> network_size(TypedGraph.from_any(torch.tensor([[0], [1]])), depth=2)
     NetworkSize(num_features=8, num_weights=13, num_deltas=7)
 
@@ -129,6 +130,7 @@ def build_tensor_network(
 ) -> TensorNetwork:
     """The tensor network T(X) of graph prediction, or T^(t)(X) of prediction over a vertex.
 
+    >>> import torch
     >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
     >>> len(build_tensor_network(edge, 1, width=2, in_dim=3).nodes)
     12
