@@ -118,6 +118,15 @@ def checked_choice(name: str, value: Any, known: Iterable[Any]) -> Any:
     return value
 
 
+def check_digest(what: str, found: str, made_for: Any) -> None:
+    """Raise `OptionError` if a saved order was made for data of another digest; None passes."""
+    if made_for not in (None, found):
+        raise OptionError(
+            f"{what} are not those that the order was made for: digest {found[:8]}, not "
+            f"{echo(str(made_for)[:8])}"
+        )
+
+
 def checked_device(device: torch.device | str) -> torch.device:
     """A device on which a tensor can be made and read.
 

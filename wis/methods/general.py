@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from wis.base.checks import check_walk_length, checked_integer
+from wis.base.checks import check_digest, check_walk_length, checked_integer
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph
@@ -82,11 +82,8 @@ def _prepare(
     digest = options.pop("partitions_digest", None)
     options.pop("num_partitions", None)
     partitions = resolve_partitions(options["partitions"], graph, data=data, seed=seed)
-    if digest not in (None, partitions.digest):
-        raise OptionError(
-            f"these partitions ({len(partitions)}, {partitions.choice}) are not those that the "
-            f"order was made for: digest {partitions.digest[:8]}, not {digest[:8]}"
-        )
+    what = f"these partitions ({len(partitions)}, {partitions.choice})"
+    check_digest(what, partitions.digest, digest)
     record = {
         **options,
         "partitions": partitions.choice,

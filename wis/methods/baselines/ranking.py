@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.arrays import stable_argsort
+from wis.base.checks import check_digest
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph, UndirectedGraph
@@ -202,11 +203,7 @@ def _prepare(
         origin = FUNCTION + getattr(scores, "__qualname__", type(scores).__qualname__)
     values = edge_scores(graph, data, scores, options["combine"])
     digest = digest_of(values)
-    if made_for not in (None, digest):
-        raise OptionError(
-            f"these scores are not those that the order was made for: digest {digest[:8]}, not "
-            f"{echo(str(made_for)[:8])}"
-        )
+    check_digest("these scores", digest, made_for)
     record = {**options, "scores": origin, "scores_digest": digest}
     return {**options, "scores": -values if options["reverse"] else values}, record
 

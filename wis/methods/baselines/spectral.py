@@ -34,6 +34,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from wis.base.checks import check_digest
 from wis.base.progress import Progress
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
@@ -93,11 +94,7 @@ def _prepare_goku(
     rows = _features(graph, data)
     parts = (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data)
     found = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-    if digest not in (None, found):
-        raise OptionError(
-            f"the features x are not those that the order was made for: digest {found[:8]}, not "
-            f"{str(digest)[:8]}"
-        )
+    check_digest("the features x", found, digest)
     arguments, record = _prepare(graph, data, options, seed)
     return {**arguments, "data": _similarities(graph, rows)}, {**record, "data_digest": found}
 

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.checks import checked_integer
+from wis.base.checks import check_digest, checked_integer
 from wis.base.progress import Progress
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import CanonicalGraph, UndirectedGraph
@@ -77,11 +77,7 @@ def weights_of(
     weight = edge_weights(graph, data, name)
     _check(graph, data, weight, np.isfinite(weight), name, "a finite number")
     digest = digest_of(weight)
-    if made_for not in (None, digest):
-        raise OptionError(
-            f"the weights {echo(name)} are not those that the order was made for: digest "
-            f"{digest[:8]}, not {echo(str(made_for)[:8])}"
-        )
+    check_digest(f"the weights {echo(name)}", digest, made_for)
     record = {**options, "edge_weight": name, "edge_weight_digest": digest}
     return {**options, "edge_weight": weight}, record
 
