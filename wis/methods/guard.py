@@ -254,43 +254,11 @@ class _Links:
 
     def bridges(self) -> Bools:
         """Whether each link of the whole graph is a bridge; before the first removal."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import breadth_first_order, connected_components
+        import networkx as nx
 
-        # the only edge of a vertex is one; the rest concerns vertices with more
-        inside = np.bincount(self.ends.reshape(-1), minlength=self.num_nodes) > 1
-        inner = inside[self.ends].all(axis=0)
-        bridge: Bools = ~inner
-        n, (u, v) = int(inside.sum()), (np.cumsum(inside) - 1)[self.ends[:, inner]]
-        matrix = coo_array((np.ones(u.size), (u, v)), shape=(n + 1, n + 1)).tocsr()
-        first = np.unique(connected_components(matrix, directed=False)[1][:n], return_index=True)[1]
-        # a tree from a root n that is joined to each component
-        whole = (np.append(u, first), np.append(v, np.full(first.size, n)))
-        matrix = coo_array((np.ones(whole[0].size), whole), shape=(n + 1, n + 1))
-        order, parent = breadth_first_order(matrix, n, directed=False)
-        above = list(zip(order[1:].tolist(), parent[order[1:]].tolist(), strict=True))
-        # place[x]: preorder; the vertices below x have places from place[x] to place[x] + size[x]
-        size, place, free = [1] * (n + 1), [0] * (n + 1), [1] * (n + 1)
-        for x, p in reversed(above):
-            size[p] += size[x]
-        for x, p in above:
-            place[x] = free[p]
-            free[p] += size[x]
-            free[x] = place[x] + 1
-        # the least and the greatest place that other edges reach from x and below
-        at = np.array(place)
-        least, most = at.copy(), at.copy()
-        other = (parent[u] != v) & (parent[v] != u)
-        for a, b in ((u[other], v[other]), (v[other], u[other])):
-            np.minimum.at(least, a, at[b])
-            np.maximum.at(most, a, at[b])
-        low, high = least.tolist(), most.tolist()
-        for x, p in reversed(above):
-            low[p], high[p] = min(low[p], low[x]), max(high[p], high[x])
-        alone = (np.array(low) >= at) & (np.array(high) < at + np.array(size))
-        down = np.where(parent[v] == u, v, u)
-        bridge[inner] = ~other & alone[down]
-        return bridge
+        links = list(zip(*self.ends.tolist(), strict=True))
+        found = {pair for u, v in nx.bridges(nx.Graph(links)) for pair in ((u, v), (v, u))}
+        return np.array([link in found for link in links], dtype=bool)
 
     def _keep_those_of_low_degree(self) -> None:
         """Keep a forest without an order; the edges of low degrees are expected to go last."""

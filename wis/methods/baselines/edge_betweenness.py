@@ -130,7 +130,7 @@ class _Search:
             tail, head, edge = self._arcs(level)
             new = ~found[head]
             tail, head, edge = tail[new], head[new], edge[new]
-            level = _unique(head)
+            level = np.unique(head)
             found[level] = True
             if level.size:
                 levels.append((tail, head, edge, paths.add(tail, head, level)))
@@ -171,12 +171,3 @@ class _Counts:
         self.fraction[heads], extra = np.frexp(self.fraction[heads])
         self.power[heads] += extra
         return share
-
-
-def _unique(values: Ints) -> Ints:
-    """The values sorted, each once."""
-    values = np.sort(values)
-    first = np.ones(values.size, dtype=np.bool_)
-    first[1:] = values[1:] != values[:-1]
-    unique: Ints = values[first]
-    return unique
