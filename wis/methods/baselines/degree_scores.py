@@ -31,7 +31,6 @@ from wis.methods.baselines.ranking import (
     Floats,
     Ints,
     drawn_last_first,
-    highest_first,
     lowest_first,
     neighbour_lists,
     tie_classes,
@@ -144,7 +143,7 @@ def by_exponent(
     """
     place = places(starts, worse, tie_ranks(graph.num_edges, seed)[edge])
     least = exponent(starts, edge, place, graph.num_edges)
-    return highest_first(tie_classes(least), graph, count, seed)
+    return lowest_first(-tie_classes(least), graph, count, seed)
 
 
 def places(starts: Ints, worse: Ints | Floats, rank: Ints) -> Ints:

@@ -122,11 +122,6 @@ def check_ascending(
     return Checked(ids.size, not_covered=("the sequence of equal ones, which the seed draws",))
 
 
-def highest_first(score: Floats | Ints, graph: UndirectedGraph, count: int, seed: int) -> Tensor:
-    """The first `count` edges by descending score; equal ones as `shuffled`."""
-    return lowest_first(-score, graph, count, seed)
-
-
 def drawn_last_first(
     weight: Floats, graph: UndirectedGraph, count: int, seed: int
 ) -> tuple[Tensor, Draws]:
