@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from wis.errors import GraphFormatError, OptionError, counted
-from wis.graph import MAX_NUM_NODES, UndirectedGraph
+from wis.graph import MAX_NUM_NODES
 from wis.graph.cut import arcs_left, edge_attribute_names
 from wis.graph.parts import Part, parts_of
-from wis.graph.stores import edge_stores, is_hetero, num_nodes_of
+from wis.graph.stores import checked_arcs, edge_stores, is_hetero, num_nodes_of
 
 _METHODS = frozenset({"edge_attrs", "edge_stores", "edge_subgraph"})  # of a PyG `Data`
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
@@ -319,7 +319,7 @@ def column_name(attribute: str, columns: Mapping[str, str]) -> str:
     return short if attribute != "edge_attr" and attribute_name(short) == attribute else attribute
 
 
-def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
+def checked_size(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
     """Check the arcs of a graph, and return its number of vertices.
 
     Args:
@@ -331,30 +331,12 @@ def checked_arcs(edge_index: Tensor, num_nodes: int | None, where: str) -> int:
         GraphFormatError: Wrong shape or dtype, an id that is negative or not below `num_nodes`.
     """
     try:
-        largest = _largest_id(edge_index, num_nodes)
+        arcs = checked_arcs(edge_index, num_nodes, "edge_index")
     except GraphFormatError as error:
         raise GraphFormatError(f"{where}: {error}") from None
-    size = largest + 1 if num_nodes is None else num_nodes
+    size = num_nodes
+    if size is None:
+        size = int(arcs.max()) + 1 if arcs.numel() else 0
     if size > MAX_NUM_NODES:
         raise GraphFormatError(f"{where}: {size} vertices; at most {MAX_NUM_NODES} are supported")
     return size
-
-
-def _largest_id(edge_index: Tensor, num_nodes: int | None) -> int:
-    if isinstance(edge_index, Tensor) and edge_index.layout != torch.strided:
-        raise GraphFormatError(
-            "edge_index is a sparse matrix; expected an integer tensor [2, num_arcs], such as "
-            "torch_geometric.utils.to_edge_index makes of it"
-        )
-    if not isinstance(edge_index, Tensor) or edge_index.dim() != 2 or edge_index.size(0) != 2:
-        UndirectedGraph.from_arcs([edge_index], num_nodes)
-    if edge_index.dtype not in (torch.int64, torch.int32) or not edge_index.numel():
-        UndirectedGraph.from_arcs([edge_index], num_nodes)
-    if not edge_index.numel():
-        return -1
-    if type(edge_index) is not Tensor and hasattr(edge_index, "as_tensor"):
-        edge_index = edge_index.as_tensor()
-    smallest, largest = (int(value) for value in torch.aminmax(edge_index.detach()))
-    if smallest < 0 or (num_nodes is not None and largest >= num_nodes):
-        UndirectedGraph.from_arcs([edge_index], num_nodes)
-    return largest

@@ -41,7 +41,7 @@ from wis.graph.parts import check_lengths
 from wis.graph.stores import is_hetero, names_in
 from wis.io.edge_table import require_one_type, vertex_names
 from wis.io.formats import Format, format_of_name, format_of_path, known_endings
-from wis.io.graph_file import DroppedDataWarning, GraphFile, PlainTensor, checked_arcs
+from wis.io.graph_file import DroppedDataWarning, GraphFile, PlainTensor, checked_size
 from wis.order.protections import first_non_edge
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _as_graph_file(graph: GraphFile | Data | HeteroData | Tensor) -> GraphFile:
     if isinstance(graph, Tensor):
         from torch_geometric.data import Data
 
-        size = checked_arcs(graph, None, "edge_index")
+        size = checked_size(graph, None, "edge_index")
         return GraphFile(Data(edge_index=graph, num_nodes=size), layout=PlainTensor())
     if not hasattr(graph, "edge_stores"):
         raise GraphFormatError(

@@ -22,7 +22,7 @@ from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, echo
 from wis.graph.stores import NAMES, names_in, num_nodes_of
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
-from wis.io.graph_file import GraphFile, checked_arcs
+from wis.io.graph_file import GraphFile, checked_size
 
 _TENSOR_KINDS = frozenset(
     np.dtype(name).str
@@ -90,7 +90,7 @@ def _from_arrays(
         with parsing(path, "a graph"):
             stated = data.num_nodes
     size = options.num_nodes if stated is None else options.resolved_num_nodes(stated, path)
-    data.num_nodes = checked_arcs(edge_index, size, str(path))
+    data.num_nodes = checked_size(edge_index, size, str(path))
     data.edge_index = edge_index
     names = names_in(data)
     if names is not None:
@@ -100,11 +100,6 @@ def _from_arrays(
 
 
 def _edge_index(array: np.ndarray, path: Path) -> Tensor:
-    if array.ndim != 2 or array.shape[0] != 2:
-        hint = ": transpose it" if array.ndim == 2 and array.shape[1] == 2 else ""
-        raise GraphFormatError(
-            f"{path}: edge_index has shape {list(array.shape)}; expected [2, num_arcs]{hint}"
-        )
     if array.dtype.kind not in "iu":
         raise GraphFormatError(
             f"{path}: edge_index has dtype {array.dtype}; vertex ids are integers"
@@ -169,7 +164,7 @@ def _from_sparse(
         )
     size = options.resolved_num_nodes(int(matrix.shape[0]), path)
     edge_index = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    checked_arcs(edge_index, size, str(path))
+    checked_size(edge_index, size, str(path))
     data = Data(edge_index=edge_index, edge_weight=_value(entries.data), num_nodes=size)
     is_array = bool(np.asarray(arrays.get("_is_array", False)).any())
     return GraphFile(data, path, "npz", layout=SparseMatrix(matrix.format, is_array, compressed))

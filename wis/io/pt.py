@@ -20,7 +20,7 @@ from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, OptionError, UnsafePickleError, WisError, echo
 from wis.graph import edge_stores
 from wis.graph.stores import NAMES, is_hetero, names_in
-from wis.io.graph_file import GraphFile, PlainTensor, checked_arcs
+from wis.io.graph_file import GraphFile, PlainTensor, checked_size
 
 _EXPECTED = "a PyG Data or HeteroData, or an edge_index tensor of shape [2, num_arcs]"
 _HINTS = {
@@ -43,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     with open_input(path, options) as file:
         content = _load(file, path, options)
     if isinstance(content, Tensor):
-        size = checked_arcs(content, options.num_nodes, str(path))
+        size = checked_size(content, options.num_nodes, str(path))
         data = Data(edge_index=content, num_nodes=size)
         return GraphFile(data, path, "pt", layout=PlainTensor())
     with parsing(path, "a PyG graph"):  # a pickle can give an object any state
@@ -128,10 +128,10 @@ def _check(data: Any, path: Path, options: ReadOptions) -> None:
         return
     stated = _stated_num_nodes(data, path)
     if stated is None:
-        data.num_nodes = checked_arcs(data.edge_index, options.num_nodes, str(path))
+        data.num_nodes = checked_size(data.edge_index, options.num_nodes, str(path))
     else:
         options.resolved_num_nodes(stated, path)
-        checked_arcs(data.edge_index, stated, str(path))
+        checked_size(data.edge_index, stated, str(path))
 
 
 def _stated_num_nodes(data: Any, path: Path) -> int | None:
@@ -146,7 +146,7 @@ def _stated_num_nodes(data: Any, path: Path) -> int | None:
 def _check_typed_arcs(data: Any, store: Any, path: Path) -> None:
     source, relation, target = store._key
     where = f"{path}: {source} {relation} {target}"
-    checked_arcs(store.edge_index, None, where)
+    checked_size(store.edge_index, None, where)
     for end, kind in enumerate((source, target)):
         size = data[kind].num_nodes if kind in data.node_types else None
         ids = store.edge_index[end]
