@@ -66,11 +66,14 @@ def atomic_write(path: str | Path, *, force: bool) -> Iterator[BinaryIO]:
         if _is_special(target):
             buffer = io.BytesIO()
             yield buffer
-            _write_directly(target, buffer)
+            with open(target, "wb") as special:
+                special.write(buffer.getbuffer())
         else:
             with _temporary_beside(target) as (file, temporary):
                 yield file
-                _finish(file)
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
                 check_writable(path, force=force)  # another program may have written it meanwhile
                 os.replace(temporary, target)
 
@@ -210,19 +213,6 @@ def _create(temporary: Path, target: Path) -> BinaryIO:
     with contextlib.suppress(OSError):
         os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
     return os.fdopen(descriptor, "w+b")
-
-
-def _finish(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-
-
-def _write_directly(target: Path, buffer: io.BytesIO) -> None:
-    with open(target, "wb", buffering=0) as file:
-        rest = buffer.getbuffer()
-        while rest:
-            rest = rest[file.write(rest) :]
 
 
 def _resolved(path: str | Path) -> Path:

@@ -142,14 +142,12 @@ def _wrap(text: str, width: float, size: float) -> list[str]:
             found.append(line.rstrip())
         line = word
         while text_width(line.rstrip(), size) > width and len(line) > 1:
-            cut = next(k for k in range(len(line), 0, -1) if k == 1 or _fits(line[:k], width, size))
+            cut = len(line)
+            while cut > 1 and text_width(line[:cut], size) > width:
+                cut -= 1
             found.append(line[:cut])
             line = line[cut:]
     return [*found, line.rstrip()] if line.strip() or not found else found
-
-
-def _fits(text: str, width: float, size: float) -> bool:
-    return text_width(text, size) <= width
 
 
 @contextlib.contextmanager

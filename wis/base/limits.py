@@ -180,14 +180,11 @@ def remedy(num_bytes: float) -> str:
     if num_bytes > available_memory():
         had = shown_size(available_memory())
         return f"this machine has {had} (--max-memory, max_memory=, sets what reading may take)"
-    advised = shown_size(_rounded_up(num_bytes)).replace(" ", "").replace(".0", "")
-    return f"if it is what it should be, pass --max-memory {advised} (max_memory=)"
-
-
-def _rounded_up(num_bytes: float) -> float:
-    """A quarter more, rounded up to whole KiB, MiB or GiB."""
+    # a quarter more, rounded up to whole KiB, MiB or GiB
     unit = 1024 ** max(0, int(math.log(max(num_bytes, 1), 1024)))
-    return float(math.ceil(num_bytes * 1.25 / unit) * unit)
+    more = shown_size(math.ceil(num_bytes * 1.25 / unit) * unit)
+    advised = more.replace(" ", "").replace(".0", "")
+    return f"if it is what it should be, pass --max-memory {advised} (max_memory=)"
 
 
 def table_limit(num_values: int, limit: int) -> int:
@@ -197,9 +194,3 @@ def table_limit(num_values: int, limit: int) -> int:
     plus 1000 bytes for each value: at 48 bytes a cell, one cell in twenty must hold a value.
     """
     return min(limit, _SPARSE_FREE + _SPARSE_PER_VALUE * num_values)
-
-
-def text_bytes(text: bytes) -> int:
-    """Bytes of a text of fields and of the columns that are made from it."""
-    fields = sum(text.count(mark) for mark in (b"\n", b",", b" ", b"\t", b";"))
-    return len(text) + fields * BYTES_PER_FIELD

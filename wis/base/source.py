@@ -62,7 +62,8 @@ class ReadOptions:
         would exceed the limit. `what` names the text in the error; memory holds it `copies` times.
         """
         if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
-            self.check_size(path, copies * limits.text_bytes(text), what)
+            fields = sum(map(text.count, (b"\n", b",", b" ", b"\t", b";")))
+            self.check_size(path, copies * (len(text) + fields * limits.BYTES_PER_FIELD), what)
 
     def check_size(
         self, path: Path | str, num_bytes: float, what: str, *, so_far: bool = False
