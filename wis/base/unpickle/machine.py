@@ -254,7 +254,6 @@ def _name_line(machine: Machine) -> str:
 
 
 _BYTE = "B"
-_NUMBERS = {pickle.BININT1: _BYTE, pickle.BININT2: "<H", pickle.BININT: "<i", pickle.BINFLOAT: ">d"}
 _SIZED: dict[bytes, tuple[str, Callable[[bytes], Any]]] = {
     pickle.LONG1: (_BYTE, _integer),
     pickle.LONG4: ("<I", _integer),
@@ -275,12 +274,7 @@ def _sized(form: str, value: Callable[[bytes], Any]) -> Callable[[Machine], None
     return _pushes(lambda m: value(m.exactly(m.number(form))))
 
 
-def _number(form: str) -> Callable[[Machine], None]:
-    return _pushes(lambda m: m.number(form))
-
-
 _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
-    **{code: _number(form) for code, form in _NUMBERS.items()},
     **{code: _sized(*row) for code, row in _SIZED.items()},
     pickle.PROTO: lambda m: m.read(1),
     pickle.FRAME: lambda m: m.read(8),
@@ -290,6 +284,10 @@ _HANDLERS: dict[bytes, Callable[[Machine], object]] = {
     pickle.NONE: _pushes(lambda m: None),
     pickle.NEWTRUE: _pushes(lambda m: True),
     pickle.NEWFALSE: _pushes(lambda m: False),
+    pickle.BININT1: _pushes(lambda m: m.number(_BYTE)),
+    pickle.BININT2: _pushes(lambda m: m.number("<H")),
+    pickle.BININT: _pushes(lambda m: m.number("<i")),
+    pickle.BINFLOAT: _pushes(lambda m: m.number(">d")),
     pickle.INT: _pushes(lambda m: _decimal(m.line())),
     pickle.LONG: _pushes(lambda m: _decimal(m.line())),
     pickle.EMPTY_TUPLE: _pushes(lambda m: ()),

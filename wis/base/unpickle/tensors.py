@@ -71,32 +71,28 @@ def _tensor(builder: Builder, node: Made) -> Tensor:
     parts = plain(node)
     if len(parts) not in (4, 6, 7):
         raise damaged("a tensor has the wrong number of parts")
-    if len(parts) == 4:  # `_rebuild_tensor`, the first version
-        parts = (*parts, False, None)
-    stored, *place, grad, hooks, metadata = (*parts, None)[:7]
-    if not isinstance(stored, Stored):
+    if not isinstance(parts[0], Stored):
         raise damaged("a tensor has no storage")
-    dtype = STORAGE_TYPES.get(stored.storage_type.pair)
+    dtype = STORAGE_TYPES.get(parts[0].storage_type.pair)
     if dtype is None:
-        raise damaged(f"a tensor has a storage of the type {stored.storage_type}")
-    made = _strided(builder, stored, dtype, *place)
-    return _with_flags(made, grad, hooks, metadata)
+        raise damaged(f"a tensor has a storage of the type {parts[0].storage_type}")
+    # `_rebuild_tensor`, the first version, has no flags
+    return _with_flags(_strided(builder, dtype, *parts[:4]), *(parts[4:] or (False, None)))
 
 
 def _tensor_of_new_type(builder: Builder, node: Made) -> Tensor:
     """Replaces `_rebuild_tensor_v3`, which has an untyped storage and names the type."""
     if len(plain(node)) not in (7, 8) or not isinstance(node.arguments[0], Stored):
         raise damaged("a tensor has the wrong number of parts")
-    stored, *place, grad, hooks, name, metadata = (*node.arguments, None)[:8]
+    *place, grad, hooks, name, metadata = (*node.arguments, None)[:8]
     dtype = DTYPES.get(name.pair) if isinstance(name, Name) else None
-    if dtype is None or stored.storage_type.name != "UntypedStorage":
+    if dtype is None or place[0].storage_type.name != "UntypedStorage":
         raise damaged("the type of the elements of a tensor is unknown")
-    made = _strided(builder, stored, dtype, *place)
-    return _with_flags(made, grad, hooks, metadata)
+    return _with_flags(_strided(builder, dtype, *place), grad, hooks, metadata)
 
 
 def _strided(
-    builder: Builder, stored: Stored, dtype: torch.dtype, offset: Any, size: Any, stride: Any
+    builder: Builder, dtype: torch.dtype, stored: Stored, offset: Any, size: Any, stride: Any
 ) -> Tensor:
     size, stride = _sizes(size, "sizes"), _sizes(stride, "strides")
     if type(offset) is not int or not 0 <= offset < 2**62 or len(size) != len(stride):
@@ -118,12 +114,11 @@ def _strided(
     return made
 
 
-def _with_flags(tensor: Tensor, grad: Any, hooks: Any, metadata: Any) -> Tensor:
+def _with_flags(tensor: Tensor, grad: Any, hooks: Any, metadata: Any = None) -> Tensor:
     flags = {} if metadata is None else _flags(metadata)
     if hooks is not None and not _is_empty_ordered_dict(hooks):
         raise damaged("a tensor has hooks")
-    if type(grad) is not bool or (grad and not (tensor.is_floating_point() or tensor.is_complex())):
-        raise damaged("a tensor of integers requires a gradient")
+    _check_gradient(tensor, grad)
     if flags.get("conj"):
         if not tensor.is_complex():
             raise damaged("a tensor that is not complex is conjugated")
@@ -131,6 +126,11 @@ def _with_flags(tensor: Tensor, grad: Any, hooks: Any, metadata: Any) -> Tensor:
     if flags.get("neg"):
         tensor = tensor.neg()
     return tensor.requires_grad_() if grad else tensor
+
+
+def _check_gradient(tensor: Tensor, grad: Any) -> None:
+    if type(grad) is not bool or (grad and not (tensor.is_floating_point() or tensor.is_complex())):
+        raise damaged("a tensor of integers requires a gradient")
 
 
 def _flags(metadata: Any) -> dict[Any, Any]:
@@ -152,8 +152,7 @@ def _parameter(builder: Builder, node: Made) -> Tensor:
     data, grad, hooks = builder.value(node.arguments[0]), *node.arguments[1:]
     if type(data) is not Tensor or not _is_empty_ordered_dict(hooks):
         raise damaged("a parameter is not made of a tensor, or has hooks")
-    if type(grad) is not bool or (grad and not (data.is_floating_point() or data.is_complex())):
-        raise damaged("a parameter of integers requires a gradient")
+    _check_gradient(data, grad)
     return torch.nn.Parameter(data.detach(), grad)
 
 
@@ -189,10 +188,7 @@ def _sparse(builder: Builder, node: Made) -> Tensor:
     tensors = [builder.value(part) for part in parts[:count]]
     if any(type(part) is not Tensor or part.layout != torch.strided for part in tensors):
         raise damaged("a sparse tensor is not made of tensors")
-    size, sorted_ = (
-        _sizes(parts[count], "sizes"),
-        parts[count + 1] if len(parts) > count + 1 else None,
-    )
+    size, sorted_ = _sizes(parts[count], "sizes"), (*parts, None)[count + 1]
     if sorted_ not in (None, True, False) or math.prod(size) >= 2**62:
         raise damaged("a sparse tensor is too large, or its order is invalid")
     options = {"is_coalesced": sorted_} if is_list else {"layout": layout}
