@@ -36,6 +36,7 @@ GEOM_GCN = (
     "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/"
     "f1fc0d14b3b019c562737240d06ec83b07d16a8f"
 )
+GEOM_GCN_PARTS = ("node_feature_label", "graph_edges")
 OGB = "https://snap.stanford.edu/ogb/data/nodeproppred"
 OGB_RAW = ("edge", "node-feat", "node-label", "num-node-list", "num-edge-list")
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
@@ -74,29 +75,22 @@ def _planetoid(name: str, size_mb: float | None = None) -> Recipe:
     return _of_pyg("Planetoid", name, name, urls, size_mb=size_mb)
 
 
+def _geom_gcn(kind: str, name: str, folder: str, size_mb: float, **options: Any) -> Recipe:
+    """The recipe of a data set of Geom-GCN: two texts, and ten splits."""
+    urls = [f"{GEOM_GCN}/new_data/{name}/out1_{part}.txt" for part in GEOM_GCN_PARTS]
+    urls += [f"{GEOM_GCN}/splits/{name}_split_0.6_0.2_{number}.npz" for number in range(10)]
+    return _of_pyg(kind, name, folder, urls, size_mb=size_mb, licence=RawFiles.licence, **options)
+
+
 def _wikipedia(name: str, size_mb: float) -> Recipe:
-    files = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
-    splits = (f"{name}_split_0.6_0.2_{number}.npz" for number in range(10))
-    urls = [f"{GEOM_GCN}/new_data/{name}/{file}" for file in files]
-    urls += [f"{GEOM_GCN}/splits/{file}" for file in splits]
-    return _of_pyg(
-        "WikipediaNetwork", name, name, urls, raw="geom_gcn/raw", size_mb=size_mb,
-        licence=RawFiles.licence, geom_gcn_preprocess=True,
-    )  # fmt: skip
+    options = {"raw": "geom_gcn/raw", "geom_gcn_preprocess": True}
+    return _geom_gcn("WikipediaNetwork", name, name, size_mb, **options)
 
 
 def _heterophilous(name: str, size_mb: float | None = None) -> Recipe:
     file = name.replace("-", "_")
     url = f"{GITHUB}/yandex-research/heterophilous-graphs/raw/main/data/{file}.npz"
     return _of_pyg("HeterophilousGraphDataset", name, file, [url], size_mb=size_mb)
-
-
-def _actor(size_mb: float) -> Recipe:
-    files = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
-    urls = [f"{GEOM_GCN}/new_data/film/{file}" for file in files]
-    urls += [f"{GEOM_GCN}/splits/film_split_0.6_0.2_{number}.npz" for number in range(10)]
-    licence = RawFiles.licence
-    return _of_pyg("Actor", "actor", "", urls, size_mb=size_mb, licence=licence)
 
 
 def _citation_full(name: str) -> Recipe:
@@ -212,7 +206,8 @@ _add("ogbn-products",
 _add("minesweeper", _heterophilous("minesweeper"),
      "cells of a field of mines, joined to their neighbours; label: is a mine",
      "PyG HeterophilousGraphDataset", (10_000, 39_402))  # fmt: skip
-_add("actor", _actor(15), "film actors, joined if they occur on one Wikipedia page",
+_add("actor", _geom_gcn("Actor", "film", "", 15),
+     "film actors, joined if they occur on one Wikipedia page",
      "PyG Actor", (7_600, 26_659))  # fmt: skip
 register(
     "ogbn-papers100m",

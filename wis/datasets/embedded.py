@@ -54,20 +54,15 @@ def les_miserables() -> Data:
 
 def _from_networkx(graph: Any) -> Data:
     """A `Data` with both arcs of every edge and its weight, sorted by (source, target)."""
+    import networkx as nx
     import torch
     from torch_geometric.data import Data
 
-    position = {vertex: index for index, vertex in enumerate(graph)}
-    arcs = sorted(
-        (position[u], position[v], float(weight))
-        for a, b, weight in graph.edges(data="weight")
-        for u, v in ((a, b), (b, a))
-    )
-    heads, tails, weights = zip(*arcs, strict=True)
+    arcs = nx.to_scipy_sparse_array(graph, dtype=np.float32, format="csr").sorted_indices().tocoo()
     return Data(
-        edge_index=torch.tensor([heads, tails], device="cpu"),
-        edge_weight=torch.tensor(weights, device="cpu"),
-        num_nodes=len(position),
+        edge_index=torch.from_numpy(np.stack([arcs.row, arcs.col]).astype(np.int64)),
+        edge_weight=torch.from_numpy(arcs.data),
+        num_nodes=len(graph),
     )
 
 

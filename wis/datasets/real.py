@@ -45,7 +45,6 @@ from wis.errors import (
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch_geometric.data import Data
 
 
@@ -213,6 +212,7 @@ def read_node_dataset(name: str, folder: Path) -> Any:
         A `Data` with `x`, `y` of shape [n] and three masks.
     """
     import torch
+    from torch_geometric.utils import index_to_mask
 
     loader = _import_loader()
     facts = {**_facts(loader, name), "dir_path": str(folder)}
@@ -223,7 +223,7 @@ def read_node_dataset(name: str, folder: Path) -> Any:
     data.y = data.y.view(-1)
     ids = dataset.get_idx_split()
     for mask, part in PARTS.items():
-        data[mask] = _mask(ids[part], data.num_nodes)
+        data[mask] = index_to_mask(ids[part], data.num_nodes)
     return data
 
 
@@ -266,11 +266,3 @@ def _classes_of_a_pickled_graph() -> list[Any]:
     return [
         kind for kind in (Data, DataEdgeAttr, DataTensorAttr, GlobalStorage) if kind not in known
     ]
-
-
-def _mask(ids: Tensor, num_nodes: int) -> Tensor:
-    import torch
-
-    mask = torch.zeros(num_nodes, dtype=torch.bool, device="cpu")
-    mask[ids] = True
-    return mask

@@ -58,6 +58,7 @@ def random_masks(
     {'train_mask': 16, 'val_mask': 2, 'test_mask': 2}
     """
     import torch
+    from torch_geometric.utils import index_to_mask
 
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise OptionError(f"seed is {seed}; expected an integer, at least 0")
@@ -68,11 +69,8 @@ def random_masks(
     shuffled = np.random.default_rng(seed).permutation(num_nodes)
     num_validation, num_test = round(validation * num_nodes), round(test * num_nodes)
     parts = np.split(shuffled, [num_validation, num_validation + num_test])
-    masks = {}
-    for name, part in zip(MASKS, (parts[2], parts[0], parts[1]), strict=True):
-        masks[name] = torch.zeros(num_nodes, dtype=torch.bool, device="cpu")
-        masks[name][part] = True
-    return masks
+    in_order = zip(MASKS, (parts[2], parts[0], parts[1]), strict=True)
+    return {name: index_to_mask(torch.from_numpy(part), num_nodes) for name, part in in_order}
 
 
 def split_vertices(

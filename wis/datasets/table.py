@@ -9,6 +9,7 @@ if its arcs are.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping
@@ -169,11 +170,9 @@ def _row(name: str, files: Mapping[str, Path], root: str | Path | None) -> Datas
 
 
 def _row_of_file(name: str, path: Path) -> Dataset:
-    def load() -> Data:
-        return read_graph_file(path)
-
     files = RawFiles(FOLDER, (path.name,), (), arcs=path.name)
     summary = "a graph file below the data root; its masks, if any, are its split"
+    load = functools.partial(read_graph_file, path)
     return Dataset(name, summary, load, {}, f"{FOLDER}/{path.name}", files=files)
 
 

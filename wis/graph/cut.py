@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,7 @@ from wis.graph.part_names import (
     shape_of,
 )
 from wis.graph.parts import Part, described, parallel_dim, parts_of, stale
-from wis.graph.stores import edge_stores, node_ranges
+from wis.graph.stores import edge_stores, node_ranges, num_nodes_of_store
 
 
 @usual_defaults()
@@ -84,7 +83,9 @@ def drop_edges(
         if type(data) is type(graph):
             return type(data)(data.num_nodes, data.edges[:, ~removed], arcs)
         return type(data).from_arcs(arcs, data.num_nodes)
-    _check_known(data, explicit)
+    for name in explicit:
+        if not any(name in store for store in edge_stores(data)):
+            raise OptionError(f"{name!r} is named as edge-level; no edge type has it")
     ranges = node_ranges(data)
     cuts = [
         _Cut(store, _ends(store, ranges), graph, removed, mask, explicit)
@@ -318,20 +319,9 @@ def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, (int, float, list, tuple)) else shape_of(value)
 
 
-def _check_known(data: Any, explicit: frozenset[str]) -> None:
-    for name in explicit:
-        if not any(name in store for store in edge_stores(data)):
-            raise OptionError(f"{name!r} is named as edge-level; no edge type has it")
-
-
 def _keep_num_nodes(result: Any, graph: CanonicalGraph) -> None:
     """State the number of vertices if PyG would infer a smaller number from the kept arcs."""
-    if hasattr(result, "edge_types"):
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        inferred = result.num_nodes
-    if inferred != graph.num_nodes:
+    if not hasattr(result, "edge_types") and num_nodes_of_store(result) != graph.num_nodes:
         result.num_nodes = graph.num_nodes
 
 
