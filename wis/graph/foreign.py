@@ -65,12 +65,8 @@ def _hint(graph: Any, kinds: list[str]) -> str:
         hint = _BY_PACKAGE.get(kind.__module__.partition(".")[0])
         if hint is not None:
             return hint
-    if isinstance(graph, (list, tuple)):
-        return _hint_for_list(graph)
-    return ""
-
-
-def _hint_for_list(graphs: Any) -> str:
-    if len(graphs) and hasattr(graphs[0], "edge_stores"):
+    if not isinstance(graph, (list, tuple)):
+        return ""
+    if len(graph) and hasattr(graph[0], "edge_stores"):
         return "take one graph of it; wis.sparsify cuts each graph of a list"
     return "take torch.tensor(pairs).T for a list of pairs of vertex ids"

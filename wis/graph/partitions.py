@@ -35,6 +35,7 @@ from wis.base.source import user_path
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.partition_files import Ints, Item, VertexIds, listed_items, read_partitions
+from wis.graph.walks import adjacency
 
 FILE_ENDINGS = (".json", ".csv")
 GIVEN = "given"
@@ -174,13 +175,11 @@ def singletons(graph: CanonicalGraph, data: Any, seed: int) -> Iterator[Item]:
 
 def balls(graph: CanonicalGraph, data: Any, seed: int, *, k: int = 1) -> Iterator[Item]:
     """(B, t) for every vertex t, where B holds the vertices at most `k` steps from t."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import eye_array
 
-    n, (u, v) = graph.num_nodes, graph.edges.cpu().numpy()
-    every = np.arange(n)
-    ends = np.concatenate([u, v, every]), np.concatenate([v, u, every])
-    step = csr_array((np.ones(ends[0].size, dtype=bool), ends), shape=(n, n))
-    reached = csr_array((np.ones(n, dtype=bool), (every, every)), shape=(n, n))
+    n = graph.num_nodes
+    step = adjacency(graph.edges.cpu().numpy(), n).astype(bool)
+    reached = eye_array(n, dtype=bool, format="csr")
     for _ in range(min(k, n)):
         reached = reached @ step
     reached.sort_indices()
@@ -285,37 +284,21 @@ def _number(spec: str, key: str, text: str, kind: type[int] | type[float]) -> in
 
 def _attribute(graph: CanonicalGraph, data: Any, name: str) -> Ints:
     """A vertex attribute as an array of integers, [n]."""
+    n = graph.num_nodes
     if data is None or isinstance(data, (Tensor, CanonicalGraph)):
         raise OptionError(f"partitions 'attribute:{name}' need a PyG Data, which has attributes")
     if hasattr(data, "edge_types"):
         raise OptionError(f"partitions 'attribute:{name}' need a Data with one type of vertices")
     if name not in data:
         raise UnknownNameError.among("vertex attribute", name, data.keys())
-    values = None
-    if _is_array(data[name]):
-        where = data[name].device if isinstance(data[name], Tensor) else "cpu"
-        values = torch.as_tensor(data[name], device=where)
-    if values is not None and values.dim() == 2 and values.size(1) == 1:
-        values = values[:, 0]
-    if values is None or values.shape != (graph.num_nodes,) or _is_inexact(values):
-        raise OptionError(
-            f"partitions 'attribute:{name}': expected {graph.num_nodes} integers, one for each "
-            f"vertex; got {_describe(data[name])}"
-        )
-    return values.cpu().to(torch.int64).numpy()
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, Tensor) or (
-        isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    values, found = data[name], f"a {type(data[name]).__name__}"
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        values = torch.as_tensor(values, device="cpu")
+    if isinstance(values, Tensor):
+        found = f"{data[name].dtype} of shape {list(values.shape)}"
+        is_exact = not (values.is_floating_point() or values.is_complex())
+        if is_exact and values.shape in ((n,), (n, 1)):
+            return values.cpu().to(torch.int64).reshape(n).numpy()
+    raise OptionError(
+        f"partitions 'attribute:{name}': expected {n} integers, one for each vertex; got {found}"
     )
-
-
-def _is_inexact(values: Tensor) -> bool:
-    return values.is_floating_point() or values.is_complex()
-
-
-def _describe(value: Any) -> str:
-    if _is_array(value):
-        return f"{value.dtype} of shape {list(value.shape)}"
-    return f"a {type(value).__name__}"
