@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from xml.sax.saxutils import escape
 
 import numpy as np
 
@@ -22,12 +23,11 @@ from wis.io.xml_parsing import XmlReader, XmlText
 
 _TYPES = {"boolean": "boolean", "integer": "long", "real": "double", "text": "string"}
 _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SPECIAL = re.compile('[&<>"\t\n\r]')
-_IN_CONTENT = re.compile("[&<>\r]")
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
 _LARGEST = 2**63
 _EXACT = 2**53  # beyond it a float64 skips integers
-_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
+_IN_CONTENT = {"\r": "&#13;"}
+_IN_QUOTES = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", **_IN_CONTENT}
 
 
 @dataclass(eq=False)
@@ -204,7 +204,11 @@ def declared(
     """
     lines: list[str] = []
     rows: dict[int, list[str]] = {}
-    for number, (name, kind, column) in enumerate(typed_columns(columns, what, dropped), first):
+    for name, column in columns.items():
+        kind, number = kind_of(column.values), first + len(lines)
+        if kind == "other":
+            dropped.append(f"{what} attribute '{name}'")
+            continue
         lines.append(declaration(number, attribute(name), _TYPES[kind]))
         for row, value in zip(column.rows, column.values, strict=True):
             rows.setdefault(row, []).append(element_of(number, spelt(value, kind)))
@@ -231,16 +235,12 @@ def element(tag: str, inner: list[str] | None, name: str, around: str = "{}") ->
 
 def content(text: str) -> str:
     """Escape a text between tags."""
-    return _IN_CONTENT.sub(_escape, _checked(text))
+    return escape(_checked(text), _IN_CONTENT)
 
 
 def attribute(text: str) -> str:
     """Quote and escape the value of an XML attribute."""
-    return f'"{_SPECIAL.sub(_escape, _checked(text))}"'
-
-
-def _escape(found: re.Match[str]) -> str:
-    return _ESCAPED.get(found[0]) or f"&#{ord(found[0])};"
+    return f'"{escape(_checked(text), _IN_QUOTES)}"'
 
 
 def _checked(text: str) -> str:
@@ -335,18 +335,3 @@ def spelt(value: Any, kind: str) -> str:
             return "INF" if number > 0 else "-INF"
         return repr(number)
     return str(value)
-
-
-def typed_columns(columns: Columns, what: str, dropped: list[str]) -> list[tuple[str, str, Column]]:
-    """Name, type and column of all columns with one type; `dropped` gets a phrase for each other.
-
-    `what` is ``"vertex"``, ``"edge"`` or ``"graph"``.
-    """
-    typed = []
-    for name, column in columns.items():
-        kind = kind_of(column.values)
-        if kind == "other":
-            dropped.append(f"{what} attribute '{name}'")
-        else:
-            typed.append((name, kind, column))
-    return typed
