@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,45 +88,36 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
         data.edge_weight = torch.from_numpy(weights)
     begins = np.cumsum([0, *(len(line) + 1 for line in everything)]).tolist()
     there = [each for each in (lines[0], *rows) if each[0] <= len(everything)]
-    places = _Places([(begins[number - 1], line) for number, line in there], header, arcs)
-    located = Located(text, places.edits, mark=mark)
-    layout = LocatedLayout(located, "metis", places.edge_of_arc, header.num_edges)
+    keys = arcs.min(axis=0) * header.num_nodes + arcs.max(axis=0)
+    edge = np.unique(keys, return_inverse=True)[1].reshape(-1)
+    places = [(begins[number - 1], line) for number, line in there]
+    located = Located(text, _edits(places, header, arcs, edge), mark=mark)
+    layout = LocatedLayout(located, "metis", edge, header.num_edges)
     return GraphFile(data, path, "metis", layout=layout, undirected=True)
 
 
-class _Places:
-    """Positions of the header and of the neighbours in a text.
+def _edits(
+    lines: list[tuple[int, str]], header: _Header, arcs: np.ndarray, edge_of_arc: np.ndarray
+) -> Callable[[np.ndarray], Iterator[Edit]]:
+    """The edits that remove edges, given offset and text of the header and of each vertex."""
+    step = header.step
+    first = np.searchsorted(arcs[0], np.arange(header.num_nodes))
 
-    Attributes:
-        lines: Offset and text of the header and of the line of each vertex.
-        header: The header.
-        arcs: The arcs in the order of the file.
-        edge_of_arc: The edge id of each arc.
-    """
-
-    def __init__(self, lines: list[tuple[int, str]], header: _Header, arcs: np.ndarray) -> None:
-        self.lines = lines
-        self.header = header
-        self.arcs = arcs
-        keys = arcs.min(axis=0) * header.num_nodes + arcs.max(axis=0)
-        self.edge_of_arc = np.unique(keys, return_inverse=True)[1].reshape(-1)
-
-    def edits(self, kept: np.ndarray) -> Iterator[Edit]:
-        """The edits that remove edges from the text."""
-        begin, line = self.lines[0]
+    def edits(kept: np.ndarray) -> Iterator[Edit]:
+        begin, line = lines[0]
         count = list(_FIELD.finditer(line))[1]
         yield begin + count.start(), begin + count.end(), str(int(kept.sum()))
-        step = self.header.step
-        first = np.searchsorted(self.arcs[0], np.arange(self.header.num_nodes))
-        gone = np.flatnonzero(~kept[self.edge_of_arc])
-        owners, begins = np.unique(self.arcs[0, gone], return_index=True)
-        for owner, arcs in zip(owners.tolist(), np.split(gone, begins[1:]), strict=True):
-            begin, line = self.lines[owner + 1]
+        gone = np.flatnonzero(~kept[edge_of_arc])
+        owners, begins = np.unique(arcs[0, gone], return_index=True)
+        for owner, removed in zip(owners.tolist(), np.split(gone, begins[1:]), strict=True):
+            begin, line = lines[owner + 1]
             fields = list(_FIELD.finditer(line))
-            for arc in arcs.tolist():
-                field = self.header.num_before + step * (arc - int(first[owner]))
+            for arc in removed.tolist():
+                field = header.num_before + step * (arc - int(first[owner]))
                 before = fields[field - 1].end() if field else 0
                 yield begin + before, begin + fields[field + step - 1].end(), ""
+
+    return edits
 
 
 def _header(number: int, line: str, path: Path) -> _Header:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 
@@ -254,8 +255,9 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
     size, labels = len(graph.names), graph.names
     own, places = graph.vertices.get("label"), _coordinates(graph)
     held = set(places)
-    if graph.names == [str(vertex) for vertex in range(size)] and _are_labels(own, size):
-        labels = graph.vertices["label"].values
+    is_numbered = graph.names == [str(vertex) for vertex in range(size)]
+    if is_numbered and _is_whole(own, size, str) and all(own.values):
+        labels = own.values
         held.add("label")
     dropped.extend(f"vertex attribute '{name}'" for name in graph.vertices if name not in held)
     dropped.extend(f"graph attribute '{name}'" for name in graph.about)
@@ -275,23 +277,14 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
 write = writer("pajek", as_text)
 
 
-def _are_labels(column: Column | None, size: int) -> bool:
-    return (
-        column is not None
-        and len(column.rows) == size
-        and column.consists_of(str)
-        and all(column.values)
-    )
+def _is_whole(column: Column | None, size: int, *kinds: type) -> TypeGuard[Column]:
+    """Whether every row has a value of one of these types."""
+    return column is not None and len(column.rows) == size and column.consists_of(*kinds)
 
 
 def _are_numbers(column: Column | None, size: int, bound: float) -> bool:
     """Whether every row has a number below a bound."""
-    return (
-        column is not None
-        and len(column.rows) == size
-        and column.consists_of(int, float)
-        and all(abs(value) < bound for value in column.values)
-    )
+    return _is_whole(column, size, int, float) and all(abs(x) < bound for x in column.values)
 
 
 def _coordinates(graph: LabelledGraph) -> list[str]:

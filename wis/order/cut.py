@@ -63,13 +63,6 @@ class Ranked:
     draws: Draws | None = None
     weight: str = "edge_weight"
 
-    def check_covers(self, count: int) -> None:
-        """Raise `ProtectionError` or `OptionError` unless the order holds `count` edges."""
-        graph, length = self.graph, self.ids.numel()
-        check_covers(
-            count, length, graph.num_edges, graph.noun, self.protections, self.num_removable
-        )
-
 
 def check_covers(
     count: int,
@@ -188,8 +181,9 @@ class Cut:
         if self.per_type:
             ids = ranked.ids[self._steps_by_type(ranked, data).to(ranked.ids.device)]
         else:
-            count = self.num_edges(ranked.graph)
-            ranked.check_covers(count)
+            graph, count = ranked.graph, self.num_edges(ranked.graph)
+            made = ranked.ids.numel(), graph.num_edges, graph.noun
+            check_covers(count, *made, ranked.protections, ranked.num_removable)
             ids = ranked.ids[:count]
         removed = torch.zeros(ranked.graph.num_edges, dtype=torch.bool, device=ids.device)
         removed[ids] = True

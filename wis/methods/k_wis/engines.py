@@ -192,9 +192,6 @@ def _front_edges(graph: UndirectedGraph, num_common: NDArray[np.int64]) -> Itera
         yield front.pop()
 
 
-"""The smaller value of the ends of an arc, and the end with the larger one."""
-
-
 def one_step_arcs(
     graph: DirectedGraph, batch_size: int = 1, guard: Guard | None = None
 ) -> Iterator[list[int]]:
