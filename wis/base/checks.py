@@ -118,6 +118,15 @@ def checked_choice(name: str, value: Any, known: Iterable[Any]) -> Any:
     return value
 
 
+def check_options(who: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `OptionError` for a name in `given` that is not one of the known options."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            listed = ", ".join(names) or "none"
+            raise OptionError(f"{who} has no option {echo(repr(name))}; its options: {listed}")
+
+
 def check_digest(what: str, found: str, made_for: Any) -> None:
     """Raise `OptionError` if a saved order was made for data of another digest; None passes."""
     if made_for not in (None, found):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from wis.base.checks import check_options
 from wis.base.registry import Registry, plain_name
 from wis.errors import OptionError, echo
 
@@ -133,12 +134,7 @@ class Method:
                 directed and the method is for undirected ones.
         """
         self.check_takes(graph)
-        for name in given:
-            if name not in self.options:
-                known = ", ".join(self.options) or "none"
-                raise OptionError(
-                    f"method {self.name!r} has no option {name!r}; its options: {known}"
-                )
+        check_options(f"method {self.name!r}", given, self.options)
         return self.resolve(graph, {**self.options, **plain_options(given)})
 
     def check_takes(self, graph: CanonicalGraph) -> None:

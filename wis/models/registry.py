@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from wis.base.checks import checked_choice, checked_integer, checked_seed
+from wis.base.checks import check_options, checked_choice, checked_integer, checked_seed
 from wis.base.defaults import usual_defaults
 from wis.base.registry import Registry, load_plugins, plain_name
 from wis.errors import OptionError, UnknownNameError, echo
@@ -79,12 +79,7 @@ class Architecture:
         Raises:
             OptionError: The model has no such option.
         """
-        for name in given:
-            if name not in self.options:
-                known = ", ".join(self.options) or "none"
-                raise OptionError(
-                    f"model {self.name!r} has no option {name!r}; its options: {known}"
-                )
+        check_options(f"model {self.name!r}", given, self.options)
         return {**self.options, **given}
 
 

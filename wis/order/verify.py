@@ -25,6 +25,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from wis.base.checks import check_options
 from wis.base.defaults import usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
@@ -333,12 +334,7 @@ def _arguments(
     The order's options where it was made by this method, its defaults otherwise.
     """
     made = order.provenance
-    for name in given:
-        if name not in method.options:
-            known = ", ".join(method.options) or "none"
-            raise OptionError(
-                f"method {method.name!r} has no option {name!r}; its options: {known}"
-            )
+    check_options(f"method {method.name!r}", given, method.options)
     recorded = dict(made.options) if made.method == method.name else {}
     options = {**method.options, **recorded, **plain_options(given)}
     return method.prepare(graph, data, options, made.seed or 0)
