@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch_geometric.data import Data, HeteroData
 
+from wis.base.limits import shown_size
 from wis.datasets import load
 from wis.errors import GraphFormatError
 from wis.graph import UndirectedGraph
 from wis.measure.facts import component_sizes, graph_facts
 from wis.show import facts_as_text
-from wis.show.texts import human_bytes
 
 
 def odd_graph():
@@ -129,7 +129,7 @@ def test_what_is_no_graph_is_refused():
 
 
 def test_sizes_are_shown_in_the_largest_unit_that_fits():
-    assert human_bytes(0) == "0 bytes"
-    assert human_bytes(1023) == "1023 bytes"
-    assert human_bytes(1536) == "1.5 KiB"
-    assert human_bytes(3 * 2**40) == "3.0 TiB"
+    assert shown_size(0) == "0 bytes"
+    assert shown_size(1023) == "1023 bytes"
+    assert shown_size(1536) == "1.5 KiB"
+    assert shown_size(3 * 2**40) == "3.0 TiB"

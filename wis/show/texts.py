@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wis.advice.result import NO_CUT
+from wis.base.limits import shown_size
 from wis.errors import counted
 
 if TYPE_CHECKING:
@@ -43,16 +44,6 @@ def facts_as_text(facts: GraphFacts) -> str:
     return "\n".join(lines)
 
 
-def human_bytes(size: int) -> str:
-    """A size in the largest binary unit in which it is at least 1."""
-    amount = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
-
-
 def _rows(facts: GraphFacts) -> Iterator[tuple[str, str]]:
     yield "kind", facts.kind
     yield "vertices", f"{facts.num_nodes:,}"
@@ -71,7 +62,7 @@ def _rows(facts: GraphFacts) -> Iterator[tuple[str, str]]:
     yield "components", f"{facts.num_components:,}, the largest of {largest}"
     for attribute in facts.attributes:
         yield f"{attribute.level} attributes", _attribute_text(attribute)
-    yield "memory", human_bytes(facts.memory_bytes)
+    yield "memory", shown_size(facts.memory_bytes)
 
 
 def _degree_text(degree: DegreeSummary) -> str:
