@@ -26,7 +26,7 @@ from wis.graph import CanonicalGraph
 from wis.graph.arc_values import select_arcs, split_arcs
 from wis.graph.canonical import LOOKED_UP_AT_ONCE
 from wis.graph.holders import is_held, opened
-from wis.graph.matrices import Ends, cut_matrix
+from wis.graph.matrices import Range, cut_matrix
 from wis.graph.part_names import (
     MATRIX_NAMES,
     SAMPLED,
@@ -150,7 +150,7 @@ class _Cut:
 
     Attributes:
         store: The store, which is not changed.
-        ends: The ranges of its vertices among those of all types.
+        ends: The ranges of its source and target vertices among those of all types.
         graph: The canonical graph with the edges of all stores.
         removed: bool tensor of shape [m]: the removed edges.
         kept: bool tensor of shape [num_arcs]: the kept arcs of the store.
@@ -158,7 +158,7 @@ class _Cut:
     """
 
     store: Any
-    ends: Ends
+    ends: tuple[Range, Range]
     graph: CanonicalGraph
     removed: Tensor
     kept: Tensor
@@ -287,10 +287,9 @@ class _Cut:
         return _like(value, self.begins[ends].diff())
 
 
-def _ends(store: Any, ranges: Mapping[str | None, tuple[int, int]]) -> Ends:
-    if store._key is None:
-        return Ends(ranges[None], ranges[None])
-    return Ends(ranges[store._key[0]], ranges[store._key[2]])
+def _ends(store: Any, ranges: Mapping[str | None, Range]) -> tuple[Range, Range]:
+    source, _, target = store._key or (None, None, None)
+    return ranges[source], ranges[target]
 
 
 def _numbers(value: Any) -> list[int] | None:

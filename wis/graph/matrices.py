@@ -13,7 +13,6 @@ matrices, and dense tensors and arrays, in which removed entries become zero.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,22 +29,8 @@ _PACKED: dict[torch.layout, tuple[Callable[..., Tensor], str, str]] = {
 """The function that makes a packed tensor, and the methods for its pointers and indices."""
 
 
-@dataclass(frozen=True, eq=False)
-class Ends:
-    """The ranges of the vertices of an edge type among all vertices.
-
-    Attributes:
-        source: First id and number of the source vertices.
-        target: First id and number of the target vertices.
-    """
-
-    source: tuple[int, int]
-    target: tuple[int, int]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """The shape of the matrix with a row for each source vertex."""
-        return self.source[1], self.target[1]
+Range = tuple[int, int]
+"""First id and number of the vertices of a type."""
 
 
 def is_sparse_matrix(value: Any) -> bool:
@@ -59,7 +44,7 @@ def is_sparse_matrix(value: Any) -> bool:
 
 def cut_matrix(
     value: Any,
-    ends: Ends,
+    ends: tuple[Range, Range],
     edge_ids: Callable[[Tensor], Tensor],
     removed: Tensor,
     *,
@@ -70,8 +55,9 @@ def cut_matrix(
     """The matrix without the entries of removed edges.
 
     Args:
-        value: The matrix, of shape `ends.shape` or its transpose; not changed.
-        ends: The vertices of its rows and columns.
+        value: The matrix, with a row for each source and a column for each target, or its
+            transpose; not changed.
+        ends: The source and the target vertices.
         edge_ids: Maps arcs, int64 [2, k], to edge ids, or to -1 for a pair that is not an edge.
         removed: bool tensor of shape [m], true for each removed edge.
         name: The name of the matrix in errors.
@@ -88,12 +74,14 @@ def cut_matrix(
         value = value.coalesce()  # the values of other COO tensors have no gradient
     rows, columns = entries(value, name)
     rows, columns = rows.to(removed.device), columns.to(removed.device)
+    (first_source, num_sources), (first_target, num_targets) = ends
     stray, overlaps = None, False
     for turned in (transposed, not transposed):
-        if tuple(value.shape[:2]) != (ends.shape[::-1] if turned else ends.shape):
+        shape = (num_targets, num_sources) if turned else (num_sources, num_targets)
+        if tuple(value.shape[:2]) != shape:
             continue
         heads, tails = (columns, rows) if turned else (rows, columns)
-        arcs = torch.stack([heads + ends.source[0], tails + ends.target[0]])
+        arcs = torch.stack([heads + first_source, tails + first_target])
         ids = edge_ids(arcs)
         proper = arcs[0] != arcs[1]
         unknown = (proper & (ids < 0)).nonzero().view(-1)
@@ -167,16 +155,12 @@ def _check_invariants(value: Tensor, name: str) -> None:
     """Raise `GraphFormatError` if a sparse tensor is invalid, such as one with entries outside."""
     try:
         if value.layout == torch.sparse_coo:
-            torch.sparse_coo_tensor(
-                value._indices(),
-                value._values(),
-                value.shape,
-                device=value.device,
-                check_invariants=True,
-            )
+            make: Any = torch.sparse_coo_tensor
+            parts = [value._indices(), value._values()]
         else:
-            make, pointers, indices = _packed(value)
-            make(pointers, indices, value.values(), value.shape, check_invariants=True)
+            make, *parts = _packed(value)
+            parts.append(value.values())
+        make(*parts, value.shape, device=value.device, check_invariants=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise GraphFormatError(f"{name} is not a valid sparse tensor: {echo(reason)}") from None

@@ -224,13 +224,6 @@ def is_hetero(data: Any) -> bool:
     return hasattr(data, "edge_types")
 
 
-def num_nodes_of(data: Any) -> int:
-    """Number of vertices of a `Data`; PyG infers it if it is not stated."""
-    with warnings.catch_warnings():  # PyG warns if it infers
-        warnings.simplefilter("ignore")
-        return int(data.num_nodes or 0)
-
-
 def names_in(data: Any) -> list[str] | None:
     """The vertex names of a `Data`: `name` if it is distinct texts, one per vertex; else None."""
     if is_hetero(data) or NAMES not in data:
@@ -240,7 +233,7 @@ def names_in(data: Any) -> list[str] | None:
         names = names.tolist()
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         return None
-    if len(names) != num_nodes_of(data) or len(set(names)) != len(names):
+    if len(names) != num_nodes_of_store(data) or len(set(names)) != len(names):
         return None
     return list(names)
 

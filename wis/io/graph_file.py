@@ -25,7 +25,7 @@ from wis.errors import GraphFormatError, OptionError, counted
 from wis.graph import MAX_NUM_NODES
 from wis.graph.cut import arcs_left, edge_attribute_names
 from wis.graph.parts import Part, parts_of
-from wis.graph.stores import checked_arcs, edge_stores, is_hetero, num_nodes_of
+from wis.graph.stores import checked_arcs, edge_stores, is_hetero, num_nodes_of_store
 
 _METHODS = frozenset({"edge_attrs", "edge_stores", "edge_subgraph"})  # of a PyG `Data`
 _OWN_EDGE_NAMES = frozenset({"edge_attr", "edge_weight", "edge_type", "edge_time"})
@@ -58,7 +58,7 @@ class ArcTable:
     def of(cls, data: Any) -> ArcTable:
         """A copy of the attributes of a `Data`."""
         values = {name: _copied(value) for name, value in data._store.items()}
-        arcs = narrow(values.pop("edge_index").numpy(), num_nodes_of(data))
+        arcs = narrow(values.pop("edge_index").numpy(), num_nodes_of_store(data) or 0)
         return cls(arcs, values, frozenset(edge_attribute_names(data._store)) - {"edge_index"})
 
     @property
@@ -156,7 +156,8 @@ class GraphFile:
     @property
     def num_nodes(self) -> int:
         """Number of vertices."""
-        return int(self.table.values["num_nodes"]) if self.table else num_nodes_of(self.data)
+        table = self.table
+        return int(table.values["num_nodes"] if table else num_nodes_of_store(self.data) or 0)
 
     @property
     def flat(self) -> GraphFile:
@@ -257,7 +258,7 @@ def _cut(data: Any, mask: np.ndarray) -> Any:
     for name, part in parts.items():
         if part is Part.ARCS:
             result[name] = _where(name, data[name], mask)
-    result.num_nodes = num_nodes_of(data)
+    result.num_nodes = num_nodes_of_store(data) or 0
     return result
 
 

@@ -20,7 +20,7 @@ from wis.base.archive import read_archive, total_bytes
 from wis.base.limits import BYTES_PER_NAME
 from wis.base.source import ReadOptions, open_input, parsing
 from wis.errors import GraphFormatError, echo
-from wis.graph.stores import NAMES, names_in, num_nodes_of
+from wis.graph.stores import NAMES, names_in, num_nodes_of_store
 from wis.io.edge_table import as_array, edge_table, require_one_type, vertex_names
 from wis.io.graph_file import GraphFile, checked_size
 
@@ -201,7 +201,7 @@ def _as_arrays(file: GraphFile, dropped: list[str]) -> dict[str, np.ndarray]:
     if names is not None:
         arrays[NAMES] = np.array(names, dtype=np.str_)
         dropped[:] = [note for note in dropped if note != NAMES]
-    arrays["num_nodes"] = np.asarray(num_nodes_of(file.data))
+    arrays["num_nodes"] = np.asarray(num_nodes_of_store(file.data) or 0)
     return arrays
 
 
