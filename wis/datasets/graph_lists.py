@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from wis.datasets.generators import barabasi_albert, undirected_data
 from wis.datasets.processed import processed
 from wis.datasets.roots import RawFiles, data_root
 from wis.datasets.table import register
-from wis.errors import GraphFormatError, OptionError, WisError, echo
+from wis.errors import OptionError, echo
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch
@@ -121,29 +122,20 @@ def load_tu(name: str, *, root: str | Path | None = None) -> Batch:
     ensure(name, files, place)
     found = sorted(path.name for path in (place / files.folder).glob(f"{name}_*.txt"))
     files = replace(files, names=tuple(found))
-    return _as_batch(**processed(f"tu-{name}", files, place, lambda folder: _read(name, folder)))
+    return _as_batch(**processed(f"tu-{name}", files, place, partial(_read, name, files)))
 
 
-def _read(name: str, root: Path) -> dict[str, Any]:
+def _read(name: str, files: RawFiles, root: Path) -> dict[str, Any]:
     """The tensors of all graphs, which `_as_batch` takes."""
     import torch
     from torch_geometric.data import Batch
     from torch_geometric.datasets import TUDataset
 
-    from wis.datasets.real import in_silence
+    from wis.datasets.real import reading
 
-    try:
-        with in_silence():
-            graphs = list(TUDataset(str(root / "TUDataset"), name, use_node_attr=True))
-            batch = Batch.from_data_list(graphs)
-    except WisError:
-        raise
-    except Exception as error:  # a parser may raise any error for a damaged file
-        reason = " ".join(str(error).replace(str(root), "").split())[:200]
-        raise GraphFormatError(
-            f"{name}: a file below TUDataset/{name}/raw in the data root is damaged or not in the "
-            f"expected format ({type(error).__name__}: {reason}); delete the folder and try again"
-        ) from None
+    with reading(name, files, root):
+        graphs = list(TUDataset(str(root / "TUDataset"), name, use_node_attr=True))
+        batch = Batch.from_data_list(graphs)
     ones = torch.ones(batch.num_nodes, 1, device="cpu", dtype=torch.float32)
     x = ones if batch.x is None else batch.x
     return {"x": x, "edge_index": batch.edge_index, "y": batch.y, "batch": batch.batch}

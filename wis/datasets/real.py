@@ -127,11 +127,23 @@ def _require(package: str, name: str) -> None:
 
 def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, Any]:
     """Read raw files and check the graph."""
-    try:
-        with in_silence():
-            content = _undirected(read(folder))
+    with reading(name, files, folder):
+        content = _undirected(read(folder))
         _check(content)
-        return content
+    return content
+
+
+@contextlib.contextmanager
+def reading(name: str, files: RawFiles, folder: Path) -> Iterator[None]:
+    """Silence a loader, with its warnings about old pickles; its errors become one line."""
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
     except WisError:
         raise
     except MemoryError:
@@ -147,18 +159,6 @@ def _read(name: str, files: RawFiles, folder: Path, read: Reader) -> dict[str, A
             f"expected format ({type(error).__name__}: {reason}). Delete the files there, "
             f"{', '.join(Path(path).name for path in files.names)}, and download them again"
         ) from None
-
-
-@contextlib.contextmanager
-def in_silence() -> Iterator[None]:
-    """Suppress the output of a loader and its warnings about old pickles."""
-    with (
-        warnings.catch_warnings(),
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _undirected(data: Any) -> dict[str, Any]:
