@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from wis.base.limits import default_max_memory
 from wis.base.unpickle import arrays, containers, graphs, tensors
 from wis.base.unpickle.archive import open_archive
-from wis.base.unpickle.graphs import DATA, data_class
+from wis.base.unpickle.graphs import DATA, class_of
 from wis.base.unpickle.nodes import Name
 from wis.base.unpickle.values import Budget, Builder
 
@@ -63,5 +63,5 @@ def load(file: BinaryIO, *, limit: int | None = None, graphs: bool = True) -> An
 
 def _part(builder: Builder, node: Any) -> Any:
     if isinstance(node, Name) and node.pair in DATA:
-        return data_class(node)
+        return class_of(node.pair)
     return builder.value(node)

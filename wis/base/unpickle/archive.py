@@ -150,8 +150,7 @@ class _Row(Archive):
         self, file: BinaryIO, end: int, known: Known, types: Types, max_bytes: int
     ) -> None:
         self.file, self.num_bytes = file, end
-        system = _header(file, end, max_bytes)
-        self.swapped = _wrote_big_endian(system) != (sys.byteorder == "big")
+        self.swapped = _is_big_endian(file, end, max_bytes) != (sys.byteorder == "big")
         machine = Machine(file, end, known, max_bytes)
         self.root = machine.load()
         keys = Machine(file, end, (), max_bytes).load()
@@ -185,7 +184,7 @@ class _Row(Archive):
         return storage
 
 
-def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
+def _is_big_endian(file: BinaryIO, end: int, max_bytes: int) -> bool:
     """Read the record of the machine that wrote the file; raises if it is not a file of torch."""
     try:
         magic, protocol, system = (Machine(file, end, (), max_bytes).load() for _ in range(3))
@@ -197,10 +196,6 @@ def _header(file: BinaryIO, end: int, max_bytes: int) -> Any:
         magic, protocol, system = None, None, None
     if (magic, protocol) != (_MAGIC, _PROTOCOL):
         raise damaged("it does not begin like a file of torch.save")
-    return system
-
-
-def _wrote_big_endian(system: Any) -> bool:
     entries = getattr(system, "pairs", None) or []
     return any(key == "little_endian" and value is False for key, value in entries)
 

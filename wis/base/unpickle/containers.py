@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from wis.base.unpickle.arrays import encoded
 from wis.base.unpickle.nodes import Made, Name, Pairs, damaged
 from wis.base.unpickle.values import Builder, Maker, plain
 
@@ -116,8 +117,6 @@ def _bytes(builder: Builder, node: Made) -> bytes:
 
 
 def _bytearray(builder: Builder, node: Made) -> bytearray:
-    from wis.base.unpickle.arrays import encoded
-
     match plain(node):
         case ():
             return bytearray()

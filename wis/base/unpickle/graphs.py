@@ -64,7 +64,7 @@ def _pair(path: str) -> tuple[str, str]:
     return module, name
 
 
-def _class(pair: tuple[str, str]) -> Any:
+def class_of(pair: tuple[str, str]) -> Any:
     """Import a class of PyG that is in our tables."""
     try:
         return getattr(importlib.import_module(pair[0]), pair[1])
@@ -73,11 +73,6 @@ def _class(pair: tuple[str, str]) -> Any:
             f"holds a {pair[1]}, which this version of PyG cannot make; expected "
             f"{'.'.join(pair)}. Convert the file where it was written"
         ) from None
-
-
-def data_class(name: Name) -> Any:
-    """The class of a name in `DATA`."""
-    return _class(name.pair)
 
 
 def _state(builder: Builder, node: Made) -> dict[str, Any]:
@@ -89,7 +84,7 @@ def _state(builder: Builder, node: Made) -> dict[str, Any]:
 def _data(builder: Builder, node: Made) -> Any:
     if plain(node, state=True) != () or not isinstance(node.maker, Name):
         raise damaged("a graph has unexpected arguments")
-    return _filled(builder, _class(node.maker.pair)(), node)
+    return _filled(builder, class_of(node.maker.pair)(), node)
 
 
 def _batch(builder: Builder, node: Made) -> Any:
@@ -99,7 +94,7 @@ def _batch(builder: Builder, node: Made) -> Any:
     plain(node.maker)
     match plain(node, state=True):
         case (Name(name="Batch"), Name() as base) if base.pair in DATA:
-            return _filled(builder, _class(_BATCH)(_base_cls=_class(base.pair)), node)
+            return _filled(builder, class_of(_BATCH)(_base_cls=class_of(base.pair)), node)
     raise damaged("a batch is not made of graphs")
 
 
@@ -203,7 +198,7 @@ def _alone(builder: Builder, node: Made) -> Any:
 def _enum(builder: Builder, node: Made) -> Any:
     match plain(node):
         case (None | int() | str() as value,) if isinstance(node.maker, Name):
-            kind = _class(node.maker.pair)
+            kind = class_of(node.maker.pair)
             for member in kind:
                 if type(member.value) is type(value) and member.value == value:
                     return member
@@ -218,7 +213,7 @@ def _attribute(builder: Builder, node: Made) -> Any:
     state = _state(builder, node)
     if not state.keys() <= set(fields):
         raise damaged(f"a {node.maker} has unknown parts")
-    made = object.__new__(_class(node.maker.pair))
+    made = object.__new__(class_of(node.maker.pair))
     for key, value in state.items():
         made.__dict__[key] = builder.value(value)
     return made
@@ -232,7 +227,7 @@ def _tuple(builder: Builder, node: Made) -> Any:
     columns = [builder.value(part) for part in node.arguments]
     if any(type(column) is not list or len(column) != len(columns[0]) for column in columns):
         raise damaged(f"the parts of a {node.maker} are not lists of one length")
-    return _class(node.maker.pair)(*columns)
+    return class_of(node.maker.pair)(*columns)
 
 
 def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
@@ -240,8 +235,7 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     from torch_geometric import EdgeIndex
     from torch_geometric.edge_index import SortOrder
 
-    data, order = builder.value(parts.get("_data")), builder.value(parts.get("_sort_order"))
-    undirected = parts.get("_is_undirected", False)
+    order, undirected = builder.value(parts.get("_sort_order")), parts.get("_is_undirected", False)
     match builder.value(parts.get("_sparse_size", (None, None))):
         case (None | int(), None | int()) as size if all(n is None or n >= 0 for n in size):
             pass
@@ -249,27 +243,33 @@ def edge_index(builder: Builder, parts: dict[str, Any]) -> Tensor:
             raise damaged("the size of an EdgeIndex is invalid")
     if type(undirected) is not bool or not (order is None or isinstance(order, SortOrder)):
         raise damaged("the order of an EdgeIndex is invalid")
-    _check_ids(data, 2)
     facts = {"sparse_size": size, "sort_order": order, "is_undirected": undirected}
-    return _joined(builder, parts, _valid(EdgeIndex, data, facts))
+    return _index(builder, parts, EdgeIndex, 2, facts)
 
 
 def index(builder: Builder, parts: dict[str, Any]) -> Tensor:
     """An `Index` with checked numbers and metadata."""
     from torch_geometric import Index
 
-    data, size = builder.value(parts.get("_data")), parts.get("_dim_size")
-    is_sorted = parts.get("_is_sorted", False)
+    size, is_sorted = parts.get("_dim_size"), parts.get("_is_sorted", False)
     if type(is_sorted) is not bool or not (size is None or (type(size) is int and size >= 0)):
         raise damaged("the size or the order of an Index is invalid")
-    _check_ids(data, 1)
-    facts = {"dim_size": size, "is_sorted": is_sorted}
-    return _joined(builder, parts, _valid(Index, data, facts))
+    return _index(builder, parts, Index, 1, {"dim_size": size, "is_sorted": is_sorted})
 
 
-def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
-    """Add the metadata of the graphs of a batch, one entry for each graph."""
-    node = parts.get("_cat_metadata")
+def _index(
+    builder: Builder, parts: dict[str, Any], kind: Any, dim: int, facts: dict[str, Any]
+) -> Tensor:
+    """An index of the class `kind` whose numbers and metadata fit, also those of a batch."""
+    data, node = builder.value(parts.get("_data")), parts.get("_cat_metadata")
+    if type(data) is not Tensor or data.layout != torch.strided or data.dim() != dim:
+        raise damaged("an index is not a tensor of ids")
+    if data.dtype not in (torch.int32, torch.int64) or (dim == 2 and data.size(0) != 2):
+        raise damaged("an index is not a tensor of ids")
+    try:
+        made: Any = kind(data, **facts).validate()
+    except ValueError as error:
+        raise GraphFormatError(f"holds an index that contradicts itself: {error}") from None
     if node is not None:
         if not isinstance(node, Made) or not str(node.maker).endswith(".CatMetadata"):
             raise damaged("an index has unknown metadata about its graphs")
@@ -278,27 +278,12 @@ def _joined(builder: Builder, parts: dict[str, Any], made: Any) -> Tensor:
     return joined
 
 
-def _check_ids(data: Any, dim: int) -> None:
-    if type(data) is not Tensor or data.layout != torch.strided or data.dim() != dim:
-        raise damaged("an index is not a tensor of ids")
-    if data.dtype not in (torch.int32, torch.int64) or (dim == 2 and data.size(0) != 2):
-        raise damaged("an index is not a tensor of ids")
-
-
-def _valid(kind: Any, data: Tensor, facts: dict[str, Any]) -> Any:
-    """An index of the class `kind`; raises if its metadata contradict its numbers."""
-    try:
-        return kind(data, **facts).validate()
-    except ValueError as error:
-        raise GraphFormatError(f"holds an index that contradicts itself: {error}") from None
-
-
 def _edge_type(builder: Builder, node: Made) -> Any:
     """An edge type as a text, which PyG uses as a key of modules."""
     match plain(node):
         case ((str(), str(), str()) as parts,) | (str() as parts,):
             try:
-                return _class(_pair("typing.EdgeTypeStr"))(parts)
+                return class_of(_pair("typing.EdgeTypeStr"))(parts)
             except ValueError:  # PyG does not write such a text
                 pass
     raise damaged("an edge type is not three texts")
