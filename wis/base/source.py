@@ -192,7 +192,7 @@ def read_bytes(path: Path, options: ReadOptions | None = None, kind: str = "a gr
     with open_input(path, options, kind) as file:
         options.check_size(path, file.seek(0, io.SEEK_END), "the content")
         file.seek(0)
-        raw = _all_of(file)
+        raw = file.read()  # without a second copy: the first seek has emptied the buffer
     packed = _packing(raw, path)
     if packed is None:
         return raw
@@ -287,15 +287,6 @@ def _packing(head: bytes, path: Path) -> _Packing | None:
                 f"{shown(path)}: not {packing.name}, or damaged: it begins otherwise"
             )
     return None
-
-
-def _all_of(file: BinaryIO) -> bytes:
-    """All bytes, read without the second copy that a buffered file makes."""
-    if isinstance(file, io.BufferedReader):
-        file.raw.seek(0)
-        everything: bytes = file.raw.readall()
-        return everything
-    return file.read()
 
 
 @contextlib.contextmanager
