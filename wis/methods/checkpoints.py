@@ -98,11 +98,6 @@ class Checkpoint:
         ids: list[int] = removed.tolist()
         return ids
 
-    def write_if_due(self, removed: list[int]) -> None:
-        """Write the file if `EVERY_S` seconds have passed."""
-        if time.monotonic() >= self.next_write:
-            self.write(removed)
-
     def write(self, removed: list[int]) -> None:
         """Replace the file by one of these edges."""
         header = json.dumps({"format": FORMAT, "key": self.key}).encode()
@@ -153,8 +148,8 @@ def in_steps(
                 progress(min(len(order), count))
                 if len(order) >= count:
                     break
-                if checkpoint:
-                    checkpoint.write_if_due(order)
+                if checkpoint and time.monotonic() >= checkpoint.next_write:
+                    checkpoint.write(order)
         except BaseException:
             if checkpoint and order:
                 checkpoint.write(order)

@@ -23,7 +23,6 @@ Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,7 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
     limit = options["memory_gib"]
     if not is_number(limit) or not limit > 0:
         raise OptionError(f"memory_gib is {shown(limit)}; expected a positive number of GiB")
-    by_degrees = _by_degrees(graph, options)
+    by_degrees = not graph.directed and walk_length == 1  # Algorithm 2
     if by_degrees or options["checkpoint"] is None:
         del options["checkpoint"]
     if _check_relaxed(options, by_degrees):
@@ -107,11 +106,6 @@ def _check_relaxed(options: dict[str, Any], by_degrees: bool) -> bool:
         if not right:
             raise OptionError(f"epsilon is {epsilon!r}; the relaxed rule is for {what} only")
     return True
-
-
-def _by_degrees(graph: CanonicalGraph, options: Mapping[str, Any]) -> bool:
-    """Whether an order with these options is made by Algorithm 2."""
-    return not graph.directed and options["walk_length"] == 1
 
 
 def _check_order(

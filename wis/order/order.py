@@ -331,8 +331,9 @@ class RemovalOrder:
         small = self.num_nodes <= np.iinfo(np.int32).max
         edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
         text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        drawn = {} if self.draws is None else {n: getattr(self.draws, n) for n in order_file.DRAWN}
         with atomic_write(path, force=force) as file:
-            np.savez(file, header=text, edges=edges, **self._drawn())
+            np.savez(file, header=text, edges=edges, **drawn)
         return path
 
     @classmethod
@@ -365,11 +366,6 @@ class RemovalOrder:
             _check_edges(edges, n, m, directed=provenance.directed)
             draws = draws_of(arrays, m, provenance.seed)
         return cls(torch.from_numpy(edges.astype(np.int64)), n, m, provenance, draws)
-
-    def _drawn(self) -> dict[str, Any]:
-        """The draws as arrays of the order file."""
-        draws = self.draws
-        return {} if draws is None else {"rate": draws.rate, "arrival": draws.arrival}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RemovalOrder:
         return RemovalOrder(

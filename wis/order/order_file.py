@@ -23,6 +23,7 @@ from wis.methods.draws import Draws
 
 FORMAT = "wis-order"
 FORMAT_VERSION = 1
+DRAWN = ("rate", "arrival")
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "method": (str,),
@@ -70,15 +71,15 @@ def order_file(
 
 def draws_of(arrays: Mapping[str, np.ndarray], num_edges: int, seed: int | None) -> Draws | None:
     """The draws of an order file, checked; None without any."""
-    if "rate" not in arrays and "arrival" not in arrays:
+    if arrays.keys().isdisjoint(DRAWN):
         return None
-    rate, arrival = arrays["rate"], arrays["arrival"]
-    for name, value in (("rate", rate), ("arrival", arrival)):
+    drawn = {name: arrays[name] for name in DRAWN}
+    for name, value in drawn.items():
         if value.shape != (num_edges,) or value.dtype != np.float64:
             raise ValueError(f"{name} has shape {value.shape} and dtype {echo(str(value.dtype))}")
         if not ((value > 0) & (value < np.inf)).all():
             raise ValueError(f"{name} holds numbers that are not positive, or not finite")
-    return Draws(rate, arrival, seed or 0)
+    return Draws(**drawn, seed=seed or 0)
 
 
 def _arrays(path: Path, max_memory: int | str | None) -> dict[str, np.ndarray]:
