@@ -139,9 +139,9 @@ def arcs_left(before: Tensor, after: Tensor) -> Tensor | None:
     return masks[0] if masks else None
 
 
-def edge_attribute_names(store: Any, explicit: frozenset[str] = frozenset()) -> list[str]:
+def edge_attribute_names(store: Any) -> list[str]:
     """Names of a store's attributes that hold one entry for each arc, `edge_index` among them."""
-    return [name for name, part in parts_of(store, explicit).items() if part is Part.ARCS]
+    return [name for name, part in parts_of(store).items() if part is Part.ARCS]
 
 
 @dataclass(frozen=True, eq=False)

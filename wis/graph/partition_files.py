@@ -32,7 +32,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.ids import integer_id
-from wis.base.limits import parse_size
 from wis.base.source import ReadOptions, read_bytes
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
@@ -115,26 +114,22 @@ def listed_items(partitions: Iterable[Any], vertices: VertexIds) -> list[Item]:
     return items
 
 
-def read_partitions(
-    path: Path, vertices: VertexIds, *, max_memory: int | str | None = None
-) -> list[Item]:
+def read_partitions(path: Path, vertices: VertexIds) -> list[Item]:
     """Subsets and targets of a `.json` or `.csv` file.
 
     Args:
         path: The file.
         vertices: Ids and names of the vertices.
-        max_memory: Limit of memory for reading, see `wis.io.read_graph`.
 
     Raises:
         GraphFileError: The file cannot be read.
-        GraphFormatError: The file is malformed, or needs more than `max_memory`; the message names
-            the line or the item.
+        GraphFormatError: The file is malformed, or needs more memory than reading may take; the
+            message names the line or the item.
         OptionError: The file has another ending.
     """
     if path.suffix.lower() not in (".json", ".csv"):
         raise OptionError(f"{path}: unknown ending {path.suffix!r}; expected .json or .csv")
-    limit = None if max_memory is None else parse_size(max_memory)
-    text = _text(path, ReadOptions(max_memory=limit))
+    text = _text(path, ReadOptions())
     items = _from_json if path.suffix.lower() == ".json" else _from_csv
     found = items(path, text, vertices)
     if not found:
