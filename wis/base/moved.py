@@ -15,28 +15,25 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+_SAME_NAME = {
+    "wis.base": ("amount", "progress"),
+    "wis.datasets": ("generators", "splits"),
+    "wis.graph": ("cut", "edge_types", "edge_weights", "laplacian", "partitions", "resistance",
+                  "triangles", "walks"),
+    "wis.measure": ("facts",),
+    "wis.order": ("protections", "verify"),
+    "wis.show": ("plot",),
+}  # fmt: skip
 MOVED = {
-    "wis.amount": "wis.base.amount",
+    **{f"wis.{name}": f"{home}.{name}" for home, names in _SAME_NAME.items() for name in names},
     "wis.base.plugins": "wis.base.registry",
     "wis.compare": "wis.measure",
-    "wis.cut": "wis.graph.cut",
     "wis.datasets.registry": "wis.datasets.table",
-    "wis.edge_types": "wis.graph.edge_types",
-    "wis.edge_weights": "wis.graph.edge_weights",
     "wis.experiments.patch_graphs": "wis.theory.table5_1.patch_graphs",
     "wis.experiments.table5_1": "wis.theory.table5_1.table5_1",
-    "wis.facts": "wis.measure.facts",
-    "wis.generators": "wis.datasets.generators",
     "wis.io.edge_attributes": "wis.io.columns",
     "wis.io.numbering": "wis.io.columns",
     "wis.io.text_scan": "wis.io.text_columns",
-    "wis.laplacian": "wis.graph.laplacian",
-    "wis.partitions": "wis.graph.partitions",
-    "wis.plot": "wis.show.plot",
-    "wis.progress": "wis.base.progress",
-    "wis.protections": "wis.order.protections",
-    "wis.resistance": "wis.graph.resistance",
-    "wis.splits": "wis.datasets.splits",
     "wis.theory.factorization.cp_rank": "wis.theory.factorization.measures",
     "wis.theory.factorization.experiments.outcome": "wis.theory.experiments.experiment",
     "wis.theory.factorization.experiments.registry": "wis.theory.experiments.registry",
@@ -55,9 +52,6 @@ MOVED = {
     "wis.theory.table5_1.claims": "wis.theory.table5_1.table5_1_text",
     "wis.training.shared_structure": "wis.theory.table5_1.shared_structure",
     "wis.training.splits": "wis.datasets.splits",
-    "wis.triangles": "wis.graph.triangles",
-    "wis.verify": "wis.order.verify",
-    "wis.walks": "wis.graph.walks",
 }
 """The earlier name of each public module that moved, and the name it has now."""
 

@@ -144,7 +144,6 @@ class Registry(Generic[Row]):
         return [self[name] for name in self.names()]
 
 
-GROUPS = ("wis.methods", "wis.models")
 VARIABLE = "WIS_PLUGINS"
 
 _named: dict[str, None] = {}  # modules that were named, an ordered set

@@ -36,7 +36,6 @@ from wis.graph.stores import (
 )
 from wis.graph.stores import edge_stores as edge_stores
 
-EdgeType = tuple[str, str, str]
 LOOKED_UP_AT_ONCE = 1 << 18
 """Pairs whose edges are looked up at once on a CPU, which bounds the working memory."""
 
