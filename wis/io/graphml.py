@@ -7,7 +7,7 @@ output keeps everything else. Source of the format: graphml.graphdrawing.org/spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -216,9 +216,8 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
     for level, word, columns in (
         ("node", "vertex", graph.vertices), ("edge", "edge", edges), ("graph", "graph", about)
     ):  # fmt: skip
-        lines, data[level] = declared(
-            columns, word, dropped, _declaration(level), _data_element, len(keys)
-        )
+        key = f'<key id="d{{}}" for="{level}" attr.name={{}} attr.type="{{}}"/>'
+        lines, data[level] = declared(columns, word, dropped, key.format, _data, len(keys))
         keys += lines
     default = "undirected" if graph.is_undirected else "directed"
     tags = {
@@ -247,11 +246,5 @@ def as_text(graph: LabelledGraph, dropped: list[str]) -> str:
 write = writer("graphml", as_text)
 
 
-def _declaration(level: str) -> Callable[[int, str, str], str]:
-    return lambda number, name, kind: (
-        f'<key id="d{number}" for="{level}" attr.name={name} attr.type="{kind}"/>'
-    )
-
-
-def _data_element(number: int, text: str) -> str:
+def _data(number: int, text: str) -> str:
     return f'<data key="d{number}">{content(text)}</data>'
