@@ -29,13 +29,7 @@ from typing import Any
 
 from wis.base.atomic import atomic_write, temporary_folder
 from wis.base.progress import progress_bar
-from wis.datasets.roots import (
-    OFFLINE_VARIABLE,
-    TRUST_VARIABLE,
-    RawFiles,
-    is_offline,
-    trusts_downloads,
-)
+from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, RawFiles, is_set
 from wis.errors import MissingDataError, WisError, echo
 
 ANSWER_S = 20.0
@@ -71,7 +65,7 @@ def ensure(name: str, files: RawFiles, root: Path) -> None:
 
 
 def _download(name: str, files: RawFiles, root: Path) -> None:
-    if is_offline():
+    if is_set(OFFLINE_VARIABLE):
         raise OSError(f"{OFFLINE_VARIABLE} is set")
     folder = root / files.folder
     size = "" if files.size_mb is None else f"about {files.size_mb:g} MB "
@@ -113,7 +107,7 @@ def save(url: str, path: Path, *, sha256: str | None) -> None:
         OSError: The address does not begin with https, the server does not answer or refuses, the
             connection breaks, the checksum differs, or the file cannot be written.
     """
-    if sha256 is None and not trusts_downloads():
+    if sha256 is None and not is_set(TRUST_VARIABLE):
         raise OSError(
             f"the SHA-256 of {url} is not known, so a download cannot be checked; set "
             f"{TRUST_VARIABLE}=1 to accept it unchecked"

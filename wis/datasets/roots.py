@@ -14,8 +14,8 @@ from wis.errors import GraphFileError, echo
 
 ROOT_VARIABLE = "WIS_DATA_ROOT"
 CACHE_VARIABLE = "WIS_CACHE_DIR"
-OFFLINE_VARIABLE = "WIS_OFFLINE"
-TRUST_VARIABLE = "WIS_TRUST_DOWNLOAD"
+OFFLINE_VARIABLE = "WIS_OFFLINE"  # forbids downloads
+TRUST_VARIABLE = "WIS_TRUST_DOWNLOAD"  # allows files without a checksum
 
 
 def cache_folder() -> Path:
@@ -41,17 +41,8 @@ def data_root(root: str | Path | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
-def is_offline() -> bool:
-    """Whether the environment forbids downloads: ``WIS_OFFLINE`` is set, and not to 0."""
-    return _is_set(OFFLINE_VARIABLE)
-
-
-def trusts_downloads() -> bool:
-    """Whether the environment allows files without a checksum: ``WIS_TRUST_DOWNLOAD`` is set."""
-    return _is_set(TRUST_VARIABLE)
-
-
-def _is_set(variable: str) -> bool:
+def is_set(variable: str) -> bool:
+    """Whether a variable of the environment is set, and not to 0."""
     return os.environ.get(variable, "0") not in ("", "0")
 
 

@@ -103,16 +103,14 @@ def split_vertices(
         )
     if getattr(data, "y", None) is None or data.y.dim() != 1:
         raise GraphFormatError("the graph has no labels y of shape [num_nodes]")
-    import torch
+    from torch_geometric.utils import index_to_mask
 
     labelled = (data.y >= 0).nonzero().view(-1)
     test = round(1 - train - validation, 12)  # 0.1, not the 0.0999... of the subtraction
     masks = random_masks(len(labelled), seed=seed, validation=validation, test=test)
     result = copy.copy(data)
     for name, part in masks.items():
-        mask = torch.zeros(data.y.size(0), dtype=torch.bool, device=data.y.device)
-        mask[labelled] = part.to(mask.device)
-        result[name] = mask
+        result[name] = index_to_mask(labelled[part.to(labelled.device)], data.y.size(0))
     return result
 
 
