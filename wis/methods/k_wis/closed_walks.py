@@ -211,14 +211,6 @@ class _Circuit:
         arcs = [(first, second)] if graph.directed else [(first, second), (second, first)]
         return cls(vertices, row[inside], column[inside], arcs, graph.depth)
 
-    def _distances(self) -> tuple[Ints, Ints]:
-        """d(j, t) from the head of the first arc, and d(t, i) to its tail; L if L or more."""
-        size, (tail, head) = self.vertices.size, self.arcs[0]
-        return (
-            _distances(self.row, self.column, size, head, self.depth),
-            _distances(self.column, self.row, size, tail, self.depth),
-        )
-
     def losses(self, kind: type) -> Losses:
         """The vertices, and how many closed walks each would lose."""
         depth, size, r = self.depth, self.vertices.size, len(self.arcs)
@@ -243,7 +235,10 @@ class _Circuit:
 
     def arcs_met(self) -> list[tuple[int, int]]:
         """Arcs that share a closed walk of length L with the edge, its own ones included."""
-        after, before = self._distances()
+        size, (tail, head) = self.vertices.size, self.arcs[0]
+        # d(j, t) from the head of the first arc, and d(t, i) to its tail
+        after = _distances(self.row, self.column, size, head, self.depth)
+        before = _distances(self.column, self.row, size, tail, self.depth)
         met = after[self.row] + before[self.column] <= self.depth - 2
         tails, heads = self.vertices[self.row[met]], self.vertices[self.column[met]]
         return list(zip(tails.tolist(), heads.tolist(), strict=True))

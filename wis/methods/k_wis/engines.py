@@ -57,7 +57,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from wis.base.arrays import single_threaded
@@ -173,23 +172,17 @@ def two_wis_steps(
     """
     num_common = num_common_neighbours(graph.edges.cpu().numpy(), graph.num_nodes)
     begun: list[int] = []
-    if batch_size == 1 and guard is None:
-        for edge in _front_edges(graph, num_common):
-            yield [edge]
-            begun.append(edge)
+    is_small, alone = graph.num_nodes <= MOST_VERTICES, batch_size == 1 and guard is None
+    if is_small and alone and overlaps(num_common, graph.num_nodes):
+        front = Front(graph, num_common)  # updates `num_common` for the edges that are left
+        while not front.is_empty() or front.renew():
+            begun.append(front.pop())
+            yield begun[-1:]
+        del front  # its matrices are large
     left = np.delete(np.arange(graph.num_edges), begun)
     rest = UndirectedGraph(graph.num_nodes, graph.edges[:, left])
     for batch in lazy_steps(TwoWisChanges(rest, num_common[left]), batch_size, guard):
         yield left[batch].tolist()
-
-
-def _front_edges(graph: UndirectedGraph, num_common: NDArray[np.int64]) -> Iterator[int]:
-    """The first edges while the rest is dense; `num_common` is updated for those left."""
-    if graph.num_nodes > MOST_VERTICES or not overlaps(num_common, graph.num_nodes):
-        return
-    front = Front(graph, num_common)
-    while not front.is_empty() or front.renew():
-        yield front.pop()
 
 
 def one_step_arcs(
