@@ -144,7 +144,7 @@ def _add(
 ) -> None:
     """Add a data set to the table; only one with a published split has the parameter `split`."""
     files, read = recipe
-    make = _with_choice(name, read, default_split) if default_split else _with_seed(name, read)
+    make = _loader(name, read, default_split)
     register(
         name,
         summary=summary,
@@ -156,18 +156,14 @@ def _add(
     )(make)
 
 
-def _with_choice(name: str, read: Reader, default: str) -> Callable[..., Data]:
-    def load(*, split: str = default, seed: int = 0, root: Path | None = None) -> Data:
+def _loader(name: str, read: Reader, split: str | None) -> Callable[..., Data]:
+    def load(*, split: str = split or "random", seed: int = 0, root: Path | None = None) -> Data:
         return load_real(name, root, read, split=split, seed=seed)
 
-    return load
+    def load_at_random(*, seed: int = 0, root: Path | None = None) -> Data:
+        return load(seed=seed, root=root)
 
-
-def _with_seed(name: str, read: Reader) -> Callable[..., Data]:
-    def load(*, seed: int = 0, root: Path | None = None) -> Data:
-        return load_real(name, root, read, split="random", seed=seed)
-
-    return load
+    return load if split else load_at_random
 
 
 _add("cora", _planetoid("Cora", 0.6), "papers on machine learning, joined by citations",
