@@ -79,30 +79,41 @@ def directed_algorithm_1(
     return directed_algorithm_3(num_nodes, arcs, depth - 1, singletons, sorted, batch_size)
 
 
-def directed_algorithm_1_by_matrix_powers(
-    num_nodes: int, arcs: list[Edge], depth: int, batch_size: int = 1, count: int = 10**9
+def algorithm_1_by_matrix_powers(
+    num_nodes: int,
+    edges: list[Edge],
+    depth: int,
+    batch_size: int = 1,
+    count: int = 10**9,
+    *,
+    directed: bool,
 ) -> list[Edge]:
-    """The same with dense matrix powers, for graphs that are too large for the other."""
-    left, order = list(arcs), []
+    """Algorithm 1 with dense matrix powers, for graphs that are too large for the oracles."""
+    left, order = list(edges), []
     matrix = np.eye(num_nodes, dtype=np.int64)
-    for u, v in left:
-        matrix[u, v] = 1
+
+    def put(u: int, v: int, value: int) -> None:
+        matrix[u, v] = value
+        if not directed:
+            matrix[v, u] = value
+
+    for edge in left:
+        put(*edge, 1)
     while left and len(order) < count:
         tuples = []
-        for u, v in left:
-            matrix[u, v] = 0
-            walks = matrix  # from the boundary of {t}, which is row t of A if an arc enters t
-            for _ in range(depth - 1):
-                walks = walks @ matrix
+        for edge in left:
+            put(*edge, 0)
+            # from the boundary of {t}, which is row t of A if an arc enters t
+            walks = np.linalg.matrix_power(matrix, depth)
             entered = matrix.sum(axis=0) > 1
-            matrix[u, v] = 1
+            put(*edge, 1)
             tuples.append(tuple(-np.sort(np.where(entered, np.diag(walks), 0))))
         ranked = sorted(range(len(left)), key=lambda e: (tuples[e], e))[:batch_size]
         gone = [left[e] for e in ranked]
-        for u, v in gone:
-            matrix[u, v] = 0
+        for edge in gone:
+            put(*edge, 0)
         order += gone
-        left = [arc for arc in left if arc not in set(gone)]
+        left = [edge for edge in left if edge not in set(gone)]
     return order
 
 

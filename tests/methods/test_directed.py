@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from directed_oracles import (
+    algorithm_1_by_matrix_powers,
     directed_algorithm_1,
-    directed_algorithm_1_by_matrix_powers,
     directed_algorithm_3,
     directed_tuples,
     directed_walk_index,
@@ -118,8 +118,9 @@ def test_order_is_that_of_algorithm_1_with_ties_to_the_smallest_edge_id(
 def test_engines_follow_matrix_powers_on_graphs_of_30_vertices(seed, walk_length, batch):
     graph = cyclic_graph(random.Random(seed), 30)
     num_nodes, arcs = graph
-    expected = directed_algorithm_1_by_matrix_powers(
-        num_nodes, distinct_arcs(arcs), walk_length + 1, batch
+    distinct = distinct_arcs(arcs)
+    expected = algorithm_1_by_matrix_powers(
+        num_nodes, distinct, walk_length + 1, batch, directed=True
     )
     for engine in ENGINES:
         options = {"walk_length": walk_length, "batch_size": batch, "engine": engine}
@@ -265,7 +266,7 @@ def test_counts_beyond_float64_stay_exact(engine):
     graph = canonical((28, arcs))
     assert ClosedWalkChanges(graph, 12).kind is np.int64
     assert ClosedWalkChanges(graph, 5).kind is np.float64
-    expected = directed_algorithm_1_by_matrix_powers(28, distinct_arcs(arcs), 12, count=1)
+    expected = algorithm_1_by_matrix_powers(28, distinct_arcs(arcs), 12, count=1, directed=True)
     assert order_of((28, arcs), walk_length=11, count=1, engine=engine) == expected
 
 

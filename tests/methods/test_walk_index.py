@@ -9,6 +9,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from directed_oracles import algorithm_1_by_matrix_powers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import algorithm_1, canonical_edges
@@ -50,31 +51,10 @@ def two_wis_changes(graph: UndirectedGraph) -> TwoWisChanges:
     return TwoWisChanges(graph, num_common_neighbours(edges, graph.num_nodes))
 
 
-def by_matrix_powers(
-    graph: Graph, depth: int, batch_size: int = 1, count: int = 10**9
-) -> list[tuple[int, int]]:
-    """Algorithm 1 with dense matrix powers, for graphs that are too large for the oracle."""
+def by_matrix_powers(graph: Graph, depth: int, **given: int) -> list[tuple[int, int]]:
     num_nodes, arcs = graph
-    left = canonical_edges(arcs)
-    matrix = np.eye(num_nodes, dtype=np.int64)
-    for u, v in left:
-        matrix[u, v] = matrix[v, u] = 1
-    order = []
-    while left and len(order) < count:
-        tuples = []
-        for u, v in left:
-            matrix[u, v] = matrix[v, u] = 0
-            closed = np.diag(np.linalg.matrix_power(matrix, depth)).copy()
-            closed[matrix.sum(axis=1) == 1] = 0
-            matrix[u, v] = matrix[v, u] = 1
-            tuples.append(tuple(-np.sort(closed)))
-        ranked = sorted(range(len(left)), key=lambda e: (tuples[e], e))[:batch_size]
-        gone = [left[e] for e in ranked]
-        for u, v in gone:
-            matrix[u, v] = matrix[v, u] = 0
-        order += gone
-        left = [e for e in left if e not in set(gone)]
-    return order
+    edges = canonical_edges(arcs)
+    return algorithm_1_by_matrix_powers(num_nodes, edges, depth, directed=False, **given)
 
 
 # Against the oracle
@@ -232,7 +212,7 @@ def test_engines_follow_matrix_powers_on_graphs_with_hubs(num_nodes, seed, walk_
     tails = rng.integers(0, num_nodes, 3 * num_nodes) // rng.integers(1, 6, 3 * num_nodes)
     arcs = list(zip(tails.tolist(), rng.integers(0, num_nodes, tails.size).tolist(), strict=True))
     graph = (num_nodes, arcs)
-    expected = by_matrix_powers(graph, walk_length + 1, batch_size)
+    expected = by_matrix_powers(graph, walk_length + 1, batch_size=batch_size)
     for engine in ENGINES:
         options = {"walk_length": walk_length, "batch_size": batch_size, "engine": engine}
         assert order_of(graph, **options) == expected, engine
