@@ -175,7 +175,9 @@ def without(value: Any, gone: Tensor) -> Any:
         array[row, column] = 0
         return array
     if _is_scipy(value):
-        return _scipy_without(value, gone.cpu().numpy())
+        left, kept = _as_coo(value), ~gone.cpu().numpy()  # in the order of `entries`
+        left.row, left.col, left.data = left.row[kept], left.col[kept], left.data[kept]
+        return left.asformat(value.format)
     if _is_sparse_tensor(value):
         return _sparse_tensor_without(value, ~gone)
     gone = gone.to(value.device)
@@ -211,13 +213,6 @@ def _sparse_tensor_without(value: Any, kept: Tensor) -> Any:
         sparse_sizes=value.sparse_sizes(),
         is_sorted=True,
     )
-
-
-def _scipy_without(value: Any, gone: np.ndarray) -> Any:
-    """Remove entries in the COO form, which has the order of `entries`."""
-    kept = _as_coo(value)
-    kept.row, kept.col, kept.data = kept.row[~gone], kept.col[~gone], kept.data[~gone]
-    return kept.asformat(value.format)
 
 
 def _as_coo(value: Any) -> Any:

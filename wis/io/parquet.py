@@ -65,7 +65,8 @@ def _check_size(file: BinaryIO, path: Path, options: ReadOptions) -> None:
         groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
         leaves = [table.schema.column(number) for number in range(footer.num_columns)]
         rows = max(footer.num_rows, sum(group.num_rows for group in groups))
-        fixed = rows * sum(_width(leaf) for leaf in leaves)
+        lengths = (x.length for x in leaves if x.physical_type == "FIXED_LEN_BYTE_ARRAY")
+        fixed = rows * (BYTES_PER_FIELD * len(leaves) + sum(lengths))
         options.check_size(path, fixed, "the table")
         varying = [
             leaf.path
@@ -82,11 +83,6 @@ def _check_size(file: BinaryIO, path: Path, options: ReadOptions) -> None:
         for batch in table.iter_batches(batch_size=size, columns=varying, use_threads=False):
             total += batch.nbytes
             options.check_size(path, fixed + _COPIES * total, "the table", so_far=True)
-
-
-def _width(leaf: Any) -> int:
-    stated = leaf.length if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
-    return BYTES_PER_FIELD + int(stated)
 
 
 def _graph(table: Any, path: Path, options: ReadOptions) -> GraphFile:
