@@ -61,15 +61,10 @@ def dspar_order(
     Up to factors of the spectral gap, the score bounds the effective resistance from above and
     below, so DSpar takes it in place of that. Costs O(m log m).
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of all draws.
-        progress: Called as the work is done.
-        sample: As published: draw edges with replacement, with a probability p proportional to the
-            score. The edge that is drawn for the first time last is removed first, and `reweight`
-            gives the others the published weights count / (Q p) (`wis.methods.draws`). `seed` is
-            then the seed of the draws. Otherwise only edges of the same score go in random order.
+    With `sample`, as published, edges are drawn with replacement, with a probability p proportional
+    to the score. The edge that is drawn for the first time last is removed first, and `reweight`
+    gives the others the published weights count / (Q p) (`wis.methods.draws`). `seed` is then the
+    seed of the draws.
 
     References:
         Liu et al., TMLR 2023.

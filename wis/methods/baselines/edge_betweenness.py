@@ -56,14 +56,9 @@ def edge_betweenness_order(
 ) -> Tensor:
     """Edges by betweenness, the lowest first: bridges between regions stay, detours go.
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of all draws.
-        progress: Called as the work is done.
-        num_samples: Number of sources, drawn by `seed` without replacement. The betweenness is
-            exact if there are no more vertices than that. Edges whose betweenness is the same up to
-            rounding go in random order.
+    `num_samples` sources are drawn by `seed` without replacement. The betweenness is exact if there
+    are no more vertices than that. Edges whose betweenness is the same up to rounding go in random
+    order.
 
     Cost: O(m · num_samples); memory O(m), a few hundred MiB at most beyond that.
 

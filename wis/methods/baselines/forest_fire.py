@@ -67,14 +67,9 @@ def forest_fire_order(
 ) -> Tensor:
     """Edges by the number of times that a fire spread along them, the fewest first.
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of the fires, and of the shuffle in which edges that burnt equally often go.
-        progress: Called as the work is done.
-        burn_probability: p, at least 0.01 and below 1: a burning vertex ignites p / (1 - p)
-            neighbours on average, if so many do not burn yet.
-        burnt_ratio: New fires start until `burnt_ratio` · m edges have burnt in all.
+    With p the `burn_probability`, at least 0.01 and below 1, a burning vertex ignites p / (1 - p)
+    neighbours on average, if so many do not burn yet. New fires start until `burnt_ratio` · m edges
+    have burnt in all. `seed` is that of the fires, too.
 
     Cost: 5 to 10 µs for each edge that burns, about a minute for a million edges.
 

@@ -230,18 +230,11 @@ def scores_order(
     combine: str = "mean",
     reverse: bool = False,
 ) -> Tensor:
-    """Edges by given scores, the lowest first. Costs O(m log m).
+    """Edges by given scores, the lowest first, or with `reverse` the highest. Costs O(m log m).
 
-    Args:
-        graph: The graph, or a directed one.
-        count: Length of the order.
-        seed: Seed of the shuffle in which edges of equal score go.
-        progress: Called as the work is done.
-        scores: A number for each arc or for each edge, the name of an attribute of the arcs, or a
-            function; see `wis.graph.edge_weights.edge_scores`.
-        combine: How the scores of the arcs of an edge become one: ``"mean"``, ``"sum"``, ``"min"``
-            or ``"max"``.
-        reverse: The highest scores go first.
+    `scores` are a number for each arc or for each edge, the name of an attribute of the arcs, or a
+    function (`wis.graph.edge_weights.edge_scores`). `combine` says how the scores of the arcs of an
+    edge become one: ``"mean"``, ``"sum"``, ``"min"`` or ``"max"``.
     """
     return lowest_first(scores, graph, count, seed)
 

@@ -114,13 +114,7 @@ def forman_order(
 ) -> Tensor:
     """Edges by augmented Forman curvature, an integer, computed once on the whole graph.
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of the shuffle in which edges of equal curvature go.
-        progress: Called as the work is done.
-        highest_first: Remove edges of high curvature first, as the authors of the source do.
-
+    With `highest_first` edges of high curvature go first, as the authors of the source have it.
     Costs O(m √m) at most.
 
     References:

@@ -65,12 +65,7 @@ def proxy_delete_order(
 ) -> Tensor:
     """ProxyDelete: the edge with the largest first-order change of the spectral gap goes first.
 
-    Args:
-        graph: The graph.
-        count: Length of the order.
-        seed: Seed of the shuffle in which ties go.
-        progress: Called with the number of edges removed.
-        batch_size: Edges deleted before λ and f are computed again; 1 as published.
+    `batch_size` edges are deleted before λ and f are computed again; 1 as published.
 
     Raises:
         NumericalError: The eigenvectors did not converge.

@@ -126,14 +126,8 @@ def weight_order(
 ) -> Tensor:
     """Edges by weight, the lightest first: the global threshold that other backbones are held to.
 
-    Weights may be any finite numbers, negative ones included; those go first. Costs O(m log m).
-
-    Args:
-        graph: The graph, or a directed one.
-        count: Length of the order.
-        seed: Seed of the shuffle in which edges of equal weight go.
-        progress: Called as the work is done.
-        edge_weight: Name of the attribute of the arcs that holds the weights.
+    `edge_weight` names the attribute of the arcs that holds the weights, any finite numbers;
+    negative ones go first. Costs O(m log m).
     """
     return lowest_first(edge_weight, graph, count, seed)
 
