@@ -78,14 +78,10 @@ LONGEST_TEXT = 300
 
 
 def plain(text: object, longest: int = 60) -> str:
-    """A text of the user for a picture: on one line, a long one cut in the middle.
+    """A text of the user for a picture: on one line, of `longest` characters, cut in the middle.
 
     matplotlib reads a text between two dollars as a formula, and fails if it is not one; so each
     dollar is escaped.
-
-    Args:
-        text: A name, a label, a file.
-        longest: Characters that are shown.
 
     Example:
         >>> plain("a very long name of a graph", 16)

@@ -61,11 +61,7 @@ def progress_bar(
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Show on a terminal that a step without a count goes on, once it lasts `PATIENCE_S` seconds.
-
-    Args:
-        title: A name for the step.
-    """
+    """Show on a terminal that a step without a count goes on, after `PATIENCE_S` seconds."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return

@@ -70,11 +70,7 @@ class ReadOptions:
     ) -> None:
         """Raise `GraphFormatError` if a part of a file would take too much memory.
 
-        Args:
-            path: The file.
-            num_bytes: Size of the part in memory according to the file.
-            what: The part, in the singular, such as ``"the array 'x'"``.
-            so_far: Whether an unknown amount follows.
+        `what` is the part, in the singular; `so_far` says that an unknown amount follows.
         """
         limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
 
@@ -291,12 +287,7 @@ def _packing(head: bytes, path: Path) -> _Packing | None:
 
 @contextlib.contextmanager
 def parsing(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a parser raises into a `GraphFormatError` of one line.
-
-    Args:
-        path: The file, for the error.
-        kind: The expected content, such as ``"a GraphML file"``.
-    """
+    """Turn whatever a parser of ``"a GraphML file"``, say, raises into a `GraphFormatError`."""
     try:
         yield
     except WisError:

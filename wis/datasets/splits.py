@@ -220,9 +220,6 @@ def split_links(data: Data, *, seed: int = 0, validation: float = 0.1, test: flo
 class NonEdges:
     """Ordered pairs of different vertices without an edge, to be drawn uniformly.
 
-    Args:
-        graph: The graph.
-
     Raises:
         GraphFormatError: There are no such pairs.
 

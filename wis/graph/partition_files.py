@@ -117,10 +117,6 @@ def listed_items(partitions: Iterable[Any], vertices: VertexIds) -> list[Item]:
 def read_partitions(path: Path, vertices: VertexIds) -> list[Item]:
     """Subsets and targets of a `.json` or `.csv` file.
 
-    Args:
-        path: The file.
-        vertices: Ids and names of the vertices.
-
     Raises:
         GraphFileError: The file cannot be read.
         GraphFormatError: The file is malformed, or needs more memory than reading may take; the

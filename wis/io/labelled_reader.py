@@ -113,12 +113,8 @@ class GraphReader:
     ) -> LabelledGraph:
         """The graph of the collected elements.
 
-        Args:
-            names: The name of each vertex.
-            position: The number of each vertex by its id; a range if `ends` are numbers.
-            place_of: Maps the number of an edge to its place in the file, for errors.
-            directed: Whether edges are directed by default.
-            about: Attributes of the graph.
+        `position` is the number of each vertex by its id, a range if `ends` are numbers; `place_of`
+        maps the number of an edge to its place in the file, for errors.
 
         Raises:
             GraphFormatError: An end of an edge does not exist.

@@ -31,11 +31,8 @@ def writer(
 ) -> Callable[[GraphFile, Path, BinaryIO, list[str]], None]:
     """Make the function that writes a format, for the table in `wis.io.formats`.
 
-    It raises `GraphFormatError` if the format cannot hold the graph.
-
-    Args:
-        format_name: The format.
-        as_text: Makes the text of a graph, and adds a phrase to a list for all lost content.
+    It raises `GraphFormatError` if the format cannot hold the graph. `as_text` makes the text of a
+    graph, and adds a phrase to a list for all lost content.
     """
 
     def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:

@@ -81,14 +81,8 @@ def two_sided(
 ) -> GraphFile:
     """Add the graph of a table with two types of vertices to a file.
 
-    Args:
-        file: The file without its graph.
-        attributes: The other columns.
-        ends: The two columns of ids.
-        names: Names of these columns, None if they have none.
-        options: Whether to relabel.
-        where: The file, for errors.
-        place_of: The file and the line of an arc, for errors.
+    `ends` are the two columns of ids, and `names` their names, if any; `place_of` gives the file
+    and the line of an arc for errors.
 
     Raises:
         GraphFormatError: An id is negative or absurdly large.

@@ -150,10 +150,6 @@ class Cut:
     def length_needed(self, graph: CanonicalGraph, data: Any) -> int | None:
         """The length of the order that this cut needs, None for the whole; checks `data` first.
 
-        Args:
-            graph: The graph.
-            data: The object that it was made from.
-
         Raises:
             OptionError: The amount is impossible, or `per_type` is given for a graph without types.
             GraphFormatError: An attribute has another length than its name says, or cannot be cut.

@@ -50,10 +50,6 @@ def order_file(
 ) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
     """The header and the arrays of a file; errors inside the `with` block are reported for it.
 
-    Args:
-        path: The file.
-        max_memory: What reading may take, see `wis.io.read_graph`.
-
     Raises:
         GraphFileError: It cannot be read.
         GraphFormatError: It is not an order file, is damaged, or needs too much memory.

@@ -205,12 +205,8 @@ def sparsified(
 ) -> Any:
     """Order the edges of a graph and cut it, as `wis.sparsify` does.
 
-    Args:
-        data: The graph as the user gave it, perhaps `opened` (`wis.graph.holders`); not changed.
-        graph: Its canonical form.
-        ranking: How to order its edges.
-        cut: The amount to remove.
-        progress: See `Ranking.order`.
+    `graph` is the canonical form of `data`, the graph as the user gave it, perhaps `opened`
+    (`wis.graph.holders`).
     """
     count = cut.length_needed(graph, data)
     ranking.check_weights(cut)

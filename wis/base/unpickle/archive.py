@@ -51,11 +51,7 @@ class Archive:
 def open_archive(file: BinaryIO, known: Known, types: Types, max_bytes: int) -> Archive:
     """Read the pickle of a file of `torch.save`; a zip archive reads its tensors later.
 
-    Args:
-        file: Open for reading, seekable.
-        known: The names that the pickle may use.
-        types: The type of the elements for each name of a storage type.
-        max_bytes: Largest number of bytes of memory for reading.
+    `types` has the type of the elements for each name of a storage type.
 
     Raises:
         GraphFormatError: The file is damaged, or not a file of `torch.save`.

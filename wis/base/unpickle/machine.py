@@ -28,13 +28,10 @@ BYTES_PER_STEP = 128  # an opcode of one byte makes at most an empty dictionary
 
 
 class Machine:
-    """One pickle in a file.
+    """One pickle in a file of `end` bytes, which is open at its first byte.
 
-    Args:
-        file: Open at the first byte of the pickle.
-        end: Length of the file.
-        known: The pairs of module and qualified name that a file may use.
-        max_bytes: Largest number of bytes of memory for the nodes.
+    `known` holds the pairs of module and qualified name that it may use; its nodes take at most
+    `max_bytes` of memory.
     """
 
     def __init__(

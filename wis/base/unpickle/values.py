@@ -28,12 +28,7 @@ _ALWAYS = 256 << 20  # memory that any file may use
 
 
 class Budget:
-    """The bytes of memory that the values of a file may use.
-
-    Args:
-        num_bytes: The size of the file.
-        limit: The limit for a file of any size.
-    """
+    """The bytes of memory that the values of a file of `num_bytes` bytes may use."""
 
     def __init__(self, num_bytes: int, limit: int) -> None:
         self.total = min(limit, _ALWAYS + _GROWTH * num_bytes)
@@ -60,11 +55,8 @@ Maker = Callable[["Builder", Made], Any]
 class Builder:
     """Turns nodes into values; each node is turned once.
 
-    Args:
-        archive: The bytes of the tensors.
-        makers: Our own function for each name that may be called.
-        constants: The value of each name of a constant.
-        budget: The memory that the values may use.
+    `makers` has our own function for each name that may be called, `constants` the value of each
+    name of a constant.
     """
 
     def __init__(

@@ -41,10 +41,6 @@ def jaccard_similarity(graph: UndirectedGraph, report: Share = lambda share: Non
     The neighbours of a vertex do not include itself, so that both ends of an edge are among the
     neighbours of both together: the coefficient is at most (n - 2) / n.
 
-    Args:
-        graph: The graph.
-        report: Called with the share of the work that is done.
-
     Returns:
         float64 [m], each the nearest float to the exact fraction. Costs O(m √m) at most.
     """

@@ -129,12 +129,7 @@ def _components(edges: Ints, num_nodes: int) -> tuple[list[_Component], Ints]:
 
 
 class _Component:
-    """A connected component: its edges, and the eigenvectors of its gap.
-
-    Args:
-        ids: int64 [k]: the edges of the component.
-        edges: int64 [2, m]: all edges.
-    """
+    """A connected component: the ids of its edges, int64 [k], and the eigenvectors of its gap."""
 
     def __init__(self, ids: Ints, edges: Ints) -> None:
         self.ids = ids

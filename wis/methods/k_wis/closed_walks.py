@@ -59,9 +59,7 @@ SHORT = 24
 class ClosedWalkChanges:
     """`wis.methods.k_wis.lazy_greedy.EdgeChanges` for walks of any length, in any graph.
 
-    Args:
-        graph: The graph, undirected or directed; the object itself does not change.
-        depth: L, 2 or more.
+    `depth` is L, 2 or more. Edges go from here, not from the object `graph`.
 
     Raises:
         OptionError: Numbers of walks could pass 2^61.

@@ -118,12 +118,7 @@ class Adjacency:
 
 
 class WalkState:
-    """The walk indices of some partitions, and by how much the loss of each edge lowers them.
-
-    Args:
-        graph: The graph before any edge goes.
-        partitions: K partitions.
-        walk_length: p = L - 1.
+    """The walk indices of K partitions, and by how much the loss of each edge lowers them.
 
     Attributes:
         ahead: The graph that is left, arcs by their tails.
