@@ -191,13 +191,8 @@ def declared(
 ) -> tuple[list[str], dict[int, list[str]]]:
     """Declare attributes, and write their values.
 
-    Args:
-        columns: The attributes.
-        what: ``"vertex"``, ``"edge"`` or ``"graph"``.
-        dropped: A list to which a phrase is added for each attribute with values of mixed types.
-        declaration: Makes the declaration from a number, a name in quotes and a type.
-        element_of: Makes the element of a value from the number of the attribute and a text.
-        first: The number of the first attribute.
+    `declaration` gets a number from `first` on, a name in quotes and a type; `element_of` gets the
+    number and the text of a value. Attributes with values of mixed types are `dropped`.
 
     Returns:
         The declarations, and the elements of the values of each row.

@@ -57,19 +57,9 @@ def check_general_order(
 ) -> Checked:
     """Check that an order, or the beginning of one, is greedy at every step or at a sample of them.
 
-    Args:
-        graph: The graph.
-        edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
-        progress: Called with the number of steps that are done.
-        seed: Seed of the sample where there is no `choice`.
-        choice: Which steps; if it leaves that open, all or as many as are affordable.
-        walk_length: L - 1.
-        partitions: As in `wis.methods.general.general_order`.
-        argmax: As there; every maximum is accepted, however ties are broken.
-        batch_size: How many edges went at a time.
-        last: int64 [m], the last step at which each edge of a protected order may go
-            (`wis.methods.last_steps`); all may go at any step if not given.
-        **options: Other options of the order; how it was computed does not matter.
+    Arguments are those of `wis.methods.k_wis.certificate.check_order`, and the `partitions` and
+    `argmax` of `wis.methods.general.general_order`; every maximum is accepted, however ties are
+    broken. If `choice` leaves it open, all steps are checked or as many as are affordable.
 
     Returns:
         How many steps were checked, by which rule.

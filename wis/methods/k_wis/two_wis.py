@@ -44,9 +44,7 @@ KEPT_LIMITS = 6
 class TwoWisChanges:
     """`wis.methods.k_wis.lazy_greedy.EdgeChanges` for walks of length 2.
 
-    Args:
-        graph: The graph; its edges go, the object does not change.
-        num_common: int64 [m], the number of common neighbours of the ends of each edge.
+    `num_common`, int64 [m], has the number of common neighbours of the ends of each edge.
 
     Cost: time Σ over edges of the smaller degree to begin with; memory O(n + m), and n²/8 bytes
     for bit sets where those are used.

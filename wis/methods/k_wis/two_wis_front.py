@@ -66,10 +66,8 @@ def overlaps(num_common: Ints, num_nodes: int) -> bool:
 class Front:
     """The edges that lead, and bounds of the others.
 
-    Args:
-        graph: The graph, of at most `MOST_VERTICES` vertices; the object itself does not change.
-        num_common: int64 [m], common neighbours of the ends of each edge; updated in place for the
-            edges that are left.
+    The graph has at most `MOST_VERTICES` vertices. `num_common`, int64 [m], has the common
+    neighbours of the ends of each edge, and is updated in place for the edges that are left.
 
     Cost: of a removal, O(n + k r) with k common neighbours of low value and r rows in the front;
     memory 9/8 n² bytes, and some 500 for each row.
