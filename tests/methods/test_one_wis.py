@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from unittest import mock
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from wis.base.progress import silent
 from wis.datasets.generators import barabasi_albert, rmat
 from wis.errors import NotGreedyError, OptionError, UnknownNameError
 from wis.graph import UndirectedGraph
+from wis.methods.one_wis import blocks
 from wis.methods.one_wis.bitset import peel_with_bitsets
 from wis.methods.one_wis.levels import Peeling
 from wis.testing import ODD_GRAPHS, assert_greedy_order, assert_is_permutation, odd_graph
@@ -128,6 +130,21 @@ def test_order_is_greedy_wherever_the_bit_sets_hand_over_to_rounds(graph, core_s
     edges = canonical_edges(arcs)
     assert sorted(order) == edges
     assert first_violation_by_heap(num_nodes, edges, order) is None
+
+
+@given(graph=large_graphs(), core_size=st.integers(0, 60), width=st.sampled_from([8, 16, 24]))
+@settings(max_examples=80)
+def test_rows_in_blocks_of_bits_give_the_order_of_whole_rows(graph, core_size, width):
+    canonical = UndirectedGraph.from_any(edge_index_of(graph[1]), graph[0])
+
+    def order():
+        state = Peeling.of(canonical)
+        peel_with_bitsets(state, canonical.num_edges, silent, core_size=core_size)
+        return state.result(canonical.num_edges).tolist()
+
+    whole_rows = order()  # of at most 60 bits, one block
+    with mock.patch.object(blocks, "BLOCK_BITS", width):
+        assert order() == whole_rows
 
 
 @each_engine

@@ -7,6 +7,9 @@ which, since smaller labels have higher bits. That is a few machine words for a 
 rule, taken one after the other in C loops of the interpreter, and beats tensor operations there by
 far because their rounds touch few vertices.
 
+Integers of |A_k| bits cost more for each removal the larger A_k is, so rows of more than 4,096 bits
+are cut into blocks (`wis.methods.one_wis.blocks`).
+
 The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
 operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`.
 
@@ -27,6 +30,8 @@ import numpy as np
 import torch
 
 from wis.base.progress import Progress
+from wis.methods.one_wis import blocks
+from wis.methods.one_wis.blocks import Blocks, Removals
 from wis.methods.one_wis.levels import Peeling
 
 ROWS_PER_CHUNK_BYTES = 1 << 25
@@ -44,8 +49,9 @@ def peel_with_bitsets(
         progress: Called with the number of edges removed after each level.
         core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
 
-    Cost: O(|A_k| / 64) machine words for each removal, and for each heavy vertex that begins a
-    level with a light neighbour; a few passes over the labels of A_k for each level k.
+    Cost: a few passes over min(|A_k|, 4096) bits for each removal, one over |A_k| bits for each
+    heavy vertex that begins a level with a light neighbour; a few passes over the labels of A_k for
+    each level k.
     """
     limit = max(4096, 8 * math.isqrt(state.edge_id.numel())) if core_size is None else core_size
     core = _Core(state)
@@ -70,6 +76,7 @@ class _Core:
     Attributes:
         rows: The remaining neighbours of each label below `size`, as bits. Label v has the place
             size - 1 - v, in the list and in each of its integers.
+        blocks: Instead of `rows`, once `size` passes `BLOCK_BITS`.
         spent: Label of the light endpoint of each removal, in pieces; `taker` is the other one.
     """
 
@@ -79,6 +86,7 @@ class _Core:
         self.top = int(self.degree.max(initial=0))
         self.size = 0
         self.rows: list[int] = []
+        self.blocks: Blocks | None = None
         self.spent: list[np.ndarray] = []
         self.taker: list[np.ndarray] = []
         self.num_removed = 0
@@ -88,28 +96,46 @@ class _Core:
         if size <= self.size:
             return
         n = self.degree.size
-        size = min(n, max(size, min(2 * self.size, limit), 256))
-        fresh = self._rows_towards(size)
+        if size > blocks.BLOCK_BITS:
+            self._cut_into_blocks(-(-min(n, max(size, limit)) // blocks.BLOCK_BITS))
+            return
+        size = min(n, blocks.BLOCK_BITS, max(size, min(2 * self.size, limit), 256))
+        fresh = self._bits_towards(size, size)
         shift = size - self.size
         old = zip(self.rows, fresh[shift:], strict=True)
         self.rows = fresh[:shift] + [row << shift | more for row, more in old]
         self.size = size
 
-    def _rows_towards(self, size: int) -> list[int]:
-        """The bits that `rows` lack for labels below `size`, one integer for each place."""
-        first, last = np.searchsorted(self.state.weaker.numpy(), (self.size, size))
+    def _cut_into_blocks(self, number: int) -> None:
+        size = number * blocks.BLOCK_BITS  # there may be fewer vertices
+        bits = self._bits_towards(size, blocks.BLOCK_BITS)
+        columns = [bits[j::number][::-1] for j in reversed(range(number))]
+        shift = blocks.BLOCK_BITS - self.size
+        for label, row in enumerate(reversed(self.rows)):
+            columns[0][label] |= row << shift
+        self.blocks, self.rows, self.size = Blocks(columns), [], size
+
+    def _bits_towards(self, size: int, width: int) -> list[int]:
+        """The bits that are still missing for labels below `size`, in integers of `width` bits.
+
+        For each place, beginning with the lowest bits; `width` is a divisor of `size`.
+        """
+        number, weaker = size // width, self.state.weaker.numpy()
+        first, last = np.searchsorted(weaker, (self.size, size))
         a = size - 1 - self.state.stronger[first:last].numpy().astype(np.int64)
-        b = size - 1 - self.state.weaker[first:last].numpy()
-        keys = np.concatenate([a << 32 | b, b.astype(np.int64) << 32 | a])
+        b = size - 1 - weaker[first:last].astype(np.int64)
+        keys = np.concatenate(
+            [(u * number + v // width) << 32 | v % width for u, v in ((a, b), (b, a))]
+        )
         keys.sort()
         row, column = keys >> 32, keys & 0xFFFFFFFF
-        width = (size + 7) // 8
-        step = max(1, ROWS_PER_CHUNK_BYTES // width)
+        num_bytes = (width + 7) // 8
+        step = max(1, ROWS_PER_CHUNK_BYTES // num_bytes)
         integers: list[int] = []
-        for start in range(0, size, step):
-            stop = min(start + step, size)
+        for start in range(0, size * number, step):
+            stop = min(start + step, size * number)
             inside = slice(*np.searchsorted(row, (start, stop)))
-            integers += _pack(row[inside] - start, column[inside], stop - start, width)
+            integers += _pack(row[inside] - start, column[inside], stop - start, num_bytes)
         return integers
 
     def peel_level(self, size: int) -> None:
@@ -119,32 +145,38 @@ class _Core:
         degree = self.degree[:size]
         light = np.zeros(self.size, dtype=bool)
         light[self.size - size :] = (degree == k)[::-1]
-        unspent = int.from_bytes(np.packbits(light, bitorder="little").tobytes(), "little")
-        if not unspent:
+        if not light.any():
             return
+        packed = np.packbits(light, bitorder="little").tobytes()
         heavy = np.flatnonzero(degree > k)
         tallest_first = ((self.top - degree[heavy]) << 32) | heavy
         tallest_first.sort()
         heavy = tallest_first & 0xFFFFFFFF
+        if self.blocks:
+            unspent = blocks.integers(packed, blocks.BLOCK_BITS)[::-1]
+            entered = unspent[: -(-size // blocks.BLOCK_BITS)]
+            w, v, by_heavy = self.blocks.peel(k, heavy, degree[heavy], entered)
+        else:
+            w, v, by_heavy = self._peel_rows(k, heavy, int.from_bytes(packed, "little"))
+        self._record(w, v, by_heavy, size)
+
+    def _peel_rows(self, k: int, heavy: np.ndarray, unspent: int) -> Removals:
         spent: list[int] = []
         taker: list[int] = []
-        heights = [*degree[heavy].tolist(), k]
-        places = (self.size - 1 - heavy).tolist()
+        heights, places = [*self.degree[heavy].tolist(), k], (self.size - 1 - heavy).tolist()
         unspent = heavy_phase(self.rows, places, heights, k, unspent, spent, taker)
         by_heavy = len(spent)
         light_phase(self.rows, unspent, spent, taker)
-        self._record(spent, taker, by_heavy, size)
+        w, v = (self.size - 1 - np.array(ends, dtype=np.int64) for ends in (spent, taker))
+        return w, v, by_heavy
 
-    def _record(self, spent: list[int], taker: list[int], by_heavy: int, size: int) -> None:
-        if not spent:
-            return
-        w, v = (self.size - 1 - np.array(ends, dtype=np.int32) for ends in (spent, taker))
+    def _record(self, w: np.ndarray, v: np.ndarray, by_heavy: int, size: int) -> None:
         self.degree[w] -= 1
         self.degree[v[by_heavy:]] -= 1
         self.degree[:size] -= np.bincount(v[:by_heavy], minlength=size)
-        self.spent.append(w)
-        self.taker.append(v)
-        self.num_removed += len(spent)
+        self.spent.append(w.astype(np.int32))
+        self.taker.append(v.astype(np.int32))
+        self.num_removed += w.size
 
     def hand_over(self) -> None:
         """Record the removed edges in the state, as positions."""
@@ -228,8 +260,4 @@ def _pack(row: np.ndarray, column: np.ndarray, num_rows: int, width: int) -> lis
         row.astype(np.int64) * width + (column >> 3),
         np.uint8(1) << (column & 7).astype(np.uint8),
     )
-    data = table.tobytes()
-    return [
-        int.from_bytes(data[start : start + width], "little")
-        for start in range(0, len(data), width)
-    ]
+    return blocks.integers(table.tobytes(), 8 * width)

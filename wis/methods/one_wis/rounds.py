@@ -340,14 +340,15 @@ def _two_tallest(live: _LiveEdges, level: _Level) -> tuple[Tensor, Tensor]:
     live.rank[heavy] = torch.arange(1, heavy.numel() + 1, dtype=torch.int32, device=heavy.device)
     rank, turned_rank = live.rank.index_select(0, live.a), live.rank[level.turned_heavy]
     live.rank[heavy] = 0
-    found = []
-    for _ in range(2):
+
+    def tallest() -> Tensor:
         most = live.row_max(rank, size)
-        most.scatter_reduce_(0, level.turned_light, turned_rank, "amax")
-        found.append(most)
-        rank *= rank != most.index_select(0, live.b)
-        turned_rank *= turned_rank != most[level.turned_light]
-    return found[0], found[1]
+        return most.scatter_reduce_(0, level.turned_light, turned_rank, "amax")
+
+    first = tallest()
+    rank *= rank != first.index_select(0, live.b)
+    turned_rank *= turned_rank != first[level.turned_light]
+    return first, tallest()
 
 
 def _light_phase(live: _LiveEdges, size: int, k: int) -> Tensor:
