@@ -7,7 +7,7 @@ which, since smaller labels have higher bits. That is a few machine words for a 
 rule, taken one after the other in C loops of the interpreter, and beats tensor operations there by
 far because their rounds touch few vertices.
 
-Integers of |A_k| bits cost more for each removal the larger A_k is, so rows of more than 4,096 bits
+Integers of |A_k| bits cost more for each removal the larger A_k is, so rows of more than 3,648 bits
 are cut into blocks (`wis.methods.one_wis.blocks`).
 
 The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
@@ -49,7 +49,7 @@ def peel_with_bitsets(
         progress: Called with the number of edges removed after each level.
         core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
 
-    Cost: a few passes over min(|A_k|, 4096) bits for each removal, one over |A_k| bits for each
+    Cost: a few passes over min(|A_k|, 3648) bits for each removal, one over |A_k| bits for each
     heavy vertex that begins a level with a light neighbour; a few passes over the labels of A_k for
     each level k.
     """
