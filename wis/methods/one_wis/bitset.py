@@ -7,8 +7,8 @@ which, since smaller labels have higher bits. That is a few machine words for a 
 rule, taken one after the other in C loops of the interpreter, and beats tensor operations there by
 far because their rounds touch few vertices.
 
-Integers of |A_k| bits cost more for each removal the larger A_k is, so rows of more than 3,648 bits
-are cut into blocks (`wis.methods.one_wis.blocks`).
+Integers of |A_k| bits cost more for each removal the larger A_k is, so rows that become
+much longer than 3,648 bits are cut into blocks (`wis.methods.one_wis.blocks`).
 
 The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
 operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`.
@@ -49,7 +49,7 @@ def peel_with_bitsets(
         progress: Called with the number of edges removed after each level.
         core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
 
-    Cost: a few passes over min(|A_k|, 3648) bits for each removal, one over |A_k| bits for each
+    Cost: a few passes over min(|A_k|, 7296) bits for each removal, one over |A_k| bits for each
     heavy vertex that begins a level with a light neighbour; a few passes over the labels of A_k for
     each level k.
     """
@@ -96,10 +96,12 @@ class _Core:
         if size <= self.size:
             return
         n = self.degree.size
-        if size > blocks.BLOCK_BITS:
-            self._cut_into_blocks(-(-min(n, max(size, limit)) // blocks.BLOCK_BITS))
+        cut = limit > 2 * blocks.BLOCK_BITS  # else whole rows are as fast
+        if cut and size > blocks.BLOCK_BITS:
+            self._cut_into_blocks(-(-min(n, limit) // blocks.BLOCK_BITS))
             return
-        size = min(n, blocks.BLOCK_BITS, max(size, min(2 * self.size, limit), 256))
+        most = blocks.BLOCK_BITS if cut else limit
+        size = min(n, max(size, min(max(2 * self.size, 256), most)))
         fresh = self._bits_towards(size, size)
         shift = size - self.size
         old = zip(self.rows, fresh[shift:], strict=True)
