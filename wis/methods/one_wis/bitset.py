@@ -7,8 +7,8 @@ which, since smaller labels have higher bits. That is a few machine words for a 
 rule, taken one after the other in C loops of the interpreter, and beats tensor operations there by
 far because their rounds touch few vertices.
 
-Integers of |A_k| bits cost more for each removal the larger A_k is, so rows that become
-much longer than 3,648 bits are cut into blocks (`wis.methods.one_wis.blocks`).
+Integers of |A_k| bits cost more for each removal the larger A_k is, so rows that become much longer
+than 3,648 bits are cut into blocks (`wis.methods.one_wis.blocks`).
 
 The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
 operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`.
@@ -147,9 +147,9 @@ class _Core:
         degree = self.degree[:size]
         light = np.zeros(self.size, dtype=bool)
         light[self.size - size :] = (degree == k)[::-1]
-        if not light.any():
-            return
         packed = np.packbits(light, bitorder="little").tobytes()
+        if not packed.strip(b"\0"):
+            return
         heavy = np.flatnonzero(degree > k)
         tallest_first = ((self.top - degree[heavy]) << 32) | heavy
         tallest_first.sort()
@@ -169,15 +169,15 @@ class _Core:
         unspent = heavy_phase(self.rows, places, heights, k, unspent, spent, taker)
         by_heavy = len(spent)
         light_phase(self.rows, unspent, spent, taker)
-        w, v = (self.size - 1 - np.array(ends, dtype=np.int64) for ends in (spent, taker))
+        w, v = (self.size - 1 - np.array(ends, dtype=np.int32) for ends in (spent, taker))
         return w, v, by_heavy
 
     def _record(self, w: np.ndarray, v: np.ndarray, by_heavy: int, size: int) -> None:
         self.degree[w] -= 1
         self.degree[v[by_heavy:]] -= 1
         self.degree[:size] -= np.bincount(v[:by_heavy], minlength=size)
-        self.spent.append(w.astype(np.int32))
-        self.taker.append(v.astype(np.int32))
+        self.spent.append(w)
+        self.taker.append(v)
         self.num_removed += w.size
 
     def hand_over(self) -> None:
