@@ -2,10 +2,8 @@
 
 The size of the thesis needs torchvision's ResNets and the files of CIFAR-10 (`images`). The thesis
 does not print the distances and coefficients of its curves; they are those of the plots published
-with the authors' program. The quick sizes train a small network on pairs of zeros and ones, long
-enough to fit the training pairs. Whether two such digits are the same is an exclusive or: a sum of
-a function of each digit, all that a network without interaction can compute, can fit the few
-training pairs and is at chance on others. Source: Sections 3.6 and C.4.2.2.
+with the authors' program. At the quick sizes, on pairs of zeros and ones, a sum of functions of
+each digit fits the training pairs and is at chance on others. Source: Sections 3.6, C.4.2.2.
 """
 
 from __future__ import annotations
@@ -157,10 +155,8 @@ def _samples(images: Images, distance: int, request: Request, train: bool) -> Sa
         )
         return pathfinder_samples(config, count=count, seed=seed)
     pictures, classes = load_images(images.image_set, train=train, root=request.data_root)
-    used = classes < images.classes
-    return is_same_class(
-        pictures[used], classes[used], count=count, distance=distance, size=images.size, seed=seed
-    )
+    some, options = classes < images.classes, {"count": count, "distance": distance, "seed": seed}
+    return is_same_class(pictures[some], classes[some], size=images.size, **options)
 
 
 def _regions(images: Images, distance: int, generator: torch.Generator) -> tuple[Region, Region]:
