@@ -40,20 +40,16 @@ class BatchNormRelu(nn.BatchNorm1d):
             factor = self.weight * (running[1] + self.eps).rsqrt()
             return torch.addcmul(self.bias + (bias - running[0]) * factor, x, factor).relu_()
         kept = kept_entries(x, dropout) if dropout else None
-        scale, shift = self.weight / (1 - dropout), self.bias / (1 - dropout)
         if counts is None and x.dim() == 2 and len(x) > 1:
             total = len(x)
-            # a bias before the normalisation has the gradient 0, which weight decay adds to
-            normed, mean, inverse = torch.native_batch_norm(
-                x, scale, shift + 0 * bias, None, None, True, 0.0, self.eps
-            )
-            out = _KeptRelu.apply(normed, kept)  # type: ignore[no-untyped-call]
-            mean, variance = mean.detach() + bias.detach(), inverse.detach() ** -2 - self.eps
+            given = x, bias, self.weight, self.bias, kept, 1 - dropout, self.eps
+            out, mean, variance = _PlainBatchNormRelu.apply(*given)  # type: ignore[no-untyped-call]
         else:
             per_entry = x[0, ..., 0].numel() if len(x) else 0
             total = len(x) * per_entry if counts is None else int(counts.sum()) * per_entry
             each = x.new_ones(len(x)) if counts is None else counts
             weights = (each / max(total, 1)).repeat_interleave(per_entry).unsqueeze(0)
+            scale, shift = self.weight / (1 - dropout), self.bias / (1 - dropout)
             out, mean, variance = _BatchNormRelu.apply(  # type: ignore[no-untyped-call]
                 x, bias, scale, shift, weights, kept, self.eps
             )
@@ -65,18 +61,45 @@ class BatchNormRelu(nn.BatchNorm1d):
         return normalised
 
 
-class _KeptRelu(Function):
-    """ReLU in place, times the kept entries."""
+class _PlainBatchNormRelu(Function):
+    """`_BatchNormRelu` by torch's batch normalisation, for rows that stand for one vertex each.
+
+    Scale and shift are divided by the share of the entries that are kept.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: Tensor | None) -> Tensor:
-        ctx.mark_dirty(x.relu_() if kept is None else x.relu_().mul_(kept))
-        ctx.save_for_backward(x)
-        return x
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        bias: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        kept: Tensor | None,
+        share: float,
+        eps: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        scale = scale / share
+        out, mean, inverse = torch.native_batch_norm(
+            x, scale, shift / share, None, None, True, 0.0, eps
+        )
+        out = out.relu_() if kept is None else out.relu_().mul_(kept)
+        ctx.share, ctx.eps = share, eps
+        ctx.save_for_backward(x, scale, mean, inverse, out)
+        statistics = mean + bias, inverse**-2 - eps
+        ctx.mark_non_differentiable(*statistics)
+        return out, *statistics
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return torch.ops.aten.threshold_backward(gradient, *ctx.saved_tensors, 0), None
+    def backward(
+        ctx: Any, gradient: Tensor, _mean: Tensor, _variance: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None, None]:
+        x, scale, mean, inverse, out = ctx.saved_tensors
+        rows = torch.ops.aten.threshold_backward(gradient, out, 0)
+        of_x, of_scale, of_shift = torch.ops.aten.native_batch_norm_backward(
+            rows, x, scale, None, None, mean, inverse, True, ctx.eps, [True, True, True]
+        )
+        of_bias = torch.zeros_like(scale)
+        return of_x, of_bias, of_scale / ctx.share, of_shift / ctx.share, None, None, None
 
 
 def kept_entries(x: Tensor, dropout: float) -> Tensor:

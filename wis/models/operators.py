@@ -117,10 +117,12 @@ class Messages:
         shares = weighted_softmax(temperature * values, self.edge_weight, ends, self.num_nodes)
         return self._sum(shares * self.edge_weight.unsqueeze(-1) * values, ends)
 
-    def fixed_softmax_mean(self, v: Tensor, temperature: float) -> Tensor:
-        """Σ_j α_ij m_ij with m_ij = w_ij v_j + 10^-7, coordinate by coordinate (ResGCN).
+    def add_fixed_softmax_mean(
+        self, v: Tensor, temperature: float, own: Tensor | None = None
+    ) -> Tensor:
+        """own_i + Σ_j α_ij m_ij with m_ij = w_ij v_j + 10^-7, coordinate by coordinate (ResGCN).
 
-        α_ij is the softmax of temperature · m_ij over the neighbours of i; it has no gradient. All
+        `own` is v if it is None. α_ij is the softmax of temperature · m_ij over the neighbours of i; it has no gradient. All
         v are at least 0, so m_ij = ReLU(w_ij z_j) + 10^-7 if v = ReLU(z).
         """
         sources, ends = self.edge_index
@@ -128,7 +130,7 @@ class Messages:
         ones = torch.ones_like(self.edge_weight)
         with torch.no_grad():
             shares = weighted_softmax(temperature * messages, ones, ends, self.num_nodes)
-        return self._sum(shares * messages, ends)
+        return (v if own is None else own) + self._sum(shares * messages, ends)
 
     def attend(self, values: Tensor, at_source: Tensor, at_end: Tensor, slope: float) -> Tensor:
         """Means of the neighbours' and the vertex's own values, weighted by attention (GAT).

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, linear
 from torch_geometric.nn import DeepGCNLayer, GENConv, Linear
 
 from wis.base.checks import checked_choice, is_number
@@ -96,10 +96,10 @@ class ResGCN(GraphNetwork):
         layers: Any = self.layers
         first, *others = layers
         h = graph.project(x, self.encoder.weight) + self.encoder.bias
-        h = self._convolution(first, h, h.relu(), graph)
+        h = self._convolution(first, h, graph, is_positive=False)
         for layer in others:
             z = self._normalised(layer, h, graph)
-            h = h + self._convolution(layer, z, z, graph)
+            h = self._convolution(layer, z, graph, is_positive=True).add_(h)
         return self._normalised(first, h, graph)
 
     def _normalised(self, layer: Any, h: Tensor, graph: Messages) -> Tensor:
@@ -110,11 +110,12 @@ class ResGCN(GraphNetwork):
             z = layer.norm(h).relu_()
         return dropout(z, self.dropout, self.training and not self.has_batch_norm)
 
-    def _convolution(self, layer: Any, z: Tensor, positive: Tensor, graph: Messages) -> Tensor:
-        """W (z_i + Σ_j α_ij m_ij) + b; `positive` is the ReLU of z."""
+    def _convolution(self, layer: Any, z: Tensor, graph: Messages, *, is_positive: bool) -> Tensor:
+        """W (z_i + Σ_j α_ij m_ij) + b; `is_positive` says that z is its own ReLU."""
         if self.has_batch_norm:
-            mean = graph.fixed_softmax_mean(positive, self.temperature)
+            v, own = (z, None) if is_positive else (z.relu(), z)
+            total = graph.add_fixed_softmax_mean(v, self.temperature, own)
         else:
-            mean = graph.softmax_mean(z, self.temperature)
-        mixed: Tensor = layer.conv.mlp(z + mean)
-        return mixed
+            total = z + graph.softmax_mean(z, self.temperature)
+        (mix,) = layer.conv.mlp
+        return linear(total, mix.weight).add_(mix.bias)

@@ -190,23 +190,38 @@ class _SoftmaxMean(Function):
 
 
 class _FixedSoftmaxMean(Function):
-    """(A (e v)) / (A e) + ε with constant e = exp(t v), where a row of A has entries; else 0."""
+    """own + (A (e v)) / (A e) + ε with constant e = exp(t v), where a row of A has entries.
+
+    Elsewhere it is `own`, which is v if it is None. Here an array that is not in a cache costs more
+    than its exponentials, so results overwrite arrays, and the backward pass computes e anew.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, v: Tensor, ones: Tensor, pattern: Pattern, alone: Tensor, temperature: float
+        ctx: Any,
+        v: Tensor,
+        own: Tensor | None,
+        ones: Tensor,
+        pattern: Pattern,
+        alone: Tensor,
+        temperature: float,
     ) -> Tensor:
         mass = torch.mul(v, temperature).exp_()
         total = pattern.rows.times(ones, mass).index_fill_(0, alone, 1)
-        mean = pattern.rows.times(ones, v * mass).div_(total)
-        ctx.pattern = pattern
-        ctx.save_for_backward(mass, total, ones)
-        return mean.add_(EPSILON).index_fill_(0, alone, 0)
+        mean = pattern.rows.times(ones, mass.mul_(v)).div_(total).add_(EPSILON)
+        ctx.pattern, ctx.temperature, ctx.is_own = pattern, temperature, own is None
+        ctx.save_for_backward(v, total, ones)
+        return mean.index_fill_(0, alone, 0).add_(v if own is None else own)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
-        mass, total, ones = ctx.saved_tensors
-        return ctx.pattern.transpose.times(ones, gradient / total).mul_(mass), *[None] * 4
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, *tuple[None, ...]]:
+        v, total, ones = ctx.saved_tensors
+        scaled = gradient / total
+        of_v = ctx.pattern.transpose.times(ones, scaled)
+        of_v *= torch.mul(v, ctx.temperature, out=scaled).exp_()
+        if ctx.is_own:
+            return of_v.add_(gradient), *[None] * 5
+        return of_v, gradient, *[None] * 4
 
 
 Features = SparseMatrix | Tensor
@@ -333,13 +348,15 @@ class SparseProducts(Messages):
         mean: Tensor = _SoftmaxMean.apply(z, matrix.values, matrix, temperature)  # type: ignore[no-untyped-call]
         return mean
 
-    def fixed_softmax_mean(self, v: Tensor, temperature: float) -> Tensor:
+    def add_fixed_softmax_mean(
+        self, v: Tensor, temperature: float, own: Tensor | None = None
+    ) -> Tensor:
         """See `Messages`; if all weights are 1, a message depends on its sender alone."""
         if not self._is_plain or temperature * float(v.detach().max()) > SAFE_EXPONENT:
-            return super().fixed_softmax_mean(v, temperature)
+            return super().add_fixed_softmax_mean(v, temperature, own)
         given = self.edge_weight, self.arcs.plain[0], self._alone, temperature
-        mean: Tensor = _FixedSoftmaxMean.apply(v, *given)  # type: ignore[no-untyped-call]
-        return mean
+        found: Tensor = _FixedSoftmaxMean.apply(v, own, *given)  # type: ignore[no-untyped-call]
+        return found
 
     @cached_property
     def _is_plain(self) -> bool:
