@@ -183,6 +183,20 @@ def test_the_softmax_mean_has_the_right_gradients(temperature):
     )
 
 
+@pytest.mark.parametrize("has_own", [False, True])
+def test_the_fixed_softmax_mean_is_that_of_message_passing(has_own):
+    arcs, _, z = softmax_case()
+    v, own = z.detach().relu().requires_grad_(), z if has_own else None
+    ones = torch.ones(7, dtype=torch.float64)
+    fast, slow = SparseProducts(Arcs(arcs, 5), ones), Messages(arcs, ones, 5)
+    found, expected = (graph.add_fixed_softmax_mean(v, 0.7, own) for graph in (fast, slow))
+    torch.testing.assert_close(found, expected)
+    inputs = [v, z] if has_own else [v]
+    gradients = (torch.autograd.grad(out.sin().sum(), inputs) for out in (found, expected))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("factor", [1.0, 300.0])
 def test_the_softmax_mean_is_that_of_the_formula_even_of_huge_values(factor):
     arcs, _, z = softmax_case(factor)

@@ -122,8 +122,9 @@ class Messages:
     ) -> Tensor:
         """own_i + Σ_j α_ij m_ij with m_ij = w_ij v_j + 10^-7, coordinate by coordinate (ResGCN).
 
-        `own` is v if it is None. α_ij is the softmax of temperature · m_ij over the neighbours of i; it has no gradient. All
-        v are at least 0, so m_ij = ReLU(w_ij z_j) + 10^-7 if v = ReLU(z).
+        `own` is v if it is None. α_ij is the softmax of temperature · m_ij over the neighbours of
+        i; it has no gradient. All v are at least 0, so m_ij = ReLU(w_ij z_j) + 10^-7 if
+        v = ReLU(z).
         """
         sources, ends = self.edge_index
         messages = v.index_select(0, sources) * self.edge_weight.unsqueeze(-1) + EPSILON
