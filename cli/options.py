@@ -105,7 +105,6 @@ class MethodChoice:
         Methods that keep the order so far in a file get `checkpoint`; with `resume` the method must
         be one of them.
         """
-        from wis.graph.parts import check_lengths
         from wis.graph.stores import is_hetero
         from wis.methods.registry import OF_EDGES
         from wis.order.ranking import Ranking
@@ -114,7 +113,10 @@ class MethodChoice:
         if checkpoint is not None and options.get("checkpoint") is None:
             options |= self._kept_in(checkpoint, method, options, graph, resume=resume)
         data = file.data if method.reads_data else None
-        check_lengths(data)
+        if data is not None:
+            from wis.graph.parts import check_lengths
+
+            check_lengths(data)
         if data is not None and file.vertex_names is not None and not is_hetero(data):
             data = copy.copy(data)  # so that errors call vertices as the file does
             data.name = list(file.vertex_names)

@@ -156,3 +156,18 @@ def checked_device(device: torch.device | str) -> torch.device:
 def shown(value: Any) -> str:
     """A value as an error message shows it: its `repr`, never long."""
     return echo(value if not isinstance(value, str) else repr(value))
+
+
+def checked_names(edge_attrs: Iterable[str]) -> tuple[str, ...]:
+    """Names of attributes as a tuple; a single text is one name.
+
+    Raises `OptionError` if the argument is not a list of names.
+    """
+    if isinstance(edge_attrs, str):
+        return (edge_attrs,)
+    names = tuple(edge_attrs) if isinstance(edge_attrs, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in names):
+        raise OptionError(
+            f"edge_attrs is {echo(edge_attrs)}; expected names of attributes, such as ['weight']"
+        )
+    return names

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.weak import TensorWeakRef, WeakTensorKeyDictionary
 
+from wis.base.checks import checked_names
 from wis.base.defaults import usual_defaults
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
@@ -32,7 +33,6 @@ from wis.graph.part_names import (
     SAMPLED,
     VERTEX_KEYS,
     StoreSizes,
-    checked_names,
     is_nested,
     shape_of,
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from wis.errors import OptionError, echo
 from wis.graph.stores import num_nodes_of_store
 
 EDGE_KEYS = frozenset({"edge_index", "edge_weight", "edge_attr", "edge_type", "e_id"})
@@ -69,21 +68,6 @@ def words_of(name: str) -> list[str]:
 def has_edge_word(name: str) -> bool:
     """Whether one of the words of a name is edge or arc."""
     return not EDGE_WORDS.isdisjoint(words_of(name))
-
-
-def checked_names(edge_attrs: Iterable[str]) -> tuple[str, ...]:
-    """Names of attributes as a tuple; a single text is one name.
-
-    Raises `OptionError` if the argument is not a list of names.
-    """
-    if isinstance(edge_attrs, str):
-        return (edge_attrs,)
-    names = tuple(edge_attrs) if isinstance(edge_attrs, Iterable) else (None,)
-    if not all(isinstance(name, str) for name in names):
-        raise OptionError(
-            f"edge_attrs is {echo(edge_attrs)}; expected names of attributes, such as ['weight']"
-        )
-    return names
 
 
 @dataclass(frozen=True, eq=False)

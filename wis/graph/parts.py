@@ -51,6 +51,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wis.base.checks import checked_names
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.holders import is_held
 from wis.graph.matrices import is_sparse_matrix
@@ -68,7 +69,6 @@ from wis.graph.part_names import (
     STALE_NAMES,
     VERTEX_KEYS,
     StoreSizes,
-    checked_names,
     has_edge_word,
     holds_arrays,
     is_nested,

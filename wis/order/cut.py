@@ -22,11 +22,10 @@ import torch
 from torch import Tensor
 
 from wis.base.amount import Amount, amounts_per_class, checked_amount, num_edges_of, plain_amount
-from wis.base.checks import checked_choice
+from wis.base.checks import checked_choice, checked_names
 from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
-from wis.graph.part_names import checked_names
 from wis.graph.parts import check_lengths
 from wis.methods.registry import METHODS
 from wis.order.protections import Protections
