@@ -65,8 +65,11 @@ def test_an_unknown_set_lists_the_known(tmp_path):
         (gzip.compress(b"\0\0\x0d\x01\0\0\0\x01a", mtime=0), "not an idx file"),
         (gzip.compress(b"\0\0", mtime=0), "not an idx file"),
         (gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc", mtime=0), "holds 3 bytes"),
-        (gzip.compress(idx(np.zeros((2, 28, 28), dtype=np.uint8))), "do not belong together"),
-        (gzip.compress(idx(np.zeros(6, dtype=np.uint8)))[:-12], "cannot be read as gzip"),
+        (
+            gzip.compress(idx(np.zeros((2, 28, 28), dtype=np.uint8)), mtime=0),
+            "do not belong together",
+        ),
+        (gzip.compress(idx(np.zeros(6, dtype=np.uint8)), mtime=0)[:-12], "cannot be read as gzip"),
     ],
 )
 def test_a_damaged_file_is_one_line(root, content, message):
