@@ -294,6 +294,23 @@ def test_a_long_list_that_was_changed_in_place_is_refused(long_list, tmp_path):
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_long_list_can_be_read_by_two_at_once(long_list, monkeypatch):
+    monkeypatch.setattr(text_layout, "CUT_AT_ONCE", 1)
+    content = LONG_LIST + b"# more\n" * 5000
+    _, file = long_list(content)
+    both = zip(file.layout.pieces(), file.layout.pieces(), strict=True)
+    assert b"".join(one for one, other in both if one == other) == content
+
+
+def test_a_long_list_that_went_while_it_was_read_is_kept_in_memory(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_bytes(LONG_LIST)
+    opened = text_layout.OpenFile.of(path)
+    path.unlink()
+    text = b"0,1\n" * (text_layout.LONG // 4)
+    assert text_layout.kept_text(text, opened, b"\n") is text
+
+
 def test_a_pickled_long_list_brings_its_text_along(long_list, tmp_path):
     path, file = long_list()
     again = pickle.loads(pickle.dumps(file))

@@ -145,7 +145,8 @@ def test_two_kinds_are_kept_apart_or_refused(tmp_path):
     with pytest.raises(GraphFormatError, match="--bipartite"):
         read_graph(path)
     file = read_graph(path, bipartite=True)
-    assert file.data.num_nodes == 4
+    assert file.num_nodes == file.data.num_nodes == 4
+    assert file.data.node_types == ["user", "item"]
     cut = file.with_data(wis.sparsify(file.data, remove=1, method="random"))
     again = read_graph(write_graph(cut, tmp_path / "b.parquet"), bipartite=True)
     assert again.data["user", "to", "item"].num_edges == 2

@@ -90,7 +90,8 @@ def num_nodes_of_store(store: Any) -> Any:
     """Number of vertices by PyG's own rule, without PyG's warning about an inferred number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if "num_nodes" in store:  # a `Data` would add up a value that is not a number, or None
+        if not is_hetero(store) and "num_nodes" in store:
+            # A `Data` would add up a value that is not a number, or None.
             checked_num_nodes(store["num_nodes"])
         return checked_num_nodes(store.num_nodes)
 

@@ -251,15 +251,22 @@ class OpenFile:
 
     @classmethod
     def of(cls, path: Path) -> OpenFile | None:
-        """The file at a path, None if there is none that can be opened and read twice."""
+        """The file at a path, None if there is none that can be opened and read twice.
+
+        On Windows there is none: no other file could take the place of an open one.
+        """
+        can_stay_open = hasattr(os, "pread") and str(path) != STANDARD
         try:
-            return cls(path) if str(path) != STANDARD and path.is_file() else None
+            return cls(path) if can_stay_open and path.is_file() else None
         except OSError:
             return None
 
     def is_unchanged(self) -> bool:
         """Whether the file is still at its path, and has not been written to."""
-        return self._state == _state(self._path.stat())
+        try:
+            return self._state == _state(self._path.stat())
+        except OSError:
+            return False
 
     def again(self) -> BinaryIO:
         """The unpacked content.
@@ -272,9 +279,30 @@ class OpenFile:
                 f"{shown(self._path)}: was changed after it was read, and its lines are needed to "
                 f"write the graph; read it again"
             )
-        file = open(self._number, "rb", closefd=False)  # noqa: SIM115 (it is read later)
-        file.seek(0)
-        return unpacked(file, str(self._path))
+        return unpacked(io.BufferedReader(_Reader(self._number)), str(self._path))
+
+
+class _Reader(io.RawIOBase):
+    """Reads an open file at a position of its own, which no other thread or process moves."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._position = number, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = os.pread(self._number, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 def _state(found: os.stat_result) -> tuple[int, ...]:
