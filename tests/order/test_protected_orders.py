@@ -134,6 +134,18 @@ def test_wrong_step_of_a_protected_order_is_named(options, protections):
     assert error.value.edge == tuple(stays[:, 0].tolist())
 
 
+@pytest.mark.parametrize("name", ["empty", "one-vertex", "one-vertex-with-a-loop"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"batch_size": 7}, {"epsilon": 0.2}, {"walk_length": 2, "batch_size": 7}],
+    ids=str,
+)
+def test_protected_order_of_no_edges_is_greedy(name, options):
+    data = odd_graph(name)
+    order = wis.removal_order(data, **options, keep_connected=True, min_degree=1)
+    assert wis.verify_order(data, order).check == "certificate"
+
+
 def test_unprotected_order_is_verified_by_its_certificate():
     data = odd_graph("power-law")
     assert wis.verify_order(data, wis.removal_order(data)).check == "certificate"

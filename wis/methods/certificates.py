@@ -265,7 +265,7 @@ def check_steps(
 
 def _by_last_step(last: Ints | None) -> dict[int, Ints]:
     """For each step the edges that may go there for the last time; -1 for those that never may."""
-    if last is None:
+    if last is None or not last.size:
         return {}
     order = np.argsort(last, kind="stable")
     step, first = np.unique(last[order], return_index=True)
