@@ -19,6 +19,7 @@ from sweep_cases import same_rows, toy_recipe
 from wis.errors import ClusterError, MissingDependencyError, OptionError
 from wis.experiments import Backend, RunOptions, read_results, run_sweep
 from wis.experiments import backends as backends_module
+from wis.experiments.backends import Job
 
 HERE = Backend(own_process=False)
 quiet = pytest.mark.filterwarnings("ignore")  # what clusters warn about is theirs
@@ -258,3 +259,24 @@ def test_a_worker_ends_soon_after_the_process_that_started_it_was_killed():
     assert time.monotonic() - start < 60
     parent.stdout.close()
     parent.wait()
+
+
+@quiet
+def test_a_dask_cluster_that_grows_with_its_work_gets_some(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    job = Job(None, ("a",), (1,))
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=False, protocol="tcp://",
+        dashboard_address=None,
+    ) as cluster:  # fmt: skip
+        monkeypatch.setattr(backends_module, "WAIT_S", 0.5)
+        backend = Backend("dask", address=cluster.scheduler_address)
+        with pytest.raises(ClusterError, match="has no worker after"):
+            list(backend.stream([job], _keys_of))
+        monkeypatch.setattr(backends_module, "WAIT_S", 20)
+        cluster.adapt(minimum=0, maximum=1, interval="50ms")
+        assert list(backend.stream([job], _keys_of)) == [(job, [{"key": "a"}])]
+
+
+def _keys_of(job):
+    return [{"key": key} for key in job.keys]

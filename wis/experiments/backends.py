@@ -302,10 +302,22 @@ def _dask(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outco
         _dask_client(distributed, backend.address) as client,
         client.as_current(),
     ):
-        client.wait_for_workers(1, timeout=WAIT_S)
+        _wait_for_a_worker(client)
         at_a_time = 2 * sum(client.nthreads().values())
         submit = partial(client.submit, work, pure=False)
         yield from _streamed(jobs, submit, first_of, lambda task, _: task.result(), at_a_time)
+
+
+def _wait_for_a_worker(client: Any) -> None:
+    """Wait until Dask has a worker; a task makes a cluster grow that has none without work."""
+    if client.nthreads():
+        return
+    try:
+        client.submit(int, pure=False).result(timeout=WAIT_S)
+    except TimeoutError:
+        raise ClusterError(
+            f"the cluster has no worker after {WAIT_S} s; start one with `dask worker ADDRESS`"
+        ) from None
 
 
 def _dask_client(module: Any, address: str) -> Any:
