@@ -120,6 +120,12 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path, monkeypatch, capsys):
     assert "predicted time: " in capsys.readouterr().out
 
 
+def test_a_dry_run_with_an_unknown_device_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert wis_bench("run", *QUICK, "--dry-run", "--devices", "x", "--orders", "orders") == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Error: device 'x' cannot be used")
+
+
 def test_a_dry_run_says_that_other_kinds_have_no_forecast(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for recipe, rows, kind in (

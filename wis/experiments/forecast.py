@@ -16,6 +16,7 @@ from typing import Any
 
 from wis.advice.savings import epoch_seconds
 from wis.api import sparsify
+from wis.base.checks import checked_device
 from wis.experiments.inputs import Source, network_options
 from wis.experiments.own_process import torch_threads
 from wis.graph import UndirectedGraph
@@ -70,7 +71,7 @@ def forecast(
 
     The number of epochs is taken from finished `rows`. A trial raises what the sweep would raise.
     """
-    source = plan.source
+    source, device = plan.source, str(checked_device(device))
     with torch_threads(threads):
         groups: dict[str, list[Any]] = {}
         for row in orders:
