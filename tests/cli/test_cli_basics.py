@@ -176,7 +176,7 @@ def test_a_signal_while_computing_is_one_line_and_leaves_no_file(
         time.sleep(5)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("wis.order.ranking.Ranking.order", interrupted)
+    monkeypatch.setattr("wis.order.ranking.Ranking.made", interrupted)
     assert run(["sparsify", "karate", "--remove", "50%"]) == code
     assert capsys.readouterr() == ("", line)
     assert list(tmp_path.iterdir()) == []

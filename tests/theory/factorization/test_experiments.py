@@ -81,7 +81,7 @@ def test_the_table_names_every_experiment_in_the_order_of_the_thesis():
     assert [name for name in available_experiments() if name in NAMES] == NAMES
     assert get_experiment("Fig1.1").name == "fig1_1"
     assert set(FORMS) == set(available_experiments())
-    with pytest.raises(UnknownNameError, match="Did you mean 'figC_3'"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'fig1_1' or 'fig1_2'"):
         get_experiment("fig1_3")
 
 
