@@ -257,10 +257,14 @@ def _local(backend: Backend, jobs: Iterable[Job], work: Worker) -> Iterator[Outc
             return _alone(job, work)
         return found
 
+    def submit(job: Job) -> Any:
+        return pool().submit(task, job)
+
+    def first_of(tasks: Any) -> Any:
+        return next(as_completed(tasks))
+
     task = partial(_in_worker, work, os.getpid())
     try:
-        submit = lambda job: pool().submit(task, job)  # noqa: E731
-        first_of = lambda tasks: next(as_completed(tasks))  # noqa: E731
         yield from _streamed(jobs, submit, first_of, result, backend.jobs)
     except BaseException:  # an interrupt too
         pool().shutdown(kill_workers=True)
