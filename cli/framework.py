@@ -20,6 +20,7 @@ from typing import Any
 import click
 from click.shell_completion import shell_complete
 
+from wis.base.version import VERSION
 from wis.errors import LONGEST_ECHO, OptionError, WisError, echo
 
 from .output import discard_stdout, say, settle_stdout
@@ -224,9 +225,7 @@ COMMANDS = Commands(
 
 @click.group(cls=Group, commands=COMMANDS, context_settings=SETTINGS, invoke_without_command=True)
 @plugin_option
-@click.version_option(
-    package_name="wis-sparsify", prog_name=PROGRAM, message="%(prog)s %(version)s"
-)
+@click.version_option(VERSION, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Remove most edges of a graph and keep what a graph neural network needs.

@@ -95,9 +95,14 @@ def test_without_a_gpu_one_line_says_so(capsys):
     assert "device 'cuda' cannot be used here" in capsys.readouterr().err
 
 
-def test_it_runs_without_optional_packages(tmp_path):
+def test_it_runs_without_optional_packages_and_without_an_installed_wis(tmp_path):
     block = (
-        "import sys, runpy\n"
+        "import importlib.metadata as metadata, sys, runpy\n"
+        "find = metadata.Distribution.from_name.__func__\n"
+        "def none_of_wis(cls, name):\n"
+        "    if name.startswith('wis'): raise metadata.PackageNotFoundError(name)\n"
+        "    return find(cls, name)\n"
+        "metadata.Distribution.from_name = classmethod(none_of_wis)\n"
         "for name in ('click', 'pyarrow', 'pandas', 'rich', 'matplotlib', 'sklearn'):\n"
         "    sys.modules[name] = None\n"
         f"sys.argv = ['bench_gpu.py', '--device', 'cpu', '--sections', 'spectral', '-o', "

@@ -25,10 +25,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from wis.base.moved import MOVED, keep_earlier_paths
+from wis.base.version import VERSION
 
 if TYPE_CHECKING:
     from wis import (  # noqa: F401  (for type checkers: `wis.io` after `import wis`)
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from wis.order.verify import verify_order
 
 keep_earlier_paths()
-__version__ = version("wis-sparsify")
+__version__ = VERSION
 __all__ = [
     "DirectedGraph",
     "RemovalOrder",

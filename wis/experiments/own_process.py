@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.base.registry import loaded_plugins
+from wis.base.version import VERSION
 from wis.datasets import find, is_known
 from wis.methods import get_method
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
 """Prefixes of the environment variables that name plugins and folders of data and caches."""
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-PACKAGES = ("wis-sparsify", "torch", "torch-geometric", "numpy", "scipy")
+PACKAGES = ("torch", "torch-geometric", "numpy", "scipy")
 START = "import sys; from wis.experiments.own_process import serve; serve(int(sys.argv[1]))"
 
 is_own_process = False
@@ -320,7 +321,7 @@ class PeakMemory:
 @functools.cache
 def environment() -> dict[str, Any]:
     """Return the versions of packages, the git revision and the machine of this process."""
-    versions = {"python": platform.python_version()}
+    versions = {"python": platform.python_version(), "wis-sparsify": VERSION}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from wis.base.archive import read_archive
 from wis.base.atomic import atomic_write, check_writable
 from wis.base.progress import Progress
 from wis.base.source import ReadOptions, open_input
+from wis.base.version import VERSION
 from wis.errors import CheckpointError, GraphFormatError, echo
 from wis.graph import CanonicalGraph
 from wis.methods.guard import Guard
@@ -60,7 +60,7 @@ class Checkpoint:
         self.path, self.num_edges = Path(str(path)), graph.num_edges
         kept = guard and guard.describe()  # None, as in files that hold no protections
         rule = {"graph": graph.fingerprint, **rule, "protections": kept}
-        self.key = {"wis": version("wis-sparsify"), **rule}
+        self.key = {"wis": VERSION, **rule}
         self.next_write = time.monotonic() + EVERY_S
         self.is_written = self.path.exists()
         check_writable(self.path, force=True)

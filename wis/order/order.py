@@ -7,12 +7,10 @@ a study over many fractions computes the order once, saves it, and cuts it many 
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ import torch
 from torch import Tensor
 
 from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.version import VERSION
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.holders import opened
@@ -34,10 +33,9 @@ if TYPE_CHECKING:
     from wis.methods.draws import Draws
 
 
-@functools.cache  # version() reads files
 def _versions() -> dict[str, str]:
     return {
-        "wis": version("wis-sparsify"),
+        "wis": VERSION,
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 
+from wis.base.version import VERSION
 from wis.training.config import TrainConfig
 
 PARTS = ("test", "val", "train")
@@ -75,7 +76,7 @@ class RunRecord:
     peak_memory_bytes: int | None
     versions: Mapping[str, str] = field(
         default_factory=lambda: {
-            "wis": version("wis-sparsify"),
+            "wis": VERSION,
             "torch": torch.__version__,
             "torch-geometric": version("torch-geometric"),
             "python": platform.python_version(),
