@@ -30,6 +30,7 @@ SPECS = {
     "rmat-14": "rmat:scale=14,edges=250000,seed=0",
     "rmat-17": "rmat:scale=17,edges=1300000,seed=0",
     "rmat-18": "rmat:scale=18,edges=4500000,seed=0",
+    "rmat-20": "rmat:scale=20,edges=12000000,seed=0",
     "rmat-22": "rmat:scale=22,edges=66000000,seed=0",
 }
 

@@ -56,7 +56,7 @@ class Rows:
     def matrix(self, values: Tensor) -> Tensor:
         """The matrix with these values as a torch CSR tensor."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant)")
             return torch.sparse_csr_tensor(
                 self.starts,
                 self.columns,

@@ -11,7 +11,8 @@ Integers of |A_k| bits cost more for each removal the larger A_k is, so rows tha
 than 3,648 bits are cut into blocks (`wis.methods.one_wis.blocks`).
 
 The rows take |A_k|² bits, so once |A_k| passes 8 √m, where that is 8 bytes for each edge and tensor
-operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`.
+operations become the faster ones, the peeling is handed to `wis.methods.one_wis.rounds`. Bit sets
+are on the CPU, whatever the graph's device; the rounds are on that device.
 
 Ties: of the heavy vertices of one height the one that was lower when the level began goes last,
 then the one with the larger label; a heavy vertex takes the light neighbour with the smallest label
@@ -41,10 +42,10 @@ ROWS_PER_CHUNK_BYTES = 1 << 25
 def peel_with_bitsets(
     state: Peeling, count: int, progress: Progress, *, core_size: int | None = None
 ) -> None:
-    """Carry a peeling on until `count` edges are removed, on the CPU.
+    """Carry a peeling on until `count` edges are removed.
 
     Args:
-        state: The peeling of a graph on the CPU, at its beginning; advanced in place.
+        state: The peeling of a graph on any device, at its beginning; advanced in place.
         count: Stop at the end of the level in which so many are removed.
         progress: Called with the number of edges removed after each level.
         core_size: Hand over to rounds when |A_k| passes this; 8 √m, at least 4096, if not given.
@@ -82,7 +83,8 @@ class _Core:
 
     def __init__(self, state: Peeling) -> None:
         self.state = state
-        self.degree = state.degree.numpy()
+        self.degree = state.degree.cpu().numpy()
+        self.stronger, self.weaker = state.stronger.cpu().numpy(), state.weaker.cpu().numpy()
         self.top = int(self.degree.max(initial=0))
         self.size = 0
         self.rows: list[int] = []
@@ -122,10 +124,10 @@ class _Core:
 
         For each place, beginning with the lowest bits; `width` is a divisor of `size`.
         """
-        number, weaker = size // width, self.state.weaker.numpy()
-        first, last = np.searchsorted(weaker, (self.size, size))
-        a = size - 1 - self.state.stronger[first:last].numpy().astype(np.int64)
-        b = size - 1 - weaker[first:last].astype(np.int64)
+        number = size // width
+        first, last = np.searchsorted(self.weaker, (self.size, size))
+        a = size - 1 - self.stronger[first:last].astype(np.int64)
+        b = size - 1 - self.weaker[first:last].astype(np.int64)
         keys = np.concatenate(
             [(u * number + v // width) << 32 | v % width for u, v in ((a, b), (b, a))]
         )
@@ -190,11 +192,12 @@ class _Core:
         w, v = np.concatenate(self.spent), np.concatenate(self.taker)
         key = np.maximum(w, v).astype(np.int64) * n + np.minimum(w, v)
         entered = slice(0, state.joined)
-        keys = state.weaker[entered].numpy().astype(np.int64) * n + state.stronger[entered].numpy()
+        keys = self.weaker[entered].astype(np.int64) * n + self.stronger[entered]
         by_key = np.argsort(key)
         position = np.empty(key.size, dtype=np.int64)
         position[by_key] = np.searchsorted(keys, key[by_key])
-        state.record(torch.from_numpy(position))
+        state.record(torch.from_numpy(position).to(state.degree.device))
+        state.degree.copy_(torch.from_numpy(self.degree))
 
 
 def heavy_phase(

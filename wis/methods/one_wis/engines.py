@@ -6,7 +6,8 @@ fall as edges go, so the order is adaptive: sorting once by the initial degrees 
 algorithm. Ties are many, and the rule leaves them open; how each engine breaks them is
 deterministic, in its docstring, and recorded as the engine in the provenance.
 
-- ``bitset`` (`wis.methods.one_wis.bitset`): the fastest on a CPU, where it always runs.
+- ``bitset`` (`wis.methods.one_wis.bitset`): the dense core on the CPU by bit sets, then ``rounds``
+  on the graph's device.
 - ``rounds`` (`wis.methods.one_wis.rounds`): tensor operations alone, on the graph's device.
 - ``relaxed`` (`wis.methods.one_wis.relaxed`): for ``epsilon`` above 0, many edges at once, each at
   most by that factor below the best (`wis.methods.one_wis.relaxed_rule`); on the graph's device.
@@ -96,14 +97,13 @@ def _exact_order(
     floor: int = 0,
 ) -> Tensor:
     """The order by an exact engine; `degree` and `floor` as for `Peeling`."""
+    state = Peeling.of(graph, degree, floor)
     if engine == "rounds":
         from wis.methods.one_wis.rounds import peel_in_rounds
 
-        state = Peeling.of(graph, degree, floor)
         peel_in_rounds(state, count, progress)
     else:
         from wis.methods.one_wis.bitset import peel_with_bitsets
 
-        state = Peeling.of(graph.to("cpu"), None if degree is None else degree.cpu(), floor)
         peel_with_bitsets(state, count, progress)
-    return state.result(count).to(graph.device)
+    return state.result(count)

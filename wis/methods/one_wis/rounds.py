@@ -278,37 +278,41 @@ class _Matching:
         bidding = where(offer.index_select(0, heavy) > held_slot)
         if bidding.numel() == 0:
             return False
-        heavy, light = heavy[bidding].long(), light[bidding].long()
+        heavy, light = (end.index_select(0, bidding).long() for end in (heavy, light))
         # its bids fall one by one, the first for the light in the lowest slot
-        cheapest_first = stable_argsort(heavy * (self.top + 1) + held_slot[bidding])
-        heavy, light = heavy[cheapest_first], light[cheapest_first]
-        self._award(heavy, light, offer[heavy] - rank_in_run(heavy))
+        row = heavy * (self.top + 1)
+        cheapest_first = stable_argsort(row.add_(held_slot.index_select(0, bidding)))
+        heavy, light = (end.index_select(0, cheapest_first) for end in (heavy, light))
+        self._award(heavy, light, offer.index_select(0, heavy) - rank_in_run(heavy))
         return True
 
     def _award(self, heavy: Tensor, light: Tensor, bid: Tensor) -> None:
         # each light goes to its best bid above its slot, then to the larger label
         offer = (bid << LABEL_BITS) | heavy
         self.best.scatter_reduce_(0, light, offer, "amax")
-        won = where((self.best[light] == offer) & (bid > self.slot[light]))
-        self.best[light] = 0
-        winner, light, bid = heavy[won], light[won], bid[won]
-        loser = self.holder[light].long()
-        self.holder[light] = winner.int()
-        self.slot[light] = bid.int()
-        num_won, num_lost = torch.zeros_like(self.slot), torch.zeros_like(self.slot)
-        num_won.scatter_add_(0, winner, torch.ones_like(winner, dtype=torch.int32))
-        num_lost.scatter_add_(0, loser.clamp(min=0), (loser != FREE).int())
-        self.num_held += num_won - num_lost
-        self._close_ranks((num_won + num_lost) > 0)
+        is_best = self.best.index_select(0, light) == offer
+        won = where(is_best & (bid > self.slot.index_select(0, light)))
+        self.best.index_fill_(0, light, 0)
+        winner, light, bid = (part.index_select(0, won) for part in (heavy, light, bid))
+        loser = self.holder.index_select(0, light)
+        one, lost = torch.ones_like(loser), (loser != FREE).int()
+        loser = loser.clamp_(min=0).long()
+        self.holder.scatter_(0, light, winner.int())
+        self.slot.scatter_(0, light, bid.int())
+        self.num_held.scatter_add_(0, winner, one).scatter_add_(0, loser, -lost)
+        changed = torch.zeros_like(self.slot).scatter_add_(0, winner, one)
+        self._close_ranks(changed.scatter_add_(0, loser, lost) > 0)
 
     def _close_ranks(self, changed: Tensor) -> None:
         """The lights of each changed heavy vertex fill its slots from the top, in old order."""
-        holder = self.holder[self.lights]
+        holder = self.holder.index_select(0, self.lights)
         held = where(changed.index_select(0, holder.clamp(min=0)) & (holder != FREE))
-        light, row = self.lights[held], holder[held].long()
-        order = stable_argsort(row * (self.top + 1) + (self.top - self.slot[light]))
-        light, row = light[order], row[order]
-        self.slot[light] = self.height[row] - rank_in_run(row).int()
+        light, row = self.lights.index_select(0, held), holder.index_select(0, held).long()
+        falling = self.top - self.slot.index_select(0, light)
+        order = stable_argsort(row * (self.top + 1) + falling)
+        light, row = light.index_select(0, order), row.index_select(0, order)
+        slot = self.height.index_select(0, row) - rank_in_run(row)
+        self.slot.scatter_(0, light, slot.int())
 
 
 def _first_choice(live: _LiveEdges, level: _Level) -> _Matching:
@@ -360,18 +364,19 @@ def _light_phase(live: _LiveEdges, size: int, k: int) -> Tensor:
     unspent = torch.zeros_like(live.degree, dtype=torch.bool)
     unspent[:size] = live.degree[:size] == k
     place = live.places_of(unspent)
-    a, b = live.a[place].long(), live.b[place].long()
-    matched = []
+    a, b = (part.index_select(0, place).long() for part in (live.a, live.b))
+    scrambled = (a * 2_654_435_761 + b * 40_503 + k * 97) & 0xFFFFFF
+    rank = (scrambled << LABEL_BITS) | torch.arange(1, a.numel() + 1, device=a.device)
+    edges, matched = (a, b, place, rank), [place[:0]]
     while True:
-        possible = where(unspent[a] & unspent[b])
-        a, b, place = a[possible], b[possible], place[possible]
-        scrambled = (a * 2_654_435_761 + b * 40_503 + k * 97) & 0xFFFFFF
-        rank = (scrambled << LABEL_BITS) | torch.arange(1, a.numel() + 1, device=a.device)
-        live.best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
-        chosen = where((live.best[a] == rank) & (live.best[b] == rank))
-        matched.append(place[chosen])
-        if chosen.numel() == 0:
+        possible = where(unspent.index_select(0, a) & unspent.index_select(0, b))
+        if possible.numel() == 0:
             return torch.cat(matched)
+        a, b, place, rank = edges = tuple(part.index_select(0, possible) for part in edges)
+        live.best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
+        best = live.best.index_select(0, a), live.best.index_select(0, b)
+        chosen = where((best[0] == rank) & (best[1] == rank))
+        matched.append(place.index_select(0, chosen))
         for end in (a, b):
-            live.best[end] = 0
-            unspent[end[chosen]] = False
+            live.best.index_fill_(0, end, 0)
+            unspent.index_fill_(0, end.index_select(0, chosen), False)
