@@ -174,15 +174,8 @@ class Ranked:
         while column <= longest:
             columns = torch.arange(column, column + width, device=pick.device)[:, None]
             place = torch.where(columns < length[pick], start[pick] + columns, code.numel() - 1)
-            here = code[place]
-            here = here[(here[:, 1:] != here[:, :-1]).any(1).nonzero()[:, 0]]
-            order = torch.arange(pick.numel(), device=pick.device)
-            for key in (*here.flip(0), rank):  # the last key counts first
-                order = order[torch.argsort(key[order], stable=True)]
-            pick, rank, here = pick[order], rank[order], here[:, order]
-            fresh = torch.zeros_like(rank)
-            fresh[1:] = (rank[1:] != rank[:-1]) | (here[:, 1:] != here[:, :-1]).any(0)
-            rank = fresh.cumsum(0)
+            rank, order = _ranked_by(torch.cat([rank[None], code[place]])).sort(stable=True)
+            pick = pick[order]
             # edges behind the last place can be left out; one look at the device for each block
             last = rank[min(size, pick.numel()) - 1]
             enough = rank <= last
@@ -191,7 +184,7 @@ class Ranked:
             pick, rank = pick[:kept], rank[:kept]
             if distinct == kept - 1:
                 break
-            column, width = column + width, 2 * width
+            column, width = column + width, 4 * width
         return self._only(pick[:size])
 
     def _codes(self) -> Tensor:
@@ -211,6 +204,30 @@ class Ranked:
         held = (row >= 0).nonzero()[:, 0]
         order = held[torch.argsort(row[held], stable=True)]
         return Ranked(self.edge[pick], row[order], self.value[order], self.change[order])
+
+
+def _ranked_by(keys: Tensor) -> Tensor:
+    """Ranks from 0 of columns that are compared entry by entry from the top; equal ones share one.
+
+    Args:
+        keys: int64 [w, c], w and c at least 1.
+
+    Ranks of several rows are packed into one number, so that a few sorts of all rows at once do for
+    many rows.
+    """
+    bits = max(keys.size(1) - 1, 1).bit_length()
+    together = max(62 // bits, 2)
+    shifts = bits * torch.arange(together - 1, -1, -1, device=keys.device)[:, None]
+    while True:
+        values, order = keys.sort(dim=1)
+        steps = torch.zeros_like(order)
+        steps[:, 1:] = values[:, 1:] != values[:, :-1]
+        ranks = torch.empty_like(order).scatter_(1, order, steps.cumsum(1))
+        if ranks.size(0) == 1:
+            return ranks[0]
+        missing = -ranks.size(0) % together
+        ranks = torch.nn.functional.pad(ranks, (0, 0, 0, missing))
+        keys = (ranks.view(-1, together, ranks.size(1)) << shifts).sum(1)
 
 
 class LossTable:
