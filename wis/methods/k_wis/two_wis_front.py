@@ -54,6 +54,8 @@ HEIGHT = 64
 GROWTH = 2
 """A lower floor may make the front so many times as large: a removal then costs about that much
 more, and the front lasts for some 30 removals in place of 4 in the cliques of Squirrel."""
+VALUES_AT_A_TIME = 16
+"""Values that are counted first where whole signatures are compared."""
 COLUMNS_AT_A_TIME = 8
 """Columns that are compared at a time while more than 64 rows are tied."""
 
@@ -296,28 +298,40 @@ class Front:
         return int(rows[0])
 
     def _best_as_a_whole(self, edges: Ints) -> Ints:
-        """Positions of the edges with the best signature, by all entries that are not shared."""
-        graph = self.graph
+        """Positions of the edges with the best signature, by all entries that are not shared.
+
+        Values are counted in blocks, from the lowest on, since the first few mostly decide.
+        """
+        graph, every = self.graph, np.arange(edges.size)
         shared = graph.adjacent[graph.ends[0, edges]]
         shared &= graph.adjacent[graph.ends[1, edges]]
         # neighbours that all edges share change the same entries of all signatures: left out
         vertices = np.flatnonzero(shared.any(axis=0) ^ shared.all(axis=0))
-        value = graph.value[vertices]
+        vertices = vertices[np.argsort(graph.value[vertices])]
+        held, value = shared[:, vertices], graph.value[vertices]
         ends = np.concatenate(graph.end_values(edges))
-        _, column = np.unique(np.concatenate([value - 2, value, ends]), return_inverse=True)
-        # change[c, row]: how many more entries have the value of column c, by rising value
-        row, place = np.nonzero(shared[:, vertices])
-        every = np.arange(edges.size)
-        rows = np.concatenate([row, row, np.tile(every, 4)])
-        columns = np.concatenate([place, place + value.size, np.arange(ends.size) + 2 * value.size])
-        signs = np.repeat([1, -1, 1, -1], [row.size, row.size, 2 * every.size, 2 * every.size])
-        shape = (int(column.max()) + 1, edges.size)
-        cells = column[columns] * edges.size + rows
-        change = np.bincount(cells, signs, shape[0] * shape[1]).reshape(shape)
-        # the smallest value at which rows differ decides, fewer entries being better
-        while (decided := _first_difference(change)) is not None:
-            best = change[decided] == change[decided].min()
-            every, change = every[best], change[decided + 1 :, best]
+        levels, level = np.unique(np.concatenate([value - 2, value, ends]), return_inverse=True)
+        created, lost, of_ends = np.split(level, [value.size, 2 * value.size])
+        begin, size = 0, VALUES_AT_A_TIME
+        while every.size > 1 and begin < levels.size:
+            # change[c, row]: how many more entries have the value of level begin + c
+            cells, signs = [], []
+            for levels_of, sign in ((created, 1), (lost, -1)):
+                first, last = np.searchsorted(levels_of, (begin, begin + size))
+                row, place = np.nonzero(held[every, first:last])
+                cells.append((levels_of[first + place] - begin) * every.size + row)
+                signs.append(np.full(row.size, sign))
+            for at, sign in zip(of_ends.reshape(4, -1)[:, every], (1, 1, -1, -1), strict=True):
+                row = np.flatnonzero((at >= begin) & (at < begin + size))
+                cells.append((at[row] - begin) * every.size + row)
+                signs.append(np.full(row.size, sign))
+            number = np.bincount(*map(np.concatenate, (cells, signs)), size * every.size)
+            change = number.reshape(size, every.size)
+            # the smallest value at which rows differ decides, fewer entries being better
+            while (decided := _first_difference(change)) is not None:
+                best = change[decided] == change[decided].min()
+                every, change = every[best], change[decided + 1 :, best]
+            begin, size = begin + size, 4 * size
         return every
 
 
