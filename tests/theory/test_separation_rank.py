@@ -142,7 +142,6 @@ def test_rich_full_grid_gives_the_exact_rank_of_a_product_network(case: Case, se
         case.depth,
         num_types=case.graph.num_types,
         task="graph" if case.target is None else "vertex",
-        init="gaussian",
         seed=seed,
     )
     exact = generic_separation_rank(

@@ -45,7 +45,6 @@ def network_and_features(case: Case, seed: int):
         2,
         num_types=case.graph.num_types,
         task=task,
-        init="gaussian",
         seed=seed,
     )
     draw = torch.Generator().manual_seed(seed)

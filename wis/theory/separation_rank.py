@@ -211,9 +211,7 @@ def numerical_rank(matrix: Tensor, rtol: float | None = None) -> tuple[int, Tens
     Cost: O(rows · columns · the smaller of them).
     """
     if not bool(torch.isfinite(matrix).all()):
-        raise NumericalError(
-            "a value is not finite; scale the features, or use ProductGNN(safe=True).log_forward"
-        )
+        raise NumericalError("a value is not finite; scale the features or the weights")
     eps = torch.finfo(torch.float64).eps
     tolerance = max(matrix.shape, default=1) * eps if rtol is None else float(rtol)
     if not 0 <= tolerance < 1:
