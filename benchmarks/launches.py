@@ -193,7 +193,11 @@ class Launches(TorchDispatchMode):
         written = sum(tensor.numel() for tensor in outputs)
         self.operations += written
         if name in MATRIX_PRODUCTS:
-            self.operations += written * (2 * args[MATRIX_PRODUCTS[name]].shape[-1] - 1)
+            left = args[MATRIX_PRODUCTS[name]]
+            pairs = written * left.shape[-1]
+            if left.layout != torch.strided:  # each entry meets a row of the right factor
+                pairs = left._nnz() * max(written // left.shape[0], 1)
+            self.operations += max(2 * pairs - written, 0)
 
     def _wait(self, name: str) -> None:
         self.waits += 1
@@ -206,14 +210,20 @@ def _tensors(tree: Any) -> list[Tensor]:
 
 def _bytes(name: str, inputs: list[Tensor], outputs: list[Tensor]) -> int:
     """Read and written once; of a tensor that is indexed, the entries that are meant."""
-    sizes = [tensor.numel() * tensor.element_size() for tensor in inputs]
-    written = [tensor.numel() * tensor.element_size() for tensor in outputs]
+    sizes, written = list(map(_held, inputs)), list(map(_held, outputs))
     if name in GATHERS:
         sizes[0] = written[0]
     elif name in SCATTERS:
         most = max(tensor.numel() for tensor in inputs[1:])
         sizes[0] = written[0] = min(sizes[0], most * inputs[0].element_size())
     return sum(sizes) + sum(written)
+
+
+def _held(tensor: Tensor) -> int:
+    """Bytes of a tensor; of a sparse one those of its entries, with a column and a row each."""
+    if tensor.layout == torch.strided:
+        return tensor.numel() * tensor.element_size()
+    return tensor._nnz() * (tensor.element_size() + 2 * 8)
 
 
 def _needs_a_size(name: str, args: Any, kwargs: dict[str, Any]) -> bool:

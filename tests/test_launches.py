@@ -51,6 +51,11 @@ def test_bytes_are_read_and_written_once_and_operations_are_numbers_computed():
     with Launches() as counted:
         a @ b
     assert (counted.bytes, counted.operations) == (3 * 16 * 8, 2 * 4**3)
+    sparse = torch.eye(100).to_sparse()
+    with Launches() as counted:
+        sparse @ torch.ones(100, 3)
+    assert counted.operations == 2 * 100 * 3
+    assert counted.bytes == 100 * (4 + 2 * 8) + 2 * 100 * 3 * 4
     with Launches() as counted:
         a[torch.ones(2, dtype=torch.int64).to(a.device)]
     # the copy of 2 numbers, made twice, and 2 rows read and written by their indices
