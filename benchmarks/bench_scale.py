@@ -28,7 +28,7 @@ import torch
 from common import PeakMemory, load_graph
 
 import wis
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.base.progress import silent
 from wis.methods import get_method
 

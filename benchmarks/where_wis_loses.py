@@ -24,7 +24,7 @@ from torch_geometric.data import Data
 
 import wis
 from wis import UndirectedGraph, datasets
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.experiments.recipe import parse_methods
 from wis.methods import get_method
 from wis.training import TrainConfig, split_vertices, train_network

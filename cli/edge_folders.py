@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,59 +10,9 @@ import click
 
 from wis.errors import counted
 
-from .framework import grouped
 from .graphs import GraphSource
-from .options import DEFAULT_METHOD, MethodChoice
+from .options import DEFAULT_METHOD, FolderOptions, MethodChoice
 from .output import STANDARD, emit_json, say
-
-ENGINES = ("stream", "dask", "spark")
-CLUSTER_FLAGS = {
-    "--scheduler-address": ("dask",),
-    "--master": ("spark",),
-    "--workers": ("dask", "spark"),
-}
-
-
-@dataclass(frozen=True)
-class FolderOptions:
-    """The `folder_options` as they were typed; None where they were not."""
-
-    scheduler_address: str | None
-    master: str | None
-    workers: int | None
-    block_edges: int | None
-    work_dir: str | None
-
-    def given_flags(self) -> list[str]:
-        """The flags that were typed."""
-        return [f"--{k.replace('_', '-')}" for k, value in vars(self).items() if value is not None]
-
-    def refuse(self, engine: str | None = None) -> None:
-        """Raise `click.UsageError` if an option was typed that the engine does not take."""
-        for flag in self.given_flags():
-            engines = CLUSTER_FLAGS.get(flag, ENGINES)
-            if engine not in engines:
-                raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")
-
-
-folder_options = grouped(
-    "folders",
-    FolderOptions,
-    {
-        "--block-edges N>=1 = (8388608)": "Number of edges in memory at a time, about 100 bytes "
-        "each.",
-        "--work-dir DIR = (OUTPUT.wis-work)": "Folder for intermediate results, from which the "
-        "same command continues a killed run. It may hold other files.",
-        "--scheduler-address ADDRESS = (a cluster on this machine)": "For dask only: the scheduler "
-        "of a running cluster, such as tcp://10.0.0.1:8786.",
-        "--master URL = (processes on this machine)": "For spark only: Spark's master, such as "
-        "spark://host:7077, yarn or local[4].",
-        "--workers N>=1 = (one for each core)": "For dask and spark: number of processes of the "
-        "cluster on this machine; for dask threads, if the package cryptography is not installed.",
-    },
-    section="Options for folders of edge files (--engine stream, dask or spark)",
-)
-"""Adds the options of the engines for folders; the command gets them as one `folders`."""
 
 
 def sparsify_folder(

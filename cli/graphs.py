@@ -323,13 +323,14 @@ directed_option = option(
 
 def graph_of(file: GraphFile, *, directed: bool) -> CanonicalGraph:
     """The edges of a file, or its arcs if `directed`."""
-    from wis.graph import canonical_graph
+    from wis.graph import DirectedGraph, UndirectedGraph
 
     if directed:
         check_has_directions(file)
+    kind = DirectedGraph if directed else UndirectedGraph
     if file.table is None:
-        return canonical_graph(file.data, directed=directed)
-    return canonical_graph(file.edge_index, file.num_nodes, directed=directed)
+        return kind.from_any(file.data)
+    return kind.from_arcs([file.edge_index], file.num_nodes)
 
 
 def check_has_directions(file: GraphFile) -> None:

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wis.base.amount import auto_budget, num_edges_to_remove
+from wis.base.checks import auto_budget, num_edges_to_remove
 from wis.base.progress import step
 from wis.errors import OptionError, counted, echo
 
-from .edge_folders import ENGINES, FolderOptions, folder_options, sparsify_folder
 from .framework import Command, grouped, json_option, with_options
 from .graphs import GraphSource, directed_option, graph_argument, graph_of
 from .options import (
+    ENGINES,
+    FolderOptions,
     MethodChoice,
     ProtectionChoice,
     describe_options,
     describe_protections,
+    folder_options,
     method_options,
     protection_options,
     protections_record,
@@ -177,6 +179,8 @@ def sparsify(
             f"--remove {amount.remove} does not go with {clash}; give an amount."
         )
     if choice.engine in ENGINES:
+        from .edge_folders import sparsify_folder
+
         refused: dict[str, Any] = dict.fromkeys(protection.given_flags(), True)
         refused |= {"--order": order_file, "--save-order": save_order, "--plot": plot}
         refused |= {f"--{k.replace('_', '-')}": value for k, value in vars(cutting).items()}
@@ -234,7 +238,6 @@ class _Job:
 
         An edge list that is only cut is not made into a PyG object: importing PyG takes a second.
         """
-        from wis.graph.cut import arcs_kept
         from wis.order import RemovalOrder
         from wis.order.cut import Cut, no_weights
 
@@ -271,7 +274,7 @@ class _Job:
         with step(f"cut {self.source}"):
             removed = cut.removed(ranked, data)
             if file.table is not None:
-                sparse = file.keep(arcs_kept(graph, removed, file.table.arcs))
+                sparse = file.keep(graph.arcs_kept(removed, file.table.arcs))
             else:
                 sparse = file.with_data(cut.apply(ranked, data))
         seconds = time.perf_counter() - start

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from wis.base.amount import Amount, auto_budget, checked_amount
-from wis.base.defaults import usual_defaults
+from wis.base.checks import Amount, auto_budget, checked_amount, usual_defaults
 from wis.graph.holders import opened, vertex_ids
 from wis.graph.parts import check_lengths
 from wis.methods import get_method

@@ -17,8 +17,7 @@ from torch import Tensor
 from torch_geometric.data.datapipes import functional_transform
 from torch_geometric.transforms import BaseTransform
 
-from wis.base.amount import Amount
-from wis.base.defaults import usual_defaults
+from wis.base.checks import Amount, usual_defaults
 from wis.errors import OptionError
 from wis.methods import get_method
 from wis.methods.registry import check_keywords, method_named, named_options

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.errors import OptionError
 
 

@@ -12,7 +12,7 @@ from pyg_objects import arcs, plain, shop
 from torch_geometric.data import Batch, Data
 
 import wis
-from wis.base.defaults import usual_defaults
+from wis.base.checks import usual_defaults
 from wis.graph.walks import boundary, num_walks
 from wis.io import read_graph, write_graph
 from wis.measure import compare

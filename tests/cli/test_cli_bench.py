@@ -10,7 +10,7 @@ import click
 import pytest
 import torch
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments import read_results, sweep
 from wis.experiments.sweep import available_recipes

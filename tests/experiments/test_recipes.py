@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, UnknownNameError, WisError
 from wis.experiments import Backend, RunOptions, read_recipe, read_results
 from wis.experiments.recipe import Recipe, apply_overrides, parse_methods, recipe_of

@@ -15,7 +15,7 @@ from strategies import as_pairs, edge_index_of
 from torch_geometric.data import Data, HeteroData
 
 import wis
-from wis.base.amount import amounts_per_class
+from wis.base.checks import amounts_per_class
 from wis.errors import GraphFormatError, OptionError, ProtectionError
 from wis.graph import canonical_graph
 from wis.graph.edge_types import EdgeClasses

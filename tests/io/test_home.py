@@ -7,7 +7,7 @@ import pytest
 
 import wis
 from wis import UndirectedGraph, datasets
-from wis.base.source import user_path
+from wis.base.checks import user_path
 from wis.graph.partitions import resolve_partitions
 from wis.io import read_graph, read_pairs, write_graph
 from wis_cli.main import run

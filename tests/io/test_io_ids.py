@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wis.base.ids import integer_id, integer_ids, is_integer_id
+from wis.base.tables import integer_id, integer_ids, is_integer_id
 
 INTEGERS = {
     "0": 0, "7": 7, "-7": -7, "10": 10, "3.0": 3, "0.0": 0, "-3.0": -3,

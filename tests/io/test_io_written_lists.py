@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 import wis
-from wis.base.ids import is_integer_id
+from wis.base.tables import is_integer_id
 from wis.io import read_graph, write_graph
 from wis.io.graph_file import GraphFile
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ugs_cases import FAST, order_of, planted, recorded_rounds, small
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
 from wis.training import edge_rounds

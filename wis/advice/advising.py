@@ -20,8 +20,7 @@ from wis.advice.result import Advice, Loss
 from wis.advice.savings import savings
 from wis.advice.search import EVERYTHING, NOTHING, Search, Trial
 from wis.advice.tasks import TaskName, checked_task, task_of
-from wis.base.checks import checked_seed, is_number
-from wis.base.defaults import usual_defaults
+from wis.base.checks import checked_seed, is_number, usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import OptionError, echo
 from wis.graph import CanonicalGraph, canonical_graph

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wis.base.atomic import atomic_write
-from wis.base.source import user_path
+from wis.base.checks import user_path
 from wis.errors import MissingDependencyError, UnknownNameError
 
 if TYPE_CHECKING:

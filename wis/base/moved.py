@@ -8,15 +8,14 @@ effective_resistances`` goes on to work: a finder in `sys.meta_path` answers for
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _SAME_NAME = {
-    "wis.base": ("amount", "progress"),
+    "wis.base": ("progress",),
     "wis.datasets": ("generators", "splits"),
     "wis.graph": ("cut", "edge_types", "edge_weights", "laplacian", "partitions", "resistance",
                   "triangles", "walks"),
@@ -26,7 +25,10 @@ _SAME_NAME = {
 }  # fmt: skip
 MOVED = {
     **{f"wis.{name}": f"{home}.{name}" for home, names in _SAME_NAME.items() for name in names},
+    **dict.fromkeys(("wis.amount", "wis.base.amount", "wis.base.defaults"), "wis.base.checks"),
+    "wis.base.ids": "wis.base.tables",
     "wis.base.plugins": "wis.base.registry",
+    "wis.base.table_options": "wis.base.tables",
     "wis.compare": "wis.measure",
     "wis.datasets.registry": "wis.datasets.table",
     "wis.experiments.overrides": "wis.experiments.recipe",
@@ -58,20 +60,30 @@ MOVED = {
 """The earlier name of each public module that moved, and the name it has now."""
 
 
-class _MovedModules(MetaPathFinder, Loader):
+class _MovedModules:
     """Finds a module of `MOVED` under its earlier name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if _current(fullname) else None
+        loader: Any = self
+        return ModuleSpec(fullname, loader) if _current(fullname) else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return importlib.import_module(_current(spec.name) or spec.name)
+        module = importlib.import_module(_current(spec.name) or spec.name)
+        spec.loader_state = module.__spec__
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back, which the import system has just replaced."""
-        module.__spec__ = importlib.util.spec_from_file_location(module.__name__, module.__file__)
+        """Give the module its own spec back, which the import system has just replaced.
+
+        From the first use of an earlier path on, the finder stands first: in the folder of a
+        package that moved, Python's own finder would find each module a second time.
+        """
+        spec = module.__spec__
+        module.__spec__ = spec and spec.loader_state
+        sys.meta_path.remove(self)
+        sys.meta_path.insert(0, self)
 
 
 def _current(name: str) -> str | None:
@@ -83,4 +95,4 @@ def _current(name: str) -> str | None:
 def keep_earlier_paths() -> None:
     """Make the earlier paths of `MOVED` importable, once per process."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _MovedModules())
+        sys.meta_path.append(_MovedModules())

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wis.base import limits
-from wis.base.table_options import GUESS, TableOptions
+from wis.base.tables import GUESS, TableOptions
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 
 STANDARD = "-"
@@ -102,18 +102,6 @@ class ReadOptions:
                 f"num_nodes is {self.num_nodes}, but {path} says {stated}; leave it out"
             )
         return stated
-
-
-def user_path(path: str | Path) -> Path:
-    """A path in which a leading ``~`` is the home folder, as in a shell.
-
-    >>> user_path("~/graph.csv") == Path.home() / "graph.csv"
-    True
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # there is no home folder
-        return Path(path)
 
 
 def shown(path: Path) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.base.defaults import usual_defaults
+from wis.base.checks import usual_defaults
 from wis.base.registry import Registry, plain_name
 from wis.datasets.roots import RawFiles, data_root
 from wis.errors import OptionError, UnknownNameError, echo

@@ -106,7 +106,7 @@ def _part(source: Source, split: int) -> Data:
 
 def _read(source: Source) -> Any:
     """Read the graph from a file if there is one, otherwise from a data set."""
-    from wis.base.source import user_path
+    from wis.base.checks import user_path
 
     if source.dataset.startswith(TU):
         return load_tu(source.dataset.removeprefix(TU), root=source.root)

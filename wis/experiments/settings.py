@@ -19,8 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wis.base.amount import num_edges_to_remove
-from wis.base.checks import MAX_SEED, as_integer
+from wis.base.checks import MAX_SEED, as_integer, num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, echo
 from wis.methods import get_method
 

@@ -27,6 +27,7 @@ from wis.base.arrays import searchsorted, select, sort_in_place
 from wis.errors import GraphFormatError, OptionError
 from wis.graph.holders import is_held, opened
 from wis.graph.stores import (
+    check_is_graph,
     checked_arcs,
     checked_num_nodes,
     node_ranges,
@@ -114,6 +115,12 @@ class CanonicalGraph(ABC):
         starts = range(0, max(pairs.size(1), 1), step)
         return torch.cat([self._edge_ids(pairs[:, first : first + step]) for first in starts])
 
+    def arcs_kept(self, removed: Tensor, arcs: np.ndarray) -> Tensor:
+        """`kept_arcs` for arcs, integers [2, num_arcs]; takes little memory beside the result."""
+        starts = range(0, max(arcs.shape[1], 1), LOOKED_UP_AT_ONCE)
+        parts = (torch.from_numpy(arcs[:, start : start + LOOKED_UP_AT_ONCE]) for start in starts)
+        return torch.cat([kept_arcs(removed, self.edge_ids(part.long())) for part in parts])
+
     def _edge_ids(self, pairs: Tensor) -> Tensor:
         keys = self._keys(pairs, self.num_nodes)
         position = searchsorted(self._sorted_keys, keys).clamp_(max=self.num_edges - 1)
@@ -190,8 +197,6 @@ class CanonicalGraph(ABC):
             return graph
         if isinstance(graph, CanonicalGraph):
             return cls._from_other(graph)
-        from wis.graph.foreign import check_is_graph
-
         check_is_graph(graph)
         stores = edge_stores(graph)
         if not hasattr(graph, "edge_types"):
@@ -303,6 +308,13 @@ class DirectedGraph(CanonicalGraph):
     def out_degree(self) -> Tensor:
         """int64 tensor of shape [n]: outgoing neighbours of each vertex, itself not counted."""
         return torch.bincount(self.edges[0], minlength=self.num_nodes)
+
+
+def kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
+    """Mark the arcs that a cut keeps, bool [num_arcs]: loops, and the arcs of kept edges."""
+    if removed.numel() == 0:
+        return torch.ones_like(edge_of_arc, dtype=torch.bool)
+    return (edge_of_arc < 0) | ~removed[edge_of_arc.clamp(min=0)]
 
 
 def canonical_graph(

@@ -20,12 +20,11 @@ import torch
 from torch import Tensor
 from torch.utils.weak import TensorWeakRef, WeakTensorKeyDictionary
 
-from wis.base.checks import checked_names
-from wis.base.defaults import usual_defaults
+from wis.base.checks import checked_names, usual_defaults
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.arc_values import select_arcs, split_arcs
-from wis.graph.canonical import LOOKED_UP_AT_ONCE
+from wis.graph.canonical import kept_arcs
 from wis.graph.holders import is_held, opened
 from wis.graph.matrices import Range, cut_matrix
 from wis.graph.part_names import (
@@ -358,17 +357,3 @@ def _replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -
     items = list(value)
     items[path[0]] = _replaced(items[path[0]], path[1:], change)
     return items if isinstance(value, list) else tuple(items)
-
-
-def arcs_kept(graph: CanonicalGraph, removed: Tensor, arcs: np.ndarray) -> Tensor:
-    """`kept_arcs` for arcs of `graph`, integers [2, num_arcs]; little memory beside the result."""
-    starts = range(0, max(arcs.shape[1], 1), LOOKED_UP_AT_ONCE)
-    parts = (torch.from_numpy(arcs[:, start : start + LOOKED_UP_AT_ONCE]) for start in starts)
-    return torch.cat([kept_arcs(removed, graph.edge_ids(part.long())) for part in parts])
-
-
-def kept_arcs(removed: Tensor, edge_of_arc: Tensor) -> Tensor:
-    """Mark the arcs that a cut keeps, bool [num_arcs]: loops, and the arcs of kept edges."""
-    if removed.numel() == 0:
-        return torch.ones_like(edge_of_arc, dtype=torch.bool)
-    return (edge_of_arc < 0) | ~removed[edge_of_arc.clamp(min=0)]

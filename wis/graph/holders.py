@@ -37,7 +37,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.table_options import named_endpoints
+from wis.base.tables import named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.arc_values import select_arcs
 from wis.graph.matrices import entries, is_sparse_matrix, values_of, without

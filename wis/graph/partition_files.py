@@ -31,8 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.ids import integer_id
 from wis.base.source import ReadOptions, read_bytes
+from wis.base.tables import integer_id
 from wis.errors import GraphFormatError, OptionError, WisError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.stores import names_in

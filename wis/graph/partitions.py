@@ -31,7 +31,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.source import user_path
+from wis.base.checks import user_path
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.graph import CanonicalGraph
 from wis.graph.partition_files import Ints, Item, VertexIds, listed_items, read_partitions

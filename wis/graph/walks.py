@@ -22,8 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.checks import as_integer, checked_integer, shown
-from wis.base.defaults import usual_defaults
+from wis.base.checks import as_integer, checked_integer, shown, usual_defaults
 from wis.errors import OptionError
 from wis.graph import canonical_graph
 from wis.graph.holders import opened, vertex_ids

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wis.base.ids import numbers_of_arrow
 from wis.base.source import ReadOptions
+from wis.base.tables import numbers_of_arrow
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph import MAX_NUM_NODES
 from wis.graph.cut import edge_attribute_names

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from wis.base.table_options import GUESS, TableOptions, named_endpoints
+from wis.base.tables import GUESS, TableOptions, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.io.headers import (
     Kind,

@@ -25,9 +25,8 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from wis.base.ids import integer_ids
 from wis.base.source import STANDARD, ReadOptions, read_text, shown
-from wis.base.table_options import named_endpoints
+from wis.base.tables import integer_ids, named_endpoints
 from wis.errors import GraphFormatError, echo
 from wis.io.columns import (
     WITHOUT_0,

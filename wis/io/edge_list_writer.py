@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from wis.base.ids import is_integer_id
 from wis.base.source import STANDARD
+from wis.base.tables import is_integer_id
 from wis.errors import GraphFormatError, echo
 from wis.io.dialects import refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries

@@ -23,11 +23,10 @@ import torch
 from torch import Tensor
 
 from wis.base.atomic import atomic_write, check_writable
-from wis.base.defaults import usual_defaults
-from wis.base.ids import integer_id
+from wis.base.checks import user_path, usual_defaults
 from wis.base.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
-from wis.base.source import STANDARD, ReadOptions, open_input, shown, user_path
-from wis.base.table_options import GUESS, TableOptions
+from wis.base.source import STANDARD, ReadOptions, open_input, shown
+from wis.base.tables import GUESS, TableOptions, integer_id
 from wis.errors import (
     GraphFileError,
     GraphFormatError,

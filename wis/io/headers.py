@@ -23,8 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from wis.base.ids import integer_id
-from wis.base.table_options import TableOptions, named_endpoints
+from wis.base.tables import TableOptions, integer_id, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?", "\\n"))

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
-from wis.base.ids import whole_numbers
 from wis.base.source import ReadOptions, read_utf8
+from wis.base.tables import whole_numbers
 from wis.errors import GraphFormatError
 from wis.io.edge_table import as_array, edge_table
 from wis.io.graph_file import GraphFile

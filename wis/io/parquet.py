@@ -21,10 +21,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from wis.base.ids import whole_numbers
 from wis.base.limits import BYTES_PER_FIELD
 from wis.base.source import ReadOptions, open_input, parsing
-from wis.base.table_options import named_endpoints
+from wis.base.tables import named_endpoints, whole_numbers
 from wis.errors import GraphFormatError, echo
 from wis.io.columns import Numbered, attribute_columns, number_vertices, with_arcs
 from wis.io.dialects import HEAD_LINES

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wis.base.ids import (
+from wis.base.tables import (
     integer_id,
     integer_ids,
     is_integer_id,
@@ -116,8 +116,8 @@ def without_comments(text: bytes) -> bytes:
 def has_odd_integers(body: bytes | memoryview, separator: str) -> bool:
     """Whether some field begins with a zero and another digit (``007``, ``0x1F``), or with ``-0``.
 
-    pyarrow takes such fields for numbers, and `wis.base.ids` does not. The answer may be true for a
-    text such as ``0:30``; the caller then checks each field. Cost: one pass over the bytes.
+    pyarrow takes such fields for numbers, and `wis.base.tables` does not. The answer may be true
+    for a text such as ``0:30``; the caller then checks each field. Cost: one pass over the bytes.
     """
     text = np.frombuffer(body, dtype=np.uint8)
     begins = np.zeros(256, dtype=bool)

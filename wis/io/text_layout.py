@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wis.base.source import STANDARD, shown, unpacked
-from wis.base.table_options import GUESS, TableOptions
+from wis.base.tables import GUESS, TableOptions
 from wis.errors import GraphFileError, GraphFormatError
 
 Column = np.ndarray | list[str]

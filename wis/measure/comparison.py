@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.base.defaults import usual_defaults
+from wis.base.checks import usual_defaults
 from wis.errors import NotASubgraphError, counted
 from wis.graph import CanonicalGraph, canonical_graph
 from wis.graph.holders import opened
@@ -17,7 +17,7 @@ from wis.measure.spectrum import cut_ratios, quadratic_forms
 from wis.measure.values import Measure, Spread
 
 if TYPE_CHECKING:
-    from wis.base.amount import Amount
+    from wis.base.checks import Amount
     from wis.order import RemovalOrder
 
 
@@ -123,7 +123,7 @@ def compare_cuts(
     Args:
         order: The order, of edges or of arcs.
         data: The graph of the order.
-        removes: The amounts to remove (see `wis.base.amount`), each from the whole graph.
+        removes: The amounts to remove (see `wis.base.checks`), each from the whole graph.
         settings: Settings of the measures.
 
     Returns:

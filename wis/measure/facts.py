@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.defaults import usual_defaults
+from wis.base.checks import usual_defaults
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.holders import opened
 from wis.graph.part_names import is_nested, num_entries

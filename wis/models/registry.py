@@ -11,8 +11,13 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from wis.base.checks import check_options, checked_choice, checked_integer, checked_seed
-from wis.base.defaults import usual_defaults
+from wis.base.checks import (
+    check_options,
+    checked_choice,
+    checked_integer,
+    checked_seed,
+    usual_defaults,
+)
 from wis.base.registry import Registry, load_plugins, plain_name
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.models.network import ForeignNetwork, GraphNetwork, Task

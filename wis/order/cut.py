@@ -21,8 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.amount import Amount, amounts_per_class, checked_amount, num_edges_of, plain_amount
-from wis.base.checks import checked_choice, checked_names
+from wis.base.checks import (
+    Amount,
+    amounts_per_class,
+    checked_amount,
+    checked_choice,
+    checked_names,
+    num_edges_of,
+    plain_amount,
+)
 from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph
 from wis.graph.cut import drop_edges
@@ -91,7 +98,7 @@ class Cut:
     """The amount to remove, and how to choose the edges.
 
     Attributes:
-        remove: The amount to remove (see `wis.base.amount`), or None if `keep` is given.
+        remove: The amount to remove (see `wis.base.checks`), or None if `keep` is given.
         keep: The amount to keep.
         per_type: Take the same fraction of the edges of each type; the name of an attribute of the
             arcs takes the types from that.

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.checks import Amount, num_edges_to_remove
 from wis.base.version import VERSION
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
@@ -179,7 +179,7 @@ class RemovalOrder:
 
         Args:
             data: The graph that the order was made for; it is not changed.
-            remove: The amount to remove (see `wis.base.amount`), in place of `keep`.
+            remove: The amount to remove (see `wis.base.checks`), in place of `keep`.
             keep: The amount to keep.
             num_nodes: Number of vertices, for a bare `edge_index` only.
             edge_attrs: Attributes that are edge-level whatever their length suggests (see
@@ -235,7 +235,7 @@ class RemovalOrder:
 
         Args:
             data: The graph that the order was made for.
-            removes: The amounts to remove (see `wis.base.amount`), each from the whole graph.
+            removes: The amounts to remove (see `wis.base.checks`), each from the whole graph.
             settings: How to measure (`wis.measure.Settings`).
 
         Returns:
@@ -311,7 +311,7 @@ class RemovalOrder:
             GraphFileError: The file cannot be written.
         """
         from wis.base.atomic import atomic_write, check_writable
-        from wis.base.source import user_path
+        from wis.base.checks import user_path
         from wis.order import order_file
 
         path = user_path(path)
@@ -354,7 +354,7 @@ class RemovalOrder:
             GraphFormatError: The file is not an order file, is damaged, or needs more memory than
                 `max_memory`.
         """
-        from wis.base.source import user_path
+        from wis.base.checks import user_path
         from wis.order.order_file import draws_of, order_file
 
         with order_file(user_path(path), max_memory) as (header, arrays):

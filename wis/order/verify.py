@@ -25,8 +25,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wis.base.checks import check_options
-from wis.base.defaults import usual_defaults
+from wis.base.checks import check_options, usual_defaults
 from wis.base.progress import progress_bar
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
 from wis.graph import CanonicalGraph

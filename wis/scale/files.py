@@ -20,8 +20,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from wis.base.ids import whole_numbers
-from wis.base.table_options import GUESS, TableOptions, named_endpoints
+from wis.base.tables import GUESS, TableOptions, named_endpoints, whole_numbers
 from wis.errors import GraphFileError, GraphFormatError, echo
 from wis.io.dialects import HEAD_LINES
 from wis.io.headers import Kinds, choose_columns, kinds_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wis.base.amount import Amount, num_edges_to_remove
+from wis.base.checks import Amount, num_edges_to_remove
 from wis.base.source import ReadOptions
 from wis.errors import GraphFormatError
 from wis.scale.files import EdgeFiles

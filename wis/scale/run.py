@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from wis.base.amount import Amount, num_edges_to_remove
-from wis.base.checks import MAX_SEED, checked_factor, checked_integer
+from wis.base.checks import MAX_SEED, Amount, checked_factor, checked_integer, num_edges_to_remove
 from wis.base.limits import parse_size
 from wis.base.source import ReadOptions
-from wis.base.table_options import TableOptions
+from wis.base.tables import TableOptions
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.io.formats import format_of_name
 from wis.scale.files import EdgeFiles
@@ -90,7 +89,7 @@ def sparsify_files(
             kind is refused.
         output: The folder to write: a Parquet file for each file of `source`, with all columns of
             the kept rows in their old order. It appears when it is complete.
-        remove: The amount to remove (see `wis.base.amount`); or give `keep`.
+        remove: The amount to remove (see `wis.base.checks`); or give `keep`.
         keep: The amount to keep.
         epsilon: Tolerance of the relaxed rule, above 0 (`wis.methods.one_wis.relaxed_rule`).
         seed: Seed of the priorities, 0 to 2^63 - 1.

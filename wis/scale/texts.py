@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wis.base.source import ReadOptions, check_utf8, unpacked
-from wis.base.table_options import TableOptions, named_endpoints
+from wis.base.tables import TableOptions, named_endpoints
 from wis.errors import GraphFormatError
 from wis.io.columns import number_vertices
 from wis.io.dialects import HEAD_LINES, delimiter, refuse_other_formats, sniff

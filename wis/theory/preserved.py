@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wis.base.amount import num_edges_to_remove
+from wis.base.checks import num_edges_to_remove
 from wis.errors import OptionError
 from wis.graph.partitions import Partitions
 from wis.theory.bounds import boundary_of, lower_bound

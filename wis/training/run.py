@@ -14,8 +14,7 @@ from torch import Tensor
 from torch_geometric.data import Dataset
 
 from wis.base.atomic import check_writable
-from wis.base.checks import checked_device, is_number
-from wis.base.defaults import usual_defaults
+from wis.base.checks import checked_device, is_number, usual_defaults
 from wis.base.progress import Progress, progress_bar, silent
 from wis.datasets.splits import split_graphs, split_of_seed, take_split
 from wis.errors import CheckpointError, DivergedError, GraphFileError, OptionError

@@ -10,8 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
 
-from wis.base.checks import is_number
-from wis.base.defaults import usual_defaults
+from wis.base.checks import is_number, usual_defaults
 from wis.base.registry import Registry
 from wis.errors import OptionError, UnknownNameError, echo
 from wis.theory.experiments.claims import judge
