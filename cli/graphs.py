@@ -330,7 +330,7 @@ def graph_of(file: GraphFile, *, directed: bool) -> CanonicalGraph:
     kind = DirectedGraph if directed else UndirectedGraph
     if file.table is None:
         return kind.from_any(file.data)
-    return kind.from_arcs([file.edge_index], file.num_nodes)
+    return kind.of_checked((file.edge_index,), file.num_nodes)
 
 
 def check_has_directions(file: GraphFile) -> None:

@@ -234,6 +234,11 @@ class CanonicalGraph(ABC):
             num_nodes = max((int(part.max()) + 1 for part in parts if part.numel()), default=0)
         if num_nodes > MAX_NUM_NODES:
             raise GraphFormatError(f"{num_nodes} vertices; at most {MAX_NUM_NODES} are supported")
+        return cls.of_checked(parts, num_nodes)
+
+    @classmethod
+    def of_checked(cls, parts: tuple[Tensor, ...], num_nodes: int) -> Self:
+        """`from_arcs` for int64 tensors whose ids were checked when their file was read."""
         return cls(num_nodes, cls._canonical_edges(parts, num_nodes), parts)
 
     @classmethod
