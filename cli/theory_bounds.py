@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from .theory_options import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wis.theory.bounds import Bounds
+    from wis.theory.bounds import SeparationBounds
     from wis.theory.product_gnn import ProductGNN
     from wis.theory.separation_rank import Function
 
@@ -75,8 +74,9 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
     times an integer, the exponent.
     """
     start = time.perf_counter()
-    found = _bounds(problem, admissible)
-    rank = _witness_rank(problem, found) if witness else None
+    found = problem.bounds(method=admissible)
+    best = found.lower.admissible
+    rank = _witness_rank(found) if witness else None
     seconds = time.perf_counter() - start
     if problem.plot is not None:
         from wis.show.theory_pictures import draw_bounds
@@ -84,38 +84,28 @@ def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> N
         problem.save(draw_bounds(found, None, problem.title))
     with integers_of_any_size():
         if as_json:
-            record = {**problem.as_record(), **asdict(found)}
+            record = {**problem.as_record(), **found.as_record()}
             record |= {"witness_rank": rank} if witness else {}
             emit_json({**record, "seconds": round(seconds, 6)})
         else:
             emit_table(_table(found))
-    best = found.lower.admissible
     exact = "the heaviest" if best.is_optimal else f"found by {best.method}, maybe not the heaviest"
     say(
-        f"{problem.name}: {problem.task}, {found.num_boundary} vertices on the boundary; the lower "
-        f"bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"
+        f"{problem.name}: {problem.task}, {len(found.boundary)} vertices on the boundary; the "
+        f"lower bound counts walks from {len(best.vertices)} of them ({exact}); {seconds:.2f} s"
     )
     if rank is not None:
         say(f"the matrix of the proof has rank {rank}, with logarithm {math.log(rank):.6g}")
 
 
-def _bounds(problem: Problem, method: Any = "auto") -> Bounds:
-    from wis.theory.bounds import separation_bounds
-
-    return separation_bounds(**problem.arguments(), method=method)
-
-
-def _witness_rank(problem: Problem, found: Bounds) -> int:
+def _witness_rank(found: SeparationBounds) -> int:
     from wis.theory.residues import rank_modulo
     from wis.theory.witness import witness_matrix
 
-    given = problem.arguments("graph", "depth", "width", "in_dim", "target")
-    lower = found.lower
-    matrix = witness_matrix(admissible=lower.admissible, power=lower.num_walks, **given)
-    return rank_modulo(matrix)
+    return rank_modulo(witness_matrix(found))
 
 
-def _table(found: Bounds) -> list[tuple[str, ...]]:
+def _table(found: SeparationBounds) -> list[tuple[str, ...]]:
     lower, cut, merged, source = found.lower, found.cut, found.merged_cut, found.sources
     walks = f"exponent {found.upper.exponent}, walk index {found.walk_index}"
     counted = f"{lower.num_walks} walks from an admissible subset"
@@ -205,7 +195,7 @@ def _exact_rank(
     from wis.base.progress import progress_bar
     from wis.theory.generic_rank import RankProblem
 
-    asked = RankProblem(**problem.arguments(), seed=seed, max_side=max_side)
+    asked = RankProblem(problem.bounds(), seed=seed, max_side=max_side)
     forecast = announce([asked.forecast()], force_size=force_size)
     with progress_bar("Rows of matrices", sum(asked.sides)) as progress:
         found = asked.rank(progress)
@@ -342,7 +332,6 @@ def tensor_network(
 
 
 def _network_facts(problem: Problem) -> dict[str, Any]:
-    from wis.theory.min_cut import min_cut
     from wis.theory.tensor_network import network_size
 
     size = network_size(**problem.arguments("graph", "depth", "target"))
@@ -354,7 +343,7 @@ def _network_facts(problem: Problem) -> dict[str, Any]:
         "legs": size.num_legs,
     }
     if problem.subset is not None:
-        cut = min_cut(**problem.arguments())
+        cut = problem.bounds().cut
         record |= {
             "log_of_least_cut": cut.log_weight,
             "cut_legs_at_features": cut.num_feature_legs,

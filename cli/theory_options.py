@@ -19,6 +19,7 @@ from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_opt
 
 if TYPE_CHECKING:
     from wis.io import GraphFile
+    from wis.theory.bounds import SeparationBounds
     from wis.theory.forecasts import Forecast
     from wis.theory.typed_graph import TypedGraph
 
@@ -98,9 +99,15 @@ class Problem:
         )
 
     def arguments(self, *names: str) -> dict[str, Any]:
-        """Keyword arguments for the library: the named ones, or all that describe the problem."""
-        every = ("graph", "subset", "depth", "width", "in_dim", "target")
-        return {name: getattr(self, name) for name in names or every}
+        """Keyword arguments for the library."""
+        return {name: getattr(self, name) for name in names}
+
+    def bounds(self, **options: Any) -> SeparationBounds:
+        """The bounds of the separation rank; the subset is given."""
+        from wis.theory.bounds import SeparationBounds
+
+        names = ("graph", "subset", "depth", "width", "in_dim", "target")
+        return SeparationBounds(**self.arguments(*names), **options)
 
     def as_record(self) -> dict[str, Any]:
         """The problem, for JSON."""

@@ -97,15 +97,16 @@ def figure5_2(
     """
     check_plot_target(plot, force=force)
     from wis.base.progress import progress_bar, shifted
-    from wis.theory.figure5_2 import figure5_2_problems
+    from wis.theory.figure5_2 import PartitionFacts, figure5_2_problems
 
     given = figure5_2_problems(clique, **settings)
-    forecast = announce([each.problem.forecast() for each in given], force_size=force_size)
-    sides = [sum(each.problem.sides) for each in given]
+    forecast = announce([each.forecast() for _, each in given], force_size=force_size)
+    sides = [sum(each.sides) for _, each in given]
     with progress_bar("Rows of matrices", sum(sides)) as advance:
         before = itertools.accumulate(sides, initial=0)
         rows = [
-            each.solve(shifted(advance, done)) for each, done in zip(given, before, strict=False)
+            PartitionFacts(name, each.bounds, each.rank(shifted(advance, done)))
+            for (name, each), done in zip(given, before, strict=False)
         ]
     depth, width = settings["depth"], settings["width"]
     if plot is not None:
@@ -116,7 +117,7 @@ def figure5_2(
         if as_json:
             facts = {"clique": clique, "depth": depth, "width": width}
             facts |= {"in_dim": settings["in_dim"] or width, "forecast": forecast}
-            emit_json({**facts, "partitions": [_facts_record(row) for row in rows]})
+            emit_json({**facts, "partitions": [row.as_record() for row in rows]})
         else:
             known = ("RANK", "LOG RANK", "SURE", "THEOREM 8", "LEMMA 51", "THEOREM 7")
             emit_table([("I", "PREDICTION", "WALK INDEX", *known), *map(_facts_row, rows)])
@@ -143,10 +144,6 @@ def _facts_row(row: PartitionFacts) -> tuple[str, ...]:
         f"{bounds.merged_cut.log_weight:.3f}",
         f"{bounds.upper.log:.3f}",
     )
-
-
-def _facts_record(row: PartitionFacts) -> dict[str, Any]:
-    return {**asdict(row), "measured": row.measured.as_record()}
 
 
 @click.command(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
 from strategies import edge_index_of, small_graphs
 from torch_geometric.data import Data
 
+from wis.theory.bounds import SeparationBounds
+from wis.theory.generic_rank import RankProblem
 from wis.theory.typed_graph import TypedGraph
 
 
@@ -30,13 +33,14 @@ class Case:
         pairs = self.graph.arcs.T.tolist()
         return {(j, i): q for (j, i), q in zip(pairs, self.graph.types.tolist(), strict=True)}
 
-    @property
-    def sizes(self) -> tuple[int, int]:
-        return self.depth, self.width
+    def bounds(self, **options: Any) -> SeparationBounds:
+        return SeparationBounds(
+            self.graph, self.subset, self.depth, self.width,
+            in_dim=self.in_dim, target=self.target, **options,
+        )  # fmt: skip
 
-    @property
-    def options(self) -> dict[str, int | None]:
-        return {"in_dim": self.in_dim, "target": self.target}
+    def problem(self, **options: Any) -> RankProblem:
+        return RankProblem(self.bounds(), **options)
 
 
 @st.composite

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from dataclasses import asdict
 
 import networkx as nx
 import pytest
@@ -32,15 +31,8 @@ from wis.theory.admissible import (
     admissible_subset,
     has_no_repeating_shared_neighbours,
 )
-from wis.theory.bounds import (
-    boundary_of,
-    log_multiset,
-    lower_bound,
-    separation_bounds,
-    upper_bound,
-)
-from wis.theory.generic_rank import generic_separation_rank
-from wis.theory.min_cut import min_cut
+from wis.theory.bounds import SeparationBounds, log_multiset
+from wis.theory.generic_rank import RankProblem
 from wis.theory.residues import rank_modulo
 from wis.theory.typed_graph import TypedGraph
 from wis.theory.witness import compositions, witness_matrix, witness_templates
@@ -58,12 +50,8 @@ def chain(n):
 
 @given(case=cases())
 def test_sandwich_of_lower_bounds_measured_rank_cuts_and_walk_index(case: Case):
-    bounds = separation_bounds(
-        case.graph, case.subset, *case.sizes, in_dim=case.in_dim, target=case.target
-    )
-    measured = generic_separation_rank(
-        case.graph, case.subset, *case.sizes, **case.options, max_side=64
-    )
+    bounds = case.bounds()
+    measured = case.problem(max_side=64).rank()
     assert bounds.lower.log <= bounds.lower.multiset_log + ROUNDING
     if not measured.is_saturated:
         assert bounds.lower.multiset_log <= measured.log_rank + ROUNDING
@@ -82,8 +70,8 @@ def test_sandwich_is_tight_where_the_measured_rank_reaches_the_cut():
     # one edge, prediction over an end: W^(o) (W x0 * W x1), an inner product of min(D_x, D_h) terms
     graph = chain(2)
     for width, in_dim in ((2, 3), (3, 2), (3, 3)):
-        bounds = separation_bounds(graph, [0], 1, width, in_dim=in_dim, target=0)
-        rank = generic_separation_rank(graph, [0], 1, width, in_dim=in_dim, target=0).rank
+        bounds = SeparationBounds(graph, [0], 1, width, in_dim=in_dim, target=0)
+        rank = RankProblem(bounds).rank().rank
         assert rank == min(width, in_dim)
         assert math.isclose(bounds.cut.log_weight, math.log(rank))
         assert math.isclose(bounds.lower.log, math.log(rank))
@@ -94,11 +82,11 @@ def test_upper_bounds_are_those_of_theorems_7_and_10(case: Case):
     n, arcs, inside = case.graph.num_nodes, case.arcs, set(case.subset)
     outside = set(range(n)) - inside
     starts = outgoing(n, arcs, inside) & outgoing(n, arcs, outside)
-    assert boundary_of(case.graph, case.subset) == sorted(starts)
+    bounds = case.bounds()
+    assert bounds.boundary == sorted(starts)
     counts = [walks(n, arcs, length, starts, case.target) for length in range(case.depth)]
     plus = int(case.target is None)
-    found = upper_bound(case.graph, case.subset, *case.sizes, target=case.target)
-    summed = upper_bound(case.graph, case.subset, *case.sizes, target=case.target, summed=True)
+    found, summed = bounds.upper, bounds.summed
     assert summed.exponent == sum(counts) + plus
     assert found.exponent == (summed.exponent if case.graph.directed else 4 * counts[-1] + plus)
     assert math.isclose(found.log, math.log(case.width) * found.exponent)
@@ -108,7 +96,7 @@ def test_upper_bounds_are_those_of_theorems_7_and_10(case: Case):
 def test_walk_index_is_that_of_the_library(directed, target):
     data = load("karate")
     graph = TypedGraph.from_any(data, directed=directed)
-    found = separation_bounds(graph, [0, 1, 5], 3, 4, target=target)
+    found = SeparationBounds(graph, [0, 1, 5], 3, 4, target=target)
     assert found.walk_index == wis.walk_index(data, [0, 1, 5], 2, target=target, directed=directed)
 
 
@@ -118,7 +106,7 @@ def test_least_cut_is_the_least_over_all_cuts(case: Case):
     if len({end for leg in legs for end in leg}) - len(leaves) > 12:
         return
     expected = least_cut(legs, leaves, set(case.subset), case.width, case.in_dim)
-    found = min_cut(case.graph, case.subset, *case.sizes, **case.options)
+    found = case.bounds().cut
     assert math.isclose(found.log_weight, expected, abs_tol=ROUNDING)
 
 
@@ -157,18 +145,20 @@ def test_least_cut_with_merged_output_is_a_maximum_flow(case: Case):
             flow.add_edge(leaf, "sink")
     flow.add_nodes_from(["source", "sink"])
     expected = nx.maximum_flow_value(flow, "source", "sink")
-    found = min_cut(case.graph, case.subset, *case.sizes, **case.options, merge_output=True)
+    found = case.bounds().merged_cut
     assert math.isclose(found.log_weight, expected, abs_tol=1e-6)
 
 
 def test_least_cut_counts_legs_exactly_where_the_tree_could_never_be_built():
     graph = complete(30)
-    found = min_cut(graph, range(15), 40, 7, in_dim=5)
+    bounds = SeparationBounds(graph, range(15), 40, 7, in_dim=5)
+    found = bounds.cut
     assert found.num_feature_legs + found.num_hidden_legs > 10**50
-    assert found.log_weight <= upper_bound(graph, range(15), 40, 7).log
+    assert found.log_weight <= bounds.upper.log
+    deeper = SeparationBounds(graph, range(15), 300, 7, in_dim=5)
     with pytest.raises(OptionError, match="too many to weigh; take a smaller depth"):
-        min_cut(graph, range(15), 300, 7, in_dim=5)
-    assert upper_bound(graph, range(15), 300, 7).log == math.inf
+        deeper.cut  # noqa: B018
+    assert deeper.upper.log == math.inf
 
 
 @given(case=cases(max_num_nodes=5, max_num_arcs=8))
@@ -179,7 +169,7 @@ def test_lower_bound_is_the_best_of_all_admissible_subsets(case: Case):
         theorem_8(walks(n, arcs, case.depth - 1, C, case.target), case.depth, dim, case.target)
         for C in admissible_subsets(n, arcs, set(case.subset))
     ]
-    found = lower_bound(case.graph, case.subset, *case.sizes, **case.options, method="exact")
+    found = case.bounds(method="exact").lower
     assert math.isclose(found.log, max(values), abs_tol=ROUNDING)
 
 
@@ -202,7 +192,7 @@ def test_every_construction_gives_an_admissible_subset_and_none_beats_the_exact_
         assert no_repeating_shared_neighbours(n, arcs, inner, outer)
         assert has_no_repeating_shared_neighbours(case.graph, inner, outer)
         assert set(found.vertices) == outgoing(n, arcs, inner) & outgoing(n, arcs, outer)
-        assert set(found.vertices) <= set(boundary_of(case.graph, case.subset))
+        assert set(found.vertices) <= set(case.bounds().boundary)
         assert sum(weights[k] for k in found.vertices) <= sum(weights[k] for k in best.vertices)
 
 
@@ -223,14 +213,14 @@ def test_one_pair_covers_the_whole_boundary_of_a_complete_graph():
 @given(inside=st.sets(st.integers(0, 11), min_size=1, max_size=11))
 def test_chains_have_half_of_their_boundary_covered(inside):
     found = admissible_subset(chain(12), inside, [1] * 12, "chain")
-    assert 2 * len(found.vertices) >= len(boundary_of(chain(12), inside))
+    assert 2 * len(found.vertices) >= len(SeparationBounds(chain(12), inside, 1, 1).boundary)
 
 
 def test_large_graphs_are_bounded_by_constructions():
     edges = torch.randint(400, (2, 2700), generator=torch.Generator().manual_seed(0))
     graph = TypedGraph.from_any(edges, 400)
     subset = list(range(0, 400, 2))
-    bounds = separation_bounds(graph, subset, 3, 8)
+    bounds = SeparationBounds(graph, subset, 3, 8)
     assert 0 < bounds.lower.log < bounds.cut.log_weight < bounds.upper.log
     assert not bounds.lower.admissible.is_optimal
     weights = graph.walks_to(2, None)
@@ -245,14 +235,13 @@ def test_large_graphs_are_bounded_by_constructions():
 @settings(max_examples=40)
 @given(case=cases(max_num_nodes=4))
 def test_witness_of_theorem_8_has_the_rank_of_the_multiset_coefficient(case: Case):
-    bound = lower_bound(case.graph, case.subset, *case.sizes, **case.options)
+    bounds = case.bounds()
+    bound = bounds.lower
     dim = min(case.width, case.in_dim)
     number = math.comb(dim + bound.num_walks - 1, bound.num_walks)
     if case.depth == 1 or not bound.num_walks or number > 40:
         return
-    matrix = witness_matrix(
-        case.graph, bound.admissible, *case.sizes, **case.options, power=bound.num_walks
-    )
+    matrix = witness_matrix(bounds)
     assert matrix.shape == (number, number)
     assert rank_modulo(matrix) == number
     assert math.isclose(math.log(number), bound.multiset_log, abs_tol=ROUNDING)
@@ -298,39 +287,37 @@ def test_least_cut_around_a_vertex_is_its_walk_index(depth, directed):
     """What (L-1)-WIS preserves: the legs at the copies of t, one for each walk from N(t) to t."""
     graph = TypedGraph.from_any(load("karate"), directed=directed)
     for t in range(graph.num_nodes):
-        found = separation_bounds(graph, [t], depth, 4, target=t, method="single-pair")
+        found = SeparationBounds(graph, [t], depth, 4, target=t, method="single-pair")
         assert found.cut.num_feature_legs + found.cut.num_hidden_legs == found.walk_index
 
 
 def test_bounds_of_a_trivial_partition_say_that_there_is_no_interaction():
     for subset in ([], [0, 1, 2, 3]):
-        bounds = separation_bounds(chain(4), subset, 2, 5, target=1)
+        bounds = SeparationBounds(chain(4), subset, 2, 5, target=1)
         assert bounds.upper.log == bounds.cut.log_weight == bounds.lower.log == 0
-        assert generic_separation_rank(chain(4), subset, 2, 5, in_dim=5, target=1).rank == 1
+        assert RankProblem(bounds).rank().rank == 1
 
 
 def test_bounds_are_a_record_for_json():
-    record = asdict(separation_bounds(chain(4), [0, 1], 2, 3))
+    record = SeparationBounds(chain(4), [0, 1], 2, 3).as_record()
     assert json.loads(json.dumps(record))["lower"]["admissible"]["method"]
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda g: upper_bound(g, [9], 2, 2), "subset holds 9, which is not a vertex id"),
-        (lambda g: upper_bound(g, [1, 1], 2, 2), "vertex 1 more than once"),
-        (lambda g: upper_bound(g, [0], 0, 2), "depth is 0; expected an integer of at least 1"),
-        (lambda g: upper_bound(g, [0], 2, 0), "width is 0"),
-        (lambda g: lower_bound(g, [0], 2, 2, in_dim=0), "in_dim is 0"),
-        (lambda g: min_cut(g, [0], 2, 2, in_dim=2, target=4), "target is 4, which is not a vertex"),
-        (lambda g: min_cut(g, [0], True, 2, in_dim=2), "depth is True"),
-        (lambda g: witness_templates(6, 30), "324632 template vectors .* more than 1000"),
+        (lambda g: SeparationBounds(g, [9], 2, 2), "subset holds 9, which is not a vertex id"),
+        (lambda g: SeparationBounds(g, [1, 1], 2, 2), "vertex 1 more than once"),
+        (lambda g: SeparationBounds(g, [0], 0, 2), "depth is 0; expected an integer of at least 1"),
+        (lambda g: SeparationBounds(g, [0], 2, 0), "width is 0"),
+        (lambda g: SeparationBounds(g, [0], 2, 2, in_dim=0), "in_dim is 0"),
         (
-            lambda g: witness_matrix(
-                g, admissible_subset(g, [0], [1] * 4), 1, 2, in_dim=2, power=1
-            ),
-            "depth is 1",
+            lambda g: SeparationBounds(g, [0], 2, 2, in_dim=2, target=4),
+            "target is 4, which is not a vertex",
         ),
+        (lambda g: SeparationBounds(g, [0], True, 2, in_dim=2), "depth is True"),
+        (lambda g: witness_templates(6, 30), "324632 template vectors .* more than 1000"),
+        (lambda g: witness_matrix(SeparationBounds(g, [0], 1, 2)), "depth is 1"),
     ],
 )
 def test_impossible_arguments_are_one_clear_line(call, message):
@@ -356,4 +343,4 @@ def test_chain_method_is_for_chains_and_unknown_methods_are_named():
 def test_a_graph_without_vertices_is_refused():
     empty = TypedGraph.from_any(torch.empty((2, 0), dtype=torch.int64), 0)
     with pytest.raises(OptionError, match="has no vertices"):
-        separation_bounds(empty, [], 2, 2)
+        SeparationBounds(empty, [], 2, 2)

@@ -14,12 +14,12 @@ from theory_oracles import exact_rank, product_network
 
 from wis.errors import OptionError
 from wis.theory import generic_rank, network_values, residues
+from wis.theory.bounds import SeparationBounds
 from wis.theory.figure5_2 import figure5_2_problems, partitions, two_cliques
 from wis.theory.forecasts import Forecast
 from wis.theory.generic_rank import (
     GenericRank,
     RankProblem,
-    generic_separation_rank,
     random_weights,
 )
 from wis.theory.network_values import Plan
@@ -30,14 +30,14 @@ from wis.theory.typed_graph import TypedGraph
 SIDE = 40
 
 
-def problem(case: Case, **options) -> RankProblem:
-    return RankProblem(case.graph, case.subset, *case.sizes, **case.options, **options)
+def rank_of(graph, *sizes, **options) -> GenericRank:
+    return RankProblem(SeparationBounds(graph, *sizes, **options)).rank()
 
 
 def matrix_of(case: Case, side: int, seed: int = 0) -> np.ndarray:
     """Random outputs, computed point by point by the oracle's network."""
     draw = np.random.default_rng(seed)
-    weights, output = random_weights(case.graph, *case.sizes, case.in_dim, draw)
+    weights, output = random_weights(case.bounds(), draw)
     rows, columns = draw.integers(PRIME, size=(2, side, case.graph.num_nodes, case.in_dim))
     inside = np.isin(np.arange(case.graph.num_nodes), case.subset)
     plan = Plan.of(case.graph, case.depth, case.target)
@@ -48,7 +48,7 @@ def matrix_of(case: Case, side: int, seed: int = 0) -> np.ndarray:
 @given(case=cases(), seed=st.integers(0, 99))
 def test_values_modulo_the_prime_are_those_of_the_integers(case: Case, seed):
     draw = np.random.default_rng(seed)
-    weights, output = random_weights(case.graph, *case.sizes, case.in_dim, draw)
+    weights, output = random_weights(case.bounds(), draw)
     n = case.graph.num_nodes
     rows, columns = draw.integers(PRIME, size=(2, 2, n, case.in_dim))
     inside = np.isin(np.arange(n), case.subset)
@@ -113,7 +113,7 @@ def test_rank_of_blocks_with_dependent_columns_is_that_of_the_factors(shape, ran
 @settings(max_examples=150)
 @given(case=cases())
 def test_the_interval_of_the_graph_holds_the_rank_of_a_matrix(case: Case):
-    asked = problem(case)
+    asked = case.problem()
     rank = rank_modulo(matrix_of(case, SIDE))
     assert rank <= asked.upper.count
     if rank < SIDE:
@@ -127,11 +127,11 @@ def test_the_interval_of_the_graph_holds_the_rank_of_a_matrix(case: Case):
 
 @given(case=cases(max_num_nodes=4), seed=st.integers(0, 9))
 def test_generic_rank_depends_on_no_seed_and_is_the_rank_of_a_matrix(case: Case, seed):
-    first, again = (problem(case, seed=s, max_side=SIDE).rank() for s in (seed, seed + 1))
+    first, again = (case.problem(seed=s, max_side=SIDE).rank() for s in (seed, seed + 1))
     assert first == again
     matrix = rank_modulo(matrix_of(case, SIDE))
     assert min(first.rank, SIDE) == matrix
-    small = problem(case, max_side=5).rank()
+    small = case.problem(max_side=5).rank()
     assert min(5, first.rank) <= small.rank <= first.rank
     assert small.upper == first.upper
     if small.state != "interval":
@@ -140,45 +140,42 @@ def test_generic_rank_depends_on_no_seed_and_is_the_rank_of_a_matrix(case: Case,
 
 def test_symmetric_partitions_of_a_symmetric_graph_have_the_same_rank():
     ring = TypedGraph.from_any(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
-    ranks = {
-        generic_separation_rank(ring, subset, 2, 2, in_dim=2).rank
-        for subset in ([0, 1], [1, 2], [2, 3], [0, 3])
-    }
+    ranks = {rank_of(ring, subset, 2, 2).rank for subset in ([0, 1], [1, 2], [2, 3], [0, 3])}
     assert len(ranks) == 1
 
 
 def test_error_bound_is_that_of_a_determinant_one_row_larger_than_the_rank():
-    (found,) = [p.solve().measured for p in figure5_2_problems(3, 2, 2)[1:2]]
+    found = figure5_2_problems(3, 2, 2)[1][1].rank()
     # of (D.6): 68 walks of length 2, so features and W^(1); 20 of length 1, so W^(2); and W^(o)
     assert (found.rank, found.state) == (121, "almost surely")
     assert found.error_bound == 122 * (2 * 68 + 20 + 1) / PRIME
     edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
-    proven = generic_separation_rank(edge, [0], 1, 2, in_dim=2)
+    proven = rank_of(edge, [0], 1, 2)
     assert (proven.rank, proven.error_bound, proven.side) == (2, 0, 0)
 
 
 @pytest.mark.parametrize(("n", "depth", "width"), [(3, 2, 2), (4, 3, 5), (6, 2, 16)])
 def test_complete_graphs_attain_the_multiset_coefficient_of_the_proof(n, depth, width):
     graph = TypedGraph.from_any(torch.combinations(torch.arange(n)).T)
-    found = generic_separation_rank(graph, [0], depth, width, in_dim=width)
+    found = rank_of(graph, [0], depth, width)
     # the output is a polynomial of degree n^L in the product of the features
     assert found.rank == math.comb(n**depth + width - 1, width - 1)
     assert found.is_proven
 
 
 def test_figure_5_2_at_the_size_of_table_5_1_takes_no_matrix():
-    graph_1, graph_2, vertex_1, vertex_2 = figure5_2_problems(16, 3, 16)
-    assert not any(each.problem.sides for each in (graph_1, graph_2, vertex_1, vertex_2))
+    graph_1, graph_2, vertex_1, vertex_2 = (each for _, each in figure5_2_problems(16, 3, 16))
+    assert not any(each.sides for each in (graph_1, graph_2, vertex_1, vertex_2))
     # walks of length 2 to vertex 0: 16 from the near end of the bridge, 1 from the far end
-    assert vertex_1.solve().measured.rank == math.comb(16 + 15, 15) * 16
+    assert vertex_1.rank().rank == math.comb(16 + 15, 15) * 16
     # 256 from the first clique, all of which cross, and 1 from the far end of the bridge
-    assert vertex_2.solve().measured.rank == math.comb(256 + 15, 15) * 16
-    assert vertex_1.solve().measured.is_proven
-    assert vertex_2.solve().measured.is_proven
-    low, high = graph_1.solve().measured, graph_2.solve().measured
+    assert vertex_2.rank().rank == math.comb(256 + 15, 15) * 16
+    assert vertex_1.rank().is_proven
+    assert vertex_2.rank().is_proven
+    low, high = graph_1.rank(), graph_2.rank()
     assert low.state == high.state == "interval"
     assert low.upper.log < high.log_rank  # the intervals do not meet: I2 has the higher rank
-    assert high.upper.log < 0.02 * graph_2.problem.bounds.merged_cut.log_weight
+    assert high.upper.log < 0.02 * graph_2.bounds.merged_cut.log_weight
 
 
 def test_small_forms_of_figure_5_2_have_the_ranks_of_full_elimination():
@@ -187,15 +184,17 @@ def test_small_forms_of_figure_5_2_have_the_ranks_of_full_elimination():
         (4, 2, 2, [72, 324, 2, 5]),
         (2, 2, 3, [210, 441, 3, 6]),
     ):
-        for each, rank in zip(figure5_2_problems(clique, depth, width), expected, strict=True):
-            case = Case(each.problem.graph, list(each.subset), each.target, depth, width, width)
+        problems = figure5_2_problems(clique, depth, width)
+        for (_, each), rank in zip(problems, expected, strict=True):
+            own = each.bounds
+            case = Case(own.graph, own.subset, own.target, depth, width, width)
             assert rank_modulo(matrix_of(case, rank + 20)) == rank
-            assert each.solve().measured.rank == rank
+            assert each.rank().rank == rank
 
 
 def test_numbers_without_end_stay_bounds():
     graph = TypedGraph.from_any(two_cliques(3))
-    deep = RankProblem(graph, partitions(3)["I2"], 500, 40, in_dim=40)
+    deep = RankProblem(SeparationBounds(graph, partitions(3)["I2"], 500, 40))
     assert deep.upper.count is None or deep.upper.log < 20_000
     found = deep.rank()
     assert found.state == "interval"
@@ -227,11 +226,11 @@ def count_operations(monkeypatch) -> list[int]:
 @pytest.mark.parametrize("clique", [2, 3])
 @pytest.mark.parametrize("max_side", [20, 50, 130])
 def test_forecasts_count_the_operations(clique, max_side, monkeypatch):
-    for each in figure5_2_problems(clique, 3, 2, max_side=max_side):
-        expected = each.problem.forecast().operations
+    for _, each in figure5_2_problems(clique, 3, 2, max_side=max_side):
+        expected = each.forecast().operations
         with monkeypatch.context() as patch:
             done = count_operations(patch)
-            found = each.solve().measured
+            found = each.rank()
         if found.rank >= max_side or found.rank == found.side:  # every matrix had full rank
             assert tuple(done) == expected
         assert all(one <= other for one, other in zip(done, expected, strict=True))
@@ -239,7 +238,7 @@ def test_forecasts_count_the_operations(clique, max_side, monkeypatch):
 
 def test_seconds_grow_with_the_operations_and_long_computations_are_refused():
     small, large = (
-        figure5_2_problems(3, 3, 3, max_side=side)[1].problem.forecast() for side in (800, 1 << 18)
+        figure5_2_problems(3, 3, 3, max_side=side)[1][1].forecast() for side in (800, 1 << 18)
     )
     assert 0 < small.seconds < large.seconds
     assert small.bytes < large.bytes
@@ -250,7 +249,7 @@ def test_seconds_grow_with_the_operations_and_long_computations_are_refused():
 
 
 def test_progress_counts_rows_of_the_matrices():
-    asked = figure5_2_problems(3, 2, 2)[1].problem
+    asked = figure5_2_problems(3, 2, 2)[1][1]
     seen = []
     asked.rank(seen.append)
     assert seen == sorted(seen)
@@ -258,12 +257,12 @@ def test_progress_counts_rows_of_the_matrices():
 
 
 def test_sizes_beyond_memory_are_one_clear_line():
-    wide = figure5_2_problems(2, 2, 10**5, in_dim=2)[1].problem
+    wide = figure5_2_problems(2, 2, 10**5, in_dim=2)[1][1]
     assert wide.sides
     with pytest.raises(OptionError, match="more than 134217728; take a smaller width"):
         wide.rank()
     with pytest.raises(OptionError, match="has no vertices"):
-        generic_separation_rank(TypedGraph.from_any(torch.empty(2, 0).long()), [], 1, 1, in_dim=1)
+        rank_of(TypedGraph.from_any(torch.empty(2, 0).long()), [], 1, 1)
     assert generic_rank.elimination_cost(1).tolist() == [0, 0, 0]
 
 

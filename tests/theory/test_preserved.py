@@ -19,9 +19,8 @@ from wis.show.theory_pictures import (
     draw_spectrum,
     save_figure,
 )
-from wis.theory.bounds import lower_bound
+from wis.theory.bounds import SeparationBounds
 from wis.theory.figure5_2 import figure5_2, partitions, two_cliques
-from wis.theory.min_cut import min_cut
 from wis.theory.preserved import preserved, sample_of
 from wis.theory.separation_rank import random_templates, separation_rank
 from wis.theory.typed_graph import TypedGraph
@@ -47,8 +46,8 @@ def test_walk_indices_of_figure_5_2_are_those_of_the_caption(size):
     end, inner = (size - 1) * step[0] + 2 * step[1], (size - 1) * step[0] + step[1]
     assert found["I1", None].walk_index == 2 * end
     assert found["I2", None].walk_index == 2 * end + 2 * (size - 1) * inner
-    assert found["I1", None].num_boundary == 2
-    assert found["I2", None].num_boundary == 2 * size
+    assert len(found["I1", None].boundary) == 2
+    assert len(found["I2", None].boundary) == 2 * size
     assert found["I1", 0].walk_index == step[0] + 1
     assert found["I2", 0].walk_index == (size - 1) * step[0] + step[1]
 
@@ -79,14 +78,12 @@ def test_shares_are_those_of_the_graphs_that_are_left():
     for t in range(34):
         walks = [wis.walk_index(order.apply(KARATE, remove=r), [t], 2, target=t) for r in (0.5, 0)]
         ratios["walk_index"].append(walks[0] / walks[1])
-        options = {"in_dim": 4, "target": t}
-        cuts = [min_cut(graph, [t], 3, 4, **options).log_weight for graph in (after, before)]
-        lower = [
-            lower_bound(graph, [t], 3, 4, **options, method="greedy").log
+        left, whole = (
+            SeparationBounds(graph, [t], 3, 4, target=t, method="greedy")
             for graph in (after, before)
-        ]
-        ratios["cut"].append(cuts[0] / cuts[1])
-        ratios["lower"].append(lower[0] / lower[1])
+        )
+        ratios["cut"].append(left.cut.log_weight / whole.cut.log_weight)
+        ratios["lower"].append(left.lower.log / whole.lower.log)
     for field, values in ratios.items():
         assert math.isclose(getattr(rows[1], field), sum(values) / 34), field
     assert rows[1].least_walk_index == min(ratios["walk_index"])

@@ -14,7 +14,8 @@ from theory_oracles import exact_rank, product_network
 
 from wis.errors import NumericalError, OptionError
 from wis.models import build_model
-from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.bounds import SeparationBounds
+from wis.theory.generic_rank import RankProblem
 from wis.theory.product_gnn import ProductGNN
 from wis.theory.separation_rank import (
     matricize,
@@ -144,9 +145,7 @@ def test_rich_full_grid_gives_the_exact_rank_of_a_product_network(case: Case, se
         task="graph" if case.target is None else "vertex",
         seed=seed,
     )
-    exact = generic_separation_rank(
-        case.graph, case.subset, *case.sizes, **case.options, max_side=64
-    )
+    exact = case.problem(max_side=64).rank()
     function = of_product_gnn(gnn, case.graph, target=case.target)
     templates = random_templates(number, case.in_dim, seed=seed)
     found = separation_rank(function, case.subset, templates, n, max_side=10**4)
@@ -216,7 +215,7 @@ def test_a_grid_of_a_million_points_is_practical():
     found = separation_rank(function, [0], random_templates(100, 2), 3, max_side=10**4)
     assert found.is_full_grid
     assert (found.num_rows, found.num_columns) == (100, 10**4)
-    exact = generic_separation_rank(PATH, [0], 2, 2, in_dim=2)
+    exact = RankProblem(SeparationBounds(PATH, [0], 2, 2)).rank()
     assert 1 < found.rank <= exact.rank
 
 
@@ -287,14 +286,12 @@ def test_networks_with_relu_are_measured_as_they_are(name, target):
             "task='vertex' and target is None",
         ),
         (
-            lambda f: generic_separation_rank(
-                TypedGraph.from_any(torch.empty(2, 0).long()), [], 1, 1, in_dim=1
-            ),
+            lambda f: SeparationBounds(TypedGraph.from_any(torch.empty(2, 0).long()), [], 1, 1),
             OptionError,
             "has no vertices",
         ),
         (
-            lambda f: generic_separation_rank(PATH, [0], 1, 10**6, in_dim=2),
+            lambda f: RankProblem(SeparationBounds(PATH, [0], 1, 10**6, in_dim=2)).rank(),
             OptionError,
             "take arrays of 1000000000000 numbers, more than 134217728; take a smaller width",
         ),

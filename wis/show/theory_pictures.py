@@ -10,9 +10,8 @@ import numpy as np
 from wis.base.figures import fitted, save_figure, text_width
 from wis.errors import OptionError
 from wis.show.plot import CLASS_COLOURS, INK, KEPT, PLAIN, REMOVED
-from wis.theory.bounds import Bounds, boundary_of
-from wis.theory.figure5_2 import PartitionFacts, two_cliques
-from wis.theory.typed_graph import TypedGraph
+from wis.theory.bounds import SeparationBounds
+from wis.theory.figure5_2 import PartitionFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,7 +146,7 @@ def _ink_on(colour: str) -> str:
     return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
 
 
-def draw_bounds(bounds: Bounds, measured: GenericRank | None, title: str) -> Figure:
+def draw_bounds(bounds: SeparationBounds, measured: GenericRank | None, title: str) -> Figure:
     """Draw lower and upper bounds of one partition as bars, with the measured rank between them.
 
     The rank can be an interval, or None.
@@ -216,12 +215,11 @@ def draw_figure5_2(rows: Sequence[PartitionFacts], size: int, depth: int, width:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3.9), layout="constrained")
-    graph = TypedGraph.from_any(two_cliques(size))
     position = _clique_positions(size)
     panels = figure.subplots(1, 2)
     for axes, name in zip(panels, ("I1", "I2"), strict=True):
         facts = [row for row in rows if row.name == name]
-        _draw_partition(axes, graph, position, facts[0].subset)
+        _draw_partition(axes, facts[0].bounds, position)
         lines = [_facts_line(row, depth) for row in facts]
         axes.set_anchor("N")
         axes.set_title(f"${name[0]}_{name[1]}$ in blue", color=INK)
@@ -258,22 +256,20 @@ def _clique_positions(size: int) -> np.ndarray:
     return np.concatenate([circle, other + np.array([3.4, 0])])
 
 
-def _draw_partition(
-    axes: Axes, graph: TypedGraph, position: np.ndarray, subset: Sequence[int]
-) -> None:
+def _draw_partition(axes: Axes, network: SeparationBounds, position: np.ndarray) -> None:
     from matplotlib.collections import LineCollection
 
-    inside = np.isin(np.arange(graph.num_nodes), subset)
-    arcs = graph.edge_index.numpy()
+    inside, num_nodes = network.inside, network.graph.num_nodes
+    arcs = network.graph.edge_index.numpy()
     crossing = inside[arcs[0]] != inside[arcs[1]]
     for chosen, colour, width in ((~crossing, KEPT, 0.8), (crossing, REMOVED, 1.3)):
         segments = list(position[arcs.T[chosen]])
         axes.add_collection(LineCollection(segments, colors=colour, linewidths=width, zorder=1))
-    ring = np.isin(np.arange(graph.num_nodes), boundary_of(graph, subset))
+    ring = np.isin(np.arange(num_nodes), network.boundary)
     edge: Any = [REMOVED if vertex else INK for vertex in ring]
     fill: Any = [SIDES[0] if vertex else SIDES[1] for vertex in inside]
     style: Any = {"linewidths": np.where(ring, 2.5, 0.6), "zorder": 2}
-    size = min(220, 1100 / graph.num_nodes)
+    size = min(220, 1100 / num_nodes)
     x, y = position.T
     axes.scatter(x, y, s=size, c=fill, edgecolors=edge, **style)
     axes.set_aspect("equal")

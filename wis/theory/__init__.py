@@ -6,6 +6,7 @@
 - `typed_graph`: graphs in which every vertex has a self-loop and every arc has a type;
 - `product_gnn`: networks with product aggregation, Equations (5.2) to (5.5) and (D.1);
 - `tensor_network`: the tree tensor networks of Equations (D.6) and (D.7);
+- `partitioned_network`: a product network, its graph, and one side of a partition of the vertices;
 - `min_cut`: the least modified multiplicative cut weight in them, Definition 19 and Lemma 51;
 - `admissible`, `bounds`: Theorems 7, 8, 10 and 11; `witness`: a matrix that proves Theorem 8;
 - `separation_rank`: the separation rank of any function, measured on a grid;
@@ -17,7 +18,7 @@
 
     >>> from wis import datasets, theory
     >>> graph = theory.TypedGraph.from_any(datasets.load("karate"))
-    >>> theory.separation_bounds(graph, [0, 1, 2], depth=2, width=2, target=8).walk_index
+    >>> theory.SeparationBounds(graph, [0, 1, 2], depth=2, width=2, target=8).walk_index
     5
 
 Names of the menu are imported on first use. The functions `min_cut` and `separation_rank` are in
@@ -32,13 +33,11 @@ from typing import Any
 
 _HOME = {
     "ProductGNN": "product_gnn",
+    "RankProblem": "generic_rank",
+    "SeparationBounds": "bounds",
     "TypedGraph": "typed_graph",
     "build_tensor_network": "tensor_network",
-    "generic_separation_rank": "generic_rank",
-    "lower_bound": "bounds",
     "network_size": "tensor_network",
-    "separation_bounds": "bounds",
-    "upper_bound": "bounds",
 }
 
 __all__ = list(_HOME)

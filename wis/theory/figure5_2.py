@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from wis.base.checks import checked_integer
-from wis.base.progress import Progress, silent
-from wis.theory.bounds import Bounds
+from wis.theory.bounds import SeparationBounds
 from wis.theory.generic_rank import MAX_SIDE, GenericRank, RankProblem
 from wis.theory.typed_graph import TypedGraph
 
@@ -27,31 +26,24 @@ class PartitionFacts:
 
     Attributes:
         name: ``"I1"`` or ``"I2"``.
-        subset: The set I.
-        target: Vertex t, None for graph prediction.
+        bounds: The network with its subset and target, and the bounds of the theorems.
         measured: The separation rank for almost all weights, or an interval that holds it.
     """
 
     name: str
-    subset: tuple[int, ...]
-    target: int | None
-    bounds: Bounds
+    bounds: SeparationBounds
     measured: GenericRank
 
+    @property
+    def target(self) -> int | None:
+        """Vertex t, None for graph prediction."""
+        return self.bounds.target
 
-@dataclass(frozen=True)
-class PartitionProblem:
-    """A rank that Figure 5.2 asks for: a partition, a task, and how to compute it."""
-
-    name: str
-    subset: tuple[int, ...]
-    target: int | None
-    problem: RankProblem
-
-    def solve(self, progress: Progress = silent) -> PartitionFacts:
-        """Compute the rank."""
-        bounds, measured = self.problem.bounds, self.problem.rank(progress)
-        return PartitionFacts(self.name, self.subset, self.target, bounds, measured)
+    def as_record(self) -> dict[str, Any]:
+        """The facts for JSON."""
+        about = {"name": self.name, "subset": self.bounds.subset, "target": self.target}
+        found = {"bounds": self.bounds.as_record(), "measured": self.measured.as_record()}
+        return {**about, **found}
 
 
 def two_cliques(size: int) -> Tensor:
@@ -89,17 +81,15 @@ def figure5_2_problems(
     target: int = 0,
     seed: int = 0,
     max_side: int = MAX_SIDE,
-) -> list[PartitionProblem]:
-    """The four ranks that `figure5_2` computes, each with its bounds and its forecast."""
+) -> list[tuple[str, RankProblem]]:
+    """The four ranks that `figure5_2` computes, each with the name of its partition."""
     graph = TypedGraph.from_any(two_cliques(size))
-    options: Any = {"in_dim": in_dim or width, "seed": seed, "max_side": max_side}
-    return [
-        PartitionProblem(
-            name, subset, t, RankProblem(graph, subset, depth, width, target=t, **options)
-        )
+    networks = [
+        (name, SeparationBounds(graph, subset, depth, width, in_dim=in_dim, target=t))
         for t in (None, target)
         for name, subset in partitions(size).items()
     ]
+    return [(name, RankProblem(each, seed=seed, max_side=max_side)) for name, each in networks]
 
 
 def figure5_2(size: int, depth: int, width: int, **options: Any) -> list[PartitionFacts]:
@@ -108,11 +98,11 @@ def figure5_2(size: int, depth: int, width: int, **options: Any) -> list[Partiti
     >>> [(row.name, row.bounds.walk_index) for row in figure5_2(3, 2, 2, max_side=32)[:2]]
     [('I1', 8), ('I2', 20)]
 
-    Cliques have `size` vertices, at least 2. `in_dim` is the width if not given; the other
-    arguments, errors and the cost of each row are those of
-    `wis.theory.generic_rank.generic_separation_rank`.
+    Cliques have `size` vertices, at least 2. Options are the `target` of vertex prediction (0), and
+    those of `PartitionedNetwork` and `RankProblem`, which give the errors and the cost of a row.
 
     Returns:
         Four rows: both partitions for graph prediction, then both for vertex prediction.
     """
-    return [each.solve() for each in figure5_2_problems(size, depth, width, **options)]
+    problems = figure5_2_problems(size, depth, width, **options)
+    return [PartitionFacts(name, each.bounds, each.rank()) for name, each in problems]

@@ -20,23 +20,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wis.base.progress import Progress, shifted, silent
 from wis.errors import OptionError
-from wis.theory.bounds import separation_bounds
+from wis.theory.bounds import SeparationBounds
 from wis.theory.forecasts import Forecast, best_time
 from wis.theory.network_values import BATCH_ENTRIES, Plan
+from wis.theory.partitioned_network import PartitionedNetwork
 from wis.theory.rank_bounds import RankBound, rank_interval
 from wis.theory.residues import BLOCK, PRIME, matmul, product, rank_modulo
 from wis.theory.tensor_network import network_size
-from wis.theory.typed_graph import Ints, TypedGraph, check_members, check_size, check_target
+from wis.theory.typed_graph import Ints, check_size
 
 FIRST_SIDE = 32
 MAX_SIDE = 512
@@ -112,51 +111,43 @@ class GenericRank:
 
 
 class RankProblem:
-    """A separation rank that is asked for: the bounds from the graph, a forecast, and the rank.
+    """The separation rank of a product network for almost all weights, and a forecast of its cost.
 
-    >>> import torch
-    >>> path = TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
-    >>> problem = RankProblem(path, [0], 2, 3, in_dim=3, target=2)
-    >>> problem.lower.count, problem.upper.count, problem.sides
-    (3, 3, [])
+    >>> from wis.datasets import load
+    >>> karate = TypedGraph.from_any(load("karate"))
+    >>> RankProblem(SeparationBounds(karate, [0, 1, 2], 2, 2, target=8)).rank().rank
+    14
 
-    The arguments are those of `generic_separation_rank`.
+    The matrix starts with 32 rows and columns, and is doubled as long as it has full rank, at most
+    to the upper bound and to `max_side`. There is no matrix if the bounds are equal, or if the
+    lower bound is `max_side` or more. `seed` is that of weights and features.
 
     Attributes:
-        bounds: The bounds of the theorems.
+        bounds: The network, and the bounds of the theorems.
         lower: A lower bound for almost all weights.
         upper: An upper bound for all weights.
+
+    Raises:
+        OptionError: `max_side` is invalid.
+
+    Cost: `forecast`; about max_side² evaluations of the network on classes of vertices and
+    max_side³ operations, less where the rank is small.
+
+    References:
+        Definition 10; Lemmas 53 and 59; Theorems 8 and 11 are about this number.
     """
 
     def __init__(
-        self,
-        graph: TypedGraph,
-        subset: Iterable[int] | Tensor,
-        depth: int,
-        width: int,
-        *,
-        in_dim: int,
-        target: int | None = None,
-        seed: int = 0,
-        max_side: int = MAX_SIDE,
+        self, bounds: SeparationBounds, *, seed: int = 0, max_side: int = MAX_SIDE
     ) -> None:
-        members = check_members("subset", subset, graph.num_nodes)
-        check_target(target, graph.num_nodes)
+        self.bounds, self.seed = bounds, seed
         self.max_side = check_size("max_side", max_side)
-        if not graph.num_nodes:
-            raise OptionError("the graph has no vertices; expected at least one")
-        self.graph, self.target, self.seed = graph, target, seed
-        self.depth, self.width, self.in_dim = depth, width, in_dim
-        sizes: Any = {"depth": depth, "width": width, "in_dim": in_dim, "target": target}
-        self.bounds = separation_bounds(graph, members, **sizes)
-        self.lower, self.upper = rank_interval(graph, members, **sizes, bounds=self.bounds)
-        self.inside = np.zeros(graph.num_nodes, dtype=bool)
-        self.inside[members] = True
+        self.lower, self.upper = rank_interval(bounds)
 
     @functools.cached_property
     def plan(self) -> Plan:
         """How to evaluate the network."""
-        return Plan.of(self.graph, self.depth, self.target)
+        return Plan.of(self.bounds.graph, self.bounds.depth, self.bounds.target)
 
     @property
     def sides(self) -> list[int]:
@@ -176,30 +167,36 @@ class RankProblem:
         """
         if not (sides := self.sides):
             return Forecast((0, 0, 0), 0, 0.0)
-        check_memory(self.graph, self.width, self.in_dim, sides[-1])
-        shape = self.width, self.in_dim, self.inside
+        network = self.bounds
+        check_memory(network, sides[-1])
+        shape = network.width, network.in_dim, network.inside
         costs = [self.plan.cost(side, *shape) + elimination_cost(side) for side in sides]
         total = np.sum(costs, axis=0)
-        held = 4 * max(BATCH_ENTRIES, self.plan.num_classes * sides[-1] * self.width)
-        points = 2 * sides[-1] * self.graph.num_nodes * (self.in_dim + 2 * self.width)
+        held = 4 * max(BATCH_ENTRIES, self.plan.num_classes * sides[-1] * network.width)
+        points = 2 * sides[-1] * network.graph.num_nodes * (network.in_dim + 2 * network.width)
         num_bytes = 8 * (held + points + 4 * sides[-1] ** 2)
         products, multiplications, entries = (int(number) for number in total)
         seconds = float(_seconds_each() @ total)
         return Forecast((products, multiplications, entries), num_bytes, seconds)
 
     def rank(self, progress: Progress = silent) -> GenericRank:
-        """The rank or an interval; the progress counts rows of matrices, of `sum(sides)` in all."""
+        """The rank or an interval; the progress counts rows of matrices, of `sum(sides)` in all.
+
+        Raises:
+            OptionError: The weights of a layer, or the embeddings for a row of the matrix, would
+                take more than a gibibyte.
+        """
+        network = self.bounds
         rank = side = done = 0
         if sides := self.sides:
-            check_memory(self.graph, self.width, self.in_dim, sides[-1])
+            check_memory(network, sides[-1])
             draw = np.random.default_rng(self.seed)
-            sizes = self.depth, self.width, self.in_dim
-            weights, output = random_weights(self.graph, *sizes, draw)
-            shape = 2, sides[-1], self.graph.num_nodes, self.in_dim
+            weights, output = random_weights(network, draw)
+            shape = 2, sides[-1], network.graph.num_nodes, network.in_dim
             rows, columns = draw.integers(PRIME, size=shape)
         for side in sides:
             matrix = self.plan.values(
-                weights, output, rows[:side], columns[:side], self.inside,
+                weights, output, rows[:side], columns[:side], network.inside,
                 progress=shifted(progress, done),
             )  # fmt: skip
             done += side
@@ -213,62 +210,24 @@ class RankProblem:
     def _error(self, rank: int) -> float:
         """Bound of the probability that a minor of rank + 1 rows vanished by chance."""
         # The degree of the output is the number of feature and weight nodes of Equation (D.6).
-        size = network_size(self.graph, self.depth, target=self.target)
+        network = self.bounds
+        size = network_size(network.graph, network.depth, target=network.target)
         degree = (rank + 1) * (size.num_features + size.num_weights)
         return 1.0 if degree >= PRIME else degree / PRIME
 
 
-def generic_separation_rank(
-    graph: TypedGraph,
-    subset: Iterable[int] | Tensor,
-    depth: int,
-    width: int,
-    *,
-    in_dim: int,
-    target: int | None = None,
-    seed: int = 0,
-    max_side: int = MAX_SIDE,
-) -> GenericRank:
-    """The separation rank of a product network for almost all weights.
-
-    >>> from wis.datasets import load
-    >>> karate = TypedGraph.from_any(load("karate"))
-    >>> generic_separation_rank(karate, [0, 1, 2], 2, 2, in_dim=2, target=8).rank
-    14
-
-    Arguments are those of `wis.theory.bounds.separation_bounds`, the seed of weights and features,
-    and `max_side`, the largest number of rows and of columns. The matrix starts with 32, and is
-    doubled as long as it has full rank, at most to the upper bound. There is no matrix if the
-    bounds are equal, or if the lower bound is max_side or more.
-
-    Raises:
-        OptionError: A size, the subset or the target is invalid; or the weights of a layer, or the
-            embeddings for a row of the matrix, would take more than a gibibyte.
-
-    Cost: `RankProblem.forecast`; about max_side² evaluations of the network on classes of vertices
-    and max_side³ operations, less where the rank is small.
-
-    References:
-        Definition 10; Lemmas 53 and 59; Theorems 8 and 11 are about this number.
-    """
-    sizes: Any = {"in_dim": in_dim, "target": target, "seed": seed, "max_side": max_side}
-    return RankProblem(graph, subset, depth, width, **sizes).rank()
-
-
-def random_weights(
-    graph: TypedGraph, depth: int, width: int, in_dim: int, draw: Any
-) -> tuple[list[Ints], Ints]:
+def random_weights(network: PartitionedNetwork, draw: Any) -> tuple[list[Ints], Ints]:
     """Random weight matrices [num_types, width, fan-in] of each layer, and W^(o), [width]."""
-    fan_in = [check_size("in_dim", in_dim)] + [width] * (check_size("depth", depth) - 1)
-    check_size("width", width)
-    weights = [draw.integers(PRIME, size=(graph.num_types, width, size)) for size in fan_in]
+    types, width = network.graph.num_types, network.width
+    fan_in = [network.in_dim] + [width] * (network.depth - 1)
+    weights = [draw.integers(PRIME, size=(types, width, size)) for size in fan_in]
     return weights, draw.integers(PRIME, size=width)
 
 
-def check_memory(graph: TypedGraph, width: int, in_dim: int, side: int) -> None:
+def check_memory(network: PartitionedNetwork, side: int) -> None:
     """Raise `OptionError` if weights, or embeddings for a row of the matrix, exceed a gibibyte."""
-    widest = max(check_size("width", width), check_size("in_dim", in_dim))
-    entries = max(graph.num_types * width * widest, side * graph.num_nodes * widest)
+    graph, width, in_dim = network.graph, network.width, network.in_dim
+    entries = max(graph.num_types * width, side * graph.num_nodes) * max(width, in_dim)
     if entries > MAX_ENTRIES:
         raise OptionError(
             f"width {width}, in_dim {in_dim} and a matrix of {side} rows take arrays of {entries} "

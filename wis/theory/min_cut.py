@@ -24,16 +24,15 @@ whose least cut is lower still.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wis.errors import OptionError
-from wis.theory.typed_graph import TypedGraph, check_members, check_size, check_target
+from wis.theory.partitioned_network import PartitionedNetwork
+from wis.theory.typed_graph import TypedGraph
 
 Legs = NDArray[Any]
 """Python integers of shape [..., 2]: cut legs of dimension D_x, and of dimension D_h."""
@@ -57,49 +56,33 @@ class CutWeight:
     num_hidden_legs: int
 
 
-def min_cut(
-    graph: TypedGraph,
-    subset: Iterable[int] | Tensor,
-    depth: int,
-    width: int,
-    *,
-    in_dim: int,
-    target: int | None = None,
-    merge_output: bool = False,
-) -> CutWeight:
+def min_cut(network: PartitionedNetwork, *, merge_output: bool = False) -> CutWeight:
     """Least modified multiplicative cut weight that separates the leaves of a subset of vertices.
 
     Its logarithm is an upper bound of log sep(f; I) for all weights of the product network.
 
     >>> import torch
     >>> path = TypedGraph.from_any(torch.tensor([[0, 1], [1, 2]]))
-    >>> min_cut(path, [0], depth=2, width=3, in_dim=3, target=2).num_feature_legs
+    >>> min_cut(PartitionedNetwork(path, [0], depth=2, width=3, target=2)).num_feature_legs
     1
 
-    Arguments are those of `wis.theory.bounds.separation_bounds`. With `merge_output` the
-    delta-tensors of the output layer count as one.
+    With `merge_output` the delta-tensors of the output layer count as one.
 
     Returns:
         The weight. Numbers of legs are exact; weights are compared by their logarithms in float64.
 
     Raises:
-        OptionError: A size, the subset or the target is invalid, the graph has no vertices, or
-            there are more than 10^300 legs.
+        OptionError: There are more than 10^300 legs.
 
     Cost: O(depth · (n + m)) additions of Python integers.
 
     References:
         Definition 19; Lemma 51, Equations (D.8) and (D.9); Appendix D.7.4 for directed graphs.
     """
-    members = check_members("subset", subset, graph.num_nodes)
-    check_target(target, graph.num_nodes)
-    depth, width = check_size("depth", depth), check_size("width", width)
-    logs = (math.log(check_size("in_dim", in_dim)), math.log(width))
-    if not graph.num_nodes:
-        raise OptionError("the graph has no vertices; expected at least one")
-    best = _Best(logs)
-    children = _leaves(graph.num_nodes, members)
-    for _ in range(depth - 1):
+    graph, target = network.graph, network.target
+    best = _Best((math.log(network.in_dim), math.log(network.width)))
+    children = _leaves(network.inside)
+    for _ in range(network.depth - 1):
         pure, mixed = _delta(graph, children, best)
         children = best.of(pure, mixed[:, None])
     if target is None and merge_output:
@@ -140,12 +123,10 @@ def _as_float(counts: Legs) -> NDArray[np.float64]:
     return counts.astype(np.float64)
 
 
-def _leaves(num_nodes: int, members: list[int]) -> Legs:
+def _leaves(inside: NDArray[np.bool_]) -> Legs:
     """Numbers of legs for W^(1): [n, 2, 2], vertex by side (0 is the side of I) by kind of leg."""
-    legs = np.zeros((num_nodes, 2, 2), dtype=object)
-    outside = np.ones(num_nodes, dtype=np.int64)
-    outside[members] = 0
-    legs[np.arange(num_nodes), 1 - outside, 0] = 1
+    legs = np.zeros((len(inside), 2, 2), dtype=object)
+    legs[np.arange(len(inside)), inside.astype(np.int64), 0] = 1
     return legs
 
 

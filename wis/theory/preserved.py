@@ -23,8 +23,7 @@ import numpy as np
 from wis.base.checks import num_edges_to_remove
 from wis.errors import OptionError
 from wis.graph.partitions import Partitions
-from wis.theory.bounds import boundary_of, lower_bound
-from wis.theory.min_cut import min_cut
+from wis.theory.bounds import SeparationBounds
 from wis.theory.typed_graph import TypedGraph
 
 if TYPE_CHECKING:
@@ -107,7 +106,6 @@ def preserved(
         Definition 11; Lemma 51; Theorems 8 and 11; Section 5.5 for the purpose of WIS.
     """
     steps = list(fractions)
-    dim = width if in_dim is None else in_dim
     rows: list[PreservedRow] = []
     if len({order.provenance.directed for order in orders.values()}) > 1:
         raise OptionError("some of the orders are of directed graphs; expected all of them or none")
@@ -115,14 +113,14 @@ def preserved(
         whole = TypedGraph.from_any(data, directed=order.provenance.directed)
         order.check_made_for(order.graph_of(data))
         check_work(len(partitions) * len(orders) * len(steps), whole, depth)
-        before = _values(whole, partitions, depth, width, dim)
+        before = _values(whole, partitions, depth, width, in_dim)
         for fraction in steps:
             count = num_edges_to_remove(order.num_edges, remove=float(fraction), noun=order.noun)
             if count > len(order):
                 continue
             cut = order.apply(data, remove=count)
             graph = TypedGraph.from_any(cut, directed=order.provenance.directed)
-            after = _values(graph, partitions, depth, width, dim)
+            after = _values(graph, partitions, depth, width, in_dim)
             shares = _shares(after, before)
             rows.append(PreservedRow(name, fraction, count, *shares))
     return rows
@@ -169,19 +167,15 @@ def check_work(cuts: int, graph: TypedGraph, depth: int) -> None:
 
 
 def _values(
-    graph: TypedGraph, partitions: Partitions, depth: int, width: int, in_dim: int
+    graph: TypedGraph, partitions: Partitions, depth: int, width: int, in_dim: int | None
 ) -> np.ndarray:
     """Walk index, log cut and lower bound of each partition, float64 [3, number of partitions]."""
     columns = []
     for subset, target in zip(partitions.subsets, partitions.targets, strict=True):
-        members = subset.tolist()
-        weights = graph.walks_to(depth - 1, target)
-        walks = sum(weights[vertex] for vertex in boundary_of(graph, members))
-        cut = min_cut(graph, members, depth, width, in_dim=in_dim, target=target)
-        lower = lower_bound(
-            graph, members, depth, width, in_dim=in_dim, target=target, method="greedy"
+        found = SeparationBounds(
+            graph, subset, depth, width, in_dim=in_dim, target=target, method="greedy"
         )
-        columns.append((float(walks), cut.log_weight, lower.log))
+        columns.append((float(found.walk_index), found.cut.log_weight, found.lower.log))
     return np.array(columns).reshape(-1, 3).T
 
 

@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from operator import attrgetter
 
-from wis.theory.bounds import Bounds, log_multiset
+from wis.theory.bounds import SeparationBounds, log_multiset
 from wis.theory.typed_graph import TypedGraph
 
 MAX_LOG = 20_000.0
@@ -81,25 +81,12 @@ class RankBound:
         return RankBound(log, both if log <= MAX_LOG else None, self.source)
 
 
-def rank_interval(
-    graph: TypedGraph,
-    subset: Iterable[int],
-    depth: int,
-    width: int,
-    *,
-    in_dim: int,
-    target: int | None = None,
-    bounds: Bounds,
-) -> tuple[RankBound, RankBound]:
+def rank_interval(bounds: SeparationBounds) -> tuple[RankBound, RankBound]:
     """Lower bound for almost all weights, and upper bound for all weights.
 
-    Arguments are those of `separation_bounds`; `bounds` is its result.
-
     >>> import torch
-    >>> from wis.theory.bounds import separation_bounds
     >>> clique = TypedGraph.from_any(torch.combinations(torch.arange(4)).T)
-    >>> known = separation_bounds(clique, [0, 1], 2, 3)
-    >>> [b.count for b in rank_interval(clique, [0, 1], 2, 3, in_dim=3, bounds=known)]
+    >>> [bound.count for bound in rank_interval(SeparationBounds(clique, [0, 1], 2, 3))]
     [153, 153]
 
     Cost: O(depth · m) operations on sets, and exact linear algebra for at most 60 classes of
@@ -108,15 +95,14 @@ def rank_interval(
     References:
         Theorem 8; Lemmas 51, 54, 55 and 60; the module's docstring.
     """
-    arcs = _Arcs(graph, set(subset))
-    cut = bounds.merged_cut
+    arcs = _Arcs(bounds.graph, set(bounds.subset))
+    cut, in_dim, width = bounds.merged_cut, bounds.in_dim, bounds.width
     cut_powers = Counter({in_dim: cut.num_feature_legs}) + Counter({width: cut.num_hidden_legs})
-    uppers = [_upper(arcs, depth, width, in_dim, target)]
+    uppers = [_upper(arcs, bounds.depth, width, in_dim, bounds.target)]
     if cut.log_weight <= MAX_LOG:
         count = math.prod(dim**legs for dim, legs in cut_powers.items())
         uppers.append(RankBound(cut.log_weight, count, "least cut (Lemma 51)"))
-    lowers = _lowers(arcs, depth, min(width, in_dim), target, bounds)
-    return max(lowers, key=_log), min(uppers, key=_log)
+    return max(_lowers(arcs, bounds), key=_log), min(uppers, key=_log)
 
 
 _log = attrgetter("log")
@@ -200,18 +186,15 @@ def _fewer(one: Powers, other: Powers) -> Powers:
     return min(one, other, key=_log_size)
 
 
-def _lowers(
-    arcs: _Arcs, depth: int, dim: int, target: int | None, bounds: Bounds
-) -> list[RankBound]:
+def _lowers(arcs: _Arcs, bounds: SeparationBounds) -> list[RankBound]:
     """The multiset coefficient of Theorem 8, and numbers of diagonal blocks."""
-    lower = bounds.lower
-    power = (1 if depth == 1 else lower.num_walks) if lower.num_walks else 0
+    lower, dim = bounds.lower, min(bounds.width, bounds.in_dim)
+    power = (1 if bounds.depth == 1 else lower.num_walks) if lower.num_walks else 0
     found = [RankBound.of([(dim, power)], "Theorem 8 (multiset coefficient)")]
-    if depth > 1:
-        walks = arcs.graph.walks_to(depth - 1, target)
+    if bounds.depth > 1:
         chosen = set(lower.admissible.inner), set(lower.admissible.outer)
         for sides in (arcs.sides, chosen):
-            powers = _blocks(arcs, sides, walks, dim)
+            powers = _blocks(arcs, sides, bounds.walks, dim)
             found.append(RankBound.of(powers, "diagonal blocks"))
     for at, bound in enumerate(found):
         if bound.count is None:

@@ -135,7 +135,7 @@ def build_tensor_network(
     >>> len(build_tensor_network(edge, 1, width=2, in_dim=3).nodes)
     12
 
-    Arguments are those of `wis.theory.bounds.separation_bounds`. Legs at feature vectors have the
+    Arguments are those of `PartitionedNetwork`. Legs at feature vectors have the
     weight `in_dim`, all others have the weight `width`.
 
     Returns:

@@ -21,11 +21,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from wis.errors import OptionError
-from wis.theory.admissible import AdmissibleSubset
+from wis.theory.bounds import SeparationBounds
 from wis.theory.generic_rank import check_memory
 from wis.theory.network_values import Plan
 from wis.theory.residues import PRIME, Ints
-from wis.theory.typed_graph import TypedGraph, check_size
 
 GAMMA = 7
 MAX_TEMPLATES = 1000
@@ -76,9 +75,7 @@ def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], In
     References:
         Appendix D.7.3.1, Lemma 54.
     """
-    check_size("depth", depth)
-    first = np.eye(check_size("width", width), check_size("in_dim", in_dim), dtype=np.int64)
-    weights = [first]
+    weights = [np.eye(width, in_dim, dtype=np.int64)]
     for layer in range(2, depth + 1):
         weight = np.zeros((width, width), dtype=np.int64)
         weight[0, : width if layer == 2 else 1] = 1
@@ -88,28 +85,16 @@ def witness_weights(depth: int, width: int, in_dim: int) -> tuple[list[Ints], In
     return weights, output
 
 
-def witness_matrix(
-    graph: TypedGraph,
-    admissible: AdmissibleSubset,
-    depth: int,
-    width: int,
-    *,
-    in_dim: int,
-    power: int,
-    target: int | None = None,
-) -> Ints:
+def witness_matrix(bounds: SeparationBounds) -> Ints:
     """The submatrix U of the matricized grid tensor; its rank proves Theorem 8 for L >= 2.
 
     >>> import torch
-    >>> from wis.theory.bounds import lower_bound
     >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
-    >>> found = lower_bound(edge, [0], 2, 2, in_dim=2)
-    >>> witness_matrix(edge, found.admissible, 2, 2, in_dim=2, power=found.num_walks).shape
+    >>> witness_matrix(SeparationBounds(edge, [0], 2, 2)).shape
     (5, 5)
 
-    `wis theory bounds --witness` takes its rank. `admissible` is the admissible subset C with its
-    I' and J', `power` the number of walks from it, as in `LowerBound.num_walks`; the other
-    arguments are those of `wis.theory.bounds.separation_bounds`.
+    `wis theory bounds --witness` takes its rank. The matrix is that of the admissible subset C, and
+    of the P walks from it, of the lower bound.
 
     Returns:
         Residues modulo 2^31 - 1 of shape [M, M], M = C(D + P - 1, P). Its rank is M unless the
@@ -123,17 +108,17 @@ def witness_matrix(
     References:
         Lemmas 54 and 55; Appendix D.7.5 for directed graphs and edge types.
     """
-    if check_size("depth", depth) < 2:
+    if bounds.depth < 2:
         raise OptionError("depth is 1; the matrix of the proof needs a depth of at least 2")
-    dim = min(width, in_dim)
-    templates = np.zeros((math.comb(dim + power - 1, power), in_dim), dtype=np.int64)
-    templates[:, :dim] = witness_templates(dim, power)
-    weights, output = witness_weights(depth, width, in_dim)
+    graph, in_dim, chosen = bounds.graph, bounds.in_dim, bounds.lower.admissible
+    dim = min(bounds.width, in_dim)
+    vectors = witness_templates(dim, bounds.lower.num_walks)
+    number = len(vectors)
+    check_memory(bounds, number)
+    weights, output = witness_weights(bounds.depth, bounds.width, in_dim)
     typed = [np.broadcast_to(weight, (graph.num_types, *weight.shape)) for weight in weights]
-    number = len(templates)
-    check_memory(graph, width, in_dim, number)
     inside = np.zeros(graph.num_nodes, dtype=bool)
-    inside[list(admissible.inner)] = True
+    inside[list(chosen.inner)] = True
     x = np.ones((number, graph.num_nodes, in_dim), dtype=np.int64)
-    x[:, [*admissible.inner, *admissible.outer]] = templates[:, None]
-    return Plan.of(graph, depth, target).values(typed, output, x, x, inside)
+    x[:, [*chosen.inner, *chosen.outer]] = np.pad(vectors, ((0, 0), (0, in_dim - dim)))[:, None]
+    return Plan.of(graph, bounds.depth, bounds.target).values(typed, output, x, x, inside)

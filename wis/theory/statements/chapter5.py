@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
-from wis.theory.bounds import separation_bounds
+from wis.theory.bounds import SeparationBounds
 from wis.theory.experiments.claims import Claim, Judgement, every, grouped, over_seeds, share_of
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.generic_rank import RankProblem
 from wis.theory.typed_graph import TypedGraph
 
 Edges = list[tuple[int, int]]
@@ -70,18 +70,15 @@ def theorem6(size: Theorem6Size, request: Request) -> Outcome:
         graph = as_graph(random_edges(n, size.num_edges, draw), n)
         halves = [part for part in itertools.combinations(range(n), n // 2) if 0 in part]
         for (depth, target), part in itertools.product(networks, halves):
-            args = (graph, part, depth, size.width)
-            found = generic_separation_rank(
-                *args, in_dim=size.width, target=target, max_side=size.max_side
-            )
-            index = separation_bounds(*args, target=target, method="single-pair").walk_index
+            bounds = SeparationBounds(graph, part, depth, size.width, target=target)
+            found = RankProblem(bounds, max_side=size.max_side).rank()
             task = f"{'graph' if target is None else 'vertex'} prediction, depth {depth}"
             rows.append(
                 {
                     "graph": number,
                     "task": task,
                     "subset": list(part),
-                    "walk_index": index,
+                    "walk_index": bounds.walk_index,
                     "rank": found.rank,
                     "is_saturated": found.is_saturated,
                 }
@@ -182,11 +179,8 @@ def kept_indices(edges: Edges, num_nodes: int, walk_length: int) -> tuple[int, .
 def kept_ranks(edges: Edges, num_nodes: int, depth: int, width: int) -> tuple[int, ...]:
     """The sorted separation ranks of almost all networks, at each vertex t with respect to {t}."""
     graph = as_graph(edges, num_nodes)
-    ranks = (
-        generic_separation_rank(graph, [t], depth, width, in_dim=width, target=t, max_side=64).rank
-        for t in range(num_nodes)
-    )
-    return tuple(sorted(ranks))
+    networks = (SeparationBounds(graph, [t], depth, width, target=t) for t in range(num_nodes))
+    return tuple(sorted(RankProblem(each, max_side=64).rank().rank for each in networks))
 
 
 def best_edges(tuples: dict[tuple[int, int], tuple[int, ...]]) -> set[tuple[int, int]]:

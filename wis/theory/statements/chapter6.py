@@ -24,13 +24,12 @@ from operator import itemgetter
 import networkx as nx
 import numpy as np
 
-from wis.graph.walks import walk_index
+from wis.theory.bounds import SeparationBounds
 from wis.theory.experiments.claims import Claim, Judgement, State, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, share
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.generic_rank import RankProblem
 from wis.theory.statements.separation import typed
-from wis.theory.typed_graph import TypedGraph
 
 Shape = tuple[int, int]
 
@@ -69,33 +68,25 @@ def chapter6(size: Chapter6Size, request: Request) -> Outcome:
     for shape, depth, ranked in request.each("chapter6", cases):
         graph = typed(nx.grid_2d_graph(*shape))
         for name, subset in partitions(*shape).items():
-            rank = _rank(graph, subset, depth, size, request.seed) if ranked else {}
-            rows.append(
-                {
-                    "family": "chain" if shape[0] == 1 else "grid",
-                    "shape": list(shape),
-                    "num_nodes": graph.num_nodes,
-                    "depth": depth,
-                    "partition": name,
-                    "walk_index": walk_index(
-                        graph.edge_index, subset, depth - 1, num_nodes=graph.num_nodes
-                    ),
-                    **rank,
-                }
-            )
+            network = SeparationBounds(graph, subset, depth, size.width)
+            row = {
+                "family": "chain" if shape[0] == 1 else "grid",
+                "shape": list(shape),
+                "num_nodes": graph.num_nodes,
+                "depth": depth,
+                "partition": name,
+                "walk_index": network.walk_index,
+            }
+            if ranked:
+                found = RankProblem(network, seed=request.seed, max_side=size.max_side).rank()
+                row |= {"rank": found.rank, "is_saturated": found.is_saturated}
+            rows.append(row)
     saturated = [row["is_saturated"] for row in rows if "rank" in row]
     return Outcome(
         rows,
         f"Graph prediction, width {size.width}; {share(saturated)} ranks reached the limit of "
         f"{size.max_side} and are only lower bounds.",
     )
-
-
-def _rank(graph: TypedGraph, subset: list[int], depth: int, size: Chapter6Size, seed: int) -> Row:
-    found = generic_separation_rank(
-        graph, subset, depth, size.width, in_dim=size.width, seed=seed, max_side=size.max_side
-    )
-    return {"rank": found.rank, "is_saturated": found.is_saturated}
 
 
 def _deepest(rows: Sequence[Row]) -> int:

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from wis.base.checks import checked_integer
-from wis.theory.bounds import separation_bounds
+from wis.theory.bounds import SeparationBounds
 from wis.theory.experiments.claims import Claim, Judgement, Rule, State, each_row, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row
 from wis.theory.experiments.registry import add_experiments
-from wis.theory.generic_rank import generic_separation_rank
+from wis.theory.generic_rank import RankProblem
 from wis.theory.typed_graph import TypedGraph
 
 
@@ -83,9 +83,8 @@ def _random_directed(n: int, chance: float, draw: np.random.Generator) -> TypedG
 def _bounded(
     graph: TypedGraph, members: Any, depth: int, target: int | None, size: Theorem10Size
 ) -> Row:
-    args = (graph, list(members), depth, size.width)
-    found = generic_separation_rank(*args, in_dim=size.width, target=target, max_side=size.max_side)
-    bounds = separation_bounds(*args, target=target)
+    bounds = SeparationBounds(graph, members, depth, size.width, target=target)
+    found = RankProblem(bounds, max_side=size.max_side).rank()
     return {
         "task": "graph prediction" if target is None else "vertex prediction",
         "depth": depth,

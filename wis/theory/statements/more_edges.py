@@ -18,6 +18,7 @@ import networkx as nx
 import numpy as np
 
 from wis.base.checks import checked_integer
+from wis.theory.bounds import SeparationBounds
 from wis.theory.experiments.claims import Claim, Row, each_seed, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 from wis.theory.experiments.registry import add_experiments
@@ -64,15 +65,10 @@ def more_edges(size: MoreEdgesSize, request: Request) -> Outcome:
 
 
 def _rank_of(graph: Any, subset: list[int], target: int | None, size: MoreEdgesSize) -> Row:
-    sizes: Any = {"in_dim": size.width, "target": target, "max_side": size.max_side}
-    asked = RankProblem(typed(graph), subset, size.depth, size.width, **sizes)
-    found = asked.rank()
-    return {
-        "walk_index": asked.bounds.walk_index,
-        "rank": found.rank,
-        "state": found.state,
-        "theorem_7": asked.bounds.upper.log,
-    }
+    bounds = SeparationBounds(typed(graph), subset, size.depth, size.width, target=target)
+    found = RankProblem(bounds, max_side=size.max_side).rank()
+    ranks = {"rank": found.rank, "state": found.state}
+    return {"walk_index": bounds.walk_index, **ranks, "theorem_7": bounds.upper.log}
 
 
 def additions(

@@ -16,7 +16,7 @@ import networkx as nx
 import numpy as np
 
 from wis.theory.admissible import Method, admissible_subset
-from wis.theory.bounds import boundary_of
+from wis.theory.bounds import SeparationBounds
 from wis.theory.experiments.claims import (
     Claim,
     Judgement,
@@ -30,7 +30,7 @@ from wis.theory.experiments.claims import (
 from wis.theory.experiments.experiment import Experiment, Outcome, Request
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.figure5_2 import figure5_2_problems
-from wis.theory.generic_rank import RankProblem
+from wis.theory.rank_bounds import rank_interval
 from wis.theory.statements.chapter5 import as_graph
 from wis.theory.typed_graph import TypedGraph
 
@@ -56,12 +56,11 @@ def walk_indices(size: Figure52Size, request: Request) -> Outcome:
     """Walk indices and intervals of separation ranks for both partitions of growing cliques."""
     rows: list[Row] = []
     for clique in size.cliques:
-        for each in figure5_2_problems(clique, size.depth, size.width, max_side=1):
-            asked = each.problem
+        for name, asked in figure5_2_problems(clique, size.depth, size.width, max_side=1):
             rows.append(
                 {
-                    "partition": each.name,
-                    "task": "graph" if each.target is None else "vertex",
+                    "partition": name,
+                    "task": "graph" if asked.bounds.target is None else "vertex",
                     "num_nodes": 2 * clique,
                     "walk_index": asked.bounds.walk_index,
                     "log_at_least": asked.lower.log,
@@ -185,33 +184,33 @@ def _complete(n: int, size: TightnessSize, wide: bool) -> Row:
     regime = "width = walk index" if wide else f"width {size.width}"
     subset = list(range(n // 2))
     row = _covered("complete", graph, subset, "single-pair", size)
-    return {**row, **_bounds(graph, subset, size.depth, width), "regime": regime}
+    bounds = SeparationBounds(graph, subset, size.depth, width)
+    return {**row, **_logarithms(bounds), "regime": regime}
 
 
 def _covered(
     family: str, graph: TypedGraph, subset: list[int], method: Method, size: TightnessSize
 ) -> Row:
-    boundary = boundary_of(graph, subset)
-    ones = [1] * graph.num_nodes
-    found = admissible_subset(graph, subset, ones, method)
+    network = SeparationBounds(graph, subset, size.depth, size.width)
+    found = admissible_subset(graph, subset, [1] * graph.num_nodes, method)
     return {
         "family": family,
         "num_nodes": graph.num_nodes,
-        "num_boundary": len(boundary),
-        "covered": len(found.vertices) / max(1, len(boundary)),
+        "num_boundary": len(network.boundary),
+        "covered": len(found.vertices) / max(1, len(network.boundary)),
         "regime": f"width {size.width}",
-        **_bounds(graph, subset, size.depth, size.width),
+        **_logarithms(network),
     }
 
 
-def _bounds(graph: TypedGraph, subset: list[int], depth: int, width: int) -> Row:
-    asked = RankProblem(graph, subset, depth, width, in_dim=width, max_side=1)
+def _logarithms(bounds: SeparationBounds) -> Row:
+    least, most = rank_interval(bounds)
     return {
-        "walk_index": asked.bounds.walk_index,
-        "theorem_8": asked.bounds.lower.log,
-        "log_at_least": asked.lower.log,
-        "log_at_most": asked.upper.log,
-        "theorem_7": asked.bounds.upper.log,
+        "walk_index": bounds.walk_index,
+        "theorem_8": bounds.lower.log,
+        "log_at_least": least.log,
+        "log_at_most": most.log,
+        "theorem_7": bounds.upper.log,
     }
 
 
