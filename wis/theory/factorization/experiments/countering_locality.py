@@ -19,7 +19,7 @@ import torch
 
 from wis.base.checks import checked_device
 from wis.errors import OptionError
-from wis.theory.experiments.claims import Claim, Judgement, State, over_seeds
+from wis.theory.experiments.claims import Claim, Judgement, State, grouped, over_seeds, where
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number
 from wis.theory.experiments.registry import add_experiments
 from wis.theory.factorization.images import load_images
@@ -229,13 +229,10 @@ def is_usable(row: Mapping[str, Any]) -> bool:
 def _summary(rows: list[Row]) -> str:
     """The mean test accuracies of the usable fits."""
     text = []
-    for task, setting in dict.fromkeys((row["task"], row["setting"]) for row in rows):
-        own = [row for row in rows if (row["task"], row["setting"]) == (task, setting)]
+    for (task, setting), own in grouped(rows, "task", "setting").items():
         pieces = []
-        for distance in sorted({row["range"] for row in own}):
-            found = [
-                row["test_accuracy"] for row in own if row["range"] == distance and is_usable(row)
-            ]
+        for (distance,), fits in sorted(grouped(own, "range").items()):
+            found = [row["test_accuracy"] for row in filter(is_usable, fits)]
             mean = number(float(np.mean(found))) if found else "no usable fit"
             pieces.append(f"{mean} at {distance}")
         text.append(f"{task}, {setting}: {', '.join(pieces)}")
@@ -247,26 +244,21 @@ Chosen = Callable[[Row], bool]
 
 def _paired(rows: Sequence[Row], first: Chosen, second: Chosen, label: str) -> Judgement:
     """Mean test accuracy of some fits less that of others, with the same seed and trial."""
-    means: list[dict[tuple[int, int], float]] = []
-    for chosen in (first, second):
-        found: dict[tuple[int, int], list[float]] = {}
-        for row in filter(is_usable, filter(chosen, rows)):
-            found.setdefault((row["seed"], row["trial"]), []).append(row["test_accuracy"])
-        means.append({key: float(np.mean(values)) for key, values in found.items()})
-    shared = sorted(means[0].keys() & means[1].keys())
-    judged = over_seeds(
-        [means[0][key] - means[1][key] for key in shared], label, above=0, unit="pairs"
+    one, other = (
+        {
+            pair: float(np.mean([row["test_accuracy"] for row in own]))
+            for pair, own in grouped(usable, "seed", "trial").items()
+        }
+        for usable in (filter(is_usable, filter(chosen, rows)) for chosen in (first, second))
     )
+    gains = [one[pair] - other[pair] for pair in sorted(one.keys() & other.keys())]
+    judged = over_seeds(gains, label, above=0, unit="pairs")
     out = sum(not is_usable(row) for row in rows if first(row) or second(row))
     return replace(judged, found=f"{judged.found}; {out} unusable fits left out")
 
 
 def _falls(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
-    own = [
-        row
-        for row in rows
-        if (row["task"], row["technique"], row["coefficient"] > 0) == (task, technique, False)
-    ]
+    own = where(rows, task=task, technique=technique, coefficient=0)
     near, far = (pick((row["range"] for row in own), default=0) for pick in (min, max))
     if near == far:
         return Judgement(State.CANNOT_TELL, f"{task}, {technique}: there are no two ranges")
@@ -275,10 +267,10 @@ def _falls(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
 
 
 def _helps(task: str, technique: str, rows: Sequence[Row]) -> Judgement:
-    own = [row for row in rows if (row["task"], row["technique"]) == (task, technique)]
+    own = where(rows, task=task, technique=technique)
     far = max((row["range"] for row in own), default=0)
-    own = [row for row in own if row["range"] == far]
     label = f"accuracy at {far} with the regularizer less that without"
+    own = where(own, range=far)
     return _paired(
         own, lambda row: row["coefficient"] > 0, lambda row: not row["coefficient"], label
     )
