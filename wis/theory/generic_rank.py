@@ -114,6 +114,7 @@ class RankProblem:
     """The separation rank of a product network for almost all weights, and a forecast of its cost.
 
     >>> from wis.datasets import load
+    >>> from wis.theory.typed_graph import TypedGraph
     >>> karate = TypedGraph.from_any(load("karate"))
     >>> RankProblem(SeparationBounds(karate, [0, 1, 2], 2, 2, target=8)).rank().rank
     14

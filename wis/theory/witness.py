@@ -89,6 +89,7 @@ def witness_matrix(bounds: SeparationBounds) -> Ints:
     """The submatrix U of the matricized grid tensor; its rank proves Theorem 8 for L >= 2.
 
     >>> import torch
+    >>> from wis.theory.typed_graph import TypedGraph
     >>> edge = TypedGraph.from_any(torch.tensor([[0], [1]]))
     >>> witness_matrix(SeparationBounds(edge, [0], 2, 2)).shape
     (5, 5)
