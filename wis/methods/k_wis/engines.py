@@ -72,8 +72,8 @@ from wis.methods.k_wis.lazy_greedy import in_batches, lazy_steps
 from wis.methods.k_wis.two_wis import TwoWisChanges
 from wis.methods.k_wis.two_wis_front import MOST_VERTICES, Front, overlaps
 
-Group = tuple[int, int]
-"""The smaller value of the ends of an arc, and the end with the larger one."""
+Group = tuple[int, int, int]
+Top = tuple[int, int, int, int, Group]
 
 
 def resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
@@ -201,16 +201,17 @@ def one_step_arcs(
 
 
 class _Arcs:
-    """The arcs that are left, by kind, in heaps whose entries are checked when they come up.
+    """The arcs that are left, in groups whose arcs are equally good but for their ids.
+
+    A group is a kind, the smaller value of the two ends, and the end with the larger one; where a
+    value does not count it is 0, and where an end does not, the vertex is n, of value 0.
 
     Attributes:
         reverse: For each arc the reverse one, -1 if it is not or no longer there.
         value: v_t of each vertex.
         taken: Whether each arc was popped.
-        free: Heap of ids of the first kind; `last` of the third.
-        both: Heap of (-v_i, id) of the fourth kind.
-        groups: For each group of the second kind a heap of ids.
-        tops: Heap of (-smaller value, -larger value, smallest id, end with the larger value).
+        groups: For each group a heap of ids; some may have moved to another group meanwhile.
+        tops: Heap of (kind, -smaller value, -larger value, smallest id, group).
         top: For each group its entry in `tops` that counts.
     """
 
@@ -218,28 +219,34 @@ class _Arcs:
         self.ends: list[tuple[int, int]] = list(zip(*graph.edges.cpu().tolist(), strict=True))
         self.reverse: list[int] = graph.edge_ids(graph.edges.flip(0)).tolist()
         self.in_degree: list[int] = graph.in_degree.tolist()
-        self.value = [int(degree > 0) for degree in self.in_degree]
+        self.value = [int(degree > 0) for degree in [*self.in_degree, 0]]
         for edge, (_, head) in enumerate(self.ends):
             self.value[head] += self.reverse[edge] >= 0
         self.taken = [False] * len(self.ends)
-        self.free: list[int] = []
-        self.last: list[int] = []
-        self.both: list[tuple[int, int]] = []
         self.groups: dict[Group, list[int]] = {}
-        self.tops: list[tuple[int, int, int, int]] = []
-        self.top: dict[Group, tuple[int, int, int, int]] = {}
+        self.tops: list[Top] = []
+        self.top: dict[Group, Top] = {}
         for edge in range(len(self.ends)):
             self._file(edge)
 
     def pop(self) -> int:
         """Take the best arc out; the graph is not changed."""
-        edge = self._pop_free()
-        if edge is None:
-            edge = self._pop_reciprocal()
-        if edge is None:
-            edge = self._pop_last()
-        self.taken[edge] = True
-        return edge
+        while True:
+            entry = heappop(self.tops)
+            *key, edge, group = entry
+            if self.top.get(group) is not entry:
+                continue
+            heappop(self.groups[group])
+            del self.top[group]
+            if self.groups[group]:
+                self._announce(group)
+            if self.taken[edge]:
+                continue
+            kind, smaller, strong = self._group_of(edge)
+            if key == [kind, -smaller, -self.value[strong]]:
+                self.taken[edge] = True
+                return edge
+            self._file(edge)
 
     def remove(self, edge: int) -> None:
         """Take the arc from the graph; its reverse is no longer reciprocal."""
@@ -255,78 +262,26 @@ class _Arcs:
         if reverse >= 0 and not self.taken[reverse]:
             self._file(reverse)
 
-    def _file(self, edge: int) -> None:
-        """Put an arc into the heap of its present kind."""
+    def _group_of(self, edge: int) -> Group:
         i, j = self.ends[edge]
         is_last = self.in_degree[j] == 1
         if self.reverse[edge] < 0:
-            heappush(self.last if is_last else self.free, edge)
-        elif is_last:
-            heappush(self.both, (-self.value[i], edge))
-        else:
-            strong, weak = (i, j) if self.value[i] >= self.value[j] else (j, i)
-            group = (self.value[weak], strong)
-            heappush(self.groups.setdefault(group, []), edge)
-            self._announce(group)
+            return (3 if is_last else 1), 0, len(self.in_degree)
+        if is_last:
+            return 4, 0, i
+        weak, strong = (j, i) if self.value[i] >= self.value[j] else (i, j)
+        return 2, self.value[weak], strong
+
+    def _file(self, edge: int) -> None:
+        """Put an arc into its present group."""
+        group = self._group_of(edge)
+        heappush(self.groups.setdefault(group, []), edge)
+        self._announce(group)
 
     def _announce(self, group: Group) -> None:
         """Enter a group into `tops` with its smallest id and present value."""
-        smaller, strong = group
-        entry = (-smaller, -self.value[strong], self.groups[group][0], strong)
+        kind, smaller, strong = group
+        entry = (kind, -smaller, -self.value[strong], self.groups[group][0], group)
         if self.top.get(group) != entry:
             self.top[group] = entry
             heappush(self.tops, entry)
-
-    def _pop_free(self) -> int | None:
-        while self.free:
-            edge = heappop(self.free)
-            if self.in_degree[self.ends[edge][1]] > 1:
-                return edge
-            heappush(self.last, edge)
-        return None
-
-    def _pop_reciprocal(self) -> int | None:
-        while self.tops:
-            entry = self.tops[0]
-            group = (-entry[0], entry[3])
-            if self.top.get(group) != entry:
-                heappop(self.tops)
-                continue
-            edge = entry[2]
-            if self.value[group[1]] == -entry[1] and self._belongs(edge, group):
-                self._drop_first(group)
-                return edge
-            self._drop_first(group)
-            if not self.taken[edge] and self.reverse[edge] >= 0:
-                self._file(edge)
-        return None
-
-    def _belongs(self, edge: int, group: Group) -> bool:
-        """Whether an arc is reciprocal, not last, and has the smaller value at its other end."""
-        i, j = self.ends[edge]
-        if self.taken[edge] or self.reverse[edge] < 0 or self.in_degree[j] == 1:
-            return False
-        smaller, strong = group
-        weak = j if strong == i else i
-        return self.value[weak] == smaller <= self.value[strong]
-
-    def _drop_first(self, group: Group) -> None:
-        """Remove the smallest id of a group."""
-        heappop(self.groups[group])
-        heappop(self.tops)
-        del self.top[group]
-        if self.groups[group]:
-            self._announce(group)
-        else:
-            del self.groups[group]
-
-    def _pop_last(self) -> int:
-        if self.last:
-            return heappop(self.last)
-        while True:
-            key, edge = heappop(self.both)
-            if self.taken[edge] or self.reverse[edge] < 0:
-                continue
-            if -self.value[self.ends[edge][0]] == key:
-                return edge
-            self._file(edge)

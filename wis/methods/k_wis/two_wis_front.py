@@ -325,7 +325,7 @@ class Front:
                 row = np.flatnonzero((at >= begin) & (at < begin + size))
                 cells.append((at[row] - begin) * every.size + row)
                 signs.append(np.full(row.size, sign))
-            number = np.bincount(*map(np.concatenate, (cells, signs)), size * every.size)
+            number = np.bincount(np.concatenate(cells), np.concatenate(signs), size * every.size)
             change = number.reshape(size, every.size)
             # the smallest value at which rows differ decides, fewer entries being better
             while (decided := _first_difference(change)) is not None:
