@@ -58,6 +58,15 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_process_ends_without_a_collection_of_all_that_it_imported():
+    code = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0));"
+        "from wis_cli.main import run; run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == ["True"]
+
+
 def test_the_version_is_that_of_the_package(capsys):
     import wis as package
 
