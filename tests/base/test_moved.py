@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import sys
 
+import forked
 import pytest
 
 import wis
@@ -29,7 +28,8 @@ def test_an_earlier_path_works_in_every_form_of_import() -> None:
         "assert wis.compare.Comparison is Comparison\n"
         "assert wis.plot.plot_sparsification\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    done = forked.python(program)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_path_that_never_was_is_still_an_error() -> None:

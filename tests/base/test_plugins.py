@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
+import forked
 import pytest
 
 PLUGIN = """
@@ -36,13 +33,7 @@ def install(folder, *points):
 def python(folder, code, *, on_path=True, plugins=None):
     path = {"PYTHONPATH": str(folder)} if on_path else {}
     named = {} if plugins is None else {"WIS_PLUGINS": plugins}
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={**os.environ, **path, **named},
-    )
+    run = forked.python(code, folder=folder, **path, **named)
     return run.returncode, run.stdout.strip(), run.stderr.strip()
 
 

@@ -6,11 +6,10 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import forked
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -193,7 +192,7 @@ sparsify_files(sys.argv[1], sys.argv[2], remove="60%", epsilon=0.1, block={block
 
 def killed(source, output, *, at, block, before="pass"):
     program = KILLED.format(at=at, block=block, before=before)
-    done = subprocess.run([sys.executable, "-c", program, str(source), str(output)], check=False)
+    done = forked.python(program, str(source), str(output))
     assert done.returncode == -signal.SIGKILL
 
 
@@ -263,8 +262,7 @@ sys.exit(run(["sparsify", sys.argv[1], "-o", sys.argv[2], "--engine", "stream", 
 
 def test_a_terminated_run_is_one_line_leaves_its_work_and_nothing_else(tmp_path):
     source, output = write_folder(tmp_path / "in", ARCS), tmp_path / "out"
-    program = [sys.executable, "-c", TERMINATED, str(source), str(output)]
-    done = subprocess.run(program, check=False, capture_output=True, text=True)
+    done = forked.python(TERMINATED, str(source), str(output))
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "terminated\n")
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out.wis-work"}
     result = sparsify_files(source, output, remove="60%", progress=False)

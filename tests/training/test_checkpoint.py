@@ -1,10 +1,10 @@
 """Checkpoints: what is written comes back, and a full disk is one line."""
 
 import os
-import subprocess
 import sys
 from collections import OrderedDict
 
+import forked
 import pytest
 import torch
 
@@ -33,13 +33,7 @@ except GraphFileError as error:
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
 def test_a_disk_that_is_full_while_a_checkpoint_is_written_is_one_line(tmp_path):
     path = tmp_path / "run.checkpoint"
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", WRITE_TOO_MUCH, str(path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    ended = forked.python(WRITE_TOO_MUCH, str(path))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == f"{path}: cannot be written: File too large\n"
     assert read_checkpoint(path, "x", "cpu")["a"].tolist() == [1.0, 1.0]
