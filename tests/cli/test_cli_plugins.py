@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import forked
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "wis_example_plugin"
@@ -40,20 +40,14 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def python(*args, path=None, **variables):
+def python(code, *args, path=None, **variables):
     """A process of its own, which finds the modules in a folder if one is given."""
     found = {} if path is None else {"PYTHONPATH": str(path)}
-    return subprocess.run(
-        [sys.executable, *args],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **found, **variables},
-    )
+    return forked.python(code, *args, **found, **variables)
 
 
-def wis(*args, path=None, **variables):
-    code = "import sys; from wis_cli.main import run; sys.exit(run())"
-    return python("-P", "-c", code, *args, path=path, **variables)
+def wis(*args, **given):
+    return python("import sys; from wis_cli.main import run; sys.exit(run())", *args, **given)
 
 
 def test_the_installed_method_works_in_python_and_in_a_transform(site, here):
@@ -63,7 +57,7 @@ def test_the_installed_method_works_in_python_and_in_a_transform(site, here):
         f"print(wis.transforms.Sparsify('50%', method={METHOD!r})(data).num_edges);"
         f"print('MeanLayers' in repr(wis.models.build_model({MODEL!r}, 4, 2)))"
     )
-    done = python("-c", code, path=site)
+    done = python(code, path=site)
     assert done.stdout.splitlines() == ["[0, 1]", "78", "True"], done.stderr
 
 
@@ -102,25 +96,43 @@ def test_a_name_of_a_plugin_is_completed(here):
     assert done.stdout.splitlines() == [f"plain,{METHOD}"]
 
 
-@pytest.mark.parametrize("back_end", ["installed", "plugin"])
-def test_a_sweep_in_two_processes_knows_both(site, here, back_end):
-    names = ["--models", MODEL, "--methods", METHOD]
-    sizes = ["--remove", "0%,50%", "--epochs", "2", "--seeds", "2", "--jobs", "2"]
+PLUGIN = """
+import torch
+from wis.methods import register
+
+@register("by-id", summary="edges in the order of their ids")
+def by_id(graph, *, count, seed, progress):
+    return torch.arange(graph.num_edges)[:count]
+"""
+NET = """
+import torch
+from torch_geometric.nn import SAGEConv
+
+class Net(torch.nn.Module):
+    def __init__(self, in_dim, out_dim, *, depth, width):
+        super().__init__()
+        self.first, self.last = SAGEConv(in_dim, width), SAGEConv(width, out_dim)
+
+    def forward(self, x, edge_index):
+        return self.last(self.first(x, edge_index).relu(), edge_index)
+"""
+
+
+def test_a_sweep_in_two_processes_knows_what_is_installed_and_what_is_named(site, here):
+    """Each of the two starts a process of its own for each run."""
+    Path("mine.py").write_text(PLUGIN)
+    Path("their_nets.py").write_text(NET)
+    names = ["--models", f"{MODEL},their_nets:Net", "--methods", f"{METHOD},by-id"]
+    sizes = ["--remove", "50%", "--epochs", "2", "--seeds", "2", "--jobs", "2"]
     args = ["bench", "run", "--dataset", "karate", "--split-seed", "0", *names, *sizes]
-    if back_end == "installed":
-        done = wis(*args, "--results", "rows.jsonl", path=site)
-    else:
-        for module in ("closest_first", "mean_layers"):
-            shutil.copy(EXAMPLE / "wis_example_plugin" / f"{module}.py", f"{module}.py")
-        plugins = ["--plugin", "closest_first", "--plugin", "mean_layers"]
-        done = wis(*args, *plugins, "--results", "rows.jsonl")
+    done = wis(*args, "--plugin", "mine", "--results", "rows.jsonl", path=site)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in Path("rows.jsonl").read_text().splitlines()]
     rows = [line for line in lines if line["type"] == "run"]
-    assert rows
-    assert all(row["test_accuracy"] >= 0 for row in rows)
-    assert {row["config"]["model"] for row in rows} == {MODEL}
-    assert METHOD in {row["method"] for row in rows}
+    assert all(row["test_accuracy"] >= 0 and row["peak_memory_bytes"] > 0 for row in rows)
+    assert {(row["config"]["model"], row["method"]) for row in rows} == {
+        (model, method) for model in (MODEL, "their_nets:Net") for method in (METHOD, "by-id")
+    }
 
 
 def test_a_plugin_that_does_not_exist_is_bad_usage(here):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 import torch
@@ -158,21 +155,6 @@ def test_a_network_that_takes_a_batch_predicts_graphs(modules):
     assert train(batch, settings, progress=False).num_epochs == 12
     with pytest.raises(OptionError, match="'others:Dropping' takes no batch, so it cannot predict"):
         train(batch, config("others:Dropping", task="graph"), progress=False)
-
-
-def test_a_sweep_trains_it_in_other_processes(modules):
-    command = [str(Path(sys.executable).parent / "wis"), "bench", "run"]
-    options = "--dataset karate --models mymodule:MyNet,gcn --methods wis,random --remove 50%"
-    run = subprocess.run(
-        [*command, *options.split(), "--epochs", "3", "--jobs", "2", "--results", "runs.jsonl"],
-        capture_output=True,
-        text=True,
-        cwd=modules,
-    )
-    assert run.returncode == 0, run.stderr
-    rows = [json.loads(line) for line in (modules / "runs.jsonl").read_text().splitlines()]
-    models = [row["model"] for row in rows if row.get("status") == "done"]
-    assert sorted(models) == ["gcn", "gcn", "mymodule:MyNet", "mymodule:MyNet"]
 
 
 @pytest.mark.parametrize(
