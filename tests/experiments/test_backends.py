@@ -74,7 +74,7 @@ def test_a_dask_cluster_gives_the_rows_of_one_process_and_the_loss_of_a_worker_l
 
         cluster = RunOptions(
             tmp_path / "cluster.jsonl",
-            Backend("dask", address=address),
+            Backend("dask", address=address, own_process=False),
             orders=tmp_path / "b",
             report=kill_one,
         )
@@ -116,7 +116,7 @@ def test_submitit_gives_the_rows_of_one_process(toy_file, tmp_path, monkeypatch)
     alone = RunOptions(tmp_path / "alone.jsonl", HERE, orders=tmp_path / "a")
     run_sweep(recipe, alone)
     monkeypatch.setattr(backends_module, "POLL_S", 0.05)
-    backend = Backend("slurm", jobs=2, address="local", folder=tmp_path / "slurm")
+    backend = Backend("slurm", 2, "local", folder=tmp_path / "slurm", own_process=False)
     there = RunOptions(tmp_path / "slurm.jsonl", backend, orders=tmp_path / "b")
     status = run_sweep(recipe, there)
     assert (status.done, status.failed) == (2, 0)
@@ -174,7 +174,7 @@ def test_a_scheduler_that_dies_is_one_line_and_keeps_what_is_done(
 
         options = RunOptions(
             tmp_path / "runs.jsonl",
-            Backend("dask", address=address),
+            Backend("dask", address=address, own_process=False),
             orders=tmp_path / "orders",
             report=kill_the_scheduler,
         )

@@ -264,7 +264,7 @@ def test_seeds_beside_one_that_diverges_are_trained_once(tmp_path, monkeypatch):
 
 
 def test_a_job_that_kills_its_process_is_reported_and_the_rest_is_done():
-    work = [backends.Job(accuracy.Accuracy(), (str(k),), (None,)) for k in range(5, 11)]
+    work = [backends.Job(None, (str(k),), (None,)) for k in range(5, 11)]
     done = list(Backend(jobs=2).stream(iter(work), die))
     outcomes = {part["key"]: part for _, parts in done for part in parts}
     assert sorted(outcomes, key=int) == ["5", "6", "7", "8", "9", "10"]

@@ -23,6 +23,7 @@ from wis.experiments.settings import read_settings
 from wis.theory.table5_1.table5_1 import LEARNING_RATES, Table51, Table51Plan
 from wis.theory.table5_1.table5_1_text import format_table
 
+HERE = Backend(own_process=False)
 RECIPES = Path(__file__).parents[2] / "benchmarks" / "recipes"
 TINY = Table51(
     images="digits", models=("gcn", "gin"), seeds=(0, 1), num_train=40, num_test=20, max_epochs=2
@@ -37,11 +38,9 @@ def read_table(path):
     return Table51.from_mapping(read_settings(path))
 
 
-def run_table(table, path, *, own_process=True, retry_failed=False):
+def run_table(table, path, *, retry_failed=False):
     """The rows of a table, in the order seed, partition, model."""
-    options = RunOptions(
-        path, Backend(own_process=own_process), (table.device,), retry_failed=retry_failed
-    )
+    options = RunOptions(path, HERE, (table.device,), retry_failed=retry_failed)
     run_recipe("table5_1", table.as_dict(), options)
     rows = {row["key"]: row for row in rows_in(path)}
     return [rows[row.key] for row in Table51Plan(table, "table5_1", options).rows]
@@ -79,7 +78,7 @@ def test_the_smoke_recipe_runs_offline_and_gives_a_row_for_each_run(tmp_path):
 
 def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
-    rows = run_table(TINY, path, own_process=False)
+    rows = run_table(TINY, path)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:6]) + lines[6][:40])  # killed while writing the sixth row
     trained = []
@@ -89,18 +88,18 @@ def test_finished_rows_are_not_computed_again_and_unfinished_ones_are(tmp_path, 
         "train_shared",
         lambda *args, **kwargs: trained.append(args[3]) or train(*args, **kwargs),
     )
-    again = run_table(TINY, path, own_process=False)
+    again = run_table(TINY, path)
     assert len(trained) == 3
     assert [row["key"] for row in again] == [row["key"] for row in rows]
     assert format_table(again) == format_table(rows)
     trained.clear()
-    assert len(run_table(TINY, path, own_process=False)) == 8
+    assert len(run_table(TINY, path)) == 8
     assert not trained
 
 
 def test_progress_tells_how_many_rows_are_there(tmp_path):
     seen = []
-    options = RunOptions(results=tmp_path / "rows.jsonl", report=seen.append)
+    options = RunOptions(tmp_path / "rows.jsonl", HERE, report=seen.append)
     once = run_recipe("tiny", replace(TINY, seeds=(0,)).as_dict(), options)
     assert [(status.done, status.total, status.new) for status in seen] == [
         (count, 4, count) for count in range(5)
@@ -121,7 +120,7 @@ def test_rows_are_on_the_disk_as_soon_as_they_are_reported(tmp_path):
             assert len(rows_in(path)) == status.done
             seen.append(status.done)
 
-    run_recipe("tiny", TINY.as_dict(), RunOptions(path, report=watch))
+    run_recipe("tiny", TINY.as_dict(), RunOptions(path, HERE, report=watch))
     assert seen == list(range(1, 9))
 
 
@@ -131,9 +130,9 @@ def test_two_that_run_at_the_same_time_share_the_work(tmp_path):
 
     def run_the_rest(status):
         if status.done == 2 and not other:
-            other.append(run_recipe("tiny", TINY.as_dict(), RunOptions(path)))
+            other.append(run_recipe("tiny", TINY.as_dict(), RunOptions(path, HERE)))
 
-    one = run_recipe("tiny", TINY.as_dict(), RunOptions(path, report=run_the_rest))
+    one = run_recipe("tiny", TINY.as_dict(), RunOptions(path, HERE, report=run_the_rest))
     assert (one.new, other[0].new) == (2, 6)
     assert one.done == other[0].done == 8
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -164,11 +163,11 @@ def test_a_run_that_fails_is_a_row_that_says_why_and_the_rest_goes_on(tmp_path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(table5_1, "train_shared", bad)
-        rows = run_table(small, path, own_process=False)
+        rows = run_table(small, path)
     assert [row["status"] for row in rows] == ["done", "failed", "done", "failed"]
     assert {row["error"] for row in rows} == {None, "DivergedError: the loss is not finite"}
     assert format_table(rows).splitlines()[-1].split() == ["failed", "2"]
-    assert run_table(small, path, own_process=False) == rows_in(path)
+    assert run_table(small, path) == rows_in(path)
     again = run_table(small, path, retry_failed=True)
     assert {row["status"] for row in again} == {"done"}
 
