@@ -367,12 +367,12 @@ def _light_phase(live: _LiveEdges, size: int, k: int) -> Tensor:
     a, b = (part.index_select(0, place).long() for part in (live.a, live.b))
     scrambled = (a * 2_654_435_761 + b * 40_503 + k * 97) & 0xFFFFFF
     rank = (scrambled << LABEL_BITS) | torch.arange(1, a.numel() + 1, device=a.device)
-    edges, matched = (a, b, place, rank), [place[:0]]
+    matched = [place[:0]]
     while True:
         possible = where(unspent.index_select(0, a) & unspent.index_select(0, b))
         if possible.numel() == 0:
             return torch.cat(matched)
-        a, b, place, rank = edges = tuple(part.index_select(0, possible) for part in edges)
+        a, b, place, rank = (part.index_select(0, possible) for part in (a, b, place, rank))
         live.best.scatter_reduce_(0, a, rank, "amax").scatter_reduce_(0, b, rank, "amax")
         best = live.best.index_select(0, a), live.best.index_select(0, b)
         chosen = where((best[0] == rank) & (best[1] == rank))
