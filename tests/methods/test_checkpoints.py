@@ -144,7 +144,7 @@ def test_a_checkpoint_of_another_order_is_refused_in_one_line(change, named, tmp
     interrupted(odd_graph(7), "wis", {"walk_length": 2}, path, 5)
     content = path.read_bytes()
     if "version" in change:
-        monkeypatch.setattr(checkpoints, "version", lambda name: change["version"])
+        monkeypatch.setattr(checkpoints, "VERSION", change["version"])
     options = {"walk_length": 2} | {k: v for k, v in change.items() if k not in ("seed", "version")}
     with pytest.raises(CheckpointError, match="is the checkpoint of another order") as caught:
         wis.removal_order(odd_graph(change.get("seed", 7)), checkpoint=path, **options)
