@@ -232,7 +232,8 @@ def training(bench: Bench) -> None:
             found = [torch.tensor(each, dtype=torch.float64) for each in losses]
             bench.check_close(f"{model} {dtype}", *found, dtype)
         ours, theirs = engines(plain)
-        ours.epoch(1), theirs.epoch(1)
+        for engine in (ours, theirs):
+            engine.epoch(1)
         counted = bench.count(f"an epoch of {model}", lambda e=ours: e.epoch(6) and 1, "epoch")
         bench.time(
             f"an epoch of {model} float32, {data.num_edges} arcs",

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from wis import UndirectedGraph, datasets
+from wis.base.progress import silent
 from wis.methods import get_method
 from wis.methods.k_wis.dense_walks import DenseWalks
+from wis.methods.one_wis.bitset import peel_with_bitsets
+from wis.methods.one_wis.levels import Peeling
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from launches import Launches, pretend
@@ -117,3 +120,16 @@ def test_a_round_of_the_dense_engine_launches_as_much_for_many_edges_as_for_few(
         seen.append((counted.launches, counted.waits))
     assert seen[0] == seen[1]
     assert seen[0][1] <= 1  # which vertices are near
+
+
+def test_bit_sets_hand_over_to_rounds_on_the_device_of_the_graph():
+    graph = UndirectedGraph.from_any(datasets.load("rmat:scale=8,edges=1500,seed=1"))
+    orders = []
+    for edges in (graph.edges, pretend(graph.edges)):
+        with Launches():
+            state = Peeling.of(UndirectedGraph(graph.num_nodes, edges))
+            peel_with_bitsets(state, graph.num_edges, silent, core_size=40)
+            found = state.result(graph.num_edges)
+        assert found.device == edges.device
+        orders.append(found.cpu())
+    assert torch.equal(*orders)

@@ -55,7 +55,8 @@ GROWTH = 2
 """A lower floor may make the front so many times as large: a removal then costs about that much
 more, and the front lasts for some 30 removals in place of 4 in the cliques of Squirrel."""
 VALUES_AT_A_TIME = 16
-"""Values that are counted first where whole signatures are compared."""
+"""Values that are counted first where whole signatures are compared; not tuned, since each further
+block is four times as large."""
 COLUMNS_AT_A_TIME = 8
 """Columns that are compared at a time while more than 64 rows are tied."""
 
