@@ -254,7 +254,7 @@ def test_a_checkpoint_runs_nothing(tmp_path):
 
 
 def test_random_pickles_end_in_a_graph_or_in_one_line(tmp_path):
-    count = 400 * FACTOR
+    count = 700 * FACTOR
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", pickle_fuzz.__file__, "0", str(count), str(tmp_path)],
         capture_output=True,
