@@ -81,7 +81,7 @@ def order(
     protection.check(source.name)
     file = source.open()
     protections = protection.arguments(file, directed=directed)
-    from wis.order.ranking import order_of
+    from wis.order import RemovalOrder
 
     start = time.perf_counter()
     graph = graph_of(file, directed=directed)
@@ -89,7 +89,7 @@ def order(
         made = choice.made(
             graph, file, count=count, protections=protections, checkpoint=checkpoint, resume=resume
         )
-        ranked = order_of(*made)
+        ranked = RemovalOrder.of(*made)
         seconds = time.perf_counter() - start
         written = ranked.save(target, force=force)
     checkpoint.unlink(missing_ok=True)

@@ -322,9 +322,9 @@ class _Result:
     ) -> None:
         """Write all outputs, each of them whole or not at all."""
         if save_order is not None:
-            from wis.order.ranking import order_of
+            from wis.order import RemovalOrder
 
-            order_of(self.ranked, self.provenance).save(save_order, force=force)
+            RemovalOrder.of(self.ranked, self.provenance).save(save_order, force=force)
         write_with_notes(self.sparse, output, force=force)
         if plot is not None:
             from wis.show.plot import plot_sparsification

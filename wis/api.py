@@ -114,7 +114,7 @@ def removal_order(
     check_lengths(data)
     check_lengths(vertex_data)
     source = data if vertex_data is None else vertex_data
-    return ranking.order(graph, source, count=count, progress=progress)
+    return RemovalOrder.of(*ranking.made(graph, source, count=count, progress=progress))
 
 
 @usual_defaults()

@@ -23,6 +23,7 @@ from wis.errors import (
 )
 from wis.graph import UndirectedGraph
 from wis.order import RemovalOrder
+from wis.order.order import as_header
 from wis.testing import assert_nested, assert_same_data, odd_graph
 
 
@@ -239,7 +240,7 @@ def test_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
 )
 def test_provenance_of_another_kind_is_refused(name, value, tmp_path):
     order = wis.removal_order(edge_index_of([(0, 1), (1, 2), (2, 3)]))
-    provenance = {**order.provenance.as_header(), name: value}
+    provenance = {**as_header(order.provenance), name: value}
     path = rewritten(order.save(tmp_path / "a.npz"), tmp_path, provenance=provenance)
     with pytest.raises(GraphFormatError, match=name):
         RemovalOrder.load(path)

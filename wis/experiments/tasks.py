@@ -25,8 +25,7 @@ from wis.datasets.splits import MASKS, random_masks, split_links, split_vertices
 from wis.errors import GraphFormatError, OptionError
 from wis.graph import UndirectedGraph
 from wis.methods import get_method
-from wis.order import RemovalOrder
-from wis.order.order import Provenance
+from wis.order import Provenance, RemovalOrder
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

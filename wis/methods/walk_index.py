@@ -2,9 +2,22 @@
 
 ``walk_length`` is L - 1 for a network of depth L. Algorithm 1 removes, one by one, an edge whose
 loss leaves the lexicographically largest tuple of walk indices WI_{L-1, t}({t}), sorted ascending,
-t over all vertices. With ``walk_length=1`` that is Algorithm 2, by degrees, which has engines of
-its own (`wis.methods.one_wis.engines`). Longer walks are counted, with ties to the smallest edge
-id, so that the engines give the same order (`wis.methods.k_wis.engines`).
+t over all vertices. Longer walks are counted, with ties to the smallest edge id, so that the
+engines give the same order (`wis.methods.k_wis.engines`).
+
+With ``walk_length=1`` that is Algorithm 2 (Appendix D.5): at every step a lexicographic argmax of
+(smaller, larger) degree of its endpoints goes. Degrees fall as edges go, so the order is adaptive:
+sorting once by the initial degrees is another algorithm. Ties are many, and the rule leaves them
+open; how each engine breaks them is deterministic, in its docstring, and recorded as the engine in
+the provenance.
+
+- ``bitset`` (`wis.methods.one_wis.bitset`): the dense core on the CPU by bit sets, then ``rounds``
+  on the graph's device.
+- ``rounds`` (`wis.methods.one_wis.rounds`): tensor operations alone, on the graph's device.
+- ``relaxed`` (`wis.methods.one_wis.relaxed`): for ``epsilon`` above 0, many edges at once, each at
+  most by that factor below the best (`wis.methods.one_wis.relaxed_rule`); on the graph's device.
+- ``auto`` is ``bitset`` on every device, so that the result does not depend on the device, and
+  ``relaxed`` if there is an ``epsilon``.
 
 In a directed graph the edges are arcs, and the boundary and the walks are those of Appendix D.2:
 `wis.methods.k_wis.closed_walks` derives the entries of the tuple. The engines for longer walks
@@ -18,28 +31,33 @@ weight is noise, and rank the others by ``wis``.
 
 Engines and certificates are imported where they are needed, since a command uses only one of them.
 
-Source: Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5 of the thesis; arXiv:2211.16494.
+Source: Razin, Verbin, Cohen, "On the Ability of Graph Neural Networks to Model Interactions Between
+Vertices", NeurIPS 2023, arXiv:2211.16494; Algorithms 1 and 2, Section 5.5.1, Appendices D.2 and D.5
+of the thesis.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from wis.base.arrays import single_threaded
 from wis.base.checks import check_walk_length, checked_factor, checked_integer, is_number, shown
 from wis.base.progress import Progress
 from wis.errors import OptionError, UnknownNameError
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
-from wis.methods.one_wis import engines as one_wis
+from wis.methods.one_wis.levels import Peeling
 from wis.methods.registry import register
 
 if TYPE_CHECKING:
     from wis.methods.certificates import Checked
     from wis.methods.guard import Guard
 
-ENGINES = ("auto", "local", "dense")
+BY_DEGREES = ("auto", "bitset", "rounds", "relaxed")
+BY_WALKS = ("auto", "local", "dense")
 FOLDER_ENGINES = ("stream", "dask", "spark")
 """Engines of `wis.scale`, which read files instead of a graph in memory."""
 
@@ -60,9 +78,9 @@ def _resolve(graph: CanonicalGraph, options: dict[str, Any]) -> dict[str, Any]:
         del options["memory_gib"]
         return {**options, "engine": "relaxed"}
     del options["epsilon"]
-    engines = one_wis.ENGINES if by_degrees else ENGINES
+    engines = BY_DEGREES if by_degrees else BY_WALKS
     if engine not in engines:
-        if engine in (*one_wis.ENGINES, *ENGINES, "batched"):
+        if engine in (*BY_DEGREES, *BY_WALKS, "batched"):
             raise OptionError(
                 f"engine {engine!r} does not go with walk_length={walk_length}"
                 f"{' of a directed graph' if graph.directed else ''}; "
@@ -169,19 +187,16 @@ def wis_order(
         OptionError: ``"dense"`` needs more memory, or numbers of walks could pass 2^61.
         CheckpointError: The checkpoint is damaged, or of another graph, rule or version.
 
-    Cost: see the modules of the engines; an isolated vertex takes a few bytes.
+    Cost: for walks of length 1 O(m log m) for the layout, then for each level k some microseconds
+    for each edge that goes (``bitset`` while A_k is small) or ten short passes over the edges left
+    inside A_k, the vertices whose degree was at least k, 2m of these over all levels; 16 bytes for
+    each edge, 55 at the peak (11 million edges). For longer walks see the modules of the engines.
+    An isolated vertex takes a few bytes.
     """
     if walk_length == 1 and isinstance(graph, UndirectedGraph):
-        return one_wis.one_wis_order(
-            graph if epsilon or guard else graph.without_isolated(),
-            engine,
-            batch_size,
-            count,
-            progress,
-            epsilon=epsilon,
-            seed=seed,
-            guard=guard,
-        )
+        graph = graph if epsilon or guard else graph.without_isolated()
+        with single_threaded():
+            return _by_degrees(graph, engine, batch_size, count, progress, epsilon, seed, guard)
     from wis.methods.checkpoints import Checkpoint
     from wis.methods.k_wis.engines import order_by_walks
 
@@ -197,3 +212,51 @@ def wis_order(
         checkpoint=Checkpoint(checkpoint, graph, guard, **rule) if checkpoint else None,
         guard=guard,
     )
+
+
+def _by_degrees(
+    graph: UndirectedGraph,
+    engine: str,
+    batch_size: int,
+    count: int,
+    progress: Progress,
+    epsilon: float,
+    seed: int,
+    guard: Guard | None,
+) -> Tensor:
+    """`wis_order` for walks of length 1."""
+    if batch_size > 1:
+        from wis.methods.one_wis.batched import batched_order
+
+        return batched_order(graph, batch_size, count, progress, guard)
+    if engine == "relaxed":
+        from wis.methods.one_wis.relaxed import relaxed_order
+
+        return relaxed_order(graph, epsilon, count, seed, progress, guard)
+    exact = partial(_exact_order, engine, progress)
+    if guard is None:
+        return exact(graph, count)
+    from wis.methods.one_wis.guarded import guarded_order
+
+    return guarded_order(graph, guard, exact, count, progress)
+
+
+def _exact_order(
+    engine: str,
+    progress: Progress,
+    graph: UndirectedGraph,
+    count: int,
+    degree: Tensor | None = None,
+    floor: int = 0,
+) -> Tensor:
+    """The order by an exact engine; `degree` and `floor` as for `Peeling`."""
+    state = Peeling.of(graph, degree, floor)
+    if engine == "rounds":
+        from wis.methods.one_wis.rounds import peel_in_rounds
+
+        peel_in_rounds(state, count, progress)
+    else:
+        from wis.methods.one_wis.bitset import peel_with_bitsets
+
+        peel_with_bitsets(state, count, progress)
+    return state.result(count)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,83 +18,18 @@ import torch
 from torch import Tensor
 
 from wis.base.checks import Amount, num_edges_to_remove
-from wis.base.version import VERSION
 from wis.errors import OrderMismatchError, counted, echo
 from wis.graph import CanonicalGraph, DirectedGraph, UndirectedGraph
 from wis.graph.holders import opened
 from wis.order.cut import Cut, GraphT, Ranked, check_covers
 from wis.order.protections import Protections
+from wis.order.ranking import Provenance
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
     from wis.measure import Comparison, Settings
     from wis.methods.draws import Draws
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "wis": VERSION,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Everything needed to compute an order again.
-
-    Attributes:
-        method: Name in the table of methods.
-        options: Its options as they were resolved, such as the engine that ``"auto"`` stood for.
-        seed: The seed of its randomness, None for a method without any.
-        fingerprint: `CanonicalGraph.fingerprint` of the graph.
-        versions: Versions of wis, torch, numpy and Python.
-        protections: What had to stay (see `wis.order.protections`).
-        num_removable: Number of edges that can go with these protections, None without any.
-        directed: Whether the edges are arcs (see `wis.DirectedGraph`).
-        guarded: Whether the method chose among the edges that may go; if not, it ranked all edges,
-            and those that the protections keep were passed over.
-    """
-
-    method: str
-    options: Mapping[str, Any]
-    seed: int | None
-    fingerprint: str
-    versions: Mapping[str, str] = field(default_factory=lambda: dict(_versions()))
-    protections: Protections = field(default_factory=Protections)
-    num_removable: int | None = None
-    directed: bool = False
-    guarded: bool = False
-
-    def as_header(self) -> dict[str, Any]:
-        """The header of an order file; protections and directions only if there are any."""
-        header = asdict(self)
-        if not self.directed:
-            del header["directed"]
-        if not self.guarded:
-            del header["guarded"]
-        if not self.protections:
-            del header["protections"], header["num_removable"]
-        return header
-
-    @classmethod
-    def from_header(cls, header: Mapping[str, Any], num_edges: int) -> Provenance:
-        """Read a header that `as_header` wrote; without protections it lacks their fields.
-
-        Raises:
-            TypeError: The header is damaged.
-            ValueError: The header contradicts the number of edges.
-        """
-        if "protections" not in header:
-            return cls(**header)
-        protections = Protections.from_header(header["protections"], num_edges)
-        made = cls(**{**header, "protections": protections})
-        number = made.num_removable
-        if type(number) is not int or not 0 <= number <= num_edges:
-            raise ValueError(f"{echo(number)} of {num_edges} edges can go")
-        return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +55,12 @@ class RemovalOrder:
     num_edges: int
     provenance: Provenance
     draws: Draws | None = None
+
+    @classmethod
+    def of(cls, ranked: Ranked, provenance: Provenance) -> RemovalOrder:
+        """The order of the edge ids that `Ranking.made` returned."""
+        graph, edges = ranked.graph, ranked.graph.edges[:, ranked.ids].cpu()
+        return cls(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
 
     def __len__(self) -> int:
         return self.edges.size(1)
@@ -324,7 +264,7 @@ class RemovalOrder:
             "version": order_file.FORMAT_VERSION,
             "num_nodes": self.num_nodes,
             "num_edges": self.num_edges,
-            "provenance": self.provenance.as_header(),
+            "provenance": as_header(self.provenance),
         }
         small = self.num_nodes <= np.iinfo(np.int32).max
         edges = self.edges.cpu().numpy().astype(np.int32 if small else np.int64)
@@ -359,7 +299,7 @@ class RemovalOrder:
 
         with order_file(user_path(path), max_memory) as (header, arrays):
             edges = arrays["edges"]
-            provenance = Provenance.from_header(header["provenance"], header["num_edges"])
+            provenance = _from_header(header["provenance"], header["num_edges"])
             n, m = header["num_nodes"], header["num_edges"]
             _check_edges(edges, n, m, directed=provenance.directed)
             draws = draws_of(arrays, m, provenance.seed)
@@ -387,3 +327,27 @@ def _check_edges(edges: np.ndarray, num_nodes: int, num_edges: int, *, directed:
     keys = np.sort(edges[0].astype(np.int64) * num_nodes + edges[1])
     if (keys[1:] == keys[:-1]).any():
         raise ValueError("an edge occurs twice")
+
+
+def as_header(provenance: Provenance) -> dict[str, Any]:
+    """The provenance in an order file; protections and directions only if there are any."""
+    header = asdict(provenance)
+    if not provenance.directed:
+        del header["directed"]
+    if not provenance.guarded:
+        del header["guarded"]
+    if provenance.num_removable is None:
+        del header["protections"], header["num_removable"]
+    return header
+
+
+def _from_header(header: Mapping[str, Any], num_edges: int) -> Provenance:
+    """Read what `as_header` wrote; `ValueError` if it contradicts the number of edges."""
+    if "protections" not in header:
+        return Provenance(**header)
+    protections = Protections.from_header(header["protections"], num_edges)
+    made = Provenance(**{**header, "protections": protections})
+    number = made.num_removable
+    if type(number) is not int or not 0 <= number <= num_edges:
+        raise ValueError(f"{echo(number)} of {num_edges} edges can go")
+    return made

@@ -1,31 +1,70 @@
 """A ranking: a method with its options, and the edges that it must not remove.
 
 `Ranking` holds everything except the graph that determines the order of the edges. It is checked
-once and can then be applied to any number of graphs.
+once and can then be applied to any number of graphs. `Provenance` records what it came to on one.
 """
 
 from __future__ import annotations
 
 import functools
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from wis.base.checks import checked_device, checked_integer, checked_seed
 from wis.base.progress import progress_bar
+from wis.base.version import VERSION
 from wis.graph import CanonicalGraph, UndirectedGraph, canonical_graph
 from wis.methods import get_method
 from wis.methods.registry import plain_options
 from wis.order.cut import Cut, Ranked, no_weights
-from wis.order.order import Provenance, RemovalOrder
 from wis.order.protections import Pairs, Protections, check_limits, pairs_of
 
 if TYPE_CHECKING:
     from wis.methods import Method
 
 NOTHING = Protections()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "wis": VERSION,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything needed to compute an order again.
+
+    Attributes:
+        method: Name in the table of methods.
+        options: Its options as they were resolved, such as the engine that ``"auto"`` stood for.
+        seed: The seed of its randomness, None for a method without any.
+        fingerprint: `CanonicalGraph.fingerprint` of the graph.
+        versions: Versions of wis, torch, numpy and Python.
+        protections: What had to stay (see `wis.order.protections`).
+        num_removable: Number of edges that can go with these protections, None without any.
+        directed: Whether the edges are arcs (see `wis.DirectedGraph`).
+        guarded: Whether the method chose among the edges that may go; if not, it ranked all edges,
+            and those that the protections keep were passed over.
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    seed: int | None
+    fingerprint: str
+    versions: Mapping[str, str] = field(default_factory=lambda: dict(_versions()))
+    protections: Protections = field(default_factory=Protections)
+    num_removable: int | None = None
+    directed: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +84,8 @@ class Ranking:
     >>> import wis
     >>> from wis.order.ranking import Ranking
     >>> graph = wis.UndirectedGraph.from_any(wis.datasets.load("karate"))
-    >>> Ranking("random", seed=1).order(graph, count=3).edges.shape
-    torch.Size([2, 3])
+    >>> Ranking("random", seed=1).made(graph, count=3)[0].ids.shape
+    torch.Size([3])
     """
 
     method: str = "wis"
@@ -101,15 +140,15 @@ class Ranking:
         """The canonical graph of `data`, directed if the ranking is."""
         return canonical_graph(data, num_nodes, directed=self.directed)
 
-    def order(
+    def made(
         self,
         graph: CanonicalGraph,
         data: Any = None,
         *,
         count: int | None = None,
         progress: bool | None = None,
-    ) -> RemovalOrder:
-        """The removal order of a graph.
+    ) -> tuple[Ranked, Provenance]:
+        """The edges of a graph in the order of their removal, and how they were ranked.
 
         Args:
             graph: The graph.
@@ -122,17 +161,6 @@ class Ranking:
             OptionError: An option is impossible, or the method does not take directed graphs.
             ProtectionError: A protected pair is not an edge, or fewer than `count` edges can go.
         """
-        return order_of(*self.made(graph, data, count=count, progress=progress))
-
-    def made(
-        self,
-        graph: CanonicalGraph,
-        data: Any = None,
-        *,
-        count: int | None = None,
-        progress: bool | None = None,
-    ) -> tuple[Ranked, Provenance]:
-        """The edge ids of `order`, which take a third of its memory, and how they were made."""
         if count is not None:
             count = checked_integer("count", count, 0, graph.num_edges)
         ranked, record = self.ranked(graph, data, count=count, progress=progress)
@@ -150,7 +178,7 @@ class Ranking:
     def ranked(
         self, graph: CanonicalGraph, data: Any, *, count: int | None, progress: bool | None
     ) -> tuple[Ranked, dict[str, Any]]:
-        """The edge ids in the order of their removal, and the options to record; see `order`."""
+        """The edge ids in the order of their removal, and the options to record; see `made`."""
         method, protections = self.chosen, self._protections(graph, data)
         options = method.resolved_options(graph, self.options)
         total = graph.num_edges if count is None else count
@@ -192,12 +220,6 @@ class Ranking:
             protect=self.protect,
             data=data,
         )
-
-
-def order_of(ranked: Ranked, provenance: Provenance) -> RemovalOrder:
-    """The order of edge ids."""
-    graph, edges = ranked.graph, ranked.graph.edges[:, ranked.ids].cpu()
-    return RemovalOrder(edges, graph.num_nodes, graph.num_edges, provenance, ranked.draws)
 
 
 def sparsified(

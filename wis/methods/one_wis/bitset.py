@@ -157,7 +157,7 @@ class _Core:
         tallest_first.sort()
         heavy = tallest_first & 0xFFFFFFFF
         if self.blocks:
-            unspent = blocks.integers(packed, blocks.BLOCK_BITS)[::-1]
+            unspent = integers(packed, blocks.BLOCK_BITS)[::-1]
             entered = unspent[: -(-size // blocks.BLOCK_BITS)]
             w, v, by_heavy = self.blocks.peel(k, heavy, degree[heavy], entered)
         else:
@@ -265,4 +265,10 @@ def _pack(row: np.ndarray, column: np.ndarray, num_rows: int, width: int) -> lis
         row.astype(np.int64) * width + (column >> 3),
         np.uint8(1) << (column & 7).astype(np.uint8),
     )
-    return blocks.integers(table.tobytes(), 8 * width)
+    return integers(table.tobytes(), 8 * width)
+
+
+def integers(data: bytes, width: int) -> list[int]:
+    """The integers of `width` bits each, rounded up to bytes, that lie in `data` one by one."""
+    step = (width + 7) // 8
+    return [int.from_bytes(data[at : at + step], "little") for at in range(0, len(data), step)]

@@ -126,9 +126,3 @@ class Blocks:
                         pairs.append((w, v))
                         break
         return pairs
-
-
-def integers(data: bytes, width: int) -> list[int]:
-    """The integers of `width` bits each, rounded up to bytes, that lie in `data` one by one."""
-    step = (width + 7) // 8
-    return [int.from_bytes(data[at : at + step], "little") for at in range(0, len(data), step)]
