@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from wis.datasets import available_datasets, data_root, fetch
-from wis.datasets.roots import TRUST_VARIABLE
+from wis.datasets.download import TRUST_VARIABLE
 from wis.errors import WisError
 
 LARGE = "ogbn-papers100m"  # 56 GB, by its name only

@@ -14,9 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from wis.datasets import available_datasets, download, fetch, table
-from wis.datasets.download import SHA256, ensure
+from wis.datasets.download import SHA256, RawFiles, ensure
 from wis.datasets.images import IDX_FILES
-from wis.datasets.roots import RawFiles
 from wis.errors import MissingDataError
 
 FILES = {"/good/a": b"a" * 3_000_000, "/good/b": b"b", "/short": b"only half"}

@@ -12,8 +12,8 @@ import torch
 from raw_datasets import MINIATURES, assert_masks, edge_set, write
 
 from wis.datasets import load, real
-from wis.datasets.roots import cache_folder, data_root
 from wis.datasets.splits import MASKS
+from wis.datasets.table import cache_folder, data_root
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.datasets.download import sha256_of
+from wis.datasets.download import RawFiles, sha256_of
 from wis.datasets.real import Reader, load_real, read_node_dataset
-from wis.datasets.roots import RawFiles
 from wis.datasets.table import register
 from wis.errors import OptionError
 

@@ -1,4 +1,4 @@
-"""Download the raw files of a data set atomically and with a time limit.
+"""The raw files of a data set; missing ones are downloaded atomically and with a time limit.
 
 The loaders of PyG and ogb can download too. But PyG's does not check certificates, leaves half a
 file when it is interrupted, and waits for a silent network without limit. ogb's asks questions on
@@ -24,21 +24,93 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wis.base.atomic import atomic_write, temporary_folder
 from wis.base.progress import progress_bar
-from wis.datasets.roots import OFFLINE_VARIABLE, TRUST_VARIABLE, RawFiles, is_set
-from wis.errors import MissingDataError, WisError, echo
+from wis.errors import GraphFileError, MissingDataError, WisError, echo
 
 ANSWER_S = 20.0
 """Seconds to wait for the next bytes of a server; the first answer may take twice as long."""
 
 CHUNK_BYTES = 1 << 20
+OFFLINE_VARIABLE = "WIS_OFFLINE"  # forbids downloads
+TRUST_VARIABLE = "WIS_TRUST_DOWNLOAD"  # allows files without a checksum
 SCHEMES = ("https",)
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RawFiles:
+    """Raw files of one data set, in the layout that its loader expects.
+
+    Attributes:
+        folder: Folder of the data set below the data root, with forward slashes. Its first part is
+            the root that the loader takes.
+        names: Paths of the files below that folder.
+        urls: One address for each name, or the address of a single archive.
+        archive: The folder in the zip archive that becomes `folder`; None if the files are
+            downloaded one by one.
+        size_mb: Approximate size of the download in megabytes; None if unknown.
+        licence: The licence, if the source states one.
+        sha256: The checksum of the file at each address, None if unknown.
+        package: An optional module that reads the files; also the name of the extra of wis.
+        arcs: The one of `names` with an `edge_index` that `--engine stream` reads, if any.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    urls: tuple[str, ...]
+    archive: str | None = None
+    size_mb: float | None = None
+    licence: str = "not stated by the source"
+    sha256: tuple[str | None, ...] = ()
+    package: str | None = None
+    arcs: str | None = None
+
+    def paths(self, root: Path) -> list[Path]:
+        """The paths of the files below a data root."""
+        return [root / self.folder / name for name in self.names]
+
+    def checksum(self, position: int) -> str | None:
+        """The SHA-256 of the file at the address number `position`, None if unknown."""
+        return self.sha256[position] if position < len(self.sha256) else None
+
+    def missing(self, root: Path) -> list[Path]:
+        """The `paths` that do not exist; raises `GraphFileError` if the root cannot be read."""
+        try:
+            return [path for path in self.paths(root) if not path.is_file()]
+        except OSError as error:
+            shown = echo(str(root), 255)
+            raise GraphFileError(f"{shown}: cannot be read: {error.strerror}") from None
+
+    @property
+    def origin(self) -> str:
+        """The folders or the archive that the files come from, as text."""
+        if self.archive is not None:
+            return f"{self.urls[0]}, folder {self.archive!r} in it"
+        return " and ".join(dict.fromkeys(url.rpartition("/")[0] for url in self.urls))
+
+    def instruction(self, root: Path) -> str:
+        """A sentence that explains how to install the missing files by hand."""
+        missing = self.missing(root)
+        if self.archive is not None:
+            folder = root / self.folder
+            names = ", ".join(path.relative_to(folder).as_posix() for path in missing)
+            return (
+                f"Unpack {self.urls[0]} and rename its folder {self.archive!r} to {folder}, so "
+                f"that it holds {names}"
+            )
+        names = ", ".join(path.name for path in missing)
+        return f"Put {names} from {self.origin} into {missing[0].parent}"
+
+
+def is_set(variable: str) -> bool:
+    """Whether a variable of the environment is set, and not to 0."""
+    return os.environ.get(variable, "0") not in ("", "0")
 
 
 def ensure(name: str, files: RawFiles, root: Path) -> None:

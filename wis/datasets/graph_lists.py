@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wis.datasets.download import RawFiles
 from wis.datasets.generators import barabasi_albert, undirected_data
 from wis.datasets.processed import processed
-from wis.datasets.roots import RawFiles, data_root
-from wis.datasets.table import register
+from wis.datasets.table import data_root, register
 from wis.errors import OptionError, echo
 
 if TYPE_CHECKING:

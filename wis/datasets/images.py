@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wis.datasets.download import ensure, sha256_of
+from wis.datasets.download import RawFiles, ensure, sha256_of
 from wis.datasets.embedded import digit_images
-from wis.datasets.roots import RawFiles, data_root
+from wis.datasets.table import data_root
 from wis.errors import GraphFormatError, UnknownNameError
 
 DIGITS_SPLIT_SEED = 0

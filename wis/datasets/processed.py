@@ -21,7 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wis.datasets.roots import RawFiles, cache_folder
+from wis.datasets.download import RawFiles
+from wis.datasets.table import cache_folder
 from wis.errors import GraphFormatError
 
 if TYPE_CHECKING:

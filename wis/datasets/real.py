@@ -31,10 +31,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wis.datasets.download import RawFiles
 from wis.datasets.processed import processed
-from wis.datasets.roots import RawFiles, data_root
 from wis.datasets.splits import MASKS, random_masks
-from wis.datasets.table import Dataset, find
+from wis.datasets.table import Dataset, data_root, find
 from wis.errors import (
     GraphFileError,
     GraphFormatError,

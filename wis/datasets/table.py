@@ -1,5 +1,8 @@
 """The table of graphs by name; `load` returns the graph of a spec.
 
+The data root has one folder for each kind of loader (see ``datasets/README.md``). It may be
+read-only and shared, since wis writes only downloads to it; the cache folder holds what wis makes.
+
 Graph files in the folder `graphs` of the data root go by the stem of their names. Such a file is an
 archive of numpy with `edge_index` [2, num_arcs], `num_nodes`, and any arrays of vertices and arcs,
 such as `x`, `y`, `edge_type` and three masks, which are its split. It is read as it is: directed,
@@ -12,6 +15,7 @@ import contextlib
 import functools
 import inspect
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +23,44 @@ from typing import TYPE_CHECKING, Any
 
 from wis.base.checks import usual_defaults
 from wis.base.registry import Registry, plain_name
-from wis.datasets.roots import RawFiles, data_root
 from wis.errors import OptionError, UnknownNameError, echo
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
+    from wis.datasets.download import RawFiles
+
     Loader = Callable[..., Data]
 
+ROOT_VARIABLE = "WIS_DATA_ROOT"
+CACHE_VARIABLE = "WIS_CACHE_DIR"
 FOLDER = "graphs"
 Parameter = int | float | str
 _log = logging.getLogger(__name__)
 ROOT = "root"  # this keyword of a loader is not a parameter of a spec
+
+
+def cache_folder() -> Path:
+    """``$WIS_CACHE_DIR``, or else ``wis`` in ``$XDG_CACHE_HOME``, or else ``~/.cache/wis``."""
+    own, shared = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME", "")
+    if own:
+        return Path(own).expanduser().absolute()
+    # The XDG specification requires that a relative path is ignored.
+    return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "wis"
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """The folder with raw files, to which missing ones are downloaded.
+
+    Args:
+        root: A folder, which need not exist. The default is ``$WIS_DATA_ROOT`` if it is set, else
+            the folder ``data`` in the cache folder.
+
+    >>> data_root("graphs").name
+    'graphs'
+    """
+    chosen = root or os.environ.get(ROOT_VARIABLE) or cache_folder() / "data"
+    return Path(chosen).expanduser().absolute()
 
 
 @dataclass(frozen=True)
@@ -170,6 +200,8 @@ def _row(name: str, files: Mapping[str, Path], root: str | Path | None) -> Datas
 
 
 def _row_of_file(name: str, path: Path) -> Dataset:
+    from wis.datasets.download import RawFiles
+
     files = RawFiles(FOLDER, (path.name,), (), arcs=path.name)
     summary = "a graph file below the data root; its masks, if any, are its split"
     load = functools.partial(read_graph_file, path)

@@ -24,8 +24,8 @@ from wis import datasets
 from wis.api import sparsify
 from wis.base.atomic import atomic_write
 from wis.datasets.graph_lists import TU, load_tu
-from wis.datasets.roots import cache_folder
 from wis.datasets.splits import MASKS, split_of_seed, take_split
+from wis.datasets.table import cache_folder
 from wis.errors import GraphFileError, GraphFormatError, UnknownNameError
 from wis.experiments.recipe import content_hash
 from wis.experiments.settings import MethodSpec, ModelSpec

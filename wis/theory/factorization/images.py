@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wis.datasets import data_root
 from wis.datasets import images as grey
-from wis.datasets.roots import data_root
 from wis.errors import GraphFileError, MissingDataError, UnknownNameError
 
 CIFAR = "cifar10"
