@@ -295,9 +295,10 @@ def graph_argument(command: Callable[..., Any], *, has_target: bool = False) -> 
 
     @functools.wraps(command)
     def with_source(*args: Any, graph: str, max_memory: str | None, **kwargs: Any) -> Any:
-        from wis.base.limits import limited_to
+        if max_memory is not None:
+            from wis.base.limits import limited_to
 
-        click.get_current_context().with_resource(limited_to(max_memory))
+            click.get_current_context().with_resource(limited_to(max_memory))
         table = TableChoice(**{name: kwargs.pop(f"table_{name}") for name in vars(NOTHING_SAID)})
         reading = ("trust_pickle", "relabel", "num_nodes", "data_root")
         source = GraphSource(graph, **{name: kwargs.pop(name) for name in reading}, table=table)

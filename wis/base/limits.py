@@ -4,7 +4,8 @@ A file of a megabyte can claim a gigabyte: compressed bytes, an array's header, 
 key of its own for every edge. Each reader adds up the sizes that a file states, or that its text
 will need, and calls this module first. The limit is `max_memory` (``--max-memory``), else
 ``$WIS_MAX_MEMORY``, else half of the memory that the machine, the control group and ``ulimit -v``
-allow this process. The limit holds for reading only, not for the methods that follow.
+allow this process. The limit holds for reading only, not for the methods that follow. Parts of up
+to `FREE_BYTES` are never refused: asking for the machine's memory takes longer than reading them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from wis.errors import GraphFormatError, OptionError, echo
 
 VARIABLE = "WIS_MAX_MEMORY"
+FREE_BYTES = 1 << 20
 BYTES_PER_VERTEX = 16  # a degree and a pointer: every command needs more for a vertex
 SMALL = 1_000_000  # so many vertices need no check
 BYTES_PER_CELL = 48  # a Python object, a pointer to it, and the entry of a column made of it

@@ -61,7 +61,8 @@ class ReadOptions:
         Counting fields takes as long as parsing, so they are counted only if a field at every byte
         would exceed the limit. `what` names the text in the error; memory holds it `copies` times.
         """
-        if copies * len(text) * (1 + limits.BYTES_PER_FIELD) > self.limit:
+        most = copies * len(text) * (1 + limits.BYTES_PER_FIELD)
+        if most > limits.FREE_BYTES and most > self.limit:
             fields = sum(map(text.count, (b"\n", b",", b" ", b"\t", b";")))
             self.check_size(path, copies * (len(text) + fields * limits.BYTES_PER_FIELD), what)
 
@@ -72,7 +73,8 @@ class ReadOptions:
 
         `what` is the part, in the singular; `so_far` says that an unknown amount follows.
         """
-        limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
+        if num_bytes > limits.FREE_BYTES:
+            limits.check_size(shown(Path(path)), num_bytes, what, self.limit, so_far=so_far)
 
     def check_num_nodes(self, path: Path | str, num_nodes: int) -> None:
         """`check_size` for a number of vertices that the file only claims."""

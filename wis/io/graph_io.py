@@ -125,7 +125,8 @@ def read_graph(
 @usual_defaults()
 def read_with(path: Path, options: ReadOptions, format_name: str | None = None) -> GraphFile:
     """`read_graph` with its options in one object."""
-    _check_num_nodes(options.num_nodes, options)
+    if options.num_nodes is not None:
+        _check_num_nodes(options.num_nodes, options)
     if format_name is None:
         row = _readable(path)
     else:
@@ -145,11 +146,10 @@ def read_with(path: Path, options: ReadOptions, format_name: str | None = None) 
     return file
 
 
-def _check_num_nodes(num_nodes: int | None, options: ReadOptions) -> None:
-    needed = (num_nodes or 0) * BYTES_PER_VERTEX
-    if num_nodes is not None and num_nodes > MAX_NUM_NODES:
-        return  # the reader refuses this number itself
-    if needed > max(options.limit, SMALL * BYTES_PER_VERTEX):
+def _check_num_nodes(num_nodes: int, options: ReadOptions) -> None:
+    needed = num_nodes * BYTES_PER_VERTEX
+    # the reader itself refuses a number above MAX_NUM_NODES
+    if num_nodes <= MAX_NUM_NODES and needed > max(options.limit, SMALL * BYTES_PER_VERTEX):
         raise OptionError(
             f"num_nodes is {echo(num_nodes)}: as many vertices take {shown_size(needed)} of "
             f"memory, and reading may take {shown_size(options.limit)}; {remedy(needed)}"
