@@ -283,7 +283,7 @@ class ProtectionChoice:
 
 def describe_protections(provenance: Provenance) -> str:
     """A phrase such as `` with keep_connected (45 can go)``, empty without protections."""
-    if not provenance.protections:
+    if provenance.num_removable is None:
         return ""
     described = provenance.protections.describe("arc" if provenance.directed else "edge")
     return f" with {described} ({provenance.num_removable} can go)"

@@ -127,6 +127,13 @@ def check_walk_length(value: Any, *, least: int) -> int:
     return checked_integer("walk_length", value, least, MAX_WALK_LENGTH, expected=expected)
 
 
+def check_limits(keep_connected: Any, min_degree: Any) -> None:
+    """Raise `OptionError` if one of these protections is impossible for every graph."""
+    if type(keep_connected).__name__ not in ("bool", "bool_"):  # of Python or of numpy
+        raise OptionError(f"keep_connected is {keep_connected!r}; expected True or False")
+    checked_integer("min_degree", min_degree, expected="a number of neighbours, 0 or up")
+
+
 def checked_choice(name: str, value: Any, known: Iterable[Any]) -> Any:
     """One of the known values, else an `OptionError` that lists them."""
     choices = tuple(known)

@@ -47,7 +47,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wis.base.checks import checked_integer
+from wis.base.checks import check_limits
 from wis.errors import OptionError, ProtectionError, counted, echo
 from wis.graph import CanonicalGraph
 from wis.graph.stores import called
@@ -171,13 +171,6 @@ class Protections:
         from wis.methods.guard import Guard
 
         return Guard(graph, **asdict(self))
-
-
-def check_limits(keep_connected: bool, min_degree: int) -> None:
-    """Raise `OptionError` if a value is impossible for every graph."""
-    if not isinstance(keep_connected, (bool, np.bool_)):
-        raise OptionError(f"keep_connected is {keep_connected!r}; expected True or False")
-    checked_integer("min_degree", min_degree, expected="a number of neighbours, 0 or up")
 
 
 def pairs_of(protect: Pairs | None) -> Tensor:

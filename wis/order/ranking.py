@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wis.base.checks import checked_device, checked_integer, checked_seed
+from wis.base.checks import check_limits, checked_device, checked_integer, checked_seed
 from wis.base.progress import progress_bar
 from wis.base.version import VERSION
 from wis.graph import CanonicalGraph, UndirectedGraph, canonical_graph
 from wis.methods import get_method
 from wis.methods.registry import plain_options
 from wis.order.cut import Cut, Ranked, no_weights
-from wis.order.protections import Pairs, Protections, check_limits, pairs_of
+from wis.order.protections import Pairs, Protections, pairs_of
 
 if TYPE_CHECKING:
     from wis.methods import Method
@@ -172,7 +172,7 @@ class Ranking:
             protections=ranked.protections,
             num_removable=ranked.num_removable,
             directed=graph.directed,
-            guarded=bool(ranked.protections) and self.chosen.guards,
+            guarded=ranked.num_removable is not None and self.chosen.guards,
         )
 
     def ranked(
@@ -184,17 +184,18 @@ class Ranking:
         total = graph.num_edges if count is None else count
         seed = checked_seed(self.seed)
         there = graph if self.device is None else graph.to(checked_device(self.device))
-        to_rank = graph.num_edges if protections else total  # some of them will be protected
+        protected = protections is not NOTHING
+        to_rank = graph.num_edges if protected else total  # some of them will be protected
         arguments, record = method.prepare(graph, data, options, seed)
         record = {name: value for name, value in record.items() if name != "checkpoint"}
-        guarded = bool(protections) and method.guards
+        guarded = protected and method.guards
         if guarded:
             arguments = {**arguments, "guard": protections.guard(graph)}
         with progress_bar(f"{method.name} order", to_rank, show=progress) as report:
             ids, draws = method.ranked(
                 there, count=to_rank, seed=seed, progress=report, **arguments
             )
-        if not protections:
+        if not protected:
             weight = record.get("edge_weight") or "edge_weight"
             return Ranked(graph, ids.to(graph.device), protections, None, draws, weight), record
         ids = ids if guarded else protections.removable(graph, ids)
@@ -213,13 +214,14 @@ class Ranking:
     def _protections(self, graph: CanonicalGraph, data: Any) -> Protections:
         if not (self.keep_connected or self.min_degree) and self.protect is None:
             return NOTHING
-        return Protections.of(
+        protections = Protections.of(
             graph,
             keep_connected=self.keep_connected,
             min_degree=self.min_degree,
             protect=self.protect,
             data=data,
         )
+        return protections or NOTHING
 
 
 def sparsified(
