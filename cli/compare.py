@@ -129,11 +129,12 @@ def _aligned(before: GraphFile, after: GraphFile, name: str, after_name: str) ->
 
     An edge list lacks isolated vertices and, if vertices have names, their ids in the other graph.
     """
-    from wis.io.formats import is_edge_table
+    from wis.io.graph_io import format_of_name
 
     if after.vertex_names is not None and before.vertex_names is not None:
         return _by_names(before, after, name, after_name)
-    if not is_edge_table(after.format) or after.data.num_nodes >= before.data.num_nodes:
+    lists_edges = format_of_name(after.format)[0].is_edge_table
+    if not lists_edges or after.data.num_nodes >= before.data.num_nodes:
         return after.data
     padded = after.data.clone()
     padded.num_nodes = before.data.num_nodes

@@ -110,7 +110,7 @@ class GraphSource:
 
         A command that reads two graphs has each option only once, and one of the two may need it.
         """
-        from wis.io.formats import format_of_name, format_of_path
+        from wis.io.graph_io import format_of_name, format_of_path
 
         file = dataclasses.replace(self, table=NOTHING_SAID, relabel=False)
         if not self.is_file:
@@ -190,7 +190,7 @@ class GraphSource:
 
     def _with_ending_of_format(self, path: Path, ending: str) -> Path:
         """The default path if --format is given: with the ending of that format."""
-        from wis.io.formats import format_of_name, formats
+        from wis.io.graph_io import format_of_name, formats
 
         said = format_of_name(self.table.format or "")[1]
         stem = path.name.removesuffix(ending) if ending.lower() in formats() else path.name

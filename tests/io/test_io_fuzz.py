@@ -1,6 +1,6 @@
 """Whatever the bytes: a graph, or a WisError of one line; never another exception.
 
-Every format of `wis.io.formats` is read, and every other file that a command takes: orders,
+Every format of `wis.io.graph_io` is read, and every other file that a command takes: orders,
 partitions, edges to protect. A thousand spoilt files for each reader, the same ones in every run;
 `WIS_FUZZ=20` in the environment makes twenty thousand of them.
 
@@ -37,7 +37,7 @@ from wis.base.limits import limited_to
 from wis.errors import WisError
 from wis.graph.partitions import resolve_partitions
 from wis.io import read_graph, read_pairs, write_graph
-from wis.io.formats import _FORMATS, format_of_path
+from wis.io.graph_io import _FORMATS, format_of_path
 from wis.order import RemovalOrder
 
 NUM_CASES = 1000 * int(os.environ.get("WIS_FUZZ", "1"))

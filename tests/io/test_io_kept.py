@@ -23,7 +23,7 @@ from torch_geometric.data import Data
 
 import wis
 from wis.errors import GraphFileError
-from wis.io import read_graph, text_layout, write_graph
+from wis.io import edge_list, read_graph, write_graph
 from wis.measure.facts import graph_facts
 
 
@@ -231,8 +231,8 @@ def test_zero_arcs_cut_is_the_same_archive_attribute_by_attribute(tmp_path, endi
 def test_a_list_that_is_cut_in_pieces_loses_the_same_lines(
     tmp_path, monkeypatch, at_once, last, kept_in_memory
 ):
-    monkeypatch.setattr(text_layout, "CUT_AT_ONCE", at_once)
-    monkeypatch.setattr(text_layout, "LONG", 1000 if kept_in_memory else 0)
+    monkeypatch.setattr(edge_list, "CUT_AT_ONCE", at_once)
+    monkeypatch.setattr(edge_list, "LONG", 1000 if kept_in_memory else 0)
     lines = ["source,target", "0,1", "# note", "1,2", "", "2,3", "3,0"]
     path = tmp_path / "in.csv"
     path.write_text("\n".join(lines) + last)
@@ -248,13 +248,13 @@ CUT_LIST = b"source,target\n0,1\n# note\n2,3\n"
 @pytest.fixture
 def long_list(tmp_path, monkeypatch):
     """Read a list that counts as long, so that its lines stay in its file; and cut it."""
-    monkeypatch.setattr(text_layout, "LONG", 1)
+    monkeypatch.setattr(edge_list, "LONG", 1)
 
     def read(content=LONG_LIST, name="in.csv"):
         path = tmp_path / name
         path.write_bytes(content)
         file = read_graph(path).keep(np.array([True, False, True, False]))
-        assert isinstance(file.layout.text, text_layout.OpenFile)
+        assert isinstance(file.layout.text, edge_list.OpenFile)
         return path, file
 
     return read
@@ -295,7 +295,7 @@ def test_a_long_list_that_was_changed_in_place_is_refused(long_list, tmp_path):
 
 
 def test_a_long_list_can_be_read_by_two_at_once(long_list, monkeypatch):
-    monkeypatch.setattr(text_layout, "CUT_AT_ONCE", 1)
+    monkeypatch.setattr(edge_list, "CUT_AT_ONCE", 1)
     content = LONG_LIST + b"# more\n" * 5000
     _, file = long_list(content)
     both = zip(file.layout.pieces(), file.layout.pieces(), strict=True)
@@ -305,10 +305,10 @@ def test_a_long_list_can_be_read_by_two_at_once(long_list, monkeypatch):
 def test_a_long_list_that_went_while_it_was_read_is_kept_in_memory(tmp_path):
     path = tmp_path / "in.csv"
     path.write_bytes(LONG_LIST)
-    opened = text_layout.OpenFile.of(path)
+    opened = edge_list.OpenFile.of(path)
     path.unlink()
-    text = b"0,1\n" * (text_layout.LONG // 4)
-    assert text_layout.kept_text(text, opened, b"\n") is text
+    text = b"0,1\n" * (edge_list.LONG // 4)
+    assert edge_list.kept_text(text, opened, b"\n") is text
 
 
 def test_a_pickled_long_list_brings_its_text_along(long_list, tmp_path):

@@ -26,6 +26,7 @@ from wis.base.tables import GUESS, TableOptions
 from wis.errors import GraphFileError, GraphFormatError, OptionError, WisError, echo
 
 STANDARD = "-"
+COMPRESSED = (".gz", ".bz2", ".xz")
 CHUNK_BYTES = 1 << 20
 LONGEST_NAME = 255  # characters of a path that an error repeats: no file has a longer name
 
@@ -104,6 +105,12 @@ class ReadOptions:
                 f"num_nodes is {self.num_nodes}, but {path} says {stated}; leave it out"
             )
         return stated
+
+
+def ending_of(path: Path) -> str:
+    """The ending in lower case, without ``.gz``, ``.bz2`` or ``.xz``."""
+    path = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return path.suffix.lower() or path.name
 
 
 def shown(path: Path) -> str:

@@ -10,7 +10,7 @@ spelling. So all readers use these rules:
   one zero must follow the point, and the number must be below 2^53, where floats are exact;
 - if any id of a file is spelt otherwise, then all its ids are texts, or the file is refused.
 
-Blanks around a field of a text file do not belong to the field; `wis.io.text_layout` removes them.
+Blanks around a field of a text file do not belong to the field; `wis.io.dialects` removes them.
 In a column of a Parquet table they belong to the text.
 """
 

@@ -18,9 +18,9 @@ A mask of the arcs that stay does as well, and needs no PyG for a list or a tabl
 from __future__ import annotations
 
 from wis.base.atomic import atomic_write, check_writable
-from wis.io.formats import format_of_path, formats
 from wis.io.graph_file import DroppedDataWarning, GraphFile
-from wis.io.graph_io import read_graph, read_pairs, write_graph
+from wis.io.graph_io import format_of_path, formats, read_graph, write_graph
+from wis.io.pairs import read_pairs
 
 __all__ = [
     "DroppedDataWarning",

@@ -26,8 +26,7 @@ from wis.graph import MAX_NUM_NODES
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import edge_stores
 from wis.io.graph_file import ArcTable, GraphFile, attribute_name, column_name, narrow
-from wis.io.headers import is_number
-from wis.io.text_layout import Column
+from wis.io.headers import Column, is_number
 
 Ints = NDArray[np.int64]
 # The largest id must be below a million + 10 per arc. Otherwise one stray number, such as a

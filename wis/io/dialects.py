@@ -1,4 +1,11 @@
-"""Recognise the layout of an edge list from its first few hundred lines.
+"""The lines and fields of an edge list, and its layout from the first few hundred lines.
+
+These rules hold for all lists:
+
+- a line that begins with ``#`` or ``%``, possibly after blanks, is a comment; blank lines are
+  skipped;
+- in a list separated by white space, each run of blanks and tabs separates two fields;
+- blanks around a field do not belong to it, unless they stand inside quotes.
 
 A separator fits if it cuts each of these lines into the same number of fields. If two guesses fit,
 the list is refused, and the error names the option that decides (``delimiter``, ``header``,
@@ -9,7 +16,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -17,15 +24,21 @@ from wis.base.tables import GUESS, TableOptions, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.io.headers import (
     Kind,
+    TextLayout,
     Verdict,
     choose_columns,
     is_number,
     kind_of,
     verdict,
 )
-from wis.io.text_layout import SEPARATORS, TextLayout, data_lines, split_line
 
 HEAD_LINES = 300
+SEPARATORS = {".csv": ",;\t|", ".tsv": "\t,;|"}
+BLANKS = " \t"
+COMMENTS = ("#", "%")
+_GAP = re.compile("[ \t]+")
+_QUOTED = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t]*')
+_QUOTED_BESIDE_TABS = re.compile(r' *"((?:[^"]|"")*)" *')
 _MARKS = {  # separator: its name in errors, then the words for it in the option `delimiter`
     ",": ("commas", "comma"),
     ";": ("semicolons", "semicolon"),
@@ -44,6 +57,59 @@ _IN_QUOTES = re.compile(r'"[^"]*"')
 
 Line = tuple[int, str]
 Rows = list[list[str]]
+
+
+def data_lines(text: bytes) -> Iterator[tuple[int, str]]:
+    """The lines that hold edges or the header, with their numbers counted from 1."""
+    start, number = 0, 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        raw, start, number = text[start:end], end + 1, number + 1
+        line = raw.decode()
+        first = line.lstrip(BLANKS)[:1]
+        if first and first not in COMMENTS:
+            yield number, line
+
+
+def split_line(line: str, separator: str) -> list[str]:
+    """The fields of a line without the blanks around them; `csv.Error` for an open quote."""
+    if '"' in line:
+        return list(_with_quotes(line, separator))
+    if separator == " ":
+        return _GAP.split(line.strip(BLANKS))
+    return [field.strip(BLANKS) for field in line.split(separator)]
+
+
+def _with_quotes(line: str, separator: str) -> Iterator[str]:
+    """The fields from left to right; a quote counts only at the beginning of a field."""
+    white = separator == " "
+    pattern = _QUOTED_BESIDE_TABS if "\t" in separator else _QUOTED
+    position = len(line) - len(line.lstrip(BLANKS)) if white else 0
+    end = len(line.rstrip(BLANKS)) if white else len(line)
+    while True:
+        quoted = pattern.match(line, position)
+        stop = quoted.end() if quoted else _next(line, separator, position, end)
+        if quoted is None and line[position:stop].lstrip(BLANKS).startswith('"'):
+            raise csv.Error(
+                "a quote is not closed in its line; close it, and take line breaks out of fields"
+            )
+        is_apart = line[stop - 1] in BLANKS if white else line.startswith(separator, stop)
+        if quoted is not None and stop < end and not is_apart:
+            raise csv.Error(f"'{separator}' expected after '\"'")
+        yield quoted[1].replace('""', '"') if quoted else line[position:stop].strip(BLANKS)
+        if stop >= end:
+            return
+        position = stop if white else stop + len(separator)
+
+
+def _next(line: str, separator: str, position: int, end: int) -> int:
+    """Position of the next separator; in white space, the position after it."""
+    if separator != " ":
+        found = line.find(separator, position)
+        return found if found >= 0 else len(line)
+    gap = _GAP.search(line, position, end)
+    return gap.end() if gap else end
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import numpy as np
 
 from wis.base.source import ReadOptions, parsing
 from wis.errors import GraphFormatError, echo
+from wis.io.dialects import BLANKS, data_lines
 from wis.io.edge_table import EdgeTable, as_column
-from wis.io.headers import is_number
+from wis.io.headers import Columns, TextLayout, is_number
 from wis.io.text_columns import checked_id
-from wis.io.text_layout import BLANKS, Columns, TextLayout, data_lines
 
 _BYTES_PER_CHARACTER = 30  # a dictionary of one number takes 600 bytes, its line 20
 _MARKS = " \t,;|"

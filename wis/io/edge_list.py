@@ -6,62 +6,43 @@ float64, truth values, or lists of texts.
 A list that only lost edges keeps its other lines, comments included. `wis.io.edge_list_writer`
 writes it anew if the remaining lines would be read in another way: a single edge between ``A`` and
 ``B`` looks like a header.
-
-A text whose first line repeats its first column is an adjacency matrix with labels. A nonzero entry
-in row u and column v is an arc from u to v, an empty entry is 0, and entries other than 1 become
-`edge_weight`. A cut matrix is written as a list.
 """
 
 from __future__ import annotations
 
-import csv
-import re
+import io
+import os
+import weakref
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
-from wis.base.source import STANDARD, ReadOptions, read_text, shown
-from wis.base.tables import integer_ids, named_endpoints
-from wis.errors import GraphFormatError, echo
-from wis.io.columns import (
-    WITHOUT_0,
-    AttributeColumns,
-    Numbered,
-    attribute_columns,
-    number_vertices,
-    with_arcs,
-    with_points,
-)
+from wis.base.source import STANDARD, ReadOptions, ending_of, read_text, shown, unpacked
+from wis.base.tables import GUESS, TableOptions, named_endpoints
+from wis.errors import GraphFileError, GraphFormatError
+from wis.io.columns import WITHOUT_0, Numbered, attribute_columns, number_vertices, with_arcs
 from wis.io.dialects import (
+    COMMENTS,
     HEAD_LINES,
     Dialect,
+    data_lines,
     delimiter,
-    doubtful_header,
     refuse_other_formats,
     sniff,
 )
-from wis.io.graph_file import GraphFile, narrow
-from wis.io.headers import Kind, kind_of, kinds_of_list
-from wis.io.text_columns import parse, typed, without_comments
-from wis.io.text_layout import (
-    Columns,
-    OpenFile,
-    TextFile,
-    TextLayout,
-    data_lines,
-    ending_of,
-    kept_text,
-    split_line,
-)
+from wis.io.graph_file import GraphFile
+from wis.io.headers import Columns, TextLayout
+from wis.io.text_columns import parse
 
-_WIDEST_TABLE = 8  # columns of an edge list that happens to have as many rows
-_EMPTY_LINE = re.compile(rb"\n[ \t]*(?=\n)")
-_NO_COMMENT = re.compile(rb"^[ \t]*[^#%\s]", re.MULTILINE)
+CUT_AT_ONCE = 1 << 20
+LONG = 1 << 24
+"""Bytes of a text that is read again rather than kept: less would save little memory."""
+_COMMENT_BYTES = tuple(mark.encode() for mark in COMMENTS)
 
 
 def read(path: Path, options: ReadOptions) -> GraphFile:
@@ -87,7 +68,9 @@ def read(path: Path, options: ReadOptions) -> GraphFile:
     else:
         dialect = sniff(text, ending, where, options.table)
         if dialect.is_matrix:
-            return _read_matrix(text, dialect.layout, path, where, options)
+            from wis.io.matrix import read_matrix
+
+            return read_matrix(text, dialect.layout, path, where, options)
         columns = _columns(text, dialect.layout, where, options)
         titles, positions = dialect.layout.column_names(), dialect.layout.attributes
     layout = dialect.layout
@@ -161,168 +144,32 @@ def _doubts(
     layout, table = dialect.layout, options.table
     if table.is_checked:
         return []
-    notes = odd_looks(text, layout)
+    notes: list[str] = []
+    if any(mark in text for mark in (b" ", b"#", b"%")):
+        from wis.io.doubts import odd_looks
+
+        notes += odd_looks(text, layout)
     is_named = layout.header is not None and named_endpoints(layout.header) is not None
     if not is_named and layout.width > 2 and not table.given():
+        from wis.io.doubts import refuse_matrix
+
         refuse_matrix(columns, where)
     if numbered is None:
         return notes
     if dialect.is_doubtful:
+        from wis.io.doubts import first_line
+
         notes += first_line(numbered, where)
     names = None if layout.header is None else [layout.header[end] for end in layout.endpoints]
-    kinds = kinds_of_list(text, names)
-    if kinds is not None and table.bipartite is None:
-        from wis.io.two_sided import refuse_merging
+    if table.bipartite is None and (names is None or named_endpoints(names) is None):
+        from wis.io.two_sided import kinds_of_list, refuse_merging
 
-        refuse_merging(*kinds, numbered.arcs, where)
+        kinds = kinds_of_list(text, names)
+        if kinds is not None:
+            refuse_merging(*kinds, numbered.arcs, where)
     if numbered.smallest > 0 and options.num_nodes is None:
         notes.append(WITHOUT_0)
     return notes
-
-
-def odd_looks(text: bytes, layout: TextLayout) -> list[str]:
-    """Notes on blanks and comments that `wis.io.text_layout` ignores and that may matter."""
-    return _blanks(text, layout) + _edges_like_comments(text, layout)
-
-
-def _blanks(text: bytes, layout: TextLayout) -> list[str]:
-    """A note on blanks around some fields and not around others."""
-    if layout.separator == " " or b" " not in text or b'"' in text:
-        return []
-    text = _EMPTY_LINE.sub(b"", b"\n%s\n" % without_comments(text).strip(b"\n"))
-    mark, num_lines = layout.separator.encode(), text.count(b"\n") - 1 or 1
-    places = (mark + b" ", b" " + mark, b"\n ", b" \n")
-    uneven = any(text.count(place) % num_lines for place in places)
-    return ["blanks around fields are no part of them, here around some of them"] if uneven else []
-
-
-def _edges_like_comments(text: bytes, layout: TextLayout) -> list[str]:
-    """A note on comments below the first line that look like edges between names with a ``#``."""
-    if layout.separator == " " or not (b"#" in text or b"%" in text):
-        return []
-    begin = _NO_COMMENT.search(text)
-    if begin is None:
-        return []
-    mark = re.escape(layout.separator.encode())
-    field = rb"[^\n%s]*" % mark
-    pattern = rb"^[#%%](?![\s#%%])(?:%s%s){%d}%s$" % (field, mark, layout.width - 1, field)
-    found = re.compile(pattern, re.MULTILINE).search(text, begin.end())
-    if found is None:
-        return []
-    line = echo(found[0].decode(), 40)
-    return [f"lines that begin with # or %, such as {line!r}, are comments; quote such names"]
-
-
-def first_line(numbered: Numbered, where: str) -> list[str]:
-    """A note on a first line that may be a header, if it is the only line.
-
-    Raises:
-        GraphFormatError: Other lines follow, and none of them has one of its ids.
-    """
-    arcs = numbered.arcs
-    if not arcs.size:
-        return []
-    names = numbered.names or range(numbered.num_nodes)
-    first, second = (str(names[int(end)]) for end in arcs[:, 0])
-    if arcs.shape[1] == 1:
-        if len(first) == len(second) == 1:
-            return []
-        return [
-            f"took the only line for an edge between {echo(first, 40)!r} and "
-            f"{echo(second, 40)!r}; --header says that these are names of columns"
-        ]
-    if np.isin(arcs[:, 1:], arcs[:, 0]).any():
-        return []
-    raise doubtful_header(first, second, where)
-
-
-def refuse_matrix(columns: Columns, where: str) -> None:
-    """Raise `GraphFormatError` if there are as many columns of numbers as rows."""
-    table = [*columns.ends, *columns.attributes]
-    size = columns.num_arcs
-    if len(table) != size or not all(isinstance(column, np.ndarray) for column in table):
-        return
-    matrix = np.stack(table)
-    is_binary = size > 2 and bool(np.isin(matrix, (0, 1)).all())
-    if size >= _WIDEST_TABLE or is_binary or np.array_equal(matrix, matrix.T):
-        raise GraphFormatError(
-            f"{where}: {size} rows of {size} numbers may be an adjacency matrix; write its "
-            f"labels into the first line and the first column, or pass --source 1 --target 2 "
-            f"if each line is an edge"
-        )
-
-
-def _read_matrix(
-    text: bytes, layout: TextLayout, path: Path, where: str, options: ReadOptions
-) -> GraphFile:
-    """Read an adjacency matrix; `GraphFormatError` if it is not square, or not of numbers."""
-    rows = _matrix_rows(text, layout, where)
-    labels, body = rows[0][1][1:], rows[1:]
-    options.check_table(where, len(labels), len(labels))
-    if [fields[0] for _, fields in body] != labels or len(set(labels)) != len(labels):
-        raise GraphFormatError(
-            f"{where}: begins like an adjacency matrix, but its first line and its first column "
-            f"differ ({len(labels)} and {len(body)} labels); expected the same in both, or say "
-            f"which columns hold the endpoints with --source and --target"
-        )
-    entries = [_entry(field, f"{where} line {number}") for number, row in body for field in row[1:]]
-    flat, notes = with_points("entries", entries)
-    matrix = typed(flat) if isinstance(flat, list) else flat
-    if isinstance(matrix, list) and notes:
-        raise GraphFormatError(f"{where}: {notes[0]}")
-    if isinstance(matrix, list) or not np.isfinite(matrix).all():
-        raise GraphFormatError(f"{where}: a matrix with entries that are not finite numbers")
-    matrix = matrix.reshape(len(labels), len(labels))
-    weights = matrix[matrix != 0]
-    is_plain = bool((weights == 1).all())
-    attributes = AttributeColumns(*(([], []) if is_plain else (["weight"], [weights])))
-    note = (
-        f"took the file for an adjacency matrix of {len(labels)} vertices; --source and --target "
-        f"say that it is a list of edges"
-    )
-    file = GraphFile(None, path, "edge-list", notes=(note, *notes))
-    numbered = _in_order(labels, np.stack(np.nonzero(matrix)))
-    return replace(with_arcs(file, attributes, numbered), columns={})
-
-
-def _matrix_rows(text: bytes, layout: TextLayout, where: str) -> list[tuple[int, list[str]]]:
-    rows: list[tuple[int, list[str]]] = []
-    for number, line in data_lines(text):
-        try:
-            fields = split_line(line, layout.separator)
-        except csv.Error as error:
-            raise GraphFormatError(f"{where} line {number}: {error}") from None
-        if not rows and len(fields) == layout.width - 1:
-            fields = ["", *fields]
-        if len(fields) != layout.width:
-            raise GraphFormatError(
-                f"{where} line {number}: {len(fields)} columns; expected {layout.width}, as in the "
-                f"first line of the matrix"
-            )
-        rows.append((number, fields))
-    return rows
-
-
-def _entry(field: str, place: str) -> str:
-    kind = kind_of(field)
-    if kind not in (Kind.MISSING, Kind.NUMBER):
-        raise GraphFormatError(
-            f"{place}: entry {echo(field)!r} of an adjacency matrix; expected a number"
-        )
-    return "0" if kind is Kind.MISSING else field
-
-
-def _in_order(labels: list[str], arcs: np.ndarray) -> Numbered:
-    """Labels 0 to n - 1 in this order are ids; other labels are names, numbered in sorted order."""
-    size = len(labels)
-    if labels == [str(i) for i in range(size)]:
-        return Numbered(narrow(arcs, size), size)
-    values = integer_ids(labels)
-    order = np.argsort(values).tolist() if values is not None else None
-    order = order or sorted(range(size), key=labels.__getitem__)
-    rank = np.empty(size, dtype=np.int64)
-    rank[order] = np.arange(size)
-    return Numbered(narrow(rank[arcs], size), size, [labels[i] for i in order])
 
 
 def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> None:
@@ -338,7 +185,8 @@ def write(file: GraphFile, path: Path, stream: BinaryIO, dropped: list[str]) -> 
     if source is None or lines is None:
         from wis.io.edge_list_writer import new_list
 
-        lines = iter([new_list(file, ending, dropped)])
+        old = None if source is None else source.layout
+        lines = iter([new_list(file, ending, dropped, old)])
     else:
         dropped.extend(flat.lost_vertices())
         stream.write(source.order_mark)
@@ -381,3 +229,147 @@ def _reads_as_it_was(text: bytes, file: GraphFile) -> bool:
         return True
     arcs = file.edge_index
     return arcs.size(1) > 1 and bool(torch.isin(arcs[:, 1:], arcs[:, 0]).any())
+
+
+@dataclass(frozen=True, eq=False)
+class TextFile:
+    r"""An edge list as it was read.
+
+    Attributes:
+        layout: The separator, the header and the columns.
+        text: The whole text, with line ends ``\n``, or the file that holds it.
+        line_end: The line end of the file.
+        options: The options that it was read with.
+        is_dictionary: Whether its lines end with dictionaries of attributes.
+        order_mark: The byte order mark of the file (Excel writes one), or empty.
+    """
+
+    layout: TextLayout
+    text: bytes | OpenFile
+    line_end: bytes
+    options: TableOptions = GUESS
+    is_dictionary: bool = False
+    order_mark: bytes = b""
+
+    def pieces(self) -> Iterator[bytes]:
+        r"""The text in pieces of whole lines, with line ends ``\n``."""
+        is_file = isinstance(self.text, OpenFile)
+        stream = self.text.again() if isinstance(self.text, OpenFile) else io.BytesIO(self.text)
+        stream.read(len(self.order_mark) if is_file else 0)
+        while piece := stream.read(CUT_AT_ONCE):
+            piece += stream.readline()
+            yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if is_file else piece
+
+    def without(self, kept: np.ndarray) -> Iterator[bytes]:
+        """The text without the edges for which a bool array is false, in pieces."""
+        marks = np.append(True, kept) if self.layout.header is not None else kept
+        done = 0
+        for piece in self.pieces():
+            whole = piece + b"\n" * (piece[-1:] != b"\n")
+            left, num_edges = _cut_piece(whole, marks[done:])
+            done += num_edges
+            yield left
+        if done != marks.size:
+            raise GraphFormatError(f"the list has {done} lines of edges; expected {marks.size}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields, with the text itself: another process cannot use the open file."""
+        return {**self.__dict__, "text": b"".join(self.pieces())}
+
+
+def _cut_piece(text: bytes, kept: np.ndarray) -> tuple[bytes, int]:
+    """The lines without the edges that go, and how many lines are edges."""
+    characters = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(characters == ord("\n")) + 1
+    starts = np.concatenate(([0], ends[:-1]))
+    stays = _are_not_edges(text, characters, starts, ends)
+    edges = np.flatnonzero(~stays)
+    stays[edges[: kept.size]] = kept[: edges.size]
+    return characters[np.repeat(stays, ends - starts)].tobytes(), edges.size
+
+
+def _are_not_edges(
+    text: bytes, characters: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
+    """Which lines are blank or comments."""
+    first = characters[starts]
+    apart: np.ndarray = (first == ord("\n")) | np.isin(first, [ord(mark) for mark in COMMENTS])
+    for i in np.flatnonzero((first == ord(" ")) | (first == ord("\t"))):
+        line = text[starts[i] : ends[i]].strip(b" \t\n")
+        apart[i] = not line or line.startswith(_COMMENT_BYTES)
+    return apart
+
+
+class OpenFile:
+    """A file that stays open: its content can be read again after another took its place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._number)
+        self._state = _state(os.fstat(self._number))
+
+    @classmethod
+    def of(cls, path: Path) -> OpenFile | None:
+        """The file at a path, None if there is none that can be opened and read twice.
+
+        On Windows there is none: no other file could take the place of an open one.
+        """
+        can_stay_open = hasattr(os, "pread") and str(path) != STANDARD
+        try:
+            return cls(path) if can_stay_open and path.is_file() else None
+        except OSError:
+            return None
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still at its path, and has not been written to."""
+        try:
+            return self._state == _state(self._path.stat())
+        except OSError:
+            return False
+
+    def again(self) -> BinaryIO:
+        """The unpacked content.
+
+        Raises:
+            GraphFileError: The content has changed.
+        """
+        if self._state != _state(os.fstat(self._number)):
+            raise GraphFileError(
+                f"{shown(self._path)}: was changed after it was read, and its lines are needed to "
+                f"write the graph; read it again"
+            )
+        return unpacked(io.BufferedReader(_Reader(self._number)), str(self._path))
+
+
+class _Reader(io.RawIOBase):
+    """Reads an open file at a position of its own, which no other thread or process moves."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._position = number, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._position = offset + (self._position if whence == os.SEEK_CUR else 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = os.pread(self._number, len(buffer), self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def kept_text(text: bytes, file: OpenFile | None, line_end: bytes) -> bytes | OpenFile:
+    r"""The file that a long text was just read from, opened before; the text in other cases."""
+    is_long = len(text) >= LONG and line_end != b"\r"
+    return file if is_long and file is not None and file.is_unchanged() else text

@@ -18,13 +18,12 @@ import numpy as np
 from wis.base.source import STANDARD
 from wis.base.tables import is_integer_id
 from wis.errors import GraphFormatError, echo
-from wis.io.dialects import refuse_other_formats, sniff
+from wis.io.dialects import COMMENTS, refuse_other_formats, sniff
 from wis.io.dictionaries import as_dictionaries
 from wis.io.edge_table import EdgeTable, edge_table
 from wis.io.graph_file import GraphFile
-from wis.io.headers import is_number
+from wis.io.headers import TextLayout, is_number
 from wis.io.text_columns import typed
-from wis.io.text_layout import COMMENTS, TextFile, TextLayout
 from wis.io.two_sided import TwoSided, two_sided_table
 
 DICTIONARIES = ".edgelist"  # the ending that networkx uses
@@ -36,8 +35,10 @@ _HEADERS = (
 _ARE_NAMES = "that the names of the vertices are not their numbers (read it with --relabel)"
 
 
-def new_list(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
+def new_list(file: GraphFile, ending: str, dropped: list[str], old: TextLayout | None) -> bytes:
     """The graph as a new list, with the first header that the reader recognises.
+
+    `old` is the layout of the list that it was read from, if any.
 
     Raises:
         GraphFormatError: The graph has several types of vertices and was not read from a list.
@@ -55,8 +56,6 @@ def new_list(file: GraphFile, ending: str, dropped: list[str]) -> bytes:
                 dropped.append(_ARE_NAMES)
             return dictionaries
     dropped.extend(_read_otherwise(table))
-    source = file.flat.layout
-    old = source.layout if isinstance(source, TextFile) else None
     separator = {".csv": ",", ".tsv": "\t", STANDARD: ","}.get(ending, " ")
     if old is not None and old.ending == ending and old.separator in _WRITTEN:
         separator = old.separator

@@ -98,7 +98,7 @@ class GraphFile:
     Attributes:
         content: The `Data`, `HeteroData` or `ArcTable` that the reader made. Use `data` instead.
         path: The file that it was read from, None for a graph that was made in memory.
-        format: Name of its format in `wis.io.formats`.
+        format: Name of its format in `wis.io.graph_io`.
         vertex_names: The name of each vertex, None if vertices are numbers.
         layout: Private to the format: the original text or structure of the file.
         columns: Edge attribute of `data` → its name in the file, where the two differ.

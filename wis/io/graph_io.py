@@ -1,7 +1,6 @@
-"""Read a graph, or pairs of its vertices, from any format; write a graph to any other.
+"""Read a graph from any format, write it to any other; the table of formats.
 
-Pairs in an edge list are names of vertices if the graph has names, and their numbers otherwise.
-Other formats number vertices from 0 on, as the graph does.
+The ending of a file decides its format; the module of the format is imported on first use.
 """
 
 from __future__ import annotations
@@ -10,41 +9,145 @@ import bz2
 import functools
 import gzip
 import io
-import logging
 import lzma
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import torch
 from torch import Tensor
 
-from wis.base.atomic import atomic_write, check_writable
+from wis.base.atomic import atomic_write
 from wis.base.checks import user_path, usual_defaults
 from wis.base.limits import BYTES_PER_VERTEX, SMALL, parse_size, remedy, shown_size
-from wis.base.source import STANDARD, ReadOptions, open_input, shown
-from wis.base.tables import GUESS, TableOptions, integer_id
-from wis.errors import (
-    GraphFileError,
-    GraphFormatError,
-    OptionError,
-    ProtectionError,
-    UnknownNameError,
-    echo,
-)
-from wis.graph import MAX_NUM_NODES, canonical_graph
+from wis.base.source import COMPRESSED, STANDARD, ReadOptions, ending_of, open_input, shown
+from wis.base.tables import TableOptions
+from wis.errors import GraphFileError, GraphFormatError, OptionError, UnknownNameError, echo
+from wis.graph import MAX_NUM_NODES
 from wis.graph.parts import check_lengths
 from wis.graph.stores import is_hetero, names_in
-from wis.io.edge_table import require_one_type, vertex_names
-from wis.io.formats import Format, format_of_name, format_of_path, known_endings
 from wis.io.graph_file import DroppedDataWarning, GraphFile, PlainTensor, checked_size
-from wis.order.protections import first_non_edge
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
+
+Reader = Callable[[Path, ReadOptions], GraphFile]
+Writer = Callable[[GraphFile, Path, BinaryIO, list[str]], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of the table.
+
+    Attributes:
+        name: Its name.
+        endings: The endings of its files, in lower case, without ``.gz``.
+        summary: The content of a file, in one line.
+        module: Name of the module in `wis.io` with its `read` and `write`; imported on first use.
+        is_edge_table: Whether a file lists edges only, so that ids can be relabelled.
+        is_text: Whether a file may be compressed, with ``.gz`` after the ending.
+    """
+
+    name: str
+    endings: tuple[str, ...]
+    summary: str
+    module: str
+    is_edge_table: bool = False
+    is_text: bool = True
+
+    @property
+    def read(self) -> Reader:
+        """Reads a file."""
+        reader: Reader = import_module(f"wis.io.{self.module}").read
+        return reader
+
+    @property
+    def write(self) -> Writer:
+        """Writes a graph into an open file; appends a phrase for each part that does not fit."""
+        writer: Writer = import_module(f"wis.io.{self.module}").write
+        return writer
+
+
+_FORMATS = (
+    Format("pt", (".pt", ".pth"), "PyG Data or HeteroData, or a plain edge_index tensor",
+           "pt", is_text=False),
+    Format("npz", (".npz",), "numpy arrays edge_index, num_nodes, ..., or a sparse matrix of scipy",
+           "npz", is_text=False),
+    Format("edge-list", (".csv", ".tsv", ".txt", ".edgelist", ".edges"),
+           "one edge a line, more columns are edge attributes; also with .gz",
+           "edge_list", is_edge_table=True),
+    Format("parquet", (".parquet",), "edge table of pyarrow, more columns are edge attributes",
+           "parquet", is_edge_table=True, is_text=False),
+    Format("matrix-market", (".mtx",), "sparse matrix in coordinate form; also with .gz",
+           "matrix_market"),
+    Format("graphml", (".graphml",), "GraphML, with types and defaults of keys; also with .gz",
+           "graphml"),
+    Format("gml", (".gml",), "GML, attributes of any kind; also with .gz", "gml"),
+    Format("gexf", (".gexf",), "GEXF of Gephi, versions 1.1draft to 1.3; also with .gz", "gexf"),
+    Format("pajek", (".net",), "Pajek: vertices, arcs, edges, lists, matrices; also with .gz",
+           "pajek"),
+    Format("node-link", (".json",), "node-link JSON of networkx and D3; also with .gz",
+           "node_link"),
+    Format("metis", (".graph", ".metis"), "adjacency lists of METIS and KaHIP; also with .gz",
+           "metis"),
+)  # fmt: skip
+
+
+def formats() -> dict[str, str]:
+    """The formats that can be read and written: a line for each ending.
+
+    >>> formats()[".mtx"]
+    'sparse matrix in coordinate form; also with .gz'
+    """
+    return {ending: row.summary for row in _FORMATS for ending in row.endings}
+
+
+def format_of_path(path: str | Path) -> Format:
+    """The format that an ending stands for; ``-`` is an edge list.
+
+    Raises:
+        UnknownNameError: There is no such format.
+
+    >>> format_of_path("graph.csv.gz").name
+    'edge-list'
+    """
+    path = Path(path)
+    if str(path) == STANDARD:
+        return next(row for row in _FORMATS if row.name == "edge-list")
+    ending = ending_of(path)
+    compressed = path.suffix.lower() in COMPRESSED
+    for row in _FORMATS:
+        if ending in row.endings and (row.is_text or not compressed):
+            return row
+    raise UnknownNameError.among("ending", echo(path.suffix or path.name), known_endings())
+
+
+def format_of_name(name: str) -> tuple[Format, str]:
+    """Look a format up by its name, or by an ending with or without the point.
+
+    Returns:
+        The format, and the given ending or the first one of the format.
+
+    Raises:
+        UnknownNameError: There is no such format.
+    """
+    plain = name.strip().lower().lstrip(".")
+    for row in _FORMATS:
+        if f".{plain}" in row.endings:
+            return row, f".{plain}"
+        if plain == row.name:
+            return row, ".txt" if row.name == "edge-list" else row.endings[0]
+    names = [ending[1:] for row in _FORMATS for ending in row.endings]
+    raise UnknownNameError.among("format", echo(name), [*names, *(row.name for row in _FORMATS)])
+
+
+def known_endings() -> list[str]:
+    """All endings, those that may be compressed also with ``.gz``."""
+    plain = [(row, ending) for row in _FORMATS for ending in row.endings]
+    return [ending for _, ending in plain] + [end + ".gz" for row, end in plain if row.is_text]
 
 
 _PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -54,7 +157,6 @@ _PACKERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@usual_defaults()
 def read_graph(
     path: str | Path,
     *,
@@ -76,7 +178,7 @@ def read_graph(
     an ambiguous table is refused. The options from `source` on replace the guesses.
 
     Args:
-        path: The file; ``-`` is an edge list on standard input. `wis.io.formats` lists the endings.
+        path: The file; ``-`` is an edge list on standard input. `formats` lists the endings.
         trust_pickle: Let a `.pt` or `.npz` file run code.
         relabel: Take the ids of an edge list as names, and number the vertices in the order of
             their names: integers by value, texts by code point. Texts are always names.
@@ -221,7 +323,6 @@ def write_graph(
     path = user_path(path)
     row = format_of_path(path)
     file = _as_graph_file(graph)
-    check_writable(path, force=force)
     notes: list[str] = []
     if str(path) == STANDARD:
         _write_to_stdout(row, file, path, notes)
@@ -291,96 +392,3 @@ def _write_to_stdout(row: Format, file: GraphFile, path: Path, notes: list[str])
         raise
     except OSError as error:
         raise GraphFileError(f"standard output: cannot be written: {error.strerror}") from None
-
-
-_LOG = logging.getLogger(__name__)
-
-
-def read_pairs(path: str | Path, file: GraphFile, *, directed: bool = False) -> Tensor:
-    r"""Read pairs of vertices, each of which is an edge of a graph.
-
-    Args:
-        path: The file with the pairs; further columns are ignored.
-        file: The graph.
-        directed: Whether a pair is an arc from the first vertex to the second.
-
-    Returns:
-        int64 tensor of shape [2, k] of vertex ids, in the order of the file.
-
-    Raises:
-        GraphFileError: The file cannot be read.
-        GraphFormatError: The file is damaged, or names a vertex that the graph does not have.
-        ProtectionError: A pair is not an edge of the graph.
-        UnknownNameError: No format has that ending.
-
-    Cost: that of reading the file, and one sort of the arcs of the graph.
-
-    >>> from pathlib import Path
-    >>> from wis.io import read_graph
-    >>> written = [Path(name).write_text(lines) for name, lines in
-    ...            {"all.csv": "a,b\na,c\nb,c\n", "stay.csv": "c,a\n"}.items()]
-    >>> read_pairs("stay.csv", read_graph("all.csv", header=False)).tolist()
-    [[2], [0]]
-    """
-    graph = canonical_graph(file.data, directed=directed)
-    names = None if hasattr(file.data, "edge_types") else vertex_names(file)
-    path = user_path(path)
-    pairs, listed = _listed(path, TableOptions(is_checked=True))
-    known = _positions(listed, names, graph.num_nodes)
-    if listed is not None and pairs.size(1) > 1 and _is_header(pairs, listed, known):
-        pairs, listed = _listed(path, TableOptions(is_checked=True, header=True))
-        known = _positions(listed, names, graph.num_nodes)
-    if listed is not None:
-        pairs = _ids(listed, known, names, graph.num_nodes, path)[pairs]
-    wrong = first_non_edge(graph, pairs)
-    if wrong is not None:
-        u, v = wrong if names is None else (dict(enumerate(names)).get(i, i) for i in wrong)
-        between = "->" if directed else "-"
-        raise ProtectionError(
-            f"{path}: {echo(u)} {between} {echo(v)} is no {graph.noun} of the graph"
-        )
-    return pairs
-
-
-def _listed(path: Path, table: TableOptions) -> tuple[Tensor, Sequence[str] | None]:
-    """The pairs of a file, and the ids of their vertices as the file spells them."""
-    relabel = format_of_path(path).is_edge_table
-    options = ReadOptions(relabel=relabel, table=table if relabel else GUESS)
-    listed = read_with(path, options)
-    require_one_type(listed)
-    for note in listed.notes:
-        _LOG.info("Note: %s: %s", path, note)
-    return listed.data.edge_index, listed.vertex_names
-
-
-def _is_header(pairs: Tensor, listed: Sequence[str], known: Mapping[str, int]) -> bool:
-    """Whether only the first line holds unknown vertices; it then names the columns."""
-    unknown = [name for name in listed if name not in known]
-    return bool(unknown) and {listed[int(i)] for i in pairs[:, 0]} == set(unknown)
-
-
-def _positions(
-    listed: Sequence[str] | None, names: Sequence[str] | None, num_nodes: int
-) -> Mapping[str, int]:
-    """Map each id of a vertex of the graph to the vertex."""
-    if names is not None:
-        return {name: vertex for vertex, name in enumerate(names)}
-    found = {name: integer_id(name) for name in listed or ()}
-    return {name: i for name, i in found.items() if i is not None and 0 <= i < num_nodes}
-
-
-def _ids(
-    listed: Sequence[str],
-    known: Mapping[str, int],
-    names: Sequence[str] | None,
-    num_nodes: int,
-    path: Path | str,
-) -> Tensor:
-    """The vertex of the graph for each vertex of the file, int64 [num_listed]."""
-    for name in listed:
-        if name not in known:
-            have = f"have names, such as {echo(names[0])!r}" if names else "are numbered from 0"
-            raise GraphFormatError(
-                f"{path}: the graph has no vertex {echo(name)!r}; its {num_nodes} vertices {have}"
-            )
-    return torch.tensor([known[name] for name in listed], dtype=torch.int64, device="cpu")

@@ -10,10 +10,7 @@ If the ids do not occur again, the list is refused.
 first two columns are the endpoints, and a note reports this guess. The guess is refused where it
 looks wrong: the second of three columns may be a relation, the first may count rows or hold times.
 
-**The kinds of vertices.** Two names suggest two kinds if one is an actor and the other a thing
-(`_ACTORS`, `_THINGS`), or if both end in ``id`` and begin differently, such as ``org_id,dept_id``.
-Two roles of one kind do not: ``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and
-all names of endpoints.
+`TextLayout` holds what was found of a list, `Columns` the fields of these columns.
 """
 
 from __future__ import annotations
@@ -22,6 +19,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+import numpy as np
 
 from wis.base.tables import TableOptions, integer_id, named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
@@ -37,38 +37,80 @@ _CLOCKS = frozenset(
     ("time", "date", "datetime", "timestamp", "ts", "day", "year", "created", "createdat")
 )
 _TITLES = frozenset(("label", "name", "title"))  # of a vertex
-_ACTORS = frozenset(
-    (
-        "user", "customer", "reader", "author", "actor", "actress", "student", "patient",
-        "person", "member", "reviewer", "viewer", "listener", "buyer", "client", "employee",
-        "player", "artist", "director", "worker", "researcher", "inventor", "subscriber",
-        "visitor", "voter", "donor", "shopper", "consumer",
-    )
-)  # fmt: skip
-_THINGS = frozenset(
-    (
-        "item", "movie", "film", "product", "book", "paper", "article", "song", "track", "album",
-        "course", "class", "lecture", "business", "page", "site", "url", "group", "event",
-        "document", "doc", "word", "tag", "term", "company", "firm", "team", "drug", "disease",
-        "gene", "symptom", "recipe", "restaurant", "place", "venue", "location", "post", "video",
-        "game", "app", "repo", "repository", "project", "patent", "bill", "stock", "ad", "query",
-        "topic", "category", "genre", "hashtag", "anime", "show", "artist",
-    )
-)  # fmt: skip
-_ROLES = frozenset(
-    (
-        "friend", "follower", "followee", "followed", "parent", "child", "neighbor", "neighbour",
-        "peer", "contact", "other", "reply", "mentor", "sender", "receiver", "recipient", "from",
-        "to", "source", "target", "src", "dst", "caller", "callee", "trustor", "trustee",
-        "truster", "citing", "cited", "buyer", "seller", "lender", "borrower", "manager",
-        "partner", "alter", "ego", "ref",
-    )
-)  # fmt: skip
-_KONECT = re.compile(rb"% *bip\b")
-_ID = re.compile(r"(.*?)[ _.-]?id", flags=re.IGNORECASE)
 _WAY_OUT = "say which columns hold the endpoints with --source and --target"
 
-Kinds = tuple[tuple[str, str], tuple[str, str]]
+Column = np.ndarray | list[str]
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """The layout of an edge list.
+
+    Attributes:
+        ending: The ending of the file without that of a compressed one; ``-`` for a stream.
+        separator: The mark between columns, a space for any white space.
+        header: The names of the columns, None without a header.
+        width: Number of columns.
+        endpoints: Positions of the two endpoints.
+        numbered: Whether the endpoints of the first edge are numbers; then all must be.
+        weight: Position of the column that the option `weight` names, or None.
+        index: Position of a column that seems to count the rows, or None.
+        titles: Names for the attribute columns of a list without a header, None for defaults.
+    """
+
+    ending: str
+    separator: str
+    header: tuple[str, ...] | None = None
+    width: int = 2
+    endpoints: tuple[int, int] = (0, 1)
+    numbered: bool = True
+    weight: int | None = None
+    index: int | None = None
+    titles: tuple[str, ...] | None = None
+
+    @property
+    def attributes(self) -> list[int]:
+        """Positions of the columns that are not endpoints."""
+        return [column for column in range(self.width) if column not in self.endpoints]
+
+    def column_names(self) -> list[str]:
+        """A name for each attribute column; without a header ``weight``, or ``attr_1``, ..."""
+        positions = self.attributes
+        if self.header is not None:
+            return [self.header[column] or f"column_{column + 1}" for column in positions]
+        if self.titles is not None:
+            return list(self.titles)
+        if len(positions) == 1:
+            return ["weight"]
+        return [f"attr_{i}" for i in range(1, len(positions) + 1)]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The content of an edge list.
+
+    Attributes:
+        ends: The two endpoints of each arc: two int64 arrays, or two columns of names (lists, or
+            pyarrow's).
+        attributes: The other columns: numbers or truth values in an array, texts in a list. An
+            empty field is NaN in a column of numbers.
+    """
+
+    ends: tuple[Any, Any]
+    attributes: list[Column]
+
+    @property
+    def num_arcs(self) -> int:
+        """Number of lines with an edge."""
+        return len(self.ends[0])
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a field may be empty."""
+        return any(
+            "" in column if isinstance(column, list) else bool(np.isnan(column).any())
+            for column in self.attributes
+        )
 
 
 class Kind(Enum):
@@ -334,38 +376,3 @@ def _are_times(first: list[str], second: list[str], third: list[str]) -> bool:
         and all(value < start for other in others for value in other)
         for start, end in _TIMES
     )
-
-
-def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
-    """The two kinds of vertices that the names of two columns suggest, None for one kind."""
-    if names is None:
-        return None
-    first, second = (kind_of_name(name) for name in names)
-    if first == second or not first or not second or named_endpoints(names) is not None:
-        return None
-    if first in _ROLES or second in _ROLES:
-        return None
-    pairs = ((first, second), (second, first))
-    is_id = all(_ID.fullmatch(name.strip()) for name in names)
-    known = any(one in _ACTORS and other in _THINGS for one, other in pairs)
-    return (first, second) if known or is_id else None
-
-
-def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
-    """Names of the two columns of endpoints and of the two kinds in them; None for one kind.
-
-    A list of KONECT has no header; its first line is a comment with the word ``bip``.
-    """
-    if names is None and _KONECT.match(text):
-        return ("column 1", "column 2"), ("the first", "the second")
-    kinds = kinds_of(names)
-    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
-
-
-def kind_of_name(name: str) -> str:
-    """The kind that a name stands for: ``user`` for ``user_id``, ``UserID`` and ``users``."""
-    short = name.strip()
-    found = _ID.fullmatch(short)
-    short = re.sub(r"\W+", "_", found[1] if found else short).strip("_").lower()
-    singular = short.removesuffix("s")
-    return singular if singular in _ACTORS | _THINGS | _ROLES else short

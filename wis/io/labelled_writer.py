@@ -29,7 +29,7 @@ AsText = Callable[[LabelledGraph, list[str]], str]
 def writer(
     format_name: str, as_text: AsText
 ) -> Callable[[GraphFile, Path, BinaryIO, list[str]], None]:
-    """Make the function that writes a format, for the table in `wis.io.formats`.
+    """Make the function that writes a format, for the table in `wis.io.graph_io`.
 
     It raises `GraphFormatError` if the format cannot hold the graph. `as_text` makes the text of a
     graph, and adds a phrase to a list for all lost content.

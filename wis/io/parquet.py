@@ -29,9 +29,8 @@ from wis.io.columns import Numbered, attribute_columns, number_vertices, with_ar
 from wis.io.dialects import HEAD_LINES
 from wis.io.edge_table import edge_table, vertex_names
 from wis.io.graph_file import GraphFile
-from wis.io.headers import choose_columns, kinds_of
-from wis.io.text_layout import Column
-from wis.io.two_sided import TwoSided, refuse_merging, two_sided, two_sided_table
+from wis.io.headers import Column, choose_columns
+from wis.io.two_sided import TwoSided, kinds_of, refuse_merging, two_sided, two_sided_table
 
 _NUM_NODES = b"num_nodes"
 _ROWS_AT_A_TIME = 65_536

@@ -24,8 +24,8 @@ from wis.base.tables import (
     whole_numbers,
 )
 from wis.errors import GraphFormatError, echo
-from wis.io.headers import is_number
-from wis.io.text_layout import BLANKS, Column, Columns, TextLayout, data_lines, split_line
+from wis.io.dialects import BLANKS, data_lines, split_line
+from wis.io.headers import Column, Columns, TextLayout, is_number
 
 _FIRST_LINE = re.compile(rb"(?:[ \t]*\n)*[^\n]*\n?")
 _NOT_BLANK = re.compile(rb"\S")

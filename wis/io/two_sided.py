@@ -2,11 +2,16 @@
 
 User 3 and item 3 are then two vertices. With the option ``bipartite`` the graph is a `HeteroData`
 with two types of vertices and one of edges. Without the option, a file is refused if the names of
-its columns suggest two kinds (`wis.io.headers.kinds_of`) and the columns share ids.
+its columns suggest two kinds and the columns share ids.
+
+Two names suggest two kinds if one is an actor and the other a thing (`_ACTORS`, `_THINGS`), or if
+both end in ``id`` and begin differently, such as ``org_id,dept_id``. Two roles of one kind do not:
+``follower,followee``, ``user_id,friend_id``, ``sender,receiver``, and all names of endpoints.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +20,45 @@ import numpy as np
 import torch
 
 from wis.base.source import ReadOptions
+from wis.base.tables import named_endpoints
 from wis.errors import GraphFormatError, OptionError, echo
 from wis.graph.cut import edge_attribute_names
 from wis.graph.stores import NAMES
 from wis.io.columns import AttributeColumns, Numbered, number_vertices
 from wis.io.edge_table import EdgeTable, columns_of
 from wis.io.graph_file import ArcTable, GraphFile, narrow
-from wis.io.headers import kind_of_name
+
+_ACTORS = frozenset(
+    (
+        "user", "customer", "reader", "author", "actor", "actress", "student", "patient",
+        "person", "member", "reviewer", "viewer", "listener", "buyer", "client", "employee",
+        "player", "artist", "director", "worker", "researcher", "inventor", "subscriber",
+        "visitor", "voter", "donor", "shopper", "consumer",
+    )
+)  # fmt: skip
+_THINGS = frozenset(
+    (
+        "item", "movie", "film", "product", "book", "paper", "article", "song", "track", "album",
+        "course", "class", "lecture", "business", "page", "site", "url", "group", "event",
+        "document", "doc", "word", "tag", "term", "company", "firm", "team", "drug", "disease",
+        "gene", "symptom", "recipe", "restaurant", "place", "venue", "location", "post", "video",
+        "game", "app", "repo", "repository", "project", "patent", "bill", "stock", "ad", "query",
+        "topic", "category", "genre", "hashtag", "anime", "show", "artist",
+    )
+)  # fmt: skip
+_ROLES = frozenset(
+    (
+        "friend", "follower", "followee", "followed", "parent", "child", "neighbor", "neighbour",
+        "peer", "contact", "other", "reply", "mentor", "sender", "receiver", "recipient", "from",
+        "to", "source", "target", "src", "dst", "caller", "callee", "trustor", "trustee",
+        "truster", "citing", "cited", "buyer", "seller", "lender", "borrower", "manager",
+        "partner", "alter", "ego", "ref",
+    )
+)  # fmt: skip
+_KONECT = re.compile(rb"% *bip\b")
+_ID = re.compile(r"(.*?)[ _.-]?id", flags=re.IGNORECASE)
+
+Kinds = tuple[tuple[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +90,41 @@ class TwoSided:
 
 def _shifted(edge_index: torch.Tensor, by: int) -> torch.Tensor:
     return edge_index + torch.tensor([[0], [by]], device=edge_index.device)
+
+
+def kinds_of(names: Sequence[str] | None) -> tuple[str, str] | None:
+    """The two kinds of vertices that the names of two columns suggest, None for one kind."""
+    if names is None:
+        return None
+    first, second = (kind_of_name(name) for name in names)
+    if first == second or not first or not second or named_endpoints(names) is not None:
+        return None
+    if first in _ROLES or second in _ROLES:
+        return None
+    pairs = ((first, second), (second, first))
+    is_id = all(_ID.fullmatch(name.strip()) for name in names)
+    known = any(one in _ACTORS and other in _THINGS for one, other in pairs)
+    return (first, second) if known or is_id else None
+
+
+def kinds_of_list(text: bytes, names: Sequence[str] | None) -> Kinds | None:
+    """Names of the two columns of endpoints and of the two kinds in them; None for one kind.
+
+    A list of KONECT has no header; its first line is a comment with the word ``bip``.
+    """
+    if names is None and _KONECT.match(text):
+        return ("column 1", "column 2"), ("the first", "the second")
+    kinds = kinds_of(names)
+    return None if names is None or kinds is None else ((names[0], names[1]), kinds)
+
+
+def kind_of_name(name: str) -> str:
+    """The kind that a name stands for: ``user`` for ``user_id``, ``UserID`` and ``users``."""
+    short = name.strip()
+    found = _ID.fullmatch(short)
+    short = re.sub(r"\W+", "_", found[1] if found else short).strip("_").lower()
+    singular = short.removesuffix("s")
+    return singular if singular in _ACTORS | _THINGS | _ROLES else short
 
 
 def refuse_merging(

@@ -20,12 +20,13 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from wis.base.source import ending_of
 from wis.base.tables import GUESS, TableOptions, named_endpoints, whole_numbers
 from wis.errors import GraphFileError, GraphFormatError, echo
 from wis.io.dialects import HEAD_LINES
-from wis.io.headers import Kinds, choose_columns, kinds_of
+from wis.io.headers import TextLayout, choose_columns
 from wis.io.parquet import stated_num_nodes
-from wis.io.text_layout import TextLayout, ending_of
+from wis.io.two_sided import Kinds, kinds_of
 from wis.scale import archives, texts
 from wis.scale.storage import opening, pyarrow, reading
 

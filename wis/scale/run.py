@@ -12,7 +12,7 @@ from wis.base.limits import parse_size
 from wis.base.source import ReadOptions
 from wis.base.tables import TableOptions
 from wis.errors import OptionError, UnknownNameError, echo
-from wis.io.formats import format_of_name
+from wis.io.graph_io import format_of_name
 from wis.scale.files import EdgeFiles
 from wis.scale.job import Job
 from wis.scale.storage import is_local

@@ -20,12 +20,19 @@ from wis.base.source import ReadOptions, check_utf8, unpacked
 from wis.base.tables import TableOptions, named_endpoints
 from wis.errors import GraphFormatError
 from wis.io.columns import number_vertices
-from wis.io.dialects import HEAD_LINES, delimiter, refuse_other_formats, sniff
+from wis.io.dialects import (
+    HEAD_LINES,
+    data_lines,
+    delimiter,
+    refuse_other_formats,
+    sniff,
+    split_line,
+)
 from wis.io.dictionaries import dictionary_separator
-from wis.io.edge_list import first_line, odd_looks, refuse_matrix
-from wis.io.headers import Kinds, kinds_of_list
+from wis.io.doubts import first_line, odd_looks, refuse_matrix
+from wis.io.headers import Column, Columns, TextLayout
 from wis.io.text_columns import parse
-from wis.io.text_layout import Column, Columns, TextLayout, data_lines, split_line
+from wis.io.two_sided import Kinds, kinds_of_list
 from wis.scale.storage import pyarrow
 
 CHUNK_BYTES = 1 << 24
@@ -132,7 +139,7 @@ def _beginning(file: BinaryIO, path: str) -> tuple[bytes, bool]:
 
 
 def _first_line(head: bytes, path: str, layout: TextLayout, is_whole: bool) -> list[str]:
-    """Notes about a first line that may be a header, by `wis.io.edge_list.first_line`."""
+    """Notes about a first line that may be a header, by `wis.io.doubts.first_line`."""
     found = parse(head, layout, path, as_names=True)
     numbered = number_vertices(found.ends, ReadOptions(), path, lambda arc: f"{path} row {arc + 1}")
     return first_line(numbered, path) if is_whole or numbered.arcs.shape[1] > 1 else []
