@@ -26,7 +26,7 @@ from wis.theory.factorization import (
 from wis.theory.factorization.hierarchical import DeepConvolutionalNetwork
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import matricization, matrix_rank
-from wis.theory.factorization.tasks import gaussian_sensing
+from wis.theory.factorization.tasks import Sensing, gaussian_sensing, rank_one_sensing
 
 ODD_TREE = ModeTree(
     {(0, 3): ((3,), (0,)), (0, 1, 3): ((1,), (0, 3)), (0, 1, 2, 3): ((2,), (0, 1, 3))}
@@ -154,6 +154,30 @@ def test_a_shallow_tree_with_ones_at_the_root_is_a_tensor_factorization():
     by_node[(0, 1, 2)] = torch.ones(2, 4, 1, dtype=torch.float64)
     joined = [by_node[node] for node in hierarchical.nodes]
     torch.testing.assert_close(end_tensor(hierarchical, joined), end_tensor(plain, weights))
+
+
+@pytest.mark.parametrize("mean", [True, False])
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4), (2, 2, 3, 2)])
+def test_measurements_as_products_are_those_written_out(shape, mean):
+    both = torch.randn(3, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    truth, end = both[:1], both[1:]
+    task = rank_one_sensing(truth[0], 9, torch.Generator().manual_seed(2), mean=mean)
+    generator = torch.Generator().manual_seed(2)
+    vectors = [
+        math.prod(shape) ** (-0.5 / len(shape))
+        * torch.randn(9, dimension, dtype=torch.float64, generator=generator)
+        for dimension in shape
+    ]
+    modes = "abcd"[: len(shape)]
+    dense = torch.einsum(",".join(f"m{mode}" for mode in modes) + f"->m{modes}", *vectors)
+    plain = Sensing(dense, dense.flatten(1) @ truth.flatten(), mean=mean)
+    torch.testing.assert_close(task.values, plain.values)
+    for ours, written_out in zip(
+        task.loss_and_gradient(end), plain.loss_and_gradient(end), strict=True
+    ):
+        torch.testing.assert_close(ours, written_out, rtol=1e-12, atol=1e-12)
+    assert task.select(torch.tensor([0])) is task
+    assert [each.shape[0] for each in task.tensors()] == [9] * 3
 
 
 def test_sensing_gradients_are_those_of_autograd():

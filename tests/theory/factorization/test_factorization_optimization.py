@@ -181,6 +181,21 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path, m
     assert (resumed.trajectory.of(1)["norms"] == whole.trajectory.of(1)["norms"]).all()
 
 
+@pytest.mark.parametrize("rate", [AdaptiveRate(patience=5), FixedRate((0.1, 0.2, 0.3))])
+def test_elements_in_small_chunks_end_as_in_one(monkeypatch, rate):
+    model, task = small_tensor_problem()
+    observed = torch.cat([task.observed, task.observed.flip(1), task.observed.flip(2)])
+    tasks = Completion(observed, task.values.expand(3, -1, -1, -1))
+    start = gaussian_weights(model, [0.1, 0.2, 0.3], [0, 1, 2])
+    options = {"rate": rate, "stop": Stop(1e-2, 300)}
+    whole = train(model, tasks, start, **options)
+    monkeypatch.setattr(optimization, "CHUNK", 1)
+    chunked = train(model, tasks, start, **options)
+    assert torch.equal(chunked.end, whole.end)
+    assert chunked.steps.tolist() == whole.steps.tolist()
+    assert len(set(whole.steps.tolist())) > 1  # they left the batch one by one
+
+
 def test_divergence_and_misfits_are_one_line():
     start = unbalanced_matrices(MATRIX, [1.0], [0])
     with pytest.raises(DivergedError, match="lower the learning rate"):

@@ -49,7 +49,7 @@ class GradientFlow:
 
 
 def fresh_state(weights: Weights) -> dict[str, Tensor]:
-    """What the integrator keeps for each element: ``"time"``, ``"gradients"``, and three more."""
+    """What the integrator keeps for each element: ``"time"``, ``"gradients"``, and five more."""
     batch = len(weights[0])
     generator = torch.Generator().manual_seed(0)
     direction = torch.randn(
@@ -58,16 +58,13 @@ def fresh_state(weights: Weights) -> dict[str, Tensor]:
     )  # fmt: skip
     zeros = torch.zeros(batch, dtype=torch.float64, device="cpu")
     state = {name: zeros.clone() for name in ("time", "gradients", "length", "curvature", "age")}
-    return {**state, "direction": direction.expand(batch, -1).clone()}
+    state["direction"] = direction.expand(batch, -1).clone()
+    # The last gradient of a step is the first one of the next; NaN before the first step.
+    return {**state, "slope": torch.full_like(state["direction"], torch.nan)}
 
 
 def flow_step(
-    model: Factorization,
-    task: Task,
-    weights: Weights,
-    gradients: Weights,
-    state: dict[str, Tensor],
-    rate: GradientFlow,
+    model: Factorization, task: Task, weights: Weights, state: dict[str, Tensor], rate: GradientFlow
 ) -> None:
     """Try one step of a single element; `weights` and `state` (views, [1, ...]) change in place.
 
@@ -75,18 +72,21 @@ def flow_step(
     """
     shapes = [weight.shape for weight in weights]
     sizes = [weight.numel() for weight in weights]
-    count = 1
+    point = torch.cat([weight.flatten() for weight in weights])
+    found, count = torch.empty_like(point), 0
 
     def slope(point: Tensor) -> Tensor:
+        """The negative gradient, in a tensor that the next call overwrites."""
         nonlocal count
         count += 1
         parts = zip(torch.split(point, sizes), shapes, strict=True)
         end, saved = model.forward([part.reshape(shape) for part, shape in parts])
-        found = model.backward(saved, task.loss_and_gradient(end)[1])
-        return -torch.cat([each.flatten() for each in found])
+        gradients = model.backward(saved, task.loss_and_gradient(end)[1])
+        return torch.cat([each.flatten() for each in gradients], out=found).neg_()
 
-    point = torch.cat([weight.flatten() for weight in weights])
-    first = -torch.cat([each.flatten() for each in gradients])
+    first = state["slope"][0]
+    if bool(first[0].isnan()):
+        first.copy_(slope(point))
     if float(state["age"]) % RENEWAL == 0:
         curvature, state["direction"][0] = _curvature(slope, point, first, state["direction"][0])
         state["curvature"][0] = curvature
@@ -98,10 +98,13 @@ def flow_step(
         stages = rate.max_stages
         length = (stages**2 - 1) / 1.54 / curvature
     moved = _chebyshev_step(slope, point, first, length, stages)
-    estimate = 0.8 * (point - moved) + 0.4 * length * (first + slope(moved))
+    last = slope(moved)
+    estimate = (point - moved).mul_(0.8).add_(first, alpha=0.4 * length)
+    estimate.add_(last, alpha=0.4 * length)
     error = float(estimate.norm()) / (rate.tolerance * float(point.norm()) + 1e-300)
     accepted = error <= 1  # false for NaN
     if accepted:
+        first.copy_(last)
         for weight, part in zip(weights, torch.split(moved, sizes), strict=True):
             weight.copy_(part.reshape(weight.shape))
         state["time"] += length
@@ -122,7 +125,7 @@ def _curvature(
     value = 0.0
     for _ in range(30):
         direction = direction / direction.norm().clamp_min(1e-300)
-        direction = (slope(point + reach * direction) - first) / reach
+        direction = (slope(torch.add(point, direction, alpha=reach)) - first).div_(reach)
         before, value = value, float(direction.norm())
         if abs(value - before) < 0.05 * value:
             break
@@ -134,11 +137,12 @@ def _chebyshev_step(
 ) -> Tensor:
     """One step of the second-order formulas (2.1) to (2.4) of the reference."""
     opening, later = _coefficients(stages)
-    before, now = point, point + opening * length * first
+    before, now = point.clone(), torch.add(point, first, alpha=opening * length)
     for mu, nu, mu_tilde, gamma_tilde in later:
-        onward = (1 - mu - nu) * point + mu * now + nu * before
-        onward += length * (mu_tilde * slope(now) + gamma_tilde * first)
-        before, now = now, onward
+        # Sums in place: a new tensor for each term takes longer than the gradient.
+        before.mul_(nu).add_(now, alpha=mu).add_(point, alpha=1 - mu - nu)
+        before.add_(slope(now), alpha=length * mu_tilde).add_(first, alpha=length * gamma_tilde)
+        before, now = now, before
     return now
 
 

@@ -31,6 +31,10 @@ of gradient flow have many gradients, so each one reports."""
 
 CHECKPOINT_EVERY_S = 60.0
 
+CHUNK = 2**17
+"""Most numbers in weights and end tensors of the elements that are computed together. More take
+several times longer, because their products leave the processor's cache."""
+
 SETTLED_FROM = 2000
 """Steps before which no error counts as settled."""
 
@@ -261,14 +265,18 @@ class _Descent:
 
     def _follow_batch(self) -> None:
         """The task and the rates of the running elements."""
-        self.task = self.whole_task.select(self.ids)
+        numbers = sum(weight[:1].numel() for weight in self.weights) + math.prod(self.model.shape)
+        chunk = 1 if self.flow else max(1, CHUNK // numbers)
+        self.chunks = [slice(at, at + chunk) for at in range(0, len(self.ids), chunk)]
+        self.tasks = [self.whole_task.select(self.ids[part]) for part in self.chunks]
         if isinstance(self.rate, FixedRate):
             rates = torch.tensor(self.rate.rates, dtype=torch.float64, device="cpu")
             self.rates = -(rates if len(rates) == 1 else rates[self.ids]).reshape(-1, 1, 1)
 
     def identity(self) -> str:
         """Hash of everything that determines the result."""
-        digest = hashlib.sha256(repr((self.model, self.rate, self.stop, self.per_decade)).encode())
+        settings = self.model, self.rate, self.stop, self.per_decade, list(self.flow)
+        digest = hashlib.sha256(repr(settings).encode())
         for tensor in (*self.final_weights, *self.whole_task.tensors()):
             digest.update(
                 repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes()
@@ -282,8 +290,7 @@ class _Descent:
         every = 1 if self.flow else TELL_EVERY
         goal = (self.step // every + 1) * every
         while len(self.ids) and self.step < goal:
-            end, saved = self.model.forward(self.weights)
-            loss, gradient = self.task.loss_and_gradient(end)
+            end, loss, gradients = self._evaluate()
             self.calm = torch.where(loss < self.stop.loss, self.calm + 1, 0)
             done = self.calm >= self.stop.patience
             last = self.step >= self.stop.max_steps
@@ -293,10 +300,22 @@ class _Descent:
                 if bool(gone.any()):
                     self._retire(gone, done, loss)
                     continue
-            self._move(self.model.backward(saved, gradient), loss)
+            self._move(gradients, loss)
             self.step += 1
         self.seconds += time.monotonic() - started
         return bool(len(self.ids))
+
+    def _evaluate(self) -> tuple[Tensor, Tensor, Weights]:
+        """End tensors, losses, and gradients of the weights (none for gradient flow)."""
+        found = []
+        for part, task in zip(self.chunks, self.tasks, strict=True):
+            end, saved = self.model.forward([weight[part] for weight in self.weights])
+            loss, gradient = task.loss_and_gradient(end)
+            found.append([end, loss, *(() if self.flow else self.model.backward(saved, gradient))])
+        end, loss, *gradients = (
+            found[0] if len(found) == 1 else map(torch.cat, zip(*found, strict=True))
+        )
+        return end, loss, gradients
 
     def _settled(self) -> Tensor:
         """Whether the measured error of each running element has settled, bool [running]."""
@@ -317,13 +336,10 @@ class _Descent:
 
     def _move(self, gradients: Weights, loss: Tensor) -> None:
         if isinstance(self.rate, GradientFlow):
-            for at in range(len(self.ids)):
-                own, slopes = (
-                    [each[at : at + 1] for each in all_] for all_ in (self.weights, gradients)
-                )
-                state = {name: value[at : at + 1] for name, value in self.flow.items()}
-                task = self.whole_task.select(self.ids[at : at + 1])
-                flow_step(self.model, task, own, slopes, state, self.rate)
+            for part, task in zip(self.chunks, self.tasks, strict=True):
+                state = {name: value[part] for name, value in self.flow.items()}
+                own = [weight[part] for weight in self.weights]
+                flow_step(self.model, task, own, state, self.rate)
             return
         if isinstance(self.rate, AdaptiveRate):
             squares = torch.stack([each.square().sum(dim=(1, 2)) for each in gradients]).sum(dim=0)

@@ -28,6 +28,7 @@ from wis.theory.factorization.model import (
     TensorFactorization,
     Weights,
     end_tensor,
+    halves,
 )
 
 ATTEMPTS = 1000
@@ -191,6 +192,49 @@ class Sensing:
         return [self.measurements, self.values]
 
 
+@dataclass(frozen=True)
+class ProductSensing:
+    """`Sensing` by rank one tensors, each a product of a tensor of the first modes and of the rest.
+
+    Args:
+        left: float64 [M, P], P the product of the first dimensions.
+        right: float64 [M, Q], Q that of the others.
+        values: float64 [M].
+        shape: Dimensions of the end tensors.
+        loss: Loss of one measurement.
+        mean: Whether to average over the measurements or to sum.
+    """
+
+    left: Tensor
+    right: Tensor
+    values: Tensor
+    shape: tuple[int, ...]
+    loss: Loss = Loss()
+    mean: bool = True
+
+    def measured(self, tensors: Tensor) -> Tensor:
+        """Inner products of tensors [B, *shape] with the measurements, float64 [B, M]."""
+        matrix = tensors.reshape(-1, self.left.shape[1], self.right.shape[1])
+        return ((self.left @ matrix) * self.right).sum(dim=2)
+
+    def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses [B] and gradients [B, *shape]. Cost: two matrix products, M times P times Q."""
+        residual = self.measured(end) - self.values
+        scale = 1 / len(self.values) if self.mean else 1.0
+        slope = (self.loss.slope(residual) * scale).unsqueeze(2) * self.right
+        return self.loss.value(residual).sum(dim=1) * scale, (self.left.T @ slope).reshape(
+            end.shape
+        )
+
+    def select(self, ids: Tensor) -> ProductSensing:
+        """The same task, because all elements of the batch share it."""
+        return self
+
+    def tensors(self) -> list[Tensor]:
+        """Both halves of the measurements, and their values."""
+        return [self.left, self.right, self.values]
+
+
 def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generator) -> Tensor:
     """A mask with `count` entries chosen uniformly without repetition, bool [*shape].
 
@@ -223,7 +267,7 @@ def gaussian_sensing(
 
 def rank_one_sensing(
     truth: Tensor, count: int, generator: torch.Generator, *, mean: bool = False
-) -> Sensing:
+) -> ProductSensing:
     """Measurements by outer products of Gaussian vectors, of mean squared norm 1.
 
     The losses are summed, as the text of the thesis says, or averaged if `mean` is set.
@@ -232,14 +276,15 @@ def rank_one_sensing(
         Figure C.3, Appendix C.4.2.1.
     """
     deviation = truth.numel() ** (-0.5 / truth.dim())
-    product = torch.ones(count, 1, dtype=torch.float64, device="cpu")
-    for dimension in truth.shape:
-        vectors = torch.randn(
-            count, dimension, dtype=torch.float64, generator=generator, device="cpu"
-        )
-        product = (product.unsqueeze(2) * (deviation * vectors).unsqueeze(1)).flatten(1)
-    values = product @ truth.flatten()
-    return Sensing(product.reshape(count, *truth.shape), values, mean=mean)
+    vectors = [
+        deviation
+        * torch.randn(count, dimension, dtype=torch.float64, generator=generator, device="cpu")
+        for dimension in truth.shape
+    ]
+    # Each column of the Khatri-Rao products is a measurement.
+    left, right = (each[0].T.contiguous() for each in halves([each.T[None] for each in vectors]))
+    task = ProductSensing(left, right, torch.zeros(count), tuple(truth.shape), mean=mean)
+    return replace(task, values=task.measured(truth[None])[0])
 
 
 def norm_divergence_problem(
@@ -309,9 +354,9 @@ def low_rank_tensor(
     References:
         Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
     """
-    halves = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
+    parts = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
     return _drawn_until(
-        lambda truth: max(int(matrix_rank(matricization(truth, half))) for half in halves) >= rank,
+        lambda truth: max(int(matrix_rank(matricization(truth, part))) for part in parts) >= rank,
         TensorFactorization(shape, rank),
         norm,
         generator,

@@ -52,7 +52,7 @@ from wis.theory.factorization.model import (
 from wis.theory.factorization.optimization import Run, Stop
 from wis.theory.factorization.tasks import (
     Completion,
-    Sensing,
+    Task,
     low_hierarchical_rank_tensor,
     low_rank_tensor,
     random_entries,
@@ -133,9 +133,7 @@ def incremental(size: IncrementalSize, request: Request) -> Outcome:
     return Outcome(rows, " ".join(texts), curves)
 
 
-def problem(
-    part: Part, seed: int, *, average: bool = False
-) -> tuple[Tensor, Factorization, Completion | Sensing]:
+def problem(part: Part, seed: int, *, average: bool = False) -> tuple[Tensor, Factorization, Task]:
     """Ground truth of norm sqrt(number of entries), factorization, and task."""
     generator = torch.Generator().manual_seed(seed)
     norm = float(np.sqrt(np.prod(part.shape)))
@@ -161,7 +159,7 @@ def problem(
 
 def _measured(
     model: Factorization,
-    task: Completion | Sensing,
+    task: Task,
     truth: Tensor,
     at_start: list[Tensor],
     weights: Weights,
