@@ -31,6 +31,12 @@ NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon", "scores
 WORDS = {"true": True, "false": False, "none": None}
 
 
+def given_flags(options: object) -> list[str]:
+    """The flags that were typed, of the options in a dataclass: all but None, False and ()."""
+    given = (name for name, value in vars(options).items() if value not in (None, ()))
+    return [f"--{name.replace('_', '-')}" for name in given if vars(options)[name] is not False]
+
+
 @dataclass(frozen=True)
 class MethodChoice:
     """The `method_options` as they were typed; None where they were not."""
@@ -45,11 +51,6 @@ class MethodChoice:
     option: tuple[str, ...]
     seed: int | None
     device: str | None
-
-    def given_flags(self) -> list[str]:
-        """The flags that were typed."""
-        flags = [name for name, value in vars(self).items() if value not in (None, ())]
-        return [f"--{name.replace('_', '-')}" for name in flags]
 
     def checked(self) -> tuple[Method, dict[str, Any]]:
         """The method and the options given for it."""
@@ -251,15 +252,6 @@ class ProtectionChoice:
     min_degree: int | None
     protect: Path | None
 
-    def given_flags(self) -> list[str]:
-        """The flags that were typed."""
-        given = {
-            "--keep-connected": self.keep_connected,
-            "--min-degree": self.min_degree is not None,
-            "--protect": self.protect is not None,
-        }
-        return [flag for flag, is_given in given.items() if is_given]
-
     def typed(self) -> list[str]:
         """The file of protected edges, as words of a command line."""
         return [] if self.protect is None else ["--protect", str(self.protect)]
@@ -289,16 +281,21 @@ def describe_protections(provenance: Provenance) -> str:
     return f" with {described} ({provenance.num_removable} can go)"
 
 
-def protections_record(provenance: Provenance) -> dict[str, Any] | None:
-    """The protections for --json, None without any."""
+def provenance_record(provenance: Provenance) -> dict[str, Any]:
+    """How an order was made, for --json."""
     protections = provenance.protections
-    if not protections:
-        return None
-    return {
+    protected = {
         "keep_connected": protections.keep_connected,
         "min_degree": protections.min_degree,
         "num_protected": len(protections.edge_ids),
         "num_removable": provenance.num_removable,
+    }
+    return {
+        "method": provenance.method,
+        "options": dict(provenance.options),
+        "seed": provenance.seed,
+        "protections": None if provenance.num_removable is None else protected,
+        "directed": provenance.directed,
     }
 
 
@@ -335,13 +332,9 @@ class FolderOptions:
     block_edges: int | None
     work_dir: str | None
 
-    def given_flags(self) -> list[str]:
-        """The flags that were typed."""
-        return [f"--{k.replace('_', '-')}" for k, value in vars(self).items() if value is not None]
-
     def refuse(self, engine: str | None = None) -> None:
         """Raise `click.UsageError` if an option was typed that the engine does not take."""
-        for flag in self.given_flags():
+        for flag in given_flags(self):
             engines = CLUSTER_FLAGS.get(flag, ENGINES)
             if engine not in engines:
                 raise click.UsageError(f"{flag} is for --engine {' and --engine '.join(engines)}.")

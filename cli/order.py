@@ -22,7 +22,7 @@ from .options import (
     method_options,
     partitions_option,
     protection_options,
-    protections_record,
+    provenance_record,
 )
 from .output import emit_json, force_option, order_target, say
 
@@ -106,11 +106,7 @@ def order(
                 "num_nodes": ranked.num_nodes,
                 "num_edges": ranked.num_edges,
                 "num_ranked": len(ranked),
-                "method": provenance.method,
-                "options": dict(provenance.options),
-                "seed": provenance.seed,
-                "protections": protections_record(provenance),
-                "directed": provenance.directed,
+                **provenance_record(provenance),
                 "seconds": round(seconds, 6),
             }
         )

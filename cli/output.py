@@ -12,7 +12,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,11 +117,6 @@ def integers_of_any_size() -> Iterator[None]:
 force_option = click.option(
     "--force", is_flag=True, help="Replace files that exist; otherwise nothing is overwritten."
 )
-
-
-def path_option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option whose value is the path of a file."""
-    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", **settings)
 
 
 def check_graph_target(path: Path, *, force: bool) -> None:

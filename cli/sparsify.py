@@ -24,9 +24,10 @@ from .options import (
     describe_options,
     describe_protections,
     folder_options,
+    given_flags,
     method_options,
     protection_options,
-    protections_record,
+    provenance_record,
 )
 from .output import (
     STANDARD,
@@ -181,7 +182,7 @@ def sparsify(
     if choice.engine in ENGINES:
         from .edge_folders import sparsify_folder
 
-        refused: dict[str, Any] = dict.fromkeys(protection.given_flags(), True)
+        refused: dict[str, Any] = dict.fromkeys(given_flags(protection), True)
         refused |= {"--order": order_file, "--save-order": save_order, "--plot": plot}
         refused |= {f"--{k.replace('_', '-')}": value for k, value in vars(cutting).items()}
         sparsify_folder(
@@ -193,7 +194,7 @@ def sparsify(
     source.refuse_folder()
     output = output or source.default_output()
     if order_file is not None:
-        typed = ["--directed"] * cutting.directed + choice.given_flags() + protection.given_flags()
+        typed = ["--directed"] * cutting.directed + given_flags(choice) + given_flags(protection)
         _refuse_beside_order(typed + ["--save-order"] * (save_order is not None))
     protection.check(source.name)
     if as_json and str(output) == STANDARD:
@@ -244,7 +245,7 @@ class _Job:
         cutting, directed = self.cutting, self.cutting.directed
         saved = None if self.order_file is None else RemovalOrder.load(self.order_file)
         method, given = (None, {}) if saved is not None else self.choice.checked()
-        protected = self.protection.given_flags()
+        protected = given_flags(self.protection)
         if cutting.reweight and method is not None and (protected or not method.draws_with(given)):
             raise no_weights(protected, method.name)
         file = self.source.open()
@@ -368,11 +369,7 @@ class _Result:
             "num_edges_before": self.ranked.graph.num_edges,
             "num_edges_after": self.ranked.graph.num_edges - self.num_removed,
             "num_removed": self.num_removed,
-            "method": provenance.method,
-            "options": dict(provenance.options),
-            "seed": provenance.seed,
-            "protections": protections_record(provenance),
-            "directed": provenance.directed,
+            **provenance_record(provenance),
             "per_type": self.per_type,
             "seconds": round(self.seconds, 6),
             **({} if advice is None else {"advice": advice.as_dict(source.name, typed)}),

@@ -11,9 +11,9 @@ import click
 from wis.base.atomic import atomic_write
 from wis.errors import counted, echo
 
-from .framework import Command, CommandGroup, json_option
+from .framework import Command, CommandGroup, json_option, option, with_options
 from .graphs import data_root_option
-from .output import emit, emit_json, emit_table, path_option, say
+from .output import emit, emit_json, emit_table, say
 from .theory_bounds import bounds, separation_rank, tensor_network
 from .theory_influence import influence
 from .theory_pictures import figure5_2, preserved
@@ -50,11 +50,11 @@ def theory(context: click.Context) -> None:
     cls=Command,
     examples=["wis theory list", "wis theory list --json"],
 )
-@path_option(
-    "--results",
-    multiple=True,
-    help="Take the last verdicts from this file of results instead of those that come with wis; "
+@option(
+    "--results FILE",
+    "Take the last verdicts from this file of results instead of those that come with wis; "
     "repeatable.",
+    multiple=True,
 )
 @json_option
 def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
@@ -111,40 +111,32 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     ],
 )
 @click.argument("name")
-@click.option("--quick", is_flag=True, help="Run at a small size that takes under a minute.")
-@click.option(
-    "--set",
-    "changes",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Change a setting; VALUE is JSON. `wis theory list --json` shows the settings; dots lead "
-    "to nested ones, such as config.max_epochs=5 or tasks.0.num_train=500.",
+@with_options(
+    {
+        "--quick": "Run at a small size that takes under a minute.",
+        "--set KEY=VALUE": (
+            "Change a setting; VALUE is JSON. `wis theory list --json` shows the settings; dots "
+            "lead to nested ones, such as config.max_epochs=5 or tasks.0.num_train=500.",
+            {"name": "changes", "multiple": True},
+        ),
+        "--seeds N": (
+            "Number of seeds, or a list such as 0,2,5. Claims are judged over all of them.",
+            {"type": str},
+        ),
+        "--seed N": (
+            "A single seed of the data and the initializations.  [default: 0]",
+            {"type": click.IntRange(0, 2**32 - 1)},
+        ),
+        "--device NAME = cpu": "Device on which image networks are trained.",
+        "-o, --output FOLDER": (
+            "Folder for rows.jsonl, verdict.txt, and a folder with curves.npz and figure.png for "
+            "each seed.  [default: wis-NAME, or wis-NAME-quick]",
+            {"type": click.Path(path_type=Path, file_okay=False)},
+        ),
+        "--force": "Replace existing results of other settings.",
+        "--force-size": "Run what is forecast to take longer than a day.",
+    }
 )
-@click.option(
-    "--seeds",
-    metavar="N",
-    help="Number of seeds, or a list such as 0,2,5. Claims are judged over all of them.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    metavar="N",
-    help="A single seed of the data and the initializations.  [default: 0]",
-)
-@click.option(
-    "--device", default="cpu", metavar="NAME", help="Device on which image networks are trained."
-)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for rows.jsonl, verdict.txt, and a folder with curves.npz and figure.png for each "
-    "seed.  [default: wis-NAME, or wis-NAME-quick]",
-    show_default=False,
-)
-@click.option("--force", is_flag=True, help="Replace existing results of other settings.")
-@click.option("--force-size", is_flag=True, help="Run what is forecast to take longer than a day.")
 @data_root_option
 @json_option
 def run_experiment(

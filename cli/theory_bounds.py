@@ -11,17 +11,16 @@ import click
 
 from wis.errors import echo
 
-from .framework import Command, json_option
-from .output import emit, emit_json, emit_table, integers_of_any_size, path_option, say
+from .framework import Command, json_option, with_options
+from .output import emit, emit_json, emit_table, integers_of_any_size, say
 from .theory_options import (
+    FORCE_SIZE,
+    MAX_SIDE,
+    SEED,
     Problem,
     announce,
-    force_size_option,
-    max_side_option,
     network_options,
-    seed_option,
     shown,
-    size_option,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ SUBSET_HARDLY_MATTERS = (
     "; the output hardly depends on the subset (inactive ReLUs); try other seeds or a larger"
     " --width"
 )
+ADMISSIBLE = ["auto", "exact", "single-pair", "chain", "disjoint-pairs", "greedy"]
 EXPORT_ENDING = ".graphml"
 
 
@@ -50,16 +50,15 @@ EXPORT_ENDING = ".graphml"
     ],
 )
 @network_options(needs_subset=True)
-@click.option(
-    "--admissible",
-    type=click.Choice(["auto", "exact", "single-pair", "chain", "disjoint-pairs", "greedy"]),
-    default="auto",
-    help="Method that chooses the boundary vertices from which the lower bound counts walks.",
-)
-@click.option(
-    "--witness",
-    is_flag=True,
-    help="Also compute the rank of the matrix that proves the lower bound (depth 2 or more).",
+@with_options(
+    {
+        "--admissible = auto": (
+            "Method that chooses the boundary vertices from which the lower bound counts walks.",
+            {"type": click.Choice(ADMISSIBLE)},
+        ),
+        "--witness": "Also compute the rank of the matrix that proves the lower bound (depth 2 or "
+        "more).",
+    }
 )
 @json_option
 def bounds(problem: Problem, admissible: Any, witness: bool, as_json: bool) -> None:
@@ -137,27 +136,24 @@ def _legs(cut: Any) -> str:
     ],
 )
 @network_options(needs_subset=True)
-@click.option(
-    "--model",
-    type=click.Choice([EXACT, *NUMERICAL]),
-    default=EXACT,
-    help="product: the exact rank of almost all networks with product aggregation. "
-    "product-float64: one such network with random weights, on a grid in float64. gcn, gin: "
-    "networks with ReLU, for which the rank is an estimate.",
+@with_options(
+    {
+        f"--model = {EXACT}": (
+            "product: the exact rank of almost all networks with product aggregation. "
+            "product-float64: one such network with random weights, on a grid in float64. gcn, "
+            "gin: networks with ReLU, for which the rank is an estimate.",
+            {"type": click.Choice([EXACT, *NUMERICAL])},
+        ),
+        **MAX_SIDE,
+        **FORCE_SIZE,
+        "--templates M>=1 = 8": "Template vectors of the grid; not for the model product.",
+        "--rtol R = (the matrix' side times 2.2e-16)": (
+            "Singular values below R times the largest count as zero; not for the model product.",
+            {"type": click.FloatRange(0, 1, max_open=True)},
+        ),
+        **SEED,
+    }
 )
-@max_side_option
-@force_size_option
-@size_option(
-    "--templates", "M", "Template vectors of the grid; not for the model product.", default=8
-)
-@click.option(
-    "--rtol",
-    type=click.FloatRange(0, 1, max_open=True),
-    metavar="R",
-    show_default="the matrix' side times 2.2e-16",
-    help="Singular values below R times the largest count as zero; not for the model product.",
-)
-@seed_option
 @json_option
 def separation_rank(
     problem: Problem, model: str, templates: int, as_json: bool, **options: Any
@@ -290,17 +286,15 @@ def _product_network(problem: Problem, seed: int) -> ProductGNN:
     ],
 )
 @network_options(needs_subset=False)
-@click.option(
-    "--contract",
-    is_flag=True,
-    help="Contract the tensor network with random weights and features, and print the result "
-    "beside the output of the network.",
+@with_options(
+    {
+        "--contract": "Contract the tensor network with random weights and features, and print the "
+        "result beside the output of the network.",
+        "--max-nodes K>=1 = 20000": "Largest number of nodes for --contract, --plot and -o.",
+        "-o, --output FILE": "Save the tensor network as a graph (.graphml).",
+        **SEED,
+    }
 )
-@size_option(
-    "--max-nodes", "K", "Largest number of nodes for --contract, --plot and -o.", default=20_000
-)
-@path_option("-o", "--output", help="Save the tensor network as a graph (.graphml).")
-@seed_option
 @json_option
 def tensor_network(
     problem: Problem, contract: bool, max_nodes: int, output: Path | None, seed: int, as_json: bool

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from .framework import Command, json_option
+from .framework import Command, json_option, with_options
 from .graphs import GraphSource, graph_argument
-from .output import check_plot_target, emit_json, emit_table, force_option, path_option, say
-from .theory_options import depth_text, plot_option, size_option
+from .output import check_plot_target, emit_json, emit_table, force_option, say
+from .theory_options import PLOT, depth_text
 
 
 @click.command(
@@ -21,16 +21,17 @@ from .theory_options import depth_text, plot_option, size_option
     ],
 )
 @graph_argument
-@size_option("--depth", "L", depth_text, default=3)
-@size_option("--seeds", "N", "Networks for each cut, of seeds 0 to N - 1.", default=3)
-@size_option("--epochs", "N", "Epochs of each training.", default=100)
-@size_option("--samples", "K", "Most vertices whose influence is measured.", default=32)
-@path_option(
-    "--rows",
-    help="File of finished rows, one JSON object a line. New rows are appended; rows of other "
-    "graphs with the same settings count in the verdict.",
+@with_options(
+    {
+        "--depth L>=1 = 3": depth_text,
+        "--seeds N>=1 = 3": "Networks for each cut, of seeds 0 to N - 1.",
+        "--epochs N>=1 = 100": "Epochs of each training.",
+        "--samples K>=1 = 32": "Most vertices whose influence is measured.",
+        "--rows FILE": "File of finished rows, one JSON object a line. New rows are appended; rows "
+        "of other graphs with the same settings count in the verdict.",
+        **PLOT,
+    }
 )
-@plot_option
 @force_option
 @json_option
 def influence(

@@ -13,8 +13,9 @@ import click
 
 from wis.errors import OptionError
 
+from .framework import Table, with_options
 from .graphs import GraphSource, check_has_directions, graph_beside_target
-from .output import STANDARD, check_plot_target, force_option, path_option, say
+from .output import STANDARD, check_plot_target, force_option, say
 from .vertices import FROM_FILE, Given, VertexFinder, given_vertices, subset_option
 
 if TYPE_CHECKING:
@@ -27,32 +28,16 @@ LONGEST = 24
 SHORT_S = 5.0
 """Computations that take longer are announced."""
 
-positive = click.IntRange(min=1)
-
-
-def size_option(flag: str, metavar: str, text: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option whose value is a positive integer."""
-    return click.option(flag, type=positive, metavar=metavar, help=text, **settings)
-
-
 depth_text = "Number of layers of the network."
 width_text = "Size of the hidden embeddings."
-in_dim_option = size_option(
-    "--in-dim", "D", "Number of features of a vertex.", show_default="the width"
-)
-max_side_option = size_option(
-    "--max-side", "K", "Largest number of rows, and of columns, of the matrix.", default=512
-)
-directed_option = click.option(
-    "--directed", is_flag=True, help="Send messages along the directions of the arcs only."
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of all random numbers."
-)
-force_size_option = click.option(
-    "--force-size", is_flag=True, help="Start what is forecast to take longer than an hour."
-)
-plot_option = path_option("--plot", help="Draw a picture: .png, .svg or .pdf.")
+IN_DIM: Table = {"--in-dim D>=1 = (the width)": "Number of features of a vertex."}
+MAX_SIDE: Table = {
+    "--max-side K>=1 = 512": "Largest number of rows, and of columns, of the matrix."
+}
+DIRECTED: Table = {"--directed": "Send messages along the directions of the arcs only."}
+SEED: Table = {"--seed N>=0 = 0": "Seed of all random numbers."}
+FORCE_SIZE: Table = {"--force-size": "Start what is forecast to take longer than an hour."}
+PLOT: Table = {"--plot FILE": "Draw a picture: .png, .svg or .pdf."}
 
 
 @dataclass(frozen=True)
@@ -134,17 +119,17 @@ def network_options(*, needs_subset: bool) -> Callable[[Any], Any]:
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @graph_beside_target
         @subset_option(required=needs_subset)
-        @size_option("--depth", "L", depth_text, required=True)
-        @size_option("--width", "D", width_text, default=4)
-        @in_dim_option
-        @click.option(
-            "--target",
-            metavar="ID",
-            show_default="none: graph prediction",
-            help="Id or name of the vertex whose prediction is analysed.",
+        @with_options(
+            {
+                "--depth L>=1": (depth_text, {"required": True}),
+                "--width D>=1 = 4": width_text,
+                **IN_DIM,
+                "--target ID = (none: graph prediction)": "Id or name of the vertex whose "
+                "prediction is analysed.",
+                **DIRECTED,
+                **PLOT,
+            }
         )
-        @directed_option
-        @plot_option
         @force_option
         @functools.wraps(command)
         def with_problem(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .framework import Command, json_option
+from .framework import Command, json_option, with_options
 from .graphs import GraphSource, check_has_directions, graph_argument
 from .options import complete_partitions
 from .output import (
@@ -22,17 +22,15 @@ from .output import (
     say,
 )
 from .theory_options import (
+    DIRECTED,
+    FORCE_SIZE,
+    IN_DIM,
+    MAX_SIDE,
+    PLOT,
+    SEED,
     announce,
     depth_text,
-    directed_option,
-    force_size_option,
-    in_dim_option,
-    max_side_option,
-    plot_option,
-    positive,
-    seed_option,
     shown,
-    size_option,
     typed_graph,
     width_text,
 )
@@ -59,27 +57,19 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
         "wis theory figure5_2 --clique 4 --depth 3 --max-side 64 --json",
     ],
 )
-@click.option(
-    "--clique",
-    type=click.IntRange(min=2),
-    default=3,
-    metavar="K",
-    help="Number of vertices of each clique.",
+@with_options(
+    {
+        "--clique K>=2 = 3": "Number of vertices of each clique.",
+        "--depth L>=1 = 2": depth_text,
+        "--width D>=1 = 2": width_text,
+        **IN_DIM,
+        "--target ID>=0 = 0": "Vertex for vertex prediction, 0 to 2 K - 1.",
+        **MAX_SIDE,
+        **FORCE_SIZE,
+        **SEED,
+        **PLOT,
+    }
 )
-@size_option("--depth", "L", depth_text, default=2)
-@size_option("--width", "D", width_text, default=2)
-@in_dim_option
-@click.option(
-    "--target",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="ID",
-    help="Vertex for vertex prediction, 0 to 2 K - 1.",
-)
-@max_side_option
-@force_size_option
-@seed_option
-@plot_option
 @force_option
 @json_option
 def figure5_2(
@@ -155,36 +145,27 @@ def _facts_row(row: PartitionFacts) -> tuple[str, ...]:
     ],
 )
 @graph_argument
-@click.option(
-    "--order",
-    "orders",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    multiple=True,
-    show_default="compute 1-WIS, 2-WIS, random and spectral",
-    help="Saved removal order to measure; may be repeated.",
+@with_options(
+    {
+        "--order FILE = (compute 1-WIS, 2-WIS, random and spectral)": (
+            "Saved removal order to measure; may be repeated.",
+            {"name": "orders", "multiple": True},
+        ),
+        "--depth L>=1 = 3": depth_text,
+        "--width D>=1 = 4": width_text,
+        **IN_DIM,
+        "--partitions CHOICE = singletons": (
+            "Partitions to measure: singletons, communities, balls:k=2, attribute:y, "
+            "cuts:number=8, or a .json or .csv file.",
+            {"shell_complete": complete_partitions},
+        ),
+        "--max-partitions K>=1 = (100, or as many as take about 20 seconds)": "Largest number of "
+        "partitions; more are sampled at random.",
+        **DIRECTED,
+        **SEED,
+        **PLOT,
+    }
 )
-@size_option("--depth", "L", depth_text, default=3)
-@size_option("--width", "D", width_text, default=4)
-@in_dim_option
-@click.option(
-    "--partitions",
-    default="singletons",
-    metavar="CHOICE",
-    shell_complete=complete_partitions,
-    help="Partitions to measure: singletons, communities, balls:k=2, attribute:y, "
-    "cuts:number=8, or a .json or .csv file.",
-)
-@click.option(
-    "--max-partitions",
-    type=positive,
-    metavar="K",
-    show_default="100, or as many as take about 20 seconds",
-    help="Largest number of partitions; more are sampled at random.",
-)
-@directed_option
-@seed_option
-@plot_option
 @force_option
 @json_option
 def preserved(

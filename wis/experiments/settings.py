@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wis.base.checks import MAX_SEED, as_integer, num_edges_to_remove
+from wis.base.checks import MAX_SEED, as_integer, check_options, num_edges_to_remove
 from wis.errors import GraphFileError, OptionError, RecipeError, echo
 from wis.methods import get_method
 
@@ -152,13 +152,7 @@ class MethodSpec:
         '2-WIS (batch_size=100)'
         """
         method = get_method(name)
-        for option in options:
-            if option not in method.options:
-                known = ", ".join(method.options) or "none"
-                raise OptionError(
-                    f"method {method.name!r} has no option {echo(repr(option))}; its options: "
-                    f"{known}"
-                )
+        check_options(f"method {method.name!r}", options, method.options)
         return cls(method.name, dict(options), label or _default_label(method.name, options))
 
     def as_dict(self) -> dict[str, Any]:
