@@ -20,7 +20,7 @@ def unreadable(figure: Any) -> list[str]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()  # places the texts
     boxes = [(text.get_text(), box_of(text, canvas)) for text in texts_of(figure)]
     frame = figure.bbox
     faults = [

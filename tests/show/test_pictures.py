@@ -12,6 +12,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -126,14 +128,19 @@ def test_the_bars_of_a_mean_are_not_taken_for_the_bars_of_costs():
         assert title == "mean of 2 seeds, error bars: standard deviation"
 
 
-@pytest.mark.parametrize("title", ["karate", LONG * 2])
-@pytest.mark.parametrize("budget", ["4runs", "20runs"])
-def test_pictures_of_an_advice_can_be_read_and_mark_it(title, budget):
+@cache
+def advice_within(budget):
     methods = [("wis", {}), ("wis", {"walk_length": 2}), ("gwis", {"partitions": "balls:k=2"})]
-    advice = wis.advise(
+    return wis.advise(
         load("csbm:n=100"), methods=methods, budget=budget, max_loss=0.2, progress=False,
         config=TrainConfig(depth=2, width=4, max_epochs=5),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("title", ["karate", LONG * 2])
+@pytest.mark.parametrize("budget", ["4runs", "20runs"])
+def test_pictures_of_an_advice_can_be_read_and_mark_it(title, budget):
+    advice = advice_within(budget)
     figure = advice_figure(advice, title)
     assert unreadable(figure) == []
     left, right = figure.axes
@@ -189,8 +196,18 @@ def test_pictures_of_a_comparison_can_be_read_and_name_graphs_and_amount(directe
     )
 
 
-def theory_figures(title):
+@cache
+def preserved_by_four_orders():
     from wis.graph.partitions import resolve_partitions
+    from wis.theory.preserved import preserved
+
+    data = load("karate")
+    orders = {str(k): wis.removal_order(data, "random", seed=k) for k in range(4)}
+    singletons = resolve_partitions("balls:k=1", canonical_graph(data), data=data, seed=0)
+    return preserved(data, orders, singletons, depth=2, width=2)
+
+
+def theory_figures(title):
     from wis.show.theory_pictures import (
         draw_bounds,
         draw_figure5_2,
@@ -198,18 +215,13 @@ def theory_figures(title):
         draw_tensor_network,
     )
     from wis.theory.figure5_2 import figure5_2
-    from wis.theory.preserved import preserved
     from wis.theory.tensor_network import build_tensor_network
     from wis.theory.typed_graph import TypedGraph
 
-    data = load("karate")
     rows, large = figure5_2(2, 2, 2), figure5_2(16, 3, 16)
     graph = TypedGraph.from_any(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
     network = build_tensor_network(graph, 2, width=2, in_dim=2, target=0)
-    names = [f"{title} {k}" for k in range(4)]
-    orders = {name: wis.removal_order(data, "random", seed=k) for k, name in enumerate(names)}
-    singletons = resolve_partitions("balls:k=1", canonical_graph(data), data=data, seed=0)
-    found = preserved(data, orders, singletons, depth=2, width=2)
+    found = [replace(row, method=f"{title} {row.method}") for row in preserved_by_four_orders()]
     return [
         draw_bounds(rows[0].bounds, rows[0].measured, title),
         draw_bounds(large[0].bounds, large[0].measured, title),

@@ -12,9 +12,11 @@ middle, since names mostly differ at their ends.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +129,8 @@ def fitted(text: object, width: float, *, size: float = 10, lines: int = 1) -> s
     return best.replace("$", r"\$")
 
 
-def _wrap(text: str, width: float, size: float) -> list[str]:
+@functools.lru_cache(maxsize=1024)  # figures write the same names many times
+def _wrap(text: str, width: float, size: float) -> tuple[str, ...]:
     """Lines of at most a width, broken after blanks and signs if possible."""
     found, line = [], ""
     for word in re.findall(r"[^\s/_,:;=-]*[\s/_,:;=-]+|[^\s/_,:;=-]+", text):
@@ -138,12 +141,16 @@ def _wrap(text: str, width: float, size: float) -> list[str]:
             found.append(line.rstrip())
         line = word
         while text_width(line.rstrip(), size) > width and len(line) > 1:
-            cut = len(line)
-            while cut > 1 and text_width(line[:cut], size) > width:
-                cut -= 1
+            cut = _characters_that_fit(line, width, size)
             found.append(line[:cut])
             line = line[cut:]
-    return [*found, line.rstrip()] if line.strip() or not found else found
+    return (*found, line.rstrip()) if line.strip() or not found else tuple(found)
+
+
+def _characters_that_fit(line: str, width: float, size: float) -> int:
+    """The most first characters of a line within a width; at least one."""
+    ends = range(2, len(line))
+    return 1 + bisect_right(ends, width, key=lambda end: text_width(line[:end], size))
 
 
 @contextlib.contextmanager
