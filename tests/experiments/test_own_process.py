@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import torch
 from sweep_cases import same_rows, toy_graph, toy_recipe
-from work import add, die, fail, hold, where
+from work import add, die, fail, hold, sleep, where
 
 from wis.experiments import Backend, RunOptions, accuracy, backends, read_results, run_sweep
-from wis.experiments.own_process import ProcessDied, call, can_be_forked, close_all
+from wis.experiments.own_process import ProcessDied, Server, call, can_be_forked, close_all
 
 MIB = 2**20
 
@@ -29,7 +31,10 @@ def test_each_call_has_a_process_of_its_own_and_one_server_forks_them_all():
     (first, server), (second, same) = (call(where, None, threads=1) for _ in range(2))
     assert len({first, second, server, os.getpid()}) == 4
     assert same == server
-    assert call(where, None, threads=1, key="other")[1] != server
+    template = parent_of(server)
+    other = call(where, None, threads=1, key="other")[1]
+    assert other != server
+    assert parent_of(other) == template  # which imported torch and PyG once
     assert call(add, (2, 3), threads=1) == 5
 
 
@@ -53,6 +58,20 @@ def test_a_call_that_is_killed_says_so_and_the_next_one_goes_on():
     assert call(add, (1, 1), threads=1) == 2
 
 
+def test_a_call_that_is_interrupted_ends_its_work_and_the_next_one_goes_on(monkeypatch):
+    _, server = call(where, None, threads=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Server, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call(sleep, None, threads=1)
+    assert ends(server)
+    assert call(add, (1, 1), threads=1) == 2
+
+
+def interrupted(server):
+    raise KeyboardInterrupt
+
+
 def test_work_that_no_other_process_can_import_is_done_in_this_one():
     assert can_be_forked(["json", "work"])
     assert not can_be_forked(["__main__"])
@@ -70,29 +89,35 @@ call(sleep, None, threads=1)
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
-def test_whoever_started_it_takes_the_server_and_its_work_along(by):
+def test_whoever_started_it_takes_the_servers_and_their_work_along(by):
     code = START.format(folder=os.path.dirname(__file__))
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     process = subprocess.Popen([sys.executable, "-c", code], **quiet)
     with process:
         _, server = map(int, process.stdout.readline().split())
+        template = parent_of(server)
+        assert parent_of(template) == process.pid
         time.sleep(0.5)
         process.send_signal(by)
         process.wait(timeout=30)
-        deadline = time.monotonic() + 30
-        while is_running(server) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not is_running(server)
+        assert ends(server)
+        assert ends(template)
         assert process.stdout.read() == ""  # ends when the process of the work, which has it, does
 
 
-def is_running(process):
-    """Whether it is there, and no zombie that nobody has collected."""
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def parent_of(process):
+    return psutil.Process(process).ppid()
+
+
+def ends(process):
+    """Whether it ends soon; nobody may have collected it."""
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(process) and time.monotonic() < deadline:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
+                return True
+        time.sleep(0.05)
+    return not psutil.pid_exists(process)
 
 
 def options_in(folder, name="runs.jsonl", **changes):

@@ -1,14 +1,16 @@
 """Do each job in a process of its own, so that its peak memory can be measured.
 
 A process that does several jobs keeps the memory that the allocator got from the system. So a small
-job after a large one would seem to need as much. Therefore a server process imports the program,
-loads the graph, and forks a process for each call. That process does the work, returns the result
-and ends. Every call begins with the same memory. A fork takes milliseconds, while the start of an
-interpreter takes seconds. If the process of a call is killed, perhaps for lack of memory, the other
-calls go on.
+job after a large one would seem to need as much. Therefore a server process loads the graph and
+forks a process for each call. That process does the work, returns the result and ends. Every call
+begins with the same memory. If the process of a call is killed, perhaps for lack of memory, the
+other calls go on.
 
-The server ends when the process that started it ends in any way. It needs `fork`, and modules that
-another process can import; `can_be_forked` checks both.
+An interpreter takes seconds to import torch and PyG, and a fork takes milliseconds. So a template
+process imports them once, and is forked for each server.
+
+Template and servers end when the process that started them ends in any way. They need `fork`, and
+modules that another process can import; `can_be_forked` checks both.
 """
 
 from __future__ import annotations
@@ -48,13 +50,15 @@ FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
 """Prefixes of the environment variables that name plugins and folders of data and caches."""
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PACKAGES = ("torch", "torch-geometric", "numpy", "scipy")
-START = "import sys; from wis.experiments.own_process import serve; serve(int(sys.argv[1]))"
+START = "import sys; from wis.experiments.own_process import template; template(int(sys.argv[1]))"
 
 is_own_process = False
 """Whether this process was forked for one call."""
 
 _local = threading.local()
 _servers: set[Server] = set()
+_templates: dict[Hashable, Template] = {}
+_template_lock = threading.Lock()
 
 
 class ProcessDied(Exception):
@@ -97,13 +101,14 @@ def call(
     """
     environment = {**os.environ, **dict.fromkeys(BLAS, str(threads))}
     folders = [(name, v) for name, v in sorted(environment.items()) if name.startswith(FOLDERS)]
-    place = (key, threads, os.getcwd(), tuple(folders))
+    start = (threads, os.getcwd(), tuple(folders))
+    place = (key, start)
     modules = [*modules, function.__module__]
     server: Server | None = getattr(_local, "server", None)
-    if server is None or server.place != place or server.process.poll() is not None:
+    if server is None or server.place != place or server.has_ended():
         if server is not None:
             server.close()
-        server = _local.server = Server(place, environment)
+        server = _local.server = Server(place, _forked_server(start, environment))
         if prepare is not None:
             server.send("prepare", prepare, modules, environment)
     try:
@@ -121,22 +126,57 @@ def call(
     return value
 
 
-class Server:
-    """The server, as seen from the process that started it."""
+class Template:
+    """The template, as seen from the process that started it."""
 
-    def __init__(self, place: Hashable, environment: dict[str, str]) -> None:
-        self.place = place
-        ours, theirs = socket.socketpair()
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.link, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", START, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,  # Ctrl-C reaches only this process, which ends the server
+                start_new_session=True,  # Ctrl-C reaches only this process, which ends the servers
             )
-        self.link = Connection(ours.detach())
+
+    def fork(self) -> Connection:
+        """Fork a server, and return the link to it."""
+        ours, theirs = socket.socketpair()
+        with theirs, contextlib.suppress(ConnectionError):
+            socket.send_fds(self.link, [b"1"], [theirs.fileno()])
+        return Connection(ours.detach())
+
+    def close(self) -> None:
+        """End the template; its servers go on."""
+        self.link.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _forked_server(start: Hashable, environment: dict[str, str]) -> Connection:
+    """Fork a server from the template for these threads and folders."""
+    with _template_lock:
+        template = _templates.get(start)
+        if template is None or template.process.poll() is not None:
+            template = _templates[start] = Template(environment)
+        return template.fork()
+
+
+class Server:
+    """The server, as seen from the process that asked for it."""
+
+    def __init__(self, place: Hashable, link: Connection) -> None:
+        self.place, self.link = place, link
+        try:
+            self.group: int | None = link.recv()
+        except (EOFError, ConnectionError):
+            self.group = None
         _servers.add(self)
+
+    def has_ended(self) -> bool:
+        """Return whether the server has died since its last answer."""
+        return self.link.closed or self.link.poll()
 
     def send(
         self, what: str, subject: Any, modules: Sequence[str], environment: dict[str, str]
@@ -159,40 +199,60 @@ class Server:
     def close(self) -> None:
         """End the server and the process that it has forked."""
         _servers.discard(self)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.group is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.group, signal.SIGKILL)
         self.link.close()
 
 
 @atexit.register
 def close_all() -> None:
-    """End the servers that this process started."""
+    """End the servers and templates that this process started."""
     for server in list(_servers):
         server.close()
-    _local.__dict__.clear()
+    for each in _templates.values():
+        each.close()
+    _forget_all()
 
 
-def _forget_servers_of_the_parent() -> None:
+def _forget_all() -> None:
     _servers.clear()
+    _templates.clear()
     _local.__dict__.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_servers_of_the_parent)
+    os.register_at_fork(after_in_child=_forget_all)
 
 
-# The functions below run in the server and in the processes that it forks.
+# The functions below run in the template, the servers, and the processes that these fork.
 
 
-def serve(file: int) -> None:
-    """Answer requests that come through a socket until it is closed."""
+def template(file: int) -> None:
+    """Fork a server for each socket that comes through a socket, until this one is closed."""
     import torch
+    import torch_geometric.data  # noqa: F401
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
     environment()  # cached here for all jobs
+    with socket.socket(fileno=file) as link:
+        while files := socket.recv_fds(link, 1, 1)[1]:
+            if _fork() == 0:
+                link.close()
+                serve(files[0])
+                return
+            os.close(files[0])
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:  # servers that have ended
+                    pass
+
+
+def serve(file: int) -> None:
+    """Answer requests that come through a socket until it is closed."""
+    os.setsid()
     with Connection(file) as link:
+        link.send(os.getpid())
         while True:
             try:
                 request = link.recv_bytes()
@@ -225,10 +285,7 @@ def _prepare(subject: bytes) -> None:
 def _forked(subject: bytes, link: Connection) -> bytes:
     """Fork a process that does the work, and return its answer."""
     read, write = Pipe(duplex=False)
-    with warnings.catch_warnings():
-        # Python warns of a fork with threads; those of linear algebra libraries survive a fork.
-        warnings.simplefilter("ignore")
-        child = os.fork()
+    child = _fork()
     if child == 0:
         read.close()
         link.close()
@@ -247,6 +304,13 @@ def _forked(subject: bytes, link: Connection) -> bytes:
     code = os.waitstatus_to_exitcode(status)
     how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
     return pickle.dumps(("died", f"its process {how}, perhaps for lack of memory"))
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        # Python warns of a fork with threads; those of linear algebra libraries survive a fork.
+        warnings.simplefilter("ignore")
+        return os.fork()
 
 
 def _do(subject: bytes, write: Connection) -> None:
