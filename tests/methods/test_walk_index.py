@@ -152,7 +152,7 @@ def test_of_two_cliques_joined_by_an_edge_the_bridge_goes_first(engine):
 # On larger graphs, which show what small ones hide
 
 
-@pytest.mark.parametrize("dense_from", [0, 10**9], ids=["bit sets", "sets"])
+@pytest.mark.parametrize("dense_from", [0, 10**9], ids=["of low value", "all"])
 @pytest.mark.parametrize("few", [0, 8], ids=["in parts", "at once"])
 @given(graph=large_graphs(), batch_size=st.sampled_from([1, 1, 40]))
 @settings(max_examples=12)

@@ -36,7 +36,7 @@ from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 
 STEP = 8
 """Signatures are first computed up to a multiple of this. Edges of nearly the same smallest value
-then share one limit, and `wis.methods.k_wis.two_wis` keeps one bit set for all of them."""
+then share one limit, and `wis.methods.k_wis.two_wis` keeps one set of vertices for all of them."""
 WIDE = 64
 """If that does not settle a comparison, the limit rises by this, and then to `WHOLE`."""
 NOTHING: Signature = (WHOLE,)

@@ -3,9 +3,9 @@
 With all self-loops, (A³)_tt = 2·(triangles at t) + 3·(degree of t) + 1, and 0 for an isolated
 vertex, whose boundary is empty (Definition 11). The loss of an edge {i, j} with c common neighbours
 takes 3 + 2c from i and from j, and 2 from each common neighbour; 1 more from i or j that becomes
-isolated. So common neighbours determine everything. They come from sets, or, where degrees are
-high and the graph is not too large, from bit sets, which are Python's big integers: one more ``&``
-with the vertices of small value leaves the common neighbours that usually decide.
+isolated. So common neighbours determine everything. Where degrees are high, the intersection of two
+neighbourhoods begins at the vertices of low value: it takes a look at few of them, and leaves the
+common neighbours that usually decide.
 
 When e = {i, j} goes, another edge f = {i, w} of a triangle with it no longer lowers j, and the
 value of w is 2 less but would fall no lower: the codes of f below s_j - 2 and s_w - 2 hold.
@@ -25,14 +25,12 @@ from wis.methods.k_wis.signatures import WHOLE, Scale, Signature
 Ints = NDArray[np.int64]
 FEW = 8
 """An edge with at most so many common neighbours gets its whole signature at once."""
-MOST_BITS = 1 << 15
-"""Vertices up to which bit sets of n² / 8 bytes, 128 MiB, are affordable."""
+MOST_VERTICES = 1 << 15
 DENSE_FROM = 24
-"""Bit sets are used from this mean of the lower degree of an edge's ends on: an ``&`` of n bits
-costs the same whatever the degrees, the intersection of two sets grows with them."""
+"""Common neighbours are sought among the vertices of low value in graphs of no more vertices than
+this, and from this mean of the lower degree of an edge's ends on: to list these vertices takes a
+look at all, to intersect two neighbourhoods a look at the smaller one."""
 
-MANY_BITS = 16
-"""From so many bits on numpy lists them faster than a loop."""
 FAR = 1 << 40
 """Above any value."""
 LOOK_AT_A_TIME = 512
@@ -46,8 +44,14 @@ class TwoWisChanges:
 
     `num_common`, int64 [m], has the number of common neighbours of the ends of each edge.
 
-    Cost: time Σ over edges of the smaller degree to begin with; memory O(n + m), and n²/8 bytes
-    for bit sets where those are used.
+    Cost: time Σ over edges of the smaller degree to begin with; memory O(n + m).
+
+    Attributes:
+        around: For each vertex its neighbours.
+        value: For each vertex its value, and for n, which stands for none, one above all.
+        witness: For each edge its lowest common neighbour when last looked at, n if unknown.
+        low: For some limits, the vertices with a value below limit + 2.
+        is_dense: Whether common neighbours are sought among these.
     """
 
     def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
@@ -55,14 +59,19 @@ class TwoWisChanges:
         edges = graph.edges.cpu().numpy()
         self.num_nodes = n
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
-        self.degree: list[int] = np.bincount(edges.reshape(-1), minlength=n).tolist()
         self.num_common: list[int] = num_common.tolist()
         self.edge_at = {u * n + v: edge for edge, (u, v) in enumerate(self.ends)}
         value = closed_walks_of_length_3(edges, num_common, n)
         self.scale = Scale.for_values(int(value.max(initial=0)), n)
-        self.near = _neighbours(self.ends, self.degree, value)
-        self.value: list[int] = [*value.tolist(), self.scale.above]  # the last one is of no vertex
+        self.value: list[int] = [*value.tolist(), self.scale.above]
         self.witness: list[int] = lowest_common_neighbours(edges, value).tolist()
+        self.around: list[set[int]] = [set() for _ in range(n)]
+        for i, j in self.ends:
+            self.around[i].add(j)
+            self.around[j].add(i)
+        self.low: dict[int, set[int]] = {}
+        lower = sum(min(len(self.around[i]), len(self.around[j])) for i, j in self.ends)
+        self.is_dense = n <= MOST_VERTICES and lower >= DENSE_FROM * len(self.ends)
 
     def is_short(self, edge: int) -> bool:
         """Whether there are few common neighbours."""
@@ -96,25 +105,34 @@ class TwoWisChanges:
 
     def _common_values(self, edge: int, limit: int) -> list[int]:
         """Values of the common neighbours of the ends below `limit` + 2; notes the lowest."""
-        vertices = self.near.common(*self.ends[edge], limit)
+        vertices = self._common(*self.ends[edge], limit)
         values = list(map(self.value.__getitem__, vertices))
         if values:
             self.witness[edge] = vertices[values.index(min(values))]
         return values
 
+    def _common(self, i: int, j: int, limit: int = WHOLE) -> list[int]:
+        """The common neighbours; those with a value of `limit` + 2 or more may be missing."""
+        if limit == WHOLE or not self.is_dense:
+            return list(self.around[i] & self.around[j])
+        if limit not in self.low:
+            if len(self.low) >= KEPT_LIMITS:
+                del self.low[max(self.low)]
+            self.low[limit] = {v for v, value in enumerate(self.value[:-1]) if value < limit + 2}
+        return list(self.low[limit] & self.around[i] & self.around[j])
+
     def _without(self, vertex: int, drop: int) -> int:
-        return self.value[vertex] - drop if self.degree[vertex] > 1 else 0
+        return self.value[vertex] - drop if len(self.around[vertex]) > 1 else 0
 
     def remove(self, edge: int) -> list[tuple[int, int]]:
         """Remove the edge; those that shared a triangle with it may have become better."""
         i, j = self.ends[edge]
         at_i, at_j = self.value[i], self.value[j]
         drop = 3 + 2 * self.num_common[edge]
-        common = self.near.common(i, j)
+        common = self._common(i, j)
         fallen = [(i, self._without(i, drop)), (j, self._without(j, drop))]
-        self.near.disconnect(i, j)
-        self.degree[i] -= 1
-        self.degree[j] -= 1
+        self.around[i].discard(j)
+        self.around[j].discard(i)
         # each common neighbour w loses 2; the edges {i, w} and {j, w} lose a common neighbour
         loosened = []
         n, edge_at, num_common = self.num_nodes, self.edge_at, self.num_common
@@ -134,7 +152,8 @@ class TwoWisChanges:
             loosened.append((side_j, min(at_i, at_w) - 2))
         for vertex, value in fallen:
             self.value[vertex] = value
-        self.near.fell(fallen)
+        for limit, low in self.low.items():
+            low.update([vertex for vertex, value in fallen if value < limit + 2])
         return loosened
 
 
@@ -144,92 +163,6 @@ def closed_walks_of_length_3(edges: Ints, num_common: Ints, n: int) -> Ints:
     for end in edges:
         np.add.at(counts, end, num_common + 3)
     return counts + (counts > 0)
-
-
-def _neighbours(ends: list[tuple[int, int]], degree: list[int], value: Ints) -> _Sets | _BitSets:
-    """Bit sets where the lower degree of an edge's ends is high on average and n is not."""
-    total = sum(min(degree[i], degree[j]) for i, j in ends)
-    if len(degree) <= MOST_BITS and total >= DENSE_FROM * len(ends) > 0:
-        return _BitSets(ends, value)
-    return _Sets(ends, value)
-
-
-class _Sets:
-    """The neighbours of each vertex as sets."""
-
-    def __init__(self, ends: list[tuple[int, int]], value: Ints) -> None:
-        self.around: list[set[int]] = [set() for _ in range(value.size)]
-        for i, j in ends:
-            self.around[i].add(j)
-            self.around[j].add(i)
-
-    def common(self, i: int, j: int, limit: int = WHOLE) -> list[int]:
-        """The common neighbours; those with a value of `limit` + 2 or more may be missing."""
-        return list(self.around[i] & self.around[j])
-
-    def disconnect(self, i: int, j: int) -> None:
-        """Remove an edge."""
-        self.around[i].discard(j)
-        self.around[j].discard(i)
-
-    def fell(self, changes: list[tuple[int, int]]) -> None:
-        """Note the lower values of vertices."""
-
-
-class _BitSets:
-    """`_Sets` with neighbours as big integers, bit v for vertex v.
-
-    Attributes:
-        value: int64 [n].
-        low: For some limits, the vertices with a value below limit + 2.
-    """
-
-    def __init__(self, ends: list[tuple[int, int]], value: Ints) -> None:
-        self.value = value.copy()
-        self.bit = [1 << vertex for vertex in range(value.size)]
-        self.around = [0] * value.size
-        self.num_bytes = (value.size + 7) // 8
-        self.low: dict[int, int] = {}
-        for i, j in ends:
-            self.around[i] |= self.bit[j]
-            self.around[j] |= self.bit[i]
-
-    def common(self, i: int, j: int, limit: int = WHOLE) -> list[int]:
-        members = self.around[i] & self.around[j]
-        if limit != WHOLE:
-            members &= self._low(limit)
-        if members.bit_count() >= MANY_BITS:
-            data = np.frombuffer(members.to_bytes(self.num_bytes, "little"), dtype=np.uint8)
-            vertices: list[int] = np.flatnonzero(np.unpackbits(data, bitorder="little")).tolist()
-            return vertices
-        found = []
-        while members:
-            found.append(members.bit_length() - 1)
-            members ^= self.bit[found[-1]]
-        return found
-
-    def _low(self, limit: int) -> int:
-        low = self.low.get(limit)
-        if low is None:
-            if len(self.low) >= KEPT_LIMITS:
-                del self.low[max(self.low)]
-            bits = np.packbits(self.value < limit + 2, bitorder="little")
-            low = self.low[limit] = int.from_bytes(bits.tobytes(), "little")
-        return low
-
-    def disconnect(self, i: int, j: int) -> None:
-        self.around[i] ^= self.bit[j]
-        self.around[j] ^= self.bit[i]
-
-    def fell(self, changes: list[tuple[int, int]]) -> None:
-        vertices, values = zip(*changes, strict=True)
-        self.value[list(vertices)] = values
-        for limit, low in self.low.items():
-            more = 0
-            for vertex, value in changes:
-                if value < limit + 2:
-                    more |= self.bit[vertex]
-            self.low[limit] = low | more
 
 
 class Fall(NamedTuple):
