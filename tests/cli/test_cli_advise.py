@@ -6,12 +6,11 @@ import json
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
+from wis.advice.advising import Adviser
 from wis.datasets import load
 from wis.io import read_graph, write_graph
 from wis_cli.main import run
@@ -115,20 +114,28 @@ def test_a_bad_option_is_one_line_and_exit_code_2_or_1(words, expected, capsys):
     assert not out
 
 
-def test_control_c_prints_the_best_advice_so_far_and_exits_with_130(folder):
-    command = ["advise", "csbm:n=300", "--budget", "600s", "-o", "advice.png"]
-    code = f"import sys; from wis_cli.main import run; sys.exit(run({command!r}))"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    time.sleep(12)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=120)
-    assert child.returncode == 130
-    if out:  # the first run had ended
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_control_c_prints_the_best_advice_so_far_and_exits_with_130(
+    number, folder, monkeypatch, capsys
+):
+    """It comes during the first run, or after so many."""
+    trial, done = Adviser._trial, []
+
+    def interrupted(self, *given):
+        if len(done) == number:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        done.append(given)
+        return trial(self, *given)
+
+    monkeypatch.setattr(Adviser, "_trial", interrupted)
+    command = ["advise", "csbm:n=120", "--budget", "20runs", "-o", "advice.png", *QUICK]
+    assert run(command) == 130
+    out, err = capsys.readouterr()
+    if number:
         assert "interrupted: the best so far" in out
         assert (folder / "advice.png").exists()
     else:
         assert err.strip() == "interrupted"
+        assert not out
         assert not (folder / "advice.png").exists()

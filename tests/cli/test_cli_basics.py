@@ -11,11 +11,14 @@ import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
+from wis.theory.experiments import get_experiment
+from wis.theory.experiments.registry import EXPERIMENTS
 from wis_cli import framework
 from wis_cli import sparsify as sparsify_module
 from wis_cli.framework import cli
@@ -113,6 +116,9 @@ def test_the_examples_of_every_command_run(name, tmp_path, monkeypatch, capsys):
     write_graph(graph, tmp_path / "knowledge.pt")
     examples = LEAVES[name].examples
     assert examples
+    figure = get_experiment("figB_2")
+    small = replace(figure.quick, max_steps=300, shape=(4, 4, 4), num_observations=30)
+    monkeypatch.setitem(EXPERIMENTS._rows, "figb_2", replace(figure, quick=small))
     for example in examples:
         words = shlex.split(example)
         if words[0] == "wis" and "|" not in words:

@@ -14,6 +14,7 @@ from wis.base.checks import num_edges_to_remove
 from wis.datasets import load
 from wis.experiments import read_results, sweep
 from wis.experiments.sweep import available_recipes
+from wis.measure.latency import Load
 from wis_cli import output
 from wis_cli.framework import cli
 from wis_cli.main import run
@@ -39,7 +40,7 @@ def test_every_command_explains_itself_and_has_an_example(capsys):
 
 @pytest.fixture
 def quick_recipe(tmp_path, monkeypatch):
-    """The recipe of the examples at a size that takes seconds."""
+    """The recipe of the examples at a size that takes seconds, and few calls of each server."""
     text = available_recipes()["one_minute"].read_text()
     few = ('"70%", "80%", "90%", ', "")
     for long, quick in (few, ("n=2000", "n=200"), ("seeds = 5", "seeds = 2"), ("= 300", "= 2")):
@@ -48,6 +49,8 @@ def quick_recipe(tmp_path, monkeypatch):
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "one_minute.toml").write_text(text)
     monkeypatch.setattr(sweep, "recipe_folders", lambda: [tmp_path / "recipes"])
+    sizes, _, _, *others = Load.__init__.__defaults__
+    monkeypatch.setattr(Load.__init__, "__defaults__", (sizes, 5, 20, *others))
 
 
 @pytest.mark.usefixtures("quick_recipe")

@@ -64,7 +64,8 @@ def test_a_bad_recipe_is_one_line(change, match):
 
 def test_rows_figure_and_verdict_are_written_and_not_made_again(tmp_path, monkeypatch):
     seen = []
-    options = RunOptions(tmp_path / "rows.jsonl", report=seen.append, write=write_outcome)
+    here = Backend(own_process=False)
+    options = RunOptions(tmp_path / "rows.jsonl", here, report=seen.append, write=write_outcome)
     first = run_recipe("tiny", {**TINY, "seeds": [0]}, options)
     assert (first.done, first.total, first.new, first.failed) == (1, 1, 1, 0)
     assert first.table.startswith("figB_2 (Figure B.2), own size, seed 0\n")
