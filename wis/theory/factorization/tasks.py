@@ -283,7 +283,7 @@ def rank_one_sensing(
     ]
     # Each column of the Khatri-Rao products is a measurement.
     left, right = (each[0].T.contiguous() for each in halves([each.T[None] for each in vectors]))
-    task = ProductSensing(left, right, torch.zeros(count), tuple(truth.shape), mean=mean)
+    task = ProductSensing(left, right, left.new_zeros(count), tuple(truth.shape), mean=mean)
     return replace(task, values=task.measured(truth[None])[0])
 
 
