@@ -90,3 +90,17 @@ def test_a_number_of_vertices_that_is_only_claimed_is_within_the_limit(tmp_path)
 def test_shown_sizes_are_short():
     assert shown_size(10) == "10 bytes"
     assert shown_size(1e300) == "9.1e+287 TiB"
+
+
+def test_a_small_file_is_read_without_asking_the_machine_and_a_large_one_is_not(
+    tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(limits, "available_memory", lambda: asked.append(0) or 1 << 30)
+    path = tmp_path / "a.csv"
+    for num_edges, is_asked in ((100, False), (200_000, True)):
+        path.write_text("".join(f"{v},{v + 1}\n" for v in range(num_edges)))
+        assert read_graph(path).num_nodes == num_edges + 1
+        assert bool(asked) == is_asked
+    with pytest.raises(GraphFormatError, match=r"the content takes 2\.\d MiB.*may take 1\.0 MiB"):
+        read_graph(path, max_memory="1MiB")
