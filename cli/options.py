@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "wis"
 NAMED = ("walk_length", "partitions", "batch_size", "engine", "epsilon", "scores")
-WORDS = {"true": True, "false": False, "none": None}
 
 
 def given_flags(options: object) -> list[str]:
@@ -164,17 +163,10 @@ def _named_as_typed(columns: Mapping[str, str]) -> Iterator[None]:
 
 
 def parse_value(text: str, default: Any) -> Any:
-    """The value of a text: a string if the default is one, else a word, a number or the text."""
-    if isinstance(default, str):
-        return text
-    if text.lower() in WORDS:
-        return WORDS[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    """The value of a text: a string if the default is one, else what the text spells."""
+    from wis.methods.registry import value_of
+
+    return text if isinstance(default, str) else value_of(text)
 
 
 def describe_options(options: Mapping[str, Any]) -> str:

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,10 +47,10 @@ from wis.experiments.settings import (
 )
 from wis.experiments.tasks import check_methods
 from wis.methods import get_method
+from wis.methods.registry import value_of
 
 KIND = "accuracy"
 TRAINING = ("learning_rate", "weight_decay", "max_epochs", "patience", "width", "depth")
-INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
 def content_hash(content: Any) -> str:
@@ -354,7 +353,7 @@ def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodS
             key, equals, value = (part.strip() for part in option.partition("="))
             if not equals:
                 raise OptionError(f"methods: {echo(repr(option))} is not of the form key=value")
-            tables[-1][1][key] = _plain(value)
+            tables[-1][1][key] = value_of(value)
     methods = tuple(MethodSpec.of(name, options) for name, options in tables)
     if walk_length is None:
         return methods
@@ -362,16 +361,3 @@ def parse_methods(text: str, *, walk_length: int | None = None) -> tuple[MethodS
     return tuple(
         m if "walk_length" in m.options else c for m, c in zip(methods, changed, strict=True)
     )
-
-
-def _plain(text: str) -> Any:
-    """Parse a truth value, None or a number; return any other text as it is."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    if INTEGER.fullmatch(text):
-        return int(text)
-    try:
-        return float(text) if text.isascii() and "_" not in text else text
-    except ValueError:
-        return text

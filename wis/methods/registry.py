@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -155,6 +156,19 @@ def plain_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def _is_scalar(value: Any) -> bool:
     """Whether a value is a number of numpy's; numpy need not be imported to tell."""
     return type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+
+
+def value_of(text: str) -> Any:
+    """The truth value, None or number that an option spells; any other text as it is."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    if re.fullmatch(r"[+-]?\d{1,19}", text, re.ASCII):
+        return int(text)
+    try:
+        return float(text) if text.isascii() and "_" not in text else text
+    except ValueError:
+        return text
 
 
 _BASELINES = "wis.methods.baselines"
