@@ -166,7 +166,8 @@ def dense(bench: Bench) -> None:
     """Longer walks by matrices: small whole orders, then one round over all edges of Cora."""
     cases = {
         f"dense L={length + 1} B={batch}": {
-            "walk_length": length, "engine": "dense", "batch_size": batch, "count": 60,
+            "walk_length": length, "engine": "dense", "batch_size": batch,
+            "count": min(60, 5 * batch) if bench.is_small else 60,
         }
         for length, batch in ((2, 1), (2, 50), (3, 50), (5, 50))
     }  # fmt: skip

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -109,7 +109,5 @@ def test_it_runs_without_optional_packages_and_without_an_installed_wis(tmp_path
         f"{str(tmp_path / 'found.json')!r}]\n"
         f"runpy.run_path({bench_gpu.__file__!r}, run_name='__main__')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", block], capture_output=True, text=True, check=False
-    )
+    done = forked.python(block)
     assert done.returncode == 0, done.stderr

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -62,16 +61,16 @@ def interrupted(monkeypatch, after=30, args=KARATE):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_order_goes_on_to_the_same_order(how):
-    process = subprocess.Popen([sys.executable, "-c", SLOWLY, *KARATE], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not SAVED.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(how)
-    _, err = process.communicate(timeout=60)
+    with forked.Process(SLOWLY, *KARATE) as process:
+        deadline = time.monotonic() + 120
+        while not SAVED.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(how)
+        _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "k.npz" not in names()
     if how is not signal.SIGKILL:
-        assert "k.npz.checkpoint: the same command with --resume goes on from there" in str(err)
+        assert "k.npz.checkpoint: the same command with --resume goes on from there" in err
     assert 0 < len(checkpoint_ids()) < 78
     assert run([*KARATE, "--resume"]) == 0
     assert names() == ["k.npz"]

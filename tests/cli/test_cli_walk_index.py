@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
+import forked
 import pytest
 from torch_geometric.data import HeteroData
 
@@ -19,7 +17,6 @@ from wis.io import write_graph
 from wis_cli.main import run
 
 TOY = Path(__file__).parents[2] / "datasets" / "toy" / "friends.csv"
-SCRIPT = shutil.which("wis", path=sysconfig.get_path("scripts"))
 
 
 @pytest.fixture(autouse=True)
@@ -229,15 +226,12 @@ def test_misspelt_name_is_answered_with_the_closest(capsys):
     assert "Did you mean 'Valjean'?" in error_line(capsys, *args, exit_code=2)
 
 
-def test_the_installed_command_counts():
-    assert SCRIPT is not None, "the package is not installed"
-    done = subprocess.run(
-        [SCRIPT, "walk-index", "karate", "--subset", "@-", "--walk-length", "2"],
-        input="0\n3\n5\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout == f"{wis.walk_index(load('karate'), [0, 3, 5], 2)}\n"
-    assert done.stderr.startswith("karate: 18 of 34 vertices are on the boundary; ")
+def test_a_process_counts_for_ids_of_its_standard_input():
+    command = ["walk-index", "karate", "--subset", "@-", "--walk-length", "2"]
+    code = "import sys; from wis_cli.main import run; sys.exit(run())"
+    with forked.Process(code, *command) as done:
+        done.stdin.write("0\n3\n5\n")
+        out, err = done.communicate()
+    assert done.returncode == 0
+    assert out == f"{wis.walk_index(load('karate'), [0, 3, 5], 2)}\n"
+    assert err.startswith("karate: 18 of 34 vertices are on the boundary; ")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import contextlib
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 import torch
@@ -120,16 +120,10 @@ print(int(x.sum()))
 
 def test_two_processes_at_once_read_the_same_and_leave_one_result(tmp_path, cache):
     write("dblp", tmp_path)
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", TWO_AT_ONCE, str(tmp_path), name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    answers = [run.communicate(timeout=120) for run in runs]
+    with contextlib.ExitStack() as stack:
+        programs = (forked.Process(TWO_AT_ONCE, str(tmp_path), name) for name in "ab")
+        runs = [stack.enter_context(program) for program in programs]
+        answers = [run.communicate(timeout=120) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], answers
     assert answers[0][0] == answers[1][0] != ""
     assert len(list((cache / "processed").iterdir())) <= 1, "nothing half done stays"

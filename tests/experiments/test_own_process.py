@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 
+import forked
 import psutil
 import pytest
 import torch
@@ -91,9 +90,7 @@ call(sleep, None, threads=1)
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
 def test_whoever_started_it_takes_the_servers_and_their_work_along(by):
     code = START.format(folder=os.path.dirname(__file__))
-    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", code], **quiet)
-    with process:
+    with forked.Process(code) as process:
         _, server = map(int, process.stdout.readline().split())
         template = parent_of(server)
         assert parent_of(template) == process.pid

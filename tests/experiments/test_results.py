@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
-import subprocess
-import sys
 
+import forked
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,7 +156,7 @@ try:
 except GraphFileError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = forked.python(code)
     assert re.fullmatch(r".*r.jsonl: cannot be written: .*\n", done.stdout), done
     assert [r["key"] for r in read_results([path])[0]] == ["1"]
     ResultsFile(path).append([row(3)])

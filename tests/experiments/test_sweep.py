@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from backend_cases import die
@@ -305,12 +304,13 @@ def started(folder, graph, processes, last):
         processes=processes,
         last=last,
     )
-    return [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
+    return [forked.Process(code) for _ in range(processes)]
 
 
 def test_a_sweep_that_is_killed_goes_on_and_ends_with_the_same_rows(toy_file, tmp_path):
     (process,) = started(tmp_path, toy_file, processes=1, last=8)
-    assert process.wait(timeout=120) == -signal.SIGKILL
+    with process:
+        assert process.wait(timeout=120) == -signal.SIGKILL
     results = tmp_path / "shared"
     at_kill = results.read_bytes().count(b"\n") - 1
     recipe = toy_recipe(toy_file, **SETTINGS)
@@ -327,8 +327,9 @@ def test_a_sweep_that_is_killed_goes_on_and_ends_with_the_same_rows(toy_file, tm
 
 
 def test_two_processes_on_one_file_leave_each_row_once(toy_file, tmp_path):
-    processes = started(tmp_path, toy_file, processes=2, last=1_000)
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    one, other = started(tmp_path, toy_file, processes=2, last=1_000)
+    with one, other:
+        assert [process.wait(timeout=120) for process in (one, other)] == [0, 0]
     lines = [json.loads(line) for line in (tmp_path / "shared").read_text().splitlines()]
     keys = [line["key"] for line in lines if line["type"] == "run"]
     assert len(keys) == len(set(keys)) == toy_recipe(toy_file, **SETTINGS).num_runs

@@ -19,6 +19,7 @@ import time
 import urllib.request
 import warnings
 
+import forked
 import fsspec
 import psutil
 import pytest
@@ -263,9 +264,8 @@ def save_slowly(self, folder):
     print("phase", flush=True)
     time.sleep(0.5)
 
-if __name__ == "__main__":
-    Phase.save = save_slowly
-    sys.exit(run(sys.argv[1:]))
+Phase.save = save_slowly
+sys.exit(run(sys.argv[1:]))
 """
 
 
@@ -275,26 +275,18 @@ if __name__ == "__main__":
 )
 def test_a_signal_ends_a_cluster_on_this_machine_with_one_line(tmp_path, number, code, line):
     write_folder(tmp_path / "in", ARCS)
-    program = tmp_path / "program.py"
-    program.write_text(INTERRUPTED)
     command = ["sparsify", "in", "--engine", "dask", "--workers", "1", "--remove", "60%"]
-    with subprocess.Popen(
-        [sys.executable, str(program), *command, "-o", "out", "--block-edges", "700"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    command += ["-o", "out", "--block-edges", "700"]
+    with forked.Process(INTERRUPTED, *command, folder=tmp_path, has_session=True) as process:
         assert process.stdout.readline() == "phase\n"
         children = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, number) if number == signal.SIGINT else process.terminate()
-        errors = process.stderr.read().splitlines()
+        errors = process.communicate()[1].splitlines()
     assert process.returncode == code
     assert [text for text in errors if not text.startswith("the workers of")] == [line]
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
-    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.wis-work", "program.py"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.wis-work"}
 
 
 def test_that_a_scheduler_has_no_workers_is_said(caplog):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import forked
 import fsspec
 import pytest
 from scale_folders import notes_expected, notes_left, power_law_arcs, write_folder
@@ -51,17 +52,7 @@ for line in sys.stdin:
 @pytest.fixture(scope="module")
 def two_processes():
     with contextlib.ExitStack() as stack:
-        runners = [
-            stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-c", RUNS],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for _ in range(2)
-        ]
+        runners = [stack.enter_context(forked.Process(RUNS)) for _ in range(2)]
         for runner in runners:
             assert runner.stdout.readline() == "ready\n"
         yield runners
@@ -147,9 +138,8 @@ with locked(sys.argv[1], "out"):
 
 def test_a_lock_of_a_killed_run_is_harmless_and_that_of_a_stopped_one_holds(tmp_path):
     folder = str(tmp_path / "work")
-    program = [sys.executable, "-c", HOLDS, folder]
-    with subprocess.Popen(program, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"held\n"
+    with forked.Process(HOLDS, folder) as holder:
+        assert holder.stdout.readline() == "held\n"
         holder.send_signal(signal.SIGSTOP)
         with pytest.raises(BusyError, match=f"process {holder.pid} on"), locked(folder, "out"):
             pass
