@@ -61,15 +61,15 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     """List what can be run of the thesis.
 
     COST is the CPU time of one seed at the quick size and at the full size, which is the thesis'
-    where the thesis states one; "?" is not measured. VERDICT counts the claims of the thesis by
-    what kept results say about them, at the largest SIZE of which there are results: thesis, full
-    (the thesis states no size), quick, or own (a size set by hand). "-" means that there are no
-    kept results, or no cost. `wis bench table FILE --claims` shows the claims.
+    where the thesis states one; "-" stands where there is no such size. VERDICT counts the claims
+    of the thesis by what kept results say about them, at the largest SIZE of which there are
+    results: thesis, full (the thesis states no size), quick, or own (a size set by hand). "-" means
+    that there are no kept results. `wis bench table FILE --claims` shows the claims.
     """
     from dataclasses import asdict
 
     from wis.experiments.results import read_results
-    from wis.theory.catalogue import best_size, cost_of, counts, entries, last_verdicts
+    from wis.theory.catalogue import best_size, counts, entries, last_verdicts
     from wis.theory.experiments import available_experiments
     from wis.theory.findings import findings_of, size_word
 
@@ -82,7 +82,10 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
             each.name: {"quick": asdict(each.quick), "thesis": asdict(each.thesis)}
             for each in available_experiments().values()
         }
-        rows = (asdict(entry) | {"findings": own[entry.name]} for entry in entries())
+        rows = (
+            {**asdict(entry), "cost": entry.cost, "findings": own[entry.name]}
+            for entry in entries()
+        )
         emit_json(
             {"experiments": {row["name"]: {**row, **sizes.get(row["name"], {})} for row in rows}}
         )
@@ -90,12 +93,10 @@ def list_experiments(results: tuple[Path, ...], as_json: bool) -> None:
     table = [("NAME", "THESIS", "COST", "SIZE", "VERDICT", "WHAT IT SHOWS")]
     for entry in entries():
         best = best_size(own[entry.name])
-        cost = " / ".join("?" if s is None else duration(s) for s in cost_of(entry, records))
+        cost = " / ".join("-" if s is None else duration(s) for s in entry.cost)
         word = size_word(entry.name, best[0]["size"]) if best else "-"
         verdict = (word, counts(best) if best else "-")
-        table.append(
-            (entry.name, entry.source, cost.replace("? / ?", "-"), *verdict, entry.summary)
-        )
+        table.append((entry.name, entry.source, cost, *verdict, entry.summary))
     usual = "wis theory run"
     notes = ["", *(entry.command if usual not in entry.command else "" for entry in entries())]
     emit_table(table, notes)

@@ -29,38 +29,41 @@ class Entry:
         source: Its number in the thesis.
         summary: What it shows, in a line.
         command: The command that runs it.
-        cost: CPU seconds at a quick size and at the thesis' size; None if unknown.
     """
 
     name: str
     source: str
     summary: str
     command: str
-    cost: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def cost(self) -> tuple[float | None, float | None]:
+        """CPU seconds at both sizes, see `COSTS`."""
+        return COSTS[self.name]
 
 
 CHAPTER_5 = tuple(itertools.starmap(Entry, (
     ("bounds", "Theorems 7, 8, 10, 11",
      "bounds of the separation rank, by walk indices and least cuts",
-     "wis theory bounds GRAPH --subset IDS --depth L", (4.0, None)),
+     "wis theory bounds GRAPH --subset IDS --depth L"),
     ("separation-rank", "Definition 10",
      "the separation rank of a network, exactly or on a grid",
-     "wis theory separation-rank GRAPH --subset IDS --depth L", (4.0, None)),
+     "wis theory separation-rank GRAPH --subset IDS --depth L"),
     ("tensor-network", "Proposition 10; Figures D.3, D.4",
      "the tensor network of a network with product aggregation",
-     "wis theory tensor-network GRAPH --depth L", (4.0, None)),
+     "wis theory tensor-network GRAPH --depth L"),
     ("figure5_2", "Figure 5.2",
      "separation ranks across two partitions of two cliques",
-     "wis theory figure5_2", (2.0, 2.0)),
+     "wis theory figure5_2"),
     ("preserved", "Section 5.5",
      "walk indices and lower bounds that removal orders leave",
-     "wis theory preserved GRAPH", (5.0, 26.0)),
+     "wis theory preserved GRAPH"),
     ("influence", "Section 5.5.1; Theorem 8",
      "walk indices kept against the influence that trained networks keep",
-     "wis theory influence GRAPH", (6.0, 150.0)),
+     "wis theory influence GRAPH"),
     ("table5_1", "Table 5.1",
      "networks fit a task better if its partition has a high walk index",
-     "wis bench run thesis_table5_1", (None, 6_700.0)),
+     "wis bench run thesis_table5_1"),
     ("figure5_3", "Figure 5.3",
      "accuracy of a GCN against the share of removed edges",
      "wis bench run thesis_fig5_3_cora_gcn"),
@@ -68,8 +71,30 @@ CHAPTER_5 = tuple(itertools.starmap(Entry, (
      "the same with GIN and ResGCN, and on other graphs",
      "wis bench run thesis_figD_5_cora_gin"),
 )))  # fmt: skip
-"""What other commands than `wis theory run` run. Costs are those of
-karate and of Cora; of Table 5.1 at 10,000 epochs."""
+"""What other commands than `wis theory run` run."""
+
+HOUR = 3600.0
+COSTS: Mapping[str, tuple[float | None, float | None]] = {
+    "proposition1": (1, 1), "proposition3": (1, 3), "proposition4": (2, 4),
+    "conjecture1": (3, 12), "fig1_1": (8, 15), "figA_1": (8, 65), "figA_2": (9, 27),
+    "fig1_2": (8, 2 * HOUR), "figA_3": (5, 2 * HOUR), "theorem4": (1, 2),
+    "fig2_2": (5, 172), "figB_1": (9, 2 * HOUR), "figB_2": (2, 7), "figB_3": (12, 1500),
+    "fig2_3": (20, 10 * HOUR), "tableB_1": (8, 30),
+    "corollary2": (1.2, 10), "corollary3": (6.9, 30), "theorem5": (28, 100),
+    "fig3_1": (8.4, 300), "figC_2": (5.6, 250), "figC_3": (6.1, 250), "figC_4": (13, 60),
+    "equation3_9": (2.3, 10), "proposition5": (0.3, 4), "proposition6": (0.25, 20),
+    "proposition8": (0.2, 0.25), "proposition9": (0.2, 0.25),
+    "fig3_6": (11, 8.5e7), "figC_5": (30, 1.7e8), "figC_6": (22, 9.1e7), "figC_7": (60, 1.8e8),
+    "bounds": (4, None), "separation-rank": (4, None), "tensor-network": (4, None),
+    "theorem6": (18, 90), "more_edges": (2, 30), "figure5_2": (2, 2), "fig5_2": (2, 5),
+    "table5_1": (None, 6700), "product_table5_1": (8, 90), "algorithm1": (7, 180),
+    "preserved": (5, 26), "influence": (6, 150), "appendixD_1": (2, 60), "theorem10": (3, 13),
+    "figure5_3": (None, 370), "figureD_5": (None, 430), "chapter6": (5, 60),
+}  # fmt: skip
+"""CPU seconds of one seed at the quick and at the full size, which is the thesis' where it states
+one; None where there is no such size. Sizes that were not run are predicted from the cost of a
+step (`benchmarks/results/theory.md`). Of `bounds` and its like: karate and Cora; of Table 5.1:
+10,000 epochs."""
 
 
 ORDER = (
@@ -87,7 +112,7 @@ def entries() -> list[Entry]:
     ['Figure 1.1', 'Figure 5.2']
     """
     own = [
-        Entry(each.name, each.source, each.summary, f"wis theory run {each.name}", each.cost)
+        Entry(each.name, each.source, each.summary, f"wis theory run {each.name}")
         for each in available_experiments().values()
     ]
     return sorted([*own, *CHAPTER_5], key=_place)
@@ -131,14 +156,3 @@ def best_size(records: Sequence[Record]) -> list[Record]:
     sizes = [record["size"] for record in records]
     chosen = next((size for size in ("thesis", "own") if size in sizes), "quick")
     return [record for record in records if record["size"] == chosen]
-
-
-def cost_of(entry: Entry, records: Iterable[Record]) -> tuple[float | None, float | None]:
-    """CPU seconds of a seed at the quick and the thesis' size: as stated, or else as measured."""
-    measured = {
-        record["size"]: record["cpu_seconds"] / len(record["seeds"])
-        for record in records
-        if record["name"] == entry.name and record["cpu_seconds"]
-    }
-    quick, thesis = entry.cost
-    return quick or measured.get("quick"), thesis or measured.get("thesis")

@@ -12,15 +12,14 @@ from tests.experiments.rows import made_row
 from wis.errors import ResultsError, UnknownNameError
 from wis.show.claims_text import format_claims
 from wis.theory.catalogue import (
+    COSTS,
     VERDICTS,
-    Entry,
     best_size,
-    cost_of,
     counts,
     entries,
     last_verdicts,
 )
-from wis.theory.experiments import Claim, State, get_experiment
+from wis.theory.experiments import Claim, State, available_experiments, get_experiment
 from wis.theory.experiments.claims import over_seeds
 from wis.theory.findings import findings_of, size_of, size_word
 from wis.theory.influence import WHOLE, InfluenceRow, Settings, as_result
@@ -236,14 +235,10 @@ def test_kept_verdicts_are_what_kept_rows_say_now():
     assert {record["name"] for record in last_verdicts()} <= {entry.name for entry in entries()}
 
 
-def test_costs_are_stated_or_measured():
-    entry = Entry("a", "", "", "", (None, 7.0))
-    records = [
-        {"name": name, "size": "quick", "seeds": [0, 1], "cpu_seconds": seconds}
-        for name, seconds in (("a", 6.0), ("b", 4.0), ("a", None))
-    ]
-    assert cost_of(entry, records) == (3.0, 7.0)
-    assert cost_of(entry, []) == (None, 7.0)
+def test_every_cost_is_stated():
+    assert sorted(COSTS) == sorted(entry.name for entry in entries())
+    assert all(None not in COSTS[name] for name in available_experiments())
+    assert all(quick is None or full is None or quick <= full for quick, full in COSTS.values())
 
 
 def test_another_stopping_rule_is_not_the_size_of_the_thesis():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import factorization_oracles as oracles
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization import perfect_tree, tasks
+from wis.theory.factorization import measures, perfect_tree, tasks
 from wis.theory.factorization.measures import (
     cp_rank,
     distance_from_rank,
@@ -93,6 +94,19 @@ def test_tensor_rank_can_exceed_every_matricization_and_the_zero_tensor_has_rank
         cp_rank(product * math.nan)
     with pytest.raises(OptionError, match="must be positive"):
         cp_rank(product, max_rank=0)
+
+
+def test_the_search_for_a_tensor_rank_finds_the_first_that_fits_in_few_trials(monkeypatch):
+    for true, most in itertools.product(range(1, 37), (None, 7)):
+        tried = []
+
+        def fits(tensor, rank, restarts, true=true, tried=tried):
+            tried.append(rank)
+            return rank >= true
+
+        monkeypatch.setattr(measures, "_fits", fits)
+        assert cp_rank(torch.ones(6, 6, 6).double(), max_rank=most) == min(true, most or 36)
+        assert len(tried) == len(set(tried)) <= 2 * math.log2(true) + 2
 
 
 def test_largest_sorts_and_pads():

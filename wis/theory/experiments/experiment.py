@@ -205,7 +205,6 @@ class Experiment:
         quick: A size that takes under a minute.
         claims: The sentences of the thesis that it stands for.
         source: Its number in the thesis; by default made of the name (``"Figure 1.1"``).
-        cost: CPU seconds of one seed at the quick size and at the thesis' size; None if unknown.
         takes_device: Whether it computes on `Request.device`. Others run on the CPU.
     """
 
@@ -216,7 +215,6 @@ class Experiment:
     thesis: Any
     claims: tuple[Claim, ...] = ()
     source: str = ""
-    cost: tuple[float | None, float | None] = (None, None)
     takes_device: bool = False
 
     def __post_init__(self) -> None:

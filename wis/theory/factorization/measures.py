@@ -143,7 +143,7 @@ def cp_rank(tensor: Tensor, *, max_rank: int | None = None, restarts: int = 2) -
     1
 
     Exact tensor rank is hard to compute. The result is the smallest number of components with which
-    alternating least squares (tensorly) gets below a mean squared error of 1e-6.
+    alternating least squares (tensorly) gets below a mean squared error of 1e-6, by bisection.
 
     Args:
         tensor: float64 [D_1, ..., D_N].
@@ -181,10 +181,18 @@ def cp_rank(tensor: Tensor, *, max_rank: int | None = None, restarts: int = 2) -
         energy = np.linalg.svd(matricization(tensor, modes).numpy(), compute_uv=False) ** 2
         left = np.append(np.cumsum(energy[::-1])[::-1], 0.0)
         start = max(start, int(np.argmax(left < allowed)))
-    for rank in range(start, last):
-        if rank == 0 or _fits(tensor.numpy(), rank, restarts):
-            return rank
-    return last
+
+    def fits(rank: int) -> bool:
+        return rank == 0 or rank >= last or _fits(tensor.numpy(), rank, restarts)
+
+    # Ranks start, start + 1, start + 3, start + 7, ... until one fits, then bisection.
+    below, rank = start - 1, start
+    while not fits(rank):
+        below, rank = rank, min(last, 2 * rank - start + 1)
+    while rank - below > 1:
+        middle = (below + rank) // 2
+        below, rank = (below, middle) if fits(middle) else (middle, rank)
+    return min(rank, last)
 
 
 def _fits(tensor: np.ndarray, rank: int, restarts: int) -> bool:

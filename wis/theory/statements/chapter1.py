@@ -333,7 +333,6 @@ add_experiments(
         SolutionSize(),
         PROPOSITIONS_1_AND_2,
         source="Propositions 1, 2",
-        cost=(1, 1),
     ),
     Experiment(
         "proposition3",
@@ -342,7 +341,6 @@ add_experiments(
         SignSize(4_000),
         SignSize(20_000),
         PROPOSITION_3,
-        cost=(1, 3),
     ),
     Experiment(
         "proposition4",
@@ -351,7 +349,6 @@ add_experiments(
         FlowSize(SCALES[:3], 1),
         FlowSize(SCALES, 1),
         PROPOSITION_4,
-        cost=(2, 4),
     ),
     Experiment(
         "conjecture1",
@@ -361,6 +358,5 @@ add_experiments(
         FlowSize(SCALES, 5),
         CONJECTURE_1,
         source="Section 1.3.2 (against Conjecture 1)",
-        cost=(3, 12),
     ),
 )

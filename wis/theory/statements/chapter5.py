@@ -145,7 +145,6 @@ THEOREM6 = Experiment(
             lambda rows: _judge_order(rows, 0.5**0.5),
         ),
     ),
-    cost=(18.0, 90.0),
 )
 
 
@@ -312,7 +311,6 @@ ALGORITHM1 = Experiment(
         ),
     ),
     source="Algorithms 1 to 3",
-    cost=(7.0, 180.0),
 )
 
 

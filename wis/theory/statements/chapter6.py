@@ -197,6 +197,5 @@ add_experiments(
             ),
         ),
         source="Chapter 6, footnote 1",
-        cost=(5.0, None),
     )
 )

@@ -175,6 +175,5 @@ add_experiments(
             ),
         ),
         source="Theorems 10 and 11",
-        cost=(3.0, 13.0),
     )
 )

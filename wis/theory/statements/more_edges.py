@@ -144,6 +144,5 @@ add_experiments(
         MoreEdgesSize(5),
         tuple(_edges_claims()),
         source="Section 5.4.1, added edges",
-        cost=(2.0, 30.0),
     ),
 )

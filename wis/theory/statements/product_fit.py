@@ -205,6 +205,5 @@ add_experiments(
         ProductFitSize("fashion-mnist", num_segments=8, num_train=1000, num_test=1000),
         (_claim("train"), _claim("test")),
         source="Section 5.4.3, Table 5.1",
-        cost=(8.0, 90.0),
     )
 )

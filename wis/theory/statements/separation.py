@@ -288,7 +288,6 @@ add_experiments(
         Figure52Size((4, 8, 16)),
         Figure52Size((4, 8, 16, 32, 64, 128)),
         tuple(_figure_claims()),
-        cost=(2.0, 5.0),
     ),
     Experiment(
         "appendixD_1",
@@ -298,6 +297,5 @@ add_experiments(
         TightnessSize((4, 8, 12, 16, 24), num_nodes=32, subsets=10),
         TIGHTNESS_CLAIMS,
         source="Appendix D.1; Theorems 7, 8",
-        cost=(2.0, 60.0),
     ),
 )

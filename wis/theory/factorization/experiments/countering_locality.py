@@ -335,15 +335,11 @@ def thesis_locality(
     return LocalitySize(network, tasks, 5, FitConfig(accumulate=2 if deep else 1))
 
 
-def _add(
-    name: str, summary: str, quick: LocalitySize, thesis: LocalitySize, cost: tuple[float, float]
-) -> None:
+def _add(name: str, summary: str, quick: LocalitySize, thesis: LocalitySize) -> None:
     techniques = dict.fromkeys(setting.technique for setting in thesis.tasks[0].settings)
     claims = locality_claims(f"Section 3.6; Figure {name[3:].replace('_', '.')}", list(techniques))
     add_experiments(
-        Experiment(
-            name, summary, countering_locality, quick, thesis, claims, cost=cost, takes_device=True
-        )
+        Experiment(name, summary, countering_locality, quick, thesis, claims, takes_device=True)
     )
 
 
@@ -359,14 +355,12 @@ _add(
     "a regularizer counters the locality of convolutional networks (ResNet18)",
     quick_locality("small", Setting(0), Setting(0.5)),
     thesis_locality("resnet18", PLAIN, PLAIN_PATHS),
-    (11, 8.5e7),
 )
 _add(
     "figC_5",
     "the same with ResNet34",
     quick_locality("small-deep", Setting(0), Setting(0.5)),
     thesis_locality("resnet34", PLAIN, PLAIN_PATHS),
-    (30, 1.7e8),
 )
 _add(
     "figC_6",
@@ -377,7 +371,6 @@ _add(
         (Setting(0, 0.001), Setting(0, 0, 0.6), Setting(1, 0.001), Setting(1, 0, 0.5)),
         (Setting(0, 0.01), Setting(0, 0, 0.5), Setting(0.1, 0.01), Setting(0.1, 0, 0.4)),
     ),
-    (22, 9.1e7),
 )
 _add(
     "figC_7",
@@ -388,5 +381,4 @@ _add(
         (Setting(0, 0.01), Setting(0, 0, 0.3), Setting(1, 0.0001), Setting(1, 0, 0.5)),
         (Setting(0, 0.001), Setting(0, 0, 0.2), Setting(0.1, 0.001), Setting(0.5, 0, 0.3)),
     ),
-    (60, 1.8e8),
 )

@@ -312,7 +312,6 @@ add_experiments(
         QUICK_IMAGES,
         THESIS_IMAGES,
         (*RANK_CLAIMS, *LINEAR_CLAIMS),
-        cost=(20, 36_000),
     ),
     Experiment(
         "tableB_1",
@@ -321,6 +320,5 @@ add_experiments(
         QUICK_IMAGES,
         THESIS_IMAGES,
         LINEAR_CLAIMS,
-        cost=(8, 30),
     ),
 )

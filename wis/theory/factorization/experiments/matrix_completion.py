@@ -274,7 +274,6 @@ add_experiments(
         DepthSize(((2, SCALES[:3]), (3, SCALES[:3]), (4, (1e-1, 1e-2, 1e-3))), 1e-6),
         DepthSize(((2, SCALES), (3, SCALES), (4, (1e-1, 1e-2, 1e-3, 1e-4, 1e-5))), 1e-6),
         FIGURE_1_1,
-        cost=(8, 15),
     ),
     Experiment(
         "figA_1",
@@ -283,7 +282,6 @@ add_experiments(
         DimensionSize((*DIMENSIONS[:3], DIMENSIONS[4]), 1e-3, 1e-6),
         DimensionSize(DIMENSIONS, 1e-7, 1e-6),
         FIGURE_A_1,
-        cost=(8, None),
     ),
     Experiment(
         "figA_2",
@@ -292,6 +290,5 @@ add_experiments(
         PerturbationSize(QUICK_PROBLEMS, 1e-3, 1e-6),
         PerturbationSize(THESIS_PROBLEMS, 1e-7, 1e-6),
         FIGURE_A_2,
-        cost=(9, 27),
     ),
 )

@@ -244,7 +244,6 @@ add_experiments(
         ),
         CompletionSize(COMPLETED, 1, DEVIATIONS, 5, 1e-10, 1e-2, 100_000, None, 2),
         CLAIMS,
-        cost=(8, None),
     ),
     Experiment(
         "figA_3",
@@ -255,6 +254,5 @@ add_experiments(
         ),
         CompletionSize(COMPLETED_RANK_3, 3, DEVIATIONS, 5, 1e-10, 1e-2, 100_000, None, 2),
         CLAIMS,
-        cost=(5, None),
     ),
 )  # fmt: skip
