@@ -33,7 +33,7 @@ def observed_norms(task: Completion | Sensing, tensors: Tensor) -> Tensor:
 def _observed(task: Completion | Sensing, columns: Tensor) -> Tensor:
     """Observations of flattened tensors, [entries, K] to [observations, K], of unit expectation."""
     if isinstance(task, Sensing):
-        seen = task.measurements.flatten(1) @ columns
+        seen = task.measured(columns.T.reshape(-1, *task.shape)).T
     else:
         seen = columns[task.observed.flatten()]
     scaled: Tensor = seen * (len(columns) / len(seen)) ** 0.5

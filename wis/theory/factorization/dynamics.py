@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from wis.theory.factorization.hierarchical import HierarchicalFactorization, Node
+from wis.theory.factorization.measures import gaps_of_matrices
 from wis.theory.factorization.model import (
     Factorization,
     MatrixFactorization,
@@ -39,6 +40,7 @@ class Speeds:
 
     Attributes:
         norms: The component norms themselves.
+        projection: <-grad L, C>, of the component's direction on that of steepest descent.
         measured: Change of the norm in a gradient step, divided by the length of the step.
         formula: The exact derivative along gradient flow.
         balanced: L sigma^(2 - 2/L) <-grad L, C>, the value of `formula` at unbalancedness 0.
@@ -49,6 +51,7 @@ class Speeds:
     """
 
     norms: Tensor
+    projection: Tensor
     measured: Tensor
     formula: Tensor
     balanced: Tensor
@@ -130,10 +133,7 @@ def conserved(model: Factorization, weights: Weights) -> list[Tensor]:
         Lemmas 1 and 3, Section 3.2.1.
     """
     if isinstance(model, MatrixFactorization):
-        return [
-            (lower @ lower.mT - upper.mT @ upper).flatten(1).unsqueeze(1)
-            for lower, upper in itertools.pairwise(weights)
-        ]
+        return [gap.flatten(1).unsqueeze(1) for gap in gaps_of_matrices(weights)]
     if isinstance(model, HierarchicalFactorization):
         squares = [model.squared_norms(weights, node) for node in model.tree.interior]
     else:
@@ -184,6 +184,7 @@ def _speeds(squares: Tensor, pull: Tensor, moved: list[Tensor], step: float) -> 
     full, half = ((each - norms) / (step / part) for each, part in zip(moved, (1, 2), strict=True))
     return Speeds(
         norms=norms,
+        projection=projection,
         measured=full,
         formula=projection * others,
         balanced=parts * projection * norms.pow(2 - 2 / parts),

@@ -123,17 +123,18 @@ def largest(values: Tensor, count: int) -> Tensor:
     return padded
 
 
-def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
-    """Largest Frobenius norm of W_l W_l^T - W_(l+1)^T W_(l+1), [B]; 0 when balanced.
+def gaps_of_matrices(weights: list[Tensor]) -> list[Tensor]:
+    """W_l W_l^T - W_(l+1)^T W_(l+1) for each l, float64 [B, D_l, D_l]; zero when balanced.
 
     References:
         Equation (1.5), Section 3.2.1.
     """
-    gaps = [
-        (lower @ lower.mT - upper.mT @ upper).flatten(1).norm(dim=1)
-        for lower, upper in itertools.pairwise(weights)
-    ]
-    return torch.stack(gaps).amax(dim=0)
+    return [lower @ lower.mT - upper.mT @ upper for lower, upper in itertools.pairwise(weights)]
+
+
+def unbalancedness_of_matrices(weights: list[Tensor]) -> Tensor:
+    """Largest Frobenius norm of `gaps_of_matrices`, [B]."""
+    return torch.stack([each.flatten(1).norm(dim=1) for each in gaps_of_matrices(weights)]).amax(0)
 
 
 def cp_rank(tensor: Tensor, *, max_rank: int | None = None, restarts: int = 2) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -175,13 +175,20 @@ class Sensing:
         """Dimensions of the end tensors."""
         return tuple(self.measurements.shape[1:])
 
+    def measured(self, tensors: Tensor) -> Tensor:
+        """Inner products of tensors [B, *shape] with the measurements, float64 [B, M]."""
+        return tensors.flatten(1) @ self.measurements.flatten(1).T
+
+    def combined(self, factors: Tensor) -> Tensor:
+        """Sums of the measurements times factors [B, M], float64 [B, *shape]."""
+        return (factors @ self.measurements.flatten(1)).reshape(-1, *self.shape)
+
     def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses [B] and gradients [B, *shape]. Cost: two matrix products with all measurements."""
-        matrix = self.measurements.flatten(1)
-        residual = end.reshape(len(end), -1) @ matrix.T - self.values
+        """Losses [B] and gradients [B, *shape]. Cost: `measured` and `combined`."""
+        residual = self.measured(end) - self.values
         scale = 1 / len(self.values) if self.mean else 1.0
-        gradient = (self.loss.slope(residual) * scale) @ matrix
-        return self.loss.value(residual).sum(dim=1) * scale, gradient.reshape(end.shape)
+        gradient = self.combined(self.loss.slope(residual) * scale)
+        return self.loss.value(residual).sum(dim=1) * scale, gradient
 
     def select(self, ids: Tensor) -> Sensing:
         """The same task, because all elements of the batch share it."""
@@ -193,46 +200,37 @@ class Sensing:
 
 
 @dataclass(frozen=True)
-class ProductSensing:
-    """`Sensing` by rank one tensors, each a product of a tensor of the first modes and of the rest.
+class ProductSensing(Sensing):
+    """Sensing by rank one tensors: outer products of a tensor of some modes and of the others.
+
+    Each of both matrix products of a gradient takes M times the entries of the end tensor, as with
+    whole measurements, but reads M times a few numbers.
 
     Args:
-        left: float64 [M, P], P the product of the first dimensions.
-        right: float64 [M, Q], Q that of the others.
-        values: float64 [M].
-        shape: Dimensions of the end tensors.
-        loss: Loss of one measurement.
-        mean: Whether to average over the measurements or to sum.
+        measurements: float64 [M, *first dimensions].
+        right: float64 [M, *last dimensions].
     """
 
-    left: Tensor
-    right: Tensor
-    values: Tensor
-    shape: tuple[int, ...]
-    loss: Loss = Loss()
-    mean: bool = True
+    right: Tensor = field(kw_only=True)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of the end tensors."""
+        return (*self.measurements.shape[1:], *self.right.shape[1:])
 
     def measured(self, tensors: Tensor) -> Tensor:
         """Inner products of tensors [B, *shape] with the measurements, float64 [B, M]."""
-        matrix = tensors.reshape(-1, self.left.shape[1], self.right.shape[1])
-        return ((self.left @ matrix) * self.right).sum(dim=2)
+        left, right = self.measurements.flatten(1), self.right.flatten(1)
+        return ((left @ tensors.reshape(-1, left.shape[1], right.shape[1])) * right).sum(dim=2)
 
-    def loss_and_gradient(self, end: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses [B] and gradients [B, *shape]. Cost: two matrix products, M times P times Q."""
-        residual = self.measured(end) - self.values
-        scale = 1 / len(self.values) if self.mean else 1.0
-        slope = (self.loss.slope(residual) * scale).unsqueeze(2) * self.right
-        return self.loss.value(residual).sum(dim=1) * scale, (self.left.T @ slope).reshape(
-            end.shape
-        )
-
-    def select(self, ids: Tensor) -> ProductSensing:
-        """The same task, because all elements of the batch share it."""
-        return self
+    def combined(self, factors: Tensor) -> Tensor:
+        """Sums of the measurements times factors [B, M], float64 [B, *shape]."""
+        scaled = factors.unsqueeze(2) * self.right.flatten(1)
+        return (self.measurements.flatten(1).T @ scaled).reshape(-1, *self.shape)
 
     def tensors(self) -> list[Tensor]:
         """Both halves of the measurements, and their values."""
-        return [self.left, self.right, self.values]
+        return [self.measurements, self.right, self.values]
 
 
 def random_entries(shape: tuple[int, ...], count: int, generator: torch.Generator) -> Tensor:
@@ -283,7 +281,11 @@ def rank_one_sensing(
     ]
     # Each column of the Khatri-Rao products is a measurement.
     left, right = (each[0].T.contiguous() for each in halves([each.T[None] for each in vectors]))
-    task = ProductSensing(left, right, left.new_zeros(count), tuple(truth.shape), mean=mean)
+    half = (truth.dim() + 1) // 2
+    task = ProductSensing(
+        left.reshape(count, *truth.shape[:half]), left.new_zeros(count), mean=mean,
+        right=right.reshape(count, *truth.shape[half:]),
+    )  # fmt: skip
     return replace(task, values=task.measured(truth[None])[0])
 
 

@@ -107,12 +107,11 @@ def follow(
 
     def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
         found = speeds(weights)
-        pull = found.balanced / (parts * found.norms.pow(2 - 2 / parts)).clamp_min(1e-300)
         return {
             "error": _error(found),
             "norms": found.norms,
             # speed over L <-grad, C>: what is left is a power of the norm
-            "rate": found.measured / (parts * pull),
+            "rate": found.measured / (parts * found.projection),
         }
 
     first = float(task.loss_and_gradient(model.forward(start)[0])[0])

@@ -92,9 +92,7 @@ def equation_3_9(size: GapSize, request: Request) -> Outcome:
 
     def measure(weights: Weights, end: Tensor) -> dict[str, Tensor]:
         speeds = component_speeds(model, task, weights, tree.root, step=STEP)
-        power = 2 - 2 / PARTS
-        pull = speeds.balanced / (PARTS * speeds.norms.pow(power)).clamp_min(1e-300)
-        return {"norms": speeds.norms, "pull": pull}
+        return {"norms": speeds.norms, "pull": speeds.projection}
 
     rows, curves = [], {}
     for scale in size.scales:
