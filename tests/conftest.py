@@ -52,3 +52,12 @@ def no_downloads_and_a_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory
         patch.setenv("WIS_OFFLINE", "1")
         patch.setenv("WIS_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def epochs_are_timed_shortly() -> Iterator[None]:
+    """An advice and a forecast time epochs for seconds; the tests look at no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wis.advice.savings.MEASURE_S", 0.02)
+        patch.setattr("wis.experiments.forecast.EPOCHS_S", 0.02)
+        yield

@@ -62,7 +62,7 @@ def savings(task: Task, full: Sequence[Any], cut: Sequence[Any]) -> Iterator[Sav
     engines = [Run(task.prepared(graphs, 0), task.config).start() for graphs in (full, cut)]
     before, after = (_multiply_adds(engine) for engine in engines)
     yield Saving("multiply-adds of a forward pass", before, after)
-    before, after = epoch_seconds(engines)
+    before, after = epoch_seconds(engines, MEASURE_S)
     yield Saving("seconds of an epoch", before, after, measured=True)
     if peaks[0] and peaks[1]:
         yield Saving(f"bytes at the peak of {_owner(task)}", peaks[0], peaks[1], measured=True)
@@ -96,7 +96,7 @@ def _multiply_adds(engine: Any) -> float:
     return float(multiply_adds(engine.network, num_nodes=len(problem.x), num_arcs=num_arcs))
 
 
-def epoch_seconds(engines: Sequence[FullBatch], measure_s: float = MEASURE_S) -> list[float]:
+def epoch_seconds(engines: Sequence[FullBatch], measure_s: float) -> list[float]:
     """Median seconds of an epoch of each engine, taken in turns for about `measure_s`."""
     seconds: list[list[float]] = [[] for _ in engines]
     start, number = time.perf_counter(), 0
