@@ -54,9 +54,6 @@ HEIGHT = 64
 GROWTH = 2
 """A lower floor may make the front so many times as large: a removal then costs about that much
 more, and the front lasts for some 30 removals in place of 4 in the cliques of Squirrel."""
-VALUES_AT_A_TIME = 16
-"""Values that are counted first where whole signatures are compared; not tuned, since each further
-block is four times as large."""
 COLUMNS_AT_A_TIME = 8
 """Columns that are compared at a time while more than 64 rows are tied."""
 
@@ -287,59 +284,42 @@ class Front:
         column = top - self.floor
         while rows.size > 1 and column < WIDTH:
             width = COLUMNS_AT_A_TIME if rows.size > 64 else WIDTH
-            block = self.window[column : column + width][:, rows]
-            decided = _first_difference(block)
-            if decided is None:
-                column += len(block)
-                continue
-            rows = rows[block[decided] == block[decided].min()]
-            column += decided + 1
+            rows = rows[_best_columns(self.window[column : column + width][:, rows])]
+            column += width
         if rows.size > 1 and int(self.graph.value[:-1].max()) >= self.floor + WIDTH:
-            rows = rows[self._best_as_a_whole(self.rows[rows])]
+            return int(rows[self._best_as_a_whole(self.rows[rows])])
         return int(rows[0])
 
-    def _best_as_a_whole(self, edges: Ints) -> Ints:
-        """Positions of the edges with the best signature, by all entries that are not shared.
-
-        Values are counted in blocks, from the lowest on, since the first few mostly decide.
-        """
+    def _best_as_a_whole(self, edges: Ints) -> int:
+        """Position of the edge with the best signature, by all entries that are not shared."""
         graph, every = self.graph, np.arange(edges.size)
         shared = graph.adjacent[graph.ends[0, edges]]
         shared &= graph.adjacent[graph.ends[1, edges]]
         # neighbours that all edges share change the same entries of all signatures: left out
         vertices = np.flatnonzero(shared.any(axis=0) ^ shared.all(axis=0))
-        vertices = vertices[np.argsort(graph.value[vertices])]
-        held, value = shared[:, vertices], graph.value[vertices]
-        ends = np.concatenate(graph.end_values(edges))
+        row, place = np.nonzero(shared[:, vertices])
+        value, ends = graph.value[vertices], np.concatenate(graph.end_values(edges))
         levels, level = np.unique(np.concatenate([value - 2, value, ends]), return_inverse=True)
-        created, lost, of_ends = np.split(level, [value.size, 2 * value.size])
-        begin, size = 0, VALUES_AT_A_TIME
-        while every.size > 1 and begin < levels.size:
-            # change[c, row]: how many more entries have the value of level begin + c
-            cells, signs = [], []
-            for levels_of, sign in ((created, 1), (lost, -1)):
-                first, last = np.searchsorted(levels_of, (begin, begin + size))
-                row, place = np.nonzero(held[every, first:last])
-                cells.append((levels_of[first + place] - begin) * every.size + row)
-                signs.append(np.full(row.size, sign))
-            for at, sign in zip(of_ends.reshape(4, -1)[:, every], (1, 1, -1, -1), strict=True):
-                row = np.flatnonzero((at >= begin) & (at < begin + size))
-                cells.append((at[row] - begin) * every.size + row)
-                signs.append(np.full(row.size, sign))
-            number = np.bincount(np.concatenate(cells), np.concatenate(signs), size * every.size)
-            change = number.reshape(size, every.size)
-            # the smallest value at which rows differ decides, fewer entries being better
-            while (decided := _first_difference(change)) is not None:
-                best = change[decided] == change[decided].min()
-                every, change = every[best], change[decided + 1 :, best]
-            begin, size = begin + size, 4 * size
-        return every
+        after, before, created, present = np.split(
+            level, np.cumsum([value.size, value.size, 2 * every.size])
+        )
+        # how many more entries have each value, for each row
+        rows = np.tile(np.concatenate([row, every, every]), 2)
+        new, old = np.append(after[place], created), np.append(before[place], present)
+        signs = np.repeat([1, -1], new.size)
+        cells = np.append(new, old) * every.size + rows
+        number = np.bincount(cells, signs, levels.size * every.size)
+        return int(_best_columns(number.reshape(levels.size, every.size))[0])
 
 
-def _first_difference(block: NDArray[np.integer]) -> int | None:
-    """The first row of a matrix whose entries are not all equal, None without one."""
-    if block.shape[1] < 2 or not block.shape[0]:
-        return None
-    differs = (block != block[:, :1]).any(axis=1)
-    first = int(differs.argmax())
-    return first if differs[first] else None
+def _best_columns(change: NDArray[np.integer]) -> Ints:
+    """The columns that are lowest at the first row where some differ, and so on."""
+    every = np.arange(change.shape[1])
+    while every.size > 1:
+        differs = (change != change[:, :1]).any(axis=1)
+        first = int(differs.argmax()) if differs.size else 0
+        if not differs[first : first + 1].any():
+            break
+        best = change[first] == change[first].min()
+        every, change = every[best], change[first + 1 :, best]
+    return every

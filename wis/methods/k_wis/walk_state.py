@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions
+from wis.graph.walks import adjacency
 
 Ints = NDArray[np.int64]
 Counts = NDArray[Any]
@@ -56,73 +57,14 @@ SAFE = 2.0**62
 """The float64 bound on all walk indices may be off by rounding, so it stays a factor of 2 below."""
 
 
-class Adjacency:
-    """The arcs of the edges that are left and a self-loop at every vertex, by source.
-
-    Attributes:
-        start: int64 [n + 1], where the arcs of each vertex begin.
-        head: int64 [r m + n], the other end of each arc, ascending for each vertex.
-        edge: int64 [r m + n], its edge id, m for a self-loop.
-        left: bool [m + 1], whether the edge is left; true for self-loops.
-    """
-
-    def __init__(self, num_nodes: int, edges: Ints, *, directed: bool = False) -> None:
-        self.num_nodes, (u, v) = num_nodes, edges
-        every, ids = np.arange(num_nodes), np.arange(u.size)
-        source = np.concatenate([u, every] if directed else [u, v, every])
-        head = np.concatenate([v, every] if directed else [v, u, every])
-        order = np.lexsort((head, source))
-        degree = np.bincount(source, minlength=num_nodes)
-        self.start = np.concatenate([[0], np.cumsum(degree)])
-        self.head = head[order]
-        loops = np.full(num_nodes, u.size)
-        self.edge = np.concatenate([ids, loops] if directed else [ids, ids, loops])[order]
-        self.left = np.ones(u.size + 1, dtype=bool)
-
-    def arcs_of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Positions of the arcs left at some vertices, and where those of each vertex begin."""
-        size = self.start[rows + 1] - self.start[rows]
-        first = np.cumsum(size) - size
-        arcs = np.arange(int(size.sum())) + np.repeat(self.start[rows] - first, size)
-        left = self.left[self.edge[arcs]]
-        kept_before = np.cumsum(left) - left
-        return arcs[left], kept_before[first]
-
-    def ball(self, centres: Ints, radius: int) -> Ints:
-        """Vertices to which at most `radius` steps lead from a centre, ascending."""
-        inside = np.zeros(self.num_nodes, dtype=bool)
-        inside[centres] = True
-        for _ in range(radius):
-            size = int(inside.sum())
-            inside[self.head[self.arcs_of(np.flatnonzero(inside))[0]]] = True
-            if int(inside.sum()) == size:
-                break
-        return np.flatnonzero(inside)
-
-    def times(self, rows: Ints, vectors: Counts) -> Counts:
-        """Rows of A times `vectors`, [n, k] -> [len(rows), k]."""
-        result = np.empty((rows.size, vectors.shape[1]), dtype=vectors.dtype)
-        width = int((self.start[1:] - self.start[:-1]).mean()) + 1 if rows.size else 1
-        for part in _chunks(rows.size, 8 * width * vectors.shape[1]):
-            arcs, first = self.arcs_of(rows[part])
-            result[part] = np.add.reduceat(vectors[self.head[arcs]], first, axis=0)
-        return result
-
-    def matrix(self) -> Any:
-        """A as a scipy matrix of int64."""
-        from scipy.sparse import csr_array
-
-        left = self.left[self.edge].astype(np.int64)
-        shape = (self.num_nodes, self.num_nodes)
-        return csr_array((left, self.head, self.start), shape=shape)
-
-
 class WalkState:
     """The walk indices of K partitions, and by how much the loss of each edge lowers them.
 
     Attributes:
-        ahead: The graph that is left, arcs by their tails.
-        behind: The same by their heads; `ahead` itself in an undirected graph.
+        arcs: Tails and heads of the r arcs of each edge, int64 [m] each.
+        left: bool [m], whether the edge is left.
+        ahead: A of the graph that is left, a sparse matrix.
+        behind: A'; `ahead` itself in an undirected graph.
         inside: bool [n, K], the vertices of each subset.
         crossing: int32 [n, K], arcs into each vertex from across each partition.
         started: X_l for l = 0 ... p - 1, at least X_0, each [n, K].
@@ -136,65 +78,62 @@ class WalkState:
     """
 
     def __init__(self, graph: CanonicalGraph, partitions: Partitions, walk_length: int) -> None:
-        self.edges, directed = graph.edges.cpu().numpy(), graph.directed
+        self.edges, self.directed = graph.edges.cpu().numpy(), graph.directed
         n, m, num = graph.num_nodes, graph.num_edges, len(partitions)
         self.column, ends = _ends_of(partitions)
         _check_size(n, m, num, len(ends), walk_length)
         self.walk_length = walk_length
-        self.ahead = self.behind = Adjacency(n, self.edges, directed=directed)
-        if directed:
-            self.behind = Adjacency(n, self.edges[::-1], directed=True)
-            self.behind.left = self.ahead.left
+        u, v = self.edges
+        self.arcs: Arcs = [(u, v)] if self.directed else [(u, v), (v, u)]
+        self.left = np.ones(m, dtype=bool)
+        self.ahead = adjacency(self.edges, n, directed=self.directed)
+        self.behind = self.ahead.T.tocsr() if self.directed else self.ahead
         self.inside = partitions.membership(n)
         self.crossing = np.zeros((n, num), dtype=np.int32)
         for part in _chunks(m, 3 * num):
-            u, v = self.edges[:, part]
-            for head in (v,) if directed else (u, v):
-                np.add.at(self.crossing, head, self.inside[u] ^ self.inside[v])
+            for tail, head in self.arcs:
+                across = self.inside[tail[part]] ^ self.inside[head[part]]
+                np.add.at(self.crossing, head[part], across)
         every = np.arange(n)
         fits = _fit_in_int64(self.ahead, self.crossing, walk_length)
         dtype: Any = np.int64 if fits else object
         self.started: list[Counts] = [(self.crossing > 0).astype(dtype)]
         for _ in range(walk_length - 1):
-            self.started.append(self.behind.times(every, self.started[-1]))
+            self.started.append(_times(self.behind, every, self.started[-1]))
         self.ended = [_indicators(n, ends, dtype)]
         for _ in range(walk_length):
-            self.ended.append(self.ahead.times(every, self.ended[-1]))
+            self.ended.append(_times(self.ahead, every, self.ended[-1]))
         self.index: Counts = np.zeros(num, dtype=dtype)
         self.index += self._counted_at(every)
         self.loss: Counts = np.zeros((m, num), dtype=dtype)
         self._refresh(np.arange(m))
 
-    @property
-    def directed(self) -> bool:
-        """Whether an edge is one arc, and not two."""
-        return self.behind is not self.ahead
-
     def remove(self, gone: Ints) -> Ints:
         """Remove edges; returns the ids of those whose rows of `loss` were computed anew."""
         radius = max(self.walk_length - 1, 0)
         heads = np.unique(self.edges[1, gone] if self.directed else self.edges[:, gone])
-        after = before = self.ahead.ball(heads, radius)  # where X, and where Y can change
+        after = before = _ball(self.ahead, heads, radius)  # where X, and where Y can change
         if self.directed:
-            before = np.union1d(self.behind.ball(self.edges[0, gone], radius), heads)
+            before = np.union1d(_ball(self.behind, self.edges[0, gone], radius), heads)
         # take the old counts out of the walk indices, bring X and Y up to date, add the new counts
         self.index -= self._counted_at(before)
-        self.ahead.left[gone] = False
+        self.left[gone] = False
+        for tail, head in ((tails[gone], heads[gone]) for tails, heads in self.arcs):
+            np.subtract.at(self.crossing, head, self.inside[tail] ^ self.inside[head])
         u, v = self.edges[:, gone]
-        for head in (v,) if self.directed else (u, v):
-            np.subtract.at(self.crossing, head, self.inside[u] ^ self.inside[v])
+        self.ahead[u, v] = self.behind[v, u] = 0  # both arcs of an edge: the matrix is the same
+        self.ahead.eliminate_zeros()
+        self.behind.eliminate_zeros()
         self.started[0][heads] = self.crossing[heads] > 0
         for last, one_more in itertools.pairwise(self.started):
-            one_more[after] = self.behind.times(after, last)
+            one_more[after] = _times(self.behind, after, last)
         for last, one_more in itertools.pairwise(self.ended):
-            one_more[before] = self.ahead.times(before, last)
+            one_more[before] = _times(self.ahead, before, last)
         self.index += self._counted_at(before)
         # losses change for edges with the tail in the one or the head in the other ball
-        touched = self.ahead.edge[self.ahead.arcs_of(after)[0]]
-        if self.directed:
-            into = self.behind.edge[self.behind.arcs_of(before)[0]]
-            touched = np.concatenate([touched, into])
-        stale = np.unique(touched[touched < self.edges.shape[1]])
+        near = np.zeros((2, self.inside.shape[0]), dtype=bool)
+        near[0, after] = near[1, before] = True
+        stale = np.flatnonzero(self.left & (near[0, self.edges[0]] | near[1, self.edges[1]]))
         self._refresh(stale)
         return stale
 
@@ -220,7 +159,7 @@ class WalkState:
 
     def _loss_of(self, ids: Ints) -> Counts:
         p, (i, j) = self.walk_length, self.edges[:, ids]
-        arcs = [(i, j)] if self.directed else [(i, j), (j, i)]
+        arcs = [(tails[ids], heads[ids]) for tails, heads in self.arcs]
         across = self.inside[i] ^ self.inside[j]
         loss = np.zeros(across.shape, dtype=self.index.dtype)
         for (tail, head), left in zip(arcs, self._walks_left(arcs), strict=True):
@@ -257,7 +196,7 @@ class WalkState:
         if not self.directed:
             pairs.sort(axis=1)
         pairs = pairs.transpose(1, 0, 2).reshape(2, -1)
-        keys = pairs[0] * self.ahead.num_nodes + pairs[1]
+        keys = pairs[0] * self.inside.shape[0] + pairs[1]
         _, first, place = np.unique(keys, return_index=True, return_inverse=True)
         count = self._powers_by_rows if self.index.dtype == np.int64 else self._powers_by_columns
         place = place.reshape(len(arcs), len(arcs), -1, 1)
@@ -270,10 +209,9 @@ class WalkState:
 
         rows, v = np.unique(v, return_inverse=True)
         columns, w = np.unique(w, return_inverse=True)
-        identity = eye_array(self.ahead.num_nodes, dtype=np.int64, format="csr")
+        identity = eye_array(self.inside.shape[0], dtype=np.int64, format="csr")
         ahead, behind = [identity[rows]], [identity[columns]]
-        for powers, adjacency in ((ahead, self.ahead), (behind, self.behind)):
-            matrix = adjacency.matrix()
+        for powers, matrix in ((ahead, self.ahead), (behind, self.behind)):
             for _ in range((longest + 1) // 2):
                 powers.append(powers[-1] @ matrix)
         found = []
@@ -288,11 +226,11 @@ class WalkState:
     def _powers_by_columns(self, v: Ints, w: Ints, longest: int) -> list[Counts]:
         """The same in Python's integers, by columns of the powers of A."""
         columns, place = np.unique(w, return_inverse=True)
-        every = np.arange(self.ahead.num_nodes)
+        every = np.arange(self.inside.shape[0])
         power = _indicators(every.size, columns.tolist(), object)
         found = []
         for _ in range(longest):
-            power = self.ahead.times(every, power)
+            power = _times(self.ahead, every, power)
             found.append(power[v, place])
         return found
 
@@ -313,14 +251,35 @@ def _indicators(num_nodes: int, ends: list[int | None] | list[int], dtype: Any) 
     return result
 
 
-def _fit_in_int64(adjacency: Adjacency, crossing: NDArray[np.int32], walk_length: int) -> bool:
+def _fit_in_int64(matrix: Any, crossing: NDArray[np.int32], walk_length: int) -> bool:
     """Whether the sum of all walk indices fits into int64, by a bound in float64."""
-    every, walks = np.arange(adjacency.num_nodes), np.ones((adjacency.num_nodes, 1))
+    walks = np.ones(matrix.shape[0])
     with np.errstate(over="ignore"):
         for _ in range(walk_length):
-            walks = adjacency.times(every, walks)
-        bound = float((np.count_nonzero(crossing, axis=1) * walks[:, 0]).sum()) if every.size else 0
-    return bound < SAFE
+            walks = matrix @ walks
+        return float((np.count_nonzero(crossing, axis=1) * walks).sum()) < SAFE
+
+
+def _times(matrix: Any, rows: Ints, vectors: Counts) -> Counts:
+    """Rows of A or A', none of which is empty, times `vectors`, [n, k] -> [len(rows), k]."""
+    result = np.empty((rows.size, vectors.shape[1]), dtype=vectors.dtype)
+    width = matrix.nnz // max(matrix.shape[0], 1) + 1
+    for part in _chunks(rows.size, 8 * width * vectors.shape[1]):
+        some = matrix[rows[part]]  # scipy multiplies no matrix by Python's integers
+        result[part] = np.add.reduceat(vectors[some.indices], some.indptr[:-1], axis=0)
+    return result
+
+
+def _ball(matrix: Any, centres: Ints, radius: int) -> Ints:
+    """Vertices to which at most `radius` steps lead from a centre, ascending."""
+    inside = np.zeros(matrix.shape[0], dtype=bool)
+    inside[centres] = True
+    for _ in range(radius):
+        size = np.count_nonzero(inside)
+        inside[matrix[np.flatnonzero(inside)].indices] = True
+        if np.count_nonzero(inside) == size:
+            break
+    return np.flatnonzero(inside)
 
 
 def _check_size(n: int, m: int, num: int, num_ends: int, walk_length: int) -> None:
