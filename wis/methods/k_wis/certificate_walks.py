@@ -16,13 +16,11 @@ from wis.errors import OptionError
 Ints = NDArray[np.int64]
 EDGES_AT_A_TIME = 1 << 12
 """Edges whose rows of sparse products are in memory at once."""
-COMPACT_EVERY = 256
-"""Explicit zeros after which the matrix is copied without them: fewer cost more copies."""
 SAFE = 2.0**62
 
 
 class WalksByProducts:
-    """Walks counted by the matrix; an edge that is gone is an explicit zero in it.
+    """Walks counted by products of the matrix, as edges go.
 
     Args:
         edges: int64 [2, m].
@@ -33,44 +31,38 @@ class WalksByProducts:
 
     Attributes:
         matrix: A, int64; `backward` is Aᵀ, the same object in an undirected graph.
-        entering: Edges at each vertex, or arcs into it, int64 [n].
         value: (A^L)_tt, 0 where nothing enters t.
-        num_zeros: Edges that are explicit zeros.
     """
 
     def __init__(
         self, edges: Ints, num_nodes: int, depth: int, *, directed: bool, left: Ints | None = None
     ) -> None:
-        self.edges, self.depth, self.directed, self.num_zeros = edges, depth, directed, 0
+        self.edges, self.depth, self.directed = edges, depth, directed
         u, v = edges if left is None else edges[:, left]
         self.matrix = with_self_loops(u, v, num_nodes, directed=directed)
         self.matrix.sort_indices()
-        heads = v if directed else np.concatenate([u, v])
-        self.entering: Ints = np.bincount(heads, minlength=num_nodes)
-        walks = _closed_walks(self.matrix, depth, np.arange(num_nodes))
-        self.value: Ints = np.where(self.entering > 0, walks, 0)
         self.backward = self.matrix.T.tocsr() if directed else self.matrix
         self.backward.sort_indices()
+        walks = _closed_walks(self.matrix, depth)
+        self.value: Ints = np.where(self._entering() > 0, walks, 0)
+
+    def _entering(self) -> Ints:
+        """Edges at each vertex, or arcs into it, int64 [n]."""
+        arcs: Ints = np.diff(self.backward.indptr)
+        return arcs - 1
 
     def remove(self, batch: list[int]) -> Ints:
-        """Take edges away; returns the vertices whose walk index that can lower."""
-        u, v = self.edges[:, batch]
-        _, vertex, loss = self.losses(np.array(batch))
-        self.matrix[u, v] = 0
-        self.backward[v, u] = 0  # in an undirected graph the same matrix
-        np.subtract.at(self.entering, v if self.directed else np.concatenate([u, v]), 1)
-        if len(batch) == 1:
+        """Take edges away, one by one; returns the vertices whose walk index falls."""
+        changed = []
+        for edge in batch:
+            _, vertex, loss = self.losses(np.array([edge]))
             self.value[vertex] -= loss
-        else:
-            changed = np.unique(np.concatenate([vertex, v]))
-            counts = _closed_walks(self.matrix, self.depth, changed)
-            self.value[changed] = np.where(self.entering[changed] > 0, counts, 0)
-        self.num_zeros += len(batch)
-        if self.num_zeros >= COMPACT_EVERY:
-            self.num_zeros = 0
+            changed.append(vertex)
+            u, v = self.edges[:, [edge]]
+            self.matrix[u, v] = self.backward[v, u] = 0  # undirected: both in the same matrix
             self.matrix.eliminate_zeros()
             self.backward.eliminate_zeros()
-        return vertex
+        return np.concatenate(changed)
 
     def losses(self, ids: Ints) -> tuple[Ints, Ints, Ints]:
         """Position in `ids`, vertex, and by how much that edge lowers its walk index."""
@@ -79,7 +71,7 @@ class WalksByProducts:
         if not self.directed:
             total = total + self._through(j, i)
         for end in (j,) if self.directed else (i, j):
-            rows = np.flatnonzero(self.entering[end] == 1)
+            rows = np.flatnonzero(self._entering()[end] == 1)
             if not rows.size:
                 continue
             ends = end[rows]  # nothing enters these any more: their entries fall to 0
@@ -187,15 +179,15 @@ def with_self_loops(u: Ints, v: Ints, n: int, *, directed: bool) -> sparse.csr_a
     return sparse.csr_array((np.ones(row.size, dtype=np.int64), (row, column)), shape=(n, n))
 
 
-def _closed_walks(matrix: sparse.csr_array, depth: int, vertices: Ints) -> Ints:
-    """(A^depth)_tt for some vertices t."""
-    counts = np.zeros(vertices.size, dtype=np.int64)
-    for start in range(0, vertices.size, EDGES_AT_A_TIME):
-        some = vertices[start : start + EDGES_AT_A_TIME]
-        walks = _unit_rows(some, matrix.shape[0])
+def _closed_walks(matrix: sparse.csr_array, depth: int) -> Ints:
+    """(A^depth)_tt for all vertices t."""
+    counts = np.zeros(matrix.shape[0], dtype=np.int64)
+    for start in range(0, counts.size, EDGES_AT_A_TIME):
+        some = np.arange(start, min(start + EDGES_AT_A_TIME, counts.size))
+        walks = _unit_rows(some, counts.size)
         for _ in range(depth):
             walks = walks @ matrix
-        counts[start : start + some.size] = walks[np.arange(some.size), some]
+        counts[some] = walks[np.arange(some.size), some]
     return counts
 
 
