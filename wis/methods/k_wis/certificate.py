@@ -26,7 +26,6 @@ all steps of a long order are asked for, an edge is looked at again only when th
 
 In batches an edge is compared, by the graph at the beginning of its batch, with all edges that are
 left and were not listed before it; edges of the same tuple are listed by their ids within a batch.
-Nothing is shared with the engines.
 """
 
 from __future__ import annotations
@@ -81,11 +80,10 @@ def check_order(
     """Check that the steps of an order, or of the beginning of one, are greedy.
 
     Args:
-        graph: The graph, undirected or directed.
+        graph: The graph.
         edge_ids: int64 tensor of shape [count], distinct edge ids, first removed first.
         progress: Called with the number of steps that are checked.
-        choice: Which steps, for longer walks and directed graphs; the default of `StepChoice` if
-            not given.
+        choice: Which steps, for longer walks and directed graphs.
         made_with: The seed of the phases of a relaxed order; None to check its rule alone.
         walk_length: L - 1 for a GNN of depth L.
         batch_size: How many edges went at a time.

@@ -109,9 +109,8 @@ class WalksByProducts:
 class CommonNeighbours:
     """`WalksByProducts` of an undirected graph for L = 3, many times faster.
 
-    With all self-loops (A^3)_tt = 2·(triangles at t) + 3·(degree of t) + 1. It is 0 where t is
-    isolated, whose boundary is empty (Definition 11). The loss of an edge with c common neighbours
-    takes c triangles and a neighbour from both ends, and a triangle from each common neighbour.
+    With all self-loops (A^3)_tt = 2·(triangles at t) + 3·(degree of t) + 1. The loss of an edge
+    takes a neighbour from both ends, and a triangle for each common neighbour.
     """
 
     def __init__(self, edges: Ints, num_nodes: int) -> None:

@@ -26,10 +26,9 @@ is the last arc into y. The loss of e lowers the entry of y only by closed walks
 by f; f is on no such walk with e. If f becomes the last arc, it takes more than before: it is
 worse.
 
-In an undirected graph the smallest value that f would create never rises while edges go one by one.
-In a directed graph it *can*: on a directed triangle every arc is on the only circuit, and once an
-arc is gone, the loss of another one costs nothing, unless it is the last arc into a vertex. So that
-value is computed anew.
+In a directed graph the smallest value that f would create *can* rise: on a directed triangle every
+arc is on the only circuit, and once an arc is gone, the loss of another one costs nothing, unless
+it is the last arc into a vertex. So that value is computed anew.
 """
 
 from __future__ import annotations
@@ -88,10 +87,6 @@ class ClosedWalkChanges:
     def is_short(self, edge: int) -> bool:
         """Whether the edge changes few vertices."""
         return self._losses(edge)[0].size <= SHORT
-
-    def first_bounds(self) -> list[int]:
-        """The smallest value that the loss of each edge would create, at the beginning."""
-        return [self.smallest(edge) for edge in range(len(self.ends))]
 
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create; `Scale.above` if none."""

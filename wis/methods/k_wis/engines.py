@@ -1,14 +1,10 @@
 """Walk Index Sparsification by walks: the engines for ``walk_length`` above 1 and for arcs.
 
-- ``local`` (`wis.methods.k_wis.lazy_greedy`) looks at an edge only when an upper bound says that
-  the edge could be next. It counts walks in the neighbourhood of the edge, on the CPU; longer walks
-  are counted in balls (`wis.methods.k_wis.closed_walks`). 2-WIS needs only common neighbours
-  (`wis.methods.k_wis.two_wis`); while there are many, the leading edges are kept in arrays
-  (`wis.methods.k_wis.two_wis_front`). Walks of length 1 in directed graphs have an engine of their
-  own, `one_step_arcs`.
-- ``dense`` (`wis.methods.k_wis.dense_walks`) keeps matrices of walk counts and looks at all edges
-  in each round, with tensor operations on the graph's device. It suits small dense graphs, long
-  walks and large batches.
+- ``local`` looks at an edge only when an upper bound says that it could be next, on the CPU
+  (`wis.methods.k_wis.lazy_greedy`). 2-WIS needs only common neighbours, and walks of length 1 in
+  directed graphs only degrees (`one_step_arcs`).
+- ``dense`` (`wis.methods.k_wis.dense_walks`) looks at all edges in each round, with matrices on the
+  graph's device. It suits small dense graphs, long walks and large batches.
 - ``auto`` takes the engine with the lower estimate. Let d be the mean degree of the end of an edge.
   The ball around an edge has about k = min(n, 2·d^⌊(L-1)/2⌋) vertices. The estimate for ``local``
   is 11·m·(10⁻⁴ + 4·10⁻⁹·L·k²) seconds, or 11·m·(2·10⁻⁵ + 10⁻⁷·d) for L = 3. The estimate for
@@ -19,8 +15,7 @@
   Cora and L = 3, 4, 5 the estimate for ``local`` is 1.2, 6.3, 72 s, and the measured time 0.2, 2,
   4 s (`benchmarks/README.md`); the estimate for ``dense`` is over half an hour.
 
-Orders among the edges that may go (`wis.methods.guard`) are made by ``local`` alone, whatever the
-engine: it asks about its best edge, and if that may not go it is never looked at again.
+Orders among the edges that may go (`wis.methods.guard`) are made by ``local`` alone.
 
 In directed graphs ``auto`` always takes ``local`` for walks of length 1. For longer walks it uses
 the same estimate, with d the mean degree at which a circuit through an arc goes on. The estimate

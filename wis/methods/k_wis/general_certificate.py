@@ -2,10 +2,9 @@
 
 For each step that is checked, the walks that do without each edge that is left are counted by
 products with the adjacency matrix A alone: with B = A without the edge, B y is A y but for the
-entries at the ends of the edge. The tuple of the edge that went must be a maximum. No count is kept
-from one step to the next. Where all steps would take more than `MAX_CANDIDATES` tuples or
-`MAX_WORK` additions, a seeded sample of steps is checked. The first step, which takes a tuple for
-each edge of the graph, is always part of it.
+entries at the ends of the edge. The tuple of the edge that went must be a maximum. Where all steps
+would take more than `MAX_CANDIDATES` tuples or `MAX_WORK` additions, a seeded sample of steps is
+checked. The first step, which takes a tuple for each edge of the graph, is always part of it.
 
 If all steps of such an order are asked for, the losses of edges far from the one that goes are kept
 from one step to the next. A walk of length p that takes both edges, or that starts at an end of one

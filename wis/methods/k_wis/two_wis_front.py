@@ -15,17 +15,11 @@ change in the same columns, which is a few operations on a boolean vector. The e
 by row, but only while their values are near the window. Edges that are equal in the whole window
 are compared by the neighbours that they do not share.
 
-Where many edges share their lowest common neighbour, each removal lowers that vertex, and with it
-the smallest values of all of them at once. A front of only the best of them would be empty after a
-few removals, and thousands of edges would have to be looked at for the next. So the floor lies
+A front of only the best edges would be empty after a few removals where they share their lowest
+common neighbour, and thousands of edges would have to be looked at for the next. So the floor lies
 lower, as long as that does not double the front, and a look at an edge reads only the vertices of
-low value, which alone can lower its bound.
-
-An edge outside of the front is known by the smallest value that it would create when it was last
-looked at, and by its witness, the common neighbour of lowest value then, whose present value is a
-newer bound.
-
-Source: Algorithm 1; the engine is exact, and ties go to the smallest edge id.
+low value, which alone can lower its bound. The present value of the common neighbour that was
+lowest when an edge was last looked at, its witness, bounds it as well.
 """
 
 from __future__ import annotations
