@@ -26,9 +26,10 @@ is the last arc into y. The loss of e lowers the entry of y only by closed walks
 by f; f is on no such walk with e. If f becomes the last arc, it takes more than before: it is
 worse.
 
-In a directed graph the smallest value that f would create *can* rise: on a directed triangle every
-arc is on the only circuit, and once an arc is gone, the loss of another one costs nothing, unless
-it is the last arc into a vertex. So that value is computed anew.
+In an undirected graph the smallest value that f would create never rises while edges go one by one.
+In a directed graph it *can*: on a directed triangle every arc is on the only circuit, and once an
+arc is gone, the loss of another one costs nothing, unless it is the last arc into a vertex. So that
+value is computed anew.
 """
 
 from __future__ import annotations
@@ -88,6 +89,10 @@ class ClosedWalkChanges:
         """Whether the edge changes few vertices."""
         return self._losses(edge)[0].size <= SHORT
 
+    def first_bounds(self) -> list[int]:
+        """The smallest value that the loss of each edge would create, at the beginning."""
+        return [self.smallest(edge) for edge in range(len(self.ends))]
+
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create; `Scale.above` if none."""
         vertices, loss = self._losses(edge)
@@ -116,7 +121,7 @@ class ClosedWalkChanges:
             self.ahead[tail] = self.ahead[tail][self.ahead[tail] != head]
             if self.directed:
                 self.behind[head] = self.behind[head][self.behind[head] != tail]
-        met = {self._edge_of(*arc) for arc in circuit.arcs_met(self.kind)} if circuit else set()
+        met = {self._edge_of(*arc) for arc in circuit.arcs_met()} if circuit else set()
         # edges that are now the only one into an end of this one take more than before
         last = [
             self._edge_of(int(self.behind[head][0]), head)
@@ -204,11 +209,12 @@ class _Circuit:
         arcs = [(first, second)] if graph.directed else [(first, second), (second, first)]
         return cls(vertices, row[inside], column[inside], arcs, graph.depth)
 
-    def _walks(self, kind: type) -> NDArray[Any]:
-        """For q < L, in rows 0 to r - 1 w_q of each arc, in rows r to 2r - 1 u'_q; [L, 2r, k]."""
+    def losses(self, kind: type) -> Losses:
+        """The vertices, and how many closed walks each would lose."""
         depth, size, r = self.depth, self.vertices.size, len(self.arcs)
         matrix: NDArray[Any] = np.eye(size, dtype=kind)
         matrix[self.row, self.column] = 1
+        # rows 0 to r - 1 hold w_q of each arc, rows r to 2r - 1 hold u'_q
         walks: NDArray[Any] = np.zeros((depth, 2 * r, size), dtype=kind)
         for arc, (tail, head) in enumerate(self.arcs):
             walks[0, arc, head] = walks[0, r + arc, tail] = 1
@@ -221,20 +227,16 @@ class _Circuit:
                 np.matmul(matrix, last[1], out=now[1])
             for tail, head in self.arcs:  # u'_q does without the edge
                 now[r:, tail] -= last[r:, head]
-        return walks
-
-    def losses(self, kind: type) -> Losses:
-        """The vertices, and how many closed walks each would lose."""
-        walks, r = self._walks(kind), len(self.arcs)
         loss = np.einsum("qat,qat->t", walks[:, r:], walks[::-1, :r])
         changed = np.flatnonzero(loss)
         return self.vertices[changed], loss[changed].astype(np.int64)
 
-    def arcs_met(self, kind: type) -> list[tuple[int, int]]:
+    def arcs_met(self) -> list[tuple[int, int]]:
         """Arcs that share a closed walk of length L with the edge, its own ones included."""
-        # d(j, t) and d(t, i) are the numbers of lengths q below that of the first walk; a shortest
-        # one to i does not run along (i, j), and in an undirected graph is one from i backwards
-        after, before = self.depth - np.count_nonzero(self._walks(kind)[:, :2], axis=0)
+        size, (tail, head) = self.vertices.size, self.arcs[0]
+        # d(j, t) from the head of the first arc, and d(t, i) to its tail
+        after = _distances(self.row, self.column, size, head, self.depth)
+        before = _distances(self.column, self.row, size, tail, self.depth)
         met = after[self.row] + before[self.column] <= self.depth - 2
         tails, heads = self.vertices[self.row[met]], self.vertices[self.column[met]]
         return list(zip(tails.tolist(), heads.tolist(), strict=True))
@@ -257,6 +259,19 @@ def _ball(neighbours: list[Ints], centres: list[int], radius: int, label: Ints) 
     vertices = np.concatenate(found)
     label[vertices] = -1
     return vertices
+
+
+def _distances(row: Ints, column: Ints, size: int, start: int, far: int) -> Ints:
+    """Distances from `start` along arcs from `row` to `column`, `far` if more; int64 [size]."""
+    distance = np.full(size, far, dtype=np.int64)
+    distance[start] = 0
+    for step in range(1, far):
+        reached = column[distance[row] == step - 1]
+        fresh = reached[distance[reached] == far]
+        if not fresh.size:
+            break
+        distance[fresh] = step
+    return distance
 
 
 def _grouped(by: Ints, values: Ints, n: int) -> list[Ints]:

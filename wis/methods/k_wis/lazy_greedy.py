@@ -48,13 +48,15 @@ class EdgeChanges(Protocol):
     """The effect that the loss of each edge would have on walk indices, while edges go."""
 
     scale: Scale
-    ends: list[tuple[int, int]]
+
+    def first_bounds(self) -> list[int]:
+        """An upper bound of the smallest value that each edge would create, before any is gone."""
 
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create, `Scale.above` if none."""
 
     def ceiling(self, edge: int) -> int:
-        """An upper bound of `smallest` that costs next to nothing, at most `Scale.above`."""
+        """An upper bound of `smallest` that costs next to nothing."""
 
     def signature(self, edge: int, limit: int) -> Signature:
         """The signature of the edge, codes of values below `limit` only."""
@@ -84,10 +86,11 @@ def lazy_steps(
     """
     keeps_smallest = batch_size == 1 and not smallest_may_rise
     heap = _Bounds(changes)
-    for batch in in_batches(heap.pop, len(changes.ends), batch_size, guard):
+    for batch in in_batches(heap.pop, len(heap.limit), batch_size, guard):
         yield batch
         for edge in batch:
             heap.loosen(changes.remove(edge), keeps_smallest=keeps_smallest)
+        heap.tighten()
 
 
 def in_batches(
@@ -108,6 +111,7 @@ class _Bounds:
     Attributes:
         current: For each edge its bound, None once it is gone; entries with another are stale.
         limit: For each edge the value up to which its bound was computed.
+        unknown: Edges whose smallest value may have risen.
         level: The smallest value of all entries of `heap`.
         waiting: The entries of the other levels.
         heights: A heap of these levels, negated.
@@ -116,14 +120,15 @@ class _Bounds:
     def __init__(self, changes: EdgeChanges) -> None:
         self.changes = changes
         self.scale = changes.scale
-        self.limit = [self.scale.above] * len(changes.ends)
+        self.limit = changes.first_bounds()
         self.current: list[Signature | None] = [None] * len(self.limit)
+        self.unknown: set[int] = set()
         self.heap: list[Entry] = []
         self.level = -1
         self.waiting: dict[int, list[Entry]] = {}
         self.heights: list[int] = []
-        for edge, unknown in enumerate(self.limit):
-            self._sink(edge, self.scale.at_least(unknown), unknown)
+        for edge, smallest in enumerate(self.limit):
+            self._sink(edge, self.scale.at_least(smallest), smallest)
 
     def pop(self) -> int:
         """Take the best edge out; the graph is not changed."""
@@ -187,8 +192,6 @@ class _Bounds:
         # the ceiling may already show that the edge comes after the second entry
         rival, rival_edge = second
         smallest = min(self.level, self.changes.ceiling(edge))
-        if smallest == self.scale.above:
-            smallest = self.changes.smallest(edge)
         sunk = self.scale.at_least(smallest)
         if smallest < self.level and sunk > rival:
             return sunk, smallest
@@ -217,7 +220,19 @@ class _Bounds:
                 continue
             held = self.scale.below(bound, limit)
             if not held:  # at most the smallest value still holds
-                limit = self.scale.value(bound[0]) if keeps_smallest else self.scale.above
-                held = self.scale.at_least(limit)
+                if not keeps_smallest:
+                    self.unknown.add(edge)
+                    continue
+                smallest = self.scale.value(bound[0])
+                held = self.scale.at_least(smallest)
+                limit = smallest
             if held != bound:
                 self._sink(edge, held, limit)
+
+    def tighten(self) -> None:
+        """Compute the smallest values that may have risen."""
+        for edge in self.unknown:
+            if self.current[edge] is not None:
+                smallest = self.changes.smallest(edge)
+                self._sink(edge, self.scale.at_least(smallest), smallest)
+        self.unknown.clear()

@@ -84,6 +84,10 @@ class TwoWisChanges:
         at_witness = self.value[self.witness[edge]] - 2
         return min(self._without(i, drop), self._without(j, drop), at_witness)
 
+    def first_bounds(self) -> list[int]:
+        """The smallest value that the loss of each edge would create, at the beginning."""
+        return [self.ceiling(edge) for edge in range(len(self.ends))]
+
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create."""
         if self.num_common[edge]:
