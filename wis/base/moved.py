@@ -31,7 +31,7 @@ MOVED = {
     "wis.base.table_options": "wis.base.tables",
     "wis.compare": "wis.measure",
     "wis.datasets.registry": "wis.datasets.table",
-    "wis.datasets.roots": "wis.datasets.download",
+    "wis.datasets.roots": "wis.datasets.table",
     "wis.experiments.overrides": "wis.experiments.recipe",
     "wis.experiments.patch_graphs": "wis.theory.table5_1.patch_graphs",
     "wis.experiments.table5_1": "wis.theory.table5_1.table5_1",
