@@ -11,6 +11,7 @@ import atexit
 import gc
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -36,6 +37,8 @@ def run(args: Sequence[str] | None = None) -> int:
         # The collections of a process that ends visit all objects of torch for nothing. They take
         # a third of the CPU time of a short command.
         atexit.register(gc.freeze)
+        # On Python 3.14 torch says so whenever PyG is imported; no command scripts anything.
+        warnings.filterwarnings("ignore", "`torch.jit.script` is not supported", FutureWarning)
     with _watch_for_signals() as stop:
         try:
             from .framework import run_command

@@ -97,8 +97,20 @@ def check_writable(path: str | Path, *, force: bool) -> None:
         _check_writable(Path(path), _resolved(path), force)
 
 
+def status(path: Path) -> os.stat_result | None:
+    """The system's answer about a path; None if nothing is there.
+
+    Raises `OSError` if the system gives no answer, as for a name that is too long. `Path.exists`
+    raises it up to Python 3.13, and says no since 3.14.
+    """
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def _check_writable(path: Path, target: Path, force: bool) -> None:
-    folder = target.parent
+    folder, found = target.parent, status(target)
     typed = folder if path.is_symlink() else path.parent
     if not path.name or target.is_dir():
         raise GraphFileError(f"{path}: is a folder; give the name of a file")
@@ -111,7 +123,7 @@ def _check_writable(path: Path, target: Path, force: bool) -> None:
             raise GraphFileError(f"{path}: cannot be written: no permission")
     elif not os.access(folder, os.W_OK | os.X_OK):
         raise GraphFileError(f"{path}: cannot be written: no permission to write to {typed}")
-    elif target.exists() and not force:
+    elif found is not None and not force:
         raise OutputExistsError(f"{path} exists; pass --force to replace it")
 
 

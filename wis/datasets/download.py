@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wis.base.atomic import atomic_write, temporary_folder
+from wis.base.atomic import atomic_write, status, temporary_folder
 from wis.base.progress import progress_bar
 from wis.errors import GraphFileError, MissingDataError, WisError, echo
 
@@ -82,7 +82,7 @@ class RawFiles:
     def missing(self, root: Path) -> list[Path]:
         """The `paths` that do not exist; raises `GraphFileError` if the root cannot be read."""
         try:
-            return [path for path in self.paths(root) if not path.is_file()]
+            return [path for path in self.paths(root) if status(path) is None or not path.is_file()]
         except OSError as error:
             shown = echo(str(root), 255)
             raise GraphFileError(f"{shown}: cannot be read: {error.strerror}") from None
