@@ -37,3 +37,17 @@ def test_a_path_that_never_was_is_still_an_error() -> None:
         importlib.import_module("wis.no_such_module")
     with pytest.raises(AttributeError):
         wis.no_such_module  # noqa: B018
+
+
+def test_no_earlier_path_has_the_name_of_a_function() -> None:
+    """Importing the path would put a module in the place of the function."""
+    program = (
+        "import importlib\n"
+        "from wis.base.moved import MOVED\n"
+        "for path in MOVED:\n"
+        "    home, _, name = path.rpartition('.')\n"
+        "    found = getattr(importlib.import_module(home), name, None)\n"
+        "    assert not callable(found), path\n"
+    )
+    done = forked.python(program)
+    assert done.returncode == 0, done.stderr

@@ -36,7 +36,6 @@ MOVED = {
     "wis.experiments.patch_graphs": "wis.theory.table5_1.patch_graphs",
     "wis.experiments.table5_1": "wis.theory.table5_1.table5_1",
     "wis.io.edge_attributes": "wis.io.columns",
-    "wis.io.formats": "wis.io.graph_io",
     "wis.io.numbering": "wis.io.columns",
     "wis.io.text_layout": "wis.io.dialects",
     "wis.io.text_scan": "wis.io.text_columns",
