@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wis.base.atomic import Process, temporary_folder
+from wis.base.atomic import Process, status, temporary_folder
 from wis.errors import GraphFileError, OutputExistsError
 from wis.io import atomic_write, check_writable
 
@@ -268,3 +268,12 @@ def test_a_process_is_known_by_its_number_and_its_beginning():
     with subprocess.Popen([sys.executable, "-c", ""]) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
         assert Process(me.host, zombie.pid, "").is_gone() == bool(me.started)
+
+
+def test_the_status_of_a_name_that_no_file_can_have_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert status(tmp_path / "file").st_size == 1
+    assert status(tmp_path / "none") is None
+    assert status(tmp_path / "file" / "below") is None
+    with pytest.raises(OSError, match="too long"):  # `Path.exists` says no since Python 3.14
+        status(tmp_path / ("a" * 5000))
