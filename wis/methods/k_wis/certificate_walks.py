@@ -14,6 +14,7 @@ from scipy import sparse
 from wis.errors import OptionError
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 EDGES_AT_A_TIME = 1 << 12
 """Edges whose rows of sparse products are in memory at once."""
 SAFE = 2.0**62
@@ -157,17 +158,22 @@ class CommonNeighbours:
 
 def check_range(edges: Ints, n: int, depth: int) -> None:
     """Raise `OptionError` where numbers of walks might pass 2^62, where int64 is not enough."""
-    walks = np.ones(n)
-    with np.errstate(over="ignore"):
-        for _ in range(depth):
-            onward = np.bincount(edges[0], walks[edges[1]], minlength=n)
-            back = np.bincount(edges[1], walks[edges[0]], minlength=n)
-            walks = walks + onward + back  # at least (A 1) of arcs, too
-    if walks.max(initial=0) >= SAFE:
+    if most_walks(edges, n, depth).max(initial=0) >= SAFE:
         raise OptionError(
             f"there may be more than 2^62 walks of length {depth}, more than the certificate "
             f"can count; give a smaller walk_length"
         )
+
+
+def most_walks(edges: Ints, n: int, length: int, *, directed: bool = False) -> Floats:
+    """Walks from each vertex, [n]; along arcs there are no more than along edges."""
+    walks = np.ones(n)
+    with np.errstate(over="ignore"):
+        for _ in range(length):
+            onward = np.bincount(edges[0], walks[edges[1]], minlength=n)
+            back = np.bincount(edges[1], walks[edges[0]], minlength=n)
+            walks = walks + onward + (0 if directed else back)
+    return walks
 
 
 def with_self_loops(u: Ints, v: Ints, n: int, *, directed: bool) -> sparse.csr_array:

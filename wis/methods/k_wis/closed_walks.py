@@ -71,7 +71,7 @@ class ClosedWalkChanges:
     def __init__(self, graph: CanonicalGraph, depth: int) -> None:
         n, directed = graph.num_nodes, graph.directed
         edges = graph.edges.cpu().numpy()
-        self.depth, self.directed = depth, directed
+        self.depth, self.directed, self.num_edges = depth, directed, graph.num_edges
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
         self.edge_at = {pair: edge for edge, pair in enumerate(self.ends)}
         most = most_walks(edges, n, depth, directed=directed)
@@ -89,14 +89,12 @@ class ClosedWalkChanges:
         """Whether the edge changes few vertices."""
         return self._losses(edge)[0].size <= SHORT
 
-    def first_bounds(self) -> list[int]:
-        """The smallest value that the loss of each edge would create, at the beginning."""
-        return [self.smallest(edge) for edge in range(len(self.ends))]
-
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create; `Scale.above` if none."""
         vertices, loss = self._losses(edge)
         return int((self.value[vertices] - loss).min()) if vertices.size else self.scale.above
+
+    first_bound = smallest
 
     def ceiling(self, edge: int) -> int:
         """No bound of that is known without any computation."""

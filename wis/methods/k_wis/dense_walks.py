@@ -22,6 +22,7 @@ on every device. For small dense graphs and long walks; each round looks at ever
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Iterator
 
@@ -31,7 +32,7 @@ from torch import Tensor
 
 from wis.errors import OptionError
 from wis.graph import CanonicalGraph
-from wis.graph.walks import adjacency, most_walks, num_closed_walks
+from wis.graph.walks import adjacency, most_walks
 from wis.methods.k_wis.closed_walks import FLOAT_EXACT
 from wis.methods.k_wis.signatures import Ranked
 
@@ -86,9 +87,9 @@ def dense_steps(
     left = torch.arange(graph.num_edges, device=graph.device)
     is_left = torch.ones_like(left, dtype=torch.bool)
     while left.numel():
-        best = Ranked.none(graph.device)
-        for chunk in torch.split(left, at_a_time):
-            best = best.joined(state.changes(chunk)).first(batch_size)
+        rivals = (state.changes(chunk) for chunk in torch.split(left, at_a_time))
+        best = functools.reduce(lambda a, b: a.joined(b).first(batch_size), rivals)
+        best = best.first(batch_size)
         yield best.edge.tolist()
         state.remove(best.edge)
         is_left[best.edge] = False
@@ -107,8 +108,8 @@ class DenseWalks:
     """
 
     def __init__(self, graph: CanonicalGraph, depth: int) -> None:
-        self.powers, self.value = _walk_counts(graph, depth)
-        self.into = self.powers
+        self.depth = depth
+        self.powers = self.into = _walk_counts(graph, depth)
         u, v = graph.edges
         self.arcs = [(u, v), (v, u)]
         if graph.directed:
@@ -116,7 +117,7 @@ class DenseWalks:
             self.into = {q: power.T for q, power in self.powers.items()}
         heads = torch.cat([head for _, head in self.arcs])
         self.entering = torch.bincount(heads, minlength=graph.num_nodes)
-        self.depth = depth
+        self.value = self._closed_walks()
 
     def changes(self, edge: Tensor) -> Ranked:
         """The signatures of some edges, int64 [c]."""
@@ -137,8 +138,15 @@ class DenseWalks:
             without[q].index_add_(0, tails, back[q - 1], alpha=-1)
             for step in range(1, q):
                 without[q] -= _product(without[step], back[q - 1 - step])
-        self._lower_values(tails, heads, onward, without)
         self._lower_powers(tails, heads, onward, without)
+        self.entering.index_add_(0, heads, torch.ones_like(heads), alpha=-1)
+        self.value = self._closed_walks()
+
+    def _closed_walks(self) -> Tensor:
+        """(A^L)_tt by row t of a power of A and of one of Aᵀ; 0 where nothing enters."""
+        half = self.depth // 2
+        walks = (self.powers[self.depth - half] * self.into[half]).sum(1)
+        return walks.masked_fill_(self.entering == 0, 0)
 
     def _returns(self, q: int, start: Tensor, end: Tensor) -> Tensor:
         """(A^q)_{start, end}."""
@@ -176,18 +184,6 @@ class DenseWalks:
             lost = torch.where(self.entering[head] == 1, self.value[head], loss.gather(1, head))
             loss.scatter_(1, head, lost)
         return loss
-
-    def _lower_values(
-        self, tails: Tensor, heads: Tensor, onward: dict[int, Tensor], without: dict[int, Tensor]
-    ) -> None:
-        """The entries of the tuple without the edges."""
-        last, arc = self.depth - 1, torch.arange(tails.numel(), device=tails.device)
-        for q in range(1, last):
-            self.value -= (without[q] * onward[last - q].T).sum(1)
-        self.value.index_add_(0, tails, onward[last][arc, tails], alpha=-1)
-        self.value.index_add_(0, heads, without[last][heads, arc], alpha=-1)
-        self.entering.index_add_(0, heads, torch.ones_like(heads), alpha=-1)
-        self.value.masked_fill_(self.entering == 0, 0)
 
     def _lower_powers(
         self, tails: Tensor, heads: Tensor, onward: dict[int, Tensor], without: dict[int, Tensor]
@@ -230,8 +226,8 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return total
 
 
-def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[dict[int, Tensor], Tensor]:
-    """A^1, ..., A^{L-1} and the entries of the tuple: float64 if all are below 2^53, else int64."""
+def _walk_counts(graph: CanonicalGraph, depth: int) -> dict[int, Tensor]:
+    """A^1, ..., A^{L-1}: float64 if all numbers of walks are below 2^53, else int64."""
     n, directed = graph.num_nodes, graph.directed
     edges = graph.edges.cpu().numpy()
     most = most_walks(edges, n, depth, directed=directed)
@@ -242,5 +238,4 @@ def _walk_counts(graph: CanonicalGraph, depth: int) -> tuple[dict[int, Tensor], 
     for q in range(1, depth):
         power = matrix @ power
         powers[q] = torch.from_numpy(power).to(graph.device, kind)
-    value = num_closed_walks(edges, n, depth, directed=directed)
-    return powers, torch.from_numpy(value).to(graph.device, kind)
+    return powers

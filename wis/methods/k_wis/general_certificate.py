@@ -27,7 +27,7 @@ from wis.errors import OptionError
 from wis.graph import CanonicalGraph
 from wis.graph.partitions import Partitions, resolve_partitions
 from wis.methods.certificates import Checked, Fault, StepChoice, check_steps, fault_of
-from wis.methods.k_wis.certificate_walks import SAFE, with_self_loops
+from wis.methods.k_wis.certificate_walks import SAFE, most_walks, with_self_loops
 
 Ints = NDArray[np.int64]
 MAX_CANDIDATES = 40_000
@@ -132,7 +132,14 @@ class Tuples:
         for k, target in enumerate(different):
             self.ends[slice(None) if target is None else target, k] = 1
         self.inside_as_numbers = self.inside.astype(np.int64)
-        if not self._fits():
+        # the sum of all walk indices only falls
+        walks = most_walks(self.edges, self.num_nodes, walk_length, directed=self.directed)
+        if walks.sum() * max(len(self.column), 1) >= SAFE:
+            if self.num_nodes > MAX_DENSE:
+                raise OptionError(
+                    f"walks of length {walk_length} may be more than 2^62; the certificate counts "
+                    f"that far only on graphs of at most {MAX_DENSE} vertices"
+                )
             self.ends = self.ends.astype(object)
 
     @property
@@ -256,19 +263,3 @@ class Tuples:
         u, v = self.edges[:, edges]
         sparse = with_self_loops(u, v, self.num_nodes, directed=self.directed)
         return sparse if self.ends.dtype == np.int64 else sparse.toarray().astype(object)
-
-    def _fits(self) -> bool:
-        """Whether the sum of all walk indices stays below 2^62, as it then does in every step."""
-        walks = np.ones(self.num_nodes)
-        matrix = self._matrix(np.arange(self.edges.shape[1])).astype(np.float64)
-        with np.errstate(over="ignore"):
-            for _ in range(self.walk_length):
-                walks = matrix @ walks
-        if walks.sum() * max(len(self.column), 1) < SAFE:
-            return True
-        if self.num_nodes > MAX_DENSE:
-            raise OptionError(
-                f"walks of length {self.walk_length} may be more than 2^62; the certificate counts "
-                f"that far only on graphs of at most {MAX_DENSE} vertices"
-            )
-        return False

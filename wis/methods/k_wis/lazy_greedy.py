@@ -48,9 +48,10 @@ class EdgeChanges(Protocol):
     """The effect that the loss of each edge would have on walk indices, while edges go."""
 
     scale: Scale
+    num_edges: int
 
-    def first_bounds(self) -> list[int]:
-        """An upper bound of the smallest value that each edge would create, before any is gone."""
+    def first_bound(self, edge: int) -> int:
+        """An upper bound of `smallest` before any edge is gone."""
 
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create, `Scale.above` if none."""
@@ -120,8 +121,8 @@ class _Bounds:
     def __init__(self, changes: EdgeChanges) -> None:
         self.changes = changes
         self.scale = changes.scale
-        self.limit = changes.first_bounds()
-        self.current: list[Signature | None] = [None] * len(self.limit)
+        self.limit = [changes.first_bound(edge) for edge in range(changes.num_edges)]
+        self.current: list[Signature | None] = [None] * changes.num_edges
         self.unknown: set[int] = set()
         self.heap: list[Entry] = []
         self.level = -1

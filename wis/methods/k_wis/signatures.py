@@ -128,12 +128,6 @@ class Ranked:
     change: Tensor
 
     @classmethod
-    def none(cls, device: torch.device) -> Ranked:
-        """No edges."""
-        empty = torch.empty(0, dtype=torch.int64, device=device)
-        return cls(empty, empty, empty, empty)
-
-    @classmethod
     def of_entries(cls, edge: Tensor, row: Tensor, new: Tensor, old: Tensor) -> Ranked:
         """The signatures of edges whose entries, one for each `row`, change from `old` to `new`."""
         rows, values = torch.cat([row, row]), torch.cat([new, old])

@@ -57,7 +57,7 @@ class TwoWisChanges:
     def __init__(self, graph: UndirectedGraph, num_common: Ints) -> None:
         n = graph.num_nodes
         edges = graph.edges.cpu().numpy()
-        self.num_nodes = n
+        self.num_nodes, self.num_edges = n, graph.num_edges
         self.ends: list[tuple[int, int]] = list(zip(*edges.tolist(), strict=True))
         self.num_common: list[int] = num_common.tolist()
         self.edge_at = {u * n + v: edge for edge, (u, v) in enumerate(self.ends)}
@@ -84,9 +84,7 @@ class TwoWisChanges:
         at_witness = self.value[self.witness[edge]] - 2
         return min(self._without(i, drop), self._without(j, drop), at_witness)
 
-    def first_bounds(self) -> list[int]:
-        """The smallest value that the loss of each edge would create, at the beginning."""
-        return [self.ceiling(edge) for edge in range(len(self.ends))]
+    first_bound = ceiling
 
     def smallest(self, edge: int) -> int:
         """The smallest value that the loss of the edge would create."""
