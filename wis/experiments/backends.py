@@ -38,7 +38,6 @@ from wis.experiments.own_process import (
     ProcessDied,
     call,
     can_be_forked,
-    environment,
     torch_threads,
 )
 from wis.experiments.results import DONE, FAILED
@@ -134,6 +133,8 @@ def failed(job: Job, error: str) -> list[Outcome]:
 
 def finished() -> dict[str, Any]:
     """Return the time at which a run ended, and the program and machine that did it."""
+    from wis.training.record import environment
+
     return {"finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **environment()}
 
 

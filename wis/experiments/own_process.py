@@ -17,14 +17,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import importlib
 import importlib.util
 import logging
 import os
 import pickle
-import platform
-import re
 import signal
 import socket
 import subprocess
@@ -33,13 +30,11 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wis.base.registry import loaded_plugins
-from wis.base.version import VERSION
 from wis.datasets import find, is_known
 from wis.methods import get_method
 
@@ -49,7 +44,6 @@ if TYPE_CHECKING:
 FOLDERS = ("WIS_", "XDG_", "HOME", "TMP")
 """Prefixes of the environment variables that name plugins and folders of data and caches."""
 BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-PACKAGES = ("torch", "torch-geometric", "numpy", "scipy")
 START = "import sys; from wis.experiments.own_process import template; template(int(sys.argv[1]))"
 
 is_own_process = False
@@ -233,6 +227,8 @@ def template(file: int) -> None:
     import torch
     import torch_geometric.data  # noqa: F401
 
+    from wis.training.record import environment
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)  # threads of OpenMP do not survive a fork
     environment()  # cached here for all jobs
@@ -335,7 +331,7 @@ def _do(subject: bytes, write: Connection) -> None:
         os._exit(status)
 
 
-# Threads and memory of a job, and the program and machine that did it.
+# Threads, memory and modules of a job.
 
 
 @contextlib.contextmanager
@@ -380,48 +376,6 @@ class PeakMemory:
 
         if self.is_known:
             self.bytes = peak_bytes(self.place)
-
-
-@functools.cache
-def environment() -> dict[str, Any]:
-    """Return the versions of packages, the git revision and the machine of this process."""
-    versions = {"python": platform.python_version(), "wis-sparsify": VERSION}
-    for package in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            versions[package] = version(package)
-    return {
-        "versions": versions,
-        "git_revision": _git_revision(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "num_cpus": os.cpu_count(),
-    }
-
-
-def _git_revision() -> str | None:
-    """Return the commit of the source tree, with ``+`` if files were changed; None without git."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-        return done.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor()
-    found = re.search(r"model name\s*:\s*(.+)", text)
-    return found.group(1).strip() if found else platform.processor()
 
 
 def plugins_of_workers(source: Source, method: str, model: str) -> dict[str, tuple[str, ...]]:

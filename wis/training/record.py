@@ -1,13 +1,17 @@
-"""`RunRecord`: the result of a training run, with the memory that it took."""
+"""`RunRecord`: the result of a training run; the memory that it took, and where it was made."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import platform
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +21,7 @@ from wis.base.version import VERSION
 from wis.training.config import TrainConfig
 
 PARTS = ("test", "val", "train")
+PACKAGES = ("torch", "torch-geometric", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -157,3 +162,45 @@ def peak_bytes(device: torch.device) -> int | None:
         return None
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(largest) * (1 if sys.platform == "darwin" else 1024)
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Return the versions of packages, the git revision and the machine of this process."""
+    versions = {"python": platform.python_version(), "wis-sparsify": VERSION}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return {
+        "versions": versions,
+        "git_revision": _git_revision(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "num_cpus": os.cpu_count(),
+    }
+
+
+def _git_revision() -> str | None:
+    """Return the commit of the source tree, with ``+`` if files were changed; None without git."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    found = re.search(r"model name\s*:\s*(.+)", text)
+    return found.group(1).strip() if found else platform.processor()

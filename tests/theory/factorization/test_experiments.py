@@ -131,7 +131,8 @@ def test_small_starts_find_the_rank_at_a_low_error_and_conserve_what_lemma_1_say
     assert small["noticeable_components"] == small["true_rank"] == experiment.quick.rank
     assert small["tensor_rank"] == small["true_rank"] < large["tensor_rank"]
     assert small["error"] < 0.05 < large["error"]
-    assert small["learned_alone"] == 1 > large["learned_alone"]
+    assert small["learned_alone"] == 1
+    assert small["growing"] == 2 > large["growing"]
     assert all(row["conserved_change"] < DRIFT for row in outcome.rows)
     assert all(row["within_bounds_of_theorem_3"] for row in outcome.rows)
     assert all(row["speed_error"] < 1e-3 for row in outcome.rows)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization import measures, perfect_tree, tasks
+from wis.theory.factorization import measures, perfect_tree, draws
+from wis.theory.factorization.draws import low_hierarchical_rank_tensor, low_rank_tensor
 from wis.theory.factorization.measures import (
     cp_rank,
     distance_from_rank,
@@ -21,10 +22,6 @@ from wis.theory.factorization.measures import (
     matricization,
     matrix_rank,
     schatten_norm,
-)
-from wis.theory.factorization.tasks import (
-    low_hierarchical_rank_tensor,
-    low_rank_tensor,
 )
 
 
@@ -73,7 +70,7 @@ def test_ground_truths_have_the_rank_and_norm_that_was_asked_for(monkeypatch):
     tree = perfect_tree(4)
     tensor = low_hierarchical_rank_tensor((4, 4, 4, 4), tree, 2, 1.0, seeded())
     assert set(hierarchical_rank(tensor, tree).values()) == {2}
-    monkeypatch.setattr(tasks, "ATTEMPTS", 20)
+    monkeypatch.setattr(draws, "ATTEMPTS", 20)
     with pytest.raises(NumericalError, match="smaller rank"):
         low_rank_tensor((2, 2, 2), 3, 1.0, seeded())
 

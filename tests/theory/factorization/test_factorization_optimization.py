@@ -22,6 +22,7 @@ from wis.theory.factorization import (
     perfect_tree,
     train,
 )
+from wis.theory.factorization.draws import low_rank_tensor
 from wis.theory.factorization.initialization import (
     balanced_components,
     balanced_matrices,
@@ -30,12 +31,7 @@ from wis.theory.factorization.initialization import (
 )
 from wis.theory.factorization.measures import unbalancedness_of_matrices
 from wis.theory.factorization.optimization import is_recorded
-from wis.theory.factorization.tasks import (
-    Sensing,
-    low_rank_tensor,
-    norm_divergence_problem,
-    random_entries,
-)
+from wis.theory.factorization.tasks import Sensing, norm_divergence_problem, random_entries
 
 MATRIX = MatrixFactorization.unconstrained(2, 2, 3)
 

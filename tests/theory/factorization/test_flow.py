@@ -23,15 +23,11 @@ from wis.theory.factorization import (
     perfect_tree,
     train,
 )
-from wis.theory.factorization.draws import draw_facts, observed_norms
+from wis.theory.factorization.draws import draw_facts, low_rank_tensor, observed_norms
 from wis.theory.factorization.dynamics import conserved, conserved_change, gradients_of
 from wis.theory.factorization.experiments.component_dynamics import rises
 from wis.theory.factorization.flow import GradientFlow, _chebyshev_step
-from wis.theory.factorization.tasks import (
-    gaussian_sensing,
-    low_rank_tensor,
-    random_entries,
-)
+from wis.theory.factorization.tasks import gaussian_sensing, random_entries
 
 TENSOR = TensorFactorization((3, 3, 3), 4)
 TREE = HierarchicalFactorization((2, 2, 2, 2), perfect_tree(4), 3)
@@ -164,6 +160,8 @@ def test_measurements_that_span_everything_see_every_tensor_alike():
         ([[0, 0], [1, 0], [2, 0.0], [2, 1]], 1.0),
         ([[0, 0], [1, 0.5], [2, 0.7], [2, 1]], 0.0),
         ([[0, 0, 0], [1, 0, 0], [1, 0.6, 0.6], [1, 1, 1]], 0.5),
+        ([[0, 0, 0.9], [1, 0, 0.9], [1, 0.6, 1], [1, 1, 1]], 1.0),  # the last does not grow
+        ([[0, 0.5, 0], [1, 0.5, 0.2], [1, 0.6, 0.6], [1, 1, 1]], 0.0),  # nor the second
     ],
 )
 def test_components_are_learned_alone_if_the_next_has_not_grown_at_half(norms, alone):
@@ -171,3 +169,4 @@ def test_components_are_learned_alone_if_the_next_has_not_grown_at_half(norms, a
     assert found["learned_alone"] == alone
     assert found["half_grown_at"][0] == 1
     assert math.isnan(rises(np.array(norms, dtype=float), 1, np.arange(4.0))["learned_alone"])
+    assert math.isnan(rises(np.array(norms) + 1.0, 9, np.arange(4.0))["learned_alone"])

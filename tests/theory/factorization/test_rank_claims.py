@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,19 @@ def test_small_starts_are_compared_with_large_ones_seed_by_seed(claim, good, bad
     mixed = pairs(lambda s: (good, bad)[s % 2], lambda s: (bad, good)[s % 2])
     assert state("fig2_2", claim, mixed) is CANNOT_TELL
     assert state("fig2_2", claim, pairs(lambda _: good, lambda _: bad, seeds=1)) is CANNOT_TELL
+
+
+def test_where_nothing_grows_from_large_starts_none_is_learned_after_another():
+    share, nothing = {"learned_alone": 0.5}, {"learned_alone": math.nan}
+    assert state("fig2_2", "one-by-one", pairs(lambda _: share, lambda _: nothing)) is AGREES
+    assert state("fig2_2", "one-by-one", pairs(lambda _: nothing, lambda _: share)) is CANNOT_TELL
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, AGREES), (0.0, DISAGREES)])
+def test_seeds_of_which_one_component_grows_are_left_out(share, expected):
+    rows = [{"seed": s, "learned_alone": (share, math.nan)[s % 2]} for s in range(8)]
+    assert state("figC_4", "one-by-one", rows) is expected
+    assert state("figC_4", "one-by-one", rows[1::2]) is CANNOT_TELL
 
 
 @pytest.mark.parametrize(

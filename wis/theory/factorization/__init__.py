@@ -1,10 +1,10 @@
 """Factorizations of matrices and tensors, trained from near zero: Chapters 1 to 3 of the thesis.
 
-`model` and `hierarchical` define the factorizations, and `tasks` the ground truths and losses.
-`initialization` and `optimization` run gradient descent on batches. `measures` computes norms and
-ranks. `theorems`, `dynamics` and `rank_one` check the theorems along a run. `experiments` repeats
-the experiments of the thesis, and `locality` regularizes convolutional networks against their
-locality.
+`model` and `hierarchical` define the factorizations, `draws` the ground truths, and `tasks` the
+observations and losses. `initialization` and `optimization` run gradient descent on batches.
+`measures` computes norms and ranks. `theorems`, `dynamics` and `rank_one` check the theorems along
+a run. `experiments` repeats the experiments of the thesis, and `locality` regularizes convolutional
+networks against their locality.
 """
 
 from wis.theory.factorization.hierarchical import (

@@ -1,17 +1,114 @@
-"""Properties of a random completion or sensing problem, and of a component that leaves it.
+"""Random ground truths of a given rank, and properties of the problems that are made of them.
 
-They are about which draws gradient flow solves: how different the components are in size, how close
-to each other, how concentrated on few entries, and how much the observations see of all small
-changes of the ground truth.
+The properties are about which draws gradient flow solves: how different the components are in size,
+how close to each other, how concentrated on few entries, and how much the observations see of all
+small changes of the ground truth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from wis.theory.factorization.model import Weights, khatri_rao
+from wis.errors import NumericalError
+from wis.theory.factorization.hierarchical import HierarchicalFactorization, ModeTree
+from wis.theory.factorization.measures import (
+    RANK_TOLERANCE,
+    hierarchical_rank,
+    matricization,
+    matrix_rank,
+)
+from wis.theory.factorization.model import (
+    Factorization,
+    TensorFactorization,
+    Weights,
+    end_tensor,
+    khatri_rao,
+)
 from wis.theory.factorization.tasks import Completion, Sensing
+
+ATTEMPTS = 1000
+
+
+def low_rank_tensor(
+    shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
+) -> tuple[Tensor, Weights]:
+    """The sum of `rank` outer products of Gaussian vectors, scaled to a Frobenius norm.
+
+    The tensor is redrawn until some matricization has rank `rank`, so that the tensor rank is
+    exact. (The thesis estimates the rank by alternating least squares, which is less strict.)
+
+    >>> truth, vectors = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
+    >>> int(matrix_rank(truth)), round(float(truth.norm()), 9), vectors[0].shape
+    (2, 3.0, torch.Size([1, 4, 2]))
+
+    Returns:
+        The tensor, and the vectors as they were drawn, float64 [1, D_n, rank] each.
+
+    Raises:
+        NumericalError: No draw had a matricization of this rank.
+
+    References:
+        Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
+    """
+    parts = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
+    return _drawn_until(
+        lambda truth: max(int(matrix_rank(matricization(truth, part))) for part in parts) >= rank,
+        TensorFactorization(shape, rank),
+        norm,
+        generator,
+        f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}",
+    )
+
+
+def low_hierarchical_rank_tensor(
+    shape: tuple[int, ...],
+    tree: ModeTree,
+    rank: int,
+    norm: float,
+    generator: torch.Generator,
+    *,
+    tolerance: float = RANK_TOLERANCE,
+) -> Tensor:
+    """A hierarchical factorization with Gaussian weights, scaled to a Frobenius norm.
+
+    The tensor is redrawn until every entry of its hierarchical tensor rank is `rank`. Singular
+    values above `tolerance` times the largest count.
+
+    Raises:
+        NumericalError: No draw had this rank.
+
+    References:
+        Appendix C.4.2.1, Figure 3.1 (right).
+    """
+    return _drawn_until(
+        lambda truth: set(hierarchical_rank(truth, tree, tolerance).values()) == {rank},
+        HierarchicalFactorization(shape, tree, rank),
+        norm,
+        generator,
+        f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn",
+    )[0]
+
+
+def _drawn_until(
+    fits: Callable[[Tensor], bool],
+    model: Factorization,
+    norm: float,
+    generator: torch.Generator,
+    failure: str,
+) -> tuple[Tensor, Weights]:
+    for _ in range(ATTEMPTS):
+        weights = [
+            torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
+            for shape in model.weight_shapes
+        ]
+        truth = end_tensor(model, weights)[0]
+        truth = truth * (norm / float(truth.norm()))
+        if fits(truth):
+            return truth, weights
+    raise NumericalError(f"{failure}; ask for a smaller rank")
 
 
 def observed_norms(task: Completion | Sensing, tensors: Tensor) -> Tensor:
@@ -43,7 +140,6 @@ def _observed(task: Completion | Sensing, columns: Tensor) -> Tensor:
 def draw_facts(task: Completion | Sensing, truth: Tensor, drawn: Weights) -> dict[str, float]:
     """Properties of a problem whose ground truth is a sum of drawn components.
 
-    >>> from wis.theory.factorization.tasks import low_rank_tensor
     >>> truth, drawn = low_rank_tensor((4, 4, 4), 2, 1.0, torch.Generator().manual_seed(0))
     >>> facts = draw_facts(Completion(truth[None].abs() >= 0, truth[None]), truth, drawn)
     >>> round(facts["tangent_leverage"], 6)
@@ -80,5 +176,5 @@ def draw_facts(task: Completion | Sensing, truth: Tensor, drawn: Weights) -> dic
         "condition": float(torch.linalg.cond(matrix)),
         "coherence": float(matrix.square().max()),
         "component_leverage": float(_observed(task, matrix).square().sum(dim=0).min()),
-        "tangent_leverage": float(torch.linalg.eigvalsh(seen.T @ seen)[0]),
+        "tangent_leverage": max(float(torch.linalg.eigvalsh(seen.T @ seen)[0]), 0.0),  # rounding
     }

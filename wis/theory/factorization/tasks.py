@@ -1,4 +1,4 @@
-"""Ground truths of a given rank, and tasks with observed entries or linear measurements.
+"""Tasks for factorizations: observed entries of a ground truth, or linear measurements.
 
 Source: Equations (1.1), (1.6), (1.11), (1.16), (2.1) and (2.8), Appendices A.1, A.2.2.2, B.1,
 B.2.2.1 and C.4.2.1.
@@ -7,7 +7,6 @@ B.2.2.1 and C.4.2.1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
@@ -15,23 +14,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from wis.errors import NumericalError, OptionError
-from wis.theory.factorization.hierarchical import HierarchicalFactorization, ModeTree
-from wis.theory.factorization.measures import (
-    RANK_TOLERANCE,
-    hierarchical_rank,
-    matricization,
-    matrix_rank,
-)
-from wis.theory.factorization.model import (
-    Factorization,
-    TensorFactorization,
-    Weights,
-    end_tensor,
-    halves,
-)
-
-ATTEMPTS = 1000
+from wis.errors import OptionError
+from wis.theory.factorization.model import halves
 
 
 @dataclass(frozen=True)
@@ -333,82 +317,3 @@ def norm_divergence_problem(
     observed = torch.ones(num_rows, num_columns, dtype=torch.bool, device="cpu")
     observed[row, column] = False
     return Completion(observed[None], values[None], Loss("half_square"), mean=False)
-
-
-def low_rank_tensor(
-    shape: tuple[int, ...], rank: int, norm: float, generator: torch.Generator
-) -> tuple[Tensor, Weights]:
-    """The sum of `rank` outer products of Gaussian vectors, scaled to a Frobenius norm.
-
-    The tensor is redrawn until some matricization has rank `rank`, so that the tensor rank is
-    exact. (The thesis estimates the rank by alternating least squares, which is less strict.)
-
-    >>> truth, vectors = low_rank_tensor((4, 5), 2, 3.0, torch.Generator().manual_seed(0))
-    >>> int(matrix_rank(truth)), round(float(truth.norm()), 9), vectors[0].shape
-    (2, 3.0, torch.Size([1, 4, 2]))
-
-    Returns:
-        The tensor, and the vectors as they were drawn, float64 [1, D_n, rank] each.
-
-    Raises:
-        NumericalError: No draw had a matricization of this rank.
-
-    References:
-        Appendices A.2.2.2, B.2.2.1 and C.4.2.1; Figure 3.1 (left) for matrices.
-    """
-    parts = [(mode,) for mode in range(len(shape))] + [tuple(range(len(shape) // 2))]
-    return _drawn_until(
-        lambda truth: max(int(matrix_rank(matricization(truth, part))) for part in parts) >= rank,
-        TensorFactorization(shape, rank),
-        norm,
-        generator,
-        f"no tensor of {shape} was drawn whose matricizations show that its rank is {rank}",
-    )
-
-
-def low_hierarchical_rank_tensor(
-    shape: tuple[int, ...],
-    tree: ModeTree,
-    rank: int,
-    norm: float,
-    generator: torch.Generator,
-    *,
-    tolerance: float = RANK_TOLERANCE,
-) -> Tensor:
-    """A hierarchical factorization with Gaussian weights, scaled to a Frobenius norm.
-
-    The tensor is redrawn until every entry of its hierarchical tensor rank is `rank`. Singular
-    values above `tolerance` times the largest count.
-
-    Raises:
-        NumericalError: No draw had this rank.
-
-    References:
-        Appendix C.4.2.1, Figure 3.1 (right).
-    """
-    return _drawn_until(
-        lambda truth: set(hierarchical_rank(truth, tree, tolerance).values()) == {rank},
-        HierarchicalFactorization(shape, tree, rank),
-        norm,
-        generator,
-        f"no tensor of {shape} with hierarchical rank {rank} at every node was drawn",
-    )[0]
-
-
-def _drawn_until(
-    fits: Callable[[Tensor], bool],
-    model: Factorization,
-    norm: float,
-    generator: torch.Generator,
-    failure: str,
-) -> tuple[Tensor, Weights]:
-    for _ in range(ATTEMPTS):
-        weights = [
-            torch.randn(1, *shape, dtype=torch.float64, generator=generator, device="cpu")
-            for shape in model.weight_shapes
-        ]
-        truth = end_tensor(model, weights)[0]
-        truth = truth * (norm / float(truth.norm()))
-        if fits(truth):
-            return truth, weights
-    raise NumericalError(f"{failure}; ask for a smaller rank")

@@ -18,6 +18,7 @@ from torch import Tensor
 from wis.theory.experiments.claims import Claim, Row, each_row, over_seeds
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, number
 from wis.theory.experiments.registry import add_experiments
+from wis.theory.factorization.draws import low_rank_tensor
 from wis.theory.factorization.dynamics import Speeds, component_speeds
 from wis.theory.factorization.flow import GradientFlow
 from wis.theory.factorization.initialization import balanced_components
@@ -25,7 +26,7 @@ from wis.theory.factorization.measures import reconstruction_error
 from wis.theory.factorization.model import Factorization, TensorFactorization, Weights
 from wis.theory.factorization.optimization import Stop
 from wis.theory.factorization.rank_one import falls_with_scale, small_problem
-from wis.theory.factorization.tasks import Completion, low_rank_tensor, random_entries
+from wis.theory.factorization.tasks import Completion, random_entries
 
 STEP = 1e-6
 """Length of the gradient step that measures a speed."""

@@ -32,11 +32,12 @@ from wis.theory.experiments.claims import (
 )
 from wis.theory.experiments.experiment import Experiment, Outcome, Request, Row, number, share
 from wis.theory.experiments.registry import add_experiments
+from wis.theory.factorization.draws import low_rank_tensor
 from wis.theory.factorization.initialization import gaussian_weights
 from wis.theory.factorization.measures import cp_rank, reconstruction_error
 from wis.theory.factorization.model import TensorFactorization
 from wis.theory.factorization.optimization import AdaptiveRate, Stop
-from wis.theory.factorization.tasks import Completion, Loss, low_rank_tensor, random_entries
+from wis.theory.factorization.tasks import Completion, Loss, random_entries
 
 ZEROS = "completion with zeros"
 
