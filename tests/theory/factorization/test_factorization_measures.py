@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from wis.errors import NumericalError, OptionError
-from wis.theory.factorization import measures, perfect_tree, draws
+from wis.theory.factorization import draws, measures, perfect_tree
 from wis.theory.factorization.draws import low_hierarchical_rank_tensor, low_rank_tensor
 from wis.theory.factorization.measures import (
     cp_rank,
