@@ -36,7 +36,8 @@ from test_real_data import cora
 
 import wis
 from wis.errors import NotGreedyError, OptionError, OrderMismatchError
-from wis.graph import DirectedGraph, UndirectedGraph
+from wis.graph import DirectedGraph, UndirectedGraph, canonical_graph
+from wis.methods import get_method
 from wis.methods.certificates import StepChoice
 from wis.methods.k_wis import certificate as walk_index_certificate
 from wis.methods.k_wis import general_certificate
@@ -446,6 +447,25 @@ def test_every_step_of_2_wis_on_cora_is_checked_and_every_fault_found():
 
 
 # What is checked, and what is said of it
+
+
+@pytest.mark.parametrize("sample", [3, None])
+@pytest.mark.parametrize("method", ["wis", "gwis"])
+def test_a_step_that_takes_long_reports_before_its_end(method, sample, monkeypatch):
+    monkeypatch.setattr(walk_index_certificate, "EDGES_AT_A_TIME", 30)
+    monkeypatch.setattr(general_certificate, "CELLS_AT_A_TIME", 1)
+    graph = canonical_graph(odd_graph("power-law"))
+    m, told = graph.num_edges, []
+    choice = StepChoice(all_steps=sample is None, sample=sample)
+    method, options = get_method(method), {"walk_length": 2}
+    edges = wis.removal_order(graph, method.name, **options).edges
+    method.verify(
+        graph, graph.edge_ids(edges), progress=told.append, seed=0, choice=choice, **options
+    )
+    assert told == sorted(told)
+    assert told[-1] == m
+    first_step = m // sample if sample else 1
+    assert len([done for done in told if done < first_step]) >= 4
 
 
 def test_sample_takes_so_many_steps_the_first_and_last_among_them():

@@ -221,7 +221,7 @@ def check_steps(
     steps: Ints,
     *,
     batch_size: int,
-    fault_at: Callable[[Ints, Ints, list[int], int], Fault | None],
+    fault_at: Callable[[Ints, Ints, list[int], int, Progress], Fault | None],
     replay: Callable[[], Replay] | None,
     why: str,
     progress: Progress,
@@ -235,11 +235,12 @@ def check_steps(
         steps: Which steps, ascending.
         batch_size: How many edges went at a time.
         fault_at: The fault of one place of a batch, given the edges left at its beginning, those of
-            them that may go, the batch and the place.
+            them that may go, the batch, the place, and a function to call with the number of edges
+            that were looked at.
         replay: Makes the graph from which all edges of the order go one batch after the other; None
             to look at each step by itself.
         why: What makes an edge better than the one that went, for the error.
-        progress: Called with the number of steps that are done.
+        progress: Called with the number of steps that are done, in shares of one that takes long.
         last: int64 [m], the last step at which each edge may go (`wis.methods.last_steps`); all may
             go at any step if not given.
 
@@ -249,15 +250,20 @@ def check_steps(
     ids, fault = edge_ids.cpu().numpy(), None
     if replay is not None:
         fault = first_fault(replay(), ids.tolist(), batch_size, progress, last)
-    for done, step in enumerate(steps.tolist() if replay is None else [], 1):
+    for done, step in enumerate(steps.tolist() if replay is None else []):
         start = step - step % batch_size
         left = np.setdiff1d(np.arange(graph.num_edges), ids[:start])
         open_ = left if last is None else left[last[left] >= step]
-        fault = fault_at(left, open_, ids[start : start + batch_size].tolist(), step - start)
+
+        def looked_at(edges: int, done: int = done, whole: int = left.size) -> None:
+            progress((done * whole + edges) * ids.size // (steps.size * whole))
+
+        batch = ids[start : start + batch_size].tolist()
+        fault = fault_at(left, open_, batch, step - start, looked_at)
         if fault is not None:
             fault = replace(fault, step=step)
             break
-        progress(done * ids.size // steps.size)
+        progress((done + 1) * ids.size // steps.size)
     if fault is not None:
         raise fault.error(graph, edge_ids, why)
     return in_batches(int(steps.size), graph.num_edges, batch_size, graph.noun)

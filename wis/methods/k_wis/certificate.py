@@ -135,10 +135,12 @@ def _check_longer(
     edges, n = compact.edges.cpu().numpy(), compact.num_nodes
     check_range(edges, n, depth)
 
-    def fault_at(left: Ints, open_: Ints, batch: list[int], place: int) -> Fault | None:
+    def fault_at(
+        left: Ints, open_: Ints, batch: list[int], place: int, looked_at: Progress
+    ) -> Fault | None:
         walks = WalksByProducts(edges, n, depth, directed=graph.directed, left=left)
         ((_, mine),) = _codes(walks, np.array(batch[place : place + 1]))
-        return fault_of(_codes(walks, open_), mine, batch, place, stop_early=True)
+        return fault_of(_codes(walks, open_, looked_at), mine, batch, place, stop_early=True)
 
     steps = choice.of(count)
     every_step = steps.size == count > MOST_STEPS
@@ -148,20 +150,23 @@ def _check_longer(
         steps,
         batch_size=batch_size,
         fault_at=fault_at,
-        replay=(lambda: CodesAsEdgesGo(compact, depth)) if every_step else None,
+        replay=(lambda: CodesAsEdgesGo(compact, depth, progress)) if every_step else None,
         why="whose loss leaves larger walk indices",
         progress=progress,
         last=last,
     )
 
 
-def _codes(walks: WalksByProducts, ids: Ints) -> Iterator[tuple[int, Code]]:
+def _codes(
+    walks: WalksByProducts, ids: Ints, looked_at: Progress = silent
+) -> Iterator[tuple[int, Code]]:
     """Edges and their codes; a smaller code is better."""
     for start in range(0, ids.size, EDGES_AT_A_TIME):
         chunk = ids[start : start + EDGES_AT_A_TIME]
         row, vertex, loss = walks.losses(chunk)
         old = walks.value[vertex]
         yield from zip(chunk.tolist(), codes_of(chunk.size, row, old - loss, old), strict=True)
+        looked_at(start + chunk.size)
 
 
 def codes_of(num_edges: int, row: Ints, new: Ints, old: Ints) -> Iterator[Code]:
@@ -206,7 +211,7 @@ class CodesAsEdgesGo:
             list starts, and all lists one after the other.
     """
 
-    def __init__(self, graph: CanonicalGraph, depth: int) -> None:
+    def __init__(self, graph: CanonicalGraph, depth: int, progress: Progress = silent) -> None:
         self.edges = graph.edges.cpu().numpy()
         self.directed = graph.directed
         m = self.edges.shape[1]
@@ -228,6 +233,7 @@ class CodesAsEdgesGo:
             row, vertex = self._look_at(chunk)
             rows.append(chunk[row])
             vertices.append(vertex)
+            progress(0)  # no step is done, but a log shows that it goes on
         vertex = np.concatenate(vertices)
         num_edges = np.bincount(vertex, minlength=n)
         starts = np.concatenate([[0], np.cumsum(num_edges)])

@@ -79,8 +79,10 @@ def check_general_order(
     affordable = _steps(graph.num_edges, count, most, choice.seed)
     steps = affordable if choice.is_default else choice.of(count)
 
-    def fault_at(left: Ints, open_: Ints, batch: list[int], place: int) -> Fault | None:
-        counts.start_at(left).close(np.setdiff1d(left, open_))
+    def fault_at(
+        left: Ints, open_: Ints, batch: list[int], place: int, looked_at: Progress
+    ) -> Fault | None:
+        counts.start_at(left, looked_at).close(np.setdiff1d(left, open_))
         return counts.fault_in(batch, places=[place])
 
     every_step = steps.size == count > affordable.size
@@ -90,7 +92,9 @@ def check_general_order(
         steps,
         batch_size=batch_size,
         fault_at=fault_at,
-        replay=(lambda: counts.start_at(np.arange(graph.num_edges))) if every_step else None,
+        replay=(lambda: counts.start_at(np.arange(graph.num_edges), lambda _: progress(0)))
+        if every_step
+        else None,
         why="whose loss leaves greater walk indices",
         progress=progress,
         last=last,
@@ -148,13 +152,13 @@ class Tuples:
         size = self.num_nodes + 2 * self.edges.shape[1]
         return int(1 + size * (1 + len(self.column) + self.walk_length * self.ends.shape[1]))
 
-    def start_at(self, left: Ints) -> Tuples:
+    def start_at(self, left: Ints, looked_at: Progress = silent) -> Tuples:
         """Compute all tuples for the graph with these edges."""
         self.left = np.zeros(self.num_edges, dtype=bool)
         self.left[left] = True
         self.closed = np.zeros(self.num_edges, dtype=bool)
         self.loss = np.zeros((self.num_edges, len(self.column)), dtype=self.ends.dtype)
-        self._look_at(left)
+        self._look_at(left, looked_at)
         return self
 
     def fault_in(
@@ -209,7 +213,7 @@ class Tuples:
             inside[u[step]] = inside[v[step]] = True
         return np.asarray(inside[self.edges].any(axis=0))
 
-    def _look_at(self, ids: Ints) -> None:
+    def _look_at(self, ids: Ints, looked_at: Progress = silent) -> None:
         """Count walk indices for the graph that is left, and without each of some edges."""
         matrix = self._matrix(np.flatnonzero(self.left))
         self.index = self._walk_indices(matrix)
@@ -217,6 +221,7 @@ class Tuples:
         for start in range(0, ids.size, at_once):
             some = ids[start : start + at_once]
             self.loss[some] = self.index - self._without_each(matrix, some)
+            looked_at(min(start + some.size, ids.size))
 
     def _without_each(self, matrix: Any, ids: Ints) -> Any:
         """Walk indices without each edge, [len(ids), K]."""
