@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from logged import Log, log_of_a_test
 
 with warnings.catch_warnings():  # its import uses what torch calls deprecated
     warnings.simplefilter("ignore")
     import torch_geometric  # noqa: F401
+
+import wis
+import wis_cli
+
+# Hundreds of programs that the tests start import wis, and no test looks at bytecode. So it is
+# there, and that of the tests for their next run, even where $PYTHONDONTWRITEBYTECODE is set.
+for package in (wis, wis_cli):
+    compileall.compile_dir(Path(package.__file__).parent, quiet=2)
+writes_bytecode, sys.dont_write_bytecode = not sys.dont_write_bytecode, False
 
 # The graphs of the tests are tiny. Threads that wait for each other by spinning make them several
 # times slower where other programs run beside them.
@@ -35,6 +48,7 @@ def pytest_collection_finish() -> None:
     A visit to all of them takes about a second.
     """
     gc.freeze()
+    sys.dont_write_bytecode = not writes_bytecode
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -61,3 +75,10 @@ def epochs_are_timed_shortly() -> Iterator[None]:
         patch.setattr("wis.advice.savings.MEASURE_S", 0.02)
         patch.setattr("wis.experiments.forecast.EPOCHS_S", 0.02)
         yield
+
+
+@pytest.fixture
+def caplog() -> Iterator[Log]:
+    """What reaches the root logger during the test."""
+    with log_of_a_test() as log:
+        yield log

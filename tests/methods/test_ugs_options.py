@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
+from pathlib import Path
 
+import forked
 import pytest
 import torch
 from torch_geometric.data import Data, HeteroData
@@ -224,15 +225,13 @@ def test_saved_order_is_refused_for_other_features():
 
 def test_an_order_killed_and_resumed_is_that_of_an_uninterrupted_run(tmp_path):
     path = tmp_path / "ugs.checkpoint"
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", __file__, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    code = (
+        "import sys, test_ugs_options; test_ugs_options.be_killed_in_the_third_round(sys.argv[1])"
     )
-    with process:
-        assert process.stdout.readline() == b"two rounds are done\n"
-        process.send_signal(signal.SIGKILL)
+    modules = os.pathsep.join(map(str, Path(__file__).parents[:2]))
+    with forked.Process(code, str(path), PYTHONPATH=modules) as process:
+        assert process.stdout.readline() == "two rounds are done\n"
+        process.kill()
     assert process.returncode == -signal.SIGKILL
     data, _ = planted()
     expected = order_of(data, **FAST)
@@ -296,7 +295,7 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_training(tmp_
         order_of(small(), checkpoint=tmp_path / "none" / "ugs.checkpoint", **FAST)
 
 
-def _be_killed_in_the_third_round(path: str) -> None:
+def be_killed_in_the_third_round(path: str) -> None:
     train, rounds = edge_rounds.train_edge_masks, []
 
     def train_or_wait(*given):
@@ -309,10 +308,6 @@ def _be_killed_in_the_third_round(path: str) -> None:
 
     edge_rounds.train_edge_masks = train_or_wait
     order_of(planted()[0], checkpoint=path, **FAST)
-
-
-if __name__ == "__main__":
-    _be_killed_in_the_third_round(sys.argv[1])
 
 
 @pytest.mark.parametrize(
