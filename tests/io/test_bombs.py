@@ -15,11 +15,9 @@ import gzip
 import io
 import json
 import lzma
-import os
-import subprocess
-import sys
 import zipfile
 
+import forked
 import networkx as nx
 import numpy as np
 import pytest
@@ -205,14 +203,7 @@ def verdicts(tmp_path_factory):
     for name, make in BOMBS.items():
         make(folder / name)
     assert max(path.stat().st_size for path in folder.iterdir()) < 20_000_000
-    command = [
-        sys.executable,
-        "-c",
-        READER,
-        f"{LIMIT_MB}MB",
-        *(str(folder / name) for name in BOMBS),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    done = forked.python(READER, f"{LIMIT_MB}MB", *(str(folder / name) for name in BOMBS))
     assert done.returncode == 0, done.stderr
     return {name: (line, mb) for name, line, mb in map(json.loads, done.stdout.splitlines())}
 
