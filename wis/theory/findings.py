@@ -7,6 +7,7 @@ show findings.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,10 +152,12 @@ def facts_of(rows: Sequence[Row]) -> dict[str, Any]:
     runs = {row.get("run_key") or (row["seed"], row.get("partition"), row.get("model")): row
             for row in rows}  # fmt: skip
     seconds = [number_in(row, "cpu_seconds") for row in runs.values()]
+    # The built-in `sum` rounds otherwise since Python 3.12, and kept verdicts hold all digits.
+    cpu_seconds = None if None in seconds else math.fsum(filter(None, seconds))
     dates = [row["finished_at"][:10] for row in rows if isinstance(row.get("finished_at"), str)]
     return {
         "seeds": seeds_of(rows),
-        "cpu_seconds": None if None in seconds else sum(filter(None, seconds)),
+        "cpu_seconds": cpu_seconds,
         "date": max(dates, default=None),
     }
 
