@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 import warnings
 
@@ -231,8 +232,10 @@ def test_nobody_else_can_speak_to_the_cluster_on_this_machine(monkeypatch, caplo
         for _, port in opened:
             with pytest.raises(ClusterError), clients.client_of(f"tcp://127.0.0.1:{port}", None):
                 pass
-            with pytest.raises(OSError):  # noqa: PT011 (404, or no web server at all)
+            with pytest.raises(OSError) as refused:  # noqa: PT011 (404, or no web server at all)
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/info/main/workers.html", timeout=5)
+            if isinstance(refused.value, urllib.error.HTTPError):
+                refused.value.close()
     assert ("threads of this process" in caplog.text) == (not has_tls)
 
 
