@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import gc
 import signal
-import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from logged import Log, log_of_a_test
 
 with warnings.catch_warnings():  # its import uses what torch calls deprecated
     warnings.simplefilter("ignore")
@@ -23,11 +21,10 @@ with warnings.catch_warnings():  # its import uses what torch calls deprecated
 import wis
 import wis_cli
 
-# Hundreds of programs that the tests start import wis, and no test looks at bytecode. So it is
-# there, and that of the tests for their next run, even where $PYTHONDONTWRITEBYTECODE is set.
+# Hundreds of programs that the tests start import wis, and would compile it each time where
+# $PYTHONDONTWRITEBYTECODE is set.
 for package in (wis, wis_cli):
     compileall.compile_dir(Path(package.__file__).parent, quiet=2)
-writes_bytecode, sys.dont_write_bytecode = not sys.dont_write_bytecode, False
 
 # The graphs of the tests are tiny. Threads that wait for each other by spinning make them several
 # times slower where other programs run beside them.
@@ -58,7 +55,6 @@ def pytest_collection_finish() -> None:
     """
     hypothesis_makes_its_generator()
     gc.freeze()
-    sys.dont_write_bytecode = not writes_bytecode
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -85,10 +81,3 @@ def epochs_are_timed_shortly() -> Iterator[None]:
         patch.setattr("wis.advice.savings.MEASURE_S", 0.02)
         patch.setattr("wis.experiments.forecast.EPOCHS_S", 0.02)
         yield
-
-
-@pytest.fixture
-def caplog() -> Iterator[Log]:
-    """What reaches the root logger during the test."""
-    with log_of_a_test() as log:
-        yield log
