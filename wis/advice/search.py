@@ -27,6 +27,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import numpy as np
 
@@ -203,13 +204,13 @@ class Search:
         losses = self.losses(method, percent)
         if not losses or len(losses) >= most:
             return bool(losses)
-        distance = abs(sum(losses) / len(losses) - self.line)
+        distance = abs(fmean(losses) - self.line)
         return distance > CLEAR * self.noise() / math.sqrt(len(losses))
 
     def everything_may_go(self) -> bool:
         """Whether the graph without edges is good enough."""
         losses = self.losses(None, EVERYTHING)
-        return bool(losses) and sum(losses) / len(losses) <= self.line
+        return bool(losses) and fmean(losses) <= self.line
 
     def bracket(self, method: int) -> tuple[int, int]:
         """The largest amount whose fitted loss is allowed, and the next amount that was tried."""
@@ -218,7 +219,7 @@ class Search:
         tried = sorted({key[1] for key in self.trials if key[0] in (None, method)})
         groups = [self.losses(method, percent) for percent in tried]
         usable = [(p, group) for p, group in zip(tried, groups, strict=True) if group]
-        means = np.array([sum(group) / len(group) for _, group in usable])
+        means = np.array([fmean(group) for _, group in usable])
         sizes = np.array([len(group) for _, group in usable], dtype=float)
         fitted = isotonic_regression(np.minimum(means, 1e6), weights=sizes).x
         line = self.line
@@ -238,7 +239,7 @@ class Search:
 
     def _loss(self, method: int, percent: int) -> float:
         losses = self.losses(method, percent)
-        return sum(losses) / len(losses) if losses else 0.0
+        return fmean(losses) if losses else 0.0
 
     def best(self) -> tuple[int, int]:
         """The best method so far and its largest allowed amount, 0 if nothing may go."""
