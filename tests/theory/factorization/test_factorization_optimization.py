@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import wis.theory.factorization.optimization as optimization
+import wis.theory.factorization.resumable as resumable
 from wis.errors import CheckpointError, DivergedError, OptionError
 from wis.theory.factorization import (
     AdaptiveRate,
@@ -158,7 +159,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_result(tmp_path, m
             raise RuntimeError("killed")
 
     path = tmp_path / "run.ckpt"
-    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
+    monkeypatch.setattr(resumable, "CHECKPOINT_EVERY_S", 0)
     with pytest.raises(RuntimeError, match="killed"):
         train(model, task, start, checkpoint=path, progress=killed, **options)
     monkeypatch.undo()

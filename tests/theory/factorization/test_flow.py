@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp
 
-import wis.theory.factorization.optimization as optimization
+import wis.theory.factorization.resumable as resumable
 from wis.errors import OptionError
 from wis.theory.factorization import (
     Completion,
@@ -108,7 +108,7 @@ def test_an_interrupted_flow_ends_as_if_it_had_not_been_interrupted(tmp_path, mo
         if path.exists():
             raise RuntimeError
 
-    monkeypatch.setattr(optimization, "CHECKPOINT_EVERY_S", 0)
+    monkeypatch.setattr(resumable, "CHECKPOINT_EVERY_S", 0)
     with pytest.raises(RuntimeError):
         train(TENSOR, task, start, **options, checkpoint=path,
               progress=stop_after_the_first_checkpoint)  # fmt: skip

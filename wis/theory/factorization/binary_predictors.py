@@ -27,7 +27,7 @@ from torch import Tensor
 
 from wis.base.progress import Progress, silent
 from wis.errors import OptionError
-from wis.theory.factorization.optimization import run_to_end
+from wis.theory.factorization.resumable import run_to_end
 
 PRECISIONS = ("float64", "float32")
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,13 +23,12 @@ from wis.errors import DivergedError, OptionError
 from wis.theory.factorization.curves import Trajectory, is_recorded
 from wis.theory.factorization.flow import GradientFlow, flow_step, fresh_state
 from wis.theory.factorization.model import Factorization, Weights
+from wis.theory.factorization.resumable import run_to_end
 from wis.theory.factorization.tasks import Task
 
 TELL_EVERY = 256
 """Number of steps between checks for Ctrl-C and reports of progress: far less than a second. Steps
 of gradient flow have many gradients, so each one reports."""
-
-CHECKPOINT_EVERY_S = 60.0
 
 CHUNK = 2**17
 """Most numbers in weights and end tensors of the elements that are computed together. More take
@@ -154,49 +153,6 @@ def train(
     descent = _Descent(model, task, list(weights), rate, stop, measure, per_decade)
     run_to_end(descent, checkpoint, progress)
     return descent.result()
-
-
-class Resumable(Protocol):
-    """Something that takes long, in steps."""
-
-    step: int
-
-    def identity(self) -> str:
-        """A text that differs for everything with another result."""
-
-    def advance(self) -> bool:
-        """Take some steps; whether there are more to take."""
-
-    def state(self) -> dict[str, Any]:
-        """The content of a checkpoint."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from a checkpoint."""
-
-
-def run_to_end(fit: Resumable, path: Path | None, progress: Progress) -> None:
-    """Advance to the end, from a checkpoint that is written every minute, on Ctrl-C and at the end.
-
-    Raises:
-        CheckpointError: The file belongs to something else.
-    """
-    from wis.training.checkpoint import DeferredInterrupt, read_checkpoint, write_checkpoint
-
-    identity = fit.identity() if path else ""
-    if path and (state := read_checkpoint(path, identity, "cpu")) is not None:
-        fit.restore(state)
-    written = time.monotonic()
-    with DeferredInterrupt(active=path is not None) as interrupt:
-        while fit.advance():
-            progress(fit.step)
-            late = time.monotonic() - written >= CHECKPOINT_EVERY_S
-            if path and (late or interrupt.requested):
-                write_checkpoint(path, identity, fit.state())
-                written = time.monotonic()
-            if interrupt.requested:
-                raise KeyboardInterrupt
-    if path:
-        write_checkpoint(path, identity, fit.state())
 
 
 def _check(
