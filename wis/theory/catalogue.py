@@ -81,7 +81,7 @@ COSTS: Mapping[str, tuple[float | None, float | None]] = {
     "fig2_2": (5, 172), "figB_1": (9, 3.7 * HOUR), "figB_2": (2, 7), "figB_3": (12, HOUR),
     "fig2_3": (20, 10 * HOUR), "tableB_1": (8, 30),
     "corollary2": (1.2, 9), "corollary3": (6.9, 20), "theorem5": (28, 60),
-    "fig3_1": (8.4, 400), "figC_2": (5.6, 360), "figC_3": (6.1, 360), "figC_4": (13, 60),
+    "fig3_1": (8.4, 400), "figC_2": (5.6, 300), "figC_3": (6.1, 570), "figC_4": (13, 60),
     "equation3_9": (2.3, 6), "proposition5": (0.3, 2.1), "proposition6": (0.25, 16),
     "proposition8": (0.2, 0.25), "proposition9": (0.2, 1.6),
     "fig3_6": (11, 8.5e7), "figC_5": (30, 1.7e8), "figC_6": (22, 9.1e7), "figC_7": (60, 1.8e8),
