@@ -35,7 +35,7 @@ FAR = 1 << 40
 """Above any value."""
 LOOK_AT_A_TIME = 512
 """Edges whose rows of bits are in memory at once: 1 MiB for n = 2^14."""
-KEPT_LIMITS = 6
+KEPT_LIMITS = 12
 """Limits whose vertices of low value are kept: more take longer to update when values fall."""
 
 
@@ -69,8 +69,9 @@ class TwoWisChanges:
         for i, j in self.ends:
             self.around[i].add(j)
             self.around[j].add(i)
+        self.degree = [len(near) for near in self.around]
         self.low: dict[int, set[int]] = {}
-        lower = sum(min(len(self.around[i]), len(self.around[j])) for i, j in self.ends)
+        lower = sum(min(self.degree[i], self.degree[j]) for i, j in self.ends)
         self.is_dense = n <= MOST_VERTICES and lower >= DENSE_FROM * len(self.ends)
 
     def is_short(self, edge: int) -> bool:
@@ -114,13 +115,17 @@ class TwoWisChanges:
         if limit == WHOLE or not self.is_dense:
             return list(self.around[i] & self.around[j])
         if limit not in self.low:
+            above = min((kept for kept in self.low if kept > limit), default=None)
+            pool = range(self.num_nodes) if above is None else self.low[above]
             if len(self.low) >= KEPT_LIMITS:
                 del self.low[max(self.low)]
-            self.low[limit] = {v for v, value in enumerate(self.value[:-1]) if value < limit + 2}
-        return list(self.low[limit] & self.around[i] & self.around[j])
+            value, most = self.value, limit + 2
+            self.low[limit] = {v for v in pool if value[v] < most}
+        fewer, more = sorted((self.around[i], self.around[j]), key=len)
+        return list(self.low[limit] & fewer & more)
 
     def _without(self, vertex: int, drop: int) -> int:
-        return self.value[vertex] - drop if len(self.around[vertex]) > 1 else 0
+        return self.value[vertex] - drop if self.degree[vertex] > 1 else 0
 
     def remove(self, edge: int) -> list[tuple[int, int]]:
         """Remove the edge; those that shared a triangle with it may have become better."""
@@ -131,6 +136,8 @@ class TwoWisChanges:
         fallen = [(i, self._without(i, drop)), (j, self._without(j, drop))]
         self.around[i].discard(j)
         self.around[j].discard(i)
+        self.degree[i] -= 1
+        self.degree[j] -= 1
         # each common neighbour w loses 2; the edges {i, w} and {j, w} lose a common neighbour
         loosened = []
         n, edge_at, num_common = self.num_nodes, self.edge_at, self.num_common
